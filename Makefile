@@ -1,0 +1,41 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Set-up happens by itself, once.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: demo test check bench docs clean format
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "heddle needs Python 3.11 or newer; try: make PYTHON=python3.12")'
+	@echo "setting up $(VENV) (once)…"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip --disable-pip-version-check --quiet install --editable '.[dev]'
+	@touch $@
+
+demo: $(READY)  ## run the demo flow on http://localhost:8000/ping
+	@$(BIN)/heddle start examples/ping.yaml -e PORT=8000
+
+test: $(READY)  ## run every test
+	@$(BIN)/python -m pytest -n auto -q
+
+check: $(READY)  ## format, lint, types, layers
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/basedpyright
+	@$(BIN)/python -m pytest -q tests/test_layers.py
+
+format: $(READY)  ## rewrite in our style
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## measure; writes benchmarks/results/
+	@$(BIN)/python -m benchmarks
+
+docs: $(READY)  ## write the generated pages of docs/
+	@$(BIN)/python docs/build.py
+
+clean:  ## remove everything that set-up and tests made
+	rm -rf $(VENV) build dist *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

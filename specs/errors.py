@@ -1,0 +1,36 @@
+"""What can go wrong with what someone wrote and with the place that keeps it.
+
+    HeddleError
+    ├── SpecError        edit the file: carries every Problem
+    └── StoreError       the store: retry, or look at its address
+        ├── NotFound     there is no such Spec or Value
+        └── Conflict     someone else changed it since you read it
+"""
+
+from collections.abc import Sequence
+
+from heddle.specs.problem import Problem
+
+
+class HeddleError(Exception):
+    """The root of everything that Heddle raises on purpose."""
+
+
+class SpecError(HeddleError):
+    """What was written cannot be used; `problems` holds all that is wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class StoreError(HeddleError):
+    """The store could not do it; the message names the store and the reason."""
+
+
+class NotFound(StoreError):  # noqa: N818 - reads as what it tells: raise NotFound
+    """There is no such Spec or Value in the store."""
+
+
+class Conflict(StoreError):  # noqa: N818 - reads as what it tells: raise Conflict
+    """It changed since it was read, or its name is taken."""

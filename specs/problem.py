@@ -1,0 +1,57 @@
+"""A Problem is one thing wrong with what someone wrote: place, found, wanted, try."""
+
+from difflib import get_close_matches
+
+import msgspec
+
+
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """Where something was written: file, line and column (both count from 1; 0 is unknown)."""
+
+    file: str = ""
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        """`ping.yaml:7:3`, with whatever is not known left out."""
+        parts = [self.file or "<input>"]
+        if self.line:
+            parts.append(str(self.line))
+            if self.column:
+                parts.append(str(self.column))
+        return ":".join(parts)
+
+
+NOWHERE = Place()
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing wrong: where, what was found, what was wanted, and what to try.
+
+    `path` is the way to the field as a person reads it: `router.ports.out[0].port`, starting with
+    the name of the Spec (or its kind, where it has no name). `code` is a stable word for machines:
+    `syntax`, `duplicate-key`, `unknown-kind`, `unknown-field`, `unknown-port`, `unknown-language`,
+    `type`, `range`, `missing`, `duplicate-name`, `missing-link`, `blank`, `code`, …
+    """
+
+    code: str
+    found: str
+    wanted: str = ""
+    hint: str = ""
+    place: Place = NOWHERE
+    path: str = ""
+
+    def __str__(self) -> str:
+        """`ping.yaml:7:3 router.ports.out[0]: "pong" has no port "inn" (it has: in). Try: "in"`."""
+        text = f"{self.place} {self.path}: {self.found}" if self.path else f"{self.place}: {self.found}"
+        if self.wanted:
+            text += f" (wanted: {self.wanted})"
+        if self.hint:
+            text += f". {self.hint}"
+        return text
+
+
+def did_you_mean(word: str, known: "list[str] | tuple[str, ...] | set[str] | frozenset[str]") -> str:
+    """`Did you mean "in"?` for the nearest of the known words; empty where none is near."""
+    near = get_close_matches(word, sorted(known), n=1, cutoff=0.6)
+    return f'Did you mean "{near[0]}"?' if near else ""

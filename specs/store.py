@@ -1,0 +1,85 @@
+"""A Store keeps Specs and Values, and tells which keys changed."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Protocol, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from heddle.specs.problem import Problem
+from heddle.specs.spec import Spec
+from heddle.specs.value import Value
+
+Resource: TypeAlias = Spec | Value
+
+
+class ChangeSet(msgspec.Struct, frozen=True, kw_only=True):
+    """Keys that may have changed together: one saved file, one `apply`, one transaction.
+
+    It tells where to look, never what happened: a doubled or late ChangeSet does no harm.
+    `problems` are of documents that could not be read at all; what they held before stays.
+    """
+
+    specs: frozenset[UUID] = frozenset()
+    values: frozenset[UUID] = frozenset()
+    problems: tuple[Problem, ...] = ()
+    origin: str = ""
+
+
+class Put(msgspec.Struct, frozen=True, kw_only=True):
+    """Keep this resource; with `revision`, only if the stored one still has that revision (0: is new)."""
+
+    resource: Resource
+    revision: int | None = None
+
+
+class Delete(msgspec.Struct, frozen=True, kw_only=True):
+    """Drop the resource with this id; with `revision`, only if it still has that revision."""
+
+    type: type[Spec] | type[Value]
+    id: UUID
+    revision: int | None = None
+
+
+Change: TypeAlias = Put | Delete
+
+
+class Store(Protocol):
+    """What every store promises. Reads see whole change sets, never half of one."""
+
+    @property
+    def url(self) -> str:
+        """Where it is, as a person would write it; no secret in it."""
+        ...
+
+    async def open(self) -> None:
+        """Make ready; StoreError names the address when it cannot be reached."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of everything; watchers end."""
+        ...
+
+    async def specs(self, namespace: str | None = None, ids: Iterable[UUID] | None = None) -> Sequence[Spec]:
+        """The Specs of a namespace (None: of all), as they are now; with `ids` only those that exist."""
+        ...
+
+    async def values(self, namespace: str | None = None, ids: Iterable[UUID] | None = None) -> Sequence[Value]:
+        """The Values of a namespace (None: of all), as they are now; with `ids` only those that exist."""
+        ...
+
+    async def problems(self) -> Sequence[Problem]:
+        """What cannot be read at this moment (a broken file); empty when all is well."""
+        ...
+
+    async def apply(self, changes: Sequence[Change]) -> Sequence[Resource]:
+        """Do all of them as one change set, or none.
+
+        Returns what was put, with new revisions, in order. Conflict when a revision does not
+        match or a name is taken; NotFound when a Delete names what is not there.
+        """
+        ...
+
+    def watch(self, namespace: str | None = None) -> AsyncIterator[ChangeSet]:
+        """Change sets from the moment of the first `anext` on, each soon after it happened."""
+        ...
