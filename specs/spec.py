@@ -14,6 +14,14 @@ Path: TypeAlias = tuple[str | int, ...]
 DEFAULT_NAMESPACE = "default"
 
 
+def dotted(label: str, path: Path) -> str:
+    """The path as a person reads it: `dotted("router", ("routes", 0, "port"))` is `router.routes[0].port`."""
+    text = label
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
+    return text
+
+
 class Link(msgspec.Struct, frozen=True, omit_defaults=True):
     """One entry under `ports:`: this out port goes to that node's in port.
 
@@ -70,6 +78,15 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def place(self, path: Path = ()) -> Place:
         """Where this path of the Spec was written; the nearest known place above it otherwise."""
         return self.places(path) if self.places is not None else NOWHERE
+
+    def inside(self, path: Path, line: int, column: int = 0) -> Place:
+        """Where line and column (from 1) of the text at this path, some code, stand in the file."""
+        inside = getattr(self.places, "inside", None)
+        return inside(path, line, column) if inside is not None else self.place(path)
+
+    def at(self, path: Path) -> str:
+        """The path as a person reads it: `router.routes[0].port`."""
+        return dotted(self.label, path)
 
     def same(self, other: "Spec") -> bool:
         """Whether both say the same: places and revisions do not count."""

@@ -1,0 +1,169 @@
+"""A Mesh is layered boxes whose lines cross one gap at a time, through waypoints where needed.
+
+A line to the next layer is one segment. A longer one passes a waypoint in every layer between;
+lines of one strand into one pin share their waypoints, so a common target has one trunk and not
+a bundle. A line that leads back runs in a channel under both its boxes and is then like any
+other, read from the far end. Where waypoints would become too many, the longest lines go round
+the outside instead: those are `outside`, and no part of the mesh.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple, TypeAlias
+
+from heddle.cli.drawing.boxes import Box, Join
+
+Key: TypeAlias = tuple[int, int, str]
+
+BOX_SPACE = 26.0
+CHANNEL_SPACE = 13.0
+CHANNEL_FIRST = 15.0
+_WAYPOINT_SPACE = 7.0
+_MOST_WAYPOINTS = 10_000
+
+
+class Segment(NamedTuple):
+    """From the item `left`, at `leave` from its middle, to `right` in the next layer."""
+
+    left: int
+    leave: float
+    right: int
+    arrive: float
+
+
+class Item:
+    """A box or a waypoint in its layer; it takes `before` and `beyond` its middle."""
+
+    __slots__ = ("before", "beyond", "box", "layer")
+
+    def __init__(self, layer: int, before: float, beyond: float, box: int | None = None) -> None:
+        self.layer = layer
+        self.before = before
+        self.beyond = beyond
+        self.box = box
+
+
+class Mesh:
+    """Items (the boxes first, in their order), rows of items, and the segments of every gap.
+
+    `ways` has the waypoints of each join from its source to its target; `channels` the breadths
+    under its source and its target where a join that leads back runs.
+    """
+
+    def __init__(self, boxes: Sequence[Box], joins: Sequence[Join], layers: Sequence[int]) -> None:
+        self.boxes = boxes
+        self.joins = joins
+        self.layers = layers
+        self.depth = max(layers, default=-1) + 1
+        self.outside = self._too_long()
+        self.channels = self._dig()
+        self.items = [
+            Item(layers[index], *self._extent(index), index) for index in range(len(boxes))
+        ]
+        self._points: dict[tuple[Key, int], int] = {}
+        self.ways = [self._way(number) for number in range(len(joins))]
+        self.gaps = self._segments()
+        self.rows: list[list[int]] = [[] for _ in range(self.depth)]
+        for index, item in enumerate(self.items):
+            self.rows[item.layer].append(index)
+
+    def leads_back(self, join: Join) -> bool:
+        """Whether it leads to its own layer (a self link) or to an earlier one."""
+        return self.layers[join.target] <= self.layers[join.source]
+
+    def _too_long(self) -> frozenset[int]:
+        """The joins whose waypoints would be too many; the longest of them first."""
+        reach: dict[Key, int] = {}
+        for join in self.joins:
+            key = self._key(join)
+            span = abs(self.layers[join.target] - self.layers[join.source]) - 1
+            reach[key] = max(reach.get(key, 0), span)
+        total = sum(reach.values())
+        long: set[Key] = set()
+        for key in sorted(reach, key=lambda key: (-reach[key], key)):
+            if total <= _MOST_WAYPOINTS:
+                break
+            long.add(key)
+            total -= reach[key]
+        return frozenset(
+            number
+            for number, join in enumerate(self.joins)
+            if self._key(join) in long
+            and abs(self.layers[join.target] - self.layers[join.source]) > 1
+        )
+
+    def _key(self, join: Join) -> Key:
+        way = "back" if self.leads_back(join) else "on"
+        return join.target, join.pin, f"{way} {join.strand}"
+
+    def _dig(self) -> dict[int, tuple[float, float]]:
+        """Give every join that leads back its channel under the source and under the target.
+
+        Self links lie innermost. Lines that come in through one pin share a channel, and so do
+        lines that leave through one pin for the same trunk.
+        """
+        owners: list[dict[tuple[int, float, Key], None]] = [{} for _ in self.boxes]
+        under: dict[int, tuple[tuple[int, float, Key], tuple[int, float, Key]]] = {}
+        for number, join in enumerate(self.joins):
+            if number in self.outside or not self.leads_back(join):
+                continue
+            key = self._key(join)
+            out = -self.boxes[join.source].outs[join.out].b
+            entry = -self.boxes[join.target].ins[join.pin].b
+            leave = (0 if join.source == join.target else 1, out, key)
+            arrive = leave if join.source == join.target else (2, entry, key)
+            owners[join.source][leave] = None
+            owners[join.target][arrive] = None
+            under[number] = leave, arrive
+        places = [
+            {owner: index for index, owner in enumerate(sorted(entries))} for entries in owners
+        ]
+        self._dug = [len(entries) for entries in owners]
+        return {
+            number: (
+                self._channel(self.joins[number].source, places[self.joins[number].source][leave]),
+                self._channel(self.joins[number].target, places[self.joins[number].target][arrive]),
+            )
+            for number, (leave, arrive) in under.items()
+        }
+
+    def _channel(self, box: int, place: int) -> float:
+        return self.boxes[box].breadth / 2 + CHANNEL_FIRST + CHANNEL_SPACE * place
+
+    def _extent(self, index: int) -> tuple[float, float]:
+        box, dug = self.boxes[index], self._dug[index]
+        half = box.breadth / 2
+        beyond = self._channel(index, dug - 1) if dug else half
+        return half + box.margin + BOX_SPACE / 2, max(beyond, half + box.margin) + BOX_SPACE / 2
+
+    def _way(self, number: int) -> tuple[int, ...]:
+        join = self.joins[number]
+        if number in self.outside or join.source == join.target:
+            return ()
+        start, end = self.layers[join.source], self.layers[join.target]
+        between = range(start + 1, end) if start < end else range(start - 1, end, -1)
+        return tuple(self._point((self._key(join), layer)) for layer in between)
+
+    def _point(self, key: tuple[Key, int]) -> int:
+        if key not in self._points:
+            self._points[key] = len(self.items)
+            self.items.append(Item(key[1], _WAYPOINT_SPACE, _WAYPOINT_SPACE))
+        return self._points[key]
+
+    def _segments(self) -> list[list[Segment]]:
+        gaps: list[dict[Segment, None]] = [{} for _ in range(max(0, self.depth - 1))]
+        for number, join in enumerate(self.joins):
+            if number in self.outside or join.source == join.target:
+                continue
+            source = join.source, self.boxes[join.source].outs[join.out].b
+            target = join.target, self.boxes[join.target].ins[join.pin].b
+            if number in self.channels:
+                source, target = (
+                    (join.source, self.channels[number][0]),
+                    (join.target, self.channels[number][1]),
+                )
+            stops = [source, *((point, 0.0) for point in self.ways[number]), target]
+            if number in self.channels:
+                stops.reverse()
+            for (left, leave), (right, arrive) in zip(stops, stops[1:], strict=False):
+                gaps[self.items[left].layer][Segment(left, leave, right, arrive)] = None
+        return [list(gap) for gap in gaps]

@@ -1,0 +1,97 @@
+"""How wide a text will be, without asking a font: never less than it turns out to be."""
+
+import unicodedata
+from collections.abc import Iterator
+
+# Advances in em of the widest of the usual interface fonts (DejaVu and Verdana, bold): whoever
+# has a narrower one sees a little more air.
+_ADVANCES = {
+    **dict.fromkeys("ijlI.,:;'|/\\ ", 0.40),
+    **dict.fromkeys("tfrsckJ()[]-_\"!`*vxyz?", 0.67),
+    **dict.fromkeys("mM@%w#+=<>~^&", 1.05),
+    **dict.fromkeys("GHNOQU", 0.86),
+    "W": 1.13,
+}
+_LOWER, _UPPER, _OTHER, _WIDE, _EMOJI = 0.73, 0.80, 1.0, 1.06, 1.42
+_MONO = 0.62
+
+_BREAKS = frozenset("-_./: ,")
+
+
+def width(text: str, size: float, mono: bool = False) -> float:
+    """The room in pixels that the text needs at most, set bold at this size."""
+    return size * sum(_advance(char, mono) for char in text)
+
+
+def shown(text: str) -> str:
+    """The text on one line, with nothing in it that a drawing cannot show."""
+    return " ".join("".join(char if char.isspace() else legal(char) for char in text).split())
+
+
+def legal(text: str) -> str:
+    """The text with every character that XML forbids replaced by U+FFFD."""
+    return "".join(char if _is_legal(ord(char)) else "\ufffd" for char in text)
+
+
+def fit(text: str, size: float, room: float, rows: int, mono: bool = False) -> tuple[str, ...]:
+    """The text on at most so many rows, each within the room; cut with `…` if it must be."""
+    pieces = list(_rows(text, size, room, mono))
+    if len(pieces) <= rows:
+        return tuple(pieces)
+    rest = "".join(pieces[rows - 1 :])
+    return (*pieces[: rows - 1], _cut(rest, size, room, mono))
+
+
+def _advance(char: str, mono: bool) -> float:
+    if char < "\x7f":
+        if mono:
+            return _MONO
+        return _ADVANCES.get(char) or (_UPPER if char.isupper() else _LOWER)
+    if ord(char) >= 0x1F000:
+        return _EMOJI
+    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
+        return 0.0
+    return _WIDE if unicodedata.east_asian_width(char) in "WFA" else _OTHER
+
+
+def _is_legal(code: int) -> bool:
+    return (
+        code in (0x9, 0xA, 0xD)
+        or 0x20 <= code < 0x7F
+        or 0xA0 <= code < 0xD800
+        or 0xE000 <= code < 0xFFFE
+        or code >= 0x10000
+    )
+
+
+def _rows(text: str, size: float, room: float, mono: bool) -> Iterator[str]:
+    """Rows that fit, broken after a separator where one stands in the second half of a row."""
+    row, used = "", 0.0
+    for char in text:
+        step = size * _advance(char, mono)
+        if row and step and used + step > room:
+            head = _head(row)
+            yield head
+            row = row[len(head) :]
+            used = width(row, size, mono)
+        row += char
+        used += step
+    yield row
+
+
+def _head(row: str) -> str:
+    for end in range(len(row), len(row) // 2, -1):
+        if row[end - 1] in _BREAKS:
+            return row[:end]
+    return row
+
+
+def _cut(text: str, size: float, room: float, mono: bool) -> str:
+    left = room - size * _advance("…", mono)
+    kept = ""
+    for char in text:
+        left -= size * _advance(char, mono)
+        if left < 0:
+            break
+        kept += char
+    return kept.rstrip() + "…"

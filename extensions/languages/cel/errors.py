@@ -1,0 +1,71 @@
+"""An EvaluationError says what a CEL program could not do with the payload it was given."""
+
+import traceback
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Final
+
+from heddle.specs.errors import HeddleError
+
+FILENAME: Final = "<cel>"
+"""The file name that generated code carries, so that its frames are known in a traceback."""
+
+
+class EvaluationError(HeddleError):
+    """What went wrong; `line` and `column` count from 1 inside the code, 0 is unknown."""
+
+    def __init__(self, message: str, *, line: int = 0, column: int = 0) -> None:
+        self.message = message
+        self.line = line
+        self.column = column
+        super().__init__(f"line {line}, column {column}: {message}" if line else message)
+
+
+class Fault(Exception):  # noqa: N818 - not for users: explain() makes an EvaluationError of it
+    """What a helper raises; the text is made only when somebody will read it.
+
+    `a.b == 1 || true` forgives an error each time it runs, and looking for the nearest key costs
+    a thousand times what the comparison does.
+    """
+
+    def __init__(self, text: str | Callable[[], str]) -> None:
+        super().__init__()
+        self._text = text
+
+    def __str__(self) -> str:
+        return self._text if isinstance(self._text, str) else self._text()
+
+
+class Exhausted(Fault):
+    """The run visited or built more than it may; `||` and `&&` do not forgive it."""
+
+
+def explain(exception: Exception, places: Sequence[tuple[int, int]]) -> EvaluationError:
+    """The EvaluationError for whatever a program raised.
+
+    `places` gives line and column in the CEL text for each line of the generated code.
+    """
+    line, column = _place(exception.__traceback__, places)
+    error = EvaluationError(_text(exception), line=line, column=column)
+    if not isinstance(exception, Fault):
+        error.__cause__ = exception
+    return error
+
+
+def _place(trace: TracebackType | None, places: Sequence[tuple[int, int]]) -> tuple[int, int]:
+    found = (0, 0)
+    # The deepest frame of ours: an error that was set aside and raised again keeps its first place.
+    for frame, lineno in traceback.walk_tb(trace):
+        if frame.f_code.co_filename == FILENAME and 0 < lineno <= len(places):
+            found = places[lineno - 1]
+    return found
+
+
+def _text(exception: Exception) -> str:
+    if isinstance(exception, RecursionError):
+        return "the data is nested too deeply"
+    if isinstance(exception, MemoryError):
+        return "out of memory"
+    if isinstance(exception, Fault):
+        return str(exception)
+    return f"{type(exception).__name__}: {exception}"

@@ -1,0 +1,401 @@
+"""A Process is one run: a request, a tick, a message. It owns everything opened for it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from enum import Enum
+from time import time
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from uuid import UUID
+
+from heddle.runtime.errors import NOTHING, Answer, Error, Failure, Payload
+from heddle.runtime.ident import new_id
+from heddle.runtime.machine import Pending, drive
+from heddle.runtime.reader import Reader
+from heddle.runtime.step import Key, ReadStep, Step
+from heddle.runtime.writer import Writer
+
+if TYPE_CHECKING:
+    from heddle.runtime.wiring import Wiring
+
+T = TypeVar("T")
+
+ExitHook: TypeAlias = Callable[[Error | None], Awaitable[None] | None]
+"""Told how the process ended: None where all went well, otherwise the Error. It may wait."""
+
+
+class Status(Enum):
+    """How far a process is."""
+
+    RUNNING = "running"
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+class Process:
+    """One run on one generation.
+
+    It has an id, times, a status, a parent and children, key/value data, a deadline, and exit hooks
+    that run last-in-first-out. When it ends, what was opened for it is closed; when a parent ends,
+    its children end.
+    """
+
+    # Most processes need few of these: what stands on the class costs nothing to begin with.
+    status = Status.RUNNING
+    ended: float | None = None
+    error: Error | None = None
+    reason: Error | None = None
+    _id: UUID | None = None
+    _data: dict[str, Any] | None = None
+    _hooks: list[ExitHook] | None = None
+    _children: "set[Process] | None" = None
+    _locals: dict[Any, Any] | None = None
+    _readers: dict[tuple[Key, str], Reader] | None = None
+    _writers: list[Writer] | None = None
+    _turns: "dict[Key, deque[asyncio.Future[None]] | None] | None" = None
+    _tasks: "set[asyncio.Task[Any]] | None" = None
+    _deadline: float | None = None
+    _timer: asyncio.TimerHandle | None = None
+    _quiet: "asyncio.Future[None] | None" = None
+
+    def __init__(self, wiring: "Wiring", parent: "Process | None" = None, origin: str = "") -> None:
+        self.wiring = wiring
+        self.parent = parent
+        self.origin = origin
+        self.started = time()
+        wiring.processes.add(self)
+
+    # -- who it is ---------------------------------------------------------------------------
+
+    @property
+    def id(self) -> UUID:
+        """A UUID version 7, made at the first look."""
+        if self._id is None:
+            self._id = new_id()
+        return self._id
+
+    @property
+    def children(self) -> "tuple[Process, ...]":
+        """The children that have not ended."""
+        return tuple(self._children or ())
+
+    def fork(self, origin: str = "") -> "Process":
+        """A child on the same generation: it reads through to this one's data and writes its own."""
+        if self.status is Status.ENDED:
+            raise Failure(Error("the process has ended", code="dropped"))
+        child = Process(self.wiring, self, origin or self.origin)
+        if self._children is None:
+            self._children = set()
+        self._children.add(child)
+        if self.reason is not None:
+            child.cancel(self.reason)
+        return child
+
+    # -- data --------------------------------------------------------------------------------
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """What is kept under this key here or, failing that, in the nearest ancestor."""
+        process: Process | None = self
+        while process is not None:
+            if process._data is not None and key in process._data:
+                return process._data[key]
+            process = process.parent
+        return default
+
+    def set(self, key: str, value: Any) -> None:
+        """Keep a value under this key, here; an ancestor's value of that key is only hidden."""
+        if self._data is None:
+            self._data = {}
+        self._data[key] = value
+
+    def remove(self, key: str) -> Any:
+        """Forget what is kept here under this key, and return it; an ancestor's stays."""
+        return self._data.pop(key, None) if self._data is not None else None
+
+    def keys(self) -> Iterator[str]:
+        """Every key that `get` would find, each once."""
+        seen: set[str] = set()
+        process: Process | None = self
+        while process is not None:
+            for key in process._data or ():
+                if key not in seen:
+                    seen.add(key)
+                    yield key
+            process = process.parent
+
+    # -- packets -----------------------------------------------------------------------------
+
+    def run(self, step: Step | None, payload: Payload) -> Answer | Pending:
+        """Send a payload into a step: its answer, or a Pending to await where something waits."""
+        if step is None:
+            return payload
+        if self.reason is not None:
+            return self.reason
+        return drive(self, step, payload)
+
+    def send(self, owner: Key, port: str, payload: Payload) -> Answer | Pending:
+        """Send a payload out of this port of this symbol; with no link the payload is the answer."""
+        return self.run(self.wiring.out(owner, port), payload)
+
+    def writer(self, owner: Key, port: str) -> Writer:
+        """The writing end of an out port, for a node with several packets in flight."""
+        if self._writers is None:
+            self._writers = []
+        writer = Writer(self, self.wiring.out(owner, port))
+        self._writers.append(writer)
+        return writer
+
+    async def ask(self, step: ReadStep, payload: Payload) -> Answer:
+        """Hand a packet to the conversation behind this step, and wait for its answer."""
+        if self._readers is None:
+            self._readers = {}
+        key = (step.owner, step.port)
+        reader = self._readers.get(key)
+        if reader is None:
+            reader = self._readers[key] = Reader(self, step.label, step.port)
+            self.spawn(self._converse(step, reader))
+        return await reader.ask(payload)
+
+    async def _converse(self, step: ReadStep, reader: Reader) -> None:
+        """Run a conversation; when it ends, however it ends, nobody is left waiting."""
+        try:
+            await step.fn(reader)
+        except asyncio.CancelledError:
+            reader.close(self.reason or Error("the process ended", code="dropped"))
+            raise
+        except Exception as error:
+            reader.close(Error.of(error, symbol=step.label, port=step.port))
+        else:
+            reader.close(Error(f"{step.label} has stopped reading", code="dropped"))
+
+    # -- waiting -----------------------------------------------------------------------------
+
+    def spawn(self, work: "Pending | Coroutine[Any, Any, T]") -> "asyncio.Task[T]":
+        """A task that this process owns: it is cancelled when the process is."""
+        task: asyncio.Task[T] = asyncio.ensure_future(self._guard(work))
+        self.enter(task)
+        task.add_done_callback(self.leave)
+        return task
+
+    async def _guard(self, work: "Pending | Coroutine[Any, Any, T]") -> "T":
+        return await work
+
+    def enter(self, task: "asyncio.Task[Any]") -> None:
+        """Count a task in that waits on behalf of this process."""
+        if self._tasks is None:
+            self._tasks = set()
+        self._tasks.add(task)
+        if self._deadline is not None and self._timer is None:
+            self._arm()
+
+    def leave(self, task: "asyncio.Task[Any]") -> None:
+        """Count it out again."""
+        if self._tasks is not None:
+            self._tasks.discard(task)
+
+    async def take_turn(self, owner: Key) -> None:
+        """Wait until no earlier packet of this process is inside this node."""
+        if self._turns is None:
+            self._turns = {}
+        if owner not in self._turns:
+            self._turns[owner] = None
+            return
+        queue = self._turns[owner]
+        if queue is None:
+            queue = self._turns[owner] = deque()
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        queue.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.pass_turn(owner)
+            raise
+
+    def pass_turn(self, owner: Key) -> None:
+        """Let the next packet in."""
+        assert self._turns is not None
+        queue = self._turns[owner]
+        while queue:
+            turn = queue.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+        del self._turns[owner]
+
+    # -- resources ---------------------------------------------------------------------------
+
+    async def local(self, key: Any, make: Callable[[], Awaitable[T]]) -> T:
+        """The one resource of this process under this key, made by the first who asks.
+
+        Others who ask meanwhile wait for the same one. A failure is raised to all who waited and is
+        not kept: the next who asks tries again.
+        """
+        if self._locals is None:
+            self._locals = {}
+        found = self._locals.get(key)
+        if found is None:
+            found = self._locals[key] = asyncio.ensure_future(make())
+            found.add_done_callback(lambda done: self._forget(key, done))
+        result: T = await asyncio.shield(found)
+        return result
+
+    def _forget(self, key: Any, done: "asyncio.Future[Any]") -> None:
+        if (done.cancelled() or done.exception() is not None) and self._locals is not None:
+            self._locals.pop(key, None)
+
+    def on_exit(self, hook: ExitHook) -> None:
+        """Run this when the process ends; hooks run last-in-first-out.
+
+        It is told how the process ended and may wait. What it raises turns a good end into that
+        Error, before anyone has seen the answer. ValueError once the process has ended.
+        """
+        if self.status is Status.ENDED:
+            raise ValueError("the process has ended: there is no exit left to hook")
+        if self._hooks is None:
+            self._hooks = []
+        self._hooks.append(hook)
+
+    # -- the end -----------------------------------------------------------------------------
+
+    @property
+    def deadline(self) -> float | None:
+        """When it must be done, in seconds of `loop.time()`; None: never."""
+        return self._deadline
+
+    @deadline.setter
+    def deadline(self, when: float | None) -> None:
+        self._deadline = when
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if when is not None and self._tasks:
+            self._arm()
+
+    def _arm(self) -> None:
+        assert self._deadline is not None
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_at(self._deadline, self._late)
+
+    def _late(self) -> None:
+        self._timer = None
+        self.cancel(Error("the process passed its deadline", code="timeout"))
+
+    def cancel(self, reason: Error | None = None) -> None:
+        """Stop whatever waits on behalf of this process; what is unanswered is answered with the reason."""
+        if self.reason is not None or self.status is Status.ENDED:
+            return
+        self.reason = reason or Error("the process was cancelled", code="cancelled")
+        for child in self.children:
+            child.cancel(self.reason)
+        current = _current_task()
+        for task in tuple(self._tasks or ()):
+            if task is not current:
+                task.cancel()
+
+    def end(self, error: Error | None = None) -> Awaitable[Error | None] | Error | None:
+        """End it: run the exit hooks, close what was opened, end the children.
+
+        Returns how it ended: None where all went well, the Error otherwise (the one given, or that
+        of the first hook that failed). Where a hook or a child has to be waited for, an awaitable
+        that gives the same. A second call changes nothing.
+        """
+        if self.status is not Status.RUNNING:
+            return self.error
+        if error is None:
+            error = self.reason
+        if not (self._hooks or self._tasks or self._children or self._readers or self._writers):
+            self._finish(error)
+            return error
+        self.status = Status.ENDING
+        return self._end(error)
+
+    async def _end(self, error: Error | None) -> Error | None:
+        """The end of a process that has something to close."""
+        while self._hooks:
+            hook = self._hooks.pop()
+            try:
+                waits = hook(error)
+                if waits is not None:
+                    await waits
+            except Exception as failure:
+                if error is None:
+                    error = Error.of(failure)
+        if not self._children:
+            await self._close(error)
+        else:
+            # Forked work outlives the answer: the process stays until its children are done.
+            self.error = error
+            self.wiring.generation.spawn(self._outlive(error))
+        return error
+
+    async def _outlive(self, error: Error | None) -> None:
+        """Wait for the children, then finish."""
+        while self._children:
+            quiet = self._quiet = asyncio.get_running_loop().create_future()
+            await quiet
+        await self._close(error)
+
+    async def _close(self, error: Error | None) -> None:
+        """Close readers and writers, and stop the tasks that are left."""
+        reason = self.reason or error or Error("the process ended", code="dropped")
+        for reader in (self._readers or {}).values():
+            reader.close(reason)
+        for writer in self._writers or ():
+            writer.close(reason)
+        current = _current_task()
+        left = [task for task in self._tasks or () if task is not current and not task.done()]
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.gather(*left, return_exceptions=True)
+        self._finish(error)
+
+    def _finish(self, error: Error | None) -> None:
+        """Mark it ended and leave every list that it stands in."""
+        self.status = Status.ENDED
+        self.error = error
+        self.ended = time()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        parent = self.parent
+        if parent is not None and parent._children is not None:
+            parent._children.discard(self)
+            if not parent._children and parent._quiet is not None and not parent._quiet.done():
+                parent._quiet.set_result(None)
+        self.wiring.generation.left(self)
+
+
+def _current_task() -> "asyncio.Task[Any] | None":
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
+async def settle(answer: Answer | Pending) -> Answer:
+    """The answer, waited for where it is still on its way."""
+    return await answer if type(answer) is Pending else answer
+
+
+async def finish(process: Process, answer: Answer | Pending) -> Answer:
+    """Wait for the answer, end the process by it, and give what its sender should get.
+
+    That is the answer, or the Error of an exit hook that failed where the answer was none.
+    """
+    try:
+        answer = await settle(answer)
+    except BaseException as error:
+        ended = process.end(Error.of(error) if isinstance(error, Exception) else process.reason)
+        if isinstance(ended, Awaitable):
+            await ended
+        raise
+    failed = answer if type(answer) is Error else None
+    ended = process.end(failed)
+    if isinstance(ended, Awaitable):
+        ended = await ended
+    return ended if failed is None and ended is not None else answer
+
+
+__all__ = ["NOTHING", "ExitHook", "Process", "Status", "finish", "settle"]

@@ -1,0 +1,72 @@
+"""A Reader receives packets at an in port inside one process, and answers them."""
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from heddle.runtime.errors import Answer, Error, Payload
+from heddle.runtime.packet import Packet
+
+if TYPE_CHECKING:
+    from heddle.runtime.process import Process
+
+
+class Reader:
+    """What a conversation reads from: iterate over it for packets, and answer each when you like.
+
+    The iteration ends when the process does. `process` is the process that the packets belong to.
+    """
+
+    __slots__ = ("_closed", "_queue", "_waiting", "label", "port", "process", "unanswered")
+
+    def __init__(self, process: "Process", label: str, port: str) -> None:
+        self.process = process
+        self.label = label
+        self.port = port
+        self.unanswered: set[asyncio.Future[Answer]] = set()
+        self._queue: deque[Packet] = deque()
+        self._waiting: asyncio.Future[None] | None = None
+        self._closed: Error | None = None
+
+    def __aiter__(self) -> "Reader":
+        return self
+
+    async def __anext__(self) -> Packet:
+        while not self._queue:
+            if self._closed is not None:
+                raise StopAsyncIteration
+            self._waiting = asyncio.get_running_loop().create_future()
+            await self._waiting
+        return self._queue.popleft()
+
+    async def ask(self, payload: Payload) -> Answer:
+        """Put a packet in and wait for its answer; the closing reason when nobody answers it."""
+        if self._closed is not None:
+            return self._closed
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+        def take(value: Answer) -> None:
+            if not answer.done():
+                answer.set_result(value)
+
+        self.unanswered.add(answer)
+        self._queue.append(Packet(payload, take))
+        self._wake()
+        try:
+            return await answer
+        finally:
+            self.unanswered.discard(answer)
+
+    def close(self, reason: Error) -> None:
+        """End the conversation: every unanswered packet is answered with the reason."""
+        if self._closed is None:
+            self._closed = reason
+            self._queue.clear()
+            for answer in tuple(self.unanswered):
+                if not answer.done():
+                    answer.set_result(reason)
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiting is not None and not self._waiting.done():
+            self._waiting.set_result(None)

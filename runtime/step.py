@@ -1,0 +1,202 @@
+"""Steps are what frozen wiring compiles to: the machine walks them, one after the other.
+
+A step knows what to do and where to go next. Where it goes is looked up the first time that a
+packet gets there, so a new generation costs only the way that packets take through it.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, TypeAlias
+
+from heddle.runtime.errors import Error
+from heddle.runtime.node import Action, Choice, Conversation, Visit
+
+RUN = 0
+CHOOSE = 1
+VISIT = 2
+JOIN = 3
+ACT = 4
+WAIT = 5
+READ = 6
+LAZY = 7
+
+FAILURES = (Exception, SystemExit)
+"""What a node may raise to fail. SystemExit is one: a node's `exit()` ends its packet, no more."""
+
+Key: TypeAlias = Hashable
+Target: TypeAlias = tuple[Key, str]
+"""A symbol and the name of its in port."""
+
+Resolve: TypeAlias = "Callable[[Key, str], Step | None]"
+"""Where an out port of a symbol leads in this generation; None where nothing is linked."""
+
+
+class Step:
+    """What to do with a payload. `op` says which of the classes below it is."""
+
+    __slots__ = ("op",)
+    op: int
+
+
+class RunStep(Step):
+    """A straight run of plain one-to-one actions, then `next` (None: the payload is the answer).
+
+    `owners` names the symbol of each action. A ring of nothing but actions would never end: its
+    `next` is a RunStep that asks the machine to take a breath.
+    """
+
+    __slots__ = ("_errors", "_resolve", "actions", "labels", "next", "owners")
+
+    def __init__(
+        self,
+        actions: tuple[Callable[[Any], Any], ...],
+        owners: tuple[Key, ...],
+        labels: tuple[str, ...],
+        following: Step | None,
+        resolve: Resolve,
+    ) -> None:
+        self.op = RUN
+        self.actions = actions
+        self.owners = owners
+        self.labels = labels
+        self.next = following
+        self._resolve = resolve
+
+    def failed(self, index: int, error: BaseException) -> tuple[Step | None, Error]:
+        """Where the failure of the action at `index` goes, and the Error that it is."""
+        return (
+            self._resolve(self.owners[index], "error"),
+            Error.of(error, symbol=self.labels[index], port="in"),
+        )
+
+
+class Ways(dict[str | None, Step | None]):
+    """Where each out port of one symbol leads, looked up when it is first asked."""
+
+    __slots__ = ("_owner", "_resolve")
+
+    def __init__(self, owner: Key, resolve: Resolve) -> None:
+        super().__init__({None: None})
+        self._owner = owner
+        self._resolve = resolve
+
+    def __missing__(self, port: str) -> Step | None:
+        step = self[port] = self._resolve(self._owner, port)
+        return step
+
+
+class NodeStep(Step):
+    """A step of one node that finds its ways by the names of its out ports."""
+
+    __slots__ = ("label", "nexts", "owner")
+
+    def __init__(self, owner: Key, label: str, resolve: Resolve) -> None:
+        self.owner = owner
+        self.label = label
+        self.nexts = Ways(owner, resolve)
+
+    def leads(self, port: str) -> Step | None:
+        """Where an out port leads; None where nothing is linked."""
+        return self.nexts[port]
+
+    def failed(self, error: BaseException) -> tuple[Step | None, Error]:
+        """Where this node's own failure goes, and the Error that it is."""
+        return self.leads("error"), Error.of(error, symbol=self.label, port="in")
+
+
+class ChoiceStep(NodeStep):
+    """A node that only chooses where to go: a tail call."""
+
+    __slots__ = ("fn",)
+
+    def __init__(self, owner: Key, label: str, resolve: Resolve, handler: Choice) -> None:
+        super().__init__(owner, label, resolve)
+        self.op = CHOOSE
+        self.fn = handler.fn
+
+
+class VisitStep(NodeStep):
+    """A node that looks at answers: the machine keeps its coroutine on the stack meanwhile."""
+
+    __slots__ = ("_inputs", "fn", "turns", "waits")
+
+    def __init__(
+        self,
+        owner: Key,
+        label: str,
+        resolve: Resolve,
+        handler: Visit,
+        inputs: Callable[[Key], Sequence[str]],
+    ) -> None:
+        super().__init__(owner, label, resolve)
+        self.op = VISIT
+        self.fn = handler.fn
+        self.waits = handler.waits or handler.turns
+        self.turns = handler.turns
+        self._inputs = inputs
+
+    def inputs(self) -> Sequence[str]:
+        """The in ports of this node that something is linked to."""
+        return self._inputs(self.owner)
+
+
+class ActionStep(NodeStep):
+    """One action that wants its process (ACT), or that waits (WAIT)."""
+
+    __slots__ = ("fn", "out", "process")
+
+    def __init__(self, owner: Key, label: str, resolve: Resolve, handler: Action) -> None:
+        super().__init__(owner, label, resolve)
+        self.op = WAIT if handler.waits else ACT
+        self.fn = handler.fn
+        self.process = handler.process
+        self.out = handler.out
+
+    def following(self) -> Step | None:
+        """Where the result goes."""
+        return self.leads(self.out) if self.out is not None else None
+
+
+class ReadStep(NodeStep):
+    """A node that holds a conversation: packets go to its Reader of this process."""
+
+    __slots__ = ("fn", "port")
+
+    def __init__(
+        self, owner: Key, label: str, resolve: Resolve, handler: Conversation, port: str
+    ) -> None:
+        super().__init__(owner, label, resolve)
+        self.op = READ
+        self.fn = handler.fn
+        self.port = port
+
+
+class JoinStep(Step):
+    """An out port with several links: the payload goes to each, the answers are joined in order.
+
+    Where two or more of the targets may wait they are `concurrent`: each gets a task of its own.
+    """
+
+    __slots__ = ("concurrent", "targets")
+
+    def __init__(self, targets: tuple[Step, ...], concurrent: bool) -> None:
+        self.op = JOIN
+        self.targets = targets
+        self.concurrent = concurrent
+
+
+class LazyStep(Step):
+    """Where a run goes on, looked up when the first packet gets there."""
+
+    __slots__ = ("_after", "_owner", "_port", "_resolve")
+
+    def __init__(self, after: RunStep, owner: Key, port: str, resolve: Resolve) -> None:
+        self.op = LAZY
+        self._after = after
+        self._owner = owner
+        self._port = port
+        self._resolve = resolve
+
+    def settle(self) -> Step | None:
+        """Look it up, and let the run go straight there from now on."""
+        step = self._after.next = self._resolve(self._owner, self._port)
+        return step

@@ -1,0 +1,242 @@
+"""Wiring is who is linked to whom, frozen: one generation of the symbol table.
+
+It compiles to steps for the machine, port by port, the first time that a packet gets there: so
+the work of a new generation is the change itself, whatever the size of the namespace.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from heddle.runtime.errors import Error
+from heddle.runtime.fuse import Fuser, plain
+from heddle.runtime.generation import Generation
+from heddle.runtime.node import Action, Choice, Conversation, Handler, Node, Visit
+from heddle.runtime.step import (
+    ActionStep,
+    ChoiceStep,
+    JoinStep,
+    Key,
+    LazyStep,
+    ReadStep,
+    RunStep,
+    Step,
+    Target,
+    VisitStep,
+)
+
+Lens: TypeAlias = Callable[[Key, str, bool], Visit | None]
+"""Asked for each port (symbol, port, whether it is an in port): the Visit that observes it, or None."""
+
+
+class Wired(msgspec.Struct, frozen=True, gc=False):
+    """One symbol as the wiring sees it: its label, its node, and where its out ports lead."""
+
+    label: str
+    node: Node
+    links: Mapping[str, tuple[Target, ...]] = {}
+
+
+class Wiring:
+    """Frozen links between nodes, and the steps that they compile to.
+
+    Port names are canonical: `out` stands for `out[0]` too. `sources` are the linked in ports of
+    each symbol. A Lens makes an observed wiring; without one, observation costs nothing.
+    """
+
+    __slots__ = (
+        "_entries",
+        "_fuser",
+        "_lens",
+        "_outs",
+        "_waits",
+        "generation",
+        "processes",
+        "sources",
+        "symbols",
+    )
+
+    def __init__(
+        self,
+        symbols: Mapping[Key, Wired],
+        sources: Mapping[Key, Sequence[str]] | None = None,
+        generation: Generation | None = None,
+        lens: Lens | None = None,
+    ) -> None:
+        self.symbols = symbols
+        self.sources = sources if sources is not None else {}
+        self.generation = generation if generation is not None else Generation(0)
+        self.processes = self.generation.processes
+        self._lens = lens
+        self._entries: dict[Target, Step] = {}
+        self._outs: dict[Target, Step | None] = {}
+        self._waits: dict[Target, bool] = {}
+        self._fuser = Fuser(self)
+
+    def observed(self, lens: Lens | None) -> "Wiring":
+        """The same wiring seen through a lens; processes that run go on with what they have."""
+        return Wiring(self.symbols, self.sources, self.generation, lens)
+
+    # -- ways ----------------------------------------------------------------------------------
+
+    def out(self, owner: Key, port: str) -> Step | None:
+        """Where an out port leads; None where nothing is linked."""
+        try:
+            return self._outs[owner, port]
+        except KeyError:
+            step = self._outs[owner, port] = self._weave_out(owner, port)
+            return step
+
+    def entry(self, owner: Key, port: str) -> Step:
+        """The step of an in port. A port that is not there answers with an Error."""
+        try:
+            return self._entries[owner, port]
+        except KeyError:
+            step = self._entries[owner, port] = self._weave_entry(owner, port)
+            return step
+
+    def inputs(self, owner: Key) -> Sequence[str]:
+        """The in ports of a symbol that something is linked to, in order."""
+        return self.sources.get(owner, ())
+
+    def targets(self, owner: Key, port: str) -> tuple[Target, ...]:
+        """The links of an out port, in order."""
+        wired = self.symbols.get(owner)
+        return wired.links.get(port, ()) if wired is not None else ()
+
+    def handler(self, target: Target) -> Handler:
+        """What a symbol does at an in port; one that is not there answers with an Error."""
+        wired = self.symbols.get(target[0])
+        handler = wired.node.handler(target[1]) if wired is not None else None
+        return handler if handler is not None else _missing(target)
+
+    def label(self, owner: Key) -> str:
+        """What people call the symbol."""
+        wired = self.symbols.get(owner)
+        return wired.label if wired is not None else str(owner)
+
+    # -- weaving -------------------------------------------------------------------------------
+
+    def _weave_out(self, owner: Key, port: str) -> Step | None:
+        targets = self.targets(owner, port)
+        step: Step | None
+        if not targets:
+            step = None
+        elif len(targets) == 1:
+            step = self.entry(*targets[0])
+        else:
+            waiting = sum(self.may_wait(*target) for target in targets)
+            step = JoinStep(tuple(self.entry(*target) for target in targets), waiting > 1)
+        return self._look(owner, port, False, step)
+
+    def _weave_entry(self, owner: Key, port: str) -> Step:
+        handler = self.handler((owner, port))
+        step: Step
+        if isinstance(handler, Action):
+            if plain(handler):
+                whole = self._fuser.fuse((owner, port)) if self._lens is None else None
+                if whole is not None:
+                    step = RunStep((whole,), (owner,), (self.label(owner),), None, self.out)
+                else:
+                    step = self._weave_run((owner, port), handler)
+            else:
+                step = ActionStep(owner, self.label(owner), self.out, handler)
+        elif isinstance(handler, Choice):
+            step = ChoiceStep(owner, self.label(owner), self.out, handler)
+        elif isinstance(handler, Visit):
+            step = VisitStep(owner, self.label(owner), self.out, handler, self.inputs)
+        else:
+            step = ReadStep(owner, self.label(owner), self.out, handler, port)
+        seen = self._look(owner, port, True, step)
+        assert seen is not None
+        return seen
+
+    def _weave_run(self, target: Target, handler: Action) -> RunStep:
+        """Flatten the straight run of plain actions that begins here."""
+        actions: list[Callable[..., object]] = []
+        owners: list[Key] = []
+        onward: str | None = None
+        seen = set()
+        while True:
+            seen.add(target)
+            actions.append(handler.fn)
+            owners.append(target[0])
+            onward = handler.out
+            if onward is None or self._lens is not None:
+                break
+            targets = self.targets(target[0], onward)
+            if not targets:
+                onward = None
+                break
+            if len(targets) > 1 or targets[0] in seen:
+                break
+            following = self.handler(targets[0])
+            if not isinstance(following, Action) or not plain(following):
+                break
+            target, handler = targets[0], following
+        labels = tuple(self.label(owner) for owner in owners)
+        step = RunStep(tuple(actions), tuple(owners), labels, None, self.out)
+        if onward is not None:
+            step.next = LazyStep(step, target[0], onward, self.out)
+        return step
+
+    def _look(self, owner: Key, port: str, inbound: bool, step: Step | None) -> Step | None:
+        """The step seen through the lens, where it wants to see this port."""
+        visit = self._lens(owner, port, inbound) if self._lens is not None else None
+        if visit is None:
+            return step
+        return VisitStep(owner, self.label(owner), lambda _owner, _port: step, visit, self.inputs)
+
+    # -- waiting -------------------------------------------------------------------------------
+
+    def may_wait(self, owner: Key, port: str) -> bool:
+        """Whether a packet that comes in here may have to wait for something.
+
+        A ring counts as waiting: the machine takes a breath in it now and then.
+        """
+        known = self._waits
+        root = (owner, port)
+        if root in known:
+            return known[root]
+        # Depth-first with an explicit stack; a target met again while it is open closes a ring.
+        opened: set[Target] = set()
+        todo: list[tuple[Target, bool]] = [(root, False)]
+        while todo:
+            target, done = todo.pop()
+            if target in known:
+                continue
+            onward = self._onward(target[0])
+            if done:
+                opened.discard(target)
+                known[target] = any(known.get(after, True) for after in onward)
+                continue
+            if target in opened:
+                continue
+            if _waits(self.handler(target)):
+                known[target] = True
+                continue
+            opened.add(target)
+            todo.append((target, True))
+            todo.extend((after, False) for after in onward if after not in known)
+        return known[root]
+
+    def _onward(self, owner: Key) -> Sequence[Target]:
+        wired = self.symbols.get(owner)
+        if wired is None:
+            return ()
+        return [target for targets in wired.links.values() for target in targets]
+
+
+def _waits(handler: Handler) -> bool:
+    if isinstance(handler, Choice):
+        return False
+    if isinstance(handler, Conversation):
+        return True
+    return handler.waits or (isinstance(handler, Visit) and handler.turns)
+
+
+def _missing(target: Target) -> Action:
+    """What answers for an in port that is not there: a link to it was refused, or it went away."""
+    error = Error(f'there is no in port "{target[1]}" at {target[0]}', code="dropped")
+    return Action(lambda _payload: error, out=None)

@@ -1,0 +1,250 @@
+"""A check walks the whole Spec and tells every Problem together; a decode gives the fields.
+
+What fits is decided by msgspec alone: a value that it takes is right, and only what it refuses is
+walked for reasons. So the two can never disagree, and a Spec that is right costs one conversion.
+
+People write a little more loosely than the types say: `"8000"` is a number where a number is wanted
+(values from the environment are texts), and a single item stands for a list of one.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from heddle.schemas.field import Unfit, read_field, told
+from heddle.schemas.schema import COMMON_NAMES, F, Schema
+from heddle.schemas.shape import Field, Shape, fields_of, tag_of
+from heddle.schemas.words import any_of, field_named, nearest, path_text, suggest, wanted
+from heddle.specs.errors import SpecError
+from heddle.specs.problem import Place, Problem
+from heddle.specs.spec import Path, Spec
+
+_ITSELF: Any = object()
+_TOLD: list[Shape] = []
+
+
+def decode(spec: Spec, schema: Schema[F]) -> F:
+    """The fields of a Spec, defaults filled in; SpecError carries everything that is wrong with them."""
+    try:
+        return msgspec.convert(spec.fields, schema.fields, strict=False, dec_hook=read_field)
+    except msgspec.ValidationError:
+        pass
+    walk = _Walk(spec)
+    fields = walk.look(schema.shape, spec.fields, ())
+    if walk.problems:
+        raise SpecError(in_order(walk.problems))
+    return msgspec.convert(fields, schema.fields, strict=False, dec_hook=read_field)
+
+
+def check(spec: Spec, schema: Schema[Any], *, unfilled: bool = False) -> list[Problem]:
+    """Every Problem of a Spec's own fields, by place; none means that `decode` gives its fields.
+
+    With `unfilled`, a text with a blank (`{{ PORT }}`) may stand anywhere: what will fill it is not
+    known yet.
+    """
+    walk = _Walk(spec, unfilled=unfilled)
+    walk.look(schema.shape, spec.fields, ())
+    return in_order(walk.problems)
+
+
+def unknown_kind(spec: Spec, known: Mapping[str, Any] | set[str] | frozenset[str]) -> Problem:
+    """The Problem of a Spec whose kind nobody serves."""
+    names = sorted(known)
+    return Problem(
+        code="unknown-kind",
+        found=f'no kind "{spec.kind}"',
+        hint=suggest(spec.kind, names) or "See heddle kinds, or add the extension that has it.",
+        place=spec.place(("kind",)),
+        path=path_text(spec.label, ("kind",)),
+    )
+
+
+def in_order(problems: list[Problem]) -> list[Problem]:
+    """By file, line and column; what stands at one place keeps its order, and the same is told once."""
+    once = dict.fromkeys(problems)
+    return sorted(once, key=lambda problem: _rank(problem.place))
+
+
+def _rank(place: Place) -> tuple[str, int, int]:
+    return (place.file, place.line, place.column)
+
+
+class _Walk:
+    """One way through the fields of one Spec, picking up Problems.
+
+    `look` returns the value as it should have been written, so that single items become lists.
+    """
+
+    def __init__(self, spec: Spec, *, unfilled: bool = False) -> None:
+        self.problems: list[Problem] = []
+        self._spec = spec
+        self._unfilled = unfilled
+        self._blanks = 0
+
+    def look(self, shape: Shape, value: Any, path: Path) -> Any:
+        """Find out why a value does not fit, if it does not."""
+        if self._unfilled and isinstance(value, str) and "{{" in value:
+            self._blanks += 1
+            return value
+        reason = _refusal(shape, value)
+        if reason is None:
+            return value
+        before, blanks = len(self.problems), self._blanks
+        better = self._into(shape, value, path)
+        if better is _ITSELF:
+            self._unfit(shape, value, path, reason)
+            return value
+        if len(self.problems) == before and self._blanks == blanks:
+            # Each part is right by itself, so it is the whole that breaks a rule.
+            reason = _refusal(shape, better)
+            if reason is not None:
+                self._unfit(shape, value, path, reason)
+        return better
+
+    def _into(self, shape: Shape, value: Any, path: Path) -> Any:
+        """Look at the parts; _ITSELF where there are none, or the value has none."""
+        match shape.form:
+            case "group" if isinstance(value, Mapping):
+                return self._group(shape.bare, value, path)
+            case "map" if isinstance(value, Mapping):
+                return self._map(shape, value, path)
+            case "list" if isinstance(value, list | tuple):
+                return [self.look(shape.items[0], item, (*path, i)) for i, item in enumerate(value)]
+            case "list":
+                return self._single(shape, value, path)
+            case "either":
+                return self._either(shape, value, path)
+            case _:
+                return _ITSELF
+
+    def _group(self, group: type[msgspec.Struct], value: Mapping[Any, Any], path: Path) -> Any:
+        """Look at each field, for fields that nobody knows, and for fields that are missing."""
+        fields = fields_of(group)
+        tag = tag_of(group)
+        better: dict[Any, Any] = {}
+        meant: set[str] = set()
+        for key, item in value.items():
+            field = field_named(fields, key) if isinstance(key, str) else None
+            if field is not None:
+                better[key] = self.look(field.shape, item, (*path, key))
+            elif tag is not None and key == tag[0]:
+                better[key] = item
+            else:
+                meant.add(self._unknown(fields, str(key), path))
+        for field in fields:
+            if field.required and field.name not in value and field.name not in meant:
+                self._tell("missing", "missing", (*path, field.name), wanted(field.shape))
+        return better
+
+    def _unknown(self, fields: tuple[Field, ...], key: str, path: Path) -> str:
+        """Tell of a field that nobody knows; returns the name of the field that was meant."""
+        names = [field.name for field in fields]
+        near = nearest(key, [*names, *(() if path else COMMON_NAMES)])
+        known = f"one of {any_of(names)}" if names else "no fields of its own"
+        hint = f'Did you mean "{near}"?' if near else ""
+        self._tell("unknown-field", "unknown field", (*path, key), known, hint)
+        return near or ""
+
+    def _map(self, shape: Shape, value: Mapping[Any, Any], path: Path) -> Any:
+        """Look at each name and its value."""
+        better: dict[Any, Any] = {}
+        for key, item in value.items():
+            if _refusal(shape.items[0], key) is not None:
+                hint = f'Write it in quotes: "{key}".' if not isinstance(key, str) else ""
+                self._tell(
+                    "type", f"the name {told(key)}", (*path, str(key)), wanted(shape.items[0]), hint
+                )
+            better[key] = self.look(shape.items[1], item, (*path, str(key)))
+        return better
+
+    def _single(self, shape: Shape, value: Any, path: Path) -> Any:
+        """A single item stands for a list of one."""
+        item = shape.items[0]
+        if value is None or isinstance(value, bytes):
+            return _ITSELF
+        if isinstance(value, Mapping) and item.form in ("group", "map", "either", "own"):
+            return [self.look(item, value, path)]
+        return [value] if _refusal(item, value) is None else _ITSELF
+
+    def _either(self, shape: Shape, value: Any, path: Path) -> Any:
+        """Look at the only member of a union that can be meant."""
+        members = [item for item in shape.items if item.form != "null"]
+        if value is None:
+            return _ITSELF
+        if len(members) > 1:
+            meant = _MEANT.get(type(value), ())
+            members = [item for item in members if item.form in meant]
+        if len(members) > 1:
+            members = self._tagged(members, value, path)
+        if members is _TOLD:
+            return value
+        return self.look(members[0], value, path) if len(members) == 1 else _ITSELF
+
+    def _tagged(self, members: list[Shape], value: Any, path: Path) -> "list[Shape]":
+        """The member that the tag names; _TOLD once a wrong tag has been told."""
+        tags = {str(tag[1]): item for item in members if (tag := tag_of(item.bare)) is not None}
+        if len(tags) != len(members):
+            return members
+        field = tag_of(members[0].bare)
+        name = field[0] if field is not None else ""
+        found = value.get(name)
+        if str(found) in tags:
+            return [tags[str(found)]]
+        said = "missing" if name not in value else told(found)
+        code = "missing" if name not in value else "choice"
+        self._tell(code, said, (*path, name), any_of(sorted(tags)), suggest(str(found), set(tags)))
+        return _TOLD
+
+    def _unfit(self, shape: Shape, value: Any, path: Path, reason: msgspec.ValidationError) -> None:
+        """Tell of a value that does not fit as a whole."""
+        cause = reason.__cause__
+        if isinstance(cause, Unfit):
+            code = cause.code or "invalid"
+            self._tell(code, cause.found, (*path, *cause.path), cause.wanted, cause.hint)
+        elif isinstance(cause, ValueError | TypeError) and str(cause):
+            self._tell("invalid", str(cause), path, wanted(shape) if shape.form == "own" else "")
+        else:
+            code, hint = _why(shape, value)
+            self._tell(code, told(value), path, wanted(shape), hint)
+
+    def _tell(self, code: str, found: str, path: Path, wanted: str = "", hint: str = "") -> None:
+        self.problems.append(
+            Problem(
+                code=code,
+                found=found,
+                wanted=wanted,
+                hint=hint,
+                place=self._spec.place(path),
+                path=path_text(self._spec.label, path),
+            )
+        )
+
+
+_MEANT: dict[type, tuple[str, ...]] = {dict: ("group", "map"), list: ("list",), tuple: ("list",)}
+
+
+def _refusal(shape: Shape, value: Any) -> msgspec.ValidationError | None:
+    """Why msgspec does not take the value; None where it does."""
+    try:
+        msgspec.convert(value, shape.type, strict=False, dec_hook=read_field)
+    except msgspec.ValidationError as error:
+        return error
+    return None
+
+
+def _why(shape: Shape, value: Any) -> tuple[str, str]:
+    """The code and the hint for a plain value that does not fit."""
+    for item in shape.items if shape.form == "either" else ():
+        if item.form not in ("null", "either") and _why(item, value)[0] != "type":
+            return _why(item, value)
+    if shape.form == "choice":
+        return "choice", suggest(str(value), {str(choice) for choice in shape.choices})
+    if shape.form == "text" and isinstance(value, bool | int | float):
+        text = told(value)
+        return "type", f'Write it in quotes: "{text}".' if _refusal(shape, text) is None else ""
+    try:
+        msgspec.convert(value, shape.bare, strict=False, dec_hook=read_field)
+    except msgspec.ValidationError:
+        return "type", ""
+    return ("pattern" if shape.form == "text" and shape.limit("pattern") else "range"), ""

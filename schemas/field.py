@@ -1,0 +1,126 @@
+"""A Fields type declares what a kind's Spec may say: types, defaults, limits and help in one place.
+
+    class Listener(Fields):
+        port: Annotated[int, about("Port to listen on; 0 takes a free one.", ge=0, le=65535)]
+        host: Annotated[str, about("Address to listen on.")] = "127.0.0.1"
+        timeout: Annotated[Duration | None, about("Longest time for one request.")] = None
+
+A field without a default must be written. Any type that msgspec knows will do, and so will every
+FieldType: `Duration`, `Size`, `Text`, `Code`, `Expression`, or one of your own.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Self
+
+import msgspec
+
+from heddle.specs.spec import Path
+
+
+class Fields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The base of every kind's fields, and of every mapping nested in them.
+
+    What the types cannot say goes into `__post_init__`, which raises Unfit (or ValueError) once
+    each field is right by itself.
+    """
+
+
+class Unfit(ValueError):  # noqa: N818 - reads as what it tells: raise Unfit
+    """What was written does not fit; `path` leads from the field to the very spot inside it."""
+
+    def __init__(
+        self,
+        found: str,
+        *,
+        wanted: str = "",
+        hint: str = "",
+        code: str = "",
+        path: Path = (),
+    ) -> None:
+        super().__init__(f"{found} (wanted: {wanted})" if wanted else found)
+        self.found = found
+        self.wanted = wanted
+        self.hint = hint
+        self.code = code
+        self.path = path
+
+
+class FieldType:
+    """A type of field that reads its own written form; subclass it beside `str`, `float` or nothing.
+
+    `wanted` says in a few words what may be written. `json_schema` is the JSON Schema of it, for
+    editors. Such a type may be optional (`Duration | None`) and stand in lists and mappings, but in
+    no other union.
+    """
+
+    __slots__ = ()
+
+    wanted: ClassVar[str] = "something else"
+    json_schema: ClassVar[Mapping[str, Any]] = {}
+
+    @classmethod
+    def read(cls, value: Any) -> Self:
+        """The value that this plain data stands for; Unfit (or ValueError) where it is none."""
+        raise NotImplementedError(f"{cls.__name__} has no read()")
+
+
+def read_field(kind: type[FieldType], value: Any) -> FieldType:
+    """Read a FieldType; this is the `dec_hook` of every decode."""
+    return kind.read(value)
+
+
+def about(
+    help: str,  # noqa: A002 - the word that authors look for
+    *,
+    examples: Sequence[Any] = (),
+    ge: float | None = None,
+    gt: float | None = None,
+    le: float | None = None,
+    lt: float | None = None,
+    pattern: str | None = None,
+    min_length: int | None = None,
+    max_length: int | None = None,
+    unit: str = "",
+) -> msgspec.Meta:
+    """What people should know of a field, and the limits that hold for it; goes into `Annotated`.
+
+    `help` is one or two sentences of Markdown. `unit` is shown beside plain numbers. Limits are for
+    plain numbers, texts and lists; a FieldType has its own (`class Pause(Duration, le="1h")`).
+    """
+    said: dict[str, Any] = {
+        "description": help,
+        "examples": list(examples) or None,
+        "ge": ge,
+        "gt": gt,
+        "le": le,
+        "lt": lt,
+        "pattern": pattern,
+        "min_length": min_length,
+        "max_length": max_length,
+        "extra": {"unit": unit} if unit else None,
+    }
+    meta: msgspec.Meta = msgspec.Meta(**said)
+    return meta
+
+
+def told(value: Any) -> str:
+    """A piece of plain data in a few words, as a Problem tells what it found."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        short = value if len(value) <= 60 else value[:57] + "…"
+        return '"' + short.replace("\n", "\\n") + '"'
+    if isinstance(value, bytes | bytearray):
+        return f"{len(value)} bytes"
+    if isinstance(value, dict):
+        names = ", ".join(str(key) for key in list(value)[:4])
+        return (
+            f"a mapping with {names}{', …' if len(value) > 4 else ''}"
+            if value
+            else "an empty mapping"
+        )
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}" if value else "an empty list"
+    return str(value)

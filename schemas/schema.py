@@ -1,0 +1,102 @@
+"""A Schema is what one kind accepts: its fields, its ports, a summary, a worked example."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeAlias, TypeVar
+
+import msgspec
+
+from heddle.schemas.field import read_field
+from heddle.schemas.port import LIFECYCLE, Port, find_port
+from heddle.schemas.shape import Shape, fields_of, shape_of
+
+F = TypeVar("F", bound=msgspec.Struct)
+
+Ports: TypeAlias = tuple[tuple[Port, ...], tuple[Port, ...]]
+"""In ports and out ports."""
+
+COMMON_NAMES = ("id", "kind", "namespace", "name", "annotations", "env", "ports")
+"""The fields that every Spec has; no kind may have one of the same name."""
+
+_KIND = re.compile(r"[A-Za-z][\w./-]*", re.ASCII)
+
+
+class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
+    """What one kind accepts.
+
+    `summary` is one sentence, `details` Markdown, `example` a worked Spec (or several) in YAML that
+    runs as it stands. `category` groups kinds on the docs page. Where the ports depend on what was
+    written, `ports(fields)` gives them, and `ins` and `outs` say those that are always there.
+
+    TypeError at once where the declaration is wrong, naming the kind and the field.
+    """
+
+    kind: str
+    fields: type[F]
+    summary: str
+    ins: tuple[Port, ...] = ()
+    outs: tuple[Port, ...] = ()
+    example: str = ""
+    details: str = ""
+    category: str = ""
+    ports: Callable[[F], Ports] | None = None
+
+    def __post_init__(self) -> None:
+        if not _KIND.fullmatch(self.kind):
+            raise TypeError(f'"{self.kind}" is no name for a kind: letters, digits and . / - _')
+        try:
+            _declared(self.fields)
+        except TypeError as error:
+            raise TypeError(f'kind "{self.kind}": {error}') from error
+
+    @property
+    def shape(self) -> Shape:
+        """The Shape of all its fields together."""
+        return shape_of(self.fields)
+
+    def ports_of(self, fields: F | None = None) -> Ports:
+        """Its in and out ports, without the lifecycle ports; all of them only where `fields` are given."""
+        if self.ports is not None and fields is not None:
+            ins, outs = self.ports(fields)
+            return (*self.ins, *ins), (*self.outs, *outs)
+        return self.ins, self.outs
+
+    def has_in(self, name: str, fields: F | None = None) -> bool:
+        """Whether there is an in port of this name."""
+        return find_port(self.ports_of(fields)[0], name) is not None
+
+    def has_out(self, name: str, fields: F | None = None) -> bool:
+        """Whether there is an out port of this name, the lifecycle ports included."""
+        return find_port((*self.ports_of(fields)[1], *LIFECYCLE), name) is not None
+
+
+def groups_of(fields: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
+    """The Struct itself and every Struct nested in it, each once."""
+    seen: dict[type[msgspec.Struct], None] = {}
+
+    def visit(shape: Shape) -> None:
+        for item in shape.items:
+            visit(item)
+        if shape.form == "group" and shape.bare not in seen:
+            seen[shape.bare] = None
+            for field in fields_of(shape.bare):
+                visit(field.shape)
+
+    visit(shape_of(fields))
+    yield from seen
+
+
+def _declared(fields: type[msgspec.Struct]) -> None:
+    """TypeError where the declaration could not be decoded, or would let mistakes pass."""
+    for group in groups_of(fields):
+        if not group.__struct_config__.forbid_unknown_fields:
+            raise TypeError(
+                f"{group.__name__} would pass unknown fields in silence: subclass Fields"
+            )
+    for field in fields_of(fields):
+        if field.name in COMMON_NAMES:
+            raise TypeError(f'the field "{field.name}" is common to all kinds: choose another name')
+    try:
+        msgspec.convert({}, fields, dec_hook=read_field)
+    except msgspec.ValidationError:
+        return

@@ -1,0 +1,150 @@
+"""A Shape is what one field accepts, read from its annotation, for checks, editors and pages."""
+
+import enum
+import types
+from collections.abc import Collection, Mapping
+from functools import lru_cache
+from typing import Annotated, Any, Literal, NewType, TypeAlias, Union, get_args, get_origin
+
+import msgspec
+
+from heddle.schemas.field import FieldType
+
+Form: TypeAlias = Literal[
+    "any", "null", "flag", "whole", "number", "text", "bytes", "choice",
+    "list", "map", "group", "own", "either", "other",
+]  # fmt: skip
+"""`group` is a nested Struct, `own` a FieldType, `either` a union, `other` what msgspec knows besides."""
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """What one place accepts. `type` is the annotation itself, limits included.
+
+    `items` are the members of a union, the item of a list, or the key and value of a map.
+    """
+
+    type: Any
+    form: Form
+    bare: Any = None
+    meta: tuple[msgspec.Meta, ...] = ()
+    items: "tuple[Shape, ...]" = ()
+    choices: tuple[Any, ...] = ()
+
+    def limit(self, name: str) -> Any:
+        """A limit of `about` (`ge`, `pattern`, …), or None."""
+        found = [getattr(meta, name) for meta in self.meta if getattr(meta, name) is not None]
+        return found[-1] if found else None
+
+    @property
+    def optional(self) -> bool:
+        """Whether null may be written."""
+        return self.form in ("any", "null") or any(
+            item.form == "null" for item in self.items if self.form == "either"
+        )
+
+
+class Field(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """One field as declared. `name` is what people write; `default` is UNSET where it must be written."""
+
+    name: str
+    shape: Shape
+    default: Any = msgspec.UNSET
+    help: str = ""
+    examples: tuple[Any, ...] = ()
+    unit: str = ""
+
+    @property
+    def required(self) -> bool:
+        """Whether it must be written."""
+        return self.default is msgspec.UNSET
+
+
+@lru_cache(maxsize=4096)
+def fields_of(group: type[msgspec.Struct]) -> tuple[Field, ...]:
+    """The fields of a Struct in the order of their declaration."""
+    return tuple(_field(info) for info in msgspec.structs.fields(group))
+
+
+def shape_of(annotation: Any) -> Shape:
+    """The Shape of an annotation; TypeError where it is no type for a field."""
+    bare: Any = annotation
+    meta: tuple[msgspec.Meta, ...] = ()
+    if get_origin(bare) is Annotated:
+        bare, *said = get_args(bare)
+        meta = tuple(item for item in said if isinstance(item, msgspec.Meta))
+    while isinstance(bare, NewType):
+        bare = bare.__supertype__
+    form, items, choices = _form(bare)
+    return Shape(type=annotation, form=form, bare=bare, meta=meta, items=items, choices=choices)
+
+
+def tag_of(group: type[msgspec.Struct]) -> tuple[str, Any] | None:
+    """The field and value that tell this Struct from the others of its union."""
+    config = group.__struct_config__
+    return None if config.tag_field is None else (config.tag_field, config.tag)
+
+
+_SIMPLE: dict[Any, Form] = {
+    Any: "any",
+    object: "any",
+    None: "null",
+    type(None): "null",
+    bool: "flag",
+    int: "whole",
+    float: "number",
+    str: "text",
+    bytes: "bytes",
+    bytearray: "bytes",
+}
+
+
+def _form(bare: Any) -> tuple[Form, tuple[Shape, ...], tuple[Any, ...]]:
+    """What it is, with its parts and choices."""
+    if bare in _SIMPLE:
+        return _SIMPLE[bare], (), ()
+    origin, args = get_origin(bare), get_args(bare)
+    if origin is Union or origin is types.UnionType:
+        return "either", tuple(shape_of(arg) for arg in args), ()
+    if origin is Literal:
+        return "choice", (), args
+    whole = origin or bare
+    if not isinstance(whole, type):
+        raise TypeError(f"{bare!r} is no type for a field")
+    if issubclass(whole, FieldType):
+        return "own", (), ()
+    if issubclass(whole, msgspec.Struct):
+        return "group", (), ()
+    if issubclass(whole, enum.Enum):
+        return "choice", (), tuple(member.value for member in whole)
+    if issubclass(whole, Mapping):
+        key, value = args or (Any, Any)
+        return "map", (shape_of(key), shape_of(value)), ()
+    if issubclass(whole, Collection):
+        return "list", (shape_of(_item(whole, args)),), ()
+    return "other", (), ()
+
+
+def _item(whole: type, args: tuple[Any, ...]) -> Any:
+    """The type of a list's items."""
+    if issubclass(whole, tuple) and not (len(args) == 2 and args[1] is Ellipsis):
+        raise TypeError("a tuple of a field has items of one type: tuple[X, ...]")
+    return args[0] if args else Any
+
+
+def _field(info: msgspec.structs.FieldInfo) -> Field:
+    """The declared field that msgspec knows as this."""
+    shape = shape_of(info.type)
+    default: Any = msgspec.UNSET
+    if info.default is not msgspec.NODEFAULT:
+        default = info.default
+    elif info.default_factory is not msgspec.NODEFAULT:
+        default = info.default_factory()
+    extra = shape.limit("extra") or {}
+    return Field(
+        name=info.encode_name,
+        shape=shape,
+        default=default,
+        help=shape.limit("description") or "",
+        examples=tuple(shape.limit("examples") or ()),
+        unit=extra.get("unit", ""),
+    )

@@ -1,0 +1,185 @@
+"""What a place accepts and where it stands, in words that people read."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+from heddle.schemas.shape import Field, Shape, fields_of
+from heddle.specs.spec import Path
+
+_PLAIN = {
+    "any": "anything",
+    "null": "null",
+    "flag": "true or false",
+    "bytes": "bytes in base64",
+}
+_KNOWN = {
+    "UUID": "a UUID",
+    "datetime": "a date and time such as 2025-01-31T12:00:00Z",
+    "date": "a date such as 2025-01-31",
+    "time": "a time of day such as 12:30:00",
+    "timedelta": "a duration such as PT1M30S",
+    "Decimal": "a number",
+}
+_KEY = re.compile(r"[\w$-]+(\[[0-9]+\])?", re.ASCII)
+
+
+def wanted(shape: Shape) -> str:
+    """What may be written there: `a whole number from 1 to 65535`."""
+    match shape.form:
+        case "whole" | "number":
+            return ("a whole number" if shape.form == "whole" else "a number") + _range(shape)
+        case "text":
+            return "text" + _length(shape, "characters") + _pattern(shape)
+        case "choice":
+            return any_of([_choice(choice) for choice in shape.choices])
+        case "list":
+            return f"a list of {plural(shape.items[0])}" + _length(shape, "items")
+        case "map":
+            return f"a mapping of names to {plural(shape.items[1])}" + _length(shape, "entries")
+        case "group":
+            return f"a mapping with {listed([field.name for field in fields_of(shape.bare)])}"
+        case "own":
+            return str(shape.bare.wanted)
+        case "either":
+            return any_of([wanted(item) for item in shape.items if item.form != "null"])
+        case "other":
+            return _KNOWN.get(getattr(shape.bare, "__name__", ""), f"a {shape.bare!r}")
+        case _:
+            return _PLAIN[shape.form]
+
+
+def plural(shape: Shape) -> str:
+    """What the items of a list may be, in a word or two."""
+    match shape.form:
+        case "group":
+            names = [field.name for field in fields_of(shape.bare)]
+            return f"mappings with {listed(names)}"
+        case "text":
+            return "texts" + _pattern(shape)
+        case "whole":
+            return "whole numbers" + _range(shape)
+        case "number":
+            return "numbers" + _range(shape)
+        case "any":
+            return "anything"
+        case "flag":
+            return "true or false"
+        case _:
+            return f"items, each {wanted(shape)}"
+
+
+def type_word(shape: Shape) -> str:
+    """The type in a word or two, for a table: `whole number`, `list of text`, `duration`."""
+    match shape.form:
+        case "whole":
+            return "whole number"
+        case "flag":
+            return "true or false"
+        case "choice":
+            return " or ".join(_choice(choice) for choice in shape.choices)
+        case "list":
+            return f"list of {type_word(shape.items[0])}"
+        case "map":
+            return f"mapping of {type_word(shape.items[1])}"
+        case "group":
+            return "mapping"
+        case "own":
+            return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", shape.bare.__name__).lower()
+        case "either":
+            return " or ".join(type_word(item) for item in shape.items if item.form != "null")
+        case "other":
+            return str(getattr(shape.bare, "__name__", shape.bare))
+        case _:
+            return str(shape.form)
+
+
+def limits(shape: Shape) -> str:
+    """The limits of a place in a few words, or nothing: `from 1 to 65535`."""
+    match shape.form:
+        case "whole" | "number":
+            return _range(shape).strip()
+        case "text":
+            return (_length(shape, "characters") + _pattern(shape)).strip()
+        case "list" | "map":
+            return _length(shape, "items").strip()
+        case _:
+            return ""
+
+
+def path_text(label: str, path: Path) -> str:
+    """The way to a field as a person reads it: `router.routes[0].method`."""
+    text = label
+    for step in path:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif _KEY.fullmatch(step):
+            text += f".{step}"
+        else:
+            text += f'["{step}"]'
+    return text
+
+
+def listed(names: list[str], most: int = 12) -> str:
+    """`a, b and c`, shortened where there are many."""
+    if len(names) > most:
+        return ", ".join(names[:most]) + ", …"
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def any_of(names: list[str]) -> str:
+    """`a, b or c`."""
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant, whatever its case."""
+    words = sorted(known)
+    lower = word.casefold()
+    for other in words:
+        if other.casefold() == lower:
+            return other
+    near = get_close_matches(word, words, n=1, cutoff=0.6)
+    return near[0] if near else None
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """`Did you mean "in"?`, or nothing where no known word is near."""
+    near = nearest(word, known)
+    return f'Did you mean "{near}"?' if near is not None else ""
+
+
+def field_named(fields: tuple[Field, ...], name: str) -> Field | None:
+    """The field of this name."""
+    return next((field for field in fields if field.name == name), None)
+
+
+def _choice(choice: Any) -> str:
+    return "null" if choice is None else str(choice)
+
+
+def _range(shape: Shape) -> str:
+    ge, gt, le, lt = (shape.limit(name) for name in ("ge", "gt", "le", "lt"))
+    if ge is not None and le is not None:
+        return f" from {ge} to {le}"
+    said = [
+        f"{word} {limit}"
+        for word, limit in (("at least", ge), ("more than", gt), ("at most", le), ("less than", lt))
+        if limit is not None
+    ]
+    return " " + " and ".join(said) if said else ""
+
+
+def _length(shape: Shape, unit: str) -> str:
+    least, most = shape.limit("min_length"), shape.limit("max_length")
+    if least is not None and most is not None:
+        return f" of {least} to {most} {unit}"
+    if least is not None:
+        return f" of at least {least} {unit}" if least > 1 else ", not empty"
+    return f" of at most {most} {unit}" if most is not None else ""
+
+
+def _pattern(shape: Shape) -> str:
+    pattern = shape.limit("pattern")
+    return f" that matches {pattern}" if pattern else ""

@@ -1,0 +1,381 @@
+"""One entry of a document becomes a Spec or a Value, or the Problems that say why not."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from heddle.specs import names
+from heddle.specs.problem import NOWHERE, Place, Problem, did_you_mean
+from heddle.specs.spec import DEFAULT_NAMESPACE, Binding, Link, Path, Spec, dotted
+from heddle.specs.value import Value
+
+SPEC_FIELDS = ("id", "kind", "namespace", "name", "annotations", "env", "ports")
+"""The common fields of a Spec; every other field belongs to its kind."""
+
+VALUE_FIELDS = ("id", "namespace", "name", "annotations", "data", "secret")
+"""Every field of a Value."""
+
+Derive: TypeAlias = Callable[[str, str, str | None], UUID]
+"""The id of an entry that has none, from its sort (`spec`, `value`), namespace and name."""
+
+_LINK_FIELDS = ("name", "id", "port")
+_BINDING_FIELDS = ("name", "id", "data")
+_EMPTY: Mapping[str, Any] = {}
+
+
+def sort_of(data: Any) -> str:
+    """Whether an entry is a `spec` (it has `kind`), a `value` (it has `data`), or neither: empty."""
+    if not isinstance(data, dict):
+        return ""
+    if "kind" in data:
+        return "spec"
+    return "value" if "data" in data else ""
+
+
+def derive_named(sort: str, namespace: str, name: str | None) -> UUID:
+    """The id of a named entry by its name; a new one for an entry without a name."""
+    return names.named_id(sort, namespace, name) if name is not None else names.new_id()
+
+
+def spec_of(
+    data: dict[str, Any],
+    *,
+    namespace: str = DEFAULT_NAMESPACE,
+    derive: Derive = derive_named,
+    places: Callable[[Path], Place] | None = None,
+    label: str = "",
+) -> tuple[Spec | None, list[Problem]]:
+    """The Spec that the entry says; None with every Problem where it cannot be one.
+
+    `label` is what to call it in Problems as long as its name is not known.
+    """
+    check = _Check(data, places, label)
+    fields = data.copy()
+    kind = fields.pop("kind", None)
+    if type(kind) is not str or not kind or not _plain(kind):
+        check.kind(kind)
+    space = fields.pop("namespace", None)
+    if space is None:
+        space = namespace
+    elif type(space) is not str or not names.legal_namespace(space):
+        check.legal("namespace", space, names.NAMESPACE_RULE)
+    name = fields.pop("name", None)
+    if name is not None and (type(name) is not str or not names.legal_name(name)):
+        check.legal("name", name, names.NAME_RULE)
+    id_ = check.id(fields.pop("id", None), ("id",))
+    annotations = check.annotations(fields.pop("annotations", None))
+    env = fields.pop("env", None)
+    bindings = check.env(env) if env else _EMPTY if env is None else check.env(env)
+    ports = fields.pop("ports", None)
+    links = check.ports(ports) if ports is not None else _EMPTY
+    if check.problems:
+        return None, check.problems
+    spec = Spec(
+        id=id_ if id_ is not None else derive("spec", space, name),
+        kind=str(kind),
+        namespace=space,
+        name=name,
+        annotations=annotations,
+        env=bindings,
+        ports=links,
+        fields=fields,
+        places=places,
+    )
+    return spec, check.problems
+
+
+def value_of(
+    data: dict[str, Any],
+    *,
+    namespace: str = DEFAULT_NAMESPACE,
+    derive: Derive = derive_named,
+    places: Callable[[Path], Place] | None = None,
+    label: str = "",
+) -> tuple[Value | None, list[Problem]]:
+    """The Value that the entry says; None with every Problem where it cannot be one."""
+    check = _Check(data, places, label)
+    for key in data:
+        if key not in VALUE_FIELDS:
+            hint = did_you_mean(key, VALUE_FIELDS) or "A Spec needs `kind`"
+            wanted = ", ".join(VALUE_FIELDS)
+            check.problem((key,), "unknown-field", f'a Value has no field "{key}"', wanted, hint)
+    if "data" not in data:
+        check.problem((), "missing", "a Value without `data`", "data: what it holds")
+    space = data.get("namespace")
+    if space is None:
+        space = namespace
+    elif type(space) is not str or not names.legal_namespace(space):
+        check.legal("namespace", space, names.NAMESPACE_RULE)
+    name = data.get("name")
+    if name is not None and (type(name) is not str or not names.legal_name(name)):
+        check.legal("name", name, names.NAME_RULE)
+    id_ = check.id(data.get("id"), ("id",))
+    annotations = check.annotations(data.get("annotations"))
+    secret = data.get("secret", False)
+    if type(secret) is not bool:
+        check.type(("secret",), secret, "true or false")
+    if check.problems:
+        return None, check.problems
+    value = Value(
+        id=id_ if id_ is not None else derive("value", space, name),
+        namespace=space,
+        name=name,
+        annotations=annotations,
+        data=data["data"],
+        secret=secret,
+        place=places(()) if places is not None else None,
+    )
+    return value, check.problems
+
+
+def bindings_of(
+    env: Any, *, places: Callable[[Path], Place] | None = None, label: str = ""
+) -> tuple[Mapping[str, Binding], list[Problem]]:
+    """The bindings under an `env:`; the paths of its Problems start with `env`."""
+    check = _Check({}, places, label)
+    return check.env(env), check.problems
+
+
+def data_of(resource: Spec | Value) -> dict[str, Any]:
+    """The entry that says this Spec or Value: plain data, without what is empty or default.
+
+    An id stands in it only where nothing else leads to the same id again. Reading it back gives
+    an equal resource.
+    """
+    entry: dict[str, Any] = {}
+    sort = "spec" if isinstance(resource, Spec) else "value"
+    name, namespace = resource.name, resource.namespace
+    if name is None or names.named_id(sort, namespace, name) != resource.id:
+        entry["id"] = str(resource.id)
+    if isinstance(resource, Spec):
+        entry["kind"] = resource.kind
+    if namespace != DEFAULT_NAMESPACE:
+        entry["namespace"] = namespace
+    if name is not None:
+        entry["name"] = name
+    if resource.annotations:
+        entry["annotations"] = dict(resource.annotations)
+    if isinstance(resource, Value):
+        entry["data"] = resource.data
+        return entry | {"secret": True} if resource.secret else entry
+    entry.update(resource.fields)
+    if resource.env:
+        entry["env"] = {key: _binding_data(binding) for key, binding in resource.env.items()}
+    if resource.ports:
+        entry["ports"] = {
+            port: [_link_data(link) for link in links] for port, links in resource.ports.items()
+        }
+    return entry
+
+
+def _binding_data(binding: Binding) -> dict[str, Any]:
+    entry: dict[str, Any] = {}
+    if binding.id is not None:
+        entry["id"] = str(binding.id)
+    if binding.name is not None:
+        entry["name"] = binding.name
+    if binding.data is not msgspec.UNSET:
+        entry["data"] = binding.data
+    return entry
+
+
+def _link_data(link: Link) -> dict[str, Any]:
+    entry: dict[str, Any] = {}
+    if link.id is not None:
+        entry["id"] = str(link.id)
+    if link.name is not None:
+        entry["name"] = link.name
+    entry["port"] = link.port
+    return entry
+
+
+def _plain(kind: str) -> bool:
+    return kind.isprintable() and " " not in kind and "{{" not in kind
+
+
+def found_type(value: Any) -> str:
+    """What a person calls this piece of data: `a list`, `the number 5`, `the text "x"`."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"{str(value).lower()}, which is a boolean"
+    if isinstance(value, int | float):
+        return f"the number {value}"
+    if isinstance(value, str):
+        return f'the text "{value}"' if len(value) <= 60 else f'the text "{value[:57]}…"'
+    if isinstance(value, list):
+        return "a list"
+    return "a mapping" if isinstance(value, dict) else "binary data"
+
+
+class _Check:
+    """Reads the common fields of one entry and collects what is wrong with them."""
+
+    __slots__ = ("data", "label", "places", "problems")
+
+    def __init__(
+        self, data: Mapping[str, Any], places: Callable[[Path], Place] | None, label: str
+    ) -> None:
+        self.data = data
+        self.places = places
+        self.label = label
+        self.problems: list[Problem] = []
+
+    def problem(self, path: Path, code: str, found: str, wanted: str = "", hint: str = "") -> None:
+        """Note one thing wrong at this path."""
+        name = self.data.get("name")
+        label = name if isinstance(name, str) and name else self.label or str(self.data.get("kind", ""))
+        self.problems.append(
+            Problem(
+                code=code,
+                found=found,
+                wanted=wanted,
+                hint=hint,
+                path=dotted(label, path),
+                place=self.places(path) if self.places is not None else NOWHERE,
+            )
+        )
+
+    def type(self, path: Path, value: Any, wanted: str, hint: str = "") -> None:
+        """Note a value of the wrong type."""
+        self.problem(path, "type", found_type(value), wanted, hint)
+
+    def kind(self, kind: Any) -> None:
+        """Note what is wrong with a kind."""
+        if kind is None:
+            self.problem(("kind",), "missing", "no kind", "kind: what node this is")
+        elif type(kind) is str and "{{" in kind:
+            self.problem(("kind",), "blank", f'a blank in the kind "{kind}"', "the kind itself")
+        else:
+            self.type(("kind",), kind, "the name of a kind")
+
+    def legal(self, field: str, value: Any, rule: str) -> None:
+        """Note what is wrong with a name or a namespace."""
+        if type(value) is str:
+            blank = "Blanks are not filled here" if "{{" in value else ""
+            self.problem((field,), "name", found_type(value), rule, blank)
+        else:
+            quoted = type(value) in (int, float, bool)
+            hint = f'Put it in quotes: "{str(value).lower()}"' if quoted else ""
+            self.type((field,), value, "text", hint)
+
+    def id(self, value: Any, path: Path) -> UUID | None:
+        """The id written here; None where none is, or where it is no id."""
+        if value is None:
+            return None
+        id_ = names.parse_id(value) if type(value) is str else None
+        if id_ is None:
+            hint = "Leave it out: a name is enough" if path == ("id",) else ""
+            self.type(path, value, "a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057", hint)
+        return id_
+
+    def annotations(self, value: Any) -> Mapping[str, str]:
+        """Annotations, scalars as the text they are."""
+        if value is None:
+            return _EMPTY
+        if type(value) is not dict:
+            self.type(("annotations",), value, "a mapping of text to text")
+            return _EMPTY
+        result: dict[str, str] = {}
+        for key, text in value.items():
+            if type(text) is str:
+                result[key] = text
+            elif type(text) in (bool, int, float):
+                result[key] = str(text).lower()
+            else:
+                self.type(("annotations", key), text, "text")
+        return result
+
+    # --- env ---
+
+    def env(self, value: Any) -> Mapping[str, Binding]:
+        """What the keys of `env` ask for."""
+        if value is None:
+            return _EMPTY
+        if type(value) is not dict:
+            self.type(("env",), value, "a mapping such as {PORT: {data: 8000}}")
+            return _EMPTY
+        result: dict[str, Binding] = {}
+        for key, entry in value.items():
+            if not names.legal_key(key):
+                self.problem(("env", key), "name", f'the key "{key}"', names.KEY_RULE)
+            binding = self.binding(("env", key), entry)
+            if binding is not None:
+                result[key] = binding
+        return result
+
+    def binding(self, path: Path, entry: Any) -> Binding | None:
+        """One entry of `env`; a list of one is that one."""
+        if type(entry) is list and len(entry) == 1:
+            path, entry = (*path, 0), entry[0]
+        if type(entry) is not dict:
+            hint = (
+                "" if type(entry) is list else f"Write {path[-1]}: {{data: …}} to give it a value"
+            )
+            self.type(path, entry, "{data: …}, {name: …} or {id: …}", hint)
+            return None
+        self.unknown(path, entry, _BINDING_FIELDS, "an entry of env")
+        id_ = self.id(entry.get("id"), (*path, "id"))
+        name = entry.get("name")
+        if name is not None and type(name) is not str:
+            self.type((*path, "name"), name, "the name of a Value")
+            return None
+        if id_ is None and name is None and "data" not in entry:
+            self.problem(path, "missing", "an empty entry", "data, name or id")
+        return Binding(id_, name, entry.get("data", msgspec.UNSET))
+
+    # --- ports ---
+
+    def ports(self, value: Any) -> Mapping[str, tuple[Link, ...]]:
+        """Where the out ports lead."""
+        if type(value) is not dict:
+            self.type(("ports",), value, "a mapping such as {out: [{name: next, port: in}]}")
+            return _EMPTY
+        result: dict[str, tuple[Link, ...]] = {}
+        for port, links in value.items():
+            if type(links) is list:
+                result[port] = tuple(
+                    [self.link(("ports", port, number), link) for number, link in enumerate(links)]
+                )
+            elif links is None:
+                result[port] = ()
+            else:
+                result[port] = (self.link(("ports", port), links),)
+        return result
+
+    def link(self, path: Path, entry: Any) -> Link:
+        """One link; where something is wrong with it, a Problem is noted and it leads nowhere."""
+        if type(entry) is dict:
+            name, port = entry.get("name"), entry.get("port", "in")
+            if type(name) is str and name and type(port) is str and port:
+                if len(entry) == 1 + ("port" in entry):
+                    return Link(name, None, port)
+            return self.odd_link(path, entry)
+        hint = f"Write {{name: {entry}, port: in}}" if type(entry) is str else ""
+        self.type(path, entry, "{name: …, port: …}", hint)
+        return Link()
+
+    def odd_link(self, path: Path, entry: dict[str, Any]) -> Link:
+        """A link with an id, or with something wrong."""
+        self.unknown(path, entry, _LINK_FIELDS, "a link")
+        id_ = self.id(entry.get("id"), (*path, "id"))
+        name, port = entry.get("name"), entry.get("port", "in")
+        if name is not None and (type(name) is not str or not name):
+            self.type((*path, "name"), name, "the name of a Spec")
+        if type(port) is not str or not port:
+            self.type((*path, "port"), port, "the name of an in port, such as in")
+        if name is None and entry.get("id") is None:
+            self.problem(path, "missing", "a link without a target", "name or id of a Spec")
+        return Link(name, id_, port)
+
+    def unknown(self, path: Path, entry: dict[str, Any], known: tuple[str, ...], what: str) -> None:
+        """Note the keys that do not belong here."""
+        for key in entry:
+            if key not in known:
+                wanted = ", ".join(known)
+                hint = did_you_mean(key, known)
+                self.problem(
+                    (*path, key), "unknown-field", f'{what} has no field "{key}"', wanted, hint
+                )
