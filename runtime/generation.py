@@ -22,8 +22,9 @@ class Generation:
     def left(self, process: "Process") -> None:
         """A process has ended."""
         self.processes.discard(process)
-        if self._idle is not None and not self.processes and not self._idle.done():
+        if self._idle is not None and not self.processes:
             self._idle.set_result(None)
+            self._idle = None
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run work that outlives the task that starts it."""
@@ -34,6 +35,6 @@ class Generation:
     async def idle(self) -> None:
         """Wait until no process runs on it. New ones may begin while it is the current one."""
         while self.processes:
-            if self._idle is None or self._idle.done():
+            if self._idle is None:
                 self._idle = asyncio.get_running_loop().create_future()
             await asyncio.shield(self._idle)

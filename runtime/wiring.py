@@ -133,13 +133,12 @@ class Wiring:
     def _weave_entry(self, owner: Key, port: str) -> Step:
         handler = self.handler((owner, port))
         step: Step
-        if isinstance(handler, Action):
+        whole = self._fuser.fuse((owner, port)) if self._lens is None else None
+        if whole is not None:
+            step = RunStep((whole,), (owner,), (self.label(owner),), None, self.out)
+        elif isinstance(handler, Action):
             if plain(handler):
-                whole = self._fuser.fuse((owner, port)) if self._lens is None else None
-                if whole is not None:
-                    step = RunStep((whole,), (owner,), (self.label(owner),), None, self.out)
-                else:
-                    step = self._weave_run((owner, port), handler)
+                step = self._weave_run((owner, port), handler)
             else:
                 step = ActionStep(owner, self.label(owner), self.out, handler)
         elif isinstance(handler, Choice):

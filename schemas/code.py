@@ -111,6 +111,10 @@ class Expression(FieldType):
             None if language is None else str(_part(LanguageName, language, "language")),
         )
 
+    def written(self) -> Any:
+        """Plain text in the default language, a mapping otherwise."""
+        return {"language": self.language, "code": self.code} if self.language else self.code
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Expression):
             return NotImplemented

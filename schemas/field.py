@@ -63,6 +63,10 @@ class FieldType:
         """The value that this plain data stands for; Unfit (or ValueError) where it is none."""
         raise NotImplementedError(f"{cls.__name__} has no read()")
 
+    def written(self) -> Any:
+        """The plain data that `read` takes back; its text, unless a type says otherwise."""
+        return str(self)
+
 
 def read_field(kind: type[FieldType], value: Any) -> FieldType:
     """Read a FieldType; this is the `dec_hook` of every decode."""
@@ -124,3 +128,22 @@ def told(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}" if value else "an empty list"
     return str(value)
+
+
+def written(value: Any) -> Any:
+    """A field's value as plain data, as a person would write it: `Duration(90)` is `1m30s`."""
+    if isinstance(value, FieldType):
+        return value.written()
+    if isinstance(value, msgspec.Struct):
+        tag = value.__struct_config__
+        shown = {} if tag.tag_field is None else {tag.tag_field: tag.tag}
+        for info in msgspec.structs.fields(value):
+            item = getattr(value, info.name)
+            if item is not info.default:
+                shown[info.encode_name] = written(item)
+        return shown
+    if isinstance(value, Mapping):
+        return {str(key): written(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [written(item) for item in value]
+    return msgspec.to_builtins(value)

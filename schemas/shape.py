@@ -3,8 +3,11 @@
 import enum
 import types
 from collections.abc import Collection, Mapping
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from functools import lru_cache
 from typing import Annotated, Any, Literal, NewType, TypeAlias, Union, get_args, get_origin
+from uuid import UUID
 
 import msgspec
 
@@ -84,6 +87,8 @@ def tag_of(group: type[msgspec.Struct]) -> tuple[str, Any] | None:
     return None if config.tag_field is None else (config.tag_field, config.tag)
 
 
+_OTHER = (UUID, datetime, date, time, timedelta, Decimal)
+
 _SIMPLE: dict[Any, Form] = {
     Any: "any",
     object: "any",
@@ -121,7 +126,9 @@ def _form(bare: Any) -> tuple[Form, tuple[Shape, ...], tuple[Any, ...]]:
         return "map", (shape_of(key), shape_of(value)), ()
     if issubclass(whole, Collection):
         return "list", (shape_of(_item(whole, args)),), ()
-    return "other", (), ()
+    if issubclass(whole, _OTHER):
+        return "other", (), ()
+    raise TypeError(f"{whole.__name__} is no type for a field: subclass Fields or FieldType")
 
 
 def _item(whole: type, args: tuple[Any, ...]) -> Any:

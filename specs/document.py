@@ -8,20 +8,23 @@ name, or, where it has no name, from its file, its kind and its number among the
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from hashlib import sha1
 from pathlib import Path as FilePath
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, TypeVar
 from uuid import UUID
 
 import msgspec
 
 from heddle.specs import names
-from heddle.specs.entry import data_of, found_type, sort_of, spec_of, value_of
-from heddle.specs.problem import Place, Problem
+from heddle.specs.entry import found_type, spec_of, value_of
+from heddle.specs.problem import Place, Problem, did_you_mean
 from heddle.specs.spec import DEFAULT_NAMESPACE, Path, Spec, dotted
 from heddle.specs.syntax import Fault, Parsed, Places, Source, parse, resolve
 from heddle.specs.value import Value
+
+Entry = TypeVar("Entry", Spec, Value)
 
 SUFFIXES = (".yaml", ".yml", ".json")
 """The files of a folder that are read."""
@@ -191,8 +194,182 @@ def join(readings: Iterable[Reading]) -> Reading:
     )
 
 
-def unique[T: (Spec, Value)](resources: Sequence[T]) -> tuple[Sequence[T], list[Problem]]:
-    raise NotImplementedError
+def unique(resources: Sequence[Entry]) -> tuple[list[Entry], list[Problem]]:
+    """The resources whose id and name are theirs alone, the first of each; Problems for the rest."""
+    kept: list[Entry] = []
+    problems: list[Problem] = []
+    ids: dict[UUID, Entry] = {}
+    known: dict[tuple[str, str], Entry] = {}
+    for resource in resources:
+        first = ids.get(resource.id)
+        name = resource.name
+        if name is not None:
+            by_name = known.setdefault((resource.namespace, name), resource)
+            first = by_name if by_name is not resource else first
+        if first is None:
+            ids[resource.id] = resource
+            kept.append(resource)
+        else:
+            problems.append(taken(resource, first))
+    return kept, problems
+
+
+def taken(resource: Spec | Value, first: Spec | Value) -> Problem:
+    """The Problem of a resource whose name, or id, another one has already."""
+    same_name = resource.name is not None and resource.name == first.name
+    field = "name" if same_name else "id"
+    what = f'the name "{resource.name}"' if same_name else f"the id {resource.id}"
+    where = f" in the namespace {resource.namespace}" if same_name else ""
+    return Problem(
+        code="duplicate-name" if same_name else "duplicate-id",
+        found=f"{what} is taken{where}: {place_of(first, field)} has it",
+        hint="Give one of them another" + (" name" if same_name else ", or leave the id out"),
+        place=place_of(resource, field),
+        path=f"{resource.name or resource.id}.{field}",
+    )
+
+
+def place_of(resource: Spec | Value, field: str = "") -> Place:
+    """Where a resource, or one of its fields, was written."""
+    if isinstance(resource, Spec):
+        return resource.place((field,) if field else ())
+    return resource.place or Place()
+
+
+class _Reader:
+    """Turns the entries of one text into Specs and Values."""
+
+    def __init__(self, source: Source, namespace: str, only: Only, key: str) -> None:
+        self.source = source
+        self.namespace = namespace
+        self.only = only
+        self.key = key
+        self.located = True
+        self.specs: list[Spec] = []
+        self.values: list[Value] = []
+        self.problems: list[Problem] = []
+        self.broken: set[Path] = set()
+        self.nameless: Counter[str] = Counter()
+        self.position = ""
+
+    def read(self, parsed: Parsed) -> Reading:
+        """Every entry of every document."""
+        for fault in parsed.faults:
+            self.fault(fault, parsed.documents)
+        for number, document in enumerate(parsed.documents):
+            self.document(document, (number,))
+        return self.done(parsed.whole)
+
+    def done(self, whole: bool) -> Reading:
+        """What was read, with names and ids that are used twice told."""
+        specs, twice = unique(self.specs)
+        values, twice_values = unique(self.values)
+        problems = sorted(
+            (*self.problems, *twice, *twice_values), key=lambda each: (each.place.line, each.place.column)
+        )
+        return Reading(
+            specs=tuple(specs), values=tuple(values), problems=tuple(problems), whole=whole
+        )
+
+    def document(self, document: Any, root: Path) -> None:
+        """One document: an entry, a list of entries, or nothing."""
+        if type(document) is list:
+            for number, entry in enumerate(document):
+                self.entry(entry, (*root, number))
+        elif document is not None:
+            self.entry(document, root)
+
+    def entry(self, data: Any, root: Path) -> None:
+        """One entry: a Spec, a Value, or a Problem."""
+        if type(data) is not dict:
+            self.shape(root, found_type(data), "a mapping with `kind`, or with `data`")
+            return
+        sort = "value" if "kind" not in data and ("data" in data or self.only == "values") else "spec"
+        if "kind" not in data and sort == "spec" and self.only is None:
+            near = did_you_mean("kind", list(data))
+            self.shape(
+                root, "an entry without `kind`", "`kind` makes it a Spec, `data` a Value", near, data
+            )
+            return
+        if self.only is not None and not self.only.startswith(sort):
+            what = "a Spec, it has `kind`" if sort == "spec" else "a Value, it has no `kind`"
+            self.shape(root, what, f"only {self.only} here", data=data)
+            return
+        if data.get("name") is None:
+            self.count(data, sort)
+        places = Places(self.source, root) if self.located else None
+        label = f"entry {root[-1] + 1}" if isinstance(root[-1], int) else ""
+        if sort == "spec":
+            spec, problems = spec_of(
+                data, namespace=self.namespace, derive=self.derive, places=places, label=label
+            )
+            if spec is not None and root not in self.broken:
+                self.specs.append(spec)
+        else:
+            value, problems = value_of(
+                data, namespace=self.namespace, derive=self.derive, places=places, label=label
+            )
+            if value is not None and root not in self.broken:
+                self.values.append(value)
+        if problems:
+            self.problems.extend(problems)
+
+    def count(self, data: dict[str, Any], sort: str) -> None:
+        """Note which of the nameless entries this is."""
+        kind = str(data.get("kind", sort))
+        if not self.key:
+            kind = sha1(msgspec.json.encode(data), usedforsecurity=False).hexdigest()
+        self.position = f"{kind}[{self.nameless[kind]}]"
+        self.nameless[kind] += 1
+
+    def derive(self, sort: str, namespace: str, name: str | None) -> UUID:
+        """The id of an entry that has none."""
+        if name is not None:
+            return names.named_id(sort, namespace, name)
+        return names.anonymous_id(sort, namespace, self.key, self.position)
+
+    def shape(
+        self, root: Path, found: str, wanted: str, hint: str = "", data: dict[str, Any] | None = None
+    ) -> None:
+        """Note an entry that is nothing we know."""
+        name = data.get("name") if data is not None else None
+        place = self.source.place(root) if self.located else Place(self.source.file)
+        self.problems.append(
+            Problem(
+                code="shape",
+                found=found,
+                wanted=wanted,
+                hint=hint,
+                place=place,
+                path=name if isinstance(name, str) else "",
+            )
+        )
+
+    def fault(self, fault: Fault, documents: list[Any]) -> None:
+        """Tell what is wrong with the text itself, and leave out the entries that it spoils."""
+        root = fault.path[:1]
+        label = ""
+        if root and isinstance(root[0], int) and root[0] < len(documents):
+            entry = documents[root[0]]
+            if type(entry) is list:
+                root = fault.path[:2]
+                if len(root) == 1:
+                    self.broken.update((*root, number) for number in range(len(entry)))
+                elif isinstance(root[1], int) and root[1] < len(entry):
+                    entry = entry[root[1]]
+            self.broken.add(root)
+            if type(entry) is dict:
+                label = str(entry.get("name") or entry.get("kind") or "")
+        self.problems.append(
+            Problem(
+                code=fault.code,
+                found=fault.found,
+                wanted=fault.wanted,
+                hint=fault.hint,
+                place=Place(self.source.file, fault.line, fault.column),
+                path=dotted(label, fault.path[len(root) :]),
+            )
+        )
 
 
 def _decode(data: bytes) -> str | None:

@@ -25,15 +25,6 @@ _BINDING_FIELDS = ("name", "id", "data")
 _EMPTY: Mapping[str, Any] = {}
 
 
-def sort_of(data: Any) -> str:
-    """Whether an entry is a `spec` (it has `kind`), a `value` (it has `data`), or neither: empty."""
-    if not isinstance(data, dict):
-        return ""
-    if "kind" in data:
-        return "spec"
-    return "value" if "data" in data else ""
-
-
 def derive_named(sort: str, namespace: str, name: str | None) -> UUID:
     """The id of a named entry by its name; a new one for an entry without a name."""
     return names.named_id(sort, namespace, name) if name is not None else names.new_id()
@@ -67,7 +58,7 @@ def spec_of(
     id_ = check.id(fields.pop("id", None), ("id",))
     annotations = check.annotations(fields.pop("annotations", None))
     env = fields.pop("env", None)
-    bindings = check.env(env) if env else _EMPTY if env is None else check.env(env)
+    bindings = check.env(env) if env is not None else _EMPTY
     ports = fields.pop("ports", None)
     links = check.ports(ports) if ports is not None else _EMPTY
     if check.problems:

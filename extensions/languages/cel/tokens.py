@@ -65,16 +65,147 @@ _WORD: Final = re.compile(
     re.VERBOSE | re.ASCII,
 )
 
-_BODIES: Final = {
-    (quote, raw): re.compile(
-        ("(?:[^{q}{n}]|{e})*" if len(quote) == 1 else "(?:(?!{t})(?:[^{n}]|{e}))*").format(
-            q=quote[0] + (r"\n\r" if len(quote) == 1 else ""),
-            n="" if raw and len(quote) == 1 else "\\\\" if not raw else "\0",
-            e=r"\\." if not raw else r"(?!)",
-            t=quote,
-        ),
-        re.DOTALL,
-    )
-    for quote in ("'", '"', "'''", '"""')
-    for raw in (False, True)
+_ESCAPE: Final = re.compile(
+    r"\\(?:(?P<plain>[abfnrtv\\?\"'`])|[xX](?P<hex>[0-9a-fA-F]{2})|(?P<octal>[0-3][0-7]{2})"
+    r"|u(?P<four>[0-9a-fA-F]{4})|U(?P<eight>[0-9a-fA-F]{8})|(?P<bad>.?))",
+    re.DOTALL,
+)
+_PLAIN: Final = dict(zip("abfnrtv\\?\"'`", "\a\b\f\n\r\t\v\\?\"'`", strict=True))
+_TRIES: Final = {
+    "=": 'Equality is written "=="',
+    "&": '"And" is written "&&"',
+    "|": '"Or" is written "||"',
+    "^": "Powers are not part of CEL",
+    "#": 'A comment starts with "//"',
+    ";": "A CEL text is one expression, with no semicolons",
+    "$": "Names are letters, digits and _",
+    "“": 'Quotes are plain: "text"',
+    "”": 'Quotes are plain: "text"',
 }
+
+
+def tokens(source: Source) -> list[Token]:
+    """Every word of the text, closed by an `end`; CompileError where none fits."""
+    text = source.text
+    if len(text) > MAX_LENGTH:
+        raise source.error(0, f"the text is {len(text)} characters long (at most {MAX_LENGTH})")
+    found: list[Token] = []
+    at = 0
+    while at < len(text):
+        match = _WORD.match(text, at)
+        if match is None:
+            hint = _TRIES.get(text[at], "")
+            raise source.error(at, f"unexpected character {text[at]!r}", hint)
+        group = match.lastgroup
+        word = match[0]
+        if group == "text":
+            token, at = _string(source, at, word)
+            found.append(token)
+            continue
+        if group == "op":
+            found.append(Token("op", word, at))
+        elif group == "name":
+            found.append(_name(word, at))
+        elif group == "quoted":
+            found.append(Token("field", word[1:-1], at))
+        elif group is not None and group != "space":
+            found.append(_number(source, at, word, group))
+        at = match.end()
+    found.append(Token("end", "the end", len(text)))
+    return found
+
+
+def _name(word: str, at: int) -> Token:
+    if word in ("true", "false"):
+        return Token("literal", word, at, word == "true", "bool")
+    if word == "null":
+        return Token("literal", word, at, None, "null_type")
+    return Token("op" if word == "in" else "name", word, at)
+
+
+def _number(source: Source, at: int, word: str, group: str) -> Token:
+    after = source.text[at + len(word) : at + len(word) + 1]
+    if after.isalnum() or after == "_":
+        raise source.error(at, f'"{word}{after}…" is not a number')
+    if group == "double":
+        return Token("literal", word, at, float(word), "double")
+    digits = word.rstrip("uU")
+    base = 16 if digits.startswith("0x") else 10
+    digits = (digits[2:] if base == 16 else digits).lstrip("0") or "0"
+    # Twenty digits hold every 64-bit number, and Python refuses to read very long ones.
+    value = int(digits, base) if len(digits) <= 20 else UINT_MAX + 1
+    if word[-1] in "uU":
+        if value > UINT_MAX:
+            raise source.error(at, f"{word} is too large for a uint")
+        return Token("literal", word, at, value, "uint")
+    if value > INT_MAX + 1:
+        raise source.error(at, f"{word} is too large for an int", 'Write a double: "1e20"')
+    return Token("literal", word, at, value, "int")
+
+
+def _string(source: Source, at: int, opening: str) -> tuple[Token, int]:
+    """The literal that starts with these prefix letters and quotes, and where it ends."""
+    quote = opening.lstrip("rRbB")
+    prefix = opening[: -len(quote)].lower()
+    start = at + len(opening)
+    body = _body(source, at, start, quote, raw="r" in prefix)
+    end = start + len(body) + len(quote)
+    word = source.text[at:end]
+    if "b" in prefix:
+        data = body.encode() if "r" in prefix else _unescape_bytes(source, start, body)
+        return Token("literal", word, at, data, "bytes"), end
+    value = body if "r" in prefix else _unescape(source, start, body)
+    return Token("literal", word, at, value, "string"), end
+
+
+def _body(source: Source, at: int, start: int, quote: str, *, raw: bool) -> str:
+    text = source.text
+    scan, end = start, text.find(quote, start)
+    while not raw and end >= 0:
+        slash = text.find("\\", scan, end)
+        if slash < 0:
+            break
+        scan = slash + 2
+        if scan > end:
+            end = text.find(quote, scan)
+    body = text[start:end]
+    if end < 0 or (len(quote) == 1 and ("\n" in body or "\r" in body)):
+        raise source.error(at, f"the text that starts here has no closing {quote}")
+    if any("\ud800" <= char <= "\udfff" for char in body):
+        raise source.error(at, "half a surrogate pair is not a character")
+    return body
+
+
+def _unescape(source: Source, start: int, body: str) -> str:
+    def replace(match: re.Match[str]) -> str:
+        return chr(_code_point(source, start, match))
+
+    return _ESCAPE.sub(replace, body) if "\\" in body else body
+
+
+def _unescape_bytes(source: Source, start: int, body: str) -> bytes:
+    parts: list[bytes] = []
+    last = 0
+    for match in _ESCAPE.finditer(body):
+        if match["four"] or match["eight"]:
+            raise source.error(start + match.start(), "bytes have no Unicode escapes", r"Use \x41")
+        code = _code_point(source, start, match)
+        parts += (body[last : match.start()].encode(), bytes((code,)))
+        last = match.end()
+    return b"".join((*parts, body[last:].encode()))
+
+
+def _code_point(source: Source, start: int, match: re.Match[str]) -> int:
+    if match["plain"]:
+        return ord(_PLAIN[match["plain"]])
+    if match["octal"]:
+        return int(match["octal"], 8)
+    digits = match["hex"] or match["four"] or match["eight"]
+    code = int(digits, 16) if digits else -1
+    if code < 0 or code > 0x10FFFF or 0xD800 <= code <= 0xDFFF:
+        raise source.error(
+            start + match.start(),
+            f"unknown escape {match[0]!r}",
+            r"A backslash is written \\, or use a raw text: r'\d'",
+        )
+    return code
