@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from heddle.runtime.errors import NOTHING, Answer, Error, Payload
-from heddle.runtime.ident import new_id
+from heddle.specs.names import new_id
 
 
 class Packet:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from heddle.runtime.errors import NOTHING, Answer, Error, Failure, Payload
-from heddle.runtime.ident import new_id
+from heddle.specs.names import new_id
 from heddle.runtime.machine import Pending, drive
 from heddle.runtime.reader import Reader
 from heddle.runtime.step import Key, ReadStep, Step

@@ -41,8 +41,8 @@ class Wired(msgspec.Struct, frozen=True, gc=False):
 class Wiring:
     """Frozen links between nodes, and the steps that they compile to.
 
-    Port names are canonical: `out` stands for `out[0]` too. `sources` are the linked in ports of
-    each symbol. A Lens makes an observed wiring; without one, observation costs nothing.
+    Port names are canonical: `out` stands for `out[0]` too. `sources` tells the linked in
+    ports of a symbol. A Lens makes an observed wiring; without one, observation costs nothing.
     """
 
     __slots__ = (
@@ -50,22 +50,22 @@ class Wiring:
         "_fuser",
         "_lens",
         "_outs",
+        "_sources",
         "_waits",
         "generation",
         "processes",
-        "sources",
         "symbols",
     )
 
     def __init__(
         self,
         symbols: Mapping[Key, Wired],
-        sources: Mapping[Key, Sequence[str]] | None = None,
+        sources: Callable[[Key], Sequence[str]] | None = None,
         generation: Generation | None = None,
         lens: Lens | None = None,
     ) -> None:
         self.symbols = symbols
-        self.sources = sources if sources is not None else {}
+        self._sources = sources
         self.generation = generation if generation is not None else Generation(0)
         self.processes = self.generation.processes
         self._lens = lens
@@ -76,7 +76,7 @@ class Wiring:
 
     def observed(self, lens: Lens | None) -> "Wiring":
         """The same wiring seen through a lens; processes that run go on with what they have."""
-        return Wiring(self.symbols, self.sources, self.generation, lens)
+        return Wiring(self.symbols, self._sources, self.generation, lens)
 
     # -- ways ----------------------------------------------------------------------------------
 
@@ -98,7 +98,7 @@ class Wiring:
 
     def inputs(self, owner: Key) -> Sequence[str]:
         """The in ports of a symbol that something is linked to, in order."""
-        return self.sources.get(owner, ())
+        return self._sources(owner) if self._sources is not None else ()
 
     def targets(self, owner: Key, port: str) -> tuple[Target, ...]:
         """The links of an out port, in order."""

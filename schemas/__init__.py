@@ -5,11 +5,10 @@ from heddle.schemas.code import Code, Expression, LanguageName, Text
 from heddle.schemas.field import Fields, FieldType, Unfit, about
 from heddle.schemas.links import check_links
 from heddle.schemas.port import ERROR, IN, LIFECYCLE, OUT, Port, canonical, find_port, parse_port
-from heddle.schemas.schema import COMMON_NAMES, Ports, Schema
+from heddle.schemas.schema import Ports, Schema
 from heddle.schemas.units import Duration, Interval, Size
 
 __all__ = [
-    "COMMON_NAMES",
     "ERROR",
     "IN",
     "LIFECYCLE",

@@ -12,13 +12,14 @@ from typing import Any
 
 import msgspec
 
-from heddle.schemas.field import Unfit, read_field, told
-from heddle.schemas.schema import COMMON_NAMES, F, Schema
+from heddle.schemas.field import Unfit, read_field, written
+from heddle.schemas.schema import F, Schema
 from heddle.schemas.shape import Field, Shape, fields_of, tag_of
-from heddle.schemas.words import any_of, field_named, nearest, path_text, suggest, wanted
+from heddle.schemas.words import any_of, field_named, nearest, suggest, wanted
+from heddle.specs.entry import SPEC_FIELDS, found_type
 from heddle.specs.errors import SpecError
 from heddle.specs.problem import Place, Problem
-from heddle.specs.spec import Path, Spec
+from heddle.specs.spec import Path, Spec, dotted
 
 _ITSELF: Any = object()
 _TOLD: list[Shape] = []
@@ -56,7 +57,7 @@ def unknown_kind(spec: Spec, known: Mapping[str, Any] | set[str] | frozenset[str
         found=f'no kind "{spec.kind}"',
         hint=suggest(spec.kind, names) or "See heddle kinds, or add the extension that has it.",
         place=spec.place(("kind",)),
-        path=path_text(spec.label, ("kind",)),
+        path=dotted(spec.label, ("kind",)),
     )
 
 
@@ -127,7 +128,7 @@ class _Walk:
         for key, item in value.items():
             field = field_named(fields, key) if isinstance(key, str) else None
             if field is not None:
-                better[key] = self.look(field.shape, item, (*path, key))
+                better[key] = self._field(field, item, (*path, key))
             elif tag is not None and key == tag[0]:
                 better[key] = item
             else:
@@ -137,10 +138,22 @@ class _Walk:
                 self._tell("missing", "missing", (*path, field.name), wanted(field.shape))
         return better
 
+    def _field(self, field: Field, value: Any, path: Path) -> Any:
+        """Look at one field; who leaves it empty is told that it may be left out."""
+        if value is None and not field.required and _refusal(field.shape, None) is not None:
+            default = written(field.default)
+            shown = (
+                f", {default}" if isinstance(default, str | int | float) and default != "" else ""
+            )
+            hint = f"Leave it out for the default{shown}."
+            self._tell("type", found_type(None), path, wanted(field.shape), hint)
+            return value
+        return self.look(field.shape, value, path)
+
     def _unknown(self, fields: tuple[Field, ...], key: str, path: Path) -> str:
         """Tell of a field that nobody knows; returns the name of the field that was meant."""
         names = [field.name for field in fields]
-        near = nearest(key, [*names, *(() if path else COMMON_NAMES)])
+        near = nearest(key, [*names, *(() if path else SPEC_FIELDS)])
         known = f"one of {any_of(names)}" if names else "no fields of its own"
         hint = f'Did you mean "{near}"?' if near else ""
         self._tell("unknown-field", "unknown field", (*path, key), known, hint)
@@ -153,7 +166,11 @@ class _Walk:
             if _refusal(shape.items[0], key) is not None:
                 hint = f'Write it in quotes: "{key}".' if not isinstance(key, str) else ""
                 self._tell(
-                    "type", f"the name {told(key)}", (*path, str(key)), wanted(shape.items[0]), hint
+                    "type",
+                    f"the name {found_type(key)}",
+                    (*path, str(key)),
+                    wanted(shape.items[0]),
+                    hint,
                 )
             better[key] = self.look(shape.items[1], item, (*path, str(key)))
         return better
@@ -191,7 +208,7 @@ class _Walk:
         found = value.get(name)
         if str(found) in tags:
             return [tags[str(found)]]
-        said = "missing" if name not in value else told(found)
+        said = "missing" if name not in value else found_type(found)
         code = "missing" if name not in value else "choice"
         self._tell(code, said, (*path, name), any_of(sorted(tags)), suggest(str(found), set(tags)))
         return _TOLD
@@ -206,7 +223,7 @@ class _Walk:
             self._tell("invalid", str(cause), path, wanted(shape) if shape.form == "own" else "")
         else:
             code, hint = _why(shape, value)
-            self._tell(code, told(value), path, wanted(shape), hint)
+            self._tell(code, _found(value), path, wanted(shape), hint)
 
     def _tell(self, code: str, found: str, path: Path, wanted: str = "", hint: str = "") -> None:
         self.problems.append(
@@ -216,12 +233,19 @@ class _Walk:
                 wanted=wanted,
                 hint=hint,
                 place=self._spec.place(path),
-                path=path_text(self._spec.label, path),
+                path=dotted(self._spec.label, path),
             )
         )
 
 
 _MEANT: dict[type, tuple[str, ...]] = {dict: ("group", "map"), list: ("list",), tuple: ("list",)}
+
+
+def _found(value: Any) -> str:
+    """What was found, with its length where it has one."""
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}" if value else "an empty list"
+    return "an empty mapping" if value == {} else found_type(value)
 
 
 def _refusal(shape: Shape, value: Any) -> msgspec.ValidationError | None:
@@ -241,7 +265,7 @@ def _why(shape: Shape, value: Any) -> tuple[str, str]:
     if shape.form == "choice":
         return "choice", suggest(str(value), {str(choice) for choice in shape.choices})
     if shape.form == "text" and isinstance(value, bool | int | float):
-        text = told(value)
+        text = str(value).lower()
         return "type", f'Write it in quotes: "{text}".' if _refusal(shape, text) is None else ""
     try:
         msgspec.convert(value, shape.bare, strict=False, dec_hook=read_field)

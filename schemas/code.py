@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
-from heddle.schemas.field import FieldType, Unfit, told
+from heddle.schemas.field import FieldType, Unfit
+from heddle.specs.entry import found_type
 from heddle.specs.problem import did_you_mean
 
 _SCALAR = ["string", "number", "boolean"]
@@ -27,7 +28,7 @@ class Text(str, FieldType):
         if isinstance(value, int | float):
             return cls(value)
         hint = "Write it as text: in quotes, or as a block after |." if value is not None else ""
-        raise Unfit(told(value), wanted=cls.wanted, hint=hint, code="type")
+        raise Unfit(found_type(value), wanted=cls.wanted, hint=hint, code="type")
 
 
 class Code(Text):
@@ -50,7 +51,7 @@ class LanguageName(str, FieldType):
     def read(cls, value: Any) -> Self:
         """The name written; Unfit where it is no text, or empty."""
         if not isinstance(value, str) or not value:
-            raise Unfit(told(value), wanted=cls.wanted, code="type")
+            raise Unfit(found_type(value), wanted=cls.wanted, code="type")
         return cls(value)
 
 
@@ -92,7 +93,7 @@ class Expression(FieldType):
             try:
                 return cls(str(Text.read(value)))
             except Unfit:
-                raise Unfit(told(value), wanted=cls.wanted, code="type") from None
+                raise Unfit(found_type(value), wanted=cls.wanted, code="type") from None
         for key in value:
             if key not in ("language", "code"):
                 hint = did_you_mean(str(key), ("language", "code"))

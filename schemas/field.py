@@ -10,15 +10,29 @@ FieldType: `Duration`, `Size`, `Text`, `Code`, `Expression`, or one of your own.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, dataclass_transform
 
 import msgspec
 
 from heddle.specs.spec import Path
 
 
-class Fields(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _FieldsType(msgspec.StructMeta):
+    """Makes every subclass of Fields frozen and strict, so that no author has to say so."""
+
+    def __new__(
+        mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any
+    ) -> "_FieldsType":
+        config = {"frozen": True, "kw_only": True, "forbid_unknown_fields": True, **config}
+        return super().__new__(mcls, name, bases, namespace, **config)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(msgspec.field,))
+class Fields(msgspec.Struct, frozen=True, kw_only=True, metaclass=_FieldsType):
     """The base of every kind's fields, and of every mapping nested in them.
+
+    Subclasses are frozen, are built by keyword, and take no unknown fields. A field whose name is
+    no Python name is declared with `msgspec.field(name="from")`.
 
     What the types cannot say goes into `__post_init__`, which raises Unfit (or ValueError) once
     each field is right by itself.
@@ -105,29 +119,6 @@ def about(
     }
     meta: msgspec.Meta = msgspec.Meta(**said)
     return meta
-
-
-def told(value: Any) -> str:
-    """A piece of plain data in a few words, as a Problem tells what it found."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        short = value if len(value) <= 60 else value[:57] + "…"
-        return '"' + short.replace("\n", "\\n") + '"'
-    if isinstance(value, bytes | bytearray):
-        return f"{len(value)} bytes"
-    if isinstance(value, dict):
-        names = ", ".join(str(key) for key in list(value)[:4])
-        return (
-            f"a mapping with {names}{', …' if len(value) > 4 else ''}"
-            if value
-            else "an empty mapping"
-        )
-    if isinstance(value, list | tuple):
-        return f"a list of {len(value)}" if value else "an empty list"
-    return str(value)
 
 
 def written(value: Any) -> Any:

@@ -7,10 +7,10 @@ from uuid import UUID
 from heddle.schemas.check import decode, in_order
 from heddle.schemas.port import LIFECYCLE, Port, find_port, parse_port
 from heddle.schemas.schema import Ports, Schema
-from heddle.schemas.words import nearest, path_text, suggest
+from heddle.schemas.words import nearest, suggest
 from heddle.specs.errors import SpecError
 from heddle.specs.problem import Problem
-from heddle.specs.spec import Link, Path, Spec
+from heddle.specs.spec import Link, Path, Spec, dotted
 
 SchemaOf: TypeAlias = Callable[[str], Schema[Any] | None]
 """The Schema of a kind; None where nobody serves it."""
@@ -148,7 +148,7 @@ class _Links:
                 found=found,
                 hint=hint,
                 place=spec.place(path),
-                path=path_text(spec.label, path if shown is None else shown),
+                path=dotted(spec.label, path if shown is None else shown),
             )
         )
 

@@ -9,14 +9,12 @@ import msgspec
 from heddle.schemas.field import read_field
 from heddle.schemas.port import LIFECYCLE, Port, find_port
 from heddle.schemas.shape import Shape, fields_of, shape_of
+from heddle.specs.entry import SPEC_FIELDS
 
 F = TypeVar("F", bound=msgspec.Struct)
 
 Ports: TypeAlias = tuple[tuple[Port, ...], tuple[Port, ...]]
 """In ports and out ports."""
-
-COMMON_NAMES = ("id", "kind", "namespace", "name", "annotations", "env", "ports")
-"""The fields that every Spec has; no kind may have one of the same name."""
 
 _KIND = re.compile(r"[A-Za-z][\w./-]*", re.ASCII)
 
@@ -94,7 +92,7 @@ def _declared(fields: type[msgspec.Struct]) -> None:
                 f"{group.__name__} would pass unknown fields in silence: subclass Fields"
             )
     for field in fields_of(fields):
-        if field.name in COMMON_NAMES:
+        if field.name in SPEC_FIELDS:
             raise TypeError(f'the field "{field.name}" is common to all kinds: choose another name')
     try:
         msgspec.convert({}, fields, dec_hook=read_field)

@@ -78,6 +78,11 @@ def shape_of(annotation: Any) -> Shape:
     while isinstance(bare, NewType):
         bare = bare.__supertype__
     form, items, choices = _form(bare)
+    if form == "own" and any(getattr(item, name) is not None for item in meta for name in _LIMITS):
+        raise TypeError(
+            f"the limits of a {bare.__name__} stand in a subclass of it: "
+            f'class Short({bare.__name__}, le="1s")'
+        )
     return Shape(type=annotation, form=form, bare=bare, meta=meta, items=items, choices=choices)
 
 
@@ -87,6 +92,7 @@ def tag_of(group: type[msgspec.Struct]) -> tuple[str, Any] | None:
     return None if config.tag_field is None else (config.tag_field, config.tag)
 
 
+_LIMITS = ("ge", "gt", "le", "lt", "pattern", "min_length", "max_length")
 _OTHER = (UUID, datetime, date, time, timedelta, Decimal)
 
 _SIMPLE: dict[Any, Form] = {
@@ -140,7 +146,10 @@ def _item(whole: type, args: tuple[Any, ...]) -> Any:
 
 def _field(info: msgspec.structs.FieldInfo) -> Field:
     """The declared field that msgspec knows as this."""
-    shape = shape_of(info.type)
+    try:
+        shape = shape_of(info.type)
+    except TypeError as error:
+        raise TypeError(f"{info.encode_name}: {error}") from None
     default: Any = msgspec.UNSET
     if info.default is not msgspec.NODEFAULT:
         default = info.default

@@ -6,7 +6,6 @@ from difflib import get_close_matches
 from typing import Any
 
 from heddle.schemas.shape import Field, Shape, fields_of
-from heddle.specs.spec import Path
 
 _PLAIN = {
     "any": "anything",
@@ -22,7 +21,6 @@ _KNOWN = {
     "timedelta": "a duration such as PT1M30S",
     "Decimal": "a number",
 }
-_KEY = re.compile(r"[\w$-]+(\[[0-9]+\])?", re.ASCII)
 
 
 def wanted(shape: Shape) -> str:
@@ -106,19 +104,6 @@ def limits(shape: Shape) -> str:
             return _length(shape, "items").strip()
         case _:
             return ""
-
-
-def path_text(label: str, path: Path) -> str:
-    """The way to a field as a person reads it: `router.routes[0].method`."""
-    text = label
-    for step in path:
-        if isinstance(step, int):
-            text += f"[{step}]"
-        elif _KEY.fullmatch(step):
-            text += f".{step}"
-        else:
-            text += f'["{step}"]'
-    return text
 
 
 def listed(names: list[str], most: int = 12) -> str:

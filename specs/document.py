@@ -222,18 +222,11 @@ def taken(resource: Spec | Value, first: Spec | Value) -> Problem:
     where = f" in the namespace {resource.namespace}" if same_name else ""
     return Problem(
         code="duplicate-name" if same_name else "duplicate-id",
-        found=f"{what} is taken{where}: {place_of(first, field)} has it",
+        found=f"{what} is taken{where}: {first.place((field,))} has it",
         hint="Give one of them another" + (" name" if same_name else ", or leave the id out"),
-        place=place_of(resource, field),
+        place=resource.place((field,)),
         path=f"{resource.name or resource.id}.{field}",
     )
-
-
-def place_of(resource: Spec | Value, field: str = "") -> Place:
-    """Where a resource, or one of its fields, was written."""
-    if isinstance(resource, Spec):
-        return resource.place((field,) if field else ())
-    return resource.place or Place()
 
 
 class _Reader:
@@ -286,10 +279,10 @@ class _Reader:
             return
         sort = "value" if "kind" not in data and ("data" in data or self.only == "values") else "spec"
         if "kind" not in data and sort == "spec" and self.only is None:
-            near = did_you_mean("kind", list(data))
-            self.shape(
-                root, "an entry without `kind`", "`kind` makes it a Spec, `data` a Value", near, data
-            )
+            near = did_you_mean("kind", list(data)) or did_you_mean("data", list(data))
+            hint = near.replace("Did you mean", "Is it").replace("?", " that was meant so?")
+            wanted = "`kind` makes it a Spec, `data` a Value"
+            self.shape(root, "an entry without `kind`", wanted, hint, data)
             return
         if self.only is not None and not self.only.startswith(sort):
             what = "a Spec, it has `kind`" if sort == "spec" else "a Value, it has no `kind`"

@@ -116,7 +116,7 @@ def value_of(
         annotations=annotations,
         data=data["data"],
         secret=secret,
-        place=places(()) if places is not None else None,
+        places=places,
     )
     return value, check.problems
 
@@ -313,7 +313,7 @@ class _Check:
         if name is not None and type(name) is not str:
             self.type((*path, "name"), name, "the name of a Value")
             return None
-        if id_ is None and name is None and "data" not in entry:
+        if not entry:
             self.problem(path, "missing", "an empty entry", "data, name or id")
         return Binding(id_, name, entry.get("data", msgspec.UNSET))
 

@@ -1,19 +1,20 @@
 """A Value is a named setting or secret that a Spec may ask for through `env`."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from heddle.specs.problem import Place
-from heddle.specs.spec import DEFAULT_NAMESPACE
+from heddle.specs.problem import NOWHERE, Place
+from heddle.specs.spec import DEFAULT_NAMESPACE, Path
 
 
-class Value(msgspec.Struct, frozen=True, kw_only=True):
+class Value(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A named piece of plain data, unique by name in its namespace.
 
-    `secret` Values are masked wherever people look.
+    `secret` Values are masked wherever people look. Two Values are equal when what they say is
+    equal, wherever it stands and whatever its revision.
     """
 
     id: UUID
@@ -23,7 +24,16 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
     data: Any = None
     secret: bool = False
     revision: int = 0
-    place: Place | None = None
+    places: Callable[[Path], Place] | None = None
+
+    @property
+    def label(self) -> str:
+        """What people call it: its name, or the start of its id."""
+        return self.name or f"value:{str(self.id)[:8]}"
+
+    def place(self, path: Path = ()) -> Place:
+        """Where this path of the Value was written; the nearest known place above it otherwise."""
+        return self.places(path) if self.places is not None else NOWHERE
 
     def same(self, other: "Value") -> bool:
         """Whether both say the same: place and revision do not count."""
@@ -35,3 +45,9 @@ class Value(msgspec.Struct, frozen=True, kw_only=True):
             and self.secret == other.secret
             and self.annotations == other.annotations
         )
+
+    def __eq__(self, other: object) -> bool:
+        return self.same(other) if isinstance(other, Value) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.id)

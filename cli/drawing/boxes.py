@@ -38,7 +38,8 @@ class Box(msgspec.Struct, frozen=True, kw_only=True):
 class Join(msgspec.Struct, frozen=True):
     """A line from an out pin of one box to an in pin of another, each counted from 0.
 
-    Long lines of one `strand` into the same pin may share their way.
+    Long lines of one `strand` into the same pin may share their way. A `minor` line bends where
+    a line that is not could not run straight otherwise.
     """
 
     source: int
@@ -46,6 +47,7 @@ class Join(msgspec.Struct, frozen=True):
     target: int
     pin: int
     strand: str = ""
+    minor: bool = False
 
 
 class Spot(msgspec.Struct, frozen=True):

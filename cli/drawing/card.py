@@ -17,7 +17,7 @@ _RING = 12.0
 
 
 class Stub(msgspec.Struct, frozen=True):
-    """An out port that no edge leaves, named at the foot of the card: `x` from the card's left."""
+    """An out port that no edge leaves, named at the foot of the card: `x` from where the foot begins."""
 
     port: str
     x: float
@@ -25,12 +25,16 @@ class Stub(msgspec.Struct, frozen=True):
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """What a node's card says and its size in pixels; the texts fit between its paddings."""
+    """What a node's card says and its size in pixels; the texts fit between its paddings.
+
+    `foot` is the width of the rows of unlinked ports.
+    """
 
     badge: str
     badge_width: float
     name: tuple[str, ...]
     stubs: tuple[Stub, ...]
+    foot: float
     width: float
     height: float
 
@@ -48,6 +52,7 @@ def card(node: PictureNode, unlinked: tuple[str, ...] = ()) -> Card:
         badge_width=badge_width,
         name=name,
         stubs=stubs,
+        foot=foot,
         width=max(_LEAST, room + 2 * PAD_X),
         height=2 * PAD_Y
         + BADGE_HEIGHT
@@ -66,7 +71,7 @@ def _stubs(ports: tuple[str, ...], room: float) -> tuple[tuple[Stub, ...], float
         wide = _RING + width(text, PORT_SIZE, mono=True)
         if x and x + wide > room:
             x, row = 0.0, row + 1
-        stubs.append(Stub(text, PAD_X + x, row))
+        stubs.append(Stub(text, x, row))
         widest = max(widest, x + wide)
         x += wide + 10.0
     return tuple(stubs), widest

@@ -28,6 +28,7 @@ class Segment(NamedTuple):
     leave: float
     right: int
     arrive: float
+    minor: bool
 
 
 class Item:
@@ -69,6 +70,10 @@ class Mesh:
     def leads_back(self, join: Join) -> bool:
         """Whether it leads to its own layer (a self link) or to an earlier one."""
         return self.layers[join.target] <= self.layers[join.source]
+
+    def edge(self, box: int) -> float:
+        """How far from its middle a box and the labels beside it reach."""
+        return self.boxes[box].breadth / 2 + self.boxes[box].margin
 
     def _too_long(self) -> frozenset[int]:
         """The joins whose waypoints would be too many; the longest of them first."""
@@ -127,13 +132,12 @@ class Mesh:
         }
 
     def _channel(self, box: int, place: int) -> float:
-        return self.boxes[box].breadth / 2 + CHANNEL_FIRST + CHANNEL_SPACE * place
+        return self.edge(box) + CHANNEL_FIRST + CHANNEL_SPACE * place
 
     def _extent(self, index: int) -> tuple[float, float]:
-        box, dug = self.boxes[index], self._dug[index]
-        half = box.breadth / 2
-        beyond = self._channel(index, dug - 1) if dug else half
-        return half + box.margin + BOX_SPACE / 2, max(beyond, half + box.margin) + BOX_SPACE / 2
+        dug, edge = self._dug[index], self.edge(index)
+        beyond = self._channel(index, dug - 1) if dug else edge
+        return edge + BOX_SPACE / 2, beyond + BOX_SPACE / 2
 
     def _way(self, number: int) -> tuple[int, ...]:
         join = self.joins[number]
@@ -165,5 +169,5 @@ class Mesh:
             if number in self.channels:
                 stops.reverse()
             for (left, leave), (right, arrive) in zip(stops, stops[1:], strict=False):
-                gaps[self.items[left].layer][Segment(left, leave, right, arrive)] = None
+                gaps[self.items[left].layer][Segment(left, leave, right, arrive, join.minor)] = None
         return [list(gap) for gap in gaps]

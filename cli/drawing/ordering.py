@@ -29,10 +29,11 @@ class _Loom:
         self._afore: list[list[tuple[int, float]]] = [[] for _ in range(count)]
         self._after: list[list[tuple[int, float]]] = [[] for _ in range(count)]
         for gap in mesh.gaps:
-            for left, leave, right, arrive in sorted(gap, key=lambda s: (s.leave, s.arrive)):
+            for left, leave, right, arrive, _ in sorted(gap, key=lambda s: (s.leave, s.arrive)):
                 self._after[left].append((right, self._share(right, arrive)))
                 self._afore[right].append((left, self._share(left, leave)))
         self._segments = sum(len(gap) for gap in mesh.gaps)
+        self._places: list[int] = [0] * count
 
     def weave(self) -> None:
         rows = self._first()
@@ -138,7 +139,7 @@ def _places(rows: list[list[int]], count: int) -> list[int]:
 def _crossings(gap: list[Segment], places: list[int]) -> int:
     """Crossings within one gap: pairs that leave in one order and arrive in the other."""
     lines = sorted(
-        (places[left], leave, places[right], arrive) for left, leave, right, arrive in gap
+        (places[left], leave, places[right], arrive) for left, leave, right, arrive, _ in gap
     )
     if all(a[2:] <= b[2:] for a, b in pairwise(lines)):
         return 0

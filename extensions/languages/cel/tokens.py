@@ -11,8 +11,7 @@ MAX_LENGTH: Final = 100_000
 
 KEYWORDS: Final = frozenset({"true", "false", "null", "in"})
 RESERVED: Final = frozenset(
-    "as break const continue else for function if import let loop package namespace return var "
-    "void while".split()
+    ["as", "break", "const", "continue", "else", "for", "function", "if", "import", "let", "loop", "package", "namespace", "return", "var", "void", "while"]
 )
 
 

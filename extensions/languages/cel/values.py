@@ -119,7 +119,7 @@ _BASES: Final[tuple[tuple[type, str], ...]] = (
 
 TYPES: Final = {
     name: Type(name)
-    for name in "bool bytes double int list map null_type string type uint".split()
+    for name in ["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"]
 }
 """The types that have a name of their own in an expression."""
 

@@ -1,0 +1,159 @@
+"""How a program reaches into data: fields, keys, indexes and the names of the payload."""
+
+from typing import Any, Final
+
+from heddle.extensions.languages.cel.errors import Fault
+from heddle.extensions.languages.cel.values import TYPES, kind
+from heddle.specs.problem import did_you_mean
+
+MANY_KEYS: Final = 200
+"""A map with more keys than this is not searched for the nearest one."""
+
+ABSENT: Final = object()
+"""What `entry` gives for a key that is not there."""
+
+
+def entry(table: Any, key: Any) -> Any:
+    """The value under a key, or ABSENT; a number finds the equal number of another type."""
+    name = kind(key)
+    if name == "double":
+        if not float(key).is_integer():
+            return ABSENT
+        key = int(key)
+    elif name not in ("string", "int", "uint", "bool"):
+        return ABSENT
+    if key not in table:
+        return ABSENT
+    if key in (0, 1) and not _same_key(table, key, name == "bool"):
+        return ABSENT
+    return table[key]
+
+
+def _same_key(table: Any, key: Any, as_bool: bool) -> bool:
+    """Whether the stored key is of the wanted kind: to Python, True and 1 are one key."""
+    return any(k == key and (k is True or k is False) == as_bool for k in table)
+
+
+_ERROR_FIELDS: Final = ("code", "data", "message")
+
+
+def select(value: Any, field: str) -> Any:
+    """`value.field`: the entry of a map, or a part of an error."""
+    name = kind(value)
+    if name == "map":
+        if field in value:
+            return value[field]
+        raise missing(value, field)
+    if name == "error":
+        if field in _ERROR_FIELDS:
+            return getattr(value, field)
+        raise _no_part(field)
+    raise Fault(f'no field "{field}" in a value of type {name} (wanted: a map)')
+
+
+def has(value: Any, field: str) -> bool:
+    """`has(value.field)`."""
+    name = kind(value)
+    if name == "map":
+        return field in value
+    if name == "error":
+        return field in _ERROR_FIELDS
+    raise Fault(f'no field "{field}" in a value of type {name} (wanted: a map)')
+
+
+def _no_part(field: str) -> Fault:
+    return Fault(
+        lambda: f'an error has no "{field}" (it has: {", ".join(_ERROR_FIELDS)}). '
+        f"{did_you_mean(field, _ERROR_FIELDS)}".rstrip()
+    )
+
+
+def missing(table: Any, key: Any) -> Fault:
+    """The Fault of a key that is not there, which names the nearest one."""
+
+    def text() -> str:
+        shown = f'"{key}"' if isinstance(key, str) else plain_text(key)
+        return f"no such key {shown}{nearest(str(key), table)}"
+
+    return Fault(text)
+
+
+def nearest(word: str, table: Any) -> str:
+    """` (it has: a, b). Did you mean "a"?` for a map of moderate size; else nothing."""
+    if len(table) > MANY_KEYS:
+        return ""
+    keys = [str(key) for key in table]
+    listed = ", ".join(keys[:12]) + (", …" if len(keys) > 12 else "")
+    hint = did_you_mean(word, keys)
+    return f" (it has: {listed or 'no keys'})" + (f". {hint}" if hint else "")
+
+
+def plain_text(value: Any) -> str:
+    """A value as an error message shows it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value)
+
+
+def index(value: Any, key: Any) -> Any:
+    """`value[key]`: an element of a list by its whole number, or an entry of a map."""
+    name = kind(value)
+    if name == "map":
+        found = entry(value, key)
+        if found is ABSENT:
+            raise missing(value, key)
+        return found
+    if name != "list":
+        if name == "error" and isinstance(key, str):
+            return select(value, key)
+        raise Fault(f"no such overload: {name}[{kind(key)}]")
+    if kind(key) not in ("int", "uint", "double") or (
+        isinstance(key, float) and not key.is_integer()
+    ):
+        raise Fault(f"a list is indexed by a whole number, not by {kind(key)}")
+    at = int(key)
+    if not 0 <= at < len(value):
+        raise Fault(f"index {at} is out of range (the list has {len(value)} elements)")
+    return value[at]
+
+
+def resolve(payload: Any, name: str) -> Any:
+    """The value of a free name: a key of the payload, or one of the types."""
+    if kind(payload) == "map" and name in payload:
+        return payload[name]
+    found = TYPES.get(name)
+    if found is not None:
+        return found
+    raise _unknown(payload, name)
+
+
+def _unknown(payload: Any, name: str) -> Fault:
+    def text() -> str:
+        if kind(payload) == "map":
+            return f'unknown name "{name}"{nearest(name, payload)}'
+        return f'unknown name "{name}" (the payload is {kind(payload)}, not a map; it is "self")'
+
+    return Fault(text)
+
+
+def elements(value: Any) -> list[Any]:
+    """What a macro walks: the elements of a list, the keys of a map."""
+    name = kind(value)
+    if name == "list":
+        return value if type(value) is list else list(value)
+    if name == "map":
+        return list(value)
+    raise Fault(f"a macro walks a list or a map, not {name}")
+
+
+def build_map(entries: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    """`{key: value}`: keys are strings, whole numbers or bools, each once."""
+    table: dict[Any, Any] = {}
+    for key, value in entries:
+        name = kind(key)
+        if name not in ("string", "int", "uint", "bool"):
+            raise Fault(f"a key cannot be {name} (wanted: string, int, uint or bool)")
+        if key in table:
+            raise Fault(f"the key {plain_text(key)} stands twice in the map")
+        table[key] = value
+    return table

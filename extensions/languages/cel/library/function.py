@@ -1,0 +1,86 @@
+"""A Function is one that CEL text may call; a Library finds them by name and shape."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from heddle.extensions.languages.cel.errors import Fault
+from heddle.extensions.languages.cel.values import kind
+from heddle.specs.problem import did_you_mean
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """One function of a library.
+
+    `run` takes the receiver first and raises Fault. `arity` counts the receiver too; -1 takes any
+    number. `result` is the CEL type it always gives, or empty. `special` says that the result is,
+    or holds, a value that plain data lacks. `costly` work grows with the size of the first
+    argument, and is paid for inside macros. `inline` is a Python expression over `{0}`, `{1}`, …
+    that does the same where every argument has exactly the type that `takes` names.
+    """
+
+    name: str
+    run: Callable[..., Any]
+    arity: int
+    method: bool = False
+    result: str = ""
+    special: bool = False
+    costly: bool = False
+    inline: str = ""
+    takes: tuple[str, ...] = ()
+
+
+class Library:
+    """Functions by name, by being a method or not, and by number of arguments."""
+
+    def __init__(self, functions: Iterable[Function] = ()) -> None:
+        self._known: dict[tuple[str, bool, int], Function] = {}
+        self._names: dict[str, set[tuple[bool, int]]] = {}
+        for function in functions:
+            self.add(function)
+
+    def add(self, function: Function) -> None:
+        """Add one; ValueError when that name and shape are taken."""
+        key = (function.name, function.method, function.arity)
+        if key in self._known:
+            raise ValueError(f"the function {function.name} with {function.arity} is there already")
+        self._known[key] = function
+        self._names.setdefault(function.name, set()).add(key[1:])
+
+    def find(self, name: str, method: bool, arity: int) -> Function | None:
+        """The function of that shape; `arity` counts the receiver."""
+        return self._known.get((name, method, arity)) or self._known.get((name, method, -1))
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names
+
+    def why_not(self, name: str, method: bool, arity: int, macros: Iterable[str]) -> tuple[str, str]:
+        """Message and hint for a call that `find` does not know."""
+        shapes = self._names.get(name)
+        if shapes is None:
+            known = {*self._names, *macros}
+            return f'unknown function "{name}"', did_you_mean(name, known)
+        given = arity - 1 if method else arity
+        same = sorted(count - method for is_method, count in shapes if is_method == method)
+        if not same:
+            shape = f"{name}(x)" if method else f"x.{name}()"
+            return f'"{name}" is not called that way', f"Write {shape}"
+        wanted = " or ".join(str(count) for count in same)
+        return f'"{name}" wants {wanted} arguments, not {given}', ""
+
+
+def no_overload(name: str, *values: Any) -> Fault:
+    """The Fault of a function that does not take values of these types."""
+    return Fault(f"no such overload: {name}({', '.join(map(kind, values))})")
+
+
+def typed(name: str, run: Callable[..., Any], *kinds: str) -> Callable[..., Any]:
+    """`run`, guarded: a Fault unless every argument is of the kind that stands at its place."""
+
+    def guarded(*values: Any) -> Any:
+        if tuple(map(kind, values)) != kinds:
+            raise no_overload(name, *values)
+        return run(*values)
+
+    return guarded

@@ -1,0 +1,241 @@
+"""The parser reads the tokens of a CEL text and gives its syntax tree."""
+
+from typing import Final, Never
+
+from heddle.extensions.languages.cel.syntax import (
+    Binary,
+    Call,
+    Entries,
+    Has,
+    Index,
+    Items,
+    Literal,
+    Logic,
+    Method,
+    Name,
+    Node,
+    Select,
+    Ternary,
+    Unary,
+)
+from heddle.extensions.languages.cel.tokens import RESERVED, Source, Token, tokens
+from heddle.extensions.languages.cel.values import INT_MAX, Uint
+
+MAX_DEPTH: Final = 250
+"""How deep brackets, calls and branches may nest."""
+
+_PRECEDENCE: Final = {"||": 1, "&&": 2, "+": 4, "-": 4, "*": 5, "/": 5, "%": 5} | dict.fromkeys(
+    ("==", "!=", "<", "<=", ">", ">=", "in"), 3
+)
+_WORDS: Final = {
+    "and": 'Write "&&"',
+    "or": 'Write "||"',
+    "not": 'Write "!"',
+    "is": 'Write "=="',
+    "if": 'Write "condition ? this : that"',
+    "{": "Messages cannot be built; a map can: {'a': 1}",
+}
+
+
+def parse(source: Source) -> Node:
+    """The tree of a whole text; CompileError with the place of the first thing that is wrong."""
+    parser = _Parser(source)
+    node = parser.expression()
+    if parser.token.kind != "end":
+        parser.unexpected("an operator or the end")
+    return node
+
+
+class _Parser:
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._tokens = tokens(source)
+        self._next = 0
+        self._depth = 0
+        self.token = self._tokens[0]
+
+    def unexpected(self, wanted: str) -> Never:
+        token = self.token
+        found = "the end" if token.kind == "end" else f'"{token.text[:40]}"'
+        hint = _WORDS.get(token.text, "")
+        raise self._source.error(token.at, f"unexpected {found} (wanted: {wanted})", hint)
+
+    def expression(self) -> Node:
+        """A condition with its branches, or a run of operators.
+
+        Operators wait on a stack of their own, so nesting costs two frames a level and a run of
+        thousands of operands costs none.
+        """
+        self._depth += 1
+        if self._depth > MAX_DEPTH:
+            raise self._source.error(self.token.at, f"nested more than {MAX_DEPTH} deep")
+        operands = [self._unary()]
+        waiting: list[Token] = []
+        while (rank := self._rank()) > 0:
+            while waiting and _PRECEDENCE[waiting[-1].text] >= rank:
+                _reduce(operands, waiting.pop())
+            waiting.append(self._take())
+            operands.append(self._unary())
+        while waiting:
+            _reduce(operands, waiting.pop())
+        node = operands.pop()
+        if self._at("?"):
+            mark = self._take()
+            yes = self.expression()
+            self._expect(":")
+            node = Ternary(mark.at, node, yes, self.expression())
+        self._depth -= 1
+        return node
+
+    def _rank(self) -> int:
+        return _PRECEDENCE.get(self.token.text, 0) if self.token.kind == "op" else 0
+
+    def _take(self) -> Token:
+        token = self.token
+        self._next += 1
+        self.token = self._tokens[self._next]
+        return token
+
+    def _at(self, text: str) -> bool:
+        return self.token.kind == "op" and self.token.text == text
+
+    def _accept(self, text: str) -> bool:
+        if self._at(text):
+            self._take()
+            return True
+        return False
+
+    def _expect(self, text: str) -> None:
+        if not self._accept(text):
+            self.unexpected(f'"{text}"')
+
+    def _unary(self) -> Node:
+        prefixes: list[Token] = []
+        while self._at("!") or self._at("-"):
+            prefixes.append(self._take())
+        node: Node
+        if self._at("("):
+            self._take()
+            node = self.expression()
+            self._expect(")")
+        else:
+            node = self._primary(prefixes)
+        while self.token.kind == "op" and self.token.text in (".", "["):
+            node = self._member(node)
+        for prefix in reversed(prefixes):
+            node = Unary(prefix.at, prefix.text, node)
+        return node
+
+    def _primary(self, prefixes: list[Token]) -> Node:
+        token = self.token
+        if token.kind == "literal":
+            return self._literal(prefixes)
+        if token.kind == "name":
+            return self._named(self._take(), rooted=False)
+        if self._accept("."):
+            if self.token.kind != "name":
+                self.unexpected("a name")
+            return self._named(self._take(), rooted=True)
+        if self._accept("["):
+            return Items(token.at, self._list("]"))
+        if self._accept("{"):
+            return Entries(token.at, self._entries())
+        return self.unexpected("a value")
+
+    def _literal(self, prefixes: list[Token]) -> Node:
+        token = self._take()
+        value = token.value
+        at = token.at
+        if token.type == "int":
+            # The minus belongs to the number: -9223372036854775808 has no positive twin.
+            if prefixes and prefixes[-1].text == "-":
+                at = prefixes.pop().at
+                value = -value
+            elif value > INT_MAX:
+                raise self._source.error(
+                    at, f"{token.text} is too large for an int", 'Write a double: "1e20"'
+                )
+        elif token.type == "uint":
+            value = Uint(value)
+        elif token.type == "double" and prefixes and prefixes[-1].text == "-":
+            at = prefixes.pop().at
+            value = -value
+        return Literal(at, value, token.type)
+
+    def _named(self, token: Token, *, rooted: bool) -> Node:
+        if token.text in RESERVED:
+            raise self._source.error(
+                token.at, f'"{token.text}" is a reserved word', _WORDS.get(token.text, "")
+            )
+        if self._accept("("):
+            args = self._list(")")
+            return self._has(token, args) if token.text == "has" else Call(token.at, token.text, args)
+        return Name(token.at, token.text, rooted)
+
+    def _has(self, token: Token, args: tuple[Node, ...]) -> Node:
+        if len(args) == 1 and isinstance(args[0], Select):
+            return Has(token.at, args[0].head, args[0].field)
+        raise self._source.error(token.at, "has() wants one field", 'As in "has(self.name)"')
+
+    def _member(self, head: Node) -> Node:
+        mark = self._take()
+        if mark.text == "[":
+            if self._at("?"):
+                self._optional()
+            key = self.expression()
+            self._expect("]")
+            return Index(mark.at, head, key)
+        if self._at("?"):
+            self._optional()
+        if self.token.kind not in ("name", "field"):
+            self.unexpected("the name of a field")
+        field = self._take()
+        if field.kind == "name" and self._accept("("):
+            return Method(field.at, head, field.text, self._list(")"))
+        return Select(field.at, head, field.text)
+
+    def _optional(self) -> Never:
+        raise self._source.error(
+            self.token.at, "optional fields are not offered", "has(a.b) ? a.b : null"
+        )
+
+    def _list(self, closing: str) -> tuple[Node, ...]:
+        found: list[Node] = []
+        while not self._accept(closing):
+            if self._at("?"):
+                self._optional()
+            if not found and closing == "]" and self._accept(","):
+                self._expect(closing)
+                break
+            found.append(self.expression())
+            if not self._accept(","):
+                self._expect(closing)
+                break
+            if closing == ")" and self._at(closing):
+                self.unexpected("an argument")
+        return tuple(found)
+
+    def _entries(self) -> tuple[tuple[Node, Node], ...]:
+        found: list[tuple[Node, Node]] = []
+        while not self._accept("}"):
+            if self._at("?"):
+                self._optional()
+            key = self.expression()
+            self._expect(":")
+            found.append((key, self.expression()))
+            if not self._accept(","):
+                self._expect("}")
+                break
+        return tuple(found)
+
+
+def _reduce(operands: list[Node], op: Token) -> None:
+    right = operands.pop()
+    head = operands.pop()
+    if op.text not in ("&&", "||"):
+        operands.append(Binary(op.at, op.text, head, right))
+    elif isinstance(head, Logic) and head.op == op.text:
+        head.operands.append(right)
+        operands.append(head)
+    else:
+        operands.append(Logic(op.at, op.text, [head, right]))

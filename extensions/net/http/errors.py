@@ -1,0 +1,22 @@
+"""What can be wrong with a request, which is the client's fault, and with an answer, which is ours.
+
+    ValueError
+    ├── BadRequest   the client sent what cannot be used; `status` is the reply it gets
+    └── BadAnswer    the flow answered what cannot be sent; the client gets a 500, the log the reason
+"""
+
+
+class BadRequest(ValueError):  # noqa: N818 - the name of the status it stands for
+    """The client's request cannot be used.
+
+    The message speaks of the client's own input only, so that it may be sent back to it. Reading a
+    field of a request can raise it; an Error whose `cause` it is becomes a reply with `status`.
+    """
+
+    def __init__(self, message: str, status: int = 400) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class BadAnswer(ValueError):  # noqa: N818 - reads as what it tells: raise BadAnswer
+    """What the flow answered is no response: a broken header, an impossible status."""

@@ -1,0 +1,165 @@
+"""How the body of a request is framed: by its length, or in chunks. Strict, and never waiting."""
+
+import re
+from typing import Final, Protocol
+
+from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.head import parse_head
+from heddle.extensions.net.http.limits import Limits
+
+_LINE_BYTES: Final = 256
+_SIZE_LINE, _DATA, _DATA_END, _TRAILERS, _DONE = range(5)
+_SIZE: Final = re.compile(
+    rb"([0-9A-Fa-f]{1,15})"
+    rb"(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+    rb"(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|\"[\t \x21\x23-\x5b\x5d-\x7e]*\"))?)*"
+)
+
+
+class Body(Protocol):
+    """Takes bytes as they arrive; `parts` holds what belongs to the body and was not taken yet."""
+
+    parts: list[bytes]
+    received: int
+
+    def feed(self, data: bytes) -> bytes | None:
+        """What follows the body once it is complete, None before; BadRequest when it is broken."""
+        ...
+
+
+class FixedBody:
+    """A body whose length was declared."""
+
+    __slots__ = ("left", "parts", "received")
+
+    def __init__(self, length: int) -> None:
+        self.left = length
+        self.received = 0
+        self.parts: list[bytes] = []
+
+    def feed(self, data: bytes) -> bytes | None:
+        """See Body."""
+        size = len(data)
+        left = self.left
+        if size < left:
+            self.left = left - size
+            self.received += size
+            self.parts.append(data)
+            return None
+        self.left = 0
+        self.received += left
+        self.parts.append(data[:left])
+        return data[left:]
+
+
+class ChunkedBody:
+    """A body in chunks: each a hex size, CRLF, the bytes, CRLF; a last one of size 0, trailers.
+
+    Trailers are checked like headers and dropped: a field that arrives after the request was
+    judged must not change what was judged.
+    """
+
+    __slots__ = ("_left", "_limits", "_rest", "_step", "parts", "received")
+
+    def __init__(self, limits: Limits) -> None:
+        self.parts: list[bytes] = []
+        self.received = 0
+        self._limits = limits
+        self._rest = b""
+        self._left = 0
+        self._step = _SIZE_LINE
+
+    def feed(self, data: bytes) -> bytes | None:
+        """See Body."""
+        if self._rest:
+            data = self._rest + data
+            self._rest = b""
+        at = 0
+        while self._step != _DONE:
+            if self._step == _DATA:
+                after = self._take_data(data, at)
+            elif self._step == _SIZE_LINE:
+                after = self._take_size(data, at)
+            elif self._step == _DATA_END:
+                after = self._take_end(data, at)
+            else:
+                after = self._take_trailers(data, at)
+            if after < 0:
+                self._rest = data[at:]
+                return None
+            at = after
+        return data[at:]
+
+    def _take_size(self, data: bytes, at: int) -> int:
+        end = data.find(b"\n", at, at + _LINE_BYTES)
+        if end < 0:
+            if len(data) - at >= _LINE_BYTES:
+                raise BadRequest("a chunk size line is too long")
+            return -1
+        match = _SIZE.fullmatch(data, at, end - 1)
+        if match is None or data[end - 1] != 13:
+            raise BadRequest("a chunk size is not a hex number on a line of its own")
+        size = int(match[1], 16)
+        if size == 0:
+            self._step = _TRAILERS
+            return end + 1
+        self.received += size
+        limit = self._limits.body_bytes
+        if limit is not None and self.received > limit:
+            raise BadRequest(f"the body is larger than {limit} bytes", 413)
+        self._left = size
+        self._step = _DATA
+        return end + 1
+
+    def _take_data(self, data: bytes, at: int) -> int:
+        size = len(data) - at
+        if size == 0:
+            return -1
+        left = self._left
+        if size < left:
+            self.parts.append(data[at:])
+            self._left = left - size
+            return len(data)
+        self.parts.append(data[at : at + left])
+        self._step = _DATA_END
+        return at + left
+
+    def _take_end(self, data: bytes, at: int) -> int:
+        end = data[at : at + 2]
+        if end == b"\r\n":
+            self._step = _SIZE_LINE
+            return at + 2
+        if end not in (b"", b"\r"):
+            raise BadRequest("a chunk is longer than its size")
+        return -1
+
+    def _take_trailers(self, data: bytes, at: int) -> int:
+        if data[at : at + 2] == b"\r\n":
+            self._step = _DONE
+            return at + 2
+        end = data.find(b"\r\n\r\n", at)
+        if end < 0:
+            if len(data) - at > self._limits.header_bytes:
+                raise BadRequest("the trailers are too large", 431)
+            if data.count(b"\n", at) != data.count(b"\r\n", at):
+                raise BadRequest("a trailer line does not end in CRLF")
+            return -1
+        # HTTP/1.0 asks for no Host header, which a trailer cannot have.
+        parse_head(data[at:end], 10, self._limits)
+        self._step = _DONE
+        return end + 4
+
+
+class DiscardedBody:
+    """Swallows whatever still arrives on a connection that is going to be closed."""
+
+    __slots__ = ("parts", "received")
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.received = 0
+
+    def feed(self, data: bytes) -> bytes | None:
+        """See Body; this one never ends."""
+        self.received += len(data)
+        return None

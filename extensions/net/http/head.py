@@ -1,0 +1,265 @@
+"""The head of a request, parsed strictly: what is not surely right is refused.
+
+A proxy in front of us may read a doubtful head in another way than we do, and then one request
+hides inside another. So nothing is repaired here: line ends are CRLF, names are tokens, lengths
+are digits, and a body is framed in exactly one way.
+
+Keep-alive clients send the same lines over and over, so both parsers are pure: a server looks a
+request line up before it parses it, and a connection compares a header block with the one before.
+"""
+
+import re
+from typing import Final
+
+from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.limits import Limits
+
+TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+"""The bytes that a method or a header name is made of."""
+
+_TEXT: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+_LINE: Final = re.compile(
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21-\x7e\x80-\xff]+) HTTP/([0-9])\.([0-9])"
+)
+_HOST: Final = re.compile(
+    r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9\-._~!$&'()*+,;=%]{1,255})(?::[0-9]{0,5})?"
+)
+_ESCAPE: Final = re.compile(r"%(?:([0-9A-Fa-f]{2})|)")
+_ESCAPES: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
+_DOTS: Final = re.compile(r"(?:^|[/\\])\.\.?(?:[/\\]|$)")
+
+_KEPT_NAMES: Final = 512
+
+
+class Line:
+    """A request line: method, target and version (10 or 11), with the target taken apart.
+
+    `path` is percent-decoded, `raw_path` as it came; `query` is raw and without its mark; `host`
+    is the authority of an absolute target and otherwise empty.
+    """
+
+    __slots__ = ("head_only", "host", "method", "path", "query", "raw_path", "version")
+
+    def __init__(
+        self, method: str, raw_path: str, path: str, query: str, host: str, version: int
+    ) -> None:
+        self.method = method
+        self.raw_path = raw_path
+        self.path = path
+        self.query = query
+        self.host = host
+        self.version = version
+        self.head_only = method == "HEAD"
+
+
+class Head:
+    """A header block: its fields, and what they say about the body and the connection.
+
+    `fields` maps canonical names to their values in order. `length` is the body's size, 0 without
+    a body; `framed` says that there is a body or an expectation, `bodied` that a body was declared.
+    """
+
+    __slots__ = (
+        "bodied",
+        "chunked",
+        "codings",
+        "continues",
+        "fields",
+        "framed",
+        "host",
+        "keep",
+        "length",
+        "version",
+    )
+
+    def __init__(self, fields: dict[str, list[str]], version: int) -> None:
+        self.fields = fields
+        self.version = version
+        self.host = _host(fields.get("Host"), version)
+        self.chunked = _chunked(fields, version)
+        length = _length(fields.get("Content-Length"))
+        self.length = length or 0
+        self.bodied = self.chunked or length is not None
+        self.keep = _keep(fields.get("Connection"), version)
+        self.continues = _continues(fields.get("Expect"), version)
+        self.framed = self.chunked or self.length > 0
+        self.codings: dict[str, str] | None = None
+
+    def get(self, name: str, default: str = "") -> str:
+        """The values of a canonical name, joined by commas; `default` without any."""
+        values = self.fields.get(name)
+        if values is None:
+            return default
+        return values[0] if len(values) == 1 else ", ".join(values)
+
+
+_names: Final[dict[str, str]] = {}
+
+
+def parse_line(raw: bytes, limits: Limits) -> Line:
+    """The line without its line end; BadRequest with 400, 414, 501 or 505."""
+    if len(raw) > limits.target_bytes + 48:
+        raise BadRequest(f"the request target is longer than {limits.target_bytes} bytes", 414)
+    match = _LINE.fullmatch(raw)
+    if match is None:
+        raise BadRequest("the request line is not: METHOD target HTTP/1.1")
+    method, target, major, minor = match.groups()
+    version = major + minor
+    if version not in (b"11", b"10"):
+        raise BadRequest("only HTTP/1.0 and HTTP/1.1 are spoken here", 505)
+    if len(target) > limits.target_bytes:
+        raise BadRequest(f"the request target is longer than {limits.target_bytes} bytes", 414)
+    return _take_apart(method.decode(), target, int(version))
+
+
+def parse_head(block: bytes, version: int, limits: Limits) -> Head:
+    """The header lines between the request line and the empty line; BadRequest otherwise."""
+    if not block:
+        return Head({}, version)
+    try:
+        text = block.decode()
+    except UnicodeDecodeError:
+        text = block.decode("latin-1")
+    lines = text.split("\r\n")
+    breaks = len(lines) - 1
+    # One pass in C finds every control character; what is left may only be the line ends.
+    if len(block.translate(None, _TEXT)) != 2 * breaks or block.count(b"\n") != breaks:
+        raise BadRequest("a header holds a control character or a line end that is not CRLF")
+    if breaks >= limits.headers:
+        raise BadRequest(f"there are more than {limits.headers} headers", 431)
+    fields: dict[str, list[str]] = {}
+    names = _names
+    for line in lines:
+        name, colon, value = line.partition(":")
+        known = names.get(name)
+        if known is None:
+            known = canonical(name)
+        if not colon:
+            raise BadRequest("a header line has no colon")
+        if known in fields:
+            fields[known].append(value.strip(" \t"))
+        else:
+            fields[known] = [value.strip(" \t")]
+    return Head(fields, version)
+
+
+def canonical(name: str) -> str:
+    """`content-type` as `Content-Type`; BadRequest for what is no header name."""
+    known = _names.get(name)
+    if known is None:
+        if not name or not name.isascii() or name.encode().translate(None, TOKEN):
+            raise BadRequest("a header name is empty or holds a character that names do not have")
+        known = "-".join(word.capitalize() for word in name.split("-"))
+        if len(_names) < _KEPT_NAMES and len(name) <= 64:
+            _names[name] = known
+    return known
+
+
+def decode_path(raw: str) -> str:
+    """The path percent-decoded once; BadRequest when it is malformed or climbs.
+
+    Dot segments are refused rather than resolved, whether written plainly or escaped: clients
+    resolve them before they send, so one that arrives here is an attempt to leave the root.
+    """
+    path = raw
+    if "%" in raw:
+        for escape in _ESCAPE.finditer(raw):
+            if escape[1] is None:
+                raise BadRequest("a percent sign in the path is not followed by two hex digits")
+        try:
+            path = _ESCAPES.sub(lambda run: bytes.fromhex(run[0].replace("%", "")).decode(), raw)
+        except UnicodeDecodeError:
+            raise BadRequest("the path is not UTF-8") from None
+        if "\0" in path:
+            raise BadRequest("the path holds a NUL")
+    if "." in path and _DOTS.search(path):
+        raise BadRequest("the path holds a dot segment")
+    return path
+
+
+def _take_apart(method: str, target: bytes, version: int) -> Line:
+    try:
+        text = target.decode()
+    except UnicodeDecodeError:
+        raise BadRequest("the request target is not UTF-8") from None
+    if "#" in text:
+        raise BadRequest("the request target has a fragment")
+    if method == "CONNECT":
+        raise BadRequest("this server is no proxy: CONNECT is not served", 501)
+    if text == "*" and method == "OPTIONS":
+        return Line(method, "*", "*", "", "", version)
+    host = ""
+    if not text.startswith("/"):
+        host, text = _absolute(text)
+    raw_path, _, query = text.partition("?")
+    return Line(method, raw_path, decode_path(raw_path), query, host, version)
+
+
+def _absolute(text: str) -> tuple[str, str]:
+    """The authority and the rest of `http://authority/rest`."""
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme.lower() not in ("http", "https"):
+        raise BadRequest('the request target neither begins with "/" nor is an http URL')
+    end = min((at for at in (rest.find("/"), rest.find("?")) if at >= 0), default=len(rest))
+    host = rest[:end]
+    if _HOST.fullmatch(host) is None:
+        raise BadRequest("the request target names no valid host")
+    tail = rest[end:]
+    return host, tail if tail.startswith("/") else "/" + tail
+
+
+def _host(values: list[str] | None, version: int) -> str:
+    if values is None:
+        if version == 11:
+            raise BadRequest("HTTP/1.1 needs a Host header")
+        return ""
+    if len(values) > 1:
+        raise BadRequest("there is more than one Host header")
+    if _HOST.fullmatch(values[0]) is None:
+        raise BadRequest("the Host header names no valid host")
+    return values[0]
+
+
+def _length(values: list[str] | None) -> int | None:
+    if values is None:
+        return None
+    # Equal repeats could be merged, but a proxy that takes another one of them would disagree.
+    if len(values) > 1:
+        raise BadRequest("there is more than one Content-Length")
+    text = values[0]
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise BadRequest("Content-Length is not a number")
+    return int(text)
+
+
+def _chunked(fields: dict[str, list[str]], version: int) -> bool:
+    values = fields.get("Transfer-Encoding")
+    if values is None:
+        return False
+    if version == 10:
+        raise BadRequest("HTTP/1.0 has no Transfer-Encoding")
+    if "Content-Length" in fields:
+        raise BadRequest("Content-Length and Transfer-Encoding exclude each other")
+    codings = [coding.strip(" \t").lower() for value in values for coding in value.split(",")]
+    if codings == ["chunked"]:
+        return True
+    if "chunked" in codings[:-1] or "" in codings:
+        raise BadRequest("chunked must be the last transfer coding, once")
+    raise BadRequest("the only transfer coding understood is chunked", 501)
+
+
+def _keep(values: list[str] | None, version: int) -> bool:
+    if values is None:
+        return version == 11
+    options = {option.strip(" \t").lower() for value in values for option in value.split(",")}
+    if "close" in options:
+        return False
+    return version == 11 or "keep-alive" in options
+
+
+def _continues(values: list[str] | None, version: int) -> bool:
+    if values is None or version == 10:
+        return False
+    if len(values) > 1 or values[0].lower() != "100-continue":
+        raise BadRequest("the only expectation understood is 100-continue", 417)
+    return True

@@ -1,0 +1,48 @@
+"""Limits say how much of everything one server takes, and how long it waits."""
+
+from typing import Final
+
+import msgspec
+
+PIPELINE_BYTES: Final = 64 * 1024
+"""How much of the next requests is kept while one is being answered; then reading pauses."""
+
+UPLOAD_BYTES: Final = 256 * 1024
+"""How much of a streamed body waits for its reader; then reading pauses."""
+
+PROGRESS_BYTES: Final = 64 * 1024
+"""How much of a body must arrive within each `body_timeout`."""
+
+BURST: Final = 64
+"""How many pipelined requests of one connection are handled before the others have their turn."""
+
+LINGER_SECONDS: Final = 2.0
+LINGER_BYTES: Final = 1024 * 1024
+"""How long, and for how many bytes, input is thrown away so that a refusal can still be read.
+
+A socket closed with unread input is reset, and the reset overtakes the response.
+"""
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """Sizes in bytes, times in seconds; None is no limit.
+
+    `header_bytes` bounds the request line and the headers together, `target_bytes` the target
+    alone, `headers` their count. `body_bytes` bounds a body as it arrives and again after it was
+    unpacked. `header_timeout` bounds a head from its first byte to its last; `body_timeout` each
+    further 64 KiB of a body; `idle_timeout` the silence between two requests; `answer_timeout` the
+    flow's answer; `send_timeout` the time in which a client must take what was sent to it.
+    `compress_bytes` is the smallest body that is compressed, None compresses nothing.
+    """
+
+    header_bytes: int = 32 * 1024
+    target_bytes: int = 8 * 1024
+    headers: int = 100
+    body_bytes: int | None = 8 * 1024 * 1024
+    connections: int | None = 10_000
+    header_timeout: float | None = 10.0
+    body_timeout: float | None = 30.0
+    idle_timeout: float | None = 75.0
+    answer_timeout: float | None = None
+    send_timeout: float | None = 30.0
+    compress_bytes: int | None = 1024

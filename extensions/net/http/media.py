@@ -1,0 +1,127 @@
+"""Media types: their names and parameters, and the codecs of JSON, text and forms."""
+
+import re
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+
+from heddle.extensions.net.http.errors import BadAnswer, BadRequest
+from heddle.extensions.net.http.plain import plain
+from heddle.runtime.errors import NOTHING, Error
+
+JSON: Final = "application/json"
+TEXT: Final = "text/plain; charset=utf-8"
+BYTES: Final = "application/octet-stream"
+FORM: Final = "application/x-www-form-urlencoded"
+MULTIPART: Final = "multipart/form-data"
+
+_FIELDS: Final = 10_000
+_PARAMETER: Final = re.compile(
+    r';[ \t]*([^=;" \t]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^;" \t]*))'
+)
+
+
+def media_type(header: str) -> str:
+    """`Text/HTML; charset=x` as `text/html`."""
+    return header.partition(";")[0].strip().lower()
+
+
+def parameter(header: str, name: str) -> str | None:
+    """A parameter of a Content-Type or Content-Disposition header; None without it."""
+    for match in _PARAMETER.finditer(header):
+        if match[1].lower() == name:
+            quoted: str | None = match[2]
+            return match[3] if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+    return None
+
+
+def is_json(kind: str) -> bool:
+    """Whether a media type is JSON or built upon it."""
+    return kind == JSON or kind.endswith("+json")
+
+
+def from_json(data: bytes) -> Any:
+    """The value of a JSON text; BadRequest says where it is broken."""
+    try:
+        return _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"the body is not valid JSON: {error}") from None
+
+
+def to_json(value: Any) -> bytes:
+    """A payload as JSON: bytes as base64, an Error as its message; BadAnswer for what is no data."""
+    try:
+        return _encoder.encode(value)
+    except (TypeError, ValueError, RecursionError):
+        pass
+    # A request inside an answer is a lazy map, which the encoder cannot read.
+    try:
+        return _encoder.encode(plain(value))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadAnswer(f"the body cannot be written as JSON: {error}") from error
+
+
+def from_text(data: bytes, content_type: str) -> str:
+    """Text in the charset that its type names, or UTF-8; BadRequest when it is not."""
+    charset = parameter(content_type, "charset") if ";" in content_type else None
+    try:
+        return data.decode(charset or "utf-8")
+    except LookupError:
+        raise BadRequest("the body's charset is not known here", 415) from None
+    except (UnicodeError, ValueError):
+        raise BadRequest("the body is not text in its charset") from None
+
+
+def to_text(text: str, content_type: str) -> bytes:
+    """Text in the charset that its type names, or UTF-8; BadAnswer when that cannot hold it."""
+    charset = parameter(content_type, "charset") if ";" in content_type else None
+    try:
+        return text.encode(charset or "utf-8")
+    except (LookupError, UnicodeError) as error:
+        raise BadAnswer(f"the body cannot be written as {content_type}: {error}") from error
+
+
+def from_form(text: str) -> dict[str, list[str]]:
+    """A form or a query as a map of lists; BadRequest past 10,000 fields."""
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELDS)
+    except ValueError:
+        raise BadRequest(f"there are more than {_FIELDS} fields") from None
+    fields: dict[str, list[str]] = {}
+    for name, value in pairs:
+        fields.setdefault(name, []).append(value)
+    return fields
+
+
+def to_form(value: Any) -> bytes:
+    """A map of values or of lists as a form; BadAnswer for anything else but text."""
+    if isinstance(value, str):
+        return value.encode()
+    if not isinstance(value, dict):
+        raise BadAnswer(f"a {type(value).__name__} cannot be written as {FORM}")
+    return urlencode(plain(value), doseq=True).encode()
+
+
+def to_bytes(value: Any, content_type: str) -> bytes:
+    """A value in a type without parts: bytes as they are, text in its charset, data as JSON."""
+    if isinstance(value, bytes):
+        return value
+    kind = media_type(content_type)
+    if kind == FORM:
+        return to_form(value)
+    if isinstance(value, str) and not is_json(kind):
+        return to_text(value, content_type)
+    return to_json(value)
+
+
+def _hook(value: Any) -> Any:
+    if isinstance(value, Error):
+        return value.message
+    if value is NOTHING:
+        return None
+    raise TypeError(f"a {type(value).__name__} is no plain data")
+
+
+_encoder: Final = msgspec.json.Encoder(enc_hook=_hook)
+_decoder: Final = msgspec.json.Decoder()

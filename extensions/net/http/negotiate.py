@@ -1,0 +1,59 @@
+"""Negotiation: what a client takes, and how gladly, by the quality values it sent."""
+
+from collections.abc import Sequence
+
+
+def weights(header: str) -> dict[str, float]:
+    """`gzip;q=0.5, br` as {"gzip": 0.5, "br": 1.0}, in the order written; a bad q counts as 0."""
+    found: dict[str, float] = {}
+    for entry in header.split(","):
+        name, *parameters = entry.split(";")
+        name = name.strip().lower()
+        if name and name not in found:
+            found[name] = _quality(parameters)
+    return found
+
+
+def choose_coding(header: str, offers: Sequence[str]) -> str:
+    """The content coding liked best, the earlier offer among equals; "" to send it as it is.
+
+    A client that names no coding gets none; one that refuses everything gets it as it is too,
+    since that serves it better than a refusal.
+    """
+    if not header:
+        return ""
+    liked = weights(header)
+    rest = liked.get("*", 0.0)
+    best, quality = "", 0.0
+    for offer in offers:
+        wanted = liked.get(offer, rest)
+        if wanted > quality:
+            best, quality = offer, wanted
+    return "" if liked.get("identity", 0.0) > quality else best
+
+
+def accepts(header: str, media_type: str) -> float:
+    """The quality that an Accept header gives `type/subtype`: the most exact entry decides."""
+    if not header:
+        return 1.0
+    liked = weights(header)
+    family = media_type.partition("/")[0] + "/*"
+    for name in (media_type, family, "*/*", "*"):
+        if name in liked:
+            return liked[name]
+    return 0.0
+
+
+def _quality(parameters: Sequence[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "q":
+            return _number(value.strip())
+    return 1.0
+
+
+def _number(text: str) -> float:
+    digits = text.replace(".", "", 1)
+    if not (digits.isascii() and digits.isdigit() and len(text) <= 5):
+        return 0.0
+    return min(float(text), 1.0)

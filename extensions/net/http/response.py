@@ -1,0 +1,241 @@
+"""A response is what a flow answered, as HTTP: a status, header lines and a body.
+
+An answer that is a map with a `status`, a `body` or a `header`, and with no key that an envelope
+does not have, says all of that itself. Every other answer is a body with status 200.
+"""
+
+import re
+from collections.abc import AsyncIterable
+from http import HTTPStatus
+from typing import Any, Final, TypeAlias
+
+from heddle.extensions.net.http import media
+from heddle.extensions.net.http.bodies import encode
+from heddle.extensions.net.http.errors import BadAnswer, BadRequest
+from heddle.extensions.net.http.head import TOKEN, Head
+from heddle.extensions.net.http.request import Request
+from heddle.runtime.errors import NOTHING, Error
+from heddle.runtime.stream import ByteStream
+
+ENVELOPE: Final = frozenset(
+    "method scheme host path query protocol header body status params remote".split()
+)
+"""The keys that a map may have to be read as a response."""
+
+CLOSE: Final = b"Connection: close\r\n"
+
+
+class Streamed:
+    """A body that is sent piece by piece; `eager` sends each piece at once, even when packed."""
+
+    __slots__ = ("chunks", "eager", "size")
+
+    def __init__(
+        self, chunks: AsyncIterable[bytes], size: int | None = None, *, eager: bool = True
+    ) -> None:
+        self.chunks = chunks
+        self.size = size
+        self.eager = eager
+
+
+Response: TypeAlias = tuple[int, bytes, bytes | Streamed, bool]
+"""Status, header lines (each with its line end), body, and whether packing the body is worth it."""
+
+_JSON: Final = f"Content-Type: {media.JSON}\r\n".encode()
+_TEXT: Final = f"Content-Type: {media.TEXT}\r\n".encode()
+_BYTES: Final = f"Content-Type: {media.BYTES}\r\n".encode()
+_NO_CONTENT: Final[Response] = (204, b"", b"", False)
+
+_PACKABLE: Final = re.compile(
+    r"text/(?!event-stream)|application/(?:.*\+)?(?:json|xml|javascript|yaml|wasm|x-ndjson|sql)\b"
+    r"|application/x-www-form-urlencoded|image/(?:svg\+xml|bmp)|font/(?:ttf|otf)"
+)
+_VALUE: Final = bytes(range(0x20, 0x7F)) + b"\t" + bytes(range(0x80, 0x100))
+
+# How the connection carries the response is for the connection to say.
+_FRAMING: Final = frozenset(
+    "connection content-length transfer-encoding keep-alive proxy-connection te trailer upgrade"
+    " date".split()
+)
+# A flow that answers with its request must not send the client's own headers back at it, among
+# them its cookies and passwords.
+_ASKING: Final = frozenset(
+    "accept accept-charset accept-encoding accept-language authorization content-encoding cookie"
+    " expect forwarded from host if-match if-modified-since if-none-match if-range"
+    " if-unmodified-since max-forwards origin proxy-authorization range referer"
+    " sec-fetch-dest sec-fetch-mode sec-fetch-site sec-fetch-user upgrade-insecure-requests"
+    " user-agent".split()
+)
+
+
+def respond(answer: Any, head: Head) -> Response:
+    """The response that an answer becomes for the request with that head; BadAnswer when none."""
+    kind = type(answer)
+    if kind is dict:
+        if is_envelope(answer):
+            return _envelope(answer, head)
+        if "Accept" not in head.fields:
+            return 200, _JSON, media.to_json(answer), True
+    elif kind is str:
+        if "Accept" not in head.fields:
+            return 200, _TEXT, answer.encode("utf-8", "surrogatepass"), True
+    elif kind is bytes:
+        return 200, _BYTES, answer, False
+    elif answer is NOTHING:
+        return _NO_CONTENT
+    elif isinstance(answer, Request):
+        return _envelope(answer, head)
+    elif isinstance(answer, Error):
+        return respond_error(answer)
+    elif isinstance(answer, AsyncIterable):
+        return 200, _BYTES, _streamed(answer), False
+    body, content_type = encode(answer, "", head.get("Accept"))
+    return 200, _content_type(content_type), body, True
+
+
+def is_envelope(answer: dict[str, Any]) -> bool:
+    """Whether a map says status, header and body itself, rather than being the body."""
+    return (
+        "body" in answer or "status" in answer or "header" in answer
+    ) and answer.keys() <= ENVELOPE
+
+
+def status_of(answer: Any) -> int:
+    """The status that `respond` would give, without building the body; 500 for a bad answer."""
+    if answer is NOTHING:
+        return 204
+    if isinstance(answer, Error):
+        return respond_error(answer)[0]
+    if type(answer) is dict and is_envelope(answer):
+        try:
+            return _status(answer.get("status"))
+        except BadAnswer:
+            return 500
+    return 200
+
+
+def respond_error(error: Error) -> Response:
+    """An Error as a response that tells nothing from inside, except to who sent a bad request."""
+    cause = error.cause
+    if isinstance(cause, BadRequest):
+        return plain_response(cause.status, str(cause))
+    if error.code == "timeout":
+        return plain_response(504)
+    return plain_response(503 if error.code == "dropped" else 500)
+
+
+def plain_response(status: int, text: str = "") -> Response:
+    """A status with a line of text, by default the status's own phrase."""
+    return status, _TEXT, (text or phrase(status)).encode(), False
+
+
+def phrase(status: int) -> str:
+    """`Not Found` for 404; "" for a status without a name."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
+def _envelope(answer: dict[str, Any], head: Head) -> Response:
+    status = _status(answer.get("status"))
+    lines, content_type, packed = _header_lines(answer.get("header"), "method" in answer)
+    value = answer.get("body")
+    if status in (204, 304):
+        return status, b"".join(lines), b"", False
+    if value is None or value is NOTHING:
+        if content_type:
+            lines.append(_content_type(content_type))
+        return status, b"".join(lines), b"", False
+    if isinstance(value, AsyncIterable):
+        content_type = content_type or media.BYTES
+        body: bytes | Streamed = _streamed(value)
+    else:
+        body, content_type = encode(value, content_type, head.get("Accept"))
+    lines.append(_content_type(content_type))
+    worth = not packed and status != 206 and _PACKABLE.match(content_type.lower()) is not None
+    return status, b"".join(lines), body, worth
+
+
+def _status(value: Any) -> int:
+    if value is None or value == 0:
+        return 200
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value)
+    if not isinstance(value, int) or isinstance(value, bool) or not 200 <= value <= 599:
+        raise BadAnswer(f"status: found {value!r}, wanted a whole number from 200 to 599")
+    return value
+
+
+def _header_lines(header: Any, echoed: bool) -> tuple[list[bytes], str, bool]:
+    """The lines, the Content-Type apart, and whether something forbids to pack the body."""
+    lines: list[bytes] = []
+    content_type = ""
+    packed = False
+    if header is None:
+        return lines, content_type, packed
+    if not isinstance(header, dict):
+        raise BadAnswer(f"header: found {type(header).__name__}, wanted a map of names to values")
+    for name, values in header.items():
+        lower = _name(name)
+        if lower == "connection" and not echoed and _says_close(values):
+            lines.append(CLOSE)
+        if lower in _FRAMING or (echoed and lower in _ASKING):
+            continue
+        texts = [_text(lower, value) for value in (values if isinstance(values, list) else [values])]
+        if lower == "content-type":
+            if len(texts) > 1:
+                raise BadAnswer("header.Content-Type: found several values, wanted one")
+            content_type = texts[0] if texts else ""
+            continue
+        packed = packed or _forbids_packing(lower, texts)
+        lines.extend(f"{name}: {text}\r\n".encode() for text in texts)
+    return lines, content_type, packed
+
+
+def _says_close(values: Any) -> bool:
+    return "close" in str(values[-1] if isinstance(values, list) and values else values).lower()
+
+
+def _forbids_packing(lower: str, texts: list[str]) -> bool:
+    if lower == "cache-control":
+        return any("no-transform" in text.lower() for text in texts)
+    return lower in ("content-encoding", "content-range")
+
+
+def _name(name: Any) -> str:
+    if not isinstance(name, str) or not name:
+        raise BadAnswer(f"header: found {name!r} as a name, wanted text")
+    if name.encode("utf-8", "surrogatepass").translate(None, TOKEN):
+        raise BadAnswer(f"header: found {name!r} as a name, wanted letters, digits and hyphens")
+    return name.lower()
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    if not isinstance(value, str):
+        raise BadAnswer(f"header.{name}: found {type(value).__name__}, wanted text or a list of it")
+    try:
+        broken = value.encode().translate(None, _VALUE)
+    except UnicodeError:
+        raise BadAnswer(f"header.{name}: found text that is not Unicode") from None
+    if broken:
+        raise BadAnswer(f"header.{name}: found a line end or a control character in {value!r}")
+    return value.strip(" \t")
+
+
+def _content_type(text: str) -> bytes:
+    if text == media.JSON:
+        return _JSON
+    if text == media.TEXT:
+        return _TEXT
+    return f"Content-Type: {text}\r\n".encode()
+
+
+def _streamed(value: AsyncIterable[bytes]) -> Streamed:
+    return Streamed(value, value.size if isinstance(value, ByteStream) else None)

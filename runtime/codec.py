@@ -1,0 +1,110 @@
+"""A Codec builds a Node from one kind of Spec; a Kind is a Schema and its Codec."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
+
+import msgspec
+
+from heddle.runtime.language import CompileError, Languages, Program
+from heddle.runtime.node import Node
+from heddle.schemas.code import Expression
+from heddle.schemas.schema import Schema
+from heddle.schemas.words import path_text
+from heddle.specs.errors import SpecError
+from heddle.specs.problem import Place, Problem
+from heddle.specs.spec import Path, Spec
+
+F = TypeVar("F", bound=msgspec.Struct)
+
+
+class Build:
+    """What a Codec is given beside the fields: the Spec, the languages, and a way to refuse."""
+
+    __slots__ = ("_language", "languages", "spec")
+
+    def __init__(self, spec: Spec, languages: Languages, language: str) -> None:
+        self.spec = spec
+        self.languages = languages
+        self._language = language
+
+    def program(self, expression: Expression, *path: str | int) -> Program:
+        """Compile an expression; SpecError at the field `path`, and at the line inside the code."""
+        return self.code(expression.language or self._language, expression.code, *path)
+
+    def condition(self, expression: Expression, *path: str | int) -> Program:
+        """Compile a condition: only the truth of its result counts."""
+        language = expression.language or self._language
+        return self.code(language, expression.code, *path, condition=True)
+
+    def code(
+        self, language: str, code: str, *path: str | int, condition: bool = False
+    ) -> Program:
+        """Compile code in a language; SpecError where it does not compile."""
+        try:
+            found = self.languages.get(language)
+        except CompileError as error:
+            at = (*path[:-1], "language") if path and path[-1] == "code" else path
+            self.refuse(
+                *at,
+                code="unknown-language",
+                found=error.message,
+                hint=error.hint or "See heddle kinds snippet, or add the extension that has it.",
+            )
+        try:
+            compiler = found.condition if condition and found.condition else found.compile
+            return compiler(code)
+        except CompileError as error:
+            place = self._inside(path, error.line, error.column, code)
+            self.refuse(*path, code="code", found=error.message, hint=error.hint, place=place)
+
+    def refuse(
+        self,
+        *path: str | int,
+        found: str,
+        wanted: str = "",
+        hint: str = "",
+        code: str = "range",
+        place: Place | None = None,
+    ) -> NoReturn:
+        """Raise the SpecError of one Problem at a field of this Spec."""
+        problem = Problem(
+            code=code,
+            found=found,
+            wanted=wanted,
+            hint=hint,
+            place=place or self.spec.place(path),
+            path=path_text(self.spec.label, path),
+        )
+        raise SpecError([problem])
+
+    def _inside(self, path: Path, line: int, column: int, code: str) -> Place:
+        """A place inside code: the field's own place, moved by the line in the code.
+
+        The text of a block (`|`) begins on the line below its field's; one line of text begins
+        where the field's value does.
+        """
+        place = self.spec.place(path)
+        if not place.line or not line:
+            return place
+        if "\n" in code:
+            return Place(place.file, place.line + line, column)
+        return Place(place.file, place.line, place.column + max(0, column - 1))
+
+
+Codec: TypeAlias = Callable[[F, Build], Node]
+"""Builds a Node from decoded fields; SpecError where they cannot be used together. Never waits."""
+
+
+class Kind(msgspec.Struct, Generic[F], frozen=True, eq=False):
+    """One kind: what it accepts, and how its nodes are built."""
+
+    schema: Schema[F]
+    codec: Codec[F]
+
+    @property
+    def name(self) -> str:
+        """The word that stands behind `kind:`."""
+        return self.schema.kind
+
+
+Kinds: TypeAlias = Mapping[str, Kind[Any]]

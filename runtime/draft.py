@@ -1,0 +1,174 @@
+"""A Draft is what a change comes to: Specs read, bound and compiled, with every Problem found.
+
+Nothing of it is live. What is wrong is told spec by spec, so that a runtime that starts can leave
+out what is broken, and one that runs can refuse the change as a whole.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from heddle.runtime.scheme import Scheme
+from heddle.runtime.symbol import Symbol
+from heddle.runtime.table import SymbolTable
+from heddle.schemas.links import check_links
+from heddle.schemas.words import path_text
+from heddle.specs.bind import Values, bind
+from heddle.specs.errors import SpecError
+from heddle.specs.problem import Problem
+from heddle.specs.spec import Spec
+
+
+class Draft:
+    """Symbols to put, ids to remove, and the Problems of each Spec that is not fit."""
+
+    def __init__(self) -> None:
+        self.puts: dict[UUID, Symbol] = {}
+        self.removes: set[UUID] = set()
+        self.problems: dict[UUID, list[Problem]] = {}
+        self.specs: dict[UUID, Spec] = {}
+
+    @property
+    def empty(self) -> bool:
+        """Whether it changes nothing and finds nothing wrong."""
+        return not (self.puts or self.removes or self.problems)
+
+    def all_problems(self) -> tuple[Problem, ...]:
+        """Every Problem of every Spec, by place, each once."""
+        found = {problem for problems in self.problems.values() for problem in problems}
+        return tuple(
+            sorted(found, key=lambda one: (one.place.file, one.place.line, one.place.column, one.path))
+        )
+
+    def refuse(self, spec: Spec, problems: Iterable[Problem]) -> None:
+        """Leave a Spec out for these Problems."""
+        self.puts.pop(spec.id, None)
+        self.specs[spec.id] = spec
+        self.problems.setdefault(spec.id, []).extend(problems)
+
+
+class Drafter:
+    """Makes Drafts against the current state of a table."""
+
+    def __init__(self, table: SymbolTable, scheme: Scheme, environment: Mapping[str, Any]) -> None:
+        self._table = table
+        self._scheme = scheme
+        self._environment = environment
+
+    def draft(
+        self,
+        specs: Sequence[Spec],
+        values: Values,
+        *,
+        asked: Iterable[UUID] | None = None,
+        forced: frozenset[UUID] = frozenset(),
+    ) -> Draft:
+        """What these Specs come to, as they are in the store now.
+
+        `asked` are the ids that were looked for (None: all there are): one that the store does not
+        have is removed. `forced` are rebuilt although their Spec is the same: a Value of theirs
+        has changed.
+        """
+        draft = Draft()
+        stored = {spec.id for spec in specs}
+        known = asked if asked is not None else [symbol.id for symbol in self._table.all()]
+        draft.removes = {one for one in known if one not in stored and self._table.get(one)}
+        for spec in specs:
+            symbol = self._table.get(spec.id)
+            if symbol is not None and spec.id not in forced and symbol.spec.same(spec):
+                # Its lines may have moved in the file: Problems should point at where they are now.
+                symbol.spec = spec
+            else:
+                self._compile(draft, spec, values, symbol)
+        self._names(draft)
+        self._links(draft)
+        return draft
+
+    def _compile(self, draft: Draft, spec: Spec, values: Values, symbol: Symbol | None) -> None:
+        binding = bind(spec, values, self._environment)
+        if binding.problems:
+            problems = list(binding.problems)
+            # Blanks that stay open hide nothing else: tell what is wrong with the rest as well.
+            problems += self._scheme.check_unbound(spec)
+            draft.refuse(spec, problems)
+            return
+        if symbol is not None and symbol.spec.same(spec) and symbol.binding.spec.same(binding.spec):
+            return
+        try:
+            draft.puts[spec.id] = Symbol(spec, binding, self._scheme.compile(binding.spec))
+        except SpecError as error:
+            draft.refuse(spec, error.problems)
+        except Exception as error:
+            found = f"its codec failed: {type(error).__name__}: {error}"
+            problem = Problem(
+                code="codec", found=found, place=spec.place(), path=path_text(spec.label, ())
+            )
+            draft.refuse(spec, [problem])
+
+    def _names(self, draft: Draft) -> None:
+        """A name has one bearer: who bears it already keeps it."""
+        taken: dict[str, Spec] = {}
+        for symbol in list(draft.puts.values()):
+            name = symbol.spec.name
+            if name is None:
+                continue
+            first = taken.get(name)
+            bearer = self._table.get(name)
+            if first is None and bearer is not None and bearer.id != symbol.id:
+                moved = draft.puts.get(bearer.id)
+                gone = bearer.id in draft.removes or (moved is not None and moved.spec.name != name)
+                first = None if gone else bearer.spec
+            if first is None:
+                taken[name] = symbol.spec
+                continue
+            problem = Problem(
+                code="duplicate-name",
+                found=f'the name "{name}" is taken by {first.kind} at {first.place()}',
+                hint="Names are unique in a namespace.",
+                place=symbol.spec.place(("name",)),
+                path=path_text(symbol.label, ("name",)),
+            )
+            draft.refuse(symbol.spec, [problem])
+
+    def _links(self, draft: Draft) -> None:
+        """Links to ports that are not there, of what changes and of whoever is linked to it."""
+        if not draft.puts:
+            return
+        around: dict[UUID, Spec] = {one: symbol.binding.spec for one, symbol in draft.puts.items()}
+        if len(self._table):
+            for symbol in list(draft.puts.values()):
+                near = self._table.neighbours(symbol)
+                near += [
+                    found
+                    for links in symbol.spec.ports.values()
+                    for link in links
+                    if (found := self._table.get(link.id or link.name or "")) is not None
+                ]
+                if symbol.spec.name is not None:
+                    near += self._table.wanting(symbol.spec.name)
+                for other in near:
+                    if other.id not in draft.removes:
+                        around.setdefault(other.id, other.binding.spec)
+        found = [
+            problem
+            for problem in check_links(around.values(), self._scheme.schema)
+            if problem.code == "unknown-port"
+        ]
+        for problem in found:
+            spec = _owner(problem, around.values())
+            if spec is not None and (spec.id in draft.puts or not self._stale(spec, problem)):
+                draft.refuse(spec, [problem])
+
+    def _stale(self, spec: Spec, problem: Problem) -> bool:
+        """Whether a Spec that does not change had this Problem before; it is not this change's."""
+        symbol = self._table.get(spec.id)
+        return symbol is None or not self._table.active(symbol)
+
+
+def _owner(problem: Problem, specs: Iterable[Spec]) -> Spec | None:
+    """Whose Problem it is."""
+    for spec in specs:
+        label = spec.label
+        if problem.path == label or problem.path.startswith((label + ".", label + "[")):
+            return spec
+    return None

@@ -1,0 +1,158 @@
+"""Events tell what happened in a runtime, and why: fixed phrases with named values."""
+
+import asyncio
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, TypeAlias
+
+import msgspec
+
+from heddle.runtime.errors import Error
+from heddle.specs.problem import Problem
+
+MASK = "••••••"
+"""What stands where a secret stood."""
+
+LEVELS = ("debug", "info", "warning", "error")
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened. `time` is in seconds since 1970; `reason` says why, where there is a why."""
+
+    time: float
+    level: str
+    event: str
+    namespace: str
+    symbol: str = ""
+    generation: int | None = None
+    reason: str = ""
+    problems: tuple[Problem, ...] = ()
+    data: dict[str, Any] = {}
+    detail: str = ""
+
+
+Listener: TypeAlias = Callable[[Event], None]
+
+
+class Events:
+    """Where a runtime tells what happens; whoever listens is told at once, in order.
+
+    Secrets that were bound into Specs are masked in everything that is told. The last `keep`
+    events can be looked at.
+    """
+
+    def __init__(self, namespace: str, keep: int = 1000) -> None:
+        self.namespace = namespace
+        self.recent: deque[Event] = deque(maxlen=keep)
+        self._listeners: list[Listener] = []
+        self._secrets: dict[str, int] = {}
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Be told every event from now on; returns what ends it. A listener must not wait or raise."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    async def wait(self, *names: str, since: int | None = None) -> Event:
+        """The next event of one of these names (any, where none is given).
+
+        With `since`, a generation's number, one that was told already counts, if it is of a later
+        generation.
+        """
+        if since is not None:
+            for told in self.recent:
+                later = told.generation is not None and told.generation > since
+                if later and (not names or told.event in names):
+                    return told
+        found: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+
+        def look(told: Event) -> None:
+            if (not names or told.event in names) and not found.done():
+                found.set_result(told)
+
+        end = self.listen(look)
+        try:
+            return await found
+        finally:
+            end()
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Mask these texts in everything that is told from now on."""
+        for secret in secrets:
+            if len(secret) > 2:
+                self._secrets[secret] = self._secrets.get(secret, 0) + 1
+
+    def unhide(self, secrets: Iterable[str]) -> None:
+        """These texts are bound in one place less."""
+        for secret in secrets:
+            left = self._secrets.get(secret, 0) - 1
+            if left > 0:
+                self._secrets[secret] = left
+            else:
+                self._secrets.pop(secret, None)
+
+    def mask(self, value: Any) -> Any:
+        """The same plain data with every known secret masked."""
+        if not self._secrets:
+            return value
+        if isinstance(value, str):
+            for secret in self._secrets:
+                if secret in value:
+                    value = value.replace(secret, MASK)
+            return value
+        if isinstance(value, dict):
+            return {self.mask(key): self.mask(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return type(value)(self.mask(item) for item in value)
+        return value
+
+    def tell(
+        self,
+        event: str,
+        *,
+        level: str = "info",
+        symbol: str = "",
+        generation: int | None = None,
+        reason: str = "",
+        problems: tuple[Problem, ...] = (),
+        detail: str = "",
+        **data: Any,
+    ) -> Event:
+        """Tell one event to everyone who listens."""
+        told = Event(
+            time=time.time(),
+            level=level,
+            event=event,
+            namespace=self.namespace,
+            symbol=symbol,
+            generation=generation,
+            reason=self.mask(reason),
+            problems=self._masked(problems),
+            data=self.mask(data),
+            detail=self.mask(detail),
+        )
+        self.recent.append(told)
+        for listener in tuple(self._listeners):
+            listener(told)
+        return told
+
+    def failed(self, event: str, error: Error, *, level: str = "error", **data: Any) -> Event:
+        """Tell of an Error, with all the detail that is known about it."""
+        where = f" at {error.symbol}" if error.symbol else ""
+        detail = ""
+        if error.cause is not None and error.cause.__traceback__ is not None:
+            detail = "".join(traceback.format_exception(error.cause))
+        return self.tell(
+            event, level=level, reason=f"{error.message}{where}", detail=detail, code=error.code, **data
+        )
+
+    def _masked(self, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+        if not self._secrets:
+            return problems
+        return tuple(
+            msgspec.structs.replace(
+                problem, found=self.mask(problem.found), wanted=self.mask(problem.wanted)
+            )
+            for problem in problems
+        )

@@ -1,0 +1,57 @@
+"""A Host is what a Node that begins things is given: a way to start processes, and to tell events."""
+
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from heddle.runtime.errors import Answer, Error, Payload
+from heddle.runtime.machine import Pending
+from heddle.runtime.process import Process
+
+if TYPE_CHECKING:
+    from heddle.runtime.events import Events
+    from heddle.runtime.symbol import Symbol
+    from heddle.runtime.table import SymbolTable
+    from heddle.runtime.wiring import Wiring
+
+
+class Host:
+    """One symbol's view of its runtime."""
+
+    __slots__ = ("_events", "_last", "_table", "id", "label", "namespace")
+
+    def __init__(
+        self, table: "SymbolTable", events: "Events", symbol: "Symbol", first: "Wiring"
+    ) -> None:
+        self._table = table
+        self._events = events
+        self._last = first
+        self.id: UUID = symbol.id
+        self.label = symbol.label
+        self.namespace = symbol.spec.namespace
+
+    @property
+    def wiring(self) -> "Wiring":
+        """The generation that a new process begins on: the current one, or the last that had this symbol."""
+        current = self._table.wiring
+        if self.id in current.symbols:
+            self._last = current
+        return self._last
+
+    def start(self, parent: Process | None = None) -> Process:
+        """A new process on the current generation; whoever starts it ends it."""
+        return Process(self.wiring, parent, self.label)
+
+    def send(self, process: Process, port: str, payload: Payload) -> Answer | Pending:
+        """Send out of a port of this symbol in a process: its answer, or a Pending to await."""
+        return process.run(process.wiring.out(self.id, port), payload)
+
+    def linked(self, process: Process, port: str) -> bool:
+        """Whether anything is linked to an out port of this symbol, in the process's generation."""
+        return process.wiring.out(self.id, port) is not None
+
+    def tell(self, event: str, *, level: str = "info", error: Error | None = None, **data: Any) -> None:
+        """Tell an event of this symbol: a fixed phrase with named values."""
+        if error is not None:
+            self._events.failed(event, error, symbol=self.label, level=level, **data)
+        else:
+            self._events.tell(event, symbol=self.label, level=level, **data)

@@ -1,0 +1,72 @@
+"""A Symbol is a Spec and the Node built from it, under one name."""
+
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from heddle.runtime.node import Node
+from heddle.schemas.port import LIFECYCLE, canonical
+from heddle.specs.bind import Bound
+from heddle.specs.spec import Link, Spec
+
+LIFECYCLE_NAMES = frozenset(port.name for port in LIFECYCLE)
+
+
+class State(Enum):
+    """What a symbol is doing."""
+
+    ACTIVE = "active"
+    WAITING = "waiting"
+    REFUSED = "refused"
+
+
+class Symbol:
+    """One Spec of the namespace with its Node.
+
+    `spec` is as written, `binding` what its blanks were filled with. `since` is the number of the
+    generation that its Node began in. A Symbol whose Spec is unchanged keeps its Node, and the Node its state.
+    """
+
+    __slots__ = ("binding", "links", "node", "opened", "since", "spec")
+
+    def __init__(self, spec: Spec, binding: Bound, node: Node) -> None:
+        self.spec = spec
+        self.binding = binding
+        self.node = node
+        self.opened = False
+        self.since = 0
+        self.links: dict[str, tuple[Link, ...]] = {}
+        for port, links in spec.ports.items():
+            name = canonical(port)
+            self.links[name] = (*self.links.get(name, ()), *links)
+
+    @property
+    def id(self) -> UUID:
+        """The id of its Spec."""
+        return self.spec.id
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return self.spec.label
+
+    def lifecycle(self, port: str) -> bool:
+        """Whether a flow is linked to this lifecycle port."""
+        return bool(self.links.get(port))
+
+
+class SymbolStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What people see of a symbol. `reasons` say why it is not active, or what was refused."""
+
+    id: UUID
+    name: str | None
+    kind: str
+    namespace: str
+    state: str
+    reasons: tuple[str, ...] = ()
+    place: str = ""
+    revision: int = 0
+    generation: int = 0
+    node: dict[str, Any] = {}

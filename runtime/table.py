@@ -1,0 +1,320 @@
+"""The SymbolTable keeps the Symbols of a namespace and joins their ports.
+
+Its state is replaced as a whole: a Plan is made beside it, from the change alone, and a commit
+swaps it in. What a change does not touch is shared between the old state and the new one.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import TypeAlias
+from uuid import UUID
+
+from heddle.runtime.generation import Generation
+from heddle.runtime.step import Key, Target
+from heddle.runtime.symbol import Symbol
+from heddle.runtime.wiring import Lens, Wired, Wiring
+from heddle.schemas.port import canonical, parse_port
+from heddle.specs.spec import Link
+
+Wanted: TypeAlias = str | UUID
+"""What a link names its target by."""
+
+
+class Layout:
+    """One state of the table: who is there, under which name, linked by whom, and who is active."""
+
+    __slots__ = ("active", "names", "symbols", "wanted", "wired")
+
+    def __init__(self, layout: "Layout | None" = None) -> None:
+        self.symbols: dict[UUID, Symbol] = dict(layout.symbols) if layout else {}
+        self.names: dict[str, UUID] = dict(layout.names) if layout else {}
+        self.wanted: dict[Wanted, frozenset[UUID]] = dict(layout.wanted) if layout else {}
+        self.active: set[UUID] = set(layout.active) if layout else set()
+        self.wired: dict[Hashable, Wired] = dict(layout.wired) if layout else {}
+
+    def find(self, link: Link) -> UUID | None:
+        """Who a link leads to; None where nobody is there yet."""
+        if link.id is not None:
+            return link.id if link.id in self.symbols else None
+        return self.names.get(link.name or "")
+
+    def sources(self, symbol: Symbol) -> set[UUID]:
+        """Who has a link to this symbol."""
+        found = set(self.wanted.get(symbol.id, ()))
+        if symbol.spec.name is not None and self.names.get(symbol.spec.name) == symbol.id:
+            found |= self.wanted.get(symbol.spec.name, frozenset())
+        return found
+
+    def attach(self, symbol: Symbol) -> None:
+        """Put a symbol in, with its name and its links."""
+        self.symbols[symbol.id] = symbol
+        if symbol.spec.name is not None:
+            self.names[symbol.spec.name] = symbol.id
+        for key in _wants(symbol):
+            self.wanted[key] = self.wanted.get(key, frozenset()) | {symbol.id}
+
+    def detach(self, symbol: Symbol) -> None:
+        """Take a symbol out, with its name and its links."""
+        del self.symbols[symbol.id]
+        if symbol.spec.name is not None and self.names.get(symbol.spec.name) == symbol.id:
+            del self.names[symbol.spec.name]
+        for key in _wants(symbol):
+            left = self.wanted[key] - {symbol.id}
+            if left:
+                self.wanted[key] = left
+            else:
+                del self.wanted[key]
+
+    def stuck(self, symbol: Symbol, among: set[UUID]) -> bool:
+        """Whether a link of this symbol leads to nobody, or to one who is not among these."""
+        for links in symbol.links.values():
+            for link in links:
+                target = self.find(link)
+                if target is None or target not in among:
+                    return True
+        return False
+
+    def wire(self, symbol: Symbol) -> Wired:
+        """The symbol with its links resolved."""
+        links: dict[str, tuple[Target, ...]] = {}
+        for port, wanted in symbol.links.items():
+            targets = [(self.find(link), canonical(link.port)) for link in wanted]
+            links[port] = tuple((key, name) for key, name in targets if key is not None)
+        return Wired(symbol.label, symbol.node, links)
+
+    def inputs(self, owner: Key) -> Sequence[str]:
+        """The in ports of a symbol that an active symbol is linked to, in order."""
+        symbol = self.symbols.get(owner) if isinstance(owner, UUID) else None
+        if symbol is None:
+            return ()
+        found = {
+            name
+            for source in self.sources(symbol)
+            if source in self.active
+            for targets in self.wired[source].links.values()
+            for key, name in targets
+            if key == owner
+        }
+        return sorted(found, key=lambda name: parse_port(name) or (name, 0))
+
+
+class Plan:
+    """A next state of the table, and what it takes to get there.
+
+    `opens` are the symbols whose nodes begin, targets before sources; `retires` those that leave,
+    sources before targets. `heirs` gives each opening symbol the one that it takes over from.
+    """
+
+    __slots__ = ("heirs", "layout", "opens", "retires", "wiring")
+
+    def __init__(
+        self,
+        layout: Layout,
+        wiring: Wiring,
+        opens: list[Symbol],
+        retires: list[Symbol],
+        heirs: dict[UUID, Symbol],
+    ) -> None:
+        self.layout = layout
+        self.wiring = wiring
+        self.opens = opens
+        self.retires = retires
+        self.heirs = heirs
+
+
+class SymbolTable:
+    """The current state, and the way to the next. `rebuild` makes a fresh Node for a Symbol."""
+
+    def __init__(self, rebuild: Callable[[Symbol], Symbol]) -> None:
+        self._rebuild = rebuild
+        self._lens: Lens | None = None
+        self._layout = Layout()
+        self.wiring = Wiring({})
+
+    def __len__(self) -> int:
+        return len(self._layout.symbols)
+
+    def get(self, key: Wanted) -> Symbol | None:
+        """The symbol of this id or name."""
+        if isinstance(key, str):
+            found = self._layout.names.get(key)
+            return self._layout.symbols.get(found) if found is not None else None
+        return self._layout.symbols.get(key)
+
+    def all(self) -> Iterable[Symbol]:
+        """Every symbol of the current state."""
+        return self._layout.symbols.values()
+
+    def active(self, symbol: Symbol) -> bool:
+        """Whether everything that it leads to is there and compiled."""
+        return symbol.id in self._layout.active
+
+    def neighbours(self, symbol: Symbol) -> list[Symbol]:
+        """Who is linked to it, and who it is linked to."""
+        layout = self._layout
+        ids = layout.sources(symbol)
+        for links in symbol.links.values():
+            ids |= {found for link in links if (found := layout.find(link)) is not None}
+        return [layout.symbols[one] for one in ids]
+
+    def wanting(self, name: str) -> list[Symbol]:
+        """Who has a link to this name, whether or not somebody bears it."""
+        return [self._layout.symbols[one] for one in self._layout.wanted.get(name, ())]
+
+    def reasons(self, symbol: Symbol) -> list[str]:
+        """Why it is not active: one line for each link that leads nowhere; empty where it is."""
+        layout = self._layout
+        if symbol.id in layout.active:
+            return []
+        found: list[str] = []
+        for port, links in symbol.links.items():
+            for link in links:
+                target = layout.find(link)
+                if target is None:
+                    found.append(f'waits for "{link.target}", linked at ports.{port}')
+                elif target not in layout.active and target != symbol.id:
+                    found.append(f'"{layout.symbols[target].label}" is not active, linked at ports.{port}')
+        return list(dict.fromkeys(found))
+
+    def look_through(self, lens: Lens | None) -> None:
+        """Observe through a lens from now on; processes that run go on unobserved."""
+        self._lens = lens
+        self.wiring = self.wiring.observed(lens)
+
+    # -- change ------------------------------------------------------------------------------
+
+    def plan(self, puts: Sequence[Symbol], removes: Iterable[UUID]) -> Plan:
+        """The state after these changes, made beside the current one. SpecError from `rebuild`."""
+        old, new = self._layout, Layout(self._layout)
+        leaving = [old.symbols[one] for one in removes if one in old.symbols]
+        replaced = [old.symbols[symbol.id] for symbol in puts if symbol.id in old.symbols]
+        for symbol in (*leaving, *replaced):
+            new.detach(symbol)
+        for symbol in puts:
+            new.attach(symbol)
+        changed = {symbol.id for symbol in puts}
+        relink = changed | _moved(old, new, (*leaving, *replaced, *puts))
+        went = {symbol.id for symbol in leaving if symbol.id in new.active}
+        new.active -= went
+        went |= _deactivate(old, new, relink, leaving)
+        came = _activate(new, relink | went)
+        went -= came
+        opens = self._opening(new, came | (changed & new.active))
+        for one in went:
+            new.wired.pop(one, None)
+        for one in (relink & new.active) | came | {symbol.id for symbol in opens}:
+            new.wired[one] = new.wire(new.symbols[one])
+        opened = {symbol.id for symbol in opens}
+        gone = [old.symbols[one] for one in went | (opened & old.active)]
+        retires = [symbol for symbol in reversed(_in_order(old, gone)) if symbol.opened]
+        heirs = {symbol.id: heir for symbol in opens if (heir := self._heir_of(symbol, old))}
+        generation = Generation(self.wiring.generation.number + 1)
+        wiring = Wiring(new.wired, new.inputs, generation, self._lens)
+        return Plan(new, wiring, opens, retires, heirs)
+
+    def commit(self, plan: Plan) -> Wiring:
+        """Swap the plan in; returns the wiring of the generation that it replaces."""
+        replaced, self.wiring, self._layout = self.wiring, plan.wiring, plan.layout
+        return replaced
+
+    def _opening(self, new: Layout, ids: set[UUID]) -> list[Symbol]:
+        """The symbols that begin, targets before sources; one that began before gets a fresh Node."""
+        for one in ids:
+            if new.symbols[one].opened:
+                new.symbols[one] = self._rebuild(new.symbols[one])
+        return _in_order(new, [new.symbols[one] for one in ids])
+
+    def _heir_of(self, symbol: Symbol, old: Layout) -> Symbol | None:
+        """The active symbol that this one takes over from: the same id or name, and the same kind."""
+        before = old.symbols.get(symbol.id)
+        if before is None and symbol.spec.name is not None:
+            before = old.symbols.get(old.names.get(symbol.spec.name, symbol.id))
+        if before is None or before.id not in old.active or type(before.node) is not type(symbol.node):
+            return None
+        return before
+
+
+def _wants(symbol: Symbol) -> set[Wanted]:
+    """What its links name their targets by."""
+    return {
+        link.id if link.id is not None else link.name or ""
+        for links in symbol.links.values()
+        for link in links
+    }
+
+
+def _moved(old: Layout, new: Layout, touched: Iterable[Symbol]) -> set[UUID]:
+    """Who has a link that leads to somebody else now: its target came, went, or took a name."""
+    found: set[UUID] = set()
+    for symbol in touched:
+        if (symbol.id in old.symbols) != (symbol.id in new.symbols):
+            found |= new.wanted.get(symbol.id, frozenset())
+        name = symbol.spec.name
+        if name is not None and old.names.get(name) != new.names.get(name):
+            found |= new.wanted.get(name, frozenset())
+    return found
+
+
+def _deactivate(
+    old: Layout, new: Layout, relink: set[UUID], leaving: Iterable[Symbol]
+) -> set[UUID]:
+    """Take out whoever is stuck now, and whoever is stuck by that; returns who went."""
+    went: set[UUID] = set()
+    todo = [one for one in relink if one in new.active]
+    for symbol in leaving:
+        todo.extend(one for one in old.sources(symbol) if one in new.active)
+    while todo:
+        one = todo.pop()
+        if one not in new.active or not new.stuck(new.symbols[one], new.active):
+            continue
+        new.active.discard(one)
+        went.add(one)
+        todo.extend(new.sources(new.symbols[one]))
+    return went
+
+
+def _activate(new: Layout, touched: set[UUID]) -> set[UUID]:
+    """Take in whoever is stuck no longer; a ring comes in as a whole. Returns who came."""
+    hopeful: set[UUID] = set()
+    todo = [one for one in touched if one in new.symbols]
+    while todo:
+        one = todo.pop()
+        if one in hopeful or one in new.active:
+            continue
+        hopeful.add(one)
+        todo.extend(new.sources(new.symbols[one]))
+    if not hopeful:
+        return hopeful
+    new.active |= hopeful
+    todo = list(hopeful)
+    while todo:
+        one = todo.pop()
+        if one not in hopeful or not new.stuck(new.symbols[one], new.active):
+            continue
+        hopeful.discard(one)
+        new.active.discard(one)
+        todo.extend(new.sources(new.symbols[one]))
+    return hopeful
+
+
+def _in_order(layout: Layout, symbols: Iterable[Symbol]) -> list[Symbol]:
+    """Targets before sources; the members of a ring in the order of their labels."""
+    todo = {symbol.id: symbol for symbol in sorted(symbols, key=lambda symbol: symbol.label)}
+    done: dict[UUID, Symbol] = {}
+    seen: set[UUID] = set()
+    for first in todo.values():
+        stack: list[tuple[Symbol, bool]] = [(first, False)]
+        while stack:
+            symbol, finished = stack.pop()
+            if finished:
+                done.setdefault(symbol.id, symbol)
+                continue
+            if symbol.id in seen:
+                continue
+            seen.add(symbol.id)
+            stack.append((symbol, True))
+            for links in symbol.links.values():
+                for link in links:
+                    target = layout.find(link)
+                    if target in todo and target not in seen:
+                        stack.append((todo[target], False))
+    return list(done.values())

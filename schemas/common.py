@@ -1,0 +1,103 @@
+"""The fields that every Spec and every Value has, declared like those of a kind.
+
+Documents are read by `heddle.specs`; this is the same contract as a declaration, for the docs and
+for editors.
+"""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+
+from heddle.schemas.code import Text
+from heddle.schemas.field import Fields, Unfit, about
+from heddle.specs.spec import DEFAULT_NAMESPACE, Link
+
+
+class Target(Fields):
+    """Where a link leads: a node, by name or id, and one of its in ports.
+
+    Kinds that have links among their own fields (`target`, `inbounds`) use it too.
+    """
+
+    name: Annotated[str | None, about("The node to link to, by name, in the same namespace.")] = (
+        None
+    )
+    id: Annotated[UUID | None, about("The node to link to, by id; wins over `name`.")] = None
+    port: Annotated[str, about("The in port of that node.", examples=["in", "in[1]"])] = "in"
+
+    def __post_init__(self) -> None:
+        if self.name is None and self.id is None:
+            raise Unfit("a link to nobody", wanted="the name or the id of a node", code="missing")
+
+    @property
+    def link(self) -> Link:
+        """The same as a Link."""
+        return Link(name=self.name, id=self.id, port=self.port)
+
+
+class Bound(Fields):
+    """What a name of `env` stands for: a stored Value, by name or id, or literal data."""
+
+    name: Annotated[str | None, about("The Value to bind, by name, in the same namespace.")] = None
+    id: Annotated[UUID | None, about("The Value to bind, by id.")] = None
+    data: Annotated[
+        Any,
+        about(
+            "Literal data; blanks in it are filled from the Value, or from the environment of the "
+            "runtime where no Value is named.",
+            examples=["{{ .PORT }}", 8000],
+        ),
+    ] = None
+
+
+class Common(Fields):
+    """The fields of every Spec, whatever its kind."""
+
+    kind: Annotated[str, about("What sort of node this is; see `heddle kinds`.")]
+    name: Annotated[
+        str | None, about("What other nodes call it in their links; unique in its namespace.")
+    ] = None
+    id: Annotated[
+        UUID | None,
+        about("A UUID that stays the same through every change; made up where left out."),
+    ] = None
+    namespace: Annotated[
+        str, about("Nodes link to nodes of their own namespace only; one runtime runs one.")
+    ] = DEFAULT_NAMESPACE
+    annotations: Annotated[
+        dict[str, Text], about("Notes for people and tools; they change nothing.")
+    ] = msgspec.field(default_factory=dict)
+    env: Annotated[
+        dict[str, Bound],
+        about(
+            "Names that blanks (`{{ .NAME }}`) in the fields of this node may use, and what they "
+            "stand for.",
+            examples=[{"PORT": {"data": "{{ .PORT }}"}}, {"DB": {"name": "database"}}],
+        ),
+    ] = msgspec.field(default_factory=dict)
+    ports: Annotated[
+        dict[str, list[Target]],
+        about(
+            "Links: each out port of this node, and the in ports that it leads to. A single target "
+            "needs no list.",
+            examples=[{"out": [{"name": "router", "port": "in"}]}],
+        ),
+    ] = msgspec.field(default_factory=dict)
+
+
+class Setting(Fields):
+    """A Value: a named setting or secret that Specs bind through `env`."""
+
+    name: Annotated[str | None, about("What Specs call it in `env`; unique in its namespace.")] = (
+        None
+    )
+    id: Annotated[UUID | None, about("A UUID; made up where left out.")] = None
+    namespace: Annotated[str, about("Only Specs of this namespace can bind it.")] = (
+        DEFAULT_NAMESPACE
+    )
+    annotations: Annotated[
+        dict[str, Text], about("Notes for people and tools; they change nothing.")
+    ] = msgspec.field(default_factory=dict)
+    data: Annotated[Any, about("The setting itself: any plain data.")] = None
+    secret: Annotated[bool, about("Whether it is masked wherever people look.")] = False

@@ -1,0 +1,229 @@
+"""Binding gives a Spec what its `env` asks for and fills its blanks."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from heddle.specs.entry import bindings_of
+from heddle.specs.problem import Problem, did_you_mean
+from heddle.specs.spec import Binding, Path, Spec
+from heddle.specs.template import BlankError, Scope, fill, has_braces
+from heddle.specs.value import Value
+
+Asked: TypeAlias = UUID | str
+"""What a Spec asks for: the id or the name of a Value."""
+
+
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
+    """A Spec with its blanks filled, and what that took.
+
+    `spec` is for compiling only: it may hold secrets in clear. `uses` are the Values that were
+    found, `asks` the ids and names that were looked for, found or not. `secrets` are the texts
+    to mask wherever people look. With `problems` the Spec is not fit to compile.
+    """
+
+    spec: Spec
+    problems: tuple[Problem, ...] = ()
+    uses: frozenset[UUID] = frozenset()
+    asks: frozenset[Asked] = frozenset()
+    secrets: tuple[str, ...] = ()
+
+
+class Values:
+    """The Values that Specs may ask for, by id and by name."""
+
+    __slots__ = ("_by_id", "_by_name")
+
+    def __init__(self, values: Iterable[Value] = ()) -> None:
+        self._by_id: dict[UUID, Value] = {}
+        self._by_name: dict[tuple[str, str], Value] = {}
+        for value in values:
+            self._by_id[value.id] = value
+            if value.name is not None:
+                self._by_name[(value.namespace, value.name)] = value
+
+    def find(self, binding: Binding, namespace: str) -> Value | None:
+        """Exactly the Value that the binding asks for, from this namespace; None if there is none."""
+        if binding.id is not None:
+            value = self._by_id.get(binding.id)
+            return value if value is not None and value.namespace == namespace else None
+        return self._by_name.get((namespace, binding.name or ""))
+
+    def names(self, namespace: str) -> list[str]:
+        """The names of the Values of a namespace."""
+        return [name for space, name in self._by_name if space == namespace]
+
+
+def bind(
+    spec: Spec, values: Values | Iterable[Value] = (), environment: Mapping[str, Any] | None = None
+) -> Bound:
+    """Fill the blanks of a Spec with what its `env` asks for.
+
+    An entry with an id or a name gets exactly that Value of the Spec's namespace; its `data`, if
+    it has any, is filled from the Value's data. An entry with only `data` is filled from
+    `environment`. A Spec without `env` is left alone, braces and all. Never raises for what the
+    Spec says: everything that is wrong is among the Problems.
+    """
+    if not spec.env and "specs" not in spec.fields:
+        return Bound(spec=spec)
+    known = values if isinstance(values, Values) else Values(values)
+    binder = _Binder(spec, known, environment or {})
+    scope = binder.scope(spec.env, ("env",), None)
+    fields = binder.data(spec.fields, (), scope)
+    if fields is not spec.fields:
+        spec = msgspec.structs.replace(spec, fields=fields)
+    return Bound(
+        spec=spec,
+        problems=tuple(binder.problems),
+        uses=frozenset(binder.uses),
+        asks=frozenset(binder.asks),
+        secrets=tuple(sorted(binder.secrets, key=lambda text: (-len(text), text))),
+    )
+
+
+class _Binder:
+    """Binds one Spec."""
+
+    def __init__(self, spec: Spec, values: Values, environment: Mapping[str, Any]) -> None:
+        self.spec = spec
+        self.values = values
+        self.environment = Scope(
+            names=environment,
+            owner="the environment",
+            advice="Give it with --environment NAME=VALUE, or write {{ .NAME | default(…) }}",
+        )
+        self.problems: list[Problem] = []
+        self.uses: set[UUID] = set()
+        self.asks: set[Asked] = set()
+        self.secrets: set[str] = set()
+
+    def scope(self, env: Mapping[str, Binding], path: Path, outer: Scope | None) -> Scope | None:
+        """What the keys of this `env` stand for, over those of the Spec around it."""
+        if not env:
+            return outer
+        names: dict[str, Any] = dict(outer.names) if outer is not None else {}
+        failed = set(outer.failed) if outer is not None else set()
+        for key, binding in env.items():
+            before = len(self.problems)
+            value = self.entry(binding, (*path, key))
+            if len(self.problems) > before:
+                failed.add(key)
+                names.pop(key, None)
+            else:
+                names[key] = value
+                failed.discard(key)
+        return Scope(names=names, owner="env", failed=frozenset(failed))
+
+    def entry(self, binding: Binding, path: Path) -> Any:
+        """What one entry of `env` stands for."""
+        if not binding.identified:
+            return self.data(binding.data, (*path, "data"), self.environment)
+        asked: Asked = binding.id if binding.id is not None else binding.name or ""
+        self.asks.add(asked)
+        value = self.values.find(binding, self.spec.namespace)
+        if value is None:
+            self.missing(binding, path)
+            return None
+        self.uses.add(value.id)
+        data = value.data
+        if binding.data is not msgspec.UNSET:
+            scope = Scope(
+                names=data if isinstance(data, dict) else {},
+                owner=f'the Value "{value.name or value.id}"',
+                whole=data,
+            )
+            data = self.data(binding.data, (*path, "data"), scope)
+        if value.secret:
+            self.secrets.update(_texts(value.data))
+            self.secrets.update(_texts(data))
+        return data
+
+    def missing(self, binding: Binding, path: Path) -> None:
+        """Tell that there is no such Value, and the nearest name."""
+        where = f" in the namespace {self.spec.namespace}"
+        if binding.id is not None:
+            self.problem((*path, "id"), "missing-value", f"there is no Value {binding.id}{where}")
+            return
+        near = did_you_mean(binding.name or "", self.values.names(self.spec.namespace))
+        found = f'there is no Value "{binding.name}"{where}'
+        self.problem((*path, "name"), "missing-value", found, hint=near)
+
+    def data(self, data: Any, path: Path, scope: Scope | None) -> Any:
+        """The data with its blanks filled, keys too; the very same data where there are none."""
+        if isinstance(data, str):
+            return self.text(data, path, scope) if scope is not None and has_braces(data) else data
+        if isinstance(data, list):
+            items = [self.data(item, (*path, number), scope) for number, item in enumerate(data)]
+            same = all(new is old for new, old in zip(items, data, strict=True))
+            return data if same else items
+        return self.mapping(data, path, scope) if isinstance(data, dict) else data
+
+    def mapping(self, data: dict[str, Any], path: Path, scope: Scope | None) -> dict[str, Any]:
+        """A mapping with its blanks filled."""
+        if path and data.get("env") and "kind" in data:
+            data, scope = self.inner(data, path, scope)
+        result: dict[str, Any] = {}
+        same = True
+        for key, value in data.items():
+            new_key = key
+            if scope is not None and has_braces(key):
+                filled = self.text(key, (*path, key), scope)
+                new_key = filled if isinstance(filled, str) else msgspec.json.encode(filled).decode()
+            if new_key in result:
+                found = f'two entries become "{new_key}"'
+                self.problem((*path, key), "duplicate-key", found)
+            new = self.data(value, (*path, key), scope)
+            same = same and new is value and new_key is key
+            result[new_key] = new
+        return data if same else result
+
+    def inner(
+        self, data: dict[str, Any], path: Path, scope: Scope | None
+    ) -> tuple[dict[str, Any], Scope | None]:
+        """A Spec inside a field, with an `env` of its own: it sees that over the one around it."""
+        env, problems = bindings_of(data["env"], label=self.spec.at(path))
+        self.problems.extend(
+            msgspec.structs.replace(problem, place=self.spec.place((*path, "env")))
+            for problem in problems
+        )
+        rest = {key: value for key, value in data.items() if key != "env"}
+        return rest, self.scope(env, (*path, "env"), scope)
+
+    def text(self, text: str, path: Path, scope: Scope) -> Any:
+        """A text with its blanks filled; as it was, with a Problem, where one cannot be."""
+        try:
+            return fill(text, scope)
+        except BlankError as error:
+            if not error.quiet:
+                found = f"the blank {error.blank}: {error.found}"
+                self.problem(path, "blank", found, error.wanted, error.hint)
+            return text
+
+    def problem(self, path: Path, code: str, found: str, wanted: str = "", hint: str = "") -> None:
+        """Note one thing wrong at this path of the Spec."""
+        self.problems.append(
+            Problem(
+                code=code,
+                found=found,
+                wanted=wanted,
+                hint=hint,
+                place=self.spec.place(path),
+                path=self.spec.at(path),
+            )
+        )
+
+
+def _texts(data: Any) -> Iterator[str]:
+    """Every text and number in the data, as it could show in a message."""
+    if isinstance(data, dict):
+        for each in data.values():
+            yield from _texts(each)
+    elif isinstance(data, list):
+        for each in data:
+            yield from _texts(each)
+    elif isinstance(data, bytes):
+        yield data.decode(errors="replace")
+    elif data is not None and not isinstance(data, bool) and data != "":
+        yield str(data)

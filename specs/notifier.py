@@ -1,0 +1,314 @@
+"""A Notifier tells which paths of a folder, or which single file, may have changed.
+
+On Linux it asks inotify, which says when a writer has closed its file: half-written files are not
+looked at, and a finished save is told within a few milliseconds. Elsewhere it asks watchfiles.
+"""
+
+import asyncio
+import ctypes
+import os
+import struct
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Protocol
+
+from heddle.specs.document import is_spec_file, is_spec_folder
+from heddle.specs.settle import QUICK, SLOW, Settling
+
+EVERYTHING = ""
+"""Told in the place of a path: anything may have changed."""
+
+
+class Notifier(Protocol):
+    """Tells a Settling what may have changed, from `open` to `close`."""
+
+    def open(self) -> None:
+        """Start; from its return on nothing is missed. OSError when that cannot be."""
+        ...
+
+    def close(self) -> None:
+        """Stop; nothing is told any more."""
+        ...
+
+
+def notifier(root: str, settling: Settling, *, polling: bool | None = None) -> Notifier:
+    """The best Notifier that this machine has for a folder or a file.
+
+    `polling` (default: the environment variable WATCHFILES_FORCE_POLLING) asks the file system
+    again and again: for network folders, which tell nobody when they change.
+    """
+    if polling is None:
+        polling = os.environ.get("WATCHFILES_FORCE_POLLING", "").lower() in ("1", "true", "yes")
+    if sys.platform == "linux" and not polling:
+        return InotifyNotifier(root, settling)
+    return WatchfilesNotifier(root, settling, polling=polling)
+
+
+def link_folders(path: str) -> set[str]:
+    """The folders that hold what the link at this path leads to, step by step; empty for no link."""
+    folders: set[str] = set()
+    for _ in range(40):
+        try:
+            target = os.readlink(path)
+        except OSError:
+            break
+        path = os.path.join(os.path.dirname(path), target)
+        folders.add(os.path.dirname(path) or ".")
+    return folders
+
+
+# --- inotify ------------------------------------------------------------------------------------
+
+_MODIFY, _ATTRIB, _CLOSE_WRITE = 0x2, 0x4, 0x8
+_MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x40, 0x80, 0x100, 0x200
+_DELETE_SELF, _MOVE_SELF = 0x400, 0x800
+_OVERFLOW, _IGNORED, _ISDIR = 0x4000, 0x8000, 0x40000000
+_ONLYDIR = 0x1000000
+_MASK = (
+    _MODIFY
+    | _ATTRIB
+    | _CLOSE_WRITE
+    | _MOVED_FROM
+    | _MOVED_TO
+    | _CREATE
+    | _DELETE
+    | _DELETE_SELF
+    | _MOVE_SELF
+    | _ONLYDIR
+)
+_HEAD = struct.Struct("iIII")
+
+
+class InotifyNotifier:
+    """Watches with inotify, on the event loop itself: no thread, nothing to do while nothing happens."""
+
+    def __init__(self, root: str, settling: Settling) -> None:
+        self._root = os.path.abspath(root)
+        self._settling = settling
+        self._folders: dict[int, set[str]] = {}
+        self._watches: dict[str, int] = {}
+        self._inside: set[str] = set()
+        self._links: dict[str, set[str]] = {}
+        self._fd = -1
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._loop = asyncio.get_running_loop()
+
+    def open(self) -> None:
+        """Start; OSError when the kernel has no watches left (fs.inotify.max_user_watches)."""
+        self._fd = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        if self._fd < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), self._root)
+        try:
+            self._look()
+        except BaseException:
+            self.close()
+            raise
+        self._loop.add_reader(self._fd, self._read)
+
+    def close(self) -> None:
+        """Stop, and give every watch back."""
+        if self._fd >= 0:
+            self._loop.remove_reader(self._fd)
+            os.close(self._fd)
+            self._fd = -1
+
+    def _look(self) -> None:
+        """Watch whatever has to be watched, as the folders are now."""
+        self._inside.clear()
+        self._links.clear()
+        wanted: dict[str, None] = {os.path.dirname(self._root): None}
+        self._links[self._root] = link_folders(self._root)
+        if os.path.isdir(self._root):
+            self._descend(self._root, wanted, set())
+        for folders in self._links.values():
+            wanted.update(dict.fromkeys(os.path.abspath(folder) for folder in folders))
+        for folder in [known for known in self._watches if known not in wanted]:
+            self._forget(folder)
+        for folder in wanted:
+            self._watch(folder)
+
+    def _descend(self, folder: str, wanted: dict[str, None], seen: set[tuple[int, int]]) -> None:
+        with suppress(OSError):
+            status = os.stat(folder)
+            if (status.st_dev, status.st_ino) in seen:
+                return
+            seen.add((status.st_dev, status.st_ino))
+            wanted[folder] = None
+            self._inside.add(folder)
+            # Watched before it is listed: what comes in between is told, or listed, or both.
+            self._watch(folder)
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if entry.is_symlink():
+                        self._links[entry.path] = link_folders(entry.path)
+                    if is_spec_folder(entry.name) and entry.is_dir():
+                        self._descend(entry.path, wanted, seen)
+
+    def _watch(self, folder: str) -> None:
+        if folder in self._watches:
+            return
+        watch = self._libc.inotify_add_watch(self._fd, os.fsencode(folder), _MASK)
+        if watch < 0:
+            number = ctypes.get_errno()
+            if number == 28:
+                raise OSError(number, "no inotify watches are left; raise fs.inotify.max_user_watches", folder)
+            return
+        # Two ways to one folder share a watch: the kernel counts folders, not names.
+        self._watches[folder] = watch
+        self._folders.setdefault(watch, set()).add(folder)
+
+    def _forget(self, folder: str) -> None:
+        watch = self._watches.pop(folder)
+        names = self._folders.get(watch)
+        if names is not None:
+            names.discard(folder)
+            if not names:
+                del self._folders[watch]
+                self._libc.inotify_rm_watch(self._fd, watch)
+
+    def _read(self) -> None:
+        again = False
+        while True:
+            try:
+                data = os.read(self._fd, 65536)
+            except (BlockingIOError, InterruptedError):
+                break
+            moved: dict[int, str] = {}
+            at = 0
+            while at < len(data):
+                watch, mask, cookie, size = _HEAD.unpack_from(data, at)
+                name = os.fsdecode(data[at + 16 : at + 16 + size].rstrip(b"\0"))
+                at += 16 + size
+                if mask & _OVERFLOW:
+                    self._settling.touch(EVERYTHING)
+                    again = True
+                    continue
+                if mask & _IGNORED:
+                    for folder in self._folders.pop(watch, set()):
+                        self._watches.pop(folder, None)
+                    continue
+                for folder in tuple(self._folders.get(watch, ())):
+                    again = self._event(folder, name, mask, cookie, moved) or again
+        if again:
+            with suppress(OSError):
+                self._look()
+
+    def _event(self, folder: str, name: str, mask: int, cookie: int, moved: dict[int, str]) -> bool:
+        """Tell what one event means; whether the folders have to be looked at again."""
+        path = os.path.join(folder, name) if name else folder
+        if path == self._root or not name:
+            return self._root_event(path, mask)
+        if folder not in self._inside:
+            return self._link_event(path, mask)
+        if mask & _ISDIR:
+            if mask & (_MODIFY | _ATTRIB) or not is_spec_folder(name):
+                return False
+            gone = mask & (_DELETE | _MOVED_FROM)
+            self._settling.touch(EVERYTHING, SLOW if gone else QUICK)
+            return True
+        if path in self._links or (mask & (_CREATE | _MOVED_TO) and os.path.islink(path)):
+            self._settling.touch(EVERYTHING)
+            return True
+        if not is_spec_file(name):
+            return False
+        if mask & _MOVED_FROM:
+            moved[cookie] = path
+        came = moved.pop(cookie, "") if mask & _MOVED_TO else ""
+        if came:
+            # A spec file that got another name is no vanished file.
+            self._settling.touch(came)
+        finished = mask & (_CLOSE_WRITE | _MOVED_TO | _ATTRIB) or (mask & _CREATE and _linked(path))
+        self._settling.touch(path, QUICK if finished else SLOW)
+        return False
+
+    def _root_event(self, path: str, mask: int) -> bool:
+        if path != self._root:
+            return False
+        if os.path.isdir(path) or mask & (_ISDIR | _DELETE_SELF | _MOVE_SELF):
+            if mask & (_MODIFY | _ATTRIB):
+                return False
+            self._settling.touch(EVERYTHING, QUICK if os.path.isdir(path) else SLOW)
+            return True
+        finished = mask & (_CLOSE_WRITE | _MOVED_TO | _ATTRIB)
+        self._settling.touch(EVERYTHING, QUICK if finished else SLOW)
+        return os.path.islink(path)
+
+    def _link_event(self, path: str, mask: int) -> bool:
+        """Something changed in a folder that a link leads to."""
+        if not any(os.path.dirname(path) in folders for folders in self._link_targets()):
+            return False
+        finished = mask & (_CLOSE_WRITE | _MOVED_TO)
+        self._settling.touch(EVERYTHING, QUICK if finished else SLOW)
+        return True
+
+    def _link_targets(self) -> list[set[str]]:
+        return [{os.path.abspath(each) for each in folders} for folders in self._links.values()]
+
+
+def _linked(path: str) -> bool:
+    """Whether a created file is a second name of a file that was written before."""
+    try:
+        return os.stat(path).st_nlink > 1
+    except OSError:
+        return False
+
+
+# --- watchfiles ---------------------------------------------------------------------------------
+
+
+class WatchfilesNotifier:
+    """Watches with watchfiles, which knows every system and can poll."""
+
+    def __init__(self, root: str, settling: Settling, *, polling: bool = False) -> None:
+        self._root = os.path.abspath(root)
+        self._settling = settling
+        self._polling = polling
+        self._stop = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def open(self) -> None:
+        """Start watching the folder, and the folder around it."""
+        inside = self._root if os.path.isdir(self._root) else ""
+        outside = {os.path.dirname(self._root), *link_folders(self._root)}
+        if inside:
+            for folder, folders, files in os.walk(inside, followlinks=True):
+                for name in (*folders, *files):
+                    outside |= link_folders(os.path.join(folder, name))
+            self._tasks.append(asyncio.create_task(self._run([inside], True, self._inside)))
+        self._tasks.append(asyncio.create_task(self._run(sorted(outside), False, self._outside)))
+
+    def close(self) -> None:
+        """Stop; the threads end within a moment."""
+        self._stop.set()
+        for task in self._tasks:
+            task.cancel()
+
+    async def _run(self, folders: list[str], deep: bool, tell: Callable[[str, bool], None]) -> None:
+        from watchfiles import Change, awatch
+
+        there = [folder for folder in folders if os.path.isdir(folder)]
+        async for changes in awatch(
+            *there,
+            watch_filter=None,
+            debounce=20,
+            step=5,
+            recursive=deep,
+            force_polling=self._polling or None,
+            poll_delay_ms=100,
+            stop_event=self._stop,
+            ignore_permission_denied=True,
+        ):
+            for change, path in changes:
+                tell(path, change == Change.deleted)
+
+    def _inside(self, path: str, gone: bool) -> None:
+        name = os.path.basename(path)
+        if is_spec_file(name):
+            self._settling.touch(path, SLOW if gone else QUICK)
+        elif gone or os.path.isdir(path):
+            self._settling.touch(EVERYTHING, SLOW if gone else QUICK)
+
+    def _outside(self, path: str, gone: bool) -> None:
+        if path == self._root or os.path.dirname(path) != os.path.dirname(self._root):
+            self._settling.touch(EVERYTHING, SLOW if gone else QUICK)
