@@ -9,7 +9,6 @@ from heddle.runtime.language import CompileError, Languages, Program
 from heddle.runtime.node import Node
 from heddle.schemas.code import Expression
 from heddle.schemas.schema import Schema
-from heddle.schemas.words import path_text
 from heddle.specs.errors import SpecError
 from heddle.specs.problem import Place, Problem
 from heddle.specs.spec import Path, Spec
@@ -36,9 +35,7 @@ class Build:
         language = expression.language or self._language
         return self.code(language, expression.code, *path, condition=True)
 
-    def code(
-        self, language: str, code: str, *path: str | int, condition: bool = False
-    ) -> Program:
+    def code(self, language: str, code: str, *path: str | int, condition: bool = False) -> Program:
         """Compile code in a language; SpecError where it does not compile."""
         try:
             found = self.languages.get(language)
@@ -73,7 +70,7 @@ class Build:
             wanted=wanted,
             hint=hint,
             place=place or self.spec.place(path),
-            path=path_text(self.spec.label, path),
+            path=self.spec.at(path),
         )
         raise SpecError([problem])
 

@@ -12,7 +12,6 @@ from heddle.runtime.scheme import Scheme
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import SymbolTable
 from heddle.schemas.links import check_links
-from heddle.schemas.words import path_text
 from heddle.specs.bind import Values, bind
 from heddle.specs.errors import SpecError
 from heddle.specs.problem import Problem
@@ -37,7 +36,9 @@ class Draft:
         """Every Problem of every Spec, by place, each once."""
         found = {problem for problems in self.problems.values() for problem in problems}
         return tuple(
-            sorted(found, key=lambda one: (one.place.file, one.place.line, one.place.column, one.path))
+            sorted(
+                found, key=lambda one: (one.place.file, one.place.line, one.place.column, one.path)
+            )
         )
 
     def refuse(self, spec: Spec, problems: Iterable[Problem]) -> None:
@@ -100,9 +101,7 @@ class Drafter:
             draft.refuse(spec, error.problems)
         except Exception as error:
             found = f"its codec failed: {type(error).__name__}: {error}"
-            problem = Problem(
-                code="codec", found=found, place=spec.place(), path=path_text(spec.label, ())
-            )
+            problem = Problem(code="codec", found=found, place=spec.place(), path=spec.at(()))
             draft.refuse(spec, [problem])
 
     def _names(self, draft: Draft) -> None:
@@ -126,7 +125,7 @@ class Drafter:
                 found=f'the name "{name}" is taken by {first.kind} at {first.place()}',
                 hint="Names are unique in a namespace.",
                 place=symbol.spec.place(("name",)),
-                path=path_text(symbol.label, ("name",)),
+                path=symbol.spec.at(("name",)),
             )
             draft.refuse(symbol.spec, [problem])
 
@@ -149,20 +148,12 @@ class Drafter:
                 for other in near:
                     if other.id not in draft.removes:
                         around.setdefault(other.id, other.binding.spec)
-        found = [
-            problem
-            for problem in check_links(around.values(), self._scheme.schema)
-            if problem.code == "unknown-port"
-        ]
-        for problem in found:
+        for problem in check_links(around.values(), self._scheme.schema):
+            if problem.code != "unknown-port":
+                continue
             spec = _owner(problem, around.values())
-            if spec is not None and (spec.id in draft.puts or not self._stale(spec, problem)):
+            if spec is not None:
                 draft.refuse(spec, [problem])
-
-    def _stale(self, spec: Spec, problem: Problem) -> bool:
-        """Whether a Spec that does not change had this Problem before; it is not this change's."""
-        symbol = self._table.get(spec.id)
-        return symbol is None or not self._table.active(symbol)
 
 
 def _owner(problem: Problem, specs: Iterable[Spec]) -> Spec | None:

@@ -144,7 +144,12 @@ class Events:
         if error.cause is not None and error.cause.__traceback__ is not None:
             detail = "".join(traceback.format_exception(error.cause))
         return self.tell(
-            event, level=level, reason=f"{error.message}{where}", detail=detail, code=error.code, **data
+            event,
+            level=level,
+            reason=f"{error.message}{where}",
+            detail=detail,
+            code=error.code,
+            **data,
         )
 
     def _masked(self, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:

@@ -49,7 +49,9 @@ class Host:
         """Whether anything is linked to an out port of this symbol, in the process's generation."""
         return process.wiring.out(self.id, port) is not None
 
-    def tell(self, event: str, *, level: str = "info", error: Error | None = None, **data: Any) -> None:
+    def tell(
+        self, event: str, *, level: str = "info", error: Error | None = None, **data: Any
+    ) -> None:
         """Tell an event of this symbol: a fixed phrase with named values."""
         if error is not None:
             self._events.failed(event, error, symbol=self.label, level=level, **data)

@@ -76,11 +76,12 @@ class Loader:
         self._note(draft)
         return await self._take(draft, (*self.unreadable, *draft.all_problems()), lenient=True)
 
-    async def load(self, changes: ChangeSet) -> Loaded:
+    async def load(self, changes: ChangeSet, *, trial: bool = False) -> Loaded:
         """Look at the keys of a change set; all that follows from it goes live, or nothing.
 
         What was refused before is looked at again together with it. Where that does not help, the
-        change set is taken by itself: a mistake holds up nothing but itself.
+        change set is taken by itself: a mistake holds up nothing but itself. A `trial` that is
+        refused is not told: its parts are going to be tried one by one.
         """
         keys = set(changes.specs)
         forced = self._bound_to(changes.values, await self._names_of(changes.values))
@@ -91,8 +92,10 @@ class Loader:
             alone = await self._draft(keys | forced, forced)
             if not alone.problems or set(alone.problems) < set(draft.problems):
                 draft = alone
-        self._note(draft)
         problems = (*changes.problems, *draft.all_problems())
+        if trial and problems:
+            return Loaded(problems=problems)
+        self._note(draft)
         if draft.problems:
             return self._refuse(problems, changes.origin)
         return await self._take(draft, problems)
@@ -125,7 +128,8 @@ class Loader:
         found = {
             symbol.id
             for symbol in self._table.all()
-            if symbol.binding.asks and (symbol.binding.uses & values or symbol.binding.asks & wanted)
+            if symbol.binding.asks
+            and (symbol.binding.uses & values or symbol.binding.asks & wanted)
         }
         for one, (spec, _) in self.refused.items():
             if bind(spec, (), self._environment).asks & wanted:
@@ -166,7 +170,9 @@ class Loader:
         for symbol in draft.puts.values():
             if not self._table.active(symbol):
                 reason = "; ".join(self._table.reasons(symbol)) or "part of a ring that waits"
-                self._events.tell("symbol waiting", level="warning", symbol=symbol.label, reason=reason)
+                self._events.tell(
+                    "symbol waiting", level="warning", symbol=symbol.label, reason=reason
+                )
         if problems:
             self._refuse(problems, "")
         return Loaded(generation=number, changed=changed, removed=removed, problems=problems)

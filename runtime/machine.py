@@ -235,8 +235,8 @@ def drive(
             if thrown is None:
                 request = running.send(payload)
             else:
-                error, thrown = thrown, None
-                request = running.throw(error)
+                raised, thrown = thrown, None
+                request = running.throw(raised)
         except StopIteration as stop:
             stack.pop()
             payload = stop.value
@@ -305,7 +305,9 @@ async def _in_turn(process: "Process", step: NodeStep, fn: Callable[..., Any], *
 
 async def _together(process: "Process", step: JoinStep, payload: Payload) -> Answer:
     """Send to every target at the same time; the answers are joined in the order of the links."""
-    tasks = [process.spawn(Pending(process, target, payload)) for target in step.targets]
+    tasks: list[asyncio.Task[Answer]] = [
+        process.spawn(Pending(process, target, payload)) for target in step.targets
+    ]
     try:
         return join(await asyncio.gather(*tasks))
     except BaseException:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from uuid import UUID
 
 from heddle.runtime.errors import NOTHING, Answer, Error, Failure, Payload
-from heddle.specs.names import new_id
 from heddle.runtime.machine import Pending, drive
 from heddle.runtime.reader import Reader
 from heddle.runtime.step import Key, ReadStep, Step
 from heddle.runtime.writer import Writer
+from heddle.specs.names import new_id
 
 if TYPE_CHECKING:
     from heddle.runtime.wiring import Wiring

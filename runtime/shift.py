@@ -18,7 +18,6 @@ from heddle.runtime.process import Process, finish
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import Plan, SymbolTable
 from heddle.runtime.wiring import Wiring
-from heddle.schemas.words import path_text
 from heddle.specs.entry import data_of
 from heddle.specs.errors import HeddleError
 from heddle.specs.problem import Problem
@@ -33,7 +32,7 @@ class ShiftError(HeddleError):
             code="begin",
             found=f"cannot begin{f' (its {port} flow)' if port else ''}: {_said(cause)}",
             place=symbol.spec.place(("ports", port) if port else ()),
-            path=path_text(symbol.label, ("ports", port) if port else ()),
+            path=symbol.spec.at(("ports", port) if port else ()),
         )
         super().__init__(str(self.problem))
 
@@ -62,6 +61,11 @@ class Shift:
         self._old: list[Generation] = []
         self._retiring: set[asyncio.Task[None]] = set()
 
+    @property
+    def generations(self) -> list[Generation]:
+        """The current generation, and those that drain."""
+        return [self._table.wiring.generation, *self._old]
+
     async def make(self, plan: Plan) -> None:
         """Begin what is new, swap, and retire what is old; ShiftError where something cannot begin."""
         begun: list[Symbol] = []
@@ -78,7 +82,9 @@ class Shift:
         for symbol in plan.opens:
             symbol.since = number
             self._events.hide(symbol.binding.secrets)
-            self._events.tell("symbol active", level="debug", symbol=symbol.label, generation=number)
+            self._events.tell(
+                "symbol active", level="debug", symbol=symbol.label, generation=number
+            )
         for symbol in plan.retires:
             await self._pause(symbol)
         task = asyncio.ensure_future(self._retire(replaced, plan.retires))
@@ -169,7 +175,9 @@ class Shift:
         process.deadline = asyncio.get_running_loop().time() + self._lifecycle
         answer: Any = await finish(process, process.send(symbol.id, port, data_of(symbol.spec)))
         if type(answer) is Error:
-            raise answer.cause if isinstance(answer.cause, Exception) else HeddleError(answer.message)
+            raise (
+                answer.cause if isinstance(answer.cause, Exception) else HeddleError(answer.message)
+            )
 
     async def _safely(self, symbol: Symbol, what: str, work: Any) -> None:
         """Await something of a node that leaves: its failure is told and holds nothing up."""
@@ -180,7 +188,10 @@ class Shift:
 
     def _failed(self, symbol: Symbol, what: str, error: Exception) -> None:
         self._events.failed(
-            f"{what} failed", Error.of(error, symbol=symbol.label), level="warning", symbol=symbol.label
+            f"{what} failed",
+            Error.of(error, symbol=symbol.label),
+            level="warning",
+            symbol=symbol.label,
         )
 
 
@@ -191,5 +202,7 @@ async def _call(function: Any, *args: Any) -> None:
 def _said(error: Exception) -> str:
     """What an exception says, in one line."""
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror[0].lower() + error.strerror[1:] if not str(error).strip() else str(error)
+        return (
+            error.strerror[0].lower() + error.strerror[1:] if not str(error).strip() else str(error)
+        )
     return str(error) or type(error).__name__

@@ -172,7 +172,9 @@ class SymbolTable:
                 if target is None:
                     found.append(f'waits for "{link.target}", linked at ports.{port}')
                 elif target not in layout.active and target != symbol.id:
-                    found.append(f'"{layout.symbols[target].label}" is not active, linked at ports.{port}')
+                    found.append(
+                        f'"{layout.symbols[target].label}" is not active, linked at ports.{port}'
+                    )
         return list(dict.fromkeys(found))
 
     def look_through(self, lens: Lens | None) -> None:
@@ -228,7 +230,11 @@ class SymbolTable:
         before = old.symbols.get(symbol.id)
         if before is None and symbol.spec.name is not None:
             before = old.symbols.get(old.names.get(symbol.spec.name, symbol.id))
-        if before is None or before.id not in old.active or type(before.node) is not type(symbol.node):
+        if (
+            before is None
+            or before.id not in old.active
+            or type(before.node) is not type(symbol.node)
+        ):
             return None
         return before
 

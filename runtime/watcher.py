@@ -1,8 +1,8 @@
 """The Watcher hears which keys changed and hands them to the Loader; keys wait, each once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable
+from typing import Any, Protocol
 
 from heddle.runtime.errors import Error
 from heddle.runtime.events import Events
@@ -10,17 +10,26 @@ from heddle.runtime.loader import Loaded
 from heddle.specs.store import ChangeSet, Store
 
 
-class Watcher:
-    """Follows one store. Change sets that arrive while one is loaded wait and are taken together;
+class Load(Protocol):
+    """What a change set is handed to."""
 
-    where together they are refused, each is tried by itself, in the order it came.
+    def __call__(self, changes: ChangeSet, *, trial: bool = False) -> Awaitable[Loaded]:
+        """Load it; a refused trial is not told."""
+        ...
+
+
+class Watcher:
+    """Follows one store.
+
+    Change sets that arrive while one is loaded wait and are taken together; where together they
+    are refused, each is tried by itself, in the order it came.
     """
 
     def __init__(
         self,
         store: Store,
         namespace: str,
-        load: Callable[[ChangeSet], Awaitable[Loaded]],
+        load: Load,
         events: Events,
     ) -> None:
         self._store = store
@@ -64,7 +73,11 @@ class Watcher:
                 return
             except Exception as error:
                 self._events.failed(
-                    "watch failed", Error.of(error), level="error", store=self._store.url, again=pause
+                    "watch failed",
+                    Error.of(error),
+                    level="error",
+                    store=self._store.url,
+                    again=pause,
                 )
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, 10.0)
@@ -78,14 +91,19 @@ class Watcher:
             await self._heard.wait()
             self._heard.clear()
             waiting, self._waiting = self._waiting, []
-            for changes in waiting if len(waiting) == 1 else [merge(waiting), *waiting]:
-                try:
-                    loaded = await asyncio.shield(asyncio.ensure_future(self._load(changes)))
-                except Exception as error:
-                    self._events.failed("load failed", Error.of(error), level="error")
-                    continue
-                if not loaded.refused:
-                    break
+            if len(waiting) > 1 and not await self._refused(merge(waiting), trial=True):
+                continue
+            for changes in waiting:
+                await self._refused(changes)
+
+    async def _refused(self, changes: ChangeSet, *, trial: bool = False) -> bool:
+        """Load a change set to its end, even when this task is stopped meanwhile."""
+        try:
+            loaded = await asyncio.shield(asyncio.ensure_future(self._load(changes, trial=trial)))
+        except Exception as error:
+            self._events.failed("load failed", Error.of(error), level="error")
+            return True
+        return loaded.refused
 
 
 def merge(sets: list[ChangeSet]) -> ChangeSet:

@@ -15,7 +15,7 @@ import msgspec
 from heddle.schemas.field import Unfit, read_field, written
 from heddle.schemas.schema import F, Schema
 from heddle.schemas.shape import Field, Shape, fields_of, tag_of
-from heddle.schemas.words import any_of, field_named, nearest, suggest, wanted
+from heddle.schemas.words import any_of, field_named, nearest, plain, suggest, wanted
 from heddle.specs.entry import SPEC_FIELDS, found_type
 from heddle.specs.errors import SpecError
 from heddle.specs.problem import Place, Problem
@@ -142,9 +142,7 @@ class _Walk:
         """Look at one field; who leaves it empty is told that it may be left out."""
         if value is None and not field.required and _refusal(field.shape, None) is not None:
             default = written(field.default)
-            shown = (
-                f", {default}" if isinstance(default, str | int | float) and default != "" else ""
-            )
+            shown = "" if default in ("", [], {}, None) else f", {plain(default)}"
             hint = f"Leave it out for the default{shown}."
             self._tell("type", found_type(None), path, wanted(field.shape), hint)
             return value

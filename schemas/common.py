@@ -99,5 +99,5 @@ class Setting(Fields):
     annotations: Annotated[
         dict[str, Text], about("Notes for people and tools; they change nothing.")
     ] = msgspec.field(default_factory=dict)
-    data: Annotated[Any, about("The setting itself: any plain data.")] = None
+    data: Annotated[Any, about("The setting itself: any plain data.")]
     secret: Annotated[bool, about("Whether it is masked wherever people look.")] = False

@@ -15,7 +15,7 @@ from heddle.schemas.field import written
 from heddle.schemas.port import LIFECYCLE, Port
 from heddle.schemas.schema import Schema
 from heddle.schemas.shape import Field, Shape, fields_of, tag_of
-from heddle.schemas.words import limits, type_word
+from heddle.schemas.words import limits, plain, type_word
 
 Page: TypeAlias = dict[str, Any]
 
@@ -203,7 +203,7 @@ def _field_lines(row: dict[str, Any], width: int) -> list[str]:
     if row["required"]:
         tail = ", must be written"
     else:
-        tail = f", default {_plain(row['default'])}" if "default" in row else ""
+        tail = f", default {plain(row['default'])}" if "default" in row else ""
     head = f"  {row['path']} ({_type(row)}{tail})"
     return [head, *_wrapped(_told(row), width, "      ")]
 
@@ -241,15 +241,8 @@ def _shown(port: dict[str, Any]) -> str:
     return f"{name}[0], {name}[1], …" if port["indexed"] else str(name)
 
 
-def _plain(value: Any) -> str:
-    """A value on one line, as YAML would take it."""
-    if isinstance(value, str) and value and value.strip() == value and value.isprintable():
-        return value
-    return msgspec.json.encode(value).decode()
-
-
 def _code(value: Any) -> str:
-    return f"`{_plain(value)}`"
+    return f"`{plain(value)}`"
 
 
 def _cell(text: str) -> str:

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+import msgspec
+
 from heddle.schemas.shape import Field, Shape, fields_of
 
 _PLAIN = {
@@ -116,6 +118,13 @@ def listed(names: list[str], most: int = 12) -> str:
 def any_of(names: list[str]) -> str:
     """`a, b or c`."""
     return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+def plain(value: Any) -> str:
+    """A value on one line, as YAML would take it: `true`, `1m30s`, `{"a":1}`."""
+    if isinstance(value, str) and value and value.strip() == value and value.isprintable():
+        return value
+    return msgspec.json.encode(value).decode()
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -170,7 +170,9 @@ class _Binder:
             new_key = key
             if scope is not None and has_braces(key):
                 filled = self.text(key, (*path, key), scope)
-                new_key = filled if isinstance(filled, str) else msgspec.json.encode(filled).decode()
+                new_key = (
+                    filled if isinstance(filled, str) else msgspec.json.encode(filled).decode()
+                )
             if new_key in result:
                 found = f'two entries become "{new_key}"'
                 self.problem((*path, key), "duplicate-key", found)

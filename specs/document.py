@@ -52,11 +52,13 @@ def read_text(
     namespace: str = DEFAULT_NAMESPACE,
     only: Only = None,
     key: str | None = None,
+    revision: int = 0,
 ) -> Reading:
     """Read a text; never raises for what it says: `problems` holds all that is wrong.
 
     `file` is what Problems call it. `namespace` is that of entries which name none. `key` is what
     ids of nameless entries are derived from (the file; without one, the text of the entry).
+    `revision` is that of everything read.
     An entry with a Problem is left out; the others are there.
     """
     if isinstance(text, bytes):
@@ -74,6 +76,7 @@ def read_text(
         text = text[1:]
     parsed = parse(text)
     reader = _Reader(Source(text, file), namespace, only, file if key is None else key)
+    reader.revision = revision
     return reader.read(parsed)
 
 
@@ -238,6 +241,7 @@ class _Reader:
         self.only = only
         self.key = key
         self.located = True
+        self.revision = 0
         self.specs: list[Spec] = []
         self.values: list[Value] = []
         self.problems: list[Problem] = []
@@ -258,7 +262,8 @@ class _Reader:
         specs, twice = unique(self.specs)
         values, twice_values = unique(self.values)
         problems = sorted(
-            (*self.problems, *twice, *twice_values), key=lambda each: (each.place.line, each.place.column)
+            (*self.problems, *twice, *twice_values),
+            key=lambda each: (each.place.line, each.place.column),
         )
         return Reading(
             specs=tuple(specs), values=tuple(values), problems=tuple(problems), whole=whole
@@ -277,7 +282,9 @@ class _Reader:
         if type(data) is not dict:
             self.shape(root, found_type(data), "a mapping with `kind`, or with `data`")
             return
-        sort = "value" if "kind" not in data and ("data" in data or self.only == "values") else "spec"
+        sort = (
+            "value" if "kind" not in data and ("data" in data or self.only == "values") else "spec"
+        )
         if "kind" not in data and sort == "spec" and self.only is None:
             near = did_you_mean("kind", list(data)) or did_you_mean("data", list(data))
             hint = near.replace("Did you mean", "Is it").replace("?", " that was meant so?")
@@ -290,22 +297,22 @@ class _Reader:
             return
         if data.get("name") is None:
             self.count(data, sort)
-        places = Places(self.source, root) if self.located else None
-        label = f"entry {root[-1] + 1}" if isinstance(root[-1], int) else ""
-        if sort == "spec":
-            spec, problems = spec_of(
-                data, namespace=self.namespace, derive=self.derive, places=places, label=label
-            )
-            if spec is not None and root not in self.broken:
-                self.specs.append(spec)
+        read = spec_of if sort == "spec" else value_of
+        resource, problems = read(
+            data,
+            namespace=self.namespace,
+            derive=self.derive,
+            places=Places(self.source, root) if self.located else None,
+            label=f"entry {root[-1] + 1}" if root and isinstance(root[-1], int) else "",
+            revision=self.revision,
+        )
+        self.problems.extend(problems)
+        if resource is None or root in self.broken:
+            return
+        if isinstance(resource, Spec):
+            self.specs.append(resource)
         else:
-            value, problems = value_of(
-                data, namespace=self.namespace, derive=self.derive, places=places, label=label
-            )
-            if value is not None and root not in self.broken:
-                self.values.append(value)
-        if problems:
-            self.problems.extend(problems)
+            self.values.append(resource)
 
     def count(self, data: dict[str, Any], sort: str) -> None:
         """Note which of the nameless entries this is."""
@@ -322,7 +329,12 @@ class _Reader:
         return names.anonymous_id(sort, namespace, self.key, self.position)
 
     def shape(
-        self, root: Path, found: str, wanted: str, hint: str = "", data: dict[str, Any] | None = None
+        self,
+        root: Path,
+        found: str,
+        wanted: str,
+        hint: str = "",
+        data: dict[str, Any] | None = None,
     ) -> None:
         """Note an entry that is nothing we know."""
         name = data.get("name") if data is not None else None

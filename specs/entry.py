@@ -37,6 +37,7 @@ def spec_of(
     derive: Derive = derive_named,
     places: Callable[[Path], Place] | None = None,
     label: str = "",
+    revision: int = 0,
 ) -> tuple[Spec | None, list[Problem]]:
     """The Spec that the entry says; None with every Problem where it cannot be one.
 
@@ -72,6 +73,7 @@ def spec_of(
         env=bindings,
         ports=links,
         fields=fields,
+        revision=revision,
         places=places,
     )
     return spec, check.problems
@@ -84,6 +86,7 @@ def value_of(
     derive: Derive = derive_named,
     places: Callable[[Path], Place] | None = None,
     label: str = "",
+    revision: int = 0,
 ) -> tuple[Value | None, list[Problem]]:
     """The Value that the entry says; None with every Problem where it cannot be one."""
     check = _Check(data, places, label)
@@ -116,6 +119,7 @@ def value_of(
         annotations=annotations,
         data=data["data"],
         secret=secret,
+        revision=revision,
         places=places,
     )
     return value, check.problems
@@ -217,7 +221,9 @@ class _Check:
     def problem(self, path: Path, code: str, found: str, wanted: str = "", hint: str = "") -> None:
         """Note one thing wrong at this path."""
         name = self.data.get("name")
-        label = name if isinstance(name, str) and name else self.label or str(self.data.get("kind", ""))
+        label = (
+            name if isinstance(name, str) and name else self.label or str(self.data.get("kind", ""))
+        )
         self.problems.append(
             Problem(
                 code=code,

@@ -1,10 +1,10 @@
 """What can go wrong with what someone wrote and with the place that keeps it.
 
-    HeddleError
-    ├── SpecError        edit the file: carries every Problem
-    └── StoreError       the store: retry, or look at its address
-        ├── NotFound     there is no such Spec or Value
-        └── Conflict     someone else changed it since you read it
+HeddleError
+├── SpecError        edit the file: carries every Problem
+└── StoreError       the store: retry, or look at its address
+    ├── NotFound     there is no such Spec or Value
+    └── Conflict     someone else changed it since you read it
 """
 
 from collections.abc import Sequence

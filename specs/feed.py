@@ -15,7 +15,7 @@ class Feed:
     """Hands change sets to watchers, each with a queue of its own."""
 
     def __init__(self) -> None:
-        self._queues: set[asyncio.Queue[ChangeSet | None]] = set()
+        self._queues: set[asyncio.Queue[ChangeSet | Exception | None]] = set()
 
     @property
     def watched(self) -> bool:
@@ -25,33 +25,38 @@ class Feed:
     def tell(self, changes: ChangeSet) -> None:
         """Give a change set to everybody who watches."""
         for queue in self._queues:
-            if queue.qsize() >= _JOIN_ABOVE:
-                changes = _joined(queue, changes)
-            queue.put_nowait(changes)
+            queue.put_nowait(_joined(queue, changes) if queue.qsize() >= _JOIN_ABOVE else changes)
 
-    def end(self) -> None:
-        """End every watch after what it has still to read."""
+    def end(self, error: Exception | None = None) -> None:
+        """End every watch, after what it has still to read, with this error if there is one."""
         for queue in self._queues:
-            queue.put_nowait(None)
+            queue.put_nowait(error)
 
     async def watch(
-        self, narrow: Callable[[ChangeSet], ChangeSet | None] | None = None
+        self, begin: Callable[[], None] | None = None, end: Callable[[], None] | None = None
     ) -> AsyncIterator[ChangeSet]:
-        """The change sets from the first `anext` on; `narrow` may leave some out."""
-        queue: asyncio.Queue[ChangeSet | None] = asyncio.Queue()
+        """The change sets from the first `anext` on.
+
+        `begin` is called when nothing can be missed any more, `end` when the watch is over.
+        """
+        queue: asyncio.Queue[ChangeSet | Exception | None] = asyncio.Queue()
         self._queues.add(queue)
         try:
+            if begin is not None:
+                begin()
             while (changes := await queue.get()) is not None:
-                wanted = narrow(changes) if narrow is not None else changes
-                if wanted is not None:
-                    yield wanted
+                if isinstance(changes, Exception):
+                    raise changes
+                yield changes
         finally:
             self._queues.discard(queue)
+            if end is not None:
+                end()
 
 
-def _joined(queue: "asyncio.Queue[ChangeSet | None]", last: ChangeSet) -> ChangeSet:
+def _joined(queue: "asyncio.Queue[ChangeSet | Exception | None]", last: ChangeSet) -> ChangeSet:
     waiting = [queue.get_nowait() for _ in range(queue.qsize())]
-    told = [changes for changes in waiting if changes is not None]
+    told = [changes for changes in waiting if isinstance(changes, ChangeSet)]
     return msgspec.structs.replace(
         last,
         specs=last.specs.union(*(changes.specs for changes in told)),

@@ -62,9 +62,7 @@ class Index:
             self._forget(old)
         return old
 
-    def find(
-        self, sort: type[Any], namespace: str | None, ids: Iterable[UUID] | None
-    ) -> list[Any]:
+    def find(self, sort: type[Any], namespace: str | None, ids: Iterable[UUID] | None) -> list[Any]:
         """The resources of one sort and namespace (None: of all); with `ids`, those that exist."""
         if ids is not None:
             found = [self._all.get((sort, id_)) for id_ in dict.fromkeys(ids)]
@@ -141,7 +139,9 @@ def _check_revision(change: Put | Delete, old: Resource | None) -> None:
         raise Conflict(f"{what} is gone: you read its revision {change.revision}")
     if change.revision == 0:
         raise Conflict(f"{what} is there already, in revision {stored}")
-    raise Conflict(f"{what} was changed since you read it: revision {stored}, not {change.revision}")
+    raise Conflict(
+        f"{what} was changed since you read it: revision {stored}, not {change.revision}"
+    )
 
 
 def _check_names(index: Index, later: dict[Key, Resource | None]) -> None:

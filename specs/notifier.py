@@ -54,7 +54,7 @@ def link_folders(path: str) -> set[str]:
         except OSError:
             break
         path = os.path.join(os.path.dirname(path), target)
-        folders.add(os.path.dirname(path) or ".")
+        folders.add(os.path.abspath(os.path.dirname(path)))
     return folders
 
 
@@ -89,7 +89,8 @@ class InotifyNotifier:
         self._folders: dict[int, set[str]] = {}
         self._watches: dict[str, int] = {}
         self._inside: set[str] = set()
-        self._links: dict[str, set[str]] = {}
+        self._links: set[str] = set()
+        self._targets: set[str] = set()
         self._fd = -1
         self._libc = ctypes.CDLL(None, use_errno=True)
         self._loop = asyncio.get_running_loop()
@@ -117,12 +118,11 @@ class InotifyNotifier:
         """Watch whatever has to be watched, as the folders are now."""
         self._inside.clear()
         self._links.clear()
+        self._targets = link_folders(self._root)
         wanted: dict[str, None] = {os.path.dirname(self._root): None}
-        self._links[self._root] = link_folders(self._root)
         if os.path.isdir(self._root):
             self._descend(self._root, wanted, set())
-        for folders in self._links.values():
-            wanted.update(dict.fromkeys(os.path.abspath(folder) for folder in folders))
+        wanted.update(dict.fromkeys(self._targets))
         for folder in [known for known in self._watches if known not in wanted]:
             self._forget(folder)
         for folder in wanted:
@@ -141,7 +141,8 @@ class InotifyNotifier:
             with os.scandir(folder) as entries:
                 for entry in entries:
                     if entry.is_symlink():
-                        self._links[entry.path] = link_folders(entry.path)
+                        self._links.add(entry.path)
+                        self._targets |= link_folders(entry.path)
                     if is_spec_folder(entry.name) and entry.is_dir():
                         self._descend(entry.path, wanted, seen)
 
@@ -152,7 +153,9 @@ class InotifyNotifier:
         if watch < 0:
             number = ctypes.get_errno()
             if number == 28:
-                raise OSError(number, "no inotify watches are left; raise fs.inotify.max_user_watches", folder)
+                raise OSError(
+                    number, "no inotify watches are left; raise fs.inotify.max_user_watches", folder
+                )
             return
         # Two ways to one folder share a watch: the kernel counts folders, not names.
         self._watches[folder] = watch
@@ -236,14 +239,11 @@ class InotifyNotifier:
 
     def _link_event(self, path: str, mask: int) -> bool:
         """Something changed in a folder that a link leads to."""
-        if not any(os.path.dirname(path) in folders for folders in self._link_targets()):
+        if os.path.dirname(path) not in self._targets:
             return False
         finished = mask & (_CLOSE_WRITE | _MOVED_TO)
         self._settling.touch(EVERYTHING, QUICK if finished else SLOW)
         return True
-
-    def _link_targets(self) -> list[set[str]]:
-        return [{os.path.abspath(each) for each in folders} for folders in self._links.values()]
 
 
 def _linked(path: str) -> bool:
@@ -265,35 +265,44 @@ class WatchfilesNotifier:
         self._settling = settling
         self._polling = polling
         self._stop = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def open(self) -> None:
-        """Start watching the folder, and the folder around it."""
-        inside = self._root if os.path.isdir(self._root) else ""
+        """Start watching the folder, and the folders around it and behind its links."""
         outside = {os.path.dirname(self._root), *link_folders(self._root)}
-        if inside:
-            for folder, folders, files in os.walk(inside, followlinks=True):
-                for name in (*folders, *files):
-                    outside |= link_folders(os.path.join(folder, name))
-            self._tasks.append(asyncio.create_task(self._run([inside], True, self._inside)))
-        self._tasks.append(asyncio.create_task(self._run(sorted(outside), False, self._outside)))
+        for folder, folders, files in os.walk(self._root, followlinks=True):
+            for name in (*folders, *files):
+                outside |= link_folders(os.path.join(folder, name))
+        self._start("outside", sorted(outside), self._outside)
+        self._start_inside()
 
     def close(self) -> None:
         """Stop; the threads end within a moment."""
         self._stop.set()
-        for task in self._tasks:
+        for task in self._tasks.values():
             task.cancel()
 
-    async def _run(self, folders: list[str], deep: bool, tell: Callable[[str, bool], None]) -> None:
+    def _start_inside(self) -> None:
+        if os.path.isdir(self._root):
+            self._start("inside", [self._root], self._inside)
+        # The threads begin a moment later: look once more when they surely have.
+        self._settling.touch(EVERYTHING, SLOW)
+
+    def _start(self, name: str, folders: list[str], tell: Callable[[str, bool], None]) -> None:
+        old = self._tasks.pop(name, None)
+        if old is not None:
+            old.cancel()
+        self._tasks[name] = asyncio.create_task(self._run(name, folders, tell))
+
+    async def _run(self, name: str, folders: list[str], tell: Callable[[str, bool], None]) -> None:
         from watchfiles import Change, awatch
 
-        there = [folder for folder in folders if os.path.isdir(folder)]
         async for changes in awatch(
-            *there,
+            *(folder for folder in folders if os.path.isdir(folder)),
             watch_filter=None,
             debounce=20,
             step=5,
-            recursive=deep,
+            recursive=name == "inside",
             force_polling=self._polling or None,
             poll_delay_ms=100,
             stop_event=self._stop,
@@ -303,12 +312,15 @@ class WatchfilesNotifier:
                 tell(path, change == Change.deleted)
 
     def _inside(self, path: str, gone: bool) -> None:
-        name = os.path.basename(path)
-        if is_spec_file(name):
+        if is_spec_file(os.path.basename(path)):
             self._settling.touch(path, SLOW if gone else QUICK)
         elif gone or os.path.isdir(path):
             self._settling.touch(EVERYTHING, SLOW if gone else QUICK)
 
     def _outside(self, path: str, gone: bool) -> None:
-        if path == self._root or os.path.dirname(path) != os.path.dirname(self._root):
+        if path == self._root:
+            self._settling.touch(EVERYTHING, SLOW if gone else QUICK)
+            if not gone and os.path.isdir(path):
+                self._start_inside()
+        elif os.path.dirname(path) != os.path.dirname(self._root):
             self._settling.touch(EVERYTHING, SLOW if gone else QUICK)

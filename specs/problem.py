@@ -43,7 +43,11 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         """`ping.yaml:7:3 router.ports.out[0]: "pong" has no port "inn" (it has: in). Try: "in"`."""
-        text = f"{self.place} {self.path}: {self.found}" if self.path else f"{self.place}: {self.found}"
+        text = (
+            f"{self.place} {self.path}: {self.found}"
+            if self.path
+            else f"{self.place}: {self.found}"
+        )
         if self.wanted:
             text += f" (wanted: {self.wanted})"
         if self.hint:
@@ -51,7 +55,9 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         return text
 
 
-def did_you_mean(word: str, known: "list[str] | tuple[str, ...] | set[str] | frozenset[str]") -> str:
+def did_you_mean(
+    word: str, known: "list[str] | tuple[str, ...] | set[str] | frozenset[str]"
+) -> str:
     """`Did you mean "in"?` for the nearest of the known words; empty where none is near."""
     near = get_close_matches(word, sorted(known), n=1, cutoff=0.6)
     return f'Did you mean "{near[0]}"?' if near else ""

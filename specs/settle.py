@@ -1,6 +1,7 @@
 """Settling gathers paths that changed until they lie still, and gives them as one batch."""
 
 import asyncio
+from collections.abc import Callable
 
 QUICK = 0.003
 """Seconds to wait after a finished write for what was saved together with it."""
@@ -13,14 +14,14 @@ LONGEST = 0.5
 
 
 class Settling:
-    """Paths on their way into a batch. Made and used inside one event loop."""
+    """Paths on their way into a batch, which `deliver` gets. Used inside one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, deliver: Callable[[frozenset[str]], None]) -> None:
+        self._deliver = deliver
         self._loop = asyncio.get_running_loop()
         self._due: dict[str, float] = {}
         self._first = 0.0
         self._timer: asyncio.TimerHandle | None = None
-        self._ready = asyncio.Event()
 
     def touch(self, path: str, wait: float = QUICK) -> None:
         """Note that a path changed; the batch is given when none of its paths has to wait."""
@@ -28,17 +29,9 @@ class Settling:
         if not self._due:
             self._first = now
         self._due[path] = now + wait
-        self._ready.clear()
-        if self._timer is None:
-            self._timer = self._loop.call_at(self._when(), self._check)
-
-    async def batch(self) -> frozenset[str]:
-        """The next batch; waits until there is one."""
-        await self._ready.wait()
-        self._ready.clear()
-        paths = frozenset(self._due)
-        self._due.clear()
-        return paths
+        # A shorter wait for the same path may bring the end nearer.
+        if self._timer is None or self._when() < self._timer.when():
+            self._arm()
 
     def close(self) -> None:
         """Forget what is on its way."""
@@ -50,12 +43,17 @@ class Settling:
     def _when(self) -> float:
         return min(max(self._due.values()), self._first + LONGEST)
 
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._when(), self._check)
+
     def _check(self) -> None:
         self._timer = None
-        if not self._due:
+        # The loop's clock is coarse: a timer may fire a moment early.
+        if self._when() > self._loop.time() + 0.0015:
+            self._arm()
             return
-        when = self._when()
-        if when <= self._loop.time() + 0.0005:
-            self._ready.set()
-        else:
-            self._timer = self._loop.call_at(when, self._check)
+        paths = frozenset(self._due)
+        self._due.clear()
+        self._deliver(paths)

@@ -60,11 +60,15 @@ class Store(Protocol):
         """Let go of everything; watchers end."""
         ...
 
-    async def specs(self, namespace: str | None = None, ids: Iterable[UUID] | None = None) -> Sequence[Spec]:
+    async def specs(
+        self, namespace: str | None = None, ids: Iterable[UUID] | None = None
+    ) -> Sequence[Spec]:
         """The Specs of a namespace (None: of all), as they are now; with `ids` only those that exist."""
         ...
 
-    async def values(self, namespace: str | None = None, ids: Iterable[UUID] | None = None) -> Sequence[Value]:
+    async def values(
+        self, namespace: str | None = None, ids: Iterable[UUID] | None = None
+    ) -> Sequence[Value]:
         """The Values of a namespace (None: of all), as they are now; with `ids` only those that exist."""
         ...
 

@@ -31,7 +31,9 @@ _FUEL = 100_000
 class BlankError(Exception):
     """A blank cannot be filled. `quiet` when the reason was told already, elsewhere."""
 
-    def __init__(self, blank: str, found: str, wanted: str = "", hint: str = "", *, quiet: bool = False) -> None:
+    def __init__(
+        self, blank: str, found: str, wanted: str = "", hint: str = "", *, quiet: bool = False
+    ) -> None:
         super().__init__(found)
         self.blank = blank
         self.found = found

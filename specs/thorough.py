@@ -94,7 +94,9 @@ class _Pass:
             return Parsed(documents, self.faults, where, whole=False)
         return Parsed(documents, self.faults, where)
 
-    def fault(self, event: Any, path: Path, code: str, found: str, wanted: str = "", hint: str = "") -> None:
+    def fault(
+        self, event: Any, path: Path, code: str, found: str, wanted: str = "", hint: str = ""
+    ) -> None:
         """Note one thing wrong at this event."""
         mark = event.start_mark
         self.faults.append(
@@ -236,7 +238,9 @@ class _Pass:
         parts = list(enumerate(value)) if isinstance(value, list) else [(None, value)]
         for number, part in parts:
             if not isinstance(part, dict):
-                self.fault(start, path, "type", "<< with something else", "a mapping, or a list of them")
+                self.fault(
+                    start, path, "type", "<< with something else", "a mapping, or a list of them"
+                )
                 continue
             children = place.children if number is None else place.children[number][2].children
             for key, entry in part.items():
@@ -265,7 +269,9 @@ class _Pass:
         try:
             return reader(text)
         except (ValueError, BinasciiError):
-            self.fault(event, path, "type", f"{_short(tag)} {text!r}", f"what {_short(tag)} can read")
+            self.fault(
+                event, path, "type", f"{_short(tag)} {text!r}", f"what {_short(tag)} can read"
+            )
             return text
 
     def unknown_tag(self, event: Any, path: Path, tag: str) -> None:
@@ -379,7 +385,12 @@ def _as_json(text: str) -> Parsed | None:
     except (ValueError, RecursionError):
         return None
     faults = [
-        Fault(code="duplicate-key", found=f'"{key}" is written twice', hint="Keep one of them", path=(0,))
+        Fault(
+            code="duplicate-key",
+            found=f'"{key}" is written twice',
+            hint="Keep one of them",
+            path=(0,),
+        )
         for key in twice
     ]
     return Parsed([document], faults, [Where(1, 1)])

@@ -120,7 +120,11 @@ class _Side:
         self._widths = [width(label, LABEL_SIZE, mono=True) for label in self.labels]
         steps = (max(_PITCH, wide + 15.0) if across else _PITCH for wide in self._widths)
         starts = list(accumulate(steps, initial=0.0))[: len(ports)]
-        main = [b for b, (name, _) in zip(starts, ports, strict=True) if not out or strand(name) == "plain"]
+        main = [
+            b
+            for b, (name, _) in zip(starts, ports, strict=True)
+            if not out or strand(name) == "plain"
+        ]
         centred = main or starts or [0.0]
         middle = (centred[0] + centred[-1]) / 2
         self.offsets = [b - middle for b in starts]
@@ -173,9 +177,7 @@ class _Part:
         self.cards = [self._placed(number) for number in range(len(self._members))]
         self.lines = {
             number: self._line(edge, route)
-            for (number, edge), route in zip(
-                self._edges.items(), self._layout.routes, strict=True
-            )
+            for (number, edge), route in zip(self._edges.items(), self._layout.routes, strict=True)
         }
         self.ports = [port for number in range(len(self._members)) for port in self._ports(number)]
 
@@ -199,9 +201,7 @@ class _Part:
         linked = {port for port, _ in self._outs[number].ports}
         return card(node, tuple(port for port in node.outs if port not in linked))
 
-    def _lay_out(
-        self, ends: dict[int, tuple[tuple[str, int], ...]], aspect: float
-    ) -> Layout:
+    def _lay_out(self, ends: dict[int, tuple[tuple[str, int], ...]], aspect: float) -> Layout:
         joins = []
         for number, edge in self._edges.items():
             source, target = self._near[edge.source], self._near[edge.target]

@@ -60,7 +60,7 @@ class Mesh:
         self.items = [
             Item(layers[index], *self._extent(index), index) for index in range(len(boxes))
         ]
-        self._points: dict[tuple[Key, int], int] = {}
+        self.trunks = self._lay_trunks()
         self.ways = [self._way(number) for number in range(len(joins))]
         self.gaps = self._segments()
         self.rows: list[list[int]] = [[] for _ in range(self.depth)]
@@ -75,30 +75,36 @@ class Mesh:
         """How far from its middle a box and the labels beside it reach."""
         return self.boxes[box].breadth / 2 + self.boxes[box].margin
 
-    def _too_long(self) -> frozenset[int]:
-        """The joins whose waypoints would be too many; the longest of them first."""
+    def key(self, join: Join) -> Key:
+        """The trunk that the join belongs to."""
+        way = "back" if self.leads_back(join) else "on"
+        return join.target, join.pin, f"{way} {join.strand}"
+
+    def _reaches(self) -> dict[Key, int]:
+        """How many layers lie between the target of each trunk and the farthest of its sources."""
         reach: dict[Key, int] = {}
         for join in self.joins:
-            key = self._key(join)
             span = abs(self.layers[join.target] - self.layers[join.source]) - 1
-            reach[key] = max(reach.get(key, 0), span)
+            reach[self.key(join)] = max(reach.get(self.key(join), 0), span)
+        return reach
+
+    def _too_long(self) -> frozenset[int]:
+        """The joins whose waypoints would be too many; the longest of them first."""
+        reach = self._reaches()
         total = sum(reach.values())
         long: set[Key] = set()
         for key in sorted(reach, key=lambda key: (-reach[key], key)):
             if total <= _MOST_WAYPOINTS:
                 break
             long.add(key)
-            total -= reach[key]
+            total -= reach.pop(key)
+        self._reach = reach
         return frozenset(
             number
             for number, join in enumerate(self.joins)
-            if self._key(join) in long
+            if self.key(join) in long
             and abs(self.layers[join.target] - self.layers[join.source]) > 1
         )
-
-    def _key(self, join: Join) -> Key:
-        way = "back" if self.leads_back(join) else "on"
-        return join.target, join.pin, f"{way} {join.strand}"
 
     def _dig(self) -> dict[int, tuple[float, float]]:
         """Give every join that leads back its channel under the source and under the target.
@@ -111,7 +117,7 @@ class Mesh:
         for number, join in enumerate(self.joins):
             if number in self.outside or not self.leads_back(join):
                 continue
-            key = self._key(join)
+            key = self.key(join)
             out = -self.boxes[join.source].outs[join.out].b
             entry = -self.boxes[join.target].ins[join.pin].b
             leave = (0 if join.source == join.target else 1, out, key)
@@ -139,35 +145,46 @@ class Mesh:
         beyond = self._channel(index, dug - 1) if dug else edge
         return edge + BOX_SPACE / 2, beyond + BOX_SPACE / 2
 
+    def _lay_trunks(self) -> dict[Key, tuple[int, ...]]:
+        """Waypoints from the layer after the farthest source to the layer before the target."""
+        trunks: dict[Key, tuple[int, ...]] = {}
+        for key, reach in self._reach.items():
+            end = self.layers[key[0]]
+            back = key[2].startswith("back")
+            layers = range(end + reach, end, -1) if back else range(end - reach, end)
+            first = len(self.items)
+            self.items.extend(Item(layer, _WAYPOINT_SPACE, _WAYPOINT_SPACE) for layer in layers)
+            trunks[key] = tuple(range(first, len(self.items)))
+        return trunks
+
     def _way(self, number: int) -> tuple[int, ...]:
         join = self.joins[number]
-        if number in self.outside or join.source == join.target:
+        between = abs(self.layers[join.target] - self.layers[join.source]) - 1
+        if number in self.outside or between < 1:
             return ()
-        start, end = self.layers[join.source], self.layers[join.target]
-        between = range(start + 1, end) if start < end else range(start - 1, end, -1)
-        return tuple(self._point((self._key(join), layer)) for layer in between)
-
-    def _point(self, key: tuple[Key, int]) -> int:
-        if key not in self._points:
-            self._points[key] = len(self.items)
-            self.items.append(Item(key[1], _WAYPOINT_SPACE, _WAYPOINT_SPACE))
-        return self._points[key]
+        return self.trunks[self.key(join)][-between:]
 
     def _segments(self) -> list[list[Segment]]:
         gaps: list[dict[Segment, None]] = [{} for _ in range(max(0, self.depth - 1))]
         for number, join in enumerate(self.joins):
-            if number in self.outside or join.source == join.target:
-                continue
-            source = join.source, self.boxes[join.source].outs[join.out].b
-            target = join.target, self.boxes[join.target].ins[join.pin].b
-            if number in self.channels:
-                source, target = (
-                    (join.source, self.channels[number][0]),
-                    (join.target, self.channels[number][1]),
-                )
-            stops = [source, *((point, 0.0) for point in self.ways[number]), target]
-            if number in self.channels:
-                stops.reverse()
-            for (left, leave), (right, arrive) in zip(stops, stops[1:], strict=False):
-                gaps[self.items[left].layer][Segment(left, leave, right, arrive, join.minor)] = None
+            if number not in self.outside and join.source != join.target:
+                self._lead(number, join, gaps)
         return [list(gap) for gap in gaps]
+
+    def _lead(self, number: int, join: Join, gaps: list[dict[Segment, None]]) -> None:
+        """Add the segments of one join, up to where its trunk is known already."""
+        back = number in self.channels
+        leave, arrive = self.channels.get(
+            number,
+            (self.boxes[join.source].outs[join.out].b, self.boxes[join.target].ins[join.pin].b),
+        )
+        here, b = join.source, leave
+        for there in (*self.ways[number], join.target):
+            to = arrive if there == join.target else 0.0
+            ends = (there, to, here, b) if back else (here, b, there, to)
+            segment = Segment(*ends, join.minor)
+            gap = gaps[self.items[segment.left].layer]
+            if segment in gap and here != join.source:
+                return
+            gap[segment] = None
+            here, b = there, to

@@ -84,9 +84,7 @@ class _Loom:
         for row in rows if onward else reversed(rows):
             self._settle(row, beside, flip)
 
-    def _settle(
-        self, row: list[int], beside: list[list[tuple[int, float]]], flip: bool
-    ) -> None:
+    def _settle(self, row: list[int], beside: list[list[tuple[int, float]]], flip: bool) -> None:
         """Sort a row by where its neighbours are; who has none keeps its place."""
         places = self._places
         pulled = [

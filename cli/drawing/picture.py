@@ -71,9 +71,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
     def within(self, namespace: str) -> tuple[int, ...]:
         """Which nodes stand in the namespace."""
-        return tuple(
-            index for index, node in enumerate(self.nodes) if node.namespace == namespace
-        )
+        return tuple(index for index, node in enumerate(self.nodes) if node.namespace == namespace)
 
     def said(self, edge: PictureEdge) -> str:
         """The edge in words: `listener.out → router.in`."""

@@ -58,6 +58,20 @@ class _Beside:
         for neighbours in (self.afore, self.after):
             for item, near in enumerate(neighbours):
                 neighbours[item] = self._first(item, near) or near
+        self.afore, self.after = self._mutual(self.afore, self.after)
+
+    @staticmethod
+    def _mutual(
+        afore: list[list[_Neighbour]], after: list[list[_Neighbour]]
+    ) -> tuple[list[list[_Neighbour]], list[list[_Neighbour]]]:
+        """Only the lines that count for both their ends."""
+        onward = {(item, n.item) for item, near in enumerate(after) for n in near}
+        back = {(n.item, item) for item, near in enumerate(afore) for n in near}
+        both = onward & back
+        return (
+            [[n for n in near if (n.item, item) in both] for item, near in enumerate(afore)],
+            [[n for n in near if (item, n.item) in both] for item, near in enumerate(after)],
+        )
 
     def _first(self, item: int, near: list[_Neighbour]) -> list[_Neighbour]:
         if self._waypoint[item]:
@@ -181,9 +195,7 @@ class _Corner:
         return self._shift[upper] + needed - self._shift[lower]
 
 
-def _sorted(
-    after: dict[int, dict[int, float]], before: dict[int, dict[int, float]]
-) -> list[int]:
+def _sorted(after: dict[int, dict[int, float]], before: dict[int, dict[int, float]]) -> list[int]:
     missing = {block: len(sources) for block, sources in before.items()}
     order = [block for block, count in missing.items() if not count]
     done = 0

@@ -6,7 +6,7 @@ a box or through the label of a pin.
 """
 
 from heddle.cli.drawing.boxes import Join, Point, Route, Spot, Step
-from heddle.cli.drawing.mesh import CHANNEL_SPACE, Mesh
+from heddle.cli.drawing.mesh import CHANNEL_SPACE, Key, Mesh
 
 _LEAST_MIDDLE, _MOST_MIDDLE, _SLOPE = 46.0, 190.0, 0.32
 _LEAST_REACH = 10.0
@@ -34,6 +34,7 @@ class Routes:
         self._middles = middles
         self._columns = self._stand()
         self._lanes = self._outer_lanes()
+        self._trunks: dict[Key, tuple[list[Step], dict[int, int]]] = {}
 
     def spots(self) -> list[Spot]:
         """Where each box stands; all of one layer have the length of the longest."""
@@ -101,21 +102,29 @@ class Routes:
         }
         return _CURL * ((gap in ends) + (gap + 1 in ends))
 
-    def _outer_lanes(self) -> dict[tuple[int, int, str], float]:
-        """A breadth beyond everything else for the lines of each strand to each pin."""
+    def _outer_lanes(self) -> dict[Key, float]:
+        """A breadth beyond everything else for each trunk that goes round the outside.
+
+        Trunks that never come beside each other share a lane.
+        """
         mesh = self._mesh
         edge = max(
             (b + item.beyond for b, item in zip(self._middles, mesh.items, strict=True)),
             default=0.0,
         )
-        keys = dict.fromkeys(
-            (join.target, join.pin, join.strand)
-            for number, join in enumerate(mesh.joins)
-            if number in mesh.outside
-        )
-        return {
-            key: edge + _OUTSIDE_FIRST + CHANNEL_SPACE * place for place, key in enumerate(keys)
-        }
+        spans: dict[Key, list[int]] = {}
+        for number in sorted(mesh.outside):
+            join = mesh.joins[number]
+            ends = mesh.layers[join.source], mesh.layers[join.target]
+            spans.setdefault(mesh.key(join), []).extend(ends)
+        free: list[int] = []
+        lanes: dict[Key, float] = {}
+        for key in sorted(spans, key=lambda key: (min(spans[key]), key)):
+            low, high = min(spans[key]), max(spans[key])
+            place = next((lane for lane, end in enumerate(free) if end < low), len(free))
+            free[place : place + 1] = [high]
+            lanes[key] = edge + _OUTSIDE_FIRST + CHANNEL_SPACE * place
+        return lanes
 
     def _leaves(self, join: Join) -> tuple[float, Column]:
         pin = self._mesh.boxes[join.source].outs[join.out]
@@ -130,37 +139,71 @@ class Routes:
     def _on(self, number: int) -> Route:
         join = self._mesh.joins[number]
         leave, column = self._leaves(join)
-        arrive, last = self._arrives(join)
         pen = _Pen((column.end, leave))
         pen.line(column.beyond)
-        for point in self._mesh.ways[number]:
-            past = self._columns[self._mesh.items[point].layer]
-            pen.curve((past.before, self._middles[point]))
-            pen.line(past.beyond)
-        pen.curve((last.before, arrive))
-        pen.line(last.start)
+        self._follow(pen, number, join)
         return pen.route()
 
     def _return(self, number: int, join: Join) -> Route:
         leave, column = self._leaves(join)
-        arrive, last = self._arrives(join)
-        under, over = self._mesh.channels[number]
-        under += self._middles[join.source]
-        over += self._middles[join.target]
+        under = self._mesh.channels[number][0] + self._middles[join.source]
         pen = _Pen((column.end, leave))
         pen.line(column.beyond)
         pen.curl(under, self._bulge(join.source, under))
-        if join.source != join.target:
+        if join.source == join.target:
+            self._arrive(pen, number, join)
+        else:
             pen.line(column.before)
-            for point in self._mesh.ways[number]:
-                past = self._columns[self._mesh.items[point].layer]
-                pen.curve((past.beyond, self._middles[point]))
-                pen.line(past.before)
-            pen.curve((last.beyond, over))
-        pen.line(last.before)
-        pen.curl(arrive, -self._bulge(join.target, over))
-        pen.line(last.start)
+            self._follow(pen, number, join)
         return pen.route()
+
+    def _follow(self, pen: "_Pen", number: int, join: Join) -> None:
+        """From one gap to the target, along the trunk where there is one."""
+        way = self._mesh.ways[number]
+        if not way:
+            self._arrive(pen, number, join)
+            return
+        near, _ = self._sides(way[0], number)
+        pen.curve((near, self._middles[way[0]]))
+        steps, marks = self._trunk(number, join)
+        pen.follow(steps[marks[way[0]] :])
+
+    def _trunk(self, number: int, join: Join) -> tuple[list[Step], dict[int, int]]:
+        """The steps of a trunk to its end; for each waypoint, with which of them to go on."""
+        key = self._mesh.key(join)
+        if key not in self._trunks:
+            points = self._mesh.trunks[key]
+            near, _ = self._sides(points[0], number)
+            pen = _Pen((near, self._middles[points[0]]))
+            marks: dict[int, int] = {}
+            for point in points:
+                near, far = self._sides(point, number)
+                pen.curve((near, self._middles[point]))
+                marks[point] = pen.mark()
+                pen.line(far)
+            self._arrive(pen, number, join)
+            self._trunks[key] = pen.steps, marks
+        return self._trunks[key]
+
+    def _sides(self, point: int, number: int) -> tuple[float, float]:
+        """Where a line comes into the column of a waypoint, and where it goes out again."""
+        column = self._columns[self._mesh.items[point].layer]
+        if number in self._mesh.channels:
+            return column.beyond, column.before
+        return column.before, column.beyond
+
+    def _arrive(self, pen: "_Pen", number: int, join: Join) -> None:
+        """Through the last gap and into the pin."""
+        arrive, last = self._arrives(join)
+        if number not in self._mesh.channels:
+            pen.curve((last.before, arrive))
+        else:
+            over = self._mesh.channels[number][1] + self._middles[join.target]
+            if join.source != join.target:
+                pen.curve((last.beyond, over))
+            pen.line(last.before)
+            pen.curl(arrive, -self._bulge(join.target, over))
+        pen.line(last.start)
 
     def _bulge(self, box: int, channel: float) -> float:
         depth = channel - self._middles[box] - self._mesh.edge(box)
@@ -169,7 +212,7 @@ class Routes:
     def _round(self, join: Join) -> Route:
         leave, column = self._leaves(join)
         arrive, last = self._arrives(join)
-        lane = self._lanes[(join.target, join.pin, join.strand)]
+        lane = self._lanes[self._mesh.key(join)]
         pen = _Pen((column.end, leave))
         pen.line(column.beyond)
         if self._mesh.leads_back(join):
@@ -189,15 +232,17 @@ class _Pen:
 
     def __init__(self, start: Point) -> None:
         self._start = self._at = start
-        self._steps: list[Step] = []
+        self.steps: list[Step] = []
 
     def line(self, a: float) -> None:
         """Go straight on; two lines in a row are one."""
+        if a == self._at[0]:
+            return
         self._at = (a, self._at[1])
-        if self._steps and len(self._steps[-1]) == 1:
-            self._steps[-1] = (self._at,)
+        if self.mark() < len(self.steps):
+            self.steps[-1] = (self._at,)
         else:
-            self._steps.append((self._at,))
+            self.steps.append((self._at,))
 
     def curve(self, to: Point) -> None:
         """Change the breadth on the way to this point; straight on, if it does not change."""
@@ -205,16 +250,24 @@ class _Pen:
             self.line(to[0])
             return
         middle = (self._at[0] + to[0]) / 2
-        self._steps.append(((middle, self._at[1]), (middle, to[1]), to))
+        self.steps.append(((middle, self._at[1]), (middle, to[1]), to))
         self._at = to
 
     def curl(self, b: float, bulge: float) -> None:
         """Turn round to another breadth; the turn reaches out by the bulge."""
-        a = self._at[0]
-        to = (a, b)
+        a, here = self._at
         pull = a + bulge * 4 / 3
-        self._steps.append(((pull, self._at[1]), (pull, b), to))
-        self._at = to
+        self._at = (a, b)
+        self.steps.append(((pull, here), (pull, b), self._at))
+
+    def mark(self) -> int:
+        """The number of the step that a line from here would be, or be a part of."""
+        going = bool(self.steps) and len(self.steps[-1]) == 1
+        return len(self.steps) - going
+
+    def follow(self, steps: list[Step]) -> None:
+        """Go on as steps do that begin here, with a line."""
+        self.steps[self.mark() :] = steps
 
     def route(self) -> Route:
-        return Route(self._start, tuple(self._steps))
+        return Route(self._start, tuple(self.steps))

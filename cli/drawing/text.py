@@ -7,7 +7,7 @@ from collections.abc import Iterator
 # has a narrower one sees a little more air.
 _ADVANCES = {
     **dict.fromkeys("ijlI.,:;'|/\\ ", 0.40),
-    **dict.fromkeys("tfrsckJ()[]-_\"!`*vxyz?", 0.67),
+    **dict.fromkeys('tfrsckJ()[]-_"!`*vxyz?', 0.67),
     **dict.fromkeys("mM@%w#+=<>~^&", 1.05),
     **dict.fromkeys("GHNOQU", 0.86),
     "W": 1.13,

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 
+from heddle.schemas.common import Target
 from heddle.schemas.field import Fields, about
 from heddle.schemas.port import IN, LIFECYCLE, Port
 from heddle.schemas.schema import Schema, groups_of
@@ -19,7 +20,6 @@ from tests.schemas.kinds import (
     Block,
     Clock,
     Router,
-    Target,
     Tree,
     Window,
 )
@@ -95,7 +95,7 @@ def test_number_limits_on_a_duration_are_refused_with_the_way_to_write_them() ->
 
 def test_every_nested_mapping_is_found_once() -> None:
     assert list(groups_of(Batch)) == [Batch, Window, Clock, Tree]
-    assert list(groups_of(Block)) == [Block, Target]
+    assert list(groups_of(Block)) == [Block]
 
 
 def test_a_schema_knows_its_ports() -> None:

@@ -47,8 +47,8 @@ def explain(exception: Exception, places: Sequence[tuple[int, int]]) -> Evaluati
     """
     line, column = _place(exception.__traceback__, places)
     error = EvaluationError(_text(exception), line=line, column=column)
-    if not isinstance(exception, Fault):
-        error.__cause__ = exception
+    # Even None is worth assigning: it keeps the inner error out of what is printed.
+    error.__cause__ = None if isinstance(exception, Fault) else exception
     return error
 
 

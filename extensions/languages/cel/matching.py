@@ -55,6 +55,9 @@ MAX_STEPS: Final = 5_000
 MAX_STATES: Final = 2_000
 """How many states the automaton remembers before it starts over."""
 
+MAX_ALPHABET: Final = 256
+"""How many different characters a state remembers."""
+
 _TRIES: Final = 200_000
 """How many steps backtracking may need at worst before the automaton takes over."""
 
@@ -154,7 +157,8 @@ class _State(dict[str, "_State"]):
 
     def __missing__(self, char: str) -> "_State":
         found = self.automaton.after(self, char)
-        self[char] = found
+        if len(self) < MAX_ALPHABET:
+            self[char] = found
         return found
 
 

@@ -213,6 +213,8 @@ def unequal(a: Any, b: Any) -> bool:
 
 def contains(item: Any, where: Any) -> bool:
     """`item in where`: an element of a list or a key of a map."""
+    if type(where) is list and (type(item) is str or item is None):
+        return item in where
     name = kind(where)
     if name == "list":
         return any(equal(item, other) for other in where)

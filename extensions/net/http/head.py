@@ -9,7 +9,7 @@ request line up before it parses it, and a connection compares a header block wi
 """
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.limits import Limits
@@ -56,19 +56,20 @@ class Head:
     """A header block: its fields, and what they say about the body and the connection.
 
     `fields` maps canonical names to their values in order. `length` is the body's size, 0 without
-    a body; `framed` says that there is a body or an expectation, `bodied` that a body was declared.
+    a body; `framed` says that bytes of a body follow, `bodied` that a body was declared at all.
+    `memo` is for whoever negotiates: what follows from these fields follows again next time.
     """
 
     __slots__ = (
         "bodied",
         "chunked",
-        "codings",
         "continues",
         "fields",
         "framed",
         "host",
         "keep",
         "length",
+        "memo",
         "version",
     )
 
@@ -83,7 +84,7 @@ class Head:
         self.keep = _keep(fields.get("Connection"), version)
         self.continues = _continues(fields.get("Expect"), version)
         self.framed = self.chunked or self.length > 0
-        self.codings: dict[str, str] | None = None
+        self.memo: dict[str, Any] = {}
 
     def get(self, name: str, default: str = "") -> str:
         """The values of a canonical name, joined by commas; `default` without any."""

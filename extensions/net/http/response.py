@@ -11,9 +11,10 @@ from typing import Any, Final, TypeAlias
 
 from heddle.extensions.net.http import media
 from heddle.extensions.net.http.bodies import encode
+from heddle.extensions.net.http.compression import OFFERS
 from heddle.extensions.net.http.errors import BadAnswer, BadRequest
 from heddle.extensions.net.http.head import TOKEN, Head
-from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.negotiate import accepts, choose_coding
 from heddle.runtime.errors import NOTHING, Error
 from heddle.runtime.stream import ByteStream
 
@@ -39,7 +40,10 @@ class Streamed:
 
 
 Response: TypeAlias = tuple[int, bytes, bytes | Streamed, bool]
-"""Status, header lines (each with its line end), body, and whether packing the body is worth it."""
+"""Status, header lines (each with its line end), body, and whether packing the body is worth it.
+
+The lines begin with CLOSE when the flow wants the connection closed.
+"""
 
 _JSON: Final = f"Content-Type: {media.JSON}\r\n".encode()
 _TEXT: Final = f"Content-Type: {media.TEXT}\r\n".encode()
@@ -70,34 +74,51 @@ _ASKING: Final = frozenset(
 
 def respond(answer: Any, head: Head) -> Response:
     """The response that an answer becomes for the request with that head; BadAnswer when none."""
-    kind = type(answer)
-    if kind is dict:
+    if isinstance(answer, dict):
         if is_envelope(answer):
             return _envelope(answer, head)
-        if "Accept" not in head.fields:
+        if takes(head, media.JSON):
             return 200, _JSON, media.to_json(answer), True
-    elif kind is str:
-        if "Accept" not in head.fields:
-            return 200, _TEXT, answer.encode("utf-8", "surrogatepass"), True
-    elif kind is bytes:
+    elif isinstance(answer, str):
+        if takes(head, "text/plain"):
+            return 200, _TEXT, media.to_text(answer, ""), True
+    elif isinstance(answer, bytes):
         return 200, _BYTES, answer, False
     elif answer is NOTHING:
         return _NO_CONTENT
-    elif isinstance(answer, Request):
-        return _envelope(answer, head)
     elif isinstance(answer, Error):
         return respond_error(answer)
     elif isinstance(answer, AsyncIterable):
         return 200, _BYTES, _streamed(answer), False
+    else:
+        return 200, _JSON, media.to_json(answer), True
     body, content_type = encode(answer, "", head.get("Accept"))
     return 200, _content_type(content_type), body, True
 
 
+def takes(head: Head, media_type: str) -> bool:
+    """Whether the client's Accept header, if it sent one, allows a media type."""
+    known: bool | None = head.memo.get(media_type)
+    if known is None:
+        known = accepts(head.get("Accept"), media_type) > 0
+        head.memo[media_type] = known
+    return known
+
+
+def coding_for(head: Head) -> str:
+    """The content coding that the client likes best of ours; "" for none."""
+    known: str | None = head.memo.get("coding")
+    if known is None:
+        known = choose_coding(head.get("Accept-Encoding"), OFFERS)
+        head.memo["coding"] = known
+    return known
+
+
 def is_envelope(answer: dict[str, Any]) -> bool:
     """Whether a map says status, header and body itself, rather than being the body."""
-    return (
-        "body" in answer or "status" in answer or "header" in answer
-    ) and answer.keys() <= ENVELOPE
+    if "body" in answer or "status" in answer or "header" in answer:
+        return answer.keys() <= ENVELOPE
+    return False
 
 
 def status_of(answer: Any) -> int:
@@ -106,7 +127,7 @@ def status_of(answer: Any) -> int:
         return 204
     if isinstance(answer, Error):
         return respond_error(answer)[0]
-    if type(answer) is dict and is_envelope(answer):
+    if isinstance(answer, dict) and is_envelope(answer):
         try:
             return _status(answer.get("status"))
         except BadAnswer:
@@ -158,11 +179,11 @@ def _envelope(answer: dict[str, Any], head: Head) -> Response:
 
 
 def _status(value: Any) -> int:
-    if value is None or value == 0:
+    if value is None or (value == 0 and value is not False):
         return 200
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, str) and value.isascii() and value.isdigit():
+    if isinstance(value, str) and len(value) == 3 and value.isascii() and value.isdigit():
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 200 <= value <= 599:
         raise BadAnswer(f"status: found {value!r}, wanted a whole number from 200 to 599")
@@ -181,7 +202,7 @@ def _header_lines(header: Any, echoed: bool) -> tuple[list[bytes], str, bool]:
     for name, values in header.items():
         lower = _name(name)
         if lower == "connection" and not echoed and _says_close(values):
-            lines.append(CLOSE)
+            lines.insert(0, CLOSE)
         if lower in _FRAMING or (echoed and lower in _ASKING):
             continue
         texts = [_text(lower, value) for value in (values if isinstance(values, list) else [values])]

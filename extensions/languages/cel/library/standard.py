@@ -40,8 +40,18 @@ _CALENDAR_ZONED: Final = tuple(
 )
 
 FUNCTIONS: Final = (
-    Function(name="size", run=_size, arity=1, result="int"),
-    Function(name="size", run=_size, arity=1, method=True, result="int"),
+    *(
+        Function(
+            name="size",
+            run=_size,
+            arity=1,
+            method=method,
+            result="int",
+            inline="len({0})",
+            takes=("sized",),
+        )
+        for method in (False, True)
+    ),
     _text("contains", "{1} in {0}", lambda text, part: part in text),
     _text("startsWith", "{0}.startswith({1})", lambda text, part: text.startswith(part)),
     _text("endsWith", "{0}.endswith({1})", lambda text, part: text.endswith(part)),

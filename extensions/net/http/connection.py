@@ -1,0 +1,661 @@
+"""One HTTP/1.1 connection: requests are read, handled and answered in their order.
+
+A request is handled once the one before it has its response, so answers cannot overtake one
+another, and what a client pipelines meanwhile waits unread. A request that its handler answers at
+once costs no task, no timer and one write, or one write together with those pipelined beside it.
+"""
+
+import asyncio
+from typing import Any, Final, cast
+
+from heddle.extensions.net.http.compression import packer
+from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.exchange import Exchange
+from heddle.extensions.net.http.framing import Body, ChunkedBody, DiscardedBody, FixedBody
+from heddle.extensions.net.http.head import Head, Line, parse_head
+from heddle.extensions.net.http.limits import (
+    BURST,
+    LINGER_BYTES,
+    LINGER_SECONDS,
+    PIPELINE_BYTES,
+    PROGRESS_BYTES,
+)
+from heddle.extensions.net.http.receiving import Upload, body_stream
+from heddle.extensions.net.http.request import Peer, make_request
+from heddle.extensions.net.http.response import (
+    CLOSE,
+    Response,
+    Streamed,
+    coding_for,
+    plain_response,
+    respond,
+)
+from heddle.extensions.net.http.sending import SLICE_BYTES, close_source, send_body, slices
+from heddle.extensions.net.http.shared import Shared
+from heddle.runtime.errors import Answer, Error
+from heddle.runtime.stream import ByteStream
+
+# HEAD: between requests or inside a head. BODY: collecting a body. BUSY: a request waits for its
+# answer. SENDING: a streamed response is on its way. CLOSING: close once all is written. LINGER:
+# a refusal was sent and input is thrown away. CLOSED: nothing more will happen.
+HEAD, BODY, BUSY, SENDING, CLOSING, LINGER, CLOSED = range(7)
+
+_CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+_KEEP: Final = b"Connection: keep-alive\r\n"
+_LENGTHS: Final = tuple(b"Content-Length: %d\r\n\r\n" % size for size in range(1024))
+_FLUSH_BYTES: Final = 64 * 1024
+_PACK_AT_ONCE: Final = 4 * SLICE_BYTES
+
+
+class Connection(asyncio.Protocol):
+    """A client's connection to a server; everything about it that others share is in Shared."""
+
+    __slots__ = (
+        "_block",
+        "_body",
+        "_buffer",
+        "_congested",
+        "_drained",
+        "_exchange",
+        "_head",
+        "_held",
+        "_inside",
+        "_invited",
+        "_keep",
+        "_line",
+        "_mark",
+        "_out",
+        "_paused",
+        "_peer",
+        "_served",
+        "_shared",
+        "_state",
+        "_task",
+        "_transport",
+        "_upload",
+        "deadline",
+    )
+
+    _transport: asyncio.Transport
+    _peer: Peer
+    _line: Line
+    _head: Head
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._state = HEAD
+        self._buffer = b""
+        self._block: bytes | None = None
+        self._out: list[bytes] = []
+        self._inside = False
+        self._held = False
+        self._congested = False
+        self._paused = False
+        self._keep = True
+        self._served = False
+        self._invited = True
+        self._mark = 0
+        self._exchange: Exchange | None = None
+        self._body: Body | None = None
+        self._upload: Upload | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self.deadline = 0.0
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being received, handled or answered."""
+        return self._state in (BODY, BUSY, SENDING) or (self._state == HEAD and bool(self._buffer))
+
+    # What the transport tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        shared = self._shared
+        welcome = shared.join(self)
+        self._peer = Peer(shared.scheme, transport.get_extra_info("peername"))
+        self.deadline = shared.clock.after(shared.limits.header_timeout)
+        if not welcome:
+            self._refuse(BadRequest("the server has too many connections", 503))
+        elif shared.draining:
+            self.retire()
+
+    def data_received(self, data: bytes) -> None:
+        if self._state == HEAD and not self._held:
+            buffer = self._buffer
+            self._advance(buffer + data if buffer else data)
+        elif self._body is not None:
+            self._take_body(data)
+        elif self._state == LINGER:
+            self._mark += len(data)
+            if self._mark > LINGER_BYTES:
+                self._cut()
+        elif self._state < CLOSING:
+            self._buffer += data
+            self._set_pace()
+
+    def eof_received(self) -> bool | None:
+        # Nobody tells a client that has left from one that has only stopped sending, so one that
+        # stops sending before it has its answer counts as gone.
+        if self._state == BODY or (self._state == HEAD and self._buffer and not self._held):
+            self._refuse(BadRequest("the request is cut off"))
+            self._state = CLOSED
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._state = CLOSED
+        self._shared.leave(self)
+        self._buffer = b""
+        self._body = None
+        if self._upload is not None:
+            self._upload.fail(ConnectionResetError("the client left in the middle of the body"))
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            self._shared.call("a hang-up hook failed", exchange.hang_up)
+        if self._task is not None:
+            self._task.cancel()
+
+    def pause_writing(self) -> None:
+        self._congested = self._held = True
+        self.deadline = self._shared.clock.after(self._shared.limits.send_timeout)
+
+    def resume_writing(self) -> None:
+        self._congested = self._held = False
+        self._set_deadline()
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        if not self._inside:
+            self._settle()
+
+    # What the server tells.
+
+    def retire(self) -> None:
+        """Close once there is nothing left to answer: at once when idle."""
+        if self._state != HEAD or self._buffer:
+            return
+        if self._served:
+            self._close()
+        else:
+            # A client that has just been let in is about to ask; it is given a moment.
+            self.deadline = min(self.deadline, self._shared.clock.now + 1.0)
+
+    def cut(self) -> None:
+        """End at once, whatever is going on."""
+        self._cut()
+
+    def expire(self) -> None:
+        """The deadline has passed: say so where the client can still hear it."""
+        self._set_deadline(never=True)
+        state = self._state
+        if state == HEAD and self._buffer and not self._held:
+            self._refuse(BadRequest("the head of the request took too long", 408))
+        elif state == BODY:
+            self._refuse(BadRequest("the body of the request took too long", 408))
+        elif state == HEAD and not self._held:
+            self._close()
+        elif state == BUSY and not self._congested:
+            self._expire_busy()
+        else:
+            self._cut()
+
+    def _expire_busy(self) -> None:
+        upload = self._upload
+        if upload is not None and not upload.ended and not self._paused:
+            upload.fail(BadRequest("the body of the request took too long", 408))
+            self._body = DiscardedBody()
+            self._set_deadline()
+            return
+        exchange = self._exchange
+        if exchange is not None:
+            self._keep = False
+            exchange.reply(Error("the flow gave no answer in time", code="timeout"))
+            self._shared.call("a hang-up hook failed", exchange.hang_up)
+
+    # Reading requests.
+
+    def _advance(self, data: bytes, body: bytes | None = None) -> None:
+        """Handle the requests in `data` until one has to wait; `body` completes the one before."""
+        shared = self._shared
+        self._inside = True
+        self._buffer = b""
+        at = 0
+        turns = BURST
+        try:
+            if body is not None:
+                self._dispatch(body)
+            while self._state == HEAD and not self._held:
+                end = data.find(b"\r\n\r\n", at)
+                if end < 0:
+                    data = self._check_start(data[at:])
+                    at = 0
+                    break
+                if end - at > shared.limits.header_bytes:
+                    raise self._too_long(data[at:end])
+                line_end = data.find(b"\r\n", at)
+                if line_end == at:
+                    at = self._skip_line(data, at)
+                    continue
+                raw = data[at:line_end]
+                line = shared.lines.get(raw) or shared.line(raw)
+                block = data[line_end + 2 : end]
+                if block != self._block or line.version != self._head.version:
+                    self._head = parse_head(block, line.version, shared.limits)
+                    self._block = block
+                self._line = line
+                at = end + 4
+                if self._head.framed:
+                    data = self._begin_body(data[at:])
+                    at = 0
+                else:
+                    self._dispatch(None)
+                turns -= 1
+                if not turns and self._state == HEAD:
+                    self._rest()
+        except BadRequest as refusal:
+            data = b""
+            self._refuse(refusal)
+        self._inside = False
+        if self._state < CLOSING and at < len(data):
+            self._buffer = data[at:] if at else data
+            self._set_pace()
+        self._settle()
+
+    def _check_start(self, start: bytes) -> bytes:
+        """A head that has only begun; BadRequest when it can never become a good one."""
+        if start in (b"", b"\r", b"\r\n"):
+            return start
+        if len(start) > self._shared.limits.header_bytes:
+            raise self._too_long(start)
+        if not 0x21 <= start[0] < 0x7F and not start.startswith(b"\r\n"):
+            raise BadRequest("the request does not begin with a method")
+        if start.count(b"\n") != start.count(b"\r\n"):
+            raise BadRequest("a line does not end in CRLF")
+        if not self._buffered():
+            self.deadline = self._shared.clock.after(self._shared.limits.header_timeout)
+        self._mark = 1
+        return start
+
+    def _buffered(self) -> bool:
+        """Whether the head that is being read began earlier, and its time is running already."""
+        return self._mark == 1
+
+    def _too_long(self, start: bytes) -> BadRequest:
+        limits = self._shared.limits
+        if b"\r\n" in start[: limits.target_bytes + 48]:
+            return BadRequest(f"the head is larger than {limits.header_bytes} bytes", 431)
+        return BadRequest(f"the request target is longer than {limits.target_bytes} bytes", 414)
+
+    def _skip_line(self, data: bytes, at: int) -> int:
+        """Past one empty line before a request, as some old clients send it; never past two."""
+        if data.startswith(b"\r\n", at + 2):
+            raise BadRequest("the request does not begin with a method")
+        return at + 2
+
+    def _begin_body(self, data: bytes) -> bytes:
+        """Take what has arrived of a body; the rest of the data once it is complete."""
+        shared, head = self._shared, self._head
+        refusal = shared.too_large(head.length)
+        if refusal is not None:
+            raise refusal
+        length = head.length
+        if 0 < length <= len(data) and not shared.stream_body:
+            self._dispatch(data[:length])
+            return data[length:]
+        self._invited = bool(data) or not head.continues
+        body: Body = ChunkedBody(shared.limits) if head.chunked else FixedBody(length)
+        rest = body.feed(data) if data else None
+        if shared.stream_body:
+            return self._begin_upload(body, rest)
+        if rest is not None:
+            self._dispatch(b"".join(body.parts))
+            return rest
+        self._invite()
+        self._body = body
+        self._state = BODY
+        self._mark = 0
+        self._set_deadline()
+        return b""
+
+    def _begin_upload(self, body: Body, rest: bytes | None) -> bytes:
+        upload = self._upload = Upload(self._on_read)
+        upload.push(body.parts)
+        if rest is None:
+            self._body = body
+        else:
+            upload.finish()
+        self._mark = 0
+        self._dispatch(body_stream(upload, self._head, self._shared.limits.body_bytes))
+        return rest or b""
+
+    def _take_body(self, data: bytes) -> None:
+        body = self._body
+        assert body is not None
+        upload = self._upload
+        try:
+            rest = body.feed(data)
+        except BadRequest as refusal:
+            if upload is None:
+                self._refuse(refusal)
+                self._settle()
+            else:
+                # The flow has the request already: its reader is told, and its answer is sent.
+                upload.fail(refusal)
+                self._body = DiscardedBody()
+            return
+        self._invited = True
+        if upload is not None:
+            upload.push(body.parts)
+        if rest is None:
+            self._note_progress(body.received)
+            return
+        self._body = None
+        if upload is None:
+            self._state = HEAD
+            self._advance(rest, b"".join(body.parts))
+            return
+        upload.finish()
+        self._buffer = rest
+        self._set_deadline()
+        self._set_pace()
+
+    def _note_progress(self, received: int) -> None:
+        mark = received // PROGRESS_BYTES
+        if mark != self._mark:
+            self._mark = mark
+            self._set_deadline()
+        self._set_pace()
+
+    def _on_read(self) -> None:
+        """The reader of an upload wants more, or made room."""
+        upload = self._upload
+        if upload is not None and upload.wanted and self._exchange is not None:
+            self._invite()
+        self._set_pace()
+
+    def _invite(self) -> None:
+        """Tell a client that asked first to send its body."""
+        if not self._invited:
+            self._invited = True
+            self._out.append(_CONTINUE)
+            if not self._inside:
+                self._settle()
+
+    def _dispatch(self, body: bytes | ByteStream | None) -> None:
+        """Hand a request to the handler."""
+        shared = self._shared
+        head = self._head
+        request = make_request(self._line, head, body, self._peer, shared.limits.body_bytes)
+        exchange = self._exchange = Exchange(request, self)
+        self._state = BUSY
+        self._keep = head.keep
+        self._served = True
+        shared.requests += 1
+        try:
+            shared.handler(exchange)
+        except Exception as error:
+            if exchange.answered:
+                shared.report("a handler failed after its reply", error, request)
+            else:
+                exchange.reply(Error.of(error))
+        if self._exchange is exchange:
+            self._set_deadline()
+
+    # Answering.
+
+    def answer(self, exchange: Exchange, answer: Answer) -> None:
+        """Send the response to the request at hand; see Exchange.reply."""
+        self._exchange = None
+        shared = self._shared
+        head = self._head
+        if isinstance(answer, Error):
+            if answer.code == "cancelled":
+                self._cut()
+                self._sent(exchange, False)
+                return
+            if not isinstance(answer.cause, BadRequest):
+                shared.report("a flow failed", answer, exchange.request)
+        try:
+            response = respond(answer, head)
+        except Exception as error:
+            shared.report("an answer cannot be sent", error, exchange.request)
+            response = plain_response(500)
+        status, lines, body, worth = response
+        if worth:
+            least = shared.limits.compress_bytes
+            if least is not None and (isinstance(body, Streamed) or len(body) >= least):
+                status, lines, body, worth = self._packed(response)
+        if self._body is not None or shared.draining:
+            self._keep = False
+        version = head.version
+        if lines.startswith(CLOSE):
+            self._keep = False
+        elif not self._keep:
+            lines = CLOSE + lines
+        elif version == 10:
+            lines = _KEEP + lines
+        if isinstance(body, Streamed):
+            self._begin_sending(exchange, status, lines, body, worth)
+            return
+        size = len(body)
+        if size < 1024:
+            length = _LENGTHS[size]
+        else:
+            length = b"Content-Length: %d\r\n\r\n" % size
+        if status in (204, 304) or (not size and self._line.head_only):
+            length = b"\r\n"
+        if self._line.head_only:
+            body = b""
+        self._out.append(b"".join((shared.clock.prefix(status), lines, length, body)))
+        self._finish()
+        self._sent(exchange, True)
+        if not self._inside:
+            self._settle()
+        elif size > _FLUSH_BYTES:
+            self._flush()
+
+    def _packed(self, response: Response) -> Response:
+        """The response with its body packed as the client likes it; `worth` says it still must be."""
+        status, lines, body, _ = response
+        lines += b"Vary: Accept-Encoding\r\n"
+        coding = coding_for(self._head)
+        if not coding:
+            return status, lines, body, False
+        lines += f"Content-Encoding: {coding}\r\n".encode()
+        if b"\r\nETag: \"" in lines or lines.startswith(b'ETag: "'):
+            # The same entity in other bytes: the tag no longer vouches for every byte.
+            lines = lines.replace(b'ETag: "', b'ETag: W/"', 1)
+        if isinstance(body, Streamed):
+            return status, lines, Streamed(body.chunks, eager=body.eager), True
+        if len(body) > _PACK_AT_ONCE:
+            return status, lines, Streamed(slices(body), eager=False), True
+        work = packer(coding)
+        return status, lines, work.pack(body) + work.finish(), False
+
+    def _begin_sending(
+        self, exchange: Exchange, status: int, lines: bytes, body: Streamed, packed: bool
+    ) -> None:
+        size = body.size
+        bare = status in (204, 304) or self._line.head_only
+        chunked = size is None and self._head.version == 11
+        if size is not None:
+            lines += b"Content-Length: %d\r\n" % size
+        elif chunked and not bare:
+            lines += b"Transfer-Encoding: chunked\r\n"
+        elif not bare and self._keep:
+            self._keep = False
+            lines = CLOSE + lines.removeprefix(_KEEP)
+        self._out.append(b"".join((self._shared.clock.prefix(status), lines, b"\r\n")))
+        if bare:
+            self._shared.spawn(close_source(body.chunks))
+            self._finish()
+            self._sent(exchange, True)
+        else:
+            work = packer(coding_for(self._head)) if packed else None
+            self._state = SENDING
+            self._set_deadline()
+            self._task = self._shared.spawn(
+                self._send(exchange, body, chunked=chunked, size=size, work=work)
+            )
+        if not self._inside:
+            self._settle()
+
+    async def _send(
+        self, exchange: Exchange, body: Streamed, *, chunked: bool, size: int | None, work: Any
+    ) -> None:
+        complete = False
+        try:
+            await send_body(self, body, chunked=chunked, size=size, packer=work)
+            complete = True
+        except Exception as error:
+            if self._state != CLOSED:
+                self._shared.report("a streamed answer failed", error, exchange.request)
+                self._cut()
+        finally:
+            self._task = None
+            try:
+                await close_source(body.chunks)
+            except Exception as error:
+                self._shared.report("a stream failed to close", error, exchange.request)
+            self._sent(exchange, complete)
+        if self._state == SENDING:
+            self._finish()
+            self._settle()
+
+    def write(self, data: bytes) -> None:
+        """Hand bytes of a streamed response to the network."""
+        self._transport.write(data)
+
+    async def writable(self) -> None:
+        """Wait until the client has taken enough; give way to others in any case."""
+        if not self._congested:
+            await asyncio.sleep(0)
+            return
+        self._drained = asyncio.get_running_loop().create_future()
+        try:
+            await self._drained
+        finally:
+            self._drained = None
+
+    def _sent(self, exchange: Exchange, complete: bool) -> None:
+        if exchange.on_sent is not None:
+            self._shared.call("a hook after the response failed", exchange.on_sent, complete)
+
+    def _finish(self) -> None:
+        """The response is complete; what comes next is for `_settle` to begin."""
+        if self._upload is not None:
+            self._upload.fail(ConnectionResetError("the request has its response already"))
+            self._upload = None
+        if self._keep:
+            self._state = HEAD
+            self._mark = 0
+            self.deadline = self._shared.clock.after(self._shared.limits.idle_timeout)
+        elif self._body is None:
+            self._state = CLOSING
+        else:
+            self._body = None
+            self._state = LINGER
+
+    def _refuse(self, refusal: BadRequest) -> None:
+        """Answer what is no request, and read no further."""
+        shared = self._shared
+        shared.refused += 1
+        status, lines, body, _ = plain_response(refusal.status, str(refusal))
+        assert isinstance(body, bytes)
+        length = b"Content-Length: %d\r\n\r\n" % len(body)
+        prefix = shared.clock.prefix(status)
+        self._out.append(b"".join((prefix, CLOSE, lines, length, body)))
+        self._keep = False
+        self._body = None
+        self._state = LINGER
+        if not self._inside:
+            self._settle()
+
+    # Writing, closing, pacing.
+
+    def _flush(self) -> None:
+        out = self._out
+        if out:
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+            out.clear()
+
+    def _settle(self) -> None:
+        """Write what is to be written, then do what the state asks for."""
+        self._flush()
+        state = self._state
+        if state == HEAD:
+            if self._paused or self._buffer:
+                self._go_on()
+        elif state == CLOSING:
+            self._close()
+        elif state == LINGER and self._mark >= 0:
+            self._linger()
+
+    def _go_on(self) -> None:
+        """Read again, and handle what was read before."""
+        buffer = self._buffer
+        self._set_pace()
+        if buffer and not self._held and self._mark != 1:
+            self._advance(buffer)
+
+    def _rest(self) -> None:
+        """Let others have their turn before the next pipelined request."""
+        self._held = True
+        asyncio.get_running_loop().call_soon(self._rested)
+
+    def _rested(self) -> None:
+        if not self._congested:
+            self._held = False
+            if self._state == HEAD:
+                self._settle()
+
+    def _close(self) -> None:
+        """Close once everything written has been sent."""
+        self._state = CLOSED
+        self.deadline = self._shared.clock.after(self._shared.limits.send_timeout)
+        self._transport.close()
+
+    def _linger(self) -> None:
+        """Throw input away for a moment, so that what was written is not lost by a reset."""
+        self._buffer = b""
+        self._mark = 0
+        self.deadline = self._shared.clock.after(LINGER_SECONDS)
+        self._set_pace()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def _cut(self) -> None:
+        self._state = CLOSED
+        self._transport.abort()
+
+    def _set_pace(self) -> None:
+        """Read, or let the client wait: when too much of it is unhandled."""
+        upload = self._upload
+        pause = self._state < CLOSING and (
+            (len(self._buffer) > PIPELINE_BYTES and (self._state != HEAD or self._held))
+            or (upload is not None and upload.full)
+        )
+        if pause != self._paused:
+            self._paused = pause
+            if pause:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+            if upload is not None:
+                self._set_deadline()
+
+    def _set_deadline(self, *, never: bool = False) -> None:
+        """Begin the wait that the state is in."""
+        clock, limits, state = self._shared.clock, self._shared.limits, self._state
+        if never:
+            seconds = None
+        elif self._congested or state == SENDING:
+            seconds = limits.send_timeout if self._congested else None
+        elif state == BODY or (self._body is not None and not self._paused):
+            seconds = limits.body_timeout
+        elif state == BUSY:
+            seconds = limits.answer_timeout
+        elif state == HEAD:
+            seconds = limits.idle_timeout
+        else:
+            seconds = limits.send_timeout
+        self.deadline = clock.after(seconds)

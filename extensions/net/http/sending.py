@@ -1,0 +1,67 @@
+"""A body sent piece by piece, as fast as the client takes it."""
+
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import Any, Final, Protocol
+
+from heddle.extensions.net.http.compression import Packer
+from heddle.extensions.net.http.errors import BadAnswer
+from heddle.extensions.net.http.response import Streamed
+
+SLICE_BYTES: Final = 64 * 1024
+"""How much of a large body is packed at a time, so that the others have their turn between."""
+
+
+class Outlet(Protocol):
+    """Where the pieces go."""
+
+    def write(self, data: bytes) -> None:
+        """Hand bytes to the network."""
+        ...
+
+    async def writable(self) -> None:
+        """Wait until the client has taken enough of what was written."""
+        ...
+
+
+async def send_body(
+    outlet: Outlet, body: Streamed, *, chunked: bool, size: int | None, packer: Packer | None
+) -> None:
+    """Write a whole body; BadAnswer when it does not have the `size` that was announced."""
+    sent = 0
+    async for chunk in body.chunks:
+        if not isinstance(chunk, bytes | bytearray | memoryview):
+            raise BadAnswer(f"body: found a stream of {type(chunk).__name__}, wanted bytes")
+        data = bytes(chunk)
+        sent += len(data)
+        if size is not None and sent > size:
+            raise BadAnswer(f"body: the stream is longer than its size of {size} bytes")
+        if packer is not None:
+            data = packer.pack(data, flush=body.eager)
+        if data:
+            outlet.write(_chunk(data) if chunked else data)
+            await outlet.writable()
+    if size is not None and sent < size:
+        raise BadAnswer(f"body: the stream ended after {sent} of {size} bytes")
+    rest = packer.finish() if packer is not None else b""
+    last = b"0\r\n\r\n" if chunked else b""
+    if rest:
+        last = (_chunk(rest) if chunked else rest) + last
+    if last:
+        outlet.write(last)
+
+
+async def slices(data: bytes) -> AsyncIterator[bytes]:
+    """A large body as a stream of pieces."""
+    for at in range(0, len(data), SLICE_BYTES):
+        yield data[at : at + SLICE_BYTES]
+
+
+async def close_source(chunks: AsyncIterable[bytes]) -> None:
+    """Close what feeds a stream, if it can be closed."""
+    close: Any = getattr(chunks, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)

@@ -1,0 +1,130 @@
+"""What all connections of one server have in common, and what changes under them at once."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol, TypeAlias
+
+from heddle.extensions.net.http.clock import Clock
+from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.exchange import Exchange
+from heddle.extensions.net.http.head import Line, parse_line
+from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.request import Request
+from heddle.runtime.errors import Error
+
+Handler: TypeAlias = Callable[[Exchange], None]
+"""Called on the loop for each request; it replies before it returns, or later."""
+
+Report: TypeAlias = Callable[[str, Error | BaseException, Request | None], None]
+"""Told what the client is not: a fixed phrase, what went wrong, and at which request."""
+
+_log: Final = logging.getLogger("heddle.http")
+_KEPT_LINES: Final = 1024
+_KEPT_LINE_BYTES: Final = 256
+
+
+class Timed(Protocol):
+    """A connection as the clock sees it."""
+
+    deadline: float
+
+    def expire(self) -> None:
+        """The deadline has passed."""
+        ...
+
+
+def log_report(phrase: str, error: Error | BaseException, request: Request | None) -> None:
+    """Report to the log `heddle.http`."""
+    cause = error.cause if isinstance(error, Error) else error
+    place = f"{request.method_text} {request.raw_path}" if request is not None else "-"
+    _log.error("%s request=%r error=%r", phrase, place, str(error), exc_info=cause)
+
+
+class Shared:
+    """The handler, the limits, the clock and the counters of one server."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        limits: Limits,
+        *,
+        stream_body: bool,
+        scheme: str,
+        server_name: str,
+        report: Report,
+    ) -> None:
+        self.handler = handler
+        self.limits = limits
+        self.stream_body = stream_body
+        self.scheme = scheme
+        self.report = report
+        self.draining = False
+        self.clock = Clock(self._on_tick, server_name)
+        self.clock.pace(limits)
+        self.lines: dict[bytes, Line] = {}
+        self.connections: set[Timed] = set()
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.requests = 0
+        self.refused = 0
+        self.empty: asyncio.Event | None = None
+
+    def change_limits(self, limits: Limits) -> None:
+        """New limits; a deadline that is running keeps its time."""
+        self.limits = limits
+        self.clock.pace(limits)
+        self.lines.clear()
+
+    def join(self, connection: Timed) -> bool:
+        """Take a connection in; False when there are too many."""
+        most = self.limits.connections
+        self.connections.add(connection)
+        self.clock.start()
+        return most is None or len(self.connections) <= most
+
+    def leave(self, connection: Timed) -> None:
+        """Let a connection go."""
+        self.connections.discard(connection)
+        if not self.connections:
+            self.clock.stop()
+            if self.empty is not None:
+                self.empty.set()
+
+    def line(self, raw: bytes) -> Line:
+        """A request line, parsed or remembered; BadRequest as `parse_line`."""
+        line = parse_line(raw, self.limits)
+        if len(raw) <= _KEPT_LINE_BYTES:
+            if len(self.lines) >= _KEPT_LINES:
+                self.lines.clear()
+            self.lines[raw] = line
+        return line
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something beside the requests; the server waits for it when it drains."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+        return task
+
+    def call(self, phrase: str, hook: Callable[..., None], *arguments: Any) -> None:
+        """Call somebody else's hook; what it raises is reported and goes no further."""
+        try:
+            hook(*arguments)
+        except Exception as error:
+            self.report(phrase, error, None)
+
+    def too_large(self, length: int) -> BadRequest | None:
+        """The refusal of a body of that length, if it is too large."""
+        most = self.limits.body_bytes
+        if most is None or length <= most:
+            return None
+        return BadRequest(f"the body is larger than {most} bytes", 413)
+
+    def _on_tick(self, now: float, lag: float) -> None:
+        if lag:
+            # The loop stood still: what clients sent meanwhile is still unread, so give them time.
+            for connection in self.connections:
+                connection.deadline += lag
+        late = [connection for connection in self.connections if connection.deadline <= now]
+        for connection in late:
+            connection.expire()

@@ -1,0 +1,138 @@
+"""An Extension adds kinds, languages, stores, commands and hooks, through one door for all."""
+
+from collections.abc import Callable, Iterable
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, TypeAlias
+
+from heddle.runtime.codec import Kind
+from heddle.runtime.hooks import Hook, Hooks
+from heddle.runtime.language import Language
+from heddle.runtime.scheme import Scheme
+from heddle.specs.errors import HeddleError
+from heddle.specs.store import Store
+
+GROUP = "heddle.extensions"
+"""The entry point group in which distributions announce their `register` functions."""
+
+Opener: TypeAlias = Callable[[str], Store]
+"""Makes the store of a URL, unopened."""
+
+
+class ExtensionError(HeddleError):
+    """An extension could not be loaded; the message names it and says why."""
+
+
+class Extension:
+    """What a `register(extension)` function is given: each call adds one thing.
+
+    Adding what is there already is an error that names both extensions.
+    """
+
+    def __init__(self, name: str, registry: "Registry") -> None:
+        self.name = name
+        self._registry = registry
+
+    def kind(self, kind: "Kind[Any]") -> None:
+        """Add a kind: a Schema and its Codec, or what the `@node` decorator made."""
+        self._registry.scheme.add(kind, self.name)
+
+    def language(self, language: Language) -> None:
+        """Add a language for snippets and conditions."""
+        self._registry.scheme.languages.add(language, self.name)
+
+    def store(self, scheme: str, opener: Opener) -> None:
+        """Add a store for URLs that begin with `scheme://`."""
+        _once(self._registry.stores, self._registry.owners, "store", scheme, opener, self.name)
+
+    def command(self, name: str, command: Any) -> None:
+        """Add a command (a click command) to the command line."""
+        _once(self._registry.commands, self._registry.owners, "command", name, command, self.name)
+
+    def hook(self, *, load: Hook | None = None, unload: Hook | None = None) -> None:
+        """Add hooks that run for every symbol that comes and goes."""
+        self._registry.hooks.add(load=load, unload=unload)
+
+
+Register: TypeAlias = Callable[[Extension], None]
+Source: TypeAlias = "Register | Kind[Any] | Language | str"
+"""An extension as people name it: its register function, one kind or language, or `module[:function]`."""
+
+
+class Registry:
+    """Everything that extensions have added."""
+
+    def __init__(self, language: str = "cel") -> None:
+        self.scheme = Scheme(language=language)
+        self.hooks = Hooks()
+        self.stores: dict[str, Opener] = {}
+        self.commands: dict[str, Any] = {}
+        self.owners: dict[tuple[str, str], str] = {}
+
+    def add(self, source: "Source") -> None:
+        """Add one extension; ExtensionError names it where it cannot be loaded."""
+        if isinstance(source, Kind):
+            self.scheme.add(source, source.name)
+        elif isinstance(source, Language):
+            self.scheme.languages.add(source, source.name)
+        elif isinstance(source, str):
+            self._register(source, _named(source))
+        else:
+            self._register(getattr(source, "__module__", "") or repr(source), source)
+
+    def discover(self) -> None:
+        """Add every extension that an installed distribution announces."""
+        for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+            try:
+                register = point.load()
+            except Exception as error:
+                raise ExtensionError(
+                    f'extension "{point.name}" ({point.value}) cannot be loaded: {error}'
+                ) from error
+            self._register(point.name, register)
+
+    def _register(self, name: str, register: Register) -> None:
+        try:
+            register(Extension(name, self))
+        except (ValueError, ImportError) as error:
+            raise ExtensionError(f'extension "{name}": {error}') from error
+
+
+def registry(
+    extensions: "Iterable[Source] | None" = None, *, language: str = "cel", installed: bool = True
+) -> Registry:
+    """A Registry with every installed extension, and these."""
+    found = Registry(language)
+    if installed:
+        found.discover()
+    for source in extensions or ():
+        found.add(source)
+    return found
+
+
+def _named(name: str) -> Register:
+    """The register function that `module` or `module:function` names."""
+    module, _, function = name.partition(":")
+    try:
+        found: Register = getattr(import_module(module), function or "register")
+    except (ImportError, AttributeError) as error:
+        raise ExtensionError(
+            f'extension "{name}" cannot be loaded: {error} '
+            "(wanted: a module with a function register(extension))"
+        ) from error
+    return found
+
+
+def _once(
+    found: dict[str, Any],
+    owners: dict[tuple[str, str], str],
+    what: str,
+    name: str,
+    thing: Any,
+    owner: str,
+) -> None:
+    """Add under a name that is free."""
+    if name in found:
+        raise ValueError(f'{what} "{name}" of {owner} is there already, from {owners[what, name]}')
+    found[name] = thing
+    owners[what, name] = owner

@@ -1,0 +1,237 @@
+"""The Runtime owns all of it for one namespace: store, loader, table, processes, events.
+
+async with Runtime(store="flows") as rt:
+    answer = await rt.send("pong", {"hello": "world"})
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from types import TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+import msgspec
+
+from heddle.runtime.agent import Agent
+from heddle.runtime.errors import Answer, Error, Payload
+from heddle.runtime.events import Events
+from heddle.runtime.extension import Registry, Source, registry
+from heddle.runtime.loader import Loaded, Loader
+from heddle.runtime.process import Process, finish
+from heddle.runtime.shift import Shift, ShiftError
+from heddle.runtime.symbol import State, Symbol, SymbolStatus
+from heddle.runtime.table import SymbolTable
+from heddle.runtime.watcher import Watcher
+from heddle.schemas.port import canonical
+from heddle.specs.errors import HeddleError
+from heddle.specs.problem import Problem
+from heddle.specs.spec import DEFAULT_NAMESPACE, Spec
+from heddle.specs.store import ChangeSet, Store
+
+
+class NoSymbol(HeddleError, LookupError):  # noqa: N818 - reads as what it tells
+    """There is no active symbol of that name, or it has no such port; the message says why."""
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What a runtime is doing, as people see it."""
+
+    namespace: str
+    store: str
+    generation: int
+    processes: int
+    symbols: tuple[SymbolStatus, ...]
+    problems: tuple[Problem, ...]
+
+
+class Runtime:
+    """Runs one namespace of one store.
+
+    `store` is a Store, or the URL or path of one (`memory://`, `flows`, `flows/ping.yaml`).
+    `extensions` come beside those that are installed; `environment` is what `env` entries without
+    a name are filled from. `language` is the one of conditions that name none. `drain` and
+    `lifecycle` are seconds: how long processes of a replaced generation may go on, and how long a
+    flow at a lifecycle port may take. With `watch=False` changes of the store are not followed.
+
+    Entering raises StoreError where the store cannot be reached, ExtensionError where an extension
+    cannot be loaded, and ShiftError where something cannot begin (a port in use). Specs with
+    Problems are left out and told in `events` and `status()`; everything else runs.
+    """
+
+    def __init__(
+        self,
+        *,
+        namespace: str = DEFAULT_NAMESPACE,
+        store: Store | str = "memory://",
+        extensions: Iterable[Source] | None = None,
+        environment: Mapping[str, Any] | None = None,
+        language: str = "cel",
+        drain: float = 30.0,
+        lifecycle: float = 30.0,
+        watch: bool = True,
+        found: Registry | None = None,
+    ) -> None:
+        self.namespace = namespace
+        self.registry = found if found is not None else registry(extensions, language=language)
+        self.events = Events(namespace)
+        self.table = SymbolTable(lambda symbol: self._loader.rebuild(symbol))
+        self.agent = Agent(self.table)
+        self.store = store if not isinstance(store, str) else self._store(store)
+        self._shift = Shift(
+            self.table, self.registry.hooks, self.events, lifecycle=lifecycle, drain=drain
+        )
+        self._loader = Loader(
+            namespace=namespace,
+            store=self.store,
+            table=self.table,
+            scheme=self.registry.scheme,
+            shift=self._shift,
+            events=self.events,
+            environment=environment or {},
+        )
+        self._watcher = Watcher(self.store, namespace, self.load, self.events) if watch else None
+        self._loading = asyncio.Lock()
+        self._closed = asyncio.Event()
+
+    def _store(self, url: str) -> Store:
+        from heddle.specs.open import open_store
+
+        return open_store(url, self.registry.stores)
+
+    # -- life ----------------------------------------------------------------------------------
+
+    async def __aenter__(self) -> Self:
+        await self.store.open()
+        try:
+            if self._watcher is not None:
+                await self._watcher.start()
+            async with self._loading:
+                await self._loader.load_all()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Stop in order: follow no more changes, begin nothing new, drain, close every node."""
+        if self._closed.is_set():
+            return
+        self._closed.set()
+        if self._watcher is not None:
+            await self._watcher.stop()
+        async with self._loading:
+            await self._shift.stop()
+        await self.store.close()
+
+    async def wait_closed(self) -> None:
+        """Wait until somebody closes it."""
+        await self._closed.wait()
+
+    async def load(self, changes: ChangeSet, *, trial: bool = False) -> Loaded:
+        """Look at these keys in the store now; what became of them. Changes take turns."""
+        async with self._loading:
+            return await self._loader.load(changes, trial=trial)
+
+    # -- packets -------------------------------------------------------------------------------
+
+    def start(self, parent: Process | None = None) -> Process:
+        """A new process on the current generation; whoever starts it ends it (see `finish`)."""
+        return Process(self.table.wiring, parent, "runtime")
+
+    async def send(
+        self,
+        symbol: str | UUID,
+        payload: Payload = None,
+        *,
+        port: str = "in",
+        timeout: float | None = None,
+    ) -> Answer:
+        """Send one packet to an in port, in a process of its own, and return the answer.
+
+        An Error is returned, not raised. `timeout` is in seconds. NoSymbol where there is no such
+        symbol or port, or the symbol is not active.
+        """
+        found = self._active(symbol)
+        name = canonical(port)
+        if found.node.handler(name) is None:
+            raise NoSymbol(f'"{found.label}" has no in port "{port}"')
+        process = self.start()
+        if timeout is not None:
+            process.deadline = asyncio.get_running_loop().time() + timeout
+        return await finish(process, process.run(process.wiring.entry(found.id, name), payload))
+
+    def _active(self, key: str | UUID) -> Symbol:
+        found = self.table.get(key)
+        if found is None:
+            raise NoSymbol(f'there is no symbol "{key}" in the namespace {self.namespace}')
+        if not self.table.active(found):
+            why = "; ".join(self.table.reasons(found)) or "part of a ring that waits"
+            raise NoSymbol(f'"{found.label}" is not active: {why}')
+        return found
+
+    # -- looking -------------------------------------------------------------------------------
+
+    @property
+    def processes(self) -> list[Process]:
+        """The processes that run, of the current generation and of those that drain."""
+        seen = {process for one in self._shift.generations for process in one.processes}
+        return sorted(seen, key=lambda process: process.started)
+
+    def status(self) -> Status:
+        """The state of every symbol, and every Problem that keeps something from being live."""
+        symbols = [self._symbol_status(symbol) for symbol in self.table.all()]
+        refused = self._loader.refused
+        for one, (spec, problems) in refused.items():
+            if self.table.get(one) is None:
+                symbols.append(_status(spec, State.REFUSED, [str(problem) for problem in problems]))
+        wrong = list(self._loader.unreadable)
+        for _, problems in refused.values():
+            wrong += problems
+        return Status(
+            namespace=self.namespace,
+            store=self.store.url,
+            generation=self.table.wiring.generation.number,
+            processes=len(self.processes),
+            symbols=tuple(sorted(symbols, key=lambda one: (one.name or "~", str(one.id)))),
+            problems=tuple(dict.fromkeys(wrong)),
+        )
+
+    def _symbol_status(self, symbol: Symbol) -> SymbolStatus:
+        active = self.table.active(symbol)
+        reasons = self.table.reasons(symbol) if not active else []
+        if not active and not reasons:
+            reasons = ["part of a ring that waits"]
+        refused = self._loader.refused.get(symbol.id)
+        if refused is not None:
+            reasons += [f"refused: {problem}" for problem in refused[1]]
+        state = State.ACTIVE if active else State.WAITING
+        node = self.events.mask(dict(symbol.node.snapshot()))
+        return _status(symbol.spec, state, reasons, symbol.since, node)
+
+
+def _status(
+    spec: Spec, state: State, reasons: list[str], since: int = 0, node: dict[str, Any] | None = None
+) -> SymbolStatus:
+    return SymbolStatus(
+        id=spec.id,
+        name=spec.name,
+        kind=spec.kind,
+        namespace=spec.namespace,
+        state=state.value,
+        reasons=tuple(reasons),
+        place=str(spec.place()) if spec.places is not None else "",
+        revision=spec.revision,
+        generation=since,
+        node=node or {},
+    )
+
+
+__all__ = ["Error", "NoSymbol", "Runtime", "ShiftError", "Status"]

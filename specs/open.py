@@ -1,0 +1,91 @@
+"""An address becomes a Store: `memory://`, a folder or a file, and what extensions add."""
+
+import os
+from collections.abc import Callable, Mapping
+from typing import TypeAlias
+
+from heddle.specs.errors import StoreError
+from heddle.specs.problem import did_you_mean
+from heddle.specs.spec import DEFAULT_NAMESPACE
+from heddle.specs.store import Store
+
+Opener: TypeAlias = Callable[[str, str], Store]
+"""Makes a Store, not open yet, of an address and the namespace of entries that name none."""
+
+
+class Stores:
+    """Which schemes of addresses lead to which stores."""
+
+    def __init__(self) -> None:
+        self._openers: dict[str, Opener] = {}
+        self._owners: dict[str, str] = {}
+        self.add("memory", _memory, "heddle")
+        self.add("file", _folder, "heddle")
+
+    def add(self, scheme: str, opener: Opener, owner: str = "") -> None:
+        """Add a scheme such as `postgresql`; ValueError names both owners when it is there already."""
+        if scheme in self._openers:
+            first = self._owners[scheme] or "another extension"
+            raise ValueError(
+                f'the store scheme "{scheme}" of {owner or "an extension"} is there already, from {first}'
+            )
+        self._openers[scheme] = opener
+        self._owners[scheme] = owner
+
+    @property
+    def known(self) -> Mapping[str, str]:
+        """Every scheme, and whose it is."""
+        return self._owners
+
+    def make(self, url: str | os.PathLike[str], *, namespace: str = DEFAULT_NAMESPACE) -> Store:
+        """The Store at this address, not open yet; a text without a scheme is a path.
+
+        StoreError names the known schemes when this one is not among them.
+        """
+        address = os.fspath(url)
+        scheme, mark, _ = address.partition("://")
+        if not mark:
+            return _folder(address, namespace)
+        opener = self._openers.get(scheme.lower())
+        if opener is None:
+            known = ", ".join(f"{each}://" for each in sorted(self._openers))
+            near = did_you_mean(scheme, list(self._openers))
+            raise StoreError(
+                f'no store knows the address scheme "{scheme}" (known: {known}, or a path). {near}'.rstrip()
+            )
+        return opener(address, namespace)
+
+    async def open(
+        self, url: str | os.PathLike[str], *, namespace: str = DEFAULT_NAMESPACE
+    ) -> Store:
+        """The Store at this address, open; StoreError when it cannot be reached."""
+        store = self.make(url, namespace=namespace)
+        await store.open()
+        return store
+
+
+async def open_store(
+    url: str | os.PathLike[str],
+    *,
+    namespace: str = DEFAULT_NAMESPACE,
+    stores: Stores | None = None,
+) -> Store:
+    """The Store at this address, open; whoever opens it closes it.
+
+    `memory://`, `file://flows`, or just a path to a folder or a file; `stores` knows more schemes.
+    """
+    return await (stores or Stores()).open(url, namespace=namespace)
+
+
+def _memory(url: str, namespace: str) -> Store:
+    from heddle.specs.memory import MemoryStore
+
+    del namespace
+    return MemoryStore(url=url)
+
+
+def _folder(url: str, namespace: str) -> Store:
+    from heddle.specs.folder import FolderStore
+
+    path = url.removeprefix("file://") or "."
+    return FolderStore(path, namespace=namespace)

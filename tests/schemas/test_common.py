@@ -1,0 +1,55 @@
+"""The declared common fields are the ones that documents really have."""
+
+import msgspec
+import pytest
+
+from heddle.schemas.common import Bound, Common, Setting, Target
+from heddle.schemas.field import read_field
+from heddle.schemas.shape import fields_of
+from heddle.specs.entry import SPEC_FIELDS, VALUE_FIELDS, spec_of, value_of
+from heddle.specs.names import new_id
+from heddle.specs.spec import Link
+
+
+def names(group: type[msgspec.Struct]) -> set[str]:
+    return {field.name for field in fields_of(group)}
+
+
+def test_documents_and_the_declaration_know_the_same_fields() -> None:
+    assert names(Common) == set(SPEC_FIELDS)
+    assert names(Setting) == set(VALUE_FIELDS)
+
+
+def test_what_fits_the_declaration_is_read_by_documents() -> None:
+    entry = {
+        "kind": "snippet",
+        "name": "a",
+        "id": str(new_id()),
+        "annotations": {"team": 5},
+        "env": {"A": {"data": 1}, "B": {"name": "b"}},
+        "ports": {"out": [{"name": "b", "port": "in"}]},
+    }
+    common = msgspec.convert(entry, Common, strict=False, dec_hook=read_field)
+    read, problems = spec_of(entry)
+    assert problems == []
+    assert read is not None
+    assert common.id == read.id
+    assert common.annotations == read.annotations
+    assert tuple(target.link for target in common.ports["out"]) == read.ports["out"]
+    assert {key: bound.name for key, bound in common.env.items()} == {"A": None, "B": "b"}
+
+
+def test_a_value_needs_its_data() -> None:
+    (data,) = [field for field in fields_of(Setting) if field.name == "data"]
+    assert data.required
+    assert value_of({"name": "a"})[0] is None
+
+
+def test_a_target_needs_a_name_or_an_id() -> None:
+    assert Target(name="a").link == Link("a")
+    with pytest.raises(ValueError, match="a link to nobody"):
+        Target(port="in")
+
+
+def test_a_binding_may_hold_any_data() -> None:
+    assert Bound(data={"a": [1]}).data == {"a": [1]}
