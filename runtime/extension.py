@@ -10,14 +10,10 @@ from heddle.runtime.hooks import Hook, Hooks
 from heddle.runtime.language import Language
 from heddle.runtime.scheme import Scheme
 from heddle.specs.errors import HeddleError
-from heddle.specs.store import Store
+from heddle.specs.open import Opener, Stores
 
 GROUP = "heddle.extensions"
 """The entry point group in which distributions announce their `register` functions."""
-
-Opener: TypeAlias = Callable[[str], Store]
-"""Makes the store of a URL, unopened."""
-
 
 class ExtensionError(HeddleError):
     """An extension could not be loaded; the message names it and says why."""
@@ -43,11 +39,14 @@ class Extension:
 
     def store(self, scheme: str, opener: Opener) -> None:
         """Add a store for URLs that begin with `scheme://`."""
-        _once(self._registry.stores, self._registry.owners, "store", scheme, opener, self.name)
+        self._registry.stores.add(scheme, opener, self.name)
 
     def command(self, name: str, command: Any) -> None:
         """Add a command (a click command) to the command line."""
-        _once(self._registry.commands, self._registry.owners, "command", name, command, self.name)
+        first = self._registry.owners.setdefault(name, self.name)
+        if name in self._registry.commands:
+            raise ValueError(f'command "{name}" of {self.name} is there already, from {first}')
+        self._registry.commands[name] = command
 
     def hook(self, *, load: Hook | None = None, unload: Hook | None = None) -> None:
         """Add hooks that run for every symbol that comes and goes."""
@@ -55,7 +54,7 @@ class Extension:
 
 
 Register: TypeAlias = Callable[[Extension], None]
-Source: TypeAlias = "Register | Kind[Any] | Language | str"
+Source: TypeAlias = Register | Kind[Any] | Language | str
 """An extension as people name it: its register function, one kind or language, or `module[:function]`."""
 
 
@@ -65,9 +64,9 @@ class Registry:
     def __init__(self, language: str = "cel") -> None:
         self.scheme = Scheme(language=language)
         self.hooks = Hooks()
-        self.stores: dict[str, Opener] = {}
+        self.stores = Stores()
         self.commands: dict[str, Any] = {}
-        self.owners: dict[tuple[str, str], str] = {}
+        self.owners: dict[str, str] = {}
 
     def add(self, source: "Source") -> None:
         """Add one extension; ExtensionError names it where it cannot be loaded."""
@@ -121,18 +120,3 @@ def _named(name: str) -> Register:
             "(wanted: a module with a function register(extension))"
         ) from error
     return found
-
-
-def _once(
-    found: dict[str, Any],
-    owners: dict[tuple[str, str], str],
-    what: str,
-    name: str,
-    thing: Any,
-    owner: str,
-) -> None:
-    """Add under a name that is free."""
-    if name in found:
-        raise ValueError(f'{what} "{name}" of {owner} is there already, from {owners[what, name]}')
-    found[name] = thing
-    owners[what, name] = owner

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeAlias
 if TYPE_CHECKING:
     from heddle.runtime.symbol import Symbol
 
-Hook: TypeAlias = "Callable[[Symbol], Awaitable[None] | None]"
+Hook: TypeAlias = Callable[["Symbol"], Awaitable[None] | None]
 """Given the symbol; it may wait. What a load hook raises refuses the change."""
 
 

@@ -45,7 +45,7 @@ class Process:
     ended: float | None = None
     error: Error | None = None
     reason: Error | None = None
-    _owns = False  # anything that its end has to see to
+    owns = False  # anything that its end has to see to
     _id: UUID | None = None
     _data: dict[str, Any] | None = None
     _hooks: list[ExitHook] | None = None
@@ -85,7 +85,7 @@ class Process:
         if self.status is Status.ENDED:
             raise Failure(Error("the process has ended", code="dropped"))
         child = Process(self.wiring, self, origin or self.origin)
-        child._owns = self._owns = True
+        child.owns = self.owns = True
         if self._children is None:
             self._children = set()
         self._children.add(child)
@@ -143,7 +143,7 @@ class Process:
         """The writing end of an out port, for a node with several packets in flight."""
         if self._writers is None:
             self._writers = []
-            self._owns = True
+            self.owns = True
         writer = Writer(self, self.wiring.out(owner, port))
         self._writers.append(writer)
         return writer
@@ -187,7 +187,7 @@ class Process:
         """Count a task in that waits on behalf of this process."""
         if self._tasks is None:
             self._tasks = set()
-            self._owns = True
+            self.owns = True
         self._tasks.add(task)
         if self._deadline is not None and self._timer is None:
             self._arm()
@@ -258,7 +258,7 @@ class Process:
             raise ValueError("the process has ended: there is no exit left to hook")
         if self._hooks is None:
             self._hooks = []
-            self._owns = True
+            self.owns = True
         self._hooks.append(hook)
 
     # -- the end -----------------------------------------------------------------------------
@@ -309,7 +309,7 @@ class Process:
             return self.error
         if error is None:
             error = self.reason
-        if not self._owns:
+        if not self.owns:
             self.status = Status.ENDED
             self.ended = time()
             if error is not None:

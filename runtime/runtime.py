@@ -5,6 +5,7 @@ async with Runtime(store="flows") as rt:
 """
 
 import asyncio
+import os
 from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
@@ -62,7 +63,7 @@ class Runtime:
         self,
         *,
         namespace: str = DEFAULT_NAMESPACE,
-        store: Store | str = "memory://",
+        store: Store | str | os.PathLike[str] = "memory://",
         extensions: Iterable[Source] | None = None,
         environment: Mapping[str, Any] | None = None,
         language: str = "cel",
@@ -76,7 +77,11 @@ class Runtime:
         self.events = Events(namespace)
         self.table = SymbolTable(lambda symbol: self._loader.rebuild(symbol))
         self.agent = Agent(self.table)
-        self.store = store if not isinstance(store, str) else self._store(store)
+        self.store = (
+            self.registry.stores.make(store, namespace=namespace)
+            if isinstance(store, str | os.PathLike)
+            else store
+        )
         self._shift = Shift(
             self.table, self.registry.hooks, self.events, lifecycle=lifecycle, drain=drain
         )
@@ -92,11 +97,6 @@ class Runtime:
         self._watcher = Watcher(self.store, namespace, self.load, self.events) if watch else None
         self._loading = asyncio.Lock()
         self._closed = asyncio.Event()
-
-    def _store(self, url: str) -> Store:
-        from heddle.specs.open import open_store
-
-        return open_store(url, self.registry.stores)
 
     # -- life ----------------------------------------------------------------------------------
 

@@ -131,6 +131,10 @@ class _Walk:
                 better[key] = self._field(field, item, (*path, key))
             elif tag is not None and key == tag[0]:
                 better[key] = item
+            elif self._unfilled and "{{" in str(key):
+                # It may become any of the fields, so none can be called missing.
+                self._blanks += 1
+                meant.update(field.name for field in fields)
             else:
                 meant.add(self._unknown(fields, str(key), path))
         for field in fields:

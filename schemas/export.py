@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from heddle.schemas.code import Expression, LanguageName
 from heddle.schemas.common import Common, Setting, Target
 from heddle.schemas.field import FieldType, written
 from heddle.schemas.port import LIFECYCLE, Port
@@ -27,17 +28,20 @@ _NUMBER = r"^[+-]?([0-9]|\.[0-9]|[iI][nN][fF]|[nN][aA][nN])"
 _FLAG = r"^([tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|[01])$"
 
 
-def kind_schema(schema: Schema[Any]) -> JsonSchema:
+def kind_schema(schema: Schema[Any], languages: Iterable[str] = ()) -> JsonSchema:
     """The JSON Schema of one Spec of this kind, standing alone."""
-    export = _Export()
+    export = _Export(languages)
     body = export.kind(schema)
     return {"$schema": DRAFT, "title": schema.kind, **body, "definitions": export.sorted()}
 
 
-def file_schema(schemas: Iterable[Schema[Any]]) -> JsonSchema:
-    """The JSON Schema of a file: one Spec or Value, or a list of them; the same for the same kinds."""
+def file_schema(schemas: Iterable[Schema[Any]], languages: Iterable[str] = ()) -> JsonSchema:
+    """The JSON Schema of a file: one Spec or Value, or a list of them; the same for the same kinds.
+
+    With `languages`, a field that names a language offers these and no others.
+    """
     known = sorted(schemas, key=lambda schema: schema.kind)
-    export = _Export()
+    export = _Export(languages)
     branches: list[JsonSchema] = []
     for schema in known:
         name = f"kind.{schema.kind}"
@@ -76,7 +80,8 @@ def to_json(schema: JsonSchema) -> str:
 class _Export:
     """The definitions that one export shares."""
 
-    def __init__(self) -> None:
+    def __init__(self, languages: Iterable[str] = ()) -> None:
+        self._languages = sorted(languages)
         self.definitions: dict[str, JsonSchema] = {}
         self.definitions["target"] = self.group(Target, "target")
         self.definitions["links"] = _several(_ref("target"))
@@ -195,7 +200,7 @@ class _Export:
             case "group":
                 return self.nested(shape.bare, owner)
             case "own":
-                return _or_blank(_plain(shape.bare))
+                return _or_blank(self.own(shape.bare))
             case "either":
                 return self.either(shape, owner)
             case "other":
@@ -209,6 +214,19 @@ class _Export:
             self.definitions[name] = _or_blank(self.group(group, owner))
         return _ref(name)
 
+    def own(self, kind: type[FieldType]) -> JsonSchema:
+        """What a FieldType declares, with the languages that there are."""
+        if self._languages and issubclass(kind, LanguageName):
+            return {"enum": self._languages}
+        if self._languages and issubclass(kind, Expression):
+            text, mapping = kind.json_schema["anyOf"]
+            properties = mapping["properties"]
+            language = {**properties["language"], "enum": self._languages}
+            return {
+                "anyOf": [text, {**mapping, "properties": {**properties, "language": language}}]
+            }
+        return dict(kind.json_schema)
+
     def either(self, shape: Shape, owner: str) -> JsonSchema:
         """Any member of a union; null joins the types of a plain member."""
         members = [self.place(item, owner) for item in shape.items if item.form != "null"]
@@ -216,11 +234,6 @@ class _Export:
         if len(members) == 1 and null:
             return _or_null(members[0])
         return {"anyOf": [*members, *([{"type": "null"}] if null else [])]}
-
-
-def _plain(kind: type[FieldType]) -> JsonSchema:
-    """The JSON Schema that a FieldType declares."""
-    return dict(kind.json_schema)
 
 
 def _or_null(schema: JsonSchema) -> JsonSchema:

@@ -62,7 +62,8 @@ class Unfit(ValueError):  # noqa: N818 - reads as what it tells: raise Unfit
 class FieldType:
     """A type of field that reads its own written form; subclass it beside `str`, `float` or nothing.
 
-    `wanted` says in a few words what may be written. `json_schema` is the JSON Schema of it, for
+    `wanted` says in a few words what may be written, `limited` the limits alone (`at most 1h`).
+    `json_schema` is the JSON Schema of it, for
     editors. Such a type may be optional (`Duration | None`) and stand in lists and mappings, but in
     no other union.
     """
@@ -70,6 +71,7 @@ class FieldType:
     __slots__ = ()
 
     wanted: ClassVar[str] = "something else"
+    limited: ClassVar[str] = ""
     json_schema: ClassVar[Mapping[str, Any]] = {}
 
     @classmethod

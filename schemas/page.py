@@ -135,7 +135,7 @@ def _rows(
 def _row(field: Field, path: str) -> dict[str, Any]:
     """One field as plain data; what does not apply is left out."""
     row: dict[str, Any] = {"path": path, "type": type_word(field.shape), "required": field.required}
-    if not field.required and field.default is not None:
+    if not field.required and field.default not in (None, [], {}, ()):
         row["default"] = written(field.default)
     said = limits(field.shape) or ", ".join(
         filter(None, (limits(item) for item in field.shape.items))
@@ -223,7 +223,7 @@ def _port_lines(ports: dict[str, Any], width: int) -> list[str]:
 def _type(row: dict[str, Any]) -> str:
     """The type with its limits and unit."""
     unit = f" ({row['unit']})" if "unit" in row else ""
-    said = f" {row['limits']}" if "limits" in row else ""
+    said = f", {row['limits']}" if "limits" in row else ""
     return f"{row['type']}{unit}{said}"
 
 

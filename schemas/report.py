@@ -21,7 +21,9 @@ SourceOf: TypeAlias = Callable[[str], str | None]
 WARNINGS = frozenset({"missing-link"})
 """Codes that keep nothing from running: what is missing may come later."""
 
-_TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|(?:[^\s,\[\]{}]|\[\d+\])+?(?=:?(?:[\s,\]}]|$))|.")
+_TOKEN = re.compile(
+    r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|(?:[^\s,\[\]{}]|\[\d+\])+?(?=:?(?:[\s,\]}]|$))|."
+)
 _COLORS = {"error": "1;31", "warning": "1;33", "frame": "1;34", "bold": "1"}
 
 

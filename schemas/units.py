@@ -69,6 +69,7 @@ class Duration(float, FieldType):
         cls.limits = (*cls.limits, *own)
         if own:
             said = " and ".join(f"{_SAID[rule]} {limit}" for rule, limit in cls.limits)
+            cls.limited = said
             cls.wanted = f"a duration of {said}, such as 1.5s or 250ms"
 
     def __new__(cls, value: float | str = 0.0) -> Self:

@@ -99,11 +99,13 @@ def limits(shape: Shape) -> str:
     """The limits of a place in a few words, or nothing: `from 1 to 65535`."""
     match shape.form:
         case "whole" | "number":
-            return _range(shape).strip()
+            return _range(shape).lstrip(" ,")
         case "text":
-            return (_length(shape, "characters") + _pattern(shape)).strip()
+            return (_length(shape, "characters") + _pattern(shape)).lstrip(" ,")
         case "list" | "map":
-            return _length(shape, "items").strip()
+            return _length(shape, "items").lstrip(" ,")
+        case "own":
+            return str(shape.bare.limited)
         case _:
             return ""
 

@@ -1,0 +1,93 @@
+"""What someone wrote: Specs and Values, the documents they stand in, and the stores that keep them.
+
+Names are brought in when they are asked for, so that importing this room costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heddle.specs.bind import Bound, Values, bind
+    from heddle.specs.document import Reading, read_data, read_path, read_text
+    from heddle.specs.entry import data_of, spec_of, value_of
+    from heddle.specs.errors import Conflict, HeddleError, NotFound, SpecError, StoreError
+    from heddle.specs.folder import FolderStore
+    from heddle.specs.memory import MemoryStore
+    from heddle.specs.names import named_id, new_id
+    from heddle.specs.open import Opener, Stores, open_store
+    from heddle.specs.problem import NOWHERE, Place, Problem, did_you_mean
+    from heddle.specs.spec import DEFAULT_NAMESPACE, Binding, Link, Path, Spec, dotted
+    from heddle.specs.store import Change, ChangeSet, Delete, Put, Resource, Store
+    from heddle.specs.value import Value
+
+__all__ = [
+    "DEFAULT_NAMESPACE",
+    "NOWHERE",
+    "Binding",
+    "Bound",
+    "Change",
+    "ChangeSet",
+    "Conflict",
+    "Delete",
+    "FolderStore",
+    "HeddleError",
+    "Link",
+    "MemoryStore",
+    "NotFound",
+    "Opener",
+    "Path",
+    "Place",
+    "Problem",
+    "Put",
+    "Reading",
+    "Resource",
+    "Spec",
+    "SpecError",
+    "Store",
+    "StoreError",
+    "Stores",
+    "Value",
+    "Values",
+    "bind",
+    "data_of",
+    "did_you_mean",
+    "dotted",
+    "named_id",
+    "new_id",
+    "open_store",
+    "read_data",
+    "read_path",
+    "read_text",
+    "spec_of",
+    "value_of",
+]
+
+_HOMES = {
+    "bind": ("Bound", "Values", "bind"),
+    "document": ("Reading", "read_data", "read_path", "read_text"),
+    "entry": ("data_of", "spec_of", "value_of"),
+    "errors": ("Conflict", "HeddleError", "NotFound", "SpecError", "StoreError"),
+    "folder": ("FolderStore",),
+    "memory": ("MemoryStore",),
+    "names": ("named_id", "new_id"),
+    "open": ("Opener", "Stores", "open_store"),
+    "problem": ("NOWHERE", "Place", "Problem", "did_you_mean"),
+    "spec": ("DEFAULT_NAMESPACE", "Binding", "Link", "Path", "Spec", "dotted"),
+    "store": ("Change", "ChangeSet", "Delete", "Put", "Resource", "Store"),
+    "value": ("Value",),
+}
+_HOME = {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        # `from heddle.specs import bind` means the function; the module is heddle.specs.bind.
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(home), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

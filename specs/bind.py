@@ -9,7 +9,7 @@ import msgspec
 from heddle.specs.entry import bindings_of
 from heddle.specs.problem import Problem, did_you_mean
 from heddle.specs.spec import Binding, Path, Spec
-from heddle.specs.template import BlankError, Scope, fill, has_braces
+from heddle.specs.template import BlankError, Scope, failures, fill, has_braces
 from heddle.specs.value import Value
 
 Asked: TypeAlias = UUID | str
@@ -197,8 +197,8 @@ class _Binder:
         """A text with its blanks filled; as it was, with a Problem, where one cannot be."""
         try:
             return fill(text, scope)
-        except BlankError as error:
-            if not error.quiet:
+        except BlankError:
+            for error in failures(text, scope):
                 found = f"the blank {error.blank}: {error.found}"
                 self.problem(path, "blank", found, error.wanted, error.hint)
             return text

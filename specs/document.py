@@ -62,7 +62,7 @@ def read_text(
     An entry with a Problem is left out; the others are there.
     """
     if isinstance(text, bytes):
-        decoded = _decode(text)
+        decoded = decode(text)
         if decoded is None:
             problem = Problem(
                 code="syntax",
@@ -72,8 +72,7 @@ def read_text(
             )
             return Reading(problems=(problem,), whole=False)
         text = decoded
-    if text.startswith("\ufeff"):
-        text = text[1:]
+    text = text.removeprefix("\ufeff")
     parsed = parse(text)
     reader = _Reader(Source(text, file), namespace, only, file if key is None else key)
     reader.revision = revision
@@ -137,7 +136,7 @@ def files_below(root: str) -> list[str]:
     seen: set[tuple[int, int]] = set()
 
     def look(folder: str, prefix: str) -> None:
-        status = os.stat(folder)
+        status = FilePath(folder).stat()
         if (status.st_dev, status.st_ino) in seen:
             return
         seen.add((status.st_dev, status.st_ino))
@@ -295,7 +294,7 @@ class _Reader:
             what = "a Spec, it has `kind`" if sort == "spec" else "a Value, it has no `kind`"
             self.shape(root, what, f"only {self.only} here", data=data)
             return
-        if data.get("name") is None:
+        if data.get("name") is None and data.get("id") is None:
             self.count(data, sort)
         read = spec_of if sort == "spec" else value_of
         resource, problems = read(
@@ -377,7 +376,8 @@ class _Reader:
         )
 
 
-def _decode(data: bytes) -> str | None:
+def decode(data: bytes) -> str | None:
+    """The text of a file: UTF-8, or UTF-16 with its mark; None where it is neither."""
     wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
         return data.decode("utf-16" if wide else "utf-8")

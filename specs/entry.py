@@ -133,21 +133,21 @@ def bindings_of(
     return check.env(env), check.problems
 
 
-def data_of(resource: Spec | Value) -> dict[str, Any]:
+def data_of(resource: Spec | Value, *, namespace: str = DEFAULT_NAMESPACE) -> dict[str, Any]:
     """The entry that says this Spec or Value: plain data, without what is empty or default.
 
-    An id stands in it only where nothing else leads to the same id again. Reading it back gives
-    an equal resource.
+    An id stands in it only where its name does not lead to the same id again, and a namespace
+    where it is not this one. Reading it back gives an equal resource.
     """
     entry: dict[str, Any] = {}
     sort = "spec" if isinstance(resource, Spec) else "value"
-    name, namespace = resource.name, resource.namespace
-    if name is None or names.named_id(sort, namespace, name) != resource.id:
+    name = resource.name
+    if name is None or names.named_id(sort, resource.namespace, name) != resource.id:
         entry["id"] = str(resource.id)
     if isinstance(resource, Spec):
         entry["kind"] = resource.kind
-    if namespace != DEFAULT_NAMESPACE:
-        entry["namespace"] = namespace
+    if resource.namespace != namespace:
+        entry["namespace"] = resource.namespace
     if name is not None:
         entry["name"] = name
     if resource.annotations:
@@ -346,9 +346,9 @@ class _Check:
         """One link; where something is wrong with it, a Problem is noted and it leads nowhere."""
         if type(entry) is dict:
             name, port = entry.get("name"), entry.get("port", "in")
-            if type(name) is str and name and type(port) is str and port:
-                if len(entry) == 1 + ("port" in entry):
-                    return Link(name, None, port)
+            plain = type(name) is str and name and type(port) is str and port
+            if plain and len(entry) == 1 + ("port" in entry):
+                return Link(name, None, port)
             return self.odd_link(path, entry)
         hint = f"Write {{name: {entry}, port: in}}" if type(entry) is str else ""
         self.type(path, entry, "{name: …, port: …}", hint)

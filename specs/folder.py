@@ -1,23 +1,37 @@
 """The folder store keeps Specs and Values in YAML files that people edit; a single file is one too."""
 
+# Paths are text here, as the kernel tells them.
+# ruff: noqa: PTH100, PTH112, PTH116, PTH118, PTH208, ASYNC240
+
 import os
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path as FilePath
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
 
-from heddle.specs.document import Reading, files_below, read_text, taken, unreadable
-from heddle.specs.errors import StoreError
+from heddle.specs.document import (
+    Reading,
+    decode,
+    files_below,
+    read_text,
+    taken,
+    unreadable,
+)
+from heddle.specs.errors import Conflict, StoreError
 from heddle.specs.feed import Feed
-from heddle.specs.index import Index, Key, key_of, plan
+from heddle.specs.index import Index, Key, Step, key_of, plan
 from heddle.specs.notifier import EVERYTHING, Notifier, notifier
 from heddle.specs.problem import Place, Problem
 from heddle.specs.settle import Settling
 from heddle.specs.spec import DEFAULT_NAMESPACE, Spec
 from heddle.specs.store import Change, ChangeSet, Resource
 from heddle.specs.value import Value
+
+if TYPE_CHECKING:
+    from heddle.specs.rewrite import Edit
 
 # A file that was written this short a time before it was read may be written again within the
 # same tick of the file system's clock.
@@ -114,17 +128,15 @@ class FolderStore:
         What is there is changed where it stands, comments and style kept; what is new goes into
         `<namespace>.yaml`, or into the file of the store. StoreError when a file cannot be written.
         """
-        from heddle.specs.writeback import Edit, write
+        from heddle.specs.rewrite import Edit
+        from heddle.specs.writeback import write_files
 
         self._look(always=True)
         steps = plan(self._index, changes, lambda before: max(before + 1, time.time_ns() // 1000))
         edits: dict[str, list[Edit]] = {}
-        for old, new in steps:
-            if old != new:
-                name = self._home(old, new)
-                edits.setdefault(name, []).append(Edit(old, new))
-        self._check_sound(edits)
-        write({self._full(name): each for name, each in edits.items()}, self._namespace)
+        for old, new in _net(steps):
+            edits.setdefault(self._home(old, new), []).append(Edit(old, new))
+        write_files({self._full(name): self._text(name, each) for name, each in edits.items()})
         self._tell(self._refresh(edits))
         return [self._index.get(key_of(new)) or new for _, new in steps if new is not None]
 
@@ -362,12 +374,57 @@ class FolderStore:
         namespace = new.namespace if new is not None else self._namespace
         return namespace.replace("/", "-") + ".yaml"
 
-    def _check_sound(self, names: Iterable[str]) -> None:
-        for name in names:
-            record = self._files.get(name)
-            if record is not None and record.problems:
-                first = record.problems[0]
-                raise StoreError(f"{self._full(name)} has to be put right first: {first}")
+    def _text(self, name: str, edits: "list[Edit]") -> tuple[bytes | None, bytes | None]:
+        """What a file holds, and what it holds after these edits; None is no file."""
+        from heddle.specs.rewrite import pinned, rewrite
+        from heddle.specs.writeback import read_bytes
+
+        path = self._full(name)
+        record = self._files.get(name, _File())
+        if record.problems:
+            raise StoreError(f"{path} has to be put right first: {record.problems[0]}")
+        before = read_bytes(path)
+        if before is not None and hash(before) != record.digest:
+            raise Conflict(f"{path} was changed by somebody else in the meantime")
+        text = decode(before or b"")
+        wanted: dict[Key, Resource] = {key_of(each): each for each in record.entries}
+        for edit in edits:
+            if edit.old is not None:
+                wanted.pop(key_of(edit.old), None)
+            if edit.new is not None:
+                wanted[key_of(edit.new)] = edit.new
+
+        def says_so(candidate: str) -> bool:
+            reading = read_text(candidate, file=path, namespace=self._namespace, key=name)
+            entries: tuple[Resource, ...] = (*reading.specs, *reading.values)
+            found = {key_of(each): each for each in entries}
+            return not reading.problems and found == wanted
+
+        after = rewrite(
+            text or "",
+            pinned(edits, record.entries),
+            check=says_so,
+            namespace=self._namespace,
+            is_json=name.endswith(".json"),
+        )
+        if after is None:
+            raise StoreError(f"{path} cannot be changed so that it says this; edit it by hand")
+        if not wanted and not self._single and not after.strip().strip("[]-."):
+            return before, None
+        return before, after.encode()
+
+
+def _net(steps: Sequence[Step]) -> list[Step]:
+    """What all steps together change: the first state of each resource, and its last."""
+    first: dict[Key, Resource | None] = {}
+    last: dict[Key, Resource | None] = {}
+    for old, new in steps:
+        resource = new if new is not None else old
+        if resource is not None:
+            key = key_of(resource)
+            first.setdefault(key, old)
+            last[key] = new
+    return [(old, last[key]) for key, old in first.items() if old != last[key]]
 
 
 def _accepted(

@@ -4,6 +4,9 @@ On Linux it asks inotify, which says when a writer has closed its file: half-wri
 looked at, and a finished save is told within a few milliseconds. Elsewhere it asks watchfiles.
 """
 
+# Paths are text here, as the kernel tells them.
+# ruff: noqa: PTH100, PTH112, PTH114, PTH115, PTH116, PTH118, PTH119, PTH120, ASYNC240
+
 import asyncio
 import ctypes
 import os
@@ -264,23 +267,26 @@ class WatchfilesNotifier:
         self._root = os.path.abspath(root)
         self._settling = settling
         self._polling = polling
-        self._stop = asyncio.Event()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._known: set[str] = set()
 
     def open(self) -> None:
         """Start watching the folder, and the folders around it and behind its links."""
-        outside = {os.path.dirname(self._root), *link_folders(self._root)}
-        for folder, folders, files in os.walk(self._root, followlinks=True):
-            for name in (*folders, *files):
-                outside |= link_folders(os.path.join(folder, name))
-        self._start("outside", sorted(outside), self._outside)
+        self._start_outside()
         self._start_inside()
 
     def close(self) -> None:
         """Stop; the threads end within a moment."""
-        self._stop.set()
         for task in self._tasks.values():
             task.cancel()
+
+    def _start_outside(self) -> None:
+        folders = {os.path.dirname(self._root), *link_folders(self._root)}
+        for folder, below, files in os.walk(self._root, followlinks=True):
+            self._known.add(folder)
+            for name in (*below, *files):
+                folders |= link_folders(os.path.join(folder, name))
+        self._start("outside", sorted(folders), self._outside)
 
     def _start_inside(self) -> None:
         if os.path.isdir(self._root):
@@ -305,16 +311,19 @@ class WatchfilesNotifier:
             recursive=name == "inside",
             force_polling=self._polling or None,
             poll_delay_ms=100,
-            stop_event=self._stop,
             ignore_permission_denied=True,
         ):
             for change, path in changes:
-                tell(path, change == Change.deleted)
+                # A file saved by renaming was deleted and is there.
+                tell(path, change == Change.deleted and not os.path.lexists(path))
 
     def _inside(self, path: str, gone: bool) -> None:
+        if os.path.islink(path):
+            self._start_outside()
         if is_spec_file(os.path.basename(path)):
             self._settling.touch(path, SLOW if gone else QUICK)
-        elif gone or os.path.isdir(path):
+        elif path in self._known or os.path.isdir(path):
+            self._known.add(path)
             self._settling.touch(EVERYTHING, SLOW if gone else QUICK)
 
     def _outside(self, path: str, gone: bool) -> None:

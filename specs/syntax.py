@@ -7,6 +7,9 @@ pass over the same text.
 """
 
 import re
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import msgspec
@@ -169,6 +172,15 @@ def resolve(text: str) -> Any:
 # --- the quick pass -----------------------------------------------------------------------------
 
 
+@cache
+def c_parser() -> Callable[[str], Any] | None:
+    """The parser written in C; None where only the slow one is installed."""
+    found: Callable[[str], Any] | None = getattr(
+        import_module("ruamel.yaml.cyaml"), "CParser", None
+    )
+    return found
+
+
 class _Odd(Exception):  # noqa: N818 - it is a turn of the road, not an error
     """The text holds something that only the thorough pass knows."""
 
@@ -188,11 +200,11 @@ def parse(text: str) -> Parsed:
 def _quick(text: str) -> list[Any]:
     # Everything is a local name here: this loop is the whole cost of starting a namespace.
     from ruamel.yaml import events
-    from ruamel.yaml.cyaml import CParser
 
-    if CParser is None:
+    parser = c_parser()
+    if parser is None:
         raise _Odd
-    take = CParser(text).get_event
+    take = parser(text).get_event
     scalar, mapping, sequence = (
         events.ScalarEvent,
         events.MappingStartEvent,

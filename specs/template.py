@@ -90,6 +90,22 @@ def fill(text: str, scope: Scope) -> Any:
     return "".join(part if isinstance(part, str) else _spelled(part, scope) for part in parts)
 
 
+def failures(text: str, scope: Scope) -> list[BlankError]:
+    """Every reason why the blanks of the text cannot be filled, but the quiet ones."""
+    try:
+        parts = _split(text, scope.known, scope.whole is not msgspec.UNSET)
+    except BlankError as error:
+        return [error]
+    found: list[BlankError] = []
+    for part in parts:
+        if not isinstance(part, str):
+            try:
+                _spelled(part, scope)
+            except BlankError as error:
+                found.append(error)
+    return [error for error in found if not error.quiet]
+
+
 def blanks(text: str, names: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """The blanks of a text as they are written; `names` are those that count without a dot."""
     return tuple(part.text for part in _split(text, names, False) if isinstance(part, Blank))
@@ -280,7 +296,7 @@ def _look_up(path: tuple[str | int, ...], scope: Scope, text: str) -> Any:
 
 
 def _missing(text: str, name: str, scope: Scope) -> BlankError:
-    known = [each for each in scope.names if isinstance(each, str)]
+    known = list(scope.names)
     near = did_you_mean(name, known)
     has = f" (it has: {', '.join(sorted(known)[:8])})" if known else ""
     return BlankError(text, f'{scope.owner} has no "{name}"{has}', "", near or scope.advice)

@@ -3,13 +3,14 @@
 import json
 from base64 import b64decode
 from binascii import Error as BinasciiError
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from heddle.specs.spec import Path
-from heddle.specs.syntax import MAX_DEPTH, MAX_NODES, Fault, Parsed, Where, resolve
+from heddle.specs.syntax import MAX_DEPTH, MAX_NODES, Fault, Parsed, Where, c_parser, resolve
 
 _TAG = "tag:yaml.org,2002:"
 # Where the C parser is known to refuse good YAML 1.2, and a text is short enough to ask the
@@ -21,12 +22,12 @@ _C_MISTAKES = ("unexpected ':'", "unknown escape character", "incompatible YAML 
 def thorough(text: str) -> Parsed:
     """The documents of a text, their positions and every fault; never raises for what it says."""
     from ruamel.yaml import YAML
-    from ruamel.yaml.cyaml import CParser
 
     if not _clean(text):
         found = "half of a character pair, which cannot be written as UTF-8"
         return Parsed([], [Fault(code="syntax", found=found)], [], whole=False)
-    first = _run(lambda: CParser(text)) if CParser is not None else None
+    quick = c_parser()
+    first = _run(lambda: quick(text)) if quick is not None else None
     if first is not None and (first.whole or first.faults[-1].code != "syntax"):
         return first
     if first is None or len(text) < _SLOW_LIMIT or _may_be_c(first):
@@ -375,8 +376,8 @@ def _as_json(text: str) -> Parsed | None:
     def record(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         result = dict(pairs)
         if len(result) != len(pairs):
-            seen: set[str] = set()
-            twice.extend(key for key, _ in pairs if key in seen or seen.add(key))
+            count = Counter(key for key, _ in pairs)
+            twice.extend(key for key, number in count.items() if number > 1)
         return result
 
     try:

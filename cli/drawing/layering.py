@@ -44,8 +44,8 @@ def _onward(count: int, edges: Sequence[Edge]) -> list[Edge]:
         path = [(root, iter(outs[root]))]
         while path:
             box, rest = path[-1]
-            number = next(rest, None)
-            if number is None:
+            number = next(rest, -1)
+            if number < 0:
                 state[box] = 2
                 path.pop()
                 continue

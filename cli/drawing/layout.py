@@ -11,6 +11,7 @@ from heddle.cli.drawing.mesh import Mesh
 from heddle.cli.drawing.ordering import order
 from heddle.cli.drawing.placing import place
 from heddle.cli.drawing.routing import Routes
+from heddle.cli.drawing.straightening import straighten
 
 _SPACE = 34.0
 _ASPECT = 1.7
@@ -60,7 +61,9 @@ class _Piece:
         layers = layering(len(own), [(join.source, join.target) for join in between])
         mesh = Mesh(own, between, layers)
         order(mesh)
-        drawn = Routes(mesh, place(mesh))
+        middles = place(mesh)
+        straighten(mesh, middles)
+        drawn = Routes(mesh, middles)
         spots, routes = drawn.spots(), drawn.routes()
         (low, top), (high, bottom) = _bounds(own, spots, routes)
         self.spots = [Spot(s.a - low, s.b - top, s.length, s.breadth) for s in spots]

@@ -11,7 +11,10 @@ _ERROR_STYLE = "stroke:#d1344b,color:#d1344b"
 # Everything else that stands between the quotes may mean something to Mermaid: a quote ends the
 # text, `#` starts an entity, `%%` a comment, `$$` a formula, `*` and `` ` `` are Markdown, and
 # after the word "style" a `:` changes how the rest of the line is read.
-_SAFE = re.compile(r"[A-Za-z0-9 .,/\[\](){}=?!@+\-]|(?<=[^\W_])_(?=[^\W_])|[^\x00-\x7f]")
+_SAFE = re.compile(r"[A-Za-z0-9 .,/\[\](){}=?!@+\-]|(?<=[^\W_])_(?=[^\W_])|[^\x00-\x7f\u2060]")
+# Some pairs mean something even as entities (formulas, a line break, icons, Mermaid's own marks
+# for entities): a word joiner, which nobody sees, keeps them apart.
+_PAIRS = re.compile(r"(?<=\$)(?=\$)|(?<=\\)(?=n)|(?<=:)(?=fa-)|(?<=ﬂ)(?=°)|(?<=¶)(?=ß)")
 _LIST = re.compile(r"(\d+|)([.)+\-])( |\Z)")
 
 
@@ -34,6 +37,7 @@ def quoted(text: str) -> str:
 
 
 def _escaped(line: str) -> str:
+    line = _PAIRS.sub("\u2060", line)
     # "1. " or "- " at the start would be read as a Markdown list, and refused.
     start = _LIST.match(line)
     mark = start.start(2) if start else -1

@@ -5,15 +5,10 @@ middle: items joined by a median line form a straight block, blocks are set as c
 stand, once from each of four corners, and each item takes the mean of the two middle answers.
 """
 
-from collections.abc import Callable
+from itertools import pairwise
 from typing import NamedTuple
 
 from heddle.cli.drawing.mesh import Mesh
-
-_BEND = 14.0
-_NUDGE = 11.0
-_INNER = 4.0
-_ROUNDS = 4
 
 
 class _Neighbour(NamedTuple):
@@ -34,9 +29,7 @@ def place(mesh: Mesh) -> list[float]:
         for onward in (True, False)
         for mirrored in (False, True)
     ]
-    middles = _balanced(mesh, answers)
-    _straighten(mesh, middles)
-    return middles
+    return _balanced(mesh, answers)
 
 
 class _Beside:
@@ -90,7 +83,7 @@ def _crossed(mesh: Mesh, beside: _Beside) -> set[tuple[int, int]]:
     """The lines that cross the inside of a long one: those must bend, it must not."""
     crossed: set[tuple[int, int]] = set()
     places = {item: place for row in mesh.rows for place, item in enumerate(row)}
-    for before, row in zip(mesh.rows, mesh.rows[1:], strict=False):
+    for before, row in pairwise(mesh.rows):
         low, scanned = 0, 0
         for place, item in enumerate(row):
             inner = beside.inner(item)
@@ -172,7 +165,7 @@ class _Corner:
         space: dict[int, dict[int, float]] = {root: {} for root in dict.fromkeys(self._root)}
         before: dict[int, dict[int, float]] = {root: {} for root in space}
         for row in self._rows:
-            for upper, lower in zip(row, row[1:], strict=False):
+            for upper, lower in pairwise(row):
                 gap = self._room(upper, lower)
                 one, two = self._root[upper], self._root[lower]
                 if gap > space[one].get(two, -1e18):
@@ -188,10 +181,7 @@ class _Corner:
 
     def _room(self, upper: int, lower: int) -> float:
         one, two = self._mesh.items[upper], self._mesh.items[lower]
-        if self._sign > 0:
-            needed = one.beyond + two.before
-        else:
-            needed = one.before + two.beyond
+        needed = one.beyond + two.before if self._sign > 0 else one.before + two.beyond
         return self._shift[upper] + needed - self._shift[lower]
 
 
@@ -210,11 +200,13 @@ def _sorted(after: dict[int, dict[int, float]], before: dict[int, dict[int, floa
 
 def _balanced(mesh: Mesh, answers: list[list[float]]) -> list[float]:
     """Slide the four answers onto the narrowest, then take the middle of each item's four."""
-    sides: Callable[[list[float]], tuple[float, float]] = lambda answer: (
-        min(b - item.before for b, item in zip(answer, mesh.items, strict=True)),
-        max(b + item.beyond for b, item in zip(answer, mesh.items, strict=True)),
-    )
-    bounds = [sides(answer) for answer in answers]
+    bounds = [
+        (
+            min(b - item.before for b, item in zip(answer, mesh.items, strict=True)),
+            max(b + item.beyond for b, item in zip(answer, mesh.items, strict=True)),
+        )
+        for answer in answers
+    ]
     low, high = min(bounds, key=lambda bound: bound[1] - bound[0])
     slides = [
         low - bound[0] if number % 2 == 0 else high - bound[1]
@@ -224,49 +216,3 @@ def _balanced(mesh: Mesh, answers: list[list[float]]) -> list[float]:
         sum(sorted(b + slide for b, slide in zip(four, slides, strict=True))[1:3]) / 2
         for four in zip(*answers, strict=True)
     ]
-
-
-def _straighten(mesh: Mesh, middles: list[float]) -> None:
-    """Nudge items a little where that takes a bend out of a line.
-
-    Only a little: what stands in the middle of its fan is to stay there.
-    """
-    lines: list[list[tuple[int, float, float]]] = [[] for _ in mesh.items]
-    for gap in mesh.gaps:
-        for left, leave, right, arrive, _ in gap:
-            inner = mesh.items[left].box is None and mesh.items[right].box is None
-            weight = _INNER if inner else 1.0
-            lines[left].append((right, arrive - leave, weight))
-            lines[right].append((left, leave - arrive, weight))
-
-    def cost(item: int, b: float) -> float:
-        bends = [(abs(middles[n] + offset - b), weight) for n, offset, weight in lines[item]]
-        return sum(weight * (bend + _BEND) for bend, weight in bends if bend > 1e-6)
-
-    for _ in range(_ROUNDS):
-        moved = False
-        for row in mesh.rows:
-            for place, item in enumerate(row):
-                low, high = _slack(mesh, middles, row, place)
-                now = middles[item]
-                wishes = {middles[n] + offset for n, offset, _ in lines[item]}
-                near = [b for b in wishes if abs(b - now) <= _NUDGE and low <= b <= high]
-                best = min(sorted(near), key=lambda b: cost(item, b), default=now)  # noqa: B023
-                if best != now and cost(item, best) < cost(item, now) - 1e-6:
-                    middles[item] = best
-                    moved = True
-        if not moved:
-            return
-
-
-def _slack(mesh: Mesh, middles: list[float], row: list[int], place: int) -> tuple[float, float]:
-    """How far the item may go without coming too close to its neighbours in the row."""
-    item = mesh.items[row[place]]
-    low, high = float("-inf"), float("inf")
-    if place:
-        upper = row[place - 1]
-        low = middles[upper] + mesh.items[upper].beyond + item.before
-    if place + 1 < len(row):
-        lower = row[place + 1]
-        high = middles[lower] - mesh.items[lower].before - item.beyond
-    return low, high

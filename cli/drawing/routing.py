@@ -6,7 +6,7 @@ a box or through the label of a pin.
 """
 
 from heddle.cli.drawing.boxes import Join, Point, Route, Spot, Step
-from heddle.cli.drawing.mesh import CHANNEL_SPACE, Key, Mesh
+from heddle.cli.drawing.mesh import CHANNEL_FIRST, CHANNEL_SPACE, Key, Mesh
 
 _LEAST_MIDDLE, _MOST_MIDDLE, _SLOPE = 46.0, 190.0, 0.32
 _LEAST_REACH = 10.0
@@ -32,6 +32,7 @@ class Routes:
     def __init__(self, mesh: Mesh, middles: list[float]) -> None:
         self._mesh = mesh
         self._middles = middles
+        self._curls = self._turns()
         self._columns = self._stand()
         self._lanes = self._outer_lanes()
         self._trunks: dict[Key, tuple[list[Step], dict[int, int]]] = {}
@@ -90,17 +91,21 @@ class Routes:
             ),
             default=0.0,
         )
-        curls = self._curls(gap)
+        curls = self._curls[gap][1] + self._curls[gap + 1][0]
         return min(_MOST_MIDDLE, max(_LEAST_MIDDLE, climb * _SLOPE)) + curls
 
-    def _curls(self, gap: int) -> float:
-        """Room for the lines that turn round beside the boxes of this gap."""
-        ends = {
-            self._mesh.layers[index]
-            for number in self._mesh.channels
-            for index in (self._mesh.joins[number].source, self._mesh.joins[number].target)
-        }
-        return _CURL * ((gap in ends) + (gap + 1 in ends))
+    def _turns(self) -> list[tuple[float, float]]:
+        """How far lines that turn round reach out before and beyond each column."""
+        mesh = self._mesh
+        turns = [(0.0, 0.0)] * mesh.depth
+        for number, (under, over) in mesh.channels.items():
+            join = mesh.joins[number]
+            source, target = mesh.layers[join.source], mesh.layers[join.target]
+            beyond = self._bulge(join.source, under)
+            turns[source] = turns[source][0], max(turns[source][1], beyond)
+            before = self._bulge(join.target, over)
+            turns[target] = max(turns[target][0], before), turns[target][1]
+        return turns
 
     def _outer_lanes(self) -> dict[Key, float]:
         """A breadth beyond everything else for each trunk that goes round the outside.
@@ -146,10 +151,10 @@ class Routes:
 
     def _return(self, number: int, join: Join) -> Route:
         leave, column = self._leaves(join)
-        under = self._mesh.channels[number][0] + self._middles[join.source]
+        under = self._mesh.channels[number][0]
         pen = _Pen((column.end, leave))
         pen.line(column.beyond)
-        pen.curl(under, self._bulge(join.source, under))
+        pen.curl(self._middles[join.source] + under, self._bulge(join.source, under))
         if join.source == join.target:
             self._arrive(pen, number, join)
         else:
@@ -198,16 +203,17 @@ class Routes:
         if number not in self._mesh.channels:
             pen.curve((last.before, arrive))
         else:
-            over = self._mesh.channels[number][1] + self._middles[join.target]
+            over = self._mesh.channels[number][1]
             if join.source != join.target:
-                pen.curve((last.beyond, over))
+                pen.curve((last.beyond, self._middles[join.target] + over))
             pen.line(last.before)
             pen.curl(arrive, -self._bulge(join.target, over))
         pen.line(last.start)
 
     def _bulge(self, box: int, channel: float) -> float:
-        depth = channel - self._middles[box] - self._mesh.edge(box)
-        return _CURL + _CURL_STEP * max(0.0, depth / CHANNEL_SPACE - 1)
+        """The deeper a channel lies under its box, the wider is the turn into it."""
+        depth = (channel - self._mesh.edge(box) - CHANNEL_FIRST) / CHANNEL_SPACE
+        return _CURL + _CURL_STEP * depth
 
     def _round(self, join: Join) -> Route:
         leave, column = self._leaves(join)

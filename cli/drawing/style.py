@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from html import escape
 
+from heddle.cli.drawing.card import BADGE_SIZE, NAME_SIZE, PORT_SIZE
 from heddle.cli.drawing.family import FAMILIES, Family
 from heddle.cli.drawing.figure import LABEL_SIZE
-from heddle.cli.drawing.card import BADGE_SIZE, NAME_SIZE, PORT_SIZE
 
 _SANS = 'ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif'
 _MONO = 'ui-monospace,SFMono-Regular,Menlo,Consolas,"DejaVu Sans Mono",monospace'

@@ -2,6 +2,7 @@
 
 from html import escape
 
+from heddle.cli.drawing.boxes import Point
 from heddle.cli.drawing.card import (
     BADGE_GAP,
     BADGE_HEIGHT,
@@ -17,7 +18,6 @@ from heddle.cli.drawing.card import (
 )
 from heddle.cli.drawing.family import family_of
 from heddle.cli.drawing.figure import Direction, Figure, Frame, Line, Placed, Port
-from heddle.cli.drawing.boxes import Point
 from heddle.cli.drawing.picture import Picture
 from heddle.cli.drawing.style import sheet
 from heddle.cli.drawing.text import legal, shown
@@ -42,11 +42,14 @@ class _Sheet:
     def text(self) -> str:
         wide, high = (_number(round(side + 0.5)) for side in self._figure.size)
         families = [family_of(node) for node in self._picture.nodes]
+        head = (
+            f'<svg xmlns="http://www.w3.org/2000/svg" class="heddle" width="{wide}" '
+            f'height="{high}" viewBox="0 0 {wide} {high}" role="img" '
+            'aria-labelledby="heddle-title heddle-desc">'
+        )
         return "\n".join(
             [
-                f'<svg xmlns="http://www.w3.org/2000/svg" class="heddle" width="{wide}" '
-                f'height="{high}" viewBox="0 0 {wide} {high}" role="img" '
-                'aria-labelledby="heddle-title heddle-desc">',
+                head,
                 f'<title id="heddle-title">{_safe(self._title())}</title>',
                 f'<desc id="heddle-desc">{_safe(self._description())}</desc>',
                 f"<style>{sheet(families)}</style>",
@@ -54,11 +57,14 @@ class _Sheet:
                 *(self._frame(frame) for frame in self._figure.frames),
                 '<g class="edges">',
                 *(self._line(line) for line in self._figure.lines),
-                '</g>\n<g class="nodes">',
+                "</g>",
+                '<g class="nodes">',
                 *(self._node(placed) for placed in self._figure.cards),
-                '</g>\n<g class="ports">',
-                *(self._port(port) for port in self._figure.ports),
-                "</g>\n</svg>\n",
+                "</g>",
+                '<g class="ports">',
+                *filter(None, (self._port(port) for port in self._figure.ports)),
+                "</g>",
+                "</svg>\n",
             ]
         )
 

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 
 # Advances in em of the widest of the usual interface fonts (DejaVu and Verdana, bold): whoever
 # has a narrower one sees a little more air.
@@ -9,10 +10,10 @@ _ADVANCES = {
     **dict.fromkeys("ijlI.,:;'|/\\ ", 0.40),
     **dict.fromkeys('tfrsckJ()[]-_"!`*vxyz?', 0.67),
     **dict.fromkeys("mM@%w#+=<>~^&", 1.05),
-    **dict.fromkeys("GHNOQU", 0.86),
+    **dict.fromkeys("DGHNOQU", 0.87),
     "W": 1.13,
 }
-_LOWER, _UPPER, _OTHER, _WIDE, _EMOJI = 0.73, 0.80, 1.0, 1.06, 1.42
+_LOWER, _UPPER, _OTHER, _OTHER_UPPER, _WIDE, _EMOJI = 0.73, 0.80, 1.07, 1.25, 1.07, 1.42
 _MONO = 0.62
 
 _BREAKS = frozenset("-_./: ,")
@@ -42,6 +43,7 @@ def fit(text: str, size: float, room: float, rows: int, mono: bool = False) -> t
     return (*pieces[: rows - 1], _cut(rest, size, room, mono))
 
 
+@lru_cache(maxsize=4096)
 def _advance(char: str, mono: bool) -> float:
     if char < "\x7f":
         if mono:
@@ -51,7 +53,12 @@ def _advance(char: str, mono: bool) -> float:
         return _EMOJI
     if unicodedata.category(char) in ("Mn", "Me", "Cf"):
         return 0.0
-    return _WIDE if unicodedata.east_asian_width(char) in "WFA" else _OTHER
+    parts = unicodedata.normalize("NFKC", char)
+    if len(parts) > 1:
+        return sum(_advance(part, mono) for part in parts)
+    if unicodedata.east_asian_width(char) in "WF":
+        return _WIDE
+    return _OTHER_UPPER if char.isupper() else _OTHER
 
 
 def _is_legal(code: int) -> bool:

@@ -258,6 +258,7 @@ def test_blanks_may_stand_anywhere_before_they_are_filled() -> None:
     ]
     assert len(check(router, ROUTER)) == 3
     assert check(spec("router", routes="{{ ROUTES }}"), ROUTER, unfilled=True) == []
+    assert check(spec("router", **{"{{ NAME }}": 1}), ROUTER, unfilled=True) == []
 
 
 def test_problems_stand_in_the_order_of_the_text_and_each_once() -> None:

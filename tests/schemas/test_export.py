@@ -136,6 +136,15 @@ def test_kinds_are_offered_with_their_summaries() -> None:
     )
 
 
+def test_the_languages_that_there_are_can_be_offered() -> None:
+    offered = jsonschema.Draft7Validator(file_schema(ALL, languages=["text", "cel"]))
+    for language, right in (("text", True), ("{{ L }}", True), ("txt", False)):
+        assert offered.is_valid({"kind": "snippet", "language": language, "code": ""}) is right
+    case = {"when": {"language": "cl", "code": ""}, "port": "out"}
+    assert not offered.is_valid({"kind": "switch", "matches": [case]})
+    assert accepts({"kind": "switch", "matches": [case]})
+
+
 def test_values_pass_beside_specs() -> None:
     assert accepts({"name": "db", "data": {"url": "x"}, "secret": True})
     assert accepts(

@@ -1,7 +1,7 @@
 """The page of a kind tells all that its declaration says, in Markdown and on a terminal."""
 
 from heddle.schemas.page import by_category, common_page, describe, gaps, index, markdown, terminal
-from tests.schemas.kinds import ALL, BATCH, BLOCK, LISTENER, ROUTER, SNIPPET
+from tests.schemas.kinds import ALL, BATCH, BLOCK, LISTENER, ROUTER, SNIPPET, SWITCH
 
 
 def test_a_page_as_data_has_every_field_and_port() -> None:
@@ -25,6 +25,8 @@ def test_defaults_stand_as_people_write_them() -> None:
     assert rows["timeout"]["default"] == "30s"
     assert rows["port"]["limits"] == "from 0 to 65535"
     assert "default" not in rows["port"]
+    assert "default" not in rows["headers"]
+    assert describe(SWITCH)["fields"][-1]["limits"] == "more than 0s"
     assert rows["tls.cert"]["help"] == "Certificate, PEM."
 
 
@@ -44,7 +46,7 @@ def test_the_markdown_page_has_tables_and_the_example() -> None:
     text = markdown(ROUTER)
     assert text.startswith("# router\n\nChooses by method and path.\n")
     assert (
-        "| `routes[].path` | text that matches ^/ | must be written | Pattern of the path. |"
+        "| `routes[].path` | text, that matches ^/ | must be written | Pattern of the path. |"
         in text
     )
     assert "| `out[0], out[1], …` | out | Where the chosen packet goes. |" in text
@@ -60,7 +62,7 @@ def test_a_bar_in_a_cell_is_escaped() -> None:
 
 def test_the_terminal_page_fits_its_width() -> None:
     text = terminal(LISTENER, width=60)
-    assert "  port (whole number from 0 to 65535, must be written)" in text
+    assert "  port (whole number, from 0 to 65535, must be written)" in text
     assert "  timeout (duration, default 30s)" in text
     assert "      Port to listen on. For example `8000`." in text
     assert "out error: Errors of this node" in text

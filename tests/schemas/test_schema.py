@@ -95,7 +95,7 @@ def test_number_limits_on_a_duration_are_refused_with_the_way_to_write_them() ->
 
 def test_every_nested_mapping_is_found_once() -> None:
     assert list(groups_of(Batch)) == [Batch, Window, Clock, Tree]
-    assert list(groups_of(Block)) == [Block]
+    assert list(groups_of(Block)) == [Block, Target]
 
 
 def test_a_schema_knows_its_ports() -> None:

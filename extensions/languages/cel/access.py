@@ -63,8 +63,10 @@ def has(value: Any, field: str) -> bool:
 
 def _no_part(field: str) -> Fault:
     return Fault(
-        lambda: f'an error has no "{field}" (it has: {", ".join(_ERROR_FIELDS)}). '
-        f"{did_you_mean(field, _ERROR_FIELDS)}".rstrip()
+        lambda: (
+            f'an error has no "{field}" (it has: {", ".join(_ERROR_FIELDS)}). '
+            f"{did_you_mean(field, _ERROR_FIELDS)}".rstrip()
+        )
     )
 
 

@@ -152,8 +152,8 @@ def _order(body: Body, op: str, a: Code, b: Code) -> Code:
     known = a.type or b.type
     if known and known not in _ORDERED:
         return body.let(slow, "bool")
-    other = b if a.type else a
     if _small(a) or _small(b):
+        other = a if _small(b) else b
         test = f"(type({other.text}) is int or type({other.text}) is float)"
         if other.type:
             test = "" if other.type in ("int", "double") else "False"

@@ -1,14 +1,13 @@
 """The Emitter walks a syntax tree and writes the Python function that computes it."""
 
-from typing import Any, Final
+from typing import Final
 
 from heddle.extensions.languages.cel import macros
-from heddle.extensions.languages.cel.access import has, index, select
 from heddle.extensions.languages.cel.binaries import binary
-from heddle.extensions.languages.cel.body import EXACT, PLAIN_TYPES, Body, Code
+from heddle.extensions.languages.cel.body import EXACT, Body, Code
+from heddle.extensions.languages.cel.errors import Fault
 from heddle.extensions.languages.cel.library import LIBRARY
 from heddle.extensions.languages.cel.library.function import Function
-from heddle.extensions.languages.cel.errors import Fault
 from heddle.extensions.languages.cel.operators import invert, negate
 from heddle.extensions.languages.cel.patterns import search
 from heddle.extensions.languages.cel.results import deep_plain
@@ -30,10 +29,12 @@ from heddle.extensions.languages.cel.syntax import (
     Unary,
 )
 from heddle.extensions.languages.cel.tokens import Source
-from heddle.extensions.languages.cel.values import LONG_NAMES, TYPES, Type, Uint, kind
+from heddle.extensions.languages.cel.values import LONG_NAMES, TYPES, Type, kind
+
+_AT_ONCE: Final = 20
+"""How many fields one line of Python reads: it does not bear hundreds of brackets."""
 
 _HEADED: Final = (Select, Has, Index, Method, Unary, Binary)
-_SIZED: Final = ("string", "bytes", "list", "map")
 
 
 class Emitter(Body):
@@ -53,7 +54,7 @@ class Emitter(Body):
         while spine:
             part = spine.pop()
             code = self._part(part, code, spine, out=out and not spine)
-        return self._finished(code) if out else code
+        return self._plain(code) if out else code
 
     def _whole(self, node: Headed) -> bool:
         """Whether the node is one word to us, although it looks like a chain."""
@@ -68,7 +69,7 @@ class Emitter(Body):
             return name if name in LIBRARY else None
         return None
 
-    def _finished(self, code: Code) -> Code:
+    def _plain(self, code: Code) -> Code:
         if code.constant and code.type in ("list", "map"):
             return self.let(f"deep_plain({code.text})", code.type)
         if code.constant:
@@ -108,16 +109,16 @@ class Emitter(Body):
         if node.name == "self":
             return Code("p")
         self.place(node.at)
-        key = repr(node.name)
-        return self._fields(f"p[{key}]", f"resolve(p, {key})", spine)
+        return self._fields("p", f"resolve(p, {node.name!r})", node.name, spine)
 
-    def _fields(self, quick: str, slow: str, spine: list[Headed]) -> Code:
-        """Reads a chain of fields at one go; only maps let themselves be read that way."""
-        at = -1
-        while spine and isinstance(spine[-1], Select):
+    def _fields(self, head: str, slow: str, field: str, spine: list[Headed]) -> Code:
+        """Reads a chain of fields at one go: only maps let themselves be read by a text."""
+        quick = f"{head}[{field!r}]"
+        for _ in range(_AT_ONCE):
+            if not spine or not isinstance(spine[-1], Select):
+                break
             part = spine.pop()
             assert isinstance(part, Select)
-            at = part.at
             quick += f"[{part.field!r}]"
             slow = f"select({slow}, {part.field!r})"
         return self._read(quick, slow)
@@ -131,14 +132,209 @@ class Emitter(Body):
         return Code(name)
 
     def _part(self, node: Headed, head: Code, spine: list[Headed], *, out: bool) -> Code:
-        if isinstance(node, Select):
-            return self._select(node, head, spine)
-        if isinstance(node, Has):
-            return self._has(node, head)
-        if isinstance(node, Index):
-            return self._index(node, head)
-        if isinstance(node, Unary):
-            return self._unary(node, head)
+        if isinstance(node, Method):
+            return self._method(node, head, out=out)
         if isinstance(node, Binary):
             return binary(self, node, head, self.value(node.right))
-        return self._method(node, head, out=out)
+        if isinstance(node, Unary):
+            return self._unary(node, head)
+        if isinstance(node, Has):
+            return self._has(node, head)
+        inside = 2 if head.special == 2 else 0
+        self.place(node.at)
+        if isinstance(node, Index):
+            code = self._index(head, self.value(node.key), node.at)
+        else:
+            name = self.named(head)
+            slow = f"select({name}, {node.field!r})"
+            code = self._fields(name, slow, node.field, spine)
+        return Code(code.text, code.type, inside)
+
+    def _has(self, node: Has, head: Code) -> Code:
+        self.place(node.at)
+        name = self.named(head)
+        slow = f"has({name}, {node.field!r})"
+        return self.let(f"{node.field!r} in {name} if type({name}) is dict else {slow}", "bool")
+
+    def _index(self, head: Code, key: Code, at: int) -> Code:
+        self.place(at)
+        name = self.named(head)
+        slow = f"index({name}, {key.text})"
+        if key.type == "string":
+            return self._read(f"{name}[{key.text}]", slow)
+        if key.type not in ("", "int"):
+            return self.let(slow)
+        tests = [f"type({name}) is list"] if head.type != "list" else []
+        if key.constant:
+            tests.append(f"len({name}) > {key.text} >= 0")
+        else:
+            tests += [f"type({key.text}) is int"] if not key.type else []
+            tests.append(f"len({name}) > {key.text} >= 0")
+        return self.let(f"{name}[{key.text}] if {' and '.join(tests)} else {slow}")
+
+    def _unary(self, node: Unary, head: Code) -> Code:
+        run, helper = (invert, "invert") if node.op == "!" else (negate, "negate")
+        if head.constant:
+            try:
+                value = run(head.value)
+                return self.constant(value, kind(value))
+            except Fault:
+                pass  # The program says so when it runs: `||` may forgive it.
+        self.place(node.at)
+        text = self.named(head)
+        if node.op == "!":
+            quick = f"not {text}" if head.type == "bool" else f"{text} is False"
+            test = "" if head.type == "bool" else f" if type({text}) is bool else {helper}({text})"
+            return self.let(quick + test, "bool")
+        return self.let(f"{helper}({text})", head.type)
+
+    def _method(self, node: Method, head: Code, *, out: bool) -> Code:
+        macro = macros.find(node)
+        if macro is not None:
+            if self.crowded:
+                return self.elsewhere(lambda: macro(self, node, head, out), head)
+            return macro(self, node, head, out)
+        if node.name in macros.WANTED:
+            wanted = f"{node.name}() wants {macros.WANTED[node.name]} arguments"
+            raise self.source.error(node.at, f"{wanted}, not {len(node.args)}")
+        return self._invoke(node, node.name, True, [head, *map(self.value, node.args)])
+
+    def _call(self, node: Call) -> Code:
+        if node.name == "dyn" and len(node.args) == 1:
+            code = self.value(node.args[0])
+            return self.let(code.text, special=code.special) if code.constant else code
+        return self._invoke(node, node.name, False, list(map(self.value, node.args)))
+
+    def _invoke(self, node: Call | Method, name: str, method: bool, args: list[Code]) -> Code:
+        function = LIBRARY.find(name, method, len(args))
+        if function is None:
+            message, hint = LIBRARY.why_not(name, method, len(args), (*macros.NAMES, "dyn"))
+            raise self.source.error(node.at, message, hint)
+        if name == "matches" and args[1].constant:
+            return self._matches(node, args)
+        special = int(function.special) * (2 if function.result in ("", "list", "map") else 1)
+        if all(arg.constant for arg in args) and not function.costly:
+            try:
+                return self.constant(
+                    function.run(*(arg.value for arg in args)), function.result, special
+                )
+            except Fault:
+                pass  # The program says so when it runs: `||` may forgive it.
+        self.place(node.at)
+        return self.let(self._called(function, args), function.result, special)
+
+    def _called(self, function: Function, args: list[Code]) -> str:
+        names = [self.named(arg) for arg in args]
+        run = f"{self.keep(function.run)}({', '.join(names)})"
+        if self.loops and function.costly:
+            return f"charge(B, {run})" if function.result != "bool" else run
+        if not function.inline:
+            return run
+        tests = [
+            _takes(arg, name, type_)
+            for arg, name, type_ in zip(args, names, function.takes, strict=True)
+        ]
+        if None in tests:
+            return run
+        test = " and ".join(filter(None, tests))
+        quick = function.inline.format(*names)
+        return f"{quick} if {test} else {run}" if test else quick
+
+    def _matches(self, node: Call | Method, args: list[Code]) -> Code:
+        """A pattern that stands in the text is read now, and refused now."""
+        text, pattern = args
+        try:
+            find = self.keep(search(pattern.value) if pattern.type == "string" else None)
+        except Fault as fault:
+            raise self.source.error(node.args[-1].at, str(fault)) from None
+        self.place(node.at)
+        function = LIBRARY.find("matches", False, 2)
+        assert function is not None
+        slow = f"{self.keep(function.run)}({text.text}, {pattern.text})"
+        test = self.is_exact(text, "string")
+        if pattern.type != "string" or test is None:
+            return self.let(slow, "bool")
+        given = f"charge(B, {text.text})" if self.loops else text.text
+        return self.let(
+            f"{find}({given}) if {test} else {slow}" if test else f"{find}({given})", "bool"
+        )
+
+    def _items(self, node: Items, *, out: bool) -> Code:
+        codes = [self.value(item, out=out) for item in node.items]
+        special = 2 if any(code.special for code in codes) else 0
+        if not out and all(code.constant for code in codes):
+            return self.constant([code.value for code in codes], "list", special)
+        return self.let(f"[{', '.join(code.text for code in codes)}]", "list", special)
+
+    def _entries(self, node: Entries, *, out: bool) -> Code:
+        pairs = [(self.value(key), self.value(value, out=out)) for key, value in node.entries]
+        self.place(node.at)
+        special = 2 if any(key.special or value.special for key, value in pairs) else 0
+        texts = [key.value for key, _ in pairs if key.constant and key.type == "string"]
+        if len(texts) == len(pairs) == len(set(texts)):
+            made = ", ".join(f"{key.text}: {value.text}" for key, value in pairs)
+            return self.let(f"{{{made}}}", "map", special)
+        made = ", ".join(f"({key.text}, {value.text})" for key, value in pairs)
+        return self.let(f"build_map([{made}])", "map", special)
+
+    def _logic(self, node: Logic, out: bool) -> Code:
+        """Any operand may decide: `false` for `&&`, `true` for `||`; it then forgives failures."""
+        decides = node.op == "||"
+        result, error = self.fresh(), self.fresh()
+        self.line(f"{error} = None")
+        with self.block("while True:"):
+            for operand in node.operands:
+                macros.forgiving(self, error, lambda: self._operand(node, operand, decides, result))  # noqa: B023
+            self.place(node.at)
+            macros.unforgiven(self, error)
+            self.line(f"{result} = {not decides}")
+            self.line("break")
+        self.line(f"{error} = None")
+        return Code(result, "bool")
+
+    def _operand(self, node: Logic, operand: Node, decides: bool, result: str) -> None:
+        code = self.value(operand)
+        name = self.named(code)
+        with self.block(f"if {name} is {decides}:"):
+            self.line(f"{result} = {decides}")
+            self.line("break")
+        if code.type != "bool":
+            self.place(node.at)
+            self.line(f"if {name} is not {not decides}: raise not_bool({name}, {node.op!r})")
+
+    def _ternary(self, node: Ternary, out: bool) -> Code:
+        condition = self.value(node.condition)
+        name, result = self.named(condition), self.fresh()
+        codes: list[Code] = []
+        for branch, value in ((node.yes, True), (node.no, False)):
+            with self.block(f"{'if' if value else 'elif'} {name} is {value}:"):
+                code = self.value(branch, out=out)
+                self.line(f"{result} = {code.text}")
+                codes.append(code)
+        self.place(node.at)
+        self.line(f"else: raise not_bool({name}, '?')")
+        same = codes[0].type if codes[0].type == codes[1].type else ""
+        return Code(result, same, max(code.special for code in codes))
+
+
+_SIZED: Final = ("string", "bytes", "list", "map")
+
+
+def _takes(code: Code, name: str, wanted: str) -> str | None:
+    """The test that lets the inline form of a function take this argument."""
+    if wanted == "sized":
+        return "" if code.type in _SIZED else None if code.type else f"type({name}) in SIZED"
+    if code.type:
+        return "" if code.type == wanted else None
+    return f"type({name}) is {EXACT[wanted]}"
+
+
+def _long_type(node: Select) -> Type | None:
+    """The type that `google.protobuf.Timestamp` and its like name."""
+    package = node.head
+    if isinstance(package, Select) and package.field == "protobuf":
+        root = package.head
+        name = f"google.protobuf.{node.field}"
+        if isinstance(root, Name) and root.name == "google" and name in LONG_NAMES.values():
+            return Type(name)
+    return None

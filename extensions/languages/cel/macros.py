@@ -66,7 +66,9 @@ def _check(body: Body, code: Code, what: str) -> None:
     """Write the refusal of a condition that is neither true nor false."""
     if code.type != "bool":
         name = body.named(code)
-        body.line(f"if {name} is not True and {name} is not False: raise not_bool({name}, {what!r})")
+        body.line(
+            f"if {name} is not True and {name} is not False: raise not_bool({name}, {what!r})"
+        )
 
 
 def forgiving(body: Body, error: str, write: Callable[[], None]) -> None:
@@ -86,7 +88,7 @@ def unforgiven(body: Body, error: str) -> None:
         body.line(f"finally: {error} = None")
 
 
-def _quantifier(body: Body, node: Method, head: Code, out: bool) -> Code:  # noqa: ARG001
+def _quantifier(body: Body, node: Method, head: Code, out: bool) -> Code:
     """`all` stops at the first false, `exists` at the first true; both then forgive failures."""
     stop = node.name == "exists"
     loop = _Loop(body, node, head)
@@ -113,7 +115,7 @@ def _quantifier(body: Body, node: Method, head: Code, out: bool) -> Code:  # noq
     return Code(result, "bool")
 
 
-def _exists_one(body: Body, node: Method, head: Code, out: bool) -> Code:  # noqa: ARG001
+def _exists_one(body: Body, node: Method, head: Code, out: bool) -> Code:
     loop = _Loop(body, node, head)
     count = body.fresh()
     body.line(f"{count} = 0")
@@ -127,7 +129,9 @@ def _exists_one(body: Body, node: Method, head: Code, out: bool) -> Code:  # noq
     return body.let(f"{count} == 1", "bool")
 
 
-def _gather(body: Body, node: Method, head: Code, test: Node | None, make: Node | None, out: bool) -> Code:
+def _gather(
+    body: Body, node: Method, head: Code, test: Node | None, make: Node | None, out: bool
+) -> Code:
     """The list of what `make` gives (or of the elements) where `test` holds (or everywhere)."""
     loop = _Loop(body, node, head)
     result = body.fresh()
@@ -161,7 +165,7 @@ def _map_where(body: Body, node: Method, head: Code, out: bool) -> Code:
     return _gather(body, node, head, node.args[1], node.args[2], out)
 
 
-def _filter(body: Body, node: Method, head: Code, out: bool) -> Code:  # noqa: ARG001
+def _filter(body: Body, node: Method, head: Code, out: bool) -> Code:
     return _gather(body, node, head, node.args[1], None, out=False)
 
 

@@ -1,6 +1,6 @@
 """The parser reads the tokens of a CEL text and gives its syntax tree."""
 
-from typing import Final, Never
+from typing import Any, Final, Never
 
 from heddle.extensions.languages.cel.syntax import (
     Binary,
@@ -21,8 +21,8 @@ from heddle.extensions.languages.cel.syntax import (
 from heddle.extensions.languages.cel.tokens import RESERVED, Source, Token, tokens
 from heddle.extensions.languages.cel.values import INT_MAX, Uint
 
-MAX_DEPTH: Final = 250
-"""How deep brackets, calls and branches may nest."""
+MAX_DEPTH: Final = 100
+"""How deep brackets, calls and branches may nest: what Python's own stack bears."""
 
 _PRECEDENCE: Final = {"||": 1, "&&": 2, "+": 4, "-": 4, "*": 5, "/": 5, "%": 5} | dict.fromkeys(
     ("==", "!=", "<", "<=", ">", ">=", "in"), 3
@@ -56,7 +56,7 @@ class _Parser:
 
     def unexpected(self, wanted: str) -> Never:
         token = self.token
-        found = "the end" if token.kind == "end" else f'"{token.text[:40]}"'
+        found = "end of the text" if token.kind == "end" else f'"{token.text[:40]}"'
         hint = _WORDS.get(token.text, "")
         raise self._source.error(token.at, f"unexpected {found} (wanted: {wanted})", hint)
 
@@ -169,7 +169,9 @@ class _Parser:
             )
         if self._accept("("):
             args = self._list(")")
-            return self._has(token, args) if token.text == "has" else Call(token.at, token.text, args)
+            return (
+                self._has(token, args) if token.text == "has" else Call(token.at, token.text, args)
+            )
         return Name(token.at, token.text, rooted)
 
     def _has(self, token: Token, args: tuple[Node, ...]) -> Node:
@@ -204,8 +206,7 @@ class _Parser:
         while not self._accept(closing):
             if self._at("?"):
                 self._optional()
-            if not found and closing == "]" and self._accept(","):
-                self._expect(closing)
+            if closing == "]" and self._lone_comma(found, closing):
                 break
             found.append(self.expression())
             if not self._accept(","):
@@ -215,11 +216,20 @@ class _Parser:
                 self.unexpected("an argument")
         return tuple(found)
 
+    def _lone_comma(self, found: list[Any], closing: str) -> bool:
+        """Whether `[,]` or `{,}` was read: the grammar has both."""
+        if found or not self._accept(","):
+            return False
+        self._expect(closing)
+        return True
+
     def _entries(self) -> tuple[tuple[Node, Node], ...]:
         found: list[tuple[Node, Node]] = []
         while not self._accept("}"):
             if self._at("?"):
                 self._optional()
+            if self._lone_comma(found, "}"):
+                break
             key = self.expression()
             self._expect(":")
             found.append((key, self.expression()))

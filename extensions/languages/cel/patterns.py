@@ -332,6 +332,3 @@ class _Reader:
 
 def _digits(text: str) -> bool:
     return text.isascii() and text.isdigit()
-
-
-

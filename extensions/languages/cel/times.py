@@ -108,17 +108,20 @@ def zone(name: str) -> tzinfo:
         ) from None
 
 
-def _calendar(pick: Callable[[datetime], int]) -> Callable[..., int]:
-    """A part of a timestamp's local date or time, in UTC where no zone is named."""
+def _calendar(pick: Callable[[datetime], int], each_year: int = 0) -> Callable[..., int]:
+    """A part of a timestamp's local date or time, in UTC where no zone is named.
+
+    `each_year` is what the part grows by in a year, for those parts that never return.
+    """
 
     def part(value: Any, name: Any = "UTC") -> int:
         if kind(value) != "timestamp" or kind(name) != "string":
             raise Fault(f"a part of the calendar is asked of {kind(value)} (wanted: a timestamp)")
         at = _EPOCH + timedelta(seconds=moment(value).nanos // NANOS)
-        try:
-            return pick(at.astimezone(zone(name)))
-        except OverflowError:
-            raise Fault("timestamp out of range in that time zone") from None
+        # Python's calendar ends where a zone may still lead on; it repeats itself in 400 years.
+        years = {1: 400, 9999: -400}.get(at.year, 0)
+        at = at.replace(year=at.year + years)
+        return pick(at.astimezone(zone(name))) - years * each_year
 
     return part
 
@@ -150,7 +153,7 @@ def _milliseconds(value: Any, *zone_name: Any) -> int:
 
 
 ACCESSORS: Final[dict[str, Callable[..., int]]] = {
-    "getFullYear": _calendar(lambda at: at.year),
+    "getFullYear": _calendar(lambda at: at.year, each_year=1),
     "getMonth": _calendar(lambda at: at.month - 1),
     "getDate": _calendar(lambda at: at.day),
     "getDayOfMonth": _calendar(lambda at: at.day - 1),

@@ -103,6 +103,7 @@ KINDS: Final[dict[type, str]] = {
 }
 
 _BASES: Final[tuple[tuple[type, str], ...]] = (
+    (dict, "map"),
     (str, "string"),
     (Mapping, "map"),
     (list, "list"),
@@ -119,7 +120,18 @@ _BASES: Final[tuple[tuple[type, str], ...]] = (
 
 TYPES: Final = {
     name: Type(name)
-    for name in ["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint"]
+    for name in [
+        "bool",
+        "bytes",
+        "double",
+        "int",
+        "list",
+        "map",
+        "null_type",
+        "string",
+        "type",
+        "uint",
+    ]
 }
 """The types that have a name of their own in an expression."""
 

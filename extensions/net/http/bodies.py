@@ -65,7 +65,9 @@ def _fits(value: Any, kind: str) -> bool:
     """Whether a form can hold the map: text, numbers, and lists of them."""
     if kind != media.FORM:
         return True
-    items = [item for many in value.values() for item in (many if isinstance(many, list) else [many])]
+    items = [
+        item for many in value.values() for item in (many if isinstance(many, list) else [many])
+    ]
     return all(isinstance(item, str | int | float) for item in items)
 
 

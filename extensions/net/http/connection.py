@@ -6,6 +6,7 @@ once costs no task, no timer and one write, or one write together with those pip
 """
 
 import asyncio
+import re
 from typing import Any, Final, cast
 
 from heddle.extensions.net.http.compression import packer
@@ -36,13 +37,14 @@ from heddle.runtime.errors import Answer, Error
 from heddle.runtime.stream import ByteStream
 
 # HEAD: between requests or inside a head. BODY: collecting a body. BUSY: a request waits for its
-# answer. SENDING: a streamed response is on its way. CLOSING: close once all is written. LINGER:
-# a refusal was sent and input is thrown away. CLOSED: nothing more will happen.
-HEAD, BODY, BUSY, SENDING, CLOSING, LINGER, CLOSED = range(7)
+# answer. SENDING: a streamed response is on its way. CLOSING: close once all is written. REFUSING:
+# say so, then LINGER: throw input away for a moment. CLOSED: nothing more will happen.
+HEAD, BODY, BUSY, SENDING, CLOSING, REFUSING, LINGER, CLOSED = range(8)
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _KEEP: Final = b"Connection: keep-alive\r\n"
 _LENGTHS: Final = tuple(b"Content-Length: %d\r\n\r\n" % size for size in range(1024))
+_STRONG_TAG: Final = re.compile(rb'(?im)^(etag: *)"')
 _FLUSH_BYTES: Final = 64 * 1024
 _PACK_AT_ONCE: Final = 4 * SLICE_BYTES
 
@@ -69,6 +71,7 @@ class Connection(asyncio.Protocol):
         "_peer",
         "_served",
         "_shared",
+        "_started",
         "_state",
         "_task",
         "_transport",
@@ -93,6 +96,7 @@ class Connection(asyncio.Protocol):
         self._paused = False
         self._keep = True
         self._served = False
+        self._started = False
         self._invited = True
         self._mark = 0
         self._exchange: Exchange | None = None
@@ -139,7 +143,6 @@ class Connection(asyncio.Protocol):
         # stops sending before it has its answer counts as gone.
         if self._state == BODY or (self._state == HEAD and self._buffer and not self._held):
             self._refuse(BadRequest("the request is cut off"))
-            self._state = CLOSED
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -200,7 +203,7 @@ class Connection(asyncio.Protocol):
 
     def _expire_busy(self) -> None:
         upload = self._upload
-        if upload is not None and not upload.ended and not self._paused:
+        if upload is not None and self._uploading():
             upload.fail(BadRequest("the body of the request took too long", 408))
             self._body = DiscardedBody()
             self._set_deadline()
@@ -242,6 +245,7 @@ class Connection(asyncio.Protocol):
                     self._head = parse_head(block, line.version, shared.limits)
                     self._block = block
                 self._line = line
+                self._started = False
                 at = end + 4
                 if self._head.framed:
                     data = self._begin_body(data[at:])
@@ -262,22 +266,18 @@ class Connection(asyncio.Protocol):
 
     def _check_start(self, start: bytes) -> bytes:
         """A head that has only begun; BadRequest when it can never become a good one."""
-        if start in (b"", b"\r", b"\r\n"):
-            return start
+        if start in (b"", b"\r\n"):
+            return b""
         if len(start) > self._shared.limits.header_bytes:
             raise self._too_long(start)
-        if not 0x21 <= start[0] < 0x7F and not start.startswith(b"\r\n"):
+        if not 0x21 <= start[0] < 0x7F and not start.startswith(b"\r"):
             raise BadRequest("the request does not begin with a method")
         if start.count(b"\n") != start.count(b"\r\n"):
             raise BadRequest("a line does not end in CRLF")
-        if not self._buffered():
+        if not self._started:
+            self._started = True
             self.deadline = self._shared.clock.after(self._shared.limits.header_timeout)
-        self._mark = 1
         return start
-
-    def _buffered(self) -> bool:
-        """Whether the head that is being read began earlier, and its time is running already."""
-        return self._mark == 1
 
     def _too_long(self, start: bytes) -> BadRequest:
         limits = self._shared.limits
@@ -336,7 +336,6 @@ class Connection(asyncio.Protocol):
         except BadRequest as refusal:
             if upload is None:
                 self._refuse(refusal)
-                self._settle()
             else:
                 # The flow has the request already: its reader is told, and its answer is sent.
                 upload.fail(refusal)
@@ -437,10 +436,7 @@ class Connection(asyncio.Protocol):
             self._begin_sending(exchange, status, lines, body, worth)
             return
         size = len(body)
-        if size < 1024:
-            length = _LENGTHS[size]
-        else:
-            length = b"Content-Length: %d\r\n\r\n" % size
+        length = _LENGTHS[size] if size < 1024 else b"Content-Length: %d\r\n\r\n" % size
         if status in (204, 304) or (not size and self._line.head_only):
             length = b"\r\n"
         if self._line.head_only:
@@ -461,9 +457,8 @@ class Connection(asyncio.Protocol):
         if not coding:
             return status, lines, body, False
         lines += f"Content-Encoding: {coding}\r\n".encode()
-        if b"\r\nETag: \"" in lines or lines.startswith(b'ETag: "'):
-            # The same entity in other bytes: the tag no longer vouches for every byte.
-            lines = lines.replace(b'ETag: "', b'ETag: W/"', 1)
+        # The same entity in other bytes: its tag no longer vouches for every byte.
+        lines = _STRONG_TAG.sub(rb'\1W/"', lines)
         if isinstance(body, Streamed):
             return status, lines, Streamed(body.chunks, eager=body.eager), True
         if len(body) > _PACK_AT_ONCE:
@@ -493,9 +488,7 @@ class Connection(asyncio.Protocol):
             work = packer(coding_for(self._head)) if packed else None
             self._state = SENDING
             self._set_deadline()
-            self._task = self._shared.spawn(
-                self._send(exchange, body, chunked=chunked, size=size, work=work)
-            )
+            self._shared.spawn(self._send(exchange, body, chunked=chunked, size=size, work=work))
         if not self._inside:
             self._settle()
 
@@ -503,9 +496,12 @@ class Connection(asyncio.Protocol):
         self, exchange: Exchange, body: Streamed, *, chunked: bool, size: int | None, work: Any
     ) -> None:
         complete = False
+        # Only what has begun may be cancelled: a task that never ran would not close its source.
+        self._task = asyncio.current_task()
         try:
-            await send_body(self, body, chunked=chunked, size=size, packer=work)
-            complete = True
+            if self._state == SENDING:
+                await send_body(self, body, chunked=chunked, size=size, packer=work)
+                complete = True
         except Exception as error:
             if self._state != CLOSED:
                 self._shared.report("a streamed answer failed", error, exchange.request)
@@ -547,13 +543,12 @@ class Connection(asyncio.Protocol):
             self._upload = None
         if self._keep:
             self._state = HEAD
-            self._mark = 0
             self.deadline = self._shared.clock.after(self._shared.limits.idle_timeout)
         elif self._body is None:
             self._state = CLOSING
         else:
             self._body = None
-            self._state = LINGER
+            self._state = REFUSING
 
     def _refuse(self, refusal: BadRequest) -> None:
         """Answer what is no request, and read no further."""
@@ -566,7 +561,7 @@ class Connection(asyncio.Protocol):
         self._out.append(b"".join((prefix, CLOSE, lines, length, body)))
         self._keep = False
         self._body = None
-        self._state = LINGER
+        self._state = REFUSING
         if not self._inside:
             self._settle()
 
@@ -583,19 +578,14 @@ class Connection(asyncio.Protocol):
         self._flush()
         state = self._state
         if state == HEAD:
-            if self._paused or self._buffer:
-                self._go_on()
+            if self._paused:
+                self._set_pace()
+            if self._buffer and not self._started and not self._held:
+                self._advance(self._buffer)
         elif state == CLOSING:
             self._close()
-        elif state == LINGER and self._mark >= 0:
+        elif state == REFUSING:
             self._linger()
-
-    def _go_on(self) -> None:
-        """Read again, and handle what was read before."""
-        buffer = self._buffer
-        self._set_pace()
-        if buffer and not self._held and self._mark != 1:
-            self._advance(buffer)
 
     def _rest(self) -> None:
         """Let others have their turn before the next pipelined request."""
@@ -616,6 +606,7 @@ class Connection(asyncio.Protocol):
 
     def _linger(self) -> None:
         """Throw input away for a moment, so that what was written is not lost by a reset."""
+        self._state = LINGER
         self._buffer = b""
         self._mark = 0
         self.deadline = self._shared.clock.after(LINGER_SECONDS)
@@ -625,6 +616,7 @@ class Connection(asyncio.Protocol):
 
     def _cut(self) -> None:
         self._state = CLOSED
+        self._out.clear()
         self._transport.abort()
 
     def _set_pace(self) -> None:
@@ -643,6 +635,10 @@ class Connection(asyncio.Protocol):
             if upload is not None:
                 self._set_deadline()
 
+    def _uploading(self) -> bool:
+        """Whether the client is expected to send more of a body that is being read."""
+        return self._upload is not None and not self._upload.ended and not self._paused
+
     def _set_deadline(self, *, never: bool = False) -> None:
         """Begin the wait that the state is in."""
         clock, limits, state = self._shared.clock, self._shared.limits, self._state
@@ -650,7 +646,7 @@ class Connection(asyncio.Protocol):
             seconds = None
         elif self._congested or state == SENDING:
             seconds = limits.send_timeout if self._congested else None
-        elif state == BODY or (self._body is not None and not self._paused):
+        elif state == BODY or self._uploading():
             seconds = limits.body_timeout
         elif state == BUSY:
             seconds = limits.answer_timeout

@@ -1,8 +1,8 @@
 """What can be wrong with a request, which is the client's fault, and with an answer, which is ours.
 
-    ValueError
-    ├── BadRequest   the client sent what cannot be used; `status` is the reply it gets
-    └── BadAnswer    the flow answered what cannot be sent; the client gets a 500, the log the reason
+ValueError
+├── BadRequest   the client sent what cannot be used; `status` is the reply it gets
+└── BadAnswer    the flow answered what cannot be sent; the client gets a 500, the log the reason
 """
 
 

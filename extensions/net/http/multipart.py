@@ -100,8 +100,9 @@ def _file(name: str, file: Any) -> bytes:
     if "\r" in kind or "\n" in kind:
         raise BadAnswer("the Content-Type of a file holds a line end")
     disposition = f'form-data; name="{_quoted(name)}"; filename="{_quoted(filename)}"'
-    return f"Content-Disposition: {disposition}\r\nContent-Type: {kind}\r\n\r\n".encode() + to_bytes(
-        data, kind
+    return (
+        f"Content-Disposition: {disposition}\r\nContent-Type: {kind}\r\n\r\n".encode()
+        + to_bytes(data, kind)
     )
 
 
@@ -110,5 +111,4 @@ def _list(value: Any) -> list[Any]:
 
 
 def _quoted(text: Any) -> str:
-    escaped = str(text).replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
-    return escaped
+    return str(text).replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")

@@ -158,12 +158,12 @@ class Request(dict[str, Any]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Mapping):
             return NotImplemented
-        return self.plain() == plain(other)
+        return bool(self.plain() == plain(other))
 
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __repr__(self) -> str:
         return repr(self.plain())
@@ -188,8 +188,10 @@ class Request(dict[str, Any]):
     def _fixed(self, *_args: Any, **_named: Any) -> NoReturn:
         raise TypeError("a request is never changed; send a map of your own, or with_fields(...)")
 
-    __setitem__ = __delitem__ = __ior__ = _fixed  # type: ignore[assignment]
-    clear = pop = popitem = setdefault = update = _fixed  # type: ignore[assignment]
+    # One refusal for methods of many shapes.
+    _refusal: Any = _fixed
+    __setitem__ = __delitem__ = __ior__ = _refusal
+    clear = pop = popitem = setdefault = update = _refusal
 
 
 def make_request(

@@ -15,12 +15,11 @@ from heddle.extensions.net.http.compression import OFFERS
 from heddle.extensions.net.http.errors import BadAnswer, BadRequest
 from heddle.extensions.net.http.head import TOKEN, Head
 from heddle.extensions.net.http.negotiate import accepts, choose_coding
+from heddle.extensions.net.http.request import FIELDS
 from heddle.runtime.errors import NOTHING, Error
 from heddle.runtime.stream import ByteStream
 
-ENVELOPE: Final = frozenset(
-    "method scheme host path query protocol header body status params remote".split()
-)
+ENVELOPE: Final = frozenset([*FIELDS, "status", "params"])
 """The keys that a map may have to be read as a response."""
 
 CLOSE: Final = b"Connection: close\r\n"
@@ -56,19 +55,24 @@ _PACKABLE: Final = re.compile(
 )
 _VALUE: Final = bytes(range(0x20, 0x7F)) + b"\t" + bytes(range(0x80, 0x100))
 
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 # How the connection carries the response is for the connection to say.
-_FRAMING: Final = frozenset(
+_FRAMING: Final = _words(
     "connection content-length transfer-encoding keep-alive proxy-connection te trailer upgrade"
-    " date".split()
+    " date"
 )
 # A flow that answers with its request must not send the client's own headers back at it, among
 # them its cookies and passwords.
-_ASKING: Final = frozenset(
+_ASKING: Final = _words(
     "accept accept-charset accept-encoding accept-language authorization content-encoding cookie"
     " expect forwarded from host if-match if-modified-since if-none-match if-range"
     " if-unmodified-since max-forwards origin proxy-authorization range referer"
     " sec-fetch-dest sec-fetch-mode sec-fetch-site sec-fetch-user upgrade-insecure-requests"
-    " user-agent".split()
+    " user-agent"
 )
 
 
@@ -205,7 +209,9 @@ def _header_lines(header: Any, echoed: bool) -> tuple[list[bytes], str, bool]:
             lines.insert(0, CLOSE)
         if lower in _FRAMING or (echoed and lower in _ASKING):
             continue
-        texts = [_text(lower, value) for value in (values if isinstance(values, list) else [values])]
+        texts = [
+            _text(lower, value) for value in (values if isinstance(values, list) else [values])
+        ]
         if lower == "content-type":
             if len(texts) > 1:
                 raise BadAnswer("header.Content-Type: found several values, wanted one")

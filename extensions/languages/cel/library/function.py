@@ -55,7 +55,9 @@ class Library:
     def __contains__(self, name: str) -> bool:
         return name in self._names
 
-    def why_not(self, name: str, method: bool, arity: int, macros: Iterable[str]) -> tuple[str, str]:
+    def why_not(
+        self, name: str, method: bool, arity: int, macros: Iterable[str]
+    ) -> tuple[str, str]:
         """Message and hint for a call that `find` does not know."""
         shapes = self._names.get(name)
         if shapes is None:

@@ -1,0 +1,66 @@
+"""What the author of an extension needs, in one place.
+
+    from heddle.extensions.extension import Extension, about, node
+
+Kinds with ports of their own are built from Schema, Port, Kind, Build and Node.
+"""
+
+from heddle.runtime.codec import Build, Codec, Kind
+from heddle.runtime.errors import NOTHING, Answer, Error, Failure, Payload
+from heddle.runtime.extension import Extension
+from heddle.runtime.flow import Flow
+from heddle.runtime.host import Host
+from heddle.runtime.kind import node
+from heddle.runtime.language import CompileError, Language, Program
+from heddle.runtime.node import Action, Choice, Conversation, Handler, Node, Visit
+from heddle.runtime.process import Process
+from heddle.runtime.reader import Reader
+from heddle.runtime.stream import ByteStream
+from heddle.schemas.code import Code, Expression, LanguageName, Text
+from heddle.schemas.field import Fields, FieldType, Unfit, about
+from heddle.schemas.port import ERROR, IN, OUT, Port
+from heddle.schemas.schema import Schema
+from heddle.schemas.units import Duration, Interval, Size
+
+__all__ = [
+    "ERROR",
+    "IN",
+    "NOTHING",
+    "OUT",
+    "Action",
+    "Answer",
+    "Build",
+    "ByteStream",
+    "Choice",
+    "Code",
+    "Codec",
+    "CompileError",
+    "Conversation",
+    "Duration",
+    "Error",
+    "Expression",
+    "Extension",
+    "Failure",
+    "FieldType",
+    "Fields",
+    "Flow",
+    "Handler",
+    "Host",
+    "Interval",
+    "Kind",
+    "Language",
+    "LanguageName",
+    "Node",
+    "Payload",
+    "Port",
+    "Process",
+    "Program",
+    "Reader",
+    "Schema",
+    "Size",
+    "Text",
+    "Unfit",
+    "Visit",
+    "about",
+    "node",
+]

@@ -1,0 +1,255 @@
+"""A Server listens on sockets and hands every HTTP request to one handler, both of them changeable."""
+
+import asyncio
+import errno
+import os
+import socket
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from heddle.extensions.net.http.connection import Connection
+from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.request import address_text
+from heddle.extensions.net.http.shared import Handler, Report, Shared, log_report
+from heddle.extensions.net.http.tls import TLS, Certificate
+
+_BACKLOG: Final = 2048
+
+
+class ServerSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A server at one moment: `busy` counts requests in flight, the last two count since the start."""
+
+    name: str
+    addresses: tuple[str, ...]
+    tls: bool
+    draining: bool
+    connections: int
+    busy: int
+    requests: int
+    refused: int
+
+
+class Server:
+    """An HTTP/1.1 server in the running loop.
+
+    `handler(exchange)` is called for every request, on the loop, and must not block. It is called
+    when the body is there, or with `stream_body` when the head is, the body being a ByteStream.
+    `on_error(phrase, error, request)` is told what clients are not; by default the log is.
+    """
+
+    def __init__(
+        self,
+        handler: Handler,
+        *,
+        limits: Limits | None = None,
+        tls: TLS | None = None,
+        stream_body: bool = False,
+        name: str = "http",
+        server_name: str = "",
+        on_error: Report = log_report,
+    ) -> None:
+        """ValueError when the certificate cannot be used."""
+        self.name = name
+        self._certificate = Certificate(tls) if tls is not None else None
+        self._shared = Shared(
+            handler,
+            limits or Limits(),
+            stream_body=stream_body,
+            scheme="http" if tls is None else "https",
+            server_name=server_name,
+            report=on_error,
+        )
+        self._sockets: list[socket.socket] = []
+        self._listeners: list[asyncio.Server] = []
+
+    async def start(
+        self, host: str = "", port: int = 0, *, sockets: Sequence[socket.socket] = ()
+    ) -> None:
+        """Listen on a host and port ("" is every address, 0 any port), or on sockets handed over.
+
+        OSError says which address cannot be had. Given sockets are closed with the server.
+        """
+        if self._listeners:
+            raise RuntimeError(f"the server {self.name} was started already")
+        found = list(sockets) or await _bind(host, port)
+        try:
+            for sock in found:
+                self._listeners.append(await self._listen(sock))
+        except BaseException:
+            self._stop_listening()
+            for sock in found:
+                sock.close()
+            raise
+        self._sockets = found
+
+    async def _listen(self, sock: socket.socket) -> asyncio.Server:
+        certificate = self._certificate
+        loop = asyncio.get_running_loop()
+        sock.setblocking(False)
+        if certificate is None:
+            return await loop.create_server(self._connect, sock=sock, backlog=_BACKLOG)
+        return await loop.create_server(
+            self._connect,
+            sock=sock,
+            backlog=_BACKLOG,
+            ssl=certificate.listening,
+            ssl_handshake_timeout=certificate.tls.handshake_timeout,
+        )
+
+    def _connect(self) -> Connection:
+        return Connection(self._shared)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of the first socket; RuntimeError when the server does not listen."""
+        if not self._sockets:
+            raise RuntimeError(f"the server {self.name} does not listen")
+        name = self._sockets[0].getsockname()
+        return name[0], name[1]
+
+    @property
+    def limits(self) -> Limits:
+        """The limits in force."""
+        return self._shared.limits
+
+    def swap(
+        self,
+        *,
+        handler: Handler | None = None,
+        limits: Limits | None = None,
+        tls: TLS | None = None,
+        stream_body: bool | None = None,
+        on_error: Report | None = None,
+    ) -> None:
+        """Change what is given; open connections use it from their next request on.
+
+        A new certificate is for new connections. ValueError when it cannot be used, or when the
+        server speaks no TLS: that wants a successor on the same sockets (see `detach`).
+        """
+        if tls is not None:
+            self.reload_tls(tls)
+        if handler is not None:
+            self._shared.handler = handler
+        if limits is not None:
+            self._shared.change_limits(limits)
+        if stream_body is not None:
+            self._shared.stream_body = stream_body
+        if on_error is not None:
+            self._shared.report = on_error
+
+    def reload_tls(self, tls: TLS | None = None) -> None:
+        """Offer another certificate, or read its files again; ValueError changes nothing."""
+        if self._certificate is None:
+            raise ValueError(
+                f"the server {self.name} speaks no TLS and cannot begin to while it runs"
+            )
+        self._certificate.change(tls)
+
+    def detach(self) -> list[socket.socket]:
+        """Stop accepting and give away the open sockets, for the `start` of a successor.
+
+        They stay open throughout: clients that connect before the successor listens wait in the
+        queue of the socket, and none is refused. Connections that are open stay with this server.
+        """
+        given = [sock.dup() for sock in self._sockets]
+        self._stop_listening()
+        return given
+
+    async def drain(self, seconds: float) -> None:
+        """Stop accepting, close idle connections, let requests in flight finish, then cut the rest.
+
+        Waits at most `seconds` for them. Afterwards nothing of the server is open.
+        """
+        shared = self._shared
+        shared.draining = True
+        self._stop_listening()
+        empty = shared.empty = asyncio.Event()
+        for connection in self._open():
+            connection.retire()
+        if shared.connections:
+            try:
+                await asyncio.wait_for(empty.wait(), seconds)
+            except TimeoutError:
+                await self._cut(empty)
+        if shared.tasks:
+            await asyncio.wait(shared.tasks)
+
+    async def _cut(self, empty: asyncio.Event) -> None:
+        for connection in self._open():
+            connection.cut()
+        await empty.wait()
+
+    def snapshot(self) -> ServerSnapshot:
+        """The server as it is now."""
+        shared = self._shared
+        return ServerSnapshot(
+            name=self.name,
+            addresses=tuple(address_text(sock.getsockname()) for sock in self._sockets),
+            tls=self._certificate is not None,
+            draining=shared.draining,
+            connections=len(shared.connections),
+            busy=sum(connection.busy for connection in self._open()),
+            requests=shared.requests,
+            refused=shared.refused,
+        )
+
+    def _open(self) -> list[Connection]:
+        return [each for each in self._shared.connections if isinstance(each, Connection)]
+
+    def _stop_listening(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+        self._listeners.clear()
+        for sock in self._sockets:
+            sock.close()
+        self._sockets = []
+
+
+async def _bind(host: str, port: int) -> list[socket.socket]:
+    """A socket for every address of the host, all on one port."""
+    loop = asyncio.get_running_loop()
+    try:
+        found = await loop.getaddrinfo(
+            host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+    except OSError as error:
+        raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from error
+    sockets: list[socket.socket] = []
+    try:
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            sock = _open_socket(family, kind, protocol)
+            if sock is None:
+                continue
+            sockets.append(sock)
+            sock.bind((address[0], port, *address[2:]))
+            # The first one finds the free port, the others follow.
+            port = port or sock.getsockname()[1]
+    except OSError as error:
+        for sock in sockets:
+            sock.close()
+        raise OSError(error.errno, _explain(host, port, error)) from error
+    if not sockets:
+        raise OSError(errno.EADDRNOTAVAIL, f"cannot listen on {host}:{port}: no usable address")
+    return sockets
+
+
+def _open_socket(family: int, kind: int, protocol: int) -> socket.socket | None:
+    try:
+        sock = socket.socket(family, kind, protocol)
+    except OSError:
+        # The machine knows the address family but does not speak it.
+        return None
+    if os.name == "posix":
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    return sock
+
+
+def _explain(host: str, port: int, error: OSError) -> str:
+    text = f"cannot listen on {host}:{port}: {error.strerror}"
+    if error.errno == errno.EADDRINUSE:
+        text += "; try another port, or stop what listens there"
+    return text

@@ -1,0 +1,336 @@
+"""listener: begins a process for each HTTP request, and answers it."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Awaitable, Mapping
+from typing import Annotated, Any
+
+import msgspec
+
+from heddle.extensions.extension import (
+    NOTHING,
+    Answer,
+    Build,
+    ByteStream,
+    Duration,
+    Error,
+    Fields,
+    Host,
+    Kind,
+    Node,
+    Port,
+    Process,
+    Schema,
+    Size,
+    about,
+)
+from heddle.extensions.net.http.exchange import Exchange
+from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.response import status_of
+from heddle.extensions.net.http.server import Server
+from heddle.extensions.net.http.tls import TLS
+from heddle.runtime.machine import Pending
+from heddle.runtime.process import settle
+from heddle.runtime.step import Step
+from heddle.runtime.wiring import Wiring
+
+_DEFAULT = Limits()
+
+
+class TlsFields(Fields):
+    """A certificate and its key."""
+
+    cert: Annotated[str, about("The certificate chain: PEM text, PEM in base64, or a file's path.")]
+    key: Annotated[str, about("Its private key, in the same forms; empty where `cert` has both.")] = ""
+
+
+class LimitFields(Fields):
+    """What one listener takes, and how long it waits. Zero is no limit."""
+
+    header: Annotated[Size, about("Request line and headers together.")] = Size(32 * 1024)
+    headers: Annotated[int, about("How many headers.", ge=1)] = _DEFAULT.headers
+    target: Annotated[Size, about("The request target: path and query.")] = Size(8 * 1024)
+    body: Annotated[Size, about("A body, as it arrives and after it was unpacked.")] = Size(
+        8 * 1024 * 1024
+    )
+    connections: Annotated[int, about("Open connections; more are answered 503.", ge=0)] = 10_000
+    header_timeout: Annotated[
+        Duration, about("From the first byte of a head to its last; then 408.")
+    ] = Duration(10)
+    body_timeout: Annotated[Duration, about("For each further 64 KiB of a body; then 408.")] = (
+        Duration(30)
+    )
+    idle_timeout: Annotated[Duration, about("Silence between two requests of a connection.")] = (
+        Duration(75)
+    )
+    answer_timeout: Annotated[
+        Duration, about("For the flow's answer; then 504, and the process is cancelled.")
+    ] = Duration(0)
+    send_timeout: Annotated[Duration, about("For a client to take what was sent to it.")] = (
+        Duration(30)
+    )
+    compress: Annotated[Size, about("The smallest body that is compressed.")] = Size(1024)
+
+
+class Listener(Fields):
+    """What a listener says."""
+
+    protocol: Annotated[str, about("The protocol.", pattern="^http$", examples=["http"])] = "http"
+    host: Annotated[str, about("The address to listen on; empty is every address.")] = "127.0.0.1"
+    port: Annotated[int, about("The port to listen on; 0 takes a free one.", ge=0, le=65535)]
+    tls: Annotated[TlsFields | None, about("Speak HTTPS, with this certificate.")] = None
+    limits: Annotated[LimitFields, about("What is allowed.")] = LimitFields()
+    stream: Annotated[
+        bool, about("Begin the process when the head is there; `body` is a byte stream.")
+    ] = False
+
+
+class ListenerNode(Node):
+    """Owns one server; a successor with the same address takes the server over as it runs."""
+
+    def __init__(self, fields: Listener, tls: TLS | None, label: str) -> None:
+        self._fields = fields
+        self._tls = tls
+        self._label = label
+        self._limits = limits_of(fields.limits)
+        self._server: Server | None = None
+        self._host: Host | None = None
+        self._taken: Server | None = None
+        self._draining: asyncio.Task[None] | None = None
+        self._running: set[asyncio.Task[None]] = set()
+        self._wiring: Wiring | None = None
+        self._out: Step | None = None
+
+    # -- life ----------------------------------------------------------------------------------
+
+    def adopt(self, predecessor: Node) -> None:
+        """Take over the server of a predecessor that listens at the same address in the same way."""
+        assert isinstance(predecessor, ListenerNode)
+        mine, its = self._fields, predecessor._fields
+        same = (mine.host, mine.port, mine.tls is None) == (its.host, its.port, its.tls is None)
+        if same and predecessor._server is not None:
+            self._taken, predecessor._server = predecessor._server, None
+
+    def disown(self, predecessor: Node) -> None:
+        """Give the server back, with everything set as it was."""
+        assert isinstance(predecessor, ListenerNode)
+        server = self._server if self._server is not None else self._taken
+        if self._taken is not None and server is not None:
+            predecessor._server = server
+            predecessor._set(server)
+            self._server = self._taken = None
+
+    async def open(self, host: Host) -> None:
+        """Listen; OSError says which address cannot be had."""
+        self._host = host
+        if self._taken is not None:
+            self._set(self._taken)
+            self._server = self._taken
+            return
+        server = Server(
+            self._handle,
+            limits=self._limits,
+            tls=self._tls,
+            stream_body=self._fields.stream,
+            name=self._label,
+            on_error=self._report,
+        )
+        await server.start(self._fields.host, self._fields.port)
+        self._server = server
+        scheme = "https" if self._tls is not None else "http"
+        where, port = server.address
+        shown = f"[{where}]" if ":" in where else where
+        host.tell("listening", url=f"{scheme}://{shown}:{port}")
+
+    def _set(self, server: Server) -> None:
+        """Let a server that runs serve this node from its next request on."""
+        server.swap(
+            handler=self._handle,
+            limits=self._limits,
+            tls=self._tls,
+            stream_body=self._fields.stream,
+            on_error=self._report,
+        )
+
+    async def pause(self) -> None:
+        """Accept nothing new; what is in flight is answered."""
+        server, self._server = self._server, None
+        if server is not None:
+            self._draining = asyncio.ensure_future(server.drain(30.0))
+
+    async def close(self) -> None:
+        """Wait until the last answer is sent."""
+        if self._draining is not None:
+            await self._draining
+        if self._running:
+            await asyncio.gather(*self._running, return_exceptions=True)
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """The server as it is now."""
+        server = self._server
+        return msgspec.to_builtins(server.snapshot()) if server is not None else {}
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port it listens on; None while it does not."""
+        return self._server.address if self._server is not None else None
+
+    # -- requests ------------------------------------------------------------------------------
+
+    def _handle(self, exchange: Exchange) -> None:
+        """One request: where nothing waits, all of it happens in this call."""
+        host = self._host
+        assert host is not None
+        wiring = host.wiring
+        if wiring is not self._wiring:
+            self._wiring, self._out = wiring, wiring.out(host.id, "out")
+        process = Process(wiring, None, self._label)
+        answer: Answer | Pending = NOTHING
+        if self._out is not None:
+            answer = process.run(self._out, exchange.request)
+        kind = type(answer)
+        if kind is not Pending and kind is not Error and not process.owns:
+            process.end()
+            exchange.reply(answer)
+            return
+        exchange.on_hangup = lambda: process.cancel(Error("the client went away", code="cancelled"))
+        task = asyncio.ensure_future(self._answer(exchange, process, answer))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _answer(
+        self, exchange: Exchange, process: Process, answer: Answer | Pending
+    ) -> None:
+        """Wait for the answer, end the process by it, and send it."""
+        try:
+            answer = await settle(answer)
+            error = answer if type(answer) is Error else None
+            if error is not None and self._host is not None:
+                answer = await self._handled(process, error)
+            body = answer.get("body") if type(answer) is dict else answer
+            if isinstance(body, ByteStream) or hasattr(body, "__aiter__"):
+                # The process lives until its stream is sent: what feeds it may belong to it.
+                exchange.on_sent = lambda complete: self._sent(process, complete)
+                exchange.reply(answer)
+                return
+            ended = process.end(outcome(answer))
+            failed = await ended if isinstance(ended, Awaitable) else ended
+            if failed is not None and outcome(answer) is None:
+                answer = failed
+            exchange.reply(answer)
+        except BaseException as error:
+            ended = process.end(Error.of(error))
+            if isinstance(ended, Awaitable):
+                await ended
+            if not exchange.answered:
+                exchange.reply(Error.of(error, symbol=self._label))
+            if not isinstance(error, Exception):
+                raise
+
+    async def _handled(self, process: Process, error: Error) -> Answer:
+        """What the flow at `error` answers; the Error itself where nothing is linked there."""
+        assert self._host is not None
+        if process.reason is not None or not self._host.linked(process, "error"):
+            return error
+        return await settle(self._host.send(process, "error", error))
+
+    def _sent(self, process: Process, complete: bool) -> None:
+        """A streamed answer was sent to its end, or could not be."""
+        ended = process.end(None if complete else Error("the client went away", code="cancelled"))
+        if isinstance(ended, Awaitable):
+            task = asyncio.ensure_future(_await(ended))
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    def _report(self, phrase: str, error: Error | BaseException, request: Request | None) -> None:
+        """Tell what the client is not told."""
+        if self._host is None:
+            return
+        told = error if isinstance(error, Error) else Error.of(error, symbol=self._label)
+        asked = {} if request is None else {"request": f"{request.method_text} {request.raw_path}"}
+        self._host.tell(phrase, level="error", error=told, **asked)
+
+
+async def _await(ended: Awaitable[Any]) -> None:
+    await ended
+
+
+def outcome(answer: Answer) -> Error | None:
+    """How a process with this answer ended: an Error and a status of 400 or more are failures."""
+    if type(answer) is Error:
+        return answer
+    status = status_of(answer)
+    if status >= 400:
+        return Error(f"answered with status {status}", code="status", data=status)
+    return None
+
+
+def limits_of(fields: LimitFields) -> Limits:
+    """The limits as the server takes them: None where there is none."""
+    return Limits(
+        header_bytes=int(fields.header) or 2**31,
+        target_bytes=int(fields.target) or 2**31,
+        headers=fields.headers,
+        body_bytes=int(fields.body) or None,
+        connections=fields.connections or None,
+        header_timeout=float(fields.header_timeout) or None,
+        body_timeout=float(fields.body_timeout) or None,
+        idle_timeout=float(fields.idle_timeout) or None,
+        answer_timeout=float(fields.answer_timeout) or None,
+        send_timeout=float(fields.send_timeout) or None,
+        compress_bytes=int(fields.compress) or None,
+    )
+
+
+def pem(given: str) -> str:
+    """PEM text out of base64, as uniflow writes it; anything else as it is."""
+    if "-----BEGIN" in given or not given:
+        return given
+    try:
+        text = base64.b64decode("".join(given.split()), validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        return given
+    return text if "-----BEGIN" in text else given
+
+
+def compile_listener(fields: Listener, build: Build) -> Node:
+    """A certificate that cannot be used is a Problem, before anything listens."""
+    tls: TLS | None = None
+    if fields.tls is not None:
+        tls = TLS(cert=pem(fields.tls.cert), key=pem(fields.tls.key))
+        try:
+            Server(lambda exchange: exchange.reply(NOTHING), tls=tls)
+        except ValueError as error:
+            build.refuse("tls", found=str(error).removeprefix("tls: "), code="tls")
+    return ListenerNode(fields, tls, build.spec.label)
+
+
+LISTENER: Kind[Any] = Kind(
+    Schema(
+        kind="listener",
+        fields=Listener,
+        summary="Begins a process for each HTTP request, and answers it.",
+        category="net",
+        ins=(),
+        outs=(
+            Port("out", "Requests."),
+            Port("error", "The Error that a request was answered; what it answers is the response."),
+        ),
+        example="""\
+- kind: listener
+  name: listener
+  protocol: http
+  port: 0
+  ports:
+    out:
+      - {name: hello, port: in}
+- kind: snippet
+  name: hello
+  language: cel
+  code: "{'status': 200, 'body': {'you asked for': path}}"
+""",
+    ),
+    compile_listener,
+)

@@ -1,0 +1,181 @@
+"""router: sends an HTTP request the way of its method and path."""
+
+from typing import Annotated, Any
+
+from heddle.extensions.extension import (
+    IN,
+    Build,
+    Choice,
+    Fields,
+    Handler,
+    Kind,
+    Node,
+    Payload,
+    Port,
+    Schema,
+    Unfit,
+    about,
+)
+from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.routes import Routes, split_segment
+from heddle.schemas.port import canonical, find_port
+
+OUT_PORTS = Port("out", "Where routes lead.", indexed=True)
+
+
+class Route(Fields):
+    """One route."""
+
+    method: Annotated[
+        str, about("The method.", pattern="^[A-Za-z]+$", examples=["GET", "POST"])
+    ]
+    path: Annotated[
+        str,
+        about(
+            "The path. `:name` takes one segment, `*` the rest.",
+            pattern=r"^(/|\*)",
+            examples=["/users/:id", "/files/*"],
+        ),
+    ]
+    port: Annotated[str, about("The out port that it leads to.", examples=["out[0]"])]
+
+    def __post_init__(self) -> None:
+        names = [name for one in self.path.split("/") if (name := split_segment(one)[1]) is not None]
+        if "" in names:
+            raise Unfit(f'"{self.path}"', wanted="a name behind each colon", path=("path",))
+        for name in names:
+            if names.count(name) > 1:
+                raise Unfit(
+                    f'"{self.path}" has the name "{name}" twice',
+                    wanted="each name once",
+                    path=("path",),
+                )
+
+
+class Router(Fields):
+    """What a router says."""
+
+    routes: Annotated[
+        list[Route], about("The routes, in any order: the most literal path wins.", min_length=1)
+    ]
+
+
+class RouterNode(Node):
+    """Chooses an out port by method and path."""
+
+    def __init__(self, routes: Routes[str]) -> None:
+        self._routes = routes
+        self._choice = Choice(self._choose)
+
+    def handler(self, port: str) -> Handler | None:
+        """Its only in port."""
+        return self._choice if port == "in" else None
+
+    def _choose(self, payload: Payload) -> tuple[str, Payload]:
+        if type(payload) is Request:
+            method, path = payload.method_text, payload.path_text
+        else:
+            method, path = asked(payload)
+        exact = self._routes.exact(method, path)
+        if exact is not None:
+            return exact, with_params(payload, {})
+        found = self._routes.find(method, path)
+        if found is None and method == "HEAD":
+            found = self._routes.find("GET", path)
+        if found is None:
+            return "error", self._lost(method, path)
+        return found[0], with_params(payload, found[1])
+
+    def _lost(self, method: str, path: str) -> Payload:
+        """What is answered where no route leads: 404, 405 with Allow, or 204 to OPTIONS."""
+        methods = self._routes.methods(path)
+        if not methods:
+            return {"status": 404, "body": "Not Found"}
+        if "GET" in methods:
+            methods.add("HEAD")
+        allow = {"Allow": [", ".join(["OPTIONS", *sorted(methods - {"OPTIONS"})])]}
+        if method == "OPTIONS":
+            return {"status": 204, "header": allow}
+        return {"status": 405, "header": allow, "body": "Method Not Allowed"}
+
+
+def asked(payload: Payload) -> tuple[str, str]:
+    """The method and path of a map; TypeError where there are none."""
+    if isinstance(payload, dict):
+        method, path = payload.get("method", "GET"), payload.get("path")
+        if isinstance(method, str) and isinstance(path, str):
+            return method.upper(), path
+    raise TypeError("a router wants a map with method and path, as a listener sends it")
+
+
+def with_params(payload: Payload, params: dict[str, str]) -> Payload:
+    """The payload with what the names in its path stand for."""
+    if type(payload) is Request:
+        return payload.with_fields(params=params)
+    return {**payload, "params": params}
+
+
+def compile_router(fields: Router, build: Build) -> Node:
+    """Two routes of one method and path, and a port that is no out port, are Problems."""
+    routes: Routes[str] = Routes()
+    for index, route in enumerate(fields.routes):
+        if find_port((OUT_PORTS,), route.port) is None:
+            build.refuse(
+                "routes",
+                index,
+                "port",
+                code="unknown-port",
+                found=f'there is no out port "{route.port}"',
+                wanted="out[0], out[1], …",
+            )
+        path = "/" + route.path if route.path.startswith("*") else route.path
+        if not routes.add(route.method.upper(), path, canonical(route.port)):
+            build.refuse(
+                "routes",
+                index,
+                code="duplicate-route",
+                found=f"{route.method.upper()} {route.path} leads somewhere already",
+                hint="Each method and path has one route.",
+            )
+    return RouterNode(routes)
+
+
+ROUTER: Kind[Any] = Kind(
+    Schema(
+        kind="router",
+        fields=Router,
+        summary="Sends an HTTP request the way of its method and path.",
+        category="net",
+        ins=(IN,),
+        outs=(
+            OUT_PORTS,
+            Port("error", "A response (404, 405, OPTIONS) where no route leads, or an Error."),
+        ),
+        example="""\
+- kind: router
+  name: router
+  routes:
+    - {method: GET, path: /ping, port: 'out[0]'}
+    - {method: GET, path: '/users/:id', port: 'out[1]'}
+  ports:
+    out[0]:
+      - {name: pong, port: in}
+    out[1]:
+      - {name: user, port: in}
+- {kind: snippet, name: pong, language: text, code: pong}
+- {kind: snippet, name: user, language: cel, code: "'user ' + params.id"}
+""",
+        details="""\
+The request goes on with `params` added: what the names in the path stand for.
+
+`:name` takes one segment that is not empty, also behind a literal beginning (`/v:version`); `\\\\:` is a
+colon. `*` takes the rest of the path under the name `*`. Where several routes fit, the most literal
+wins, from left to right: `/users/new` before `/users/:id` before `/users/*`.
+
+Where no route leads, `error` is sent a response: 404, or 405 with `Allow` where the path has other
+methods. OPTIONS is answered 204 with `Allow`. With `error` not linked, that response is the answer. HEAD goes the
+way of GET where it has no route of its own.
+""",
+    ),
+    compile_router,
+)

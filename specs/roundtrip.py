@@ -1,0 +1,238 @@
+"""Changing YAML in place: what a person wrote stays as it is, down to comments, order and quotes.
+
+ruamel.yaml changes the tree of a text and writes it out anew, in its own layout. The result is
+then merged with what stood there, line by line, so that only lines whose meaning changed are
+replaced.
+"""
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from io import StringIO
+from typing import Any
+
+import msgspec
+
+from heddle.specs.syntax import resolve
+
+_LIST_UNDER_KEY = re.compile(r"^( *)((?:- )*)[^\s#-][^\n]*:[ ]*\n(?:[ ]*\n)*( *)- ", re.MULTILINE)
+_KEY_UNDER_KEY = re.compile(r"^( *)((?:- )*)[^\s#-][^\n]*:[ ]*\n( +)[^\s#-]", re.MULTILINE)
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """How a text is indented: a mapping below a key, and the dash of a list below a key."""
+
+    mapping: int = 2
+    offset: int = 2
+
+    @staticmethod
+    def of(text: str) -> "Layout":
+        """The layout of the first list and the first mapping below a key."""
+        mapping, offset = 2, 2
+        found = _LIST_UNDER_KEY.search(text)
+        if found is not None:
+            offset = len(found.group(3)) - len(found.group(1)) - len(found.group(2))
+        found = _KEY_UNDER_KEY.search(text)
+        if found is not None:
+            mapping = len(found.group(3)) - len(found.group(1)) - len(found.group(2))
+        return Layout(mapping if mapping > 0 else 2, offset if offset in (0, 2, 4) else 2)
+
+
+def machine(layout: Layout) -> Any:
+    """A ruamel.yaml that keeps what it can and writes in this layout."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML(typ="rt")
+    yaml.preserve_quotes = True
+    yaml.width = 1_000_000
+    yaml.allow_unicode = True
+    yaml.indent(mapping=layout.mapping, sequence=layout.offset + 2, offset=layout.offset)
+    return yaml
+
+
+def dump(yaml: Any, data: Any) -> str:
+    """The text of one document."""
+    stream = StringIO()
+    yaml.dump(data, stream)
+    return stream.getvalue()
+
+
+def change(node: Any, old: Any, new: Any) -> Any:
+    """Bring a tree of ruamel.yaml from saying `old` to saying `new`; what is left of it.
+
+    Both are plain data; parts that are equal in both are not touched, however they are written.
+    """
+    if isinstance(node, dict) and isinstance(old, dict) and isinstance(new, dict):
+        _change_mapping(node, old, new)
+        return node
+    if isinstance(node, list) and isinstance(old, list) and isinstance(new, list):
+        if len(node) == len(old):
+            _change_list(node, old, new)
+            return node
+        return written(new)
+    return _styled(node, new)
+
+
+def _change_mapping(node: Any, old: dict[str, Any], new: dict[str, Any]) -> None:
+    keys = {_key_text(key): key for key in node}
+    for key in old:
+        if key not in new and key in keys:
+            del node[keys[key]]
+    for key, value in new.items():
+        if key not in keys or key not in old:
+            node[keys.get(key, key)] = written(value, key)
+        elif not _same(old[key], value):
+            node[keys[key]] = change(node[keys[key]], old[key], value)
+
+
+def _change_list(node: Any, old: list[Any], new: list[Any]) -> None:
+    was, comes = [_print(item) for item in old], [_print(item) for item in new]
+    matcher = SequenceMatcher(None, was, comes, autojunk=False)
+    for tag, start, stop, begin, end in reversed(matcher.get_opcodes()):
+        if tag == "equal":
+            continue
+        both = min(stop - start, end - begin)
+        for number in range(stop - 1, start + both - 1, -1):
+            del node[number]
+        for number in range(both):
+            at = start + number
+            node[at] = change(node[at], old[at], new[begin + number])
+        for number in range(both, end - begin):
+            node.insert(start + number, _item(new[begin + number]))
+
+
+def _print(item: Any) -> bytes:
+    return msgspec.json.encode(item, order="sorted") + type(item).__name__.encode()
+
+
+def _same(old: Any, new: Any) -> bool:
+    return type(old) is type(new) and _print(old) == _print(new)
+
+
+def _key_text(key: Any) -> str:
+    if key is None:
+        return "null"
+    return str(key).lower() if isinstance(key, bool) else str(key)
+
+
+def _styled(node: Any, new: Any) -> Any:
+    """A new scalar in the style of the old one, where it has one."""
+    from ruamel.yaml.scalarstring import (
+        DoubleQuotedScalarString,
+        LiteralScalarString,
+        SingleQuotedScalarString,
+    )
+
+    if isinstance(new, str):
+        if "\n" in new:
+            return written(new)
+        for style in (SingleQuotedScalarString, DoubleQuotedScalarString):
+            if isinstance(node, style):
+                return style(new)
+        if isinstance(node, LiteralScalarString) and new:
+            return LiteralScalarString(new)
+    return written(new)
+
+
+def written(data: Any, key: str = "") -> Any:
+    """Plain data as a tree in our own style: links in one line, long text as a block."""
+    from ruamel.yaml.comments import CommentedMap, CommentedSeq
+    from ruamel.yaml.scalarstring import LiteralScalarString, SingleQuotedScalarString
+
+    if isinstance(data, dict):
+        record = CommentedMap()
+        for name, value in data.items():
+            record[_quoted(name)] = written(value, "" if key == "ports" else name)
+        return record
+    if isinstance(data, list):
+        return CommentedSeq(_item(item) for item in data)
+    if not isinstance(data, str):
+        return data
+    if "\n" in data and _blockable(data):
+        return LiteralScalarString(data)
+    return SingleQuotedScalarString(data) if _quoted(data) is not data else data
+
+
+def _item(data: Any) -> Any:
+    """An item of a list: a short mapping in one line."""
+    item = written(data)
+    if isinstance(item, dict) and _short(item):
+        item.fa.set_flow_style()  # type: ignore[attr-defined]
+    return item
+
+
+def alone(entry: dict[str, Any]) -> Any:
+    """A list that holds one entry, over several lines however short it is."""
+    from ruamel.yaml.comments import CommentedSeq
+
+    return CommentedSeq([written(entry)])
+
+
+def _quoted(text: str) -> Any:
+    """The text, in quotes where unquoted it would mean something else to us."""
+    from ruamel.yaml.scalarstring import SingleQuotedScalarString
+
+    return text if resolve(text) is text and text != "<<" else SingleQuotedScalarString(text)
+
+
+def _blockable(text: str) -> bool:
+    """Whether a block scalar can hold the text as it is."""
+    lines = text.split("\n")
+    return (
+        not lines[0][:1].isspace()
+        and bool(lines[0])
+        and all(line == line.rstrip() for line in lines)
+        and all(character == "\n" or character.isprintable() for character in text)
+        and not text.endswith("\n\n")
+    )
+
+
+def _short(item: Any) -> bool:
+    values = list(item.values())
+    plain = all(isinstance(value, str | int | float | bool | type(None)) for value in values)
+    return (
+        plain and 0 < len(str(dict(item))) <= 72 and not any("\n" in str(value) for value in values)
+    )
+
+
+# --- merging ------------------------------------------------------------------------------------
+
+
+def merge(base: Sequence[str], ours: Sequence[str], theirs: Sequence[str]) -> list[str]:
+    """The changes that lead from `base` to `theirs`, made in `ours`, line by line.
+
+    Where both changed the same lines, `theirs` win.
+    """
+    if base == ours:
+        return list(theirs)
+    result: list[str] = []
+    at_base = at_ours = at_theirs = 0
+    for start, start_ours, start_theirs, size in _common(base, ours, theirs):
+        if base[at_base:start] == theirs[at_theirs:start_theirs]:
+            result += ours[at_ours:start_ours]
+        else:
+            result += theirs[at_theirs:start_theirs]
+        result += ours[start_ours : start_ours + size]
+        at_base, at_ours, at_theirs = start + size, start_ours + size, start_theirs + size
+    return result
+
+
+def _common(
+    base: Sequence[str], ours: Sequence[str], theirs: Sequence[str]
+) -> list[tuple[int, int, int, int]]:
+    """The stretches that all three have, with a last, empty one at the end."""
+    left = SequenceMatcher(None, base, ours, autojunk=False).get_matching_blocks()
+    right = SequenceMatcher(None, base, theirs, autojunk=False).get_matching_blocks()
+    found: list[tuple[int, int, int, int]] = []
+    first = second = 0
+    while first < len(left) and second < len(right):
+        one, other = left[first], right[second]
+        start = max(one.a, other.a)
+        size = min(one.a + one.size, other.a + other.size) - start
+        if size > 0:
+            found.append((start, one.b + start - one.a, other.b + start - other.a, size))
+        if one.a + one.size < other.a + other.size:
+            first += 1
+        else:
+            second += 1
+    return [*found, (len(base), len(ours), len(theirs), 0)]
