@@ -49,7 +49,8 @@ class Build:
             )
         try:
             compiler = found.condition if condition and found.condition else found.compile
-            return compiler(code)
+            # Compilers and programs deal in plain text, not in the field types that say what it is.
+            return compiler(str(code))
         except CompileError as error:
             place = self._inside(path, error.line, error.column, code)
             self.refuse(*path, code="code", found=error.message, hint=error.hint, place=place)

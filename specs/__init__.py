@@ -1,13 +1,14 @@
 """What someone wrote: Specs and Values, the documents they stand in, and the stores that keep them.
 
 Names are brought in when they are asked for, so that importing this room costs next to nothing.
+The function `bind` is had from its module: here its name would be that of the module.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from heddle.specs.bind import Bound, Values, bind
+    from heddle.specs.bind import Bound, Values
     from heddle.specs.document import Reading, read_data, read_path, read_text
     from heddle.specs.entry import data_of, spec_of, value_of
     from heddle.specs.errors import Conflict, HeddleError, NotFound, SpecError, StoreError
@@ -48,7 +49,6 @@ __all__ = [
     "Stores",
     "Value",
     "Values",
-    "bind",
     "data_of",
     "did_you_mean",
     "dotted",
@@ -63,7 +63,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    "bind": ("Bound", "Values", "bind"),
+    "bind": ("Bound", "Values"),
     "document": ("Reading", "read_data", "read_path", "read_text"),
     "entry": ("data_of", "spec_of", "value_of"),
     "errors": ("Conflict", "HeddleError", "NotFound", "SpecError", "StoreError"),
@@ -82,7 +82,6 @@ _HOME = {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name i
 def __getattr__(name: str) -> Any:
     home = _HOME.get(name)
     if home is None:
-        # `from heddle.specs import bind` means the function; the module is heddle.specs.bind.
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(import_module(home), name)
     globals()[name] = found

@@ -49,5 +49,9 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def __eq__(self, other: object) -> bool:
         return self.same(other) if isinstance(other, Value) else NotImplemented
 
+    def __ne__(self, other: object) -> bool:
+        # The base class compares by identity here, and does not ask __eq__.
+        return not self.same(other) if isinstance(other, Value) else NotImplemented
+
     def __hash__(self) -> int:
         return hash(self.id)

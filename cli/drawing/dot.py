@@ -1,9 +1,8 @@
 """A Picture as Graphviz DOT."""
 
-import re
-
 from heddle.cli.drawing.family import Family, family_of
 from heddle.cli.drawing.picture import Picture, PictureEdge
+from heddle.cli.drawing.text import lines
 
 _STYLES = {
     "plain": "",
@@ -20,16 +19,15 @@ _HEAD = (
 
 def dot(picture: Picture, direction: str = "right") -> str:
     """The text of a digraph; node ids are `n0`, `n1`, … in the order of the Picture."""
-    lines = ["digraph heddle {", f"    rankdir={'TB' if direction == 'down' else 'LR'}", *_HEAD]
-    lines += _nodes(picture)
-    lines += [_edge(picture, edge) for edge in picture.edges]
-    return "\n".join([*lines, "}"]) + "\n"
+    rows = ["digraph heddle {", f"    rankdir={'TB' if direction == 'down' else 'LR'}", *_HEAD]
+    rows += _nodes(picture)
+    rows += [_edge(picture, edge) for edge in picture.edges]
+    return "\n".join([*rows, "}"]) + "\n"
 
 
 def quoted(text: str) -> str:
     """The text as a quoted label that shows exactly it; line breaks become `\\n`."""
-    text = re.sub(r"\r\n|\r", "\n", text)
-    text = re.sub(r"[\x00-\x08\x0b-\x1f]", "\ufffd", text)
+    text = "\n".join(lines(text))
     # Graphviz reads HTML entities in plain labels too, hence the ampersand.
     for char, safe in (("\\", "\\\\"), ('"', '\\"'), ("&", "&amp;"), ("\n", "\\n")):
         text = text.replace(char, safe)
@@ -40,13 +38,13 @@ def _nodes(picture: Picture) -> list[str]:
     spaces = picture.namespaces
     if len(spaces) < 2:
         return [f"    {_node(picture, index)}" for index in range(len(picture.nodes))]
-    lines = []
+    rows = []
     for number, space in enumerate(spaces):
-        lines.append(f"    subgraph cluster_{number} {{")
-        lines.append(f'        label={quoted(space)}; style=rounded; color="#c3ccd9"')
-        lines += [f"        {_node(picture, index)}" for index in picture.within(space)]
-        lines.append("    }")
-    return lines
+        rows.append(f"    subgraph cluster_{number} {{")
+        rows.append(f'        label={quoted(space)}; style=rounded; color="#c3ccd9"')
+        rows += [f"        {_node(picture, index)}" for index in picture.within(space)]
+        rows.append("    }")
+    return rows
 
 
 def _node(picture: Picture, index: int) -> str:

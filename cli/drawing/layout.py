@@ -13,7 +13,7 @@ from heddle.cli.drawing.placing import place
 from heddle.cli.drawing.routing import Routes
 from heddle.cli.drawing.straightening import straighten
 
-_SPACE = 34.0
+_AFTER, _BESIDE = 54.0, 34.0
 _ASPECT = 1.7
 
 
@@ -111,15 +111,15 @@ def _groups(count: int, joins: Sequence[Join]) -> list[tuple[list[int], list[int
 
 def _shelves(pieces: Sequence[_Piece], aspect: float) -> tuple[list[Point], float, float]:
     """Set the pieces in rows like books; the place of each, and the size of the whole."""
-    area = sum((piece.length + _SPACE) * (piece.breadth + _SPACE) for piece in pieces)
+    area = sum((piece.length + _AFTER) * (piece.breadth + _BESIDE) for piece in pieces)
     limit = max([sqrt(area * aspect), *(piece.length for piece in pieces)])
     places: list[Point] = []
     a = b = tallest = length = 0.0
     for piece in pieces:
         if a and a + piece.length > limit + 1e-6:
-            a, b, tallest = 0.0, b + tallest + _SPACE, 0.0
+            a, b, tallest = 0.0, b + tallest + _BESIDE, 0.0
         places.append((a, b))
-        a += piece.length + _SPACE
+        a += piece.length + _AFTER
         tallest = max(tallest, piece.breadth)
-        length = max(length, a - _SPACE)
+        length = max(length, a - _AFTER)
     return places, length, b + tallest

@@ -4,6 +4,7 @@ import re
 
 from heddle.cli.drawing.family import FAMILIES, family_of
 from heddle.cli.drawing.picture import Picture, PictureEdge
+from heddle.cli.drawing.text import lines
 
 _ARROWS = {"plain": "-->", "error": "-->", "lifecycle": "-.->"}
 _ERROR_STYLE = "stroke:#d1344b,color:#d1344b"
@@ -20,20 +21,19 @@ _LIST = re.compile(r"(\d+|)([.)+\-])( |\Z)")
 
 def mermaid(picture: Picture, direction: str = "right") -> str:
     """The text of a flowchart; node ids are `n0`, `n1`, … in the order of the Picture."""
-    lines = [f"flowchart {'TB' if direction == 'down' else 'LR'}"]
-    lines += _nodes(picture)
-    lines += [_edge(edge) for edge in picture.edges]
+    rows = [f"flowchart {'TB' if direction == 'down' else 'LR'}"]
+    rows += _nodes(picture)
+    rows += [_edge(edge) for edge in picture.edges]
     errors = [str(i) for i, edge in enumerate(picture.edges) if edge.strand == "error"]
     if errors:
-        lines.append(f"    linkStyle {','.join(errors)} {_ERROR_STYLE}")
-    lines += _classes(picture)
-    return "\n".join(lines) + "\n"
+        rows.append(f"    linkStyle {','.join(errors)} {_ERROR_STYLE}")
+    rows += _classes(picture)
+    return "\n".join(rows) + "\n"
 
 
 def quoted(text: str) -> str:
     """The text between quotes, so that Mermaid shows exactly it; line breaks become `<br>`."""
-    lines = re.split(r"\r\n|\r|\n", text)
-    return '"' + "<br>".join(_escaped(line) for line in lines) + '"'
+    return '"' + "<br>".join(_escaped(line) for line in lines(text)) + '"'
 
 
 def _escaped(line: str) -> str:
@@ -42,25 +42,21 @@ def _escaped(line: str) -> str:
     start = _LIST.match(line)
     mark = start.start(2) if start else -1
     return "".join(
-        char if _SAFE.match(line, at) and at != mark else f"#{ord(_visible(char))};"
+        char if _SAFE.match(line, at) and at != mark else f"#{ord(char)};"
         for at, char in enumerate(line)
     )
-
-
-def _visible(char: str) -> str:
-    return char if char >= " " or char == "\t" else "\ufffd"
 
 
 def _nodes(picture: Picture) -> list[str]:
     spaces = picture.namespaces
     if len(spaces) < 2:
         return [f"    {_node(picture, index)}" for index in range(len(picture.nodes))]
-    lines = []
+    rows = []
     for number, space in enumerate(spaces):
-        lines.append(f"    subgraph s{number}[{quoted(space)}]")
-        lines += [f"        {_node(picture, index)}" for index in picture.within(space)]
-        lines.append("    end")
-    return lines
+        rows.append(f"    subgraph s{number}[{quoted(space)}]")
+        rows += [f"        {_node(picture, index)}" for index in picture.within(space)]
+        rows.append("    end")
+    return rows
 
 
 def _node(picture: Picture, index: int) -> str:

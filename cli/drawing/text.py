@@ -1,5 +1,6 @@
 """How wide a text will be, without asking a font: never less than it turns out to be."""
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
@@ -8,7 +9,8 @@ from functools import lru_cache
 # has a narrower one sees a little more air.
 _ADVANCES = {
     **dict.fromkeys("ijlI.,:;'|/\\ ", 0.40),
-    **dict.fromkeys('tfrsckJ()[]-_"!`*vxyz?', 0.67),
+    **dict.fromkeys('tfr()[]-_"!`*', 0.54),
+    **dict.fromkeys("sckJvxyz?", 0.67),
     **dict.fromkeys("mM@%w#+=<>~^&", 1.05),
     **dict.fromkeys("DGHNOQU", 0.87),
     "W": 1.13,
@@ -16,6 +18,7 @@ _ADVANCES = {
 _LOWER, _UPPER, _OTHER, _OTHER_UPPER, _WIDE, _EMOJI = 0.73, 0.80, 1.07, 1.25, 1.07, 1.42
 _MONO = 0.62
 
+_LINE_END = re.compile(r"\r\n|[\n\v\f\r\x1c-\x1e\x85\u2028\u2029]")
 _BREAKS = frozenset("-_./: ,")
 
 
@@ -27,6 +30,11 @@ def width(text: str, size: float, mono: bool = False) -> float:
 def shown(text: str) -> str:
     """The text on one line, with nothing in it that a drawing cannot show."""
     return " ".join("".join(char if char.isspace() else legal(char) for char in text).split())
+
+
+def lines(text: str) -> list[str]:
+    """The text line by line, however its lines end, with nothing in it that cannot be shown."""
+    return [legal(line) for line in _LINE_END.split(text)]
 
 
 def legal(text: str) -> str:

@@ -21,7 +21,7 @@ from heddle.extensions.extension import (
     Schema,
     Visit,
 )
-from heddle.runtime.process import finish
+from heddle.runtime.process import finish, settle
 
 
 class Fork(Fields):
@@ -56,15 +56,15 @@ class ForkNode(Node):
 
     async def _run(self, flow: Flow, child: Process, payload: Payload) -> None:
         """Carry the packet on in the child, and end it whatever happens."""
-        answer = await finish(child, self._carry(flow, child, payload))
+        answer: Answer = Error("the fork was stopped", code="dropped")
+        try:
+            answer = await settle(flow.run(child, "out", payload))
+            if type(answer) is Error and child.reason is None and flow.linked("error"):
+                answer = await settle(flow.run(child, "error", answer))
+        finally:
+            answer = await finish(child, answer)
         if type(answer) is Error and self._host is not None:
             self._host.tell("fork failed", level="error", error=answer)
-
-    async def _carry(self, flow: Flow, child: Process, payload: Payload) -> Answer:
-        answer = await settled(flow.run(child, "out", payload))
-        if type(answer) is Error and flow.linked("error"):
-            return await settled(flow.run(child, "error", answer))
-        return answer
 
 
 def compile_fork(fields: Fork, build: Build) -> Node:

@@ -15,6 +15,12 @@ ABSENT: Final = object()
 
 def entry(table: Any, key: Any) -> Any:
     """The value under a key, or ABSENT; a number finds the equal number of another type."""
+    found = stored_key(table, key)
+    return ABSENT if found is ABSENT else table[found]
+
+
+def stored_key(table: Any, key: Any) -> Any:
+    """The key by which the map knows this one, or ABSENT; no value is touched."""
     name = kind(key)
     if name == "double":
         if not float(key).is_integer():
@@ -22,11 +28,9 @@ def entry(table: Any, key: Any) -> Any:
         key = int(key)
     elif name not in ("string", "int", "uint", "bool"):
         return ABSENT
-    if key not in table:
+    if key not in table or (key in (0, 1) and not _same_key(table, key, name == "bool")):
         return ABSENT
-    if key in (0, 1) and not _same_key(table, key, name == "bool"):
-        return ABSENT
-    return table[key]
+    return key
 
 
 def _same_key(table: Any, key: Any, as_bool: bool) -> bool:

@@ -5,7 +5,7 @@ import operator
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from heddle.extensions.languages.cel.access import ABSENT, entry
+from heddle.extensions.languages.cel.access import ABSENT, entry, stored_key
 from heddle.extensions.languages.cel.errors import Fault
 from heddle.extensions.languages.cel.values import (
     INT_MAX,
@@ -227,7 +227,7 @@ def contains(item: Any, where: Any) -> bool:
     if name == "list":
         return any(equal(item, other) for other in where)
     if name == "map" and (kind(item) in NUMBERS or kind(item) in ("string", "bool")):
-        return entry(where, item) is not ABSENT
+        return stored_key(where, item) is not ABSENT
     text = f"no such overload: {kind(item)} in {name}"
     raise Fault(f"{text}. Try a.contains(b)" if name == "string" else text)
 

@@ -93,10 +93,7 @@ class _Reader:
         parts: list[Tree] = []
         while self._at < len(self._text) and not self._peek("|") and not self._peek(")"):
             if self._accept("\\Q"):
-                end = self._text.find("\\E", self._at)
-                end = len(self._text) if end < 0 else end
-                parts += [self._char(ord(char), flags) for char in self._text[self._at : end]]
-                self._at = min(end + 2, len(self._text))
+                parts += self._quoted(flags)
                 continue
             if self._peek("(?") and (changed := self._flags_alone(flags)) is not None:
                 flags = changed
@@ -104,6 +101,16 @@ class _Reader:
             part = self._atom(flags)
             parts.append(self._repeated(part))
         return (parts[0] if len(parts) == 1 else Sequence(tuple(parts))), flags
+
+    def _quoted(self, flags: _Flags) -> list[Tree]:
+        """The characters up to `\\E` or the end; a repetition behind it is for the last one."""
+        end = self._text.find("\\E", self._at)
+        end = len(self._text) if end < 0 else end
+        chars: list[Tree] = [self._char(ord(char), flags) for char in self._text[self._at : end]]
+        self._at = min(end + 2, len(self._text))
+        if chars:
+            chars[-1] = self._repeated(chars[-1])
+        return chars
 
     def _flags_alone(self, flags: _Flags) -> _Flags | None:
         """The flags after `(?i)`; None, and nothing read, where a group starts instead."""

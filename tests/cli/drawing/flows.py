@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from random import Random
 from uuid import UUID
 
+import msgspec
+
 from heddle.specs.spec import Link, Spec
 
 NASTY = (
@@ -38,23 +40,23 @@ NASTY = (
 
 
 def spec(
-    number: int,
-    name: str | None = None,
-    kind: str = "snippet",
-    namespace: str = "default",
-    **ports: Sequence[str],
+    number: int, name: str | None = None, kind: str = "snippet", **ports: Sequence[str]
 ) -> Spec:
     """A Spec; `out_0=["join:in[1]"]` links its port `out[0]` to port `in[1]` of `join`."""
     return Spec(
         id=UUID(int=number << 96),
         kind=kind,
         name=name,
-        namespace=namespace,
         ports={
             port.replace("_", "[") + "]" if "_" in port else port: tuple(map(_link, links))
             for port, links in ports.items()
         },
     )
+
+
+def within(namespace: str, entry: Spec) -> Spec:
+    """The same Spec in another namespace."""
+    return msgspec.structs.replace(entry, namespace=namespace)
 
 
 def _link(text: str) -> Link:
@@ -101,7 +103,7 @@ def chain(count: int, jump: int = 0, oops: bool = False) -> list[Spec]:
         outs = [f"n{number + 1}"] if number + 1 < count else []
         outs += [f"n{number + jump}"] if jump and number + jump < count else []
         ports = {"out": outs, "error": ["oops"]} if oops else {"out": outs}
-        specs.append(spec(number + 1, f"n{number}", **ports))
+        specs.append(spec(number + 1, f"n{number}", "snippet", **ports))
     return [*specs, spec(count + 1, "oops")] if oops else specs
 
 
@@ -131,7 +133,7 @@ def tangle(count: int, links: int, seed: int) -> list[Spec]:
         port = random.choice(["out", "out_0", "out_1", "error", "init"])
         target = f"n{two}" + random.choice(["", "", ":in[0]", ":in[1]"])
         ports[one].setdefault(port, []).append(target)
-    return [spec(n + 1, f"n{n}", **entry) for n, entry in enumerate(ports)]
+    return [spec(n + 1, f"n{n}", "snippet", **entry) for n, entry in enumerate(ports)]
 
 
 def nasty() -> list[Spec]:

@@ -58,7 +58,7 @@ def test_direction_errors_lifecycle_and_what_is_missing() -> None:
 
 
 def test_namespaces_are_clusters() -> None:
-    specs = [flows.spec(n, f"n{n}", namespace=f"s{n % 2}") for n in range(4)]
+    specs = [flows.within(f"s{n % 2}", flows.spec(n, f"n{n}")) for n in range(4)]
     text = dot(Picture.of(specs))
     assert 'subgraph cluster_1 {\n        label="s1";' in text
     assert text.count("{") == text.count("}") == 3

@@ -27,7 +27,7 @@ FLOWS = {
     "fan": flows.fan(40),
     "ring": flows.ring(12),
     "islands": [flows.spec(n, f"n{n}", out=[f"n{n + 1}"] if n % 3 else []) for n in range(50)],
-    "spaces": [flows.spec(n, f"n{n}", namespace=f"s{n % 3}", out=["n4"]) for n in range(12)],
+    "spaces": [flows.within(f"s{n % 3}", flows.spec(n, f"n{n}", out=["n4"])) for n in range(12)],
     "tangle": flows.tangle(40, 70, seed=4),
 }
 
@@ -203,13 +203,13 @@ def pieces(line: Line) -> Iterator[tuple[Point, Point]]:
         else:
             last = here
             for part in range(1, 17):
-                there = bezier(here, *step, part / 16)
+                there = bezier((here, *step), part / 16)
                 yield last, there
                 last = there
         here = step[-1]
 
 
-def bezier(a: Point, b: Point, c: Point, d: Point, t: float) -> Point:
-    u = 1 - t
+def bezier(pulls: tuple[Point, ...], t: float) -> Point:
+    (a, b, c, d), u = pulls, 1 - t
     x, y = (u**3 * a[i] + 3 * u * u * t * b[i] + 3 * u * t * t * c[i] + t**3 * d[i] for i in (0, 1))
     return x, y

@@ -7,6 +7,7 @@ import pytest
 
 from heddle.cli.drawing import Picture, draw
 from heddle.cli.drawing.mermaid import mermaid, quoted
+from heddle.specs.spec import Spec
 from tests.cli.drawing import flows
 
 NODE = re.compile(r' +n(\d+)\("<b>([^"]*)</b><br>([^"]*)"\):::(\w+)')
@@ -27,7 +28,7 @@ def test_a_nasty_name_comes_out_as_it_went_in(name: str) -> None:
 
 
 def test_control_characters_do_not_pass() -> None:
-    assert quoted("a\x01b\x00") == '"a#65533;b#65533;"'
+    assert quoted("a\x01b\x00") == '"a\ufffdb\ufffd"'
 
 
 def test_nothing_looks_like_a_list_a_formula_or_an_icon() -> None:
@@ -39,7 +40,7 @@ def test_nothing_looks_like_a_list_a_formula_or_an_icon() -> None:
 
 
 @pytest.mark.parametrize("flow", [flows.shop(), flows.nasty(), flows.fan(9)])
-def test_every_node_and_edge_is_there_once(flow: list) -> None:  # type: ignore[type-arg]
+def test_every_node_and_edge_is_there_once(flow: list[Spec]) -> None:
     picture = Picture.of(flow)
     lines = mermaid(picture).splitlines()
     assert lines[0] == "flowchart LR"
@@ -79,7 +80,7 @@ def test_in_ports_are_named_where_they_are_not_the_usual_one() -> None:
 
 
 def test_namespaces_are_subgraphs() -> None:
-    specs = [flows.spec(n, f"n{n}", namespace=f'a "{n % 2}"') for n in range(4)]
+    specs = [flows.within(f'a "{n % 2}"', flows.spec(n, f"n{n}")) for n in range(4)]
     lines = [line.strip() for line in mermaid(Picture.of(specs)).splitlines()]
     assert lines.count("end") == 2
     assert 'subgraph s1["a #34;1#34;"]' in lines

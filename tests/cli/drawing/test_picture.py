@@ -49,8 +49,8 @@ def test_a_missing_id_waits_under_the_name_it_was_given() -> None:
 
 def test_links_do_not_leave_their_namespace() -> None:
     specs = [
-        flows.spec(1, "a", namespace="one", out=["b"]),
-        flows.spec(2, "b", namespace="two"),
+        flows.within("one", flows.spec(1, "a", out=["b"])),
+        flows.within("two", flows.spec(2, "b")),
     ]
     picture = Picture.of(specs)
     assert picture.namespaces == ("one", "two")

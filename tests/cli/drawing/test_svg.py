@@ -106,7 +106,7 @@ def test_port_labels_stand_once_at_each_port() -> None:
 
 
 def test_namespaces_stand_on_their_own_ground() -> None:
-    specs = [flows.spec(n, f"n{n}", namespace=f"space <{n % 2}>", out=["n1"]) for n in range(4)]
+    specs = [flows.within(f"space <{n % 2}>", flows.spec(n, f"n{n}", out=["n1"])) for n in range(4)]
     names = [group.findtext(f"{NS}text") for group in groups(svg(Picture.of(specs)), "frame")]
     assert names == ["space <0>", "space <1>"]
     assert not groups(svg(Picture.of(flows.shop())), "frame")

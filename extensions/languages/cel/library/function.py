@@ -69,7 +69,8 @@ class Library:
             shape = f"{name}(x)" if method else f"x.{name}()"
             return f'"{name}" is not called that way', f"Write {shape}"
         wanted = " or ".join(str(count) for count in same)
-        return f'"{name}" wants {wanted} arguments, not {given}', ""
+        noun = "argument" if wanted == "1" else "arguments"
+        return f'"{name}" wants {wanted} {noun}, not {given}', ""
 
 
 def no_overload(name: str, *values: Any) -> Fault:

@@ -153,7 +153,18 @@ class Texts:
     def _int(self, depth: int) -> str:
         zone = self._pick(["", "'+02:30'", "'America/New_York'", "'Nowhere/X'"])
         part = self._pick(
-            ["getFullYear", "getMonth", "getDate", "getDayOfMonth", "getDayOfWeek", "getDayOfYear", "getHours", "getMinutes", "getSeconds", "getMilliseconds"]
+            [
+                "getFullYear",
+                "getMonth",
+                "getDate",
+                "getDayOfMonth",
+                "getDayOfWeek",
+                "getDayOfYear",
+                "getHours",
+                "getMinutes",
+                "getSeconds",
+                "getMilliseconds",
+            ]
         )
         return self._or(
             depth,

@@ -1,0 +1,100 @@
+"""Helps that many stories need: a running runtime of some YAML, and a plain HTTP client."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+from heddle.extensions.net.listener import ListenerNode
+from heddle.runtime.runtime import Runtime
+from heddle.specs.document import read_text
+from heddle.specs.memory import MemoryStore
+from heddle.specs.store import Put
+
+
+def stored(*texts: str) -> MemoryStore:
+    """A memory store that holds what these texts say; a Problem in one fails the test."""
+    resources = []
+    for text in texts:
+        reading = read_text(text, file="flow.yaml")
+        assert not reading.problems, [str(problem) for problem in reading.problems]
+        resources += [*reading.specs, *reading.values]
+    return MemoryStore(resources)
+
+
+@asynccontextmanager
+async def running(*texts: str, **options: Any) -> AsyncIterator[Runtime]:
+    """A runtime of what these texts say."""
+    async with Runtime(store=stored(*texts), **options) as rt:
+        yield rt
+
+
+async def change(rt: Runtime, text: str) -> None:
+    """Apply what a text says, and wait until it is live or refused."""
+    reading = read_text(text, file="flow.yaml")
+    assert not reading.problems, [str(problem) for problem in reading.problems]
+    told = asyncio.ensure_future(rt.events.wait("generation live", "change refused"))
+    await asyncio.sleep(0)
+    await rt.store.apply([Put(resource=one) for one in (*reading.specs, *reading.values)])
+    async with asyncio.timeout(10):
+        await told
+
+
+def port_of(rt: Runtime, name: str = "listener") -> int:
+    """The port that a listener of this runtime listens on."""
+    symbol = rt.table.get(name)
+    assert symbol is not None
+    assert isinstance(symbol.node, ListenerNode)
+    assert symbol.node.address is not None
+    return symbol.node.address[1]
+
+
+class Reply(NamedTuple):
+    """An HTTP response as it came."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """The body as text."""
+        return self.body.decode()
+
+
+async def fetch(
+    port: int,
+    path: str = "/",
+    *,
+    method: str = "GET",
+    headers: dict[str, str] | None = None,
+    body: bytes | str = b"",
+) -> Reply:
+    """One request on a connection of its own; the whole response."""
+    data = body.encode() if isinstance(body, str) else body
+    sent = {"Host": "localhost", "Connection": "close", **(headers or {})}
+    if data:
+        sent.setdefault("Content-Length", str(len(data)))
+    head = "".join(f"{name}: {value}\r\n" for name, value in sent.items())
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + data)
+        async with asyncio.timeout(10):
+            raw = await reader.read()
+    finally:
+        writer.close()
+    return parsed(raw)
+
+
+def parsed(raw: bytes) -> Reply:
+    """A response out of its bytes."""
+    top, _, body = raw.partition(b"\r\n\r\n")
+    lines = top.decode("latin-1").split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines[1:])
+    if headers.get("Transfer-Encoding") == "chunked":
+        whole = b""
+        while body:
+            size, _, body = body.partition(b"\r\n")
+            whole, body = whole + body[: int(size, 16)], body[int(size, 16) + 2 :]
+        body = whole
+    return Reply(int(lines[0].split()[1]), headers, body)
