@@ -11,7 +11,8 @@ parameter of a type other than Any is checked against each payload. `async def` 
 import inspect
 from collections.abc import Callable
 from functools import partial
-from typing import Any, cast, get_type_hints
+from types import new_class
+from typing import Any, get_type_hints
 
 import msgspec
 
@@ -71,15 +72,15 @@ def node(
 def _fields(kind: str, function: Callable[..., Any]) -> tuple[Any, type[Fields]]:
     """What the payload must be, and the Struct of the keyword-only parameters."""
     hints = get_type_hints(function, include_extras=True)
-    fields: list[Any] = []
+    said: dict[str, Any] = {"__module__": function.__module__, "__annotations__": {}}
     positional: list[inspect.Parameter] = []
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY:
             if parameter.name not in hints:
                 raise TypeError(f'kind "{kind}": the parameter "{parameter.name}" has no type')
-            field = (parameter.name, hints[parameter.name])
-            empty = parameter.default is parameter.empty
-            fields.append(field if empty else (*field, parameter.default))
+            said["__annotations__"][parameter.name] = hints[parameter.name]
+            if parameter.default is not parameter.empty:
+                said[parameter.name] = parameter.default
         elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
             positional.append(parameter)
         else:
@@ -90,16 +91,9 @@ def _fields(kind: str, function: Callable[..., Any]) -> tuple[Any, type[Fields]]
             f"{len(positional)} found. Write fields after a *: def {function.__name__}(payload, *, …)"
         )
     accepts = hints.get(positional[0].name, Any)
-    struct = msgspec.defstruct(
-        f"{kind.title()}Fields",
-        fields,
-        bases=(Fields,),
-        module=function.__module__,
-        frozen=True,
-        kw_only=True,
-        forbid_unknown_fields=True,
+    return accepts, new_class(
+        f"{kind.title()}Fields", (Fields,), exec_body=lambda body: body.update(said)
     )
-    return accepts, cast(type[Fields], struct)
 
 
 def _checked(act: Callable[..., Any], accepts: Any) -> Callable[[Any], Any]:

@@ -231,6 +231,13 @@ def taken(resource: Spec | Value, first: Spec | Value) -> Problem:
     )
 
 
+def _label(root: Path) -> str:
+    """What to call an entry that has no name: its number, if it is one of several."""
+    if len(root) > 1 and isinstance(root[-1], int):
+        return f"entry {root[-1] + 1}"
+    return f"document {root[0] + 1}" if root and isinstance(root[0], int) and root[0] else ""
+
+
 class _Reader:
     """Turns the entries of one text into Specs and Values."""
 
@@ -302,7 +309,7 @@ class _Reader:
             namespace=self.namespace,
             derive=self.derive,
             places=Places(self.source, root) if self.located else None,
-            label=f"entry {root[-1] + 1}" if root and isinstance(root[-1], int) else "",
+            label=_label(root),
             revision=self.revision,
         )
         self.problems.extend(problems)

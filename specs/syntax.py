@@ -189,6 +189,12 @@ def parse(text: str) -> Parsed:
     """The documents of a YAML or JSON text; never raises for what the text says."""
     from ruamel.yaml.error import YAMLError
 
+    if text[:1] in ("{", "["):
+        from heddle.specs.thorough import as_json
+
+        known = as_json(text)
+        if known is not None:
+            return known
     try:
         return Parsed(_quick(text))
     except (_Odd, YAMLError, UnicodeError):

@@ -21,11 +21,22 @@ _C_MISTAKES = ("unexpected ':'", "unknown escape character", "incompatible YAML 
 
 def thorough(text: str) -> Parsed:
     """The documents of a text, their positions and every fault; never raises for what it says."""
-    from ruamel.yaml import YAML
-
     if not _clean(text):
         found = "half of a character pair, which cannot be written as UTF-8"
         return Parsed([], [Fault(code="syntax", found=found)], [], whole=False)
+    known = as_json(text)
+    parsed = _as_yaml(text)
+    if known is None:
+        return parsed
+    known.where = parsed.where if parsed.whole else [Where(1, 1)]
+    if parsed.whole and known.faults:
+        known.faults = parsed.faults
+    return known
+
+
+def _as_yaml(text: str) -> Parsed:
+    from ruamel.yaml import YAML
+
     quick = c_parser()
     first = _run(lambda: quick(text)) if quick is not None else None
     if first is not None and (first.whole or first.faults[-1].code != "syntax"):
@@ -35,7 +46,7 @@ def thorough(text: str) -> Parsed:
         slow = _run(lambda: YAML(typ="safe", pure=True).get_constructor_parser(text)[1])
         if first is None or slow.whole:
             first = slow
-    return first if first.whole else _as_json(text) or _explained(first, text)
+    return first if first.whole else _explained(first, text)
 
 
 def _run(parser: Callable[[], Any]) -> Parsed:
@@ -258,6 +269,8 @@ class _Pass:
     def scalar(self, event: Any, path: Path) -> Any:
         """What a scalar means by its style and tag."""
         text = str(event.value)
+        if not text.isascii():
+            text = self.paired(event, text, path)
         if event.implicit[0]:
             return resolve(text)
         tag = _tag(event)
@@ -274,6 +287,14 @@ class _Pass:
                 event, path, "type", f"{_short(tag)} {text!r}", f"what {_short(tag)} can read"
             )
             return text
+
+    def paired(self, event: Any, text: str, path: Path) -> str:
+        """The text with character pairs that were escaped one by one put together."""
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            self.fault(event, path, "syntax", "half of a character pair in an escape")
+            return text.encode("utf-8", "replace").decode()
 
     def unknown_tag(self, event: Any, path: Path, tag: str) -> None:
         """Note a tag that we do not know."""
@@ -357,7 +378,7 @@ def _hinted(fault: Fault, text: str) -> Fault:
         hint = 'Put text that holds ": " in quotes'
     elif "cannot start any token" in fault.found:
         hint = "Put text that starts with this character in quotes"
-    elif "expected <block end>" in fault.found or "did not find expected '-'" in fault.found:
+    elif "block mapping" in fault.found or "block collection" in fault.found:
         hint = "Look at the indentation: entries of one list or mapping start in one column"
     elif "flow sequence" in fault.found or "flow mapping" in fault.found:
         hint = "Is a closing bracket missing?"
@@ -367,8 +388,11 @@ def _hinted(fault: Fault, text: str) -> Fault:
 # --- JSON that is no YAML -----------------------------------------------------------------------
 
 
-def _as_json(text: str) -> Parsed | None:
-    """The document of a JSON text that the YAML parsers refuse (tabs, rare escapes)."""
+def as_json(text: str) -> Parsed | None:
+    """The document of a JSON text, as JSON has it; None where the text is no JSON.
+
+    YAML differs in tabs, in halves of character pairs, and in what some escapes mean.
+    """
     if text.lstrip()[:1] not in ("{", "["):
         return None
     twice: list[str] = []
@@ -394,4 +418,4 @@ def _as_json(text: str) -> Parsed | None:
         )
         for key in twice
     ]
-    return Parsed([document], faults, [Where(1, 1)])
+    return Parsed([document], faults)

@@ -43,6 +43,7 @@ def _compile(code: str) -> Program:
 
 def _expression(code: str) -> Callable[[Any], Any] | None:
     """The function of a lone expression; None where the code is something else."""
+    code = code.lstrip(" \t")
     try:
         compile(code, _FILENAME, "eval", dont_inherit=True)
         tree = ast.parse(code, _FILENAME, "eval")

@@ -43,7 +43,9 @@ class TlsFields(Fields):
     """A certificate and its key."""
 
     cert: Annotated[str, about("The certificate chain: PEM text, PEM in base64, or a file's path.")]
-    key: Annotated[str, about("Its private key, in the same forms; empty where `cert` has both.")] = ""
+    key: Annotated[
+        str, about("Its private key, in the same forms; empty where `cert` has both.")
+    ] = ""
 
 
 class LimitFields(Fields):
@@ -200,9 +202,7 @@ class ListenerNode(Node):
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _answer(
-        self, exchange: Exchange, process: Process, answer: Answer | Pending
-    ) -> None:
+    async def _answer(self, exchange: Exchange, process: Process, answer: Answer | Pending) -> None:
         """Wait for the answer, end the process by it, and send it."""
         try:
             answer = await settle(answer)
@@ -316,7 +316,9 @@ LISTENER: Kind[Any] = Kind(
         ins=(),
         outs=(
             Port("out", "Requests."),
-            Port("error", "The Error that a request was answered; what it answers is the response."),
+            Port(
+                "error", "The Error that a request was answered; what it answers is the response."
+            ),
         ),
         example="""\
 - kind: listener

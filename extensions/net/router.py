@@ -1,6 +1,7 @@
 """router: sends an HTTP request the way of its method and path."""
 
 from typing import Annotated, Any
+from urllib.parse import unquote
 
 from heddle.extensions.extension import (
     IN,
@@ -26,9 +27,7 @@ OUT_PORTS = Port("out", "Where routes lead.", indexed=True)
 class Route(Fields):
     """One route."""
 
-    method: Annotated[
-        str, about("The method.", pattern="^[A-Za-z]+$", examples=["GET", "POST"])
-    ]
+    method: Annotated[str, about("The method.", pattern="^[A-Za-z]+$", examples=["GET", "POST"])]
     path: Annotated[
         str,
         about(
@@ -40,7 +39,9 @@ class Route(Fields):
     port: Annotated[str, about("The out port that it leads to.", examples=["out[0]"])]
 
     def __post_init__(self) -> None:
-        names = [name for one in self.path.split("/") if (name := split_segment(one)[1]) is not None]
+        names = [
+            name for one in self.path.split("/") if (name := split_segment(one)[1]) is not None
+        ]
         if "" in names:
             raise Unfit(f'"{self.path}"', wanted="a name behind each colon", path=("path",))
         for name in names:
@@ -79,16 +80,17 @@ class RouterNode(Node):
         exact = self._routes.exact(method, path)
         if exact is not None:
             return exact, with_params(payload, {})
-        found = self._routes.find(method, path)
+        segments = segments_of(payload, path)
+        found = self._routes.find(method, segments)
         if found is None and method == "HEAD":
-            found = self._routes.find("GET", path)
+            found = self._routes.find("GET", segments)
         if found is None:
-            return "error", self._lost(method, path)
+            return "error", self._lost(method, segments)
         return found[0], with_params(payload, found[1])
 
-    def _lost(self, method: str, path: str) -> Payload:
+    def _lost(self, method: str, segments: list[str]) -> Payload:
         """What is answered where no route leads: 404, 405 with Allow, or 204 to OPTIONS."""
-        methods = self._routes.methods(path)
+        methods = self._routes.methods(segments)
         if not methods:
             return {"status": 404, "body": "Not Found"}
         if "GET" in methods:
@@ -106,6 +108,14 @@ def asked(payload: Payload) -> tuple[str, str]:
         if isinstance(method, str) and isinstance(path, str):
             return method.upper(), path
     raise TypeError("a router wants a map with method and path, as a listener sends it")
+
+
+def segments_of(payload: Payload, path: str) -> list[str]:
+    """The segments of a path, decoded; a slash that came encoded is part of its segment."""
+    if type(payload) is Request and "%2f" in payload.raw_path.lower():
+        path = payload.raw_path
+        return [unquote(segment) for segment in path.split("/")[1:]]
+    return path.split("/")[1:] if path.startswith("/") else path.split("/")
 
 
 def with_params(payload: Payload, params: dict[str, str]) -> Payload:

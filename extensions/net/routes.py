@@ -1,9 +1,12 @@
 """Routes find what a method and a path lead to: literal segments first, then `:name`, then `*`."""
 
-from collections.abc import Iterable
-from typing import Generic, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
+
+Ends: TypeAlias = dict[str, tuple[T, tuple[str, ...]]]
+"""What each method leads to where a path ends, and the names on the way there."""
 
 
 class Branch(Generic[T]):
@@ -14,8 +17,8 @@ class Branch(Generic[T]):
     def __init__(self) -> None:
         self.literals: dict[str, Branch[T]] = {}
         self.params: list[tuple[str, Branch[T]]] = []
-        self.rest: dict[str, tuple[T, tuple[str, ...]]] = {}
-        self.methods: dict[str, tuple[T, tuple[str, ...]]] = {}
+        self.rest: Ends[T] = {}
+        self.methods: Ends[T] = {}
 
 
 class Routes(Generic[T]):
@@ -65,38 +68,34 @@ class Routes(Generic[T]):
         """What a path without names leads to, by one look-up; None says nothing."""
         return self._exact.get((method, path))
 
-    def find(self, method: str, path: str) -> tuple[T, dict[str, str]] | None:
-        """What a method and path lead to, and what the names in the path stand for."""
-        for branch, ends, values in self._walk(path):
-            del branch
+    def find(self, method: str, segments: Sequence[str]) -> tuple[T, dict[str, str]] | None:
+        """What a method and the segments of a path lead to, and what the names stand for."""
+        for ends, values in self._walk(segments):
             found = ends.get(method)
             if found is not None:
                 return found[0], dict(zip(found[1], values, strict=False))
         return None
 
-    def methods(self, path: str) -> set[str]:
+    def methods(self, segments: Sequence[str]) -> set[str]:
         """The methods that lead somewhere at this path; empty where the path leads nowhere."""
         found: set[str] = set()
-        for _, ends, _ in self._walk(path):
+        for ends, _ in self._walk(segments):
             found.update(ends)
         return found
 
-    def _walk(
-        self, path: str
-    ) -> Iterable[tuple[Branch[T], dict[str, tuple[T, tuple[str, ...]]], list[str]]]:
-        """Every end that fits a path, the most literal first."""
-        segments = path.split("/")[1:] if path.startswith("/") else path.split("/")
+    def _walk(self, segments: Sequence[str]) -> Iterator[tuple[Ends[T], list[str]]]:
+        """Every end that fits a path, the most literal first, and what its names stand for."""
         todo: list[tuple[Branch[T], int, list[str], bool]] = [(self._root, 0, [], False)]
         while todo:
             branch, index, values, rest = todo.pop()
             if rest:
-                yield branch, branch.rest, [*values, "/".join(segments[index:])]
+                yield branch.rest, [*values, "/".join(segments[index:])]
                 continue
             if branch.rest:
                 todo.append((branch, index, values, True))
             if index == len(segments):
                 if branch.methods:
-                    yield branch, branch.methods, values
+                    yield branch.methods, values
                 continue
             segment = segments[index]
             for prefix, following in reversed(branch.params):

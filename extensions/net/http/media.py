@@ -8,7 +8,7 @@ import msgspec
 
 from heddle.extensions.net.http.errors import BadAnswer, BadRequest
 from heddle.extensions.net.http.plain import plain
-from heddle.runtime.errors import NOTHING, Error
+from heddle.runtime.errors import Error
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
@@ -17,6 +17,7 @@ FORM: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
 
 _FIELDS: Final = 10_000
+_UNWRITABLE: Final = (TypeError, ValueError, OverflowError, RecursionError)
 _PARAMETER: Final = re.compile(
     r';[ \t]*([^=;" \t]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^;" \t]*))'
 )
@@ -53,12 +54,12 @@ def to_json(value: Any) -> bytes:
     """A payload as JSON: bytes as base64, an Error as its message; BadAnswer for what is no data."""
     try:
         return _encoder.encode(value)
-    except (TypeError, ValueError, RecursionError):
+    except _UNWRITABLE:
         pass
     # A request inside an answer is a lazy map, which the encoder cannot read.
     try:
         return _encoder.encode(plain(value))
-    except (TypeError, ValueError, RecursionError) as error:
+    except _UNWRITABLE as error:
         raise BadAnswer(f"the body cannot be written as JSON: {error}") from error
 
 
@@ -118,8 +119,6 @@ def to_bytes(value: Any, content_type: str) -> bytes:
 def _hook(value: Any) -> Any:
     if isinstance(value, Error):
         return value.message
-    if value is NOTHING:
-        return None
     raise TypeError(f"a {type(value).__name__} is no plain data")
 
 

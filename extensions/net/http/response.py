@@ -142,8 +142,11 @@ def status_of(answer: Any) -> int:
 def respond_error(error: Error) -> Response:
     """An Error as a response that tells nothing from inside, except to who sent a bad request."""
     cause = error.cause
-    if isinstance(cause, BadRequest):
-        return plain_response(cause.status, str(cause))
+    while cause is not None:
+        # A program wraps what reading the request raised in an error with its own line.
+        if isinstance(cause, BadRequest):
+            return plain_response(cause.status, str(cause))
+        cause = cause.__cause__
     if error.code == "timeout":
         return plain_response(504)
     return plain_response(503 if error.code == "dropped" else 500)

@@ -67,6 +67,8 @@ def _file(given: str | bytes, place: Path) -> Path:
     if b"-----BEGIN" not in data:
         if isinstance(given, bytes):
             raise ValueError("found bytes that are no PEM text")
+        if not Path(given).is_file():
+            raise ValueError(f'there is no file "{given}", and it is no PEM text')
         return Path(given)
     place.write_bytes(data)
     return place

@@ -19,7 +19,7 @@ ENDLESS = [
     "l.filter(x, l.filter(y, l.exists_one(z, true)) == [])",
     "l.map(x, l.map(y, s + s + s))",
     "l.map(x, l.map(y, l + l))",
-    "l.all(x, l.all(y, !(-1.5 in l)))",
+    "l.all(x, l.all(y, !(null in l.map(z, z))))",
     "l.all(x, l.all(y, l == l.map(q, q)))",
     "l.map(x, l.map(y, bytes(s)))",
 ]

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from heddle.extensions.net.http.exchange import Exchange
@@ -16,6 +16,13 @@ PATIENCE = 10.0
 """Seconds after which a test that awaits something fails."""
 
 GET = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def until(true: Callable[[], object]) -> None:
+    """Wait until something that nobody announces has come true."""
+    async with asyncio.timeout(PATIENCE):
+        while not true():  # noqa: ASYNC110 - nobody announces it
+            await asyncio.sleep(0.001)
 
 
 class Reply:
@@ -110,10 +117,8 @@ class Wire:
 
     async def close(self) -> None:
         self.writer.close()
-        try:
+        with suppress(ConnectionError, ssl.SSLError):
             await self.writer.wait_closed()
-        except (ConnectionError, ssl.SSLError):
-            pass
 
 
 class House:

@@ -1,0 +1,82 @@
+"""The languages text, json and yaml: one value, read once, with the place of a mistake."""
+
+import pytest
+
+from heddle.extensions.languages.constants import JSON, TEXT, YAML
+from heddle.runtime.language import CompileError, Language
+
+
+def test_text_is_itself() -> None:
+    assert TEXT.compile("pong\n")({"any": "payload"}) == "pong\n"
+    assert TEXT.compile("")(None) == ""
+
+
+def test_json_is_read_once() -> None:
+    program = JSON.compile('{"a": [1, 2.5, null, true, "é"]}')
+    assert program(None) == {"a": [1, 2.5, None, True, "é"]}
+    assert program(None) is program(1)
+
+
+def test_yaml_is_version_1_2() -> None:
+    text = "a: yes\nb: 0o14\nc: 012\nd: [1, 2.5, ~, true]\ne: 2024-05-01\n? 7\n: seven\n"
+    assert YAML.compile(text)(None) == {
+        "a": "yes",
+        "b": 12,
+        "c": 12,
+        "d": [1, 2.5, None, True],
+        "e": "2024-05-01",
+        7: "seven",
+    }
+    assert YAML.compile("")(None) is None
+    assert YAML.compile("&x [1, 2]")(None) == [1, 2]
+    assert YAML.compile("a: &x {b: 1}\nc: *x\nd: {<<: *x, e: 2}")(None)["d"] == {"b": 1, "e": 2}
+
+
+def test_constants_say_that_they_are() -> None:
+    assert all(language.constant for language in (TEXT, JSON, YAML))
+
+
+REFUSED: list[tuple[Language, str, int, int, str]] = [
+    (JSON, '{"a": 1,\n "é": x}', 2, 7, "invalid character"),
+    (JSON, "[1,", 1, 4, "truncated"),
+    (JSON, "", 1, 1, "truncated"),
+    (JSON, "NaN", 1, 1, "invalid character"),
+    (JSON, "[" * 5000, 0, 0, "recursion"),
+    (YAML, "a: [1\nb: 2", 2, 2, "expected ',' or ']'"),
+    (YAML, "a: 1\na: 2", 2, 1, 'duplicate key "a"'),
+    (YAML, "a: *nope", 1, 4, "undefined alias"),
+    (YAML, "a: !!python/object:os.x 1", 1, 4, "constructor"),
+    (YAML, "&a [*a]", 0, 0, "holds itself"),
+    (YAML, "---\n1\n---\n2", 0, 0, "2 documents"),
+    (YAML, "!!set {a, b}", 0, 0, "not plain data"),
+    (YAML, "? [a, b]\n: 1", 0, 0, "not plain data"),
+    (YAML, "[" * 5000, 0, 0, "cannot be read"),
+]
+
+
+@pytest.mark.parametrize(("language", "code", "line", "column", "said"), REFUSED)
+def test_mistake_is_refused_with_its_place(
+    language: Language, code: str, line: int, column: int, said: str
+) -> None:
+    with pytest.raises(CompileError) as caught:
+        language.compile(code)
+    assert said in caught.value.message
+    assert (caught.value.line, caught.value.column) == (line, column)
+
+
+def test_aliases_cannot_make_much_out_of_little() -> None:
+    names = "abcdefgh"
+    lines = ["a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
+    for before, name in pairwise(names):
+        lines.append(f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]")
+    with pytest.raises(CompileError, match="1,000,000 values"):
+        YAML.compile("\n".join(lines))
+
+
+def test_reading_changes_no_other_yaml_reader() -> None:
+    import datetime
+
+    from ruamel.yaml import YAML as READER
+
+    YAML.compile("2024-05-01")
+    assert READER(typ="safe", pure=True).load("2024-05-01") == datetime.date(2024, 5, 1)
