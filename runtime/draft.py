@@ -8,9 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from heddle.runtime.scheme import Scheme
 from heddle.runtime.symbol import Symbol
-from heddle.runtime.table import SymbolTable
+from heddle.runtime.table import Plan, SymbolTable
 from heddle.schemas.links import check_links
 from heddle.specs.bind import Values, bind
 from heddle.specs.errors import SpecError
@@ -154,6 +156,25 @@ class Drafter:
             spec = _owner(problem, around.values())
             if spec is not None:
                 draft.refuse(spec, [problem])
+
+
+def stopping(plan: Plan, scheme: Scheme) -> list[Problem]:
+    """The links by which a plan would stop symbols that are active now, and stay in the store.
+
+    That is what a mistyped name or a premature deletion looks like: a Problem, where a link of a
+    new symbol that leads nowhere yet is none.
+    """
+    stops = [symbol.spec for symbol in plan.stops]
+    if not stops:
+        return []
+    specs = [symbol.spec for symbol in plan.layout.symbols.values()]
+    found = []
+    for problem in check_links(specs, scheme.schema):
+        spec = _owner(problem, stops) if problem.code == "missing-link" else None
+        if spec is not None:
+            hint = f"{problem.hint} {spec.label} is active and would stop.".lstrip()
+            found.append(msgspec.structs.replace(problem, hint=hint))
+    return found
 
 
 def _owner(problem: Problem, specs: Iterable[Spec]) -> Spec | None:

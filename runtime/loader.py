@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.runtime.draft import Draft, Drafter
+from heddle.runtime.draft import Draft, Drafter, stopping
 from heddle.runtime.events import Events
 from heddle.runtime.scheme import Scheme
 from heddle.runtime.shift import Shift, ShiftError
@@ -150,6 +150,15 @@ class Loader:
         changed = tuple(sorted(symbol.label for symbol in draft.puts.values()))
         try:
             plan = self._table.plan(list(draft.puts.values()), draft.removes)
+            stopped = [] if lenient else stopping(plan, self._scheme)
+            if stopped:
+                for symbol in draft.puts.values():
+                    self.refused[symbol.id] = (symbol.spec, tuple(stopped))
+                for one in draft.removes:
+                    gone = self._table.get(one)
+                    if gone is not None:
+                        self.refused[one] = (gone.spec, tuple(stopped))
+                return self._refuse(tuple(stopped), "")
             await self._shift.make(plan)
         except ShiftError as error:
             if lenient:

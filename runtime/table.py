@@ -102,9 +102,10 @@ class Plan:
 
     `opens` are the symbols whose nodes begin, targets before sources; `retires` those that leave,
     sources before targets. `heirs` gives each opening symbol the one that it takes over from.
+    `stops` are those that are still there and are active no longer.
     """
 
-    __slots__ = ("heirs", "layout", "opens", "retires", "wiring")
+    __slots__ = ("heirs", "layout", "opens", "retires", "stops", "wiring")
 
     def __init__(
         self,
@@ -113,12 +114,14 @@ class Plan:
         opens: list[Symbol],
         retires: list[Symbol],
         heirs: dict[UUID, Symbol],
+        stops: list[Symbol],
     ) -> None:
         self.layout = layout
         self.wiring = wiring
         self.opens = opens
         self.retires = retires
         self.heirs = heirs
+        self.stops = stops
 
 
 class SymbolTable:
@@ -211,7 +214,8 @@ class SymbolTable:
         heirs = {symbol.id: heir for symbol in opens if (heir := self._heir_of(symbol, old))}
         generation = Generation(self.wiring.generation.number + 1)
         wiring = Wiring(new.wired, new.inputs, generation, self._lens)
-        return Plan(new, wiring, opens, retires, heirs)
+        stops = [new.symbols[one] for one in went if one in new.symbols]
+        return Plan(new, wiring, opens, retires, heirs, stops)
 
     def commit(self, plan: Plan) -> Wiring:
         """Swap the plan in; returns the wiring of the generation that it replaces."""

@@ -113,7 +113,7 @@ def blanks(text: str, names: frozenset[str] = frozenset()) -> tuple[str, ...]:
 
 # --- finding blanks -----------------------------------------------------------------------------
 
-_OPEN = re.compile(r"\{\{|\{%-?\s*raw\s*-?%\}")
+_OPEN = re.compile(r"\{\{(?!\{)|\{%-?\s*raw\s*-?%\}")
 _END_RAW = re.compile(r"\{%-?\s*endraw\s*-?%\}")
 _TRIM = re.compile(r"-(?=\s)")
 _AFTER = r"(?=\s*(?:\}\}|-\}\}|[.|\[~+*/%<>=!-]|(?:if|and|or|in|is|not)\b))"
@@ -310,7 +310,7 @@ def _evaluate(blank: Blank, given: Mapping[str, Any], missing: BlankError | None
         if result is None and _machine().eval_expr(f"({blank.expression}) is undefined", **given):
             raise missing or BlankError(blank.text, "nothing: it is undefined")
     except TemplateError as error:
-        if missing is not None and error.kind == "UndefinedError":
+        if missing is not None and error.kind in ("UndefinedError", "InvalidOperation"):
             raise missing from None
         detail = (error.detail or str(error.kind)).replace("__0", "the value")
         raise BlankError(blank.text, detail, "an expression", _RULES) from None

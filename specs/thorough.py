@@ -409,6 +409,8 @@ def as_json(text: str) -> Parsed | None:
         msgspec.json.encode(document)  # refuses halves of character pairs
     except (ValueError, RecursionError):
         return None
+    if _too_deep(document):
+        return None
     faults = [
         Fault(
             code="duplicate-key",
@@ -419,3 +421,17 @@ def as_json(text: str) -> Parsed | None:
         for key in twice
     ]
     return Parsed([document], faults)
+
+
+def _too_deep(document: Any) -> bool:
+    level = [document]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True

@@ -153,7 +153,7 @@ def test_the_second_use_of_a_name_is_told_with_both_places() -> None:
     (problem,) = reading.problems
     assert problem.code == "duplicate-name"
     assert str(problem.place) == "f.yaml:2:14"
-    assert "f.yaml:1:14 has it" in problem.found
+    assert "f.yaml:1:15 has it" in problem.found
     assert [spec.kind for spec in reading.specs] == ["nop"]
 
 

@@ -9,7 +9,7 @@ request line up before it parses it, and a connection compares a header block wi
 """
 
 import re
-from typing import Any, Final
+from typing import Final
 
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.limits import Limits
@@ -29,6 +29,13 @@ _ESCAPES: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 _DOTS: Final = re.compile(r"(?:^|[/\\])\.\.?(?:[/\\]|$)")
 
 _KEPT_NAMES: Final = 512
+_KEPT_LINES: Final = 1024
+_KEPT_LINE: Final = 256
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text, as a set."""
+    return frozenset(text.split())
 
 
 class Line:
@@ -57,7 +64,6 @@ class Head:
 
     `fields` maps canonical names to their values in order. `length` is the body's size, 0 without
     a body; `framed` says that bytes of a body follow, `bodied` that a body was declared at all.
-    `memo` is for whoever negotiates: what follows from these fields follows again next time.
     """
 
     __slots__ = (
@@ -69,7 +75,6 @@ class Head:
         "host",
         "keep",
         "length",
-        "memo",
         "version",
     )
 
@@ -77,14 +82,14 @@ class Head:
         self.fields = fields
         self.version = version
         self.host = _host(fields.get("Host"), version)
-        self.chunked = _chunked(fields, version)
-        length = _length(fields.get("Content-Length"))
-        self.length = length or 0
-        self.bodied = self.chunked or length is not None
-        self.keep = _keep(fields.get("Connection"), version)
-        self.continues = _continues(fields.get("Expect"), version)
+        self.chunked = "Transfer-Encoding" in fields and _chunked(fields, version)
+        declared = "Content-Length" in fields
+        self.length = _length(fields["Content-Length"]) if declared else 0
+        self.bodied = declared or self.chunked
+        connection = fields.get("Connection")
+        self.keep = version == 11 if connection is None else _keep(connection, version)
+        self.continues = "Expect" in fields and _continues(fields["Expect"], version)
         self.framed = self.chunked or self.length > 0
-        self.memo: dict[str, Any] = {}
 
     def get(self, name: str, default: str = "") -> str:
         """The values of a canonical name, joined by commas; `default` without any."""
@@ -95,6 +100,14 @@ class Head:
 
 
 _names: Final[dict[str, str]] = {}
+_fields: Final[dict[str, tuple[str, str]]] = {}
+# Headers that a client sends with each request alike. Those that hold secrets are never kept.
+_REPEATING: Final = words(
+    "Accept Accept-Charset Accept-Encoding Accept-Language Cache-Control Connection Content-Length"
+    " Content-Type Dnt Host Origin Pragma Sec-Ch-Ua Sec-Ch-Ua-Mobile Sec-Ch-Ua-Platform"
+    " Sec-Fetch-Dest Sec-Fetch-Mode Sec-Fetch-Site Sec-Fetch-User Upgrade-Insecure-Requests"
+    " User-Agent X-Forwarded-Host X-Forwarded-Port X-Forwarded-Proto"
+)
 
 
 def parse_line(raw: bytes, limits: Limits) -> Line:
@@ -129,19 +142,26 @@ def parse_head(block: bytes, version: int, limits: Limits) -> Head:
     if breaks >= limits.headers:
         raise BadRequest(f"there are more than {limits.headers} headers", 431)
     fields: dict[str, list[str]] = {}
-    names = _names
     for line in lines:
-        name, colon, value = line.partition(":")
-        known = names.get(name)
-        if known is None:
-            known = canonical(name)
-        if not colon:
-            raise BadRequest("a header line has no colon")
-        if known in fields:
-            fields[known].append(value.strip(" \t"))
+        name, value = _fields.get(line) or _field(line)
+        if name in fields:
+            fields[name].append(value)
         else:
-            fields[known] = [value.strip(" \t")]
+            fields[name] = [value]
     return Head(fields, version)
+
+
+def _field(line: str) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    if not colon:
+        raise BadRequest("a header line has no colon")
+    known = _names.get(name) or canonical(name)
+    field = known, value.strip(" \t")
+    if known in _REPEATING and len(line) <= _KEPT_LINE:
+        if len(_fields) >= _KEPT_LINES:
+            _fields.clear()
+        _fields[line] = field
+    return field
 
 
 def canonical(name: str) -> str:
@@ -221,9 +241,7 @@ def _host(values: list[str] | None, version: int) -> str:
     return values[0]
 
 
-def _length(values: list[str] | None) -> int | None:
-    if values is None:
-        return None
+def _length(values: list[str]) -> int:
     # Equal repeats could be merged, but a proxy that takes another one of them would disagree.
     if len(values) > 1:
         raise BadRequest("there is more than one Content-Length")
@@ -234,9 +252,7 @@ def _length(values: list[str] | None) -> int | None:
 
 
 def _chunked(fields: dict[str, list[str]], version: int) -> bool:
-    values = fields.get("Transfer-Encoding")
-    if values is None:
-        return False
+    values = fields["Transfer-Encoding"]
     if version == 10:
         raise BadRequest("HTTP/1.0 has no Transfer-Encoding")
     if "Content-Length" in fields:
@@ -249,17 +265,15 @@ def _chunked(fields: dict[str, list[str]], version: int) -> bool:
     raise BadRequest("the only transfer coding understood is chunked", 501)
 
 
-def _keep(values: list[str] | None, version: int) -> bool:
-    if values is None:
-        return version == 11
+def _keep(values: list[str], version: int) -> bool:
     options = {option.strip(" \t").lower() for value in values for option in value.split(",")}
     if "close" in options:
         return False
     return version == 11 or "keep-alive" in options
 
 
-def _continues(values: list[str] | None, version: int) -> bool:
-    if values is None or version == 10:
+def _continues(values: list[str], version: int) -> bool:
+    if version == 10:
         return False
     if len(values) > 1 or values[0].lower() != "100-continue":
         raise BadRequest("the only expectation understood is 100-continue", 417)

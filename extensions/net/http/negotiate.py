@@ -1,6 +1,10 @@
-"""Negotiation: what a client takes, and how gladly, by the quality values it sent."""
+"""Negotiation: what a client takes, and how gladly, by the quality values it sent.
+
+There are few different Accept headers in the world, so their outcome is remembered.
+"""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 
 def weights(header: str) -> dict[str, float]:
@@ -14,7 +18,8 @@ def weights(header: str) -> dict[str, float]:
     return found
 
 
-def choose_coding(header: str, offers: Sequence[str]) -> str:
+@lru_cache(maxsize=128)
+def choose_coding(header: str, offers: tuple[str, ...]) -> str:
     """The content coding liked best, the earlier offer among equals; "" to send it as it is.
 
     A client that names no coding gets none; one that refuses everything gets it as it is too,
@@ -32,6 +37,7 @@ def choose_coding(header: str, offers: Sequence[str]) -> str:
     return "" if liked.get("identity", 0.0) > quality else best
 
 
+@lru_cache(maxsize=128)
 def accepts(header: str, media_type: str) -> float:
     """The quality that an Accept header gives `type/subtype`: the most exact entry decides."""
     if not header:

@@ -13,7 +13,7 @@ from heddle.extensions.net.http import media
 from heddle.extensions.net.http.bodies import encode
 from heddle.extensions.net.http.compression import OFFERS
 from heddle.extensions.net.http.errors import BadAnswer, BadRequest
-from heddle.extensions.net.http.head import TOKEN, Head
+from heddle.extensions.net.http.head import TOKEN, Head, words
 from heddle.extensions.net.http.negotiate import accepts, choose_coding
 from heddle.extensions.net.http.request import FIELDS
 from heddle.runtime.errors import NOTHING, Error
@@ -56,18 +56,14 @@ _PACKABLE: Final = re.compile(
 _VALUE: Final = bytes(range(0x20, 0x7F)) + b"\t" + bytes(range(0x80, 0x100))
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 # How the connection carries the response is for the connection to say.
-_FRAMING: Final = _words(
+_FRAMING: Final = words(
     "connection content-length transfer-encoding keep-alive proxy-connection te trailer upgrade"
     " date"
 )
 # A flow that answers with its request must not send the client's own headers back at it, among
 # them its cookies and passwords.
-_ASKING: Final = _words(
+_ASKING: Final = words(
     "accept accept-charset accept-encoding accept-language authorization content-encoding cookie"
     " expect forwarded from host if-match if-modified-since if-none-match if-range"
     " if-unmodified-since max-forwards origin proxy-authorization range referer"
@@ -102,20 +98,12 @@ def respond(answer: Any, head: Head) -> Response:
 
 def takes(head: Head, media_type: str) -> bool:
     """Whether the client's Accept header, if it sent one, allows a media type."""
-    known: bool | None = head.memo.get(media_type)
-    if known is None:
-        known = accepts(head.get("Accept"), media_type) > 0
-        head.memo[media_type] = known
-    return known
+    return "Accept" not in head.fields or accepts(head.get("Accept"), media_type) > 0
 
 
 def coding_for(head: Head) -> str:
     """The content coding that the client likes best of ours; "" for none."""
-    known: str | None = head.memo.get("coding")
-    if known is None:
-        known = choose_coding(head.get("Accept-Encoding"), OFFERS)
-        head.memo["coding"] = known
-    return known
+    return choose_coding(head.get("Accept-Encoding"), OFFERS)
 
 
 def is_envelope(answer: dict[str, Any]) -> bool:

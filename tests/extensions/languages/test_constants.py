@@ -1,5 +1,7 @@
 """The languages text, json and yaml: one value, read once, with the place of a mistake."""
 
+from itertools import pairwise
+
 import pytest
 
 from heddle.extensions.languages.constants import JSON, TEXT, YAML

@@ -116,7 +116,6 @@ def test_type_is_negotiated_only_where_there_is_a_choice(
     [
         (object(), ""),
         ({"a": {1, 2, object()}}, ""),
-        (2**70, ""),
         ("ü", "text/plain; charset=ascii"),
         ("\ud800", ""),
         ([1], "application/x-www-form-urlencoded"),
