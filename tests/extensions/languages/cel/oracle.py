@@ -214,7 +214,7 @@ class Texts:
                 for name in ("int", "uint", "double", "string", "timestamp", "duration", "bytes")
             ),
             self._two("any", "== !="),
-            self._call("{} < {}", "int", "double"),
+            self._call("({} < {})", "int", "double"),
             self._call("({} == {})", "uint", "int"),
             self._call("!({})", "bool"),
             self._call("({} in {})", "int", "ints"),
