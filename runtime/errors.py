@@ -1,5 +1,6 @@
 """An Error is a payload that says what failed; NOTHING is the answer that carries no value."""
 
+from asyncio import CancelledError
 from collections.abc import Iterable
 from enum import Enum
 from typing import Any, Final, TypeAlias
@@ -66,12 +67,36 @@ class Error:
 
     @staticmethod
     def of(exception: BaseException, *, symbol: str = "", port: str = "") -> "Error":
-        """The Error that an exception becomes; a Failure keeps the Error it carries."""
+        """The Error that an exception becomes; a Failure keeps the Error it carries.
+
+        `symbol` and `port` say where it arose, unless the Error knows that already.
+        """
         if isinstance(exception, Failure):
-            return exception.error
-        text = str(exception) or type(exception).__name__
-        code = "timeout" if isinstance(exception, TimeoutError) else "failed"
-        return Error(text, code=code, cause=exception, symbol=symbol, port=port)
+            return exception.error.at(symbol, port)
+        text, name = str(exception), type(exception).__name__
+        code = "failed"
+        if isinstance(exception, TimeoutError):
+            code = "timeout"
+        elif isinstance(exception, CancelledError):
+            code, text = "cancelled", text or "what it waited for was cancelled"
+        elif not isinstance(exception, Exception):
+            # `exit(1)` says "1": that alone would tell nobody anything.
+            text = f"{name}: {text}" if text else name
+        return Error(text or name, code=code, cause=exception, symbol=symbol, port=port)
+
+    def at(self, symbol: str, port: str) -> "Error":
+        """The same Error, told where it arose; one that knows it already stays as it is."""
+        if self.symbol or not symbol:
+            return self
+        return Error(
+            self.message,
+            code=self.code,
+            data=self.data,
+            cause=self.cause,
+            errors=self.errors,
+            symbol=symbol,
+            port=port,
+        )
 
     @staticmethod
     def join(errors: "Iterable[Error]") -> "Error":

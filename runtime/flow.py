@@ -36,7 +36,7 @@ class Flow:
 
     def linked(self, port: str) -> bool:
         """Whether anything is linked to this out port."""
-        return self._step.leads(port) is not None
+        return bool(self.process.wiring.targets(self._step.owner, port))
 
     def fork(self) -> "Process":
         """A child process on the same generation."""
@@ -45,6 +45,11 @@ class Flow:
     def run(self, process: "Process", port: str, payload: Payload) -> "Answer | Pending":
         """Like `begin`, but in another process: a child made by `fork`."""
         return process.run(self._step.leads(port), payload)
+
+    @property
+    def port(self) -> str:
+        """The in port that the packet came in by: `in`, `in[1]`."""
+        return self._step.port
 
     @property
     def inputs(self) -> Sequence[str]:

@@ -5,12 +5,13 @@ by step costs more than the nodes do. Fused, a branching port is a function that
 """
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from enum import Enum
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from heddle.runtime.errors import NOTHING, Answer, Error, Payload
-from heddle.runtime.node import Action, Choice
+from heddle.runtime.node import LIFECYCLE, Action, Choice
 from heddle.runtime.packet import join
-from heddle.runtime.step import FAILURES, Key, Target
+from heddle.runtime.step import RAISED, Key, Target
 
 if TYPE_CHECKING:
     from heddle.runtime.wiring import Wiring
@@ -24,6 +25,27 @@ DEPTH = 40
 WIDTH = 32
 """How many links a fused node may have: a router of thousands of routes is woven as it is used."""
 
+SIZE = 256
+"""How many nodes are fused at a time: more are woven as they are used."""
+
+
+class Fused(NamedTuple):
+    """A whole tree as one function, and how many calls deep it goes."""
+
+    whole: Whole
+    depth: int
+
+
+class Unfit(Enum):
+    """Why something is not fused: never, or not where so little depth is left."""
+
+    NEVER = "never"
+    DEEP = "deep"
+
+
+class TooLargeError(Exception):
+    """There are more than SIZE nodes behind an in port."""
+
 
 def plain(action: Action) -> bool:
     """Whether an action is a plain function of its payload."""
@@ -33,16 +55,29 @@ def plain(action: Action) -> bool:
 class Fuser:
     """Fuses in ports of one wiring; None where something behind a port is not plain."""
 
-    __slots__ = ("_fused", "_open", "_wiring")
+    __slots__ = ("_deeper", "_fused", "_left", "_open", "_wiring")
 
     def __init__(self, wiring: "Wiring") -> None:
         self._wiring = wiring
-        self._fused: dict[Target, Whole | None] = {}
+        self._fused: dict[Target, Fused | Unfit] = {}
+        # What is known to be deeper than this: looked at again only where more depth is left.
+        self._deeper: dict[Target, int] = {}
         self._open: set[Target] = set()
+        self._left = SIZE
 
     def fuse(self, target: Target) -> Whole | None:
         """The whole tree behind an in port as one function; None where it is a straight run anyway."""
-        return self._fuse(target, 0) if self._branches(target) else None
+        # Along a deep way every other node would fail for want of a little depth: try some of them.
+        if self._deeper.get(target, 0) > DEPTH // 2 or not self._branches(target):
+            return None
+        self._left = SIZE
+        found: Fused | Unfit
+        try:
+            found = self._fuse(target, DEPTH)
+        except TooLargeError:
+            self._open.clear()
+            self._fused[target] = found = Unfit.NEVER
+        return found.whole if isinstance(found, Fused) else None
 
     def _branches(self, target: Target) -> bool:
         """Whether the straight run from here ends at a node that branches."""
@@ -58,63 +93,80 @@ class Fuser:
             target = targets[0]
         return False
 
-    def _fuse(self, target: Target, depth: int) -> Whole | None:
-        if target in self._fused:
-            return self._fused[target]
-        if depth >= DEPTH or target in self._open:
-            return None
+    def _fuse(self, target: Target, budget: int) -> Fused | Unfit:
+        """The tree fused, where it is not deeper than the budget."""
+        known = self._fused.get(target)
+        if known is not None:
+            return known if isinstance(known, Unfit) or known.depth <= budget else Unfit.DEEP
+        if target in self._open:
+            return Unfit.NEVER
+        if budget <= self._deeper.get(target, 0):
+            return Unfit.DEEP
+        if not self._left:
+            raise TooLargeError
+        self._left -= 1
         self._open.add(target)
-        whole = self._build(target, depth)
+        found = self._build(target, budget)
         self._open.discard(target)
-        self._fused[target] = whole
-        return whole
+        if found is Unfit.DEEP:
+            self._deeper[target] = budget
+        else:
+            self._fused[target] = found
+        return found
 
-    def _build(self, target: Target, depth: int) -> Whole | None:
+    def _build(self, target: Target, budget: int) -> Fused | Unfit:
         handler = self._wiring.handler(target)
         owner = target[0]
-        fail = self._fail(owner, depth)
-        if fail is None:
-            return None
-        if isinstance(handler, Action) and plain(handler):
-            if handler.out is None:
-                return leaf(handler.fn, fail)
-            branches = self._all(self._wiring.targets(owner, handler.out), depth)
-            return action(handler.fn, branches, fail) if branches is not None else None
+        if not isinstance(handler, Choice) and not (isinstance(handler, Action) and plain(handler)):
+            return Unfit.NEVER
+        failing = self._all(self._wiring.targets(owner, "error"), budget)
+        if isinstance(failing, Unfit):
+            return failing
+        fail = failure(self._wiring.label(owner), target[1], [one.whole for one in failing])
         if isinstance(handler, Choice):
-            links = self._wiring.symbols[owner].links
-            if len(links) > WIDTH:
-                return None
-            ways: dict[str | None, Whole] = {}
-            for port, targets in links.items():
-                branches = self._all(targets, depth)
-                if branches is None:
-                    return None
-                ways[port] = spread(branches)
-            return choice(handler.fn, ways, fail)
-        return None
+            return self._choice(owner, handler, fail, budget)
+        targets = self._wiring.targets(owner, handler.out) if handler.out is not None else ()
+        branches = self._all(targets, budget)
+        if isinstance(branches, Unfit):
+            return branches
+        depth = 1 + max((one.depth for one in (*failing, *branches)), default=0)
+        return Fused(action(handler.fn, [one.whole for one in branches], fail), depth)
 
-    def _all(self, targets: tuple[Target, ...], depth: int) -> list[Whole] | None:
-        """Every target fused, or None."""
+    def _choice(self, owner: Key, handler: Choice, fail: Fail, budget: int) -> Fused | Unfit:
+        links = self._wiring.symbols[owner].links
+        if len(links) > WIDTH:
+            return Unfit.NEVER
+        ways: dict[str | None, Whole] = {}
+        depth = 0
+        for port, targets in links.items():
+            if port in LIFECYCLE or not targets:
+                continue
+            branches = self._all(targets, budget)
+            if isinstance(branches, Unfit):
+                return branches
+            ways[port] = ways[f"{port}[0]"] = spread([one.whole for one in branches])
+            depth = max(depth, *(one.depth for one in branches))
+        return Fused(choice(handler.fn, ways, fail), depth + 1)
+
+    def _all(self, targets: tuple[Target, ...], budget: int) -> list[Fused] | Unfit:
+        """Every target fused, or why not."""
         if len(targets) > WIDTH:
-            return None
-        wholes = []
+            return Unfit.NEVER
+        found = []
         for target in targets:
-            whole = self._fuse(target, depth + 1)
-            if whole is None:
-                return None
-            wholes.append(whole)
-        return wholes
+            fused = self._fuse(target, budget - 1)
+            if isinstance(fused, Unfit):
+                return fused
+            found.append(fused)
+        return found
 
-    def _fail(self, owner: Key, depth: int) -> Fail | None:
-        """What a node's own failure leads to."""
-        branches = self._all(self._wiring.targets(owner, "error"), depth)
-        if branches is None:
-            return None
-        label = self._wiring.label(owner)
-        if not branches:
-            return lambda error: Error.of(error, symbol=label, port="in")
-        onward = spread(branches)
-        return lambda error: onward(Error.of(error, symbol=label, port="in"))
+
+def failure(label: str, port: str, branches: list[Whole]) -> Fail:
+    """What a node's own failure leads to."""
+    if not branches:
+        return lambda error: Error.of(error, symbol=label, port=port)
+    onward = spread(branches)
+    return lambda error: onward(Error.of(error, symbol=label, port=port))
 
 
 def leaf(fn: Callable[[Any], Any], fail: Fail) -> Whole:
@@ -123,7 +175,7 @@ def leaf(fn: Callable[[Any], Any], fail: Fail) -> Whole:
     def whole(payload: Payload) -> Answer:
         try:
             return fn(payload)
-        except FAILURES as error:
+        except RAISED as error:
             return fail(error)
 
     return whole
@@ -139,7 +191,7 @@ def action(fn: Callable[[Any], Any], branches: list[Whole], fail: Fail) -> Whole
         def straight(payload: Payload) -> Answer:
             try:
                 value = fn(payload)
-            except FAILURES as error:
+            except RAISED as error:
                 return fail(error)
             return NOTHING if value is NOTHING else only(value)
 
@@ -150,7 +202,7 @@ def action(fn: Callable[[Any], Any], branches: list[Whole], fail: Fail) -> Whole
         def forked(payload: Payload) -> Answer:
             try:
                 value = fn(payload)
-            except FAILURES as error:
+            except RAISED as error:
                 return fail(error)
             if value is NOTHING:
                 return NOTHING
@@ -166,7 +218,7 @@ def action(fn: Callable[[Any], Any], branches: list[Whole], fail: Fail) -> Whole
     def many(payload: Payload) -> Answer:
         try:
             value = fn(payload)
-        except FAILURES as error:
+        except RAISED as error:
             return fail(error)
         return NOTHING if value is NOTHING else onward(value)
 
@@ -182,9 +234,9 @@ def choice(
     def whole(payload: Payload) -> Answer:
         try:
             port, value = fn(payload)
-        except FAILURES as error:
+            way = find(port)
+        except RAISED as error:
             return fail(error)
-        way = find(port)
         return way(value) if way is not None else value
 
     return whole

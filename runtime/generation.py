@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Coroutine
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from heddle.runtime.process import Process
+
+
+T = TypeVar("T")
 
 
 class Generation:
@@ -26,11 +29,12 @@ class Generation:
             self._idle.set_result(None)
             self._idle = None
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         """Run work that outlives the task that starts it."""
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def idle(self) -> None:
         """Wait until no process runs on it. New ones may begin while it is the current one."""

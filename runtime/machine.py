@@ -8,8 +8,8 @@ and whoever awaits it goes on from there with the same loop.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Generator
-from itertools import repeat
 from operator import length_hint
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from heddle.runtime.errors import NOTHING, Answer, Error, Payload
@@ -21,6 +21,7 @@ from heddle.runtime.step import (
     FAILURES,
     JOIN,
     LAZY,
+    RAISED,
     READ,
     RUN,
     VISIT,
@@ -28,6 +29,7 @@ from heddle.runtime.step import (
     ActionStep,
     ChoiceStep,
     JoinStep,
+    Key,
     LazyStep,
     NodeStep,
     ReadStep,
@@ -42,8 +44,11 @@ if TYPE_CHECKING:
 DEPTH = 100_000
 """How many visits and joins may be nested before a packet is answered with an Error `depth`."""
 
-HOPS = 32_768
-"""Steps between two breaths: a ring of plain functions must not hold the event loop for ever."""
+HOPS = 512
+"""Steps between two looks at the clock."""
+
+BREATH = 0.01
+"""Seconds after which a packet that goes round in a ring lets everything else have its turn."""
 
 
 class JoinFrame:
@@ -61,10 +66,25 @@ VisitFrame: TypeAlias = tuple[Coroutine[Any, Any, Any], NodeStep | JoinStep]
 Stack: TypeAlias = list[JoinFrame | VisitFrame]
 
 
-class Pending:
-    """An answer still on its way: await it, once, inside a task."""
+class Nested:
+    """The stack that a task of a concurrent join hangs below: depth counts through it."""
 
-    __slots__ = ("_future", "_payload", "_process", "_stack", "_step")
+    __slots__ = ("above", "depth", "stack")
+
+    def __init__(self, stack: Stack, above: "Nested | None") -> None:
+        self.stack = stack
+        self.above = above
+        self.depth: int = len(stack) + (above.depth if above is not None else 0)
+
+
+class Pending:
+    """An answer still on its way: await it, once, inside a task.
+
+    Where its process is cancelled meanwhile, the answer is the reason. Where it is the awaiting
+    task that is cancelled, the packet is given up and CancelledError goes on.
+    """
+
+    __slots__ = ("_above", "_forward", "_future", "_payload", "_process", "_rests", "_stack", "_step")
 
     def __init__(
         self,
@@ -72,12 +92,19 @@ class Pending:
         step: Step | None,
         payload: Payload,
         stack: Stack | None = None,
+        above: Nested | None = None,
+        *,
+        forward: bool = True,
+        rests: bool = False,
         future: Any = None,
     ) -> None:
         self._process = process
         self._step = step
         self._payload = payload
         self._stack = stack
+        self._above = above
+        self._forward = forward
+        self._rests = rests
         self._future = future
 
     def __await__(self) -> Generator[Any, Any, Answer]:
@@ -85,38 +112,56 @@ class Pending:
         task = asyncio.current_task()
         if task is None:
             raise RuntimeError("a Pending answer is awaited inside a task")
-        process.enter(task)
+        outermost = process.enter(task)
         try:
-            result: Answer | Pending = self
+            result: Answer | Pending = self._unwind() if process.reason is not None else self
             while type(result) is Pending:
                 result = yield from result._proceed()
         except asyncio.CancelledError:
             reason = process.reason
-            if reason is None:
-                raise
-            # The process was cancelled, not this task: what is unanswered is answered with the reason.
-            if task.uncancel() > 0:
+            # The process was cancelled, not this task: what is unanswered is answered with the
+            # reason. Only once the whole of the process's work in this task has been unwound.
+            if reason is None or not outermost or task.uncancel() > 0:
                 raise
             return reason
         finally:
-            process.leave(task)
+            if outermost:
+                process.leave(task)
         return result
 
     def _proceed(self) -> "Generator[Any, Any, Answer | Pending]":
         """Wait for what it waits for, then walk on."""
         stack = self._stack if self._stack is not None else []
-        step = self._step
-        try:
-            if self._future is not None:
+        if self._rests:
+            try:
+                # None is a breath: every other task has its turn before this one goes on.
                 yield self._future
-            elif step is None or step.op in (RUN, CHOOSE):
-                # A breath: every other task has its turn before this ring goes round again.
-                yield None
-        except BaseException as error:
-            return drive(self._process, None, None, stack, True, False, error)
-        if step is None:
-            return drive(self._process, None, None, stack, True, False)
-        return drive(self._process, step, self._payload, stack, True)
+            except BaseException as error:
+                return drive(
+                    self._process, None, None, stack, True, False, error, above=self._above
+                )
+        return drive(
+            self._process,
+            self._step,
+            self._payload,
+            stack,
+            True,
+            self._forward,
+            above=self._above,
+        )
+
+    def _unwind(self) -> "Answer | Pending":
+        """Its process was cancelled before it was awaited: what is inside hears of that."""
+        if not self._stack:
+            return self._process.reason
+        cancelled = asyncio.CancelledError()
+        try:
+            result = drive(
+                self._process, None, None, self._stack, True, False, cancelled, above=self._above
+            )
+        except asyncio.CancelledError:
+            return self._process.reason
+        return result
 
     def close(self) -> None:
         """Drop it unanswered: what waits inside is closed."""
@@ -135,14 +180,31 @@ def drive(
     tasked: bool = False,
     forward: bool = True,
     thrown: BaseException | None = None,
+    *,
+    above: Nested | None = None,
 ) -> Answer | Pending:
     """Walk from `step` with `payload` until there is an answer, or something to wait for.
 
     `tasked` says that a task is running, so waiting nodes may begin. With `forward=False` the
-    payload is the answer for the top of the stack; `thrown` is raised there instead.
+    payload is the answer for the top of the stack; `thrown` is raised there instead. `above` is
+    the stack below which this one hangs.
     """
     unwinding = thrown is not None
-    for _ in repeat(None, HOPS):
+    limit = DEPTH - above.depth if above is not None else DEPTH
+    hops = HOPS
+    began = 0.0
+    while True:
+        hops -= 1
+        if not hops:
+            hops = HOPS
+            if thrown is None and _may_wait(process, step if forward else None, stack):
+                now = monotonic()
+                if not began:
+                    began = now
+                elif now - began > BREATH:
+                    return Pending(
+                        process, step, payload, stack, above, forward=forward, rests=True
+                    )
         if forward and step is not None:
             op = step.op
             if op == RUN:
@@ -158,7 +220,7 @@ def drive(
                         step = run.next
                         if step is not None:
                             continue
-                except FAILURES as error:
+                except RAISED as error:
                     index = len(run.actions) - length_hint(actions) - 1
                     step, payload = run.failed(index, error)
                     continue
@@ -167,13 +229,13 @@ def drive(
                 try:
                     port, payload = choice.fn(payload)
                     step = choice.nexts[port]
-                except FAILURES as error:
+                except RAISED as error:
                     step, payload = choice.failed(error)
                 continue
             elif op == JOIN and not cast(JoinStep, step).concurrent:
                 if stack is None:
                     stack = []
-                elif len(stack) >= DEPTH:
+                elif len(stack) >= limit:
                     step, payload = None, too_deep()
                     continue
                 fork = cast(JoinStep, step)
@@ -188,24 +250,28 @@ def drive(
                 try:
                     payload = act.fn(payload, process)
                     step = act.following() if payload is not NOTHING else None
-                except FAILURES as error:
+                except RAISED as error:
                     step, payload = act.failed(error)
                 continue
             else:
                 visit = cast(VisitStep, step)
                 if not tasked and (op != VISIT or visit.waits):
-                    return Pending(process, step, payload, stack)
+                    return Pending(process, step, payload, stack, above)
+                if process.reason is not None:
+                    # Cancelled by one of its own nodes: nothing more is begun.
+                    step, payload = None, process.reason
+                    continue
                 if stack is None:
                     stack = []
-                elif len(stack) >= DEPTH:
+                elif len(stack) >= limit:
                     step, payload = None, too_deep()
                     continue
                 try:
                     if op == VISIT and not visit.turns:
                         begun = visit.fn(Flow(process, visit), payload)
                     else:
-                        begun = _begin(process, step, payload)
-                except FAILURES as error:
+                        begun = _begin(process, step, payload, stack, above)
+                except RAISED as error:
                     step, payload = visit.failed(error)
                     continue
                 stack.append((begun, visit))
@@ -244,32 +310,49 @@ def drive(
             forward = owner.op == WAIT and payload is not NOTHING
             if forward:
                 step = cast(ActionStep, owner).following()
-        except FAILURES as error:
-            stack.pop()
-            step, payload = cast(NodeStep, owner).failed(error)
-            forward = True
         except BaseException as error:
             stack.pop()
-            if unwinding or not isinstance(error, asyncio.CancelledError):
-                thrown = error
-            else:
-                # Nobody cancelled this packet: something that the node waited for was cancelled.
-                step, payload = cast(NodeStep, owner).failed(error)
+            # A node may fail, and so it may by what it waits for being cancelled. Where the packet
+            # itself is cancelled that goes on to the end.
+            own = isinstance(error, FAILURES) or (
+                isinstance(error, asyncio.CancelledError) and not unwinding
+            )
+            if own and not isinstance(owner, JoinStep):
+                step, payload = owner.failed(error)
                 forward = True
+                unwinding = False
+            else:
+                thrown = error
         else:
             if type(request) is tuple:
                 port, payload = request
-                step = cast(VisitStep, owner).leads(port)
-                forward = True
+                try:
+                    step = cast(VisitStep, owner).leads(port)
+                    forward = True
+                except FAILURES as error:
+                    # A port's name that is none: the node hears of it where it sent.
+                    thrown = error
             else:
-                return Pending(process, None, None, stack, request)
-    if thrown is not None or not forward:
-        return drive(process, None, payload, stack, tasked, False, thrown)
-    return Pending(process, step if step is not None else _ECHO, payload, stack)
+                return Pending(
+                    process, None, None, stack, above, forward=False, rests=True, future=request
+                )
 
 
-_ECHO = RunStep((), (), (), None, lambda _owner, _port: None)
-"""A run of nothing: its payload is the answer."""
+def _may_wait(process: "Process", step: Step | None, stack: Stack | None) -> bool:
+    """Whether a packet at this step, or else at the top of the stack, may have to wait.
+
+    What may not wait is in no ring: it has an end, and is walked to it without a breath.
+    """
+    if step is None and stack:
+        top = stack[-1]
+        step = top.step if type(top) is JoinFrame else cast(VisitFrame, top)[1]
+    while type(step) is JoinStep:
+        step = step.targets[0]
+    if isinstance(step, RunStep):
+        return process.wiring.waits_after(step.owners[-1])
+    if isinstance(step, NodeStep | LazyStep):
+        return process.wiring.waits_after(step.owner)
+    return False
 
 
 def too_deep() -> Error:
@@ -279,7 +362,9 @@ def too_deep() -> Error:
     )
 
 
-def _begin(process: "Process", step: Step, payload: Payload) -> Coroutine[Any, Any, Any]:
+def _begin(
+    process: "Process", step: Step, payload: Payload, stack: Stack, above: Nested | None
+) -> Coroutine[Any, Any, Any]:
     """The coroutine of a step that waits, ready to be driven inside a task."""
     if step.op == WAIT:
         act = cast(ActionStep, step)
@@ -288,10 +373,24 @@ def _begin(process: "Process", step: Step, payload: Payload) -> Coroutine[Any, A
         return _in_turn(process, act, act.fn, payload)
     if step.op == VISIT:
         visit = cast(VisitStep, step)
+        if process.busy(visit.owner) and _inside(visit.owner, stack, above):
+            # The way has led back into a visit that waits for this very packet.
+            return visit.fn(Flow(process, visit), payload)
         return _in_turn(process, visit, visit.fn, Flow(process, visit), payload)
     if step.op == READ:
         return process.ask(cast(ReadStep, step), payload)
-    return _together(process, cast(JoinStep, step), payload)
+    return _together(process, cast(JoinStep, step), payload, Nested(stack, above))
+
+
+def _inside(owner: Key, stack: Stack, above: Nested | None) -> bool:
+    """Whether a packet on its way here is inside a visit of this node already."""
+    while True:
+        for frame in stack:
+            if type(frame) is tuple and isinstance(frame[1], NodeStep) and frame[1].owner == owner:
+                return True
+        if above is None:
+            return False
+        stack, above = above.stack, above.above
 
 
 async def _in_turn(process: "Process", step: NodeStep, fn: Callable[..., Any], *args: Any) -> Any:
@@ -303,15 +402,24 @@ async def _in_turn(process: "Process", step: NodeStep, fn: Callable[..., Any], *
         process.pass_turn(step.owner)
 
 
-async def _together(process: "Process", step: JoinStep, payload: Payload) -> Answer:
+async def _together(process: "Process", step: JoinStep, payload: Payload, above: Nested) -> Answer:
     """Send to every target at the same time; the answers are joined in the order of the links."""
     tasks: list[asyncio.Task[Answer]] = [
-        process.spawn(Pending(process, target, payload)) for target in step.targets
+        process.spawn(Pending(process, target, payload, None, above)) for target in step.targets
     ]
     try:
-        return join(await asyncio.gather(*tasks))
+        # Not gather: cancelling that cancels what its tasks wait for in turn, nested call by call.
+        await asyncio.wait(tasks)
     except BaseException:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.wait(tasks)
         raise
+    return join([_answer_of(process, task) for task in tasks])
+
+
+def _answer_of(process: "Process", task: "asyncio.Task[Answer]") -> Answer:
+    """What a task has come to; one that was stopped is answered with the reason."""
+    if task.cancelled():
+        return process.reason or Error("the packet was cancelled", code="cancelled")
+    return task.result()

@@ -5,6 +5,7 @@ process's generation knows where that leads. So one node serves two generations 
 """
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from heddle.runtime.errors import Answer, Payload
@@ -13,6 +14,10 @@ if TYPE_CHECKING:
     from heddle.runtime.flow import Flow
     from heddle.runtime.host import Host
     from heddle.runtime.reader import Reader
+
+
+LIFECYCLE = frozenset({"init", "active", "deactive", "deinit"})
+"""Out ports that every node has beside its own: the packets it is sent never leave by them."""
 
 
 class Action:
@@ -36,13 +41,14 @@ class Action:
         self.fn = fn
         self.out = out
         self.process = process
-        self.waits = waits
+        self.waits = waits or iscoroutinefunction(fn)
 
 
 class Choice:
     """Only chooses where to go: `fn(payload)` gives `(port, payload)`; what it raises goes to `error`.
 
     A chosen port that leads nowhere makes the payload the answer; port None answers at once.
+    `out` and `out[0]` are one port.
     """
 
     __slots__ = ("fn",)
@@ -56,7 +62,8 @@ class Visit:
 
     `waits` tells whether it awaits anything but `flow.send`; where it does not, and nothing behind
     its ports does, the whole visit runs as a plain call, without a task and without a loop.
-    `turns` makes packets of one process take turns: one visit ends before the next begins.
+    `turns` makes packets of one process take turns: one visit ends before the next begins. A packet
+    that its own way leads back into the visit does not wait for itself.
     """
 
     __slots__ = ("fn", "turns", "waits")
@@ -77,7 +84,8 @@ class Conversation:
     """Holds a conversation: `async fn(reader)` runs as a task, once for each process that comes.
 
     It reads packets and answers each when it likes; several may be in flight. When the process
-    ends the reader closes, and whatever is unanswered is answered with the reason.
+    ends the reader closes, and whatever is unanswered is answered with the reason. What it raises
+    is its failure to answer what is unanswered, and whatever comes after; it goes to `error`.
     """
 
     __slots__ = ("fn",)
@@ -99,7 +107,7 @@ class Node:
     def handler(self, port: str) -> Handler | None:
         """What to do with packets at this in port; None where there is no such port.
 
-        Asked once for each port and generation; `in[0]` is asked as `in`.
+        Asked once for each port and generation; `in[0]` is asked as `in`. Never waits.
         """
         return None
 

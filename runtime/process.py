@@ -11,7 +11,7 @@ from uuid import UUID
 from heddle.runtime.errors import NOTHING, Answer, Error, Failure, Payload
 from heddle.runtime.machine import Pending, drive
 from heddle.runtime.reader import Reader
-from heddle.runtime.step import Key, ReadStep, Step
+from heddle.runtime.step import FAILURES, RAISED, Key, ReadStep, Step
 from heddle.runtime.writer import Writer
 from heddle.specs.names import new_id
 
@@ -22,6 +22,11 @@ T = TypeVar("T")
 
 ExitHook: TypeAlias = Callable[[Error | None], Awaitable[None] | None]
 """Told how the process ended: None where all went well, otherwise the Error. It may wait."""
+
+PARTING = 1.0
+"""Seconds that a conversation has, once its reader is closed, to come to its own end."""
+
+_OVER = Error("the process has ended", code="dropped")
 
 
 class Status(Enum):
@@ -36,8 +41,11 @@ class Process:
     """One run on one generation.
 
     It has an id, times, a status, a parent and children, key/value data, a deadline, and exit hooks
-    that run last-in-first-out. When it ends, what was opened for it is closed; when a parent ends,
-    its children end.
+    that run last-in-first-out. When it ends, what was opened for it is closed. `reason` says why
+    nothing more is done for it: it was cancelled, or it has ended.
+
+    Children that are still at work when it ends keep it from having ended; when it is cancelled
+    they are too. The deadline is that of its answer: it holds until `end` is called.
     """
 
     # Most processes need few of these: what stands on the class costs nothing to begin with.
@@ -51,13 +59,14 @@ class Process:
     _hooks: list[ExitHook] | None = None
     _children: "set[Process] | None" = None
     _locals: dict[Any, Any] | None = None
-    _readers: dict[tuple[Key, str], Reader] | None = None
+    _readers: "dict[tuple[Key, str], tuple[Reader, asyncio.Task[None]]] | None" = None
     _writers: list[Writer] | None = None
     _turns: "dict[Key, deque[asyncio.Future[None]] | None] | None" = None
     _tasks: "set[asyncio.Task[Any]] | None" = None
     _deadline: float | None = None
     _timer: asyncio.TimerHandle | None = None
-    _quiet: "asyncio.Future[None] | None" = None
+    _ending: "asyncio.Task[Error | None] | None" = None
+    _outlived = False  # it has ended but for its children
 
     def __init__(self, wiring: "Wiring", parent: "Process | None" = None, origin: str = "") -> None:
         self.wiring = wiring
@@ -83,7 +92,7 @@ class Process:
     def fork(self, origin: str = "") -> "Process":
         """A child on the same generation: it reads through to this one's data and writes its own."""
         if self.status is Status.ENDED:
-            raise Failure(Error("the process has ended", code="dropped"))
+            raise Failure(_OVER)
         child = Process(self.wiring, self, origin or self.origin)
         child.owns = self.owns = True
         if self._children is None:
@@ -144,7 +153,8 @@ class Process:
         if self._writers is None:
             self._writers = []
             self.owns = True
-        writer = Writer(self, self.wiring.out(owner, port))
+        linked = bool(self.wiring.targets(owner, port))
+        writer = Writer(self, self.wiring.out(owner, port), linked)
         self._writers.append(writer)
         return writer
 
@@ -153,49 +163,72 @@ class Process:
         if self._readers is None:
             self._readers = {}
         key = (step.owner, step.port)
-        reader = self._readers.get(key)
-        if reader is None:
-            reader = self._readers[key] = Reader(self, step.label, step.port)
-            self.spawn(self._converse(step, reader))
-        return await reader.ask(payload)
+        known = self._readers.get(key)
+        if known is None:
+            reader = Reader(self, step.label, step.port)
+            known = self._readers[key] = reader, self.spawn(self._converse(step, reader))
+        return await known[0].ask(payload)
 
     async def _converse(self, step: ReadStep, reader: Reader) -> None:
         """Run a conversation; when it ends, however it ends, nobody is left waiting."""
+        task = asyncio.current_task()
         try:
             await step.fn(reader)
-        except asyncio.CancelledError:
-            reader.close(self.reason or Error("the process ended", code="dropped"))
-            raise
-        except Exception as error:
-            reader.close(Error.of(error, symbol=step.label, port=step.port))
+        except RAISED as error:
+            if task is not None and task.cancelling():
+                reader.close(self.reason or _OVER)
+                raise
+            # Its own failure: whoever asks it meets that, and goes to its error port with it.
+            reader.fail(Error.of(error, symbol=step.label, port=step.port))
         else:
             reader.close(Error(f"{step.label} has stopped reading", code="dropped"))
 
     # -- waiting -----------------------------------------------------------------------------
 
     def spawn(self, work: "Pending | Coroutine[Any, Any, T]") -> "asyncio.Task[T]":
-        """A task that this process owns: it is cancelled when the process is."""
+        """A task that this process owns: it is cancelled when the process is, and when it ends."""
         task: asyncio.Task[T] = asyncio.ensure_future(self._guard(work))
         self.enter(task)
         task.add_done_callback(self.leave)
+        # A task that is cancelled before its first step leaves its work behind unawaited.
+        task.add_done_callback(lambda _: work.close())
+        if self.reason is not None:
+            task.cancel()
         return task
 
     async def _guard(self, work: "Pending | Coroutine[Any, Any, T]") -> "T":
-        return await work
+        try:
+            return await work
+        except SystemExit as error:
+            raise Failure(Error.of(error)) from error
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if type(work) is not Pending or self.reason is None:
+                raise
+            if task is None or task.uncancel() > 0:
+                raise
+            return self.reason  # type: ignore[return-value]
 
-    def enter(self, task: "asyncio.Task[Any]") -> None:
-        """Count a task in that waits on behalf of this process."""
+    def enter(self, task: "asyncio.Task[Any]") -> bool:
+        """Count a task in that waits on behalf of this process; False where it was in already."""
         if self._tasks is None:
             self._tasks = set()
             self.owns = True
+        elif task in self._tasks:
+            return False
         self._tasks.add(task)
-        if self._deadline is not None and self._timer is None:
+        if self._deadline is not None and self._timer is None and self.status is Status.RUNNING:
             self._arm()
+        return True
 
     def leave(self, task: "asyncio.Task[Any]") -> None:
         """Count it out again."""
         if self._tasks is not None:
             self._tasks.discard(task)
+
+    def busy(self, owner: Key) -> bool:
+        """Whether a packet of this process is inside a node that takes turns."""
+        return self._turns is not None and owner in self._turns
 
     async def take_turn(self, owner: Key) -> None:
         """Wait until no earlier packet of this process is inside this node."""
@@ -233,13 +266,15 @@ class Process:
         """The one resource of this process under this key, made by the first who asks.
 
         Others who ask meanwhile wait for the same one. A failure is raised to all who waited and is
-        not kept: the next who asks tries again.
+        not kept: the next who asks tries again. Failure once the process has ended.
         """
         if self._locals is None:
             self._locals = {}
         found = self._locals.get(key)
         if found is None:
-            found = self._locals[key] = asyncio.ensure_future(make())
+            if self.status is Status.ENDED:
+                raise Failure(_OVER)
+            found = self._locals[key] = self.spawn(_made(make))
             found.add_done_callback(lambda done: self._forget(key, done))
         result: T = await asyncio.shield(found)
         return result
@@ -297,85 +332,137 @@ class Process:
         for task in tuple(self._tasks or ()):
             if task is not current:
                 task.cancel()
+        if self._outlived:
+            self._end_children()
 
     def end(self, error: Error | None = None) -> Awaitable[Error | None] | Error | None:
-        """End it: run the exit hooks, close what was opened, end the children.
+        """End it: run the exit hooks, close what was opened; children of a cancelled one end too.
 
         Returns how it ended: None where all went well, the Error otherwise (the one given, or that
-        of the first hook that failed). Where a hook or a child has to be waited for, an awaitable
-        that gives the same. A second call changes nothing.
+        of the first hook that failed). Where something has to be waited for, an awaitable that
+        gives the same; the end takes its course whether or not anybody awaits it. A second call
+        changes nothing.
         """
         if self.status is not Status.RUNNING:
-            return self.error
+            ending = self._ending
+            if ending is None or ending.done() or ending is _current_task():
+                return self.error
+            return asyncio.shield(ending)
         if error is None:
             error = self.reason
         if not self.owns:
             self.status = Status.ENDED
             self.ended = time()
+            self.reason = _OVER
             if error is not None:
                 self.error = error
             self.wiring.generation.left(self)
             return error
-        if not (self._hooks or self._tasks or self._children or self._readers or self._writers):
-            self._finish(error)
-            return error
         self.status = Status.ENDING
-        return self._end(error)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        error, waits = self._run_hooks(error)
+        if waits is None and (self._children or not self._at_work(_current_task())):
+            self._wind_up(error)
+            return self.error
+        self._ending = self.wiring.generation.spawn(self._end(error, waits, _current_task()))
+        return asyncio.shield(self._ending)
 
-    async def _end(self, error: Error | None) -> Error | None:
-        """The end of a process that has something to close."""
+    def _run_hooks(self, error: Error | None) -> tuple[Error | None, Awaitable[None] | None]:
+        """Run exit hooks until one has to be waited for."""
         while self._hooks:
             hook = self._hooks.pop()
             try:
                 waits = hook(error)
-                if waits is not None:
-                    await waits
-            except Exception as failure:
-                if error is None:
-                    error = Error.of(failure)
-        if not self._children:
-            await self._close(error)
+            except RAISED as failure:
+                error = error or Error.of(failure)
+                continue
+            if waits is not None:
+                return error, waits
+        return error, None
+
+    async def _end(
+        self, error: Error | None, waits: Awaitable[None] | None, caller: "asyncio.Task[Any] | None"
+    ) -> Error | None:
+        """The end of a process that has something to wait for."""
+        while waits is not None:
+            try:
+                await waits
+            except RAISED as failure:
+                error = error or Error.of(failure)
+            error, waits = self._run_hooks(error)
+        if self._children or not self._at_work(caller):
+            self._wind_up(error)
         else:
-            # Forked work outlives the answer: the process stays until its children are done.
-            self.error = error
-            self.wiring.generation.spawn(self._outlive(error))
-        return error
+            await self._close(error, caller)
+        return self.error
 
-    async def _outlive(self, error: Error | None) -> None:
-        """Wait for the children, then finish."""
-        while self._children:
-            quiet = self._quiet = asyncio.get_running_loop().create_future()
-            await quiet
-        await self._close(error)
+    def _at_work(self, caller: "asyncio.Task[Any] | None") -> "list[asyncio.Task[Any]]":
+        """The tasks of this process that are not done; the one that ends it does not count."""
+        return [task for task in self._tasks or () if task is not caller and not task.done()]
 
-    async def _close(self, error: Error | None) -> None:
-        """Close readers and writers, and stop the tasks that are left."""
-        reason = self.reason or error or Error("the process ended", code="dropped")
-        for reader in (self._readers or {}).values():
-            reader.close(reason)
+    def _wind_up(self, error: Error | None) -> None:
+        """Finish now, or once the children are done: forked work outlives the answer."""
+        self.error = error
+        if self._children:
+            self._outlived = True
+            if self.reason is not None:
+                self._end_children()
+        elif self._at_work(None):
+            self._ending = self.wiring.generation.spawn(self._close(error, None))
+        else:
+            self._shut(error)
+            self._finish(error)
+
+    def _end_children(self) -> None:
+        """End the children of a cancelled process, whose owners may have forgotten them."""
+        for child in self.children:
+            child.end(self.reason)
+
+    def _shut(self, error: Error | None) -> None:
+        """Close readers and writers: what is unanswered is answered with the reason."""
+        if self.reason is None:
+            self.reason = error or _OVER
+        for reader, _ in (self._readers or {}).values():
+            reader.close(self.reason)
         for writer in self._writers or ():
-            writer.close(reason)
-        current = _current_task()
-        left = [task for task in self._tasks or () if task is not current and not task.done()]
-        for task in left:
-            task.cancel()
+            writer.close(self.reason)
+
+    async def _close(
+        self, error: Error | None, caller: "asyncio.Task[Any] | None"
+    ) -> Error | None:
+        """Close what was opened, and stop the tasks that are left."""
+        # A conversation that only waits for its next packet finds that there is none, and may
+        # still finish what it has begun.
+        parting = {task for reader, task in (self._readers or {}).values() if reader.idle}
+        self._shut(error)
+        for task in self._at_work(caller):
+            if task not in parting:
+                task.cancel()
+        parting = {task for task in parting if not task.done()}
+        if parting:
+            _, late = await asyncio.wait(parting, timeout=PARTING)
+            for task in late:
+                task.cancel()
+        left = self._at_work(caller)
         if left:
-            await asyncio.gather(*left, return_exceptions=True)
+            await asyncio.wait(left)
         self._finish(error)
+        return error
 
     def _finish(self, error: Error | None) -> None:
         """Mark it ended and leave every list that it stands in."""
         self.status = Status.ENDED
         self.error = error
         self.ended = time()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._outlived = False
         parent = self.parent
         if parent is not None and parent._children is not None:
             parent._children.discard(self)
-            if not parent._children and parent._quiet is not None and not parent._quiet.done():
-                parent._quiet.set_result(None)
+            if parent._outlived and not parent._children:
+                parent._outlived = False
+                parent._wind_up(parent.error)
         self.wiring.generation.left(self)
 
 
@@ -391,15 +478,22 @@ async def settle(answer: Answer | Pending) -> Answer:
     return await answer if type(answer) is Pending else answer
 
 
+async def _made(make: Callable[[], Awaitable[T]]) -> T:
+    return await make()
+
+
 async def finish(process: Process, answer: Answer | Pending) -> Answer:
     """Wait for the answer, end the process by it, and give what its sender should get.
 
-    That is the answer, or the Error of an exit hook that failed where the answer was none.
+    That is the answer, or the Error of an exit hook that failed where the answer was none. Where
+    the task that waits here is cancelled, so is the process.
     """
     try:
         answer = await settle(answer)
     except BaseException as error:
-        ended = process.end(Error.of(error) if isinstance(error, Exception) else process.reason)
+        if not isinstance(error, FAILURES):
+            process.cancel(Error("whoever waited for the answer has gone", code="cancelled"))
+        ended = process.end(process.reason or Error.of(error))
         if isinstance(ended, Awaitable):
             await ended
         raise

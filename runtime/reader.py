@@ -2,9 +2,10 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from heddle.runtime.errors import Answer, Error, Payload
+from heddle.runtime.errors import Answer, Error, Failure, Payload
 from heddle.runtime.packet import Packet
 
 if TYPE_CHECKING:
@@ -25,8 +26,13 @@ class Reader:
         self.port = port
         self.unanswered: set[asyncio.Future[Answer]] = set()
         self._queue: deque[Packet] = deque()
-        self._waiting: asyncio.Future[None] | None = None
-        self._closed: Error | None = None
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._closed: Error | Failure | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether somebody waits for the next packet."""
+        return bool(self._waiting)
 
     def __aiter__(self) -> "Reader":
         return self
@@ -35,12 +41,21 @@ class Reader:
         while not self._queue:
             if self._closed is not None:
                 raise StopAsyncIteration
-            self._waiting = asyncio.get_running_loop().create_future()
-            await self._waiting
+            heard: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.add(heard)
+            try:
+                await heard
+            finally:
+                self._waiting.discard(heard)
         return self._queue.popleft()
 
     async def ask(self, payload: Payload) -> Answer:
-        """Put a packet in and wait for its answer; the closing reason when nobody answers it."""
+        """Put a packet in and wait for its answer; the closing reason when nobody answers it.
+
+        Failure where the conversation has failed.
+        """
+        if isinstance(self._closed, Failure):
+            raise Failure(self._closed.error)
         if self._closed is not None:
             return self._closed
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -61,12 +76,22 @@ class Reader:
         """End the conversation: every unanswered packet is answered with the reason."""
         if self._closed is None:
             self._closed = reason
-            self._queue.clear()
-            for answer in tuple(self.unanswered):
-                if not answer.done():
-                    answer.set_result(reason)
-            self._wake()
+            self._end(lambda answer: answer.set_result(reason))
+
+    def fail(self, error: Error) -> None:
+        """End it with a failure of the conversation itself: whoever asks, or has asked, meets it."""
+        if self._closed is None:
+            self._closed = Failure(error)
+            self._end(lambda answer: answer.set_exception(Failure(error)))
+
+    def _end(self, settle: "Callable[[asyncio.Future[Answer]], None]") -> None:
+        self._queue.clear()
+        for answer in tuple(self.unanswered):
+            if not answer.done():
+                settle(answer)
+        self._wake()
 
     def _wake(self) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(None)
+        for heard in self._waiting:
+            if not heard.done():
+                heard.set_result(None)

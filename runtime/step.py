@@ -4,6 +4,7 @@ A step knows what to do and where to go next. Where it goes is looked up the fir
 packet gets there, so a new generation costs only the way that packets take through it.
 """
 
+from asyncio import CancelledError
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeAlias
 
@@ -21,6 +22,9 @@ LAZY = 7
 
 FAILURES = (Exception, SystemExit)
 """What a node may raise to fail. SystemExit is one: a node's `exit()` ends its packet, no more."""
+
+RAISED = (*FAILURES, CancelledError, GeneratorExit)
+"""What a plain function may raise to fail: nobody can cancel or close that, so these are its own."""
 
 Key: TypeAlias = Hashable
 Target: TypeAlias = tuple[Key, str]
@@ -40,17 +44,17 @@ class Step:
 class RunStep(Step):
     """A straight run of plain one-to-one actions, then `next` (None: the payload is the answer).
 
-    `owners` names the symbol of each action. A ring of nothing but actions would never end: its
-    `next` is a RunStep that asks the machine to take a breath.
+    `owners`, `labels` and `ports` tell whose action each is, and at which in port.
     """
 
-    __slots__ = ("_errors", "_resolve", "actions", "labels", "next", "owners")
+    __slots__ = ("_resolve", "actions", "labels", "next", "owners", "ports")
 
     def __init__(
         self,
         actions: tuple[Callable[[Any], Any], ...],
         owners: tuple[Key, ...],
         labels: tuple[str, ...],
+        ports: tuple[str, ...],
         following: Step | None,
         resolve: Resolve,
     ) -> None:
@@ -58,6 +62,7 @@ class RunStep(Step):
         self.actions = actions
         self.owners = owners
         self.labels = labels
+        self.ports = ports
         self.next = following
         self._resolve = resolve
 
@@ -65,7 +70,7 @@ class RunStep(Step):
         """Where the failure of the action at `index` goes, and the Error that it is."""
         return (
             self._resolve(self.owners[index], "error"),
-            Error.of(error, symbol=self.labels[index], port="in"),
+            Error.of(error, symbol=self.labels[index], port=self.ports[index]),
         )
 
 
@@ -85,13 +90,14 @@ class Ways(dict[str | None, Step | None]):
 
 
 class NodeStep(Step):
-    """A step of one node that finds its ways by the names of its out ports."""
+    """A step of one node, at one in port, that finds its ways by the names of its out ports."""
 
-    __slots__ = ("label", "nexts", "owner")
+    __slots__ = ("label", "nexts", "owner", "port")
 
-    def __init__(self, owner: Key, label: str, resolve: Resolve) -> None:
+    def __init__(self, owner: Key, label: str, resolve: Resolve, port: str) -> None:
         self.owner = owner
         self.label = label
+        self.port = port
         self.nexts = Ways(owner, resolve)
 
     def leads(self, port: str) -> Step | None:
@@ -100,7 +106,7 @@ class NodeStep(Step):
 
     def failed(self, error: BaseException) -> tuple[Step | None, Error]:
         """Where this node's own failure goes, and the Error that it is."""
-        return self.leads("error"), Error.of(error, symbol=self.label, port="in")
+        return self.leads("error"), Error.of(error, symbol=self.label, port=self.port)
 
 
 class ChoiceStep(NodeStep):
@@ -108,8 +114,10 @@ class ChoiceStep(NodeStep):
 
     __slots__ = ("fn",)
 
-    def __init__(self, owner: Key, label: str, resolve: Resolve, handler: Choice) -> None:
-        super().__init__(owner, label, resolve)
+    def __init__(
+        self, owner: Key, label: str, resolve: Resolve, handler: Choice, port: str = "in"
+    ) -> None:
+        super().__init__(owner, label, resolve, port)
         self.op = CHOOSE
         self.fn = handler.fn
 
@@ -126,8 +134,9 @@ class VisitStep(NodeStep):
         resolve: Resolve,
         handler: Visit,
         inputs: Callable[[Key], Sequence[str]],
+        port: str = "in",
     ) -> None:
-        super().__init__(owner, label, resolve)
+        super().__init__(owner, label, resolve, port)
         self.op = VISIT
         self.fn = handler.fn
         self.waits = handler.waits or handler.turns
@@ -144,8 +153,10 @@ class ActionStep(NodeStep):
 
     __slots__ = ("fn", "out", "process")
 
-    def __init__(self, owner: Key, label: str, resolve: Resolve, handler: Action) -> None:
-        super().__init__(owner, label, resolve)
+    def __init__(
+        self, owner: Key, label: str, resolve: Resolve, handler: Action, port: str = "in"
+    ) -> None:
+        super().__init__(owner, label, resolve, port)
         self.op = WAIT if handler.waits else ACT
         self.fn = handler.fn
         self.process = handler.process
@@ -159,12 +170,12 @@ class ActionStep(NodeStep):
 class ReadStep(NodeStep):
     """A node that holds a conversation: packets go to its Reader of this process."""
 
-    __slots__ = ("fn", "port")
+    __slots__ = ("fn",)
 
     def __init__(
         self, owner: Key, label: str, resolve: Resolve, handler: Conversation, port: str
     ) -> None:
-        super().__init__(owner, label, resolve)
+        super().__init__(owner, label, resolve, port)
         self.op = READ
         self.fn = handler.fn
         self.port = port
@@ -187,16 +198,16 @@ class JoinStep(Step):
 class LazyStep(Step):
     """Where a run goes on, looked up when the first packet gets there."""
 
-    __slots__ = ("_after", "_owner", "_port", "_resolve")
+    __slots__ = ("_after", "_port", "_resolve", "owner")
 
     def __init__(self, after: RunStep, owner: Key, port: str, resolve: Resolve) -> None:
         self.op = LAZY
         self._after = after
-        self._owner = owner
+        self.owner = owner
         self._port = port
         self._resolve = resolve
 
     def settle(self) -> Step | None:
         """Look it up, and let the run go straight there from now on."""
-        step = self._after.next = self._resolve(self._owner, self._port)
+        step = self._after.next = self._resolve(self.owner, self._port)
         return step

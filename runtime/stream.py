@@ -1,6 +1,7 @@
 """A ByteStream is a payload whose bytes arrive over time; it is read once, by one reader."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 
 
 class ByteStream:
@@ -25,12 +26,16 @@ class ByteStream:
         self.size = size
 
     def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._taking()
+
+    def _taking(self) -> AsyncGenerator[bytes, None]:
+        """What is left of it, for its one reader."""
         if self._taken:
             raise RuntimeError("a byte stream is read once, and this one has its reader already")
         self._taken = True
         return self._iterate()
 
-    async def _iterate(self) -> AsyncIterator[bytes]:
+    async def _iterate(self) -> AsyncGenerator[bytes, None]:
         try:
             async for chunk in self._chunks:
                 if chunk:
@@ -42,11 +47,12 @@ class ByteStream:
         """All bytes that are left, joined; ValueError past `limit` bytes."""
         parts: list[bytes] = []
         total = 0
-        async for chunk in self:
-            total += len(chunk)
-            if limit is not None and total > limit:
-                raise ValueError(f"the stream is longer than {limit} bytes")
-            parts.append(chunk)
+        async with aclosing(self._taking()) as chunks:
+            async for chunk in chunks:
+                total += len(chunk)
+                if limit is not None and total > limit:
+                    raise ValueError(f"the stream is longer than {limit} bytes")
+                parts.append(chunk)
         return b"".join(parts)
 
     async def aclose(self) -> None:

@@ -12,8 +12,9 @@ import msgspec
 from heddle.runtime.errors import Error
 from heddle.runtime.fuse import Fuser, plain
 from heddle.runtime.generation import Generation
-from heddle.runtime.node import Action, Choice, Conversation, Handler, Node, Visit
+from heddle.runtime.node import LIFECYCLE, Action, Choice, Conversation, Handler, Node, Visit
 from heddle.runtime.step import (
+    FAILURES,
     ActionStep,
     ChoiceStep,
     JoinStep,
@@ -28,6 +29,10 @@ from heddle.runtime.step import (
 
 Lens: TypeAlias = Callable[[Key, str, bool], Visit | None]
 """Asked for each port (symbol, port, whether it is an in port): the Visit that observes it, or None."""
+
+
+RUN = 64
+"""How many actions a straight run holds at most: the machine looks at the clock between runs."""
 
 
 class Wired(msgspec.Struct, frozen=True, gc=False):
@@ -48,6 +53,8 @@ class Wiring:
     __slots__ = (
         "_entries",
         "_fuser",
+        "_handlers",
+        "_inputs",
         "_lens",
         "_outs",
         "_sources",
@@ -72,6 +79,8 @@ class Wiring:
         self._entries: dict[Target, Step] = {}
         self._outs: dict[Target, Step | None] = {}
         self._waits: dict[Target, bool] = {}
+        self._handlers: dict[Target, Handler] = {}
+        self._inputs: dict[Key, Sequence[str]] = {}
         self._fuser = Fuser(self)
 
     def observed(self, lens: Lens | None) -> "Wiring":
@@ -85,7 +94,7 @@ class Wiring:
         try:
             return self._outs[owner, port]
         except KeyError:
-            step = self._outs[owner, port] = self._weave_out(owner, port)
+            step = self._outs[owner, port] = self._weave_out(owner, canonical(port))
             return step
 
     def entry(self, owner: Key, port: str) -> Step:
@@ -93,23 +102,38 @@ class Wiring:
         try:
             return self._entries[owner, port]
         except KeyError:
-            step = self._entries[owner, port] = self._weave_entry(owner, port)
+            step = self._entries[owner, port] = self._weave_entry(owner, canonical(port))
             return step
 
     def inputs(self, owner: Key) -> Sequence[str]:
         """The in ports of a symbol that something is linked to, in order."""
-        return self._sources(owner) if self._sources is not None else ()
+        if owner not in self._inputs:
+            self._inputs[owner] = self._sources(owner) if self._sources is not None else ()
+        return self._inputs[owner]
 
     def targets(self, owner: Key, port: str) -> tuple[Target, ...]:
         """The links of an out port, in order."""
         wired = self.symbols.get(owner)
-        return wired.links.get(port, ()) if wired is not None else ()
+        return wired.links.get(canonical(port), ()) if wired is not None else ()
 
     def handler(self, target: Target) -> Handler:
         """What a symbol does at an in port; one that is not there answers with an Error."""
-        wired = self.symbols.get(target[0])
-        handler = wired.node.handler(target[1]) if wired is not None else None
-        return handler if handler is not None else _missing(target)
+        handler = self._handlers.get(target)
+        if handler is None:
+            handler = self._handlers[target] = self._handler(*target)
+        return handler
+
+    def _handler(self, owner: Key, port: str) -> Handler:
+        label = self.label(owner)
+        wired = self.symbols.get(owner)
+        try:
+            handler = wired.node.handler(port) if wired is not None else None
+        except FAILURES as raised:
+            return _answers(Error.of(raised, symbol=label, port=port))
+        if handler is not None:
+            return handler
+        found = f'there is no in port "{port}" at {label}'
+        return _answers(Error(found, code="dropped", symbol=label, port=port))
 
     def label(self, owner: Key) -> str:
         """What people call the symbol."""
@@ -135,16 +159,18 @@ class Wiring:
         step: Step
         whole = self._fuser.fuse((owner, port)) if self._lens is None else None
         if whole is not None:
-            step = RunStep((whole,), (owner,), (self.label(owner),), None, self.out)
+            step = RunStep((whole,), (owner,), (self.label(owner),), (port,), None, self.out)
         elif isinstance(handler, Action):
             if plain(handler):
                 step = self._weave_run((owner, port), handler)
             else:
-                step = ActionStep(owner, self.label(owner), self.out, handler)
+                step = ActionStep(owner, self.label(owner), self.out, handler, port)
         elif isinstance(handler, Choice):
-            step = ChoiceStep(owner, self.label(owner), self.out, handler)
+            step = ChoiceStep(owner, self.label(owner), self.out, handler, port)
         elif isinstance(handler, Visit):
-            step = VisitStep(owner, self.label(owner), self.out, handler, self.inputs)
+            step = VisitStep(
+                owner, self.label(owner), self.out, handler, self.inputs, port
+            )
         else:
             step = ReadStep(owner, self.label(owner), self.out, handler, port)
         seen = self._look(owner, port, True, step)
@@ -154,28 +180,28 @@ class Wiring:
     def _weave_run(self, target: Target, handler: Action) -> RunStep:
         """Flatten the straight run of plain actions that begins here."""
         actions: list[Callable[..., object]] = []
-        owners: list[Key] = []
+        whose: list[Target] = []
         onward: str | None = None
-        seen = set()
         while True:
-            seen.add(target)
             actions.append(handler.fn)
-            owners.append(target[0])
+            whose.append(target)
             onward = handler.out
-            if onward is None or self._lens is not None:
+            if onward is None or self._lens is not None or len(actions) >= RUN:
                 break
             targets = self.targets(target[0], onward)
             if not targets:
                 onward = None
                 break
-            if len(targets) > 1 or targets[0] in seen:
+            if len(targets) > 1:
                 break
             following = self.handler(targets[0])
             if not isinstance(following, Action) or not plain(following):
                 break
             target, handler = targets[0], following
+        owners = tuple(owner for owner, _ in whose)
         labels = tuple(self.label(owner) for owner in owners)
-        step = RunStep(tuple(actions), tuple(owners), labels, None, self.out)
+        ports = tuple(port for _, port in whose)
+        step = RunStep(tuple(actions), owners, labels, ports, None, self.out)
         if onward is not None:
             step.next = LazyStep(step, target[0], onward, self.out)
         return step
@@ -185,17 +211,19 @@ class Wiring:
         visit = self._lens(owner, port, inbound) if self._lens is not None else None
         if visit is None:
             return step
-        return VisitStep(owner, self.label(owner), lambda _owner, _port: step, visit, self.inputs)
+        label = self.label(owner)
+        return VisitStep(owner, label, lambda _owner, _port: step, visit, self.inputs, port)
 
     # -- waiting -------------------------------------------------------------------------------
 
     def may_wait(self, owner: Key, port: str) -> bool:
         """Whether a packet that comes in here may have to wait for something.
 
-        A ring counts as waiting: the machine takes a breath in it now and then.
+        A ring counts as waiting: the machine takes a breath in it now and then. What may not wait
+        is answered by a plain call.
         """
         known = self._waits
-        root = (owner, port)
+        root = (owner, canonical(port))
         if root in known:
             return known[root]
         # Depth-first with an explicit stack; a target met again while it is open closes a ring.
@@ -205,10 +233,9 @@ class Wiring:
             target, done = todo.pop()
             if target in known:
                 continue
-            onward = self._onward(target[0])
             if done:
                 opened.discard(target)
-                known[target] = any(known.get(after, True) for after in onward)
+                known[target] = any(known.get(after, True) for after in self.onward(target))
                 continue
             if target in opened:
                 continue
@@ -217,14 +244,37 @@ class Wiring:
                 continue
             opened.add(target)
             todo.append((target, True))
-            todo.extend((after, False) for after in onward if after not in known)
+            todo.extend((after, False) for after in self.onward(target) if after not in known)
         return known[root]
 
-    def _onward(self, owner: Key) -> Sequence[Target]:
+    def waits_after(self, owner: Key) -> bool:
+        """Whether a packet that leaves a symbol may have to wait for something."""
+        return any(self.may_wait(*target) for target in self._leads(owner))
+
+    def onward(self, target: Target) -> Sequence[Target]:
+        """Where a packet that comes in here may be sent."""
+        owner = target[0]
+        handler = self.handler(target)
+        if isinstance(handler, Action):
+            onward = self.targets(owner, handler.out) if handler.out is not None else ()
+            return (*onward, *self.targets(owner, "error"))
+        return self._leads(owner)
+
+    def _leads(self, owner: Key) -> Sequence[Target]:
         wired = self.symbols.get(owner)
         if wired is None:
             return ()
-        return [target for targets in wired.links.values() for target in targets]
+        return [
+            target
+            for port, targets in wired.links.items()
+            if port not in LIFECYCLE
+            for target in targets
+        ]
+
+
+def canonical(port: str) -> str:
+    """One name for one port: `out[0]` is `out`."""
+    return port.removesuffix("[0]")
 
 
 def _waits(handler: Handler) -> bool:
@@ -235,7 +285,6 @@ def _waits(handler: Handler) -> bool:
     return handler.waits or (isinstance(handler, Visit) and handler.turns)
 
 
-def _missing(target: Target) -> Action:
+def _answers(error: Error) -> Action:
     """What answers for an in port that is not there: a link to it was refused, or it went away."""
-    error = Error(f'there is no in port "{target[1]}" at {target[0]}', code="dropped")
     return Action(lambda _payload: error, out=None)

@@ -27,35 +27,40 @@ _TOKEN = re.compile(
 _COLORS = {"error": "1;31", "warning": "1;33", "frame": "1;34", "bold": "1"}
 
 
-def severity(problem: Problem) -> Literal["error", "warning"]:
-    """`warning` where it keeps nothing from running, `error` otherwise."""
-    return "warning" if problem.code in WARNINGS else "error"
+def severity(problem: Problem, *, strict: bool = False) -> Literal["error", "warning"]:
+    """`warning` where it keeps nothing from running, `error` otherwise; with `strict` always that."""
+    return "warning" if problem.code in WARNINGS and not strict else "error"
 
 
 def report(
-    problems: Iterable[Problem], *, source: SourceOf | None = None, color: bool = False
+    problems: Iterable[Problem],
+    *,
+    source: SourceOf | None = None,
+    color: bool = False,
+    strict: bool = False,
 ) -> str:
     """All Problems as text, each with its line where that can be read; empty where there are none.
 
-    `source` gives the text of a file; by default files are read from disk.
+    `source` gives the text of a file; by default files are read from disk. With `strict`, what
+    may come later counts as an error.
     """
     lines = _Lines(source or read_source)
-    return "\n".join(_Report(lines, color).one(problem) for problem in problems)
+    return "\n".join(_Report(lines, color, strict).one(problem) for problem in problems)
 
 
-def summary(problems: Iterable[Problem]) -> str:
+def summary(problems: Iterable[Problem], *, strict: bool = False) -> str:
     """`2 errors and 1 warning`; `no problems` where there are none."""
     counts = {"error": 0, "warning": 0}
     for problem in problems:
-        counts[severity(problem)] += 1
+        counts[severity(problem, strict=strict)] += 1
     said = [f"{count} {word}{'s' if count > 1 else ''}" for word, count in counts.items() if count]
     return " and ".join(said) or "no problems"
 
 
-def as_data(problem: Problem) -> dict[str, Any]:
+def as_data(problem: Problem, *, strict: bool = False) -> dict[str, Any]:
     """A Problem as plain data for JSON and logs; what is not known is left out."""
     shown = {
-        "severity": severity(problem),
+        "severity": severity(problem, strict=strict),
         "code": problem.code,
         "file": problem.place.file,
         "line": problem.place.line,
@@ -99,13 +104,14 @@ class _Lines:
 class _Report:
     """Writes one Problem after the other."""
 
-    def __init__(self, lines: _Lines, color: bool) -> None:
+    def __init__(self, lines: _Lines, color: bool, strict: bool) -> None:
         self._lines = lines
         self._color = color
+        self._strict = strict
 
     def one(self, problem: Problem) -> str:
         """One Problem on several lines, ending in a newline."""
-        sort = severity(problem)
+        sort = severity(problem, strict=self._strict)
         head = self._paint(f"{sort}[{problem.code}]", sort) + self._paint(
             f": {problem.found}", "bold"
         )

@@ -92,7 +92,7 @@ class _Binder:
         self.environment = Scope(
             names=environment,
             owner="the environment",
-            advice="Give it with --environment NAME=VALUE, or write {{ .NAME | default(…) }}",
+            advice="Give it with -e NAME=…, or write {{ .NAME | default(…) }}",
         )
         self.problems: list[Problem] = []
         self.uses: set[UUID] = set()

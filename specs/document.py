@@ -127,6 +127,15 @@ def is_spec_folder(name: str) -> bool:
     return not name.startswith(".") and name not in ("__pycache__", "node_modules")
 
 
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of a folder is a folder, or a link to one."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link that leads to itself.
+        return False
+
+
 def files_below(root: str) -> list[str]:
     """The spec files below a folder, relative to it, sorted; links are followed, circles are not.
 
@@ -143,9 +152,9 @@ def files_below(root: str) -> list[str]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.endswith(SUFFIXES):
-                    if is_spec_file(entry.name) and not entry.is_dir():
+                    if is_spec_file(entry.name) and not is_folder(entry):
                         found.append(prefix + entry.name)
-                elif is_spec_folder(entry.name) and entry.is_dir():
+                elif is_spec_folder(entry.name) and is_folder(entry):
                     try:
                         look(entry.path, f"{prefix}{entry.name}/")
                     except OSError:

@@ -136,7 +136,13 @@ class FolderStore:
         edits: dict[str, list[Edit]] = {}
         for old, new in _net(steps):
             edits.setdefault(self._home(old, new), []).append(Edit(old, new))
-        write_files({self._full(name): self._text(name, each) for name, each in edits.items()})
+        try:
+            contents = {self._full(name): self._text(name, each) for name, each in edits.items()}
+        except OSError as error:
+            raise StoreError(
+                f"{error.filename}: {(error.strerror or str(error)).lower()}"
+            ) from error
+        write_files(contents)
         self._tell(self._refresh(edits))
         return [self._index.get(key_of(new)) or new for _, new in steps if new is not None]
 

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from heddle.specs.document import is_spec_file, is_spec_folder
+from heddle.specs.document import is_folder, is_spec_file, is_spec_folder
 from heddle.specs.settle import QUICK, SLOW, Settling
 
 EVERYTHING = ""
@@ -146,7 +146,7 @@ class InotifyNotifier:
                     if entry.is_symlink():
                         self._links.add(entry.path)
                         self._targets |= link_folders(entry.path)
-                    if is_spec_folder(entry.name) and entry.is_dir():
+                    if is_spec_folder(entry.name) and is_folder(entry):
                         self._descend(entry.path, wanted, seen)
 
     def _watch(self, folder: str) -> None:
@@ -287,11 +287,12 @@ class WatchfilesNotifier:
             for name in (*below, *files):
                 folders |= link_folders(os.path.join(folder, name))
         self._start("outside", sorted(folders), self._outside)
+        # The threads begin a moment later: look once more when they surely have.
+        self._settling.touch(EVERYTHING, SLOW)
 
     def _start_inside(self) -> None:
         if os.path.isdir(self._root):
             self._start("inside", [self._root], self._inside)
-        # The threads begin a moment later: look once more when they surely have.
         self._settling.touch(EVERYTHING, SLOW)
 
     def _start(self, name: str, folders: list[str], tell: Callable[[str, bool], None]) -> None:
@@ -319,7 +320,9 @@ class WatchfilesNotifier:
 
     def _inside(self, path: str, gone: bool) -> None:
         if os.path.islink(path):
+            # A link is followed when the watch begins, not when the link comes.
             self._start_outside()
+            self._start_inside()
         if is_spec_file(os.path.basename(path)):
             self._settling.touch(path, SLOW if gone else QUICK)
         elif path in self._known or os.path.isdir(path):

@@ -47,7 +47,11 @@ def rewrite(
     """
     tasks = [_task(edit, namespace) for edit in edits]
     if is_json:
-        result = _json(text, tasks)
+        try:
+            result = _json(text, tasks)
+        except TypeError:
+            # JSON has no way to say it: bytes.
+            return None
         return result if check(result) else None
     for way in (_spliced, _merged, _dumped):
         try:
@@ -193,7 +197,8 @@ def _two(
     tree = yaml.load(text)
     base = _flush(dump(yaml, tree), layout, item)
     entry = tree[0] if item else tree
-    change(entry, *_without_id(entry, old, new))
+    entry = change(entry, *_without_id(entry, old, new))
+    tree = [entry] if item else entry
     return base, _flush(dump(yaml, tree), layout, item)
 
 
@@ -312,7 +317,11 @@ def _change_whole(documents: list[Any], task: _Task) -> None:
     single = len(task.root) == 1
     entry = documents[document] if single else documents[document][task.root[1]]
     if task.new is not None:
-        change(entry, *_without_id(entry, task.old, task.new))
+        entry = change(entry, *_without_id(entry, task.old, task.new))
+        if single:
+            documents[document] = entry
+        else:
+            documents[document][task.root[1]] = entry
     elif single:
         del documents[document]
     else:
@@ -341,7 +350,8 @@ def _json(text: str, tasks: Sequence[_Task]) -> str:
         if task.new is None:
             del entries[at]
         else:
-            change(entries[at], *_without_id(entries[at], task.old or {}, task.new))
+            old = task.old or {}
+            entries[at] = change(entries[at], *_without_id(entries[at], old, task.new))
     entries.extend(task.new for task in tasks if task.root is None and task.new is not None)
     result: Any = entries[0] if single and len(entries) == 1 else entries
     return json.dumps(result, indent=indent, ensure_ascii=False) + (

@@ -62,9 +62,11 @@ def change(node: Any, old: Any, new: Any) -> Any:
 
     Both are plain data; parts that are equal in both are not touched, however they are written.
     """
+    if _is_shared(node):
+        # What stands behind an anchor is somebody else's too.
+        return written(new)
     if isinstance(node, dict) and isinstance(old, dict) and isinstance(new, dict):
-        _change_mapping(node, old, new)
-        return node
+        return node if _change_mapping(node, old, new) else written(new)
     if isinstance(node, list) and isinstance(old, list) and isinstance(new, list):
         if len(node) == len(old):
             _change_list(node, old, new)
@@ -73,16 +75,25 @@ def change(node: Any, old: Any, new: Any) -> Any:
     return _styled(node, new)
 
 
-def _change_mapping(node: Any, old: dict[str, Any], new: dict[str, Any]) -> None:
+def _is_shared(node: Any) -> bool:
+    anchor = getattr(node, "anchor", None)
+    return anchor is not None and anchor.value is not None
+
+
+def _change_mapping(node: Any, old: dict[str, Any], new: dict[str, Any]) -> bool:
+    """Change a mapping; False where a key comes from elsewhere (`<<`) and cannot be taken out."""
     keys = {_key_text(key): key for key in node}
     for key in old:
         if key not in new and key in keys:
-            del node[keys[key]]
+            node.pop(keys[key], None)
+            if keys[key] in node:
+                return False
     for key, value in new.items():
         if key not in keys or key not in old:
             node[keys.get(key, key)] = written(value, key)
         elif not _same(old[key], value):
             node[keys[key]] = change(node[keys[key]], old[key], value)
+    return True
 
 
 def _change_list(node: Any, old: list[Any], new: list[Any]) -> None:
@@ -211,9 +222,21 @@ def merge(base: Sequence[str], ours: Sequence[str], theirs: Sequence[str]) -> li
         if base[at_base:start] == theirs[at_theirs:start_theirs]:
             result += ours[at_ours:start_ours]
         else:
-            result += theirs[at_theirs:start_theirs]
+            result += _both(
+                base[at_base:start], ours[at_ours:start_ours], theirs[at_theirs:start_theirs]
+            )
         result += ours[start_ours : start_ours + size]
         at_base, at_ours, at_theirs = start + size, start_ours + size, start_theirs + size
+    return result
+
+
+def _both(base: Sequence[str], ours: Sequence[str], theirs: Sequence[str]) -> Sequence[str]:
+    """What is left of lines that both sides changed: ours where the layout alone differs."""
+    if len(base) != len(ours):
+        return theirs
+    result: list[str] = []
+    for tag, start, stop, begin, end in SequenceMatcher(None, base, theirs, False).get_opcodes():
+        result += ours[start:stop] if tag == "equal" else theirs[begin:end]
     return result
 
 

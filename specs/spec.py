@@ -55,8 +55,8 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One node as written. Two Specs are equal when what they say is equal, wherever it stands.
 
     `fields` are the kind's own fields, plain data. `places` answers where a path was written
-    (it may know only the Spec's own place); it takes no part in equality. `revision` counts the
-    changes that the store has seen of this Spec, 0 where the store does not count.
+    (it may know only the Spec's own place); it takes no part in equality. `revision` grows with every
+    change that the store has seen of this Spec; 0 is one that no store has seen.
     """
 
     id: UUID

@@ -299,7 +299,9 @@ def _missing(text: str, name: str, scope: Scope) -> BlankError:
     known = list(scope.names)
     near = did_you_mean(name, known)
     has = f" (it has: {', '.join(sorted(known)[:8])})" if known else ""
-    return BlankError(text, f'{scope.owner} has no "{name}"{has}', "", near or scope.advice)
+    advice = scope.advice.replace("NAME", name)
+    hint = f"{near} {advice}".strip()
+    return BlankError(text, f'{scope.owner} has no "{name}"{has}', "", hint)
 
 
 def _evaluate(blank: Blank, given: Mapping[str, Any], missing: BlankError | None) -> Any:

@@ -1,11 +1,11 @@
 """The languages for snippets and conditions."""
 
-from typing import Final, Protocol
+from typing import Final
 
+from heddle.extensions.extension import Extension
 from heddle.extensions.languages import cel, constants, python
-from heddle.runtime.language import Language
 
-__all__ = ["LANGUAGES", "Extension", "register"]
+__all__ = ["LANGUAGES", "register"]
 
 LANGUAGES: Final = (
     constants.TEXT,
@@ -14,14 +14,6 @@ LANGUAGES: Final = (
     cel.LANGUAGE,
     python.LANGUAGE,
 )
-
-
-class Extension(Protocol):
-    """The part of an extension's door that languages come in by."""
-
-    def language(self, language: Language, /) -> object:
-        """Add one language."""
-        ...
 
 
 def register(extension: Extension) -> None:

@@ -19,10 +19,12 @@ def _always(value: Any) -> Program:
 
 
 def _text(code: str) -> Program:
-    return _always(code)
+    # A field's value is a kind of str; a payload is a str and nothing more.
+    return _always(str(code))
 
 
 def _json(code: str) -> Program:
+    code = str(code)  # msgspec takes no kinds of str.
     try:
         return _always(msgspec.json.decode(code))
     except msgspec.DecodeError as error:
@@ -48,7 +50,7 @@ def _yaml(code: str) -> Program:
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
-        documents = list(_reader(YAML, SafeConstructor).load_all(code))
+        documents = list(_reader(YAML, SafeConstructor).load_all(str(code)))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise CompileError(

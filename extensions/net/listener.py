@@ -25,6 +25,7 @@ from heddle.extensions.extension import (
     Size,
     about,
 )
+from heddle.extensions.net.certificate import files_of, follow
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.request import Request
@@ -100,6 +101,7 @@ class ListenerNode(Node):
         self._server: Server | None = None
         self._host: Host | None = None
         self._taken: Server | None = None
+        self._following: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
         self._wiring: Wiring | None = None
@@ -130,6 +132,7 @@ class ListenerNode(Node):
         if self._taken is not None:
             self._set(self._taken)
             self._server = self._taken
+            self._follow(host)
             return
         server = Server(
             self._handle,
@@ -141,10 +144,16 @@ class ListenerNode(Node):
         )
         await server.start(self._fields.host, self._fields.port)
         self._server = server
+        self._follow(host)
         scheme = "https" if self._tls is not None else "http"
         where, port = server.address
         shown = f"[{where}]" if ":" in where else where
         host.tell("listening", url=f"{scheme}://{shown}:{port}")
+
+    def _follow(self, host: Host) -> None:
+        """Let the server offer what the files of its certificate hold."""
+        if self._server is not None and self._tls is not None and files_of(self._tls):
+            self._following = asyncio.ensure_future(follow(self._server, self._tls, host))
 
     def _set(self, server: Server) -> None:
         """Let a server that runs serve this node from its next request on."""
@@ -158,6 +167,8 @@ class ListenerNode(Node):
 
     async def pause(self) -> None:
         """Accept nothing new; what is in flight is answered."""
+        if self._following is not None:
+            self._following.cancel()
         server, self._server = self._server, None
         if server is not None:
             self._draining = asyncio.ensure_future(server.drain(30.0))

@@ -1,10 +1,25 @@
 """The folder store keeps every promise of a Store, and those that only files ask for."""
 
+import asyncio
+import os
+import shutil
+import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from heddle.specs.contract import StoreContract
+import pytest
+
+from heddle.specs import folder as folder_module
+from heddle.specs.contract import StoreContract, Watch, refused, spec, value
+from heddle.specs.errors import Conflict, StoreError
 from heddle.specs.folder import FolderStore
-from heddle.specs.store import Store
+from heddle.specs.names import named_id
+from heddle.specs.notifier import Notifier, WatchfilesNotifier
+from heddle.specs.settle import Settling
+from heddle.specs.spec import Spec
+from heddle.specs.store import ChangeSet, Delete, Put, Store
+
+A, B = named_id("spec", "default", "a"), named_id("spec", "default", "b")
 
 
 class TestFolderStore(StoreContract):
@@ -24,3 +39,495 @@ class TestJsonFileStore(StoreContract):
         path = folder / "flow.json"
         path.touch()
         return FolderStore(path)
+
+
+Story = Callable[[FolderStore, Watch], Awaitable[None]]
+
+
+def run(path: Path, story: Story) -> None:
+    """Run a story with an open, watched store."""
+
+    async def tell() -> None:
+        store = FolderStore(path)
+        await store.open()
+        watch = await Watch.begin(store)
+        try:
+            await story(store, watch)
+        finally:
+            await watch.stop()
+            await store.close()
+
+    asyncio.run(tell())
+
+
+@pytest.fixture(params=["inotify", "watchfiles"])
+def flows(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with two files, watched in each of the ways there are."""
+    if request.param == "inotify" and sys.platform != "linux":
+        pytest.skip("only Linux has inotify")
+    if request.param == "watchfiles":
+
+        def other(root: str, settling: Settling, *, polling: bool | None = None) -> Notifier:
+            return WatchfilesNotifier(root, settling, polling=bool(polling))
+
+        monkeypatch.setattr(folder_module, "notifier", other)
+    path = tmp_path / "flows"
+    path.mkdir()
+    (path / "a.yaml").write_text("{kind: nop, name: a, v: 1}\n")
+    (path / "b.yaml").write_text("{kind: nop, name: b, v: 1}\n")
+    return path
+
+
+async def field(store: Store, name: str) -> object:
+    """The field `v` of a Spec; None where there is no such Spec."""
+    for each in await store.specs():
+        if each.name == name:
+            return each.fields["v"]
+    return None
+
+
+# --- what people and editors do to files ---
+
+
+def move(old: Path, new: Path) -> None:
+    old.rename(new)
+
+
+def save_in_place(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+def save_by_renaming(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text)
+    part.replace(path)
+
+
+def save_like_vim(path: Path, text: str) -> None:
+    (path.parent / "4913").touch()
+    (path.parent / "4913").unlink()
+    swap = path.with_name(f".{path.name}.swp")
+    swap.write_text("swap")
+    backup = path.with_name(path.name + "~")
+    path.rename(backup)
+    path.write_text(text)
+    backup.unlink()
+    swap.unlink()
+
+
+def save_in_pieces(path: Path, text: str) -> None:
+    with path.open("w") as file:
+        for character in text:
+            file.write(character)
+            file.flush()
+
+
+@pytest.mark.parametrize("save", [save_in_place, save_by_renaming, save_like_vim, save_in_pieces])
+def test_a_saved_file_is_told_and_nothing_else(
+    flows: Path, save: Callable[[Path, str], None]
+) -> None:
+    async def story(store: FolderStore, watch: Watch) -> None:
+        for number in range(2, 5):
+            save(flows / "a.yaml", f"{{kind: nop, name: a, v: {number}}}\n")
+            changes = await watch.next()
+            assert changes.specs == {A}
+            assert changes.problems == ()
+            assert await field(store, "a") == number
+
+    run(flows, story)
+
+
+@pytest.mark.parametrize("save", [save_in_place, save_by_renaming, save_like_vim])
+def test_a_single_file_is_watched_however_it_is_saved(
+    flows: Path, save: Callable[[Path, str], None]
+) -> None:
+    async def story(store: FolderStore, watch: Watch) -> None:
+        for number in range(2, 5):
+            save(flows / "a.yaml", f"{{kind: nop, name: a, v: {number}}}\n")
+            assert (await watch.next()).specs == {A}
+            assert await field(store, "a") == number
+        assert await field(store, "b") is None
+
+    run(flows / "a.yaml", story)
+
+
+def test_a_new_file_and_a_removed_one(flows: Path) -> None:
+    async def story(store: FolderStore, watch: Watch) -> None:
+        (flows / "c.yaml").write_text("{kind: nop, name: c, v: 1}")
+        await watch.until([named_id("spec", "default", "c")])
+        (flows / "a.yaml").unlink()
+        await watch.until([A])
+        assert sorted(each.name or "" for each in await store.specs()) == ["b", "c"]
+
+    run(flows, story)
+
+
+def test_a_renamed_file_changes_nothing(flows: Path) -> None:
+    async def story(store: FolderStore, watch: Watch) -> None:
+        (before,) = await store.specs(ids=[A])
+        (flows / "a.yaml").rename(flows / "z.yaml")
+        (flows / "b.yaml").write_text("{kind: nop, name: b, v: 2}")
+        told = await watch.until([B])
+        assert all(A not in changes.specs for changes in told)
+        (after,) = await store.specs(ids=[A])
+        assert after == before
+        assert after.revision == before.revision
+
+    run(flows, story)
+
+
+def test_folders_come_move_and_go(flows: Path) -> None:
+    async def story(store: FolderStore, watch: Watch) -> None:
+        deep = named_id("spec", "default", "deep")
+        (flows / "x" / "y").mkdir(parents=True)
+        (flows / "x" / "y" / "deep.yaml").write_text("{kind: nop, name: deep, v: 1}")
+        await watch.until([deep])
+        (flows / "x" / "y" / "deep.yaml").write_text("{kind: nop, name: deep, v: 2}")
+        await watch.until([deep])
+        assert await field(store, "deep") == 2
+        shutil.rmtree(flows / "x")
+        await watch.until([deep])
+        assert await field(store, "deep") is None
+
+    run(flows, story)
+
+
+def test_a_linked_file_and_a_linked_folder_are_followed(flows: Path, tmp_path: Path) -> None:
+    async def story(store: FolderStore, watch: Watch) -> None:
+        far = tmp_path / "far"
+        (far / "in").mkdir(parents=True)
+        (far / "l.yaml").write_text("{kind: nop, name: l, v: 1}")
+        (far / "in" / "m.yaml").write_text("{kind: nop, name: m, v: 1}")
+        one, two = named_id("spec", "default", "l"), named_id("spec", "default", "m")
+        (flows / "l.yaml").symlink_to(far / "l.yaml")
+        await watch.until([one])
+        (flows / "in").symlink_to(far / "in")
+        await watch.until([two])
+        save_by_renaming(far / "l.yaml", "{kind: nop, name: l, v: 2}")
+        await watch.until([one])
+        save_in_place(far / "in" / "m.yaml", "{kind: nop, name: m, v: 2}")
+        await watch.until([two])
+        assert await field(store, "l") == await field(store, "m") == 2
+
+    run(flows, story)
+
+
+def test_a_link_that_is_swapped_is_a_change(flows: Path, tmp_path: Path) -> None:
+    # A mounted Kubernetes ConfigMap: file -> ..data/file, and ..data is exchanged as a whole.
+    async def story(store: FolderStore, watch: Watch) -> None:
+        new = flows / "..new"
+        new.mkdir()
+        (new / "a.yaml").write_text("{kind: nop, name: a, v: 2}")
+        (flows / "..data_tmp").symlink_to("..new")
+        (flows / "..data_tmp").replace(flows / "..data")
+        await watch.until([A])
+        assert await field(store, "a") == 2
+
+    old = flows / "..old"
+    old.mkdir()
+    (flows / "a.yaml").rename(old / "a.yaml")
+    (flows / "..data").symlink_to("..old")
+    (flows / "a.yaml").symlink_to("..data/a.yaml")
+    run(flows, story)
+
+
+def test_the_folder_itself_may_go_and_come_back(flows: Path) -> None:
+    away = flows.with_name("away")
+
+    async def story(store: FolderStore, watch: Watch) -> None:
+        move(flows, away)
+        (problem,) = (await watch.next()).problems
+        assert "goes on running" in problem.hint
+        assert await field(store, "a") == 1
+        (away / "a.yaml").write_text("{kind: nop, name: a, v: 2}")
+        move(away, flows)
+        await watch.until([A])
+        assert list(await store.problems()) == []
+        (flows / "a.yaml").write_text("{kind: nop, name: a, v: 3}")
+        await watch.until([A])
+        assert await field(store, "a") == 3
+
+    run(flows, story)
+
+
+def test_files_of_editors_are_not_read(flows: Path) -> None:
+    async def story(store: FolderStore, watch: Watch) -> None:
+        for name in (".a.yaml.swp", "a.yaml~", "#a.yaml#", ".#a.yaml", "~a.yaml", "a.yaml.bak"):
+            (flows / name).write_text("[broken")
+        (flows / "b.yaml").write_text("{kind: nop, name: b, v: 2}")
+        changes = await watch.next()
+        assert changes.specs == {B}
+        assert changes.problems == ()
+        assert list(await store.problems()) == []
+
+    run(flows, story)
+
+
+# --- broken files ---
+
+
+def test_a_broken_file_keeps_what_it_said(flows: Path) -> None:
+    async def story(store: FolderStore, watch: Watch) -> None:
+        (flows / "a.yaml").write_text("{kind: nop, name: a, v: 2")
+        changes = await watch.next()
+        assert changes.specs == frozenset()
+        assert [problem.code for problem in changes.problems] == ["syntax"]
+        assert await field(store, "a") == 1
+        assert list(await store.problems()) == list(changes.problems)
+        (flows / "a.yaml").write_text("{kind: nop, name: a, v: 2}")
+        changes = await watch.next()
+        assert changes.specs == {A}
+        assert changes.problems == ()
+        assert await field(store, "a") == 2
+        assert list(await store.problems()) == []
+
+    run(flows, story)
+
+
+def test_half_of_an_edit_never_goes_live(flows: Path) -> None:
+    async def story(store: FolderStore, watch: Watch) -> None:
+        text = "- {kind: nop, name: a, v: 2}\n- {kind: nop, name: c, v: 2, ports: {out: [{prot: in}]}}\n"
+        (flows / "a.yaml").write_text(text)
+        changes = await watch.next()
+        assert {problem.code for problem in changes.problems} == {"unknown-field", "missing"}
+        assert await field(store, "a") == 1
+        (flows / "a.yaml").write_text(text.replace("prot: in", "name: a"))
+        await watch.until([A, named_id("spec", "default", "c")])
+
+    run(flows, story)
+
+
+def test_at_the_start_a_broken_file_gives_what_is_sound_in_it(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("- {kind: nop, name: a, v: 1}\n- {kind: nop, name: 5}\n")
+
+    async def story(store: FolderStore, watch: Watch) -> None:
+        assert await field(store, "a") == 1
+        assert [problem.code for problem in await store.problems()] == ["type"]
+
+    run(tmp_path, story)
+
+
+def test_an_emptied_file_has_a_moment_to_be_filled(flows: Path) -> None:
+    async def story(store: FolderStore, watch: Watch) -> None:
+        with (flows / "a.yaml").open("w") as file:
+            file.flush()
+            os.fsync(file.fileno())
+            # The writer goes on in the next turns of the loop, as another process would.
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert await field(store, "a") == 1
+            file.write("{kind: nop, name: a, v: 2}")
+        await watch.until([A])
+        assert await field(store, "a") == 2
+
+    run(flows, story)
+
+
+def test_the_file_that_had_a_name_first_keeps_it(flows: Path) -> None:
+    async def story(store: FolderStore, watch: Watch) -> None:
+        (flows / "0.yaml").write_text("{kind: if, name: a, v: 9}")
+        changes = await watch.next()
+        assert changes.specs == frozenset()
+        (problem,) = changes.problems
+        assert problem.place.file == str(flows / "0.yaml")
+        assert str(flows / "a.yaml") in problem.found
+        assert await field(store, "a") == 1
+        (flows / "a.yaml").unlink()
+        await watch.until([A])
+        assert await field(store, "a") == 9
+        assert list(await store.problems()) == []
+
+    run(flows, story)
+
+
+def test_two_files_may_exchange_what_they_say(flows: Path) -> None:
+    async def story(store: FolderStore, watch: Watch) -> None:
+        (flows / "a.yaml").write_text("{kind: nop, name: b, v: 2}")
+        (flows / "b.yaml").write_text("{kind: nop, name: a, v: 2}")
+        await watch.until([A, B])
+        assert list(await store.problems()) == []
+        assert await field(store, "a") == await field(store, "b") == 2
+
+    run(flows, story)
+
+
+def test_a_file_that_cannot_be_read_keeps_what_it_said(flows: Path) -> None:
+    async def story(store: FolderStore, watch: Watch) -> None:
+        part = flows / "part"
+        part.symlink_to("a.yaml")
+        move(part, flows / "a.yaml")  # a link to itself
+        changes = await watch.next()
+        assert [problem.code for problem in changes.problems] == ["unreadable"]
+        assert await field(store, "a") == 1
+        save_by_renaming(flows / "a.yaml", "{kind: nop, name: a, v: 2}")
+        await watch.until([A])
+        assert list(await store.problems()) == []
+
+    run(flows, story)
+
+
+# --- opening and reading ---
+
+
+def test_a_folder_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="no such file or directory"):
+        asyncio.run(FolderStore(tmp_path / "nothing").open())
+
+
+def test_without_a_watcher_every_read_sees_the_files_as_they_are(tmp_path: Path) -> None:
+    async def story() -> None:
+        store = FolderStore(tmp_path)
+        await store.open()
+        assert list(await store.specs()) == []
+        for number in range(5):
+            # The same size, within one tick of the clock of the file system.
+            (tmp_path / "a.yaml").write_text(f"{{kind: nop, name: a, v: {number}}}")
+            assert await field(store, "a") == number
+        (tmp_path / "a.yaml").unlink()
+        assert list(await store.specs()) == []
+        await store.close()
+
+    asyncio.run(story())
+
+
+def test_only_the_changed_file_is_read_again(flows: Path) -> None:
+    async def story(store: FolderStore, watch: Watch) -> None:
+        (before,) = await store.specs(ids=[B])
+        (flows / "a.yaml").write_text("{kind: nop, name: a, v: 2}")
+        await watch.until([A])
+        (after,) = await store.specs(ids=[B])
+        assert after is before
+
+    run(flows, story)
+
+
+def test_a_spec_that_only_moved_keeps_its_revision_and_knows_its_line(tmp_path: Path) -> None:
+    async def story() -> None:
+        store = FolderStore(tmp_path)
+        await store.open()
+        (before,) = await store.specs()
+        (tmp_path / "a.yaml").write_text("# more\n\n{kind: nop, name: a, v: 1}")
+        (after,) = await store.specs()
+        assert after.revision == before.revision
+        assert (before.place().line, after.place().line) == (1, 3)
+        await store.close()
+
+    (tmp_path / "a.yaml").write_text("{kind: nop, name: a, v: 1}")
+    asyncio.run(story())
+
+
+def test_entries_without_a_namespace_get_that_of_the_store(tmp_path: Path) -> None:
+    async def story() -> None:
+        store = FolderStore(tmp_path, namespace="web")
+        await store.open()
+        await store.apply([Put(resource=spec("b", namespace="web"))])
+        assert sorted(each.name or "" for each in await store.specs("web")) == ["a", "b"]
+        assert (tmp_path / "web.yaml").read_text() == "- kind: nop\n  name: b\n"
+        await store.close()
+
+    (tmp_path / "a.yaml").write_text("{kind: nop, name: a}")
+    asyncio.run(story())
+
+
+# --- writing ---
+
+
+def applied(path: Path, *changes: Put | Delete) -> None:
+    async def story() -> None:
+        store = FolderStore(path)
+        await store.open()
+        try:
+            await store.apply(changes)
+        finally:
+            await store.close()
+
+    asyncio.run(story())
+
+
+def test_a_change_goes_to_the_file_that_has_it_and_a_new_spec_to_its_namespace(flows: Path) -> None:
+    before = (flows / "b.yaml").read_bytes()
+    applied(
+        flows, Put(resource=spec("a", fields={"v": 2})), Put(resource=spec("n", namespace="web"))
+    )
+    assert (flows / "a.yaml").read_text() == "{kind: nop, name: a, v: 2}\n"
+    assert (flows / "b.yaml").read_bytes() == before
+    assert (flows / "web.yaml").read_text() == "- kind: nop\n  namespace: web\n  name: n\n"
+
+
+def test_a_file_that_holds_nothing_any_more_is_removed(flows: Path) -> None:
+    applied(flows, Delete(type=Spec, id=A))
+    assert sorted(each.name for each in flows.iterdir()) == ["b.yaml"]
+    (flows / "b.yaml").write_text("# mine\n- {kind: nop, name: b}\n")
+    applied(flows, Delete(type=Spec, id=B))
+    assert (flows / "b.yaml").read_text() == "# mine\n"
+
+
+def test_a_single_file_stays_however_empty(flows: Path) -> None:
+    applied(flows / "a.yaml", Delete(type=Spec, id=A))
+    assert (flows / "a.yaml").exists()
+    applied(flows / "a.yaml", Put(resource=spec("new")))
+    assert "name: new" in (flows / "a.yaml").read_text()
+
+
+def test_the_mode_of_a_file_and_a_link_to_it_stay(flows: Path, tmp_path: Path) -> None:
+    far = tmp_path / "far.yaml"
+    (flows / "a.yaml").rename(far)
+    (flows / "a.yaml").symlink_to(far)
+    far.chmod(0o640)
+    applied(flows, Put(resource=spec("a", fields={"v": 2})))
+    assert (flows / "a.yaml").is_symlink()
+    assert "v: 2" in far.read_text()
+    assert far.stat().st_mode & 0o777 == 0o640
+    assert [each.name for each in tmp_path.iterdir() if "heddle" in each.name] == []
+
+
+def test_several_files_are_written_or_none(flows: Path) -> None:
+    text = (flows / "a.yaml").read_text()
+    blocked = flows / "web.yaml"
+    blocked.mkdir()
+
+    async def story(store: FolderStore, watch: Watch) -> None:
+        changes = [
+            Put(resource=spec("a", fields={"v": 2})),
+            Put(resource=spec("n", namespace="web")),
+        ]
+        assert await refused(store, changes, StoreError)
+        assert await field(store, "a") == 1
+
+    run(flows, story)
+    assert (flows / "a.yaml").read_text() == text
+    assert sorted(each.name for each in flows.iterdir()) == ["a.yaml", "b.yaml", "web.yaml"]
+
+
+def test_a_broken_file_is_not_written_to(flows: Path) -> None:
+    (flows / "a.yaml").write_text("- {kind: nop, name: a, v: 1}\n- {kind: 5}\n")
+
+    async def story(store: FolderStore, watch: Watch) -> None:
+        with pytest.raises(StoreError, match=r"a\.yaml.*put right first"):
+            await store.apply([Put(resource=spec("a", fields={"v": 2}))])
+
+    run(flows, story)
+
+
+def test_a_revision_that_was_read_before_an_edit_on_disk_conflicts(flows: Path) -> None:
+    async def story(store: FolderStore, watch: Watch) -> None:
+        (read,) = await store.specs(ids=[A])
+        (flows / "a.yaml").write_text("{kind: nop, name: a, v: 2}")
+        mine = Put(resource=spec("a", fields={"v": 3}), revision=read.revision)
+        assert await refused(store, [mine], Conflict)
+        assert (flows / "a.yaml").read_text() == "{kind: nop, name: a, v: 2}"
+
+    run(flows, story)
+
+
+def test_what_the_store_writes_is_told_once(flows: Path) -> None:
+    async def story(store: FolderStore, watch: Watch) -> None:
+        told: list[ChangeSet] = []
+        await store.apply([Put(resource=spec("a", fields={"v": 2})), Put(resource=value("v", 1))])
+        told.append(await watch.next())
+        # Whatever the file system tells about it would come before this one.
+        (flows / "b.yaml").write_text("{kind: nop, name: b, v: 2}")
+        told.append(await watch.next())
+        assert [changes.specs for changes in told] == [{A}, {B}]
+
+    run(flows, story)

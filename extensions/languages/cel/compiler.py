@@ -57,7 +57,7 @@ def compile_condition(code: str) -> CelProgram:
 
 
 def _compiled(code: str, *, out: bool) -> CelProgram:
-    source = Source(code)
+    source = Source(str(code))
     try:
         emitter = Emitter(source)
         result = emitter.value(parse(source), out=out)

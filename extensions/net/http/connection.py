@@ -6,105 +6,71 @@ once costs no task, no timer and one write, or one write together with those pip
 """
 
 import asyncio
-import re
-from typing import Any, Final, cast
+from typing import Any, Final
 
+from heddle.extensions.net.http.channel import (
+    BODY,
+    BUSY,
+    CLOSED,
+    CLOSING,
+    FLUSH_BYTES,
+    HEAD,
+    LINGER,
+    REFUSING,
+    SENDING,
+    Channel,
+)
 from heddle.extensions.net.http.compression import packer
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.framing import Body, ChunkedBody, DiscardedBody, FixedBody
 from heddle.extensions.net.http.head import Head, Line, parse_head
-from heddle.extensions.net.http.limits import (
-    BURST,
-    LINGER_BYTES,
-    LINGER_SECONDS,
-    PIPELINE_BYTES,
-    PROGRESS_BYTES,
-)
+from heddle.extensions.net.http.limits import BURST, LINGER_BYTES, PROGRESS_BYTES
+from heddle.extensions.net.http.packing import pack_response
 from heddle.extensions.net.http.receiving import Upload, body_stream
-from heddle.extensions.net.http.request import Peer, make_request
-from heddle.extensions.net.http.response import (
-    CLOSE,
-    Response,
-    Streamed,
-    coding_for,
-    plain_response,
-    respond,
-)
-from heddle.extensions.net.http.sending import SLICE_BYTES, close_source, send_body, slices
+from heddle.extensions.net.http.request import make_request
+from heddle.extensions.net.http.response import CLOSE, Streamed, plain_response, respond
+from heddle.extensions.net.http.sending import close_source, send_body
 from heddle.extensions.net.http.shared import Shared
 from heddle.runtime.errors import Answer, Error
 from heddle.runtime.stream import ByteStream
 
-# HEAD: between requests or inside a head. BODY: collecting a body. BUSY: a request waits for its
-# answer. SENDING: a streamed response is on its way. CLOSING: close once all is written. REFUSING:
-# say so, then LINGER: throw input away for a moment. CLOSED: nothing more will happen.
-HEAD, BODY, BUSY, SENDING, CLOSING, REFUSING, LINGER, CLOSED = range(8)
-
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _KEEP: Final = b"Connection: keep-alive\r\n"
 _LENGTHS: Final = tuple(b"Content-Length: %d\r\n\r\n" % size for size in range(1024))
-_STRONG_TAG: Final = re.compile(rb'(?im)^(etag: *)"')
-_FLUSH_BYTES: Final = 64 * 1024
-_PACK_AT_ONCE: Final = 4 * SLICE_BYTES
 
 
-class Connection(asyncio.Protocol):
+class Connection(Channel):
     """A client's connection to a server; everything about it that others share is in Shared."""
 
     __slots__ = (
         "_block",
         "_body",
-        "_buffer",
-        "_congested",
-        "_drained",
         "_exchange",
         "_head",
-        "_held",
         "_inside",
         "_invited",
         "_keep",
         "_line",
-        "_mark",
-        "_out",
-        "_paused",
-        "_peer",
         "_served",
-        "_shared",
         "_started",
-        "_state",
         "_task",
-        "_transport",
-        "_upload",
-        "deadline",
     )
 
-    _transport: asyncio.Transport
-    _peer: Peer
     _line: Line
     _head: Head
 
     def __init__(self, shared: Shared) -> None:
-        self._shared = shared
-        self._state = HEAD
-        self._buffer = b""
+        super().__init__(shared)
         self._block: bytes | None = None
-        self._out: list[bytes] = []
+        self._body: Body | None = None
+        self._exchange: Exchange | None = None
         self._inside = False
-        self._held = False
-        self._congested = False
-        self._paused = False
+        self._invited = True
         self._keep = True
         self._served = False
         self._started = False
-        self._invited = True
-        self._mark = 0
-        self._exchange: Exchange | None = None
-        self._body: Body | None = None
-        self._upload: Upload | None = None
         self._task: asyncio.Task[None] | None = None
-        self._drained: asyncio.Future[None] | None = None
-        self.deadline = 0.0
 
     @property
     def busy(self) -> bool:
@@ -114,11 +80,9 @@ class Connection(asyncio.Protocol):
     # What the transport tells.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)
         shared = self._shared
         welcome = shared.join(self)
-        self._peer = Peer(shared.scheme, transport.get_extra_info("peername"))
-        self.deadline = shared.clock.after(shared.limits.header_timeout)
+        super().connection_made(transport)
         if not welcome:
             self._refuse(BadRequest("the server has too many connections", 503))
         elif shared.draining:
@@ -158,15 +122,8 @@ class Connection(asyncio.Protocol):
         if self._task is not None:
             self._task.cancel()
 
-    def pause_writing(self) -> None:
-        self._congested = self._held = True
-        self.deadline = self._shared.clock.after(self._shared.limits.send_timeout)
-
     def resume_writing(self) -> None:
-        self._congested = self._held = False
-        self._set_deadline()
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
+        super().resume_writing()
         if not self._inside:
             self._settle()
 
@@ -196,7 +153,7 @@ class Connection(asyncio.Protocol):
             self._refuse(BadRequest("the body of the request took too long", 408))
         elif state == HEAD and not self._held:
             self._close()
-        elif state == BUSY and not self._congested:
+        elif state in (BUSY, SENDING) and not self._congested:
             self._expire_busy()
         else:
             self._cut()
@@ -236,22 +193,16 @@ class Connection(asyncio.Protocol):
                     raise self._too_long(data[at:end])
                 line_end = data.find(b"\r\n", at)
                 if line_end == at:
-                    at = self._skip_line(data, at)
-                    continue
-                raw = data[at:line_end]
-                line = shared.lines.get(raw) or shared.line(raw)
-                block = data[line_end + 2 : end]
-                if block != self._block or line.version != self._head.version:
-                    self._head = parse_head(block, line.version, shared.limits)
-                    self._block = block
-                self._line = line
-                self._started = False
-                at = end + 4
-                if self._head.framed:
-                    data = self._begin_body(data[at:])
-                    at = 0
+                    # Some old clients send an empty line after a body.
+                    at += 2
                 else:
-                    self._dispatch(None)
+                    self._read_head(data[at:line_end], data[line_end + 2 : end])
+                    at = end + 4
+                    if self._head.framed:
+                        data = self._begin_body(data[at:])
+                        at = 0
+                    else:
+                        self._dispatch(None)
                 turns -= 1
                 if not turns and self._state == HEAD:
                     self._rest()
@@ -264,13 +215,24 @@ class Connection(asyncio.Protocol):
             self._set_pace()
         self._settle()
 
+    def _read_head(self, raw: bytes, block: bytes) -> None:
+        """Take the request line and the headers in; both are mostly known already."""
+        shared = self._shared
+        line = shared.lines.get(raw) or shared.line(raw)
+        if block != self._block or line.version != self._head.version:
+            self._head = parse_head(block, line.version, shared.limits)
+            self._block = block
+        self._line = line
+        self._started = False
+
     def _check_start(self, start: bytes) -> bytes:
         """A head that has only begun; BadRequest when it can never become a good one."""
         if start in (b"", b"\r\n"):
             return b""
         if len(start) > self._shared.limits.header_bytes:
             raise self._too_long(start)
-        if not 0x21 <= start[0] < 0x7F and not start.startswith(b"\r"):
+        first = start.removeprefix(b"\r\n")
+        if first != b"\r" and not 0x21 <= first[0] < 0x7F:
             raise BadRequest("the request does not begin with a method")
         if start.count(b"\n") != start.count(b"\r\n"):
             raise BadRequest("a line does not end in CRLF")
@@ -284,12 +246,6 @@ class Connection(asyncio.Protocol):
         if b"\r\n" in start[: limits.target_bytes + 48]:
             return BadRequest(f"the head is larger than {limits.header_bytes} bytes", 431)
         return BadRequest(f"the request target is longer than {limits.target_bytes} bytes", 414)
-
-    def _skip_line(self, data: bytes, at: int) -> int:
-        """Past one empty line before a request, as some old clients send it; never past two."""
-        if data.startswith(b"\r\n", at + 2):
-            raise BadRequest("the request does not begin with a method")
-        return at + 2
 
     def _begin_body(self, data: bytes) -> bytes:
         """Take what has arrived of a body; the rest of the data once it is complete."""
@@ -404,12 +360,14 @@ class Connection(asyncio.Protocol):
     def answer(self, exchange: Exchange, answer: Answer) -> None:
         """Send the response to the request at hand; see Exchange.reply."""
         self._exchange = None
+        if self._state == CLOSED:
+            self._sent(exchange, False)
+            return
         shared = self._shared
         head = self._head
         if isinstance(answer, Error):
             if answer.code == "cancelled":
-                self._cut()
-                self._sent(exchange, False)
+                self._say_nothing(exchange)
                 return
             if not isinstance(answer.cause, BadRequest):
                 shared.report("a flow failed", answer, exchange.request)
@@ -418,11 +376,7 @@ class Connection(asyncio.Protocol):
         except Exception as error:
             shared.report("an answer cannot be sent", error, exchange.request)
             response = plain_response(500)
-        status, lines, body, worth = response
-        if worth:
-            least = shared.limits.compress_bytes
-            if least is not None and (isinstance(body, Streamed) or len(body) >= least):
-                status, lines, body, worth = self._packed(response)
+        status, lines, body, coding = pack_response(response, head, shared.limits.compress_bytes)
         if self._body is not None or shared.draining:
             self._keep = False
         version = head.version
@@ -433,7 +387,7 @@ class Connection(asyncio.Protocol):
         elif version == 10:
             lines = _KEEP + lines
         if isinstance(body, Streamed):
-            self._begin_sending(exchange, status, lines, body, worth)
+            self._begin_sending(exchange, status, lines, body, coding)
             return
         size = len(body)
         length = _LENGTHS[size] if size < 1024 else b"Content-Length: %d\r\n\r\n" % size
@@ -446,28 +400,19 @@ class Connection(asyncio.Protocol):
         self._sent(exchange, True)
         if not self._inside:
             self._settle()
-        elif size > _FLUSH_BYTES:
+        elif size > FLUSH_BYTES:
             self._flush()
 
-    def _packed(self, response: Response) -> Response:
-        """The response with its body packed as the client likes it; `worth` says it still must be."""
-        status, lines, body, _ = response
-        lines += b"Vary: Accept-Encoding\r\n"
-        coding = coding_for(self._head)
-        if not coding:
-            return status, lines, body, False
-        lines += f"Content-Encoding: {coding}\r\n".encode()
-        # The same entity in other bytes: its tag no longer vouches for every byte.
-        lines = _STRONG_TAG.sub(rb'\1W/"', lines)
-        if isinstance(body, Streamed):
-            return status, lines, Streamed(body.chunks, eager=body.eager), True
-        if len(body) > _PACK_AT_ONCE:
-            return status, lines, Streamed(slices(body), eager=False), True
-        work = packer(coding)
-        return status, lines, work.pack(body) + work.finish(), False
+    def _say_nothing(self, exchange: Exchange) -> None:
+        """Close without a response: nobody waits for it."""
+        self._keep = False
+        self._finish()
+        self._sent(exchange, False)
+        if not self._inside:
+            self._settle()
 
     def _begin_sending(
-        self, exchange: Exchange, status: int, lines: bytes, body: Streamed, packed: bool
+        self, exchange: Exchange, status: int, lines: bytes, body: Streamed, coding: str
     ) -> None:
         size = body.size
         bare = status in (204, 304) or self._line.head_only
@@ -485,7 +430,7 @@ class Connection(asyncio.Protocol):
             self._finish()
             self._sent(exchange, True)
         else:
-            work = packer(coding_for(self._head)) if packed else None
+            work = packer(coding) if coding else None
             self._state = SENDING
             self._set_deadline()
             self._shared.spawn(self._send(exchange, body, chunked=chunked, size=size, work=work))
@@ -516,21 +461,6 @@ class Connection(asyncio.Protocol):
         if self._state == SENDING:
             self._finish()
             self._settle()
-
-    def write(self, data: bytes) -> None:
-        """Hand bytes of a streamed response to the network."""
-        self._transport.write(data)
-
-    async def writable(self) -> None:
-        """Wait until the client has taken enough; give way to others in any case."""
-        if not self._congested:
-            await asyncio.sleep(0)
-            return
-        self._drained = asyncio.get_running_loop().create_future()
-        try:
-            await self._drained
-        finally:
-            self._drained = None
 
     def _sent(self, exchange: Exchange, complete: bool) -> None:
         if exchange.on_sent is not None:
@@ -565,14 +495,6 @@ class Connection(asyncio.Protocol):
         if not self._inside:
             self._settle()
 
-    # Writing, closing, pacing.
-
-    def _flush(self) -> None:
-        out = self._out
-        if out:
-            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
-            out.clear()
-
     def _settle(self) -> None:
         """Write what is to be written, then do what the state asks for."""
         self._flush()
@@ -597,61 +519,3 @@ class Connection(asyncio.Protocol):
             self._held = False
             if self._state == HEAD:
                 self._settle()
-
-    def _close(self) -> None:
-        """Close once everything written has been sent."""
-        self._state = CLOSED
-        self.deadline = self._shared.clock.after(self._shared.limits.send_timeout)
-        self._transport.close()
-
-    def _linger(self) -> None:
-        """Throw input away for a moment, so that what was written is not lost by a reset."""
-        self._state = LINGER
-        self._buffer = b""
-        self._mark = 0
-        self.deadline = self._shared.clock.after(LINGER_SECONDS)
-        self._set_pace()
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-
-    def _cut(self) -> None:
-        self._state = CLOSED
-        self._out.clear()
-        self._transport.abort()
-
-    def _set_pace(self) -> None:
-        """Read, or let the client wait: when too much of it is unhandled."""
-        upload = self._upload
-        pause = self._state < CLOSING and (
-            (len(self._buffer) > PIPELINE_BYTES and (self._state != HEAD or self._held))
-            or (upload is not None and upload.full)
-        )
-        if pause != self._paused:
-            self._paused = pause
-            if pause:
-                self._transport.pause_reading()
-            else:
-                self._transport.resume_reading()
-            if upload is not None:
-                self._set_deadline()
-
-    def _uploading(self) -> bool:
-        """Whether the client is expected to send more of a body that is being read."""
-        return self._upload is not None and not self._upload.ended and not self._paused
-
-    def _set_deadline(self, *, never: bool = False) -> None:
-        """Begin the wait that the state is in."""
-        clock, limits, state = self._shared.clock, self._shared.limits, self._state
-        if never:
-            seconds = None
-        elif self._congested or state == SENDING:
-            seconds = limits.send_timeout if self._congested else None
-        elif state == BODY or self._uploading():
-            seconds = limits.body_timeout
-        elif state == BUSY:
-            seconds = limits.answer_timeout
-        elif state == HEAD:
-            seconds = limits.idle_timeout
-        else:
-            seconds = limits.send_timeout
-        self.deadline = clock.after(seconds)

@@ -63,11 +63,10 @@ class Head:
     """A header block: its fields, and what they say about the body and the connection.
 
     `fields` maps canonical names to their values in order. `length` is the body's size, 0 without
-    a body; `framed` says that bytes of a body follow, `bodied` that a body was declared at all.
+    a body; `framed` says that bytes of a body follow.
     """
 
     __slots__ = (
-        "bodied",
         "chunked",
         "continues",
         "fields",
@@ -85,7 +84,6 @@ class Head:
         self.chunked = "Transfer-Encoding" in fields and _chunked(fields, version)
         declared = "Content-Length" in fields
         self.length = _length(fields["Content-Length"]) if declared else 0
-        self.bodied = declared or self.chunked
         connection = fields.get("Connection")
         self.keep = version == 11 if connection is None else _keep(connection, version)
         self.continues = "Expect" in fields and _continues(fields["Expect"], version)

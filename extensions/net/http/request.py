@@ -7,8 +7,11 @@ never built, and a request that a router passed on shares what was decoded with 
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, Final, NoReturn
 
+from heddle.extensions.net.http.bodies import decode
+from heddle.extensions.net.http.compression import unpack
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.head import Head, Line
+from heddle.extensions.net.http.media import from_form
 from heddle.extensions.net.http.plain import plain
 from heddle.runtime.stream import ByteStream
 
@@ -220,12 +223,12 @@ def address_text(address: Any) -> str:
 
 def _decode(request: Request, field: str) -> Any:
     line = request.line
+    if field == "body":
+        return _decode_body(request)
     if field == "method":
         return line.method
     if field == "path":
         return line.path
-    if field == "body":
-        return _decode_body(request)
     if field == "header":
         return {name: values.copy() for name, values in request.head.fields.items()}
     if field == "query":
@@ -242,8 +245,6 @@ def _decode(request: Request, field: str) -> Any:
 def _decode_query(query: str) -> dict[str, list[str]]:
     if not query:
         return {}
-    from heddle.extensions.net.http.media import from_form
-
     return from_form(query)
 
 
@@ -251,13 +252,9 @@ def _decode_body(request: Request) -> Any:
     body = request._body
     if body is None or isinstance(body, ByteStream):
         return body
-    from heddle.extensions.net.http.bodies import decode
-
     head = request.head
     packing = head.get("Content-Encoding")
     if packing:
-        from heddle.extensions.net.http.compression import unpack
-
         body = unpack(body, packing, request._limit)
     kinds = head.fields.get("Content-Type", [""])
     if len(kinds) > 1:

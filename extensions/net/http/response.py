@@ -11,10 +11,9 @@ from typing import Any, Final, TypeAlias
 
 from heddle.extensions.net.http import media
 from heddle.extensions.net.http.bodies import encode
-from heddle.extensions.net.http.compression import OFFERS
 from heddle.extensions.net.http.errors import BadAnswer, BadRequest
 from heddle.extensions.net.http.head import TOKEN, Head, words
-from heddle.extensions.net.http.negotiate import accepts, choose_coding
+from heddle.extensions.net.http.negotiate import accepts
 from heddle.extensions.net.http.request import FIELDS
 from heddle.runtime.errors import NOTHING, Error
 from heddle.runtime.stream import ByteStream
@@ -99,11 +98,6 @@ def respond(answer: Any, head: Head) -> Response:
 def takes(head: Head, media_type: str) -> bool:
     """Whether the client's Accept header, if it sent one, allows a media type."""
     return "Accept" not in head.fields or accepts(head.get("Accept"), media_type) > 0
-
-
-def coding_for(head: Head) -> str:
-    """The content coding that the client likes best of ours; "" for none."""
-    return choose_coding(head.get("Accept-Encoding"), OFFERS)
 
 
 def is_envelope(answer: dict[str, Any]) -> bool:

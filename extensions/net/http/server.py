@@ -103,11 +103,11 @@ class Server:
 
     @property
     def address(self) -> tuple[str, int]:
-        """Host and port of the first socket; RuntimeError when the server does not listen."""
+        """Host and port of the first socket, or path and 0; RuntimeError when the server does not listen."""
         if not self._sockets:
             raise RuntimeError(f"the server {self.name} does not listen")
         name = self._sockets[0].getsockname()
-        return name[0], name[1]
+        return (name, 0) if isinstance(name, str) else (name[0], name[1])
 
     @property
     def limits(self) -> Limits:
@@ -165,7 +165,7 @@ class Server:
         shared = self._shared
         shared.draining = True
         self._stop_listening()
-        empty = shared.empty = asyncio.Event()
+        empty = shared.empty = shared.empty or asyncio.Event()
         for connection in self._open():
             connection.retire()
         if shared.connections:
@@ -174,7 +174,9 @@ class Server:
             except TimeoutError:
                 await self._cut(empty)
         if shared.tasks:
-            await asyncio.wait(shared.tasks)
+            _, left = await asyncio.wait(shared.tasks, timeout=max(seconds, 1.0))
+            for task in left:
+                task.cancel()
 
     async def _cut(self, empty: asyncio.Event) -> None:
         for connection in self._open():
@@ -217,19 +219,22 @@ async def _bind(host: str, port: int) -> list[socket.socket]:
     except OSError as error:
         raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from error
     sockets: list[socket.socket] = []
-    try:
-        for family, kind, protocol, _, address in dict.fromkeys(found):
-            sock = _open_socket(family, kind, protocol)
-            if sock is None:
-                continue
-            sockets.append(sock)
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        sock = _open_socket(family, kind, protocol)
+        if sock is None:
+            continue
+        try:
             sock.bind((address[0], port, *address[2:]))
-            # The first one finds the free port, the others follow.
-            port = port or sock.getsockname()[1]
-    except OSError as error:
-        for sock in sockets:
+        except OSError as error:
             sock.close()
-        raise OSError(error.errno, _explain(host, port, error)) from error
+            if error.errno == errno.EADDRNOTAVAIL and len(found) > 1:
+                continue
+            for each in sockets:
+                each.close()
+            raise OSError(error.errno, _explain(host, port, error)) from error
+        sockets.append(sock)
+        # The first one finds the free port, the others follow.
+        port = port or sock.getsockname()[1]
     if not sockets:
         raise OSError(errno.EADDRNOTAVAIL, f"cannot listen on {host}:{port}: no usable address")
     return sockets

@@ -417,6 +417,34 @@ async def test_https_with_a_certificate_that_changes_live(tmp_path: Path) -> Non
             await secure(port, first)
 
 
+async def test_certificate_files_that_change_are_read_again(tmp_path: Path) -> None:
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+
+    def write(ca: trustme.CA) -> None:
+        made = ca.issue_cert("localhost")
+        key.write_bytes(made.private_key_pem.bytes())
+        cert.write_bytes(made.cert_chain_pems[0].bytes())
+
+    first, second = trustme.CA(), trustme.CA()
+    write(first)
+    pem = json.dumps({"cert": str(cert), "key": str(key)})
+    flow = LISTENER.replace("port: 0", f"port: 0\n  tls: {pem}")
+    async with running(flow + "- {kind: snippet, name: first, language: text, code: ok}") as rt:
+        assert await secure(port_of(rt), first) == b"ok"
+        told = asyncio.ensure_future(rt.events.wait("certificate refused"))
+        await asyncio.sleep(0)
+        cert.write_text("broken")
+        async with asyncio.timeout(5):
+            await told
+        assert await secure(port_of(rt), first) == b"ok"
+        told = asyncio.ensure_future(rt.events.wait("certificate changed"))
+        await asyncio.sleep(0)
+        write(second)
+        async with asyncio.timeout(5):
+            await told
+        assert await secure(port_of(rt), second) == b"ok"
+
+
 async def secure(port: int, ca: trustme.CA) -> bytes:
     """One HTTPS request that trusts this authority alone."""
     context = ssl.create_default_context()

@@ -54,7 +54,10 @@ def _theirs(value: Any) -> Any:
         return (name.lower(),)
     if name == "DOUBLE":
         return ("double", repr(inner))
-    return (name.lower(), bytes(inner) if name == "BYTES" else inner)
+    # Its NaN shows a sign, which means nothing.
+    if name == "BYTES":
+        return ("bytes", bytes(inner).replace(b"-nan", b"nan"))
+    return (name.lower(), inner.replace("-nan", "nan") if name == "STRING" else inner)
 
 
 def ours(value: Any) -> Any:

@@ -118,13 +118,12 @@ def test_connection_header_decides_what_comes_next(lines: bytes, version: int, k
 
 def test_body_is_framed_by_its_headers() -> None:
     head = parse_head(b"Host: x\r\nContent-Length: 007", 11, LIMITS)
-    assert (head.length, head.framed, head.bodied, head.chunked) == (7, True, True, False)
+    assert (head.length, head.framed, head.chunked) == (7, True, False)
     head = parse_head(b"Host: x\r\nContent-Length: 0", 11, LIMITS)
-    assert (head.length, head.framed, head.bodied) == (0, False, True)
+    assert (head.length, head.framed) == (0, False)
     head = parse_head(b"Host: x\r\nTransfer-Encoding: \t Chunked ", 11, LIMITS)
-    assert (head.chunked, head.framed, head.bodied) == (True, True, True)
-    head = parse_head(b"Host: x", 11, LIMITS)
-    assert (head.framed, head.bodied) == (False, False)
+    assert (head.chunked, head.framed) == (True, True)
+    assert not parse_head(b"Host: x", 11, LIMITS).framed
 
 
 class Oracle:

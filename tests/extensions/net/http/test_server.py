@@ -12,7 +12,7 @@ from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.limits import BURST, Limits
 from heddle.extensions.net.http.server import Server
 from heddle.runtime.errors import NOTHING, Error, Failure
-from tests.extensions.net.http.wire import GET, Wire, answering, get, post, serve
+from tests.extensions.net.http.wire import GET, Wire, answering, get, post, serve, until
 
 pytestmark = pytest.mark.anyio
 
@@ -101,7 +101,7 @@ async def test_empty_line_before_a_request_is_skipped() -> None:
         wire = await house.wire()
         assert (await wire.ask(b"\r\n" + get())).status == 200
         await wire.send(b"\r\n")
-        assert (await wire.ask(get())).status == 200
+        assert (await wire.ask(b"\r\n\r\n" + get())).status == 200
 
 
 async def test_pipelined_requests_are_answered_in_order() -> None:
@@ -307,6 +307,28 @@ async def test_error_answer_tells_the_log_and_not_the_client() -> None:
 async def test_error_codes_have_their_status(code: str, status: int) -> None:
     async with serve(answering(Error("x", code=code))) as house:
         assert (await house.ask(GET)).status == status
+
+
+async def test_reply_to_a_connection_that_was_cut_is_dropped() -> None:
+    kept: list[Exchange] = []
+    sent: list[bool] = []
+    async with serve(kept.append) as house:
+        wire = await house.wire()
+        await wire.send(GET)
+        await until(lambda: kept)
+        kept[0].on_sent = sent.append
+        for connection in house.server._open():
+            connection.cut()
+        kept[0].reply("late")
+        assert await wire.closed()
+    assert sent == [False]
+
+
+async def test_connections_have_no_dict() -> None:
+    async with serve(answering("x")) as house:
+        await house.ask(GET)
+        for connection in house.server._open():
+            assert not hasattr(connection, "__dict__")
 
 
 async def test_cancelled_gets_no_reply() -> None:

@@ -339,6 +339,26 @@ async def test_full_duplex_echo() -> None:
         assert [part async for part in chunks] == []
 
 
+async def test_client_that_stalls_in_a_full_duplex_exchange_is_timed_out() -> None:
+    failures: list[Exception] = []
+
+    def handler(exchange: Exchange) -> None:
+        async def parts() -> AsyncIterator[bytes]:
+            try:
+                async for part in exchange.request["body"]:
+                    yield part
+            except BadRequest as error:
+                failures.append(error)
+
+        exchange.reply({"body": parts()})
+
+    async with serve(handler, stream_body=True, limits=Limits(body_timeout=0.05)) as house:
+        wire = await house.wire()
+        assert (await wire.ask(CHUNKED + b"4\r\nping\r\n")).body == b"ping"
+        assert await wire.closed()
+    assert [error.status for error in failures if isinstance(error, BadRequest)] == [408]
+
+
 async def failing_upload(
     data: bytes, then: bytes, limits: Limits, *, cut: bool = False
 ) -> tuple[int, Exception]:

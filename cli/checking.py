@@ -1,0 +1,109 @@
+"""A check tells all that is wrong with some Specs, as far as that shows without running them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from heddle.runtime.events import MASK
+from heddle.runtime.extension import Registry
+from heddle.schemas.check import in_order
+from heddle.schemas.links import check_links
+from heddle.specs.bind import Bound, Values, bind
+from heddle.specs.problem import Problem
+from heddle.specs.spec import Spec
+
+LATER = frozenset({"missing-link", "missing-value"})
+"""What may come later: nothing that a file alone can know."""
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """The Problems by place, and the names that the environment would have to give."""
+
+    problems: tuple[Problem, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def check_specs(
+    specs: Sequence[Spec],
+    values: Values,
+    registry: Registry,
+    *,
+    environment: Mapping[str, Any] | None = None,
+    only: frozenset[UUID] | None = None,
+    later: bool = False,
+    strict_env: bool = False,
+) -> Checked:
+    """Check Specs one by one, and the links between them.
+
+    A Spec with blanks whose names the environment does not give is checked with them open, and
+    the names are told; with `strict_env` they are Problems. With `only`, these ids alone are
+    checked one by one. With `later`, links and Values that are not there yet are no Problems.
+    """
+    problems: list[Problem] = []
+    missing: set[str] = set()
+    filled: list[Spec] = []
+    for spec in specs:
+        given = _Environment(environment or {})
+        bound = bind(spec, values, given)
+        if only is None or spec.id in only:
+            found = _one(spec, bound, values, given, registry, strict_env)
+            kept = [problem for problem in found if not (later and problem.code in LATER)]
+            problems += [_masked(problem, bound.secrets) for problem in kept]
+            missing |= given.missed
+        filled.append(spec if bound.problems else bound.spec)
+    links = check_links(filled, registry.scheme.schema)
+    problems += [problem for problem in links if not (later and problem.code in LATER)]
+    return Checked(problems=tuple(in_order(problems)), missing=tuple(sorted(missing)))
+
+
+class _Environment(dict[str, Any]):
+    """An environment that notes which names it was asked for in vain."""
+
+    def __init__(self, names: Mapping[str, Any]) -> None:
+        super().__init__(names)
+        self.missed: set[str] = set()
+
+    def __bool__(self) -> bool:
+        # An empty one is asked, too.
+        return True
+
+    def __contains__(self, name: object) -> bool:
+        found = super().__contains__(name)
+        if not found:
+            self.missed.add(str(name))
+        return found
+
+
+def _masked(problem: Problem, secrets: Iterable[str]) -> Problem:
+    """The same Problem with every secret masked, the longest first."""
+
+    def mask(text: str) -> str:
+        for secret in secrets:
+            text = text.replace(secret, MASK) if secret in text else text
+        return text
+
+    return msgspec.structs.replace(
+        problem, found=mask(problem.found), wanted=mask(problem.wanted), hint=mask(problem.hint)
+    )
+
+
+def _one(
+    spec: Spec,
+    bound: Bound,
+    values: Values,
+    environment: _Environment,
+    registry: Registry,
+    strict_env: bool,
+) -> Iterable[Problem]:
+    """What is wrong with one Spec."""
+    if not bound.problems:
+        return registry.scheme.check(bound.spec)
+    problems = bound.problems
+    if environment.missed and not strict_env:
+        # What is wrong whatever the missing names may be is wrong for another reason.
+        given = {**environment, **dict.fromkeys(environment.missed, "")}
+        rest = bind(spec, values, given).problems
+        problems = tuple(problem for problem in problems if problem in rest)
+    return [*problems, *registry.scheme.check_unbound(spec)]

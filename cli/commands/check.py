@@ -1,0 +1,106 @@
+"""heddle check: everything that is wrong with specs, without running them."""
+
+import click
+
+from heddle.cli.failure import FAILED
+from heddle.cli.group import Command
+from heddle.cli.options import ENVIRONMENT, EXTENSION, JSON, NAMESPACE, options, settings_of
+
+STRICT = click.option(
+    "--strict-env",
+    is_flag=True,
+    help="A name that blanks need, and that neither -e nor the settings give, is a problem.",
+)
+
+
+@click.command(
+    cls=Command,
+    short_help="Tell everything that is wrong with specs, without running them.",
+    examples=[
+        ("A folder", "heddle check flows"),
+        ("As it will run, every blank filled", "heddle check flows -e PORT=8000 --strict-env"),
+        ("What another program writes", "generate | heddle check - --json"),
+    ],
+    shapes=[
+        (
+            "--json",
+            (
+                "{ok, files: [text], specs: number, values: number, missing: [text], "
+                "problems: [{severity, code, file?, line?, column?, path?, found, wanted?, hint?, message}]}"
+            ),
+        )
+    ],
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@options(ENVIRONMENT, STRICT, NAMESPACE, EXTENSION, JSON)
+def command(
+    paths: tuple[str, ...],
+    strict_env: bool,
+    as_json: bool,
+    config: str | None,
+    extensions: tuple[str, ...],
+    **flags: object,
+) -> None:
+    """Read files and folders (`-`: standard input), and tell all problems of all of them together.
+
+    Kinds, fields, types, ports, code, names and links are looked at as if these files were all
+    there is: a link to a spec, or an env entry for a value, that does not stand in them is a
+    problem. Values in the files fill blanks as they would in a runtime. Blanks whose names are not
+    given are left open, and the names are told; only --strict-env makes them problems.
+
+    The exit code is 1 when there is any problem.
+    """
+    from heddle.cli.checking import Checked, check_specs
+    from heddle.cli.documents import Documents
+    from heddle.cli.extensions import installed
+    from heddle.cli.output import print_json, print_problems
+    from heddle.schemas.check import in_order
+    from heddle.schemas.report import as_data, summary
+    from heddle.specs.bind import Values
+
+    settings = settings_of(config, extensions, **flags)
+    registry = installed(settings)
+    documents = Documents(paths)
+    reading = documents.read(namespace=settings.namespace)
+    checked: Checked = check_specs(
+        reading.specs,
+        Values(reading.values),
+        registry,
+        environment=settings.environment,
+        strict_env=strict_env,
+    )
+    # What could not be read is told once; that it is missing elsewhere follows from it.
+    left_out = {problem.path.partition(".")[0] for problem in reading.problems}
+    unread = not reading.whole
+    rest = [
+        problem
+        for problem in checked.problems
+        if problem.code != "missing-link"
+        or not (unread or any(problem.found.endswith(f'"{name}"') for name in left_out if name))
+    ]
+    problems = in_order([*reading.problems, *rest])
+    if as_json:
+        print_json(
+            {
+                "ok": not problems,
+                "files": documents.files,
+                "specs": len(reading.specs),
+                "values": len(reading.values),
+                "missing": checked.missing,
+                "problems": [as_data(problem, strict=True) for problem in problems],
+            }
+        )
+    else:
+        print_problems(problems, source=documents.source, err=False, strict=True)
+        counts = f"{_count(len(reading.specs), 'spec')} and {_count(len(reading.values), 'value')}"
+        where = _count(len(documents.files), "file")
+        click.echo(f"{summary(problems, strict=True)}: {counts} in {where}")
+        if checked.missing and not strict_env:
+            names = " ".join(f"-e {name}=…" for name in checked.missing)
+            click.echo(f"left open, as the environment does not give them: {names}")
+    if problems:
+        raise click.exceptions.Exit(FAILED)
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

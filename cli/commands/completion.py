@@ -1,0 +1,27 @@
+"""heddle completion: the script that lets a shell complete commands and flags."""
+
+import click
+
+from heddle.cli.group import Command
+
+
+@click.command(
+    cls=Command,
+    short_help="Print the completion script of a shell.",
+    examples=[
+        ("bash: in ~/.bashrc", 'eval "$(heddle completion bash)"'),
+        ("zsh: in ~/.zshrc", 'eval "$(heddle completion zsh)"'),
+        ("fish", "heddle completion fish > ~/.config/fish/completions/heddle.fish"),
+    ],
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def command(ctx: click.Context, shell: str) -> None:
+    """Print a script for SHELL; once it is loaded, TAB completes commands, flags and choices."""
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    assert found is not None
+    completion = found(ctx.find_root().command, {}, "heddle", "_HEDDLE_COMPLETE")
+    # Not source(): it would run the shell to ask for its version.
+    click.echo(completion.source_template % completion.source_vars())

@@ -1,0 +1,135 @@
+"""heddle get: the specs or values of a store."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from heddle.cli.failure import FAILED
+from heddle.cli.group import Command
+from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
+
+if TYPE_CHECKING:
+    from heddle.cli.settings import Settings
+    from heddle.specs.problem import Problem
+    from heddle.specs.store import Resource
+
+YAML = click.option("--yaml", "as_yaml", is_flag=True, help="Print YAML that `apply` takes again.")
+EVERYWHERE = click.option("-A", "--all-namespaces", is_flag=True, help="Of every namespace.")
+
+
+@click.command(
+    cls=Command,
+    short_help="Show the specs or values of a store.",
+    examples=[
+        ("The specs of the store of the settings", "heddle get specs"),
+        ("Two of them as YAML", "heddle get specs listener router --store flows --yaml"),
+        ("The values of another namespace; secrets are masked", "heddle get values -n shop --json"),
+    ],
+    shapes=[
+        (
+            "specs --json",
+            "[{id, kind, namespace, name?, annotations?, env?, ports?, …the kind's own}]",
+        ),
+        ("values --json", "[{id, namespace, name?, annotations?, data, secret?}]"),
+    ],
+)
+@click.argument("sort", type=click.Choice(["specs", "values"]))
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@options(NAMESPACE, EVERYWHERE, STORE, EXTENSION, JSON, YAML)
+def command(
+    sort: str,
+    names: tuple[str, ...],
+    all_namespaces: bool,
+    as_json: bool,
+    as_yaml: bool,
+    config: str | None,
+    extensions: tuple[str, ...],
+    **flags: object,
+) -> None:
+    """Show what a store holds: all of it, or what has these names or ids.
+
+    The exit code is 1 when a NAME is not there, or a file of the store cannot be read.
+    """
+    if as_json and as_yaml:
+        raise click.UsageError("give --json or --yaml, not both")
+    from heddle.cli.output import entry_of, print_json, print_problems, print_table, to_yaml
+    from heddle.cli.rescue import complain
+
+    settings = settings_of(config, extensions, **flags)
+    found, problems = asyncio.run(
+        _read(settings, sort, None if all_namespaces else settings.namespace)
+    )
+    found = sorted(found, key=lambda each: (each.namespace, each.name or "~", str(each.id)))
+    shown = [
+        each for each in found if not names or {each.label, each.name, str(each.id)} & set(names)
+    ]
+    if as_json:
+        print_json([entry_of(each) for each in shown])
+    elif as_yaml:
+        click.echo(to_yaml([entry_of(each) for each in shown]), nl=False)
+    elif shown:
+        columns = ("name", *(("namespace",) if all_namespaces else ()), *_COLUMNS[sort])
+        print_table(columns, [_row(each, columns) for each in shown])
+    elif not names:
+        where = "" if all_namespaces else f" in the namespace {settings.namespace}"
+        click.echo(f"no {sort}{where} of {settings.store}", err=True)
+    print_problems(problems)
+    missing = missing_names(names, found)
+    for name, hint in missing:
+        complain(f'there is no {sort[:-1]} "{name}" in {settings.store}. {hint}'.rstrip())
+    if missing or problems:
+        raise click.exceptions.Exit(FAILED)
+
+
+def missing_names(names: Sequence[str], found: "Sequence[Resource]") -> list[tuple[str, str]]:
+    """The names that nothing has, each with the nearest one that there is."""
+    from heddle.specs.problem import did_you_mean
+
+    known = {word for each in found for word in (each.label, each.name, str(each.id)) if word}
+    near = [each.label for each in found]
+    return [(name, did_you_mean(name, near)) for name in names if name not in known]
+
+
+async def _read(
+    settings: "Settings", sort: str, namespace: str | None
+) -> "tuple[Sequence[Resource], Sequence[Problem]]":
+    from heddle.cli.stores import opened
+
+    async with opened(settings) as store:
+        found: Sequence[Resource] = (
+            await store.specs(namespace) if sort == "specs" else await store.values(namespace)
+        )
+        return found, await store.problems()
+
+
+_COLUMNS = {"specs": ("kind", "links", "place", "id"), "values": ("data", "place", "id")}
+
+
+def _row(resource: "Resource", columns: Sequence[str]) -> list[str]:
+    from heddle.specs.spec import Spec
+
+    cells = {
+        "name": resource.name or "-",
+        "namespace": resource.namespace,
+        "id": str(resource.id),
+        "place": str(resource.place()) if resource.places is not None else "-",
+    }
+    if isinstance(resource, Spec):
+        targets = [link.target for links in resource.ports.values() for link in links]
+        cells["kind"] = resource.kind
+        cells["links"] = ", ".join(dict.fromkeys(targets)) or "-"
+    else:
+        cells["data"] = _shown(resource.data, resource.secret)
+    return [cells[column] for column in columns]
+
+
+def _shown(data: object, secret: bool) -> str:
+    """Data on one line, secrets masked."""
+    import msgspec
+
+    from heddle.cli.output import masked
+
+    text = msgspec.json.encode(masked(data) if secret else data).decode()
+    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -1,0 +1,111 @@
+"""heddle kinds: the kinds that specs may have, and what may stand in them."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from heddle.cli.failure import CommandError
+from heddle.cli.group import Command
+from heddle.cli.options import EXTENSION, JSON, options, settings_of
+
+if TYPE_CHECKING:
+    from heddle.runtime.extension import Registry
+
+
+@click.command(
+    cls=Command,
+    short_help="Show the kinds that specs may have, and their fields.",
+    examples=[
+        ("All of them, and the languages", "heddle kinds"),
+        ("The fields and ports of one, with an example", "heddle kinds router"),
+    ],
+    shapes=[
+        (
+            "--json",
+            "{kinds: [{kind, category, summary, extension}], languages: [{language, summary}]}",
+        ),
+        (
+            "KIND --json",
+            (
+                "{kind, category, summary, extension, fields: [{path, type, required, default?, help, …}], "
+                "ports: {in, out, depends}, example, details}"
+            ),
+        ),
+    ],
+)
+@click.argument("kind", required=False)
+@options(EXTENSION, JSON)
+def command(
+    kind: str | None, as_json: bool, config: str | None, extensions: tuple[str, ...]
+) -> None:
+    """Show every kind by category, or the fields, ports and an example of one KIND."""
+    from heddle.cli.extensions import installed
+    from heddle.cli.output import print_json
+
+    registry = installed(settings_of(config, extensions))
+    if kind is not None:
+        _one(registry, kind, as_json)
+    elif as_json:
+        print_json(_all(registry))
+    else:
+        _list(registry)
+
+
+def _one(registry: "Registry", kind: str, as_json: bool) -> None:
+    from heddle.cli.output import print_json
+    from heddle.schemas.page import describe, terminal
+    from heddle.specs.problem import did_you_mean
+
+    schema = registry.scheme.schema(kind)
+    if schema is None:
+        near = did_you_mean(kind, list(registry.scheme.kinds))
+        raise CommandError(f'no kind "{kind}". {near or "See heddle kinds"}')
+    if as_json:
+        print_json({**describe(schema), "extension": registry.scheme.owner(kind)})
+        return
+    import shutil
+
+    width = min(shutil.get_terminal_size((80, 24)).columns, 100)
+    click.echo(terminal(schema, width), nl=False)
+
+
+def _all(registry: "Registry") -> dict[str, object]:
+    from heddle.schemas.page import by_category
+
+    scheme = registry.scheme
+    groups = by_category(kind.schema for kind in scheme.kinds.values())
+    return {
+        "kinds": [
+            {
+                "kind": schema.kind,
+                "category": category,
+                "summary": schema.summary,
+                "extension": scheme.owner(schema.kind),
+            }
+            for category, schemas in groups.items()
+            for schema in schemas
+        ],
+        "languages": [
+            {"language": name, "summary": language.summary}
+            for name, language in sorted(scheme.languages.known.items())
+        ],
+    }
+
+
+def _list(registry: "Registry") -> None:
+    from heddle.schemas.page import by_category
+
+    scheme = registry.scheme
+    parts = {
+        category: [(schema.kind, schema.summary) for schema in schemas]
+        for category, schemas in by_category(k.schema for k in scheme.kinds.values()).items()
+    }
+    known = sorted(scheme.languages.known.items())
+    parts["languages of code and conditions"] = [(name, each.summary) for name, each in known]
+    width = max((len(name) for rows in parts.values() for name, _ in rows), default=0)
+    for title, rows in parts.items():
+        click.echo(click.style(title, bold=True))
+        for name, summary in rows:
+            click.echo(f"  {name:<{width}}  {summary}")
+        click.echo()
+    click.echo("heddle kinds KIND shows the fields and ports of one, with an example.")

@@ -1,0 +1,92 @@
+"""heddle start: run the specs of a folder, a file or a store, until it is told to stop."""
+
+import click
+
+from heddle.cli.group import Command
+from heddle.cli.options import (
+    ENVIRONMENT,
+    EXTENSION,
+    NAMESPACE,
+    STORE,
+    options,
+    settings_of,
+)
+
+DRAIN = click.option(
+    "--drain",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="How long requests in flight may go on when it stops or reloads.  [default: 30]",
+)
+SPECS = click.option(
+    "--from-specs",
+    multiple=True,
+    metavar="FILE",
+    help="Specs to put into the store first; `-` is standard input. Repeatable.",
+)
+VALUES = click.option(
+    "--from-values",
+    multiple=True,
+    metavar="FILE",
+    help="Values to put into the store first. Repeatable.",
+)
+FORMAT = click.option(
+    "--log-format",
+    type=click.Choice(["auto", "text", "json"]),
+    help="How events are told.  [default: auto, which is text on a terminal and json elsewhere]",
+)
+LEVEL = click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    help="The least level that is told.  [default: info]",
+)
+
+
+@click.command(
+    cls=Command,
+    short_help="Run the specs of a folder, a file or a store.",
+    examples=[
+        ("One file; save a change in it, and the next request shows it", "heddle start flow.yaml"),
+        ("A folder, with a blank filled", "heddle start flows -e PORT=8000"),
+        ("Specs from files, kept in memory only", "heddle start --from-specs flow.yaml"),
+        (
+            "A database, for programs that read the log",
+            "heddle start --store postgresql://db/flows --log-format json",
+        ),
+    ],
+    shapes=[
+        (
+            "--log-format json",
+            (
+                "{time, level, event, namespace?, symbol?, generation?, reason?, data?, "
+                "problems?, detail?} a line"
+            ),
+        )
+    ],
+)
+@click.argument("path", required=False)
+@options(STORE, SPECS, VALUES, NAMESPACE, ENVIRONMENT, EXTENSION, FORMAT, LEVEL, DRAIN)
+def command(
+    path: str | None,
+    store: str | None,
+    from_specs: tuple[str, ...],
+    from_values: tuple[str, ...],
+    config: str | None,
+    extensions: tuple[str, ...],
+    **flags: object,
+) -> None:
+    """Run specs, and follow every change of them.
+
+    PATH is a folder or a file of specs, or the address of a store. Without one, the store of the
+    settings runs, or else the working directory. What is wrong is told with its line, and the rest
+    runs; put it right, and it is taken up at once.
+
+    SIGINT (Ctrl-C) and SIGTERM stop it: nothing new begins, what is in flight is answered, and the
+    exit code is 0. A second signal stops it at once, with 130.
+    """
+    if path is not None and store is not None:
+        raise click.UsageError("give PATH or --store, not both")
+    settings = settings_of(config, extensions, store=path if path is not None else store, **flags)
+    from heddle.cli.serve import Serve
+
+    Serve(settings, from_specs, from_values).run()

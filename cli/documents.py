@@ -1,0 +1,65 @@
+"""The documents that a command is given: files, folders, and standard input."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from heddle.specs.document import Only, Reading, files_below, join, read_text, unreadable
+from heddle.specs.problem import Problem
+from heddle.specs.spec import DEFAULT_NAMESPACE
+
+STDIN = "-"
+
+
+class Documents:
+    """The texts behind some paths, each read once; `source` gives them back for reports."""
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self.paths = tuple(dict.fromkeys(paths))
+        self.problems: list[Problem] = []
+        self._texts: dict[str, bytes] = {}
+        for path in self.paths:
+            self._add(path)
+
+    @property
+    def files(self) -> list[str]:
+        """The files that were read, as Problems call them."""
+        return list(self._texts)
+
+    def read(
+        self, *, namespace: str = DEFAULT_NAMESPACE, only: Only = None, key: str = ""
+    ) -> Reading:
+        """What they say together; ids of nameless entries come from `key` and the file."""
+        readings = [
+            read_text(text, file=file, namespace=namespace, only=only, key=key + file)
+            for file, text in self._texts.items()
+        ]
+        return join([Reading(problems=tuple(self.problems), whole=not self.problems), *readings])
+
+    def source(self, file: str) -> str | None:
+        """The text of a file as it was read."""
+        text = self._texts.get(file)
+        return text.decode(errors="replace") if text is not None else None
+
+    def _add(self, path: str) -> None:
+        if path == STDIN:
+            self._texts["<stdin>"] = _standard_input()
+            return
+        root = Path(path)
+        try:
+            files = [root / name for name in files_below(path)] if root.is_dir() else [root]
+        except OSError as error:
+            self.problems.append(unreadable(path, error))
+            return
+        for file in files:
+            try:
+                self._texts[str(file)] = file.read_bytes()
+            except OSError as error:
+                self.problems.append(unreadable(str(file), error))
+
+
+def _standard_input() -> bytes:
+    stream: Any = sys.stdin
+    data: bytes = stream.buffer.read()
+    return data

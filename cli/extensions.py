@@ -1,0 +1,32 @@
+"""The extensions that a command works with: those that are installed, and those of the settings."""
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from heddle.cli.settings import Settings
+    from heddle.runtime.extension import Registry
+
+
+def installed(settings: "Settings | None" = None) -> "Registry":
+    """Everything that extensions add; ExtensionError names the one that cannot be loaded.
+
+    Without settings, those of `heddle.toml` and the environment count.
+    """
+    from heddle.cli.settings import load_settings
+    from heddle.runtime.extension import registry
+
+    if settings is None:
+        settings = load_settings()
+    reachable(settings.extensions, settings.folder)
+    return registry(settings.extensions, language=settings.language)
+
+
+def reachable(extensions: Sequence[str], folder: str) -> None:
+    """Let modules that stand beside `heddle.toml` be extensions."""
+    home = os.path.abspath(folder)  # noqa: PTH100 - a path for sys.path is text
+    if extensions and home not in sys.path:
+        # Last, so that a file there never stands before an installed module.
+        sys.path.append(home)

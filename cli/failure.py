@@ -1,0 +1,20 @@
+"""A CommandError ends a command with one clear line for people; and the exit codes."""
+
+from heddle.specs.errors import HeddleError
+
+OK = 0
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
+
+EXIT_CODES = (
+    (OK, "It did what was asked, and found nothing wrong."),
+    (FAILED, "Problems were found, or it could not be done; why stands on standard error."),
+    (USAGE, "The command line itself is wrong: an unknown command, flag or argument."),
+    (INTERRUPTED, "It was interrupted: Ctrl-C, or a second signal while `heddle start` drains."),
+)
+"""Every exit code of every command, and what it means."""
+
+
+class CommandError(HeddleError):
+    """A command cannot go on; the message tells place, found, wanted and what to try."""

@@ -1,0 +1,101 @@
+"""The command group knows its commands by name and short help; it imports one when it is used."""
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import click
+
+DEBUG = "heddle.debug"
+"""Where a context keeps that tracebacks are wanted."""
+
+
+class LazyGroup(click.Group):
+    """Commands of which each stands in a module of its own, as `command`.
+
+    `lazy` gives the short help of each by name, so that help and completion import none of them.
+    `more` is asked for commands that are not among them: those of extensions, by name.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        package: str,
+        lazy: Mapping[str, str],
+        more: Callable[[], Mapping[str, click.Command]],
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.package = package
+        self.lazy = lazy
+        self._more = more
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of our own commands, in the order in which people need them."""
+        return list(self.lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; extensions are loaded only where none of ours has it."""
+        if cmd_name in self.lazy:
+            found: click.Command = import_module(f"{self.package}.{cmd_name}").command
+            return found
+        return None if ctx.resilient_parsing else self._more().get(cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments begin with; UsageError with the nearest name otherwise."""
+        name = args[0]
+        if name in self.lazy or ctx.resilient_parsing:
+            return name, self.get_command(ctx, name), args[1:]
+        more = self._more()
+        if name not in more:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, [*self.lazy, *more], n=1)
+            hint = f' Did you mean "{near[0]}"?' if near else " See heddle help"
+            ctx.fail(f'there is no command "{name}".{hint}')
+        return name, more[name], args[1:]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands, from the short helps that are known without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.lazy.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; what it raises becomes one line on standard error and an exit code."""
+        from heddle.cli.rescue import rescued
+
+        return rescued(ctx, super().invoke)
+
+
+class Command(click.Command):
+    """A command whose help ends in examples, and that says what its JSON looks like.
+
+    `examples` are pairs of what it is good for and the command line; `shapes` are pairs of a flag
+    and the JSON that it prints.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        examples: Sequence[tuple[str, str]] = (),
+        shapes: Sequence[tuple[str, str]] = (),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+        self.shapes = tuple(shapes)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The examples, and the shapes of JSON."""
+        if self.shapes:
+            with formatter.section("JSON"):
+                for flag, shape in self.shapes:
+                    formatter.write_text(f"{flag}: {shape}")
+        if self.examples:
+            with formatter.section("Examples"):
+                pad = " " * formatter.current_indent
+                for what, line in self.examples:
+                    formatter.write(f"{pad}# {what}\n{pad}{line}\n")
+        super().format_epilog(ctx, formatter)

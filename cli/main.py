@@ -1,0 +1,69 @@
+"""The command line: `heddle start`, `heddle check`, and all the others.
+
+Nothing heavy is imported here: help costs little more than Python and click themselves.
+"""
+
+import sys
+from collections.abc import Mapping
+
+import click
+
+from heddle.cli.group import DEBUG, LazyGroup
+
+COMMANDS = {
+    "start": "Run the specs of a folder, a file or a store.",
+    "check": "Tell everything that is wrong with specs, without running them.",
+    "get": "Show the specs or values of a store.",
+    "apply": "Put specs or values into a store.",
+    "delete": "Take specs or values out of a store.",
+    "kinds": "Show the kinds that specs may have, and their fields.",
+    "schema": "Print the JSON Schema that editors complete by.",
+    "graph": "Draw specs and their links.",
+    "help": "Show help, with the commands that extensions add.",
+    "completion": "Print the completion script of a shell.",
+    "version": "Show the version, and the extensions that are installed.",
+}
+"""Every command of our own with its short help, in the order of the help page."""
+
+
+def of_extensions() -> Mapping[str, click.Command]:
+    """The commands that extensions add, by name; this loads them all."""
+    from heddle.cli.extensions import installed
+
+    commands: dict[str, click.Command] = dict(installed().commands)
+    return commands
+
+
+def _debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.meta[DEBUG] = True
+
+
+@click.group(
+    cls=LazyGroup,
+    package="heddle.cli.commands",
+    lazy=COMMANDS,
+    more=of_extensions,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    invoke_without_command=False,
+    epilog="`heddle COMMAND --help` shows examples. Extensions may add commands: `heddle help`.",
+)
+@click.option(
+    "--debug",
+    is_flag=True,
+    envvar="HEDDLE_DEBUG",
+    expose_value=False,
+    callback=_debug,
+    help="Show tracebacks.  [also: HEDDLE_DEBUG]",
+)
+@click.version_option(package_name="heddle-runtime", prog_name="heddle")
+def cli() -> None:
+    """Heddle runs workflows that are written as specs in YAML, and follows every change of them."""
+
+
+def main() -> None:
+    """Run the command line of this process; never returns."""
+    try:
+        cli.main(prog_name="heddle")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,103 @@
+"""The options that many commands share, and the Settings that come of them."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from heddle.cli.group import DEBUG
+from heddle.cli.settings import Settings, load_settings
+from heddle.specs.names import KEY_RULE, NAMESPACE_RULE, legal_key, legal_namespace
+
+C = TypeVar("C", bound=Callable[..., Any])
+
+
+def _namespace(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not legal_namespace(value):
+        raise click.BadParameter(
+            f'"{value}" is no namespace (wanted: {NAMESPACE_RULE})', ctx, param
+        )
+    return value
+
+
+def _environment(
+    ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+) -> dict[str, str]:
+    """`-e NAME=VALUE`, each by its name; the last one of a name counts."""
+    names: dict[str, str] = {}
+    for each in value:
+        name, mark, text = each.partition("=")
+        if not mark:
+            raise click.BadParameter(f'"{each}" is no NAME=VALUE', ctx, param)
+        if not legal_key(name):
+            raise click.BadParameter(
+                f'the name "{name}" cannot be a blank ({KEY_RULE})', ctx, param
+            )
+        names[name] = text
+    return names
+
+
+def _debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.meta[DEBUG] = True
+
+
+NAMESPACE = click.option(
+    "-n",
+    "--namespace",
+    metavar="NAME",
+    callback=_namespace,
+    help="The namespace.  [default: of the settings, or `default`]",
+)
+STORE = click.option(
+    "--store",
+    metavar="URL",
+    help="A folder, a file or an address of specs.  [default: of the settings, or ./]",
+)
+ENVIRONMENT = click.option(
+    "-e",
+    "--environment",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_environment,
+    help="What the blank {{ .NAME }} is filled with; over those of the settings. Repeatable.",
+)
+EXTENSION = click.option(
+    "-x",
+    "--extension",
+    "extensions",
+    metavar="MODULE",
+    multiple=True,
+    help="An extension to load beside those that are installed. Repeatable.",
+)
+CONFIG = click.option(
+    "--config",
+    metavar="FILE",
+    help="The settings file.  [default: the nearest heddle.toml upwards; also: HEDDLE_CONFIG]",
+)
+TRACEBACKS = click.option(
+    "--debug", is_flag=True, expose_value=False, callback=_debug, help="Show tracebacks."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+
+
+def options(*wanted: Callable[[Any], Any]) -> Callable[[C], C]:
+    """Add these options to a command, in this order; `--config` and `--debug` come last."""
+
+    def add(command: C) -> C:
+        for option in reversed((*wanted, CONFIG, TRACEBACKS)):
+            command = option(command)
+        return command
+
+    return add
+
+
+def settings_of(config: str | None, extensions: tuple[str, ...] = (), **flags: Any) -> Settings:
+    """The Settings with these flags over them (None: not given); CommandError where they are wrong."""
+    found = load_settings(flags, config=config)
+    if not extensions:
+        return found
+    import msgspec
+
+    both = tuple(dict.fromkeys((*found.extensions, *extensions)))
+    return msgspec.structs.replace(found, extensions=both)

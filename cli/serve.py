@@ -1,0 +1,206 @@
+"""Serve is one `heddle start`: a runtime, its log, and the signals that end it."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from heddle.cli.curl import curl
+from heddle.cli.documents import Documents
+from heddle.cli.extensions import installed
+from heddle.cli.failure import INTERRUPTED, CommandError
+from heddle.cli.logs import TextLog, make_log
+from heddle.cli.settings import Settings
+from heddle.cli.stores import check_path
+from heddle.runtime.events import Event
+from heddle.runtime.runtime import Runtime
+from heddle.specs.document import Reading, join
+from heddle.specs.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Serve:
+    """Runs what the settings say until a signal comes, or somebody closes the runtime."""
+
+    def __init__(
+        self, settings: Settings, specs: Sequence[str] = (), values: Sequence[str] = ()
+    ) -> None:
+        self._settings = settings
+        self._specs = Documents(specs)
+        self._values = Documents(values)
+        self._registry = installed(settings)
+        self._log = make_log(settings.log_format, settings.log_level, source=self._source)
+        self._listening: list[Event] = []
+        self._reason = ""
+        self._starting: asyncio.Task[Any] | None = None
+        self._stop = asyncio.Event()
+
+    def run(self) -> None:
+        """Serve to the end; HeddleError says why it could not begin."""
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        with self._signals(asyncio.get_running_loop()):
+            self._starting = asyncio.current_task()
+            try:
+                async with await self._runtime() as rt:
+                    self._starting = None
+                    self._ready(rt)
+                    await self._end(rt)
+                    rt.events.tell(
+                        "runtime stopping",
+                        reason=self._reason or "it was closed",
+                        processes=len(rt.processes),
+                        drain=self._settings.drain,
+                    )
+                rt.events.tell("runtime stopped")
+            except asyncio.CancelledError:
+                if not self._reason:
+                    raise
+
+    async def _end(self, rt: Runtime) -> None:
+        """Wait for a signal, or until the runtime is closed from within."""
+        ends = [asyncio.ensure_future(self._stop.wait()), asyncio.ensure_future(rt.wait_closed())]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for end in ends:
+                end.cancel()
+
+    # --- beginning ---
+
+    async def _runtime(self) -> Runtime:
+        """The runtime, not begun yet, with its log."""
+        settings = self._settings
+        reading = self._reading()
+        rt = Runtime(
+            namespace=settings.namespace,
+            store=await self._store(reading),
+            environment=settings.environment,
+            drain=settings.drain,
+            found=self._registry,
+        )
+        self._log.mask = rt.events.mask
+        rt.events.listen(self._log)
+        rt.events.listen(lambda event: self._heard(rt, event))
+        if reading.problems:
+            rt.events.tell(
+                "documents refused",
+                level="error",
+                reason="the rest of them runs",
+                problems=reading.problems,
+            )
+        return rt
+
+    def _reading(self) -> Reading:
+        """What the files of the command line say together."""
+        namespace = self._settings.namespace
+        return join(
+            [
+                self._specs.read(namespace=namespace),
+                self._values.read(namespace=namespace, only="values"),
+            ]
+        )
+
+    async def _store(self, reading: Reading) -> Store | str:
+        """The store to run; what the command line gave is in it."""
+        settings = self._settings
+        if not (self._specs.paths or self._values.paths):
+            check_path(settings.store)
+            return settings.store
+        if not settings.given or settings.store.startswith("memory:"):
+            from heddle.specs.memory import MemoryStore
+
+            return MemoryStore([*reading.specs, *reading.values])
+        from heddle.cli.applying import apply_into
+        from heddle.specs.errors import SpecError
+
+        check_path(settings.store)
+        if reading.problems:
+            raise SpecError(reading.problems)
+        store = await self._registry.stores.open(settings.store, namespace=settings.namespace)
+        try:
+            applied = await apply_into(store, (*reading.specs, *reading.values), self._registry)
+        finally:
+            await store.close()
+        if applied.problems:
+            raise SpecError(applied.problems)
+        return settings.store
+
+    def _ready(self, rt: Runtime) -> None:
+        """Tell what runs; CommandError where nothing does, and nothing can come."""
+        states = [symbol.state for symbol in rt.status().symbols]
+        active = states.count("active")
+        if not active and rt.store.url.startswith("memory:"):
+            why = "every spec has a problem" if states else "no specs were given"
+            raise CommandError(f"nothing runs: {why} (wanted: specs). Try heddle check")
+        counts: dict[str, Any] = {
+            state: states.count(state) for state in ("waiting", "refused") if state in states
+        }
+        rt.events.tell(
+            "runtime started",
+            reason="" if active else "nothing is active yet; it waits for specs",
+            store=rt.store.url,
+            active=active,
+            **counts,
+        )
+
+    # --- telling ---
+
+    def _heard(self, rt: Runtime, event: Event) -> None:
+        """Say what to try once what listens is live."""
+        if event.event == "listening":
+            self._listening.append(event)
+        elif event.event == "generation live" and self._listening:
+            heard, self._listening = self._listening, []
+            if isinstance(self._log, TextLog):
+                specs = [symbol.binding.spec for symbol in rt.table.all()]
+                for one in heard:
+                    line = curl(str(one.data.get("url", "")), one.symbol, specs)
+                    self._log.say("try", rt.events.mask(line))
+
+    def _source(self, file: str) -> str | None:
+        return self._specs.source(file) or self._values.source(file)
+
+    # --- ending ---
+
+    @contextmanager
+    def _signals(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+        """SIGINT and SIGTERM end it in order; a second one ends it at once."""
+
+        def heard(number: int, _: FrameType | None) -> None:
+            # Not add_signal_handler: a flow that hogs the loop must not keep a second signal out.
+            if self._reason:
+                os._exit(INTERRUPTED)
+            self._reason = signal.Signals(number).name
+            loop.call_soon_threadsafe(self._told)
+
+        before = {number: signal.signal(number, heard) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _told(self) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+        self._stop.set()
+
+
+def _loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":
+    """uvloop's loops where there is uvloop."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

@@ -1,0 +1,303 @@
+"""Settings are what `heddle.toml`, the environment and the flags say together; the later one wins.
+
+heddle.toml (the nearest from here upwards)  <  HEDDLE_* variables  <  flags
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import msgspec
+
+from heddle.cli.failure import CommandError
+from heddle.specs.names import NAMESPACE_RULE, legal_namespace
+from heddle.specs.problem import Place, Problem, did_you_mean
+from heddle.specs.spec import DEFAULT_NAMESPACE
+
+FILE = "heddle.toml"
+FORMATS = ("auto", "text", "json")
+LEVELS = ("debug", "info", "warning", "error")
+
+Environ: TypeAlias = Mapping[str, str]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What every command goes by.
+
+    `store` is an address or a path; `given` tells whether anybody named it. `folder` is where
+    `heddle.toml` stands, or the working directory. `drain` is in seconds. `environment` is what
+    blanks of specs are filled from.
+    """
+
+    namespace: str = DEFAULT_NAMESPACE
+    store: str = "."
+    given: bool = False
+    language: str = "cel"
+    extensions: tuple[str, ...] = ()
+    drain: float = 30.0
+    environment: Mapping[str, Any] = {}
+    log_format: str = "auto"
+    log_level: str = "info"
+    file: str = ""
+    folder: str = "."
+
+
+def load_settings(
+    flags: Mapping[str, Any] | None = None,
+    *,
+    config: str | None = None,
+    environ: Environ | None = None,
+) -> Settings:
+    """The settings of this working directory; `flags` are those that were given (None: not given).
+
+    CommandError tells every unknown key and every wrong type, with file and line.
+    """
+    environ = os.environ if environ is None else environ
+    file = config or environ.get("HEDDLE_CONFIG") or _nearest(Path.cwd())
+    said = _read(file) if file else {}
+    folder = os.path.dirname(file) or "." if file else "."  # noqa: PTH120 - as it was given
+    if "store" in said:
+        said["store"] = _from(folder, said["store"])
+    for part in (_of(environ), {k: v for k, v in (flags or {}).items() if v is not None}):
+        environment = {**said.get("environment", {}), **part.get("environment", {})}
+        said = {**said, **part, "environment": environment}
+    return Settings(**said, given="store" in said, file=file, folder=folder)
+
+
+# --- the file -----------------------------------------------------------------------------------
+
+
+def _nearest(start: Path) -> str:
+    """The nearest heddle.toml from here upwards; empty where there is none."""
+    for folder in (start, *start.parents):
+        if (folder / FILE).is_file():
+            path = folder / FILE
+            return str(path.relative_to(start)) if folder == start else str(path)
+    return ""
+
+
+def _from(folder: str, store: str) -> str:
+    """A store as seen from where the settings stand."""
+    path = store.removeprefix("file://")
+    if "://" in path or os.path.isabs(path):  # noqa: PTH117 - an address is text
+        return store
+    return os.path.normpath(os.path.join(folder, path))  # noqa: PTH118
+
+
+def _read(file: str) -> dict[str, Any]:
+    import tomllib
+
+    text = ""
+    try:
+        text = Path(file).read_bytes().decode()
+        data = tomllib.loads(text)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise CommandError(f"{file}: the settings cannot be read: {reason}") from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{file}: the settings are not UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise CommandError(f"{_where(file, text, str(error))} (wanted: TOML 1.0)") from error
+    reader = _Reader(file, text)
+    said = reader.table(data, _KEYS, ())
+    if reader.problems:
+        raise CommandError("\n".join(str(problem) for problem in reader.problems))
+    return said
+
+
+def _where(file: str, text: str, error: str) -> str:
+    """`heddle.toml:3:7: invalid value`: what the parser says, with its place in front."""
+    what, _, place = error.rpartition(" (at ")
+    numbers = [
+        int(word) for word in place.replace(",", " ").replace(")", " ").split() if word.isdigit()
+    ]
+    line, column = numbers if len(numbers) == 2 else (text.count("\n") + 1, 0)
+    what = what or error
+    return f"{Place(file, line, column)}: {what[0].lower()}{what[1:]}"
+
+
+class _Reader:
+    """Checks the tables of one file and collects what is wrong."""
+
+    def __init__(self, file: str, text: str) -> None:
+        self.problems: list[Problem] = []
+        self._file = file
+        self._lines = text.splitlines()
+
+    def table(
+        self, data: Mapping[str, Any], known: "Mapping[str, _Key]", above: tuple[str, ...]
+    ) -> dict[str, Any]:
+        """What a table says, by the names that Settings have for it."""
+        said: dict[str, Any] = {}
+        for name, value in data.items():
+            key = known.get(name)
+            if key is None:
+                self._unknown(name, known, above)
+            elif key.table is not None and isinstance(value, dict):
+                said |= self.table(value, key.table, (*above, name))
+            elif key.table is None and key.fits(value):
+                said[key.name] = key.made(value)
+            else:
+                self._tell((*above, name), "type", _shown(value), key.wanted)
+        return said
+
+    def _unknown(self, name: str, known: "Mapping[str, _Key]", above: tuple[str, ...]) -> None:
+        hint = did_you_mean(name, list(known))
+        wanted = ", ".join(known)
+        self._tell((*above, name), "unknown-key", f'unknown key "{name}"', wanted, hint)
+
+    def _tell(
+        self, path: tuple[str, ...], code: str, found: str, wanted: str, hint: str = ""
+    ) -> None:
+        place = Place(self._file, self._line(path))
+        self.problems.append(
+            Problem(
+                code=code, found=found, wanted=wanted, hint=hint, place=place, path=".".join(path)
+            )
+        )
+
+    def _line(self, path: tuple[str, ...]) -> int:
+        """The line where this key is written; that of its table where it cannot be found."""
+        table, best = "", 0
+        for number, line in enumerate(self._lines, 1):
+            bare = line.partition("#")[0].strip().replace('"', "").replace("'", "")
+            if bare.startswith("["):
+                table = bare.strip("[] ").replace(" ", "")
+                written = table
+            else:
+                written = ".".join(filter(None, (table, bare.partition("=")[0].replace(" ", ""))))
+            if written == ".".join(path):
+                return number
+            if not best and path[:-1] and written.startswith(".".join(path[:-1])):
+                best = number
+        return best
+
+
+class _Key(msgspec.Struct, frozen=True, kw_only=True):
+    """One key of the file: its name in Settings, and what may stand there."""
+
+    name: str = ""
+    wanted: str
+    fits: Callable[[Any], bool] = lambda _: True
+    made: Callable[[Any], Any] = lambda value: value
+    table: "Mapping[str, _Key] | None" = None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_seconds(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9
+
+
+def _is_names(value: Any) -> bool:
+    return isinstance(value, list) and all(_is_text(name) for name in value)
+
+
+def _is_environment(value: Any) -> bool:
+    return isinstance(value, dict) and _is_plain(value)
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is data that a payload may hold: TOML has dates and times, too."""
+    if isinstance(value, dict):
+        return all(_is_plain(each) for each in value.values())
+    if isinstance(value, list):
+        return all(_is_plain(each) for each in value)
+    return isinstance(value, str | int | float | bool)
+
+
+def _one_of(names: tuple[str, ...]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and value in names
+
+
+_LOG = {
+    "format": _Key(name="log_format", wanted=" or ".join(FORMATS), fits=_one_of(FORMATS)),
+    "level": _Key(name="log_level", wanted=" or ".join(LEVELS), fits=_one_of(LEVELS)),
+}
+_KEYS = {
+    "namespace": _Key(
+        name="namespace",
+        wanted=NAMESPACE_RULE,
+        fits=lambda value: isinstance(value, str) and legal_namespace(value),
+    ),
+    "store": _Key(name="store", wanted="a folder, a file, or an address", fits=_is_text),
+    "language": _Key(name="language", wanted="the name of a language", fits=_is_text),
+    "extensions": _Key(
+        name="extensions",
+        wanted='a list of modules, such as ["my_kinds"]',
+        fits=_is_names,
+        made=tuple,
+    ),
+    "drain": _Key(name="drain", wanted="a number of seconds", fits=_is_seconds, made=float),
+    "environment": _Key(
+        name="environment",
+        wanted="a table of texts, numbers, booleans, lists and tables",
+        fits=_is_environment,
+    ),
+    "log": _Key(wanted="a table with format and level", table=_LOG),
+}
+
+
+def _shown(value: Any) -> str:
+    """A value as a person would say it."""
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, list):
+        return "a list"
+    return f'the text "{value}"' if isinstance(value, str) else str(value)
+
+
+# --- the environment ----------------------------------------------------------------------------
+
+_PREFIX = "HEDDLE_"
+_NAMES = f"{_PREFIX}ENVIRONMENT_"
+
+VARIABLES = {
+    "HEDDLE_NAMESPACE": "namespace",
+    "HEDDLE_STORE": "store",
+    "HEDDLE_LANGUAGE": "language",
+    "HEDDLE_EXTENSIONS": "extensions",
+    "HEDDLE_DRAIN": "drain",
+    "HEDDLE_LOG_FORMAT": "log.format",
+    "HEDDLE_LOG_LEVEL": "log.level",
+}
+"""The variables that stand for one key of the file each."""
+
+
+def _of(environ: Environ) -> dict[str, Any]:
+    """What the environment says; an empty variable says nothing."""
+    said: dict[str, Any] = {}
+    for variable, path in VARIABLES.items():
+        text = environ.get(variable, "")
+        if not text:
+            continue
+        keys = _KEYS
+        *above, name = path.split(".")
+        for table in above:
+            keys = cast("dict[str, _Key]", keys[table].table)
+        key = keys[name]
+        value = _meant(path, text)
+        if not key.fits(value):
+            raise CommandError(f'{variable}: found "{text}" (wanted: {key.wanted})')
+        said[key.name] = key.made(value)
+    names = {
+        name.removeprefix(_NAMES): value
+        for name, value in environ.items()
+        if name.startswith(_NAMES) and len(name) > len(_NAMES)
+    }
+    return said | ({"environment": names} if names else {})
+
+
+def _meant(path: str, text: str) -> Any:
+    """The text of a variable as what stands in the file."""
+    if path == "extensions":
+        return [name.strip() for name in text.split(",") if name.strip()]
+    if path == "drain":
+        try:
+            return float(text)
+        except ValueError:
+            return text
+    return text

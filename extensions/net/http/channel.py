@@ -1,0 +1,150 @@
+"""The transport under a connection: what is written, how fast is read, how long is waited."""
+
+import asyncio
+from typing import Final, cast
+
+from heddle.extensions.net.http.limits import LINGER_SECONDS, PIPELINE_BYTES
+from heddle.extensions.net.http.receiving import Upload
+from heddle.extensions.net.http.request import Peer
+from heddle.extensions.net.http.shared import Shared
+
+# HEAD: between requests or inside a head. BODY: collecting a body. BUSY: a request waits for its
+# answer. SENDING: a streamed response is on its way. CLOSING: close once all is written. REFUSING:
+# say so, then LINGER: throw input away for a moment. CLOSED: nothing more will happen.
+HEAD, BODY, BUSY, SENDING, CLOSING, REFUSING, LINGER, CLOSED = range(8)
+
+FLUSH_BYTES: Final = 64 * 1024
+"""A response larger than this is not kept back for those pipelined beside it."""
+
+
+class Channel(asyncio.Protocol):
+    """The half of a connection that knows its state, but not what is said."""
+
+    __slots__ = (
+        "_buffer",
+        "_congested",
+        "_drained",
+        "_held",
+        "_mark",
+        "_out",
+        "_paused",
+        "_peer",
+        "_shared",
+        "_state",
+        "_transport",
+        "_upload",
+        "deadline",
+    )
+
+    _transport: asyncio.Transport
+    _peer: Peer
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._state = HEAD
+        self._buffer = b""
+        self._out: list[bytes] = []
+        self._held = False
+        self._congested = False
+        self._paused = False
+        self._mark = 0
+        self._upload: Upload | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self.deadline = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        shared = self._shared
+        self._peer = Peer(shared.scheme, transport.get_extra_info("peername"))
+        self.deadline = shared.clock.after(shared.limits.header_timeout)
+
+    def pause_writing(self) -> None:
+        self._congested = self._held = True
+        self.deadline = self._shared.clock.after(self._shared.limits.send_timeout)
+
+    def resume_writing(self) -> None:
+        self._congested = self._held = False
+        self._set_deadline()
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+
+    def write(self, data: bytes) -> None:
+        """Hand bytes of a streamed response to the network."""
+        self._transport.write(data)
+
+    async def writable(self) -> None:
+        """Wait until the client has taken enough; give way to others in any case."""
+        if not self._congested:
+            await asyncio.sleep(0)
+            return
+        self._drained = asyncio.get_running_loop().create_future()
+        try:
+            await self._drained
+        finally:
+            self._drained = None
+
+    def _flush(self) -> None:
+        out = self._out
+        if out:
+            self._transport.write(out[0] if len(out) == 1 else b"".join(out))
+            out.clear()
+
+    def _close(self) -> None:
+        """Close once everything written has been sent."""
+        self._state = CLOSED
+        self.deadline = self._shared.clock.after(self._shared.limits.send_timeout)
+        self._transport.close()
+
+    def _linger(self) -> None:
+        """Throw input away for a moment, so that what was written is not lost by a reset."""
+        self._state = LINGER
+        self._buffer = b""
+        self._mark = 0
+        self.deadline = self._shared.clock.after(LINGER_SECONDS)
+        self._set_pace()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+
+    def _cut(self) -> None:
+        self._state = CLOSED
+        self._out.clear()
+        self._transport.abort()
+
+    def _set_pace(self) -> None:
+        """Read, or let the client wait: when too much of it is unhandled."""
+        upload = self._upload
+        pause = self._state < CLOSING and (
+            (len(self._buffer) > PIPELINE_BYTES and (self._state != HEAD or self._held))
+            or (upload is not None and upload.full)
+        )
+        if pause != self._paused:
+            self._paused = pause
+            if pause:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+            if upload is not None:
+                self._set_deadline()
+
+    def _uploading(self) -> bool:
+        """Whether the client is expected to send more of a body that is being read."""
+        return self._upload is not None and not self._upload.ended and not self._paused
+
+    def _set_deadline(self, *, never: bool = False) -> None:
+        """Begin the wait that the state is in."""
+        clock, limits, state = self._shared.clock, self._shared.limits, self._state
+        if never:
+            seconds = None
+        elif self._congested:
+            seconds = limits.send_timeout
+        elif state == BODY or self._uploading():
+            seconds = limits.body_timeout
+        elif state == SENDING:
+            seconds = None
+        elif state == BUSY:
+            seconds = limits.answer_timeout
+        elif state == HEAD:
+            seconds = limits.idle_timeout
+        else:
+            seconds = limits.send_timeout
+        self.deadline = clock.after(seconds)

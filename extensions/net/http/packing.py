@@ -1,0 +1,37 @@
+"""Which responses are packed, and how: by what the client likes and what is worth it."""
+
+import re
+from typing import Final, TypeAlias
+
+from heddle.extensions.net.http.compression import OFFERS, pack
+from heddle.extensions.net.http.head import Head
+from heddle.extensions.net.http.negotiate import choose_coding
+from heddle.extensions.net.http.response import Response, Streamed
+from heddle.extensions.net.http.sending import SLICE_BYTES, slices
+
+_STRONG_TAG: Final = re.compile(rb'(?im)^(etag: *)"')
+_AT_ONCE: Final = 4 * SLICE_BYTES
+
+Packed: TypeAlias = tuple[int, bytes, bytes | Streamed, str]
+"""Status, header lines, body, and the coding that a streamed body is still to be packed with."""
+
+
+def pack_response(response: Response, head: Head, least: int | None) -> Packed:
+    """The response, packed if its body has `least` bytes, or is a stream, and is worth it.
+
+    A body too long to be packed at once, while everyone else waits, becomes a stream.
+    """
+    status, lines, body, worth = response
+    if not worth or least is None or (isinstance(body, bytes) and len(body) < least):
+        return status, lines, body, ""
+    lines += b"Vary: Accept-Encoding\r\n"
+    coding = choose_coding(head.get("Accept-Encoding"), OFFERS)
+    if not coding:
+        return status, lines, body, ""
+    # The same entity in other bytes: its tag no longer vouches for every byte.
+    lines = _STRONG_TAG.sub(rb'\1W/"', lines) + f"Content-Encoding: {coding}\r\n".encode()
+    if isinstance(body, Streamed):
+        return status, lines, Streamed(body.chunks, eager=body.eager), coding
+    if len(body) > _AT_ONCE:
+        return status, lines, Streamed(slices(body), eager=False), coding
+    return status, lines, pack(body, coding), ""
