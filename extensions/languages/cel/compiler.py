@@ -1,6 +1,6 @@
 """The compiler turns CEL text into a Python function of one payload."""
 
-from types import NoneType
+from types import FunctionType, NoneType
 from typing import Any, Final, Protocol, cast
 
 from heddle.extensions.languages.cel.access import build_map, elements, has, index, resolve, select
@@ -11,6 +11,9 @@ from heddle.extensions.languages.cel.operators import invert, negate, not_bool
 from heddle.extensions.languages.cel.parser import parse
 from heddle.extensions.languages.cel.results import BUDGET, charge, deep_plain, exhausted, plain
 from heddle.extensions.languages.cel.tokens import Source
+
+SMALL: Final = 4000
+"""Characters of emitted Python up to which a text is compiled when it is first run."""
 
 _WORLD: Final[dict[str, Any]] = {
     **{name: RUN[op] for op, name in HELPERS.items()},
@@ -63,9 +66,43 @@ def _compiled(code: str, *, out: bool) -> CelProgram:
         result = emitter.value(parse(source), out=out)
         text, places = emitter.finished(result, BUDGET)
         world = {**_WORLD, **emitter.constants, "places": places}
-        exec(compile(text, FILENAME, "exec", dont_inherit=True), world)  # noqa: S102
+        program = _later(text, world) if _surely_compiles(text) else _now(text, world)
     except (RecursionError, MemoryError, SyntaxError):
         raise source.error(0, "the expression is too large or too deeply nested") from None
-    program = cast(CelProgram, world["program"])
-    program.names = frozenset(emitter.names)
+    found = cast(CelProgram, program)
+    found.names = frozenset(emitter.names)
+    return found
+
+
+def _now(text: str, world: dict[str, Any]) -> FunctionType:
+    """The function that the emitted text defines."""
+    exec(compile(text, FILENAME, "exec", dont_inherit=True), world)  # noqa: S102
+    return cast(FunctionType, world["program"])
+
+
+def _surely_compiles(text: str) -> bool:
+    """Whether the text is so small that Python cannot find it too deeply nested."""
+    return len(text) < SMALL and text.count("for ") + text.count("try:") < 10
+
+
+def _first(payload: Any) -> Any:
+    return become(payload)  # type: ignore[name-defined]  # noqa: F821 - a name of the world
+
+
+def _later(text: str, world: dict[str, Any]) -> FunctionType:
+    """The same function, which Python compiles when it is first called.
+
+    That is half of the time that a CEL text takes to compile, and most texts of a large namespace
+    are not run soon. The function takes the code over, so no later call costs more.
+    """
+    program = FunctionType(_first.__code__, world, "program")
+
+    def become(payload: Any) -> Any:
+        real = _now(text, world)
+        program.__defaults__ = real.__defaults__
+        program.__kwdefaults__ = real.__kwdefaults__
+        program.__code__ = real.__code__
+        return program(payload)
+
+    world["become"] = become
     return program
