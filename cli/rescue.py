@@ -9,7 +9,7 @@ import click
 
 from heddle.cli.failure import FAILED, INTERRUPTED
 from heddle.cli.group import DEBUG
-from heddle.specs.errors import HeddleError
+from heddle.specs.errors import HeddleError, SpecError
 
 
 def rescued(ctx: click.Context, run: Callable[[click.Context], Any]) -> Any:
@@ -21,6 +21,11 @@ def rescued(ctx: click.Context, run: Callable[[click.Context], Any]) -> Any:
     except KeyboardInterrupt:
         complain("interrupted")
         ctx.exit(INTERRUPTED)
+    except SpecError as error:
+        from heddle.cli.output import print_problems
+
+        print_problems(error.problems)
+        ctx.exit(FAILED)
     except Exception as error:
         if ctx.meta.get(DEBUG):
             traceback.print_exc(file=sys.stderr)

@@ -1,0 +1,103 @@
+"""The command line as a whole: help is quick, mistakes are clear, exit codes are what docs say."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from heddle.cli import reference
+from heddle.cli.main import COMMANDS, cli
+from tests.cli.support import heddle, ran
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+def test_help_tells_every_command_as_the_command_does() -> None:
+    shown = ran("--help")
+    context = click.Context(cli)
+    for name, text in COMMANDS.items():
+        command = cli.get_command(context, name)
+        assert command is not None
+        assert command.short_help == text
+        assert name in shown
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_shows_examples(name: str) -> None:
+    assert "Examples:\n" in ran(name, "--help")
+
+
+def test_help_imports_neither_the_runtime_nor_extensions() -> None:
+    code = (
+        "import sys\nfrom heddle.cli.main import cli\n"
+        "cli.main(['--help'], standalone_mode=False)\n"
+        "print(*sorted(sys.modules), sep='\\n', file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = done.stderr.split()
+    heavy = ("heddle.specs", "heddle.runtime", "heddle.extensions", "asyncio", "msgspec", "rich")
+    assert [name for name in loaded if name.startswith(heavy)] == []
+
+
+def test_unknown_command_names_the_nearest_and_is_a_usage_error() -> None:
+    result = heddle("chekc")
+    assert result.exit_code == 2
+    assert 'there is no command "chekc". Did you mean "check"?' in result.stderr
+
+
+def test_a_defect_is_one_line_and_a_traceback_only_with_debug(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken.py").write_text("raise RuntimeError('out of order')\n")
+    (tmp_path / "heddle.toml").write_text('extensions = ["broken"]\n')
+    result = heddle("kinds")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: ")
+    assert "out of order" in result.stderr
+    assert "Traceback" not in result.stderr
+    for shown in (heddle("kinds", "--debug"), heddle("kinds", env={"HEDDLE_DEBUG": "1"})):
+        assert "Traceback" in shown.stderr
+        assert shown.exit_code == 1
+
+
+def test_an_extension_that_is_not_there_is_named(tmp_path: Path) -> None:
+    result = heddle("kinds", "-x", "no_such_module")
+    assert result.exit_code == 1
+    assert result.stderr.count("\n") == 1
+    assert 'extension "no_such_module" cannot be loaded' in result.stderr
+
+
+def test_commands_of_extensions_run_and_stand_in_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "greetings_for_tests.py").write_text(
+        "import click\n"
+        "@click.command()\n"
+        "def hello():\n"
+        "    '''Say hello.'''\n"
+        "    click.echo('hello there')\n"
+        "def register(extension):\n"
+        "    extension.command('hello', hello)\n"
+    )
+    (tmp_path / "heddle.toml").write_text('extensions = ["greetings_for_tests"]\n')
+    monkeypatch.chdir(tmp_path)
+    assert ran("hello") == "hello there\n"
+    assert "hello  Say hello." in ran("help")
+    assert 'Did you mean "hello"?' in heddle("helo").stderr
+
+
+def test_docs_tell_every_command_as_it_is() -> None:
+    page = (DOCS / "commands.md").read_text()
+    assert reference.refreshed(page) == page
+
+
+def test_docs_of_settings_name_every_key_and_variable() -> None:
+    from heddle.cli.settings import VARIABLES
+
+    page = (DOCS / "settings.md").read_text()
+    for variable, key in VARIABLES.items():
+        assert f"`{variable}`" in page
+        assert f"`{key}`" in page

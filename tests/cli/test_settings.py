@@ -1,0 +1,96 @@
+"""Settings: heddle.toml, then HEDDLE_* variables, then flags; mistakes are told with their line."""
+
+from pathlib import Path
+
+import pytest
+
+from heddle.cli.failure import CommandError
+from heddle.cli.settings import Settings, load_settings
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_nothing_given_gives_the_defaults(here: Path) -> None:
+    found = load_settings(environ={})
+    assert found == Settings()
+    assert (found.namespace, found.store, found.given) == ("default", ".", False)
+
+
+def test_flags_win_over_variables_and_those_over_the_file(here: Path) -> None:
+    (here / "heddle.toml").write_text('namespace = "file"\nlanguage = "file"\ndrain = 1\n')
+    environ = {"HEDDLE_NAMESPACE": "variable", "HEDDLE_LANGUAGE": "variable"}
+    found = load_settings({"namespace": "flag", "store": None}, environ=environ)
+    assert (found.namespace, found.language, found.drain) == ("flag", "variable", 1.0)
+
+
+def test_environment_is_merged_name_by_name(here: Path) -> None:
+    (here / "heddle.toml").write_text("[environment]\nPORT = 1\nHOST = 'file'\nUSER = 'file'\n")
+    environ = {"HEDDLE_ENVIRONMENT_HOST": "variable", "HEDDLE_ENVIRONMENT_port": "small"}
+    found = load_settings({"environment": {"USER": "flag"}}, environ=environ)
+    assert found.environment == {"PORT": 1, "HOST": "variable", "USER": "flag", "port": "small"}
+
+
+def test_nearest_file_upwards_counts_and_its_store_is_seen_from_there(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "heddle.toml").write_text('store = "flows"\n')
+    deep = here / "a" / "b"
+    deep.mkdir(parents=True)
+    monkeypatch.chdir(deep)
+    found = load_settings(environ={})
+    assert (found.store, found.given) == (str(here / "flows"), True)
+    (here / "a" / "heddle.toml").write_text('store = "memory://"\n')
+    assert load_settings(environ={}).store == "memory://"
+
+
+def test_named_file_counts_instead_of_the_nearest(here: Path) -> None:
+    (here / "heddle.toml").write_text('namespace = "near"\n')
+    (here / "other.toml").write_text('namespace = "other"\n')
+    assert load_settings(config="other.toml", environ={}).namespace == "other"
+    assert load_settings(environ={"HEDDLE_CONFIG": "other.toml"}).namespace == "other"
+
+
+def test_every_unknown_key_is_told_with_its_line_and_the_nearest_name(here: Path) -> None:
+    (here / "heddle.toml").write_text('namespce = "x"\n\n[log]\nlevel = "loud"\nfromat = "text"\n')
+    with pytest.raises(CommandError) as caught:
+        load_settings(environ={})
+    first, second, third = str(caught.value).splitlines()
+    assert first.startswith('heddle.toml:1 namespce: unknown key "namespce"')
+    assert 'Did you mean "namespace"?' in first
+    assert second.startswith('heddle.toml:4 log.level: the text "loud" (wanted: debug or info')
+    assert third.startswith('heddle.toml:5 log.fromat: unknown key "fromat"')
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("drain = true\n", "heddle.toml:1 drain: True (wanted: a number of seconds)"),
+        ('extensions = "one"\n', "heddle.toml:1 extensions: the text"),
+        ("[environment]\nAT = 2025-01-01\n", "heddle.toml:1 environment: a table (wanted: a table of"),
+        ('namespace = "a b"\n', "heddle.toml:1 namespace: the text"),
+        ("store = \n", "heddle.toml:1:9: invalid value (wanted: TOML 1.0)"),
+    ],
+)
+def test_what_does_not_fit_is_told(here: Path, text: str, told: str) -> None:
+    (here / "heddle.toml").write_text(text)
+    with pytest.raises(CommandError) as caught:
+        load_settings(environ={})
+    assert str(caught.value).startswith(told)
+
+
+def test_a_named_file_that_is_missing_is_told(here: Path) -> None:
+    with pytest.raises(CommandError, match="none.toml: the settings cannot be read: no such file"):
+        load_settings(config="none.toml", environ={})
+
+
+def test_variables_take_lists_and_numbers(here: Path) -> None:
+    environ = {"HEDDLE_EXTENSIONS": "one, two", "HEDDLE_DRAIN": "2.5", "HEDDLE_LOG_FORMAT": ""}
+    found = load_settings(environ=environ)
+    assert (found.extensions, found.drain, found.log_format) == (("one", "two"), 2.5, "auto")
+    with pytest.raises(CommandError, match='HEDDLE_DRAIN: found "soon"'):
+        load_settings(environ={"HEDDLE_DRAIN": "soon"})

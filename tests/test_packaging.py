@@ -1,0 +1,65 @@
+"""What is built from the repository is the whole package, and runs where nothing else of it stands."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+RUN = "import heddle.cli.main as it; print(it.__file__); it.main()"
+ROOMS = ("specs", "schemas", "runtime", "extensions", "cli")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built by the project's own build backend from a copy of what git would clone."""
+    source = tmp_path_factory.mktemp("source")
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    for name in listed.stdout.splitlines():
+        origin, target = ROOT / name, source / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if origin.is_symlink():
+            target.symlink_to(origin.readlink())
+        elif origin.is_file():
+            target.write_bytes(origin.read_bytes())
+    out = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), "."],
+        cwd=source,
+        check=True,
+        capture_output=True,
+    )
+    [built] = out.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_every_module_and_data_file(wheel: Path) -> None:
+    held = set(zipfile.ZipFile(wheel).namelist())
+    wanted = {"heddle/__init__.py", "heddle/py.typed"}
+    for room in ROOMS:
+        for file in (ROOT / room).rglob("*"):
+            if file.suffix in (".py", ".yaml", ".yml", ".json"):
+                wanted.add(f"heddle/{file.relative_to(ROOT).as_posix()}")
+    assert wanted - held == set()
+
+
+def test_the_wheel_runs_without_the_repository(wheel: Path, tmp_path: Path) -> None:
+    zipfile.ZipFile(wheel).extractall(tmp_path)
+    told = subprocess.run(
+        [sys.executable, "-c", RUN, "kinds", "listener"],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(tmp_path), "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.startswith(str(tmp_path))
+    assert "listener" in told.stdout
