@@ -93,7 +93,7 @@ class Registry:
     def _register(self, name: str, register: Register) -> None:
         try:
             register(Extension(name, self))
-        except (ValueError, ImportError) as error:
+        except Exception as error:
             raise ExtensionError(f'extension "{name}": {error}') from error
 
 
@@ -114,7 +114,7 @@ def _named(name: str) -> Register:
     module, _, function = name.partition(":")
     try:
         found: Register = getattr(import_module(module), function or "register")
-    except (ImportError, AttributeError) as error:
+    except Exception as error:
         raise ExtensionError(
             f'extension "{name}" cannot be loaded: {error} '
             "(wanted: a module with a function register(extension))"

@@ -26,7 +26,8 @@ class Symbol:
     """One Spec of the namespace with its Node.
 
     `spec` is as written, `binding` what its blanks were filled with. `since` is the number of the
-    generation that its Node began in. A Symbol whose Spec is unchanged keeps its Node, and the Node its state.
+    generation that its Node began in; `opened` says that the Node was used, for a Node begins once.
+    A Symbol whose Spec is unchanged keeps its Node, and the Node its state.
     """
 
     __slots__ = ("binding", "links", "node", "opened", "since", "spec")

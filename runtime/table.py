@@ -22,12 +22,14 @@ Wanted: TypeAlias = str | UUID
 class Layout:
     """One state of the table: who is there, under which name, linked by whom, and who is active."""
 
-    __slots__ = ("active", "names", "symbols", "wanted", "wired")
+    __slots__ = ("_own", "active", "names", "symbols", "wanted", "wired")
 
     def __init__(self, layout: "Layout | None" = None) -> None:
         self.symbols: dict[UUID, Symbol] = dict(layout.symbols) if layout else {}
         self.names: dict[str, UUID] = dict(layout.names) if layout else {}
-        self.wanted: dict[Wanted, frozenset[UUID]] = dict(layout.wanted) if layout else {}
+        self.wanted: dict[Wanted, set[UUID]] = dict(layout.wanted) if layout else {}
+        # The sets of `wanted` that are this layout's own: the others belong to an older one too.
+        self._own: set[Wanted] = set()
         self.active: set[UUID] = set(layout.active) if layout else set()
         self.wired: dict[Hashable, Wired] = dict(layout.wired) if layout else {}
 
@@ -41,7 +43,7 @@ class Layout:
         """Who has a link to this symbol."""
         found = set(self.wanted.get(symbol.id, ()))
         if symbol.spec.name is not None and self.names.get(symbol.spec.name) == symbol.id:
-            found |= self.wanted.get(symbol.spec.name, frozenset())
+            found |= self.wanted.get(symbol.spec.name, set())
         return found
 
     def attach(self, symbol: Symbol) -> None:
@@ -50,7 +52,7 @@ class Layout:
         if symbol.spec.name is not None:
             self.names[symbol.spec.name] = symbol.id
         for key in _wants(symbol):
-            self.wanted[key] = self.wanted.get(key, frozenset()) | {symbol.id}
+            self._wanting(key).add(symbol.id)
 
     def detach(self, symbol: Symbol) -> None:
         """Take a symbol out, with its name and its links."""
@@ -58,11 +60,17 @@ class Layout:
         if symbol.spec.name is not None and self.names.get(symbol.spec.name) == symbol.id:
             del self.names[symbol.spec.name]
         for key in _wants(symbol):
-            left = self.wanted[key] - {symbol.id}
-            if left:
-                self.wanted[key] = left
-            else:
+            left = self._wanting(key)
+            left.discard(symbol.id)
+            if not left:
                 del self.wanted[key]
+
+    def _wanting(self, key: Wanted) -> set[UUID]:
+        """Who wants this key, to be changed."""
+        if key not in self._own or key not in self.wanted:
+            self._own.add(key)
+            self.wanted[key] = set(self.wanted.get(key, ()))
+        return self.wanted[key]
 
     def stuck(self, symbol: Symbol, among: set[UUID]) -> bool:
         """Whether a link of this symbol leads to nobody, or to one who is not among these."""
@@ -102,10 +110,11 @@ class Plan:
 
     `opens` are the symbols whose nodes begin, targets before sources; `retires` those that leave,
     sources before targets. `heirs` gives each opening symbol the one that it takes over from.
-    `stops` are those that are still there and are active no longer.
+    `stops` are those that are still there and are active no longer. `look` is the state of
+    observation that it was made in.
     """
 
-    __slots__ = ("heirs", "layout", "opens", "retires", "stops", "wiring")
+    __slots__ = ("heirs", "layout", "look", "opens", "retires", "stops", "wiring")
 
     def __init__(
         self,
@@ -115,6 +124,7 @@ class Plan:
         retires: list[Symbol],
         heirs: dict[UUID, Symbol],
         stops: list[Symbol],
+        look: int,
     ) -> None:
         self.layout = layout
         self.wiring = wiring
@@ -122,6 +132,7 @@ class Plan:
         self.retires = retires
         self.heirs = heirs
         self.stops = stops
+        self.look = look
 
 
 class SymbolTable:
@@ -130,6 +141,7 @@ class SymbolTable:
     def __init__(self, rebuild: Callable[[Symbol], Symbol]) -> None:
         self._rebuild = rebuild
         self._lens: Lens | None = None
+        self._look = 0
         self._layout = Layout()
         self.wiring = Wiring({})
 
@@ -183,6 +195,7 @@ class SymbolTable:
     def look_through(self, lens: Lens | None) -> None:
         """Observe through a lens from now on; processes that run go on unobserved."""
         self._lens = lens
+        self._look += 1
         self.wiring = self.wiring.observed(lens)
 
     # -- change ------------------------------------------------------------------------------
@@ -198,28 +211,36 @@ class SymbolTable:
             new.attach(symbol)
         changed = {symbol.id for symbol in puts}
         relink = changed | _moved(old, new, (*leaving, *replaced, *puts))
-        went = {symbol.id for symbol in leaving if symbol.id in new.active}
-        new.active -= went
-        went |= _deactivate(old, new, relink, leaving)
-        came = _activate(new, relink | went)
-        went -= came
+        touched = {symbol.id for symbol in leaving}
+        new.active -= touched
+        touched |= _deactivate(old, new, relink, leaving)
+        touched |= _activate(new, relink | touched)
+        # Who went and came back within this one change was never away, and keeps its Node.
+        went = {one for one in touched if one in old.active and one not in new.active}
+        came = {one for one in touched if one in new.active and one not in old.active}
         opens = self._opening(new, came | (changed & new.active))
+        opened = {symbol.id for symbol in opens}
         for one in went:
             new.wired.pop(one, None)
-        for one in (relink & new.active) | came | {symbol.id for symbol in opens}:
+        for one in (relink & new.active) | opened:
             new.wired[one] = new.wire(new.symbols[one])
-        opened = {symbol.id for symbol in opens}
         gone = [old.symbols[one] for one in went | (opened & old.active)]
         retires = [symbol for symbol in reversed(_in_order(old, gone)) if symbol.opened]
-        heirs = {symbol.id: heir for symbol in opens if (heir := self._heir_of(symbol, old))}
+        leavers = {symbol.id for symbol in retires}
+        heirs = {
+            symbol.id: heir for symbol in opens if (heir := _heir_of(symbol, old, leavers, opened))
+        }
         generation = Generation(self.wiring.generation.number + 1)
         wiring = Wiring(new.wired, new.inputs, generation, self._lens)
         stops = [new.symbols[one] for one in went if one in new.symbols]
-        return Plan(new, wiring, opens, retires, heirs, stops)
+        return Plan(new, wiring, opens, retires, heirs, stops, self._look)
 
     def commit(self, plan: Plan) -> Wiring:
         """Swap the plan in; returns the wiring of the generation that it replaces."""
-        replaced, self.wiring, self._layout = self.wiring, plan.wiring, plan.layout
+        replaced, self._layout = self.wiring, plan.layout
+        # Somebody may have begun to watch, or ended it, since the plan was made.
+        same = plan.look == self._look
+        self.wiring = plan.wiring if same else plan.wiring.observed(self._lens)
         return replaced
 
     def _opening(self, new: Layout, ids: set[UUID]) -> list[Symbol]:
@@ -229,18 +250,20 @@ class SymbolTable:
                 new.symbols[one] = self._rebuild(new.symbols[one])
         return _in_order(new, [new.symbols[one] for one in ids])
 
-    def _heir_of(self, symbol: Symbol, old: Layout) -> Symbol | None:
-        """The active symbol that this one takes over from: the same id or name, and the same kind."""
-        before = old.symbols.get(symbol.id)
-        if before is None and symbol.spec.name is not None:
-            before = old.symbols.get(old.names.get(symbol.spec.name, symbol.id))
-        if (
-            before is None
-            or before.id not in old.active
-            or type(before.node) is not type(symbol.node)
-        ):
+
+def _heir_of(
+    symbol: Symbol, old: Layout, leavers: set[UUID], opened: set[UUID]
+) -> Symbol | None:
+    """The symbol that this one takes over from: one that leaves, of the same id, or else of the
+    same name where nobody has its id any more; and of the same sort of Node."""
+    before = old.symbols.get(symbol.id)
+    if before is None and symbol.spec.name is not None:
+        before = old.symbols.get(old.names.get(symbol.spec.name, symbol.id))
+        if before is not None and before.id in opened:
             return None
-        return before
+    if before is None or before.id not in leavers or type(before.node) is not type(symbol.node):
+        return None
+    return before
 
 
 def _wants(symbol: Symbol) -> set[Wanted]:
@@ -257,10 +280,10 @@ def _moved(old: Layout, new: Layout, touched: Iterable[Symbol]) -> set[UUID]:
     found: set[UUID] = set()
     for symbol in touched:
         if (symbol.id in old.symbols) != (symbol.id in new.symbols):
-            found |= new.wanted.get(symbol.id, frozenset())
+            found |= new.wanted.get(symbol.id, set())
         name = symbol.spec.name
         if name is not None and old.names.get(name) != new.names.get(name):
-            found |= new.wanted.get(name, frozenset())
+            found |= new.wanted.get(name, set())
     return found
 
 

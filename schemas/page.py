@@ -104,9 +104,27 @@ def terminal(schema: Schema[Any], width: int = 80) -> str:
     if page["details"]:
         lines += [
             "",
-            *(line for part in page["details"].splitlines() for line in _wrapped(part, width)),
+            *(line for part in _paragraphs(page["details"]) for line in _wrapped(part, width)),
         ]
     return "\n".join(lines) + "\n"
+
+
+def _paragraphs(markdown: str) -> Iterator[str]:
+    """Markdown as lines to wrap: a paragraph is one, and so is each line of a list, table or block."""
+    fenced = False
+    open_lines: list[str] = []
+    for line in markdown.splitlines():
+        fence = line.startswith("```")
+        if fenced or fence or not line.strip() or line[0] in "|-*# >" or line[:1].isdigit():
+            if open_lines:
+                yield " ".join(open_lines)
+                open_lines = []
+            yield line
+            fenced = fenced != fence
+        else:
+            open_lines.append(line.strip())
+    if open_lines:
+        yield " ".join(open_lines)
 
 
 _NO_FIELDS = "None of its own; see the fields of every Spec."

@@ -344,6 +344,18 @@ LISTENER: Kind[Any] = Kind(
   language: cel
   code: "{'status': 200, 'body': {'you asked for': path}}"
 """,
+        details="""\
+A request is a map of `method`, `scheme`, `host`, `path`, `query`, `protocol`, `header`, `body` and
+`remote`. `query` and `header` map names to lists. `body` is what its Content-Type makes of it: JSON is
+data, a form a map of lists, text a text, anything else bytes.
+
+An answer that is a map with `status`, `header` or `body`, and no key that a request does not have, is
+the response. NOTHING is 204. An Error that nobody handled is 500, without a word from inside. Any other
+answer is a body with status 200. With `out` not linked, every request is answered 204.
+
+A limit of zero is no limit. A listener whose spec changes hands its server over, connections and all,
+where host and port stay the same, and TLS stays on or off.
+""",
     ),
     compile_listener,
 )

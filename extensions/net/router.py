@@ -178,7 +178,7 @@ ROUTER: Kind[Any] = Kind(
         details="""\
 The request goes on with `params` added: what the names in the path stand for.
 
-`:name` takes one segment that is not empty, also behind a literal beginning (`/v:version`); `\\\\:` is a
+`:name` takes one segment that is not empty, also behind a literal beginning (`/v:version`); `\\:` is a
 colon. `*` takes the rest of the path under the name `*`. Where several routes fit, the most literal
 wins, from left to right: `/users/new` before `/users/:id` before `/users/*`.
 

@@ -43,7 +43,9 @@ PING = """\
 """
 
 
-def heddle(*args: str | Path, stdin: str | None = None, env: Mapping[str, str] | None = None) -> Result:
+def heddle(
+    *args: str | Path, stdin: str | None = None, env: Mapping[str, str] | None = None
+) -> Result:
     """Run one command to its end; nothing of this machine's settings reaches it."""
     clean = {name: None for name in os.environ if name.startswith("HEDDLE_")}
     runner = CliRunner(env={**clean, "NO_COLOR": "1", **(env or {})})
@@ -118,11 +120,19 @@ class Started:
 
 
 @contextmanager
-def started(*args: str | Path, cwd: Path, env: Mapping[str, str] | None = None) -> Iterator[Started]:
+def started(
+    *args: str | Path, cwd: Path, env: Mapping[str, str] | None = None
+) -> Iterator[Started]:
     """`heddle start` with these arguments; it is gone when the block ends."""
     clean = {name: text for name, text in os.environ.items() if not name.startswith("HEDDLE_")}
     process = subprocess.Popen(
-        [sys.executable, "-c", "from heddle.cli.main import main; main()", "start", *map(str, args)],
+        [
+            sys.executable,
+            "-c",
+            "from heddle.cli.main import main; main()",
+            "start",
+            *map(str, args),
+        ],
         cwd=cwd,
         env={**clean, **(env or {})},
         stdin=subprocess.DEVNULL,

@@ -20,7 +20,10 @@ def flow(routes: str) -> str:
     ("routes", "line"),
     [
         ("[{method: GET, path: /ping}]", f"curl {URL}/ping"),
-        ("[{method: POST, path: /}, {method: GET, path: '/users/:id'}, {method: GET, path: /a}]", f"curl {URL}/a"),
+        (
+            "[{method: POST, path: /}, {method: GET, path: '/users/:id'}, {method: GET, path: /a}]",
+            f"curl {URL}/a",
+        ),
         ("[{method: DELETE, path: /all}]", f"curl -X DELETE {URL}/all"),
         ("[{method: GET, path: /files/*}]", f"curl '{URL}/files/*'"),
         ("[]", f"curl {URL}/"),

@@ -12,7 +12,7 @@ WRONG = Problem(
     code="unknown-port",
     found='"pong" has no port "inn"',
     hint='Did you mean "in"?',
-    place=Place("flow.yaml", 2, 18),
+    place=Place("flow.yaml", 2, 27),
     path="router.ports.out",
 )
 
@@ -50,7 +50,7 @@ def test_problems_are_shown_with_their_line() -> None:
     log(event(event="change refused", level="error", problems=(WRONG,)))
     shown = out.getvalue()
     assert " 2 |   out: {name: pong, port: inn}\n" in shown
-    assert "^^^^" in shown
+    assert "|" + " " * 27 + "^^^\n" in shown
     assert 'Did you mean "in"?' in shown
 
 

@@ -51,16 +51,31 @@ def test_a_defect_is_one_line_and_a_traceback_only_with_debug(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "broken.py").write_text("raise RuntimeError('out of order')\n")
-    (tmp_path / "heddle.toml").write_text('extensions = ["broken"]\n')
-    result = heddle("kinds")
+    (tmp_path / "failing_for_tests.py").write_text(
+        "import click\n"
+        "@click.command()\n"
+        "def fail():\n"
+        "    raise ZeroDivisionError('out of order')\n"
+        "def register(extension):\n"
+        "    extension.command('fail', fail)\n"
+    )
+    (tmp_path / "heddle.toml").write_text('extensions = ["failing_for_tests"]\n')
+    result = heddle("fail")
     assert result.exit_code == 1
-    assert result.stderr.startswith("error: ")
-    assert "out of order" in result.stderr
-    assert "Traceback" not in result.stderr
-    for shown in (heddle("kinds", "--debug"), heddle("kinds", env={"HEDDLE_DEBUG": "1"})):
+    assert result.stderr.startswith("error: ZeroDivisionError: out of order")
+    assert result.stderr.count("\n") == 1
+    for shown in (heddle("--debug", "fail"), heddle("fail", env={"HEDDLE_DEBUG": "1"})):
         assert "Traceback" in shown.stderr
         assert shown.exit_code == 1
+
+
+def test_an_extension_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "broken_for_tests.py").write_text("raise RuntimeError('out of order')\n")
+    result = heddle("kinds", "-x", "broken_for_tests")
+    assert result.exit_code == 1
+    assert 'extension "broken_for_tests" cannot be loaded: out of order' in result.stderr
+    assert "Traceback" in heddle("kinds", "-x", "broken_for_tests", "--debug").stderr
 
 
 def test_an_extension_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -71,7 +71,10 @@ def test_every_unknown_key_is_told_with_its_line_and_the_nearest_name(here: Path
     [
         ("drain = true\n", "heddle.toml:1 drain: True (wanted: a number of seconds)"),
         ('extensions = "one"\n', "heddle.toml:1 extensions: the text"),
-        ("[environment]\nAT = 2025-01-01\n", "heddle.toml:1 environment: a table (wanted: a table of"),
+        (
+            "[environment]\nAT = 2025-01-01\n",
+            "heddle.toml:1 environment: a table (wanted: a table of",
+        ),
         ('namespace = "a b"\n', "heddle.toml:1 namespace: the text"),
         ("store = \n", "heddle.toml:1:9: invalid value (wanted: TOML 1.0)"),
     ],

@@ -1,0 +1,96 @@
+"""heddle kinds, schema, graph, version and completion: looking, and changing nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from heddle import __version__
+from tests.cli.support import PING, heddle, ran, ran_json
+
+
+def test_kinds_lists_every_kind_with_what_it_is_for() -> None:
+    shown = ran("kinds")
+    said = ran_json("kinds")
+    for one in said["kinds"]:
+        assert one["kind"] in shown
+        assert one["summary"] in shown
+    assert {"kind", "category", "summary", "extension"} == set(said["kinds"][0])
+    assert "text" in [one["language"] for one in said["languages"]]
+
+
+def test_one_kind_is_shown_with_fields_ports_and_an_example() -> None:
+    shown = ran("kinds", "router")
+    assert "Fields" in shown
+    assert "routes" in shown
+    assert "Example" in shown
+    said = ran_json("kinds", "router")
+    assert said["extension"] == "net"
+    assert "routes" in [field["path"] for field in said["fields"]]
+
+
+@pytest.mark.parametrize("command", ["kinds", "schema"])
+def test_an_unknown_kind_names_the_nearest(command: str) -> None:
+    result = heddle(command, "ruter")
+    assert result.exit_code == 1
+    assert 'no kind "ruter". Did you mean "router"?' in result.stderr
+
+
+def test_schema_is_of_whole_files_or_of_one_kind(tmp_path: Path) -> None:
+    whole = json.loads(ran("schema"))
+    assert "kind.router" in whole["definitions"]
+    assert json.loads(ran("schema", "router"))["title"] == "router"
+    file = tmp_path / "heddle.schema.json"
+    assert ran("schema", "-o", file) == ""
+    assert json.loads(file.read_text()) == whole
+
+
+def test_graph_draws_in_the_form_that_is_asked_for(tmp_path: Path) -> None:
+    flow = tmp_path / "ping.yaml"
+    flow.write_text(PING)
+    assert ran("graph", flow).startswith("flowchart LR")
+    assert ran("graph", flow, "--direction", "down").startswith("flowchart TD")
+    assert ran("graph", "-", "--format", "dot", stdin=PING).startswith("digraph")
+    picture = tmp_path / "flow.svg"
+    ran("graph", flow, "-o", picture)
+    assert picture.read_text().lstrip().startswith("<svg")
+
+
+def test_graph_draws_what_can_be_read_and_tells_the_rest(tmp_path: Path) -> None:
+    result = heddle("graph", "-", stdin=PING + "- name: half\n")
+    assert result.exit_code == 1
+    assert "pong" in result.stdout
+    assert "error[shape]" in result.stderr
+
+
+def test_a_file_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    result = heddle("schema", "-o", tmp_path / "none" / "file.json")
+    assert result.exit_code == 1
+    assert "no such file or directory" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_version_tells_what_a_bug_report_needs() -> None:
+    said = ran_json("version")
+    assert said["version"] == __version__
+    assert set(said) == {"version", "python", "platform", "extensions"}
+    assert "net" in [one["name"] for one in said["extensions"]]
+    assert f"heddle {__version__}" in ran("version")
+    assert __version__ in ran("--version")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_ask_heddle(shell: str) -> None:
+    script = ran("completion", shell)
+    assert "_HEDDLE_COMPLETE" in script
+    assert f"{shell}_complete" in script
+
+
+def test_completion_completes_commands_and_flags() -> None:
+    def complete(words: str, number: int) -> list[str]:
+        env = {"_HEDDLE_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(number)}
+        return [line.partition(",")[2] for line in heddle(env=env).stdout.splitlines()]
+
+    assert complete("heddle ch", 1) == ["check"]
+    assert complete("heddle get sp", 2) == ["specs"]
+    assert "--json" in complete("heddle get specs --j", 3)

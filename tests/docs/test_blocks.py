@@ -1,0 +1,162 @@
+"""Every block of the docs is what it says it is: flows run, Python runs, commands exist."""
+
+import ast
+import contextlib
+import inspect
+import io
+import re
+import shlex
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import anyio
+import click
+import pytest
+from click.testing import CliRunner
+
+from heddle.cli.main import cli
+from heddle.runtime.runtime import Runtime
+from heddle.specs.document import read_text
+from heddle.specs.memory import MemoryStore
+from tests.docs.fences import Fence, every, fences, pages
+
+FLOWS = [one for one in every("yaml") if not {"fragment", "problem"} & set(one.words)]
+MISTAKES = [one for one in every("yaml") if "problem" in one.words]
+SHELL = every("console", "sh", "bash")
+SPOKEN = [page for page in pages() if any(one.language == "python" for one in fences(page))]
+RUN = [page for page in pages() if any("run" in one.words for one in fences(page))]
+
+
+def named(one: Fence | Path) -> str:
+    """What a test of it is called."""
+    return one.place if isinstance(one, Fence) else one.name
+
+
+def flow(one: Fence) -> tuple[str, Runtime]:
+    """What is wrong with a flow as it was written, and a runtime of it on free ports."""
+    text = re.sub(r"\bport: 8\d\d\d\b", "port: 0", one.code)
+    reading = read_text(text, file=one.file or "flow.yaml")
+    store = MemoryStore([*reading.specs, *reading.values])
+    wrong = "\n".join(str(problem) for problem in reading.problems)
+    return wrong, Runtime(store=store, environment={"PORT": 0})
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("one", FLOWS, ids=named)
+async def test_a_flow_runs_as_it_stands(one: Fence) -> None:
+    wrong, rt = flow(one)
+    assert not wrong
+    async with rt:
+        status = rt.status()
+        assert not [str(problem) for problem in status.problems]
+        assert not [symbol for symbol in status.symbols if symbol.state != "active"]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("one", MISTAKES, ids=named)
+async def test_a_mistake_is_told_as_the_page_says(one: Fence) -> None:
+    below = next(each for each in fences(one.page) if each.line > one.line)
+    if "run" in below.words:
+        return  # The command below it tells the mistake, and is run.
+    wrong, rt = flow(one)
+    async with rt:
+        told = [wrong, *(str(problem) for problem in rt.status().problems)]
+    assert "\n".join(filter(None, told)) == below.code.strip()
+
+
+@pytest.mark.parametrize("page", SPOKEN, ids=named)
+def test_the_python_of_a_page_runs(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(page, tmp_path, monkeypatch)
+    module = ModuleType(f"page_{page.stem}")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    before = set(sys.modules)
+    try:
+        printed = ""
+        for one in fences(page):
+            if one.language == "python" and "fragment" not in one.words:
+                printed = ran(one, module)
+            elif one.language == "output":
+                assert printed == one.code, one.place
+    finally:
+        for name in set(sys.modules) - before:
+            if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
+                del sys.modules[name]
+
+
+def ran(one: Fence, module: ModuleType) -> str:
+    """What a block prints; it may await at its top, as at the prompt of `python -m asyncio`."""
+    code = compile(
+        "\n" * one.line + one.code, one.place, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, True
+    )
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        if code.co_flags & inspect.CO_COROUTINE:
+            anyio.run(awaited, code, module.__dict__)
+        else:
+            exec(code, module.__dict__)  # noqa: S102 - our own docs
+    return out.getvalue()
+
+
+async def awaited(code: Any, names: dict[str, Any]) -> None:
+    """Run a block that awaits."""
+    await eval(code, names)
+
+
+@pytest.mark.parametrize("one", SHELL, ids=named)
+def test_a_command_of_the_docs_exists_and_has_these_flags(one: Fence) -> None:
+    for line in one.code.splitlines():
+        for words in heddle_lines(line):
+            assert not unknown(words), line
+
+
+def heddle_lines(line: str) -> list[list[str]]:
+    """The words behind each `heddle` of a shell line."""
+    if not re.match(r"^(\$ |\S* ?\|? ?)?(sudo )?(heddle|\w+ \| heddle) ", line):
+        return []
+    bare = line.removeprefix("$ ").split(" #")[0].split(">")[0]
+    parts = [shlex.split(part) for part in bare.split("|")]
+    return [part[1:] for part in parts if part and part[0] == "heddle"]
+
+
+def unknown(words: list[str]) -> str:
+    """What heddle does not know of these words; empty where it knows all."""
+    flags = {flag for option in cli.params for flag in option.opts} | {"--help", "-h"}
+    if words and words[0].startswith("-"):
+        return "" if words[0] in flags else words[0]
+    command = cli.get_command(click.Context(cli), words[0]) if words else None
+    if command is None:
+        return " ".join(words)
+    flags |= {flag for option in command.params for flag in option.opts}
+    given = [word.partition("=")[0] for word in words[1:] if word.startswith("-") and word != "-"]
+    return ", ".join(flag for flag in given if flag not in flags)
+
+
+@pytest.mark.parametrize("page", RUN, ids=named)
+def test_a_command_prints_what_the_page_shows(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(page, tmp_path, monkeypatch)
+    for one in fences(page):
+        if "run" in one.words:
+            line, _, shown = one.code.partition("\n")
+            [words] = heddle_lines(line)
+            result = CliRunner().invoke(cli, words, prog_name="heddle")
+            assert result.output.strip() == shown.strip(), one.place
+
+
+def settle(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work in a folder that has the files of the page, and a folder `flows` with a flow in it."""
+    files = {"flows/ping.yaml": (page.parents[1] / "examples/ping.yaml")}
+    texts = {name: path.read_text() for name, path in files.items() if path.is_file()}
+    texts |= {one.file: one.code for one in fences(page) if one.file}
+    for name, text in texts.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(str(folder))
+    for name in ("HEDDLE_CONFIG", "HEDDLE_STORE", "HEDDLE_NAMESPACE", "HEDDLE_EXTENSIONS"):
+        monkeypatch.delenv(name, raising=False)
