@@ -1,10 +1,11 @@
 """Events tell what happened in a runtime, and why: fixed phrases with named values."""
 
 import asyncio
+import logging
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -16,6 +17,11 @@ MASK = "••••••"
 """What stands where a secret stood."""
 
 LEVELS = ("debug", "info", "warning", "error")
+
+SHORTEST = 3
+"""Shorter secrets are not masked: they would stand for half of every text."""
+
+_log = logging.getLogger("heddle")
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,9 +54,13 @@ class Events:
         self.recent: deque[Event] = deque(maxlen=keep)
         self._listeners: list[Listener] = []
         self._secrets: dict[str, int] = {}
+        self._longest: tuple[str, ...] | None = None
 
     def listen(self, listener: Listener) -> Callable[[], None]:
-        """Be told every event from now on; returns what ends it. A listener must not wait or raise."""
+        """Be told every event from now on; returns what ends it.
+
+        A listener must not wait; what it raises is logged and holds nothing up.
+        """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
@@ -80,8 +90,9 @@ class Events:
     def hide(self, secrets: Iterable[str]) -> None:
         """Mask these texts in everything that is told from now on."""
         for secret in secrets:
-            if len(secret) > 2:
+            if len(secret) >= SHORTEST:
                 self._secrets[secret] = self._secrets.get(secret, 0) + 1
+                self._longest = None
 
     def unhide(self, secrets: Iterable[str]) -> None:
         """These texts are bound in one place less."""
@@ -91,21 +102,22 @@ class Events:
                 self._secrets[secret] = left
             else:
                 self._secrets.pop(secret, None)
+                self._longest = None
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every text that is masked, the longest first: one may be a part of another."""
+        if self._longest is None:
+            self._longest = tuple(sorted(self._secrets, key=lambda text: (-len(text), text)))
+        return self._longest
 
     def mask(self, value: Any) -> Any:
         """The same plain data with every known secret masked."""
-        if not self._secrets:
-            return value
-        if isinstance(value, str):
-            for secret in self._secrets:
-                if secret in value:
-                    value = value.replace(secret, MASK)
-            return value
-        if isinstance(value, dict):
-            return {self.mask(key): self.mask(item) for key, item in value.items()}
-        if isinstance(value, list | tuple):
-            return type(value)(self.mask(item) for item in value)
-        return value
+        return mask(value, self.secrets)
+
+    def masked(self, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
+        """The same Problems with every known secret masked."""
+        return masked(problems, self.secrets)
 
     def tell(
         self,
@@ -128,13 +140,16 @@ class Events:
             symbol=symbol,
             generation=generation,
             reason=self.mask(reason),
-            problems=self._masked(problems),
+            problems=self.masked(problems),
             data=self.mask(data),
             detail=self.mask(detail),
         )
         self.recent.append(told)
         for listener in tuple(self._listeners):
-            listener(told)
+            try:
+                listener(told)
+            except Exception:
+                _log.exception("a listener failed at the event %r", told.event)
         return told
 
     def failed(self, event: str, error: Error, *, level: str = "error", **data: Any) -> Event:
@@ -152,12 +167,42 @@ class Events:
             **data,
         )
 
-    def _masked(self, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
-        if not self._secrets:
-            return problems
-        return tuple(
-            msgspec.structs.replace(
-                problem, found=self.mask(problem.found), wanted=self.mask(problem.wanted)
-            )
-            for problem in problems
+
+def mask(value: Any, secrets: Sequence[str]) -> Any:
+    """Plain data with these texts masked; those of numbers too, where such a secret is one."""
+    if not secrets:
+        return value
+    if isinstance(value, str):
+        for secret in secrets:
+            if secret in value:
+                value = value.replace(secret, MASK)
+        return value
+    if isinstance(value, dict):
+        return {mask(key, secrets): mask(item, secrets) for key, item in value.items()}
+    if isinstance(value, list):
+        return [mask(item, secrets) for item in value]
+    if isinstance(value, tuple | set | frozenset):
+        return tuple(mask(item, secrets) for item in value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return MASK if str(value) in secrets else value
+    if isinstance(value, bytes):
+        shown = value.decode(errors="replace")
+        return mask(shown, secrets) if any(secret in shown for secret in secrets) else value
+    return value
+
+
+def masked(problems: tuple[Problem, ...], secrets: Sequence[str]) -> tuple[Problem, ...]:
+    """Problems with these texts masked."""
+    hidden = [secret for secret in secrets if len(secret) >= SHORTEST]
+    if not hidden:
+        return problems
+    return tuple(
+        msgspec.structs.replace(
+            problem,
+            found=mask(problem.found, hidden),
+            wanted=mask(problem.wanted, hidden),
+            hint=mask(problem.hint, hidden),
+            path=mask(problem.path, hidden),
         )
+        for problem in problems
+    )

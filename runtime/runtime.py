@@ -5,8 +5,10 @@ async with Runtime(store="flows") as rt:
 """
 
 import asyncio
+import gc
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
@@ -106,7 +108,8 @@ class Runtime:
             if self._watcher is not None:
                 await self._watcher.start()
             async with self._loading:
-                await self._loader.load_all()
+                with _collecting_later():
+                    await self._loader.load_all()
         except BaseException:
             await self.close()
             raise
@@ -215,6 +218,18 @@ class Runtime:
         state = State.ACTIVE if active else State.WAITING
         node = self.events.mask(dict(symbol.node.snapshot()))
         return _status(symbol.spec, state, reasons, symbol.since, node)
+
+
+@contextmanager
+def _collecting_later() -> Iterator[None]:
+    """No garbage collection while much is made that stays: it would look at all of it, in vain."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def _status(

@@ -6,15 +6,16 @@ the last process that may use them has ended, or at the drain deadline.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any
 
 from heddle.runtime.errors import Error
-from heddle.runtime.events import Events
+from heddle.runtime.events import Events, masked
 from heddle.runtime.generation import Generation
 from heddle.runtime.hooks import Hooks
 from heddle.runtime.host import Host
 from heddle.runtime.process import Process, finish
+from heddle.runtime.step import FAILURES
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import Plan, SymbolTable
 from heddle.runtime.wiring import Wiring
@@ -22,26 +23,41 @@ from heddle.specs.entry import data_of
 from heddle.specs.errors import HeddleError
 from heddle.specs.problem import Problem
 
+GRACE = 5.0
+"""Seconds that a process which was cut has to come to its end."""
+
 
 class ShiftError(HeddleError):
     """A symbol could not begin; the change was undone. `cause` is what it raised."""
 
-    def __init__(self, symbol: Symbol, port: str, cause: Exception) -> None:
+    def __init__(self, symbol: Symbol, port: str, cause: BaseException) -> None:
         self.cause = cause
-        self.problem = Problem(
+        self.symbol = symbol
+        problem = Problem(
             code="begin",
             found=f"cannot begin{f' (its {port} flow)' if port else ''}: {_said(cause)}",
             place=symbol.spec.place(("ports", port) if port else ()),
             path=symbol.spec.at(("ports", port) if port else ()),
         )
+        self.problem = masked((problem,), symbol.binding.secrets)[0]
         super().__init__(str(self.problem))
+
+
+class Beginning:
+    """How far a symbol has come on its way to act: what has to be undone if the change is."""
+
+    __slots__ = ("active", "adopted", "init", "loaded", "opened", "symbol")
+
+    def __init__(self, symbol: Symbol) -> None:
+        self.symbol = symbol
+        self.adopted = self.init = self.loaded = self.opened = self.active = False
 
 
 class Shift:
     """Makes Plans live, one at a time. Times are in seconds.
 
-    `lifecycle` limits each flow at a lifecycle port; `drain` is how long processes of an old
-    generation may go on.
+    `lifecycle` limits each flow at a lifecycle port, and each `open`, `pause` and `close` of a
+    node; `drain` is how long processes of an old generation may go on while nodes wait to be closed.
     """
 
     def __init__(
@@ -68,12 +84,12 @@ class Shift:
 
     async def make(self, plan: Plan) -> None:
         """Begin what is new, swap, and retire what is old; ShiftError where something cannot begin."""
-        begun: list[Symbol] = []
+        begun: list[Beginning] = []
         try:
             for symbol in plan.opens:
-                begun.append(symbol)
-                await self._begin(symbol, plan)
-        except ShiftError:
+                begun.append(Beginning(symbol))
+                await self._begin(begun[-1], plan)
+        except BaseException:
             await self._undo(begun, plan)
             raise
         number = plan.wiring.generation.number
@@ -81,13 +97,15 @@ class Shift:
         self._old.append(replaced.generation)
         for symbol in plan.opens:
             symbol.since = number
-            self._events.hide(symbol.binding.secrets)
             self._events.tell(
                 "symbol active", level="debug", symbol=symbol.label, generation=number
             )
         for symbol in plan.retires:
-            await self._pause(symbol)
-        task = asyncio.ensure_future(self._retire(replaced, plan.retires))
+            await self._safely(symbol, "pause", symbol.node.pause())
+            self._events.tell(
+                "symbol retired", level="debug", symbol=symbol.label, reason=self._why(symbol)
+            )
+        task = asyncio.ensure_future(self._retire(replaced, plan.retires, tuple(self._old)))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
@@ -96,76 +114,114 @@ class Shift:
         plan = self._table.plan([], [symbol.id for symbol in self._table.all()])
         await self.make(plan)
         while self._retiring:
-            await asyncio.gather(*self._retiring, return_exceptions=True)
+            await asyncio.wait(self._retiring)
 
-    async def _begin(self, symbol: Symbol, plan: Plan) -> None:
+    # -- beginning -----------------------------------------------------------------------------
+
+    async def _begin(self, begun: Beginning, plan: Plan) -> None:
+        symbol, node = begun.symbol, begun.symbol.node
+        # Whatever becomes of it, this Node is not to begin a second time.
+        symbol.opened = True
+        self._events.hide(symbol.binding.secrets)
         heir = plan.heirs.get(symbol.id)
         port = ""
         try:
             if heir is not None:
-                symbol.node.adopt(heir.node)
+                begun.adopted = True
+                node.adopt(heir.node)
             port = "init"
             await self._exec(symbol, port, plan.wiring)
+            begun.init = True
             port = ""
+            begun.loaded = True
             await self._hooks.loaded(symbol)
-            await symbol.node.open(Host(self._table, self._events, symbol, plan.wiring))
-            symbol.opened = True
+            begun.opened = True
+            await self._limited(node.open(Host(self._table, self._events, symbol, plan.wiring)))
             port = "active"
             await self._exec(symbol, port, plan.wiring)
-        except Exception as error:
+            begun.active = True
+        except FAILURES as error:
             raise ShiftError(symbol, port, error) from error
 
-    async def _undo(self, begun: list[Symbol], plan: Plan) -> None:
+    async def _undo(self, every: list[Beginning], plan: Plan) -> None:
         """Give back what was begun, last first."""
-        for symbol in reversed(begun):
+        for begun in reversed(every):
+            symbol, node = begun.symbol, begun.symbol.node
+            if begun.active:
+                await self._safely(symbol, "deactive flow", self._ended(symbol, "deactive", plan))
             heir = plan.heirs.get(symbol.id)
-            if heir is not None:
-                await self._safely(symbol, "disown", _call(symbol.node.disown, heir.node))
-            await self._safely(symbol, "pause", symbol.node.pause())
-            await self._hooks.unloaded(symbol)
-            await self._safely(symbol, "close", symbol.node.close())
-            symbol.opened = False
+            if begun.adopted and heir is not None:
+                # Before it pauses: what it adopted is not its own to stop.
+                await self._safely(symbol, "disown", _call(node.disown, heir.node))
+            if begun.opened:
+                await self._safely(symbol, "pause", node.pause())
+            if begun.loaded:
+                await self._unloaded(symbol)
+            if begun.init:
+                await self._safely(symbol, "deinit flow", self._ended(symbol, "deinit", plan))
+            if begun.opened:
+                await self._safely(symbol, "close", node.close())
+            self._events.unhide(symbol.binding.secrets)
 
-    async def _pause(self, symbol: Symbol) -> None:
-        """Let it begin nothing new."""
-        await self._safely(symbol, "pause", symbol.node.pause())
-        self._events.tell("symbol retired", level="debug", symbol=symbol.label)
+    def _ended(self, symbol: Symbol, port: str, plan: Plan) -> Awaitable[None]:
+        return self._exec(symbol, port, plan.wiring)
 
-    async def _retire(self, replaced: Wiring, symbols: list[Symbol]) -> None:
+    # -- retiring ------------------------------------------------------------------------------
+
+    def _why(self, symbol: Symbol) -> str:
+        """Why a symbol has left."""
+        now = self._table.get(symbol.id)
+        if now is None:
+            return "removed"
+        return "replaced" if self._table.active(now) else "; ".join(self._table.reasons(now))
+
+    async def _retire(
+        self, replaced: Wiring, symbols: list[Symbol], generations: Sequence[Generation]
+    ) -> None:
         """End old nodes once nothing is in flight through them."""
         for symbol in symbols:
             await self._safely(symbol, "deactive flow", self._exec(symbol, "deactive", replaced))
-            for failure in await self._hooks.unloaded(symbol):
-                self._failed(symbol, "unload hook", failure)
-        try:
-            async with asyncio.timeout(self._drain):
-                for generation in tuple(self._old):
-                    await generation.idle()
-        except TimeoutError:
-            self._cut(tuple(self._old))
-            for generation in tuple(self._old):
-                await generation.idle()
+            await self._unloaded(symbol)
+        if not symbols:
+            # Nothing waits to be closed, so nothing has to be cut.
+            await _idle(generations)
+        elif not await _idle_within(generations, self._drain):
+            await self._cut(generations)
         self._old = [one for one in self._old if one.processes]
         for symbol in symbols:
             await self._safely(symbol, "deinit flow", self._exec(symbol, "deinit", replaced))
             await self._safely(symbol, "close", symbol.node.close())
             self._events.unhide(symbol.binding.secrets)
 
-    def _cut(self, generations: Iterable[Generation]) -> None:
+    async def _cut(self, generations: Sequence[Generation]) -> None:
         """The drain deadline has passed: what still runs on an old generation is cancelled."""
-        current = self._table.wiring.generation
-        for generation in generations:
-            if generation is current:
-                continue
-            for process in tuple(generation.processes):
-                self._events.tell(
-                    "process cut",
-                    level="warning",
-                    symbol=process.origin,
-                    generation=generation.number,
-                    reason=f"it still ran {self._drain:g} s after its generation was replaced",
-                )
-                process.cancel(Error("the generation was drained", code="dropped"))
+        reason = Error("its generation was replaced, and the time to drain is over", code="dropped")
+        for process in _processes(generations):
+            self._events.tell(
+                "process cut",
+                level="warning",
+                symbol=process.origin,
+                generation=process.wiring.generation.number,
+                reason=f"it still ran {self._drain:g} s after its generation was replaced",
+            )
+            process.cancel(reason)
+        # Whoever began it ends it as soon as it is answered: give them their moment.
+        if await _idle_within(generations, GRACE / 5):
+            return
+        for process in _processes(generations):
+            process.end(reason)
+        if await _idle_within(generations, GRACE):
+            return
+        for process in _processes(generations):
+            self._events.tell(
+                "process stuck",
+                level="error",
+                symbol=process.origin,
+                generation=process.wiring.generation.number,
+                reason="it was cut and did not end; its nodes are closed below it",
+            )
+
+    # -- helps ---------------------------------------------------------------------------------
 
     async def _exec(self, symbol: Symbol, port: str, wiring: Wiring) -> None:
         """Send the Spec, as written, through a lifecycle port; what it answers in error is raised."""
@@ -179,14 +235,28 @@ class Shift:
                 answer.cause if isinstance(answer.cause, Exception) else HeddleError(answer.message)
             )
 
-    async def _safely(self, symbol: Symbol, what: str, work: Any) -> None:
+    async def _limited(self, work: Awaitable[None]) -> None:
+        """Await something of a node; TimeoutError where it takes too long."""
+        try:
+            async with asyncio.timeout(self._lifecycle) as limit:
+                await work
+        except TimeoutError as error:
+            if not limit.expired():
+                raise
+            raise TimeoutError(f"it took longer than {self._lifecycle:g} s") from error
+
+    async def _unloaded(self, symbol: Symbol) -> None:
+        for failure in await self._hooks.unloaded(symbol):
+            self._failed(symbol, "unload hook", failure)
+
+    async def _safely(self, symbol: Symbol, what: str, work: Awaitable[None]) -> None:
         """Await something of a node that leaves: its failure is told and holds nothing up."""
         try:
-            await work
-        except Exception as error:
+            await self._limited(work)
+        except FAILURES as error:
             self._failed(symbol, what, error)
 
-    def _failed(self, symbol: Symbol, what: str, error: Exception) -> None:
+    def _failed(self, symbol: Symbol, what: str, error: BaseException) -> None:
         self._events.failed(
             f"{what} failed",
             Error.of(error, symbol=symbol.label),
@@ -195,11 +265,31 @@ class Shift:
         )
 
 
+def _processes(generations: Iterable[Generation]) -> list[Process]:
+    return [process for one in generations for process in one.processes]
+
+
+async def _idle(generations: Iterable[Generation]) -> None:
+    """Wait until no process runs on any of these."""
+    for generation in generations:
+        await generation.idle()
+
+
+async def _idle_within(generations: Iterable[Generation], seconds: float) -> bool:
+    """Wait for that no longer than so many seconds; whether it has come."""
+    try:
+        async with asyncio.timeout(seconds):
+            await _idle(generations)
+    except TimeoutError:
+        return False
+    return True
+
+
 async def _call(function: Any, *args: Any) -> None:
     function(*args)
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     """What an exception says, in one line."""
     if isinstance(error, OSError) and error.strerror:
         return (

@@ -87,7 +87,9 @@ def test_what_does_not_fit_is_told(here: Path, text: str, told: str) -> None:
 
 
 def test_a_named_file_that_is_missing_is_told(here: Path) -> None:
-    with pytest.raises(CommandError, match="none.toml: the settings cannot be read: no such file"):
+    with pytest.raises(
+        CommandError, match=r"none\.toml: the settings cannot be read: no such file"
+    ):
         load_settings(config="none.toml", environ={})
 
 

@@ -92,7 +92,7 @@ def prose(page: Path) -> str:
 def anchors(page: Path) -> set[str]:
     """The anchors of the headings of a page, as they are made on the web."""
     found: dict[str, int] = {}
-    for line in re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.S).splitlines():
+    for line in re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL).splitlines():
         if not line.startswith("#"):
             continue
         bare = line.lstrip("#").strip().lower()

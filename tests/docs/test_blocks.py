@@ -108,18 +108,16 @@ async def awaited(code: Any, names: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("one", SHELL, ids=named)
 def test_a_command_of_the_docs_exists_and_has_these_flags(one: Fence) -> None:
-    for line in one.code.splitlines():
-        for words in heddle_lines(line):
-            assert not unknown(words), line
+    assert not [wrong for words in commands(one) if (wrong := unknown(words))]
 
 
-def heddle_lines(line: str) -> list[list[str]]:
-    """The words behind each `heddle` of a shell line."""
-    if not re.match(r"^(\$ |\S* ?\|? ?)?(sudo )?(heddle|\w+ \| heddle) ", line):
-        return []
-    bare = line.removeprefix("$ ").split(" #")[0].split(">")[0]
-    parts = [shlex.split(part) for part in bare.split("|")]
-    return [part[1:] for part in parts if part and part[0] == "heddle"]
+def commands(one: Fence) -> list[list[str]]:
+    """The words behind each `heddle` of a block; in a console block only lines with a prompt count."""
+    lines = one.code.splitlines()
+    if one.language == "console":
+        lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    parts = [part.strip() for line in lines for part in re.split(r"[|;>]|&&", line)]
+    return [shlex.split(part, comments=True)[1:] for part in parts if part.startswith("heddle ")]
 
 
 def unknown(words: list[str]) -> str:
@@ -142,8 +140,8 @@ def test_a_command_prints_what_the_page_shows(
     settle(page, tmp_path, monkeypatch)
     for one in fences(page):
         if "run" in one.words:
-            line, _, shown = one.code.partition("\n")
-            [words] = heddle_lines(line)
+            [words] = commands(one)
+            shown = one.code.partition("\n")[2]
             result = CliRunner().invoke(cli, words, prog_name="heddle")
             assert result.output.strip() == shown.strip(), one.place
 

@@ -51,7 +51,7 @@ def test_what_the_file_does_not_name_stays_with_its_comments(store: Path) -> Non
 def test_a_name_belongs_to_its_namespace(store: Path) -> None:
     args = ("apply", "specs", "-f", "-", "--store", store)
     ran(*args, stdin="{kind: nop, name: a}")
-    said = ran_json(*args, "-n", "shop", stdin="{kind: nop, name: a}")
+    said = ran_json(*args, stdin="{kind: nop, name: a, namespace: shop}")
     assert changes(said) == [("created", "a")]
     found = ran_json("get", "specs", "-A", "--store", store)
     assert [(each["namespace"], each["name"]) for each in found] == [

@@ -81,7 +81,7 @@ def test_names_that_nobody_gives_are_told_and_are_problems_when_strict(tmp_path:
 def test_open_blanks_hide_no_other_problem() -> None:
     text = (
         "- kind: listener\n  host: 5\n  port: '{{ .PORT }}'\n"
-        "  env: {PORT: {data: '{{ .PORT }}'}, X: {data: '{{ .A. }}'}}\n"
+        "  env: {PORT: {data: '{{ .PORT }}'}, X: {data: '{{ .PORT + }}'}}\n"
     )
     said = ran_json("check", "-", stdin=text)
     assert codes(said) == ["type", "blank"]

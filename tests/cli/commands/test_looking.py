@@ -49,7 +49,7 @@ def test_graph_draws_in_the_form_that_is_asked_for(tmp_path: Path) -> None:
     flow = tmp_path / "ping.yaml"
     flow.write_text(PING)
     assert ran("graph", flow).startswith("flowchart LR")
-    assert ran("graph", flow, "--direction", "down").startswith("flowchart TD")
+    assert ran("graph", flow, "--direction", "down").startswith("flowchart TB")
     assert ran("graph", "-", "--format", "dot", stdin=PING).startswith("digraph")
     picture = tmp_path / "flow.svg"
     ran("graph", flow, "-o", picture)

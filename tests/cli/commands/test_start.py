@@ -71,15 +71,17 @@ def test_a_request_in_flight_is_answered_before_it_ends(tmp_path: Path) -> None:
 
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     (tmp_path / "flow.yaml").write_text(SLOW.replace("300ms", "10m"))
-    with started("flow.yaml", "-e", "PORT=0", cwd=tmp_path) as heddle:
-        with socket.create_connection(("127.0.0.1", heddle.port()), PATIENCE) as client:
-            client.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
-            with socket.create_connection(client.getpeername(), PATIENCE) as probe:
-                probe.sendall(b"GET /none HTTP/1.1\r\nHost: x\r\n\r\n")
-                assert probe.recv(12) == b"HTTP/1.1 404"
-            heddle.process.send_signal(signal.SIGTERM)
-            heddle.until("runtime stopping")
-            assert heddle.stop(signal.SIGINT) == 130
+    with (
+        started("flow.yaml", "-e", "PORT=0", cwd=tmp_path) as heddle,
+        socket.create_connection(("127.0.0.1", heddle.port()), PATIENCE) as client,
+    ):
+        client.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
+        with socket.create_connection(client.getpeername(), PATIENCE) as probe:
+            probe.sendall(b"GET /none HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert probe.recv(12) == b"HTTP/1.1 404"
+        heddle.process.send_signal(signal.SIGTERM)
+        heddle.until("runtime stopping")
+        assert heddle.stop(signal.SIGINT) == 130
 
 
 def test_a_broken_edit_is_explained_and_what_ran_goes_on(flow: Path, tmp_path: Path) -> None:
@@ -148,7 +150,7 @@ def test_a_port_in_use_is_one_line_and_1(flow: Path, tmp_path: Path) -> None:
             assert heddle.process.wait(PATIENCE) == 1
             said = heddle.errors()
     assert said.count("\n") == 1
-    assert f"{flow}:3:3 listener: cannot begin" in said
+    assert f"{flow}:1:3 listener: cannot begin" in said
     assert f"127.0.0.1:{port}" in said
     assert "try another port" in said
 
