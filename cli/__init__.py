@@ -1,0 +1,1 @@
+"""What a person types: commands, settings, and what they print."""

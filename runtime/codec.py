@@ -28,12 +28,23 @@ class Build:
 
     def program(self, expression: Expression, *path: str | int) -> Program:
         """Compile an expression; SpecError at the field `path`, and at the line inside the code."""
-        return self.code(expression.language or self._language, expression.code, *path)
+        language = expression.language or self._language
+        return self.code(language, expression.code, *self._written(path))
 
     def condition(self, expression: Expression, *path: str | int) -> Program:
         """Compile a condition: only the truth of its result counts."""
         language = expression.language or self._language
-        return self.code(language, expression.code, *path, condition=True)
+        return self.code(language, expression.code, *self._written(path), condition=True)
+
+    def _written(self, path: Path) -> Path:
+        """Where the code of an expression stands: at its field, or under `code` of the mapping there."""
+        field: Any = self.spec.fields
+        for step in path:
+            try:
+                field = field[step]
+            except (LookupError, TypeError):
+                return path
+        return (*path, "code") if isinstance(field, Mapping) else path
 
     def code(self, language: str, code: str, *path: str | int, condition: bool = False) -> Program:
         """Compile code in a language; SpecError where it does not compile."""
@@ -52,7 +63,8 @@ class Build:
             # Compilers and programs deal in plain text, not in the field types that say what it is.
             return compiler(str(code))
         except CompileError as error:
-            place = self._inside(path, error.line, error.column, code)
+            spec = self.spec
+            place = spec.inside(path, error.line, error.column) if error.line else spec.place(path)
             self.refuse(*path, code="code", found=error.message, hint=error.hint, place=place)
 
     def refuse(
@@ -74,19 +86,6 @@ class Build:
             path=self.spec.at(path),
         )
         raise SpecError([problem])
-
-    def _inside(self, path: Path, line: int, column: int, code: str) -> Place:
-        """A place inside code: the field's own place, moved by the line in the code.
-
-        The text of a block (`|`) begins on the line below its field's; one line of text begins
-        where the field's value does.
-        """
-        place = self.spec.place(path)
-        if not place.line or not line:
-            return place
-        if "\n" in code:
-            return Place(place.file, place.line + line, column)
-        return Place(place.file, place.line, place.column + max(0, column - 1))
 
 
 Codec: TypeAlias = Callable[[F, Build], Node]

@@ -4,35 +4,46 @@ Nothing of it is live. What is wrong is told spec by spec, so that a runtime tha
 out what is broken, and one that runs can refuse the change as a whole.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from heddle.runtime.events import masked
 from heddle.runtime.scheme import Scheme
+from heddle.runtime.step import FAILURES
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import Plan, SymbolTable
 from heddle.schemas.links import check_links
-from heddle.specs.bind import Values, bind
+from heddle.specs.bind import Bound, Values, bind
 from heddle.specs.errors import SpecError
 from heddle.specs.problem import Problem
 from heddle.specs.spec import Spec
 
 
 class Draft:
-    """Symbols to put, ids to remove, and the Problems of each Spec that is not fit."""
+    """Symbols to put, ids to remove, and the Problems of each Spec that is not fit.
+
+    `rebound` are symbols that come to the same as before, and what they are bound to now.
+    """
 
     def __init__(self) -> None:
         self.puts: dict[UUID, Symbol] = {}
         self.removes: set[UUID] = set()
         self.problems: dict[UUID, list[Problem]] = {}
         self.specs: dict[UUID, Spec] = {}
+        self.rebound: list[tuple[Symbol, Bound]] = []
 
     @property
     def empty(self) -> bool:
-        """Whether it changes nothing and finds nothing wrong."""
-        return not (self.puts or self.removes or self.problems)
+        """Whether it changes nothing that could be seen."""
+        return not (self.puts or self.removes)
+
+    @property
+    def ids(self) -> set[UUID]:
+        """Whatever it changes, or finds something wrong with."""
+        return {*self.puts, *self.removes, *self.problems}
 
     def all_problems(self) -> tuple[Problem, ...]:
         """Every Problem of every Spec, by place, each once."""
@@ -96,15 +107,17 @@ class Drafter:
             draft.refuse(spec, problems)
             return
         if symbol is not None and symbol.spec.same(spec) and symbol.binding.spec.same(binding.spec):
+            symbol.spec = spec
+            draft.rebound.append((symbol, binding))
             return
         try:
             draft.puts[spec.id] = Symbol(spec, binding, self._scheme.compile(binding.spec))
         except SpecError as error:
-            draft.refuse(spec, error.problems)
-        except Exception as error:
+            draft.refuse(spec, masked(error.problems, binding.secrets))
+        except FAILURES as error:
             found = f"its codec failed: {type(error).__name__}: {error}"
             problem = Problem(code="codec", found=found, place=spec.place(), path=spec.at(()))
-            draft.refuse(spec, [problem])
+            draft.refuse(spec, masked((problem,), binding.secrets))
 
     def _names(self, draft: Draft) -> None:
         """A name has one bearer: who bears it already keeps it."""
@@ -155,7 +168,9 @@ class Drafter:
                 continue
             spec = _owner(problem, around.values())
             if spec is not None:
-                draft.refuse(spec, [problem])
+                bound = draft.puts.get(spec.id) or self._table.get(spec.id)
+                secrets = bound.binding.secrets if bound is not None else ()
+                draft.refuse(spec, masked((problem,), secrets))
 
 
 def stopping(plan: Plan, scheme: Scheme) -> list[Problem]:
@@ -169,18 +184,39 @@ def stopping(plan: Plan, scheme: Scheme) -> list[Problem]:
         return []
     specs = [symbol.spec for symbol in plan.layout.symbols.values()]
     found = []
-    for problem in check_links(specs, scheme.schema):
-        spec = _owner(problem, stops) if problem.code == "missing-link" else None
+    for problem in (*check_links(specs, scheme.schema), *_waiting(plan)):
+        spec = _owner(problem, stops) if problem.code in ("missing-link", "waiting-link") else None
         if spec is not None:
             hint = f"{problem.hint} {spec.label} is active and would stop.".lstrip()
             found.append(msgspec.structs.replace(problem, hint=hint))
     return found
 
 
+def _waiting(plan: Plan) -> Iterator[Problem]:
+    """Links of what stops to what is there, but was not active before and is not now."""
+    stops = {symbol.id for symbol in plan.stops}
+    for symbol in plan.stops:
+        for port, links in symbol.spec.ports.items():
+            for index, link in enumerate(links):
+                target = plan.layout.find(link)
+                if target is None or target in plan.layout.active or target in stops:
+                    continue
+                waits = plan.layout.symbols[target]
+                why = "; ".join(plan.layout.reasons(waits)) or "part of a ring that waits"
+                yield Problem(
+                    code="waiting-link",
+                    found=f'"{waits.label}" is not active: {why}',
+                    place=symbol.spec.place(("ports", port, index)),
+                    path=symbol.spec.at(("ports", port)),
+                )
+
+
 def _owner(problem: Problem, specs: Iterable[Spec]) -> Spec | None:
-    """Whose Problem it is."""
+    """Whose Problem with a link it is: one name may begin as another does, and have dots in it."""
+    found: Spec | None = None
     for spec in specs:
         label = spec.label
-        if problem.path == label or problem.path.startswith((label + ".", label + "[")):
-            return spec
-    return None
+        fits = problem.path == label or problem.path.startswith(f"{label}.ports")
+        if fits and (found is None or len(label) > len(found.label)):
+            found = spec
+    return found

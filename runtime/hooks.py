@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeAlias
 
+from heddle.runtime.step import FAILURES
+
 if TYPE_CHECKING:
     from heddle.runtime.symbol import Symbol
 
@@ -38,14 +40,14 @@ class Hooks:
             if waits is not None:
                 await waits
 
-    async def unloaded(self, symbol: "Symbol") -> list[Exception]:
+    async def unloaded(self, symbol: "Symbol") -> list[BaseException]:
         """Run the unload hooks, all of them; what they raised is returned."""
-        failures: list[Exception] = []
+        failures: list[BaseException] = []
         for hook in reversed(self._unload):
             try:
                 waits = hook(symbol)
                 if waits is not None:
                     await waits
-            except Exception as error:
+            except FAILURES as error:
                 failures.append(error)
         return failures

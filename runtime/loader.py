@@ -5,7 +5,7 @@ doubled, late, reordered or missed change does no harm. A change set goes live a
 all; what it refused is looked at again with every later one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,8 @@ from heddle.runtime.events import Events
 from heddle.runtime.scheme import Scheme
 from heddle.runtime.shift import Shift, ShiftError
 from heddle.runtime.symbol import Symbol
-from heddle.runtime.table import SymbolTable
+from heddle.runtime.table import Plan, SymbolTable
+from heddle.schemas.check import in_order
 from heddle.specs.bind import Values, bind
 from heddle.specs.problem import Problem
 from heddle.specs.spec import Spec
@@ -54,6 +55,7 @@ class Loader:
     ) -> None:
         self.namespace = namespace
         self.refused: dict[UUID, tuple[Spec, tuple[Problem, ...]]] = {}
+        """What the store says and the table does not, and why not."""
         self.unreadable: tuple[Problem, ...] = ()
         self._store = store
         self._table = table
@@ -62,6 +64,7 @@ class Loader:
         self._drafter = Drafter(table, scheme, environment)
         self._scheme = scheme
         self._environment = environment
+        self._again: set[UUID] = set()
 
     def rebuild(self, symbol: Symbol) -> Symbol:
         """A fresh Symbol of the same Spec, for one whose Node was closed meanwhile."""
@@ -73,32 +76,101 @@ class Loader:
         values = Values(await self._store.values(self.namespace))
         self.unreadable = tuple(await self._store.problems())
         draft = self._drafter.draft(specs, values)
-        self._note(draft)
-        return await self._take(draft, (*self.unreadable, *draft.all_problems()), lenient=True)
+        self._refuse(draft, set(draft.problems), draft.all_problems())
+        problems = (*self.unreadable, *draft.all_problems())
+        if draft.empty:
+            return self._told_refusal(problems, "") if problems else Loaded()
+        plan = self._table.plan(list(draft.puts.values()), draft.removes)
+        return await self._live(draft, plan, problems)
 
     async def load(self, changes: ChangeSet, *, trial: bool = False) -> Loaded:
         """Look at the keys of a change set; all that follows from it goes live, or nothing.
 
-        What was refused before is looked at again together with it. Where that does not help, the
-        change set is taken by itself: a mistake holds up nothing but itself. A `trial` that is
-        refused is not told: its parts are going to be tried one by one.
+        What was refused before is looked at again: together with it where it is not fit by itself,
+        after it otherwise. So a mistake holds up nothing but itself, and goes live as soon as what
+        it lacked is there. A `trial` that is refused is not told: its parts are tried one by one.
         """
-        keys = set(changes.specs)
         forced = self._bound_to(changes.values, await self._names_of(changes.values))
-        waiting = set(self.refused) - keys
+        asked = {*changes.specs, *forced}
         self.unreadable = tuple(await self._store.problems())
-        draft = await self._draft(keys | forced | waiting, forced)
-        if draft.problems and waiting:
-            alone = await self._draft(keys | forced, forced)
-            if not alone.problems or set(alone.problems) < set(draft.problems):
-                draft = alone
-        problems = (*changes.problems, *draft.all_problems())
-        if trial and problems:
+        if trial and changes.problems:
+            return Loaded(problems=changes.problems)
+        tried = await self._try(asked, forced)
+        before = self._again - asked
+        if tried.refused and before and not tried.undone:
+            with_those = await self._try_most(before, required=asked, forced=forced)
+            tried = tried if with_those.refused else with_those
+        if not tried.refused:
+            if self._again - asked:
+                await self._try_most(self._again - asked)
+            if changes.problems:
+                self._told_refusal(changes.problems, changes.origin)
+            return msgspec.structs.replace(tried.loaded, problems=changes.problems)
+        problems = (*changes.problems, *tried.problems)
+        if trial:
             return Loaded(problems=problems)
-        self._note(draft)
+        self._refuse(tried.draft, asked, tried.problems)
+        return self._told_refusal(problems, changes.origin)
+
+    async def look_again(self) -> None:
+        """Look at everything: changes may have been missed. What is not fit stays as it is."""
+        specs = await self._store.specs(self.namespace)
+        known = {symbol.id for symbol in self._table.all()}
+        self.unreadable = tuple(await self._store.problems())
+        before = dict(self.refused)
+        await self._try_most({spec.id for spec in specs} | known | self._again)
+        found = {problem for _, problems in self.refused.values() for problem in problems}
+        found -= {problem for _, problems in before.values() for problem in problems}
+        if found:
+            self._told_refusal(in_order(found), "")
+
+    # -- trying --------------------------------------------------------------------------------
+
+    async def _try(self, asked: set[UUID], forced: set[UUID]) -> "Tried":
+        """Make what these keys come to live, as a whole; or say why not."""
+        draft = await self._draft(asked, forced)
         if draft.problems:
-            return self._refuse(problems, changes.origin)
-        return await self._take(draft, problems)
+            return Tried(draft, draft.all_problems(), set(draft.problems))
+        if draft.empty:
+            self._accept(draft, asked)
+            return Tried(draft, loaded=Loaded())
+        plan = self._table.plan(list(draft.puts.values()), draft.removes)
+        stopped = stopping(plan, self._scheme)
+        if stopped:
+            culprits = draft.removes | {one.id for one in plan.stops if one.id in draft.puts}
+            return Tried(draft, tuple(stopped), culprits)
+        try:
+            loaded = await self._live(draft, plan, ())
+        except ShiftError as error:
+            return Tried(draft, (error.problem,), {error.symbol.id}, undone=True)
+        self._accept(draft, asked)
+        return Tried(draft, loaded=loaded)
+
+    async def _try_most(
+        self,
+        optional: set[UUID],
+        *,
+        required: Set[UUID] = frozenset(),
+        forced: Set[UUID] = frozenset(),
+    ) -> "Tried":
+        """Make all of the required live, with as much of the optional as is fit together.
+
+        What is optional and is not fit is remembered as refused.
+        """
+        left = set(optional)
+        while True:
+            tried = await self._try(left | required, left | forced)
+            if not tried.refused:
+                return tried
+            unfit = tried.culprits & left
+            if not unfit:
+                # Whose mistake it is cannot be told, or it is one of those that are required.
+                unfit = set(left)
+            if not required:
+                self._refuse(tried.draft, unfit, tried.problems)
+            if not left or (required and not left - unfit):
+                return tried
+            left -= unfit
 
     async def _draft(self, keys: set[UUID], forced: set[UUID]) -> Draft:
         specs = await self._store.specs(self.namespace, keys)
@@ -107,12 +179,75 @@ class Loader:
         values = await self._store.values(self.namespace) if identified or nested else ()
         return self._drafter.draft(specs, Values(values), asked=keys, forced=frozenset(forced))
 
-    def _note(self, draft: Draft) -> None:
-        """Remember what was refused, and forget what is fit now or gone."""
-        for one in (*draft.puts, *draft.removes):
+    async def _live(self, draft: Draft, plan: Plan, problems: tuple[Problem, ...]) -> Loaded:
+        """Make the difference live, and tell it; ShiftError where it was undone."""
+        removed = tuple(
+            sorted(symbol.label for one in draft.removes if (symbol := self._table.get(one)))
+        )
+        changed = tuple(sorted(symbol.label for symbol in draft.puts.values()))
+        await self._shift.make(plan)
+        number = self._table.wiring.generation.number
+        self._events.tell(
+            "generation live",
+            generation=number,
+            reason=_told(changed, removed),
+            symbols=len(self._table),
+            changed=len(changed),
+            removed=len(removed),
+            waiting=sum(not self._table.active(symbol) for symbol in self._table.all()),
+        )
+        for symbol in {one.id: one for one in (*draft.puts.values(), *plan.stops)}.values():
+            if not self._table.active(symbol):
+                reason = "; ".join(self._table.reasons(symbol)) or "part of a ring that waits"
+                self._events.tell(
+                    "symbol waiting", level="warning", symbol=symbol.label, reason=reason
+                )
+        if problems:
+            self._told_refusal(problems, "")
+        return Loaded(generation=number, changed=changed, removed=removed, problems=problems)
+
+    # -- remembering ---------------------------------------------------------------------------
+
+    def _accept(self, draft: Draft, asked: set[UUID]) -> None:
+        """Forget that any of these was refused, and note what they are bound to now."""
+        for one in asked:
             self.refused.pop(one, None)
-        for one, problems in draft.problems.items():
-            self.refused[one] = (draft.specs[one], tuple(problems))
+        self._again -= asked
+        for symbol, binding in draft.rebound:
+            if self._table.get(symbol.id) is symbol:
+                if self._table.active(symbol):
+                    self._events.hide(binding.secrets)
+                    self._events.unhide(symbol.binding.secrets)
+                symbol.binding = binding
+
+    def _refuse(self, draft: Draft, asked: set[UUID], problems: tuple[Problem, ...]) -> None:
+        """Remember what is refused: each with its own Problems, or those that hold it up."""
+        for one in asked:
+            self.refused.pop(one, None)
+        self._again = (self._again - asked) | (draft.ids & asked)
+        for one in draft.ids & asked:
+            spec = draft.specs.get(one)
+            if one in draft.puts:
+                spec = draft.puts[one].spec
+            elif spec is None and (gone := self._table.get(one)) is not None:
+                spec = gone.spec
+            if spec is not None:
+                self.refused[one] = (spec, tuple(draft.problems.get(one, problems)))
+
+    def _told_refusal(self, problems: tuple[Problem, ...], origin: str) -> Loaded:
+        """Tell that what ran goes on running, and why."""
+        running = self._table.wiring.generation.number
+        self._events.tell(
+            "change refused",
+            level="error",
+            reason=f"generation {running} goes on running" if running else "nothing is live yet",
+            problems=problems,
+            generation=running,
+            **({"origin": origin} if origin else {}),
+        )
+        return Loaded(problems=problems)
+
+    # -- Values --------------------------------------------------------------------------------
 
     async def _names_of(self, values: Iterable[UUID]) -> frozenset[str]:
         if not values:
@@ -136,68 +271,35 @@ class Loader:
                 found.add(one)
         return found
 
-    async def _take(
-        self, draft: Draft, problems: tuple[Problem, ...], *, lenient: bool = False
-    ) -> Loaded:
-        """Make the difference live."""
-        if not (draft.puts or draft.removes):
-            if problems:
-                return self._refuse(problems, "")
-            return Loaded()
-        removed = tuple(
-            sorted(symbol.label for one in draft.removes if (symbol := self._table.get(one)))
-        )
-        changed = tuple(sorted(symbol.label for symbol in draft.puts.values()))
-        try:
-            plan = self._table.plan(list(draft.puts.values()), draft.removes)
-            stopped = [] if lenient else stopping(plan, self._scheme)
-            if stopped:
-                for symbol in draft.puts.values():
-                    self.refused[symbol.id] = (symbol.spec, tuple(stopped))
-                for one in draft.removes:
-                    gone = self._table.get(one)
-                    if gone is not None:
-                        self.refused[one] = (gone.spec, tuple(stopped))
-                return self._refuse(tuple(stopped), "")
-            await self._shift.make(plan)
-        except ShiftError as error:
-            if lenient:
-                raise
-            for symbol in draft.puts.values():
-                self.refused[symbol.id] = (symbol.spec, (error.problem,))
-            return self._refuse((error.problem,), "")
-        number = self._table.wiring.generation.number
-        self._events.tell(
-            "generation live",
-            generation=number,
-            reason=_told(changed, removed),
-            symbols=len(self._table),
-            changed=len(changed),
-            removed=len(removed),
-            waiting=sum(not self._table.active(symbol) for symbol in self._table.all()),
-        )
-        for symbol in draft.puts.values():
-            if not self._table.active(symbol):
-                reason = "; ".join(self._table.reasons(symbol)) or "part of a ring that waits"
-                self._events.tell(
-                    "symbol waiting", level="warning", symbol=symbol.label, reason=reason
-                )
-        if problems:
-            self._refuse(problems, "")
-        return Loaded(generation=number, changed=changed, removed=removed, problems=problems)
 
-    def _refuse(self, problems: tuple[Problem, ...], origin: str) -> Loaded:
-        """Tell that what ran goes on running, and why."""
-        running = self._table.wiring.generation.number
-        self._events.tell(
-            "change refused",
-            level="error",
-            reason=f"generation {running} goes on running" if running else "nothing is live yet",
-            problems=problems,
-            generation=running,
-            **({"origin": origin} if origin else {}),
-        )
-        return Loaded(problems=problems)
+class Tried:
+    """What became of some keys: they are live, or they are not, for these Problems.
+
+    `culprits` are the ids that it failed for, as far as that can be told. What was `undone` had
+    begun already.
+    """
+
+    __slots__ = ("culprits", "draft", "loaded", "problems", "undone")
+
+    def __init__(
+        self,
+        draft: Draft,
+        problems: tuple[Problem, ...] = (),
+        culprits: Set[UUID] = frozenset(),
+        *,
+        undone: bool = False,
+        loaded: Loaded | None = None,
+    ) -> None:
+        self.draft = draft
+        self.problems = problems
+        self.culprits = culprits
+        self.undone = undone
+        self.loaded = loaded if loaded is not None else Loaded(problems=problems)
+
+    @property
+    def refused(self) -> bool:
+        """Whether nothing of it is live."""
+        return bool(self.problems)
 
 
 def _told(changed: tuple[str, ...], removed: tuple[str, ...]) -> str:

@@ -140,7 +140,9 @@ class Shift:
             port = "active"
             await self._exec(symbol, port, plan.wiring)
             begun.active = True
-        except FAILURES as error:
+        except BaseException as error:
+            if not _own(error):
+                raise
             raise ShiftError(symbol, port, error) from error
 
     async def _undo(self, every: list[Beginning], plan: Plan) -> None:
@@ -253,7 +255,9 @@ class Shift:
         """Await something of a node that leaves: its failure is told and holds nothing up."""
         try:
             await self._limited(work)
-        except FAILURES as error:
+        except BaseException as error:
+            if not _own(error):
+                raise
             self._failed(symbol, what, error)
 
     def _failed(self, symbol: Symbol, what: str, error: BaseException) -> None:
@@ -285,12 +289,22 @@ async def _idle_within(generations: Iterable[Generation], seconds: float) -> boo
     return True
 
 
+def _own(error: BaseException) -> bool:
+    """Whether it is a failure of what was called, not the end of whoever called it."""
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is not None and not task.cancelling()
+    return isinstance(error, FAILURES)
+
+
 async def _call(function: Any, *args: Any) -> None:
     function(*args)
 
 
 def _said(error: BaseException) -> str:
     """What an exception says, in one line."""
+    if isinstance(error, asyncio.CancelledError):
+        return "what it waited for was cancelled"
     if isinstance(error, OSError) and error.strerror:
         return (
             error.strerror[0].lower() + error.strerror[1:] if not str(error).strip() else str(error)

@@ -89,6 +89,21 @@ class Layout:
             links[port] = tuple((key, name) for key, name in targets if key is not None)
         return Wired(symbol.label, symbol.node, links)
 
+    def reasons(self, symbol: Symbol) -> list[str]:
+        """Why a symbol is not active: one line for each link that leads nowhere."""
+        if symbol.id in self.active:
+            return []
+        found: list[str] = []
+        for port, links in symbol.links.items():
+            for link in links:
+                target = self.find(link)
+                if target is None:
+                    found.append(f'waits for "{link.target}", linked at ports.{port}')
+                elif target not in self.active and target != symbol.id:
+                    label = self.symbols[target].label
+                    found.append(f'"{label}" is not active, linked at ports.{port}')
+        return list(dict.fromkeys(found))
+
     def inputs(self, owner: Key) -> Sequence[str]:
         """The in ports of a symbol that an active symbol is linked to, in order."""
         symbol = self.symbols.get(owner) if isinstance(owner, UUID) else None
@@ -177,20 +192,7 @@ class SymbolTable:
 
     def reasons(self, symbol: Symbol) -> list[str]:
         """Why it is not active: one line for each link that leads nowhere; empty where it is."""
-        layout = self._layout
-        if symbol.id in layout.active:
-            return []
-        found: list[str] = []
-        for port, links in symbol.links.items():
-            for link in links:
-                target = layout.find(link)
-                if target is None:
-                    found.append(f'waits for "{link.target}", linked at ports.{port}')
-                elif target not in layout.active and target != symbol.id:
-                    found.append(
-                        f'"{layout.symbols[target].label}" is not active, linked at ports.{port}'
-                    )
-        return list(dict.fromkeys(found))
+        return self._layout.reasons(symbol)
 
     def look_through(self, lens: Lens | None) -> None:
         """Observe through a lens from now on; processes that run go on unobserved."""

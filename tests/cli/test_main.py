@@ -56,8 +56,12 @@ def test_a_defect_is_one_line_and_a_traceback_only_with_debug(
         "@click.command()\n"
         "def fail():\n"
         "    raise ZeroDivisionError('out of order')\n"
+        "@click.command()\n"
+        "def leave():\n"
+        "    raise KeyboardInterrupt\n"
         "def register(extension):\n"
         "    extension.command('fail', fail)\n"
+        "    extension.command('leave', leave)\n"
     )
     (tmp_path / "heddle.toml").write_text('extensions = ["failing_for_tests"]\n')
     result = heddle("fail")
@@ -67,6 +71,7 @@ def test_a_defect_is_one_line_and_a_traceback_only_with_debug(
     for shown in (heddle("--debug", "fail"), heddle("fail", env={"HEDDLE_DEBUG": "1"})):
         assert "Traceback" in shown.stderr
         assert shown.exit_code == 1
+    assert heddle("leave").exit_code == 130
 
 
 def test_an_extension_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

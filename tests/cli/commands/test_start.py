@@ -24,6 +24,18 @@ def flow(tmp_path: Path) -> Path:
     return file
 
 
+def in_flight(port: int) -> http.client.HTTPConnection:
+    """A connection with a request that the runtime has, and has not answered."""
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    client.request("GET", "/ping")
+    # One that came later and is answered at once: the first one is in by then.
+    probe = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+    probe.request("GET", "/none")
+    assert probe.getresponse().status == 404
+    probe.close()
+    return client
+
+
 def test_it_serves_follows_an_edit_and_stops_with_0(flow: Path, tmp_path: Path) -> None:
     with started(flow, "-e", "PORT=0", cwd=tmp_path) as heddle:
         port = heddle.port()
@@ -37,7 +49,7 @@ def test_it_serves_follows_an_edit_and_stops_with_0(flow: Path, tmp_path: Path) 
 
 def test_people_are_told_what_to_curl(flow: Path, tmp_path: Path) -> None:
     with started(flow, "-e", "PORT=0", "--log-format", "text", cwd=tmp_path) as heddle:
-        lines = []
+        lines: list[str] = []
         while "runtime started" not in "".join(lines):
             lines.append(heddle.line())
         tries = [line for line in lines if line.startswith("try: ")]
@@ -51,14 +63,7 @@ def test_people_are_told_what_to_curl(flow: Path, tmp_path: Path) -> None:
 def test_a_request_in_flight_is_answered_before_it_ends(tmp_path: Path) -> None:
     (tmp_path / "flow.yaml").write_text(SLOW)
     with started("flow.yaml", "-e", "PORT=0", cwd=tmp_path) as heddle:
-        port = heddle.port()
-        client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-        client.request("GET", "/ping")
-        # A second request on its own connection is answered 404 at once: the first one is in by then.
-        probe = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
-        probe.request("GET", "/none")
-        assert probe.getresponse().status == 404
-        probe.close()
+        client = in_flight(heddle.port())
         heddle.process.send_signal(signal.SIGTERM)
         stopping = heddle.until("runtime stopping")
         assert (stopping["reason"], stopping["data"]["processes"]) == ("SIGTERM", 1)
@@ -71,17 +76,23 @@ def test_a_request_in_flight_is_answered_before_it_ends(tmp_path: Path) -> None:
 
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     (tmp_path / "flow.yaml").write_text(SLOW.replace("300ms", "10m"))
-    with (
-        started("flow.yaml", "-e", "PORT=0", cwd=tmp_path) as heddle,
-        socket.create_connection(("127.0.0.1", heddle.port()), PATIENCE) as client,
-    ):
-        client.sendall(b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n")
-        with socket.create_connection(client.getpeername(), PATIENCE) as probe:
-            probe.sendall(b"GET /none HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert probe.recv(12) == b"HTTP/1.1 404"
+    with started("flow.yaml", "-e", "PORT=0", cwd=tmp_path) as heddle:
+        client = in_flight(heddle.port())
         heddle.process.send_signal(signal.SIGTERM)
         heddle.until("runtime stopping")
         assert heddle.stop(signal.SIGINT) == 130
+        client.close()
+
+
+def test_what_outlasts_the_drain_time_is_cut(tmp_path: Path) -> None:
+    (tmp_path / "flow.yaml").write_text(SLOW.replace("300ms", "10m"))
+    with started("flow.yaml", "-e", "PORT=0", "--drain", "0.1", cwd=tmp_path) as heddle:
+        client = in_flight(heddle.port())
+        heddle.process.send_signal(signal.SIGTERM)
+        assert heddle.until("process cut")["symbol"] == "listener"
+        heddle.until("runtime stopped")
+        assert heddle.process.wait(PATIENCE) == 0
+        client.close()
 
 
 def test_a_broken_edit_is_explained_and_what_ran_goes_on(flow: Path, tmp_path: Path) -> None:
@@ -132,6 +143,14 @@ def test_files_go_into_memory_and_settings_give_the_names(tmp_path: Path) -> Non
         assert get(heddle.port()) == "pong"
         assert heddle.stop() == 0
     assert [each.name for each in folder.iterdir()] == ["heddle.toml"]
+
+
+def test_what_cannot_be_read_of_the_files_is_told_and_the_rest_runs(tmp_path: Path) -> None:
+    (tmp_path / "specs.yaml").write_text(PING + "- name: half\n")
+    with started("--from-specs", "specs.yaml", "-e", "PORT=0", cwd=tmp_path) as heddle:
+        refused = heddle.until("documents refused")
+        assert [one["code"] for one in refused["problems"]] == ["shape"]
+        assert get(heddle.port()) == "pong"
 
 
 def test_files_go_into_the_store_that_is_given(flow: Path, tmp_path: Path) -> None:
