@@ -4,13 +4,14 @@ It observes through a Lens: ports that nobody watches cost nothing, and neither 
 nobody watches. Processes that began before a watch go on unobserved.
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from heddle.runtime.errors import NOTHING, Answer, Payload
+from heddle.runtime.errors import NOTHING, Answer, Error, Payload
 from heddle.runtime.flow import Flow
 from heddle.runtime.node import Visit
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from heddle.runtime.process import Process
     from heddle.runtime.step import Key
     from heddle.runtime.table import SymbolTable
+
+_log = logging.getLogger("heddle")
 
 
 class Frame:
@@ -55,7 +58,7 @@ class Frame:
 class Watch:
     """One wish to see: frames of these symbols and ports (None: all), the last `keep` of them.
 
-    `on_frame` is called when a packet is there, and again when it is answered.
+    `on_frame` is called when a packet is there, and again when it is answered; it must not wait.
     """
 
     def __init__(
@@ -106,7 +109,12 @@ class Agent:
         return watch
 
     def unwatch(self, watch: Watch) -> None:
-        """See them no more; without a watch left, observation costs nothing again."""
+        """See them no more; without a watch left, observation costs nothing again.
+
+        Processes that began before go on noting frames.
+        """
+        if watch not in self._watches:
+            return
         self._watches.remove(watch)
         self._table.look_through(self._lens if self._watches else None)
 
@@ -117,13 +125,26 @@ class Agent:
 
         async def seen(flow: Flow, payload: Payload) -> Any:
             frame = Frame(flow.process, owner, port, inbound, payload)
-            for watch in watches:
-                watch.note(frame)
-            frame.answer = await flow.send("", payload)
-            frame.answered = True
-            frame.ended = perf_counter()
-            for watch in watches:
-                watch.note(frame)
+            _note(watches, frame)
+            try:
+                frame.answer = await flow.send("", payload)
+            except BaseException as error:
+                # It was given up: whoever looks is not left to wait for an answer.
+                frame.answer = flow.process.reason or Error.of(error)
+                raise
+            finally:
+                frame.answered = True
+                frame.ended = perf_counter()
+                _note(watches, frame)
             return frame.answer
 
         return Visit(seen)
+
+
+def _note(watches: list[Watch], frame: Frame) -> None:
+    """Note a frame for everyone who wants it. Who looks must not change what happens."""
+    for watch in watches:
+        try:
+            watch.note(frame)
+        except Exception:
+            _log.exception("a watch failed at %s of %s", frame.port, frame.symbol)

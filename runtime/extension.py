@@ -9,11 +9,13 @@ from heddle.runtime.codec import Kind
 from heddle.runtime.hooks import Hook, Hooks
 from heddle.runtime.language import Language
 from heddle.runtime.scheme import Scheme
+from heddle.runtime.step import FAILURES
 from heddle.specs.errors import HeddleError
 from heddle.specs.open import Opener, Stores
 
 GROUP = "heddle.extensions"
 """The entry point group in which distributions announce their `register` functions."""
+
 
 class ExtensionError(HeddleError):
     """An extension could not be loaded; the message names it and says why."""
@@ -43,9 +45,10 @@ class Extension:
 
     def command(self, name: str, command: Any) -> None:
         """Add a command (a click command) to the command line."""
-        first = self._registry.owners.setdefault(name, self.name)
         if name in self._registry.commands:
+            first = self._registry.owners[name]
             raise ValueError(f'command "{name}" of {self.name} is there already, from {first}')
+        self._registry.owners[name] = self.name
         self._registry.commands[name] = command
 
     def hook(self, *, load: Hook | None = None, unload: Hook | None = None) -> None:
@@ -71,20 +74,28 @@ class Registry:
     def add(self, source: "Source") -> None:
         """Add one extension; ExtensionError names it where it cannot be loaded."""
         if isinstance(source, Kind):
-            self.scheme.add(source, source.name)
+            kind: Kind[Any] = source
+            self._register(kind.schema.fields.__module__, lambda extension: extension.kind(kind))
         elif isinstance(source, Language):
-            self.scheme.languages.add(source, source.name)
+            language = source
+            owner = getattr(language.compile, "__module__", "") or language.name
+            self._register(owner, lambda extension: extension.language(language))
         elif isinstance(source, str):
             self._register(source, _named(source))
-        else:
+        elif callable(source):
             self._register(getattr(source, "__module__", "") or repr(source), source)
+        else:
+            raise ExtensionError(
+                f"{source!r} is no extension (wanted: a function register(extension), a kind, "
+                "a language, or the name of a module)"
+            )
 
     def discover(self) -> None:
         """Add every extension that an installed distribution announces."""
         for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
             try:
                 register = point.load()
-            except Exception as error:
+            except FAILURES as error:
                 raise ExtensionError(
                     f'extension "{point.name}" ({point.value}) cannot be loaded: {error}'
                 ) from error

@@ -47,7 +47,7 @@ class Host:
 
     def linked(self, process: Process, port: str) -> bool:
         """Whether anything is linked to an out port of this symbol, in the process's generation."""
-        return process.wiring.out(self.id, port) is not None
+        return bool(process.wiring.targets(self.id, port))
 
     def tell(
         self, event: str, *, level: str = "info", error: Error | None = None, **data: Any

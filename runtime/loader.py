@@ -122,7 +122,7 @@ class Loader:
         found = {problem for _, problems in self.refused.values() for problem in problems}
         found -= {problem for _, problems in before.values() for problem in problems}
         if found:
-            self._told_refusal(in_order(found), "")
+            self._told_refusal(tuple(in_order(sorted(found, key=str))), "")
 
     # -- trying --------------------------------------------------------------------------------
 

@@ -84,7 +84,16 @@ class Pending:
     task that is cancelled, the packet is given up and CancelledError goes on.
     """
 
-    __slots__ = ("_above", "_forward", "_future", "_payload", "_process", "_rests", "_stack", "_step")
+    __slots__ = (
+        "_above",
+        "_forward",
+        "_future",
+        "_payload",
+        "_process",
+        "_rests",
+        "_stack",
+        "_step",
+    )
 
     def __init__(
         self,

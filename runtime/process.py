@@ -429,9 +429,7 @@ class Process:
         for writer in self._writers or ():
             writer.close(self.reason)
 
-    async def _close(
-        self, error: Error | None, caller: "asyncio.Task[Any] | None"
-    ) -> Error | None:
+    async def _close(self, error: Error | None, caller: "asyncio.Task[Any] | None") -> Error | None:
         """Close what was opened, and stop the tasks that are left."""
         # A conversation that only waits for its next packet finds that there is none, and may
         # still finish what it has begun.

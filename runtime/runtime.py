@@ -96,9 +96,14 @@ class Runtime:
             events=self.events,
             environment=environment or {},
         )
-        self._watcher = Watcher(self.store, namespace, self.load, self.events) if watch else None
+        self._watcher = (
+            Watcher(self.store, namespace, self.load, self.events, self._look_again)
+            if watch
+            else None
+        )
         self._loading = asyncio.Lock()
         self._closed = asyncio.Event()
+        self._closing: asyncio.Task[None] | None = None
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -124,24 +129,43 @@ class Runtime:
         await self.close()
 
     async def close(self) -> None:
-        """Stop in order: follow no more changes, begin nothing new, drain, close every node."""
-        if self._closed.is_set():
-            return
-        self._closed.set()
-        if self._watcher is not None:
-            await self._watcher.stop()
-        async with self._loading:
-            await self._shift.stop()
-        await self.store.close()
+        """Stop in order: follow no more changes, begin nothing new, drain, close every node.
+
+        What is being loaded is finished first. A second call waits for the first.
+        """
+        if self._closing is None:
+            self._closed.set()
+            self._closing = asyncio.ensure_future(self._close())
+        await asyncio.shield(self._closing)
+
+    async def _close(self) -> None:
+        try:
+            if self._watcher is not None:
+                await self._watcher.stop()
+            async with self._loading:
+                await self._shift.stop()
+        finally:
+            await self.store.close()
 
     async def wait_closed(self) -> None:
         """Wait until somebody closes it."""
         await self._closed.wait()
 
     async def load(self, changes: ChangeSet, *, trial: bool = False) -> Loaded:
-        """Look at these keys in the store now; what became of them. Changes take turns."""
+        """Look at these keys in the store now; what became of them. Changes take turns.
+
+        Once the runtime is closed nothing is looked at, and `reason` says so.
+        """
         async with self._loading:
+            if self._closed.is_set():
+                return Loaded(reason="the runtime is closed")
             return await self._loader.load(changes, trial=trial)
+
+    async def _look_again(self) -> None:
+        """Look at everything: changes may have been missed."""
+        async with self._loading:
+            if not self._closed.is_set():
+                await self._loader.look_again()
 
     # -- packets -------------------------------------------------------------------------------
 
@@ -204,7 +228,7 @@ class Runtime:
             generation=self.table.wiring.generation.number,
             processes=len(self.processes),
             symbols=tuple(sorted(symbols, key=lambda one: (one.name or "~", str(one.id)))),
-            problems=tuple(dict.fromkeys(wrong)),
+            problems=self.events.masked(tuple(dict.fromkeys(wrong))),
         )
 
     def _symbol_status(self, symbol: Symbol) -> SymbolStatus:

@@ -253,9 +253,7 @@ class SymbolTable:
         return _in_order(new, [new.symbols[one] for one in ids])
 
 
-def _heir_of(
-    symbol: Symbol, old: Layout, leavers: set[UUID], opened: set[UUID]
-) -> Symbol | None:
+def _heir_of(symbol: Symbol, old: Layout, leavers: set[UUID], opened: set[UUID]) -> Symbol | None:
     """The symbol that this one takes over from: one that leaves, of the same id, or else of the
     same name where nobody has its id any more; and of the same sort of Node."""
     before = old.symbols.get(symbol.id)

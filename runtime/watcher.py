@@ -1,13 +1,21 @@
 """The Watcher hears which keys changed and hands them to the Loader; keys wait, each once."""
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Any, Protocol
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, Protocol, TypeVar
 
-from heddle.runtime.errors import Error
+from heddle.runtime.errors import Error, Failure
 from heddle.runtime.events import Events
 from heddle.runtime.loader import Loaded
+from heddle.runtime.step import FAILURES
 from heddle.specs.store import ChangeSet, Store
+
+T = TypeVar("T")
+
+PAUSE = 0.1
+LONGEST = 10.0
+"""Seconds before a store that could not be followed is tried again: at first, and at most."""
 
 
 class Load(Protocol):
@@ -22,7 +30,8 @@ class Watcher:
     """Follows one store.
 
     Change sets that arrive while one is loaded wait and are taken together; where together they
-    are refused, each is tried by itself, in the order it came.
+    are refused, each is tried by itself, in the order it came. Where the store could not be
+    followed for a while, `missed` looks at everything once it can be again.
     """
 
     def __init__(
@@ -31,17 +40,23 @@ class Watcher:
         namespace: str,
         load: Load,
         events: Events,
+        missed: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._store = store
         self._namespace = namespace
         self._load = load
         self._events = events
+        self._missed = missed
+        self._behind = False
         self._waiting: list[ChangeSet] = []
         self._heard = asyncio.Event()
         self._tasks: list[asyncio.Task[Any]] = []
 
     async def start(self) -> None:
-        """Begin to follow; changes from this moment on are heard."""
+        """Begin to follow; changes from this moment on are heard.
+
+        Where the store cannot be followed yet, that is told and tried again.
+        """
         ready = asyncio.get_running_loop().create_future()
         self._tasks = [
             asyncio.create_task(self._listen(ready)),
@@ -50,37 +65,39 @@ class Watcher:
         await ready
 
     async def stop(self) -> None:
-        """Hear nothing more; what is being loaded is finished first."""
+        """Hear nothing more. What is being loaded goes on."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
     async def _listen(self, ready: "asyncio.Future[None]") -> None:
-        pause = 0.1
+        pause = PAUSE
         while True:
             try:
-                changes = self._store.watch(self._namespace)
-                step = asyncio.ensure_future(anext(changes))
-                await asyncio.sleep(0)
-                if not ready.done():
-                    ready.set_result(None)
-                while True:
-                    self._hear(await step)
-                    pause = 0.1
+                async with aclosing(_changes(self._store, self._namespace)) as changes:
                     step = asyncio.ensure_future(anext(changes))
+                    # One turn of the loop: the watch begins with the first step.
+                    await asyncio.sleep(0)
+                    if not step.done() or step.exception() is None:
+                        _set(ready)
+                        if self._behind:
+                            self._heard.set()
+                    while True:
+                        self._hear(await step)
+                        pause = PAUSE
+                        step = asyncio.ensure_future(anext(changes))
             except StopAsyncIteration:
+                _set(ready)
                 return
-            except Exception as error:
+            except FAILURES as error:
+                self._behind = True
                 self._events.failed(
-                    "watch failed",
-                    Error.of(error),
-                    level="error",
-                    store=self._store.url,
-                    again=pause,
+                    "watch failed", Error.of(error), store=self._store.url, again=pause
                 )
+                _set(ready)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, 10.0)
+                pause = min(pause * 2, LONGEST)
 
     def _hear(self, changes: ChangeSet) -> None:
         self._waiting.append(changes)
@@ -91,19 +108,45 @@ class Watcher:
             await self._heard.wait()
             self._heard.clear()
             waiting, self._waiting = self._waiting, []
+            if self._behind and self._missed is not None:
+                self._behind = False
+                await self._whole(self._missed())
             if len(waiting) > 1 and not await self._refused(merge(waiting), trial=True):
                 continue
             for changes in waiting:
                 await self._refused(changes)
 
     async def _refused(self, changes: ChangeSet, *, trial: bool = False) -> bool:
-        """Load a change set to its end, even when this task is stopped meanwhile."""
+        """Load a change set; whether it is not live."""
+        loaded = await self._whole(self._load(changes, trial=trial))
+        return loaded is None or loaded.refused
+
+    async def _whole(self, work: Awaitable[T]) -> T | None:
+        """Do work to its end, even when this task is stopped meanwhile; None where it failed."""
         try:
-            loaded = await asyncio.shield(asyncio.ensure_future(self._load(changes, trial=trial)))
-        except Exception as error:
-            self._events.failed("load failed", Error.of(error), level="error")
-            return True
-        return loaded.refused
+            return await asyncio.shield(asyncio.ensure_future(self._told(work)))
+        except Failure:
+            return None
+
+    async def _told(self, work: Awaitable[T]) -> T:
+        """Await work; what it raises is told, and becomes a Failure."""
+        try:
+            return await work
+        except FAILURES as error:
+            found = Error.of(error)
+            self._events.failed("load failed", found)
+            raise Failure(found) from error
+
+
+async def _changes(store: Store, namespace: str) -> AsyncGenerator[ChangeSet, None]:
+    """What the store tells, as a generator that can be closed."""
+    async for changes in store.watch(namespace):
+        yield changes
+
+
+def _set(ready: "asyncio.Future[None]") -> None:
+    if not ready.done():
+        ready.set_result(None)
 
 
 def merge(sets: list[ChangeSet]) -> ChangeSet:

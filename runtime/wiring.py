@@ -168,9 +168,7 @@ class Wiring:
         elif isinstance(handler, Choice):
             step = ChoiceStep(owner, self.label(owner), self.out, handler, port)
         elif isinstance(handler, Visit):
-            step = VisitStep(
-                owner, self.label(owner), self.out, handler, self.inputs, port
-            )
+            step = VisitStep(owner, self.label(owner), self.out, handler, self.inputs, port)
         else:
             step = ReadStep(owner, self.label(owner), self.out, handler, port)
         seen = self._look(owner, port, True, step)

@@ -20,7 +20,7 @@ from heddle.cli.main import cli
 from heddle.runtime.runtime import Runtime
 from heddle.specs.document import read_text
 from heddle.specs.memory import MemoryStore
-from tests.docs.fences import Fence, every, fences, pages
+from tests.docs.fences import ROOT, Fence, every, fences, pages
 
 FLOWS = [one for one in every("yaml") if not {"fragment", "problem"} & set(one.words)]
 MISTAKES = [one for one in every("yaml") if "problem" in one.words]
@@ -148,8 +148,7 @@ def test_a_command_prints_what_the_page_shows(
 
 def settle(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Work in a folder that has the files of the page, and a folder `flows` with a flow in it."""
-    files = {"flows/ping.yaml": (page.parents[1] / "examples/ping.yaml")}
-    texts = {name: path.read_text() for name, path in files.items() if path.is_file()}
+    texts = {"flows/ping.yaml": (ROOT / "examples" / "ping.yaml").read_text()}
     texts |= {one.file: one.code for one in fences(page) if one.file}
     for name, text in texts.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

@@ -105,7 +105,9 @@ def wired(
     symbols = {key: Wired(str(key), node, links) for key, (node, links) in nodes.items()}
 
     def sources(owner: Key) -> list[str]:
-        every = (one for _, links in nodes.values() for targets in links.values() for one in targets)
+        every = (
+            one for _, links in nodes.values() for targets in links.values() for one in targets
+        )
         return sorted({port for key, port in every if key == owner})
 
     return Wiring(symbols, sources, lens=lens)

@@ -300,7 +300,9 @@ def start_of(wiring: Wiring) -> Any:
 
 
 @settings(max_examples=60, deadline=None)
-@given(graphs(), st.integers(0, 30), st.frozensets(st.integers(0, 8), min_size=1), st.integers(0, 6))
+@given(
+    graphs(), st.integers(0, 30), st.frozensets(st.integers(0, 8), min_size=1), st.integers(0, 6)
+)
 def test_a_cancelled_flow_leaves_nothing_behind(
     graph: Graph, payload: int, waiting: frozenset[int], ticks: int
 ) -> None:

@@ -1,0 +1,76 @@
+"""The machine: which core a program runs on, how much of it it uses, and what both are called."""
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def cores() -> tuple[int | None, int | None]:
+    """A core for the server and another for the load; None where there is no choice."""
+    if not hasattr(os, "sched_getaffinity"):
+        return None, None
+    usable = sorted(os.sched_getaffinity(0))
+    return (usable[0], usable[-1]) if len(usable) > 1 else (None, None)
+
+
+def launch(argv: Sequence[str], core: int | None = None, **options: Any) -> "subprocess.Popen[str]":
+    """Start a program with pipes of text; every thread of it stays on the core, if one is given."""
+    process = subprocess.Popen(
+        list(argv),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+        **options,
+    )
+    if core is not None:
+        os.sched_setaffinity(process.pid, {core})
+    return process
+
+
+def environment() -> dict[str, str]:
+    """The environment, without any settings of Heddle's."""
+    return {name: text for name, text in os.environ.items() if not name.startswith("HEDDLE_")}
+
+
+def cpu_seconds(pid: int) -> float | None:
+    """The processor time, user and system, that a process used; None where that cannot be known."""
+    try:
+        # Nanoseconds, where the clock ticks of `stat` are ten milliseconds each.
+        tasks = Path(f"/proc/{pid}/task").iterdir()
+        return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1e9
+    except (OSError, ValueError):
+        pass
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def described() -> dict[str, Any]:
+    """What the figures were measured on."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "python": platform.python_version(),
+        "implementation": sys.implementation.name,
+        "system": platform.platform(),
+        "processor": _processor(),
+        "cores": usable,
+        "load average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    for line in lines:
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

@@ -1,0 +1,66 @@
+"""A response as it came over the wire: whether all of it is there, and whether it is right."""
+
+import json
+import re
+from typing import Any
+
+
+class Wrong(Exception):  # noqa: N818 - reads as what it tells
+    """A response that is not what was expected; the message says in what way."""
+
+
+class Expected:
+    """What a right response is: status 200, and this body.
+
+    A body that is text may hold `{version}`: a number stands there. One that is anything else is
+    compared as JSON.
+    """
+
+    def __init__(self, body: Any) -> None:
+        self._body = body
+        self._pattern: re.Pattern[bytes] | None = None
+        if isinstance(body, str):
+            literal = re.escape(body).replace(re.escape("{version}"), r"(\d+)")
+            self._pattern = re.compile(literal.encode())
+
+    def version(self, data: bytes) -> int:
+        """The number in a right response, 0 where none is asked for; Wrong for any other."""
+        head, body = _split(data)
+        status = head.split(b" ", 2)[1]
+        if status != b"200":
+            raise Wrong(f"status {status.decode()}: {body[:200]!r}")
+        if self._pattern is None:
+            if _json(body) != self._body:
+                raise Wrong(f"found {body[:200]!r}, wanted {json.dumps(self._body)}")
+            return 0
+        found = self._pattern.fullmatch(body)
+        if found is None:
+            raise Wrong(f"found {body[:200]!r}, wanted {self._body!r}")
+        return int(found[1]) if found.groups() else 0
+
+
+def whole(data: bytes) -> bool:
+    """Whether a response is complete; Wrong for what is none, or for more than one."""
+    if not data.startswith(b"HTTP/1.1 "[: len(data)]):
+        raise Wrong(f"found {data[:60]!r}, wanted a response")
+    if b"\r\n\r\n" not in data:
+        return False
+    head, body = _split(data)
+    length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
+    if length is None:
+        raise Wrong("found a response without a Content-Length")
+    if len(body) > int(length[1]):
+        raise Wrong(f"found {len(body)} bytes of body, wanted {int(length[1])}")
+    return len(body) == int(length[1])
+
+
+def _split(data: bytes) -> tuple[bytes, bytes]:
+    head, _, body = data.partition(b"\r\n\r\n")
+    return head, body
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise Wrong(f"found {body[:200]!r}, wanted JSON") from None

@@ -1,0 +1,134 @@
+"""A Server is a program that is measured: it runs on a core of its own and is gone afterwards."""
+
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine import cores, cpu_seconds, launch
+
+PATIENCE = 60.0
+"""Seconds until something that has to come counts as missing."""
+
+HEDDLE = (sys.executable, "-c", "from heddle.cli.main import main; main()")
+"""The command `heddle`, of this very interpreter."""
+
+
+class Missing(Exception):  # noqa: N818 - reads as what it tells
+    """What had to come has not; the message says what."""
+
+
+class Server:
+    """A program that listens, and the processor time that it uses."""
+
+    def __init__(self, process: "subprocess.Popen[str]", port: int) -> None:
+        self.process = process
+        self.port = port
+
+    def cpu(self) -> float:
+        """The processor time that it has used up to now, in seconds; 0 where that cannot be known."""
+        return cpu_seconds(self.process.pid) or 0.0
+
+
+class Heddle(Server):
+    """`heddle start`, and its log."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        super().__init__(process, 0)
+        self._lines: queue.Queue[tuple[float, str] | None] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+        url: str = self.until("listening")[1]["data"]["url"]
+        self.port = int(url.rpartition(":")[2])
+        self.until("runtime started")
+
+    def until(self, *events: str) -> tuple[float, dict[str, Any]]:
+        """Wait for the next event of one of these names: when it was heard, and what it says.
+
+        Missing where none comes, or a change is refused that nobody waits for.
+        """
+        while True:
+            try:
+                heard = self._lines.get(timeout=PATIENCE)
+            except queue.Empty:
+                raise Missing(f"heddle did not tell {' or '.join(events)}") from None
+            if heard is None:
+                raise Missing(f"heddle ended with {self.process.wait(PATIENCE)}")
+            told: dict[str, Any] = json.loads(heard[1])
+            if told["event"] in events:
+                return heard[0], told
+            if told["level"] == "error":
+                raise Missing(f"heddle told {heard[1]}")
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self._lines.put((time.perf_counter(), line))
+        self._lines.put(None)
+
+
+@contextmanager
+def heddle(store: str | Path, *args: str) -> Iterator[Heddle]:
+    """`heddle start` on a store, with PORT a free port; all is live when the block begins."""
+    argv = [*HEDDLE, "start", os.fspath(store), "--log-format", "json", "-e", "PORT=0", *args]
+    with _running(launch(argv, cores()[0])) as process:
+        yield Heddle(process)
+
+
+@contextmanager
+def module(name: str) -> Iterator[Server]:
+    """A program of `benchmarks.servers` on a free port; it listens when the block begins."""
+    port = free_port()
+    argv = [sys.executable, "-m", f"benchmarks.servers.{name}", str(port)]
+    with _running(launch(argv, cores()[0], cwd=Path(__file__).parent.parent)) as process:
+        wait_until(lambda: _listens(port), f"{name} listens")
+        yield Server(process, port)
+
+
+@contextmanager
+def _running(process: "subprocess.Popen[str]") -> "Iterator[subprocess.Popen[str]]":
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(5.0)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
+
+
+def wait_until(holds: Callable[[], bool], what: str) -> None:
+    """Look again and again, a millisecond apart; Missing where it never holds."""
+    deadline = time.monotonic() + PATIENCE
+    while not holds():
+        if time.monotonic() > deadline:
+            raise Missing(f"waited {PATIENCE:g} s until {what}")
+        time.sleep(0.001)
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1.0).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""The servers that are measured beside Heddle: each a program of its own."""
