@@ -24,7 +24,10 @@ def compare(
     machine that is slower for a while is so for both. The garbage collector stays on: what it has
     to do is part of the price.
     """
-    timers = [Timer(statement, "gc.enable()", globals={**names, "gc": gc}) for statement in (floor, subject)]
+    timers = [
+        Timer(statement, "gc.enable()", globals={**names, "gc": gc})
+        for statement in (floor, subject)
+    ]
     counts = [_calibrated(timer, scale.calls) for timer in timers]
     taken: list[list[float]] = [[], []]
     for _ in range(scale.samples):

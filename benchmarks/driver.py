@@ -19,7 +19,9 @@ class Driver:
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
-    def open(self, target: str, server: Server, connections: int, request: str, expect: Any) -> None:
+    def open(
+        self, target: str, server: Server, connections: int, request: str, expect: Any
+    ) -> None:
         """Connect to a server, to send this request and expect that answer."""
         self.do(
             "open",

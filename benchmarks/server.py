@@ -1,5 +1,6 @@
 """A Server is a program that is measured: it runs on a core of its own and is gone afterwards."""
 
+import http.client
 import json
 import os
 import queue
@@ -124,6 +125,19 @@ def wait_until(holds: Callable[[], bool], what: str) -> None:
         if time.monotonic() > deadline:
             raise Missing(f"waited {PATIENCE:g} s until {what}")
         time.sleep(0.001)
+
+
+def fetched(port: int, path: str) -> tuple[int, str] | None:
+    """Status and body of a GET on a connection of its own; None where nobody listens."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10.0)
+    try:
+        connection.request("GET", path)
+        response = connection.getresponse()
+        return response.status, response.read().decode()
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
 
 
 def _listens(port: int) -> bool:

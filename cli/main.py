@@ -13,6 +13,7 @@ from heddle.cli.group import DEBUG, LazyGroup
 COMMANDS = {
     "start": "Run the specs of a folder, a file or a store.",
     "check": "Tell everything that is wrong with specs, without running them.",
+    "test": "Run the tests of flows.",
     "get": "Show the specs or values of a store.",
     "apply": "Put specs or values into a store.",
     "delete": "Take specs or values out of a store.",

@@ -38,6 +38,11 @@ class Flow:
         """Whether anything is linked to this out port."""
         return bool(self.process.wiring.targets(self._step.owner, port))
 
+    def waits(self, port: str) -> bool:
+        """Whether a packet that is sent there may have to wait for something."""
+        wiring = self.process.wiring
+        return any(wiring.may_wait(*to) for to in wiring.targets(self._step.owner, port))
+
     def fork(self) -> "Process":
         """A child process on the same generation."""
         return self.process.fork()

@@ -220,7 +220,7 @@ class Loader:
                     self._events.unhide(symbol.binding.secrets)
                 symbol.binding = binding
 
-    def _refuse(self, draft: Draft, asked: set[UUID], problems: tuple[Problem, ...]) -> None:
+    def _refuse(self, draft: Draft, asked: Set[UUID], problems: tuple[Problem, ...]) -> None:
         """Remember what is refused: each with its own Problems, or those that hold it up."""
         for one in asked:
             self.refused.pop(one, None)

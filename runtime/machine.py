@@ -93,6 +93,7 @@ class Pending:
         "_rests",
         "_stack",
         "_step",
+        "_unwinding",
     )
 
     def __init__(
@@ -106,6 +107,7 @@ class Pending:
         forward: bool = True,
         rests: bool = False,
         future: Any = None,
+        unwinding: bool = False,
     ) -> None:
         self._process = process
         self._step = step
@@ -115,6 +117,7 @@ class Pending:
         self._forward = forward
         self._rests = rests
         self._future = future
+        self._unwinding = unwinding
 
     def __await__(self) -> Generator[Any, Any, Answer]:
         process = self._process
@@ -157,6 +160,7 @@ class Pending:
             True,
             self._forward,
             above=self._above,
+            unwinding=self._unwinding,
         )
 
     def _unwind(self) -> "Answer | Pending":
@@ -191,14 +195,15 @@ def drive(
     thrown: BaseException | None = None,
     *,
     above: Nested | None = None,
+    unwinding: bool = False,
 ) -> Answer | Pending:
     """Walk from `step` with `payload` until there is an answer, or something to wait for.
 
     `tasked` says that a task is running, so waiting nodes may begin. With `forward=False` the
     payload is the answer for the top of the stack; `thrown` is raised there instead. `above` is
-    the stack below which this one hangs.
+    the stack below which this one hangs; `unwinding` says that its packet is being cancelled.
     """
-    unwinding = thrown is not None
+    unwinding = unwinding or thrown is not None
     limit = DEPTH - above.depth if above is not None else DEPTH
     hops = HOPS
     began = 0.0
@@ -343,7 +348,15 @@ def drive(
                     thrown = error
             else:
                 return Pending(
-                    process, None, None, stack, above, forward=False, rests=True, future=request
+                    process,
+                    None,
+                    None,
+                    stack,
+                    above,
+                    forward=False,
+                    rests=True,
+                    future=request,
+                    unwinding=unwinding,
                 )
 
 

@@ -117,7 +117,7 @@ class Layout:
             for key, name in targets
             if key == owner
         }
-        return sorted(found, key=lambda name: parse_port(name) or (name, 0))
+        return sorted(found, key=_number)
 
 
 class Plan:
@@ -251,6 +251,12 @@ class SymbolTable:
             if new.symbols[one].opened:
                 new.symbols[one] = self._rebuild(new.symbols[one])
         return _in_order(new, [new.symbols[one] for one in ids])
+
+
+def _number(port: str) -> tuple[str, int]:
+    """What ports are ordered by: `in`, `in[1]`, `in[2]`, `in[10]`."""
+    base, number = parse_port(port) or (port, None)
+    return base, number or 0
 
 
 def _heir_of(symbol: Symbol, old: Layout, leavers: set[UUID], opened: set[UUID]) -> Symbol | None:

@@ -1,8 +1,7 @@
 """The Watcher hears which keys changed and hands them to the Loader; keys wait, each once."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Protocol, TypeVar
 
 from heddle.runtime.errors import Error, Failure
@@ -75,20 +74,10 @@ class Watcher:
         pause = PAUSE
         while True:
             try:
-                async with aclosing(_changes(self._store, self._namespace)) as changes:
-                    step = asyncio.ensure_future(anext(changes))
-                    # One turn of the loop: the watch begins with the first step.
-                    await asyncio.sleep(0)
-                    if not step.done() or step.exception() is None:
-                        _set(ready)
-                        if self._behind:
-                            self._heard.set()
-                    while True:
-                        self._hear(await step)
-                        pause = PAUSE
-                        step = asyncio.ensure_future(anext(changes))
-            except StopAsyncIteration:
-                _set(ready)
+                async for changes in self._follow(ready):
+                    pause = PAUSE
+                    self._waiting.append(changes)
+                    self._heard.set()
                 return
             except FAILURES as error:
                 self._behind = True
@@ -96,12 +85,26 @@ class Watcher:
                     "watch failed", Error.of(error), store=self._store.url, again=pause
                 )
                 _set(ready)
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, LONGEST)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST)
 
-    def _hear(self, changes: ChangeSet) -> None:
-        self._waiting.append(changes)
-        self._heard.set()
+    async def _follow(self, ready: "asyncio.Future[None]") -> AsyncIterator[ChangeSet]:
+        """One watch, to its end; it has begun once its first step waits."""
+        changes = self._store.watch(self._namespace)
+        step = asyncio.ensure_future(_next(changes))
+        try:
+            await asyncio.sleep(0)
+            if not step.done():
+                _set(ready)
+                if self._behind:
+                    self._heard.set()
+            while (heard := await step) is not None:
+                yield heard
+                step = asyncio.ensure_future(_next(changes))
+            _set(ready)
+        finally:
+            step.cancel()
+            await asyncio.wait([step])
 
     async def _work(self) -> None:
         while True:
@@ -138,10 +141,9 @@ class Watcher:
             raise Failure(found) from error
 
 
-async def _changes(store: Store, namespace: str) -> AsyncGenerator[ChangeSet, None]:
-    """What the store tells, as a generator that can be closed."""
-    async for changes in store.watch(namespace):
-        yield changes
+async def _next(changes: AsyncIterator[ChangeSet]) -> ChangeSet | None:
+    """The next change set; None where the store has closed."""
+    return await anext(changes, None)
 
 
 def _set(ready: "asyncio.Future[None]") -> None:

@@ -30,9 +30,7 @@ def text(name: str, code: str | None = None) -> str:
         ("python", "payload['n'] + 1", 42),
     ],
 )
-async def test_a_snippet_answers_what_its_code_gives(
-    language: str, code: str, answer: Any
-) -> None:
+async def test_a_snippet_answers_what_its_code_gives(language: str, code: str, answer: Any) -> None:
     async with running(
         f"- kind: snippet\n  name: s\n  language: {language}\n  code: |-\n    {code}\n"
     ) as rt:
@@ -74,14 +72,18 @@ async def test_a_mistake_in_code_is_told_at_its_line() -> None:
 
 # -- if and switch ----------------------------------------------------------------------------
 
-IF = """
+IF = (
+    """
 - kind: if
   name: choose
   when: self > 10
   ports:
     out[0]: [{name: large, port: in}]
     out[1]: [{name: small, port: in}]
-""" + text("large") + text("small")
+"""
+    + text("large")
+    + text("small")
+)
 
 
 async def test_if_goes_one_way_or_the_other() -> None:
@@ -104,7 +106,8 @@ async def test_an_if_way_without_a_link_makes_the_packet_the_answer() -> None:
         assert await rt.send("choose", 3) == 3
 
 
-SWITCH = """
+SWITCH = (
+    """
 - kind: switch
   name: size
   matches:
@@ -115,7 +118,11 @@ SWITCH = """
     out[2]: [{name: large, port: in}]
     out[0]: [{name: medium, port: in}]
     out[7]: [{name: small, port: in}]
-""" + text("large") + text("medium") + text("small")
+"""
+    + text("large")
+    + text("medium")
+    + text("small")
+)
 
 
 async def test_switch_takes_the_first_true_case_whatever_its_port_number() -> None:
@@ -157,7 +164,8 @@ async def test_a_pipe_gives_each_stage_the_answer_of_the_one_before() -> None:
 
 
 async def test_a_pipe_sends_the_error_of_a_stage_to_its_error_port() -> None:
-    flow = """
+    flow = (
+        """
 - kind: pipe
   name: p
   ports:
@@ -165,7 +173,10 @@ async def test_a_pipe_sends_the_error_of_a_stage_to_its_error_port() -> None:
     out[1]: [{name: never, port: in}]
     error: [{name: excuse, port: in}]
 - {kind: throw, name: boom}
-""" + text("never") + text("excuse")
+"""
+        + text("never")
+        + text("excuse")
+    )
     async with running(flow) as rt:
         assert await rt.send("p", "no") == "excuse"
 
@@ -201,7 +212,9 @@ async def test_try_answers_what_its_error_port_answers() -> None:
 
 
 async def test_try_without_an_error_port_answers_the_error() -> None:
-    flow = "- {kind: try, name: t, ports: {out: {name: boom, port: in}}}\n- {kind: throw, name: boom}"
+    flow = (
+        "- {kind: try, name: t, ports: {out: {name: boom, port: in}}}\n- {kind: throw, name: boom}"
+    )
     async with running(flow) as rt:
         answer = await rt.send("t", "it")
     assert isinstance(answer, Error)
@@ -315,7 +328,9 @@ async def test_a_parent_process_ends_after_its_forked_child() -> None:
 
 
 async def test_an_error_that_no_fork_handles_is_told() -> None:
-    flow = "- {kind: fork, name: f, ports: {out: {name: boom, port: in}}}\n- {kind: throw, name: boom}"
+    flow = (
+        "- {kind: fork, name: f, ports: {out: {name: boom, port: in}}}\n- {kind: throw, name: boom}"
+    )
     async with running(flow) as rt:
         told = asyncio.ensure_future(rt.events.wait("fork failed"))
         await asyncio.sleep(0)

@@ -1,0 +1,133 @@
+"""A duel: two servers take turns under the same load, in short rounds."""
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks.driver import Driver, driver
+from benchmarks.measure import Measure, Reach, at_most, measured
+from benchmarks.row import Say, WrongAnswer
+from benchmarks.scale import Scale
+from benchmarks.server import Server, module
+
+BUSY = 0.9
+"""A round counts where both servers had at least this much of their core."""
+
+TRIES = 2
+"""How many times as many rounds are run, where others disturb them."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One server's part of a round; `cpu` is the share of a core that it had."""
+
+    rate: float
+    p50: float
+    p99: float
+    cpu: float
+    per_cpu: float
+    load_cpu: float
+
+
+Round = tuple[Turn, Turn]
+
+
+def duel(
+    floor: Server,
+    subject: Server,
+    *,
+    request: str,
+    expect: Any,
+    reach: Reach,
+    scale: Scale,
+    say: Say,
+) -> list[Measure]:
+    """How many times the floor's requests the subject answers: a second, and a second of its CPU.
+
+    A round that something else on the machine disturbed does not count, unless most are like that:
+    then all do, and `disturbed` says so.
+    """
+    with ExitStack() as stack:
+        load = stack.enter_context(driver())
+        servers = {"floor": floor, "subject": subject, "echo": stack.enter_context(module("echo"))}
+        for name, server in servers.items():
+            wanted = "pong" if name == "echo" else expect
+            load.open(name, server, scale.connections, request, wanted)
+        for name, server in servers.items():
+            say(f"{name} warms up")
+            _turn(load, name, server, scale.seconds)
+        rounds = _rounds(load, floor, subject, scale, say)
+        ceiling = _turn(load, "echo", servers["echo"], scale.seconds)
+    clean = [one for one in rounds if min(turn.cpu for turn in one) >= BUSY]
+    disturbed = len(clean) < max(1, scale.rounds // 2)
+    return _measures(rounds if disturbed else clean, len(rounds), disturbed, ceiling, reach)
+
+
+def _rounds(load: Driver, floor: Server, subject: Server, scale: Scale, say: Say) -> list[Round]:
+    """Until enough of them were undisturbed, or there were too many."""
+    rounds: list[Round] = []
+    clean = 0
+    while clean < scale.rounds and len(rounds) < scale.rounds * TRIES:
+        one = (
+            _turn(load, "floor", floor, scale.seconds),
+            _turn(load, "subject", subject, scale.seconds),
+        )
+        rounds.append(one)
+        clean += min(turn.cpu for turn in one) >= BUSY
+        say(f"round {len(rounds)}: {one[1].rate:,.0f}/s beside {one[0].rate:,.0f}/s")
+    return rounds
+
+
+def _turn(load: Driver, name: str, server: Server, seconds: float) -> Turn:
+    before = server.cpu()
+    told = load.drive(name, seconds)
+    used = server.cpu() - before
+    wrong = {what: told[what] for what in ("failed", "hung", "reset") if told[what]}
+    if wrong or not told["answers"]:
+        raise WrongAnswer(f"{name}: {wrong or 'no answer'} {told['first']}".rstrip())
+    return Turn(
+        rate=told["rate"],
+        p50=told["p50"],
+        p99=told["p99"],
+        cpu=used / told["seconds"],
+        per_cpu=told["answers"] / used if used else 0.0,
+        load_cpu=told["cpu"],
+    )
+
+
+def _measures(
+    rounds: Sequence[Round], tried: int, disturbed: bool, ceiling: Turn, reach: Reach
+) -> list[Measure]:
+    facts = {
+        "floor": _median(rounds, 0),
+        "subject": _median(rounds, 1),
+        "rounds tried": tried,
+        "disturbed": disturbed,
+        "load alone": round(ceiling.rate),
+    }
+    measures = [
+        measured(
+            "requests a second",
+            [its.rate / base.rate for base, its in rounds],
+            reach=reach,
+            facts=facts,
+        ),
+        measured("p99", [its.p99 / base.p99 for base, its in rounds], reach=at_most(1.0)),
+    ]
+    if all(turn.per_cpu for one in rounds for turn in one):
+        ratios = [its.per_cpu / base.per_cpu for base, its in rounds]
+        measures.append(measured("requests a second of the server's CPU", ratios))
+    return measures
+
+
+def _median(rounds: Sequence[Round], side: int) -> dict[str, float]:
+    """What one of the two came to, in absolute figures."""
+    turns = [one[side] for one in rounds]
+    return {
+        "requests a second": round(measured("", [turn.rate for turn in turns]).value),
+        "p50 ms": round(measured("", [turn.p50 for turn in turns]).value, 2),
+        "p99 ms": round(measured("", [turn.p99 for turn in turns]).value, 2),
+        "server CPU": round(measured("", [turn.cpu for turn in turns]).value, 2),
+        "load CPU": round(measured("", [turn.load_cpu for turn in turns]).value, 2),
+    }

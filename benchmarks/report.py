@@ -1,0 +1,73 @@
+"""The report: the table that people read, and the same for programs."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from benchmarks.measure import Measure
+from benchmarks.row import Row
+
+HEAD = ("row", "what", "reach", "value", "middle half", "")
+
+Rows = Mapping[str, tuple[Row, Sequence[Measure]]]
+
+
+def table(rows: Rows) -> str:
+    """A Markdown table that is aligned, so that it reads well in a terminal too."""
+    lines = [HEAD]
+    for name, (_, measures) in rows.items():
+        for measure in measures:
+            lines.append(_cells(name, measure))
+            name = ""
+    widths = [max(len(line[at]) for line in lines) for at in range(len(HEAD))]
+    shown = [
+        "| "
+        + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+        + " |"
+        for line in lines
+    ]
+    shown.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+    return "\n".join(shown)
+
+
+def data(rows: Rows) -> list[dict[str, Any]]:
+    """Everything that was measured, as plain data."""
+    return [
+        {
+            "row": name,
+            "title": row.title,
+            "floor": row.floor,
+            "measures": [_data(measure) for measure in measures],
+        }
+        for name, (row, measures) in rows.items()
+    ]
+
+
+def shown(value: float, unit: str) -> str:
+    """A figure with its unit, to three digits."""
+    digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    text = f"{value:,.{digits}f}" if value % 1 or unit == "×" else f"{value:,.0f}"
+    return f"{text} {unit}".rstrip()
+
+
+def _cells(name: str, measure: Measure) -> tuple[str, ...]:
+    unit, reach = measure.unit, measure.reach
+    spread = ""
+    if measure.low is not None and measure.high is not None and measure.rounds > 1:
+        spread = f"{shown(measure.low, '')} … {shown(measure.high, '')}"
+    return (
+        name,
+        measure.name,
+        f"{reach.side} {shown(reach.bound, unit)}" if reach is not None else "",
+        shown(measure.value, unit),
+        spread,
+        {True: "ok", False: "short", None: ""}[measure.ok],
+    )
+
+
+def _data(measure: Measure) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": measure.name, "value": measure.value, "unit": measure.unit}
+    if measure.reach is not None:
+        told |= {"reach": f"{measure.reach.side} {measure.reach.bound:g}", "ok": measure.ok}
+    if measure.rounds > 1:
+        told |= {"low": measure.low, "high": measure.high, "rounds": measure.rounds}
+    return told | ({"facts": measure.facts} if measure.facts else {})

@@ -1,0 +1,14 @@
+"""The rows of the table, in its order: each a file that says what is measured against which floor."""
+
+from importlib import import_module
+
+from benchmarks.row import Row
+
+NAMES = ("nodes", "process", "ping", "transform", "start", "edit", "deploy", "command")
+"""Every row, in the order of the table."""
+
+
+def row(name: str) -> Row:
+    """The row of that name."""
+    found: Row = import_module(f"benchmarks.rows.{name}").ROW
+    return found

@@ -1,0 +1,51 @@
+"""process: a process from its beginning to its end, beside an empty function call."""
+
+from benchmarks.calls import compare
+from benchmarks.measure import Measure, at_most
+from benchmarks.row import Row, Say, WrongAnswer
+from benchmarks.rows.nodes import straight
+from benchmarks.scale import Scale
+from heddle.runtime.process import Process
+
+SUBJECT = "process = Process(wiring); run = process.run(entry, 0); process.end()"
+
+
+def _empty() -> None:
+    pass
+
+
+def run(scale: Scale, say: Say) -> list[Measure]:
+    """Create it, open it on a flow of three nodes (a packet goes through), end it."""
+    wiring = straight([lambda x: x + 1] * 3)
+    entry = wiring.entry(0, "in")
+    process = Process(wiring)
+    answer = process.run(entry, 0)
+    process.end()
+    if answer != 3 or wiring.processes:
+        raise WrongAnswer(f"a process answered {answer!r} and left {len(wiring.processes)} behind")
+    say("created, opened on three nodes, ended")
+    names = {"Process": Process, "wiring": wiring, "entry": entry, "empty": _empty}
+    return [
+        compare(
+            "created, opened on three nodes, ended",
+            floor="empty()",
+            subject=SUBJECT,
+            names=names,
+            scale=scale,
+            reach=at_most(40.0),
+        ),
+        compare(
+            "created and ended",
+            floor="empty()",
+            subject="Process(wiring).end()",
+            names=names,
+            scale=scale,
+        ),
+    ]
+
+
+ROW = Row(
+    title="a process: created, opened on a flow of three nodes, ended",
+    floor="one call of an empty Python function",
+    run=run,
+)

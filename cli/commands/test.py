@@ -1,0 +1,124 @@
+"""heddle test: run the tests of flows, and tell which passed, which failed, and which did not run."""
+
+import click
+
+from heddle.cli.failure import FAILED
+from heddle.cli.group import Command
+from heddle.cli.options import (
+    ENVIRONMENT,
+    EXTENSION,
+    JSON,
+    NAMESPACE,
+    STORE,
+    options,
+    settings_of,
+)
+
+LIMIT = click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=30.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="The longest that a test may take, where it does not say so itself.",
+)
+JUNIT = click.option("--junit", metavar="FILE", help="Write the results as JUnit XML, too.")
+SPECS = click.option(
+    "--from-specs",
+    multiple=True,
+    metavar="FILE",
+    help="Specs to test, kept in memory only; `-` is standard input. Repeatable.",
+)
+VALUES = click.option(
+    "--from-values",
+    multiple=True,
+    metavar="FILE",
+    help="Values for them, kept in memory only. Repeatable.",
+)
+
+
+@click.command(
+    cls=Command,
+    short_help="Run the tests of flows.",
+    examples=[
+        ("Every test of the store", "heddle test"),
+        ("Those with orders in their name, of a folder", "heddle test orders flows"),
+        ("For a CI service", "heddle test --junit results.xml"),
+    ],
+    shapes=[
+        (
+            "--json",
+            (
+                "{ok, passed: number, failed: number, not_run: number, seconds: number, "
+                "tests: [{name, result, seconds, message?, remark?, place?}], "
+                "problems: [{severity, code, file?, line?, column?, path?, found, wanted?, hint?, message}]}"
+            ),
+        )
+    ],
+)
+@click.argument("regex", required=False)
+@click.argument("path", required=False)
+@options(STORE, SPECS, VALUES, NAMESPACE, ENVIRONMENT, EXTENSION, LIMIT, JUNIT, JSON)
+def command(
+    regex: str | None,
+    path: str | None,
+    store: str | None,
+    from_specs: tuple[str, ...],
+    from_values: tuple[str, ...],
+    config: str | None,
+    extensions: tuple[str, ...],
+    timeout: float,
+    junit: str | None,
+    as_json: bool,
+    **flags: object,
+) -> None:
+    """Run the specs of kind `test` whose `namespace/name` REGEX is found in; all without it.
+
+    PATH is a folder or a file of specs, or the address of a store, as for `heddle start`. An only
+    argument that is a file or a folder is the PATH. Tests run one after the other, each in a
+    process of its own, in a runtime in which everything else is live, too.
+
+    The exit code is 1 where a test failed or could not run, where a spec has a problem, and where
+    REGEX is found in no name.
+    """
+    import re
+    from pathlib import Path
+
+    if regex is not None and path is None and Path(regex).exists():
+        regex, path = None, regex
+    given = [name for name in (path, store, from_specs or from_values) if name]
+    if len(given) > 1:
+        raise click.UsageError("give one of PATH, --store and --from-specs")
+    try:
+        pattern = re.compile(regex) if regex is not None else None
+    except re.error as error:
+        raise click.UsageError(f'"{regex}" is no regular expression: {error}') from error
+    settings = settings_of(config, extensions, store=path if path is not None else store, **flags)
+
+    from heddle.cli.output import print_json, print_problems
+    from heddle.cli.trying import Ran, Trying, as_data, print_result, summary
+
+    def tell(ran: Ran) -> None:
+        if junit is not None:
+            from heddle.cli.junit import write_junit
+
+            write_junit(Path(junit), ran.results, ran.seconds)
+        if as_json:
+            print_json(as_data(ran))
+            return
+        print_problems(ran.problems, source=trying.source, strict=True)
+        click.echo(summary(ran))
+
+    trying = Trying(
+        settings,
+        pattern,
+        specs=from_specs,
+        values=from_values,
+        limit=timeout,
+        on_result=(lambda _: None) if as_json else print_result,
+        on_stuck=tell,
+    )
+    ran = trying.run()
+    tell(ran)
+    if not ran.ok:
+        raise click.exceptions.Exit(FAILED)

@@ -1,0 +1,55 @@
+"""JUnit XML: the results of tests in the form that CI services read."""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element, ElementTree, SubElement, indent
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from heddle.extensions.testing.runner import Result
+
+_ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def write_junit(path: "Path", results: "Sequence[Result]", seconds: float) -> None:
+    """Write the results to a file; what did not run counts as an error there. OSError where it cannot."""
+    from heddle.extensions.testing.runner import FAILED, LEFT_OUT, counts
+
+    found = counts(results)
+    totals = {
+        "tests": str(len(results)),
+        "failures": str(found[FAILED]),
+        "errors": str(found[LEFT_OUT]),
+        "skipped": "0",
+        "time": f"{seconds:.3f}",
+    }
+    root = Element("testsuites", {"name": "heddle test", **totals})
+    suite = SubElement(root, "testsuite", {"name": "heddle", **totals})
+    for one in results:
+        namespace, _, name = one.name.partition("/")
+        said = {"classname": namespace, "name": name, "time": f"{one.seconds:.3f}"}
+        file, line = _place(one.place)
+        case = SubElement(suite, "testcase", said | ({"file": file, "line": line} if file else {}))
+        if one.result in (FAILED, LEFT_OUT):
+            tag = "failure" if one.result == FAILED else "error"
+            message = _legal(one.message)
+            first = message.partition("\n")[0]
+            SubElement(case, tag, {"message": first, "type": one.result}).text = message
+        elif one.remark:
+            SubElement(case, "system-out").text = _legal(one.remark)
+    indent(root)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
+
+
+def _legal(text: str) -> str:
+    """Text without the characters that XML has no place for."""
+    return _ILLEGAL.sub("\ufffd", text)
+
+
+def _place(place: str) -> tuple[str, str]:
+    """`flow.yaml:12:3` as a file and a line."""
+    match = re.fullmatch(r"(.+?):(\d+)(?::\d+)?", place)
+    return (match[1], match[2]) if match else (place, "0")

@@ -1,0 +1,133 @@
+"""split: sends each element of a list its own way."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+from heddle.extensions.control.choose import out_port
+from heddle.extensions.control.ports import linked_outs, out_name
+from heddle.extensions.control.together import together
+from heddle.extensions.extension import (
+    ERROR,
+    IN,
+    Answer,
+    Build,
+    Error,
+    Failure,
+    Fields,
+    Flow,
+    Handler,
+    Kind,
+    Node,
+    Payload,
+    Port,
+    Schema,
+    Visit,
+    about,
+)
+from heddle.runtime.machine import Pending
+from heddle.runtime.packet import join
+from heddle.schemas.port import parse_port
+
+
+class Split(Fields):
+    """What a `split` says."""
+
+    rest: Annotated[
+        str | None,
+        about(
+            "The out port that the elements go to, as one list, for which there is no port of "
+            "their own. Without it such an element is an Error.",
+            examples=["out[2]"],
+        ),
+    ] = None
+
+
+class SplitNode(Node):
+    """Sends element `i` to `out[i]`; what has no way to go is an Error, before anything is sent."""
+
+    def __init__(self, linked: frozenset[int], rest: int | None) -> None:
+        self._linked = linked
+        self._rest = rest
+        self._visit = Visit(self._act)
+
+    def handler(self, port: str) -> Handler | None:
+        """Its only in port."""
+        return self._visit if port == "in" else None
+
+    async def _act(self, flow: Flow, payload: Payload) -> Answer:
+        ways = self._ways(payload if isinstance(payload, list | tuple) else [payload])
+        if sum(flow.waits(port) for port, _ in ways) < 2:
+            return join([await flow.send(port, value) for port, value in ways])
+        begun = [flow.begin(port, value) for port, value in ways]
+        waited = iter(await together(flow.process, [one for one in begun if type(one) is Pending]))
+        return join([next(waited) if type(one) is Pending else one for one in begun])
+
+    def _ways(self, elements: list[Any] | tuple[Any, ...]) -> list[tuple[str, Payload]]:
+        """Which element goes where."""
+        rest = self._rest
+        own = len(elements) if rest is None else min(rest, len(elements))
+        homeless = [number for number in range(own) if number not in self._linked]
+        if homeless:
+            raise Failure(
+                Error(
+                    f"element {homeless[0]} of {len(elements)} has no way to go: "
+                    f"out[{homeless[0]}] is not linked",
+                    code="split",
+                )
+            )
+        ways = [(out_name(number), elements[number]) for number in range(own)]
+        if rest is not None and len(elements) > own:
+            ways.append((out_name(rest), list(elements[own:])))
+        return ways
+
+
+def compile_split(fields: Split, build: Build) -> Node:
+    """The rest may go to any out port that is linked."""
+    linked = frozenset(linked_outs(build))
+    rest = None
+    if fields.rest is not None:
+        rest = (parse_port(out_port(fields.rest, build, "rest")) or ("", None))[1] or 0
+        if rest not in linked:
+            build.refuse(
+                "rest",
+                code="missing-link",
+                found=f'nothing is linked to "{fields.rest}"',
+                hint="Link it under ports, or leave `rest` out.",
+            )
+    return SplitNode(linked, rest)
+
+
+SPLIT: Kind[Any] = Kind(
+    Schema(
+        kind="split",
+        fields=Split,
+        summary="Sends each element of a list its own way, and joins the answers in order.",
+        category="control",
+        ins=(IN,),
+        outs=(Port("out", "`out[i]`: element `i` of the list.", indexed=True), ERROR),
+        example="""\
+- kind: split
+  name: apart
+  rest: out[1]
+  ports:
+    out[0]:
+      - {name: head, port: in}
+    out[1]:
+      - {name: tail, port: in}
+- kind: snippet
+  name: head
+  language: cel
+  code: "{'first': self}"
+- kind: snippet
+  name: tail
+  language: cel
+  code: "{'others': size(self)}"
+""",
+        details="""\
+An element without a way to go is an Error, before anything is sent: nothing is dropped. A port past the
+end of the list is sent nothing. An empty list sends nothing, and its answer is NOTHING. What is no list
+counts as a list of one. Where several ways wait for something, they wait at the same time.
+""",
+    ),
+    compile_split,
+)

@@ -1,0 +1,140 @@
+"""The Runner runs the tests of a runtime, and tells of each how it ended."""
+
+import asyncio
+import re
+from collections.abc import Callable, Iterable
+from time import perf_counter
+from uuid import UUID
+
+import msgspec
+
+from heddle.extensions.testing.assertion import AssertNode
+from heddle.extensions.testing.record import note
+from heddle.extensions.testing.trial import TestNode, Tried
+from heddle.runtime.errors import Error
+from heddle.runtime.runtime import Runtime
+from heddle.runtime.symbol import SymbolStatus
+
+PASSED, FAILED, LEFT_OUT = "passed", "failed", "not run"
+
+GRACE = 2.0
+"""Seconds that a test has to come to its end once its time is up."""
+
+
+class Result(msgspec.Struct, frozen=True, kw_only=True):
+    """How one test ended. `message` says why it failed or did not run; `place` is where it stands."""
+
+    name: str
+    result: str
+    seconds: float = 0.0
+    message: str = ""
+    remark: str = ""
+    place: str = ""
+
+
+class Runner:
+    """Runs the tests whose `namespace/name` the pattern is found in, one after the other.
+
+    `limit` is the longest that one may take, in seconds, where the test says nothing itself.
+    `running` is the test that runs, and when it began, by `perf_counter`.
+    """
+
+    def __init__(
+        self, rt: Runtime, pattern: re.Pattern[str] | None = None, *, limit: float = 30.0
+    ) -> None:
+        self._rt = rt
+        self._pattern = pattern
+        self._limit = limit
+        self.running: tuple[SymbolStatus, float, float] | None = None
+        self.results: list[Result] = []
+
+    @property
+    def tests(self) -> list[SymbolStatus]:
+        """The tests that are asked for, by name, whether active or not."""
+        found = [one for one in self._rt.status().symbols if one.kind == "test"]
+        return [one for one in found if self._asked(one)]
+
+    def _asked(self, one: SymbolStatus) -> bool:
+        return self._pattern is None or self._pattern.search(name_of(one)) is not None
+
+    async def run(self, on_result: Callable[[Result], None] = lambda _: None) -> list[Result]:
+        """Run them all; `on_result` is told of each as it ends."""
+        tests = self.tests
+        watch = self._rt.agent.watch(keep=1, on_frame=note) if self._looks() else None
+        try:
+            for one in tests:
+                result = await self._run(one)
+                self.results.append(result)
+                on_result(result)
+        finally:
+            self.running = None
+            if watch is not None:
+                self._rt.agent.unwatch(watch)
+        return self.results
+
+    def _looks(self) -> bool:
+        """Whether any assert needs frames: nothing is observed for nothing."""
+        nodes = (symbol.node for symbol in self._rt.table.all())
+        return any(isinstance(node, AssertNode) and node.looks for node in nodes)
+
+    async def _run(self, one: SymbolStatus) -> Result:
+        node = self._node(one.id)
+        if node is None:
+            return Result(
+                name=name_of(one),
+                result=LEFT_OUT,
+                message="; ".join(one.reasons) or f"it is {one.state}",
+                place=one.place,
+            )
+        limit = node.limit if node.limit is not None else self._limit
+        began = perf_counter()
+        self.running = one, began, limit
+        tried = await _limited(node, limit)
+        mask = self._rt.events.mask
+        return Result(
+            name=name_of(one),
+            result=PASSED if tried.error is None else FAILED,
+            seconds=perf_counter() - began,
+            message=mask(_said(tried.error)) if tried.error is not None else "",
+            remark=tried.remark,
+            place=one.place,
+        )
+
+    def _node(self, key: UUID) -> TestNode | None:
+        """The node of an active test."""
+        symbol = self._rt.table.get(key)
+        if symbol is None or not self._rt.table.active(symbol):
+            return None
+        return symbol.node if isinstance(symbol.node, TestNode) else None
+
+
+async def _limited(node: TestNode, limit: float) -> Tried:
+    """Run a test; one that does not even end when it is cancelled is left behind."""
+    task = asyncio.ensure_future(node.run(limit))
+    try:
+        done, _ = await asyncio.wait({task}, timeout=limit + GRACE)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if done:
+        return task.result()
+    task.cancel()
+    return Tried(Error(f"it did not end when its {limit:g} s were over", code="timeout"))
+
+
+def _said(error: Error) -> str:
+    """The message of an Error, and where it arose."""
+    return f"{error.symbol}: {error.message}" if error.symbol else error.message
+
+
+def name_of(one: SymbolStatus) -> str:
+    """What patterns look at: `namespace/name`."""
+    return f"{one.namespace}/{one.name or one.id}"
+
+
+def counts(results: Iterable[Result]) -> dict[str, int]:
+    """How many passed, failed and did not run."""
+    found = dict.fromkeys((PASSED, FAILED, LEFT_OUT), 0)
+    for one in results:
+        found[one.result] += 1
+    return found
