@@ -1,6 +1,7 @@
 """What runs: packets between nodes, and the loader that keeps them as the store says.
 
 The names are loaded when they are first asked for, so that entering the room costs nothing.
+The decorator `node` is had from `heddle.runtime.kind`: here its name would be that of a module.
 """
 
 from importlib import import_module
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from heddle.runtime.flow import Flow
     from heddle.runtime.generation import Generation
     from heddle.runtime.host import Host
-    from heddle.runtime.kind import node
     from heddle.runtime.language import CompileError, Language, Languages, Program
     from heddle.runtime.loader import Loaded
     from heddle.runtime.machine import Pending
@@ -42,7 +42,6 @@ _HOMES = {
     "flow": ("Flow",),
     "generation": ("Generation",),
     "host": ("Host",),
-    "kind": ("node",),
     "language": ("CompileError", "Language", "Languages", "Program"),
     "loader": ("Loaded",),
     "machine": ("Pending",),
@@ -113,7 +112,6 @@ __all__ = [
     "finish",
     "join",
     "many_to_one",
-    "node",
     "one_to_many",
     "one_to_one",
     "registry",

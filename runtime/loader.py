@@ -194,7 +194,7 @@ class Loader:
             symbols=len(self._table),
             changed=len(changed),
             removed=len(removed),
-            waiting=sum(not self._table.active(symbol) for symbol in self._table.all()),
+            waiting=self._table.waiting,
         )
         for symbol in {one.id: one for one in (*draft.puts.values(), *plan.stops)}.values():
             if not self._table.active(symbol):

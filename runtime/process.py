@@ -4,14 +4,15 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from enum import Enum
+from operator import length_hint
 from time import time
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from heddle.runtime.errors import NOTHING, Answer, Error, Failure, Payload
 from heddle.runtime.machine import Pending, drive
 from heddle.runtime.reader import Reader
-from heddle.runtime.step import FAILURES, RAISED, Key, ReadStep, Step
+from heddle.runtime.step import FAILURES, RAISED, RUN, Key, ReadStep, RunStep, Step
 from heddle.runtime.writer import Writer
 from heddle.specs.names import new_id
 
@@ -142,6 +143,23 @@ class Process:
             return payload
         if self.reason is not None:
             return self.reason
+        if step.op == RUN:
+            # Most packets meet nothing but a straight or a fused run: it needs no machine.
+            run = cast(RunStep, step)
+            actions = iter(run.actions)
+            try:
+                for action in actions:
+                    payload = action(payload)
+                    if payload is NOTHING:
+                        return NOTHING
+            except RAISED as error:
+                index = len(run.actions) - length_hint(actions) - 1
+                following, payload = run.failed(index, error)
+            else:
+                following = run.next
+            if following is None:
+                return payload
+            step = following
         return drive(self, step, payload)
 
     def send(self, owner: Key, port: str, payload: Payload) -> Answer | Pending:

@@ -25,13 +25,13 @@ class Layout:
     __slots__ = ("_own", "active", "names", "symbols", "wanted", "wired")
 
     def __init__(self, layout: "Layout | None" = None) -> None:
-        self.symbols: dict[UUID, Symbol] = dict(layout.symbols) if layout else {}
-        self.names: dict[str, UUID] = dict(layout.names) if layout else {}
-        self.wanted: dict[Wanted, set[UUID]] = dict(layout.wanted) if layout else {}
+        self.symbols: dict[UUID, Symbol] = layout.symbols.copy() if layout else {}
+        self.names: dict[str, UUID] = layout.names.copy() if layout else {}
+        self.wanted: dict[Wanted, set[UUID]] = layout.wanted.copy() if layout else {}
         # The sets of `wanted` that are this layout's own: the others belong to an older one too.
         self._own: set[Wanted] = set()
-        self.active: set[UUID] = set(layout.active) if layout else set()
-        self.wired: dict[Hashable, Wired] = dict(layout.wired) if layout else {}
+        self.active: set[UUID] = layout.active.copy() if layout else set()
+        self.wired: dict[Hashable, Wired] = layout.wired.copy() if layout else {}
 
     def find(self, link: Link) -> UUID | None:
         """Who a link leads to; None where nobody is there yet."""
@@ -60,10 +60,32 @@ class Layout:
         if symbol.spec.name is not None and self.names.get(symbol.spec.name) == symbol.id:
             del self.names[symbol.spec.name]
         for key in _wants(symbol):
-            left = self._wanting(key)
-            left.discard(symbol.id)
-            if not left:
-                del self.wanted[key]
+            self._unwant(key, symbol.id)
+
+    def replace(self, old: Symbol, new: Symbol) -> None:
+        """Put a symbol in the place of one with the same id; only what differs is touched.
+
+        A dict that something was deleted from is copied entry by entry ever after: of ten thousand
+        symbols, that would be most of what a change costs.
+        """
+        self.symbols[new.id] = new
+        if old.spec.name != new.spec.name:
+            if old.spec.name is not None and self.names.get(old.spec.name) == new.id:
+                del self.names[old.spec.name]
+            if new.spec.name is not None:
+                self.names[new.spec.name] = new.id
+        before, after = _wants(old), _wants(new)
+        for key in before - after:
+            self._unwant(key, new.id)
+        for key in after - before:
+            self._wanting(key).add(new.id)
+
+    def _unwant(self, key: Wanted, one: UUID) -> None:
+        """This one wants the key no more."""
+        left = self._wanting(key)
+        left.discard(one)
+        if not left:
+            del self.wanted[key]
 
     def _wanting(self, key: Wanted) -> set[UUID]:
         """Who wants this key, to be changed."""
@@ -174,6 +196,11 @@ class SymbolTable:
         """Every symbol of the current state."""
         return self._layout.symbols.values()
 
+    @property
+    def waiting(self) -> int:
+        """How many symbols are not active."""
+        return len(self._layout.symbols) - len(self._layout.active)
+
     def active(self, symbol: Symbol) -> bool:
         """Whether everything that it leads to is there and compiled."""
         return symbol.id in self._layout.active
@@ -207,10 +234,13 @@ class SymbolTable:
         old, new = self._layout, Layout(self._layout)
         leaving = [old.symbols[one] for one in removes if one in old.symbols]
         replaced = [old.symbols[symbol.id] for symbol in puts if symbol.id in old.symbols]
-        for symbol in (*leaving, *replaced):
+        for symbol in leaving:
             new.detach(symbol)
         for symbol in puts:
-            new.attach(symbol)
+            if symbol.id in new.symbols:
+                new.replace(new.symbols[symbol.id], symbol)
+            else:
+                new.attach(symbol)
         changed = {symbol.id for symbol in puts}
         relink = changed | _moved(old, new, (*leaving, *replaced, *puts))
         touched = {symbol.id for symbol in leaving}

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, suppress
 from typing import Annotated, Any, Literal
 
-from heddle.extensions.control.errors import error_data
 from heddle.extensions.control.items import Item, Parts, arriving, items, sized, streams
 from heddle.extensions.control.ports import only_outs
 from heddle.extensions.control.together import together
@@ -27,6 +26,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
+from heddle.runtime.attempts import error_data
 from heddle.runtime.process import finish
 
 

@@ -59,8 +59,9 @@ class SplitNode(Node):
         if sum(flow.waits(port) for port, _ in ways) < 2:
             return join([await flow.send(port, value) for port, value in ways])
         begun = [flow.begin(port, value) for port, value in ways]
-        waited = iter(await together(flow.process, [one for one in begun if type(one) is Pending]))
-        return join([next(waited) if type(one) is Pending else one for one in begun])
+        pending = [one for one in begun if type(one) is Pending]
+        answers: Iterator[Answer] = iter(await together(flow.process, pending))
+        return join([next(answers) if type(one) is Pending else one for one in begun])
 
     def _ways(self, elements: list[Any] | tuple[Any, ...]) -> list[tuple[str, Payload]]:
         """Which element goes where."""

@@ -102,8 +102,9 @@ def ran(one: Fence, module: ModuleType) -> str:
 
 
 async def awaited(code: Any, names: dict[str, Any]) -> None:
-    """Run a block that awaits."""
-    await eval(code, names)
+    """Run a block that awaits, and does so in good time."""
+    with anyio.fail_after(30):
+        await eval(code, names)
 
 
 @pytest.mark.parametrize("one", SHELL, ids=named)

@@ -1,0 +1,205 @@
+"""cache: keeps answers for a while, and asks only once for what many want at the same time."""
+
+import asyncio
+from collections.abc import Hashable, Mapping
+from typing import Annotated, Any
+
+from heddle.extensions.control.keys import KeyOf, Recent, key_program
+from heddle.extensions.extension import (
+    ERROR,
+    IN,
+    NOTHING,
+    Action,
+    Answer,
+    Build,
+    Error,
+    Expression,
+    Fields,
+    Flow,
+    Handler,
+    Interval,
+    Kind,
+    Node,
+    Payload,
+    Port,
+    Process,
+    Schema,
+    Visit,
+    about,
+)
+
+
+class Cache(Fields):
+    """What a `cache` says."""
+
+    key: Annotated[
+        Expression | None,
+        about(
+            "What tells packets apart; the whole payload, unless said.",
+            examples=["path + '?' + string(query)"],
+        ),
+    ] = None
+    ttl: Annotated[Interval, about("How long an answer is kept.")] = Interval(60)
+    size: Annotated[
+        int, about("How many answers are kept at most; the one not used longest goes first.", ge=1)
+    ] = 1000
+
+
+class Asking:
+    """One question that is under way, and who waits for its answer with it."""
+
+    __slots__ = ("answered", "process")
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self.answered: asyncio.Future[Answer] | None = None
+
+    def inside(self, process: Process) -> bool:
+        """Whether a packet of this process is part of the question: it cannot wait for itself."""
+        one: Process | None = process
+        while one is not None:
+            if one is self.process:
+                return True
+            one = one.parent
+        return False
+
+
+class Answers:
+    """The answers that are kept, and the questions under way."""
+
+    __slots__ = ("asking", "hits", "kept", "misses")
+
+    def __init__(self, size: int) -> None:
+        self.kept: Recent[tuple[Answer]] = Recent(size)
+        self.asking: dict[Hashable, Asking] = {}
+        self.hits = 0
+        self.misses = 0
+
+
+class CacheNode(Node):
+    """Visits `out` for what it does not know; a successor goes on with what is kept."""
+
+    def __init__(self, fields: Cache, key: KeyOf) -> None:
+        self._ttl = float(fields.ttl)
+        self._size = fields.size
+        self._key = key
+        self._answers = Answers(fields.size)
+        # It waits only for what was asked through `out`, so where that never waits nor does it.
+        self._visit = Visit(self._act)
+        self._forget = Action(self._forgotten, out=None)
+
+    def handler(self, port: str) -> Handler | None:
+        """Questions come in at `in`, what is no longer true at `forget`."""
+        return {"in": self._visit, "forget": self._forget}.get(port)
+
+    def adopt(self, predecessor: Node) -> None:
+        """Go on with what it has kept."""
+        if isinstance(predecessor, CacheNode):
+            self._answers = predecessor._answers
+            self._answers.kept.size = self._size
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """How often it knew, how often it had to ask, and how many answers it keeps."""
+        answers = self._answers
+        return {"hits": answers.hits, "misses": answers.misses, "kept": len(answers.kept)}
+
+    async def _act(self, flow: Flow, payload: Payload) -> Answer:
+        key = self._key(payload)
+        answers = self._answers
+        while True:
+            kept = answers.kept.get(key)
+            if kept is not None:
+                answers.hits += 1
+                return kept[0]
+            asking = answers.asking.get(key)
+            if asking is None or asking.inside(flow.process):
+                return await self._ask(flow, key, payload)
+            if asking.answered is None:
+                asking.answered = asyncio.get_running_loop().create_future()
+            answer = await asyncio.shield(asking.answered)
+            if answer is not NOTHING:
+                answers.hits += 1
+                return answer
+
+    async def _ask(self, flow: Flow, key: Hashable, payload: Payload) -> Answer:
+        """Ask, keep the answer, and give it to all who wait for it."""
+        answers = self._answers
+        answers.misses += 1
+        asking = Asking(flow.process)
+        first = answers.asking.setdefault(key, asking) is asking
+        shared: Answer = NOTHING
+        try:
+            answer = await flow.send("out", payload)
+            if type(answer) is Error:
+                # Who was cancelled was so for its own sake: the others ask for themselves.
+                shared = NOTHING if flow.process.reason is not None else answer
+            elif answer is not NOTHING and not read_once(answer):
+                answers.kept.put(key, (answer,), self._ttl)
+                shared = answer
+            return answer
+        finally:
+            if first:
+                if answers.asking.get(key) is asking:
+                    del answers.asking[key]
+                if asking.answered is not None and not asking.answered.done():
+                    asking.answered.set_result(shared)
+
+    def _forgotten(self, payload: Payload) -> Answer:
+        key = self._key(payload)
+        self._answers.kept.pop(key)
+        # What is being asked for now may be outdated as well: it is not kept for others.
+        self._answers.asking.pop(key, None)
+        return NOTHING
+
+
+def read_once(answer: Answer) -> bool:
+    """Whether an answer is a stream or holds one: it cannot be given twice."""
+    todo = [answer]
+    while todo:
+        one = todo.pop()
+        if hasattr(one, "__aiter__"):
+            return True
+        if isinstance(one, dict):
+            todo.extend(one.values())
+        elif isinstance(one, list | tuple):
+            todo.extend(one)
+    return False
+
+
+def compile_cache(fields: Cache, build: Build) -> Node:
+    """The key is compiled once."""
+    return CacheNode(fields, key_program(build, fields.key, whole=True))
+
+
+CACHE: Kind[Any] = Kind(
+    Schema(
+        kind="cache",
+        fields=Cache,
+        summary="Keeps answers for a while, and asks only once for what many want at the same time.",
+        category="control",
+        ins=(IN, Port("forget", "A packet whose answer is no longer true; answered NOTHING.")),
+        outs=(Port("out", "What answers a packet whose answer is not kept."), ERROR),
+        example="""\
+- kind: cache
+  name: remembered
+  key: self.city
+  ttl: 5m
+  ports:
+    out:
+      - {name: forecast, port: in}
+- kind: snippet
+  name: forecast
+  language: cel
+  code: "{'city': self.city, 'weather': 'fine'}"
+""",
+        details="""\
+Errors, NOTHING and streams are never kept. While one process asks, others with the same key wait for its
+answer, an Error included; if its process is cancelled, the next of them asks. A packet that comes back to
+the cache from within its own question is asked for on the spot.
+
+An answer is shared by all who get it, in memory. A packet at `forget` makes the answer of its key be asked
+for anew. A `cache` whose spec changes keeps what it has.
+""",
+    ),
+    compile_cache,
+)

@@ -1,0 +1,49 @@
+"""What goes wrong with a database, in words that are the same for every database."""
+
+from typing import Any
+
+from heddle.extensions.extension import Error, Failure
+
+STATES = {
+    "23505": "unique",
+    "23503": "foreign-key",
+    "23502": "not-null",
+    "23514": "check",
+    "23P01": "exclusion",
+    "40001": "serialization",
+    "40P01": "deadlock",
+    "55P03": "locked",
+    "57014": "cancelled",
+    "25P02": "aborted",
+    "25006": "read-only",
+    "SQLITE_CONSTRAINT_UNIQUE": "unique",
+    "SQLITE_CONSTRAINT_PRIMARYKEY": "unique",
+    "SQLITE_CONSTRAINT_FOREIGNKEY": "foreign-key",
+    "SQLITE_CONSTRAINT_NOTNULL": "not-null",
+    "SQLITE_CONSTRAINT_CHECK": "check",
+    "SQLITE_BUSY": "locked",
+    "SQLITE_BUSY_SNAPSHOT": "serialization",
+    "SQLITE_LOCKED": "locked",
+    "SQLITE_INTERRUPT": "cancelled",
+    "SQLITE_READONLY": "read-only",
+}
+"""The code of our Error for what SQLSTATE and SQLite call it; anything else is `sql`."""
+
+
+class Unreachable(Failure):
+    """There is no connection to be had."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Error(message, code="unreachable"))
+
+
+def refused(message: str) -> Failure:
+    """A packet that cannot be made a statement of."""
+    return Failure(Error(message, code="sql"))
+
+
+def failed(message: str, state: str, cause: BaseException, **more: Any) -> Failure:
+    """What a database said: `data` holds its own code as `state`, and what else it told."""
+    data = {"state": state, **{name: value for name, value in more.items() if value}}
+    code = STATES.get(state, "sql")
+    return Failure(Error(message, code=code, data=data, cause=cause))

@@ -1,0 +1,219 @@
+"""A Pool lends the connections of one database, and brings them back when the database was away.
+
+Nothing is connected before the first statement. A database that cannot be reached is told of once;
+from then on the pool tries by itself, ever more slowly, and tells when it is back.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from heddle.extensions.sql.database import Connection, Database
+from heddle.extensions.sql.errors import Unreachable
+
+IDLE = 300.0
+"""Seconds after which a connection that nobody used is closed."""
+
+FIRST, LAST = 0.1, 30.0
+"""Seconds between the first two attempts to come back, and the longest that they grow to."""
+
+Tell = Callable[..., None]
+"""Told an event: `tell("database gone", level="error", reason=…)`."""
+
+
+class Pool:
+    """At most `size` connections; who comes when all are lent waits in order."""
+
+    def __init__(self, database: Database, tell: Tell, size: int) -> None:
+        self.database = database
+        self.size = size
+        self.down = ""
+        self._tell = tell
+        self._idle: deque[tuple[Connection, float]] = deque()
+        self._count = 0
+        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
+        self._returning: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+        self._reaper: asyncio.TimerHandle | None = None
+        self._closed = False
+        self._attempt = 0
+
+    def snapshot(self) -> dict[str, Any]:
+        """What people may want to see of it."""
+        shown = {
+            "database": self.database.name,
+            "connections": self._count,
+            "idle": len(self._idle),
+            "waiting": len(self._waiting),
+        }
+        return shown | ({"down": self.down} if self.down else {})
+
+    # -- lending -------------------------------------------------------------------------------
+
+    async def acquire(self, wait: float) -> Connection:
+        """A connection, within `wait` seconds; Unreachable says why there is none."""
+        try:
+            async with asyncio.timeout(wait):
+                return await self._acquire()
+        except TimeoutError:
+            name = self.database.name
+            if self.down:
+                raise Unreachable(f"{name} cannot be reached: {self.down}") from None
+            raise Unreachable(
+                f"no connection to {name} came free within {wait:g} s ({self._count} are in use)"
+            ) from None
+
+    async def _acquire(self) -> Connection:
+        while True:
+            if self._closed:
+                raise Unreachable(f"the connections to {self.database.name} are closed")
+            while self._idle:
+                connection, _ = self._idle.pop()
+                if not connection.lost:
+                    return connection
+                self._drop(connection)
+            if self._count < self.size and not self.down:
+                found = await self._connect()
+                if found is not None:
+                    return found
+                continue
+            given = await self._wait()
+            if given is not None:
+                return given
+
+    async def _wait(self) -> Connection | None:
+        """Wait in the queue: a connection, or None where it is time to look again."""
+        turn: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+            if turn.done() and not turn.cancelled():
+                given = turn.result()
+                if given is not None:
+                    self.release(given)
+                else:
+                    self._wake()
+            raise
+
+    async def _connect(self) -> Connection | None:
+        """A new connection; None where the database cannot be reached."""
+        self._count += 1
+        try:
+            return await self.database.connect()
+        except BaseException as error:
+            self._count -= 1
+            if not isinstance(error, Exception):
+                self._wake()
+                raise
+            self._fell(error)
+            return None
+
+    def release(self, connection: Connection) -> None:
+        """Give a connection back; one that is lost says that the database may be gone."""
+        if connection.lost:
+            self._drop(connection)
+            self._fell(ConnectionError(connection.lost))
+            return
+        if self._closed or self._count > self.size:
+            self._drop(connection)
+            return
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(connection)
+                return
+        loop = asyncio.get_running_loop()
+        self._idle.append((connection, loop.time()))
+        if self._reaper is None:
+            self._reaper = loop.call_later(IDLE, self._reap)
+
+    def _drop(self, connection: Connection) -> None:
+        """Close a connection, and let somebody open another in its place."""
+        self._count -= 1
+        task = asyncio.ensure_future(connection.close())
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let whoever waits longest look again."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    def _reap(self) -> None:
+        """Close what nobody used for long."""
+        loop = asyncio.get_running_loop()
+        self._reaper = None
+        while self._idle and self._idle[0][1] <= loop.time() - IDLE:
+            self._drop(self._idle.popleft()[0])
+        if self._idle:
+            self._reaper = loop.call_at(self._idle[0][1] + IDLE, self._reap)
+
+    # -- away and back -------------------------------------------------------------------------
+
+    def _fell(self, error: Exception) -> None:
+        """The database is gone: tell it once, drop what is idle, and try to come back."""
+        if self.down or self._closed:
+            return
+        self.down = _said(error)
+        while self._idle:
+            self._drop(self._idle.pop()[0])
+        self._tell("database gone", level="error", database=self.database.name, reason=self.down)
+        self._attempt = 0
+        self._returning = asyncio.ensure_future(self._return())
+
+    async def _return(self) -> None:
+        """Try until it is back, ever more slowly."""
+        loop = asyncio.get_running_loop()
+        since = loop.time()
+        pause = FIRST
+        while True:
+            self._attempt += 1
+            self._count += 1
+            try:
+                connection = await self.database.connect()
+                break
+            except Exception as error:
+                self._count -= 1
+                self.down = _said(error)
+            except BaseException:
+                self._count -= 1
+                raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LAST)
+        self.down = ""
+        self._tell(
+            "database back",
+            database=self.database.name,
+            attempts=self._attempt,
+            seconds=round(loop.time() - since, 3),
+        )
+        self.release(connection)
+        for _ in range(min(len(self._waiting), self.size)):
+            self._wake()
+
+    async def close(self) -> None:
+        """Close everything that is idle; what is lent closes when it is given back."""
+        self._closed = True
+        if self._reaper is not None:
+            self._reaper.cancel()
+        if self._returning is not None:
+            self._returning.cancel()
+        while self._waiting:
+            self._wake()
+        while self._idle:
+            self._drop(self._idle.pop()[0])
+        if self._closing:
+            await asyncio.gather(*self._closing, return_exceptions=True)
+
+
+def _said(error: BaseException) -> str:
+    """The first line of what an exception says."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

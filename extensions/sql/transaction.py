@@ -1,0 +1,123 @@
+"""A Transaction is what one process does on one source: one for all its `sql` nodes together.
+
+It begins with the first statement, commits when the process ends well, before its answer is sent,
+and rolls back otherwise. A child of the process has its own.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from heddle.extensions.extension import Error, Failure, Process
+from heddle.extensions.sql.database import Connection, Isolation, Outcome, Row
+from heddle.extensions.sql.errors import Unreachable, refused
+from heddle.extensions.sql.pool import Pool
+from heddle.extensions.sql.statement import Statement
+
+
+class Transaction:
+    """One connection, lent for the rest of a process."""
+
+    def __init__(self, pool: Pool, connection: Connection, isolation: Isolation) -> None:
+        self.isolation = isolation
+        self._pool = pool
+        self._connection = connection
+        self._turn = asyncio.Lock()
+        self._over = False
+
+    async def run(
+        self, statement: Statement, sets: Sequence[list[Any]], *, most: int, apart: bool
+    ) -> Outcome:
+        """Run a statement; nodes of one process that ask at the same time take turns."""
+        async with self._turn:
+            self._check()
+            return await self._connection.run(statement, sets, most=most, apart=apart)
+
+    async def stream(
+        self, statement: Statement, values: list[Any], *, size: int
+    ) -> AsyncIterator[list[Row]]:
+        """The rows of a statement, at most `size` at a time; the process has to live as long."""
+        rows = self._connection.stream(statement, values, size=size)
+        while True:
+            async with self._turn:
+                self._check()
+                batch = await anext(rows, None)
+            if batch is None:
+                return
+            yield batch
+
+    def _check(self) -> None:
+        if self._over:
+            raise refused("the transaction is over: its process has ended")
+
+    async def end(self, error: Error | None) -> None:
+        """Commit where the process ended well, roll back otherwise; Failure where it cannot commit."""
+        async with self._turn:
+            self._over = True
+            try:
+                if error is None:
+                    await self._commit()
+                else:
+                    await self._connection.rollback()
+            finally:
+                self._pool.release(self._connection)
+
+    async def _commit(self) -> None:
+        try:
+            await self._connection.commit()
+        except BaseException:
+            await self._connection.rollback()
+            raise
+
+
+async def transaction_of(
+    process: Process, pool: Pool, isolation: Isolation, *, writes: bool, wait: float
+) -> Transaction:
+    """The Transaction of this process on this source, begun where there is none.
+
+    Failure where the one there is keeps it less apart than is asked for now.
+    """
+
+    async def begin() -> Transaction:
+        connection = await _begun(pool, isolation, writes, wait)
+        found = Transaction(pool, connection, isolation)
+        try:
+            process.on_exit(found.end)
+        except ValueError:
+            await found.end(process.reason or Error("the process has ended", code="dropped"))
+            raise
+        return found
+
+    found = await process.local(pool, begin)
+    if isolation.rank > found.isolation.rank:
+        raise refused(
+            f"this process has begun a transaction that is {found.isolation}, and this node wants "
+            f"{isolation}: say so at the first sql node that a process comes to"
+        )
+    return found
+
+
+async def _begun(pool: Pool, isolation: Isolation, writes: bool, wait: float) -> Connection:
+    """A connection with a transaction begun; one that was lost meanwhile is given up for another.
+
+    Nothing was done yet, so nothing is done twice.
+    """
+    loop = asyncio.get_running_loop()
+    until = loop.time() + wait
+    while True:
+        connection = await pool.acquire(max(0.0, until - loop.time()))
+        try:
+            await connection.begin(isolation, writes=writes, wait=wait)
+        except BaseException as error:
+            lost = bool(connection.lost)
+            if not lost:
+                with suppress(Failure):
+                    await connection.rollback()
+            pool.release(connection)
+            if not lost or not isinstance(error, Failure):
+                raise
+            if loop.time() >= until:
+                raise Unreachable(f"{pool.database.name} was lost: {error}") from error
+            continue
+        return connection
