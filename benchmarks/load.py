@@ -21,6 +21,7 @@ from collections.abc import Callable
 from time import perf_counter, process_time
 from typing import Any, cast
 
+from benchmarks.machine import fastest_loop
 from benchmarks.measure import percentile
 from benchmarks.response import Expected, Wrong, whole
 
@@ -296,12 +297,8 @@ class Load:
 
 
 def main() -> None:
-    """Run it, on uvloop where there is uvloop."""
-    try:
-        from uvloop import new_event_loop
-    except ImportError:
-        new_event_loop = asyncio.new_event_loop
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    """Run it."""
+    with asyncio.Runner(loop_factory=fastest_loop()) as runner:
         runner.run(Load().run())
 
 

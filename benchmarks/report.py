@@ -13,7 +13,7 @@ Rows = Mapping[str, tuple[Row, Sequence[Measure]]]
 
 def table(rows: Rows) -> str:
     """A Markdown table that is aligned, so that it reads well in a terminal too."""
-    lines = [HEAD]
+    lines: list[tuple[str, ...]] = [HEAD]
     for name, (_, measures) in rows.items():
         for measure in measures:
             lines.append(_cells(name, measure))

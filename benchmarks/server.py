@@ -90,7 +90,7 @@ def module(name: str) -> Iterator[Server]:
     port = free_port()
     argv = [sys.executable, "-m", f"benchmarks.servers.{name}", str(port)]
     with _running(launch(argv, cores()[0], cwd=Path(__file__).parent.parent)) as process:
-        wait_until(lambda: _listens(port), f"{name} listens")
+        wait_until(lambda: _listens(port), f"{name} listens", process)
         yield Server(process, port)
 
 
@@ -118,13 +118,17 @@ def free_port() -> int:
         return port
 
 
-def wait_until(holds: Callable[[], bool], what: str) -> None:
-    """Look again and again, a millisecond apart; Missing where it never holds."""
+def wait_until(
+    holds: Callable[[], bool], what: str, process: "subprocess.Popen[Any]", pause: float = 0.001
+) -> None:
+    """Look again and again, until this holds; Missing where it never does, or the process ends."""
     deadline = time.monotonic() + PATIENCE
     while not holds():
+        if process.poll() is not None:
+            raise Missing(f"it ended with {process.returncode} before {what}")
         if time.monotonic() > deadline:
             raise Missing(f"waited {PATIENCE:g} s until {what}")
-        time.sleep(0.001)
+        time.sleep(pause)
 
 
 def fetched(port: int, path: str) -> tuple[int, str] | None:

@@ -1,6 +1,6 @@
 """An Extension adds kinds, languages, stores, commands and hooks, through one door for all."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, TypeAlias
@@ -34,6 +34,15 @@ class Extension:
     def kind(self, kind: "Kind[Any]") -> None:
         """Add a kind: a Schema and its Codec, or what the `@node` decorator made."""
         self._registry.scheme.add(kind, self.name)
+
+    def kinds(self, package: str, places: Mapping[str, str]) -> None:
+        """Add kinds of this package that are imported when a Spec first asks for them.
+
+        `places` gives each kind its place: `{"listener": "listener:LISTENER"}`. A runtime that has
+        no use for a kind does not pay for it when it starts.
+        """
+        for kind, place in places.items():
+            self._registry.scheme.add_later(kind, f"{package}.{place}", self.name)
 
     def language(self, language: Language) -> None:
         """Add a language for snippets and conditions."""

@@ -30,6 +30,11 @@ class Host:
         self.namespace = symbol.spec.namespace
 
     @property
+    def shared(self) -> dict[Any, Any]:
+        """What nodes of one runtime have in common, such as pools; keys begin with a family's name."""
+        return self._table.shared
+
+    @property
     def wiring(self) -> "Wiring":
         """The generation that a new process begins on: the current one, or the last that had this symbol."""
         current = self._table.wiring

@@ -1,6 +1,7 @@
 """The Scheme knows which Schema and Codec serve which kind."""
 
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any
 
 from heddle.runtime.codec import Build, Kind, Kinds
@@ -27,25 +28,47 @@ class Scheme:
     ) -> None:
         self.languages = languages if languages is not None else Languages()
         self.language = language
-        self._kinds: dict[str, Kind[Any]] = {}
+        self._kinds: dict[str, Kind[Any] | str] = {}
         self._owner: dict[str, str] = {}
         for kind in kinds:
             self.add(kind)
 
     def add(self, kind: Kind[Any], owner: str = "") -> None:
         """Serve a kind; ValueError names both owners when it is served already."""
-        if kind.name in self._kinds:
-            first = self._owner[kind.name] or "another extension"
+        self._claim(kind.name, kind, owner)
+
+    def add_later(self, kind: str, place: str, owner: str = "") -> None:
+        """Serve a kind that is imported from `module:NAME` when a Spec first asks for it."""
+        self._claim(kind, place, owner)
+
+    def _claim(self, name: str, kind: Kind[Any] | str, owner: str) -> None:
+        if name in self._kinds:
+            first = self._owner[name] or "another extension"
             raise ValueError(
-                f'kind "{kind.name}" of {owner or "an extension"} is there already, from {first}'
+                f'kind "{name}" of {owner or "an extension"} is there already, from {first}'
             )
-        self._kinds[kind.name] = kind
-        self._owner[kind.name] = owner
+        self._kinds[name] = kind
+        self._owner[name] = owner
 
     @property
     def kinds(self) -> Kinds:
-        """Every kind by name."""
-        return self._kinds
+        """Every kind by name; this imports those that nobody has asked for yet."""
+        return {name: found for name in self._kinds if (found := self.find(name)) is not None}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The name of every kind; nothing is imported."""
+        return frozenset(self._kinds)
+
+    def find(self, kind: str) -> Kind[Any] | None:
+        """A kind by name; None where nobody serves it."""
+        found = self._kinds.get(kind)
+        if not isinstance(found, str):
+            return found
+        module, _, name = found.partition(":")
+        made: Kind[Any] = getattr(import_module(module), name)
+        self._kinds[kind] = made
+        return made
 
     def owner(self, kind: str) -> str:
         """The extension that a kind came from."""
@@ -53,14 +76,14 @@ class Scheme:
 
     def schema(self, kind: str) -> Schema[Any] | None:
         """The Schema of a kind; None where nobody serves it."""
-        found = self._kinds.get(kind)
+        found = self.find(kind)
         return found.schema if found is not None else None
 
     def compile(self, spec: Spec) -> Node:
         """Decode a bound Spec and build its Node; SpecError carries every Problem."""
-        kind = self._kinds.get(spec.kind)
+        kind = self.find(spec.kind)
         if kind is None:
-            raise SpecError([unknown_kind(spec, self._kinds)])
+            raise SpecError([unknown_kind(spec, self.names)])
         return kind.codec(decode(spec, kind.schema), Build(spec, self.languages, self.language))
 
     def check(self, spec: Spec) -> list[Problem]:
@@ -75,5 +98,5 @@ class Scheme:
         """Every Problem of a Spec whose blanks are not known yet."""
         schema = self.schema(spec.kind)
         if schema is None:
-            return [unknown_kind(spec, self._kinds)]
+            return [unknown_kind(spec, self.names)]
         return check(spec, schema, unfilled=True)

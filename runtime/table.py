@@ -5,7 +5,7 @@ swaps it in. What a change does not touch is shared between the old state and th
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from heddle.runtime.generation import Generation
@@ -177,6 +177,7 @@ class SymbolTable:
 
     def __init__(self, rebuild: Callable[[Symbol], Symbol]) -> None:
         self._rebuild = rebuild
+        self.shared: dict[Any, Any] = {}
         self._lens: Lens | None = None
         self._look = 0
         self._layout = Layout()

@@ -30,7 +30,7 @@ class Watcher:
 
     Change sets that arrive while one is loaded wait and are taken together; where together they
     are refused, each is tried by itself, in the order it came. Where the store could not be
-    followed for a while, `missed` looks at everything once it can be again.
+    followed or read for a while, `missed` looks at everything once it can be again.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Watcher:
         self._events = events
         self._missed = missed
         self._behind = False
+        self._pause = PAUSE
         self._waiting: list[ChangeSet] = []
         self._heard = asyncio.Event()
         self._tasks: list[asyncio.Task[Any]] = []
@@ -127,9 +128,15 @@ class Watcher:
     async def _whole(self, work: Awaitable[T]) -> T | None:
         """Do work to its end, even when this task is stopped meanwhile; None where it failed."""
         try:
-            return await asyncio.shield(asyncio.ensure_future(self._told(work)))
+            done = await asyncio.shield(asyncio.ensure_future(self._told(work)))
         except Failure:
+            if self._missed is not None:
+                self._behind = True
+                asyncio.get_running_loop().call_later(self._pause, self._heard.set)
+                self._pause = min(self._pause * 2, LONGEST)
             return None
+        self._pause = PAUSE
+        return done
 
     async def _told(self, work: Awaitable[T]) -> T:
         """Await work; what it raises is told, and becomes a Failure."""

@@ -31,7 +31,7 @@ def first_answer() -> float:
     began = time.perf_counter()
     process = subprocess.Popen(argv, env=environment(), stdout=subprocess.DEVNULL)
     try:
-        wait_until(lambda: fetched(port, "/ping") == (200, "pong"), "the first answer")
+        wait_until(lambda: fetched(port, "/ping") == (200, "pong"), "the first answer", process)
         return time.perf_counter() - began
     finally:
         process.terminate()

@@ -10,7 +10,8 @@ from benchmarks.scale import Scale
 from heddle.runtime.errors import NOTHING
 from heddle.runtime.node import Action, Choice, Handler, Node
 from heddle.runtime.process import Process
-from heddle.runtime.wiring import Target, Wired, Wiring
+from heddle.runtime.step import Target
+from heddle.runtime.wiring import Wired, Wiring
 
 COUNT = 10
 

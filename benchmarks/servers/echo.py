@@ -4,6 +4,8 @@ import asyncio
 import sys
 from typing import cast
 
+from benchmarks.machine import fastest_loop
+
 RESPONSE = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
     b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\nContent-Length: 4\r\n\r\npong"
@@ -28,12 +30,8 @@ async def serve(port: int) -> None:
 
 
 def main() -> None:
-    """Run it, on uvloop where there is uvloop."""
-    try:
-        from uvloop import new_event_loop
-    except ImportError:
-        new_event_loop = asyncio.new_event_loop
-    with asyncio.Runner(loop_factory=new_event_loop) as runner:
+    """Run it."""
+    with asyncio.Runner(loop_factory=fastest_loop()) as runner:
         runner.run(serve(int(sys.argv[1])))
 
 

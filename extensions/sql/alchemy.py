@@ -62,7 +62,7 @@ class AlchemyConnection:
 
         def act() -> None:
             if isolation != "default":
-                self._raw.execution_options(isolation_level=isolation.upper())  # type: ignore[arg-type]
+                self._raw.execution_options(isolation_level=isolation.upper())
             self._raw.begin()
 
         await self._do(act)

@@ -21,11 +21,8 @@ from heddle.extensions.sql.errors import failed, refused
 from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.values import number
 
-_AS_TEXT = (
-    "date time timetz interval uuid inet cidr macaddr int4range int8range numrange daterange "
-    "tsrange tstzrange int4multirange int8multirange nummultirange datemultirange tsmultirange "
-    "tstzmultirange"
-).split()
+_AS_TEXT = ("date", "time", "timetz", "interval", "uuid", "inet", "cidr", "macaddr")
+_RANGES = ("int4", "int8", "num", "date", "ts", "tstz")
 
 CONNECT = 10.0
 """Seconds until an attempt to connect is given up, where the source says nothing."""
@@ -108,7 +105,8 @@ class PostgresConnection:
     async def _run(self, statement: Statement, sets: Sequence[list[Any]], most: int) -> Outcome:
         whole = Outcome(None)
         for values in sets:
-            cursor = await self._execute(statement.sql, [_bound(value) for value in values])
+            given = [_bound(value) for value in values]
+            cursor = await self._execute(statement.sql, given, prepare=None if given else True)
             if cursor.description is None:
                 whole.affected += max(cursor.rowcount, 0)
                 continue
@@ -164,9 +162,12 @@ class PostgresConnection:
         with suppress(psycopg.Error):
             await self._raw.close()
 
-    async def _execute(self, sql: str, values: Sequence[Any] = ()) -> "psycopg.AsyncCursor[Any]":
+    async def _execute(
+        self, sql: str, values: Sequence[Any] = (), *, prepare: bool | None = False
+    ) -> "psycopg.AsyncCursor[Any]":
+        """Run it; what is prepared is one statement, without values it might else be several."""
         try:
-            return await self._raw.execute(sql.encode(), values or None)
+            return await self._raw.execute(sql.encode(), values or None, prepare=prepare)
         except psycopg.Error as error:
             raise self._failed(error) from error
         except ValueError as error:
@@ -210,7 +211,8 @@ class _Timestamp(Loader):
 def _adapt(raw: "psycopg.AsyncConnection[Any]") -> None:
     """Say how values go in and come out of this connection."""
     adapters = raw.adapters
-    for name in _AS_TEXT:
+    ranges = [f"{name}{kind}" for name in _RANGES for kind in ("range", "multirange")]
+    for name in (*_AS_TEXT, *ranges):
         adapters.register_loader(name, TextLoader)
     adapters.register_loader("numeric", _Number)
     adapters.register_loader("timestamp", _Timestamp)

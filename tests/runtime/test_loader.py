@@ -53,11 +53,13 @@ async def test_a_start_with_broken_specs_runs_the_rest_and_tells_of_them() -> No
         assert await rt.send("good", "") == "goodleaf"
         status = {one.name: one for one in rt.status().symbols}
         assert {name: one.state for name, one in status.items()} == {
-            **{"good": "active", "leaf": "active", "waits": "waiting"},
+            "good": "active",
+            "leaf": "active",
+            "waits": "waiting",
             **dict.fromkeys(["typo", "wrong", "port", "into"], "refused"),
         }
         assert status["waits"].reasons == ('waits for "nobody", linked at ports.out',)
-        assert 'unknown kind "stepp"' in status["typo"].reasons[0]
+        assert 'no kind "stepp"' in status["typo"].reasons[0]
         codes = sorted(problem.code for problem in rt.status().problems)
         assert codes == ["unknown-field", "unknown-kind", "unknown-port", "unknown-port"]
         (refused,) = told(rt, "change refused")
@@ -113,7 +115,7 @@ async def test_a_good_change_goes_live_and_is_told() -> None:
 @pytest.mark.parametrize(
     ("spec", "code", "place"),
     [
-        (step("a", refuse="no"), "refuse", "a.yaml:2:1"),
+        (step("a", refuse="no"), "range", "a.yaml:2:1"),
         (step("a", colour="red"), "unknown-field", "a.yaml:2:1"),
         (step("a", add=7), "type", "a.yaml:2:1"),
         (linked("stepp", "a"), "unknown-kind", "a.yaml:2:1"),
@@ -248,14 +250,23 @@ async def test_a_whole_change_set_that_was_refused_goes_live_when_its_mistake_is
         assert not rt.status().problems
 
 
-async def test_halves_that_need_each_other_go_live_together() -> None:
-    here = World()
-    async with world([step("front", "m:in"), step("m")], **quiet(here)) as rt:
-        # The router is to lose its port `out`, which only the front that leads elsewhere allows.
-        assert (await put(rt, linked("boom", "m"))).refused is False
-        assert (await put(rt, linked("boom", "front", "m"))).refused
-        loaded = await put(rt, linked("boom", "front"))
-        assert not loaded.refused
+async def test_halves_that_are_only_fit_together_go_live_together() -> None:
+    async with world([step("front", "m"), step("m")], **quiet(World())) as rt:
+        renamed = Spec(id=step("m").id, kind="step", name="new", fields={"add": "new"})
+        assert (await put(rt, renamed)).refused
+        loaded = await put(rt, step("front", "new"))
+        assert loaded.changed == ("front", "new")
+        assert await rt.send("front", "") == "frontnew"
+        assert not rt.status().problems
+
+
+async def test_halves_that_are_fit_together_go_live_beside_a_mistake() -> None:
+    async with world([step("front", "m"), step("m")], **quiet(World())) as rt:
+        renamed = Spec(id=step("m").id, kind="step", name="new", fields={"add": "new"})
+        assert (await put(rt, step("x", refuse="no"))).refused
+        assert (await put(rt, renamed)).refused
+        assert not (await put(rt, step("front", "new"))).refused
+        assert [problem.path for problem in rt.status().problems] == ["x.refuse"]
 
 
 async def test_a_port_in_use_holds_up_nobody_else() -> None:

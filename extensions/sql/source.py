@@ -1,0 +1,152 @@
+"""A source is a database as a Spec names it: which driver it takes, and who shares its pool."""
+
+from collections.abc import Callable
+from typing import Any
+
+from heddle.extensions.extension import Build, Host
+from heddle.extensions.sql.database import Database
+from heddle.extensions.sql.pool import Pool
+from heddle.extensions.sql.sqlite import SqliteDatabase
+from heddle.specs.problem import did_you_mean
+
+DRIVERS = {
+    "sqlite": "sqlite",
+    "sqlite3": "sqlite",
+    "postgres": "postgres",
+    "postgresql": "postgres",
+    "pgx": "postgres",
+    "pq": "postgres",
+    "sqlalchemy": "sqlalchemy",
+}
+"""What may be written as `driver`, and which of ours it is; any other name needs a SQLAlchemy URL."""
+
+_SHARED = "sql.pools"
+
+
+def database(driver: str, source: str, build: Build) -> Database:
+    """The Database of a Spec; SpecError where there is no such driver, or its extra is missing."""
+    ours = _driver(driver, source, build)
+    try:
+        if ours == "sqlite":
+            return SqliteDatabase(source)
+        if ours == "postgres":
+            return _postgres(source, build)
+        return _alchemy(source, build)
+    except ValueError as error:
+        build.refuse("source", found=str(error), wanted=_WANTED[ours], code="source")
+
+
+_WANTED = {
+    "sqlite": "a path, :memory: or a URL such as sqlite:///app.db?_journal_mode=wal",
+    "postgres": "a URL such as postgresql://user:password@host/name",
+    "sqlalchemy": "a URL of SQLAlchemy such as mysql+pymysql://user:password@host/name",
+}
+
+
+def _driver(driver: str, source: str, build: Build) -> str:
+    """Which of our drivers is meant: by its name, or else by the beginning of the source."""
+    if not source:
+        build.refuse("source", found="missing", wanted="a database", code="missing")
+    scheme, mark, _ = source.partition("://")
+    scheme = scheme.lower() if mark else ""
+    if not driver:
+        if scheme in DRIVERS:
+            return DRIVERS[scheme]
+        if scheme and scheme != "file":
+            return "sqlalchemy"
+        return "sqlite"
+    found = DRIVERS.get(driver.lower())
+    if found is not None:
+        return found
+    if not scheme:
+        build.refuse(
+            "driver",
+            found=f'unknown driver "{driver}"',
+            wanted=f"{', '.join(sorted(set(DRIVERS)))}, or another with a URL as its source",
+            hint=did_you_mean(driver, list(DRIVERS)),
+            code="unknown-driver",
+        )
+    return "sqlalchemy"
+
+
+def _postgres(source: str, build: Build) -> Database:
+    try:
+        from heddle.extensions.sql.postgres import PostgresDatabase
+    except ImportError as error:
+        missing("postgres", error, build)
+    return PostgresDatabase(source)
+
+
+def _alchemy(source: str, build: Build) -> Database:
+    try:
+        from heddle.extensions.sql.alchemy import AlchemyDatabase
+    except ImportError as error:
+        missing("sqlalchemy", error, build)
+    try:
+        return AlchemyDatabase(source)
+    except ImportError as error:
+        name = source.partition("://")[0]
+        build.refuse(
+            "source",
+            found=f"the driver of {name} is not installed: {error}",
+            wanted="the package that SQLAlchemy needs for it",
+            hint=f"pip install {error.name}" if error.name else "",
+            code="missing-package",
+        )
+
+
+def missing(extra: str, error: ImportError, build: Build) -> Any:
+    """Refuse a Spec whose extra is not installed."""
+    build.refuse(
+        "driver",
+        found=f"what it needs is not installed: {error}",
+        wanted=f"the extra {extra}",
+        hint=f"pip install 'heddle-runtime[{extra}]'",
+        code="missing-extra",
+    )
+
+
+class Shared:
+    """The pools of one runtime: whoever names the same source in the same words shares one.
+
+    A pool lives as long as somebody uses it, so it outlives a reload that leaves the source as it is.
+    """
+
+    def __init__(self) -> None:
+        self._pools: dict[str, tuple[Pool, dict[Host, int]]] = {}
+
+    def enter(self, host: Host, source: str, make: Callable[[], Database], size: int) -> Pool:
+        """The pool of this source, for this user, who wants so many connections of it."""
+        if source not in self._pools:
+            users: dict[Host, int] = {}
+
+            def tell(event: str, **data: Any) -> None:
+                for user in users:
+                    user.tell(event, **data)
+                    return
+
+            self._pools[source] = Pool(make(), tell, 1), users
+        pool, users = self._pools[source]
+        users[host] = size
+        _resize(pool, users)
+        return pool
+
+    async def leave(self, host: Host, source: str) -> None:
+        """This user needs it no more; who leaves last closes it."""
+        pool, users = self._pools[source]
+        users.pop(host, None)
+        if users:
+            _resize(pool, users)
+            return
+        del self._pools[source]
+        await pool.close()
+
+
+def shared(host: Host) -> Shared:
+    """The pools of the runtime that this host belongs to."""
+    found: Shared = host.shared.setdefault(_SHARED, Shared())
+    return found
+
+
+def _resize(pool: Pool, users: dict[Host, int]) -> None:
+    pool.size = min(max(users.values()), pool.database.most)
