@@ -6,10 +6,10 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from benchmarks.machine import cores, launch
+from benchmarks.paths import ROOT
 from benchmarks.server import Missing, Server
 
 
@@ -58,7 +58,7 @@ class Driver:
 def driver() -> Iterator[Driver]:
     """A load that waits for commands."""
     argv = [sys.executable, "-m", "benchmarks.load"]
-    process = launch(argv, cores()[1], cwd=Path(__file__).parent.parent)
+    process = launch(argv, cores()[1], cwd=ROOT)
     try:
         yield Driver(process)
     finally:

@@ -5,7 +5,7 @@ It is told what to do in lines of JSON on standard input, and answers each with 
     {"do": "open", "target": "a", "port": 8000, "connections": 64, "request": …, "expect": …}
     {"do": "start", "target": "a", "into": "steady"}    drive: each answer sends the next request
     {"do": "stop", "target": "a"}                       what this drive came to
-    {"do": "await", "target": "a", "version": 7}        when the first answer of that version came
+    {"do": "await", "target": "a", "version": 7}        once an answer of that version has come
     {"do": "summary", "into": "steady"}                 all drives of that name together
     {"do": "close", "target": "a"}
 
@@ -87,7 +87,7 @@ class Target:
         self.into = ""
         self.began = (0.0, 0.0)
         self.idle = asyncio.Event()
-        self.wanted: tuple[int, asyncio.Future[float]] | None = None
+        self.wanted: tuple[int, asyncio.Future[None]] | None = None
 
     async def open(self, connections: int) -> None:
         """Connect; ConnectionError where nobody listens."""
@@ -148,7 +148,16 @@ class Target:
             _, found = self.wanted
             self.wanted = None
             if not found.done():
-                found.set_result(perf_counter())
+                found.set_result(None)
+
+    async def reached(self, version: int) -> int:
+        """Wait for the first answer of this version, or a newer one; the newest there is."""
+        if self.newest < version:
+            found: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self.wanted = version, found
+            async with asyncio.timeout(PATIENCE):
+                await found
+        return self.newest
 
     def close(self) -> None:
         """Hang up."""
@@ -282,18 +291,10 @@ class Load:
             self._tallies.setdefault(target.into, Tally()).add(tally)
             return tally.data()
         elif do == "await":
-            return await self._await(target, command["version"])
+            return {"newest": await target.reached(command["version"])}
         elif do == "close":
             target.close()
         return {}
-
-    async def _await(self, target: Target, version: int) -> dict[str, Any]:
-        if target.newest < version:
-            found: asyncio.Future[float] = asyncio.get_running_loop().create_future()
-            target.wanted = version, found
-            async with asyncio.timeout(PATIENCE):
-                await found
-        return {"newest": target.newest}
 
 
 def main() -> None:

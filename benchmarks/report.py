@@ -43,22 +43,21 @@ def data(rows: Rows) -> list[dict[str, Any]]:
 
 
 def shown(value: float, unit: str) -> str:
-    """A figure with its unit, to three digits."""
+    """A figure to three digits: ratios always with decimals, counts and times where they have any."""
     digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
-    text = f"{value:,.{digits}f}" if value % 1 or unit == "×" else f"{value:,.0f}"
-    return f"{text} {unit}".rstrip()
+    return f"{value:,.{digits}f}" if value % 1 or unit == "×" else f"{value:,.0f}"
 
 
 def _cells(name: str, measure: Measure) -> tuple[str, ...]:
     unit, reach = measure.unit, measure.reach
     spread = ""
     if measure.low is not None and measure.high is not None and measure.rounds > 1:
-        spread = f"{shown(measure.low, '')} … {shown(measure.high, '')}"
+        spread = f"{shown(measure.low, unit)} … {shown(measure.high, unit)}"
     return (
         name,
         measure.name,
-        f"{reach.side} {shown(reach.bound, unit)}" if reach is not None else "",
-        shown(measure.value, unit),
+        f"{reach.side} {shown(reach.bound, unit)} {unit}".rstrip() if reach is not None else "",
+        f"{shown(measure.value, unit)} {unit}".rstrip(),
         spread,
         {True: "ok", False: "short", None: ""}[measure.ok],
     )

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import queue
-import signal
 import socket
 import subprocess
 import sys
@@ -13,9 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from benchmarks.machine import cores, cpu_seconds, launch
+from benchmarks.paths import ROOT
 
 PATIENCE = 60.0
 """Seconds until something that has to come counts as missing."""
@@ -40,48 +40,71 @@ class Server:
         return cpu_seconds(self.process.pid) or 0.0
 
 
-class Heddle(Server):
-    """`heddle start`, and its log."""
+class Log:
+    """The lines that a program writes, each with the time at which it was heard."""
 
-    def __init__(self, process: "subprocess.Popen[str]") -> None:
-        super().__init__(process, 0)
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
         self._lines: queue.Queue[tuple[float, str] | None] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-        url: str = self.until("listening")[1]["data"]["url"]
-        self.port = int(url.rpartition(":")[2])
-        self.until("runtime started")
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
-    def until(self, *events: str) -> tuple[float, dict[str, Any]]:
-        """Wait for the next event of one of these names: when it was heard, and what it says.
+    def line(self) -> tuple[float, str]:
+        """The next line; Missing where none comes any more."""
+        try:
+            heard = self._lines.get(timeout=PATIENCE)
+        except queue.Empty:
+            raise Missing(f"nothing was told for {PATIENCE:g} s") from None
+        if heard is None:
+            raise Missing("the program has ended")
+        return heard
 
-        Missing where none comes, or a change is refused that nobody waits for.
-        """
-        while True:
-            try:
-                heard = self._lines.get(timeout=PATIENCE)
-            except queue.Empty:
-                raise Missing(f"heddle did not tell {' or '.join(events)}") from None
-            if heard is None:
-                raise Missing(f"heddle ended with {self.process.wait(PATIENCE)}")
-            told: dict[str, Any] = json.loads(heard[1])
-            if told["event"] in events:
-                return heard[0], told
-            if told["level"] == "error":
-                raise Missing(f"heddle told {heard[1]}")
+    def close(self) -> None:
+        """Let go of it, once the program has ended."""
+        self._reader.join()
+        self._stream.close()
 
     def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
+        for line in self._stream:
             self._lines.put((time.perf_counter(), line))
         self._lines.put(None)
+
+
+class Heddle(Server):
+    """`heddle start`; all is live once this is made."""
+
+    def __init__(self, process: "subprocess.Popen[str]", log: Log) -> None:
+        self._log = log
+        url: str = self.until("listening")[1]["data"]["url"]
+        super().__init__(process, int(url.rpartition(":")[2]))
+        self.until("runtime started")
+
+    def until(self, event: str) -> tuple[float, dict[str, Any]]:
+        """Wait for the next event of that name: when it was heard, and what it says.
+
+        Missing where none comes, or where it tells of a mistake first.
+        """
+        while True:
+            heard, line = self._log.line()
+            told: dict[str, Any] = json.loads(line)
+            if told["event"] == event:
+                return heard, told
+            if told["level"] == "error":
+                raise Missing(f"heddle told {line.strip()}")
 
 
 @contextmanager
 def heddle(store: str | Path, *args: str) -> Iterator[Heddle]:
     """`heddle start` on a store, with PORT a free port; all is live when the block begins."""
     argv = [*HEDDLE, "start", os.fspath(store), "--log-format", "json", "-e", "PORT=0", *args]
-    with _running(launch(argv, cores()[0])) as process:
-        yield Heddle(process)
+    process = launch(argv, cores()[0])
+    assert process.stdout is not None
+    log = Log(process.stdout)
+    try:
+        with _running(process):
+            yield Heddle(process, log)
+    finally:
+        log.close()
 
 
 @contextmanager
@@ -89,25 +112,27 @@ def module(name: str) -> Iterator[Server]:
     """A program of `benchmarks.servers` on a free port; it listens when the block begins."""
     port = free_port()
     argv = [sys.executable, "-m", f"benchmarks.servers.{name}", str(port)]
-    with _running(launch(argv, cores()[0], cwd=Path(__file__).parent.parent)) as process:
+    process = launch(argv, cores()[0], cwd=ROOT)
+    assert process.stdout is not None
+    with process.stdout, _running(process):
         wait_until(lambda: _listens(port), f"{name} listens", process)
         yield Server(process, port)
 
 
 @contextmanager
-def _running(process: "subprocess.Popen[str]") -> "Iterator[subprocess.Popen[str]]":
+def _running(process: "subprocess.Popen[str]") -> Iterator[None]:
+    """It is gone when the block ends."""
     try:
-        yield process
+        yield
     finally:
-        process.send_signal(signal.SIGTERM)
+        process.terminate()
         try:
-            process.wait(5.0)
+            process.wait(10.0)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 def free_port() -> int:

@@ -11,7 +11,7 @@ from heddle.runtime.extension import Extension
 from heddle.runtime.flow import Flow
 from heddle.runtime.host import Host
 from heddle.runtime.kind import node
-from heddle.runtime.language import CompileError, Language, Program
+from heddle.runtime.language import CompileError, Language, OptionError, Options, Program
 from heddle.runtime.node import Action, Choice, Conversation, Handler, Node, Visit
 from heddle.runtime.process import Process
 from heddle.runtime.reader import Reader
@@ -51,6 +51,8 @@ __all__ = [
     "Language",
     "LanguageName",
     "Node",
+    "OptionError",
+    "Options",
     "Payload",
     "Port",
     "Process",

@@ -5,7 +5,7 @@ from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 
-from heddle.runtime.language import CompileError, Languages, Program
+from heddle.runtime.language import CompileError, Languages, OptionError, Options, Program, Voice
 from heddle.runtime.node import Node
 from heddle.schemas.code import Expression
 from heddle.schemas.schema import Schema
@@ -15,16 +15,19 @@ from heddle.specs.spec import Path, Spec
 
 F = TypeVar("F", bound=msgspec.Struct)
 
+_NO_OPTIONS = Options()
+
 
 class Build:
     """What a Codec is given beside the fields: the Spec, the languages, and a way to refuse."""
 
-    __slots__ = ("_language", "languages", "spec")
+    __slots__ = ("_language", "languages", "spec", "voice")
 
     def __init__(self, spec: Spec, languages: Languages, language: str) -> None:
         self.spec = spec
         self.languages = languages
         self._language = language
+        self.voice = Voice(spec.label)
 
     def program(self, expression: Expression, *path: str | int) -> Program:
         """Compile an expression; SpecError at the field `path`, and at the line inside the code."""
@@ -46,8 +49,19 @@ class Build:
                 return path
         return (*path, "code") if isinstance(field, Mapping) else path
 
-    def code(self, language: str, code: str, *path: str | int, condition: bool = False) -> Program:
-        """Compile code in a language; SpecError where it does not compile."""
+    def code(
+        self,
+        language: str,
+        code: str,
+        *path: str | int,
+        condition: bool = False,
+        options: Options | None = None,
+    ) -> Program:
+        """Compile code in a language; SpecError where it does not compile.
+
+        The program waits only where `options` allow it. An option that the language cannot keep is
+        a Problem at the field of that name beside the code.
+        """
         try:
             found = self.languages.get(language)
         except CompileError as error:
@@ -59,9 +73,14 @@ class Build:
                 hint=error.hint or "See heddle kinds snippet, or add the extension that has it.",
             )
         try:
-            compiler = found.condition if condition and found.condition else found.compile
+            told = msgspec.structs.replace(
+                options or _NO_OPTIONS, condition=condition, say=self.voice
+            )
             # Compilers and programs deal in plain text, not in the field types that say what it is.
-            return compiler(str(code))
+            return found.program(str(code), told)
+        except OptionError as error:
+            at = (*path[:-1], error.option)
+            self.refuse(*at, code="code", found=error.message, hint=error.hint)
         except CompileError as error:
             spec = self.spec
             place = spec.inside(path, error.line, error.column) if error.line else spec.place(path)

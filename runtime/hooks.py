@@ -28,9 +28,9 @@ class Hooks:
 
     def remove(self, *, load: Hook | None = None, unload: Hook | None = None) -> None:
         """Take hooks out again; one that is not there is ignored."""
-        if load in self._load:
+        if load is not None and load in self._load:
             self._load.remove(load)
-        if unload in self._unload:
+        if unload is not None and unload in self._unload:
             self._unload.remove(unload)
 
     async def loaded(self, symbol: "Symbol") -> None:

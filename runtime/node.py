@@ -13,6 +13,7 @@ from heddle.runtime.errors import Answer, Payload
 if TYPE_CHECKING:
     from heddle.runtime.flow import Flow
     from heddle.runtime.host import Host
+    from heddle.runtime.language import Voice
     from heddle.runtime.reader import Reader
 
 
@@ -103,6 +104,9 @@ class Node:
     Order of calls: `adopt` (only where a predecessor of the same kind is replaced), `open`, packets,
     `pause` (no longer current; what is in flight goes on), `close` (nothing is in flight any more).
     """
+
+    voice: "Voice | None" = None
+    """What its code prints goes here; set by the Scheme that had it built."""
 
     def handler(self, port: str) -> Handler | None:
         """What to do with packets at this in port; None where there is no such port.

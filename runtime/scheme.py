@@ -84,7 +84,10 @@ class Scheme:
         kind = self.find(spec.kind)
         if kind is None:
             raise SpecError([unknown_kind(spec, self.names)])
-        return kind.codec(decode(spec, kind.schema), Build(spec, self.languages, self.language))
+        build = Build(spec, self.languages, self.language)
+        node = kind.codec(decode(spec, kind.schema), build)
+        node.voice = build.voice
+        return node
 
     def check(self, spec: Spec) -> list[Problem]:
         """Every Problem of a bound Spec by itself; its code is compiled, nothing is opened."""

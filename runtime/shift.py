@@ -125,6 +125,9 @@ class Shift:
         self._events.hide(symbol.binding.secrets)
         heir = plan.heirs.get(symbol.id)
         port = ""
+        host = Host(self._table, self._events, symbol, plan.wiring)
+        if node.voice is not None:
+            node.voice.host = host
         try:
             if heir is not None:
                 begun.adopted = True
@@ -136,7 +139,7 @@ class Shift:
             begun.loaded = True
             await self._hooks.loaded(symbol)
             begun.opened = True
-            await self._limited(node.open(Host(self._table, self._events, symbol, plan.wiring)))
+            await self._limited(node.open(host))
             port = "active"
             await self._exec(symbol, port, plan.wiring)
             begun.active = True
@@ -239,8 +242,9 @@ class Shift:
 
     async def _limited(self, work: Awaitable[None]) -> None:
         """Await something of a node; TimeoutError where it takes too long."""
+        limit = asyncio.timeout(self._lifecycle)
         try:
-            async with asyncio.timeout(self._lifecycle) as limit:
+            async with limit:
                 await work
         except TimeoutError as error:
             if not limit.expired():

@@ -385,6 +385,6 @@ def _in_order(layout: Layout, symbols: Iterable[Symbol]) -> list[Symbol]:
             for links in symbol.links.values():
                 for link in links:
                     target = layout.find(link)
-                    if target in todo and target not in seen:
+                    if target is not None and target in todo and target not in seen:
                         stack.append((todo[target], False))
     return list(done.values())

@@ -187,15 +187,14 @@ class Wiring:
             if onward is None or self._lens is not None or len(actions) >= RUN:
                 break
             targets = self.targets(target[0], onward)
-            if not targets:
-                onward = None
+            if len(targets) != 1:
+                onward = onward if targets else None
                 break
-            if len(targets) > 1:
-                break
-            following = self.handler(targets[0])
+            (after,) = targets
+            following = self.handler(after)
             if not isinstance(following, Action) or not plain(following):
                 break
-            target, handler = targets[0], following
+            target, handler = after, following
         owners = tuple(owner for owner, _ in whose)
         labels = tuple(self.label(owner) for owner in owners)
         ports = tuple(port for _, port in whose)

@@ -1,8 +1,9 @@
 """deploy: a node on the path is changed again and again under full load, and nobody notices."""
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeAlias
 
 from benchmarks import namespace
 from benchmarks.driver import Driver, driver
@@ -12,6 +13,13 @@ from benchmarks.scale import Scale
 from benchmarks.server import Heddle, heddle
 
 REQUEST = "GET /leaf HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+
+Told: TypeAlias = dict[str, Any]
+Rounds: TypeAlias = list[tuple[Told, Told]]
+"""What each round came to: without deploys, and with them."""
+
+Whole: TypeAlias = dict[str, Told]
+"""What all rounds together came to: `steady`, and `deploys`."""
 
 ROUND = 20
 """Deploys in one round; rounds with and without take turns."""
@@ -33,7 +41,7 @@ class Deploys:
         self._server.until("generation live")
         self._load.do("await", "leaf", version=self.version)
 
-    def round(self, count: int) -> dict[str, Any]:
+    def round(self, count: int) -> Told:
         """So many deploys, one right after the other."""
         self._load.do("start", "leaf", into="deploys")
         for _ in range(count):
@@ -43,55 +51,47 @@ class Deploys:
 
 def run(scale: Scale, say: Say) -> list[Measure]:
     """A file is saved, its change goes live, it is answered: and at once the next."""
+    measures = []
     with TemporaryDirectory() as temporary:
         path = Path(temporary, "flow.yaml")
         path.write_text(namespace.FRONT + namespace.leaf(0))
-        with heddle(path) as server, driver() as load:
-            load.open("leaf", server, scale.connections, REQUEST, "leaf {version}")
-            deploys = Deploys(load, server, path)
-            load.drive("leaf", scale.seconds, "warm")
-            rounds = []
-            while deploys.version < scale.deploys:
-                say(f"deploy {deploys.version} of {scale.deploys}")
-                count = min(ROUND, scale.deploys - deploys.version)
-                changing = deploys.round(count)
-                steady = load.drive("leaf", changing["seconds"], "steady")
-                rounds.append((steady, changing))
-            whole = {name: load.do("summary", into=name) for name in ("steady", "deploys")}
-    return _measures(scale.deploys, rounds, whole)
+        measures += _measures(scale, *_deployed(path, path, scale, say))
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        path = namespace.write(folder, scale.symbols)
+        rounds, whole = _deployed(folder, path, scale, say)
+        _, p99, *_ = _measures(scale, rounds, whole)
+        where = f"the same p99 in a namespace of {scale.symbols:,} symbols"
+        measures.append(replace(p99, name=where, reach=None, facts=_facts(whole)))
+    return measures
 
 
-def _measures(
-    count: int,
-    rounds: list[tuple[dict[str, Any], dict[str, Any]]],
-    whole: dict[str, dict[str, Any]],
-) -> list[Measure]:
-    steady, changing = whole["steady"], whole["deploys"]
-    wrong = {what: steady[what] + changing[what] for what in ("failed", "hung", "reset")}
+def _deployed(store: Path, path: Path, scale: Scale, say: Say) -> tuple[Rounds, Whole]:
+    """All deploys of one store, in rounds that take turns with rounds without any."""
+    with heddle(store) as server, driver() as load:
+        load.open("leaf", server, scale.connections, REQUEST, "leaf {version}")
+        deploys = Deploys(load, server, path)
+        load.drive("leaf", scale.seconds, "warm")
+        rounds = []
+        while deploys.version < scale.deploys:
+            say(f"deploy {deploys.version} of {scale.deploys}")
+            changing = deploys.round(min(ROUND, scale.deploys - deploys.version))
+            rounds.append((load.drive("leaf", changing["seconds"], "steady"), changing))
+        return rounds, {name: load.do("summary", into=name) for name in ("steady", "deploys")}
+
+
+def _measures(scale: Scale, rounds: Rounds, whole: Whole) -> list[Measure]:
+    steady = whole["steady"]
     if steady["failed"] or not steady["answers"]:
-        raise WrongAnswer(f"without any deploy: {steady['first']}")
-    facts = {
-        "answers": changing["answers"],
-        "deploys a second": round(count / changing["seconds"], 1),
-        **wrong,
-        "first": changing["first"],
-        **{
-            name: {
-                "requests a second": round(one["rate"]),
-                "p50 ms": round(one["p50"], 2),
-                "p99 ms": round(one["p99"], 2),
-                "max ms": round(one["max"], 2),
-            }
-            for name, one in whole.items()
-        },
-    }
+        raise WrongAnswer(f"without any deploy: {steady['first'] or 'no answer'}")
+    wrong = sum(one[what] for one in whole.values() for what in ("failed", "hung", "reset"))
     return [
         Measure(
-            name=f"{count} deploys: answers failed, hung or reset",
-            value=float(sum(wrong.values())),
+            name=f"{scale.deploys} deploys: answers failed, hung or reset",
+            value=wrong,
             unit="",
             reach=at_most(0.0),
-            facts=facts,
+            facts=_facts(whole),
         ),
         measured(
             "p99, beside that without deploys",
@@ -103,6 +103,17 @@ def _measures(
             [its["rate"] / base["rate"] for base, its in rounds],
         ),
     ]
+
+
+def _facts(whole: Whole) -> dict[str, Any]:
+    """What was answered, with deploys and without."""
+    names = {"rate": "requests a second", "p50": "p50 ms", "p99": "p99 ms", "max": "max ms"}
+    kept = ("answers", "failed", "hung", "reset", "first")
+    return {
+        name: {key: one[key] for key in kept}
+        | {shown: round(one[key], 2) for key, shown in names.items()}
+        for name, one in whole.items()
+    }
 
 
 ROW = Row(

@@ -1,6 +1,5 @@
 """sql: runs statements, all those of one process and one source in one transaction."""
 
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Annotated, Any, Literal
 
@@ -221,6 +220,9 @@ class SqlNode(Node):
     def _asked(self, payload: Payload) -> tuple[Statement, list[list[Any]]]:
         """The statement that a packet asks for, and the sets of values to run it with."""
         if self._fixed is not None:
+            if not self._fixed.marks and self._args is None and not self._fields.many:
+                # Whatever the packet is, it is no more than the occasion.
+                return self._fixed, [[]]
             args = self._args(payload) if self._args is not None else payload
             return self._fixed, self._sets(self._fixed, args)
         text, args = payload, None
@@ -237,7 +239,7 @@ class SqlNode(Node):
     def _sets(self, asked: Statement, args: Any) -> list[list[Any]]:
         if self._fields.many or (
             # As in uniflow: a list of maps is one map for each run.
-            asked.named and type(args) is list and all(type(each) is dict for each in args)
+            asked.named and type(args) is list and args and all(type(each) is dict for each in args)
         ):
             if type(args) is not list:
                 raise refused(f"found {_sort(args)}: with many, the arguments are a list")
@@ -323,7 +325,6 @@ SQL: Kind[Any] = Kind(
   name: list
   source: ':memory:'
   statement: SELECT id, item, price FROM orders
-  args: '[]'
 - kind: snippet
   name: tables
   language: text

@@ -26,7 +26,7 @@ _QUOTED = [
 ]
 _MARKS = r"(?P<mark>\?\d*|\$\d+|:[A-Za-z_]\w*)"
 _SCANS = {
-    "postgres": [*_QUOTED, r"\$([A-Za-z_]\w*)?\$.*?\$\2\$", r"\?\|(?!\|)|\?&"],
+    "postgres": [*_QUOTED, r"\$([A-Za-z_]\w*|)\$.*?\$\2\$", r"\?\|(?!\|)|\?&"],
     "sqlite": [*_QUOTED[1:], r"\[[^\]]*\]"],
     "other": _QUOTED[1:],
 }

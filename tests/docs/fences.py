@@ -42,7 +42,8 @@ class Fence(NamedTuple):
 @cache
 def pages() -> tuple[Path, ...]:
     """Every page that people read."""
-    found = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
+    folders = (ROOT / folder for folder in ("docs", "examples", "benchmarks"))
+    found = [*ROOT.glob("*.md"), *(page for folder in folders for page in folder.rglob("*.md"))]
     return tuple(sorted(found))
 
 
@@ -92,7 +93,9 @@ def prose(page: Path) -> str:
 def anchors(page: Path) -> set[str]:
     """The anchors of the headings of a page, as they are made on the web."""
     found: dict[str, int] = {}
-    for line in re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL).splitlines():
+    for line in re.sub(
+        r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL
+    ).splitlines():
         if not line.startswith("#"):
             continue
         bare = line.lstrip("#").strip().lower()

@@ -12,7 +12,7 @@ from heddle.runtime.runtime import Runtime
 from heddle.specs.memory import MemoryStore
 from heddle.specs.names import named_id
 from heddle.specs.spec import Binding, Spec
-from heddle.specs.store import Change, ChangeSet, Delete, Put
+from heddle.specs.store import Change, ChangeSet, Delete, Put, Resource
 from heddle.specs.value import Value
 from tests.runtime.worlds import (
     World,
@@ -323,7 +323,12 @@ def greeting(name: str, wanted: str) -> Spec:
 
 async def test_a_changed_value_reloads_exactly_who_is_bound_to_it() -> None:
     here = World()
-    stored = [value("one", "1"), value("two", "2"), greeting("a", "one"), greeting("b", "two")]
+    stored: list[Resource] = [
+        value("one", "1"),
+        value("two", "2"),
+        greeting("a", "one"),
+        greeting("b", "two"),
+    ]
     async with world([*stored, step("c")], **quiet(here)) as rt:
         assert [await rt.send(name, "") for name in "abc"] == ["1", "2", "c"]
         nodes = {name: node_of(rt, name) for name in "abc"}
@@ -383,7 +388,7 @@ async def test_a_secret_is_seen_nowhere_whatever_goes_wrong(way: dict[str, str])
 
 async def test_a_secret_is_masked_in_status_and_events_while_it_is_bound() -> None:
     said = step("a", env=bound("key"), secret="{{ .KEY }}")
-    stored = [value("key", SECRET, secret=True), said]
+    stored: list[Resource] = [value("key", SECRET, secret=True), said]
     async with world(stored, **quiet(World())) as rt:
         assert rt.status().symbols[0].node["secret"] == "••••••"
         rt.events.tell("went", reason=f"with {SECRET}")
@@ -467,20 +472,18 @@ def test_doubled_late_and_reordered_changes_do_no_harm(
     asyncio.run(story())
 
 
-class Shared:
+class Shared(MemoryStore):
     """A store that several runtimes share: only one of them opens and closes it."""
 
     def __init__(self, store: MemoryStore) -> None:
-        self._store = store
+        super().__init__()
+        self.__dict__.update(store.__dict__)
 
     async def open(self) -> None:
         return None
 
     async def close(self) -> None:
         return None
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
 
 
 async def apply(store: MemoryStore, edits: list[tuple[str, str]]) -> ChangeSet | None:

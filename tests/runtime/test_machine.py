@@ -136,7 +136,8 @@ def test_a_choice_may_answer_at_once_and_may_fail() -> None:
 
 
 def test_a_choice_that_names_no_port_fails_by_itself() -> None:
-    for wrong in (None, 7, ("out",), ([], 1)):
+    wrongs: list[Any] = [None, 7, ("out",), ([], 1)]
+    for wrong in wrongs:
         flow = wire({"a": add(""), "b": choose(lambda _, w=wrong: w)}, {"a.out": "b"})  # type: ignore[misc]
         error = run(flow)
         assert isinstance(error, Error)
@@ -507,7 +508,7 @@ async def test_one_waiting_target_among_plain_ones_makes_no_task() -> None:
 
 
 async def test_packets_of_one_process_pass_a_waiting_node_one_at_a_time_in_order() -> None:
-    inside, log = 0, []
+    inside, log = 0, list[int]()
 
     async def alone(payload: Payload) -> Payload:
         nonlocal inside
@@ -542,7 +543,7 @@ async def test_different_processes_do_not_wait_for_each_other() -> None:
     process, other = Process(flow), Process(flow)
     step = flow.entry("a", "in")
     answers = asyncio.gather(settle(process.run(step, 1)), settle(other.run(step, 2)))
-    assert await asyncio.wait_for(answers, 5) == [1, 2]
+    assert list(await asyncio.wait_for(answers, 5)) == [1, 2]
 
 
 async def test_a_cancelled_packet_gives_its_turn_away() -> None:
@@ -555,7 +556,9 @@ async def test_a_cancelled_packet_gives_its_turn_away() -> None:
     flow = wire({"a": act(held)})
     process = Process(flow)
     step = flow.entry("a", "in")
-    tasks = [asyncio.ensure_future(settle(process.run(step, number))) for number in range(3)]
+    tasks: list[asyncio.Task[Answer]] = [
+        asyncio.ensure_future(settle(process.run(step, number))) for number in range(3)
+    ]
     await asyncio.sleep(0)
     tasks[1].cancel()
     tasks[0].cancel()
@@ -635,7 +638,9 @@ async def test_what_a_node_begins_beside_itself_may_overlap() -> None:
 
     async def begins(flow: Flow, payload: Payload) -> Answer:
         ways = [flow.begin("out", payload), flow.begin("out[1]", payload)]
-        tasks = [flow.process.spawn(way) for way in ways if isinstance(way, Pending)]
+        tasks: list[asyncio.Task[Answer]] = [
+            flow.process.spawn(way) for way in ways if isinstance(way, Pending)
+        ]
         return [await task for task in tasks]
 
     nodes = {"a": visit(begins, waits=True), "b": act(meets), "c": act(meets)}

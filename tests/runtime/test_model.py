@@ -135,7 +135,12 @@ def node(number: int, part: Part, log: Log, waits: bool) -> Node:
 
 def handler(number: int, part: Part, log: Log, waits: bool) -> Handler:
     if part.sort == "choice":
-        return Choice(lambda payload: (log.append((number, payload)), choice(part, payload))[1])
+
+        def chooses(payload: Payload) -> tuple[str | None, Payload]:
+            log.append((number, payload))
+            return choice(part, payload)
+
+        return Choice(chooses)
     if part.sort in ("pass", "pair", "try"):
         return Visit(visiting(number, part, log, waits), waits=waits)
     return action(number, part, log, waits)

@@ -73,10 +73,11 @@ def test_join_follows_its_rule_whatever_the_answers_are(answers: list[Any]) -> N
 def test_the_first_answer_stands() -> None:
     given: list[Any] = []
     packet = Packet("question", given.append)
-    assert not packet.answered
+    states = [packet.answered]
     assert packet.answer("first")
     assert not packet.answer("second")
-    assert packet.answered
+    states.append(packet.answered)
+    assert states == [False, True]
     assert given == ["first"]
 
 

@@ -269,13 +269,13 @@ async def remove(rt: Runtime, *resources: Resource) -> Loaded:
 async def change(rt: Runtime, *changes: Put | Delete) -> Loaded:
     """One change set; only for runtimes that do not watch their store."""
     await rt.store.apply(changes)
-    specs, values = set(), set()
-    for one in changes:
-        kind, key = (
-            (type(one.resource), one.resource.id) if isinstance(one, Put) else (one.type, one.id)
-        )
-        (specs if kind is Spec else values).add(key)
-    return await rt.load(ChangeSet(specs=frozenset(specs), values=frozenset(values)))
+    keys = [
+        (type(one.resource), one.resource.id) if isinstance(one, Put) else (one.type, one.id)
+        for one in changes
+    ]
+    specs = frozenset(key for sort, key in keys if sort is Spec)
+    values = frozenset(key for sort, key in keys if sort is Value)
+    return await rt.load(ChangeSet(specs=specs, values=values))
 
 
 def told(rt: Runtime, *names: str) -> list[Event]:
