@@ -1,4 +1,4 @@
-"""Writes the generated pages of docs/: the page of each kind, their index, the reference of commands.
+"""Writes what is generated in docs/: the page of each kind, their index, the commands, the picture.
 
     python docs/build.py           writes what is not up to date, and removes pages of kinds that are gone
     python docs/build.py --check   writes nothing; exit code 1, and the names, where something is not
@@ -12,14 +12,18 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from heddle.cli.drawing import Picture, draw
 from heddle.cli.reference import refreshed
 from heddle.runtime.extension import GROUP, Extension, Registry
 from heddle.schemas.page import common_page, gaps, index, markdown
 from heddle.schemas.schema import Schema
+from heddle.specs.document import read_path
 
 DOCS = Path(__file__).parent
 KINDS = DOCS / "kinds"
 COMMANDS = DOCS / "commands.md"
+PICTURE = DOCS / "ping.svg"
+DRAWN = DOCS.parent / "examples" / "ping.yaml"
 DISTRIBUTION = "heddle-runtime"
 COMMON = """
 ## fields that all kinds share
@@ -38,12 +42,13 @@ def schemas() -> list[Schema[Any]]:
 
 
 def pages(known: Iterable[Schema[Any]]) -> dict[Path, str]:
-    """Every generated page and what it should say."""
+    """Every generated file and what it should say."""
     known = list(known)
     written = {KINDS / f"{schema.kind}.md": markdown(schema) for schema in known}
     written[KINDS / "index.md"] = index(known) + COMMON
     written[KINDS / "common.md"] = common_page()
     written[COMMANDS] = refreshed(COMMANDS.read_text(encoding="utf-8"))
+    written[PICTURE] = draw(Picture.of(read_path(DRAWN).specs), "svg", "right")
     return written
 
 

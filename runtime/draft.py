@@ -5,6 +5,7 @@ out what is broken, and one that runs can refuse the change as a whole.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -103,7 +104,8 @@ class Drafter:
         if binding.problems:
             problems = list(binding.problems)
             # Blanks that stay open hide nothing else: tell what is wrong with the rest as well.
-            problems += self._scheme.check_unbound(spec)
+            with suppress(*FAILURES):
+                problems += self._scheme.check_unbound(spec)
             draft.refuse(spec, problems)
             return
         if symbol is not None and symbol.spec.same(spec) and symbol.binding.spec.same(binding.spec):

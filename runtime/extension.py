@@ -113,8 +113,12 @@ class Registry:
     def _register(self, name: str, register: Register) -> None:
         try:
             register(Extension(name, self))
-        except Exception as error:
+        except ValueError as error:
             raise ExtensionError(f'extension "{name}": {error}') from error
+        except FAILURES as error:
+            raise ExtensionError(
+                f'extension "{name}" cannot be registered: {type(error).__name__}: {error}'
+            ) from error
 
 
 def registry(
@@ -134,9 +138,10 @@ def _named(name: str) -> Register:
     module, _, function = name.partition(":")
     try:
         found: Register = getattr(import_module(module), function or "register")
-    except Exception as error:
+    except FAILURES as error:
+        said = str(error) if isinstance(error, ImportError | AttributeError) else repr(error)
         raise ExtensionError(
-            f'extension "{name}" cannot be loaded: {error} '
+            f'extension "{name}" cannot be loaded: {said} '
             "(wanted: a module with a function register(extension))"
         ) from error
     return found

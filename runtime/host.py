@@ -38,7 +38,7 @@ class Host:
     def wiring(self) -> "Wiring":
         """The generation that a new process begins on: the current one, or the last that had this symbol."""
         current = self._table.wiring
-        if self.id in current.symbols:
+        if current is not self._last and self.id in current.symbols:
             self._last = current
         return self._last
 

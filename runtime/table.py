@@ -4,11 +4,12 @@ Its state is replaced as a whole: a Plan is made beside it, from the change alon
 swaps it in. What a change does not touch is shared between the old state and the new one.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, MutableMapping, Sequence
 from typing import Any, TypeAlias
 from uuid import UUID
 
 from heddle.runtime.generation import Generation
+from heddle.runtime.layer import branch
 from heddle.runtime.step import Key, Target
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.wiring import Lens, Wired, Wiring
@@ -24,14 +25,20 @@ class Layout:
 
     __slots__ = ("_own", "active", "names", "symbols", "wanted", "wired")
 
-    def __init__(self, layout: "Layout | None" = None) -> None:
-        self.symbols: dict[UUID, Symbol] = layout.symbols.copy() if layout else {}
-        self.names: dict[str, UUID] = layout.names.copy() if layout else {}
-        self.wanted: dict[Wanted, set[UUID]] = layout.wanted.copy() if layout else {}
+    def __init__(self, layout: "Layout | None" = None, changes: int = 0) -> None:
+        self.symbols: MutableMapping[UUID, Symbol] = {}
+        self.names: MutableMapping[str, UUID] = {}
+        self.wanted: MutableMapping[Wanted, set[UUID]] = {}
+        self.active: MutableMapping[UUID, None] = {}
+        self.wired: MutableMapping[Hashable, Wired] = {}
         # The sets of `wanted` that are this layout's own: the others belong to an older one too.
         self._own: set[Wanted] = set()
-        self.active: set[UUID] = layout.active.copy() if layout else set()
-        self.wired: dict[Hashable, Wired] = layout.wired.copy() if layout else {}
+        if layout is not None:
+            self.symbols = branch(layout.symbols, changes)
+            self.names = branch(layout.names, changes)
+            self.wanted = branch(layout.wanted, changes)
+            self.active = branch(layout.active, changes)
+            self.wired = branch(layout.wired, changes)
 
     def find(self, link: Link) -> UUID | None:
         """Who a link leads to; None where nobody is there yet."""
@@ -63,11 +70,7 @@ class Layout:
             self._unwant(key, symbol.id)
 
     def replace(self, old: Symbol, new: Symbol) -> None:
-        """Put a symbol in the place of one with the same id; only what differs is touched.
-
-        A dict that something was deleted from is copied entry by entry ever after: of ten thousand
-        symbols, that would be most of what a change costs.
-        """
+        """Put a symbol in the place of one with the same id; only what differs is touched."""
         self.symbols[new.id] = new
         if old.spec.name != new.spec.name:
             if old.spec.name is not None and self.names.get(old.spec.name) == new.id:
@@ -94,12 +97,12 @@ class Layout:
             self.wanted[key] = set(self.wanted.get(key, ()))
         return self.wanted[key]
 
-    def stuck(self, symbol: Symbol, among: set[UUID]) -> bool:
-        """Whether a link of this symbol leads to nobody, or to one who is not among these."""
+    def stuck(self, symbol: Symbol) -> bool:
+        """Whether a link of this symbol leads to nobody, or to one who is not active."""
         for links in symbol.links.values():
             for link in links:
                 target = self.find(link)
-                if target is None or target not in among:
+                if target is None or target not in self.active:
                     return True
         return False
 
@@ -232,8 +235,9 @@ class SymbolTable:
 
     def plan(self, puts: Sequence[Symbol], removes: Iterable[UUID]) -> Plan:
         """The state after these changes, made beside the current one. SpecError from `rebuild`."""
-        old, new = self._layout, Layout(self._layout)
+        old = self._layout
         leaving = [old.symbols[one] for one in removes if one in old.symbols]
+        new = Layout(old, len(puts) + len(leaving))
         replaced = [old.symbols[symbol.id] for symbol in puts if symbol.id in old.symbols]
         for symbol in leaving:
             new.detach(symbol)
@@ -245,19 +249,20 @@ class SymbolTable:
         changed = {symbol.id for symbol in puts}
         relink = changed | _moved(old, new, (*leaving, *replaced, *puts))
         touched = {symbol.id for symbol in leaving}
-        new.active -= touched
+        for one in touched:
+            new.active.pop(one, None)
         touched |= _deactivate(old, new, relink, leaving)
         touched |= _activate(new, relink | touched)
         # Who went and came back within this one change was never away, and keeps its Node.
         went = {one for one in touched if one in old.active and one not in new.active}
         came = {one for one in touched if one in new.active and one not in old.active}
-        opens = self._opening(new, came | (changed & new.active))
+        opens = self._opening(new, came | {one for one in changed if one in new.active})
         opened = {symbol.id for symbol in opens}
         for one in went:
             new.wired.pop(one, None)
-        for one in (relink & new.active) | opened:
+        for one in {one for one in relink if one in new.active} | opened:
             new.wired[one] = new.wire(new.symbols[one])
-        gone = [old.symbols[one] for one in went | (opened & old.active)]
+        gone = [old.symbols[one] for one in went | {one for one in opened if one in old.active}]
         retires = [symbol for symbol in reversed(_in_order(old, gone)) if symbol.opened]
         leavers = {symbol.id for symbol in retires}
         heirs = {
@@ -334,9 +339,9 @@ def _deactivate(
         todo.extend(one for one in old.sources(symbol) if one in new.active)
     while todo:
         one = todo.pop()
-        if one not in new.active or not new.stuck(new.symbols[one], new.active):
+        if one not in new.active or not new.stuck(new.symbols[one]):
             continue
-        new.active.discard(one)
+        del new.active[one]
         went.add(one)
         todo.extend(new.sources(new.symbols[one]))
     return went
@@ -354,14 +359,15 @@ def _activate(new: Layout, touched: set[UUID]) -> set[UUID]:
         todo.extend(new.sources(new.symbols[one]))
     if not hopeful:
         return hopeful
-    new.active |= hopeful
+    for one in hopeful:
+        new.active[one] = None
     todo = list(hopeful)
     while todo:
         one = todo.pop()
-        if one not in hopeful or not new.stuck(new.symbols[one], new.active):
+        if one not in hopeful or not new.stuck(new.symbols[one]):
             continue
         hopeful.discard(one)
-        new.active.discard(one)
+        del new.active[one]
         todo.extend(new.sources(new.symbols[one]))
     return hopeful
 

@@ -1,6 +1,11 @@
 """What every test may ask for."""
 
 import pytest
+from hypothesis import settings
+
+# A shared machine is slow at times, which says nothing about what is tested.
+settings.register_profile("heddle", deadline=None)
+settings.load_profile("heddle")
 
 
 @pytest.fixture

@@ -53,6 +53,8 @@ class Pool:
 
     async def acquire(self, wait: float) -> Connection:
         """A connection, within `wait` seconds; Unreachable says why there is none."""
+        if self._idle and not self._idle[-1][0].lost:
+            return self._idle.pop()[0]
         try:
             async with asyncio.timeout(wait):
                 return await self._acquire()

@@ -228,8 +228,30 @@ def _bound(value: Any) -> Any:
     if isinstance(value, list):
         if any(isinstance(item, dict) for item in value):
             return psycopg.types.json.Jsonb(value)
-        return [_bound(item) for item in value]
+        return _array(value)
     raise refused(f"an argument cannot be a {type(value).__name__}")
+
+
+def _array(items: list[Any]) -> str:
+    """A list as the text of an array: like other text, it becomes what is wanted in its place."""
+    return "{" + ",".join(_item(item) for item in items) + "}"
+
+
+def _item(item: Any) -> str:
+    if item is None:
+        return "NULL"
+    if isinstance(item, bool):
+        return "true" if item else "false"
+    if isinstance(item, list):
+        return _array(item)
+    if isinstance(item, bytes):
+        return f'"\\\\x{item.hex()}"'
+    if isinstance(item, int | float):
+        return str(item)
+    if isinstance(item, str):
+        escaped = item.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    raise refused(f"a list for an array cannot hold a {type(item).__name__}")
 
 
 def _names(cursor: "psycopg.AsyncCursor[Any] | psycopg.AsyncRawServerCursor[Any]") -> list[str]:

@@ -92,6 +92,7 @@ class SqliteConnection:
         self._wait = 5.0
         self._writes = False
         self._within = False
+        self._begins = ""
         self._closed = False
 
     @property
@@ -104,8 +105,8 @@ class SqliteConnection:
         self._wait = wait
         if writes or isolation == "serializable":
             await self._take_turn()
-        word = "IMMEDIATE" if self._writes else "DEFERRED"
-        await self._do(lambda: self._raw.execute(f"BEGIN {word}"))
+        # It goes to the thread together with the first statement: each way there costs time.
+        self._begins = f"BEGIN {'IMMEDIATE' if self._writes else 'DEFERRED'}"
         self._within = True
 
     async def _take_turn(self) -> None:
@@ -177,11 +178,12 @@ class SqliteConnection:
 
     async def commit(self) -> None:
         """Failure where SQLite has given the transaction up by itself."""
-        if not self._raw.in_transaction:
-            raise refused(
-                "the transaction was rolled back: SQLite had to give it up after an error"
-            )
-        await self._do(lambda: self._raw.execute("COMMIT"))
+        if not self._begins:
+            if not self._raw.in_transaction:
+                raise refused(
+                    "the transaction was rolled back: SQLite had to give it up after an error"
+                )
+            await self._do(lambda: self._raw.execute("COMMIT"))
         self._done()
 
     async def rollback(self) -> None:
@@ -198,6 +200,7 @@ class SqliteConnection:
             self._raw.execute("ROLLBACK")
 
     def _done(self) -> None:
+        self._begins = ""
         self._within = False
         if self._writes:
             self._writes = False
@@ -215,10 +218,20 @@ class SqliteConnection:
         finally:
             self._thread.stop()
 
+    def _beginning(self, act: Callable[[], T]) -> Callable[[], T]:
+        """The same, with the transaction begun before it."""
+        begins, self._begins = self._begins, ""
+
+        def both() -> T:
+            self._raw.execute(begins)
+            return act()
+
+        return both
+
     async def _do(self, act: Callable[[], T]) -> T:
         """Run something in the thread; what SQLite raises becomes a Failure."""
         try:
-            return await self._thread.call(act)
+            return await self._thread.call(self._beginning(act) if self._begins else act)
         except sqlite3.Error as error:
             raise _failed(error) from error
         except OverflowError as error:

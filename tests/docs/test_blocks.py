@@ -4,9 +4,11 @@ import ast
 import contextlib
 import inspect
 import io
+import os
 import re
 import shlex
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -70,21 +72,15 @@ async def test_a_mistake_is_told_as_the_page_says(one: Fence) -> None:
 def test_the_python_of_a_page_runs(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle(page, tmp_path, monkeypatch)
     module = ModuleType(f"page_{page.stem}")
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    before = set(sys.modules)
-    try:
-        printed = ""
+    printed = ""
+    with settled(page, tmp_path, monkeypatch):
         for one in fences(page):
             if one.language == "python" and "fragment" not in one.words:
                 printed = ran(one, module)
             elif one.language == "output":
                 assert printed == one.code, one.place
-    finally:
-        for name in set(sys.modules) - before:
-            if str(tmp_path) in str(getattr(sys.modules[name], "__file__", "")):
-                del sys.modules[name]
 
 
 def ran(one: Fence, module: ModuleType) -> str:
@@ -138,16 +134,17 @@ def unknown(words: list[str]) -> str:
 def test_a_command_prints_what_the_page_shows(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settle(page, tmp_path, monkeypatch)
-    for one in fences(page):
-        if "run" in one.words:
-            [words] = commands(one)
-            shown = one.code.partition("\n")[2]
-            result = CliRunner().invoke(cli, words, prog_name="heddle")
-            assert result.output.strip() == shown.strip(), one.place
+    with settled(page, tmp_path, monkeypatch):
+        for one in fences(page):
+            if "run" in one.words:
+                [words] = commands(one)
+                shown = one.code.partition("\n")[2]
+                result = CliRunner().invoke(cli, words, prog_name="heddle")
+                assert result.output.strip() == shown.strip(), one.place
 
 
-def settle(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@contextlib.contextmanager
+def settled(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Work in a folder that has the files of the page, and a folder `flows` with a flow in it."""
     texts = {"flows/ping.yaml": (ROOT / "examples" / "ping.yaml").read_text()}
     texts |= {one.file: one.code for one in fences(page) if one.file}
@@ -156,5 +153,15 @@ def settle(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (folder / name).write_text(text)
     monkeypatch.chdir(folder)
     monkeypatch.syspath_prepend(str(folder))
-    for name in ("HEDDLE_CONFIG", "HEDDLE_STORE", "HEDDLE_NAMESPACE", "HEDDLE_EXTENSIONS"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("HEDDLE_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    before = set(sys.modules)
+    try:
+        yield
+    finally:
+        # The next page may have a module of the same name.
+        for name in set(sys.modules) - before:
+            if str(folder) in str(getattr(sys.modules[name], "__file__", "")):
+                del sys.modules[name]

@@ -46,6 +46,7 @@ def test_building_writes_what_is_new_and_removes_what_is_gone(
     monkeypatch.setattr(build, "DOCS", tmp_path)
     monkeypatch.setattr(build, "KINDS", tmp_path / "kinds")
     monkeypatch.setattr(build, "COMMANDS", commands)
+    monkeypatch.setattr(build, "PICTURE", tmp_path / "ping.svg")
     (tmp_path / "kinds").mkdir()
     (tmp_path / "kinds" / "gone.md").write_text("# gone\n")
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heddle.runtime.extension import Extension
 from heddle.runtime.runtime import Runtime
 from heddle.specs.memory import MemoryStore
 from heddle.specs.names import named_id
@@ -140,6 +141,19 @@ async def test_bad_edit_keeps_the_old_node(spec: Spec, code: str, place: str) ->
         (shown,) = [one for one in rt.status().symbols if one.name == "a"]
         assert shown.state == "active"
         assert shown.reasons == (f"refused: {loaded.problems[0]}",)
+
+
+async def test_a_kind_that_cannot_be_imported_is_a_problem_of_its_specs() -> None:
+    def lost(extension: Extension) -> None:
+        extension.kinds("tests.runtime", {"lost": "no_such_file:KIND"})
+
+    here = World()
+    specs = [step("a"), linked("lost", "b"), linked("lost", "c", env={"X": Binding(name="no")})]
+    async with world(specs, [*here.kinds(), lost], watch=False) as rt:
+        assert await rt.send("a", "") == "a"
+        shown = {one.name: one.reasons for one in rt.status().symbols}
+        assert "No module named 'tests.runtime.no_such_file'" in shown["b"][0]
+        assert 'there is no Value "no"' in shown["c"][0]
 
 
 async def test_a_change_set_goes_live_as_a_whole_or_not_at_all() -> None:

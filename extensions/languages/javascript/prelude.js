@@ -326,7 +326,7 @@
     }
   }
   overridable(Error.prototype, ["constructor", "name", "message", "toString"]);
-  overridable(Array.prototype, ["constructor", "toString", "concat", "push"]);
+  overridable(Array.prototype, ["constructor", "toString"]);
   overridable(Promise.prototype, ["constructor", "then"]);
   overridable(Date.prototype, ["constructor", "toString", "toJSON"]);
 

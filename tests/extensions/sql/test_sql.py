@@ -170,7 +170,13 @@ async def test_postgres_takes_maps_lists_and_text_as_what_the_column_is(postgres
             [{"a": 1}, [1, 2], [{"b": 2}], "2024-01-31", b"\x00"],
         )
         [row] = await asked(rt, "SELECT * FROM t WHERE list = ?", [[1, 2]])
-        some = await asked(rt, "SELECT 1 AS one WHERE 2 = ANY(?::int[])", [[1, 2]])
+        some = await asked(rt, "SELECT 1 AS one WHERE 2 = ANY(?)", [[1, 2]])
+        texts = ['a,b"{}', "NULL", "", "\\", None, "é"]
+        assert await asked(rt, "SELECT ?::text[] AS t", [texts]) == [{"t": texts}]
+        assert await asked(rt, "SELECT ?::bytea[] AS t", [[b"\x00\xff"]]) == [{"t": [b"\x00\xff"]}]
+        assert await asked(rt, "SELECT ?::int[][] AS t", [[[1, 2], [3, 4]]]) == [
+            {"t": [[1, 2], [3, 4]]}
+        ]
     assert row == {
         "doc": {"a": 1},
         "list": [1, 2],

@@ -1,0 +1,16 @@
+"""A ProgramError says what went wrong while code ran, and at which line of it."""
+
+from heddle.specs.errors import HeddleError
+
+
+class ProgramError(HeddleError):
+    """What a run of code failed with, as `line 3: TypeError: …`; `line` 0 is unknown."""
+
+    def __init__(self, message: str, *, line: int = 0) -> None:
+        self.message = message
+        self.line = line
+        super().__init__(f"line {line}: {message}" if line else message)
+
+
+class TimedOut(ProgramError, TimeoutError):
+    """A run that took too long, and was stopped."""

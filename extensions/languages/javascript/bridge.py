@@ -1,0 +1,104 @@
+"""The bridge carries payloads into JavaScript and results out of it, as JSON.
+
+What JSON lacks stands under keys that no payload has: bytes, which are a Uint8Array there, and
+integers that a number of JavaScript cannot hold, which are a BigInt.
+"""
+
+import binascii
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, Final
+
+import msgspec
+
+from heddle.extensions.languages.errors import ProgramError
+from heddle.runtime.errors import Error
+from heddle.runtime.stream import ByteStream
+
+BYTES: Final = "\0bytes"
+LONG: Final = "\0int"
+SAFE: Final = 2**53 - 1
+"""The largest integer that a number of JavaScript holds exactly."""
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder().decode
+
+
+def to_text(payload: Any) -> tuple[str, bool]:
+    """A payload as JSON, and whether marks stand in it; ProgramError for what cannot go there."""
+    try:
+        if _plain(payload):
+            return _encode(payload).decode(), False
+        return _encode(_marked(payload)).decode(), True
+    except RecursionError:
+        raise ProgramError("the payload is nested too deeply") from None
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ProgramError(f"the payload cannot be given to the program: {error}") from None
+
+
+def from_text(text: str, marked: bool) -> Any:
+    """The value of a result."""
+    try:
+        value = _decode(text)
+        return _unmarked(value) if marked else value
+    except RecursionError:
+        raise ProgramError("the result is nested too deeply") from None
+    except (msgspec.DecodeError, ValueError) as error:
+        raise ProgramError(f"the result is no payload: {error}") from None
+
+
+def _plain(value: Any) -> bool:
+    """Whether JSON says all that there is to a value."""
+    kind = type(value)
+    if kind is dict:
+        for each in value.values():
+            if type(each) is not str and not _plain(each):
+                return False
+        return True
+    if kind is list:
+        for each in value:
+            if type(each) is not str and not _plain(each):
+                return False
+        return True
+    if kind is int:
+        return -SAFE <= value <= SAFE
+    return kind is str or kind is float or kind is bool or value is None
+
+
+def _marked(value: Any) -> Any:
+    if isinstance(value, bool | str | float) or value is None:
+        return value
+    if isinstance(value, int):
+        return int(value) if -SAFE <= value <= SAFE else {LONG: str(value)}
+    if isinstance(value, Mapping):
+        return {key: _marked(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_marked(each) for each in value]
+    if isinstance(value, bytes | bytearray | memoryview):
+        return {BYTES: binascii.b2a_base64(value, newline=False).decode()}
+    if isinstance(value, Error):
+        return error_data(value, _marked)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, ByteStream):
+        raise TypeError("it is a byte stream, and the program wants all of it at once")
+    raise TypeError(f"it holds {type(value).__name__}")
+
+
+def error_data(error: Error, data_of: Any) -> dict[str, Any]:
+    """An Error as plain data, for programs that know no Errors."""
+    return {"message": error.message, "code": error.code, "data": data_of(error.data)}
+
+
+def _unmarked(value: Any) -> Any:
+    if type(value) is list:
+        return [_unmarked(each) for each in value]
+    if type(value) is not dict:
+        return value
+    if len(value) == 1:
+        ((key, each),) = value.items()
+        if key == BYTES:
+            return binascii.a2b_base64(each)
+        if key == LONG:
+            return int(each)
+    return {key: _unmarked(each) for key, each in value.items()}

@@ -1,0 +1,246 @@
+"""A Realm is the JavaScript world of one thread: all programs run in it, and none leaves a trace.
+
+Everything that programs can reach in it is frozen, and each run begins with fresh variables, so one
+realm serves them all: entering it costs a microsecond, where making one costs milliseconds. A realm
+in which a program was stopped half-way is thrown away.
+"""
+
+import re
+import sys
+from functools import cache
+from importlib.resources import files
+from threading import local
+from time import process_time
+from typing import Any, Final
+
+import msgspec
+
+from heddle.extensions.languages.errors import ProgramError
+from heddle.extensions.languages.javascript.bridge import from_text, to_text
+from heddle.extensions.languages.limits import out_of_memory, timed_out
+from heddle.runtime.errors import Error, Failure
+from heddle.runtime.language import CompileError, Say
+
+ABOVE: Final = 10_000
+"""How many lines stand above the first line of every program, so that its lines are known."""
+
+SPACE: Final = "\n" * ABOVE
+
+_STACK: Final = 1 << 20
+_PREPARING: Final = 10.0
+"""Seconds that compiling may take."""
+_ROOM: Final = 128 << 20
+"""Bytes that compiling may take."""
+_FRAME: Final = re.compile(r"<input>:(\d+):(\d+)")
+
+
+class Realm:
+    """Runs programs; `load` and `run` raise what people may read."""
+
+    def __init__(self) -> None:
+        self.context = engine().Context()
+        self.context.set_max_stack_size(_STACK)
+        hand = self.context.eval(resource("prelude.js"))
+        self._run, self._probe, self._take_lines, self._outcome = (
+            hand(name) for name in ("run", "probe", "takeLines", "outcome")
+        )
+        self._kinds = {kind: hand(kind) for kind in ("expression", "module")}
+        self._libraries: dict[str, Any] = {}
+        self._floor = 0
+        self._limits = (0.0, 0)
+        self._measure()
+
+    def load(self, kind: str, text: str) -> Any:
+        """The handle of an `expression` or `module` by its text; SyntaxFault where it is none."""
+        self._limit(_PREPARING, _ROOM)
+        return self._kinds[kind](self._function(kind, text))
+
+    def probe(self, text: str, timeout: float, memory: int) -> bool:
+        """Run the statements of a module once: whether they leave something to call or to give."""
+        self._limit(_PREPARING, _ROOM)
+        raw = self._function("module", text)
+        out = self._guarded(timeout, memory, lambda: self._probe(raw))
+        self._rest(timeout)
+        if out[0] == "e":
+            raise _failure(out[2:])
+        return bool(out[0] == "y")
+
+    def library(self, name: str, make: str) -> Any:
+        """What `make` gives of a library: a function of its exports, as JavaScript."""
+        found = self._libraries.get(name)
+        if found is None:
+            self._limit(_PREPARING, _ROOM)
+            text = resource(f"vendor/{name}.js")
+            found = self._libraries[name] = self.context.eval(
+                f"(function(module){{(function(exports){{{text}\n}})(module.exports);"
+                f"return ({make})(module.exports)}})({{exports:{{}}}})"
+            )
+            self._measure()
+        return found
+
+    def run(self, handle: Any, payload: Any, timeout: float, memory: int, say: Say) -> Any:
+        """The result of a program; ProgramError or Failure says what went wrong."""
+        text, marked = to_text(payload)
+        out = self._guarded(timeout, memory, lambda: self._run(handle, text, marked))
+        rested = self._rest(timeout)
+        if out[0] == "p":
+            out = self._outcome()
+            if not out:
+                raise ProgramError("the promise of the result never settles")
+        if rested or out[1] == "!":
+            self._tell(say)
+        kind = out[0]
+        if kind == "e":
+            failure = _failure(out[2:])
+            if "out of memory" in str(failure):
+                forget()
+                raise out_of_memory(memory, getattr(failure, "line", 0))
+            raise failure
+        return from_text(out[2:], kind == "m")
+
+    def call(self, function: Any, *args: Any, timeout: float = _PREPARING) -> Any:
+        """Call a function of a library that works on texts."""
+        return self._guarded(timeout, _ROOM, lambda: function(*args))
+
+    def _function(self, kind: str, text: str) -> Any:
+        try:
+            return self.context.eval(_WRAPPERS[kind](text))
+        except engine().JSException as error:
+            raise SyntaxFault(str(error), text) from None
+
+    def _guarded(self, timeout: float, memory: int, call: Any) -> Any:
+        self._limit(timeout, memory)
+        try:
+            return call()
+        except engine().JSException as error:
+            forget()
+            raise _stopped(str(error), timeout, memory) from None
+
+    def _rest(self, timeout: float) -> bool:
+        """Let everything that a run began come to its end; whether there was anything."""
+        job = self.context.execute_pending_job
+        try:
+            if not job():
+                return False
+            end = process_time() + timeout
+            while job():
+                if process_time() > end:
+                    forget()
+                    raise timed_out(timeout)
+        except engine().JSException as error:
+            forget()
+            raise _stopped(str(error), timeout, self._limits[1] - self._floor) from None
+        return True
+
+    def _tell(self, say: Say) -> None:
+        for level, text in msgspec.json.decode(self._take_lines()):
+            say(level, text)
+
+    def _limit(self, timeout: float, memory: int) -> None:
+        limits = (timeout, self._floor + memory)
+        if limits != self._limits:
+            self.context.set_time_limit(timeout)
+            self.context.set_memory_limit(limits[1])
+            self._limits = limits
+
+    def _measure(self) -> None:
+        self._floor = self.context.memory()["malloc_size"]
+
+
+class SyntaxFault(Exception):  # noqa: N818 - not for users: a CompileError is made of it
+    """Text that does not compile: the message, and the place inside the code."""
+
+    def __init__(self, said: str, text: str) -> None:
+        message, _, rest = said.partition("\n")
+        super().__init__(message.removeprefix("SyntaxError: "))
+        found = _FRAME.search(rest)
+        self.line = int(found[1]) - ABOVE if found else 0
+        self.column = int(found[2]) if found and self.line > 0 else 0
+        lines = text.split("\n")
+        if self.line > len(lines):
+            # What follows the code is ours: the code itself ends too early.
+            self.args = ("the code ends too early",)
+            self.line, self.column = len(lines), len(lines[-1]) + 1
+        self.line = max(self.line, 0)
+
+    @property
+    def error(self) -> CompileError:
+        """The same for users."""
+        return CompileError(str(self), line=self.line, column=self.column)
+
+
+_WRAPPERS: Final = {
+    "expression": lambda text: (
+        f'(function(payload,self){{"use strict";return ({SPACE}{text}\n)}})'
+    ),
+    "module": lambda text: (
+        f'(function(module,exports,require){{"use strict";{SPACE}{text}\n'
+        'return typeof main==="undefined"?undefined:main})'
+    ),
+}
+
+
+def engine() -> Any:
+    """The module of QuickJS; CompileError names the extra where it is not installed."""
+    found = sys.modules.get("_quickjs")
+    if found is not None:
+        return found
+    try:
+        # Not `quickjs`: that starts a thread, which nobody here needs.
+        import _quickjs
+    except ImportError:
+        raise CompileError(
+            "JavaScript is not installed here: there is no module quickjs-ng",
+            hint="pip install 'heddle-runtime[javascript]'",
+        ) from None
+    return _quickjs
+
+
+@cache
+def resource(name: str) -> str:
+    """The text of a file beside this one."""
+    return files("heddle.extensions.languages.javascript").joinpath(name).read_text("utf-8")
+
+
+_here: Final = local()
+
+
+def current() -> Realm:
+    """The realm of this thread; a fresh one where there is none, or the last was thrown away."""
+    realm: Realm | None = getattr(_here, "realm", None)
+    if realm is None:
+        realm = _here.realm = Realm()
+    return realm
+
+
+def forget() -> None:
+    """Throw the realm of this thread away: a program was stopped in it."""
+    _here.realm = None
+
+
+def line_of(stack: str) -> int:
+    """The line inside the code where an error arose; 0 where the stack does not tell."""
+    for found in _FRAME.finditer(stack):
+        line = int(found[1]) - ABOVE
+        if line > 0:
+            return line
+    return 0
+
+
+def _stopped(said: str, timeout: float, memory: int) -> ProgramError:
+    line = line_of(said)
+    if "interrupted" in said:
+        return timed_out(timeout, line)
+    if "out of memory" in said or said.startswith("null"):
+        return out_of_memory(memory, line)
+    return ProgramError(said.partition("\n")[0], line=line)
+
+
+def _failure(text: str) -> ProgramError | Failure:
+    """What a program threw; what has a code or data of its own is an Error of its making."""
+    said = msgspec.json.decode(text)
+    line = line_of(said.get("stack", ""))
+    if "code" in said or "data" in said:
+        message = said.get("plain") or said["message"]
+        return Failure(Error(message, code=said.get("code", "thrown"), data=said.get("data")))
+    return ProgramError(said["message"], line=line)

@@ -1,0 +1,111 @@
+"""Source finds out what a text is: one expression, or statements that export something."""
+
+import re
+from threading import local
+from typing import Any, Final, NamedTuple
+
+from heddle.extensions.languages.errors import ProgramError
+from heddle.extensions.languages.javascript import realm as realms
+from heddle.extensions.languages.javascript.realm import SyntaxFault
+from heddle.runtime.errors import Failure
+from heddle.runtime.language import CompileError
+
+_MODULE: Final = re.compile(r"\b(?:export|import)\b")
+_EXPORTS: Final = re.compile(r"\b(?:export|import|exports|require)\b")
+_PLACE: Final = re.compile(r" \((\d+):(\d+)\)$")
+_TRANSFORM: Final = (
+    "function(exports) { return function(code, typescript) { return exports.transform(code, "
+    "typescript) } }"
+)
+HINT: Final = "Write export default function (payload) { … }, or one expression over payload"
+
+
+class Shape(NamedTuple):
+    """What a text came to: an `expression` or a `module`, in JavaScript that the engine takes."""
+
+    kind: str
+    text: str
+
+
+def shaped(code: str, typescript: bool, timeout: float, memory: int) -> Shape:
+    """The Shape of a text; CompileError at the place where it is none."""
+    fault: SyntaxFault | None = None
+    if not _EXPORTS.search(code):
+        try:
+            return _expression(code, typescript)
+        except SyntaxFault as error:
+            fault = error
+    try:
+        text = _erased(code, typescript) if typescript or _MODULE.search(code) else code
+        realms.current().load("module", text)
+    except SyntaxFault as error:
+        # The reading that got further is the one that was meant.
+        meant = fault if fault and (fault.line, fault.column) > (error.line, error.column) else error
+        raise meant.error from None
+    try:
+        if realms.current().probe(text, timeout, memory):
+            return Shape("module", text)
+    except ProgramError as error:
+        raise CompileError(error.message, line=error.line) from None
+    except Failure as error:
+        raise CompileError(str(error)) from None
+    raise CompileError("the code exports nothing", hint=HINT)
+
+
+def _expression(code: str, typescript: bool) -> Shape:
+    body = code.rstrip().rstrip(";")
+    if typescript:
+        # In brackets, for what stands alone may look like a block.
+        body = _erased(f"({body}\n)", True).removeprefix(_PROLOGUE)
+    realm = realms.current()
+    realm.load("expression", body)
+    # `1) ; (2` would fit into our brackets, but into no others.
+    realm.load("expression", f"[{body}\n]")
+    return Shape("expression", body)
+
+
+_PROLOGUE: Final = (
+    '"use strict";Object.defineProperty(exports, "__esModule", {value: true});'
+)
+
+
+class _Eraser:
+    """Sucrase, in a context of its own: it erases types, and makes exports of `export`."""
+
+    def __init__(self) -> None:
+        self._context = realms.engine().Context()
+        self._context.set_max_stack_size(4 << 20)
+        self._context.eval(realms.resource("vendor/sucrase.js"))
+        self._transform = self._context.eval("(code, typescript) => transform(code, typescript)")
+        self._context.set_time_limit(10)
+        self._context.set_memory_limit(256 << 20)
+
+    def erased(self, code: str, typescript: bool) -> str:
+        """The text in JavaScript, line by line where it was; SyntaxFault where it cannot be read."""
+        try:
+            text: str = self._transform(code, typescript)
+        except realms.engine().JSException as error:
+            _here.eraser = None
+            said = str(error).partition("\n")[0]
+            place = _PLACE.search(said)
+            line, column = (int(place[1]), int(place[2])) if place else (0, 0)
+            if place:
+                said = said.removesuffix(place[0])
+            at = f"\n<input>:{realms.ABOVE + line}:{column}" if line else ""
+            raise SyntaxFault(_lower(said.removeprefix("SyntaxError: ")) + at, code) from None
+        return text
+
+
+_here: Final = local()
+
+
+def _erased(code: str, typescript: bool) -> str:
+    eraser: Any = getattr(_here, "eraser", None)
+    if eraser is None:
+        eraser = _here.eraser = _Eraser()
+    text: str = eraser.erased(code, typescript)
+    return text
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
