@@ -79,8 +79,8 @@ class Error:
             code = "timeout"
         elif isinstance(exception, CancelledError):
             code, text = "cancelled", text or "what it waited for was cancelled"
-        elif not isinstance(exception, Exception):
-            # `exit(1)` says "1": that alone would tell nobody anything.
+        elif isinstance(exception, LookupError) or not isinstance(exception, Exception):
+            # `exit(1)` says "1" and a missing key its name: that alone would tell nobody anything.
             text = f"{name}: {text}" if text else name
         return Error(text or name, code=code, cause=exception, symbol=symbol, port=port)
 

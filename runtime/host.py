@@ -42,6 +42,10 @@ class Host:
             self._last = current
         return self._last
 
+    def left(self, last: "Wiring") -> None:
+        """Its node has left the current generation: what it still begins runs on this, the last of its own."""
+        self._last = last
+
     def start(self, parent: Process | None = None) -> Process:
         """A new process on the current generation; whoever starts it ends it."""
         return Process(self.wiring, parent, self.label)

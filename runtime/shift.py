@@ -76,6 +76,7 @@ class Shift:
         self._drain = drain
         self._old: list[Generation] = []
         self._retiring: set[asyncio.Task[None]] = set()
+        self._hosts: dict[Symbol, Host] = {}
 
     @property
     def generations(self) -> list[Generation]:
@@ -101,6 +102,9 @@ class Shift:
                 "symbol active", level="debug", symbol=symbol.label, generation=number
             )
         for symbol in plan.retires:
+            host = self._hosts.pop(symbol, None)
+            if host is not None:
+                host.left(replaced)
             await self._safely(symbol, "pause", symbol.node.pause())
             self._events.tell(
                 "symbol retired", level="debug", symbol=symbol.label, reason=self._why(symbol)
@@ -125,7 +129,7 @@ class Shift:
         self._events.hide(symbol.binding.secrets)
         heir = plan.heirs.get(symbol.id)
         port = ""
-        host = Host(self._table, self._events, symbol, plan.wiring)
+        host = self._hosts[symbol] = Host(self._table, self._events, symbol, plan.wiring)
         if node.voice is not None:
             node.voice.host = host
         try:
@@ -152,6 +156,7 @@ class Shift:
         """Give back what was begun, last first."""
         for begun in reversed(every):
             symbol, node = begun.symbol, begun.symbol.node
+            self._hosts.pop(symbol, None)
             if begun.active:
                 await self._safely(symbol, "deactive flow", self._ended(symbol, "deactive", plan))
             heir = plan.heirs.get(symbol.id)

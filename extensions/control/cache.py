@@ -90,7 +90,9 @@ class CacheNode(Node):
 
     def handler(self, port: str) -> Handler | None:
         """Questions come in at `in`, what is no longer true at `forget`."""
-        return {"in": self._visit, "forget": self._forget}.get(port)
+        if port == "in":
+            return self._visit
+        return self._forget if port == "forget" else None
 
     def adopt(self, predecessor: Node) -> None:
         """Go on with what it has kept."""

@@ -93,7 +93,7 @@ class SessionNode(Node):
         if not fields.get:
             return payload
         missing = object()
-        found = {name: keeper.get(PREFIX + name, missing) for name in fields.get}
+        found = {name: process.get(PREFIX + name, missing) for name in fields.get}
         given = {name: value for name, value in found.items() if value is not missing}
         if not fields.add:
             return given

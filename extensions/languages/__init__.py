@@ -3,7 +3,7 @@
 from typing import Final
 
 from heddle.extensions.extension import Extension
-from heddle.extensions.languages import cel, constants, python
+from heddle.extensions.languages import cel, constants, javascript, jsonata, python
 
 __all__ = ["LANGUAGES", "register"]
 
@@ -12,6 +12,9 @@ LANGUAGES: Final = (
     constants.JSON,
     constants.YAML,
     cel.LANGUAGE,
+    javascript.JAVASCRIPT,
+    javascript.TYPESCRIPT,
+    jsonata.LANGUAGE,
     python.LANGUAGE,
 )
 

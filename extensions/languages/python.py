@@ -1,40 +1,56 @@
 """The language python: an expression over `payload`, or statements that define main(payload).
 
-The code is trusted: it runs in this process with all that Python can do.
+The code is trusted: it runs in this process with all that Python can do. With isolation it runs in
+a worker, where limits hold, and its statements run anew for each payload.
 """
 
 import ast
 import inspect
 import traceback
 from collections.abc import Callable
+from types import CodeType
 from typing import Any, Final, Never, cast
 
+from heddle.extensions.languages.errors import ProgramError
 from heddle.runtime.errors import Failure
-from heddle.runtime.language import CompileError, Language, Program
-from heddle.specs.errors import HeddleError
+from heddle.runtime.language import CompileError, Language, OptionError, Options, Program
 
 _FILENAME: Final = "<python>"
 _SHAPE: Final = "Write one expression over payload, or define main(payload)"
 
 
-class PythonError(HeddleError):
+class PythonError(ProgramError):
     """What the code raised, as `line 3: KeyError: 'x'`; the exception itself is its cause."""
-
-    def __init__(self, message: str, *, line: int = 0) -> None:
-        self.message = message
-        self.line = line
-        super().__init__(f"line {line}: {message}" if line else message)
 
 
 def _compile(code: str) -> Program:
     expression = _expression(code)
-    main = _from_statements(code) if expression is None else expression
+    return _guarded(_from_statements(code) if expression is None else expression)
 
+
+def compile_fresh(code: str) -> Program:
+    """The program of a text whose statements run anew for each payload, and leave nothing behind."""
+    expression = _expression(code)
+    if expression is not None:
+        return _guarded(expression)
+    compiled = _compiled(code)
+
+    def main(payload: Any) -> Any:
+        namespace = _namespace()
+        exec(compiled, namespace)  # noqa: S102
+        return _checked(namespace.get("main"))(payload)
+
+    return _guarded(main)
+
+
+def _guarded(main: Callable[[Any], Any]) -> Program:
     def program(payload: Any) -> Any:
         try:
             return main(payload)
         except Failure:
             raise  # The code made its own Error, and that says it best.
+        except CompileError as error:
+            raise PythonError(error.message, line=error.line) from None
         except (Exception, SystemExit) as error:
             raise _run_error(error) from error
 
@@ -57,20 +73,24 @@ def _expression(code: str) -> Callable[[Any], Any] | None:
 
 def _from_statements(code: str) -> Callable[[Any], Any]:
     """The `main` that the code defines; what stands around it runs once, now."""
+    compiled = _compiled(code)
+    namespace = _namespace()
     try:
-        compiled = compile(code, _FILENAME, "exec", dont_inherit=True)
+        exec(compiled, namespace)  # noqa: S102
+    except (Exception, SystemExit) as error:
+        raise CompileError(_say(error), line=line_of(error)) from error
+    return _checked(namespace.get("main"))
+
+
+def _compiled(code: str) -> CodeType:
+    try:
+        return compile(code, _FILENAME, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise CompileError(
             error.msg, line=error.lineno or 0, column=max(error.offset or 0, 0)
         ) from None
     except (ValueError, MemoryError, RecursionError) as error:
         raise CompileError(str(error) or "the code is nested too deeply") from None
-    namespace = _namespace()
-    try:
-        exec(compiled, namespace)  # noqa: S102
-    except (Exception, SystemExit) as error:
-        raise CompileError(_say(error), line=_line(error)) from error
-    return _checked(namespace.get("main"))
 
 
 def _checked(main: Any) -> Callable[[Any], Any]:
@@ -101,7 +121,7 @@ def _namespace() -> dict[str, Any]:
     return {"__name__": "snippet"}
 
 
-def _line(error: BaseException) -> int:
+def line_of(error: BaseException) -> int:
     """The last line of the code that the error passed through."""
     return next(
         (
@@ -119,11 +139,43 @@ def _say(error: BaseException) -> str:
 
 
 def _run_error(error: BaseException) -> PythonError:
-    return PythonError(_say(error), line=_line(error))
+    return PythonError(_say(error), line=line_of(error))
+
+
+def _tuned(code: str, options: Options) -> Program:
+    if options.isolation is not None:
+        from heddle.extensions.languages.workers import isolated
+
+        if _expression(code) is None:
+            _defines_main(code)
+        return isolated("python", code, options)
+    for name in ("timeout", "memory"):
+        if getattr(options, name) is not None:
+            raise OptionError(
+                name,
+                f"Python in this process has no {name} limit",
+                hint="Add isolation: process",
+            )
+    return _compile(code)
+
+
+def _defines_main(code: str) -> None:
+    """CompileError where the code is wrong by its looks; nothing of it runs here."""
+    _compiled(code)
+    tree = ast.parse(code)
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    for statement in ast.walk(tree):
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            names.add(statement.name)
+        elif isinstance(statement, ast.alias):
+            names.update((statement.asname or statement.name, statement.name))
+    if "main" not in names and "*" not in names:
+        _refuse("the code defines no main(payload)", None)
 
 
 LANGUAGE: Final = Language(
     name="python",
-    summary="an expression over payload, or main(payload); trusted, in process",
+    summary="an expression over payload, or main(payload); trusted, or isolated in a worker",
     compile=_compile,
+    tuned=_tuned,
 )

@@ -32,6 +32,7 @@ def test_an_exception_without_words_is_called_by_its_name() -> None:
         (asyncio.CancelledError(), "cancelled", "what it waited for was cancelled"),
         (SystemExit(1), "failed", "SystemExit: 1"),
         (SystemExit(), "failed", "SystemExit"),
+        (KeyError("name"), "failed", "KeyError: 'name'"),
         (RecursionError("maximum recursion depth exceeded"), "failed", None),
     ],
 )

@@ -8,6 +8,7 @@
 
   const { parse, stringify } = JSON;
   const { isArray, from } = Array;
+  const { join } = Array.prototype;
   const { isSafeInteger } = Number;
   const { freeze, keys, hasOwn, getPrototypeOf, setPrototypeOf } = Object;
   const { defineProperty, getOwnPropertyDescriptor, ownKeys } = Reflect;
@@ -196,7 +197,14 @@
       if (value !== undefined) throw new TypeError(`the result is a ${typeof value}, not data`);
       text = "null";
     }
-    return kind + (lines.length ? "!" : ".") + text;
+    return sent(kind, text);
+  }
+
+  /** One text: what it is, "!" where lines were printed, and the text itself, all in one piece. */
+  function sent(kind, text) {
+    const flag = lines.length ? "!" : ".";
+    // The engine hands out no texts that it keeps in pieces, as it does with long ones.
+    return text.length < 200 ? kind + flag + text : call(join, [kind, flag, text], "");
   }
 
   function failed(error) {
@@ -217,9 +225,9 @@
         }
         said.data = error;
       }
-      return "e" + (lines.length ? "!" : ".") + stringify(said);
+      return sent("e", stringify(said));
     } catch {
-      return "e" + (lines.length ? "!" : ".") + stringify({ message: String(said.message), stack: String(said.stack) });
+      return sent("e", stringify({ message: String(said.message), stack: String(said.stack) }));
     }
   }
 

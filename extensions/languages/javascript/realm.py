@@ -53,7 +53,9 @@ class Realm:
     def load(self, kind: str, text: str) -> Any:
         """The handle of an `expression` or `module` by its text; SyntaxFault where it is none."""
         self._limit(_PREPARING, _ROOM)
-        return self._kinds[kind](self._function(kind, text))
+        handle = self._kinds[kind](self._function(kind, text))
+        self._measure()
+        return handle
 
     def probe(self, text: str, timeout: float, memory: int) -> bool:
         """Run the statements of a module once: whether they leave something to call or to give."""

@@ -13,10 +13,6 @@ from heddle.runtime.language import CompileError
 _MODULE: Final = re.compile(r"\b(?:export|import)\b")
 _EXPORTS: Final = re.compile(r"\b(?:export|import|exports|require)\b")
 _PLACE: Final = re.compile(r" \((\d+):(\d+)\)$")
-_TRANSFORM: Final = (
-    "function(exports) { return function(code, typescript) { return exports.transform(code, "
-    "typescript) } }"
-)
 HINT: Final = "Write export default function (payload) { … }, or one expression over payload"
 
 
@@ -56,17 +52,12 @@ def _expression(code: str, typescript: bool) -> Shape:
     body = code.rstrip().rstrip(";")
     if typescript:
         # In brackets, for what stands alone may look like a block.
-        body = _erased(f"({body}\n)", True).removeprefix(_PROLOGUE)
+        body = _erased(f"({body}\n)", True, module=False)
     realm = realms.current()
     realm.load("expression", body)
     # `1) ; (2` would fit into our brackets, but into no others.
     realm.load("expression", f"[{body}\n]")
     return Shape("expression", body)
-
-
-_PROLOGUE: Final = (
-    '"use strict";Object.defineProperty(exports, "__esModule", {value: true});'
-)
 
 
 class _Eraser:
@@ -76,14 +67,14 @@ class _Eraser:
         self._context = realms.engine().Context()
         self._context.set_max_stack_size(4 << 20)
         self._context.eval(realms.resource("vendor/sucrase.js"))
-        self._transform = self._context.eval("(code, typescript) => transform(code, typescript)")
+        self._transform = self._context.eval("transform")
         self._context.set_time_limit(10)
         self._context.set_memory_limit(256 << 20)
 
-    def erased(self, code: str, typescript: bool) -> str:
+    def erased(self, code: str, typescript: bool, module: bool) -> str:
         """The text in JavaScript, line by line where it was; SyntaxFault where it cannot be read."""
         try:
-            text: str = self._transform(code, typescript)
+            text: str = self._transform(code, typescript, module)
         except realms.engine().JSException as error:
             _here.eraser = None
             said = str(error).partition("\n")[0]
@@ -99,11 +90,11 @@ class _Eraser:
 _here: Final = local()
 
 
-def _erased(code: str, typescript: bool) -> str:
+def _erased(code: str, typescript: bool, *, module: bool = True) -> str:
     eraser: Any = getattr(_here, "eraser", None)
     if eraser is None:
         eraser = _here.eraser = _Eraser()
-    text: str = eraser.erased(code, typescript)
+    text: str = eraser.erased(code, typescript, module)
     return text
 
 

@@ -1,0 +1,26 @@
+"""Workers are processes of our own that run code under limits of the operating system.
+
+Their machinery is imported when the first program is isolated.
+"""
+
+from heddle.runtime.language import OptionError, Options, Program
+
+WAYS = ("process",)
+"""What `isolation` may be."""
+
+
+def isolated(language: str, code: str, options: Options) -> Program:
+    """The program of a text that runs in a worker; it waits where the options allow that.
+
+    The text is taken as it stands: whoever calls this has seen that it compiles.
+    """
+    import sys
+
+    if options.isolation not in (None, *WAYS):
+        raise OptionError("isolation", f'there is no isolation "{options.isolation}"')
+    if sys.platform == "win32":
+        raise OptionError("isolation", "isolated processes need a POSIX system")
+    from heddle.extensions.languages.workers.program import IsolatedProgram
+
+    program = IsolatedProgram(language, code, options)
+    return program.waiting() if options.waits else program

@@ -1,0 +1,94 @@
+"""An IsolatedProgram hands its payload to a worker, and takes the result from there."""
+
+from collections.abc import Awaitable, Callable
+from itertools import count
+from typing import Any, Final
+
+import msgspec
+
+from heddle.extensions.languages.errors import ProgramError
+from heddle.extensions.languages.limits import (
+    WORKER_TIMEOUT,
+    memory_of,
+    out_of_memory,
+    timed_out,
+    timeout_of,
+)
+from heddle.extensions.languages.workers.pool import BENCH, Pool, pool_here
+from heddle.extensions.languages.workers.protocol import Answer, Request, from_bytes, to_bytes
+from heddle.runtime.errors import Error, Failure
+from heddle.runtime.language import Options
+
+_numbers: Final = count(1)
+
+
+class IsolatedProgram:
+    """Called, it runs at once and everything else stands still; `waiting` gives one that waits."""
+
+    def __init__(self, language: str, code: str, options: Options) -> None:
+        self._language = language
+        self._code = code
+        self._number = next(_numbers)
+        self._options = options
+        self._timeout = timeout_of(options, WORKER_TIMEOUT)
+        self._memory = memory_of(options)
+        self._pool: Pool | None = None
+        self._benched = False
+
+    def __call__(self, payload: Any) -> Any:
+        if not self._benched:
+            BENCH.hold()
+            self._benched = True
+        return self._result(BENCH.run(self._code, self._request(payload)))
+
+    def waiting(self) -> Callable[[Any], Awaitable[Any]]:
+        """The same as an `async` function: others go on while it runs."""
+
+        async def program(payload: Any) -> Any:
+            if self._pool is None:
+                self._pool = pool_here()
+                self._pool.hold()
+            return self._result(await self._pool.run(self._code, self._request(payload)))
+
+        program.close = self.close  # type: ignore[attr-defined]
+        return program
+
+    def close(self) -> None:
+        """Let go of the workers."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.release()
+        benched, self._benched = self._benched, False
+        if benched:
+            BENCH.release()
+
+    def _request(self, payload: Any) -> Request:
+        return Request(
+            self._number,
+            self._language,
+            "",
+            msgspec.Raw(to_bytes(payload)),
+            self._timeout,
+            self._memory,
+            self._options.condition,
+        )
+
+    def _result(self, answer: Answer) -> Any:
+        for level, text in answer.said:
+            self._options.say(level if level in _LEVELS else "info", text)
+        if answer.end == "failed":
+            raise ProgramError(answer.message, line=answer.line)
+        if answer.end == "timeout":
+            raise timed_out(self._timeout, answer.line)
+        if answer.end == "memory":
+            raise out_of_memory(self._memory, answer.line)
+        try:
+            value = from_bytes(answer.value)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            raise ProgramError(f"the result is no payload: {error}") from None
+        if isinstance(value, Error) and answer.end == "error":
+            raise Failure(value)
+        return value
+
+
+_LEVELS: Final = ("debug", "info", "warning", "error")

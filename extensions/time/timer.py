@@ -1,0 +1,329 @@
+"""timer: begins a process each time that its time has come."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from heddle.extensions.extension import (
+    Build,
+    Duration,
+    Error,
+    Fields,
+    Host,
+    Interval,
+    Kind,
+    Node,
+    Port,
+    Schema,
+    Unfit,
+    about,
+)
+from heddle.extensions.time.clock import Clock, SystemClock
+from heddle.extensions.time.schedule import Cron, Every, Schedule, due
+from heddle.extensions.time.ticks import Tick, Ticks
+from heddle.runtime.process import finish, settle
+from heddle.specs.problem import did_you_mean
+
+LATE = 60.0
+"""Seconds by which the last tick that is due may be late and still not count as missed."""
+
+
+class Timer(Fields):
+    """What a timer says."""
+
+    interval: Annotated[
+        Interval | None, about("How often, counted from when the timer begins.", examples=["30s"])
+    ] = None
+    cron: Annotated[
+        str | None,
+        about(
+            "When, as cron has it: minute, hour, day of the month, month, day of the week; with "
+            "six fields the first is the second. `@hourly`, `@daily`, `@weekly`, `@monthly` and "
+            "`@yearly` are known.",
+            examples=["30 3 * * mon-fri", "@daily"],
+        ),
+    ] = None
+    timezone: Annotated[
+        str,
+        about(
+            "Whose clocks `cron` and the payload go by.", examples=["Europe/Berlin", "Asia/Seoul"]
+        ),
+    ] = "UTC"
+    jitter: Annotated[
+        Duration,
+        about("Begin each tick later by up to so much, at random, so that not all begin at once."),
+    ] = Duration(0)
+    overlap: Annotated[
+        Literal["skip", "queue", "parallel"],
+        about(
+            "What becomes of a tick that is due while another runs: it is left out, it waits, or it "
+            "runs at the same time."
+        ),
+    ] = "skip"
+    limit: Annotated[
+        int,
+        about("The most ticks that wait (`queue`) or run (`parallel`); others are left out.", ge=1),
+    ] = 100
+    missed: Annotated[
+        Literal["once", "skip", "all"],
+        about(
+            "What becomes of ticks that were missed, as the machine slept or had too much to do: "
+            "one for all of them, none, or each of them."
+        ),
+    ] = "once"
+    at_start: Annotated[
+        bool, about("Tick when the timer begins, too; not when it was merely changed.")
+    ] = False
+
+    def __post_init__(self) -> None:
+        if (self.interval is None) == (self.cron is None):
+            found = "neither interval nor cron" if self.cron is None else "interval and cron"
+            raise Unfit(found, wanted="one of them", code="conflict")
+        if self.interval is not None and self.jitter > self.interval:
+            raise Unfit(
+                f"a jitter of {self.jitter}",
+                wanted=f"at most the interval, {self.interval}",
+                code="range",
+                path=("jitter",),
+            )
+
+
+class TimerNode(Node):
+    """Waits for its time, and begins a process."""
+
+    def __init__(
+        self,
+        fields: Timer,
+        clock: Clock,
+        zone: ZoneInfo,
+        make: Callable[[float], Schedule],
+    ) -> None:
+        self._fields = fields
+        self._clock = clock
+        self._zone = zone
+        self._make = make
+        self._schedule: Schedule | None = None
+        self._ticks = Ticks()
+        self._host: Host | None = None
+        self._loop: asyncio.Task[None] | None = None
+        self._given_away = False
+        self._adopted = False
+        self._before: float | None = None
+
+    # -- life ----------------------------------------------------------------------------------
+
+    def adopt(self, predecessor: Node) -> None:
+        """Take over what runs and what waits; and the next tick, where the time for it is the same."""
+        assert isinstance(predecessor, TimerNode)
+        predecessor._give_away()
+        self._ticks = predecessor._ticks
+        self._before = self._ticks.next
+        self._adopted = True
+        mine, its = self._fields, predecessor._fields
+        if (mine.interval, mine.cron, mine.timezone) == (its.interval, its.cron, its.timezone):
+            self._schedule = predecessor._schedule
+        else:
+            self._ticks.next = None
+
+    def disown(self, predecessor: Node) -> None:
+        """Give it all back."""
+        assert isinstance(predecessor, TimerNode)
+        self._give_away()
+        self._ticks.next = self._before
+        predecessor._given_away = False
+        if predecessor._host is not None:
+            predecessor._begin(predecessor._host)
+
+    def _give_away(self) -> None:
+        self._given_away = True
+        if self._loop is not None:
+            self._loop.cancel()
+            self._loop = None
+
+    async def open(self, host: Host) -> None:
+        """Wait for the first tick."""
+        self._host = host
+        if self._fields.at_start and not self._adopted:
+            self._rule(host)
+            self._ticks.add(self._clock.now())
+        self._begin(host)
+
+    def _rule(self, host: Host) -> None:
+        """Say how ticks are run from now on."""
+        ticks, fields = self._ticks, self._fields
+        ticks.start = self._run
+        ticks.tell = host.tell
+        ticks.overlap = fields.overlap
+        ticks.limit = fields.limit
+
+    def _begin(self, host: Host) -> None:
+        self._rule(host)
+        now = self._clock.now()
+        if self._schedule is None:
+            self._schedule = self._make(now)
+        if self._ticks.next is None:
+            self._ticks.next = self._schedule.after(now)
+        self._loop = asyncio.ensure_future(self._wait(self._schedule))
+
+    async def pause(self) -> None:
+        """Tick no more, unless somebody has taken over."""
+        if self._loop is not None:
+            self._loop.cancel()
+        if not self._given_away:
+            self._ticks.stop()
+
+    async def close(self) -> None:
+        """Wait for what runs, unless somebody has taken over."""
+        if not self._given_away:
+            await self._ticks.wait()
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """When it ticks next, and what became of the ticks before."""
+        following = self._ticks.next
+        shown = {"next": self._said(following)} if following is not None else {}
+        return {**shown, **self._ticks.snapshot()}
+
+    # -- ticks ---------------------------------------------------------------------------------
+
+    async def _wait(self, schedule: Schedule) -> None:
+        """Wait for tick after tick, until cancelled."""
+        clock, ticks = self._clock, self._ticks
+        while True:
+            at = ticks.next if ticks.next is not None else schedule.after(clock.now())
+            wait = at + float(self._fields.jitter) * clock.random()
+            await clock.until(wait)
+            now = clock.now()
+            if now < at:
+                # The clock was set back.
+                ticks.next = schedule.after(now)
+                continue
+            found, ticks.next = due(schedule, at, now)
+            self._due(found, now)
+
+    def _due(self, found: list[float], now: float) -> None:
+        """Tick for what is due: the last of it may be a little late, the rest was missed."""
+        policy = self._fields.missed
+        if policy == "all":
+            for at in found:
+                self._ticks.add(at)
+        elif policy == "once" or now - found[-1] <= LATE:
+            if policy == "skip":
+                self._ticks.miss(len(found) - 1)
+                self._ticks.add(found[-1])
+            else:
+                self._ticks.add(found[-1], len(found) - 1)
+        else:
+            self._ticks.miss(len(found))
+
+    async def _run(self, tick: Tick) -> None:
+        """One process; what it answers in error goes to `error`, or is told."""
+        host = self._host
+        assert host is not None
+        process = host.start()
+        payload = {"at": self._said(tick.at), "count": tick.count, "missed": tick.missed}
+        answer = await settle(host.send(process, "out", payload))
+        if type(answer) is Error and process.reason is None and host.linked(process, "error"):
+            answer = await settle(host.send(process, "error", answer))
+        answer = await finish(process, answer)
+        if type(answer) is Error:
+            host.tell("tick failed", level="error", error=answer, at=payload["at"])
+
+    def _said(self, when: float) -> str:
+        return datetime.fromtimestamp(when, self._zone).isoformat(timespec="seconds")
+
+
+def compile_timer(fields: Timer, build: Build, *, clock: Clock) -> Node:
+    """A time zone that is none, and a cron expression that is none, are Problems."""
+    try:
+        zone = ZoneInfo(fields.timezone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        from zoneinfo import available_timezones
+
+        build.refuse(
+            "timezone",
+            found=f'unknown time zone "{fields.timezone}"',
+            wanted="a name such as Europe/Berlin",
+            hint=did_you_mean(fields.timezone, sorted(available_timezones())),
+        )
+    if fields.interval is not None:
+        interval = float(fields.interval)
+        return TimerNode(fields, clock, zone, lambda now: Every(interval, now))
+    assert fields.cron is not None
+    try:
+        cron = Cron(fields.cron, zone)
+    except ImportError:
+        build.refuse(
+            "cron",
+            found="what cron needs is not installed",
+            wanted="the extra cron",
+            hint="pip install 'heddle-runtime[cron]'",
+            code="missing-extra",
+        )
+    except ValueError as error:
+        wanted = "minute, hour, day of the month, month and day of the week, such as 30 3 * * mon"
+        build.refuse("cron", found=f'"{fields.cron}": {error}', wanted=wanted)
+    return TimerNode(fields, clock, zone, lambda _: cron)
+
+
+def timer(clock: Clock) -> Kind[Any]:
+    """The kind `timer`, by this clock."""
+    return Kind(_SCHEMA, partial(compile_timer, clock=clock))
+
+
+_SCHEMA = Schema(
+    kind="timer",
+    fields=Timer,
+    summary="Begins a process each time that its time has come.",
+    category="time",
+    outs=(
+        Port("out", "Ticks: `{at: text, count: number, missed: number}`."),
+        Port("error", "The Error that a tick was answered; not linked, it is told as an event."),
+    ),
+    example="""\
+- kind: timer
+  name: nightly
+  cron: 30 3 * * mon-fri
+  timezone: Europe/Berlin
+  jitter: 5m
+  ports:
+    out:
+      - {name: report, port: in}
+- kind: snippet
+  name: report
+  language: cel
+  code: "'report of ' + self.at"
+""",
+    details="""\
+The payload of a tick says when it was due (`at`, ISO 8601 in the time zone), the how manieth it is
+(`count`, from 1), and how many before it were left out since the last one (`missed`). Each tick is a
+process of its own, on the generation that is current then. What it answers is not used; an Error goes to
+`error`, or is told as the event `tick failed`.
+
+**Overlap.** With `skip` there is one process at a time. With `queue` up to `limit` ticks wait for it, in
+order. With `parallel` up to `limit` run at the same time. The first tick of a row that is left out is told
+as the event `tick left out`.
+
+**Missed ticks** are those that were due while the machine slept, or could not be looked after; a timer
+does not know of the time when it did not run at all. The last of them counts as missed only where it is
+more than a minute late. `once` makes up for all of them together, `skip` for none, `all` for each: together with
+`overlap: queue`, for one of them runs at once.
+
+**Clocks that are set forward or back.** A cron expression with a fixed hour runs once on both days, as
+Debian's cron does it: where 02:30 is left out, at 03:00; where it comes twice, the first time. An
+expression that runs every hour, or more often, goes by the hours that really pass. When the clock of the
+machine is set, timers go on from what it shows then.
+
+**Reload.** A timer that was changed takes over from the one before: a tick that runs counts as running,
+those that wait go on waiting, and the next one stays due when it was, where `interval`, `cron` and
+`timezone` are the same.
+
+`cron` needs the extra `cron`. A day of the week is 0 to 7 or `sun` to `sat`; where a day of the month and
+a day of the week are given and neither begins with `*`, one of them is enough. `L` is the last day of the
+month, `5L` the last Friday, `fri#2` the second.
+""",
+)
+
+TIMER: Kind[Any] = timer(SystemClock())

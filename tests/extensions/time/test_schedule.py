@@ -1,0 +1,111 @@
+"""Schedules: when ticks are due, on days on which clocks are set forward or back, too."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from heddle.extensions.time.schedule import MOST, Cron, Every, due
+
+
+def at(text: str) -> float:
+    """Seconds since 1970 of a time with its offset."""
+    return datetime.fromisoformat(text).timestamp()
+
+
+def ticks(cron: str, zone: str, start: str, number: int) -> list[str]:
+    """The next ticks, as the clocks of the zone show them."""
+    schedule, when, found = Cron(cron, ZoneInfo(zone)), at(start), []
+    for _ in range(number):
+        when = schedule.after(when)
+        found.append(datetime.fromtimestamp(when, ZoneInfo(zone)).isoformat(timespec="minutes"))
+    return found
+
+
+def test_an_interval_counts_from_its_anchor() -> None:
+    every = Every(10, anchor=100)
+    assert every.after(100) == 110
+    assert every.after(109.9) == 110
+    assert every.after(110) == 120
+    assert every.after(1234) == 1240
+
+
+def test_an_interval_goes_on_where_the_clock_was_set_back() -> None:
+    every = Every(10, anchor=100)
+    assert every.after(50) == 60
+
+
+def test_an_interval_that_is_no_binary_number_never_gives_the_same_tick_twice() -> None:
+    every, when = Every(0.1, anchor=1_700_000_000.0), 1_700_000_000.0
+    for _ in range(1000):
+        following = every.after(when)
+        assert when < following <= when + 0.1001
+        when = following
+
+
+def test_cron_goes_by_the_clocks_of_its_zone() -> None:
+    assert ticks("30 3 * * *", "Asia/Seoul", "2026-01-01T00:00+00:00", 2) == [
+        "2026-01-02T03:30+09:00",
+        "2026-01-03T03:30+09:00",
+    ]
+
+
+def test_a_time_that_is_left_out_in_spring_runs_right_after_it() -> None:
+    assert ticks("30 2 * * *", "Europe/Berlin", "2026-03-28T12:00+01:00", 2) == [
+        "2026-03-29T03:00+02:00",
+        "2026-03-30T02:30+02:00",
+    ]
+
+
+def test_a_time_that_comes_twice_in_autumn_runs_once() -> None:
+    expected = ["2026-10-25T02:30+02:00", "2026-10-26T02:30+01:00"]
+    assert ticks("30 2 * * *", "Europe/Berlin", "2026-10-24T12:00+02:00", 2) == expected
+    # And no more, whoever asks in the hour that is the second of its name.
+    assert ticks("30 2 * * *", "Europe/Berlin", "2026-10-25T02:10+01:00", 1) == expected[1:]
+
+
+def test_an_hourly_tick_goes_by_the_hours_that_pass() -> None:
+    assert ticks("0 * * * *", "Europe/Berlin", "2026-10-25T01:30+02:00", 3) == [
+        "2026-10-25T02:00+02:00",
+        "2026-10-25T02:00+01:00",
+        "2026-10-25T03:00+01:00",
+    ]
+    assert ticks("0 * * * *", "Europe/Berlin", "2026-03-29T01:30+01:00", 2) == [
+        "2026-03-29T03:00+02:00",
+        "2026-03-29T04:00+02:00",
+    ]
+
+
+def test_nicknames_and_seconds_are_known() -> None:
+    assert ticks("@daily", "UTC", "2026-01-01T00:00+00:00", 1) == ["2026-01-02T00:00+00:00"]
+    cron = Cron("*/10 * * * * *", ZoneInfo("UTC"))
+    assert cron.after(at("2026-01-01T00:00:05+00:00")) == at("2026-01-01T00:00:10+00:00")
+
+
+@pytest.mark.parametrize(
+    ("cron", "said"),
+    [
+        ("61 * * * *", "bad minute"),
+        ("* * *", "wrong number of fields"),
+        ("0 0 30 2 *", "bad day-of-month"),
+        ("* * */20 * 1L", "never comes true"),
+    ],
+)
+def test_an_expression_that_is_none_is_refused(cron: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Cron(cron, ZoneInfo("UTC"))
+
+
+def test_everything_that_is_due_is_counted_and_the_next_one_is_in_the_future() -> None:
+    every = Every(10, anchor=0)
+    assert due(every, 10, 10) == ([10], 20)
+    assert due(every, 10, 35) == ([10, 20, 30], 40)
+    found, following = due(every, 10, 10_000_000)
+    assert len(found) == MOST
+    assert following == 10_000_010
+
+
+def test_a_leap_day_is_waited_for() -> None:
+    cron = Cron("0 0 29 2 *", ZoneInfo("UTC"))
+    found = datetime.fromtimestamp(cron.after(at("2026-01-01T00:00+00:00")), UTC)
+    assert found.isoformat() == "2028-02-29T00:00:00+00:00"
