@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from benchmarks.driver import Driver, driver
 from benchmarks.measure import Measure, Reach, at_most, measured
@@ -20,7 +20,7 @@ TRIES = 2
 
 @dataclass(frozen=True, kw_only=True)
 class Turn:
-    """One server's part of a round; `cpu` is the share of a core that it had."""
+    """One server's part of a round; `cpu` is the share of a core that it had, 0 if unknown."""
 
     rate: float
     p50: float
@@ -30,7 +30,12 @@ class Turn:
     load_cpu: float
 
 
-Round = tuple[Turn, Turn]
+Round: TypeAlias = tuple[Turn, Turn]
+
+
+def busy(*shares: float) -> bool:
+    """Whether servers that had these shares of their core were what limited the round."""
+    return all(share >= BUSY or not share for share in shares)
 
 
 def duel(
@@ -60,7 +65,7 @@ def duel(
         rounds = _rounds(load, floor, subject, scale, say)
         turns = [_turn(load, "echo", servers["echo"], scale.seconds) for _ in range(3)]
         ceiling = max(turn.rate for turn in turns)
-    clean = [one for one in rounds if min(turn.cpu for turn in one) >= BUSY]
+    clean = [one for one in rounds if busy(*(turn.cpu for turn in one))]
     disturbed = len(clean) < max(1, scale.rounds // 2)
     return _measures(rounds if disturbed else clean, len(rounds), disturbed, ceiling, reach)
 
@@ -75,7 +80,7 @@ def _rounds(load: Driver, floor: Server, subject: Server, scale: Scale, say: Say
             _turn(load, "subject", subject, scale.seconds),
         )
         rounds.append(one)
-        clean += min(turn.cpu for turn in one) >= BUSY
+        clean += busy(*(turn.cpu for turn in one))
         say(f"round {len(rounds)}: {one[1].rate:,.0f}/s beside {one[0].rate:,.0f}/s")
     return rounds
 
@@ -104,7 +109,6 @@ def _measures(
         "floor": _median(rounds, 0),
         "subject": _median(rounds, 1),
         "rounds tried": tried,
-        "disturbed": disturbed,
         "load alone": round(ceiling),
     }
     measures = [
@@ -112,9 +116,15 @@ def _measures(
             "requests a second",
             [its.rate / base.rate for base, its in rounds],
             reach=reach,
+            disturbed=disturbed,
             facts=facts,
         ),
-        measured("p99", [its.p99 / base.p99 for base, its in rounds], reach=at_most(1.0)),
+        measured(
+            "p99",
+            [its.p99 / base.p99 for base, its in rounds],
+            reach=at_most(1.0),
+            disturbed=disturbed,
+        ),
     ]
     if all(turn.per_cpu for one in rounds for turn in one):
         ratios = [its.per_cpu / base.per_cpu for base, its in rounds]

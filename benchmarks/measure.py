@@ -33,8 +33,9 @@ class Measure:
     """One line of the table.
 
     `low` and `high` are the middle half of the rounds, where there were rounds. Without a reach
-    the value is told for what it explains. `facts` are the absolute figures behind it, which mean
-    something on this machine only.
+    the value is told for what it explains. `disturbed` says that something else on the machine took
+    part in most rounds: it is worth measuring again. `facts` are the absolute figures behind it,
+    which mean something on this machine only.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Measure:
     low: float | None = None
     high: float | None = None
     rounds: int = 1
+    disturbed: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -58,6 +60,7 @@ def measured(
     *,
     unit: str = "×",
     reach: Reach | None = None,
+    disturbed: bool = False,
     facts: dict[str, Any] | None = None,
 ) -> Measure:
     """The median of what the rounds gave, and their middle half."""
@@ -70,6 +73,7 @@ def measured(
         low=low,
         high=high,
         rounds=len(values),
+        disturbed=disturbed,
         facts=facts or {},
     )
 

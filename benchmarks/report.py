@@ -59,8 +59,14 @@ def _cells(name: str, measure: Measure) -> tuple[str, ...]:
         f"{reach.side} {shown(reach.bound, unit)} {unit}".rstrip() if reach is not None else "",
         f"{shown(measure.value, unit)} {unit}".rstrip(),
         spread,
-        {True: "ok", False: "short", None: ""}[measure.ok],
+        _verdict(measure),
     )
+
+
+def _verdict(measure: Measure) -> str:
+    if measure.ok is None:
+        return ""
+    return ("ok" if measure.ok else "short") + (", disturbed" if measure.disturbed else "")
 
 
 def _data(measure: Measure) -> dict[str, Any]:
@@ -69,4 +75,5 @@ def _data(measure: Measure) -> dict[str, Any]:
         told |= {"reach": f"{measure.reach.side} {measure.reach.bound:g}", "ok": measure.ok}
     if measure.rounds > 1:
         told |= {"low": measure.low, "high": measure.high, "rounds": measure.rounds}
+        told |= {"disturbed": True} if measure.disturbed else {}
     return told | ({"facts": measure.facts} if measure.facts else {})

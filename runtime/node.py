@@ -12,6 +12,7 @@ from heddle.runtime.errors import Answer, Payload
 
 if TYPE_CHECKING:
     from heddle.runtime.flow import Flow
+    from heddle.runtime.guard import Guard
     from heddle.runtime.host import Host
     from heddle.runtime.language import Voice
     from heddle.runtime.reader import Reader
@@ -107,6 +108,9 @@ class Node:
 
     voice: "Voice | None" = None
     """What its code prints goes here; set by the Scheme that had it built."""
+
+    guard: "Guard | None" = None
+    """The limits that its Spec sets round it; set by the Scheme that had it built."""
 
     def handler(self, port: str) -> Handler | None:
         """What to do with packets at this in port; None where there is no such port.

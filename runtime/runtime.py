@@ -240,7 +240,10 @@ class Runtime:
         if refused is not None:
             reasons += [f"refused: {problem}" for problem in refused[1]]
         state = State.ACTIVE if active else State.WAITING
-        node = self.events.mask(dict(symbol.node.snapshot()))
+        node = dict(symbol.node.snapshot())
+        if symbol.node.guard is not None:
+            node = {**symbol.node.guard.snapshot(), **node}
+        node = self.events.mask(node)
         return _status(symbol.spec, state, reasons, symbol.since, node)
 
 

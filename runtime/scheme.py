@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from importlib import import_module
 from typing import Any
 
+from heddle.runtime.attempts import Attempts
 from heddle.runtime.codec import Build, Kind, Kinds
+from heddle.runtime.guard import Guard
 from heddle.runtime.language import Languages
 from heddle.runtime.node import Node
-from heddle.schemas.check import check, decode, unknown_kind
+from heddle.schemas.check import check, decode, decode_guard, unknown_kind
 from heddle.schemas.schema import Schema
 from heddle.specs.errors import SpecError
 from heddle.specs.problem import Problem
@@ -85,9 +87,38 @@ class Scheme:
         if kind is None:
             raise SpecError([unknown_kind(spec, self.names)])
         build = Build(spec, self.languages, self.language)
+        guard = self._guard(spec, kind, build)
         node = kind.codec(decode(spec, kind.schema), build)
         node.voice = build.voice
+        node.guard = guard
         return node
+
+    def _guard(self, spec: Spec, kind: Kind[Any], build: Build) -> Guard | None:
+        """What the Spec says round its node; SpecError tells what is wrong with the rest as well."""
+        try:
+            said = decode_guard(spec, kind.schema)
+        except SpecError as error:
+            raise SpecError(check(spec, kind.schema) or error.problems) from error
+        if said is None:
+            return None
+        again, turns = said.again, said.turns
+        attempts: Attempts | None = None
+        if again is not None:
+            when = again.when
+            attempts = Attempts(
+                most=again.attempts,
+                delay=float(again.delay),
+                factor=again.factor,
+                longest=float(again.max_delay),
+                jitter=again.jitter,
+                when=build.condition(when, "retry", "when") if when is not None else None,
+            )
+        return Guard(
+            timeout=float(said.timeout) if said.timeout is not None else None,
+            attempts=attempts,
+            limit=turns.limit if turns is not None else None,
+            queue=turns.queue if turns is not None else 0,
+        )
 
     def check(self, spec: Spec) -> list[Problem]:
         """Every Problem of a bound Spec by itself; its code is compiled, nothing is opened."""

@@ -136,6 +136,8 @@ class Shift:
             if heir is not None:
                 begun.adopted = True
                 node.adopt(heir.node)
+                if node.guard is not None and heir.node.guard is not None:
+                    node.guard.adopt(heir.node.guard)
             port = "init"
             await self._exec(symbol, port, plan.wiring)
             begun.init = True

@@ -131,7 +131,8 @@ class Wiring:
         except FAILURES as raised:
             return _answers(Error.of(raised, symbol=label, port=port))
         if handler is not None:
-            return handler
+            guard = wired.node.guard if wired is not None else None
+            return handler if guard is None else guard.around(handler)
         found = f'there is no in port "{port}" at {label}'
         return _answers(Error(found, code="dropped", symbol=label, port=port))
 
@@ -170,10 +171,23 @@ class Wiring:
         elif isinstance(handler, Visit):
             step = VisitStep(owner, self.label(owner), self.out, handler, self.inputs, port)
         else:
-            step = ReadStep(owner, self.label(owner), self.out, handler, port)
+            step = self._weave_read(owner, port, handler)
         seen = self._look(owner, port, True, step)
         assert seen is not None
         return seen
+
+    def _weave_read(self, owner: Key, port: str, handler: Conversation) -> Step:
+        """A conversation, with the guard of its node round each packet."""
+        label = self.label(owner)
+        step = ReadStep(owner, label, self.out, handler, port)
+        guard = self.symbols[owner].node.guard
+        if guard is None:
+            return step
+
+        def leads(_owner: Key, name: str) -> Step | None:
+            return self.out(owner, name) if name else step
+
+        return VisitStep(owner, label, leads, guard.visit(), self.inputs, port)
 
     def _weave_run(self, target: Target, handler: Action) -> RunStep:
         """Flatten the straight run of plain actions that begins here."""

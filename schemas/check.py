@@ -8,18 +8,21 @@ People write a little more loosely than the types say: `"8000"` is a number wher
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from heddle.schemas.field import Unfit, read_field, written
+from heddle.schemas.guard import GUARDS, Guard, apart
 from heddle.schemas.schema import F, Schema
-from heddle.schemas.shape import Field, Shape, fields_of, tag_of
+from heddle.schemas.shape import Field, Shape, fields_of, shape_of, tag_of
 from heddle.schemas.words import any_of, field_named, nearest, plain, suggest, wanted
 from heddle.specs.entry import SPEC_FIELDS, found_type
 from heddle.specs.errors import SpecError
 from heddle.specs.problem import Place, Problem
 from heddle.specs.spec import Path, Spec, dotted
+
+G = TypeVar("G", bound=msgspec.Struct)
 
 _ITSELF: Any = object()
 _TOLD: list[Shape] = []
@@ -27,15 +30,25 @@ _TOLD: list[Shape] = []
 
 def decode(spec: Spec, schema: Schema[F]) -> F:
     """The fields of a Spec, defaults filled in; SpecError carries everything that is wrong with them."""
+    return _decode(spec, schema.fields, apart(spec.fields, schema)[0])
+
+
+def decode_guard(spec: Spec, schema: Schema[Any]) -> Guard | None:
+    """What a Spec says round its node, None where it says nothing; SpecError as of `decode`."""
+    given = apart(spec.fields, schema)[1]
+    return _decode(spec, Guard, given) if given else None
+
+
+def _decode(spec: Spec, group: type[G], fields: Mapping[str, Any]) -> G:
     try:
-        return msgspec.convert(spec.fields, schema.fields, strict=False, dec_hook=read_field)
+        return msgspec.convert(fields, group, strict=False, dec_hook=read_field)
     except msgspec.ValidationError:
         pass
     walk = _Walk(spec)
-    fields = walk.look(schema.shape, spec.fields, ())
+    fields = walk.look(shape_of(group), fields, ())
     if walk.problems:
         raise SpecError(in_order(walk.problems))
-    return msgspec.convert(fields, schema.fields, strict=False, dec_hook=read_field)
+    return msgspec.convert(fields, group, strict=False, dec_hook=read_field)
 
 
 def check(spec: Spec, schema: Schema[Any], *, unfilled: bool = False) -> list[Problem]:
@@ -45,7 +58,10 @@ def check(spec: Spec, schema: Schema[Any], *, unfilled: bool = False) -> list[Pr
     known yet.
     """
     walk = _Walk(spec, unfilled=unfilled)
-    walk.look(schema.shape, spec.fields, ())
+    own, guard = apart(spec.fields, schema)
+    walk.look(schema.shape, own, ())
+    if guard:
+        walk.look(shape_of(Guard), guard, ())
     return in_order(walk.problems)
 
 
@@ -155,7 +171,7 @@ class _Walk:
     def _unknown(self, fields: tuple[Field, ...], key: str, path: Path) -> str:
         """Tell of a field that nobody knows; returns the name of the field that was meant."""
         names = [field.name for field in fields]
-        near = nearest(key, [*names, *(() if path else SPEC_FIELDS)])
+        near = nearest(key, [*names, *(() if path else (*SPEC_FIELDS, *GUARDS))])
         known = f"one of {any_of(names)}" if names else "no fields of its own"
         hint = f'Did you mean "{near}"?' if near else ""
         self._tell("unknown-field", "unknown field", (*path, key), known, hint)

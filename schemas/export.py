@@ -14,6 +14,7 @@ import msgspec
 from heddle.schemas.code import Expression, LanguageName
 from heddle.schemas.common import Common, Setting, Target
 from heddle.schemas.field import FieldType, written
+from heddle.schemas.guard import Guard, guards_of
 from heddle.schemas.port import LIFECYCLE, Port
 from heddle.schemas.schema import Schema
 from heddle.schemas.shape import Field, Shape, fields_of, tag_of
@@ -96,6 +97,12 @@ class _Export:
         common = {field.name: self.field(field, "common") for field in fields_of(Common)}
         common["kind"] = {"const": schema.kind, "description": schema.summary}
         common["ports"] = self.ports(schema)
+        taken = guards_of(schema)
+        common |= {
+            field.name: self.field(field, "guard")
+            for field in fields_of(Guard)
+            if field.name in taken
+        }
         return {
             "type": "object",
             "description": schema.summary,

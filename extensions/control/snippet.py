@@ -1,6 +1,6 @@
 """snippet: runs a piece of code on each packet."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from heddle.extensions.extension import (
     ERROR,
@@ -9,15 +9,22 @@ from heddle.extensions.extension import (
     Action,
     Build,
     Code,
+    Duration,
     Fields,
     Handler,
     Kind,
     LanguageName,
     Node,
+    Options,
     Program,
     Schema,
+    Size,
     about,
 )
+
+
+class TimeLimit(Duration, gt="0s", le="1h"):
+    """How long one run may take."""
 
 
 class Snippet(Fields):
@@ -25,25 +32,52 @@ class Snippet(Fields):
 
     language: Annotated[
         LanguageName,
-        about("The language of the code.", examples=["text", "json", "yaml", "cel", "python"]),
+        about("The language of the code.", examples=["cel", "javascript", "python", "text"]),
     ]
     code: Annotated[Code, about("The code; it is given the payload and gives the new one.")]
+    isolation: Annotated[
+        Literal["process"] | None,
+        about(
+            "`process`: run it in a worker process under limits, and let others go on meanwhile."
+        ),
+    ] = None
+    timeout: Annotated[
+        TimeLimit | None,
+        about(
+            "How long one run may take before it is stopped; 1s where the language has a limit, "
+            "10s in a worker."
+        ),
+    ] = None
+    memory: Annotated[
+        Size | None,
+        about("How much memory one run may take; 64MiB where the language has a limit."),
+    ] = None
 
 
 class SnippetNode(Node):
     """Maps payloads with one program."""
 
     def __init__(self, program: Program) -> None:
+        self._program = program
         self._action = Action(program)
 
     def handler(self, port: str) -> Handler | None:
         """Its only in port."""
         return self._action if port == "in" else None
 
+    async def close(self) -> None:
+        """Let go of what the program holds."""
+        close = getattr(self._program, "close", None)
+        if close is not None:
+            close()
+
 
 def compile_snippet(fields: Snippet, build: Build) -> Node:
     """Compile the code once; a mistake in it is a Problem at its line."""
-    return SnippetNode(build.code(fields.language, fields.code, "code"))
+    options = Options(
+        timeout=fields.timeout, memory=fields.memory, isolation=fields.isolation, waits=True
+    )
+    return SnippetNode(build.code(fields.language, fields.code, "code", options=options))
 
 
 SNIPPET = Kind(
@@ -65,7 +99,13 @@ The program is given the payload and its result goes to `out`; with nothing link
 is the answer. `text`, `json` and `yaml` are constants: the code itself is the result. An exception
 goes to `error`, with its line in the code.
 
-Code is compiled when the spec is loaded: a mistake in it refuses the change, at its line.
+Code is compiled when the spec is loaded: a mistake in it refuses the change, at its line. The
+languages, and what each of them sees of the payload, are on the page of languages.
+
+A run that takes too long or too much memory is stopped, and fails with `timeout` or with what it
+took. `isolation: process` runs the code in one of a few worker processes, which are started when
+needed: a packet costs some 50 µs more, everything else goes on meanwhile, and whatever the code
+does ends at most its worker. Python keeps limits only there.
 """,
     ),
     compile_snippet,

@@ -3,7 +3,7 @@
 from typing import Final
 
 from heddle.extensions.extension import Extension
-from heddle.extensions.languages import cel, constants, javascript, jsonata, python
+from heddle.extensions.languages import cel, constants, javascript, jinja, jsonata, python
 
 __all__ = ["LANGUAGES", "register"]
 
@@ -14,6 +14,7 @@ LANGUAGES: Final = (
     cel.LANGUAGE,
     javascript.JAVASCRIPT,
     javascript.TYPESCRIPT,
+    jinja.LANGUAGE,
     jsonata.LANGUAGE,
     python.LANGUAGE,
 )

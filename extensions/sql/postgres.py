@@ -12,7 +12,7 @@ import psycopg
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.types.json import JsonbDumper, set_json_loads
+from psycopg.types.json import Jsonb, JsonbDumper, set_json_loads
 from psycopg.types.string import TextLoader
 
 from heddle.extensions.extension import Failure
@@ -126,7 +126,7 @@ class PostgresConnection:
             self._raw, f"heddle_{next(self._cursors)}"
         )
         try:
-            await cursor.execute(statement.sql, [_bound(value) for value in values])
+            await cursor.execute(statement.sql.encode(), [_bound(value) for value in values])
             names = _names(cursor)
             while rows := await cursor.fetchmany(size):
                 yield [dict(zip(names, row, strict=True)) for row in rows]
@@ -227,7 +227,7 @@ def _bound(value: Any) -> Any:
         return value
     if isinstance(value, list):
         if any(isinstance(item, dict) for item in value):
-            return psycopg.types.json.Jsonb(value)
+            return Jsonb(value)
         return _array(value)
     raise refused(f"an argument cannot be a {type(value).__name__}")
 

@@ -1,7 +1,7 @@
 """A source is a database as a Spec names it: which driver it takes, and who shares its pool."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from heddle.extensions.extension import Build, Host
 from heddle.extensions.sql.database import Database
@@ -71,19 +71,19 @@ def _driver(driver: str, source: str, build: Build) -> str:
 
 def _postgres(source: str, build: Build) -> Database:
     try:
-        from heddle.extensions.sql.postgres import PostgresDatabase
+        from heddle.extensions.sql.postgres import PostgresDatabase as Found
     except ImportError as error:
-        missing("postgres", error, build)
-    return PostgresDatabase(source)
+        return missing("postgres", error, build)
+    return Found(source)
 
 
 def _alchemy(source: str, build: Build) -> Database:
     try:
-        from heddle.extensions.sql.alchemy import AlchemyDatabase
+        from heddle.extensions.sql.alchemy import AlchemyDatabase as Found
     except ImportError as error:
-        missing("sqlalchemy", error, build)
+        return missing("sqlalchemy", error, build)
     try:
-        return AlchemyDatabase(source)
+        return Found(source)
     except ImportError as error:
         name = source.partition("://")[0]
         build.refuse(
@@ -95,7 +95,7 @@ def _alchemy(source: str, build: Build) -> Database:
         )
 
 
-def missing(extra: str, error: ImportError, build: Build) -> Any:
+def missing(extra: str, error: ImportError, build: Build) -> NoReturn:
     """Refuse a Spec whose extra is not installed."""
     build.refuse(
         "driver",

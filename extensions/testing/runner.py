@@ -134,7 +134,7 @@ def name_of(one: SymbolStatus) -> str:
 
 def counts(results: Iterable[Result]) -> dict[str, int]:
     """How many passed, failed and did not run."""
-    found = dict.fromkeys((PASSED, FAILED, LEFT_OUT), 0)
+    found: dict[str, int] = {PASSED: 0, FAILED: 0, LEFT_OUT: 0}
     for one in results:
         found[one.result] += 1
     return found

@@ -68,14 +68,14 @@ def test_the_table_says_what_is_in_reach() -> None:
     shown = Row(title="t", floor="f", run=lambda scale, say: [])
     measures = [
         measured("calls", [1.0, 3.0, 2.0], reach=at_most(2.0)),
-        Measure(name="requests", value=1.25, reach=at_least(1.5)),
+        Measure(name="requests", value=1.25, reach=at_least(1.5), disturbed=True),
         Measure(name="why", value=12.0, unit="ms"),
     ]
     lines = table({"one": (shown, measures)}).splitlines()
     cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     assert cells[2:] == [
         ["one", "calls", "≤ 2.00 ×", "2.00 ×", "1.00 … 3.00", "ok"],
-        ["", "requests", "≥ 1.50 ×", "1.25 ×", "", "short"],
+        ["", "requests", "≥ 1.50 ×", "1.25 ×", "", "short, disturbed"],
         ["", "why", "", "12 ms", "", ""],
     ]
     assert len({len(line) for line in lines}) == 1

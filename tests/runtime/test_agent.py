@@ -159,5 +159,6 @@ async def test_a_port_that_leads_nowhere_is_seen_and_still_leads_nowhere() -> No
         writer = process.writer(step("a").id, "out")
         assert not writer.linked
         assert await writer.send("x") == "x"
-        assert [one.payload for one in watch.frames] == ["x"]
+        assert process.send(step("a").id, "out[0]", "y") == "y"
+        assert [(one.port, one.payload) for one in watch.frames] == [("out", "x"), ("out", "y")]
         process.end()

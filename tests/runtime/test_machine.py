@@ -444,6 +444,14 @@ async def test_a_ring_that_forks_into_waiting_nodes_can_be_cancelled() -> None:
     await process_ended(process)
 
 
+async def test_depth_counts_through_concurrent_fan_outs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "DEPTH", 50)
+    nodes = {"a": act(later), "b": act(later)}
+    error = await ask(wire(nodes, {"a.out": ["a", "b"]}), 0, deadline=20)
+    assert isinstance(error, Error)
+    assert error.code == "depth"
+
+
 async def test_a_ring_in_which_errors_are_tried_again_for_ever_can_be_stopped() -> None:
     async def again(flow: Flow, payload: Payload) -> Answer:
         answer = await flow.send("out", payload)

@@ -357,6 +357,19 @@ async def test_cancelling_reaches_a_node_that_awaits_a_packet_of_its_own() -> No
     assert error.code == "timeout"
 
 
+async def test_a_node_does_not_go_on_with_the_reason_for_an_answer() -> None:
+    went_on = []
+
+    async def asks(payload: Payload, one: Process) -> Payload:
+        went_on.append(await settle(one.send("a", "side", payload)))
+        return payload
+
+    flow = wire({"a": act(asks, process=True), "b": act(for_ever)}, {"a.side": "b"})
+    error = await asyncio.wait_for(ask(flow, deadline=0.01), 5)
+    assert isinstance(error, Error)
+    assert (error.code, went_on) == ("timeout", [])
+
+
 async def test_an_exception_never_ends_another_process() -> None:
     async def breaks(payload: Payload) -> Payload:
         await asyncio.sleep(0)

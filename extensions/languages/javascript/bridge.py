@@ -61,7 +61,7 @@ def _plain(value: Any) -> bool:
                 return False
         return True
     if kind is int:
-        return -SAFE <= value <= SAFE
+        return bool(-SAFE <= value <= SAFE)
     return kind is str or kind is float or kind is bool or value is None
 
 

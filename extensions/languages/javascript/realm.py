@@ -172,9 +172,7 @@ class SyntaxFault(Exception):  # noqa: N818 - not for users: a CompileError is m
 
 
 _WRAPPERS: Final = {
-    "expression": lambda text: (
-        f'(function(payload,self){{"use strict";return ({SPACE}{text}\n)}})'
-    ),
+    "expression": lambda text: f'(function(payload,self){{"use strict";return ({SPACE}{text}\n)}})',
     "module": lambda text: (
         f'(function(module,exports,require){{"use strict";{SPACE}{text}\n'
         'return typeof main==="undefined"?undefined:main})'

@@ -36,7 +36,9 @@ def shaped(code: str, typescript: bool, timeout: float, memory: int) -> Shape:
         realms.current().load("module", text)
     except SyntaxFault as error:
         # The reading that got further is the one that was meant.
-        meant = fault if fault and (fault.line, fault.column) > (error.line, error.column) else error
+        meant = (
+            fault if fault and (fault.line, fault.column) > (error.line, error.column) else error
+        )
         raise meant.error from None
     try:
         if realms.current().probe(text, timeout, memory):

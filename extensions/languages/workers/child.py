@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -28,7 +28,6 @@ from heddle.extensions.languages.workers.protocol import (
 )
 from heddle.runtime.errors import Failure
 from heddle.runtime.language import CompileError, Options, Program
-
 
 KEPT: Final = 256
 """How many programs a worker keeps compiled."""
@@ -128,9 +127,7 @@ def _exactly(connection: socket.socket, size: int) -> bytes | None:
     return bytes(data)
 
 
-def _run(
-    request: Request, programs: dict[int, Program], said: list[tuple[str, str]]
-) -> Answer:
+def _run(request: Request, programs: dict[int, Program], said: list[tuple[str, str]]) -> Answer:
     out, err = Printed("info", said), Printed("warning", said)
     sys.stdout, sys.stderr = out, err
     try:
@@ -150,9 +147,7 @@ def _run(
     return msgspec.structs.replace(answer, said=said)
 
 
-def _answer(
-    request: Request, programs: dict[int, Program], said: list[tuple[str, str]]
-) -> Answer:
+def _answer(request: Request, programs: dict[int, Program], said: list[tuple[str, str]]) -> Answer:
     try:
         program = programs.get(request.program)
         if program is None:
@@ -171,11 +166,15 @@ def _answer(
     except ProgramError as error:
         # What ran out of memory may have left anything in any state: another worker goes on.
         last = isinstance(error.__cause__, MemoryError)
-        return Answer("memory" if last else "failed", _NOTHING, error.message, error.line, last=last)
+        return Answer(
+            "memory" if last else "failed", _NOTHING, error.message, error.line, last=last
+        )
     except MemoryError:
         return Answer("memory", _NOTHING, last=True)
     except RecursionError:
         return Answer("failed", _NOTHING, "the data is nested too deeply")
+    except Exception as error:
+        return Answer("failed", _NOTHING, f"{type(error).__name__}: {error}")
 
 
 def _compiled(request: Request, said: list[tuple[str, str]]) -> Program:

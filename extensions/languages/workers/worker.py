@@ -146,7 +146,7 @@ class Worker:
         if size == HEAD.size and len(data) >= HEAD.size:
             size = HEAD.size + HEAD.unpack_from(data)[0]
             if size > most:
-                raise _TooMuch
+                raise _TooMuchError
         return size
 
     def _broken(self, request: Request, error: BaseException) -> ProgramError:
@@ -156,7 +156,7 @@ class Worker:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 code = self._process.wait(1)
         self.stop()
-        if isinstance(error, _TooMuch):
+        if isinstance(error, _TooMuchError):
             return out_of_memory(request.memory)
         if isinstance(error, TimeoutError):
             return timed_out(request.timeout) if self._ready else _NEVER
@@ -173,7 +173,7 @@ class Worker:
 _NEVER: Final = ProgramError(f"the worker did not begin within {STARTING:.0f}s")
 
 
-class _TooMuch(OSError):
+class _TooMuchError(OSError):
     """An answer that is longer than the memory limit."""
 
 

@@ -72,6 +72,7 @@ class HandClock:
     async def run(self, seconds: float) -> None:
         """Let so many seconds pass, stopping whenever somebody waits for it."""
         end = self._now + seconds
+        await self._settled()
         while START + await self.waited_for() <= end:
             self._now = START + await self.waited_for()
             self._wake()
@@ -101,14 +102,14 @@ class Seen:
     """What came out of a timer, and a gate that ticks wait at."""
 
     def __init__(self) -> None:
-        self.ticks: list[dict[str, Any]] = []
+        self.ticks: list[Any] = []
         self.running = 0
         self.most = 0
         self.gate = asyncio.Event()
         self.gate.set()
         self._came = asyncio.Event()
 
-    async def number(self, number: int) -> list[dict[str, Any]]:
+    async def number(self, number: int) -> list[Any]:
         """Wait for so many ticks; all of them."""
         async with asyncio.timeout(5):
             while len(self.ticks) < number:
@@ -202,7 +203,7 @@ async def test_at_start_ticks_at_once_and_not_again_on_a_reload() -> None:
     text = a_timer("interval: 10s", "at_start: true")
     async with ticking(text) as (rt, clock, seen):
         await seen.number(1)
-        await change(rt, text.replace("limit", "limit").replace("10s", "20s"))
+        await change(rt, text.replace("10s", "20s"))
         await clock.run(20)
         await seen.number(2)
         assert seen.times == ["12:00:00+00:00", "12:00:20+00:00"]

@@ -1,0 +1,28 @@
+"""What goes wrong with files and texts, as Errors with stable codes."""
+
+import errno
+
+from heddle.extensions.extension import Error, Failure
+
+_CODES = {
+    errno.ENOENT: "not-found",
+    errno.EACCES: "forbidden",
+    errno.EPERM: "forbidden",
+    errno.EEXIST: "exists",
+    errno.EISDIR: "folder",
+    errno.ENOTDIR: "not-found",
+    errno.ENOSPC: "full",
+    errno.EROFS: "forbidden",
+}
+
+
+def refused(message: str, code: str = "data") -> Failure:
+    """A packet that cannot be worked on."""
+    return Failure(Error(message, code=code))
+
+
+def of_system(path: str, error: OSError) -> Failure:
+    """What the system says of a file, with the path as it was asked for."""
+    reason = (error.strerror or str(error)).lower()
+    code = _CODES.get(error.errno or 0, "failed")
+    return Failure(Error(f"{path}: {reason}", code=code, cause=error))

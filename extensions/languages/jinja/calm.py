@@ -1,0 +1,128 @@
+"""A template is calm when what it makes is never much larger than what it is given.
+
+MiniJinja counts steps and no bytes, and a step may double a text. So only what is known to be
+harmless counts as calm: values, conditions, sums, and filters that make nothing grow.
+"""
+
+import re
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Final
+
+from heddle.extensions.languages.jinja.parts import Part
+
+MOST: Final = 32
+"""How many expressions a calm template may have: each may print the whole payload."""
+
+_SHORT: Final = 20
+_TOKEN: Final = re.compile(
+    r"""\s*(?:(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|(?P<number>\d[\d_]*(?:\.\d+)?)"""
+    r"""|(?P<name>[A-Za-z_]\w*)|(?P<mark>==|!=|<=|>=|//|\*\*|[-+*/%~<>.,|\[\]():{}]))"""
+)
+_FILTERS: Final = frozenset(
+    [
+        "upper",
+        "lower",
+        "trim",
+        "title",
+        "capitalize",
+        "default",
+        "d",
+        "length",
+        "count",
+        "first",
+        "last",
+        "int",
+        "float",
+        "round",
+        "abs",
+        "string",
+        "bool",
+        "safe",
+        "min",
+        "max",
+        "sort",
+        "reverse",
+        "unique",
+        "keys",
+        "values",
+    ]
+)
+_GROWING: Final = frozenset(["tojson", "urlencode", "escape", "e", "join", "items", "list"])
+"""Filters that make a text longer by a few times: one of them is calm, one upon the other is not."""
+
+_WORDS: Final = frozenset(["and", "or", "not", "in", "is", "if", "else"])
+_STATEMENTS: Final = frozenset(["if", "elif", "else", "endif"])
+
+
+def calm(parts: Iterable[Part]) -> bool:
+    """Whether rendering these parts can harm nobody; what is not understood is not calm."""
+    expressions = products = 0
+    for part in parts:
+        if part.kind == "text":
+            if "{{" in part.text or "{%" in part.text or "{#" in part.text:
+                return False
+            continue
+        tokens = _tokens(part.text)
+        if tokens is None:
+            return False
+        if part.kind == "statement":
+            if not tokens or tokens[0] not in _STATEMENTS:
+                return False
+            tokens = tokens[1:]
+        expressions += 1
+        products += tokens.count("*")
+        if not _calm(tokens):
+            return False
+    # One product may repeat a text, for which MiniJinja has a limit of its own.
+    return expressions <= MOST and products <= 1
+
+
+def _tokens(text: str) -> list[str] | None:
+    """The tokens of an expression; None where it holds anything unknown."""
+    tokens: list[str] = []
+    at = 0
+    text = text.rstrip()
+    while at < len(text):
+        found = _TOKEN.match(text, at)
+        if found is None:
+            return None
+        tokens.append(found[0].strip())
+        at = found.end()
+    return tokens
+
+
+def _calm(tokens: list[str]) -> bool:
+    growing = 0
+    if "**" in tokens or any("*" in pair and _text(*pair) for pair in pairwise(tokens)):
+        return False
+    filters = {index + 1 for index, token in enumerate(tokens) if token == "|"}
+    for index in filters:
+        name = tokens[index] if index < len(tokens) else ""
+        if name == "join" and not _short_join(tokens[index + 1 : index + 4]):
+            return False
+        if name not in _FILTERS and name not in _GROWING:
+            return False
+        growing += name in _GROWING
+    calls = any(
+        after == "(" and _callable(before) and index not in filters
+        for index, (before, after) in enumerate(pairwise(tokens))
+    )
+    return growing <= 1 and not calls
+
+
+def _text(*tokens: str) -> bool:
+    return any(token[0] in "\"'" for token in tokens)
+
+
+def _callable(token: str) -> bool:
+    """Whether a bracket behind this token would be a call."""
+    return token not in _WORDS and (token[0].isalnum() or token[0] in "_\"')]}")
+
+
+def _short_join(tokens: list[str]) -> bool:
+    if not tokens or tokens[0] != "(":
+        return True
+    return (
+        len(tokens) == 3 and tokens[2] == ")" and tokens[1][0] in "\"'" and len(tokens[1]) <= _SHORT
+    )
