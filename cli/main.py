@@ -18,6 +18,7 @@ COMMANDS = {
     "apply": "Put specs or values into a store.",
     "delete": "Take specs or values out of a store.",
     "kinds": "Show the kinds that specs may have, and their fields.",
+    "eval": "Try code in any language on a payload.",
     "schema": "Print the JSON Schema that editors complete by.",
     "graph": "Draw specs and their links.",
     "help": "Show help, with the commands that extensions add.",

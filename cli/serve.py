@@ -1,6 +1,7 @@
 """Serve is one `heddle start`: a runtime, its log, and the signals that end it."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import Iterator, Sequence
@@ -152,6 +153,8 @@ class Serve:
             active=active,
             **counts,
         )
+        # What a start made stays: a collection that looks at all of it would stop the traffic.
+        gc.freeze()
 
     # --- telling ---
 

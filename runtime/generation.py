@@ -14,20 +14,20 @@ T = TypeVar("T")
 class Generation:
     """One state of the symbol table, by number. Processes begin on the current one and end on it."""
 
-    __slots__ = ("_idle", "_tasks", "number", "processes")
+    __slots__ = ("_tasks", "awaited", "number", "processes")
 
     def __init__(self, number: int) -> None:
         self.number = number
         self.processes: set[Process] = set()
-        self._idle: asyncio.Future[None] | None = None
+        self.awaited: asyncio.Future[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
 
     def left(self, process: "Process") -> None:
         """A process has ended."""
         self.processes.discard(process)
-        if self._idle is not None and not self.processes:
-            self._idle.set_result(None)
-            self._idle = None
+        if self.awaited is not None and not self.processes:
+            self.awaited.set_result(None)
+            self.awaited = None
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         """Run work that outlives the task that starts it."""
@@ -39,6 +39,6 @@ class Generation:
     async def idle(self) -> None:
         """Wait until no process runs on it. New ones may begin while it is the current one."""
         while self.processes:
-            if self._idle is None:
-                self._idle = asyncio.get_running_loop().create_future()
-            await asyncio.shield(self._idle)
+            if self.awaited is None:
+                self.awaited = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self.awaited)

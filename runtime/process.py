@@ -38,6 +38,10 @@ class Status(Enum):
     ENDED = "ended"
 
 
+# To look a member of an Enum up costs more than all else at the end of a short process.
+_RUNNING, _ENDING, _ENDED = Status.RUNNING, Status.ENDING, Status.ENDED
+
+
 class Process:
     """One run on one generation.
 
@@ -50,7 +54,7 @@ class Process:
     """
 
     # Most processes need few of these: what stands on the class costs nothing to begin with.
-    status = Status.RUNNING
+    status = _RUNNING
     ended: float | None = None
     error: Error | None = None
     reason: Error | None = None
@@ -92,7 +96,7 @@ class Process:
 
     def fork(self, origin: str = "") -> "Process":
         """A child on the same generation: it reads through to this one's data and writes its own."""
-        if self.status is Status.ENDED:
+        if self.status is _ENDED:
             raise Failure(_OVER)
         child = Process(self.wiring, self, origin or self.origin)
         child.owns = self.owns = True
@@ -235,7 +239,7 @@ class Process:
         elif task in self._tasks:
             return False
         self._tasks.add(task)
-        if self._deadline is not None and self._timer is None and self.status is Status.RUNNING:
+        if self._deadline is not None and self._timer is None and self.status is _RUNNING:
             self._arm()
         return True
 
@@ -290,7 +294,7 @@ class Process:
             self._locals = {}
         found = self._locals.get(key)
         if found is None:
-            if self.status is Status.ENDED:
+            if self.status is _ENDED:
                 raise Failure(_OVER)
             found = self._locals[key] = self.spawn(_made(make))
             found.add_done_callback(lambda done: self._forget(key, done))
@@ -307,7 +311,7 @@ class Process:
         It is told how the process ended and may wait. What it raises turns a good end into that
         Error, before anyone has seen the answer. ValueError once the process has ended.
         """
-        if self.status is Status.ENDED:
+        if self.status is _ENDED:
             raise ValueError("the process has ended: there is no exit left to hook")
         if self._hooks is None:
             self._hooks = []
@@ -341,7 +345,7 @@ class Process:
 
     def cancel(self, reason: Error | None = None) -> None:
         """Stop whatever waits on behalf of this process; what is unanswered is answered with the reason."""
-        if self.reason is not None or self.status is Status.ENDED:
+        if self.reason is not None or self.status is _ENDED:
             return
         self.reason = reason or Error("the process was cancelled", code="cancelled")
         for child in self.children:
@@ -361,7 +365,7 @@ class Process:
         gives the same; the end takes its course whether or not anybody awaits it. A second call
         changes nothing.
         """
-        if self.status is not Status.RUNNING:
+        if self.status is not _RUNNING:
             ending = self._ending
             if ending is None or ending.done() or ending is _current_task():
                 return self.error
@@ -369,14 +373,17 @@ class Process:
         if error is None:
             error = self.reason
         if not self.owns:
-            self.status = Status.ENDED
+            self.status = _ENDED
             self.ended = time()
             self.reason = _OVER
             if error is not None:
                 self.error = error
-            self.wiring.generation.left(self)
+            generation = self.wiring.generation
+            generation.processes.discard(self)
+            if generation.awaited:
+                generation.left(self)
             return error
-        self.status = Status.ENDING
+        self.status = _ENDING
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -469,7 +476,7 @@ class Process:
 
     def _finish(self, error: Error | None) -> None:
         """Mark it ended and leave every list that it stands in."""
-        self.status = Status.ENDED
+        self.status = _ENDED
         self.error = error
         self.ended = time()
         self._outlived = False

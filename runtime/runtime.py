@@ -255,6 +255,10 @@ def _collecting_later() -> Iterator[None]:
     try:
         yield
     finally:
+        if gc.get_freeze_count() == 0:
+            # What was made goes to the oldest generation unlooked at.
+            gc.freeze()
+            gc.unfreeze()
         if collecting:
             gc.enable()
 

@@ -5,7 +5,8 @@ change is lost meanwhile.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from heddle.extensions.data.files import is_draft
@@ -13,81 +14,84 @@ from heddle.extensions.data.root import Root
 
 _WORDS = {1: "added", 2: "modified", 3: "deleted"}
 
+FIRST, LAST = 0.1, 30.0
+"""Seconds between the first two attempts to look at a folder that went away, and the longest."""
+
 
 class Watching:
-    """Looks at a folder; a file that changes again before its turn has one turn."""
+    """Looks at a folder; a file that changes again before its turn has one turn.
 
-    def __init__(self, root: Root) -> None:
+    `settle` is how long, in seconds, changes have to be quiet before they are told.
+    """
+
+    def __init__(self, root: Root, settle: float) -> None:
         self.root = root
         self.deliver: Callable[[str, str], Awaitable[None]] | None = None
         self.failed: Callable[[Exception], Any] = lambda _: None
+        self._quiet = max(int(settle * 1000), 1)
         self._changes: dict[str, str] = {}
         self._there = asyncio.Event()
         self._end = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
-        self._ready = asyncio.Event()
 
     @property
     def waiting(self) -> int:
         """How many files have changed and wait for their turn."""
         return len(self._changes)
 
-    async def start(self, debounce: float) -> None:
+    async def start(self) -> None:
         """Begin to look; OSError where there is no such folder. Changes from now on are seen."""
         if not self.root.path.is_dir():
             raise FileNotFoundError(f"there is no folder {self.root.path}")
-        looking = asyncio.ensure_future(self._look(int(debounce * 1000)))
-        self._tasks = [looking, asyncio.ensure_future(self._hand_on())]
-        ready = asyncio.ensure_future(self._ready.wait())
-        await asyncio.wait([looking, ready], return_when=asyncio.FIRST_COMPLETED)
-        ready.cancel()
+        self._tasks = [
+            asyncio.ensure_future(self._look()),
+            asyncio.ensure_future(self._hand_on()),
+        ]
+        # The first step of looking asks the system to tell of changes; after it none is missed.
+        await asyncio.sleep(0)
 
-    async def _look(self, debounce: int) -> None:
-        from watchfiles import awatch
-
-        pause = 0.1
+    async def _look(self) -> None:
+        pause = FIRST
         while not self._end.is_set():
             try:
-                looking = awatch(
-                    self.root.path,
-                    watch_filter=None,
-                    debounce=max(debounce, 1),
-                    step=min(50, max(debounce, 1)),
-                    rust_timeout=100,
-                    yield_on_timeout=True,
-                    stop_event=self._end,
-                    recursive=True,
-                )
-                async for changes in looking:
-                    # The first time that it gives anything, it looks already.
-                    self._ready.set()
-                    pause = 0.1
+                async for changes in self._asked():
+                    pause = FIRST
                     for change, path in sorted(changes, key=lambda one: one[1]):
-                        self._noted(_WORDS[change.value], path)
+                        self._noted(_WORDS[change], Path(path))
             except Exception as error:
                 self.failed(error)
                 await asyncio.sleep(pause)
-                pause = min(pause * 2, 30.0)
+                pause = min(pause * 2, LAST)
 
-    def _noted(self, word: str, path: str) -> None:
-        from pathlib import Path
+    def _asked(self) -> AsyncGenerator[set[tuple[Any, str]], None]:
+        from watchfiles import awatch
 
-        found = Path(path)
-        if is_draft(found.name) or found.is_dir():
+        return awatch(
+            self.root.path,
+            watch_filter=None,
+            debounce=max(self._quiet * 10, 1600),
+            step=self._quiet,
+            stop_event=self._end,
+        )
+
+    def _noted(self, word: str, path: Path) -> None:
+        if is_draft(path.name) or path.is_dir() or self.root.path not in path.parents:
             return
-        try:
-            name = self.root.name(found)
-        except ValueError:
-            return
-        if word == "added" and self._changes.get(name) == "deleted":
+        name = self.root.name(path)
+        before = self._changes.get(name)
+        if word == "added" and before == "deleted":
             word = "modified"
-        elif word == "modified" and self._changes.get(name) in ("added", "existing"):
-            word = self._changes[name]
+        elif word == "modified" and before is not None and before != "deleted":
+            word = before
         self.add(name, word)
 
     def add(self, name: str, word: str) -> None:
         """A file has changed: its turn will come."""
         self._changes[name] = word
+        self._there.set()
+
+    def resume(self) -> None:
+        """Whoever is to be told has changed."""
         self._there.set()
 
     async def _hand_on(self) -> None:
@@ -98,11 +102,14 @@ class Watching:
             name = next(iter(self._changes))
             await self.deliver(name, self._changes.pop(name))
 
-    async def stop(self) -> None:
-        """Look no more; what is being handed on comes to its end, what waits does not."""
+    def stop(self) -> None:
+        """Hand nothing more on; what is being handed on comes to its end."""
         self._end.set()
         self._changes.clear()
         self.deliver = None
+
+    async def wait(self) -> None:
+        """Wait until it has stopped."""
         if self._tasks:
             looking, handing = self._tasks
             await asyncio.wait([looking])

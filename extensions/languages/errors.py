@@ -12,5 +12,5 @@ class ProgramError(HeddleError):
         super().__init__(f"line {line}: {message}" if line else message)
 
 
-class TimedOut(ProgramError, TimeoutError):
+class TimedOut(ProgramError, TimeoutError):  # noqa: N818 - the name says what happened
     """A run that took too long, and was stopped."""

@@ -27,9 +27,9 @@ def parts_of(code: str) -> tuple[Part, ...]:
     for mark in _MARK.finditer(code):
         if mark.start() > at:
             parts.append(Part("text", code[at : mark.start()], at))
-        for kind in ("expression", "statement"):
-            if mark[kind] is not None:
-                parts.append(Part(kind, mark[kind], mark.start(kind)))
+        kind = mark.lastgroup
+        if kind is not None:
+            parts.append(Part(kind, mark[kind], mark.start(kind)))
         at = mark.end()
     if at < len(code):
         parts.append(Part("text", code[at:], at))

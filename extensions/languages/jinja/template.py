@@ -36,29 +36,19 @@ class TemplateProgram:
         self._condition = condition
         self._expression = ""
         self._at = 0
-        said = [part for part in self.parts if part.kind != "text" or part.text.strip()]
-        if len(said) == 1 and (said[0].kind == "expression" or (condition and "{" not in code)):
-            self._expression, self._at = said[0].text, said[0].at
-            # It is written out only to be read: an expression alone cannot be kept.
-            if said[0].kind == "text":
-                self.parts = (said[0]._replace(kind="expression"),)
-            code = f"{code[: self._at]}{{{{{self._expression}}}}}"
         self._environment = _environment()
         # Not by its wrapper, for which no name of a payload may be `self`.
         evaluate: Any = _minijinja()._lowlevel.Environment.eval_expr
         self._evaluate = partial(evaluate, self._environment)
-        if self._expression:
-            self._read(_environment(), "\n" * code.count("\n", 0, self._at) + code[self._at :])
+        said = [part for part in self.parts if part.kind != "text" or part.text.strip()]
+        if len(said) == 1 and (said[0].kind == "expression" or (condition and "{" not in code)):
+            self.parts = (said[0]._replace(kind="expression"),)
+            self._expression, self._at = said[0].text, said[0].at
+            # An expression alone cannot be kept: this only sees whether it can be read.
+            above = "\n" * (self._line(1) - 1)
+            _read(_environment(), f"{above}{{{{{self._expression}}}}}")
         else:
-            self._read(self._environment, code)
-
-    def _read(self, environment: "Environment", code: str) -> None:
-        from minijinja import TemplateError
-
-        try:
-            environment.add_template(_NAME, code)
-        except TemplateError as error:
-            raise CompileError(_said(error), line=error.line or 0) from None
+            _read(self._environment, code)
 
     def __call__(self, payload: Any) -> Any:
         from minijinja import TemplateError
@@ -95,6 +85,15 @@ class TemplateProgram:
         if error.kind == "OutOfFuel":
             raise ProgramError(f"stopped: it took more than {FUEL:,} steps", line=line) from None
         raise ProgramError(_said(error), line=line) from None
+
+
+def _read(environment: "Environment", code: str) -> None:
+    from minijinja import TemplateError
+
+    try:
+        environment.add_template(_NAME, code)
+    except TemplateError as error:
+        raise CompileError(_said(error), line=error.line or 0) from None
 
 
 @cache
@@ -135,6 +134,7 @@ def _plain(value: Any) -> bool:
 
 
 _PLAIN: Final = frozenset({str, int, float, bool, bytes, type(None)})
+_BASES: Final[tuple[Any, ...]] = (bool, int, float, str, bytes)
 
 
 def _made_plain(value: Any) -> Any:
@@ -147,8 +147,7 @@ def _made_plain(value: Any) -> Any:
         return [_made_plain(each) for each in value]
     if isinstance(value, date):
         return value.isoformat()
-    bases: tuple[type[Any], ...] = (bool, int, float, str, bytes)
-    for base in bases:
+    for base in _BASES:
         if isinstance(value, base):
             return base(value)
     if isinstance(value, ByteStream):

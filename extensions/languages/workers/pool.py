@@ -95,7 +95,7 @@ class Pool:
             self._sweep = asyncio.get_running_loop().call_later(IDLE, self._swept)
 
 
-_pools: "Final[WeakKeyDictionary[asyncio.AbstractEventLoop, Pool]]" = WeakKeyDictionary()
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
 
 
 def pool_here() -> Pool:

@@ -17,6 +17,8 @@ from heddle.extensions.languages.errors import ProgramError
 from heddle.extensions.languages.limits import out_of_memory, timed_out
 from heddle.extensions.languages.workers.protocol import HEAD, Answer, Request, framed
 
+_CHILD: Final = "heddle.extensions.languages.workers.child"
+
 STARTING: Final = 60.0
 """Seconds that a worker may take to begin."""
 
@@ -44,7 +46,7 @@ class Worker:
         environment["PYTHONPATH"] = os.pathsep.join(path or os.getcwd() for path in sys.path)  # noqa: PTH109
         try:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", __package__ + ".child", str(theirs.fileno())],
+                [sys.executable, "-P", "-m", _CHILD, str(theirs.fileno())],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

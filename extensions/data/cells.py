@@ -1,0 +1,78 @@
+"""Cells of a table of text: what they mean as data, and how data is written into them."""
+
+from collections.abc import Callable
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from heddle.extensions.data.errors import refused
+
+Type: TypeAlias = Literal["text", "int", "number", "bool", "json"]
+
+_TRUE = frozenset({"true", "yes", "on", "1", "t", "y"})
+_FALSE = frozenset({"false", "no", "off", "0", "f", "n"})
+
+
+def _bool(text: str) -> bool:
+    low = text.strip().lower()
+    if low in _TRUE or low in _FALSE:
+        return low in _TRUE
+    raise ValueError("no truth value")
+
+
+def _int(text: str) -> int:
+    if "_" in text:
+        raise ValueError("no whole number")
+    return int(text)
+
+
+def _number(text: str) -> int | float:
+    if "_" in text:
+        raise ValueError("no number")
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+READERS: dict[Type, Callable[[str], Any]] = {
+    "text": str,
+    "int": _int,
+    "number": _number,
+    "bool": _bool,
+    "json": msgspec.json.decode,
+}
+
+_NAMES = {
+    "int": "a whole number",
+    "number": "a number",
+    "bool": "true or false",
+    "json": "JSON",
+    "text": "text",
+}
+
+
+def read(text: str, wanted: Type, where: str) -> Any:
+    """What a cell says; Failure names the place, what was found and what was wanted."""
+    try:
+        return READERS[wanted](text)
+    except (ValueError, msgspec.DecodeError):
+        raise refused(f'{where}: found "{text}" (wanted: {_NAMES[wanted]})', "cell") from None
+
+
+def written(value: Any) -> str:
+    """Data as the text of a cell: null is empty, lists and maps are JSON."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    if isinstance(value, list | dict):
+        try:
+            return msgspec.json.encode(value).decode()
+        except (TypeError, ValueError, OverflowError) as error:
+            raise refused(f"a cell cannot be JSON: {error}") from error
+    raise refused(f"a cell cannot hold a {type(value).__name__}")

@@ -1,0 +1,79 @@
+"""Contents of files as payloads, and payloads as contents."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from io import BufferedReader
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from heddle.extensions.data.errors import refused
+from heddle.extensions.data.files import CHUNK
+from heddle.extensions.extension import ByteStream, Payload
+
+Format: TypeAlias = Literal["text", "bytes", "json", "stream"]
+
+
+def decoded(data: bytes, form: Format, name: str) -> Payload:
+    """What a file holds, as a payload."""
+    if form == "bytes":
+        return data
+    try:
+        return msgspec.json.decode(data) if form == "json" else data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise refused(f"{name} is no UTF-8 text: {error} (read it as bytes)", "text") from error
+    except msgspec.DecodeError as error:
+        raise refused(f"{name} is no JSON: {error}", "json") from error
+
+
+def encoded(data: Payload, form: Format) -> bytes:
+    """What to write into a file: text and bytes as they are, anything else as JSON."""
+    if form != "json":
+        if isinstance(data, bytes):
+            return data
+        if isinstance(data, str):
+            return data.encode()
+        if form in ("text", "bytes"):
+            found = "null" if data is None else f"a {type(data).__name__}"
+            raise refused(f"found {found} (wanted: text or bytes; or say format: json)")
+    try:
+        return msgspec.json.encode(data)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise refused(f"the data cannot be JSON: {error}") from error
+
+
+class Reading:
+    """An open file that is read in a thread, piece by piece."""
+
+    def __init__(self, file: BufferedReader, size: int) -> None:
+        self._file = file
+        self.stream = ByteStream(self._chunks(), size=size, close=self.close)
+
+    async def _chunks(self) -> AsyncIterator[bytes]:
+        while data := await asyncio.to_thread(self._file.read, CHUNK):
+            yield data
+
+    async def close(self) -> None:
+        """Close the file; a second call does nothing."""
+        self._file.close()
+
+
+def path_and_data(payload: Payload, path: str | None) -> tuple[str, Any]:
+    """Where to, and what: `{path, data}`, or the data alone where the path is fixed."""
+    if path is not None:
+        return path, payload
+    if type(payload) is not dict or "path" not in payload or "data" not in payload:
+        raise refused("the packet has to be {path, data}, for the node has no path of its own")
+    return path_of(payload, None), payload["data"]
+
+
+def path_of(payload: Payload, path: str | None) -> str:
+    """Which file: the path of the node, or the packet, or what it has as `path`."""
+    found = payload.get("path") if type(payload) is dict else payload
+    if path is not None:
+        return path
+    if type(found) is not str or not found:
+        raise refused(
+            "the packet has to be a path, or to have one, for the node has none of its own"
+        )
+    return found

@@ -1,0 +1,167 @@
+"""Records of a CSV text: lines that belong together, read as they come, in bounded memory."""
+
+import csv
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from heddle.extensions.data.cells import Type, read
+from heddle.extensions.data.errors import refused
+
+LONGEST = 10_000
+"""Lines that one record may have: more, and a quote is not closed."""
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """How a CSV text is to be understood."""
+
+    delimiter: str = ","
+    quote: str = '"'
+    header: bool = True
+    columns: tuple[str, ...] = ()
+    types: dict[str, Type] = {}
+    nulls: frozenset[str] = frozenset()
+    ragged: Literal["error", "fill"] = "error"
+
+
+class Records:
+    """Makes rows of lines; keeps what is open from one call to the next."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._delimiter = "" if rules.delimiter == "auto" else rules.delimiter
+        self._columns = list(rules.columns)
+        self._header = rules.header
+        self._open: list[str] = []
+        self._inside = False
+        self._line = 0
+
+    async def rows(self, lines: AsyncIterator[list[str]]) -> AsyncIterator[list[Any]]:
+        """The rows, some at a time; Failure names the line of what is wrong."""
+        async for some in lines:
+            found = self._rows(some)
+            if found:
+                yield found
+        if self._open:
+            raise refused(f"line {self._line + 1}: a quote is opened and never closed", "csv")
+
+    def _rows(self, lines: Sequence[str]) -> list[Any]:
+        if not self._delimiter:
+            self._delimiter = _guess(lines[0], self._rules.quote)
+        rows: list[Any] = []
+        ready: list[tuple[int, str]] = []
+        for line in lines:
+            self._inside = self._after(line)
+            self._open.append(line)
+            if self._inside:
+                if len(self._open) > LONGEST:
+                    raise refused(
+                        f"line {self._line + 1}: a quote is opened and not closed within "
+                        f"{LONGEST} lines",
+                        "csv",
+                    )
+                continue
+            ready.append((self._line + 1, "".join(self._open)))
+            self._line += len(self._open)
+            self._open = []
+        # The reader takes a record that has several lines as one.
+        reader = csv.reader(
+            (text for _, text in ready),
+            delimiter=self._delimiter,
+            quotechar=self._rules.quote,
+            strict=True,
+        )
+        for number, _ in ready:
+            try:
+                cells = next(reader)
+            except csv.Error as error:
+                raise refused(f"line {number}: {error}", "csv") from None
+            row = self._row(cells, number) if cells else None
+            if row is not None:
+                rows.append(row)
+        return rows
+
+    def _after(self, line: str) -> bool:
+        """Whether a quoted cell is still open at the end of a line."""
+        quote, inside = self._rules.quote, self._inside
+        if quote not in line:
+            return inside
+        at = 0
+        while at < len(line):
+            if not inside:
+                if line[at] == quote:
+                    inside = True
+                    at += 1
+                else:
+                    following = line.find(self._delimiter, at)
+                    if following < 0:
+                        return False
+                    at = following + 1
+                continue
+            end = line.find(quote, at)
+            if end < 0:
+                return True
+            at = end + 1
+            if line[at : at + 1] == quote:
+                at += 1
+                continue
+            inside = False
+            following = line.find(self._delimiter, at)
+            if following < 0:
+                return False
+            at = following + 1
+        return inside
+
+    def _row(self, cells: list[str], number: int) -> Any:
+        if self._header:
+            self._header = False
+            if not self._columns:
+                self._columns = _names(cells, number)
+            self._check(number)
+            return None
+        if not self._columns:
+            return [self._cell(cell, str(at), number) for at, cell in enumerate(cells)]
+        wanted = len(self._columns)
+        short = len(cells) < wanted and self._rules.ragged == "fill"
+        if len(cells) != wanted and not short:
+            raise refused(
+                f"line {number}: found {len(cells)} cells (wanted: {wanted}, as there are columns)",
+                "csv",
+            )
+        row = {
+            name: self._cell(cell, name, number)
+            for name, cell in zip(self._columns, cells, strict=False)
+        }
+        return row if not short else {name: row.get(name) for name in self._columns}
+
+    def _cell(self, cell: str, name: str, number: int) -> Any:
+        if cell in self._rules.nulls:
+            return None
+        wanted = self._rules.types.get(name)
+        return cell if wanted is None else read(cell, wanted, f"line {number}, {name}")
+
+    def _check(self, number: int) -> None:
+        unknown = [name for name in self._rules.types if name not in self._columns]
+        if unknown:
+            raise refused(
+                f'line {number}: there is no column "{unknown[0]}" (there are: '
+                f"{', '.join(self._columns)})",
+                "csv",
+            )
+
+
+def _names(cells: list[str], number: int) -> list[str]:
+    """The cells of a header as names: each has one, and no other has it."""
+    for at, name in enumerate(cells):
+        if not name:
+            raise refused(f"line {number}: column {at + 1} has no name", "csv")
+        if name in cells[:at]:
+            raise refused(f'line {number}: two columns are called "{name}"', "csv")
+    return cells
+
+
+def _guess(line: str, quote: str) -> str:
+    """What most likely parts the cells of a first line."""
+    bare = "".join(line.split(quote)[::2])
+    return max(",;\t|", key=lambda mark: (bare.count(mark), mark == ","))

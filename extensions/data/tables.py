@@ -1,0 +1,223 @@
+"""csv: reads tables out of CSV text, and writes them."""
+
+import csv
+import io
+from typing import Annotated, Any, Literal
+
+from heddle.extensions.data.cells import Type, written
+from heddle.extensions.data.errors import refused
+from heddle.extensions.data.lines import gathered, lines_of, sent
+from heddle.extensions.data.records import Records, Rules
+from heddle.extensions.extension import (
+    ERROR,
+    IN,
+    Action,
+    Answer,
+    Build,
+    Fields,
+    Flow,
+    Handler,
+    Kind,
+    Node,
+    Payload,
+    Port,
+    Schema,
+    Text,
+    Unfit,
+    Visit,
+    about,
+)
+
+
+class Csv(Fields):
+    """What a `csv` says."""
+
+    op: Annotated[Literal["parse", "format"], about("Make rows of text, or text of rows.")] = (
+        "parse"
+    )
+    delimiter: Annotated[
+        str,
+        about(
+            "What stands between two cells: one character, or `auto` to go by the first line.",
+            examples=[";", "\t", "auto"],
+        ),
+    ] = ","
+    quote: Annotated[
+        str,
+        about("What stands around cells that hold special characters.", min_length=1, max_length=1),
+    ] = '"'
+    header: Annotated[bool, about("Whether the first line names the columns.")] = True
+    columns: Annotated[
+        list[Text],
+        about(
+            "The names of the columns, in order: instead of those of the header, or where there is "
+            "none. In text that is made, these columns and no others.",
+        ),
+    ] = []
+    types: Annotated[
+        dict[str, Type],
+        about(
+            "What cells of a column are, by its name; text, where nothing is said.",
+            examples=[{"price": "number", "count": "int"}],
+        ),
+    ] = {}
+    nulls: Annotated[list[Text], about("Cells that mean null.", examples=[["", "NULL"]])] = []
+    ragged: Annotated[
+        Literal["error", "fill"],
+        about("What becomes of a row with too few cells: an Error, or null for the rest."),
+    ] = "error"
+    newline: Annotated[
+        Literal["lf", "crlf"], about("What ends the lines of text that is made.")
+    ] = "lf"
+    encoding: Annotated[str, about("How bytes are text.")] = "utf-8"
+    batch: Annotated[
+        int,
+        about(
+            "Send the rows to `out` in lists of at most so many, one after the other; 0 sends all "
+            "of them at once.",
+            ge=0,
+        ),
+    ] = 0
+    max_rows: Annotated[int, about("The most rows that are sent at once; 0 is no limit.", ge=0)] = (
+        100_000
+    )
+
+    def __post_init__(self) -> None:
+        if self.delimiter != "auto" and (len(self.delimiter) != 1 or self.delimiter in "\r\n"):
+            wanted = "one character, or auto"
+            raise Unfit(f'"{self.delimiter}"', wanted=wanted, path=("delimiter",))
+        if self.delimiter == self.quote:
+            raise Unfit("the same as quote", wanted="another character", path=("delimiter",))
+        if self.op == "format" and self.delimiter == "auto":
+            raise Unfit("auto", wanted="the character to write", path=("delimiter",))
+        if self.op == "format" and self.batch:
+            raise Unfit("batch with op: format", wanted="op: parse", path=("batch",))
+
+
+class ParseNode(Node):
+    """Makes rows of text."""
+
+    def __init__(self, fields: Csv) -> None:
+        self._fields = fields
+        self._rules = Rules(
+            delimiter=fields.delimiter,
+            quote=fields.quote,
+            header=fields.header,
+            columns=tuple(str(name) for name in fields.columns),
+            types=fields.types,
+            nulls=frozenset(str(text) for text in fields.nulls),
+            ragged=fields.ragged,
+        )
+        self._handler: Handler = (
+            Visit(self._send, waits=True) if fields.batch else Action(self._act, waits=True)
+        )
+
+    def handler(self, port: str) -> Handler | None:
+        """Its only in port."""
+        return self._handler if port == "in" else None
+
+    async def _act(self, payload: Payload) -> Payload:
+        lines = lines_of(payload, self._fields.encoding)
+        return await gathered(Records(self._rules).rows(lines), self._fields.max_rows)
+
+    async def _send(self, flow: Flow, payload: Payload) -> Answer:
+        lines = lines_of(payload, self._fields.encoding)
+        rows = Records(self._rules).rows(lines)
+        return await sent(rows, self._fields.batch, lambda some: flow.send("out", some))
+
+
+class FormatNode(Node):
+    """Makes text of rows."""
+
+    def __init__(self, fields: Csv) -> None:
+        self._fields = fields
+        self._columns = [str(name) for name in fields.columns]
+        self._action = Action(self._act)
+
+    def handler(self, port: str) -> Handler | None:
+        """Its only in port."""
+        return self._action if port == "in" else None
+
+    def _act(self, payload: Payload) -> Payload:
+        rows = payload if type(payload) is list else [payload]
+        fields = self._fields
+        text = io.StringIO()
+        writer = csv.writer(
+            text,
+            delimiter=fields.delimiter,
+            quotechar=fields.quote,
+            lineterminator="\n" if fields.newline == "lf" else "\r\n",
+        )
+        maps = [row for row in rows if type(row) is dict]
+        columns = self._columns or list(dict.fromkeys(name for row in maps for name in row))
+        if fields.header and columns:
+            writer.writerow(columns)
+        for number, row in enumerate(rows, 1):
+            writer.writerow(written(cell) for cell in self._cells(row, columns, number))
+        return text.getvalue()
+
+    def _cells(self, row: Any, columns: list[str], number: int) -> list[Any]:
+        if type(row) is dict:
+            return [row.get(name) for name in columns]
+        if type(row) is not list:
+            found = "null" if row is None else f"a {type(row).__name__}"
+            raise refused(f"row {number}: found {found} (wanted: a map or a list)")
+        if columns and len(row) != len(columns):
+            raise refused(f"row {number}: found {len(row)} cells (wanted: {len(columns)})")
+        return row
+
+
+def compile_csv(fields: Csv, build: Build) -> Node:
+    """An encoding that is none is a Problem."""
+    try:
+        "".encode(fields.encoding)
+    except LookupError:
+        found = f'unknown encoding "{fields.encoding}"'
+        build.refuse("encoding", found=found, wanted="one such as utf-8, latin-1 or cp1252")
+    return FormatNode(fields) if fields.op == "format" else ParseNode(fields)
+
+
+CSV: Kind[Any] = Kind(
+    Schema(
+        kind="csv",
+        fields=Csv,
+        summary="Reads tables out of CSV text, and writes them.",
+        category="data",
+        ins=(IN,),
+        outs=(Port("out", "Rows, or text."), ERROR),
+        example="""\
+- kind: csv
+  name: orders
+  delimiter: ;
+  types: {price: number}
+  nulls: ['']
+  ports:
+    out:
+      - {name: dear, port: in}
+- kind: snippet
+  name: dear
+  language: cel
+  code: self.filter(order, order.price > 10.0)
+""",
+        details="""\
+`parse` takes text, bytes or a byte stream, and makes a list of maps by the names of the header; of lists,
+where there is neither a header nor `columns`. Empty lines are left out. Cells are text, except where
+`types` says otherwise: `int`, `number`, `bool` (true, yes, on, 1; false, no, off, 0) or `json`. A cell that
+stands in `nulls` is null whatever its type.
+
+What is wrong is an Error that names the line: a row with too many or too few cells, a quote that is never
+closed, two columns of one name, a cell that is not of its type. With `ragged: fill` cells that are missing
+at the end of a row are null.
+
+With `batch` a table may be longer than memory: lists of rows go to `out` one after the other, the next one
+when the last is answered. The answer is `{rows: number, batches: number}`, or the first Error that a list
+was answered; no more are sent after it. A `sql` with `many: true` behind it puts a file into a database in
+one transaction.
+
+`format` takes a list of maps or of lists, or a single one, and makes text. The columns are those of
+`columns`, or else all names that occur, in their order. Null becomes an empty cell, lists and maps become
+JSON. Cells that hold special characters are quoted.
+""",
+    ),
+    compile_csv,
+)
