@@ -74,7 +74,8 @@ class Nested:
     def __init__(self, stack: Stack, above: "Nested | None") -> None:
         self.stack = stack
         self.above = above
-        self.depth: int = len(stack) + (above.depth if above is not None else 0)
+        # One more for the frame that nests: it is pushed once what it runs was made.
+        self.depth: int = len(stack) + 1 + (above.depth if above is not None else 0)
 
 
 class Pending:
