@@ -5,7 +5,7 @@ from uuid import UUID
 
 from heddle.runtime.errors import Answer, Error, Payload
 from heddle.runtime.machine import Pending
-from heddle.runtime.process import Process
+from heddle.runtime.process import Process, finish, settle
 
 if TYPE_CHECKING:
     from heddle.runtime.events import Events
@@ -17,11 +17,19 @@ if TYPE_CHECKING:
 class Host:
     """One symbol's view of its runtime."""
 
-    __slots__ = ("_events", "_last", "_table", "id", "label", "namespace")
+    __slots__ = ("_events", "_last", "_table", "drain", "id", "label", "namespace")
 
     def __init__(
-        self, table: "SymbolTable", events: "Events", symbol: "Symbol", first: "Wiring"
+        self,
+        table: "SymbolTable",
+        events: "Events",
+        symbol: "Symbol",
+        first: "Wiring",
+        *,
+        drain: float = 30.0,
     ) -> None:
+        """`drain` is how many seconds what was begun may go on once the node is replaced."""
+        self.drain = drain
         self._table = table
         self._events = events
         self._last = first
@@ -53,6 +61,25 @@ class Host:
     def send(self, process: Process, port: str, payload: Payload) -> Answer | Pending:
         """Send out of a port of this symbol in a process: its answer, or a Pending to await."""
         return process.run(process.wiring.out(self.id, port), payload)
+
+    async def run(self, payload: Payload, *, failed: str, **data: Any) -> Answer:
+        """One whole process that begins here: its packet leaves by `out`; the answer, once it has ended.
+
+        An Error goes to `error`, where that is linked; what is still an Error then is told as the
+        event `failed`, with these values.
+        """
+        process = self.start()
+        answer = await settle(self.send(process, "out", payload))
+        if type(answer) is Error and process.reason is None and self.linked(process, "error"):
+            answer = await settle(self.send(process, "error", answer))
+        answer = await finish(process, answer)
+        if type(answer) is Error:
+            self.tell(failed, level="error", error=answer, **data)
+        return answer
+
+    def mask(self, value: Any) -> Any:
+        """The same plain data with every known secret masked, for whatever people may see."""
+        return self._events.mask(value)
 
     def linked(self, process: Process, port: str) -> bool:
         """Whether anything is linked to an out port of this symbol, in the process's generation."""

@@ -129,7 +129,9 @@ class Shift:
         self._events.hide(symbol.binding.secrets)
         heir = plan.heirs.get(symbol.id)
         port = ""
-        host = self._hosts[symbol] = Host(self._table, self._events, symbol, plan.wiring)
+        host = self._hosts[symbol] = Host(
+            self._table, self._events, symbol, plan.wiring, drain=self._drain
+        )
         if node.voice is not None:
             node.voice.host = host
         try:

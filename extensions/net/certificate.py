@@ -1,6 +1,8 @@
 """A certificate in files is read again when the files change, while the server goes on."""
 
 import asyncio
+import base64
+import binascii
 from pathlib import Path
 
 from heddle.extensions.extension import Error, Host
@@ -52,3 +54,14 @@ def stamp(files: tuple[Path, ...]) -> tuple[object, ...]:
         else:
             found.append((state.st_mtime_ns, state.st_ino, state.st_size))
     return tuple(found)
+
+
+def pem(given: str) -> str:
+    """PEM text out of base64, as uniflow writes it; anything else as it is."""
+    if "-----BEGIN" in given or not given:
+        return given
+    try:
+        text = base64.b64decode("".join(given.split()), validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        return given
+    return text if "-----BEGIN" in text else given

@@ -1,8 +1,6 @@
 """listener: begins a process for each HTTP request, and answers it."""
 
 import asyncio
-import base64
-import binascii
 from collections.abc import Awaitable, Mapping
 from typing import Annotated, Any
 
@@ -25,7 +23,7 @@ from heddle.extensions.extension import (
     Size,
     about,
 )
-from heddle.extensions.net.certificate import files_of, follow
+from heddle.extensions.net.certificate import files_of, follow, pem
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.request import Request
@@ -171,7 +169,9 @@ class ListenerNode(Node):
             self._following.cancel()
         server, self._server = self._server, None
         if server is not None:
-            self._draining = asyncio.ensure_future(server.drain(30.0))
+            # A moment more than processes have: one that is cut still gets its answer out.
+            seconds = (self._host.drain if self._host is not None else 0.0) + 1.0
+            self._draining = asyncio.ensure_future(server.drain(seconds))
 
     async def close(self) -> None:
         """Wait until the last answer is sent."""
@@ -293,17 +293,6 @@ def limits_of(fields: LimitFields) -> Limits:
         send_timeout=float(fields.send_timeout) or None,
         compress_bytes=int(fields.compress) or None,
     )
-
-
-def pem(given: str) -> str:
-    """PEM text out of base64, as uniflow writes it; anything else as it is."""
-    if "-----BEGIN" in given or not given:
-        return given
-    try:
-        text = base64.b64decode("".join(given.split()), validate=True).decode("ascii")
-    except (binascii.Error, ValueError):
-        return given
-    return text if "-----BEGIN" in text else given
 
 
 def compile_listener(fields: Listener, build: Build) -> Node:
