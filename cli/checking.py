@@ -7,14 +7,16 @@ from uuid import UUID
 import msgspec
 
 from heddle.runtime.events import MASK
+from heddle.runtime.expand import Expander
 from heddle.runtime.extension import Registry
 from heddle.schemas.check import in_order
 from heddle.schemas.links import check_links
 from heddle.specs.bind import Bound, Values, bind
+from heddle.specs.errors import SpecError
 from heddle.specs.problem import Problem
 from heddle.specs.spec import Spec
 
-LATER = frozenset({"missing-link", "missing-value"})
+LATER = frozenset({"missing-link", "missing-use", "missing-value"})
 """What may come later: nothing that a file alone can know."""
 
 
@@ -44,15 +46,29 @@ def check_specs(
     problems: list[Problem] = []
     missing: set[str] = set()
     filled: list[Spec] = []
+    named = {spec.name: spec for spec in specs if spec.name is not None}
     for spec in specs:
         given = _Environment(environment or {})
-        bound = bind(spec, values, given)
+        expander = Expander(registry.scheme, values, given, named.get)
+        found: Iterable[Problem] = ()
+        counted = [spec]
+        try:
+            effective = expander.bind(spec)
+            bound = effective.binding
+            if bound.problems:
+                found = _unbound(spec, bound, values, given, registry, strict_env)
+            elif only is None or spec.id in only:
+                counted = [bound.spec]
+                counted = [symbol.binding.spec for symbol in expander.symbols(effective)]
+            else:
+                counted = [bound.spec]
+        except SpecError as error:
+            found, bound = error.problems, bind(spec, values, given)
         if only is None or spec.id in only:
-            found = _one(spec, bound, values, given, registry, strict_env)
             kept = [problem for problem in found if not (later and problem.code in LATER)]
             problems += [_masked(problem, bound.secrets) for problem in kept]
             missing |= given.missed
-        filled.append(spec if bound.problems else bound.spec)
+        filled += counted
     links = check_links(filled, registry.scheme.schema)
     problems += [problem for problem in links if not (later and problem.code in LATER)]
     return Checked(problems=tuple(in_order(problems)), missing=tuple(sorted(missing)))
@@ -89,7 +105,7 @@ def _masked(problem: Problem, secrets: Iterable[str]) -> Problem:
     )
 
 
-def _one(
+def _unbound(
     spec: Spec,
     bound: Bound,
     values: Values,
@@ -97,9 +113,7 @@ def _one(
     registry: Registry,
     strict_env: bool,
 ) -> Iterable[Problem]:
-    """What is wrong with one Spec."""
-    if not bound.problems:
-        return registry.scheme.check(bound.spec)
+    """What is wrong with a Spec that has blanks which cannot be filled."""
     problems = bound.problems
     if environment.missed and not strict_env:
         # What is wrong whatever the missing names may be is wrong for another reason.

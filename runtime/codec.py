@@ -5,13 +5,14 @@ from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
 import msgspec
 
+from heddle.runtime.expansion import Expansion
 from heddle.runtime.language import CompileError, Languages, OptionError, Options, Program, Voice
 from heddle.runtime.node import Node
 from heddle.schemas.code import Expression
 from heddle.schemas.schema import Schema
 from heddle.specs.errors import SpecError
 from heddle.specs.problem import Place, Problem
-from heddle.specs.spec import Path, Spec
+from heddle.specs.spec import Link, Path, Spec
 
 F = TypeVar("F", bound=msgspec.Struct)
 
@@ -116,6 +117,10 @@ class Kind(msgspec.Struct, Generic[F], frozen=True, eq=False):
 
     schema: Schema[F]
     codec: Codec[F]
+    expand: Callable[[F, Build], Expansion | None] | None = None
+    """What a Spec of this kind holds, for a kind whose Specs hold others; SpecError where that is wrong."""
+    links: Callable[[F], Mapping[str, tuple[Link, ...]]] | None = None
+    """Links that stand among the fields, by out port, beside those under `ports`."""
 
     @property
     def name(self) -> str:

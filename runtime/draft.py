@@ -12,12 +12,13 @@ from uuid import UUID
 import msgspec
 
 from heddle.runtime.events import masked
+from heddle.runtime.expand import Expander, moved
 from heddle.runtime.scheme import Scheme
 from heddle.runtime.step import FAILURES
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import Plan, SymbolTable
 from heddle.schemas.links import check_links
-from heddle.specs.bind import Bound, Values, bind
+from heddle.specs.bind import Bound, Values
 from heddle.specs.errors import SpecError
 from heddle.specs.problem import Problem
 from heddle.specs.spec import Spec
@@ -57,7 +58,9 @@ class Draft:
 
     def refuse(self, spec: Spec, problems: Iterable[Problem]) -> None:
         """Leave a Spec out for these Problems."""
-        self.puts.pop(spec.id, None)
+        symbol = self.puts.pop(spec.id, None)
+        for one in symbol.held if symbol is not None else ():
+            self.puts.pop(one, None)
         self.specs[spec.id] = spec
         self.problems.setdefault(spec.id, []).extend(problems)
 
@@ -87,46 +90,96 @@ class Drafter:
         draft = Draft()
         stored = {spec.id for spec in specs}
         known = asked if asked is not None else [symbol.id for symbol in self._table.all()]
-        draft.removes = {one for one in known if one not in stored and self._table.get(one)}
+        for one in known:
+            symbol = self._table.get(one)
+            if symbol is not None and symbol.source == one and one not in stored:
+                draft.removes.add(one)
+        expander = self._expander(draft, specs, values)
         for spec in specs:
             symbol = self._table.get(spec.id)
             if symbol is not None and spec.id not in forced and symbol.spec.same(spec):
                 # Its lines may have moved in the file: Problems should point at where they are now.
-                symbol.spec = spec
+                moved(symbol, spec)
             else:
-                self._compile(draft, spec, values, symbol)
+                self._compile(draft, spec, expander, symbol)
+        for symbol in self._users(draft, specs):
+            self._compile(draft, symbol.spec, expander, symbol)
         self._names(draft)
         self._links(draft)
+        self._let_go(draft)
         return draft
 
-    def _compile(self, draft: Draft, spec: Spec, values: Values, symbol: Symbol | None) -> None:
-        binding = bind(spec, values, self._environment)
-        if binding.problems:
-            problems = list(binding.problems)
-            # Blanks that stay open hide nothing else: tell what is wrong with the rest as well.
-            with suppress(*FAILURES):
-                problems += self._scheme.check_unbound(spec)
-            draft.refuse(spec, problems)
-            return
-        if symbol is not None and symbol.spec.same(spec) and symbol.binding.spec.same(binding.spec):
-            symbol.spec = spec
-            draft.rebound.append((symbol, binding))
-            return
+    def _expander(self, draft: Draft, specs: Sequence[Spec], values: Values) -> Expander:
+        """What expands Specs; those of the change may be used, and those of the table."""
+        named = {spec.name: spec for spec in specs if spec.name is not None}
+
+        def find(name: str) -> Spec | None:
+            if name in named:
+                return named[name]
+            symbol = self._table.get(name)
+            gone = symbol is None or symbol.id in draft.removes
+            return symbol.spec if symbol is not None and not gone else None
+
+        return Expander(self._scheme, values, self._environment, find)
+
+    def _users(self, draft: Draft, specs: Sequence[Spec]) -> list[Symbol]:
+        """Who is made with what changes here, and does not change itself."""
+        changed = [symbol.spec for one in draft.ids if (symbol := self._table.get(one))]
+        changed += [symbol.spec for symbol in draft.puts.values()]
+        names = {spec.name for spec in changed if "specs" in spec.fields}
+        if not names:
+            return []
+        seen = {spec.id for spec in specs} | draft.removes
+        return [one for one in self._table.users if one.uses & names and one.id not in seen]
+
+    def _let_go(self, draft: Draft) -> None:
+        """What was held by a Spec goes with it, or when it is held no longer."""
+        for one in tuple(draft.removes):
+            symbol = self._table.get(one)
+            draft.removes |= symbol.held if symbol is not None else frozenset()
+        for symbol in tuple(draft.puts.values()):
+            before = self._table.get(symbol.id)
+            if before is not None and before.held:
+                draft.removes |= before.held - symbol.held
+
+    def _compile(self, draft: Draft, spec: Spec, expander: Expander, symbol: Symbol | None) -> None:
+        secrets: tuple[str, ...] = ()
         try:
-            draft.puts[spec.id] = Symbol(spec, binding, self._scheme.compile(binding.spec))
+            effective = expander.bind(spec)
+            binding = effective.binding
+            if binding.problems:
+                problems = list(binding.problems)
+                # Blanks that stay open hide nothing else: tell what is wrong with the rest as well.
+                with suppress(*FAILURES):
+                    problems += self._scheme.check_unbound(spec)
+                draft.refuse(spec, problems)
+                return
+            same = symbol is not None and symbol.spec.same(spec)
+            if symbol is not None and same and symbol.binding.spec.same(binding.spec):
+                moved(symbol, spec)
+                draft.rebound.append((symbol, binding))
+                return
+            secrets = binding.secrets
+            made = expander.symbols(effective)
         except SpecError as error:
-            draft.refuse(spec, masked(error.problems, binding.secrets))
+            draft.refuse(spec, masked(error.problems, secrets))
         except FAILURES as error:
             found = f"its codec failed: {type(error).__name__}: {error}"
             problem = Problem(code="codec", found=found, place=spec.place(), path=spec.at(()))
-            draft.refuse(spec, masked((problem,), binding.secrets))
+            draft.refuse(spec, masked((problem,), secrets))
+        else:
+            for one in made:
+                before = self._table.get(one.id)
+                # What is held and stays as it is keeps its Node.
+                if before is None or one.id == spec.id or not _alike(before, one):
+                    draft.puts[one.id] = one
 
     def _names(self, draft: Draft) -> None:
         """A name has one bearer: who bears it already keeps it."""
         taken: dict[str, Spec] = {}
         for symbol in list(draft.puts.values()):
             name = symbol.spec.name
-            if name is None:
+            if name is None or symbol.source != symbol.id:
                 continue
             first = taken.get(name)
             bearer = self._table.get(name)
@@ -156,7 +209,7 @@ class Drafter:
                 near = self._table.neighbours(symbol)
                 near += [
                     found
-                    for links in symbol.spec.ports.values()
+                    for links in symbol.links.values()
                     for link in links
                     if (found := self._table.get(link.id or link.name or "")) is not None
                 ]
@@ -172,7 +225,19 @@ class Drafter:
             if spec is not None:
                 bound = draft.puts.get(spec.id) or self._table.get(spec.id)
                 secrets = bound.binding.secrets if bound is not None else ()
+                if bound is not None and bound.source != bound.id:
+                    outer = draft.puts.get(bound.source) or self._table.get(bound.source)
+                    spec = outer.spec if outer is not None else spec
                 draft.refuse(spec, masked((problem,), secrets))
+
+
+def _alike(before: Symbol, after: Symbol) -> bool:
+    """Whether two symbols of one held Spec say the same."""
+    return (
+        before.spec.same(after.spec)
+        and before.binding.spec.same(after.binding.spec)
+        and before.source == after.source
+    )
 
 
 def stopping(plan: Plan, scheme: Scheme) -> list[Problem]:
@@ -181,10 +246,10 @@ def stopping(plan: Plan, scheme: Scheme) -> list[Problem]:
     That is what a mistyped name or a premature deletion looks like: a Problem, where a link of a
     new symbol that leads nowhere yet is none.
     """
-    stops = [symbol.spec for symbol in plan.stops]
+    stops = [symbol.binding.spec for symbol in plan.stops]
     if not stops:
         return []
-    specs = [symbol.spec for symbol in plan.layout.symbols.values()]
+    specs = [symbol.binding.spec for symbol in plan.layout.symbols.values()]
     found = []
     for problem in (*check_links(specs, scheme.schema), *_waiting(plan)):
         spec = _owner(problem, stops) if problem.code in ("missing-link", "waiting-link") else None
@@ -198,7 +263,7 @@ def _waiting(plan: Plan) -> Iterator[Problem]:
     """Links of what stops to what is there, but was not active before and is not now."""
     stops = {symbol.id for symbol in plan.stops}
     for symbol in plan.stops:
-        for port, links in symbol.spec.ports.items():
+        for port, links in symbol.binding.spec.ports.items():
             for index, link in enumerate(links):
                 target = plan.layout.find(link)
                 if target is None or target in plan.layout.active or target in stops:

@@ -68,7 +68,7 @@ class Loader:
 
     def rebuild(self, symbol: Symbol) -> Symbol:
         """A fresh Symbol of the same Spec, for one whose Node was closed meanwhile."""
-        return Symbol(symbol.spec, symbol.binding, self._scheme.compile(symbol.binding.spec))
+        return symbol.renewed(self._scheme.compile(symbol.binding.spec))
 
     async def load_all(self) -> Loaded:
         """Load everything that is fit; what is not is left out and told."""
@@ -137,12 +137,13 @@ class Loader:
         plan = self._table.plan(list(draft.puts.values()), draft.removes)
         stopped = stopping(plan, self._scheme)
         if stopped:
-            culprits = draft.removes | {one.id for one in plan.stops if one.id in draft.puts}
+            put = {one.source for one in draft.puts.values()}
+            culprits = draft.removes | {one.source for one in plan.stops if one.source in put}
             return Tried(draft, tuple(stopped), culprits)
         try:
             loaded = await self._live(draft, plan, ())
         except ShiftError as error:
-            return Tried(draft, (error.problem,), {error.symbol.id}, undone=True)
+            return Tried(draft, (error.problem,), {error.symbol.source}, undone=True)
         self._accept(draft, asked)
         return Tried(draft, loaded=loaded)
 
@@ -175,7 +176,7 @@ class Loader:
     async def _draft(self, keys: set[UUID], forced: set[UUID]) -> Draft:
         specs = await self._store.specs(self.namespace, keys)
         identified = any(entry.identified for spec in specs for entry in spec.env.values())
-        nested = any("specs" in spec.fields for spec in specs)
+        nested = any("specs" in spec.fields or "uses" in spec.fields for spec in specs)
         values = await self._store.values(self.namespace) if identified or nested else ()
         return self._drafter.draft(specs, Values(values), asked=keys, forced=frozenset(forced))
 

@@ -345,17 +345,24 @@ class Process:
 
     def cancel(self, reason: Error | None = None) -> None:
         """Stop whatever waits on behalf of this process; what is unanswered is answered with the reason."""
-        if self.reason is not None or self.status is _ENDED:
-            return
-        self.reason = reason or Error("the process was cancelled", code="cancelled")
-        for child in self.children:
-            child.cancel(self.reason)
+        reason = reason or Error("the process was cancelled", code="cancelled")
         current = _current_task()
-        for task in tuple(self._tasks or ()):
-            if task is not current:
-                task.cancel()
-        if self._outlived:
-            self._end_children()
+        tree: list[Process] = []
+        todo = [self]
+        while todo:
+            process = todo.pop()
+            if process.reason is not None or process.status is _ENDED:
+                continue
+            process.reason = reason
+            todo.extend(process._children or ())
+            for task in tuple(process._tasks or ()):
+                if task is not current:
+                    task.cancel()
+            tree.append(process)
+        for process in reversed(tree):
+            # Nobody else ends what a process that has ended but for its children left behind.
+            if process.parent is not None and process.parent._outlived:
+                process.end(reason)
 
     def end(self, error: Error | None = None) -> Awaitable[Error | None] | Error | None:
         """End it: run the exit hooks, close what was opened; children of a cancelled one end too.
@@ -442,8 +449,16 @@ class Process:
 
     def _end_children(self) -> None:
         """End the children of a cancelled process, whose owners may have forgotten them."""
-        for child in self.children:
-            child.end(self.reason)
+        tree: list[Process] = []
+        todo = list(self.children)
+        while todo:
+            process = todo.pop()
+            if process.status is _RUNNING or process._outlived:
+                tree.append(process)
+                todo.extend(process._children or ())
+        # The youngest first: so no end has another one inside, however deep the forks go.
+        for process in reversed(tree):
+            process.end(self.reason)
 
     def _shut(self, error: Error | None) -> None:
         """Close readers and writers: what is unanswered is answered with the reason."""
@@ -475,18 +490,27 @@ class Process:
         return error
 
     def _finish(self, error: Error | None) -> None:
-        """Mark it ended and leave every list that it stands in."""
-        self.status = _ENDED
-        self.error = error
-        self.ended = time()
-        self._outlived = False
-        parent = self.parent
-        if parent is not None and parent._children is not None:
-            parent._children.discard(self)
-            if parent._outlived and not parent._children:
-                parent._outlived = False
-                parent._wind_up(parent.error)
-        self.wiring.generation.left(self)
+        """Mark it ended and leave every list that it stands in; so do parents that waited for it."""
+        process = self
+        while True:
+            process.status = _ENDED
+            process.error = error
+            process.ended = time()
+            process._outlived = False
+            process.wiring.generation.left(process)
+            parent = process.parent
+            if parent is None or parent._children is None:
+                return
+            parent._children.discard(process)
+            if not parent._outlived or parent._children:
+                return
+            parent._outlived = False
+            error = parent.error
+            if parent._at_work(None):
+                parent._ending = parent.wiring.generation.spawn(parent._close(error, None))
+                return
+            parent._shut(error)
+            process = parent
 
 
 def _current_task() -> "asyncio.Task[Any] | None":

@@ -87,18 +87,16 @@ class Scheme:
         if kind is None:
             raise SpecError([unknown_kind(spec, self.names)])
         build = Build(spec, self.languages, self.language)
+        fields = decode(spec, kind.schema)
         guard = self._guard(spec, kind, build)
-        node = kind.codec(decode(spec, kind.schema), build)
+        node = kind.codec(fields, build)
         node.voice = build.voice
         node.guard = guard
         return node
 
     def _guard(self, spec: Spec, kind: Kind[Any], build: Build) -> Guard | None:
-        """What the Spec says round its node; SpecError tells what is wrong with the rest as well."""
-        try:
-            said = decode_guard(spec, kind.schema)
-        except SpecError as error:
-            raise SpecError(check(spec, kind.schema) or error.problems) from error
+        """What a Spec that decodes says round its node; SpecError where a condition does not compile."""
+        said = decode_guard(spec, kind.schema)
         if said is None:
             return None
         again, turns = said.again, said.turns

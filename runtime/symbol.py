@@ -1,11 +1,13 @@
 """A Symbol is a Spec and the Node built from it, under one name."""
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from heddle.runtime.expansion import HELD, Expansion
 from heddle.runtime.node import Node
 from heddle.schemas.port import LIFECYCLE, canonical
 from heddle.specs.bind import Bound
@@ -28,9 +30,24 @@ class Symbol:
     `spec` is as written, `binding` what its blanks were filled with. `since` is the number of the
     generation that its Node began in; `opened` says that the Node was used, for a Node begins once.
     A Symbol whose Spec is unchanged keeps its Node, and the Node its state.
+
+    `source` is the id of the Spec in the store that it comes of: its own, or that of the one that
+    holds it. `held` are the ids of all that its Spec holds, to any depth, `inlets` the in ports in
+    there that its own stand for, and `uses` the names of the Specs that it is made with.
     """
 
-    __slots__ = ("binding", "links", "node", "opened", "since", "spec")
+    __slots__ = (
+        "binding",
+        "held",
+        "inlets",
+        "links",
+        "node",
+        "opened",
+        "since",
+        "source",
+        "spec",
+        "uses",
+    )
 
     def __init__(self, spec: Spec, binding: Bound, node: Node) -> None:
         self.spec = spec
@@ -39,9 +56,28 @@ class Symbol:
         self.opened = False
         self.since = 0
         self.links: dict[str, tuple[Link, ...]] = {}
-        for port, links in spec.ports.items():
+        for port, links in binding.spec.ports.items():
             name = canonical(port)
             self.links[name] = (*self.links.get(name, ()), *links)
+        self.source = spec.id
+        self.held: frozenset[UUID] = frozenset()
+        self.uses: frozenset[str] = frozenset()
+        self.inlets: dict[str, tuple[Link, ...]] = {}
+
+    def hold(self, expansion: Expansion, ids: Sequence[UUID]) -> None:
+        """Link it to what its Spec holds: it is active only where all of that is."""
+        self.links[HELD] = tuple(Link(id=one) for one in ids)
+        for port, ends in expansion.inlets.items():
+            inlet = tuple(Link(id=ids[number], port=name) for number, name in ends)
+            self.inlets[canonical(port)] = self.links[HELD + canonical(port)] = inlet
+
+    def renewed(self, node: Node) -> "Symbol":
+        """The same symbol with a fresh Node."""
+        fresh = Symbol(self.spec, self.binding, node)
+        fresh.links = self.links
+        fresh.inlets = self.inlets
+        fresh.source, fresh.held, fresh.uses = self.source, self.held, self.uses
+        return fresh
 
     @property
     def id(self) -> UUID:

@@ -4,10 +4,11 @@ Its state is replaced as a whole: a Plan is made beside it, from the change alon
 swaps it in. What a change does not touch is shared between the old state and the new one.
 """
 
-from collections.abc import Callable, Hashable, Iterable, MutableMapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, MutableMapping, Sequence
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from heddle.runtime.expansion import HELD
 from heddle.runtime.generation import Generation
 from heddle.runtime.layer import branch
 from heddle.runtime.step import Key, Target
@@ -110,9 +111,23 @@ class Layout:
         """The symbol with its links resolved."""
         links: dict[str, tuple[Target, ...]] = {}
         for port, wanted in symbol.links.items():
-            targets = [(self.find(link), canonical(link.port)) for link in wanted]
-            links[port] = tuple((key, name) for key, name in targets if key is not None)
+            if port != HELD:
+                links[port] = tuple(target for link in wanted for target in self._leads(link))
         return Wired(symbol.label, symbol.node, links)
+
+    def _leads(self, link: Link) -> Iterator[Target]:
+        """Where a packet that takes a link gets to: past a symbol that holds others, straight inside."""
+        key = self.find(link)
+        if key is None:
+            return
+        port = canonical(link.port)
+        symbol = self.symbols[key]
+        inlet = symbol.inlets.get(port) if symbol.inlets else None
+        if inlet is None or symbol.node.guard is not None:
+            yield key, port
+            return
+        for one in inlet:
+            yield from self._leads(one)
 
     def reasons(self, symbol: Symbol) -> list[str]:
         """Why a symbol is not active: one line for each link that leads nowhere."""
@@ -120,13 +135,13 @@ class Layout:
             return []
         found: list[str] = []
         for port, links in symbol.links.items():
+            where = "which it holds" if port.startswith(HELD) else f"linked at ports.{port}"
             for link in links:
                 target = self.find(link)
                 if target is None:
-                    found.append(f'waits for "{link.target}", linked at ports.{port}')
+                    found.append(f'waits for "{link.target}", {where}')
                 elif target not in self.active and target != symbol.id:
-                    label = self.symbols[target].label
-                    found.append(f'"{label}" is not active, linked at ports.{port}')
+                    found.append(f'"{self.symbols[target].label}" is not active, {where}')
         return list(dict.fromkeys(found))
 
     def inputs(self, owner: Key) -> Sequence[str]:
@@ -201,6 +216,11 @@ class SymbolTable:
         return self._layout.symbols.values()
 
     @property
+    def users(self) -> list[Symbol]:
+        """The symbols whose Specs are made with others."""
+        return [symbol for symbol in self._layout.symbols.values() if symbol.uses]
+
+    @property
     def waiting(self) -> int:
         """How many symbols are not active."""
         return len(self._layout.symbols) - len(self._layout.active)
@@ -248,6 +268,10 @@ class SymbolTable:
                 new.attach(symbol)
         changed = {symbol.id for symbol in puts}
         relink = changed | _moved(old, new, (*leaving, *replaced, *puts))
+        for symbol in (*replaced, *puts):
+            if symbol.inlets:
+                # Who leads to it leads past it, to what may be somebody else now.
+                relink |= new.sources(new.symbols[symbol.id])
         touched = {symbol.id for symbol in leaving}
         for one in touched:
             new.active.pop(one, None)

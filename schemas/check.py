@@ -8,7 +8,7 @@ People write a little more loosely than the types say: `"8000"` is a number wher
 """
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -22,33 +22,36 @@ from heddle.specs.errors import SpecError
 from heddle.specs.problem import Place, Problem
 from heddle.specs.spec import Path, Spec, dotted
 
-G = TypeVar("G", bound=msgspec.Struct)
-
 _ITSELF: Any = object()
 _TOLD: list[Shape] = []
 
 
 def decode(spec: Spec, schema: Schema[F]) -> F:
     """The fields of a Spec, defaults filled in; SpecError carries everything that is wrong with them."""
-    return _decode(spec, schema.fields, apart(spec.fields, schema)[0])
+    own, guard = apart(spec.fields, schema)
+    try:
+        fields = msgspec.convert(own, schema.fields, strict=False, dec_hook=read_field)
+        if guard:
+            msgspec.convert(guard, Guard, strict=False, dec_hook=read_field)
+    except msgspec.ValidationError:
+        pass
+    else:
+        return fields
+    walk = _Walk(spec)
+    better = walk.look(schema.shape, own, ())
+    if guard:
+        walk.look(shape_of(Guard), guard, ())
+    if walk.problems:
+        raise SpecError(in_order(walk.problems))
+    return msgspec.convert(better, schema.fields, strict=False, dec_hook=read_field)
 
 
 def decode_guard(spec: Spec, schema: Schema[Any]) -> Guard | None:
-    """What a Spec says round its node, None where it says nothing; SpecError as of `decode`."""
+    """What a Spec that decodes says round its node; None where it says nothing."""
     given = apart(spec.fields, schema)[1]
-    return _decode(spec, Guard, given) if given else None
-
-
-def _decode(spec: Spec, group: type[G], fields: Mapping[str, Any]) -> G:
-    try:
-        return msgspec.convert(fields, group, strict=False, dec_hook=read_field)
-    except msgspec.ValidationError:
-        pass
-    walk = _Walk(spec)
-    fields = walk.look(shape_of(group), fields, ())
-    if walk.problems:
-        raise SpecError(in_order(walk.problems))
-    return msgspec.convert(fields, group, strict=False, dec_hook=read_field)
+    if not given:
+        return None
+    return msgspec.convert(given, Guard, strict=False, dec_hook=read_field)
 
 
 def check(spec: Spec, schema: Schema[Any], *, unfilled: bool = False) -> list[Problem]:

@@ -57,20 +57,26 @@ class Values:
 
 
 def bind(
-    spec: Spec, values: Values | Iterable[Value] = (), environment: Mapping[str, Any] | None = None
+    spec: Spec,
+    values: Values | Iterable[Value] = (),
+    environment: Mapping[str, Any] | None = None,
+    *,
+    names: Mapping[str, Any] | None = None,
 ) -> Bound:
     """Fill the blanks of a Spec with what its `env` asks for.
 
     An entry with an id or a name gets exactly that Value of the Spec's namespace; its `data`, if
     it has any, is filled from the Value's data. An entry with only `data` is filled from
-    `environment`. A Spec without `env` is left alone, braces and all. Never raises for what the
-    Spec says: everything that is wrong is among the Problems.
+    `environment`. A Spec without `env` is left alone, braces and all. `names` are known beside
+    those of `env`, which come first. Never raises for what the Spec says: everything that is wrong
+    is among the Problems.
     """
-    if not spec.env and "specs" not in spec.fields:
+    if not spec.env and not names and "specs" not in spec.fields:
         return Bound(spec=spec)
     known = values if isinstance(values, Values) else Values(values)
     binder = _Binder(spec, known, environment or {})
-    scope = binder.scope(spec.env, ("env",), None)
+    outer = Scope(names=names, owner="params") if names is not None else None
+    scope = binder.scope(spec.env, ("env",), outer)
     fields = binder.data(spec.fields, (), scope)
     if fields is not spec.fields:
         spec = msgspec.structs.replace(spec, fields=fields)

@@ -9,7 +9,7 @@ import msgspec
 
 from heddle.specs.entry import data_of
 from heddle.specs.roundtrip import Layout, alone, change, dump, machine, merge, written
-from heddle.specs.spec import Path, Spec
+from heddle.specs.spec import DEFAULT_NAMESPACE, Path, Spec
 from heddle.specs.store import Resource
 from heddle.specs.syntax import Places, Where, parse
 from heddle.specs.thorough import thorough
@@ -74,6 +74,9 @@ def _task(edit: Edit, namespace: str) -> _Task:
         places = edit.old.places
         root = places.root if isinstance(places, Places) else None
         old = data_of(edit.old, namespace=namespace)
+    elif namespace != DEFAULT_NAMESPACE:
+        # A new entry must not wander into whatever namespace the next reader has in mind.
+        namespace = ""
     new = data_of(edit.new, namespace=namespace) if edit.new is not None else None
     return _Task(root, old, new)
 

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import click
 
@@ -37,7 +37,9 @@ TIMEOUT = click.option(
     "--timeout", metavar="TIME", help="How long it may run: 500ms, 2s.  [default: the language's]"
 )
 MEMORY = click.option(
-    "--memory", metavar="SIZE", help="How much memory it may take: 64MiB.  [default: the language's]"
+    "--memory",
+    metavar="SIZE",
+    help="How much memory it may take: 64MiB.  [default: the language's]",
 )
 
 
@@ -53,8 +55,10 @@ MEMORY = click.option(
     shapes=[
         (
             "--json",
-            "{ok, language, value?, printed: [{level, text}], "
-            "error?: {stage: compile or run, message, code?, data?, line?, column?, hint?}}",
+            (
+                "{ok, language, value?, printed: [{level, text}], "
+                "error?: {stage: compile or run, message, code?, data?, line?, column?, hint?}}"
+            ),
         )
     ],
 )
@@ -167,7 +171,7 @@ class _Trial:
             except (TypeError, msgspec.MsgspecError) as error:
                 raise CommandError(f"the result is no plain data: {error}") from error
 
-    def _refused(self, error: "CompileError") -> None:
+    def _refused(self, error: "CompileError") -> Never:
         from heddle.cli.output import print_problems
         from heddle.specs.problem import Place, Problem
 
@@ -186,7 +190,7 @@ class _Trial:
             print_problems([problem], source=lambda _: self._text)
         raise click.exceptions.Exit(FAILED)
 
-    def _failed(self, exception: BaseException) -> None:
+    def _failed(self, exception: BaseException) -> Never:
         from heddle.cli.output import complain
         from heddle.runtime.errors import Error
 
@@ -200,13 +204,13 @@ class _Trial:
         raise click.exceptions.Exit(FAILED)
 
     def _tell_error(self, stage: str, message: str, **more: Any) -> None:
-        known = {name: value for name, value in more.items() if value}
+        known = {name: value for name, value in more.items() if value not in (None, 0, "")}
         self._tell(ok=False, error={"stage": stage, "message": message, **known})
 
-    def _tell(self, **more: Any) -> None:
+    def _tell(self, *, ok: bool, **more: Any) -> None:
         from heddle.cli.output import print_json
 
-        print_json({"language": self._language, "printed": self._printed, **more})
+        print_json({"ok": ok, "language": self._language, "printed": self._printed, **more})
 
 
 def _text(given: str) -> tuple[str, str]:

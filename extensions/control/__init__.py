@@ -3,8 +3,10 @@
 from heddle.extensions.extension import Extension
 
 KINDS = {
+    "block": "block:BLOCK",
     "breaker": "breaker:BREAKER",
     "cache": "cache:CACHE",
+    "call": "call:CALL",
     "collect": "collect:COLLECT",
     "debounce": "debounce:DEBOUNCE",
     "dedupe": "dedupe:DEDUPE",
@@ -20,6 +22,7 @@ KINDS = {
     "sleep": "sleep:SLEEP",
     "snippet": "snippet:SNIPPET",
     "split": "split:SPLIT",
+    "step": "step:STEP",
     "switch": "choose:SWITCH",
     "throttle": "throttle:THROTTLE",
     "throw": "throw:THROW",

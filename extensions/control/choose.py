@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+from heddle.extensions.control.ports import only_outs
 from heddle.extensions.extension import (
     ERROR,
     IN,
@@ -63,7 +64,8 @@ class ChoiceNode(Node):
 
 
 def compile_if(fields: If, build: Build) -> Node:
-    """One condition, two ways."""
+    """One condition, two ways; a link of a third is a Problem."""
+    only_outs(build, "it is true", "it is not")
     when = build.condition(fields.when, "when")
 
     def choose(payload: Payload) -> tuple[str, Payload]:

@@ -69,7 +69,7 @@ class ReduceNode(Node):
 
     def __init__(self, fields: Reduce, program: Program | None) -> None:
         self._initial = fields.initial
-        self._stream = fields.stream
+        self._stream: Parts = fields.stream
         self._program = program
         self._visit = Visit(self._act)
 

@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from heddle.extensions.data import files
 from heddle.extensions.data.contents import (
@@ -39,7 +39,8 @@ from heddle.extensions.extension import (
     Unfit,
     about,
 )
-from heddle.runtime.process import finish, settle
+
+T = TypeVar("T")
 
 
 class File(Fields):
@@ -193,7 +194,7 @@ class FileNode(Node):
         return await _done(path, files.entries, self._root, folder, fields.pattern, fields.most)
 
 
-async def _done(path: str, act: Callable[..., Any], *given: Any) -> Any:
+async def _done(path: str, act: Callable[..., T], *given: Any) -> T:
     """What a call gives, made in a thread; OSError becomes a Failure that names the path."""
     try:
         return await asyncio.to_thread(act, *given)
@@ -277,13 +278,7 @@ class WatchNode(Node):
         assert host is not None
         if not files.fits(path, self._fields.pattern):
             return
-        process = host.start()
-        answer = await settle(host.send(process, "out", {"path": path, "change": change}))
-        if type(answer) is Error and process.reason is None and host.linked(process, "error"):
-            answer = await settle(host.send(process, "error", answer))
-        answer = await finish(process, answer)
-        if type(answer) is Error:
-            host.tell("change failed", level="error", error=answer, path=path)
+        await host.run({"path": path, "change": change}, failed="file failed", path=path)
 
 
 def compile_file(fields: File, build: Build) -> Node:
@@ -346,7 +341,7 @@ Whoever can change the folder itself can move links while they are followed: giv
 * `watch` has no in port. Each file that fits the `pattern` and was `added`, `modified` or `deleted` is a
   process of its own, with `{path, change}`; with `existing`, those that are there at first are, too. They
   are told one after the other, and a file that changes again before its turn has one turn. An Error goes
-  to `error`, or is told as the event `change failed`. Nothing is lost in a reload that leaves `root` and
+  to `error`, or is told as the event `file failed`. Nothing is lost in a reload that leaves `root` and
   `settle` as they are. What is added by moving a file over another may be told as `modified` or `added`.
 
 With `format: json` data is read and written as JSON; otherwise what is written is text or bytes. Errors

@@ -4,6 +4,8 @@ import csv
 import io
 from typing import Annotated, Any, Literal
 
+import msgspec
+
 from heddle.extensions.data.cells import Type, written
 from heddle.extensions.data.errors import refused
 from heddle.extensions.data.lines import gathered, lines_of, sent
@@ -53,15 +55,17 @@ class Csv(Fields):
             "The names of the columns, in order: instead of those of the header, or where there is "
             "none. In text that is made, these columns and no others.",
         ),
-    ] = []
+    ] = msgspec.field(default_factory=list)
     types: Annotated[
         dict[str, Type],
         about(
             "What cells of a column are, by its name; text, where nothing is said.",
             examples=[{"price": "number", "count": "int"}],
         ),
-    ] = {}
-    nulls: Annotated[list[Text], about("Cells that mean null.", examples=[["", "NULL"]])] = []
+    ] = msgspec.field(default_factory=dict)
+    nulls: Annotated[list[Text], about("Cells that mean null.", examples=[["", "NULL"]])] = (
+        msgspec.field(default_factory=list)
+    )
     ragged: Annotated[
         Literal["error", "fill"],
         about("What becomes of a row with too few cells: an Error, or null for the rest."),

@@ -21,7 +21,7 @@ _MAKE: Final = """
     let at = error.position ?? 0;
     const token = String(error.token ?? "");
     if (code.slice(0, at).endsWith(token)) at -= token.length;
-    const before = code.slice(0, at);
+    const before = code.trimEnd().slice(0, at);
     const lines = before.split("\\n");
     return [lines.length, lines[lines.length - 1].length + 1];
   };
@@ -40,6 +40,8 @@ _MAKE: Final = """
       }
       return result;
     } catch (error) {
+      // Without memory the engine throws null, at which the library stumbles.
+      if (error === null || / of null$/.test(error.message)) throw new InternalError("out of memory");
       if (error instanceof Error && !("position" in error)) throw error;
       const told = new Error(said(error));
       Object.defineProperty(told, "name", { value: error.code ?? "Error" });

@@ -18,12 +18,12 @@ MEMORY: Final = 64 * 1024 * 1024
 
 def timeout_of(options: Options, default: float = TIMEOUT) -> float:
     """The seconds that one run may take."""
-    return default if options.timeout is None else options.timeout
+    return default if options.timeout is None else float(options.timeout)
 
 
 def memory_of(options: Options) -> int:
     """The bytes that one run may take."""
-    return MEMORY if options.memory is None else options.memory
+    return MEMORY if options.memory is None else int(options.memory)
 
 
 def timed_out(seconds: float, line: int = 0) -> TimedOut:

@@ -3,6 +3,7 @@
 from heddle.extensions.extension import Extension
 
 KINDS = {
+    "http": "client:HTTP",
     "listener": "listener:LISTENER",
     "router": "router:ROUTER",
 }

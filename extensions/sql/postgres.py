@@ -68,6 +68,7 @@ class PostgresConnection:
         self._why = ""
         self._cursors = count(1)
         self._spoilt: Failure | None = None
+        self._within = False
 
     @property
     def lost(self) -> str:
@@ -82,6 +83,7 @@ class PostgresConnection:
         self._spoilt = None
         level = "" if isolation == "default" else f" ISOLATION LEVEL {isolation.upper()}"
         await self._execute(f"BEGIN{level}")
+        self._within = True
 
     async def run(
         self, statement: Statement, sets: Sequence[list[Any]], *, most: int, apart: bool = False
@@ -138,6 +140,7 @@ class PostgresConnection:
 
     async def commit(self) -> None:
         """Failure where PostgreSQL rolls back instead, as it does after an error."""
+        self._within = False
         cursor = await self._execute("COMMIT")
         if cursor.statusmessage != "COMMIT":
             why = f": {self._spoilt}" if self._spoilt is not None else ""
@@ -147,6 +150,7 @@ class PostgresConnection:
 
     async def rollback(self) -> None:
         """Undo what was done; a connection that cannot is closed."""
+        self._within = False
         if self._raw.closed:
             return
         if self._raw.info.transaction_status == psycopg.pq.TransactionStatus.IDLE:
@@ -188,7 +192,7 @@ class PostgresConnection:
             table=diag.table_name,
             column=diag.column_name,
         )
-        if self._spoilt is None:
+        if self._within and self._spoilt is None:
             self._spoilt = failure
         return failure
 

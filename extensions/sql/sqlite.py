@@ -129,11 +129,15 @@ class SqliteConnection:
     ) -> Outcome:
         """SQLite undoes a statement that fails by itself; `apart` is for several sets."""
         given = [[_bound(value) for value in values] for values in sets]
-        if not statement.reads and self._within:
+        if not statement.reads:
             await self._take_turn()
-        if not apart or len(given) < 2:
-            return await self._do(lambda: self._run(statement.sql, given, most))
-        return await self._do(lambda: self._run_apart(statement.sql, given, most))
+        try:
+            if not apart or len(given) < 2:
+                return await self._do(lambda: self._run(statement.sql, given, most))
+            return await self._do(lambda: self._run_apart(statement.sql, given, most))
+        finally:
+            if not self._within:
+                self._done()
 
     def _run_apart(self, sql: str, sets: list[list[Any]], most: int) -> Outcome:
         self._raw.execute("SAVEPOINT heddle_apart")

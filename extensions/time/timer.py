@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from heddle.extensions.extension import (
     Build,
     Duration,
-    Error,
     Fields,
     Host,
     Interval,
@@ -24,7 +23,6 @@ from heddle.extensions.extension import (
 from heddle.extensions.time.clock import Clock, SystemClock
 from heddle.extensions.time.schedule import Cron, Every, Schedule, due
 from heddle.extensions.time.ticks import Tick, Ticks
-from heddle.runtime.process import finish, settle
 from heddle.specs.problem import did_you_mean
 
 LATE = 60.0
@@ -222,14 +220,9 @@ class TimerNode(Node):
         """One process; what it answers in error goes to `error`, or is told."""
         host = self._host
         assert host is not None
-        process = host.start()
-        payload = {"at": self._said(tick.at), "count": tick.count, "missed": tick.missed}
-        answer = await settle(host.send(process, "out", payload))
-        if type(answer) is Error and process.reason is None and host.linked(process, "error"):
-            answer = await settle(host.send(process, "error", answer))
-        answer = await finish(process, answer)
-        if type(answer) is Error:
-            host.tell("tick failed", level="error", error=answer, at=payload["at"])
+        at = self._said(tick.at)
+        payload = {"at": at, "count": tick.count, "missed": tick.missed}
+        await host.run(payload, failed="tick failed", at=at)
 
     def _said(self, when: float) -> str:
         return datetime.fromtimestamp(when, self._zone).isoformat(timespec="seconds")

@@ -253,7 +253,7 @@ async def test_whoever_gives_up_waiting_cancels_the_process() -> None:
     waiting.cancel()
     await asyncio.wait([waiting])
     assert waiting.cancelled()
-    assert [error.code for error in told] == ["cancelled"]
+    assert [error.message for error in told] == ["whoever waited for the answer has gone"]
     assert status(one) is Status.ENDED
 
 

@@ -9,7 +9,7 @@ from heddle.specs.bind import bind
 from heddle.specs.document import read_text
 
 PAGE = (Path(__file__).parents[2] / "docs" / "specs.md").read_text()
-BLOCKS = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+BLOCKS = re.findall(r"```yaml(?: fragment)?\n(.*?)```", PAGE, re.DOTALL)
 
 
 @pytest.mark.parametrize("text", BLOCKS)

@@ -422,10 +422,29 @@ def test_entries_without_a_namespace_get_that_of_the_store(tmp_path: Path) -> No
         await store.open()
         await store.apply([Put(resource=spec("b", namespace="web"))])
         assert sorted(each.name or "" for each in await store.specs("web")) == ["a", "b"]
-        assert (tmp_path / "web.yaml").read_text() == "- kind: nop\n  name: b\n"
         await store.close()
 
     (tmp_path / "a.yaml").write_text("{kind: nop, name: a}")
+    asyncio.run(story())
+
+
+def test_what_is_put_into_one_namespace_is_not_in_another_for_who_opens_the_folder_there(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        web = FolderStore(tmp_path, namespace="web")
+        await web.open()
+        await web.apply([Put(resource=spec("b", namespace="web"))])
+        await web.apply([Put(resource=spec("b", namespace="web", fields={"v": 2}))])
+        await web.close()
+        assert (tmp_path / "web.yaml").read_text() == (
+            "- kind: nop\n  namespace: web\n  name: b\n  v: 2\n"
+        )
+        shop = FolderStore(tmp_path, namespace="shop")
+        await shop.open()
+        assert await shop.specs("shop") == []
+        await shop.close()
+
     asyncio.run(story())
 
 

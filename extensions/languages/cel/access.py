@@ -152,6 +152,26 @@ def elements(value: Any) -> list[Any]:
     raise Fault(f"a macro walks a list or a map, not {name}")
 
 
+def pairs(value: Any) -> list[tuple[Any, Any]]:
+    """What a macro with two variables walks: indexes and elements, or keys and values."""
+    name = kind(value)
+    if name == "list":
+        return list(enumerate(value))
+    if name == "map":
+        return list(value.items())
+    raise Fault(f"a macro walks a list or a map, not {name}")
+
+
+def merged(table: dict[Any, Any], more: Any) -> None:
+    """Put the entries of a map into another; a Fault for a key that is there already."""
+    if kind(more) != "map":
+        raise Fault(f"transformMapEntry() wants a map of each entry, not {kind(more)}")
+    for key, value in more.items():
+        if key in table:
+            raise Fault(f"the key {plain_text(key)} stands twice in the map")
+        table[key] = value
+
+
 def build_map(entries: list[tuple[Any, Any]]) -> dict[Any, Any]:
     """`{key: value}`: keys are strings, whole numbers or bools, each once."""
     table: dict[Any, Any] = {}

@@ -1,9 +1,14 @@
-"""The macros `all exists exists_one filter map`, as loops."""
+"""The macros, as loops: over the elements of a list or the keys of a map, or over pairs of both.
+
+Those with two variables walk indexes and elements of a list, or keys and values of a map.
+"""
 
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from heddle.extensions.languages.cel.access import merged, pairs
 from heddle.extensions.languages.cel.body import Body, Code
+from heddle.extensions.languages.cel.library.lists import sort_by
 from heddle.extensions.languages.cel.syntax import Method, Name, Node
 
 _Macro: TypeAlias = Callable[[Body, Method, Code, bool], Code]
@@ -14,52 +19,66 @@ def find(node: Method) -> _Macro | None:
     return _MACROS.get((node.name, len(node.args)))
 
 
-def _variable(body: Body, node: Method) -> str:
-    first = node.args[0]
-    if isinstance(first, Name) and not first.rooted:
-        return first.name
-    raise body.source.error(
-        first.at,
-        f"{node.name}() wants a variable first",
-        f'As in "list.{node.name}(x, …)"',
-    )
+def _variables(body: Body, node: Method, count: int) -> list[str]:
+    names: list[str] = []
+    for given in node.args[:count]:
+        if not isinstance(given, Name) or given.rooted:
+            wanted, shown = ("a variable", "x") if count == 1 else ("two variables", "i, x")
+            raise body.source.error(
+                given.at,
+                f"{node.name}() wants {wanted} first",
+                f'As in "list.{node.name}({shown}, …)"',
+            )
+        names.append(given.name)
+    return names
 
 
 class _Loop:
-    """A loop over what a macro walks, with its variable in scope."""
+    """A loop over what a macro walks, with its variables in scope: one, or two for pairs."""
 
-    def __init__(self, body: Body, node: Method, head: Code) -> None:
-        name = _variable(body, node)
+    def __init__(self, body: Body, node: Method, head: Code, variables: int = 1) -> None:
+        names = _variables(body, node, variables)
         self._body = body
         body.place(node.at)
         source = body.named(head)
-        items = source if head.type == "list" else body.fresh()
-        if head.type != "list":
+        items = source if head.type == "list" and variables == 1 else body.fresh()
+        if variables == 2:
+            body.line(f"{items} = {body.keep(pairs)}({source})")
+        elif head.type != "list":
             body.line(f"{items} = {source} if type({source}) is list else elements({source})")
         body.budgeted = True
         body.line(f"B[0] -= len({items})")
         body.line("if B[0] < 0: raise exhausted()")
         self.items = items
-        self._variable = body.fresh()
         # What stands inside an element may be as special as what stands inside the whole.
-        self._code = Code(self._variable, special=2 if head.special == 2 else 0)
-        self._name = name
+        special = 2 if head.special == 2 else 0
+        self._scope = {name: Code(body.fresh(), special=special) for name in names}
+        if len(self._scope) < len(names):
+            raise body.source.error(
+                node.args[1].at, f"{node.name}() wants two names, not one twice"
+            )
 
     def walk(self, items: str, write: Callable[[], None]) -> None:
         """Write the loop; `write` writes what is done for each element."""
         body = self._body
         outer = body.scope
-        body.scope = {**outer, self._name: self._code}
+        body.scope = {**outer, **self._scope}
         body.loops += 1
-        with body.block(f"for {self._variable} in {items}:"):
+        variables = ", ".join(code.text for code in self._scope.values())
+        with body.block(f"for {variables} in {items}:"):
             write()
         body.loops -= 1
         body.scope = outer
 
     @property
     def element(self) -> Code:
-        """The variable that holds the element."""
-        return self._code
+        """The variable that holds the element; of a pair, its second half."""
+        return [*self._scope.values()][-1]
+
+    @property
+    def key(self) -> Code:
+        """The variable that holds the index or key."""
+        return next(iter(self._scope.values()))
 
 
 def _check(body: Body, code: Code, what: str) -> None:
@@ -91,7 +110,7 @@ def unforgiven(body: Body, error: str) -> None:
 def _quantifier(body: Body, node: Method, head: Code, out: bool) -> Code:
     """`all` stops at the first false, `exists` at the first true; both then forgive failures."""
     stop = node.name == "exists"
-    loop = _Loop(body, node, head)
+    loop = _Loop(body, node, head, len(node.args) - 1)
     walker, error, result = body.fresh(), body.fresh(), body.fresh()
     body.line(f"{walker} = iter({loop.items})")
     body.line(f"{error} = None")
@@ -101,7 +120,7 @@ def _quantifier(body: Body, node: Method, head: Code, out: bool) -> Code:
         forgiving(body, error, test)
 
     def test() -> None:
-        code = body.value(node.args[1])
+        code = body.value(node.args[-1])
         with body.block(f"if {body.named(code)} is {stop}:"):
             body.line(f"{result} = {stop}")
             body.line(f"B[0] += {walker}.__length_hint__()")
@@ -116,14 +135,14 @@ def _quantifier(body: Body, node: Method, head: Code, out: bool) -> Code:
 
 
 def _exists_one(body: Body, node: Method, head: Code, out: bool) -> Code:
-    loop = _Loop(body, node, head)
+    loop = _Loop(body, node, head, len(node.args) - 1)
     count = body.fresh()
     body.line(f"{count} = 0")
 
     def each() -> None:
-        code = body.value(node.args[1])
+        code = body.value(node.args[-1])
         body.line(f"if {body.named(code)} is True: {count} += 1")
-        _check(body, code, "exists_one()")
+        _check(body, code, f"{node.name}()")
 
     loop.walk(loop.items, each)
     return body.let(f"{count} == 1", "bool")
@@ -133,19 +152,10 @@ def _gather(
     body: Body, node: Method, head: Code, test: Node | None, make: Node | None, out: bool
 ) -> Code:
     """The list of what `make` gives (or of the elements) where `test` holds (or everywhere)."""
-    loop = _Loop(body, node, head)
+    loop = _Loop(body, node, head, 2 if node.name == "transformList" else 1)
     result = body.fresh()
     special = 0
     body.line(f"{result} = []")
-
-    def each() -> None:
-        if test is not None:
-            code = body.value(test)
-            _check(body, code, f"{node.name}()")
-            with body.block(f"if {body.named(code)} is True:"):
-                keep()
-        else:
-            keep()
 
     def keep() -> None:
         nonlocal special
@@ -153,8 +163,56 @@ def _gather(
         special = 2 if code.special else 0
         body.line(f"{result}.append({code.text})")
 
-    loop.walk(loop.items, each)
+    loop.walk(loop.items, lambda: _where(body, node, test, keep))
     return Code(result, "list", special)
+
+
+def _where(body: Body, node: Method, test: Node | None, keep: Callable[[], None]) -> None:
+    """Write what is done for each element for which the test holds, if there is one."""
+    if test is None:
+        keep()
+        return
+    code = body.value(test)
+    _check(body, code, f"{node.name}()")
+    with body.block(f"if {body.named(code)} is True:"):
+        keep()
+
+
+def _transform_list(body: Body, node: Method, head: Code, out: bool) -> Code:
+    test = node.args[2] if len(node.args) == 4 else None
+    return _gather(body, node, head, test, node.args[-1], out)
+
+
+def _transform_map(body: Body, node: Method, head: Code, out: bool) -> Code:
+    """A map of what is made of each value, under its key; or of the entries that are made."""
+    loop = _Loop(body, node, head, 2)
+    result = body.fresh()
+    special = 0
+    body.line(f"{result} = {{}}")
+
+    def keep() -> None:
+        nonlocal special
+        code = body.value(node.args[-1], out=out)
+        special = 2 if code.special or head.special else 0
+        if node.name == "transformMap":
+            body.line(f"{result}[{loop.key.text}] = {code.text}")
+        else:
+            body.place(node.at)
+            body.line(f"{body.keep(merged)}({result}, {body.named(code)})")
+
+    test = node.args[2] if len(node.args) == 4 else None
+    loop.walk(loop.items, lambda: _where(body, node, test, keep))
+    return Code(result, "map", special)
+
+
+def _sort_by(body: Body, node: Method, head: Code, out: bool) -> Code:
+    loop = _Loop(body, node, head)
+    keys = body.fresh()
+    body.line(f"{keys} = []")
+    loop.walk(loop.items, lambda: body.line(f"{keys}.append({body.value(node.args[1]).text})"))
+    body.place(node.at)
+    made = f"{body.keep(sort_by)}({loop.items}, {keys})"
+    return body.let(made, "list", 2 if head.special else 0)
 
 
 def _map(body: Body, node: Method, head: Code, out: bool) -> Code:
@@ -171,15 +229,30 @@ def _filter(body: Body, node: Method, head: Code, out: bool) -> Code:
 
 _MACROS: Final[dict[tuple[str, int], _Macro]] = {
     ("all", 2): _quantifier,
+    ("all", 3): _quantifier,
     ("exists", 2): _quantifier,
+    ("exists", 3): _quantifier,
     ("exists_one", 2): _exists_one,
+    ("exists_one", 3): _exists_one,
+    ("existsOne", 2): _exists_one,
+    ("existsOne", 3): _exists_one,
     ("filter", 2): _filter,
     ("map", 2): _map,
     ("map", 3): _map_where,
+    ("sortBy", 2): _sort_by,
+    ("transformList", 3): _transform_list,
+    ("transformList", 4): _transform_list,
+    ("transformMap", 3): _transform_map,
+    ("transformMap", 4): _transform_map,
+    ("transformMapEntry", 3): _transform_map,
+    ("transformMapEntry", 4): _transform_map,
 }
 
 NAMES: Final = frozenset(name for name, _ in _MACROS) | {"has"}
 """The names of all macros."""
 
-WANTED: Final = {"all": "2", "exists": "2", "exists_one": "2", "filter": "2", "map": "2 or 3"}
+WANTED: Final = {
+    name: " or ".join(str(count) for known, count in sorted(_MACROS) if known == name)
+    for name in sorted({name for name, _ in _MACROS})
+}
 """How many arguments each takes."""

@@ -23,6 +23,10 @@
     delete globalThis[name];
   }
 
+  // What is set there, the engine keeps for all.
+  delete Error.stackTraceLimit;
+  delete Error.prepareStackTrace;
+
   // --- console ------------------------------------------------------------------------------
 
   const ROOM = 64 * 1024;
@@ -45,6 +49,7 @@
     }
     if (value === null) return "null";
     if (value instanceof Error) return `${value.name}: ${value.message}`;
+    if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
     try {
       const text = stringify(value, (_, each) =>
         typeof each === "bigint" || typeof each === "function" ? shown(each, true) : each,
@@ -155,9 +160,17 @@
     return value;
   }
 
-  function plain(value) {
+  function plain(value, above = []) {
     if (typeof value === "bigint") return { [LONG]: String(value) };
     if (typeof value !== "object" || value === null) return value;
+    if (above.includes(value)) throw new TypeError("circular reference");
+    above.push(value);
+    const made = inside(value, (each) => plain(each, above));
+    above.pop();
+    return made;
+  }
+
+  function inside(value, plain) {
     if (isArray(value)) return from(value, plain);
     if (value instanceof Map) {
       const entries = {};
@@ -213,6 +226,11 @@
       if (error instanceof Error) {
         said.message = error.message ? `${error.name}: ${error.message}` : String(error.name);
         said.stack = String(error.stack);
+        // Where it was made, not where its class says how such errors are made.
+        const own = `    at ${error.constructor.name} (`;
+        while (said.stack.startsWith(own) && said.stack.includes("\n")) {
+          said.stack = said.stack.slice(said.stack.indexOf("\n") + 1);
+        }
         if (typeof error.code === "string") said.code = error.code;
         if (error.data !== undefined) said.data = error.data;
         said.plain = String(error.message);
@@ -223,7 +241,7 @@
           if (typeof error.message === "string") said.message = error.message;
           if (typeof error.code === "string") said.code = error.code;
         }
-        said.data = error;
+        said.data = error !== null && typeof error === "object" && "data" in error ? error.data : error;
       }
       return sent("e", stringify(said));
     } catch {

@@ -26,6 +26,9 @@ ABOVE: Final = 10_000
 
 SPACE: Final = "\n" * ABOVE
 
+_NULL: Final = '{"thrown":true,"message":"null","data":null}'
+"""What the engine throws where not even an error can be made for lack of memory."""
+
 _STACK: Final = 1 << 20
 _PREPARING: Final = 10.0
 """Seconds that compiling may take."""
@@ -88,13 +91,15 @@ class Realm:
         if out[0] == "p":
             out = self._outcome()
             if not out:
+                # It may be the lack of memory that has ended its jobs.
+                forget()
                 raise ProgramError("the promise of the result never settles")
         if rested or out[1] == "!":
             self._tell(say)
         kind = out[0]
         if kind == "e":
             failure = _failure(out[2:])
-            if "out of memory" in str(failure):
+            if "out of memory" in str(failure) or out[2:] == _NULL:
                 forget()
                 raise out_of_memory(memory, getattr(failure, "line", 0))
             raise failure
@@ -224,7 +229,8 @@ def line_of(stack: str) -> int:
         line = int(found[1]) - ABOVE
         if line > 0:
             return line
-    return 0
+    # What begins with a constant is told to stand where our own first line does.
+    return 1 if "(<input>:1:" in stack else 0
 
 
 def _stopped(said: str, timeout: float, memory: int) -> ProgramError:

@@ -105,9 +105,7 @@ def _minijinja() -> Any:
 
 
 def _environment() -> "Environment":
-    environment: Environment = _minijinja().Environment(
-        fuel=FUEL, undefined_behavior="strict", keep_trailing_newline=True
-    )
+    environment: Environment = _minijinja().Environment(fuel=FUEL, undefined_behavior="strict")
     environment.auto_escape_callback = lambda _: False
     return environment
 

@@ -1,5 +1,6 @@
 """An IsolatedProgram hands its payload to a worker, and takes the result from there."""
 
+import weakref
 from collections.abc import Awaitable, Callable
 from itertools import count
 from typing import Any, Final
@@ -14,7 +15,7 @@ from heddle.extensions.languages.limits import (
     timed_out,
     timeout_of,
 )
-from heddle.extensions.languages.workers.pool import BENCH, Pool, pool_here
+from heddle.extensions.languages.workers.pool import BENCH, Bench, Pool, pool_here
 from heddle.extensions.languages.workers.protocol import Answer, Request, from_bytes, to_bytes
 from heddle.runtime.errors import Error, Failure
 from heddle.runtime.language import Options
@@ -33,11 +34,12 @@ class IsolatedProgram:
         self._timeout = timeout_of(options, WORKER_TIMEOUT)
         self._memory = memory_of(options)
         self._pool: Pool | None = None
+        self._releases: list[weakref.finalize[Any, Any]] = []
         self._benched = False
 
     def __call__(self, payload: Any) -> Any:
         if not self._benched:
-            BENCH.hold()
+            self._hold(BENCH)
             self._benched = True
         return self._result(BENCH.run(self._code, self._request(payload)))
 
@@ -47,7 +49,7 @@ class IsolatedProgram:
         async def program(payload: Any) -> Any:
             if self._pool is None:
                 self._pool = pool_here()
-                self._pool.hold()
+                self._hold(self._pool)
             return self._result(await self._pool.run(self._code, self._request(payload)))
 
         program.close = self.close  # type: ignore[attr-defined]
@@ -55,12 +57,15 @@ class IsolatedProgram:
 
     def close(self) -> None:
         """Let go of the workers."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.release()
-        benched, self._benched = self._benched, False
-        if benched:
-            BENCH.release()
+        self._pool, self._benched = None, False
+        for release in self._releases:
+            release()
+        self._releases.clear()
+
+    def _hold(self, workers: Pool | Bench) -> None:
+        """Keep the workers until this is closed, or nobody has it any more."""
+        workers.hold()
+        self._releases.append(weakref.finalize(self, workers.release))
 
     def _request(self, payload: Any) -> Request:
         return Request(

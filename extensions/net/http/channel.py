@@ -9,9 +9,10 @@ from heddle.extensions.net.http.request import Peer
 from heddle.extensions.net.http.shared import Shared
 
 # HEAD: between requests or inside a head. BODY: collecting a body. BUSY: a request waits for its
-# answer. SENDING: a streamed response is on its way. CLOSING: close once all is written. REFUSING:
-# say so, then LINGER: throw input away for a moment. CLOSED: nothing more will happen.
-HEAD, BODY, BUSY, SENDING, CLOSING, REFUSING, LINGER, CLOSED = range(8)
+# answer. SENDING: a streamed response is on its way. TAKEN: a guest takes over once all is written.
+# CLOSING: close then. REFUSING: say so, then LINGER: throw input away for a moment. CLOSED: nothing
+# more will happen.
+HEAD, BODY, BUSY, SENDING, TAKEN, CLOSING, REFUSING, LINGER, CLOSED = range(9)
 
 FLUSH_BYTES: Final = 64 * 1024
 """A response larger than this is not kept back for those pipelined beside it."""

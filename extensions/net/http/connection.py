@@ -18,6 +18,7 @@ from heddle.extensions.net.http.channel import (
     LINGER,
     REFUSING,
     SENDING,
+    TAKEN,
     Channel,
 )
 from heddle.extensions.net.http.compression import packer
@@ -32,6 +33,7 @@ from heddle.extensions.net.http.request import make_request
 from heddle.extensions.net.http.response import CLOSE, Streamed, plain_response, respond
 from heddle.extensions.net.http.sending import close_source, send_body
 from heddle.extensions.net.http.shared import Shared
+from heddle.extensions.net.http.upgrade import Guest, Upgrade, dropped
 from heddle.runtime.errors import Answer, Error
 from heddle.runtime.stream import ByteStream
 
@@ -47,6 +49,7 @@ class Connection(Channel):
         "_block",
         "_body",
         "_exchange",
+        "_guest",
         "_head",
         "_inside",
         "_invited",
@@ -59,6 +62,7 @@ class Connection(Channel):
 
     _line: Line
     _head: Head
+    _guest: Guest
 
     def __init__(self, shared: Shared) -> None:
         super().__init__(shared)
@@ -361,6 +365,7 @@ class Connection(Channel):
         """Send the response to the request at hand; see Exchange.reply."""
         self._exchange = None
         if self._state == CLOSED:
+            dropped(answer)
             self._sent(exchange, False)
             return
         shared = self._shared
@@ -386,8 +391,11 @@ class Connection(Channel):
             lines = CLOSE + lines
         elif version == 10:
             lines = _KEEP + lines
-        if isinstance(body, Streamed):
-            self._begin_sending(exchange, status, lines, body, coding)
+        if not isinstance(body, bytes):
+            if isinstance(body, Upgrade):
+                self._begin_taking(exchange, body)
+            else:
+                self._begin_sending(exchange, status, lines, body, coding)
             return
         size = len(body)
         length = _LENGTHS[size] if size < 1024 else b"Content-Length: %d\r\n\r\n" % size
@@ -402,6 +410,31 @@ class Connection(Channel):
             self._settle()
         elif size > FLUSH_BYTES:
             self._flush()
+
+    def _begin_taking(self, exchange: Exchange, upgrade: Upgrade) -> None:
+        """A guest takes the connection over, as soon as all before it is written."""
+        self._guest = upgrade.guest
+        self._state = TAKEN
+        self._sent(exchange, True)
+        if not self._inside:
+            self._settle()
+
+    def _leave_to_guest(self) -> None:
+        rest, self._buffer = self._buffer, b""
+        shared, transport, guest = self._shared, self._transport, self._guest
+        self._state = CLOSED
+        if self._body is not None or self._upload is not None:
+            # What still arrives of a body would be taken for the guest's own language.
+            guest.drop()
+            transport.abort()
+            return
+        if self._paused:
+            transport.resume_reading()
+        shared.hand_over(self, guest)
+        transport.set_protocol(guest)
+        guest.take(transport, shared, rest)
+        if shared.draining:
+            guest.retire()
 
     def _say_nothing(self, exchange: Exchange) -> None:
         """Close without a response: nobody waits for it."""
@@ -506,6 +539,8 @@ class Connection(Channel):
                 self._advance(self._buffer)
         elif state == CLOSING:
             self._close()
+        elif state == TAKEN:
+            self._leave_to_guest()
         elif state == REFUSING:
             self._linger()
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.upgrade import dropped
 from heddle.runtime.errors import Answer
 
 
@@ -45,6 +46,8 @@ class Exchange:
         if replier is not None:
             self._replier = None
             replier.answer(self, answer)
+        else:
+            dropped(answer)
 
     @property
     def waiting(self) -> bool:

@@ -8,11 +8,12 @@ from heddle.extensions.net.http.head import Head
 from heddle.extensions.net.http.negotiate import choose_coding
 from heddle.extensions.net.http.response import Response, Streamed
 from heddle.extensions.net.http.sending import SLICE_BYTES, slices
+from heddle.extensions.net.http.upgrade import Upgrade
 
 _STRONG_TAG: Final = re.compile(rb'(?im)^(etag: *)"')
 _AT_ONCE: Final = 4 * SLICE_BYTES
 
-Packed: TypeAlias = tuple[int, bytes, bytes | Streamed, str]
+Packed: TypeAlias = tuple[int, bytes, bytes | Streamed | Upgrade, str]
 """Status, header lines, body, and the coding that a streamed body is still to be packed with."""
 
 
@@ -24,6 +25,7 @@ def pack_response(response: Response, head: Head, least: int | None) -> Packed:
     status, lines, body, worth = response
     if not worth or least is None or (isinstance(body, bytes) and len(body) < least):
         return status, lines, body, ""
+    assert not isinstance(body, Upgrade)
     lines += b"Vary: Accept-Encoding\r\n"
     coding = choose_coding(head.get("Accept-Encoding"), OFFERS)
     if not coding:

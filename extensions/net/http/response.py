@@ -15,11 +15,14 @@ from heddle.extensions.net.http.errors import BadAnswer, BadRequest
 from heddle.extensions.net.http.head import TOKEN, Head, words
 from heddle.extensions.net.http.negotiate import accepts
 from heddle.extensions.net.http.request import FIELDS
+from heddle.extensions.net.http.upgrade import Upgrade
 from heddle.runtime.errors import NOTHING, Error
 from heddle.runtime.stream import ByteStream
 
 ENVELOPE: Final = frozenset([*FIELDS, "status", "params"])
 """The keys that a map may have to be read as a response."""
+
+_CHECKED: Final = ENVELOPE | {"auth", "cookies"}
 
 CLOSE: Final = b"Connection: close\r\n"
 
@@ -37,7 +40,7 @@ class Streamed:
         self.eager = eager
 
 
-Response: TypeAlias = tuple[int, bytes, bytes | Streamed, bool]
+Response: TypeAlias = tuple[int, bytes, bytes | Streamed | Upgrade, bool]
 """Status, header lines (each with its line end), body, and whether packing the body is worth it.
 
 The lines begin with CLOSE when the flow wants the connection closed.
@@ -89,6 +92,8 @@ def respond(answer: Any, head: Head) -> Response:
         return respond_error(answer)
     elif isinstance(answer, AsyncIterable):
         return 200, _BYTES, _streamed(answer), False
+    elif isinstance(answer, Upgrade):
+        return 101, b"", answer, False
     else:
         return 200, _JSON, media.to_json(answer), True
     body, content_type = encode(answer, "", head.get("Accept"))
@@ -103,7 +108,10 @@ def takes(head: Head, media_type: str) -> bool:
 def is_envelope(answer: dict[str, Any]) -> bool:
     """Whether a map says status, header and body itself, rather than being the body."""
     if "body" in answer or "status" in answer or "header" in answer:
-        return answer.keys() <= ENVELOPE
+        if answer.keys() <= ENVELOPE:
+            return True
+        # A request that was checked on its way is still one when it is echoed, not data.
+        return "method" in answer and answer.keys() <= _CHECKED
     return False
 
 

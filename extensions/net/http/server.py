@@ -12,7 +12,7 @@ import msgspec
 from heddle.extensions.net.http.connection import Connection
 from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.request import address_text
-from heddle.extensions.net.http.shared import Handler, Report, Shared, log_report
+from heddle.extensions.net.http.shared import Handler, Report, Shared, Tenant, log_report
 from heddle.extensions.net.http.tls import TLS, Certificate
 
 _BACKLOG: Final = 2048
@@ -192,13 +192,13 @@ class Server:
             tls=self._certificate is not None,
             draining=shared.draining,
             connections=len(shared.connections),
-            busy=sum(connection.busy for connection in self._open()),
+            busy=sum(connection.busy for connection in shared.connections),
             requests=shared.requests,
             refused=shared.refused,
         )
 
-    def _open(self) -> list[Connection]:
-        return [each for each in self._shared.connections if isinstance(each, Connection)]
+    def _open(self) -> list[Tenant]:
+        return list(self._shared.connections)
 
     def _stop_listening(self) -> None:
         for listener in self._listeners:

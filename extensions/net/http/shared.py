@@ -24,10 +24,23 @@ _KEPT_LINES: Final = 1024
 _KEPT_LINE_BYTES: Final = 256
 
 
-class Timed(Protocol):
-    """A connection as the clock sees it."""
+class Tenant(Protocol):
+    """A connection as the server and its clock see it."""
 
     deadline: float
+
+    @property
+    def busy(self) -> bool:
+        """Whether something is being received, handled or answered."""
+        ...
+
+    def retire(self) -> None:
+        """Close once there is nothing left to answer."""
+        ...
+
+    def cut(self) -> None:
+        """End at once."""
+        ...
 
     def expire(self) -> None:
         """The deadline has passed."""
@@ -63,7 +76,7 @@ class Shared:
         self.clock = Clock(self._on_tick, server_name)
         self.clock.pace(limits)
         self.lines: dict[bytes, Line] = {}
-        self.connections: set[Timed] = set()
+        self.connections: set[Tenant] = set()
         self.tasks: set[asyncio.Task[Any]] = set()
         self.requests = 0
         self.refused = 0
@@ -75,20 +88,25 @@ class Shared:
         self.clock.pace(limits)
         self.lines.clear()
 
-    def join(self, connection: Timed) -> bool:
+    def join(self, connection: Tenant) -> bool:
         """Take a connection in; False when there are too many."""
         most = self.limits.connections
         self.connections.add(connection)
         self.clock.start()
         return most is None or len(self.connections) <= most
 
-    def leave(self, connection: Timed) -> None:
+    def leave(self, connection: Tenant) -> None:
         """Let a connection go."""
         self.connections.discard(connection)
         if not self.connections:
             self.clock.stop()
             if self.empty is not None:
                 self.empty.set()
+
+    def hand_over(self, connection: Tenant, guest: Tenant) -> None:
+        """Let a guest stand for the connection that it takes over."""
+        self.connections.discard(connection)
+        self.connections.add(guest)
 
     def line(self, raw: bytes) -> Line:
         """A request line, parsed or remembered; BadRequest as `parse_line`."""

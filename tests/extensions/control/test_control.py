@@ -353,3 +353,36 @@ async def test_an_edited_kind_is_live_with_the_next_packet() -> None:
         await change(rt, text("large", "huge"))
         assert await rt.send("choose", 11) == "huge"
         assert rt.table.get("choose") is before
+
+
+def chain_of_forks(length: int, last: str) -> str:
+    """Forks in a row, each starting the process of the next."""
+    forks = [
+        f"- {{kind: fork, name: f{at}, ports: {{out: {{name: {f'f{at + 1}' if at + 1 < length else 'last'}}}}}}}\n"
+        for at in range(length)
+    ]
+    return "".join(forks) + last
+
+
+async def test_ten_thousand_forks_deep_end_one_after_the_other() -> None:
+    flow = chain_of_forks(10_000, "- {kind: sleep, name: last, interval: 1ms}\n")
+    async with running(flow) as rt:
+        assert await rt.send("f0", 1) is NOTHING
+        generation = rt.table.wiring.generation
+        async with asyncio.timeout(30):
+            await generation.idle()
+        assert not generation.processes
+
+
+async def test_ten_thousand_forks_deep_are_cancelled_together() -> None:
+    flow = chain_of_forks(10_000, "- {kind: sleep, name: last, interval: 1h}\n")
+    async with running(flow, drain=0.05) as rt:
+        last = rt.table.get("last")
+        assert last is not None
+        arrived = asyncio.get_running_loop().create_future()
+        rt.agent.watch([last.id], ["in"], on_frame=lambda frame: arrived.set_result(frame))
+        assert await rt.send("f0", 1) is NOTHING
+        async with asyncio.timeout(30):
+            await arrived
+        assert len(rt.processes) == 10_001
+    assert not rt.processes

@@ -18,13 +18,27 @@ def registered() -> Languages:
 
 def test_every_language_of_the_family_is_registered() -> None:
     known = registered().known
-    assert {"text", "json", "yaml", "cel", "python"} <= set(known)
+    assert set(known) == {
+        *("text", "json", "yaml", "cel", "python"),
+        *("javascript", "typescript", "jinja", "jsonata"),
+    }
     assert len(known) == len(LANGUAGES)
 
 
 def test_registered_languages_compile() -> None:
     languages = registered()
-    codes = {"text": "3", "json": "3", "yaml": "3", "cel": "n + 1", "python": "payload['n'] + 1"}
+    codes = {
+        "text": "3",
+        "json": "3",
+        "yaml": "3",
+        "cel": "n + 1",
+        "python": "payload['n'] + 1",
+        "javascript": "payload.n + 1",
+        "typescript": "(payload.n as number) + 1",
+        "jinja": "{{ n + 1 }}",
+        "jsonata": "n + 1",
+    }
+    assert set(codes) == set(languages.known)
     for name, code in codes.items():
         result = languages.get(name).compile(Code(code))({"n": 2})
         assert result in (3, "3"), name
@@ -37,7 +51,9 @@ def test_registered_languages_compile() -> None:
 def test_importing_the_family_loads_no_machinery() -> None:
     code = (
         "import sys, heddle.extensions.languages\n"
-        "heavy = {'ruamel.yaml', 'heddle.extensions.languages.cel.compiler', 'zoneinfo'}\n"
+        "heavy = {'ruamel.yaml', 'heddle.extensions.languages.cel.compiler', 'zoneinfo', "
+        "'_quickjs', 'minijinja', 'heddle.extensions.languages.workers.program', "
+        "'heddle.extensions.languages.javascript.realm'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

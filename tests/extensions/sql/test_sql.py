@@ -673,3 +673,13 @@ async def test_the_example_of_the_page_runs() -> None:
         assert not rt.status().problems
         answer = await rt.send("put_and_list", {"item": "tea", "price": 2.5})
     assert answer == [{"id": 1, "item": "tea", "price": 2.5}]
+
+
+async def test_the_spec_of_uniflows_documentation_loads_unchanged() -> None:
+    flow = "- {kind: sql, name: db, driver: sqlite3, source: 'file::memory:?cache=shared', isolation: 0}\n"
+    async with running(flow) as rt:
+        assert not rt.status().problems
+        await asked(rt, "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT)")
+        done = await asked(rt, "INSERT INTO users (name) VALUES (?)", ["foo"])
+        assert done == {"affected": 1, "id": 1}
+        assert await asked(rt, "SELECT * FROM users") == [{"id": 1, "name": "foo"}]

@@ -2,8 +2,26 @@
 
 from typing import Final
 
-from heddle.extensions.languages.cel.library import conversions, standard
+from heddle.extensions.languages.cel.library import (
+    conversions,
+    encoders,
+    lists,
+    mathematics,
+    sets,
+    standard,
+    strings,
+)
 from heddle.extensions.languages.cel.library.function import Library
 
-LIBRARY: Final = Library((*standard.FUNCTIONS, *conversions.FUNCTIONS))
+LIBRARY: Final = Library(
+    (
+        *standard.FUNCTIONS,
+        *conversions.FUNCTIONS,
+        *strings.FUNCTIONS,
+        *mathematics.FUNCTIONS,
+        *lists.FUNCTIONS,
+        *sets.FUNCTIONS,
+        *encoders.FUNCTIONS,
+    )
+)
 """Every function there is."""

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cel_expr_python import cel
+from cel_expr_python.ext import ext_encoders, ext_math, ext_strings
 
 from heddle.extensions.languages.cel.values import Uint, kind
 
@@ -30,7 +31,10 @@ PAYLOAD: dict[str, Any] = {
 }
 
 _NAMES = sorted(PAYLOAD)
-_ENV = cel.NewEnv(variables=dict.fromkeys(["self", *_NAMES], cel.Type.DYN))
+_ENV = cel.NewEnv(
+    variables=dict.fromkeys(["self", *_NAMES], cel.Type.DYN),
+    extensions=[ext_strings.ExtStrings(), ext_math.ExtMath(), ext_encoders.ExtEncoders()],
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

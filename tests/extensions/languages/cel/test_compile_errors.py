@@ -43,7 +43,7 @@ REFUSED = [
     ("self.size(1)", 1, 6, "wants 0 arguments, not 1", ""),
     ("startsWith('a', 'b')", 1, 1, "not called that way", "x.startsWith()"),
     ("self.timestamp()", 1, 6, "not called that way", "timestamp(x)"),
-    ("self.all(x)", 1, 6, "all() wants 2 arguments", ""),
+    ("self.all(x)", 1, 6, "all() wants 2 or 3 arguments", ""),
     ("self.map(x, 1, 2, 3)", 1, 6, "map() wants 2 or 3 arguments", ""),
     ("self.all(1, true)", 1, 10, "wants a variable", "all(x"),
     ("self.all(a.b, true)", 1, 12, "wants a variable", ""),

@@ -1,0 +1,92 @@
+"""The extension library `lists`: parts of lists, their order, and lists of numbers."""
+
+from itertools import chain
+from typing import Any, Final
+
+from heddle.extensions.languages.cel.errors import Fault
+from heddle.extensions.languages.cel.library.bounds import bounded
+from heddle.extensions.languages.cel.library.function import Function, no_overload, typed
+from heddle.extensions.languages.cel.library.sameness import order_keys, same_key
+from heddle.extensions.languages.cel.values import kind
+
+
+def _distinct(items: Any) -> list[Any]:
+    if kind(items) != "list":
+        raise no_overload("distinct", items)
+    found: dict[Any, Any] = {}
+    for item in items:
+        found.setdefault(same_key(item), item)
+    return list(found.values())
+
+
+def _flatten(items: Any, depth: Any = 1) -> list[Any]:
+    if kind(items) != "list" or kind(depth) != "int":
+        raise no_overload("flatten", items, depth)
+    if depth < 0:
+        raise Fault("flatten() wants a depth that is not negative")
+    found = list(items)
+    while depth > 0 and any(kind(item) == "list" for item in found):
+        found = list(
+            chain.from_iterable(item if kind(item) == "list" else [item] for item in found)
+        )
+        bounded(len(found))
+        depth -= 1
+    return found
+
+
+def _range(size: int) -> list[int]:
+    bounded(size)
+    return list(range(size))
+
+
+def _slice(items: Any, start: Any, end: Any) -> list[Any]:
+    if (kind(items), kind(start), kind(end)) != ("list", "int", "int"):
+        raise no_overload("slice", items, start, end)
+    if not 0 <= start <= end <= len(items):
+        raise Fault(f"slice({start}, {end}) is out of range (the list has {len(items)} elements)")
+    return list(items[start:end])
+
+
+def _sort(items: Any) -> list[Any]:
+    if kind(items) != "list":
+        raise no_overload("sort", items)
+    return sort_by(list(items), list(items), "sort")
+
+
+def sort_by(items: list[Any], by: list[Any], function: str = "sortBy") -> list[Any]:
+    """The items in the order of what stands at the same place in `by`; equals stay as they were."""
+    keys = order_keys(by, function)
+    return [items[at] for at in sorted(range(len(items)), key=keys.__getitem__)]
+
+
+def reverse(value: Any) -> Any:
+    """`x.reverse()` of a list, or of a string."""
+    name = kind(value)
+    if name == "string":
+        return str(value)[::-1]
+    if name == "list":
+        return list(value)[::-1]
+    raise no_overload("reverse", value)
+
+
+def _method(name: str, run: Any, arity: int) -> Function:
+    return Function(
+        name=name, run=run, arity=arity, method=True, result="list", special=True, costly=True
+    )
+
+
+FUNCTIONS: Final = (
+    _method("distinct", _distinct, 1),
+    _method("flatten", _flatten, 1),
+    _method("flatten", _flatten, 2),
+    _method("slice", _slice, 3),
+    _method("sort", _sort, 1),
+    Function(name="reverse", run=reverse, arity=1, method=True, special=True, costly=True),
+    Function(
+        name="lists.range",
+        run=typed("lists.range", _range, "int"),
+        arity=1,
+        result="list",
+        costly=True,
+    ),
+)

@@ -1,0 +1,36 @@
+"""The extension library `sets`: lists as sets, whatever their order and their doubles."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from heddle.extensions.languages.cel.library.function import Function, typed
+from heddle.extensions.languages.cel.library.sameness import same_key
+
+
+def _keys(items: list[Any]) -> set[Any]:
+    return set(map(same_key, items))
+
+
+def _contains(items: list[Any], part: list[Any]) -> bool:
+    return _keys(part) <= _keys(items)
+
+
+def _equivalent(a: list[Any], b: list[Any]) -> bool:
+    return _keys(a) == _keys(b)
+
+
+def _intersects(a: list[Any], b: list[Any]) -> bool:
+    return not _keys(a).isdisjoint(_keys(b))
+
+
+def _function(name: str, run: Callable[[list[Any], list[Any]], bool]) -> Function:
+    return Function(
+        name=name, run=typed(name, run, "list", "list"), arity=2, result="bool", costly=True
+    )
+
+
+FUNCTIONS: Final = (
+    _function("sets.contains", _contains),
+    _function("sets.equivalent", _equivalent),
+    _function("sets.intersects", _intersects),
+)

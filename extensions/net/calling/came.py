@@ -1,0 +1,143 @@
+"""What came back: a response as a payload, decoded, as bytes, or as a stream."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from heddle.extensions.extension import ByteStream, Error, Failure, Payload
+from heddle.extensions.net.http.bodies import decode
+from heddle.extensions.net.http.compression import unpack, unpack_stream
+from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.head import canonical
+
+if TYPE_CHECKING:
+    import aiohttp
+
+Form: TypeAlias = Literal["data", "bytes", "stream"]
+"""What becomes of a body: what its Content-Type makes of it, bytes, or a byte stream."""
+
+
+async def payload_of(
+    response: "aiohttp.ClientResponse", form: Form, *, limit: int | None, silence: float | None
+) -> dict[str, Any]:
+    """The response as a map `method scheme host path query protocol header body status`.
+
+    A `body` that is a stream must be closed by whoever owns it. `limit` bounds the body as it
+    comes and once it is unpacked, `silence` the seconds between two pieces. Failure where the body
+    is not what the response says it is.
+    """
+    return {**head_of(response), "body": await _body(response, form, limit, silence)}
+
+
+def head_of(response: "aiohttp.ClientResponse") -> dict[str, Any]:
+    """Everything but the body."""
+    url = response.url
+    header = headers_of(response)
+    header.pop("Content-Length", None)
+    header.pop("Transfer-Encoding", None)
+    # The body is handed on unpacked.
+    header.pop("Content-Encoding", None)
+    version = response.version
+    query: dict[str, list[str]] = {}
+    for name, value in url.query.items():
+        query.setdefault(name, []).append(value)
+    return {
+        "method": response.method,
+        "scheme": url.scheme,
+        "host": url.authority.rpartition("@")[2],
+        "path": url.path,
+        "query": query,
+        "protocol": f"HTTP/{version.major}.{version.minor}" if version else "HTTP/1.1",
+        "header": header,
+        "status": response.status,
+    }
+
+
+def headers_of(response: "aiohttp.ClientResponse") -> dict[str, list[str]]:
+    """Canonical names to lists of values."""
+    header: dict[str, list[str]] = {}
+    for name, value in response.headers.items():
+        try:
+            header.setdefault(canonical(name), []).append(value)
+        except BadRequest:
+            # A name that is none cannot be handed on.
+            continue
+    return header
+
+
+async def _body(
+    response: "aiohttp.ClientResponse", form: Form, limit: int | None, silence: float | None
+) -> Payload:
+    packing = response.headers.get("Content-Encoding", "")
+    if response.method == "HEAD" or response.status in (204, 304):
+        response.release()
+        return None
+    if form == "stream":
+        chunks = pieces(response, silence)
+        if packing:
+            return ByteStream(_told(unpack_stream(chunks, packing, None), response))
+        size = response.content_length
+        return ByteStream(chunks, size=size)
+    data = await read(response, limit, silence)
+    if not data and form == "data":
+        return None
+    try:
+        if packing:
+            data = unpack(data, packing, limit)
+        return decode(data, response.headers.get("Content-Type", "")) if form == "data" else data
+    except BadRequest as error:
+        raise _broken(response, error) from None
+
+
+async def read(
+    response: "aiohttp.ClientResponse", limit: int | None, silence: float | None
+) -> bytes:
+    """The whole body as it comes; Failure past the limit."""
+    size = response.content_length
+    parts: list[bytes] = []
+    total = 0
+    too_large = limit is not None and size is not None and size > limit
+    if not too_large:
+        async for part in pieces(response, silence):
+            parts.append(part)
+            total += len(part)
+            if limit is not None and total > limit:
+                too_large = True
+                break
+    if too_large:
+        response.close()
+        raise _broken(response, f"its body is larger than {limit} bytes")
+    return b"".join(parts)
+
+
+async def pieces(response: "aiohttp.ClientResponse", silence: float | None) -> AsyncIterator[bytes]:
+    """The body piece by piece; TimeoutError where it falls silent. Lets go of the connection."""
+    content = response.content
+    try:
+        while True:
+            async with asyncio.timeout(silence):
+                part = await content.readany()
+            if not part:
+                break
+            yield part
+    finally:
+        if content.is_eof():
+            response.release()
+        else:
+            response.close()
+
+
+async def _told(
+    chunks: AsyncIterator[bytes], response: "aiohttp.ClientResponse"
+) -> AsyncIterator[bytes]:
+    """A stream whose faults are theirs: never told as those of our own client."""
+    try:
+        async for chunk in chunks:
+            yield chunk
+    except BadRequest as error:
+        raise _broken(response, error) from None
+
+
+def _broken(response: "aiohttp.ClientResponse", found: object) -> Failure:
+    place = f"{response.method} {response.url.with_user(None).with_query(None)}"
+    return Failure(Error(f"{place}: the response cannot be used: {found}", code="response"))

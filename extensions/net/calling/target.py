@@ -1,0 +1,119 @@
+"""The target of a call: the URL that a Spec gives, and what a packet adds to it."""
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import quote, urlencode, urlsplit
+
+from heddle.extensions.extension import Error, Failure
+from heddle.extensions.net.http.request import Request
+
+_SAFE: Final = "/:@!$&'()*+,;=~-._"
+_DOTS: Final = re.compile(r"(?:^|/)(?:\.|%2[eE]){1,2}(?:/|$)")
+
+
+class Base:
+    """The `url` of a Spec, taken apart."""
+
+    __slots__ = ("origin", "path", "query")
+
+    def __init__(self, url: str) -> None:
+        """ValueError where it is no http or https URL with a host."""
+        parts = urlsplit(checked(url))
+        self.origin = f"{parts.scheme}://{parts.netloc}"
+        self.path = parts.path
+        self.query = parts.query
+
+
+def checked(url: str) -> str:
+    """The same URL; ValueError where it is no http or https URL with a host."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("it is no http or https URL with a host")
+    if parts.port == 0 or any(one <= " " or one == "\x7f" for one in url):
+        raise ValueError("it has a port or a character that no URL has")
+    return url
+
+
+def target(base: Base | None, asked: Mapping[str, Any]) -> str:
+    """The whole URL of a call.
+
+    With a base, scheme and host are the base's: the packet's path goes below the base's path, and
+    its query before the base's. Without one, the packet says it all: in `url`, or in `scheme`,
+    `host` and `path`. Failure where that makes no URL, or the path climbs.
+    """
+    given: object = asked.get("url")
+    path = raw_path(asked)
+    query = written_query(asked)
+    if base is not None:
+        if given is not None:
+            raise refused("the packet says a url, and so does the Spec", "one of them")
+        queries = [part for part in (query, base.query) if part]
+        whole = base.origin + joined(base.path, path)
+        return whole + ("?" + "&".join(queries) if queries else "")
+    if given is None:
+        host = asked.get("host")
+        if not isinstance(host, str) or not host:
+            raise refused("neither the Spec nor the packet says a URL", "url")
+        given = f"{asked.get('scheme') or 'http'}://{host}{joined('', path)}"
+    if not isinstance(given, str):
+        raise refused(f"url is {type(given).__name__}", "text")
+    try:
+        found = checked(given.partition("#")[0])
+    except ValueError as error:
+        raise refused(f'"{given}" is no target: {error}', "https://host/path") from None
+    if query:
+        found += ("&" if "?" in found else "?") + query
+    return found
+
+
+def raw_path(asked: Mapping[str, Any]) -> str:
+    """The path that a packet adds, percent-encoded; "" where it has none."""
+    if type(asked) is Request:
+        return "" if asked.raw_path == "*" else asked.raw_path
+    path = asked.get("path")
+    if path is None:
+        return ""
+    if not isinstance(path, str):
+        raise refused(f"path is {type(path).__name__}", "text")
+    return quote(path, safe=_SAFE)
+
+
+def joined(base: str, path: str) -> str:
+    """One path below another, with one slash between; Failure where it climbs."""
+    if _DOTS.search(path):
+        raise refused("the path holds a dot segment", "a path that stays below the url")
+    if not path or path == "/":
+        return base or "/"
+    return base.rstrip("/") + "/" + path.lstrip("/")
+
+
+def written_query(asked: Mapping[str, Any]) -> str:
+    """The query of a packet as text: of a map of values, of a map of lists, or of text."""
+    if type(asked) is Request:
+        return asked.line.query
+    query = asked.get("query")
+    if not query:
+        return ""
+    if isinstance(query, str):
+        return query.lstrip("?")
+    if not isinstance(query, dict):
+        raise refused(f"query is {type(query).__name__}", "a map of names to values, or text")
+    pairs = [
+        (name, _plain(value))
+        for name, values in query.items()
+        for value in (values if isinstance(values, list) else [values])
+        if value is not None
+    ]
+    return urlencode(pairs)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def refused(found: str, wanted: str) -> Failure:
+    """The failure of a packet that asks for what cannot be asked."""
+    return Failure(Error(f"{found} (wanted: {wanted})", code="request"))

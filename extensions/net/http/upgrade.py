@@ -1,0 +1,70 @@
+"""An Upgrade is the answer that takes a connection over: from then on a guest speaks on it."""
+
+import asyncio
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from heddle.extensions.net.http.shared import Shared
+
+
+class Guest(asyncio.Protocol):
+    """Speaks on a connection that was an HTTP connection; the server still counts it as its own.
+
+    `take` is called once, when everything that was answered before is written; the guest writes
+    the 101 itself. It is retired when the server drains, and cut when the time for that is over.
+    Where nobody waits for the answer any more, `drop` is called instead.
+    """
+
+    transport: asyncio.Transport
+    _shared: "Shared"
+
+    deadline = inf
+    busy = False
+
+    def take(self, transport: asyncio.Transport, shared: "Shared", rest: bytes) -> None:
+        """The connection is ours; `rest` came behind the request."""
+        self.transport = transport
+        self._shared = shared
+        self.begin()
+        if rest:
+            self.data_received(rest)
+
+    def begin(self) -> None:
+        """Say the first word."""
+
+    def drop(self) -> None:
+        """It will never begin."""
+
+    def retire(self) -> None:
+        """Come to an end soon."""
+        self.cut()
+
+    def cut(self) -> None:
+        """End at once."""
+        self.transport.abort()
+
+    def expire(self) -> None:
+        """A guest keeps its own time."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._shared.leave(self)
+
+
+class Upgrade:
+    """The answer. It goes through a flow like any payload, and means something to a listener only."""
+
+    __slots__ = ("guest",)
+
+    def __init__(self, guest: Guest) -> None:
+        self.guest = guest
+
+    def __repr__(self) -> str:
+        return f"Upgrade({type(self.guest).__name__})"
+
+
+def dropped(answer: Any) -> None:
+    """Nobody waits for this answer: let go of what it holds."""
+    if isinstance(answer, Upgrade):
+        answer.guest.drop()

@@ -1,0 +1,57 @@
+"""What is said over a WebSocket: messages into payloads, and payloads into messages."""
+
+from typing import Any, Literal, TypeAlias
+
+from heddle.extensions.extension import Error, Failure, Payload
+from heddle.extensions.net.http.errors import BadAnswer, BadRequest
+from heddle.extensions.net.http.media import from_json, to_json
+
+Form: TypeAlias = Literal["auto", "json", "text", "bytes"]
+"""What becomes of a message that comes: see `heard`."""
+
+Message: TypeAlias = str | bytes
+"""Text, or bytes."""
+
+
+def heard(message: Message, form: Form) -> Payload:
+    """The payload of a message; BadRequest where it is not what it has to be.
+
+    `json` is what its text stands for, `text` text, `bytes` bytes. `auto` leaves it as it came.
+    """
+    if form == "auto":
+        return message
+    if form == "json":
+        return from_json(message.encode() if isinstance(message, str) else message)
+    if form == "bytes":
+        return message.encode() if isinstance(message, str) else message
+    if isinstance(message, bytes):
+        raise BadRequest("the message is not text")
+    return message
+
+
+def said(payload: Payload) -> Message:
+    """The message of a payload: text and bytes as they are, data as JSON; Failure for no data."""
+    if isinstance(payload, str | bytes):
+        return payload
+    try:
+        return to_json(payload).decode()
+    except BadAnswer as error:
+        raise Failure(Error(f"it cannot be sent: {error}", code="request")) from None
+
+
+def close_of(value: Any) -> tuple[int, str]:
+    """Code and reason of `true`, a code, or `{code, reason}`; Failure where that is none."""
+    code, reason = value, ""
+    if value is True:
+        code = 1000
+    elif isinstance(value, dict):
+        code, reason = value.get("code", 1000), value.get("reason", "")
+    known = isinstance(code, int) and not isinstance(code, bool)
+    if not known or not (code in _CODES or 3000 <= code < 5000):
+        raise Failure(Error(f"close: {code!r} is no code (wanted: 1000, 3000-4999)", code="request"))
+    if not isinstance(reason, str) or len(reason.encode()) > 123:
+        raise Failure(Error("close: the reason is text of at most 123 bytes", code="request"))
+    return code, reason
+
+
+_CODES = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014})

@@ -1,0 +1,404 @@
+"""A Talk is one WebSocket connection: bytes in, messages out, one at a time, and never too many.
+
+Messages wait for the one before to be answered; when too many wait, nothing more is read, so that
+the other side waits too. Whoever does not take what is sent to it in time is cut off: one slow
+reader must not fill the memory of everyone.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
+
+import msgspec
+
+from heddle.extensions.extension import ByteStream
+from heddle.extensions.net.http.upgrade import Guest
+from heddle.extensions.net.talking.message import Message
+
+if TYPE_CHECKING:
+    from websockets.protocol import Protocol
+
+log: Final = logging.getLogger("heddle.websocket")
+"""What the protocol says of itself: only what is worth a warning."""
+log.setLevel(logging.WARNING)
+
+GOING_AWAY: Final = 1001
+BAD_DATA: Final = 1007
+POLICY: Final = 1008
+INTERNAL: Final = 1011
+LOST: Final = 1006
+PARTING: Final = 5.0
+"""Seconds that the other side has to answer our close."""
+
+
+class TalkLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Sizes in bytes, times in seconds; None is no limit.
+
+    `message` bounds a message, `waiting` the bytes of messages that wait for their turn, `backlog`
+    what waits to be taken by the other side, `rate` messages a second. After `ping` of silence the
+    other side is asked whether it is there, and has `pong` to say so. After `idle` without a
+    message either way the connection is closed.
+    """
+
+    message: int | None = 1024 * 1024
+    waiting: int = 256 * 1024
+    backlog: int | None = 4 * 1024 * 1024
+    rate: int | None = None
+    ping: float | None = 20.0
+    pong: float = 20.0
+    idle: float | None = None
+
+
+class Talk(Guest):
+    """One connection. `on_message(talk, message)` returns True where its answer is still to come:
+
+    then `done()` is called once it is there. `on_open(talk)` is the same for the beginning.
+    `on_close(talk, code, reason)` is called when the last message was handled, and `on_lost(talk)`
+    at once where the other side went without a word.
+    """
+
+    def __init__(self, protocol: "Protocol", limits: TalkLimits) -> None:
+        self.id = str(uuid4())
+        self.protocol = protocol
+        self.limits = limits
+        self.request: Any = None
+        self.rooms: set[str] = set()
+        self.said = self.heard = 0
+        self.gone = False
+        self.on_open: Callable[[Talk], bool] = lambda talk: False
+        self.on_message: Callable[[Talk, Message], bool] = lambda talk, message: False
+        self.on_close: Callable[[Talk, int, str], None] = lambda talk, code, reason: None
+        self.on_lost: Callable[[Talk], None] = lambda talk: None
+        self._waiting: deque[Message] = deque()
+        self._size = 0
+        self._parts: list[bytes] = []
+        self._text = False
+        self._busy = False
+        self._handling = False
+        self._paused = False
+        self._congested = False
+        self._drained: asyncio.Future[None] | None = None
+        self._streaming: deque[Message] | None = None
+        self._ended = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._last_in = self._last_message = 0.0
+        self._pinged = False
+        self._tokens = 0.0
+        self._filled = 0.0
+
+    @property
+    def busy(self) -> bool:  # type: ignore[override]
+        """Whether a message is being handled."""
+        return self._busy
+
+    @property
+    def open(self) -> bool:
+        """Whether messages can be sent."""
+        return not self.gone and self.protocol.state == 1
+
+    # -- life ----------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """The connection is ours: say the first word, and hear what comes."""
+        loop = asyncio.get_running_loop()
+        self._last_in = self._last_message = self._filled = loop.time()
+        self._tokens = float(self.limits.rate or 0)
+        self._flush()
+        self._watch()
+        self._busy = self.on_open(self)
+        if not self._busy:
+            self._proceed()
+
+    def retire(self) -> None:
+        """The server goes away: so do we."""
+        self.close(GOING_AWAY, "the server goes away")
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Say goodbye; the other side has a moment to say it too. Does nothing where it was said."""
+        if not self.open:
+            return
+        self.protocol.send_close(code, reason)
+        self._flush()
+        self._rewatch(PARTING)
+        self._set_pace()
+
+    def fail(self, code: int, reason: str) -> None:
+        """Break off, because of what the other side did."""
+        if self.open:
+            self.protocol.fail(code, reason)
+            self._flush()
+            self._rewatch(PARTING)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Whatever came before is still handled, unless the other side went without a word."""
+        self.gone = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.protocol.receive_eof()
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_exception(ConnectionResetError("the other side is gone"))
+        if self.protocol.close_rcvd is None and self.protocol.close_sent is None:
+            self._waiting.clear()
+            self.on_lost(self)
+        self._leave()
+        if not self._busy:
+            self._proceed()
+
+    def _leave(self) -> None:
+        """Be counted out."""
+        super().connection_lost(None)
+
+    # -- hearing -------------------------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes have come."""
+        self._last_in = asyncio.get_running_loop().time()
+        protocol = self.protocol
+        protocol.receive_data(data)
+        for event in protocol.events_received():
+            self._event(event)
+        self._flush()
+
+    def eof_received(self) -> bool:
+        """Nothing more will come."""
+        self.protocol.receive_eof()
+        self._flush()
+        return False
+
+    def _event(self, frame: Any) -> None:
+        opcode = int(frame.opcode)
+        if opcode == 10:
+            self._pinged = False
+            return
+        if opcode > 2:
+            return
+        if opcode:
+            self._text = opcode == 1
+        data = bytes(frame.data)
+        if not frame.fin:
+            self._parts.append(data)
+            return
+        if self._parts:
+            data = b"".join((*self._parts, data))
+            self._parts.clear()
+        if not self._within_rate():
+            self.fail(POLICY, "too many messages")
+            return
+        self.heard += 1
+        self._last_message = self._last_in
+        message: Message = data
+        if self._text:
+            try:
+                message = data.decode()
+            except UnicodeDecodeError:
+                self.fail(BAD_DATA, "the text is not UTF-8")
+                return
+        if self._busy or self._waiting:
+            self._waiting.append(message)
+            self._size += len(message) + 64
+            self._set_pace()
+        else:
+            self._handle(message)
+
+    def _within_rate(self) -> bool:
+        rate = self.limits.rate
+        if rate is None:
+            return True
+        self._tokens = min(self._tokens + (self._last_in - self._filled) * rate, rate)
+        self._filled = self._last_in
+        self._tokens -= 1
+        return self._tokens >= 0
+
+    def _handle(self, message: Message) -> None:
+        # A message that is answered at once must not be overtaken by what its handling brings in.
+        self._busy = True
+        if not self.on_message(self, message):
+            self._busy = False
+
+    def done(self) -> None:
+        """The message at hand has its answer: the next one, please."""
+        self._busy = False
+        self._proceed()
+
+    def _proceed(self) -> None:
+        """Handle what waits, as far as it goes at once."""
+        if self._handling:
+            return
+        self._handling = True
+        try:
+            while self._waiting and not self._busy and not self._congested:
+                message = self._waiting.popleft()
+                self._size -= len(message) + 64
+                self._handle(message)
+        finally:
+            self._handling = False
+        self._set_pace()
+        if self.gone and not self._busy and (not self._waiting or self._congested):
+            self._end()
+
+    def _end(self) -> None:
+        if not self._ended:
+            self._ended = True
+            code, reason = self.protocol.close_code, self.protocol.close_reason
+            self.on_close(self, LOST if code is None else int(code), reason or "")
+
+    def _set_pace(self) -> None:
+        """Read, or let the other side wait."""
+        pause = (self._size > self.limits.waiting or self._congested) and not self._closing
+        if pause != self._paused and not self.gone:
+            self._paused = pause
+            if pause:
+                self.transport.pause_reading()
+            else:
+                self.transport.resume_reading()
+                self._last_in = asyncio.get_running_loop().time()
+
+    @property
+    def _closing(self) -> bool:
+        return self.protocol.state != 1
+
+    # -- saying --------------------------------------------------------------------------------
+
+    def say(self, message: Message) -> bool:
+        """Send a message; False where the connection is closed, or was cut because it is too slow."""
+        if not self.open:
+            return False
+        if self._streaming is not None:
+            self._streaming.append(message)
+            return True
+        self.said += 1
+        if isinstance(message, str):
+            self.protocol.send_text(message.encode())
+        else:
+            self.protocol.send_binary(message)
+        self._last_message = asyncio.get_running_loop().time()
+        self._flush()
+        most = self.limits.backlog
+        if most is not None and self.transport.get_write_buffer_size() > most:
+            self.transport.abort()
+            return False
+        return True
+
+    async def stream(self, stream: ByteStream) -> None:
+        """Send a byte stream as one message in pieces; what is said meanwhile comes after it."""
+        if not self.open:
+            await stream.aclose()
+            return
+        # One stream at a time: messages are handled one at a time.
+        self._streaming = deque()
+        self.said += 1
+        try:
+            self.protocol.send_binary(b"", fin=False)
+            async for chunk in stream:
+                if not self.open:
+                    return
+                self.protocol.send_continuation(chunk, fin=False)
+                self._flush()
+                await self._writable()
+            if self.open:
+                self.protocol.send_continuation(b"", fin=True)
+                self._flush()
+        except ConnectionResetError:
+            return
+        finally:
+            await stream.aclose()
+            later, self._streaming = self._streaming, None
+            if self.protocol.expect_continuation_frame:
+                # Half a message cannot be taken back.
+                self.fail(INTERNAL, "the message broke off")
+            for message in later:
+                self.say(message)
+
+    async def _writable(self) -> None:
+        if not self._congested:
+            await asyncio.sleep(0)
+            return
+        self._drained = asyncio.get_running_loop().create_future()
+        try:
+            await self._drained
+        finally:
+            self._drained = None
+
+    def pause_writing(self) -> None:
+        """The other side does not take what we say: hear nothing more until it does."""
+        self._congested = True
+        self._set_pace()
+
+    def resume_writing(self) -> None:
+        """It does again."""
+        self._congested = False
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        if not self._busy:
+            self._proceed()
+        self._set_pace()
+
+    def _flush(self) -> None:
+        if self.gone:
+            self.protocol.data_to_send()
+            return
+        for data in self.protocol.data_to_send():
+            if data:
+                self.transport.write(data)
+            else:
+                self.transport.close()
+                self._rewatch(PARTING)
+
+    # -- time ----------------------------------------------------------------------------------
+
+    def _watch(self) -> None:
+        limits = self.limits
+        waits = [one for one in (limits.ping, limits.idle) if one]
+        if waits:
+            self._rewatch(min(waits))
+
+    def _rewatch(self, seconds: float) -> None:
+        """Look again after so many seconds."""
+        if self.gone:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(max(seconds, 0.001), self._look)
+
+    def _look(self) -> None:
+        """Is the other side still there, and does anybody still talk?"""
+        self._timer = None
+        if self._closing or self.transport.is_closing():
+            self.transport.abort()
+            return
+        limits = self.limits
+        now = asyncio.get_running_loop().time()
+        if limits.idle is not None and now - self._last_message >= limits.idle and not self._busy:
+            self.close(GOING_AWAY, "idle for too long")
+            return
+        waits: list[float] = []
+        if limits.idle is not None:
+            waits.append(max(self._last_message + limits.idle - now, 0.01))
+        if limits.ping is not None:
+            waits.append(self._ask(now, limits.ping))
+        if waits and self._timer is None and not self._closing:
+            self._rewatch(min(waits))
+
+    def _ask(self, now: float, ping: float) -> float:
+        """Ping where it was silent; seconds until the next look."""
+        silent = now - self._last_in
+        if self._paused:
+            # We do not listen: that is not its fault.
+            return ping
+        if self._pinged and silent >= self.limits.pong:
+            self.fail(INTERNAL, "no answer to a ping")
+            return PARTING
+        if silent >= ping and not self._pinged:
+            self._pinged = True
+            self.protocol.send_ping(b"")
+            self._flush()
+            # Counted from the question, not from the last word.
+            self._last_in = now
+            return self.limits.pong
+        if silent < ping:
+            self._pinged = False
+        return max((self.limits.pong if self._pinged else ping) - silent, 0.01)

@@ -1,0 +1,63 @@
+"""Payloads as people are shown them: plain, on one line where possible, and not too long."""
+
+from typing import Any
+
+import msgspec
+
+from heddle.extensions.extension import ByteStream, Error
+
+LONGEST = 4_000
+"""Characters of one value in a log."""
+
+
+def brief(value: Any) -> Any:
+    """Plain data for a log: what is no plain data is described, what is too long is cut."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return cut(value)
+    if isinstance(value, dict | list):
+        text = as_json(value)
+        if len(text) > LONGEST:
+            return cut(text)
+        return msgspec.json.decode(text)
+    return cut(as_text(value))
+
+
+def as_text(value: Any) -> str:
+    """Text as it is, anything else as JSON; what can be neither is described."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Error):
+        return value.message
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            return f"({len(value)} bytes)"
+    if isinstance(value, ByteStream):
+        return "(a byte stream)"
+    return as_json(value)
+
+
+def as_json(value: Any) -> str:
+    """JSON on one line; what it has no word for is described."""
+    try:
+        return msgspec.json.encode(value, enc_hook=as_text).decode()
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return repr(value)
+
+
+def cut(text: str) -> str:
+    """The beginning of a text, and how long it is."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+
+
+def harmless(text: str) -> str:
+    """The same text with nothing in it that moves the cursor, or changes what a terminal shows."""
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode()
+        for char in text
+    )

@@ -1,0 +1,1 @@
+"""Stories of calls to others, over real sockets."""
