@@ -180,10 +180,14 @@ def alone(entry: dict[str, Any]) -> Any:
 
 
 def _quoted(text: str) -> Any:
-    """The text, in quotes where unquoted it would mean something else to us."""
+    """The text, in quotes where unquoted it would mean something else to us.
+
+    A colon in front is quoted too: in a line of its own `:0` reads back, in `{:0: 1}` it does not.
+    """
     from ruamel.yaml.scalarstring import SingleQuotedScalarString
 
-    return text if resolve(text) is text and text != "<<" else SingleQuotedScalarString(text)
+    bare = resolve(text) is text and text != "<<" and text[:1] != ":"
+    return text if bare else SingleQuotedScalarString(text)
 
 
 def _blockable(text: str) -> bool:

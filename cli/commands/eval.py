@@ -48,7 +48,7 @@ MEMORY = click.option(
     short_help="Try code in any language on a payload.",
     examples=[
         ("An expression", """heddle eval 'self.a + 1' --payload '{"a": 1}'"""),
-        ("A condition", """heddle eval --condition 'a > 3' -p '{"a": 1}'"""),
+        ("A condition", """heddle eval --condition 'a == 3' -p '{"a": 1}'"""),
         ("A program in a file", "heddle eval -l javascript @total.js -p @order.json"),
         ("In the middle of a pipe", "curl -s localhost:8000/books | heddle eval 'size(self)' -p -"),
     ],

@@ -6,6 +6,7 @@ KINDS = {
     "http": "client:HTTP",
     "listener": "listener:LISTENER",
     "router": "router:ROUTER",
+    "websocket": "websocket:WEBSOCKET",
 }
 
 

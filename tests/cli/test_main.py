@@ -79,7 +79,7 @@ def test_an_extension_that_fails_is_named(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "broken_for_tests.py").write_text("raise RuntimeError('out of order')\n")
     result = heddle("kinds", "-x", "broken_for_tests")
     assert result.exit_code == 1
-    assert 'extension "broken_for_tests" cannot be loaded: out of order' in result.stderr
+    assert 'extension "broken_for_tests" cannot be loaded' in result.stderr
     assert "Traceback" in heddle("kinds", "-x", "broken_for_tests", "--debug").stderr
 
 

@@ -47,10 +47,11 @@ class IsolatedProgram:
         """The same as an `async` function: others go on while it runs."""
 
         async def program(payload: Any) -> Any:
-            if self._pool is None:
-                self._pool = pool_here()
-                self._hold(self._pool)
-            return self._result(await self._pool.run(self._code, self._request(payload)))
+            pool = pool_here()
+            if pool is not self._pool:
+                self._pool = pool
+                self._hold(pool)
+            return self._result(await pool.run(self._code, self._request(payload)))
 
         program.close = self.close  # type: ignore[attr-defined]
         return program

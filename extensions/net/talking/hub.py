@@ -4,24 +4,41 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from heddle.extensions.extension import Error, Failure, Payload
-from heddle.extensions.net.talking.message import close_of, said
-from heddle.extensions.net.talking.talk import Talk
+from heddle.extensions.net.talking.message import Message, close_of, said
+from heddle.extensions.net.talking.talk import Ear, Talk
 
 _KEYS = frozenset({"to", "room", "all", "except", "data", "join", "leave", "close"})
 
 
 class Hub:
-    """Who is connected, and who is in which room."""
+    """Who is connected, and who is in which room. `owner` is the node that hears them now."""
 
-    def __init__(self) -> None:
+    def __init__(self, owner: Ear) -> None:
+        self.owner = owner
         self.talks: dict[str, Talk] = {}
         self.rooms: dict[str, set[Talk]] = {}
-        self.opened = 0
+        self.count = 0
+
+    def opened(self, talk: Talk) -> bool:
+        """A connection has begun."""
+        return self.owner.opened(talk)
+
+    def heard(self, talk: Talk, message: Message) -> bool:
+        """A message has come."""
+        return self.owner.heard(talk, message)
+
+    def lost(self, talk: Talk) -> None:
+        """A connection broke off."""
+        self.owner.lost(talk)
+
+    def closed(self, talk: Talk, code: int, reason: str) -> None:
+        """A connection is over."""
+        self.owner.closed(talk, code, reason)
 
     def enter(self, talk: Talk) -> None:
         """A connection has opened."""
         self.talks[talk.id] = talk
-        self.opened += 1
+        self.count += 1
 
     def leave(self, talk: Talk) -> None:
         """It has closed: it leaves its rooms as well."""

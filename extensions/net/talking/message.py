@@ -48,7 +48,9 @@ def close_of(value: Any) -> tuple[int, str]:
         code, reason = value.get("code", 1000), value.get("reason", "")
     known = isinstance(code, int) and not isinstance(code, bool)
     if not known or not (code in _CODES or 3000 <= code < 5000):
-        raise Failure(Error(f"close: {code!r} is no code (wanted: 1000, 3000-4999)", code="request"))
+        raise Failure(
+            Error(f"close: {code!r} is no code (wanted: 1000, 3000-4999)", code="request")
+        )
     if not isinstance(reason, str) or len(reason.encode()) > 123:
         raise Failure(Error("close: the reason is text of at most 123 bytes", code="request"))
     return code, reason

@@ -8,13 +8,13 @@ reader must not fill the memory of everyone.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
+from typing import Protocol as Contract
 from uuid import uuid4
 
 import msgspec
 
-from heddle.extensions.extension import ByteStream
+from heddle.extensions.extension import ByteStream, Process
 from heddle.extensions.net.http.upgrade import Guest
 from heddle.extensions.net.talking.message import Message
 
@@ -52,26 +52,45 @@ class TalkLimits(msgspec.Struct, frozen=True, kw_only=True):
     idle: float | None = None
 
 
-class Talk(Guest):
-    """One connection. `on_message(talk, message)` returns True where its answer is still to come:
+class Ear(Contract):
+    """Who is told what happens on a connection.
 
-    then `done()` is called once it is there. `on_open(talk)` is the same for the beginning.
-    `on_close(talk, code, reason)` is called when the last message was handled, and `on_lost(talk)`
-    at once where the other side went without a word.
+    `opened` and `heard` return True where the answer is still to come: `talk.done()` is called once
+    it is there. `closed` is told when the last message was handled, `lost` at once where the other
+    side went without a word.
     """
 
-    def __init__(self, protocol: "Protocol", limits: TalkLimits) -> None:
+    def opened(self, talk: "Talk") -> bool:
+        """The connection has begun."""
+        ...
+
+    def heard(self, talk: "Talk", message: Message) -> bool:
+        """A message has come, and the one before it was answered."""
+        ...
+
+    def closed(self, talk: "Talk", code: int, reason: str) -> None:
+        """The connection is over."""
+        ...
+
+    def lost(self, talk: "Talk") -> None:
+        """Nobody waits for the answer at hand."""
+        ...
+
+
+class Talk(Guest):
+    """One connection, and whoever listens to it."""
+
+    def __init__(self, protocol: "Protocol", limits: TalkLimits, ear: Ear) -> None:
         self.id = str(uuid4())
+        self.ear = ear
         self.protocol = protocol
         self.limits = limits
         self.request: Any = None
         self.rooms: set[str] = set()
         self.said = self.heard = 0
         self.gone = False
-        self.on_open: Callable[[Talk], bool] = lambda talk: False
-        self.on_message: Callable[[Talk, Message], bool] = lambda talk, message: False
-        self.on_close: Callable[[Talk, int, str], None] = lambda talk, code, reason: None
-        self.on_lost: Callable[[Talk], None] = lambda talk: None
+        self.process: Process | None = None
+        self._leaving: tuple[int, str] | None = None
         self._waiting: deque[Message] = deque()
         self._size = 0
         self._parts: list[bytes] = []
@@ -108,13 +127,19 @@ class Talk(Guest):
         self._tokens = float(self.limits.rate or 0)
         self._flush()
         self._watch()
-        self._busy = self.on_open(self)
+        self._busy = self.ear.opened(self)
         if not self._busy:
             self._proceed()
 
     def retire(self) -> None:
-        """The server goes away: so do we."""
-        self.close(GOING_AWAY, "the server goes away")
+        """The server goes away: so do we, once what has come is answered."""
+        self.part(GOING_AWAY, "the server goes away")
+
+    def part(self, code: int, reason: str) -> None:
+        """Say goodbye once what has come is answered; what still comes is not heard."""
+        self._leaving = self._leaving or (code, reason)
+        if not self._busy and not self._waiting:
+            self.close(*self._leaving)
 
     def close(self, code: int, reason: str = "") -> None:
         """Say goodbye; the other side has a moment to say it too. Does nothing where it was said."""
@@ -135,6 +160,7 @@ class Talk(Guest):
     def connection_lost(self, exc: Exception | None) -> None:
         """Whatever came before is still handled, unless the other side went without a word."""
         self.gone = True
+        self._congested = False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -143,7 +169,7 @@ class Talk(Guest):
             self._drained.set_exception(ConnectionResetError("the other side is gone"))
         if self.protocol.close_rcvd is None and self.protocol.close_sent is None:
             self._waiting.clear()
-            self.on_lost(self)
+            self.ear.lost(self)
         self._leave()
         if not self._busy:
             self._proceed()
@@ -185,6 +211,8 @@ class Talk(Guest):
         if self._parts:
             data = b"".join((*self._parts, data))
             self._parts.clear()
+        if self._leaving is not None:
+            return
         if not self._within_rate():
             self.fail(POLICY, "too many messages")
             return
@@ -216,7 +244,7 @@ class Talk(Guest):
     def _handle(self, message: Message) -> None:
         # A message that is answered at once must not be overtaken by what its handling brings in.
         self._busy = True
-        if not self.on_message(self, message):
+        if not self.ear.heard(self, message):
             self._busy = False
 
     def done(self) -> None:
@@ -237,14 +265,18 @@ class Talk(Guest):
         finally:
             self._handling = False
         self._set_pace()
-        if self.gone and not self._busy and (not self._waiting or self._congested):
+        if self._busy or self._waiting:
+            return
+        if self.gone:
             self._end()
+        elif self._leaving is not None:
+            self.close(*self._leaving)
 
     def _end(self) -> None:
         if not self._ended:
             self._ended = True
             code, reason = self.protocol.close_code, self.protocol.close_reason
-            self.on_close(self, LOST if code is None else int(code), reason or "")
+            self.ear.closed(self, LOST if code is None else int(code), reason or "")
 
     def _set_pace(self) -> None:
         """Read, or let the other side wait."""

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from heddle.cli.drawing import Picture, draw
+from heddle.cli.drawing import Picture
 from heddle.cli.drawing.svg import svg
 from heddle.cli.drawing.text import legal
 from heddle.specs.spec import Spec
@@ -119,9 +119,3 @@ def test_two_thousand_nodes_take_no_more_than_a_few_seconds() -> None:
         text = svg(picture)
         assert time.process_time() - start < 8
         assert len(groups(text, "edge")) == len(picture.edges)
-
-
-def test_the_picture_in_the_readme_is_what_we_draw() -> None:
-    """If it is not: write `docs/ping.svg` anew with the text that this test computes."""
-    picture = Picture.of(flows.ping(), lambda s: ("error",) if s.kind == "router" else ())
-    assert (DOCS / "ping.svg").read_text(encoding="utf-8") == draw(picture, "svg")
