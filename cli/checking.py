@@ -13,8 +13,9 @@ from heddle.schemas.check import in_order
 from heddle.schemas.links import check_links
 from heddle.specs.bind import Bound, Values, bind
 from heddle.specs.errors import SpecError
+from heddle.specs.names import new_id
 from heddle.specs.problem import Problem
-from heddle.specs.spec import Spec
+from heddle.specs.spec import Binding, Spec
 
 LATER = frozenset({"missing-link", "missing-use", "missing-value"})
 """What may come later: nothing that a file alone can know."""
@@ -32,6 +33,7 @@ def check_specs(
     values: Values,
     registry: Registry,
     *,
+    spoiled: Sequence[Spec] = (),
     environment: Mapping[str, Any] | None = None,
     only: frozenset[UUID] | None = None,
     later: bool = False,
@@ -42,12 +44,19 @@ def check_specs(
     A Spec with blanks whose names the environment does not give is checked with them open, and
     the names are told; with `strict_env` they are Problems. With `only`, these ids alone are
     checked one by one. With `later`, links and Values that are not there yet are no Problems.
+    The `spoiled` ones (see Reading) are checked for what reading them did not tell.
     """
     problems: list[Problem] = []
     missing: set[str] = set()
     filled: list[Spec] = []
     named = {spec.name: spec for spec in specs if spec.name is not None}
-    for spec in specs:
+    apart = _apart(specs, spoiled)
+    for spec in apart:
+        if spec.name is not None:
+            named.setdefault(spec.name, spec)
+    known = {spec.id for spec in apart}
+    told: set[UUID] = set()
+    for spec in (*specs, *apart):
         given = _Environment(environment or {})
         expander = Expander(registry.scheme, values, given, named.get)
         found: Iterable[Problem] = ()
@@ -55,7 +64,10 @@ def check_specs(
         try:
             effective = expander.bind(spec)
             bound = effective.binding
-            if bound.problems:
+            if spec.id in known and _unread(spec):
+                found = registry.scheme.check_unbound(spec)
+                given = _Environment({})
+            elif bound.problems:
                 found = _unbound(spec, bound, values, given, registry, strict_env)
             elif only is None or spec.id in only:
                 counted = [bound.spec]
@@ -69,9 +81,27 @@ def check_specs(
             problems += [_masked(problem, bound.secrets) for problem in kept]
             missing |= given.missed
         filled += counted
-    links = check_links(filled, registry.scheme.schema)
+        if spec.id in known:
+            told |= {each.id for each in counted}
+    links = check_links(filled, registry.scheme.schema, spoiled=told)
     problems += [problem for problem in links if not (later and problem.code in LATER)]
     return Checked(problems=tuple(in_order(problems)), missing=tuple(sorted(missing)))
+
+
+def _apart(specs: Sequence[Spec], spoiled: Sequence[Spec]) -> list[Spec]:
+    """The spoiled Specs, each with an id of its own: some have a name, or an id, twice."""
+    ids = {spec.id for spec in specs}
+    apart: list[Spec] = []
+    for spec in spoiled:
+        one = msgspec.structs.replace(spec, id=new_id()) if spec.id in ids else spec
+        ids.add(one.id)
+        apart.append(one)
+    return apart
+
+
+def _unread(spec: Spec) -> bool:
+    """Whether some of its `env` could not be read, so that its blanks cannot be filled."""
+    return Binding() in spec.env.values()
 
 
 class _Environment(dict[str, Any]):

@@ -9,6 +9,9 @@ import click
 DEBUG = "heddle.debug"
 """Where a context keeps that tracebacks are wanted."""
 
+AS_JSON = "heddle.json"
+"""Where a context keeps that JSON is wanted, of failures too."""
+
 
 class LazyGroup(click.Group):
     """Commands of which each stands in a module of its own, as `command`.

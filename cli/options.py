@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from heddle.cli.group import DEBUG
+from heddle.cli.group import AS_JSON, DEBUG
 from heddle.cli.settings import Settings, load_settings
 from heddle.specs.names import KEY_RULE, NAMESPACE_RULE, legal_key, legal_namespace
 
@@ -40,6 +40,12 @@ def _environment(
 def _debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
         ctx.meta[DEBUG] = True
+
+
+def _as_json(ctx: click.Context, _: click.Parameter, value: bool) -> bool:
+    if value:
+        ctx.meta[AS_JSON] = True
+    return value
 
 
 NAMESPACE = click.option(
@@ -78,7 +84,14 @@ CONFIG = click.option(
 TRACEBACKS = click.option(
     "--debug", is_flag=True, expose_value=False, callback=_debug, help="Show tracebacks."
 )
-JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+JSON = click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    is_eager=True,
+    callback=_as_json,
+    help="Print JSON for programs, of failures too.",
+)
 
 
 def options(*wanted: Callable[[Any], Any]) -> Callable[[C], C]:

@@ -2,35 +2,62 @@
 
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
 
 from heddle.cli.failure import FAILED, INTERRUPTED
-from heddle.cli.group import DEBUG
+from heddle.cli.group import AS_JSON, DEBUG
 from heddle.specs.errors import HeddleError, SpecError
+from heddle.specs.problem import Problem
 
 
 def rescued(ctx: click.Context, run: Callable[[click.Context], Any]) -> Any:
-    """Run it; a traceback is shown only where one is wanted (`--debug`, HEDDLE_DEBUG)."""
+    """Run it; a traceback is shown only where one is wanted (`--debug`, HEDDLE_DEBUG).
+
+    With `--json`, standard output has the failure as `{"ok": false, "error": …}`, too.
+    """
     try:
         return run(ctx)
-    except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+    except click.ClickException as error:
+        _told(ctx, error.format_message())
+        raise
+    except (click.exceptions.Exit, click.Abort, BrokenPipeError):
         raise
     except KeyboardInterrupt:
+        _told(ctx, "interrupted")
         complain("interrupted")
         ctx.exit(INTERRUPTED)
     except SpecError as error:
         from heddle.cli.output import print_problems
 
+        _told(ctx, str(error), error.problems)
         print_problems(error.problems)
         ctx.exit(FAILED)
     except Exception as error:
         if ctx.meta.get(DEBUG):
             traceback.print_exc(file=sys.stderr)
+        _told(ctx, said(error))
         complain(said(error))
         ctx.exit(FAILED)
+
+
+def _told(ctx: click.Context, error: str, problems: Sequence[Problem] = ()) -> None:
+    """A failure for programs, where JSON is wanted."""
+    if not ctx.meta.get(AS_JSON):
+        return
+    from heddle.cli.output import print_json
+
+    print_json(failure(error, problems))
+
+
+def failure(error: str, problems: Sequence[Problem] = ()) -> dict[str, Any]:
+    """What `--json` prints where a command could not do what was asked."""
+    from heddle.schemas.report import as_data
+
+    more = {"problems": [as_data(problem) for problem in problems]} if problems else {}
+    return {"ok": False, "error": error, **more}
 
 
 def complain(message: str) -> None:

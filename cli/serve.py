@@ -54,7 +54,7 @@ class Serve:
             try:
                 async with await self._runtime() as rt:
                     self._starting = None
-                    self._ready(rt)
+                    await self._ready(rt)
                     await self._end(rt)
                     rt.events.tell(
                         "runtime stopping",
@@ -136,7 +136,7 @@ class Serve:
             raise SpecError(applied.problems)
         return settings.store
 
-    def _ready(self, rt: Runtime) -> None:
+    async def _ready(self, rt: Runtime) -> None:
         """Tell what runs; CommandError where nothing does, and nothing can come."""
         states = [symbol.state for symbol in rt.status().symbols]
         active = states.count("active")
@@ -148,13 +148,25 @@ class Serve:
         }
         rt.events.tell(
             "runtime started",
-            reason="" if active else "nothing is active yet; it waits for specs",
+            reason="" if active else await self._idle(rt, bool(states)),
             store=rt.store.url,
             active=active,
             **counts,
         )
         # What a start made stays: a collection that looks at all of it would stop the traffic.
         gc.freeze()
+
+    async def _idle(self, rt: Runtime, some: bool) -> str:
+        """Why nothing is active; where the store holds nothing but other namespaces, which."""
+        reason = "nothing is active yet; it waits for specs"
+        if some:
+            return reason
+        others = sorted({spec.namespace for spec in await rt.store.specs()} - {rt.namespace})
+        if not others:
+            return reason
+        shown = ", ".join(others[:10]) + (f" and {len(others) - 10} more" if others[10:] else "")
+        word = "namespace" if len(others) == 1 else "namespaces"
+        return f"{reason} in the namespace {rt.namespace}: the store holds the {word} {shown}"
 
     # --- telling ---
 

@@ -5,7 +5,7 @@ doubled, late, reordered or missed change does no harm. A change set goes live a
 all; what it refused is looked at again with every later one.
 """
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +15,14 @@ from heddle.runtime.draft import Draft, Drafter, stopping
 from heddle.runtime.events import Events
 from heddle.runtime.scheme import Scheme
 from heddle.runtime.shift import Shift, ShiftError
+from heddle.runtime.spoiled import check_spoiled
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import Plan, SymbolTable
 from heddle.schemas.check import in_order
 from heddle.specs.bind import Values, bind
 from heddle.specs.problem import Problem
 from heddle.specs.spec import Spec
-from heddle.specs.store import ChangeSet, Store
+from heddle.specs.store import ChangeSet, Spoiling, Store
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,9 +78,13 @@ class Loader:
         self.unreadable = tuple(await self._store.problems())
         draft = self._drafter.draft(specs, values)
         self._refuse(draft, set(draft.problems), draft.all_problems())
-        problems = (*self.unreadable, *draft.all_problems())
+        spoiled: Sequence[Spec] = ()
+        if self.unreadable and isinstance(self._store, Spoiling):
+            spoiled = await self._store.spoiled(self.namespace)
+        unread = await self._with_spoiled(self.unreadable, spoiled, specs)
+        problems = tuple(dict.fromkeys((*unread, *draft.all_problems())))
         if draft.empty:
-            return self._told_refusal(problems, "") if problems else Loaded()
+            return self._told_left_out(problems) if problems else Loaded()
         plan = self._table.plan(list(draft.puts.values()), draft.removes)
         return await self._live(draft, plan, problems)
 
@@ -95,6 +100,7 @@ class Loader:
         self.unreadable = tuple(await self._store.problems())
         if trial and changes.problems:
             return Loaded(problems=changes.problems)
+        unread = await self._with_spoiled(changes.problems, changes.spoiled)
         tried = await self._try(asked, forced)
         before = self._again - asked
         if tried.refused and before and not tried.undone:
@@ -103,10 +109,10 @@ class Loader:
         if not tried.refused:
             if self._again - asked:
                 await self._try_most(self._again - asked)
-            if changes.problems:
-                self._told_refusal(changes.problems, changes.origin)
-            return msgspec.structs.replace(tried.loaded, problems=changes.problems)
-        problems = (*changes.problems, *tried.problems)
+            if unread:
+                self._told_refusal(unread, changes.origin)
+            return msgspec.structs.replace(tried.loaded, problems=unread)
+        problems = tuple(dict.fromkeys((*unread, *tried.problems)))
         if trial:
             return Loaded(problems=problems)
         self._refuse(tried.draft, asked, tried.problems)
@@ -204,7 +210,7 @@ class Loader:
                     "symbol waiting", level="warning", symbol=symbol.label, reason=reason
                 )
         if problems:
-            self._told_refusal(problems, "")
+            self._told_left_out(problems)
         return Loaded(generation=number, changed=changed, removed=removed, problems=problems)
 
     # -- remembering ---------------------------------------------------------------------------
@@ -247,6 +253,33 @@ class Loader:
             **({"origin": origin} if origin else {}),
         )
         return Loaded(problems=problems)
+
+    def _told_left_out(self, problems: tuple[Problem, ...]) -> Loaded:
+        """Tell what a start goes without, and why."""
+        running = self._table.wiring.generation.number
+        self._events.tell(
+            "specs left out",
+            level="error",
+            reason="the rest runs" if running else "nothing is live yet",
+            problems=problems,
+            generation=running,
+        )
+        return Loaded(problems=problems)
+
+    async def _with_spoiled(
+        self,
+        problems: tuple[Problem, ...],
+        spoiled: Sequence[Spec],
+        specs: Sequence[Spec] | None = None,
+    ) -> tuple[Problem, ...]:
+        """Problems of reading, and whatever else is wrong with what could be read."""
+        mine = [spec for spec in spoiled if spec.namespace == self.namespace]
+        if not mine:
+            return problems
+        others = specs if specs is not None else await self._store.specs(self.namespace)
+        values = Values(await self._store.values(self.namespace))
+        found = check_spoiled(mine, others, values, self._scheme, self._environment)
+        return tuple(in_order([*problems, *found]))
 
     # -- Values --------------------------------------------------------------------------------
 

@@ -319,7 +319,6 @@ def _said(error: BaseException) -> str:
     if isinstance(error, asyncio.CancelledError):
         return "what it waited for was cancelled"
     if isinstance(error, OSError) and error.strerror:
-        return (
-            error.strerror[0].lower() + error.strerror[1:] if not str(error).strip() else str(error)
-        )
+        # Its number says nothing that its words do not.
+        return str(error).removeprefix(f"[Errno {error.errno}] ")
     return str(error) or type(error).__name__

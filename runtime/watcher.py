@@ -164,5 +164,6 @@ def merge(sets: list[ChangeSet]) -> ChangeSet:
         specs=frozenset().union(*(one.specs for one in sets)),
         values=frozenset().union(*(one.values for one in sets)),
         problems=tuple(dict.fromkeys(problem for one in sets for problem in one.problems)),
+        spoiled=tuple(spec for one in sets for spec in one.spoiled),
         origin=", ".join(dict.fromkeys(one.origin for one in sets if one.origin)),
     )

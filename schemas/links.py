@@ -1,6 +1,6 @@
 """Links are checked across Specs: does the target stand there, and do both ports exist?"""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -16,24 +16,28 @@ SchemaOf: TypeAlias = Callable[[str], Schema[Any] | None]
 """The Schema of a kind; None where nobody serves it."""
 
 
-def check_links(specs: Iterable[Spec], schema_of: SchemaOf) -> list[Problem]:
+def check_links(
+    specs: Iterable[Spec], schema_of: SchemaOf, *, spoiled: Set[UUID] = frozenset()
+) -> list[Problem]:
     """Every Problem between these Specs, by place.
 
     `duplicate-name` and `duplicate-id`: two Specs claim one. `unknown-port`: an out port that the
     kind does not have, or a link to an in port that its target does not have. `missing-link`: the
     target is not among these Specs; that is no mistake where it may come later, or is stored
     already. Ports of an unknown kind, or of fields that do not decode, are not judged.
+    Of the `spoiled` ones is known already that a name is taken or that a link cannot be read.
     """
-    check = _Links(list(specs), schema_of)
+    check = _Links(list(specs), schema_of, spoiled)
     return in_order(check.problems)
 
 
 class _Links:
     """One way through the links of some Specs, picking up Problems."""
 
-    def __init__(self, specs: list[Spec], schema_of: SchemaOf) -> None:
+    def __init__(self, specs: list[Spec], schema_of: SchemaOf, spoiled: Set[UUID]) -> None:
         self.problems: list[Problem] = []
         self._schema_of = schema_of
+        self._spoiled = spoiled
         self._ids: dict[UUID, Spec] = {}
         self._names: dict[tuple[str, str], Spec] = {}
         self._ports: dict[UUID, Ports | None] = {}
@@ -48,7 +52,7 @@ class _Links:
     def _claim(self, spec: Spec) -> None:
         """Take the id and the name, if they are free."""
         first = self._ids.setdefault(spec.id, spec)
-        if first is not spec:
+        if first is not spec and spec.id not in self._spoiled:
             self._tell(
                 "duplicate-id",
                 f"the id {spec.id} is taken by {_who(first)}",
@@ -59,7 +63,7 @@ class _Links:
         if spec.name is None:
             return
         first = self._names.setdefault((spec.namespace, spec.name), spec)
-        if first is not spec and first.id != spec.id:
+        if first is not spec and first.id != spec.id and spec.id not in self._spoiled:
             self._tell(
                 "duplicate-name",
                 f'the name "{spec.name}" is taken by {_who(first)}',
@@ -80,6 +84,8 @@ class _Links:
 
     def _link(self, spec: Spec, path: Path, link: Link, *, alone: bool) -> None:
         """Does the target stand there, and has it this in port?"""
+        if spec.id in self._spoiled and link.id is None and link.name is None:
+            return
         target = self._target(spec, link)
         if target is None:
             self._missing(spec, path, link, alone=alone)

@@ -18,7 +18,7 @@ from uuid import UUID
 import msgspec
 
 from heddle.specs import names
-from heddle.specs.entry import found_type, spec_of, value_of
+from heddle.specs.entry import found_type, spoiled_spec_of, value_of
 from heddle.specs.problem import Place, Problem, did_you_mean
 from heddle.specs.spec import DEFAULT_NAMESPACE, Path, Spec, dotted
 from heddle.specs.syntax import Fault, Parsed, Places, Source, parse, resolve
@@ -37,9 +37,14 @@ scalar = resolve
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
-    """What a text says. `whole` is false where some of it could not be read at all."""
+    """What a text says. `whole` is false where some of it could not be read at all.
+
+    `spoiled` are the Specs with a Problem, as far as they could be read: more may be wrong with
+    them, and links lead to them, but they are never stored or run.
+    """
 
     specs: tuple[Spec, ...] = ()
+    spoiled: tuple[Spec, ...] = ()
     values: tuple[Value, ...] = ()
     problems: tuple[Problem, ...] = ()
     whole: bool = True
@@ -59,7 +64,7 @@ def read_text(
     `file` is what Problems call it. `namespace` is that of entries which name none. `key` is what
     ids of nameless entries are derived from (the file; without one, the text of the entry).
     `revision` is that of everything read.
-    An entry with a Problem is left out; the others are there.
+    An entry with a Problem is left out of `specs` and `values`; the others are there.
     """
     if isinstance(text, bytes):
         decoded = decode(text)
@@ -190,8 +195,10 @@ def join(readings: Iterable[Reading]) -> Reading:
     values: list[Value] = []
     problems: list[Problem] = []
     whole = True
+    spoiled: list[Spec] = []
     for reading in readings:
         specs.extend(reading.specs)
+        spoiled.extend(reading.spoiled)
         values.extend(reading.values)
         problems.extend(reading.problems)
         whole = whole and reading.whole
@@ -199,6 +206,7 @@ def join(readings: Iterable[Reading]) -> Reading:
     kept_values, twice_values = unique(values)
     return Reading(
         specs=tuple(kept_specs),
+        spoiled=(*spoiled, *_beside(specs, kept_specs)),
         values=tuple(kept_values),
         problems=(*problems, *twice, *twice_values),
         whole=whole,
@@ -223,6 +231,12 @@ def unique(resources: Sequence[Entry]) -> tuple[list[Entry], list[Problem]]:
         else:
             problems.append(taken(resource, first))
     return kept, problems
+
+
+def _beside(specs: Sequence[Spec], kept: Sequence[Spec]) -> list[Spec]:
+    """The Specs that are not among the kept ones themselves: an equal one may be."""
+    known = {id(spec) for spec in kept}
+    return [spec for spec in specs if id(spec) not in known]
 
 
 def taken(resource: Spec | Value, first: Spec | Value) -> Problem:
@@ -258,6 +272,7 @@ class _Reader:
         self.located = True
         self.revision = 0
         self.specs: list[Spec] = []
+        self.spoiled: list[Spec] = []
         self.values: list[Value] = []
         self.problems: list[Problem] = []
         self.broken: set[Path] = set()
@@ -281,7 +296,11 @@ class _Reader:
             key=lambda each: (each.place.line, each.place.column),
         )
         return Reading(
-            specs=tuple(specs), values=tuple(values), problems=tuple(problems), whole=whole
+            specs=tuple(specs),
+            spoiled=(*self.spoiled, *_beside(self.specs, specs)),
+            values=tuple(values),
+            problems=tuple(problems),
+            whole=whole,
         )
 
     def document(self, document: Any, root: Path) -> None:
@@ -312,7 +331,7 @@ class _Reader:
             return
         if data.get("name") is None and data.get("id") is None:
             self.count(data, sort)
-        read = spec_of if sort == "spec" else value_of
+        read = spoiled_spec_of if sort == "spec" else value_of
         resource, problems = read(
             data,
             namespace=self.namespace,
@@ -325,7 +344,7 @@ class _Reader:
         if resource is None or root in self.broken:
             return
         if isinstance(resource, Spec):
-            self.specs.append(resource)
+            (self.spoiled if problems else self.specs).append(resource)
         else:
             self.values.append(resource)
 

@@ -43,26 +43,49 @@ def spec_of(
 
     `label` is what to call it in Problems as long as its name is not known.
     """
+    spec, problems = spoiled_spec_of(
+        data, namespace=namespace, derive=derive, places=places, label=label, revision=revision
+    )
+    return (None if problems else spec), problems
+
+
+def spoiled_spec_of(
+    data: dict[str, Any],
+    *,
+    namespace: str = DEFAULT_NAMESPACE,
+    derive: Derive = derive_named,
+    places: Callable[[Path], Place] | None = None,
+    label: str = "",
+    revision: int = 0,
+) -> tuple[Spec | None, list[Problem]]:
+    """As `spec_of`, but with the Spec as far as it can be read: None only without a kind.
+
+    Where there are Problems it is good for nothing but looking for more of them: a link that cannot
+    be read leads nowhere, an entry of `env` that cannot be read is an empty Binding.
+    """
     check = _Check(data, places, label)
     fields = data.copy()
     kind = fields.pop("kind", None)
-    if type(kind) is not str or not kind or not _plain(kind):
+    legal = type(kind) is str and kind != "" and _plain(kind)
+    if not legal:
         check.kind(kind)
     space = fields.pop("namespace", None)
     if space is None:
         space = namespace
     elif type(space) is not str or not names.legal_namespace(space):
         check.legal("namespace", space, names.NAMESPACE_RULE)
+        space = namespace
     name = fields.pop("name", None)
     if name is not None and (type(name) is not str or not names.legal_name(name)):
         check.legal("name", name, names.NAME_RULE)
+        name = name if type(name) is str and name else None
     id_ = check.id(fields.pop("id", None), ("id",))
     annotations = check.annotations(fields.pop("annotations", None))
     env = fields.pop("env", None)
     bindings = check.env(env) if env is not None else _EMPTY
     ports = fields.pop("ports", None)
     links = check.ports(ports) if ports is not None else _EMPTY
-    if check.problems:
+    if not legal:
         return None, check.problems
     spec = Spec(
         id=id_ if id_ is not None else derive("spec", space, name),
@@ -293,14 +316,13 @@ class _Check:
             return _EMPTY
         if type(value) is not dict:
             self.type(("env",), value, "a mapping such as {PORT: {data: 8000}}")
-            return _EMPTY
+            return {"": Binding()}
         result: dict[str, Binding] = {}
         for key, entry in value.items():
             if not names.legal_key(key):
                 self.problem(("env", key), "name", f'the key "{key}"', names.KEY_RULE)
             binding = self.binding(("env", key), entry)
-            if binding is not None:
-                result[key] = binding
+            result[key] = binding if binding is not None else Binding()
         return result
 
     def binding(self, path: Path, entry: Any) -> Binding | None:
@@ -356,6 +378,7 @@ class _Check:
 
     def odd_link(self, path: Path, entry: dict[str, Any]) -> Link:
         """A link with an id, or with something wrong."""
+        before = len(self.problems)
         self.unknown(path, entry, _LINK_FIELDS, "a link")
         id_ = self.id(entry.get("id"), (*path, "id"))
         name, port = entry.get("name"), entry.get("port", "in")
@@ -365,7 +388,7 @@ class _Check:
             self.type((*path, "port"), port, "the name of an in port, such as in")
         if name is None and entry.get("id") is None:
             self.problem(path, "missing", "a link without a target", "name or id of a Spec")
-        return Link(name, id_, port)
+        return Link(name, id_, port) if len(self.problems) == before else Link()
 
     def unknown(self, path: Path, entry: dict[str, Any], known: tuple[str, ...], what: str) -> None:
         """Note the keys that do not belong here."""

@@ -46,6 +46,7 @@ class _File(msgspec.Struct):
     digest: int = 0
     entries: tuple[Resource, ...] = ()
     problems: tuple[Problem, ...] = ()
+    spoiled: tuple[Spec, ...] = ()
     sound: bool = False
 
 
@@ -54,18 +55,16 @@ class FolderStore:
 
     A file with a Problem keeps what it said when it was sound: half of an edit never goes live.
     A file that never was sound gives what is sound in it. Where two files use one name, the one
-    that had it first keeps it.
+    that had it first keeps it. An entry without `namespace` belongs to `default`, whoever looks.
     """
 
     def __init__(
         self,
         path: str | os.PathLike[str],
         *,
-        namespace: str = DEFAULT_NAMESPACE,
         polling: bool | None = None,
     ) -> None:
         self._path = os.fspath(path)
-        self._namespace = namespace
         self._polling = polling
         self._single = False
         self._files: dict[str, _File] = {}
@@ -121,6 +120,16 @@ class FolderStore:
         self._look()
         found = [problem for name in sorted(self._files) for problem in self._files[name].problems]
         return [*([self._gone] if self._gone is not None else []), *found, *self._clashes]
+
+    async def spoiled(self, namespace: str | None = None) -> Sequence[Spec]:
+        """The Specs in files with Problems, as far as they can be read, that do not count."""
+        self._look()
+        return [
+            spec
+            for name in sorted(self._files)
+            for spec in self._files[name].spoiled
+            if namespace in (None, spec.namespace)
+        ]
 
     async def apply(self, changes: Sequence[Change]) -> Sequence[Resource]:
         """Write all of them into the files as one change set, or none; see Store.apply.
@@ -264,9 +273,7 @@ class FolderStore:
         if record is not None and record.digest == digest and record.stamp != (0, 0, 0, 0):
             record.stamp, record.racy = stamp, racy
             return False
-        reading = read_text(
-            data, file=path, namespace=self._namespace, key=name, revision=stamp[0] // 1000
-        )
+        reading = read_text(data, file=path, key=name, revision=stamp[0] // 1000)
         self._files[name] = _accepted(reading, record, stamp, racy, digest)
         return True
 
@@ -284,6 +291,7 @@ class FolderStore:
     def _refused(self, name: str, problem: Problem) -> bool:
         record = self._files.setdefault(name, _File())
         known, record.problems = record.problems, (problem,)
+        record.spoiled = ()
         record.stamp = (0, 0, 0, 0)
         return known != record.problems
 
@@ -310,7 +318,10 @@ class FolderStore:
         )
         if self._clashes != known:
             problems += self._clashes
-        return self._told(keys, problems, True)
+        spoiled = tuple(
+            spec for name in changed if name in self._files for spec in self._files[name].spoiled
+        )
+        return self._told(keys, problems, True, spoiled)
 
     def _exchange(
         self, old: list[Resource], changed: list[str], before: dict[Key, Resource | None]
@@ -357,7 +368,11 @@ class FolderStore:
         return {key: was.get(key) for key in keys}
 
     def _told(
-        self, keys: Iterable[Key], problems: tuple[Problem, ...], tell: bool
+        self,
+        keys: Iterable[Key],
+        problems: tuple[Problem, ...],
+        tell: bool,
+        spoiled: tuple[Spec, ...] = (),
     ) -> ChangeSet | None:
         if not tell:
             return None
@@ -366,6 +381,7 @@ class FolderStore:
             specs=frozenset(id_ for sort, id_ in keys if sort is Spec),
             values=frozenset(id_ for sort, id_ in keys if sort is Value),
             problems=problems,
+            spoiled=spoiled,
             origin=self.url,
         )
 
@@ -377,7 +393,7 @@ class FolderStore:
             return self._holders[key_of(old)]
         if self._single:
             return self._names()[0]
-        namespace = new.namespace if new is not None else self._namespace
+        namespace = new.namespace if new is not None else DEFAULT_NAMESPACE
         return namespace.replace("/", "-") + ".yaml"
 
     def _text(self, name: str, edits: "list[Edit]") -> tuple[bytes | None, bytes | None]:
@@ -401,7 +417,7 @@ class FolderStore:
                 wanted[key_of(edit.new)] = edit.new
 
         def says_so(candidate: str) -> bool:
-            reading = read_text(candidate, file=path, namespace=self._namespace, key=name)
+            reading = read_text(candidate, file=path, key=name)
             entries: tuple[Resource, ...] = (*reading.specs, *reading.values)
             found = {key_of(each): each for each in entries}
             return not reading.problems and found == wanted
@@ -410,7 +426,7 @@ class FolderStore:
             text or "",
             pinned(edits, record.entries),
             check=says_so,
-            namespace=self._namespace,
+            namespace=DEFAULT_NAMESPACE,
             is_json=name.endswith(".json"),
         )
         if after is None:
@@ -443,14 +459,17 @@ def _accepted(
     """The file as it counts from now on: a broken one keeps what it said when it was sound."""
     entries: tuple[Resource, ...] = (*reading.specs, *reading.values)
     sound = not reading.problems and reading.whole
+    spoiled = reading.spoiled
     if not sound and record is not None and record.sound:
         entries = record.entries
+        spoiled = (*reading.specs, *reading.spoiled)
     return _File(
         stamp=stamp,
         racy=racy,
         digest=digest,
         entries=entries,
         problems=reading.problems,
+        spoiled=spoiled,
         sound=sound or (record is not None and record.sound),
     )
 

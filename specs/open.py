@@ -10,7 +10,7 @@ from heddle.specs.spec import DEFAULT_NAMESPACE
 from heddle.specs.store import Store
 
 Opener: TypeAlias = Callable[[str, str], Store]
-"""Makes a Store, not open yet, of an address and the namespace of entries that name none."""
+"""Makes a Store, not open yet, of an address and the namespace that it is opened for."""
 
 
 class Stores:
@@ -88,4 +88,6 @@ def _folder(url: str, namespace: str) -> Store:
     from heddle.specs.folder import FolderStore
 
     path = url.removeprefix("file://") or "."
-    return FolderStore(path, namespace=namespace)
+    # What a file says is the same for whoever looks at it.
+    del namespace
+    return FolderStore(path)

@@ -148,7 +148,7 @@ def _styled(node: Any, new: Any) -> Any:
 def written(data: Any, key: str = "") -> Any:
     """Plain data as a tree in our own style: links in one line, long text as a block."""
     from ruamel.yaml.comments import CommentedMap, CommentedSeq
-    from ruamel.yaml.scalarstring import LiteralScalarString, SingleQuotedScalarString
+    from ruamel.yaml.scalarstring import LiteralScalarString
 
     if isinstance(data, dict):
         record = CommentedMap()
@@ -161,7 +161,7 @@ def written(data: Any, key: str = "") -> Any:
         return data
     if "\n" in data and _blockable(data):
         return LiteralScalarString(data)
-    return SingleQuotedScalarString(data) if _quoted(data) is not data else data
+    return _quoted(data)
 
 
 def _item(data: Any) -> Any:
@@ -179,13 +179,19 @@ def alone(entry: dict[str, Any]) -> Any:
     return CommentedSeq([written(entry)])
 
 
+_BREAKS = frozenset("\x85\u2028\u2029")
+
+
 def _quoted(text: str) -> Any:
     """The text, in quotes where unquoted it would mean something else to us.
 
     A colon in front is quoted too: in a line of its own `:0` reads back, in `{:0: 1}` it does not.
     """
-    from ruamel.yaml.scalarstring import SingleQuotedScalarString
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScalarString
 
+    if not _BREAKS.isdisjoint(text):
+        # Older YAML took these for line breaks, and folds them; only an escape keeps them.
+        return DoubleQuotedScalarString(text)
     bare = resolve(text) is text and text != "<<" and text[:1] != ":"
     return text if bare else SingleQuotedScalarString(text)
 

@@ -1,7 +1,7 @@
 """A Store keeps Specs and Values, and tells which keys changed."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, runtime_checkable
 from uuid import UUID
 
 import msgspec
@@ -18,11 +18,13 @@ class ChangeSet(msgspec.Struct, frozen=True, kw_only=True):
 
     It tells where to look, never what happened: a doubled or late ChangeSet does no harm.
     `problems` are of documents that could not be read at all; what they held before stays.
+    `spoiled` are the Specs in them, as far as they could be read: more may be wrong with them.
     """
 
     specs: frozenset[UUID] = frozenset()
     values: frozenset[UUID] = frozenset()
     problems: tuple[Problem, ...] = ()
+    spoiled: tuple[Spec, ...] = ()
     origin: str = ""
 
 
@@ -45,7 +47,10 @@ Change: TypeAlias = Put | Delete
 
 
 class Store(Protocol):
-    """What every store promises. Reads see whole change sets, never half of one."""
+    """What every store promises. Reads see whole change sets, never half of one.
+
+    A store that has `problems` may have `spoiled()` as well, see Spoiling.
+    """
 
     @property
     def url(self) -> str:
@@ -86,4 +91,13 @@ class Store(Protocol):
 
     def watch(self, namespace: str | None = None) -> AsyncIterator[ChangeSet]:
         """Change sets from the moment of the first `anext` on, each soon after it happened."""
+        ...
+
+
+@runtime_checkable
+class Spoiling(Protocol):
+    """A store that keeps what it could read of documents with Problems."""
+
+    async def spoiled(self, namespace: str | None = None) -> Sequence[Spec]:
+        """The Specs with Problems, as far as they can be read, that `specs` does not give."""
         ...

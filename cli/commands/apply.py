@@ -84,7 +84,9 @@ def command(
     reading = documents.read(namespace=settings.namespace, only=only)
     deeds: Sequence[Deed] = ()
     problems: Sequence[Problem] = reading.problems
-    if not problems:
+    if problems:
+        problems = _all_problems(settings, reading)
+    else:
         applied = asyncio.run(_apply(settings, documents, reading, only, dry_run))
         deeds, problems = applied.deeds, applied.problems
     if as_json:
@@ -107,6 +109,24 @@ def command(
             )
     if problems:
         raise click.exceptions.Exit(FAILED)
+
+
+def _all_problems(settings: "Settings", reading: "Reading") -> "Sequence[Problem]":
+    """The Problems of reading, and those of what could be read."""
+    from heddle.cli.checking import check_specs
+    from heddle.cli.extensions import installed
+    from heddle.schemas.check import in_order
+    from heddle.specs.bind import Values
+
+    checked = check_specs(
+        reading.specs,
+        Values(reading.values),
+        installed(settings),
+        spoiled=reading.spoiled,
+        environment=settings.environment,
+        later=True,
+    )
+    return in_order([*reading.problems, *checked.problems])
 
 
 async def _apply(

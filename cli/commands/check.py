@@ -66,6 +66,7 @@ def command(
         reading.specs,
         Values(reading.values),
         registry,
+        spoiled=reading.spoiled,
         environment=settings.environment,
         strict_env=strict_env,
     )

@@ -3,6 +3,7 @@
 import click
 
 from heddle.cli.group import Command
+from heddle.cli.options import JSON
 
 
 @click.command(
@@ -13,10 +14,12 @@ from heddle.cli.group import Command
         ("zsh: in ~/.zshrc", 'eval "$(heddle completion zsh)"'),
         ("fish", "heddle completion fish > ~/.config/fish/completions/heddle.fish"),
     ],
+    shapes=[("--json", "{shell, script}")],
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@JSON
 @click.pass_context
-def command(ctx: click.Context, shell: str) -> None:
+def command(ctx: click.Context, shell: str, as_json: bool) -> None:
     """Print a script for SHELL; once it is loaded, TAB completes commands, flags and choices."""
     from click.shell_completion import get_completion_class
 
@@ -24,4 +27,10 @@ def command(ctx: click.Context, shell: str) -> None:
     assert found is not None
     completion = found(ctx.find_root().command, {}, "heddle", "_HEDDLE_COMPLETE")
     # Not source(): it would run the shell to ask for its version.
-    click.echo(completion.source_template % completion.source_vars())
+    script = completion.source_template % completion.source_vars()
+    if as_json:
+        from heddle.cli.output import print_json
+
+        print_json({"shell": shell, "script": script})
+        return
+    click.echo(script)

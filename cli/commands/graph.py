@@ -1,10 +1,17 @@
 """heddle graph: specs and their links as a drawing."""
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 import click
 
 from heddle.cli.failure import FAILED
 from heddle.cli.group import Command
-from heddle.cli.options import NAMESPACE, options, settings_of
+from heddle.cli.options import JSON, NAMESPACE, options, settings_of
+
+if TYPE_CHECKING:
+    from heddle.cli.drawing import Picture
+    from heddle.specs.problem import Problem
 
 FORMS = ("mermaid", "dot", "svg")
 _SUFFIXES = {".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot", ".svg": "svg"}
@@ -33,36 +40,87 @@ DIRECTION = click.option(
         ("For a README", "heddle graph flow.yaml --format mermaid --direction down"),
         ("Through Graphviz", "heddle graph flows --format dot | dot -Tpng > flows.png"),
     ],
+    shapes=[
+        (
+            "--json",
+            "{nodes: [{id, name, kind, waiting}], links: [{from, port, to, in}], problems?}",
+        )
+    ],
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@options(FORMAT, OUTPUT, DIRECTION, NAMESPACE)
+@options(FORMAT, OUTPUT, DIRECTION, NAMESPACE, JSON)
 def command(
     paths: tuple[str, ...],
     form: str | None,
     output: str | None,
     direction: str,
+    as_json: bool,
     config: str | None,
     namespace: str | None,
 ) -> None:
     """Draw the specs of files and folders (`-`: standard input) as Mermaid, Graphviz DOT, or SVG.
 
     Targets that are not there are drawn as waiting. What cannot be read is told on standard error,
-    the rest is drawn, and the exit code is 1.
+    the rest is drawn, and the exit code is 1. With --json, `from` and `to` are ids of nodes.
     """
-    from pathlib import PurePath
-    from typing import cast
-
+    if as_json and form is not None:
+        raise click.UsageError("give --json or --format, not both")
     from heddle.cli.commands.schema import write
     from heddle.cli.documents import Documents
-    from heddle.cli.drawing import Direction, Form, Picture, draw
-    from heddle.cli.output import print_problems
+    from heddle.cli.drawing import Picture
+    from heddle.cli.output import print_json, print_problems
+    from heddle.cli.rescue import failure
 
     settings = settings_of(config, namespace=namespace)
     documents = Documents(paths)
     reading = documents.read(namespace=settings.namespace)
     print_problems(reading.problems, source=documents.source)
-    named = _SUFFIXES.get(PurePath(output).suffix.lower()) if output else None
-    wanted = cast("Form", form or named or "mermaid")
-    write(draw(Picture.of(reading.specs), wanted, cast("Direction", direction)), output)
+    if reading.problems and not reading.specs:
+        if as_json:
+            print_json(failure("there is nothing to draw", reading.problems))
+        raise click.exceptions.Exit(FAILED)
+    picture = Picture.of(reading.specs)
+    if as_json:
+        write(_json(picture, reading.problems), output)
+    else:
+        write(_drawn(picture, form, output, direction), output)
     if reading.problems:
         raise click.exceptions.Exit(FAILED)
+
+
+def _drawn(picture: "Picture", form: str | None, output: str | None, direction: str) -> str:
+    """The Picture in the form that is asked for, or that the name of the file tells."""
+    from pathlib import PurePath
+    from typing import cast
+
+    from heddle.cli.drawing import Direction, Form, draw
+
+    named = _SUFFIXES.get(PurePath(output).suffix.lower()) if output else None
+    wanted = cast("Form", form or named or "mermaid")
+    return draw(picture, wanted, cast("Direction", direction))
+
+
+def _json(picture: "Picture", problems: "Iterable[Problem]") -> str:
+    """The Picture for programs."""
+    import msgspec
+
+    from heddle.schemas.report import as_data
+
+    nodes, told = picture.nodes, [as_data(problem) for problem in problems]
+    shown = {
+        "nodes": [
+            {"id": node.id, "name": node.label, "kind": node.kind, "waiting": node.waiting}
+            for node in nodes
+        ],
+        "links": [
+            {
+                "from": nodes[edge.source].id,
+                "port": edge.out,
+                "to": nodes[edge.target].id,
+                "in": edge.port,
+            }
+            for edge in picture.edges
+        ],
+        **({"problems": told} if told else {}),
+    }
+    return msgspec.json.format(msgspec.json.encode(shown), indent=2).decode() + "\n"

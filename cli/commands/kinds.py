@@ -1,6 +1,6 @@
 """heddle kinds: the kinds that specs may have, and what may stand in them."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -9,7 +9,9 @@ from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, options, settings_of
 
 if TYPE_CHECKING:
+    from heddle.cli.describing import Broken
     from heddle.runtime.extension import Registry
+    from heddle.schemas.schema import Schema
 
 
 @click.command(
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     shapes=[
         (
             "--json",
-            "{kinds: [{kind, category, summary, extension}], languages: [{language, summary}]}",
+            "{kinds: [{kind, category, summary, extension}], languages: [{language, summary}], broken?: [{extension, kind, error}]}",
         ),
         (
             "KIND --json",
@@ -38,28 +40,39 @@ if TYPE_CHECKING:
 def command(
     kind: str | None, as_json: bool, config: str | None, extensions: tuple[str, ...]
 ) -> None:
-    """Show every kind by category, or the fields, ports and an example of one KIND."""
+    """Show every kind by category, or the fields, ports and an example of one KIND.
+
+    A kind that cannot be described is told and left out, and the exit code is 1.
+    """
+    from heddle.cli.describing import complain_of, described
     from heddle.cli.extensions import installed
     from heddle.cli.output import print_json
+    from heddle.schemas.page import describe
 
     registry = installed(settings_of(config, extensions))
     if kind is not None:
         _one(registry, kind, as_json)
-    elif as_json:
-        print_json(_all(registry))
+        return
+    sound, broken = described(registry, describe)
+    if as_json:
+        print_json(_all(registry, sound, broken))
     else:
-        _list(registry)
+        _list(registry, sound)
+    complain_of(broken)
 
 
 def _one(registry: "Registry", kind: str, as_json: bool) -> None:
+    from heddle.cli.describing import Broken, tried
     from heddle.cli.output import print_json
     from heddle.schemas.page import describe, terminal
     from heddle.specs.problem import did_you_mean
 
-    schema = registry.scheme.schema(kind)
-    if schema is None:
-        near = did_you_mean(kind, list(registry.scheme.kinds))
+    if kind not in registry.scheme.names:
+        near = did_you_mean(kind, sorted(registry.scheme.names))
         raise CommandError(f'no kind "{kind}". {near or "See heddle kinds"}')
+    schema = tried(registry, kind, describe)
+    if isinstance(schema, Broken):
+        raise CommandError(str(schema))
     if as_json:
         print_json({**describe(schema), "extension": registry.scheme.owner(kind)})
         return
@@ -69,11 +82,13 @@ def _one(registry: "Registry", kind: str, as_json: bool) -> None:
     click.echo(terminal(schema, width), nl=False)
 
 
-def _all(registry: "Registry") -> dict[str, object]:
+def _all(
+    registry: "Registry", sound: "list[Schema[Any]]", broken: "list[Broken]"
+) -> dict[str, object]:
     from heddle.schemas.page import by_category
 
     scheme = registry.scheme
-    groups = by_category(kind.schema for kind in scheme.kinds.values())
+    groups = by_category(sound)
     return {
         "kinds": [
             {
@@ -89,16 +104,17 @@ def _all(registry: "Registry") -> dict[str, object]:
             {"language": name, "summary": language.summary}
             for name, language in sorted(scheme.languages.known.items())
         ],
+        **({"broken": broken} if broken else {}),
     }
 
 
-def _list(registry: "Registry") -> None:
+def _list(registry: "Registry", sound: "list[Schema[Any]]") -> None:
     from heddle.schemas.page import by_category
 
     scheme = registry.scheme
     parts = {
         category: [(schema.kind, schema.summary) for schema in schemas]
-        for category, schemas in by_category(k.schema for k in scheme.kinds.values()).items()
+        for category, schemas in by_category(sound).items()
     }
     known = sorted(scheme.languages.known.items())
     parts["languages of code and conditions"] = [(name, each.summary) for name, each in known]

@@ -4,7 +4,7 @@ import click
 
 from heddle.cli.failure import CommandError
 from heddle.cli.group import Command
-from heddle.cli.options import EXTENSION, options, settings_of
+from heddle.cli.options import EXTENSION, JSON, options, settings_of
 
 OUTPUT = click.option("-o", "--output", metavar="FILE", help="Write to a file instead.")
 
@@ -19,29 +19,40 @@ OUTPUT = click.option("-o", "--output", metavar="FILE", help="Write to a file in
     ],
 )
 @click.argument("kind", required=False)
-@options(OUTPUT, EXTENSION)
+@options(OUTPUT, EXTENSION, JSON)
 def command(
-    kind: str | None, output: str | None, config: str | None, extensions: tuple[str, ...]
+    kind: str | None,
+    output: str | None,
+    as_json: bool,
+    config: str | None,
+    extensions: tuple[str, ...],
 ) -> None:
     """Print the JSON Schema (draft-07) of a file of specs and values, or of one KIND.
 
-    It knows every kind, field and language of the extensions that are installed.
+    It knows every kind, field and language of the extensions that are installed. What it prints is JSON anyway;
+    with --json, failures are, too. A kind that cannot be described is told and left out, and the
+    exit code is 1.
     """
+    from heddle.cli.describing import Broken, complain_of, described, tried
     from heddle.cli.extensions import installed
     from heddle.schemas.export import file_schema, kind_schema, to_json
     from heddle.specs.problem import did_you_mean
 
-    scheme = installed(settings_of(config, extensions)).scheme
+    registry = installed(settings_of(config, extensions))
+    scheme = registry.scheme
     languages = list(scheme.languages.known)
     if kind is None:
-        schema = file_schema([each.schema for each in scheme.kinds.values()], languages)
-    else:
-        found = scheme.schema(kind)
-        if found is None:
-            near = did_you_mean(kind, list(scheme.kinds))
-            raise CommandError(f'no kind "{kind}". {near or "See heddle kinds"}')
-        schema = kind_schema(found, languages)
-    write(to_json(schema), output)
+        sound, broken = described(registry, lambda one: to_json(kind_schema(one, languages)))
+        write(to_json(file_schema(sound, languages)), output)
+        complain_of(broken)
+        return
+    if kind not in scheme.names:
+        near = did_you_mean(kind, sorted(scheme.names))
+        raise CommandError(f'no kind "{kind}". {near or "See heddle kinds"}')
+    found = tried(registry, kind, lambda one: to_json(kind_schema(one, languages)))
+    if isinstance(found, Broken):
+        raise CommandError(str(found))
+    write(to_json(kind_schema(found, languages)), output)
 
 
 def write(text: str, output: str | None) -> None:

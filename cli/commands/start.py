@@ -48,6 +48,7 @@ LEVEL = click.option(
     examples=[
         ("One file; save a change in it, and the next request shows it", "heddle start flow.yaml"),
         ("A folder, with a blank filled", "heddle start flows -e PORT=8000"),
+        ("Specs of another program", "render-specs | heddle start -"),
         ("Specs from files, kept in memory only", "heddle start --from-specs flow.yaml"),
         (
             "A database, for programs that read the log",
@@ -77,13 +78,16 @@ def command(
 ) -> None:
     """Run specs, and follow every change of them.
 
-    PATH is a folder or a file of specs, or the address of a store. Without one, the store of the
-    settings runs, or else the working directory. What is wrong is told with its line, and the rest
-    runs; put it right, and it is taken up at once.
+    PATH is a folder or a file of specs, the address of a store, or `-` for specs on standard input
+    (kept in memory only). Without one, the store of the settings runs, or else the working
+    directory. What is wrong is told with its line, and the rest runs; put it right, and it is taken
+    up at once.
 
     SIGINT (Ctrl-C) and SIGTERM stop it: nothing new begins, what is in flight is answered, and the
     exit code is 0. A second signal stops it at once, with 130.
     """
+    if path == "-":
+        path, from_specs = None, ("-", *from_specs)
     if path is not None and store is not None:
         raise click.UsageError("give PATH or --store, not both")
     settings = settings_of(config, extensions, store=path if path is not None else store, **flags)

@@ -23,6 +23,7 @@ _INDEXED = re.compile(r"(.*?)\[(\d+)\]\Z", re.DOTALL)
 class PictureNode(msgspec.Struct, frozen=True, kw_only=True):
     """One node as drawn. A node that is only linked to, and not there yet, is `waiting`.
 
+    `id` is that of the Spec; `namespace/name` where only a name is linked to.
     `outs` and `ins` are port names in the order in which people count them; `outs` may hold
     ports that no edge leaves. `named` is false where the label is made from the kind and id.
     """
@@ -30,6 +31,7 @@ class PictureNode(msgspec.Struct, frozen=True, kw_only=True):
     label: str
     kind: str
     namespace: str
+    id: str = ""
     named: bool = True
     waiting: bool = False
     outs: tuple[str, ...] = ()
@@ -116,7 +118,7 @@ class _Painter:
             if spec.name is not None:
                 self._names.setdefault((spec.namespace, spec.name), index)
         self._waiting: dict[tuple[str, UUID | str], int] = {}
-        self._labels: list[tuple[str, str]] = []
+        self._labels: list[tuple[str, str, str]] = []
 
     def paint(self) -> Picture:
         edges = tuple(
@@ -138,6 +140,7 @@ class _Painter:
             label=spec.label,
             kind=spec.kind,
             namespace=spec.namespace,
+            id=str(spec.id),
             named=spec.name is not None,
             outs=in_order(outs),
             ins=in_order(ins),
@@ -149,10 +152,11 @@ class _Painter:
                 label=label,
                 kind="waiting",
                 namespace=namespace,
+                id=id_,
                 waiting=True,
                 ins=in_order(ins[index]),
             )
-            for index, (namespace, label) in enumerate(self._labels, len(self._specs))
+            for index, (namespace, label, id_) in enumerate(self._labels, len(self._specs))
         ]
 
     def _target(self, spec: Spec, link: Link) -> int:
@@ -167,5 +171,6 @@ class _Painter:
         key = (namespace, link.id or link.name or "")
         if key not in self._waiting:
             self._waiting[key] = len(self._specs) + len(self._labels)
-            self._labels.append((namespace, link.name or str(link.id or "(no name)")))
+            label = link.name or str(link.id or "(no name)")
+            self._labels.append((namespace, label, str(link.id or f"{namespace}/{label}")))
         return self._waiting[key]

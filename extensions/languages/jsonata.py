@@ -1,13 +1,13 @@
 """The language jsonata: queries over JSON, by the reference implementation, run in QuickJS."""
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from heddle.extensions.languages.limits import memory_of, timeout_of
 from heddle.runtime.language import CompileError, Language, Options, Program
 
 if TYPE_CHECKING:
+    from heddle.extensions.languages.javascript.program import RealmProgram
     from heddle.extensions.languages.javascript.realm import Realm
 
 MAX_CODE: Final = 100_000
@@ -54,47 +54,33 @@ _MAKE: Final = """
 """
 
 
-class QueryProgram:
-    """Maps one payload to another; what it raises tells the line inside the code."""
+def compile_query(code: str, options: Options) -> "RealmProgram":
+    """The program of a query; CompileError where it is wrong, or where the engine is missing."""
+    from heddle.extensions.languages.javascript.program import RealmProgram
+    from heddle.extensions.languages.javascript.realm import ABOVE, current
 
-    __slots__ = ("_code", "_handle", "_memory", "_realm", "_say", "_timeout")
+    if len(code) > MAX_CODE:
+        raise CompileError(f"the text is too long (wanted: at most {MAX_CODE:,} characters)")
 
-    def __init__(self, code: str, options: Options) -> None:
-        self._code = code
-        self._timeout = timeout_of(options)
-        self._memory = memory_of(options)
-        self._say = options.say
-        self._realm: Realm | None = None
-        self._handle: Any = None
-        self._enter()
+    def load(realm: "Realm") -> int:
+        made = realm.call(realm.library("jsonata", _MAKE), code, ABOVE)
+        if isinstance(made, str):
+            message, line, column = msgspec.json.decode(made)
+            raise CompileError(message, line=line, column=column)
+        return realm.keep(made)
 
-    def __call__(self, payload: Any) -> Any:
-        realm = self._enter()
-        return realm.run(self._handle, payload, self._timeout, self._memory, self._say)
-
-    def _enter(self) -> "Realm":
-        from heddle.extensions.languages.javascript.realm import ABOVE, current
-
-        realm = current()
-        if self._realm is not realm:
-            make = realm.library("jsonata", _MAKE)
-            handle = realm.call(make, self._code, ABOVE)
-            if isinstance(handle, str):
-                message, line, column = msgspec.json.decode(handle)
-                raise CompileError(message, line=line, column=column)
-            self._handle, self._realm = handle, realm
-        return realm
+    program = RealmProgram(load, options)
+    program.enter(current())
+    return program
 
 
 def _tuned(code: str, options: Options) -> Program:
-    if len(code) > MAX_CODE:
-        raise CompileError(f"the text is too long (wanted: at most {MAX_CODE:,} characters)")
-    program = QueryProgram(code, options)
-    if options.isolation is not None:
-        from heddle.extensions.languages.workers import isolated
+    program = compile_query(code, options)
+    if options.isolation is None:
+        return program
+    from heddle.extensions.languages.workers import isolated
 
-        return isolated("jsonata", code, options)
-    return program
+    return isolated("jsonata", code, options)
 
 
 LANGUAGE: Final = Language(

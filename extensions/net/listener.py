@@ -24,6 +24,7 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.extensions.net.certificate import files_of, follow, pem
+from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.request import Request
@@ -256,11 +257,18 @@ class ListenerNode(Node):
             task.add_done_callback(self._running.discard)
 
     def _report(self, phrase: str, error: Error | BaseException, request: Request | None) -> None:
-        """Tell what the client is not told."""
+        """Tell what the client is not told; what it did wrong itself is for debugging only."""
         if self._host is None:
             return
+        asked: dict[str, Any] = (
+            {} if request is None else {"request": f"{request.method_text} {request.raw_path}"}
+        )
+        if isinstance(error, BadRequest):
+            # Without detail: whoever can send a request could fill the log with it.
+            asked["status"] = error.status
+            self._host.tell(phrase, level="debug", reason=str(error), **asked)
+            return
         told = error if isinstance(error, Error) else Error.of(error, symbol=self._label)
-        asked = {} if request is None else {"request": f"{request.method_text} {request.raw_path}"}
         self._host.tell(phrase, level="error", error=told, **asked)
 
 

@@ -4,7 +4,9 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-_ORIGIN: Final = re.compile(r"\*|null|[a-z][a-z0-9+.-]*://(?:\*\.)?[^/?#\s*]+", re.ASCII | re.I)
+_ORIGIN: Final = re.compile(
+    r"\*|null|[a-z][a-z0-9+.-]*://(?:\*\.)?[^/?#\s*]+", re.ASCII | re.IGNORECASE
+)
 _PORTS: Final = {"http": "80", "https": "443"}
 
 

@@ -64,8 +64,9 @@ class Router(Fields):
 class RouterNode(Node):
     """Chooses an out port by method and path."""
 
-    def __init__(self, routes: Routes[str]) -> None:
+    def __init__(self, routes: Routes[str], methods: frozenset[str]) -> None:
         self._routes = routes
+        self._methods = methods
         self._choice = Choice(self._choose)
 
     def handler(self, port: str) -> Handler | None:
@@ -85,12 +86,16 @@ class RouterNode(Node):
         if found is None and method == "HEAD":
             found = self._routes.find("GET", segments)
         if found is None:
-            return "error", self._lost(method, segments)
+            return "error", self._lost(method, path, segments)
         return found[0], with_params(payload, found[1])
 
-    def _lost(self, method: str, segments: list[str]) -> Payload:
+    def _lost(self, method: str, path: str, segments: list[str]) -> Payload:
         """What is answered where no route leads: 404, 405 with Allow, or 204 to OPTIONS."""
-        methods = self._routes.methods(segments)
+        if method == "OPTIONS" and path == "*":
+            # It asks about the server as a whole, not about a path.
+            methods = set(self._methods)
+        else:
+            methods = self._routes.methods(segments)
         if not methods:
             return {"status": 404, "body": "Not Found"}
         if "GET" in methods:
@@ -147,7 +152,7 @@ def compile_router(fields: Router, build: Build) -> Node:
                 found=f"{route.method.upper()} {route.path} leads somewhere already",
                 hint="Each method and path has one route.",
             )
-    return RouterNode(routes)
+    return RouterNode(routes, frozenset(route.method.upper() for route in fields.routes))
 
 
 ROUTER: Kind[Any] = Kind(
@@ -183,7 +188,7 @@ colon. `*` takes the rest of the path under the name `*`. Where several routes f
 wins, from left to right: `/users/new` before `/users/:id` before `/users/*`.
 
 Where no route leads, `error` is sent a response: 404, or 405 with `Allow` where the path has other
-methods. OPTIONS is answered 204 with `Allow`. With `error` not linked, that response is the answer. HEAD goes the
+methods. OPTIONS is answered 204 with `Allow`, and `OPTIONS *` with all methods of the router. With `error` not linked, that response is the answer. HEAD goes the
 way of GET where it has no route of its own.
 """,
     ),

@@ -1,6 +1,5 @@
 """websocket: makes requests WebSockets; each message of a connection is a process."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -86,7 +85,9 @@ class WebSocketNode(Node):
 
     def handler(self, port: str) -> Handler | None:
         """`in` takes requests, `send` what is to be said."""
-        return {"in": self._in, "send": self._send}.get(port)
+        if port == "in":
+            return self._in
+        return self._send if port == "send" else None
 
     def adopt(self, predecessor: Node) -> None:
         """Take over its connections, and the rooms they are in."""
@@ -122,12 +123,7 @@ class WebSocketNode(Node):
     async def close(self) -> None:
         """Wait until they are gone, and all that they began."""
         if self._hub.owner is self:
-            loop = asyncio.get_running_loop()
-            until = loop.time() + PARTING
-            while self._hub.talks and loop.time() < until:
-                await asyncio.sleep(0.01)
-            for talk in list(self._hub.talks.values()):
-                talk.cut()
+            await self._hub.close(PARTING)
         if self._speaker is not None:
             await self._speaker.settled()
 

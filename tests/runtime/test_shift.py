@@ -12,7 +12,7 @@ from heddle.runtime.extension import Extension, Source
 from heddle.runtime.kind import node
 from heddle.runtime.process import Process, finish
 from heddle.runtime.runtime import Runtime
-from heddle.runtime.shift import ShiftError
+from heddle.runtime.shift import ShiftError, _said
 from heddle.runtime.symbol import Symbol
 from tests.runtime.worlds import World, linked, node_of, put, remove, step, told, until, world
 
@@ -63,7 +63,7 @@ async def test_what_cannot_begin_is_undone_and_the_old_goes_on() -> None:
         here.log.clear()
         loaded = await put(rt, step("c"), step("b", "c", add="2", open="fail"))
         assert [problem.code for problem in loaded.problems] == ["begin"]
-        assert str(loaded.problems[0]).startswith("b.yaml:1:1 b: cannot begin: [Errno 98] Address")
+        assert str(loaded.problems[0]).startswith("b.yaml:1:1 b: cannot begin: Address")
         assert here.log == [
             *("cc: open", "b2: adopt bb", "b2: open"),
             *("b2: disown bb", "b2: pause", "b2: close", "cc: pause", "cc: close"),
@@ -83,6 +83,11 @@ async def test_whatever_opening_does_the_old_goes_on(way: str) -> None:
         assert await rt.send("a", "") == "a"
         (refused,) = told(rt, "change refused")
         assert refused.problems[0].path == "a"
+
+
+def test_what_the_system_says_is_told_without_its_number() -> None:
+    assert _said(OSError(98, "cannot listen on :80: in use")) == "cannot listen on :80: in use"
+    assert _said(FileNotFoundError(2, "No such file", "a.pem")) == "No such file: 'a.pem'"
 
 
 async def test_what_cannot_adopt_gives_back_and_is_refused() -> None:

@@ -311,3 +311,10 @@ def test_a_key_with_a_colon_in_front_is_written_so_that_it_reads_back() -> None:
     again = read_text(dump(machine(Layout()), alone(data_of(spec))))
     assert told(again) == []
     assert [one.fields for one in again.specs] == [spec.fields]
+
+
+@pytest.mark.parametrize("text", ["\x85", "a\u2028b", "\u2029", "a\x85"])
+def test_a_text_with_an_old_line_break_is_written_so_that_it_reads_back(text: str) -> None:
+    (spec,) = read_data({"kind": "nop", "text": text, "list": [{"a": text}]}).specs
+    again = read_text(dump(machine(Layout()), alone(data_of(spec))))
+    assert [one.fields for one in again.specs] == [spec.fields]

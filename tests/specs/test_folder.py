@@ -15,6 +15,7 @@ from heddle.specs.errors import Conflict, StoreError
 from heddle.specs.folder import FolderStore
 from heddle.specs.names import named_id
 from heddle.specs.notifier import Notifier, WatchfilesNotifier
+from heddle.specs.open import open_store
 from heddle.specs.settle import Settling
 from heddle.specs.spec import Spec
 from heddle.specs.store import ChangeSet, Delete, Put, Store
@@ -416,35 +417,43 @@ def test_a_spec_that_only_moved_keeps_its_revision_and_knows_its_line(tmp_path: 
     asyncio.run(story())
 
 
-def test_entries_without_a_namespace_get_that_of_the_store(tmp_path: Path) -> None:
+def test_entries_without_a_namespace_belong_to_default_whoever_looks(tmp_path: Path) -> None:
     async def story() -> None:
-        store = FolderStore(tmp_path, namespace="web")
-        await store.open()
+        store = await open_store(tmp_path, namespace="web")
+        assert await store.specs("web") == []
         await store.apply([Put(resource=spec("b", namespace="web"))])
-        assert sorted(each.name or "" for each in await store.specs("web")) == ["a", "b"]
+        await store.apply([Put(resource=spec("b", namespace="web", fields={"v": 2}))])
+        assert [each.name for each in await store.specs("web")] == ["b"]
+        assert [each.name for each in await store.specs("default")] == ["a"]
         await store.close()
+        assert (tmp_path / "web.yaml").read_text() == (
+            "- kind: nop\n  namespace: web\n  name: b\n  v: 2\n"
+        )
 
     (tmp_path / "a.yaml").write_text("{kind: nop, name: a}")
     asyncio.run(story())
 
 
-def test_what_is_put_into_one_namespace_is_not_in_another_for_who_opens_the_folder_there(
-    tmp_path: Path,
-) -> None:
+def test_what_can_be_read_of_a_broken_file_is_told_with_its_problems(tmp_path: Path) -> None:
     async def story() -> None:
-        web = FolderStore(tmp_path, namespace="web")
-        await web.open()
-        await web.apply([Put(resource=spec("b", namespace="web"))])
-        await web.apply([Put(resource=spec("b", namespace="web", fields={"v": 2}))])
-        await web.close()
-        assert (tmp_path / "web.yaml").read_text() == (
-            "- kind: nop\n  namespace: web\n  name: b\n  v: 2\n"
+        store = FolderStore(tmp_path)
+        await store.open()
+        changes = store.watch()
+        heard = asyncio.ensure_future(anext(changes))
+        await asyncio.sleep(0)
+        assert await store.spoiled() == []
+        (tmp_path / "a.yaml").write_text(
+            "[{kind: nop, name: a, ports: 3}, {kind: nop, name: b, v: 2}]"
         )
-        shop = FolderStore(tmp_path, namespace="shop")
-        await shop.open()
-        assert await shop.specs("shop") == []
-        await shop.close()
+        told = await heard
+        assert [each.path for each in told.problems] == ["a.ports"]
+        assert {each.name for each in told.spoiled} == {"a", "b"}
+        assert {each.name for each in await store.spoiled("default")} == {"a", "b"}
+        assert await store.spoiled("other") == []
+        assert [each.name for each in await store.specs()] == ["a"]
+        await store.close()
 
+    (tmp_path / "a.yaml").write_text("{kind: nop, name: a}")
     asyncio.run(story())
 
 

@@ -3,15 +3,12 @@
 Their machinery is imported when the first text is compiled.
 """
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
 from heddle.runtime.language import Language, Options, Program
 
-if TYPE_CHECKING:
-    from heddle.extensions.languages.javascript.program import ScriptProgram
 
-
-def _script(code: str, options: Options, typescript: bool) -> "ScriptProgram | Any":
+def _script(code: str, options: Options, typescript: bool) -> Program:
     if options.isolation is not None:
         from heddle.extensions.languages.workers import isolated
 

@@ -298,8 +298,24 @@
 
   let outcome = "";
 
-  function run(program, text, marked) {
+  // Programs stay here and are known outside by their numbers: what Python held, it could let go of in
+  // another thread, in the middle of a run.
+  const programs = new Map();
+  let count = 0;
+
+  function keep(program) {
+    count += 1;
+    programs.set(count, program);
+    return count;
+  }
+
+  function drop(number) {
+    programs.delete(number);
+  }
+
+  function run(number, text, marked) {
     try {
+      const program = programs.get(number);
       const payload = parse(text);
       const value = program(marked ? revived(payload) : payload);
       if (value === null || (typeof value !== "object" && typeof value !== "function")) return written(value);
@@ -321,7 +337,16 @@
     }
   }
 
-  const hands = { run, expression, module, probe, takeLines, outcome: () => outcome };
+  const hands = {
+    run,
+    probe,
+    keep,
+    drop,
+    takeLines,
+    outcome: () => outcome,
+    expression: (raw) => keep(expression(raw)),
+    module: (raw) => keep(module(raw)),
+  };
 
   // --- everything that can be reached is frozen --------------------------------------------------
 

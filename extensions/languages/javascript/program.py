@@ -1,36 +1,52 @@
-"""A ScriptProgram is compiled JavaScript: it enters the realm of its thread for each payload."""
+"""A RealmProgram is compiled code that enters the realm of its thread for each payload."""
 
+from collections.abc import Callable
 from typing import Any
 
 from heddle.extensions.languages.javascript import realm as realms
-from heddle.extensions.languages.javascript.source import Shape, shaped
+from heddle.extensions.languages.javascript.realm import Realm
+from heddle.extensions.languages.javascript.source import shaped
 from heddle.extensions.languages.limits import memory_of, timeout_of
 from heddle.runtime.language import Options
 
 
-class ScriptProgram:
-    """Maps one payload to another; what it raises tells the line inside the code."""
+class RealmProgram:
+    """Maps one payload to another; what it raises tells the line inside the code.
 
-    __slots__ = ("_handle", "_memory", "_realm", "_say", "_shape", "_timeout")
+    `load` takes the code into a realm and gives its number there; it is asked once for each realm.
+    """
 
-    def __init__(self, shape: Shape, options: Options) -> None:
-        self._shape = shape
+    __slots__ = ("_load", "_loaded", "_memory", "_say", "_timeout")
+
+    def __init__(self, load: Callable[[Realm], int], options: Options) -> None:
+        self._loaded = (0, 0)
+        self._load = load
         self._timeout = timeout_of(options)
         self._memory = memory_of(options)
         self._say = options.say
-        self._realm: realms.Realm | None = None
-        self._handle: Any = None
 
     def __call__(self, payload: Any) -> Any:
         realm = realms.current()
-        if self._realm is not realm:
-            self._handle = realm.load(*self._shape)
-            self._realm = realm
-        return realm.run(self._handle, payload, self._timeout, self._memory, self._say)
+        # Read once: another thread may enter its own realm meanwhile.
+        place, number = self._loaded
+        if place != realm.id:
+            number = self.enter(realm)
+        return realm.run(number, payload, self._timeout, self._memory, self._say)
+
+    def enter(self, realm: Realm) -> int:
+        """Take the code into a realm: its number there."""
+        number = self._load(realm)
+        before, self._loaded = self._loaded, (realm.id, number)
+        # Not earlier: the thread of that realm may be about to run it.
+        realms.drop(*before)
+        return number
+
+    def __del__(self) -> None:
+        realms.drop(*self._loaded)
 
 
-def compile_script(code: str, options: Options, *, typescript: bool) -> ScriptProgram:
+def compile_script(code: str, options: Options, *, typescript: bool) -> RealmProgram:
     """The program of a text; CompileError where it is wrong, or where the engine is missing."""
     realms.engine()
     shape = shaped(code, typescript, timeout_of(options), memory_of(options))
-    return ScriptProgram(shape, options)
+    return RealmProgram(lambda realm: realm.load(*shape), options)

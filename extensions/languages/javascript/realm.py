@@ -7,8 +7,10 @@ in which a program was stopped half-way is thrown away.
 
 import re
 import sys
+from collections import deque
 from functools import cache
 from importlib.resources import files
+from itertools import count
 from threading import local
 from time import process_time
 from typing import Any, Final
@@ -38,27 +40,40 @@ _FRAME: Final = re.compile(r"<input>:(\d+):(\d+)")
 
 
 class Realm:
-    """Runs programs; `load` and `run` raise what people may read."""
+    """Runs programs; `taken` is how many bytes it took when nothing ran."""
 
     def __init__(self) -> None:
         self.context = engine().Context()
         self.context.set_max_stack_size(_STACK)
         hand = self.context.eval(resource("prelude.js"))
-        self._run, self._probe, self._take_lines, self._outcome = (
-            hand(name) for name in ("run", "probe", "takeLines", "outcome")
+        self._run, self._probe, self._take_lines, self._outcome, self._keep, self._drop = (
+            hand(name) for name in ("run", "probe", "takeLines", "outcome", "keep", "drop")
         )
         self._kinds = {kind: hand(kind) for kind in ("expression", "module")}
         self._libraries: dict[str, Any] = {}
-        self._floor = 0
+        self.taken = 0
         self._limits = (0.0, 0)
+        self.id = next(_ids)
+        self._dropped = _dropped[self.id] = deque[int]()
         self._measure()
 
-    def load(self, kind: str, text: str) -> Any:
-        """The handle of an `expression` or `module` by its text; SyntaxFault where it is none."""
+    def load(self, kind: str, text: str) -> int:
+        """Take in an `expression` or `module`: its number. SyntaxFault where the text is none."""
         self._limit(_PREPARING, _ROOM)
-        handle = self._kinds[kind](self._function(kind, text))
-        self._measure()
-        return handle
+        number: int = self._kinds[kind](self._function(kind, text))
+        self._settle()
+        return number
+
+    def check(self, kind: str, text: str) -> None:
+        """SyntaxFault where the text is no `expression` or `module`."""
+        self._limit(_PREPARING, _ROOM)
+        self._function(kind, text)
+
+    def keep(self, function: Any) -> int:
+        """Take in a function that a library has made: its number."""
+        number: int = self._keep(function)
+        self._settle()
+        return number
 
     def probe(self, text: str, timeout: float, memory: int) -> bool:
         """Run the statements of a module once: whether they leave something to call or to give."""
@@ -83,10 +98,10 @@ class Realm:
             self._measure()
         return found
 
-    def run(self, handle: Any, payload: Any, timeout: float, memory: int, say: Say) -> Any:
+    def run(self, number: int, payload: Any, timeout: float, memory: int, say: Say) -> Any:
         """The result of a program; ProgramError or Failure says what went wrong."""
         text, marked = to_text(payload)
-        out = self._guarded(timeout, memory, lambda: self._run(handle, text, marked))
+        out = self._guarded(timeout, memory, lambda: self._run(number, text, marked))
         rested = self._rest(timeout)
         if out[0] == "p":
             out = self._outcome()
@@ -136,7 +151,7 @@ class Realm:
                     raise timed_out(timeout)
         except engine().JSException as error:
             forget()
-            raise _stopped(str(error), timeout, self._limits[1] - self._floor) from None
+            raise _stopped(str(error), timeout, self._limits[1] - self.taken) from None
         return True
 
     def _tell(self, say: Say) -> None:
@@ -144,14 +159,20 @@ class Realm:
             say(level, text)
 
     def _limit(self, timeout: float, memory: int) -> None:
-        limits = (timeout, self._floor + memory)
+        limits = (timeout, self.taken + memory)
         if limits != self._limits:
             self.context.set_time_limit(timeout)
             self.context.set_memory_limit(limits[1])
             self._limits = limits
 
+    def _settle(self) -> None:
+        """Let go of programs that nobody has any more, and see what the others take."""
+        while self._dropped:
+            self._drop(self._dropped.popleft())
+        self._measure()
+
     def _measure(self) -> None:
-        self._floor = self.context.memory()["malloc_size"]
+        self.taken = self.context.memory()["malloc_size"]
 
 
 class SyntaxFault(Exception):  # noqa: N818 - not for users: a CompileError is made of it
@@ -208,6 +229,9 @@ def resource(name: str) -> str:
 
 
 _here: Final = local()
+_ids: Final = count(1)
+_dropped: Final[dict[int, deque[int]]] = {}
+"""For each realm, the numbers of programs that are not needed any more."""
 
 
 def current() -> Realm:
@@ -220,7 +244,17 @@ def current() -> Realm:
 
 def forget() -> None:
     """Throw the realm of this thread away: a program was stopped in it."""
-    _here.realm = None
+    realm: Realm | None = getattr(_here, "realm", None)
+    if realm is not None:
+        _dropped.pop(realm.id, None)
+        _here.realm = None
+
+
+def drop(realm: int, number: int) -> None:
+    """A program of a realm is not needed any more; any thread may say so."""
+    numbers = _dropped.get(realm)
+    if numbers is not None:
+        numbers.append(number)
 
 
 def line_of(stack: str) -> int:

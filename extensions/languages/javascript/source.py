@@ -33,7 +33,7 @@ def shaped(code: str, typescript: bool, timeout: float, memory: int) -> Shape:
             fault = error
     try:
         text = _erased(code, typescript) if typescript or _MODULE.search(code) else code
-        realms.current().load("module", text)
+        realms.current().check("module", text)
     except SyntaxFault as error:
         # The reading that got further is the one that was meant.
         meant = (
@@ -56,9 +56,9 @@ def _expression(code: str, typescript: bool) -> Shape:
         # In brackets, for what stands alone may look like a block.
         body = _erased(f"({body}\n)", True, module=False)
     realm = realms.current()
-    realm.load("expression", body)
+    realm.check("expression", body)
     # `1) ; (2` would fit into our brackets, but into no others.
-    realm.load("expression", f"[{body}\n]")
+    realm.check("expression", f"[{body}\n]")
     return Shape("expression", body)
 
 

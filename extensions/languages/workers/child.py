@@ -214,9 +214,9 @@ def _typescript(code: str, options: Options) -> Program:
 
 
 def _jsonata(code: str, options: Options) -> Program:
-    from heddle.extensions.languages.jsonata import QueryProgram
+    from heddle.extensions.languages.jsonata import compile_query
 
-    return QueryProgram(code, options)
+    return compile_query(code, options)
 
 
 def _jinja(code: str, options: Options) -> Program:

@@ -30,7 +30,7 @@ from heddle.extensions.net.http.limits import BURST, LINGER_BYTES, PROGRESS_BYTE
 from heddle.extensions.net.http.packing import pack_response
 from heddle.extensions.net.http.receiving import Upload, body_stream
 from heddle.extensions.net.http.request import make_request
-from heddle.extensions.net.http.response import CLOSE, Streamed, plain_response, respond
+from heddle.extensions.net.http.response import CLOSE, Streamed, fault_of, plain_response, respond
 from heddle.extensions.net.http.sending import close_source, send_body
 from heddle.extensions.net.http.shared import Shared
 from heddle.extensions.net.http.upgrade import Guest, Upgrade, dropped
@@ -374,13 +374,22 @@ class Connection(Channel):
             if answer.code == "cancelled":
                 self._say_nothing(exchange)
                 return
-            if not isinstance(answer.cause, BadRequest):
+            fault = fault_of(answer)
+            if fault is None:
                 shared.report("a flow failed", answer, exchange.request)
+            else:
+                shared.report("a bad request", fault, exchange.request)
         try:
             response = respond(answer, head)
         except Exception as error:
-            shared.report("an answer cannot be sent", error, exchange.request)
-            response = plain_response(500)
+            fault = fault_of(error)
+            if fault is None:
+                shared.report("an answer cannot be sent", error, exchange.request)
+                response = plain_response(500)
+            else:
+                # The answer holds the request, and is the first that reads it.
+                shared.report("a bad request", fault, exchange.request)
+                response = plain_response(fault.status, str(fault))
         status, lines, body, coding = pack_response(response, head, shared.limits.compress_bytes)
         if self._body is not None or shared.draining:
             self._keep = False

@@ -24,6 +24,14 @@ ENVELOPE: Final = frozenset([*FIELDS, "status", "params"])
 
 _CHECKED: Final = ENVELOPE | {"auth", "cookies"}
 
+_PHRASES: Final = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+"""As RFC 9110 has them; older versions of Python know them by older names."""
+
 CLOSE: Final = b"Connection: close\r\n"
 
 
@@ -129,14 +137,22 @@ def status_of(answer: Any) -> int:
     return 200
 
 
-def respond_error(error: Error) -> Response:
-    """An Error as a response that tells nothing from inside, except to who sent a bad request."""
-    cause = error.cause
+def fault_of(error: Error | BaseException) -> BadRequest | None:
+    """What the client did wrong, where that is what the error came from."""
+    cause = error.cause if isinstance(error, Error) else error
     while cause is not None:
         # A program wraps what reading the request raised in an error with its own line.
         if isinstance(cause, BadRequest):
-            return plain_response(cause.status, str(cause))
+            return cause
         cause = cause.__cause__
+    return None
+
+
+def respond_error(error: Error) -> Response:
+    """An Error as a response that tells nothing from inside, except to who sent a bad request."""
+    fault = fault_of(error)
+    if fault is not None:
+        return plain_response(fault.status, str(fault))
     if error.code == "timeout":
         return plain_response(504)
     return plain_response(503 if error.code == "dropped" else 500)
@@ -149,6 +165,8 @@ def plain_response(status: int, text: str = "") -> Response:
 
 def phrase(status: int) -> str:
     """`Not Found` for 404; "" for a status without a name."""
+    if status in _PHRASES:
+        return _PHRASES[status]
     try:
         return HTTPStatus(status).phrase
     except ValueError:

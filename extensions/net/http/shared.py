@@ -17,7 +17,7 @@ Handler: TypeAlias = Callable[[Exchange], None]
 """Called on the loop for each request; it replies before it returns, or later."""
 
 Report: TypeAlias = Callable[[str, Error | BaseException, Request | None], None]
-"""Told what the client is not: a fixed phrase, what went wrong, and at which request."""
+"""Told a fixed phrase, what went wrong, and at which request; a BadRequest is the client's fault."""
 
 _log: Final = logging.getLogger("heddle.http")
 _KEPT_LINES: Final = 1024
@@ -48,9 +48,12 @@ class Tenant(Protocol):
 
 
 def log_report(phrase: str, error: Error | BaseException, request: Request | None) -> None:
-    """Report to the log `heddle.http`."""
+    """Report to the log `heddle.http`; what a client did wrong is one line for debugging."""
     cause = error.cause if isinstance(error, Error) else error
     place = f"{request.method_text} {request.raw_path}" if request is not None else "-"
+    if isinstance(error, BadRequest):
+        _log.debug("%s request=%r error=%r", phrase, place, str(error))
+        return
     _log.error("%s request=%r error=%r", phrase, place, str(error), exc_info=cause)
 
 

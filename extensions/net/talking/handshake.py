@@ -38,6 +38,7 @@ def accepted(
     from websockets.datastructures import Headers
     from websockets.exceptions import NegotiationError
     from websockets.http11 import Request as Asked
+    from websockets.protocol import State
     from websockets.server import ServerProtocol
     from websockets.typing import Subprotocol
 
@@ -52,22 +53,25 @@ def accepted(
                 return Subprotocol(one)
         raise NegotiationError(f"none of the subprotocols is spoken here: {', '.join(protocols)}")
 
-    made = ServerProtocol(
+    judge = ServerProtocol(
         extensions=server_extensions() if compress else None,
         select_subprotocol=choose,
-        max_size=max_message,
         logger=log,
     )
     headers = Headers()
     for name, values in header.items():
         for value in values if isinstance(values, list) else [values]:
             headers[name] = str(value)
-    response = made.accept(Asked("/", headers))
+    response = judge.accept(Asked("/", headers))
     if response.status_code != 101:
         said = (response.body or b"").decode().strip()
         extra = {"Sec-WebSocket-Version": "13"} if response.status_code in (400, 426) else None
         raise Refused(response.status_code, said, extra)
-    made.send_response(response)
+    # One that judges reads a request first; that has been read already.
+    made = ServerProtocol(state=State.OPEN, max_size=max_message, logger=log)
+    made.extensions = judge.extensions
+    made.subprotocol = judge.subprotocol
+    made.writes.append(response.serialize())
     return made
 
 

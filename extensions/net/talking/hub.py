@@ -1,5 +1,6 @@
 """A Hub keeps the connections of one node, and the rooms they are in; it outlives the node."""
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -18,6 +19,7 @@ class Hub:
         self.talks: dict[str, Talk] = {}
         self.rooms: dict[str, set[Talk]] = {}
         self.count = 0
+        self._empty: asyncio.Event | None = None
 
     def opened(self, talk: Talk) -> bool:
         """A connection has begun."""
@@ -44,6 +46,20 @@ class Hub:
         """It has closed: it leaves its rooms as well."""
         self.talks.pop(talk.id, None)
         self.part(talk, list(talk.rooms))
+        if not self.talks and self._empty is not None:
+            self._empty.set()
+
+    async def close(self, seconds: float) -> None:
+        """Wait until everyone has left; who is still there after so many seconds is cut."""
+        if not self.talks:
+            return
+        self._empty = asyncio.Event()
+        try:
+            await asyncio.wait_for(self._empty.wait(), seconds)
+        except TimeoutError:
+            for talk in list(self.talks.values()):
+                talk.cut()
+            await self._empty.wait()
 
     def join(self, talk: Talk, rooms: Iterable[str]) -> None:
         """Let a connection into rooms."""

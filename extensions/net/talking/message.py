@@ -41,10 +41,9 @@ def said(payload: Payload) -> Message:
 
 def close_of(value: Any) -> tuple[int, str]:
     """Code and reason of `true`, a code, or `{code, reason}`; Failure where that is none."""
-    code, reason = value, ""
-    if value is True:
-        code = 1000
-    elif isinstance(value, dict):
+    code: Any = 1000 if value is True else value
+    reason: Any = ""
+    if isinstance(value, dict):
         code, reason = value.get("code", 1000), value.get("reason", "")
     known = isinstance(code, int) and not isinstance(code, bool)
     if not known or not (code in _CODES or 3000 <= code < 5000):

@@ -113,8 +113,7 @@ class Talk(Guest):
         """Whether a message is being handled."""
         return self._busy
 
-    @property
-    def open(self) -> bool:
+    def alive(self) -> bool:
         """Whether messages can be sent."""
         return not self.gone and self.protocol.state == 1
 
@@ -143,7 +142,7 @@ class Talk(Guest):
 
     def close(self, code: int, reason: str = "") -> None:
         """Say goodbye; the other side has a moment to say it too. Does nothing where it was said."""
-        if not self.open:
+        if not self.alive():
             return
         self.protocol.send_close(code, reason)
         self._flush()
@@ -152,7 +151,7 @@ class Talk(Guest):
 
     def fail(self, code: int, reason: str) -> None:
         """Break off, because of what the other side did."""
-        if self.open:
+        if self.alive():
             self.protocol.fail(code, reason)
             self._flush()
             self._rewatch(PARTING)
@@ -297,7 +296,7 @@ class Talk(Guest):
 
     def say(self, message: Message) -> bool:
         """Send a message; False where the connection is closed, or was cut because it is too slow."""
-        if not self.open:
+        if not self.alive():
             return False
         if self._streaming is not None:
             self._streaming.append(message)
@@ -317,7 +316,7 @@ class Talk(Guest):
 
     async def stream(self, stream: ByteStream) -> None:
         """Send a byte stream as one message in pieces; what is said meanwhile comes after it."""
-        if not self.open:
+        if not self.alive():
             await stream.aclose()
             return
         # One stream at a time: messages are handled one at a time.
@@ -326,12 +325,12 @@ class Talk(Guest):
         try:
             self.protocol.send_binary(b"", fin=False)
             async for chunk in stream:
-                if not self.open:
+                if not self.alive():
                     return
                 self.protocol.send_continuation(chunk, fin=False)
                 self._flush()
                 await self._writable()
-            if self.open:
+            if self.alive():
                 self.protocol.send_continuation(b"", fin=True)
                 self._flush()
         except ConnectionResetError:
@@ -412,7 +411,7 @@ class Talk(Guest):
             waits.append(max(self._last_message + limits.idle - now, 0.01))
         if limits.ping is not None:
             waits.append(self._ask(now, limits.ping))
-        if waits and self._timer is None and not self._closing:
+        if waits and self.alive():
             self._rewatch(min(waits))
 
     def _ask(self, now: float, ping: float) -> float:

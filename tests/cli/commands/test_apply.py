@@ -1,5 +1,6 @@
 """heddle apply, get and delete: what files name is changed in a store, and nothing else."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -230,3 +231,25 @@ def test_a_store_that_will_not_do_is_one_line(address: str, told: str) -> None:
     assert result.exit_code == 1
     assert told in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_an_entry_that_cannot_be_read_hides_no_other_problem_of_an_apply(tmp_path: Path) -> None:
+    file = tmp_path / "new.yaml"
+    file.write_text("- {kind: nop, name: a, annotations: 3, foo: 1}\n- {kind: nope, name: b}\n")
+    (tmp_path / "flows").mkdir()
+    result = heddle("apply", "specs", "-f", file, "--store", tmp_path / "flows", "--json")
+    assert {one["code"] for one in json.loads(result.stdout)["problems"]} == {
+        "type",
+        "unknown-field",
+        "unknown-kind",
+    }
+    assert not list((tmp_path / "flows").iterdir())
+
+
+def test_what_names_no_namespace_is_out_of_reach_for_another(tmp_path: Path) -> None:
+    flow = tmp_path / "flow.yaml"
+    flow.write_text("- {kind: nop, name: pong}\n")
+    result = heddle("delete", "specs", "pong", "--store", tmp_path, "-n", "other")
+    assert result.exit_code == 1
+    assert flow.read_text() == "- {kind: nop, name: pong}\n"
+    assert heddle("delete", "specs", "pong", "--store", tmp_path).exit_code == 0

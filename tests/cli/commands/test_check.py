@@ -1,5 +1,6 @@
 """heddle check: all that is wrong with all files, together, and nothing else."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,55 @@ def test_settings_give_names_and_namespace(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.chdir(tmp_path)
     assert codes(ran_json("check", "ping.yaml")) == ["type"]
     assert codes(ran_json("check", "ping.yaml", "-e", "PORT=80")) == []
+
+
+SPOILED = """\
+- {kind: snippet, name: a, langauge: text, code: 1 +, ports: {outt: 3}}
+- {kind: snippet, name: b, language: cel, code: '1 +'}
+- {kind: snippet, name: b, language: cel, code: '2 +'}
+- {kind: nop, name: x, annotations: 3, foo: 1}
+"""
+
+
+def test_an_entry_that_cannot_be_read_hides_none_of_its_other_problems() -> None:
+    result = heddle("check", "-", "--json", stdin=SPOILED)
+    found = [
+        (one["line"], one["code"], one["path"]) for one in json.loads(result.stdout)["problems"]
+    ]
+    assert found == [
+        (1, "unknown-field", "a.langauge"),
+        (1, "type", "a.ports.outt"),
+        (1, "unknown-port", "a.ports.outt"),
+        (2, "code", "b.code"),
+        (3, "duplicate-name", "b.name"),
+        (3, "code", "b.code"),
+        (4, "type", "x.annotations"),
+        (4, "unknown-field", "x.foo"),
+    ]
+
+
+def test_links_from_and_to_an_entry_that_cannot_be_read_are_checked() -> None:
+    spoiled = """\
+- {kind: nop, name: a, ports: {init: [3, {name: nobody}, {name: b}]}}
+- {kind: snippet, name: b, language: text, code: x, env: {A: 3}, annotations: 3}
+- {kind: nop, name: c, ports: {init: {name: b, port: inn}}}
+"""
+    result = heddle("check", "-", "--json", stdin=spoiled)
+    found = [(one["line"], one["code"]) for one in json.loads(result.stdout)["problems"]]
+    assert sorted(found) == [
+        (1, "missing-link"),
+        (1, "type"),
+        (2, "type"),
+        (2, "type"),
+        (3, "unknown-port"),
+    ]
+
+
+def test_a_second_file_with_the_name_is_checked_too(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yaml").write_text("{kind: nop, name: x, foo: 1}\n")
+    assert codes(ran_json("check", tmp_path)) == [
+        "unknown-field",
+        "duplicate-name",
+        "unknown-field",
+    ]

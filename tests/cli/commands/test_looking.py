@@ -94,3 +94,83 @@ def test_completion_completes_commands_and_flags() -> None:
     assert complete("heddle ch", 1) == ["check"]
     assert complete("heddle get sp", 2) == ["specs"]
     assert "--json" in complete("heddle get specs --j", 3)
+
+
+def test_graph_gives_its_nodes_and_links_to_programs(tmp_path: Path) -> None:
+    text = "- {kind: nop, name: a, ports: {out: [{name: b, port: in}, {name: nobody, port: in}]}}\n"
+    said = ran_json("graph", "-", stdin=text + "- {kind: nop, name: b}\n")
+    a, b, nobody = said["nodes"]
+    assert [(one["name"], one["kind"], one["waiting"]) for one in said["nodes"]] == [
+        ("a", "nop", False),
+        ("b", "nop", False),
+        ("nobody", "waiting", True),
+    ]
+    assert said["links"] == [
+        {"from": a["id"], "port": "out", "to": b["id"], "in": "in"},
+        {"from": a["id"], "port": "out", "to": nobody["id"], "in": "in"},
+    ]
+    assert nobody["id"] == "default/nobody"
+
+
+def test_graph_draws_nothing_where_nothing_can_be_read() -> None:
+    result = heddle("graph", "nope.yaml")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "nope.yaml" in result.stderr
+    said = ran_json("graph", "nope.yaml")
+    assert said["ok"] is False
+    assert said["problems"][0]["file"] == "nope.yaml"
+
+
+def test_completion_gives_its_script_as_json() -> None:
+    said = ran_json("completion", "bash")
+    assert said["shell"] == "bash"
+    assert "_HEDDLE_COMPLETE" in said["script"]
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "code"),
+    [
+        (("get", "specs", "--store", "nope"), "nope", 1),
+        (("kinds", "nopp"), 'no kind "nopp"', 1),
+        (("schema", "nopp"), 'no kind "nopp"', 1),
+        (("get", "specs", "--yaml"), "give --json or --yaml", 2),
+        (("get", "specs", "-n", "no such"), "is no namespace", 2),
+    ],
+)
+def test_failures_are_json_where_json_is_wanted(
+    words: tuple[str, ...], error: str, code: int
+) -> None:
+    result = heddle(*words, "--json")
+    said = json.loads(result.stdout)
+    assert said["ok"] is False
+    assert error in said["error"]
+    assert result.exit_code == code
+    assert heddle(*words).stdout == "" or "--yaml" in words
+
+
+BROKEN = """\
+from heddle.extensions.extension import Extension
+
+def register(extension: Extension) -> None:
+    extension.kinds("no_such_package", {"crooked": "module:KIND"})
+"""
+
+
+def test_a_broken_kind_of_an_extension_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "crooked_kinds.py").write_text(BROKEN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    told = "extension crooked_kinds, kind crooked: cannot be described: ModuleNotFoundError"
+    for words in (["kinds"], ["schema"], ["kinds", "--json"]):
+        result = heddle(*words, "-x", "crooked_kinds")
+        assert result.exit_code == 1
+        assert told in result.stderr
+        assert "router" in result.stdout
+    [broken] = ran_json("kinds", "-x", "crooked_kinds")["broken"]
+    assert (broken["extension"], broken["kind"]) == ("crooked_kinds", "crooked")
+    for words in (["kinds", "crooked"], ["schema", "crooked"]):
+        result = heddle(*words, "-x", "crooked_kinds")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert told in result.stderr
+    assert heddle("kinds", "router", "-x", "crooked_kinds").exit_code == 0

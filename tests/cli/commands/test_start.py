@@ -3,6 +3,8 @@
 import http.client
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -110,8 +112,8 @@ def test_a_broken_edit_is_explained_and_what_ran_goes_on(flow: Path, tmp_path: P
 def test_broken_at_start_is_told_and_runs_once_mended(flow: Path, tmp_path: Path) -> None:
     flow.write_text("- kind: listener\n  port: [\n")
     with started(flow, "-e", "PORT=0", cwd=tmp_path) as heddle:
-        refused = heddle.until("change refused")
-        assert refused["problems"][0]["code"] == "syntax"
+        left_out = heddle.until("specs left out")
+        assert left_out["problems"][0]["code"] == "syntax"
         told = heddle.until("runtime started")
         assert told["data"]["active"] == 0
         flow.write_text(PING)
@@ -122,7 +124,7 @@ def test_broken_at_start_is_told_and_runs_once_mended(flow: Path, tmp_path: Path
 
 def test_a_missing_name_is_told_with_the_flag_to_give(flow: Path, tmp_path: Path) -> None:
     with started(flow, cwd=tmp_path) as heddle:
-        problem = heddle.until("change refused")["problems"][0]
+        problem = heddle.until("specs left out")["problems"][0]
         assert problem["line"] == 5
         assert "Give it with -e PORT=…" in problem["hint"]
         assert heddle.until("runtime started")["data"] == {
@@ -201,3 +203,49 @@ def test_what_cannot_begin_is_one_clear_line(
     assert told in said
     assert "Traceback" not in said
     assert code == 2 or said.count("\n") == 1
+
+
+def test_a_broken_edit_tells_what_is_wrong_with_the_rest_too(flow: Path, tmp_path: Path) -> None:
+    with started(flow, "-e", "PORT=0", cwd=tmp_path) as heddle:
+        port = heddle.port()
+        broken = PING.replace("code: pong", "cod: pong\n  annotations: 3")
+        flow.write_text(broken + "- {kind: nope, name: new}\n")
+        refused = heddle.until("change refused")
+        assert {(one["code"], one["path"]) for one in refused["problems"]} >= {
+            ("type", "pong.annotations"),
+            ("unknown-field", "pong.cod"),
+            ("unknown-kind", "new.kind"),
+        }
+        assert get(port) == "pong"
+        flow.write_text(PING.replace("code: pong", "code: mended"))
+        heddle.until("generation live")
+        assert get(port) == "mended"
+
+
+def test_what_is_broken_at_start_is_told_wholly_at_once(flow: Path, tmp_path: Path) -> None:
+    flow.write_text("- {kind: nop, name: a, annotations: 3, foo: 1}\n- {kind: nope, name: b}\n")
+    with started(flow, cwd=tmp_path) as heddle:
+        left_out = heddle.until("specs left out")
+        assert [(one["code"], one["path"]) for one in left_out["problems"]] == [
+            ("type", "a.annotations"),
+            ("unknown-field", "a.foo"),
+            ("unknown-kind", "b.kind"),
+        ]
+
+
+def test_a_start_that_finds_only_other_namespaces_names_them(flow: Path, tmp_path: Path) -> None:
+    with started(flow, "-n", "other", cwd=tmp_path) as heddle:
+        told = heddle.until("runtime started")
+        assert told["data"]["active"] == 0
+        assert "the store holds the namespace default" in told["reason"]
+
+
+def test_a_dash_starts_the_specs_on_standard_input() -> None:
+    code = "from heddle.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "start", "-", "--log-format", "json"]
+    broken = subprocess.run(
+        command, input="- {kind: nopp, name: a}\n", capture_output=True, text=True, timeout=PATIENCE
+    )
+    assert broken.returncode == 1
+    assert '"file":"<stdin>"' in broken.stdout
+    assert "nothing runs: every spec has a problem" in broken.stderr

@@ -25,7 +25,7 @@ FLOW = """
 - kind: snippet
   name: wild
   language: {language}
-  timeout: 500ms
+  timeout: 200ms
   {isolation}
   code: |
     {code}
@@ -154,7 +154,7 @@ PRINTING = [
 
 @pytest.mark.parametrize(("language", "isolation", "code"), PRINTING)
 async def test_ten_megabytes_of_output_are_cut(language: str, isolation: str, code: str) -> None:
-    async with running(flow(language, code, isolation).replace("500ms", "20s")) as rt:
+    async with running(flow(language, code, isolation).replace("200ms", "20s")) as rt:
         assert await rt.send("wild", 1) == 2
         said = printed(rt)
         assert 1000 < sum(map(len, said)) < 100_000
@@ -178,13 +178,13 @@ RESULTS = [
 async def test_ten_megabytes_of_result_fit_through(
     language: str, isolation: str, code: str
 ) -> None:
-    async with running(flow(language, code, isolation).replace("500ms", "20s")) as rt:
+    async with running(flow(language, code, isolation).replace("200ms", "20s")) as rt:
         assert len(str(await rt.send("wild", 1)).strip()) == 10_000_000
 
 
 async def test_others_go_on_while_an_isolated_program_runs() -> None:
     code = "def main(payload):\n    import time\n    time.sleep(payload)\n    return 'slept'"
-    text = flow("python", code, "isolation: process").replace("500ms", "20s")
+    text = flow("python", code, "isolation: process").replace("200ms", "20s")
     async with running(text) as rt:
         await rt.send("tame", 1)
         slow = asyncio.ensure_future(rt.send("wild", 1))
@@ -202,9 +202,9 @@ async def test_a_timeout_has_its_code_and_line() -> None:
         answer: Any = await rt.send("wild", 1)
         assert (answer.code, answer.message) == (
             "timeout",
-            "line 3: stopped: it ran for longer than 500ms",
+            "line 3: stopped: it ran for longer than 200ms",
         )
     async with running(flow("javascript", "\n\n(() => { for (;;); })()")) as rt:
         answer = await rt.send("wild", 1)
         assert answer.code == "timeout"
-        assert "ran for longer than 500ms" in answer.message
+        assert "ran for longer than 200ms" in answer.message

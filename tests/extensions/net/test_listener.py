@@ -147,6 +147,27 @@ async def test_malformed_json_is_a_400_when_the_flow_reads_it() -> None:
     assert reply.status == 400
 
 
+@pytest.mark.parametrize("code", ["body.a", "{'body': body}", "{'body': [body]}"])
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [({}, 400), ({"Content-Encoding": "rot13"}, 415)],
+)
+async def test_what_a_client_does_wrong_is_one_line_for_debugging(
+    code: str, header: dict[str, str], status: int
+) -> None:
+    async with running(answering(code)) as rt:
+        told = asyncio.ensure_future(rt.events.wait())
+        await asyncio.sleep(0)
+        headers = {"Content-Type": "application/json", **header}
+        reply = await fetch(port_of(rt), "/x", method="POST", headers=headers, body="{nope")
+        async with asyncio.timeout(5):
+            event = await told
+    assert reply.status == status
+    assert (event.event, event.level, event.detail) == ("a bad request", "debug", "")
+    assert event.data == {"request": "POST /x", "status": status}
+    assert "\n" not in event.reason
+
+
 async def test_a_flow_that_does_not_read_the_body_does_not_mind_it() -> None:
     async with running(answering("'fine'")) as rt:
         reply = await fetch(
@@ -351,6 +372,7 @@ async def test_a_listener_whose_port_is_taken_is_refused_and_the_old_goes_on() -
         refused = rt.events.recent[-1]
         taken.close()
         assert refused.event == "change refused"
+        assert "cannot begin: cannot listen on" in refused.problems[0].found
         assert str(port) in str(refused.problems[0])
         assert (await fetch(port_of(rt))).text == "ok"
 
@@ -523,6 +545,26 @@ async def test_the_most_literal_route_wins_and_lost_requests_are_told_why() -> N
         assert (asked.status, asked.headers["Allow"]) == (204, "OPTIONS, GET, HEAD, POST")
         head = await fetch(port, "/users", method="HEAD")
         assert (head.status, head.headers["Content-Length"], head.body) == (200, "2", b"")
+
+
+async def test_options_of_the_whole_server_names_every_method_of_the_router() -> None:
+    flow = (
+        LISTENER
+        + """
+- kind: router
+  name: first
+  routes:
+    - {method: get, path: /a, port: 'out[0]'}
+    - {method: DELETE, path: '/b/:id', port: 'out[0]'}
+"""
+    )
+    async with running(flow) as rt:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(rt))
+        writer.write(b"OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        raw = await reader.read()
+        writer.close()
+    assert raw.startswith(b"HTTP/1.1 204 ")
+    assert b"Allow: OPTIONS, DELETE, GET, HEAD\r\n" in raw
 
 
 async def test_a_router_can_be_asked_with_a_plain_map() -> None:

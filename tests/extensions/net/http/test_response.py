@@ -8,7 +8,7 @@ from heddle.extensions.net.http.errors import BadAnswer, BadRequest
 from heddle.extensions.net.http.head import parse_head, parse_line
 from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.request import Peer, make_request
-from heddle.extensions.net.http.response import is_envelope, respond, status_of
+from heddle.extensions.net.http.response import is_envelope, phrase, respond, status_of
 from heddle.runtime.errors import NOTHING, Error
 
 HEAD = parse_head(b"Host: x", 11, Limits())
@@ -92,3 +92,20 @@ def test_names_stay_as_the_flow_wrote_them() -> None:
 def test_header_values_are_trimmed_text() -> None:
     answer = {"header": {"A": " x ", "B": 1, "C": True, "D": [], "E": ["1", 2]}}
     assert respond(answer, HEAD)[1] == b"A: x\r\nB: 1\r\nC: true\r\nE: 1\r\nE: 2\r\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (404, "Not Found"),
+        (413, "Content Too Large"),
+        (414, "URI Too Long"),
+        (416, "Range Not Satisfiable"),
+        (422, "Unprocessable Content"),
+        (799, ""),
+    ],
+)
+def test_phrases_are_those_of_the_standard_whatever_python_calls_them(
+    status: int, words: str
+) -> None:
+    assert phrase(status) == words

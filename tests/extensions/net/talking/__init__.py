@@ -1,0 +1,1 @@
+"""Stories of WebSockets, told with a real client over real sockets."""
