@@ -7,6 +7,7 @@ KINDS = {
     "listener": "listener:LISTENER",
     "router": "router:ROUTER",
     "websocket": "websocket:WEBSOCKET",
+    "websocket-client": "websocket_client:WEBSOCKET_CLIENT",
 }
 
 

@@ -374,7 +374,11 @@ async def test_what_is_no_handshake_is_told_why() -> None:
         port = port_of(rt)
         assert (await fetch(port)).status == 426
         assert (await fetch(port, method="POST", body="x")).status == 405
-        headers = {"Connection": "Upgrade, close", "Upgrade": "websocket", "Sec-WebSocket-Version": "7"}
+        headers = {
+            "Connection": "Upgrade, close",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "7",
+        }
         assert (await fetch(port, headers={**headers, "Sec-WebSocket-Key": "x" * 24})).status == 400
 
 
@@ -468,6 +472,8 @@ async def test_who_sends_faster_than_it_is_answered_has_to_wait() -> None:
         made.let_go.set()
         await until(lambda: sent > before + 100)
         flooding.cancel()
+        assert client.transport is not None
+        client.transport.abort()
 
 
 async def test_who_does_not_take_what_is_sent_is_cut_and_holds_nobody_up() -> None:
