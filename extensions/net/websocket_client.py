@@ -54,7 +54,8 @@ class WebSocketClient(Fields):
     """What a `websocket-client` says."""
 
     url: Annotated[
-        str, about("Whom to connect to.", pattern="^wss?://.+", examples=["wss://example.com/feed"])
+        str,
+        about("Whom to connect to.", pattern=r"^wss?://\S+$", examples=["wss://example.com/feed"]),
     ]
     format: Format = "auto"
     header: Annotated[
