@@ -3,9 +3,13 @@
 from heddle.extensions.extension import Extension
 
 KINDS = {
+    "auth": "auth:AUTH",
+    "cookies": "cookies:COOKIES",
+    "cors": "cors:CORS",
     "http": "client:HTTP",
     "listener": "listener:LISTENER",
     "router": "router:ROUTER",
+    "sse": "sse:SSE",
     "websocket": "websocket:WEBSOCKET",
     "websocket-client": "websocket_client:WEBSOCKET_CLIENT",
 }

@@ -27,6 +27,7 @@ from heddle.extensions.net.certificate import files_of, follow, pem
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.live import Live
 from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.http.response import status_of
 from heddle.extensions.net.http.server import Server
@@ -222,7 +223,8 @@ class ListenerNode(Node):
             if error is not None and self._host is not None:
                 answer = await self._handled(process, error)
             body = answer.get("body") if type(answer) is dict else answer
-            if isinstance(body, ByteStream) or hasattr(body, "__aiter__"):
+            streamed = isinstance(body, ByteStream) or hasattr(body, "__aiter__")
+            if streamed and not isinstance(body, Live):
                 # The process lives until its stream is sent: what feeds it may belong to it.
                 exchange.on_sent = lambda complete: self._sent(process, complete)
                 exchange.reply(answer)

@@ -27,13 +27,14 @@ from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.framing import Body, ChunkedBody, DiscardedBody, FixedBody
 from heddle.extensions.net.http.head import Head, Line, parse_head
 from heddle.extensions.net.http.limits import BURST, LINGER_BYTES, PROGRESS_BYTES
+from heddle.extensions.net.http.live import dropped
 from heddle.extensions.net.http.packing import pack_response
 from heddle.extensions.net.http.receiving import Upload, body_stream
 from heddle.extensions.net.http.request import make_request
 from heddle.extensions.net.http.response import CLOSE, Streamed, fault_of, plain_response, respond
 from heddle.extensions.net.http.sending import close_source, send_body
 from heddle.extensions.net.http.shared import Shared
-from heddle.extensions.net.http.upgrade import Guest, Upgrade, dropped
+from heddle.extensions.net.http.upgrade import Guest, Upgrade
 from heddle.runtime.errors import Answer, Error
 from heddle.runtime.stream import ByteStream
 
@@ -501,6 +502,8 @@ class Connection(Channel):
                 self._shared.report("a stream failed to close", error, exchange.request)
             self._sent(exchange, complete)
         if self._state == SENDING:
+            if self._shared.draining:
+                self._keep = False
             self._finish()
             self._settle()
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from heddle.extensions.net.http.live import dropped
 from heddle.extensions.net.http.request import Request
-from heddle.extensions.net.http.upgrade import dropped
 from heddle.runtime.errors import Answer
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from heddle.extensions.net.http.shared import Shared
@@ -62,9 +62,3 @@ class Upgrade:
 
     def __repr__(self) -> str:
         return f"Upgrade({type(self.guest).__name__})"
-
-
-def dropped(answer: Any) -> None:
-    """Nobody waits for this answer: let go of what it holds."""
-    if isinstance(answer, Upgrade):
-        answer.guest.drop()

@@ -1,0 +1,70 @@
+"""Answers on their way back through a node that adds to them."""
+
+from typing import Any
+
+from heddle.extensions.extension import NOTHING, Answer, Error
+from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.response import is_envelope
+from heddle.extensions.net.http.upgrade import Upgrade
+
+Headers = dict[str, list[str]]
+
+
+def with_headers(answer: Answer, added: Headers) -> Answer:
+    """The same response with headers added; an Error and an Upgrade stay as they are.
+
+    `Vary` and `Set-Cookie` join what the answer says itself; every other name replaces it.
+    """
+    if not added or isinstance(answer, Error | Upgrade):
+        return answer
+    if answer is NOTHING:
+        return {"status": 204, "header": dict(added)}
+    if not isinstance(answer, dict) or not is_envelope(answer):
+        if answer is None:
+            # In an envelope, null is no body at all.
+            return {"header": {**added, "Content-Type": ["application/json"]}, "body": b"null"}
+        return {"header": dict(added), "body": answer}
+    given = answer.get("header")
+    header: dict[str, Any] = {}
+    joined = {name.lower(): list(values) for name, values in added.items() if name in _JOINED}
+    for name, value in (given or {}).items():
+        lower = str(name).lower()
+        if lower in joined:
+            joined[lower] = [*(value if isinstance(value, list) else [value]), *joined[lower]]
+        elif not any(lower == one.lower() for one in added):
+            header[name] = value
+    for name, values in added.items():
+        header[name] = joined.get(name.lower(), values)
+    # A request that is echoed is told from data by its method: that stays.
+    base = answer.plain() if isinstance(answer, Request) else answer
+    return {**base, "header": header}
+
+
+_JOINED = frozenset({"Vary", "Set-Cookie"})
+
+
+def header_of(payload: Any, name: str) -> str:
+    """One header of a request, several joined by commas; "" without it."""
+    if type(payload) is Request:
+        return payload.head.get(name)
+    header = payload.get("header") if isinstance(payload, dict) else None
+    values = header.get(name, "") if isinstance(header, dict) else ""
+    return ", ".join(map(str, values)) if isinstance(values, list) else str(values)
+
+
+def method_of(payload: Any) -> str:
+    """The method of a request; TypeError where it is none."""
+    if type(payload) is Request:
+        return payload.method_text
+    if isinstance(payload, dict) and isinstance(payload.get("method", "GET"), str):
+        return str(payload.get("method", "GET")).upper()
+    raise TypeError(
+        "found no request (wanted: a map with method and header, as a listener sends it)"
+    )
+
+
+def with_fields(payload: Any, **fields: Any) -> Any:
+    """A request with fields added."""
+    if type(payload) is Request:
+        return payload.with_fields(**fields)
+    return {**payload, **fields}

@@ -1,0 +1,1 @@
+"""Who sends a request: passwords, tokens and signed tokens, checked in constant time."""

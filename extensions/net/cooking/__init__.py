@@ -1,0 +1,1 @@
+"""Cookies: how they are read, written and signed."""

@@ -1,0 +1,166 @@
+"""cors: lets pages of other sites use a flow from inside a browser, and says which."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from heddle.extensions.extension import (
+    IN,
+    Answer,
+    Build,
+    Duration,
+    Fields,
+    Flow,
+    Handler,
+    Kind,
+    Node,
+    Payload,
+    Port,
+    Schema,
+    Unfit,
+    Visit,
+    about,
+)
+from heddle.extensions.net.answers import Headers, header_of, method_of, with_headers
+from heddle.extensions.net.origins import Origins
+
+_Token = Annotated[str, msgspec.Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
+
+
+class Cors(Fields):
+    """What a `cors` says."""
+
+    origins: Annotated[
+        list[str],
+        about(
+            "Whose pages may: origins, `https://*.example.com` for all below a name, or `*`.",
+            examples=[["https://example.com"]],
+            min_length=1,
+        ),
+    ]
+    methods: Annotated[list[_Token], about("Which methods they may use.")] = msgspec.field(
+        default_factory=lambda: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+    )
+    headers: Annotated[
+        list[_Token], about("Which headers they may send; whatever they ask for, if it is `*`.")
+    ] = msgspec.field(default_factory=lambda: ["*"])
+    expose: Annotated[
+        list[_Token], about("Which headers of a response they may read, beside the usual.")
+    ] = msgspec.field(default_factory=list)
+    credentials: Annotated[
+        bool, about("Whether the browser may send cookies along, and show them the response.")
+    ] = False
+    max_age: Annotated[Duration, about("How long the browser may remember what it was told.")] = (
+        Duration(600)
+    )
+
+    def __post_init__(self) -> None:
+        if self.credentials and "*" in self.origins:
+            raise Unfit(
+                "credentials for the pages of everyone",
+                wanted="the origins that may have them",
+                hint="A page of anyone could act for whoever is logged in.",
+                code="conflict",
+                path=("origins",),
+            )
+
+
+class CorsNode(Node):
+    """Answers what browsers ask beforehand, and adds to every other answer."""
+
+    def __init__(self, fields: Cors, origins: Origins) -> None:
+        self._origins = origins
+        self._every = origins.any
+        self._methods = ", ".join(one.upper() for one in fields.methods)
+        self._headers = None if "*" in fields.headers else ", ".join(fields.headers)
+        self._expose = ", ".join(fields.expose)
+        self._credentials = fields.credentials
+        self._age = str(int(fields.max_age))
+        self._visit = Visit(self._act)
+
+    def handler(self, port: str) -> Handler | None:
+        """Its only in port."""
+        return self._visit if port == "in" else None
+
+    async def _act(self, flow: Flow, payload: Payload) -> Answer:
+        origin = header_of(payload, "Origin")
+        method = method_of(payload)
+        if method == "OPTIONS" and origin and header_of(payload, "Access-Control-Request-Method"):
+            return self._preflight(payload, origin)
+        answer = await flow.send("out", payload)
+        return with_headers(answer, self._allowed(origin))
+
+    def _preflight(self, payload: Payload, origin: str) -> Answer:
+        header = self._allowed(origin)
+        if "Access-Control-Allow-Origin" in header:
+            asked = self._headers
+            if asked is None:
+                asked = header_of(payload, "Access-Control-Request-Headers")
+                header["Vary"] = [*header.get("Vary", []), "Access-Control-Request-Headers"]
+            header["Access-Control-Allow-Methods"] = [self._methods]
+            if asked:
+                header["Access-Control-Allow-Headers"] = [asked]
+            header["Access-Control-Max-Age"] = [self._age]
+        header.pop("Access-Control-Expose-Headers", None)
+        return {"status": 204, "header": header}
+
+    def _allowed(self, origin: str) -> Headers:
+        """What is said to pages of this origin; to those that may not, only that others may."""
+        if self._every:
+            header = {"Access-Control-Allow-Origin": ["*"]}
+        else:
+            # Caches must not give one site what was said to another.
+            header = {"Vary": ["Origin"]}
+            if not origin or not self._origins.allow(origin):
+                return header
+            header["Access-Control-Allow-Origin"] = [origin]
+        if self._credentials:
+            header["Access-Control-Allow-Credentials"] = ["true"]
+        if self._expose:
+            header["Access-Control-Expose-Headers"] = [self._expose]
+        return header
+
+
+def compile_cors(fields: Cors, build: Build) -> Node:
+    """An origin that is none is a Problem."""
+    try:
+        return CorsNode(fields, Origins(fields.origins))
+    except ValueError as error:
+        build.refuse("origins", found=str(error), wanted="https://example.com, or *")
+
+
+CORS: Kind[Any] = Kind(
+    Schema(
+        kind="cors",
+        fields=Cors,
+        summary="Lets pages of other sites use a flow from inside a browser, and says which.",
+        category="net",
+        ins=(IN,),
+        outs=(
+            Port("out", "Requests, but for those by which a browser asks what it may."),
+            Port("error", "Errors of this node; not linked, they are the answer."),
+        ),
+        example="""\
+- kind: cors
+  name: cors
+  origins: ['https://example.com', 'https://*.example.org']
+  credentials: true
+  ports:
+    out: {name: hello, port: in}
+- kind: snippet
+  name: hello
+  language: text
+  code: hello
+""",
+        details="""\
+It stands between a listener and its router. `OPTIONS` with `Access-Control-Request-Method` is answered
+204 with what is allowed; every other request goes on, and its response is given the headers that let the
+page read it. Pages of other origins get the response without them: their browser keeps it from them.
+That is no protection from anyone but browsers.
+
+An Error that nobody has handled passes without the headers, and the page cannot tell what it was; a `try`
+behind this node makes a response of it. A response that sets `Access-Control-…` itself is overruled.
+""",
+    ),
+    compile_cors,
+)

@@ -1,0 +1,1 @@
+"""Server-sent events: how they are written, and who is sent them."""

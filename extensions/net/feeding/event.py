@@ -1,0 +1,81 @@
+"""An event of a stream of server-sent events, and how it is written."""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Any, Final
+
+from heddle.extensions.extension import ByteStream, Error, Failure, Payload
+from heddle.extensions.net.http.errors import BadAnswer
+from heddle.extensions.net.http.media import to_json
+
+KEYS: Final = frozenset({"event", "id", "data", "retry", "comment"})
+
+# `str.splitlines` would also cut where no browser does.
+_LINES: Final = re.compile(r"\r\n|\r|\n")
+_LONGEST: Final = 1024 * 1024
+
+
+def written(payload: Payload, number: str = "") -> bytes:
+    """The bytes of one event; Failure where it cannot be written.
+
+    A map of `event id data retry comment` says it all; anything else is the data. Text is written
+    as it is, everything else as JSON. `retry` is in milliseconds. `number` is the id where the
+    event says none.
+    """
+    said = payload if is_event(payload) else {"data": payload}
+    lines: list[str] = []
+    if said.get("comment") is not None:
+        lines += [f": {line}" for line in _LINES.split(str(said["comment"]))]
+    found = said.get("id")
+    identity = number if found is None else str(found)
+    if identity:
+        lines.append(f"id: {_line('id', identity)}")
+    if said.get("event"):
+        lines.append(f"event: {_line('event', str(said['event']))}")
+    retry = said.get("retry")
+    if retry is not None:
+        if isinstance(retry, bool) or not isinstance(retry, int | float) or retry < 0:
+            raise _refused("retry is a number of milliseconds")
+        lines.append(f"retry: {int(retry)}")
+    if "data" in said:
+        lines += [f"data: {line}" for line in _LINES.split(text_of(said["data"]))]
+    return ("\n".join(lines) + "\n\n").encode() if lines else b""
+
+
+def is_event(payload: Payload) -> bool:
+    """Whether a packet is a map that says an event, rather than being its data."""
+    return isinstance(payload, dict) and bool(payload) and payload.keys() <= KEYS
+
+
+def text_of(data: Any) -> str:
+    """Text as it is, bytes as the text they are, data as JSON; Failure for no data."""
+    if isinstance(data, str):
+        return data
+    try:
+        return data.decode() if isinstance(data, bytes) else to_json(data).decode()
+    except (BadAnswer, UnicodeDecodeError) as error:
+        raise _refused(f"its data cannot be written: {error}") from None
+
+
+async def lines_of(stream: ByteStream) -> AsyncIterator[bytes]:
+    """Each line of a stream that is not empty as an event with that data."""
+    rest = b""
+    async for chunk in stream:
+        *lines, rest = (rest + chunk).split(b"\n")
+        if len(rest) > _LONGEST:
+            raise _refused(f"a line of the stream is longer than {_LONGEST} bytes")
+        for line in lines:
+            if line.strip():
+                yield written(line.rstrip(b"\r"))
+    if rest.strip():
+        yield written(rest.rstrip(b"\r"))
+
+
+def _line(name: str, text: str) -> str:
+    if any(one in text for one in "\r\n\0"):
+        raise _refused(f"{name} is one line of text")
+    return text
+
+
+def _refused(why: str) -> Failure:
+    return Failure(Error(f"the event cannot be sent: {why}", code="request"))

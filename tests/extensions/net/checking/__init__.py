@@ -1,0 +1,1 @@
+"""Stories of senders who are known, and of those who are not."""
