@@ -287,7 +287,7 @@ def moved(asked: Ask, response: "aiohttp.ClientResponse") -> Ask:
 
     where = response.headers["Location"]
     try:
-        url = response.url.join(URL(where, encoded=True)).with_fragment(None)
+        url = response.url.join(URL(where)).with_fragment(None)
         target = checked(str(url))
     except ValueError as error:
         raise Failure(

@@ -111,7 +111,7 @@ class WebSocketNode(Node):
     def _limit(self) -> None:
         """What holds for new connections holds for those that are open."""
         for talk in self._hub.talks.values():
-            talk.limits = self._limits
+            talk.limit(self._limits)
 
     async def pause(self) -> None:
         """Nobody takes the connections over: let them go, once what has come is answered."""

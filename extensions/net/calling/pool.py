@@ -63,7 +63,7 @@ class Pool:
                 sock_connect=settings.connect or None,
                 sock_read=None,
             ),
-            skip_auto_headers=("User-Agent", "Content-Type"),
+            skip_auto_headers=("User-Agent", "Content-Type", "Accept", "Accept-Encoding"),
         )
 
     async def send(

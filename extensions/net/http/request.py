@@ -82,6 +82,11 @@ class Request(dict[str, Any]):
         """The path as it came, percent-encoded."""
         return self.line.raw_path
 
+    @property
+    def raw_body(self) -> bytes | ByteStream | None:
+        """The body as it came, packed; where the listener streams, the stream of it unpacked."""
+        return self._body
+
     def with_fields(self, **fields: Any) -> "Request":
         """The same request with fields added or replaced; decoding is done once for both."""
         given = dict(dict.items(self)) if self._source is not None else dict(_BEGIN)

@@ -63,6 +63,7 @@ _PACKABLE: Final = re.compile(
     r"text/(?!event-stream)|application/(?:.*\+)?(?:json|xml|javascript|yaml|wasm|x-ndjson|sql)\b"
     r"|application/x-www-form-urlencoded|image/(?:svg\+xml|bmp)|font/(?:ttf|otf)"
 )
+_STATUSES: Final = {"busy": 503, "dropped": 503, "timeout": 504, "unreachable": 502}
 _VALUE: Final = bytes(range(0x20, 0x7F)) + b"\t" + bytes(range(0x80, 0x100))
 
 
@@ -153,9 +154,7 @@ def respond_error(error: Error) -> Response:
     fault = fault_of(error)
     if fault is not None:
         return plain_response(fault.status, str(fault))
-    if error.code == "timeout":
-        return plain_response(504)
-    return plain_response(503 if error.code == "dropped" else 500)
+    return plain_response(_STATUSES.get(error.code, 500))
 
 
 def plain_response(status: int, text: str = "") -> Response:

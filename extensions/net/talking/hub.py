@@ -58,6 +58,7 @@ class Hub:
             await asyncio.wait_for(self._empty.wait(), seconds)
         except TimeoutError:
             for talk in list(self.talks.values()):
+                self.owner.lost(talk)
                 talk.cut()
             await self._empty.wait()
 

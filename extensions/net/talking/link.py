@@ -47,7 +47,7 @@ class LinkTalk(Talk):
         super().__init__(protocol, limits, link)
         self.over: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
         self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.ready = False
+        self.started = self.ready = False
         self._link = link
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -60,14 +60,15 @@ class LinkTalk(Talk):
         self._flush()
 
     def _event(self, frame: Any) -> None:
-        if self.begun.done():
+        if self.started:
             super()._event(frame)
             return
         refusal = self.protocol.handshake_exc
-        if refusal is not None:
-            self.begun.set_exception(refusal)
+        if self.begun.done() or refusal is not None:
+            self._give_up(refusal)
             self.transport.abort()
             return
+        self.started = True
         self.begun.set_result(None)
         self.begin()
         if not self._busy:
@@ -84,12 +85,15 @@ class LinkTalk(Talk):
             self._link.say_queued(self)
 
     def _leave(self) -> None:
+        self._give_up(self.protocol.handshake_exc)
+
+    def _give_up(self, refusal: Exception | None) -> None:
+        """Whoever waits for the beginning waits in vain."""
         if not self.begun.done():
-            refusal = self.protocol.handshake_exc
             self.begun.set_exception(refusal or ConnectionResetError("the connection was closed"))
 
     def _end(self) -> None:
-        if self.begun.exception() is None:
+        if self.started:
             super()._end()
         if not self.over.done():
             code = self.protocol.close_code
@@ -125,7 +129,7 @@ class Link:
         """What holds from now on."""
         self.limits, self.attempts, self.most = limits, attempts, most
         if self.talk is not None:
-            self.talk.limits = limits
+            self.talk.limit(limits)
 
     def say(self, message: Message) -> None:
         """Send a message, or keep it until there is a connection; Failure where too many wait."""
@@ -226,9 +230,7 @@ class Link:
             self.talk = None
             if hasattr(talk, "transport"):
                 talk.cut()
-            if talk.begun.done():
-                # Looked at, so that nobody misses it.
-                talk.begun.exception()
+            talk.begun.cancel()
             raise
         self.connected += 1
         self.failed = ""

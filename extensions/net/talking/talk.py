@@ -177,6 +177,17 @@ class Talk(Guest):
         """Be counted out."""
         super().connection_lost(None)
 
+    def limit(self, limits: TalkLimits) -> None:
+        """These limits hold from now on, for a connection that is open as well."""
+        self.limits = limits
+        # The name has changed between versions.
+        for name in ("max_message_size", "max_size"):
+            if hasattr(self.protocol, name):
+                setattr(self.protocol, name, limits.message)
+        self._tokens = min(self._tokens, float(limits.rate or 0))
+        if self.alive() and self._leaving is None:
+            self._watch()
+
     # -- hearing -------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
@@ -280,7 +291,7 @@ class Talk(Guest):
     def _set_pace(self) -> None:
         """Read, or let the other side wait."""
         pause = (self._size > self.limits.waiting or self._congested) and not self._closing
-        if pause != self._paused and not self.gone:
+        if pause != self._paused and not self.gone and not self.transport.is_closing():
             self._paused = pause
             if pause:
                 self.transport.pause_reading()

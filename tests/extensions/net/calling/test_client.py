@@ -310,6 +310,17 @@ async def test_nobody_there_is_an_error_that_says_where() -> None:
     assert f"GET {url}/x" in error.message
 
 
+async def test_a_timeout_is_for_all_of_it_together() -> None:
+    async def never(request: Any) -> Any:
+        await asyncio.Event().wait()
+
+    async with remote(never) as far, running(client(far.url, "timeout: 50")) as rt:
+        error = await rt.send("ask", None)
+        assert isinstance(error, Error)
+        assert error.code == "timeout"
+        await until(lambda: not far.server.snapshot().connections)
+
+
 # -- attempts and redirects -------------------------------------------------------------------------
 
 
@@ -367,6 +378,16 @@ async def test_redirects_come_to_an_end() -> None:
         assert (error.code, len(far.asked)) == ("redirects", 4)
         async with running(client(far.url, "limits: {redirects: 0}")) as rt:
             assert (await rt.send("ask", None))["status"] == 302
+
+
+async def test_a_redirect_may_hold_what_a_url_may_not() -> None:
+    def answer(request: Any) -> Any:
+        if request["path"] == "/":
+            return {"status": 302, "header": {"Location": "a b/ü?q=ä#part"}}
+        return [request["path"], request["query"]["q"]]
+
+    async with remote(answer) as far, running(client(far.url)) as rt:
+        assert (await rt.send("ask", None))["body"] == ["/a b/ü", ["ä"]]
 
 
 async def test_a_redirect_to_what_is_not_http_is_refused() -> None:

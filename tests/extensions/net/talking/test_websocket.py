@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import trustme
+from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from heddle.extensions.extension import ByteStream, Error, Process, node
@@ -399,6 +402,26 @@ async def test_bytes_sent_right_behind_the_handshake_are_not_lost() -> None:
             assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in head
             assert await reader.readexactly(4) == b"\x81\x02hi"
         writer.close()
+
+
+async def test_it_speaks_over_tls_as_well() -> None:
+    ca = trustme.CA()
+    made = ca.issue_cert("localhost")
+    cert = made.cert_chain_pems[0].bytes().decode()
+    pem = json.dumps({"cert": cert, "key": made.private_key_pem.bytes().decode()})
+    context = ssl.create_default_context()
+    ca.configure_trust(context)
+    text = flow().replace("port: 0", f"port: 0, tls: {pem}")
+    async with (
+        running(text) as rt,
+        connect(f"wss://localhost:{port_of(rt)}/", ssl=context) as client,
+    ):
+        for message in ("text", b"x" * 300_000):
+            await client.send(message)
+            assert await hear(client) == message
+        await change(rt, text.replace("format: auto", "limits: {message: 10B}"))
+        await client.send("x" * 11)
+        assert (await closing(client))[0] == 1009
 
 
 # -- limits -----------------------------------------------------------------------------------------

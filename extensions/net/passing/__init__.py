@@ -1,0 +1,1 @@
+"""Passing on: requests to one of several backends, and their responses back."""

@@ -1,0 +1,1 @@
+"""Static files: which of them is asked for, which part of it, and whether it is known already."""

@@ -1,0 +1,61 @@
+"""Ranges: which bytes of a file are asked for."""
+
+import re
+from typing import Final, TypeAlias
+
+Range: TypeAlias = tuple[int, int]
+"""From the first byte to the one behind the last."""
+
+MANY: Final = 16
+"""More ranges than this are a whole file cut into pieces: it is sent whole."""
+
+_ONE: Final = re.compile(r"\s*(?:(\d{1,18})\s*-\s*(\d{1,18})?|-\s*(\d{1,18}))\s*", re.ASCII)
+
+
+class Unsatisfiable(ValueError):  # noqa: N818 - the word of the standard
+    """None of the ranges has a byte of the file."""
+
+
+def ranges_of(header: str, size: int) -> list[Range] | None:
+    """The ranges of a Range header; None where it is none, or the whole file serves better.
+
+    Ranges that touch are joined where they stand; the order stays. Unsatisfiable where the header is
+    right and there is nothing to send.
+    """
+    unit, mark, rest = header.partition("=")
+    if not mark or unit.strip().lower() != "bytes":
+        return None
+    found: list[Range] = []
+    parts = [part for part in rest.split(",") if part.strip()]
+    if not parts or len(parts) > MANY:
+        return None
+    for part in parts:
+        match = _ONE.fullmatch(part)
+        if match is None:
+            return None
+        first, last, tail = match.groups()
+        if tail is not None:
+            start, end = max(size - int(tail), 0), size
+        else:
+            start = int(first)
+            end = size if last is None else min(int(last) + 1, size)
+            if last is not None and int(last) < start:
+                return None
+        if start < end:
+            found.append((start, end))
+    if not found:
+        raise Unsatisfiable
+    joined = _joined(found)
+    # More bytes than the file has: somebody wants the same ones again and again.
+    return joined if sum(end - start for start, end in joined) <= size else None
+
+
+def _joined(ranges: list[Range]) -> list[Range]:
+    found = [ranges[0]]
+    for start, end in ranges[1:]:
+        first, last = found[-1]
+        if first <= start <= last:
+            found[-1] = (first, max(last, end))
+        else:
+            found.append((start, end))
+    return found

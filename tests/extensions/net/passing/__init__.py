@@ -1,0 +1,1 @@
+"""Stories of requests that are passed on."""
