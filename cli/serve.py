@@ -121,7 +121,7 @@ class Serve:
             from heddle.specs.memory import MemoryStore
 
             return MemoryStore([*reading.specs, *reading.values])
-        from heddle.cli.applying import apply_into
+        from heddle.runtime.applying import apply_into
         from heddle.specs.errors import SpecError
 
         check_path(settings.store)

@@ -165,5 +165,6 @@ def merge(sets: list[ChangeSet]) -> ChangeSet:
         values=frozenset().union(*(one.values for one in sets)),
         problems=tuple(dict.fromkeys(problem for one in sets for problem in one.problems)),
         spoiled=tuple(spec for one in sets for spec in one.spoiled),
+        revision=max((one.revision for one in sets), default=0),
         origin=", ".join(dict.fromkeys(one.origin for one in sets if one.origin)),
     )

@@ -1,7 +1,7 @@
 """What someone wrote: Specs and Values, the documents they stand in, and the stores that keep them.
 
 Names are brought in when they are asked for, so that importing this room costs next to nothing.
-The function `bind` is had from its module: here its name would be that of the module.
+The functions `bind` and `difference` are had from their modules: here their names would be those of the modules.
 """
 
 from importlib import import_module
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from heddle.specs.bind import Bound, Values
+    from heddle.specs.difference import Detail, Difference, differences
     from heddle.specs.document import Reading, read_data, read_path, read_text
     from heddle.specs.entry import data_of, spec_of, value_of
     from heddle.specs.errors import Conflict, HeddleError, NotFound, SpecError, StoreError
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from heddle.specs.names import named_id, new_id
     from heddle.specs.open import Opener, Stores, open_store
     from heddle.specs.problem import NOWHERE, Place, Problem, did_you_mean
+    from heddle.specs.report import Condition, Report, Reporting, SymbolReport
+    from heddle.specs.revision import Note, Recording, Revision, Turn
     from heddle.specs.spec import DEFAULT_NAMESPACE, Binding, Link, Path, Spec, dotted
     from heddle.specs.store import Change, ChangeSet, Delete, Put, Resource, Store
     from heddle.specs.value import Value
@@ -28,29 +31,40 @@ __all__ = [
     "Bound",
     "Change",
     "ChangeSet",
+    "Condition",
     "Conflict",
     "Delete",
+    "Detail",
+    "Difference",
     "FolderStore",
     "HeddleError",
     "Link",
     "MemoryStore",
     "NotFound",
+    "Note",
     "Opener",
     "Path",
     "Place",
     "Problem",
     "Put",
     "Reading",
+    "Recording",
+    "Report",
+    "Reporting",
     "Resource",
+    "Revision",
     "Spec",
     "SpecError",
     "Store",
     "StoreError",
     "Stores",
+    "SymbolReport",
+    "Turn",
     "Value",
     "Values",
     "data_of",
     "did_you_mean",
+    "differences",
     "dotted",
     "named_id",
     "new_id",
@@ -64,6 +78,7 @@ __all__ = [
 
 _HOMES = {
     "bind": ("Bound", "Values"),
+    "difference": ("Detail", "Difference", "differences"),
     "document": ("Reading", "read_data", "read_path", "read_text"),
     "entry": ("data_of", "spec_of", "value_of"),
     "errors": ("Conflict", "HeddleError", "NotFound", "SpecError", "StoreError"),
@@ -72,6 +87,8 @@ _HOMES = {
     "names": ("named_id", "new_id"),
     "open": ("Opener", "Stores", "open_store"),
     "problem": ("NOWHERE", "Place", "Problem", "did_you_mean"),
+    "report": ("Condition", "Report", "Reporting", "SymbolReport"),
+    "revision": ("Note", "Recording", "Revision", "Turn"),
     "spec": ("DEFAULT_NAMESPACE", "Binding", "Link", "Path", "Spec", "dotted"),
     "store": ("Change", "ChangeSet", "Delete", "Put", "Resource", "Store"),
     "value": ("Value",),

@@ -134,8 +134,8 @@ class Watch:
         await asyncio.gather(self._next, return_exceptions=True)
 
 
-class StoreContract(ABC):
-    """The promises of a Store, one a test."""
+class Contract(ABC):
+    """How a store is made, and how a story with it is told."""
 
     kept = True
     """Whether what is stored is still there in a second Store made for the same folder."""
@@ -156,6 +156,10 @@ class StoreContract(ABC):
                 await store.close()
 
         asyncio.run(tell())
+
+
+class StoreContract(Contract):
+    """The promises of a Store, one a test."""
 
     # --- keeping ---
 
@@ -309,6 +313,18 @@ class StoreContract(ABC):
 
         self.run(tmp_path, story)
 
+    def test_the_newest_revision_grows_with_what_changes_something(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            (first,) = await store.apply([Put(resource=spec("one", fields={"a": 1}))])
+            newest = await store.newest()
+            assert newest >= first.revision
+            await store.apply([Put(resource=spec("one", fields={"a": 1}))])
+            assert await store.newest() == newest
+            (second,) = await store.apply([Put(resource=spec("one", fields={"a": 2}))])
+            assert await store.newest() >= second.revision > first.revision
+
+        self.run(tmp_path, story)
+
     # --- change sets ---
 
     def test_a_taken_name_conflicts(self, tmp_path: Path) -> None:
@@ -374,6 +390,7 @@ class StoreContract(ABC):
             changes = await watch.next()
             assert changes.specs == {one.id, two.id}
             assert changes.values == {held.id}
+            assert changes.revision >= max(each.revision for each in await store.specs())
             await store.apply([Put(resource=spec("last"))])
             assert (await watch.next()).specs == {spec("last").id}
             await watch.stop()

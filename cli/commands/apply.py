@@ -13,9 +13,9 @@ from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, setti
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heddle.cli.applying import Applied, Deed
     from heddle.cli.documents import Documents
     from heddle.cli.settings import Settings
+    from heddle.runtime.applying import Applied, Deed
     from heddle.specs.document import Only, Reading
     from heddle.specs.problem import Problem
     from heddle.specs.store import Resource
@@ -113,8 +113,8 @@ def command(
 
 def _all_problems(settings: "Settings", reading: "Reading") -> "Sequence[Problem]":
     """The Problems of reading, and those of what could be read."""
-    from heddle.cli.checking import check_specs
     from heddle.cli.extensions import installed
+    from heddle.runtime.checking import check_specs
     from heddle.schemas.check import in_order
     from heddle.specs.bind import Values
 
@@ -136,9 +136,9 @@ async def _apply(
     only: "Only",
     dry_run: bool,
 ) -> "Applied":
-    from heddle.cli.applying import apply_into
     from heddle.cli.extensions import installed
     from heddle.cli.stores import opened
+    from heddle.runtime.applying import apply_into
 
     registry = installed(settings)
     async with opened(settings, registry) as store:

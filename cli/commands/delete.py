@@ -11,8 +11,8 @@ from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
 if TYPE_CHECKING:
-    from heddle.cli.applying import Deed
     from heddle.cli.settings import Settings
+    from heddle.runtime.applying import Deed
     from heddle.specs.document import Only
     from heddle.specs.store import Resource, Store
 
@@ -120,8 +120,8 @@ def _named(files: Sequence[str], sort: str, settings: "Settings") -> Iterable[tu
 async def _delete(
     settings: "Settings", sort: str, wanted: Sequence[tuple[str, str]], dry_run: bool
 ) -> "tuple[list[Deed], list[str]]":
-    from heddle.cli.applying import Deed
     from heddle.cli.stores import opened
+    from heddle.runtime.applying import Deed
     from heddle.specs.store import Delete
 
     async with opened(settings) as store:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.cli.checking import check_specs
+from heddle.runtime.checking import check_specs
 from heddle.runtime.events import MASK
 from heddle.runtime.extension import Registry
 from heddle.specs.bind import Values
