@@ -23,9 +23,10 @@ class Health:
         self._server: Server | None = None
 
     @property
-    def port(self) -> int:
-        """The port that it listens on; 0 while it does not."""
-        return self._server.address[1] if self._server is not None else 0
+    def url(self) -> str:
+        """Where to ask, once it is open."""
+        host, port = self._server.address if self._server is not None else self._where
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     async def open(self) -> None:
         """Listen; OSError says which address cannot be had."""

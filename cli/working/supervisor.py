@@ -90,11 +90,13 @@ class Supervisor:
         if failed:
             names = ", ".join(failed)
             raise CommandError(f"the namespace {names} cannot begin: what is wrong stands above")
+        health = {"health": self._health.url} if self._health is not None else {}
         self._tell(
             "all workers ready",
             namespaces=[crew.namespace for crew in self._crews],
             workers=sum(crew.size for crew in self._crews),
             pid=os.getpid(),
+            **health,
         )
 
     # --- telling ---
