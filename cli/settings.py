@@ -31,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     processor), `health` for how many seconds nothing may be heard of one of them, `health_address`
     where a supervisor says how it is. `namespaces` are the settings of those that `heddle up` runs,
     each as far as they differ from these.
+    blanks of specs are filled from. `author` is who changes a store; empty is whoever runs the command.
     """
 
     namespace: str = DEFAULT_NAMESPACE
@@ -44,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     health_address: str = ""
     namespaces: Mapping[str, Mapping[str, Any]] = {}
     environment: Mapping[str, Any] = {}
+    author: str = ""
     log_format: str = "auto"
     log_level: str = "info"
     file: str = ""
@@ -279,6 +281,7 @@ _UP = {
 }
 _KEYS = {
     **_NAMESPACE,
+    "author": _Key(name="author", wanted="who changes a store, a text", fits=_is_text),
     "log": _Key(wanted="a table with format and level", table=_LOG),
     "up": _Key(wanted="a table with health and address", table=_UP),
     "namespaces": _Key(
@@ -310,6 +313,7 @@ VARIABLES = {
     "HEDDLE_EXTENSIONS": "extensions",
     "HEDDLE_DRAIN": "drain",
     "HEDDLE_WORKERS": "workers",
+    "HEDDLE_AUTHOR": "author",
     "HEDDLE_LOG_FORMAT": "log.format",
     "HEDDLE_LOG_LEVEL": "log.level",
 }
