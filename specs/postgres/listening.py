@@ -26,8 +26,8 @@ LONGEST = 2.0
 QUIET = 20.0
 """Seconds without a word after which we ask whether the server is still there."""
 
-APART = 64
-"""So many revisions are told one by one when they are caught up with; more are told as one."""
+MOST = 1000
+"""So many revisions can be caught up with one by one; after more, everything is to be looked at."""
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -162,8 +162,11 @@ class Listener:
     async def _catch_up(self, connection: Connection) -> None:
         """Tell everything after what was told."""
         number, found = await read_since(connection, queries=self._queries, number=self._seen)
-        if len(found) > APART:
-            found = [(number, [told for _, keys in found for told in keys])]
+        if len(found) > MOST:
+            self._see(number)
+            raise StoreError(
+                f"the store {self._origin} went on by {len(found)} revisions: it is looked at anew"
+            )
         self._tell(found)
         self._see(number)
 

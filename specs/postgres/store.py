@@ -11,7 +11,7 @@ from heddle.specs.errors import NotFound, SpecError, StoreError
 from heddle.specs.postgres.address import read_address
 from heddle.specs.postgres.body import resource_of
 from heddle.specs.postgres.connections import Connection, Connections, not_open
-from heddle.specs.postgres.listening import Listener, change_set, read_since
+from heddle.specs.postgres.listening import MOST, Listener, change_set, read_since
 from heddle.specs.postgres.migrating import migrate
 from heddle.specs.postgres.queries import Queries
 from heddle.specs.postgres.writing import Writing
@@ -113,17 +113,15 @@ class PostgresStore:
             raise not_open(self._address)
         return self._listener.watch(namespace)
 
-    async def changes(self, since: int, namespace: str | None = None) -> ChangeSet | None:
-        """Where to look after this revision; None where the log does not reach back so far."""
+    async def missed(self, since: int, namespace: str | None = None) -> Sequence[ChangeSet] | None:
+        """The change sets after this revision; None where the log does not hold them, or too many."""
 
-        async def read(connection: Connection) -> ChangeSet | None:
+        async def read(connection: Connection) -> Sequence[ChangeSet] | None:
             number, found = await read_since(connection, queries=self._queries, number=since)
-            told = [key for _, keys in found for key in keys]
-            numbers = [revision for revision, _ in found]
             # Every number has its turns: where one is missing, the log was cut.
-            if number < since or len(numbers) != number - since:
+            if not 0 <= number - since == len(found) <= MOST:
                 return None
-            return change_set(told, namespace, self.url, number)
+            return [change_set(keys, namespace, self.url, each) for each, keys in found]
 
         return await self._run(read)
 
