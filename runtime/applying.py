@@ -7,9 +7,10 @@ from uuid import UUID
 import msgspec
 
 from heddle.runtime.checking import check_specs
-from heddle.runtime.events import MASK
 from heddle.runtime.extension import Registry
+from heddle.runtime.sealing import kept_all
 from heddle.specs.bind import Values
+from heddle.specs.masking import MASK
 from heddle.specs.names import named_id, new_id
 from heddle.specs.problem import Problem
 from heddle.specs.spec import Spec
@@ -43,8 +44,9 @@ async def apply_into(
 ) -> Applied:
     """Create or update each by its id, else by its namespace and name; all of them or none.
 
-    `anonymous` are the ids that nobody wrote: such a resource is new. Conflict when somebody else
-    changed one of them in the meantime. With `dry_run` nothing is written.
+    `anonymous` are the ids that nobody wrote: such a resource is new. Secrets are sealed with the
+    keys of the registry, see heddle.runtime.sealing. Conflict when somebody else changed one of
+    them in the meantime. With `dry_run` nothing is written.
     """
     spaces = {resource.namespace for resource in resources}
     stored: list[Resource] = []
@@ -56,8 +58,9 @@ async def apply_into(
     named: list[Resource] = [*await store.specs(None, ids), *await store.values(None, ids)]
     for each in named:
         known.setdefault(_key(each), each)
-    steps = _Matching(list(known.values()), anonymous).steps(resources)
-    problems = [*_unfit(steps), *_check(steps, stored, registry)]
+    matched = _Matching(list(known.values()), anonymous).steps(resources)
+    steps, unsealed = kept_all(matched, registry.keys)
+    problems = [*_unfit(matched), *unsealed, *_check(steps, stored, registry)]
     if problems:
         return Applied(problems=tuple(problems))
     deeds = [Deed(_what(old, new), new) for old, new in steps]
