@@ -6,13 +6,14 @@ Content-Type: text/plain; charset=utf-8
 Not Found
 
 It stands in the comment at the top of a file, or in the `console` blocks of a README. With `-i` the
-status line is shown, and such headers as matter; without, the status is 200.
+status line is shown, and such headers as matter; without, the status is 200. A line end at the very
+end of a body is not told.
 """
 
 import re
 import shlex
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
@@ -55,27 +56,27 @@ class Promise(NamedTuple):
 
 
 def promises(text: str) -> list[Promise]:
-    """Every promise in the comment that a text begins with."""
+    """Every promise in the comment that a text begins with; an empty line ends each."""
     header = takewhile(lambda line: line.startswith("#"), text.splitlines())
-    return list(_read((line.removeprefix("#").strip() for line in header), EXAMPLES))
+    comment = "\n".join(line.removeprefix("#").strip() for line in header)
+    return _read(comment.split("\n\n"), EXAMPLES)
 
 
 def promises_of(page: Path) -> list[Promise]:
-    """Every promise in the console blocks of a page, in order."""
-    blocks = [one for one in fences(page) if one.language == "console"]
-    return [one for block in blocks for one in _read(block.code.splitlines(), page.parent)]
+    """Every promise in the console blocks of a page, in order; the next prompt ends each."""
+    blocks = (one.code for one in fences(page) if one.language == "console")
+    parts = [part for code in blocks for part in re.split(r"^(?=\$ )", code, flags=re.MULTILINE)]
+    return _read(parts, page.parent)
 
 
-def _read(lines: Iterable[str], folder: Path) -> Iterator[Promise]:
-    """The promises of some lines; each ends at an empty line, or with the last of them."""
-    told: list[str] = []
-    for line in [*lines, ""]:
-        if line:
-            told.append(line)
-            continue
-        if told and told[0].startswith("$ curl "):
-            yield _promise(told[0].removeprefix("$ curl "), told[1:], folder)
-        told = []
+def _read(parts: Iterable[str], folder: Path) -> list[Promise]:
+    """The promises among some parts of a text: those that begin with curl."""
+    split = [part.strip("\n").split("\n") for part in parts]
+    return [
+        _promise(first.removeprefix("$ curl "), told, folder)
+        for first, *told in split
+        if first.startswith("$ curl ")
+    ]
 
 
 def _promise(command: str, told: list[str], folder: Path) -> Promise:
