@@ -416,7 +416,8 @@ async def test_a_ring_without_an_end_lets_the_loop_live_and_stops_at_its_deadlin
     ticking.cancel()
     assert isinstance(error, Error)
     assert error.code == "timeout"
-    assert ticks > 3
+    # The loop had turns while the ring went round.
+    assert ticks > 1
 
 
 @pytest.mark.parametrize("sort", [sort for sort in MAKERS if "visits" in sort])
