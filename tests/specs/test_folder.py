@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from heddle.specs import folder as folder_module
+from heddle.specs import notifier, settle
 from heddle.specs.contract import StoreContract, Watch, refused, spec, value
 from heddle.specs.errors import Conflict, StoreError
 from heddle.specs.folder import FolderStore
@@ -308,7 +309,13 @@ def test_at_the_start_a_broken_file_gives_what_is_sound_in_it(tmp_path: Path) ->
     run(tmp_path, story)
 
 
-def test_an_emptied_file_has_a_moment_to_be_filled(flows: Path) -> None:
+def test_an_emptied_file_has_a_moment_to_be_filled(
+    flows: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A machine that is busy with other things may need more than a moment.
+    monkeypatch.setattr(notifier, "SLOW", 2.0)
+    monkeypatch.setattr(settle, "LONGEST", 4.0)
+
     async def story(store: FolderStore, watch: Watch) -> None:
         with (flows / "a.yaml").open("w") as file:
             file.flush()

@@ -518,7 +518,7 @@ async def test_a_process_that_holds_the_write_lock_too_long_is_named(tmp_path: P
         return payload
 
     source = str(tmp_path / "x.db")
-    flow = sql("db", source, "wait: 50ms") + "- {kind: hold, name: hold}\n"
+    flow = sql("db", source, "wait: 1s") + "- {kind: hold, name: hold}\n"
     flow += sql("put", source, "ports: {out: [{name: hold, port: in}]}")
     async with running(flow, extensions=[hold]) as rt:
         await table(rt)
