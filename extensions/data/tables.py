@@ -152,7 +152,7 @@ class FormatNode(Node):
             quotechar=fields.quote,
             lineterminator="\n" if fields.newline == "lf" else "\r\n",
         )
-        maps = [row for row in rows if type(row) is dict]
+        maps = [row for row in rows if isinstance(row, dict)]
         columns = self._columns or list(dict.fromkeys(name for row in maps for name in row))
         if fields.header and columns:
             writer.writerow(columns)
@@ -161,7 +161,7 @@ class FormatNode(Node):
         return text.getvalue()
 
     def _cells(self, row: Any, columns: list[str], number: int) -> list[Any]:
-        if type(row) is dict:
+        if isinstance(row, dict):
             return [row.get(name) for name in columns]
         if type(row) is not list:
             found = "null" if row is None else f"a {type(row).__name__}"

@@ -239,7 +239,10 @@ class SqlNode(Node):
     def _sets(self, asked: Statement, args: Any) -> list[list[Any]]:
         if self._fields.many or (
             # As in uniflow: a list of maps is one map for each run.
-            asked.named and type(args) is list and args and all(type(each) is dict for each in args)
+            asked.named
+            and type(args) is list
+            and args
+            and all(isinstance(each, dict) for each in args)
         ):
             if type(args) is not list:
                 raise refused(f"found {_sort(args)}: with many, the arguments are a list")
