@@ -102,7 +102,7 @@ class FormatNode(Node):
         return self._action if port == "in" else None
 
     def _act(self, payload: Payload) -> Payload:
-        rows = payload if type(payload) is list else [payload]
+        rows = payload if isinstance(payload, list | tuple) else [payload]
         encode = msgspec.json.Encoder().encode
         try:
             return b"".join(encode_with(encode, row) + b"\n" for row in rows).decode()
