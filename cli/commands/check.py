@@ -50,10 +50,10 @@ def command(
 
     The exit code is 1 when there is any problem.
     """
-    from heddle.cli.checking import Checked, check_specs
     from heddle.cli.documents import Documents
     from heddle.cli.extensions import installed
     from heddle.cli.output import print_json, print_problems
+    from heddle.runtime.checking import Checked, check_specs
     from heddle.schemas.check import in_order
     from heddle.schemas.report import as_data, summary
     from heddle.specs.bind import Values
