@@ -91,7 +91,8 @@ class Case:
     def _check(self, setup: Setup, found: Any, wanted: Any) -> None:
         its, base = setup.seen(found), setup.seen(wanted)
         if its != base:
-            raise WrongAnswer(f"{self.kind} ({self.what}) answered {its!r}, plain Python {base!r}")
+            told = f"answered {str(its)[:200]}, plain Python {str(base)[:200]}"
+            raise WrongAnswer(f"{self.kind} ({self.what}) {told}")
 
 
 class _Subject:
