@@ -28,9 +28,11 @@ from heddle.runtime.team import ALONE, Team
 from heddle.runtime.watcher import Watcher
 from heddle.schemas.port import canonical
 from heddle.specs.errors import HeddleError
+from heddle.specs.keyring import Keyring
 from heddle.specs.problem import Problem
 from heddle.specs.spec import DEFAULT_NAMESPACE, Spec
 from heddle.specs.store import ChangeSet, Store
+from heddle.specs.vault import Vault
 
 
 class NoSymbol(HeddleError, LookupError):  # noqa: N818 - reads as what it tells
@@ -53,7 +55,8 @@ class Runtime:
 
     `store` is a Store, or the URL or path of one (`memory://`, `flows`, `flows/ping.yaml`).
     `extensions` come beside those that are installed; `environment` is what `env` entries without
-    a name are filled from. `language` is the one of conditions that name none. `drain` and
+    a name are filled from. `keys` open what is sealed: those of the variable HEDDLE_KEY, where none
+    are given. `language` is the one of conditions that name none. `drain` and
     `lifecycle` are seconds: how long processes of a replaced generation may go on, and how long a
     flow at a lifecycle port may take. With `watch=False` changes of the store are not followed.
     `team` are the runtimes that serve the same namespace beside this one, in other processes.
@@ -76,10 +79,14 @@ class Runtime:
         watch: bool = True,
         found: Registry | None = None,
         team: Team = ALONE,
+        keys: Keyring | None = None,
     ) -> None:
         self.namespace = namespace
         self.team = team
         self.registry = found if found is not None else registry(extensions, language=language)
+        if keys is not None:
+            self.registry.keys = keys
+        self.vault = Vault(self.registry.keys)
         self.events = Events(namespace)
         self.table = SymbolTable(lambda symbol: self._loader.rebuild(symbol))
         self.agent = Agent(self.table)
@@ -104,6 +111,7 @@ class Runtime:
             shift=self._shift,
             events=self.events,
             environment=environment or {},
+            vault=self.vault,
         )
         self._watcher = (
             Watcher(self.store, namespace, self.load, self.events, self._look_again)

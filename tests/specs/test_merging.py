@@ -192,6 +192,25 @@ def test_a_conflict_says_what_stands_on_each_side() -> None:
     )
 
 
+@pytest.mark.parametrize("favor", ["ours", "theirs"])
+def test_how_a_value_says_its_data_is_one_thing(favor: Any) -> None:
+    sides = {
+        "ours": value("v", source=Source(env="OURS"), secret=True),
+        "theirs": value("v", 2, annotations={"a": "b"}),
+    }
+    told = merge([value("v", 1)], [sides["ours"]], [sides["theirs"]], favor=favor)
+    assert conflict(told).at == "v.data"
+    kept = sides[favor]
+    want = {"source": kept.source, "secret": kept.secret, "annotations": {"a": "b"}}
+    assert told.resources == (value("v", kept.data, **want),)
+    renewed = value("v", source=Source(file="f"), annotations={"a": "b"})
+    merged = merge_one(value("v", 1), value("v", source=Source(file="f")), sides["theirs"])
+    assert conflict(merged).path == ("data",)
+    assert merge_one(value("v", 2), value("v", source=Source(file="f")), sides["theirs"]) == Merged(
+        resources=(renewed,)
+    )
+
+
 def test_a_secret_is_not_told() -> None:
     sides = [value("key", each, secret=True) for each in ("hunter1", "hunter2", "hunter3")]
     told = conflict(merge_one(*sides))
