@@ -14,6 +14,7 @@ from heddle.specs.merging import MergeConflict, Merged, merge, merge_one
 from heddle.specs.names import named_id, new_id
 from heddle.specs.spec import Binding, Link, Spec
 from heddle.specs.store import Resource
+from heddle.specs.value import Source
 
 
 def fields(merged: Merged) -> dict[str, Any]:
@@ -332,8 +333,19 @@ def _fitting(resources: Sequence[Resource]) -> list[Resource]:
 SETS = st.lists(_SPECS | _VALUES, max_size=5, unique_by=key_of).map(_fitting)
 
 
+def unordered(data: Any) -> Any:
+    """The data with what has names sorted by them: of what both sides add, ours comes first."""
+    if isinstance(data, dict):
+        return {key: unordered(item) for key, item in data.items()}
+    if not isinstance(data, list):
+        return data
+    items = [unordered(item) for item in data]
+    named = all(isinstance(item, dict) and "name" in item for item in items)
+    return sorted(items, key=lambda item: str(item["name"])) if named else items
+
+
 def as_set(resources: Sequence[Resource]) -> dict[Any, Any]:
-    """What they say, whatever their order, and that of links which both sides added."""
+    """What they say, whatever their order, and that of what both sides added."""
     said: dict[Any, Any] = {}
     for each in resources:
         ports = each.ports if isinstance(each, Spec) else {}
@@ -343,12 +355,12 @@ def as_set(resources: Sequence[Resource]) -> dict[Any, Any]:
                 id=each.id,
                 kind=each.kind,
                 name=each.name,
-                fields=each.fields,
+                fields=unordered(each.fields),
                 env=each.env,
                 annotations=each.annotations,
             )
             if isinstance(each, Spec)
-            else each
+            else value(each.name, unordered(each.data), secret=each.secret)
         )
         said[key_of(each)] = (rest, plain)
     return said
