@@ -20,6 +20,7 @@ from heddle.runtime.errors import Answer, Error, Payload
 from heddle.runtime.events import Events
 from heddle.runtime.extension import Registry, Source, registry
 from heddle.runtime.loader import Loaded, Loader
+from heddle.runtime.managed import Managed, give
 from heddle.runtime.process import Process, finish
 from heddle.runtime.shift import Shift, ShiftError
 from heddle.runtime.symbol import State, Symbol, SymbolStatus
@@ -55,6 +56,7 @@ class Runtime:
     a name are filled from. `language` is the one of conditions that name none. `drain` and
     `lifecycle` are seconds: how long processes of a replaced generation may go on, and how long a
     flow at a lifecycle port may take. With `watch=False` changes of the store are not followed.
+    `managed` is what its flows may manage: their own namespace, unless said otherwise.
 
     Entering raises StoreError where the store cannot be reached, ExtensionError where an extension
     cannot be loaded, and ShiftError where something cannot begin (a port in use). Specs with
@@ -73,6 +75,7 @@ class Runtime:
         lifecycle: float = 30.0,
         watch: bool = True,
         found: Registry | None = None,
+        managed: Managed | None = None,
     ) -> None:
         self.namespace = namespace
         self.registry = found if found is not None else registry(extensions, language=language)
@@ -101,6 +104,7 @@ class Runtime:
             if watch
             else None
         )
+        give(self, managed)
         self._loading = asyncio.Lock()
         self._closed = asyncio.Event()
         self._closing: asyncio.Task[None] | None = None
