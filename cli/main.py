@@ -15,6 +15,7 @@ COMMANDS = {
     "check": "Tell everything that is wrong with specs, without running them.",
     "test": "Run the tests of flows.",
     "get": "Show the specs or values of a store.",
+    "plan": "Show what an apply would change.",
     "apply": "Put specs or values into a store.",
     "delete": "Take specs or values out of a store.",
     "kinds": "Show the kinds that specs may have, and their fields.",

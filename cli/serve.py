@@ -122,7 +122,7 @@ class Serve:
 
             return MemoryStore([*reading.specs, *reading.values])
         from heddle.runtime.applying import apply_into
-        from heddle.specs.errors import SpecError
+        from heddle.specs.errors import Conflict, SpecError
 
         check_path(settings.store)
         if reading.problems:
@@ -134,6 +134,8 @@ class Serve:
             await store.close()
         if applied.problems:
             raise SpecError(applied.problems)
+        if applied.clashes:
+            raise Conflict("; ".join(map(str, applied.clashes)))
         return settings.store
 
     async def _ready(self, rt: Runtime) -> None:

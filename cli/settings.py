@@ -27,7 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `store` is an address or a path; `given` tells whether anybody named it. `folder` is where
     `heddle.toml` stands, or the working directory. `drain` is in seconds. `environment` is what
-    blanks of specs are filled from.
+    blanks of specs are filled from. `author` is who changes a store; empty is whoever runs the command.
     """
 
     namespace: str = DEFAULT_NAMESPACE
@@ -37,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     extensions: tuple[str, ...] = ()
     drain: float = 30.0
     environment: Mapping[str, Any] = {}
+    author: str = ""
     log_format: str = "auto"
     log_level: str = "info"
     file: str = ""
@@ -237,6 +238,7 @@ _KEYS = {
         wanted="a table of texts, numbers, booleans, lists and tables",
         fits=_is_environment,
     ),
+    "author": _Key(name="author", wanted="who changes a store, a text", fits=_is_text),
     "log": _Key(wanted="a table with format and level", table=_LOG),
 }
 
@@ -261,6 +263,7 @@ VARIABLES = {
     "HEDDLE_LANGUAGE": "language",
     "HEDDLE_EXTENSIONS": "extensions",
     "HEDDLE_DRAIN": "drain",
+    "HEDDLE_AUTHOR": "author",
     "HEDDLE_LOG_FORMAT": "log.format",
     "HEDDLE_LOG_LEVEL": "log.level",
 }
