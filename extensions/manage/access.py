@@ -189,6 +189,9 @@ class AccessNode(Node):
             caller = await self._known(payload)
         except Refusal as refusal:
             self._turned_away += 1
+            brought = bool(_one(payload.get("header") or {}, "Authorization"))
+            if refusal.status in (403, 421) or (refusal.status == 401 and brought):
+                self._tell(payload, refusal)
             return await flow.send("denied", refusal.response)
         self._let_in += 1
         introduce(flow.process, caller)
@@ -220,7 +223,6 @@ class AccessNode(Node):
         token = match(tokens, given.strip()) if scheme.lower() == "bearer" else None
         if token is None or token.expired(time.time()):
             why = "the token has expired" if token is not None else "nobody knows this token"
-            self._tell(token.name if token is not None else "", remote, why)
             raise _unauthorized(why, "invalid_token")
         return token.caller(remote)
 
@@ -233,21 +235,23 @@ class AccessNode(Node):
         if self._fields.local is None or not is_local(remote.rpartition(":")[0].strip("[]")):
             raise _unauthorized("there is no token yet. Try: heddle token new NAME --role admin", "")
         if not self._hosts and not is_local(name_of(host)):
-            self._tell("", remote, f"the request was sent to {host}")
             raise _misdirected(host)
         origin = _one(header, "Origin")
         site = _one(header, "Sec-Fetch-Site")
         foreign = bool(origin) and urlsplit(origin).netloc.lower() != host.lower()
         if foreign or site not in ("", "same-origin", "none"):
-            self._tell("", remote, f"a page of {origin or 'another site'} sent the request")
             raise Refusal(
-                403, "cross-site", "pages of other sites may not use this without a token"
+                403,
+                "cross-site",
+                f"a page of {origin or 'another site'} sent this, and those need a token",
             )
         return Caller("local", (self._fields.local,), remote=remote)
 
-    def _tell(self, user: str, remote: str, why: str) -> None:
+    def _tell(self, payload: dict[str, Any], refusal: Refusal) -> None:
+        """Write down who came in vain, and why. Who merely brought no token is not worth a line."""
         assert self._host is not None
-        note(self._host, Caller(user, remote=remote), "access", status=401, reason=why)
+        caller = Caller("", remote=str(payload.get("remote") or ""))
+        note(self._host, caller, "access", status=refusal.status, reason=refusal.detail)
 
 
 def _one(header: Mapping[str, Any], name: str) -> str:

@@ -64,7 +64,8 @@ def note(
     if status < 400:
         host.tell("managed", **said)
     else:
-        host.tell("managing refused", level="warning", reason=reason, **said)
+        level = "warning" if status in (401, 403, 421) else "info"
+        host.tell("managing refused", level=level, reason=reason, **said)
     file = managed_by(host).audit
     if file:
         try:

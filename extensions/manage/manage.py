@@ -107,7 +107,7 @@ class ManageNode(Node):
                 )
             return refusal.response
         self._done += 1
-        if reply.revision or (reply.names and operation.audit) or _reveals(asked):
+        if reply.revision or reply.told or _reveals(asked):
             note(
                 host,
                 asked.caller,
@@ -169,6 +169,13 @@ def _failed(error: Error) -> dict[str, Any]:
     status = _STATUSES.get(error.code, 500)
     after = error.data.get("retry_after") if isinstance(error.data, dict) else None
     header = {"Retry-After": str(max(1, round(after)))} if isinstance(after, int | float) else {}
+    cause = error.cause
+    while cause is not None:
+        # What a client did wrong says its own status; a program wraps it in errors of its own.
+        said = getattr(cause, "status", None)
+        if isinstance(said, int) and 400 <= said < 500:
+            return {"status": said, "header": header, "detail": str(cause)}
+        cause = cause.__cause__
     return {"status": status, "header": header}
 
 
@@ -189,6 +196,12 @@ async def _refusing(asked: Asked, operation: Operation) -> Reply:
         raise Refusal(404, "not-found", str(error)) from None
     except StoreError as error:
         raise Refusal(503, "store", str(error), header={"Retry-After": "1"}) from None
+    except Refusal:
+        raise
+    except Exception as error:
+        # Whoever operates it is told everything, whoever asks nothing.
+        asked.host.tell("managing failed", level="error", error=Error.of(error), operation=operation.name)
+        raise Refusal(500, "failed", "it failed: the log of the runtime says why") from None
 
 
 # --- answers --------------------------------------------------------------------------------------

@@ -22,10 +22,11 @@ class Reply:
     """What an operation answers. `resources` are what a client that asks for YAML is sent instead.
 
     `names` and `revision` go into the audit log. `onward` sends the request further instead of
-    answering it; `plain` makes the body the answer, instead of a response around it.
+    answering it; `plain` makes the body the answer, instead of a response around it. `told` has it
+    written down though it made no revision.
     """
 
-    __slots__ = ("body", "header", "names", "onward", "plain", "resources", "revision", "status")
+    __slots__ = ("body", "header", "names", "onward", "plain", "resources", "revision", "status", "told")
 
     def __init__(
         self,
@@ -38,6 +39,7 @@ class Reply:
         revision: int = 0,
         onward: bool = False,
         plain: bool = False,
+        told: bool = False,
     ) -> None:
         self.body = body
         self.status = status
@@ -47,6 +49,7 @@ class Reply:
         self.revision = revision
         self.onward = onward
         self.plain = plain
+        self.told = told
 
 
 Run: TypeAlias = Callable[[Asked], Awaitable[Reply]]

@@ -107,11 +107,11 @@ async def refuse(asked: Asked) -> Reply:
     if status < 400:
         return Reply(status=status, header=_headers(said))
     title = TITLES.get(status, "")
-    detail = {
+    detail = said.get("detail") or {
         404: "nothing is found at this path. Try: /v1/openapi.json says which there are",
         405: "this path does not have this method",
         429: "too many requests in too short a time. Try again a little later",
-    }.get(status, str(said.get("detail") or title))
+    }.get(status, title)
     raise Refusal(
         status, title.lower().replace(" ", "-") or "refused", detail, header=_headers(said)
     )

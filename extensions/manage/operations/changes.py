@@ -33,8 +33,8 @@ class Applying(msgspec.Struct, frozen=True, kw_only=True):
         about("Delete what was not sent: Specs of the namespace where Specs were, Values where Values were."),
     ] = False
     base: Annotated[
-        int | None,
-        about("The revision that what was sent was made from: changes of others since then are kept.", ge=0),
+        Annotated[int, msgspec.Meta(ge=0)] | None,
+        about("The revision that what was sent was made from: changes of others since then are kept."),
     ] = None
     dry_run: DryRun = msgspec.field(name="dryRun", default=False)
     message: Message = ""
@@ -53,7 +53,9 @@ class Looking(msgspec.Struct, frozen=True, kw_only=True):
     name: Annotated[
         list[str], about("Only those that changed something of this name. Repeatable.")
     ] = []
-    before: Annotated[int | None, about("Only older ones than this number.", ge=0)] = None
+    before: Annotated[
+        Annotated[int, msgspec.Meta(ge=0)] | None, about("Only older ones than this number.")
+    ] = None
     limit: Annotated[int, about("How many at most.", ge=1, le=500)] = 50
 
 

@@ -132,7 +132,7 @@ class Sort(Generic[R]):
 
     # -- looking -----------------------------------------------------------------------------
 
-    async def list(self, asked: Asked) -> Reply:
+    async def page(self, asked: Asked) -> Reply:
         """Some of them."""
         query, store = asked.query, asked.managed.store
         reveal = getattr(query, "reveal", False)
@@ -240,12 +240,14 @@ class Sort(Generic[R]):
         old = await self.find(store, asked.namespace, asked.key)
         id_ = parse_id(asked.key)
         named = asked.key if id_ is None else (old.name if old is not None else None)
-        new, _ = await sent_entry(asked, asked.namespace, self.words, named=named)
+        new, said = await sent_entry(asked, asked.namespace, self.words, named=named)
         same_space(asked, new)
         kept = old.id if old is not None else id_
-        derived = new.name is not None and _derived(new, self.word)
+        if not said and kept is None and new.name is not None:
+            new = msgspec.structs.replace(new, id=named_id(self.word, new.namespace, new.name))
+        derived = _derived(new, self.word)
         if kept is not None and new.id != kept:
-            if not derived and new.name is not None:
+            if said and not derived:
                 raise Refusal(
                     409, "id", f"its id is {kept}, and what was sent says {new.id}. Leave the id out"
                 )
@@ -400,7 +402,7 @@ def _operations(sort: Sort[Any], held: Any, many: Any) -> list[Operation]:
         Operation(
             name=f"{sort.words}.list",
             summary=f"List {words}.",
-            run=sort.list,
+            run=sort.page,
             query=ListValues if values else ListSpecs,
             replies={200: Outcome(about=f"{words}, by name.", type=many, media=(JSON, YAML))},
         ),

@@ -201,7 +201,7 @@ async def cancel(asked: Asked) -> Reply:
     """End one: whatever it waits for is answered with the reason."""
     found = _process(asked)
     found.cancel(Error(f"{asked.caller.name} cancelled it", code="cancelled"))
-    return Reply(forms.process(found), 202, names=(str(found.id),))
+    return Reply(forms.process(found), 202, names=(str(found.id),), told=True)
 
 
 # --- reports --------------------------------------------------------------------------------------
