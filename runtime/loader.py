@@ -23,6 +23,7 @@ from heddle.specs.bind import Values, bind
 from heddle.specs.problem import Problem
 from heddle.specs.spec import Spec
 from heddle.specs.store import ChangeSet, Spoiling, Store
+from heddle.specs.vault import Vault
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,8 +54,10 @@ class Loader:
         shift: Shift,
         events: Events,
         environment: Mapping[str, Any],
+        vault: Vault | None = None,
     ) -> None:
         self.namespace = namespace
+        self.vault = vault if vault is not None else Vault()
         self.refused: dict[UUID, tuple[Spec, tuple[Problem, ...]]] = {}
         """What the store says and the table does not, and why not."""
         self.unreadable: tuple[Problem, ...] = ()
@@ -74,7 +77,7 @@ class Loader:
     async def load_all(self) -> Loaded:
         """Load everything that is fit; what is not is left out and told."""
         specs = await self._store.specs(self.namespace)
-        values = Values(await self._store.values(self.namespace))
+        values = await self._values()
         self.unreadable = tuple(await self._store.problems())
         draft = self._drafter.draft(specs, values)
         self._refuse(draft, set(draft.problems), draft.all_problems())
@@ -95,6 +98,7 @@ class Loader:
         after it otherwise. So a mistake holds up nothing but itself, and goes live as soon as what
         it lacked is there. A `trial` that is refused is not told: its parts are tried one by one.
         """
+        self.vault.forget(changes.values)
         forced = self._bound_to(changes.values, await self._names_of(changes.values))
         asked = {*changes.specs, *forced}
         self.unreadable = tuple(await self._store.problems())
@@ -183,8 +187,8 @@ class Loader:
         specs = await self._store.specs(self.namespace, keys)
         identified = any(entry.identified for spec in specs for entry in spec.env.values())
         nested = any("specs" in spec.fields or "uses" in spec.fields for spec in specs)
-        values = await self._store.values(self.namespace) if identified or nested else ()
-        return self._drafter.draft(specs, Values(values), asked=keys, forced=frozenset(forced))
+        values = await self._values() if identified or nested else Values()
+        return self._drafter.draft(specs, values, asked=keys, forced=frozenset(forced))
 
     async def _live(self, draft: Draft, plan: Plan, problems: tuple[Problem, ...]) -> Loaded:
         """Make the difference live, and tell it; ShiftError where it was undone."""
@@ -277,11 +281,17 @@ class Loader:
         if not mine:
             return problems
         others = specs if specs is not None else await self._store.specs(self.namespace)
-        values = Values(await self._store.values(self.namespace))
+        values = await self._values()
         found = check_spoiled(mine, others, values, self._scheme, self._environment)
         return tuple(in_order([*problems, *found]))
 
     # -- Values --------------------------------------------------------------------------------
+
+    async def _values(self) -> Values:
+        """The Values of the namespace, ready to be opened."""
+        found = await self._store.values(self.namespace)
+        await self.vault.ready(found)
+        return Values(found, self.vault)
 
     async def _names_of(self, values: Iterable[UUID]) -> frozenset[str]:
         if not values:

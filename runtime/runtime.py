@@ -25,12 +25,15 @@ from heddle.runtime.process import Process, finish
 from heddle.runtime.shift import Shift, ShiftError
 from heddle.runtime.symbol import State, Symbol, SymbolStatus
 from heddle.runtime.table import SymbolTable
+from heddle.runtime.team import ALONE, Team
 from heddle.runtime.watcher import Watcher
 from heddle.schemas.port import canonical
 from heddle.specs.errors import HeddleError
+from heddle.specs.keyring import Keyring
 from heddle.specs.problem import Problem
 from heddle.specs.spec import DEFAULT_NAMESPACE, Spec
 from heddle.specs.store import ChangeSet, Store
+from heddle.specs.vault import Vault
 
 
 class NoSymbol(HeddleError, LookupError):  # noqa: N818 - reads as what it tells
@@ -53,9 +56,11 @@ class Runtime:
 
     `store` is a Store, or the URL or path of one (`memory://`, `flows`, `flows/ping.yaml`).
     `extensions` come beside those that are installed; `environment` is what `env` entries without
-    a name are filled from. `language` is the one of conditions that name none. `drain` and
+    a name are filled from. `keys` open what is sealed: those of the variable HEDDLE_KEY, where none
+    are given. `language` is the one of conditions that name none. `drain` and
     `lifecycle` are seconds: how long processes of a replaced generation may go on, and how long a
     flow at a lifecycle port may take. With `watch=False` changes of the store are not followed.
+    `team` are the runtimes that serve the same namespace beside this one, in other processes.
     `managed` is what its flows may manage: their own namespace, unless said otherwise.
 
     Entering raises StoreError where the store cannot be reached, ExtensionError where an extension
@@ -75,10 +80,16 @@ class Runtime:
         lifecycle: float = 30.0,
         watch: bool = True,
         found: Registry | None = None,
+        team: Team = ALONE,
+        keys: Keyring | None = None,
         managed: Managed | None = None,
     ) -> None:
         self.namespace = namespace
+        self.team = team
         self.registry = found if found is not None else registry(extensions, language=language)
+        if keys is not None:
+            self.registry.keys = keys
+        self.vault = Vault(self.registry.keys)
         self.events = Events(namespace)
         self.table = SymbolTable(lambda symbol: self._loader.rebuild(symbol))
         self.agent = Agent(self.table)
@@ -88,7 +99,12 @@ class Runtime:
             else store
         )
         self._shift = Shift(
-            self.table, self.registry.hooks, self.events, lifecycle=lifecycle, drain=drain
+            self.table,
+            self.registry.hooks,
+            self.events,
+            lifecycle=lifecycle,
+            drain=drain,
+            team=team,
         )
         self._loader = Loader(
             namespace=namespace,
@@ -98,6 +114,7 @@ class Runtime:
             shift=self._shift,
             events=self.events,
             environment=environment or {},
+            vault=self.vault,
         )
         self._watcher = (
             Watcher(self.store, namespace, self.load, self.events, self._look_again)
@@ -160,14 +177,14 @@ class Runtime:
 
         Once the runtime is closed nothing is looked at, and `reason` says so.
         """
-        async with self._loading:
+        async with self._loading, self.team.turn():
             if self._closed.is_set():
                 return Loaded(reason="the runtime is closed")
             return await self._loader.load(changes, trial=trial)
 
     async def _look_again(self) -> None:
         """Look at everything: changes may have been missed."""
-        async with self._loading:
+        async with self._loading, self.team.turn():
             if not self._closed.is_set():
                 await self._loader.look_again()
 
