@@ -1,16 +1,16 @@
 """Specs, Values and what becomes of them, in the form in which they are sent."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from msgspec import UNSET
 
 from heddle.extensions.manage import shapes
 from heddle.extensions.manage.plain import marked
-from heddle.runtime.events import MASK
 from heddle.runtime.process import Process
 from heddle.specs.difference import ABSENT, Difference
 from heddle.specs.entry import data_of
+from heddle.specs.masking import covered
 from heddle.specs.revision import Revision, Turn
 from heddle.specs.spec import Spec
 from heddle.specs.store import Resource
@@ -26,18 +26,9 @@ def entry_of(resource: Resource, *, reveal: bool = False) -> dict[str, Any]:
     """The entry that says it, its id and namespace always; the data of a secret is masked."""
     said = data_of(resource, namespace="")
     entry: dict[str, Any] = {"id": str(resource.id), **{k: v for k, v in said.items() if k != "id"}}
-    if isinstance(resource, Value) and resource.secret and not reveal and "data" in entry:
+    if isinstance(resource, Value) and resource.secret and not reveal and resource.plain:
         entry["data"] = covered(resource.data)
     return entry
-
-
-def covered(data: Any) -> Any:
-    """The same shape, with everything that it says masked; keys stay."""
-    if isinstance(data, Mapping):
-        return {key: covered(value) for key, value in data.items()}
-    if isinstance(data, list):
-        return [covered(value) for value in data]
-    return MASK
 
 
 def sent(resource: Resource, *, reveal: bool = False) -> dict[str, Any]:
