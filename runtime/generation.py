@@ -22,7 +22,7 @@ class Ends(set["Process"]):
         super().__init__(processes)
         self._listeners = listeners
 
-    def discard(self, process: "Process") -> None:
+    def discard(self, process: Any) -> None:
         """It has ended."""
         super().discard(process)
         for listener in tuple(self._listeners):

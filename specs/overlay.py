@@ -105,9 +105,7 @@ class Overlay:
         """The change sets of the store; with each, what may have come out from under it."""
         below = [one for one in self._specs if namespace in (None, one.namespace)]
         ids = frozenset(one.id for one in below)
-        values = frozenset(
-            one.id for one in self._values if namespace in (None, one.namespace)
-        )
+        values = frozenset(one.id for one in self._values if namespace in (None, one.namespace))
         async for changes in self.store.watch(namespace):
             specs = changes.specs | ids if changes.specs else changes.specs
             others = changes.values | values if changes.values else changes.values
@@ -137,9 +135,7 @@ class ReportingOverlay(Overlay):
 
 def _wanted(base: Sequence[R], namespace: str | None, ids: Sequence[UUID] | None) -> list[R]:
     return [
-        one
-        for one in base
-        if namespace in (None, one.namespace) and (ids is None or one.id in ids)
+        one for one in base if namespace in (None, one.namespace) and (ids is None or one.id in ids)
     ]
 
 

@@ -64,7 +64,9 @@ class Access(Fields):
     ] = msgspec.field(default_factory=list)
     local: Annotated[
         Role | None,
-        about("What callers from this machine may do as long as there is no token; null is nothing."),
+        about(
+            "What callers from this machine may do as long as there is no token; null is nothing."
+        ),
     ] = "admin"
 
 
@@ -233,7 +235,9 @@ class AccessNode(Node):
         name that leads here (Host), and not by sending a request across (Origin).
         """
         if self._fields.local is None or not is_local(remote.rpartition(":")[0].strip("[]")):
-            raise _unauthorized("there is no token yet. Try: heddle token new NAME --role admin", "")
+            raise _unauthorized(
+                "there is no token yet. Try: heddle token new NAME --role admin", ""
+            )
         if not self._hosts and not is_local(name_of(host)):
             raise _misdirected(host)
         origin = _one(header, "Origin")
@@ -309,7 +313,9 @@ ACCESS: Kind[Any] = Kind(
         ins=(IN,),
         outs=(
             Port("out", "Requests whose sender is known, with `auth` added."),
-            Port("denied", "A response (401, 403, 421) to the others; not linked, it is the answer."),
+            Port(
+                "denied", "A response (401, 403, 421) to the others; not linked, it is the answer."
+            ),
             Port("error", "Errors of this node; not linked, they are the answer."),
         ),
         example="""\

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -73,10 +74,7 @@ class FollowNode(Node):
             self._ends.append(runtime.events.listen(self._heard))
             # The processes of this flow tell of the others: of themselves they would never end.
             if runtime is not home and self._fields.processes:
-                name = runtime.namespace
-                self._ends.append(
-                    runtime.table.listen(lambda process, name=name: self._ended(name, process))
-                )
+                self._ends.append(runtime.table.listen(partial(self._ended, runtime.namespace)))
         self._tasks = [
             asyncio.ensure_future(self._watch()),
             asyncio.ensure_future(self._tell_on(host)),
@@ -119,18 +117,18 @@ class FollowNode(Node):
         """Know of everything in the store where it is: what is deleted does not say it any more."""
         assert self._host is not None
         store = managed_by(self._host).store
-        for one in (*await store.specs(), *await store.values()):
-            self._where[one.id] = one.namespace
+        self._where |= {one.id: one.namespace for one in await store.specs()}
+        self._where |= {one.id: one.namespace for one in await store.values()}
 
     async def _changed(self, changes: ChangeSet) -> None:
         """A change set, told apart by namespace."""
         assert self._host is not None
         store = managed_by(self._host).store
-        found = [
-            *(await store.specs(None, changes.specs) if changes.specs else ()),
-            *(await store.values(None, changes.values) if changes.values else ()),
-        ]
-        now = {one.id: one.namespace for one in found}
+        now: dict[UUID, str] = {}
+        if changes.specs:
+            now |= {one.id: one.namespace for one in await store.specs(None, changes.specs)}
+        if changes.values:
+            now |= {one.id: one.namespace for one in await store.values(None, changes.values)}
         touched: dict[str, tuple[list[str], list[str]]] = {}
         for index, ids in enumerate((changes.specs, changes.values)):
             for id_ in sorted(ids):

@@ -200,7 +200,9 @@ async def _refusing(asked: Asked, operation: Operation) -> Reply:
         raise
     except Exception as error:
         # Whoever operates it is told everything, whoever asks nothing.
-        asked.host.tell("managing failed", level="error", error=Error.of(error), operation=operation.name)
+        asked.host.tell(
+            "managing failed", level="error", error=Error.of(error), operation=operation.name
+        )
         raise Refusal(500, "failed", "it failed: the log of the runtime says why") from None
 
 

@@ -96,8 +96,10 @@ class Route(msgspec.Struct, frozen=True):
     @property
     def scope(self) -> str:
         """What tells it from other routes to the same operation."""
-        return "" if self.operation.name.startswith("namespace") else (
-            "namespace" if "namespace" in self.params else "all"
+        return (
+            ""
+            if self.operation.name.startswith("namespace")
+            else ("namespace" if "namespace" in self.params else "all")
         )
 
 
@@ -113,7 +115,7 @@ def routes_of(specs: Iterable[Spec]) -> list[Route]:
         ports = {canonical(port): links for port, links in spec.ports.items()}
         for route in spec.fields.get("routes", ()):
             for link in ports.get(canonical(str(route.get("port", ""))), ()):
-                target = ids.get(link.id) if link.id is not None else named.get(link.name)
+                target = ids.get(link.id) if link.id is not None else named.get(link.name or "")
                 if target is None or target.kind != "manage":
                     continue
                 operation = OPERATIONS.get(str(target.fields.get("operation")))
@@ -297,5 +299,3 @@ def _refusals(route: Route) -> dict[str, Any]:
         }
         for status in sorted(statuses - set(operation.replies))
     }
-
-

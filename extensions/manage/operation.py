@@ -26,7 +26,17 @@ class Reply:
     written down though it made no revision.
     """
 
-    __slots__ = ("body", "header", "names", "onward", "plain", "resources", "revision", "status", "told")
+    __slots__ = (
+        "body",
+        "header",
+        "names",
+        "onward",
+        "plain",
+        "resources",
+        "revision",
+        "status",
+        "told",
+    )
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
 """Data as JSON that loses nothing: bytes, NaN and infinities are said by a map of one key.
 
-    b"hi"          {"$bytes": "aGk="}
-    float("nan")   {"$float": "nan"}       and "inf", "-inf"
-    {"$bytes": 1}  {"$map": {"$bytes": 1}} a map that only looks like one of these
+b"hi"          {"$bytes": "aGk="}
+float("nan")   {"$float": "nan"}       and "inf", "-inf"
+{"$bytes": 1}  {"$map": {"$bytes": 1}} a map that only looks like one of these
 """
 
 import math

@@ -35,7 +35,7 @@ async def sent_entries(
     if reading.problems:
         raise invalid(reading)
     found: list[Resource] = [*reading.specs, *reading.values]
-    written = {each.id for each in (*again.specs, *again.values)}
+    written = {each.id for each in again.specs} | {each.id for each in again.values}
     nameless = {each.id for each in found if each.name is None}
     return found, frozenset(nameless - written)
 
@@ -123,7 +123,9 @@ def invalid(reading: Reading) -> Refusal:
 def unsupported(media: str, wanted: Sequence[str]) -> Refusal:
     """The Refusal of a body in a type that is not read here."""
     hint = f". Try: -H 'Content-Type: {wanted[-1]}'" if "form" in media else ""
-    header = {"Accept-Patch": ", ".join(wanted)} if PATCH in wanted else {"Accept": ", ".join(wanted)}
+    header = (
+        {"Accept-Patch": ", ".join(wanted)} if PATCH in wanted else {"Accept": ", ".join(wanted)}
+    )
     detail = f'a body of type "{media}" is not read here (wanted: {" or ".join(wanted)}){hint}'
     return Refusal(415, "media-type", detail, header=header)
 

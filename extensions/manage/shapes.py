@@ -33,21 +33,21 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """The base of all of them."""
 
 
-class HeldSpec(Shape):
+class HeldSpec(Shape, frozen=True, kw_only=True):
     """A Spec as the store holds it."""
 
     revision: Annotated[int, about("The revision that changed it last.")]
     spec: SpecEntry
 
 
-class HeldValue(Shape):
+class HeldValue(Shape, frozen=True, kw_only=True):
     """A Value as the store holds it."""
 
     revision: Annotated[int, about("The revision that changed it last.")]
     value: ValueEntry
 
 
-class Held(Shape):
+class Held(Shape, frozen=True, kw_only=True):
     """A Spec or a Value as the store holds it."""
 
     revision: Annotated[int, about("The revision that changed it last.")]
@@ -55,7 +55,7 @@ class Held(Shape):
     value: ValueEntry | UnsetType = UNSET
 
 
-class Specs(Shape):
+class Specs(Shape, frozen=True, kw_only=True):
     """Some of the Specs, by name."""
 
     items: list[HeldSpec]
@@ -65,7 +65,7 @@ class Specs(Shape):
     ] = None
 
 
-class Values(Shape):
+class Values(Shape, frozen=True, kw_only=True):
     """Some of the Values, by name; secrets are masked."""
 
     items: list[HeldValue]
@@ -75,7 +75,7 @@ class Values(Shape):
     ] = None
 
 
-class Detail(Shape):
+class Detail(Shape, frozen=True, kw_only=True):
     """One field that differs; a side that has no such field is left out."""
 
     at: Annotated[str, about("The field.", examples=["ports.out", "routes[0].path"])]
@@ -83,7 +83,7 @@ class Detail(Shape):
     after: Any = UNSET
 
 
-class Change(Shape):
+class Change(Shape, frozen=True, kw_only=True):
     """What became of one resource."""
 
     what: What
@@ -95,7 +95,7 @@ class Change(Shape):
     details: Annotated[list[Detail], about("Which fields differ.")] = []
 
 
-class Applied(Shape):
+class Applied(Shape, frozen=True, kw_only=True):
     """What a change set did, or would do."""
 
     revision: Annotated[
@@ -107,7 +107,7 @@ class Applied(Shape):
     changes: Annotated[list[Change], about("In the order in which they were sent.")] = []
 
 
-class Turn(Shape):
+class Turn(Shape, frozen=True, kw_only=True):
     """What a revision made of one resource: no `before` where it is new, no `after` where it is gone."""
 
     type: Sort
@@ -115,7 +115,7 @@ class Turn(Shape):
     after: Held | None = None
 
 
-class Revision(Shape):
+class Revision(Shape, frozen=True, kw_only=True):
     """One change set that the store has kept."""
 
     number: int
@@ -125,7 +125,7 @@ class Revision(Shape):
     turns: list[Turn] = []
 
 
-class Revisions(Shape):
+class Revisions(Shape, frozen=True, kw_only=True):
     """Some revisions, the newest first."""
 
     items: list[Revision]
@@ -134,7 +134,7 @@ class Revisions(Shape):
     ] = None
 
 
-class Newest(Shape):
+class Newest(Shape, frozen=True, kw_only=True):
     """How far the store has come."""
 
     revision: int
@@ -143,7 +143,7 @@ class Newest(Shape):
     reports: Annotated[bool, about("Whether runtimes say in it how they are.")]
 
 
-class Namespace(Shape):
+class Namespace(Shape, frozen=True, kw_only=True):
     """A namespace, and what it holds."""
 
     name: str
@@ -152,13 +152,13 @@ class Namespace(Shape):
     here: Annotated[bool, about("Whether a runtime of it runs in this process.")]
 
 
-class Namespaces(Shape):
+class Namespaces(Shape, frozen=True, kw_only=True):
     """The namespaces that the caller may look into."""
 
     items: list[Namespace]
 
 
-class Process(Shape):
+class Process(Shape, frozen=True, kw_only=True):
     """One run that has not ended."""
 
     id: UUID
@@ -171,14 +171,14 @@ class Process(Shape):
     reason: Annotated[str, about("Why nothing more is done for it.")] = ""
 
 
-class Processes(Shape):
+class Processes(Shape, frozen=True, kw_only=True):
     """The processes of a namespace that run in this process of the machine, the oldest first."""
 
     items: list[Process]
     total: int
 
 
-class KindLine(Shape):
+class KindLine(Shape, frozen=True, kw_only=True):
     """A kind, in one line."""
 
     kind: str
@@ -186,13 +186,13 @@ class KindLine(Shape):
     summary: str
 
 
-class Kinds(Shape):
+class Kinds(Shape, frozen=True, kw_only=True):
     """Every kind that Specs may have here."""
 
     items: list[KindLine]
 
 
-class PortForm(Shape):
+class PortForm(Shape, frozen=True, kw_only=True):
     """A port of a kind."""
 
     name: str
@@ -200,7 +200,7 @@ class PortForm(Shape):
     indexed: Annotated[bool, about("Whether there are several: `out[0]`, `out[1]`, …")] = False
 
 
-class KindForm(Shape):
+class KindForm(Shape, frozen=True, kw_only=True):
     """What a kind accepts."""
 
     kind: str
@@ -213,13 +213,13 @@ class KindForm(Shape):
     schema: Annotated[dict[str, Any], about("The JSON Schema (draft-07) of a Spec of this kind.")]
 
 
-class Health(Shape):
+class Health(Shape, frozen=True, kw_only=True):
     """Whether it is well; nothing more is told without a token."""
 
     status: Literal["ok", "unready"]
 
 
-class Api(Shape):
+class Api(Shape, frozen=True, kw_only=True):
     """What answers here."""
 
     product: str
@@ -231,14 +231,14 @@ class Api(Shape):
     openapi: Annotated[str, about("Where the description of this API is.")]
 
 
-class Gone(Shape):
+class Gone(Shape, frozen=True, kw_only=True):
     """What to drop."""
 
     type: Sort
     id: UUID
 
 
-class StoreChange(Shape):
+class StoreChange(Shape, frozen=True, kw_only=True):
     """Either keep this or drop it; with `revision`, only if what is stored still has that revision.
 
     A revision of 0 is: only where it is new.
@@ -249,7 +249,7 @@ class StoreChange(Shape):
     revision: int | None = None
 
 
-class ChangeSet(Shape):
+class ChangeSet(Shape, frozen=True, kw_only=True):
     """Changes that are all made, or none: as the contract of a store has them."""
 
     changes: list[StoreChange]
@@ -257,14 +257,14 @@ class ChangeSet(Shape):
     message: Annotated[str, about("Why.")] = ""
 
 
-class Done(Shape):
+class Done(Shape, frozen=True, kw_only=True):
     """What was put, in order, with new revisions."""
 
     revision: Annotated[int, about("What the store has come to.")]
     items: list[Held]
 
 
-class Back(Shape):
+class Back(Shape, frozen=True, kw_only=True):
     """Where to roll back to."""
 
     revision: Annotated[int, about("The revision whose state shall be that of now.", ge=0)]

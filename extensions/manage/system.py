@@ -95,5 +95,3 @@ def system_runtime(
     # It is managed as well: what it does is seen like everything else.
     managed.runtimes.append(found)
     return found
-
-

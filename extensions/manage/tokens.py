@@ -62,13 +62,11 @@ def value_of(token: Token, namespace: str) -> Value:
         "hash": token.hash,
         "roles": list(token.roles),
         "namespaces": list(token.namespaces),
-        "created": _written(token.created),
+        "created": moment(token.created),
     }
     if token.expires is not None:
-        data["expires"] = _written(token.expires)
-    return Value(
-        id=named_id("value", namespace, name), namespace=namespace, name=name, data=data
-    )
+        data["expires"] = moment(token.expires)
+    return Value(id=named_id("value", namespace, name), namespace=namespace, name=name, data=data)
 
 
 def token_of(value: Value) -> Token | None:
@@ -127,15 +125,16 @@ def _texts(value: Any) -> list[str]:
     return [one for one in many if isinstance(one, str)]
 
 
-def _written(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+def moment(seconds: float) -> str:
+    """A time in seconds since 1970 as people write it, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _read(text: Any) -> float | None:
     if not isinstance(text, str):
         return None
     try:
-        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+        found = datetime.fromisoformat(text)
     except ValueError:
         return None
     return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
@@ -148,6 +147,7 @@ __all__ = [
     "hash_of",
     "legal_token_name",
     "match",
+    "moment",
     "new_token",
     "token_of",
     "tokens_of",

@@ -30,11 +30,15 @@ class Applying(msgspec.Struct, frozen=True, kw_only=True):
 
     prune: Annotated[
         bool,
-        about("Delete what was not sent: Specs of the namespace where Specs were, Values where Values were."),
+        about(
+            "Delete what was not sent: Specs of the namespace where Specs were, Values where Values were."
+        ),
     ] = False
     base: Annotated[
         Annotated[int, msgspec.Meta(ge=0)] | None,
-        about("The revision that what was sent was made from: changes of others since then are kept."),
+        about(
+            "The revision that what was sent was made from: changes of others since then are kept."
+        ),
     ] = None
     dry_run: DryRun = msgspec.field(name="dryRun", default=False)
     message: Message = ""
@@ -294,5 +298,3 @@ OPERATIONS = [
         audit=True,
     ),
 ]
-
-

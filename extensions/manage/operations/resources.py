@@ -3,7 +3,7 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
@@ -22,13 +22,12 @@ from heddle.specs.spec import Spec
 from heddle.specs.store import Resource, Store
 from heddle.specs.value import Value
 
-R = TypeVar("R", Spec, Value)
-
 LIMIT = 100
 MOST = 1000
 
 Names = Annotated[
-    list[str], about("Only those of this name; `*` stands for anything. Repeatable.", examples=["ping*"])
+    list[str],
+    about("Only those of this name; `*` stands for anything. Repeatable.", examples=["ping*"]),
 ]
 Ids = Annotated[list[str], about("Only those of this id. Repeatable.")]
 Annotations = Annotated[
@@ -55,7 +54,9 @@ class ListValues(msgspec.Struct, frozen=True, kw_only=True):
     id: Ids = []
     annotation: Annotations = []
     namespace: Spaces = []
-    reveal: Annotated[bool, about("Show secrets, too: takes the role admin, and is written down.")] = False
+    reveal: Annotated[
+        bool, about("Show secrets, too: takes the role admin, and is written down.")
+    ] = False
     limit: Limit = LIMIT
     cursor: Cursor = ""
 
@@ -75,7 +76,9 @@ class ListSpecs(msgspec.Struct, frozen=True, kw_only=True):
 class GetValue(msgspec.Struct, frozen=True, kw_only=True):
     """How to show it."""
 
-    reveal: Annotated[bool, about("Show a secret, too: takes the role admin, and is written down.")] = False
+    reveal: Annotated[
+        bool, about("Show a secret, too: takes the role admin, and is written down.")
+    ] = False
 
 
 class GetSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,11 +92,11 @@ class Writing(msgspec.Struct, frozen=True, kw_only=True):
     message: Message = ""
 
 
-class Sort(Generic[R]):
+class Sort:
     """What the operations on Specs and those on Values do not have in common."""
 
-    def __init__(self, type_: type[R]) -> None:
-        self.type = type_
+    def __init__(self, type_: type[Spec] | type[Value]) -> None:
+        self.type: type[Spec] | type[Value] = type_
         self.word = type_.__name__.lower()
         self.words: Any = f"{self.word}s"
 
@@ -228,8 +231,10 @@ class Sort(Generic[R]):
         found = await self.read(store, None, [new.id])
         if new.name is not None:
             named = await self.find(store, new.namespace, new.name)
-            return named or next((one for one in found if one.name == new.name), None) or (
-                None if _derived(new, self.word) else next(iter(found), None)
+            return (
+                named
+                or next((one for one in found if one.name == new.name), None)
+                or (None if _derived(new, self.word) else next(iter(found), None))
             )
         return next(iter(found), None)
 
@@ -249,7 +254,9 @@ class Sort(Generic[R]):
         if kept is not None and new.id != kept:
             if said and not derived:
                 raise Refusal(
-                    409, "id", f"its id is {kept}, and what was sent says {new.id}. Leave the id out"
+                    409,
+                    "id",
+                    f"its id is {kept}, and what was sent says {new.id}. Leave the id out",
                 )
             new = msgspec.structs.replace(new, id=kept)
         if old is None and id_ is None and new.name != asked.key:
@@ -271,9 +278,7 @@ class Sort(Generic[R]):
         old = await self.get(asked)
         patch = await sent_patch(asked)
         patched = merge_patch(forms.entry_of(old, reveal=True), patch)
-        [new] = read_entries(patched, asked.namespace, self.words) or [None]
-        if new is None:
-            raise Refusal(422, "invalid", f"nothing is left of the {self.word}")
+        [new] = read_entries(patched, asked.namespace, self.words)
         same_space(asked, new)
         if new.id != old.id:
             raise Refusal(422, "id", "an id never changes. Leave it out")
@@ -292,9 +297,7 @@ class Sort(Generic[R]):
 
     async def _expected(self, asked: Asked, old: Resource | None, new: Resource | None) -> None:
         """Refusal 412 where it is not as the caller expects it to be."""
-        await expected(
-            asked, old, new, asked.header("If-Match"), asked.header("If-None-Match")
-        )
+        await expected(asked, old, new, asked.header("If-Match"), asked.header("If-None-Match"))
 
     async def _write(self, asked: Asked, old: Resource | None, new: Resource, status: int) -> Reply:
         query = asked.query
@@ -391,12 +394,19 @@ def _read_cursor(text: str) -> tuple[str, str, str]:
 MATCH = ("If-Match", "If-None-Match")
 
 
-def _operations(sort: Sort[Any], held: Any, many: Any) -> list[Operation]:
-    word, words, a = sort.word.capitalize(), f"{sort.word.capitalize()}s", f"a {sort.word.capitalize()}"
+def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
+    word, words, a = (
+        sort.word.capitalize(),
+        f"{sort.word.capitalize()}s",
+        f"a {sort.word.capitalize()}",
+    )
     values = sort.type is Value
     shown = Outcome(about=f"The {word}.", type=held, media=(JSON, YAML), headers=("ETag",))
     dry = Outcome(about="What it would do (`dryRun`), or the result.", type=held, headers=("ETag",))
-    entry = Body(about=f"The {word}; its namespace, and its name where the path says it, may be left out.", type=held)
+    entry = Body(
+        about=f"The {word}; its namespace, and its name where the path says it, may be left out.",
+        type=held,
+    )
     new = Outcome(about="Created.", type=held, headers=("ETag", "Location"))
     return [
         Operation(

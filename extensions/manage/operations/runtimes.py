@@ -29,28 +29,26 @@ class Some(msgspec.Struct, frozen=True, kw_only=True):
 class Which(msgspec.Struct, frozen=True, kw_only=True):
     """Of which namespace."""
 
-    namespace: Annotated[
-        list[str], about("Only of this namespace. Repeatable.")
-    ] = []
+    namespace: Annotated[list[str], about("Only of this namespace. Repeatable.")] = []
 
 
-class Symbols(shapes.Shape):
+class Symbols(shapes.Shape, frozen=True, kw_only=True):
     """The symbols of a namespace: as the runtimes that follow it say, and as they are here."""
 
     items: list[SymbolStanding]
     here: Annotated[
         list[SymbolStatus], about("As they are in this process; empty where no runtime is here.")
-    ] = []
+    ] = msgspec.field(default_factory=list)
 
 
-class OneSymbol(shapes.Shape):
+class OneSymbol(shapes.Shape, frozen=True, kw_only=True):
     """A symbol."""
 
     standing: SymbolStanding | None
     here: SymbolStatus | None = None
 
 
-class Reports(shapes.Shape):
+class Reports(shapes.Shape, frozen=True, kw_only=True):
     """What runtimes say of themselves."""
 
     items: list[Report]
@@ -75,11 +73,10 @@ class Listening(msgspec.Struct, frozen=True, kw_only=True):
 async def namespaces(asked: Asked) -> Reply:
     """Those that hold something, or run here."""
     counts: dict[str, list[int]] = {}
-    for index, many in enumerate(
-        (await asked.managed.store.specs(), await asked.managed.store.values())
-    ):
-        for one in many:
-            counts.setdefault(one.namespace, [0, 0])[index] += 1
+    for spec in await asked.managed.store.specs():
+        counts.setdefault(spec.namespace, [0, 0])[0] += 1
+    for value in await asked.managed.store.values():
+        counts.setdefault(value.namespace, [0, 0])[1] += 1
     for runtime in asked.managed.runtimes:
         counts.setdefault(runtime.namespace, [0, 0])
     items = [_namespace(asked, name, *held) for name, held in sorted(counts.items())]
@@ -93,10 +90,13 @@ async def namespace(asked: Asked) -> Reply:
     specs, values = await store.specs(asked.namespace), await store.values(asked.namespace)
     found = _namespace(asked, asked.namespace, len(specs), len(values))
     if not found.specs and not found.values and not found.here:
-        known = {one.namespace for one in (*await store.specs(), *await store.values())}
+        known = {one.namespace for one in await store.specs()}
+        known |= {one.namespace for one in await store.values()}
         near = did_you_mean(asked.namespace, [name for name in known if asked.sees(name)])
         raise Refusal(
-            404, "not-found", f"there is nothing in the namespace {asked.namespace}. {near}".rstrip()
+            404,
+            "not-found",
+            f"there is nothing in the namespace {asked.namespace}. {near}".rstrip(),
         )
     return Reply(found)
 
@@ -137,7 +137,8 @@ async def symbol(asked: Asked) -> Reply:
     stands = next((one for one in found.symbols if asked.key in (one.name, str(one.id))), None)
     here = next((one for one in live if asked.key in (one.name, str(one.id))), None)
     if stands is None and here is None:
-        known = [one.name for one in (*found.symbols, *live) if one.name is not None]
+        known = [one.name for one in found.symbols if one.name is not None]
+        known += [one.name for one in live if one.name is not None]
         raise Refusal(
             404,
             "not-found",
