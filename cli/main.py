@@ -21,6 +21,8 @@ COMMANDS = {
     "delete": "Take specs or values out of a store.",
     "kinds": "Show the kinds that specs may have, and their fields.",
     "eval": "Try code in any language on a payload.",
+    "system": "Show the flows of the API, to copy and to change.",
+    "token": "Make, list and revoke the tokens of the API.",
     "schema": "Print the JSON Schema that editors complete by.",
     "graph": "Draw specs and their links.",
     "help": "Show help, with the commands that extensions add.",

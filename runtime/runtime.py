@@ -20,6 +20,7 @@ from heddle.runtime.errors import Answer, Error, Payload
 from heddle.runtime.events import Events
 from heddle.runtime.extension import Registry, Source, registry
 from heddle.runtime.loader import Loaded, Loader
+from heddle.runtime.managed import Managed, give
 from heddle.runtime.process import Process, finish
 from heddle.runtime.shift import Shift, ShiftError
 from heddle.runtime.symbol import State, Symbol, SymbolStatus
@@ -60,6 +61,7 @@ class Runtime:
     `lifecycle` are seconds: how long processes of a replaced generation may go on, and how long a
     flow at a lifecycle port may take. With `watch=False` changes of the store are not followed.
     `team` are the runtimes that serve the same namespace beside this one, in other processes.
+    `managed` is what its flows may manage: their own namespace, unless said otherwise.
 
     Entering raises StoreError where the store cannot be reached, ExtensionError where an extension
     cannot be loaded, and ShiftError where something cannot begin (a port in use). Specs with
@@ -80,6 +82,7 @@ class Runtime:
         found: Registry | None = None,
         team: Team = ALONE,
         keys: Keyring | None = None,
+        managed: Managed | None = None,
     ) -> None:
         self.namespace = namespace
         self.team = team
@@ -118,6 +121,7 @@ class Runtime:
             if watch
             else None
         )
+        give(self, managed)
         self._loading = asyncio.Lock()
         self._closed = asyncio.Event()
         self._closing: asyncio.Task[None] | None = None
