@@ -6,7 +6,7 @@ from uuid import UUID
 
 from heddle.cli.documents import Documents
 from heddle.cli.settings import Settings
-from heddle.specs.document import Only, Reading
+from heddle.specs.document import Only
 from heddle.specs.problem import Problem
 from heddle.specs.store import Resource
 
