@@ -12,6 +12,7 @@ from heddle.cli.group import DEBUG, LazyGroup
 
 COMMANDS = {
     "start": "Run the specs of a folder, a file or a store.",
+    "up": "Run several namespaces, each in processes of its own.",
     "check": "Tell everything that is wrong with specs, without running them.",
     "test": "Run the tests of flows.",
     "get": "Show the specs or values of a store.",

@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from heddle.cli.rescue import complain
-from heddle.runtime.events import MASK
+from heddle.specs.masking import MASK
 from heddle.specs.problem import Problem
 from heddle.specs.store import Resource
 from heddle.specs.value import Value

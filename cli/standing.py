@@ -120,7 +120,7 @@ def reason(why: Condition | None) -> str:
 def span(seconds: float) -> str:
     """How long something has lasted, in its two largest units: `3h 12m`."""
     left = max(int(seconds), 0)
-    parts = []
+    parts: list[str] = []
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
         count, left = divmod(left, size)
         if count or (unit == "s" and not parts):

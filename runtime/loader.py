@@ -24,6 +24,7 @@ from heddle.specs.bind import Values, bind
 from heddle.specs.problem import Problem
 from heddle.specs.spec import Spec
 from heddle.specs.store import ChangeSet, Spoiling, Store
+from heddle.specs.vault import Vault
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,8 +55,10 @@ class Loader:
         shift: Shift,
         events: Events,
         environment: Mapping[str, Any],
+        vault: Vault | None = None,
     ) -> None:
         self.namespace = namespace
+        self.vault = vault if vault is not None else Vault()
         self.refused: dict[UUID, Refusal] = {}
         """What the store says and the table does not, and why not."""
         self.spoiled: dict[UUID, Refusal] = {}
@@ -82,7 +85,7 @@ class Loader:
     async def load_all(self) -> Loaded:
         """Load everything that is fit; what is not is left out and told."""
         specs = await self._store.specs(self.namespace)
-        values = Values(await self._store.values(self.namespace))
+        values = await self._values()
         self.unreadable = tuple(await self._store.problems())
         draft = self._drafter.draft(specs, values)
         self._refuse(draft, set(draft.problems), draft.all_problems())
@@ -104,6 +107,7 @@ class Loader:
         after it otherwise. So a mistake holds up nothing but itself, and goes live as soon as what
         it lacked is there. A `trial` that is refused is not told: its parts are tried one by one.
         """
+        self.vault.forget(changes.values)
         before = self.unreadable
         self.unreadable = tuple(await self._store.problems())
         if trial and changes.problems:
@@ -200,8 +204,8 @@ class Loader:
         specs = await self._store.specs(self.namespace, keys)
         identified = any(entry.identified for spec in specs for entry in spec.env.values())
         nested = any("specs" in spec.fields or "uses" in spec.fields for spec in specs)
-        values = await self._store.values(self.namespace) if identified or nested else ()
-        return self._drafter.draft(specs, Values(values), asked=keys, forced=frozenset(forced))
+        values = await self._values() if identified or nested else Values()
+        return self._drafter.draft(specs, values, asked=keys, forced=frozenset(forced))
 
     async def _live(self, draft: Draft, plan: Plan, problems: tuple[Problem, ...]) -> Loaded:
         """Make the difference live, and tell it; ShiftError where it was undone."""
@@ -309,11 +313,17 @@ class Loader:
         if not mine:
             return problems
         others = specs if specs is not None else await self._store.specs(self.namespace)
-        values = Values(await self._store.values(self.namespace))
+        values = await self._values()
         found = check_spoiled(mine, others, values, self._scheme, self._environment)
         return tuple(in_order([*problems, *found]))
 
     # -- Values --------------------------------------------------------------------------------
+
+    async def _values(self) -> Values:
+        """The Values of the namespace, ready to be opened."""
+        found = await self._store.values(self.namespace)
+        await self.vault.ready(found)
+        return Values(found, self.vault)
 
     async def _names_of(self, values: Iterable[UUID]) -> frozenset[str]:
         if not values:

@@ -7,12 +7,13 @@ from uuid import UUID
 import msgspec
 
 from heddle.runtime.checking import check_specs
-from heddle.runtime.events import MASK
 from heddle.runtime.extension import Registry
+from heddle.runtime.sealing import kept_all
 from heddle.specs.bind import Values
 from heddle.specs.difference import Difference, difference
 from heddle.specs.errors import Conflict, NotFound, StoreError
 from heddle.specs.index import Key, key_of
+from heddle.specs.masking import MASK
 from heddle.specs.problem import Problem
 from heddle.specs.revision import NO_NOTE, Note, Recording, Turn, since
 from heddle.specs.spec import Binding, Link, Path, Spec
@@ -134,6 +135,8 @@ async def plan_steps(
 ) -> Planned:
     """Check what these steps come to, among everything that is stored in their namespaces.
 
+    Secrets are sealed with the keys of the registry, see heddle.runtime.sealing.
+
     `stored` is what was read already. With `base`, what somebody else changed since that revision
     is a Clash where the steps change it otherwise, and stays as it is where they do not change it;
     StoreError where the store keeps no revisions. Whoever is left behind with a link to what goes
@@ -141,8 +144,11 @@ async def plan_steps(
     """
     steps, clashes = await _rebased(store, steps, base)
     stored = await _around(store, steps, stored)
+    masked = _unfit(steps)
+    steps, unsealed = kept_all(steps, registry.keys)
     problems = [
-        *_unfit(steps),
+        *masked,
+        *unsealed,
         *check_steps(steps, stored, registry),
         *left_behind(steps, stored),
     ]

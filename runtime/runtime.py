@@ -15,8 +15,6 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-import msgspec
-
 from heddle import __version__
 from heddle.runtime.agent import Agent
 from heddle.runtime.errors import Answer, Error, Payload
@@ -27,38 +25,24 @@ from heddle.runtime.loader import Loaded, Loader
 from heddle.runtime.process import Process, finish
 from heddle.runtime.reporter import INTERVAL, Reporter
 from heddle.runtime.shift import Shift, ShiftError
-from heddle.runtime.symbol import State, Symbol, SymbolStatus
+from heddle.runtime.status import Look, Status
+from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import SymbolTable
+from heddle.runtime.team import ALONE, Team
 from heddle.runtime.watcher import Watcher
 from heddle.schemas.port import canonical
 from heddle.specs.errors import HeddleError
+from heddle.specs.keyring import Keyring
 from heddle.specs.names import new_id
-from heddle.specs.problem import Problem
-from heddle.specs.report import Condition, Report, Reporting
+from heddle.specs.report import Report, Reporting
 from heddle.specs.revision import Recording
-from heddle.specs.spec import DEFAULT_NAMESPACE, Spec
+from heddle.specs.spec import DEFAULT_NAMESPACE
 from heddle.specs.store import ChangeSet, Store
+from heddle.specs.vault import Vault
 
 
 class NoSymbol(HeddleError, LookupError):  # noqa: N818 - reads as what it tells
     """There is no active symbol of that name, or it has no such port; the message says why."""
-
-
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """What a runtime is doing, as people see it.
-
-    `observed` is the newest revision of the store that it has looked at, be it live or refused.
-    """
-
-    namespace: str
-    store: str
-    runtime: str = ""
-    generation: int
-    observed: int = 0
-    processes: int
-    conditions: tuple[Condition, ...] = ()
-    symbols: tuple[SymbolStatus, ...]
-    problems: tuple[Problem, ...]
 
 
 class Runtime:
@@ -66,11 +50,13 @@ class Runtime:
 
     `store` is a Store, or the URL or path of one (`memory://`, `flows`, `flows/ping.yaml`).
     `extensions` come beside those that are installed; `environment` is what `env` entries without
-    a name are filled from. `language` is the one of conditions that name none. `drain` and
+    a name are filled from. `keys` open what is sealed: those of the variable HEDDLE_KEY, where none
+    are given. `language` is the one of conditions that name none. `drain` and
     `lifecycle` are seconds: how long processes of a replaced generation may go on, and how long a
     flow at a lifecycle port may take. With `watch=False` changes of the store are not followed.
     Where it follows a store that keeps Reports, it says there how it is, every `interval` seconds
-    and after each change.
+    and after each change. `team` are the runtimes that serve the same namespace beside this one, in
+    other processes.
 
     Entering raises StoreError where the store cannot be reached, ExtensionError where an extension
     cannot be loaded, and ShiftError where something cannot begin (a port in use). Specs with
@@ -90,12 +76,18 @@ class Runtime:
         watch: bool = True,
         interval: float = INTERVAL,
         found: Registry | None = None,
+        team: Team = ALONE,
+        keys: Keyring | None = None,
     ) -> None:
         self.id = str(new_id())
         self.started = time.time()
         self.observed = 0
         self.namespace = namespace
+        self.team = team
         self.registry = found if found is not None else registry(extensions, language=language)
+        if keys is not None:
+            self.registry.keys = keys
+        self.vault = Vault(self.registry.keys)
         self.events = Events(namespace)
         self.table = SymbolTable(lambda symbol: self._loader.rebuild(symbol))
         self.agent = Agent(self.table)
@@ -105,7 +97,12 @@ class Runtime:
             else store
         )
         self._shift = Shift(
-            self.table, self.registry.hooks, self.events, lifecycle=lifecycle, drain=drain
+            self.table,
+            self.registry.hooks,
+            self.events,
+            lifecycle=lifecycle,
+            drain=drain,
+            team=team,
         )
         self._loader = Loader(
             namespace=namespace,
@@ -115,6 +112,7 @@ class Runtime:
             shift=self._shift,
             events=self.events,
             environment=environment or {},
+            vault=self.vault,
         )
         self._watcher = (
             Watcher(self.store, namespace, self.load, self.events, self._look_again)
@@ -122,13 +120,13 @@ class Runtime:
             else None
         )
         self._health = Health(self.table, self._loader, self._shift, self.events, self._trouble)
+        self._look = Look(self.table, self._loader, self._health, self.events)
         self._reporter: Reporter | None = None
         if watch and isinstance(self.store, Reporting):
             self._reporter = Reporter(
                 self.store, self.id, self.report, self._heal, self.events, interval=interval
             )
         self._interval = interval
-        self._missed = False
         self._behind = 0
         self._loading = asyncio.Lock()
         self._closed = asyncio.Event()
@@ -194,31 +192,25 @@ class Runtime:
 
         Once the runtime is closed nothing is looked at, and `reason` says so.
         """
-        async with self._loading:
+        async with self._loading, self.team.turn():
             if self._closed.is_set():
                 return Loaded(reason="the runtime is closed")
-            try:
-                loaded = await self._loader.load(changes, trial=trial)
-            except BaseException:
-                self._missed = True
-                raise
+            loaded = await self._loader.load(changes, trial=trial)
             if not (trial and loaded.refused):
                 self._looked(changes.revision)
             return loaded
 
-    async def _look_again(self) -> bool:
-        """Look at everything: changes may have been missed. True: it was done."""
-        async with self._loading:
+    async def _look_again(self) -> None:
+        """Look at everything: changes may have been missed."""
+        async with self._loading, self.team.turn():
             if not self._closed.is_set():
                 newest = await self.store.newest()
                 await self._loader.look_again()
-                self._missed = False
                 self._looked(newest)
-        return True
 
     def _looked(self, revision: int) -> None:
         """Everything up to this revision has been looked at, unless something was missed."""
-        if not self._missed:
+        if self._watcher is None or not self._watcher.behind:
             self.observed = max(self.observed, revision)
         if self._reporter is not None:
             self._reporter.changed()
@@ -290,12 +282,8 @@ class Runtime:
 
     def status(self) -> Status:
         """The state of every symbol, and every Problem that keeps something from being live."""
-        unfit = self._loader.unfit
-        ids = dict.fromkeys([*(symbol.id for symbol in self.table.all()), *unfit])
-        symbols = [self._symbol_status(one) for one in ids]
-        wrong = list(self._loader.unreadable)
-        for refusal in self._loader.refused.values():
-            wrong += refusal.problems
+        ids = dict.fromkeys([*(symbol.id for symbol in self.table.all()), *self._loader.unfit])
+        symbols = [self._look.symbol(one) for one in ids]
         return Status(
             namespace=self.namespace,
             store=self.store.url,
@@ -305,7 +293,7 @@ class Runtime:
             processes=len(self.processes),
             conditions=self._health.overall(self._health.ill()),
             symbols=tuple(sorted(symbols, key=lambda one: (one.name or "~", str(one.id)))),
-            problems=self.events.masked(tuple(dict.fromkeys(wrong))),
+            problems=self._look.problems(),
         )
 
     def report(self) -> Report:
@@ -328,52 +316,6 @@ class Runtime:
             processes=sum(len(one.processes) for one in self._shift.generations),
             conditions=self._health.overall(ill),
             symbols=ill,
-        )
-
-    def _symbol_status(self, one: UUID) -> SymbolStatus:
-        symbol, refusal = self.table.get(one), self._loader.unfit.get(one)
-        refused = [f"refused: {problem}" for problem in refusal.problems] if refusal else []
-        if symbol is None:
-            assert refusal is not None
-            reasons = [str(problem) for problem in refusal.problems]
-            return self._status(refusal.spec, State.REFUSED, reasons)
-        active = self.table.active(symbol)
-        reasons = self.table.reasons(symbol) if not active else []
-        if not active and not reasons:
-            reasons = ["part of a ring that waits"]
-        node = dict(symbol.node.snapshot())
-        if symbol.node.guard is not None:
-            node = {**symbol.node.guard.snapshot(), **node}
-        return self._status(
-            symbol.spec,
-            State.ACTIVE if active else State.WAITING,
-            [*reasons, *refused],
-            symbol.since,
-            self.events.mask(node),
-        )
-
-    def _status(
-        self,
-        spec: Spec,
-        state: State,
-        reasons: list[str],
-        since: int = 0,
-        node: dict[str, Any] | None = None,
-    ) -> SymbolStatus:
-        told = self._health.report(spec.id)
-        return SymbolStatus(
-            id=spec.id,
-            name=spec.name,
-            kind=spec.kind,
-            namespace=spec.namespace,
-            state=state.value,
-            reasons=tuple(reasons),
-            place=str(spec.place()) if spec.places is not None else "",
-            revision=told.revision,
-            observed=told.observed,
-            generation=since,
-            conditions=told.conditions,
-            node=node or {},
         )
 
 
