@@ -46,9 +46,9 @@ class Reporter:
         self._task: asyncio.Task[None] | None = None
         self._away = False
 
-    def start(self) -> None:
-        """Begin to report; the first Report is made at once."""
-        self._changed.set()
+    async def start(self) -> None:
+        """Begin to report; once this is done the first Report is there, unless the store is away."""
+        await self._tried(self._store.report(self._look()))
         self._task = asyncio.ensure_future(self._run())
 
     def changed(self) -> None:

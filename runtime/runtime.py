@@ -146,7 +146,7 @@ class Runtime:
                     await self._loader.load_all()
                     self._looked(newest)
             if self._reporter is not None:
-                self._reporter.start()
+                await self._reporter.start()
         except BaseException:
             await self.close()
             raise
