@@ -17,6 +17,7 @@ COMMANDS = {
     "get": "Show the specs or values of a store.",
     "apply": "Put specs or values into a store.",
     "delete": "Take specs or values out of a store.",
+    "store": "Show how a store stands; migrate its tables, grant rights in them.",
     "kinds": "Show the kinds that specs may have, and their fields.",
     "eval": "Try code in any language on a payload.",
     "schema": "Print the JSON Schema that editors complete by.",
