@@ -5,9 +5,12 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import parse_qs, urlencode
 from uuid import uuid4
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
 from heddle.specs.postgres.store import PostgresStore
 from tests.postgres import server
@@ -24,6 +27,11 @@ def url_in(folder: Path, **options: object) -> tuple[str, str]:
     whose = f"{os.getpid()}{folder}"
     schema = f"t{hashlib.sha1(whose.encode(), usedforsecurity=False).hexdigest()[:30]}"
     return in_schema(server(), schema, **options), schema
+
+
+def schema_of(url: str) -> str:
+    """The schema that an address names."""
+    return parse_qs(url.partition("?")[2])["schema"][0]
 
 
 def dropped(schema: str) -> None:
@@ -52,3 +60,26 @@ async def opened(url: str) -> AsyncIterator[PostgresStore]:
         yield store
     finally:
         await store.close()
+
+
+class Role(NamedTuple):
+    """A role of the database, and the address of a store as it opens it."""
+
+    name: str
+    url: str
+
+
+@asynccontextmanager
+async def role(url: str) -> AsyncIterator[Role]:
+    """A role that may do nothing yet, for the store at this address; it is gone when the block ends."""
+    name, word = f"r{uuid4().hex[:20]}", uuid4().hex
+    async with await psycopg.AsyncConnection.connect(server(), autocommit=True) as connection:
+        await connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{word}'".encode())
+    said = conninfo_to_dict(server()) | {"user": name, "password": word}
+    place = urlencode({key: text for key, text in said.items() if key != "dbname"})
+    address = f"postgresql:///{said.get('dbname') or 'postgres'}?{place}"
+    try:
+        yield Role(name, in_schema(address, schema_of(url)))
+    finally:
+        async with await psycopg.AsyncConnection.connect(server(), autocommit=True) as connection:
+            await connection.execute(f"DROP OWNED BY {name}; DROP ROLE {name}".encode())
