@@ -24,6 +24,7 @@ COMMANDS = {
     "show": "Show one revision, or one spec or value with its past.",
     "diff": "Show what tells two revisions, files or folders apart.",
     "rollback": "Bring a store back to what it said at an older revision.",
+    "store": "Show how a store stands; migrate its tables, grant rights in them.",
     "kinds": "Show the kinds that specs may have, and their fields.",
     "eval": "Try code in any language on a payload.",
     "system": "Show the flows of the API, to copy and to change.",
