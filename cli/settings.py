@@ -4,6 +4,7 @@ heddle.toml (the nearest from here upwards)  <  HEDDLE_* variables  <  flags
 """
 
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -27,7 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `store` is an address or a path; `given` tells whether anybody named it. `folder` is where
     `heddle.toml` stands, or the working directory. `drain` is in seconds. `environment` is what
-    blanks of specs are filled from.
+    blanks of specs are filled from. `key_file` and `key_command` say where the keys of secrets come
+    from, beside the variable HEDDLE_KEY.
     """
 
     namespace: str = DEFAULT_NAMESPACE
@@ -39,6 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     environment: Mapping[str, Any] = {}
     log_format: str = "auto"
     log_level: str = "info"
+    key_file: str = ""
+    key_command: tuple[str, ...] = ()
     file: str = ""
     folder: str = "."
 
@@ -59,6 +63,8 @@ def load_settings(
     folder = os.path.dirname(file) or "." if file else "."  # noqa: PTH120 - as it was given
     if "store" in said:
         said["store"] = _from(folder, said["store"])
+    if "key_file" in said:
+        said["key_file"] = os.path.normpath(os.path.join(folder, said["key_file"]))  # noqa: PTH118
     for part in (_of(environ), {k: v for k, v in (flags or {}).items() if v is not None}):
         environment = {**said.get("environment", {}), **part.get("environment", {})}
         said = {**said, **part, "environment": environment}
@@ -196,6 +202,14 @@ def _is_names(value: Any) -> bool:
     return isinstance(value, list) and all(_is_text(name) for name in value)
 
 
+def _is_line(value: str) -> bool:
+    """Whether a line can be taken apart into words."""
+    try:
+        return bool(shlex.split(value))
+    except ValueError:
+        return False
+
+
 def _is_environment(value: Any) -> bool:
     return isinstance(value, dict) and _is_plain(value)
 
@@ -216,6 +230,22 @@ def _one_of(names: tuple[str, ...]) -> Callable[[Any], bool]:
 _LOG = {
     "format": _Key(name="log_format", wanted=" or ".join(FORMATS), fits=_one_of(FORMATS)),
     "level": _Key(name="log_level", wanted=" or ".join(LEVELS), fits=_one_of(LEVELS)),
+}
+_SECRETS = {
+    "key_file": _Key(
+        name="key_file",
+        wanted="the path of a file with keys, as heddle key new writes it",
+        fits=_is_text,
+        made=os.path.expanduser,
+    ),
+    "key_command": _Key(
+        name="key_command",
+        wanted="a command that prints keys: a list of words, or one line",
+        fits=lambda value: (
+            (_is_text(value) and _is_line(value)) or (bool(value) and _is_names(value))
+        ),
+        made=lambda value: tuple(shlex.split(value) if isinstance(value, str) else value),
+    ),
 }
 _KEYS = {
     "namespace": _Key(
@@ -238,6 +268,7 @@ _KEYS = {
         fits=_is_environment,
     ),
     "log": _Key(wanted="a table with format and level", table=_LOG),
+    "secrets": _Key(wanted="a table with key_file and key_command", table=_SECRETS),
 }
 
 
@@ -263,6 +294,8 @@ VARIABLES = {
     "HEDDLE_DRAIN": "drain",
     "HEDDLE_LOG_FORMAT": "log.format",
     "HEDDLE_LOG_LEVEL": "log.level",
+    "HEDDLE_KEY_FILE": "secrets.key_file",
+    "HEDDLE_KEY_COMMAND": "secrets.key_command",
 }
 """The variables that stand for one key of the file each."""
 

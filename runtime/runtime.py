@@ -22,11 +22,12 @@ from heddle.runtime.extension import Registry, Source, registry
 from heddle.runtime.loader import Loaded, Loader
 from heddle.runtime.process import Process, finish
 from heddle.runtime.shift import Shift, ShiftError
+from heddle.runtime.sources import Sources
 from heddle.runtime.symbol import State, Symbol, SymbolStatus
 from heddle.runtime.table import SymbolTable
 from heddle.runtime.watcher import Watcher
 from heddle.schemas.port import canonical
-from heddle.specs.errors import HeddleError
+from heddle.specs.errors import HeddleError, NotFound
 from heddle.specs.keyring import Keyring
 from heddle.specs.problem import Problem
 from heddle.specs.spec import DEFAULT_NAMESPACE, Spec
@@ -109,6 +110,11 @@ class Runtime:
             if watch
             else None
         )
+        self._sources = (
+            Sources(self.vault, self.load, lambda: self.store.values(namespace), self.events)
+            if watch
+            else None
+        )
         self._loading = asyncio.Lock()
         self._closed = asyncio.Event()
         self._closing: asyncio.Task[None] | None = None
@@ -123,6 +129,8 @@ class Runtime:
             async with self._loading:
                 with _collecting_later():
                     await self._loader.load_all()
+            self._follow()
+            self._told_of_keys()
         except BaseException:
             await self.close()
             raise
@@ -150,6 +158,8 @@ class Runtime:
         try:
             if self._watcher is not None:
                 await self._watcher.stop()
+            if self._sources is not None:
+                await self._sources.stop()
             async with self._loading:
                 await self._shift.stop()
         finally:
@@ -167,13 +177,44 @@ class Runtime:
         async with self._loading:
             if self._closed.is_set():
                 return Loaded(reason="the runtime is closed")
-            return await self._loader.load(changes, trial=trial)
+            loaded = await self._loader.load(changes, trial=trial)
+            self._follow()
+            return loaded
 
     async def _look_again(self) -> None:
         """Look at everything: changes may have been missed."""
         async with self._loading:
             if not self._closed.is_set():
                 await self._loader.look_again()
+                self._follow()
+
+    def _follow(self) -> None:
+        """Follow the files that Values came from."""
+        if self._sources is not None:
+            self._sources.follow()
+
+    def _told_of_keys(self) -> None:
+        """Tell what is wrong with the places of the keys; whoever needs a key says so for itself."""
+        keys = self.vault.keys
+        for warning in keys.warnings:
+            self.events.tell("keys exposed", level="warning", reason=warning)
+        for trouble in keys.troubles if keys.read else ():
+            self.events.tell("keys missing", level="warning", reason=trouble)
+
+    async def reveal(self, name: str | UUID, *, who: str) -> Any:
+        """The data of a Value of the namespace, secret or not; that `who` has seen it is told as an event.
+
+        NotFound where there is no such Value, SecretError where it cannot be opened. Whether `who`
+        may see it is for the caller to know.
+        """
+        values = await self.store.values(self.namespace)
+        value = next((one for one in values if name in (one.name, one.id)), None)
+        if value is None:
+            raise NotFound(f'there is no Value "{name}" in the namespace {self.namespace}')
+        await self.vault.ready([value])
+        data = self.vault.open(value)
+        self.events.tell("value revealed", level="warning", value=value.label, who=who)
+        return data
 
     # -- packets -------------------------------------------------------------------------------
 
