@@ -12,9 +12,11 @@ from heddle.cli.group import DEBUG, LazyGroup
 
 COMMANDS = {
     "start": "Run the specs of a folder, a file or a store.",
+    "up": "Run several namespaces, each in processes of its own.",
     "check": "Tell everything that is wrong with specs, without running them.",
     "test": "Run the tests of flows.",
     "get": "Show the specs or values of a store.",
+    "plan": "Show what an apply would change.",
     "apply": "Put specs or values into a store.",
     "delete": "Take specs or values out of a store.",
     "kinds": "Show the kinds that specs may have, and their fields.",

@@ -28,8 +28,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `store` is an address or a path; `given` tells whether anybody named it. `folder` is where
     `heddle.toml` stands, or the working directory. `drain` is in seconds. `environment` is what
-    blanks of specs are filled from. `key_file` and `key_command` say where the keys of secrets come
-    from, beside the variable HEDDLE_KEY.
+    blanks of specs are filled from. `workers` is how many processes run a namespace (0: one for each
+    processor), `health` for how many seconds nothing may be heard of one of them, `health_address`
+    where a supervisor says how it is. `namespaces` are the settings of those that `heddle up` runs,
+    each as far as they differ from these.
+    `author` is who changes a store; empty is whoever runs the command. `key_file` and `key_command`
+    say where the keys of secrets come from, beside the variable HEDDLE_KEY.
     """
 
     namespace: str = DEFAULT_NAMESPACE
@@ -38,7 +42,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     language: str = "cel"
     extensions: tuple[str, ...] = ()
     drain: float = 30.0
+    workers: int = 1
+    health: float = 30.0
+    health_address: str = ""
+    namespaces: Mapping[str, Mapping[str, Any]] = {}
     environment: Mapping[str, Any] = {}
+    author: str = ""
     log_format: str = "auto"
     log_level: str = "info"
     key_file: str = ""
@@ -61,8 +70,9 @@ def load_settings(
     file = config or environ.get("HEDDLE_CONFIG") or _nearest(Path.cwd())
     said = _read(file) if file else {}
     folder = os.path.dirname(file) or "." if file else "."  # noqa: PTH120 - as it was given
-    if "store" in said:
-        said["store"] = _from(folder, said["store"])
+    for table in (said, *said.get("namespaces", {}).values()):
+        if "store" in table:
+            table["store"] = _from(folder, table["store"])
     if "key_file" in said:
         said["key_file"] = os.path.normpath(os.path.join(folder, said["key_file"]))  # noqa: PTH118
     for part in (_of(environ), {k: v for k, v in (flags or {}).items() if v is not None}):
@@ -140,13 +150,29 @@ class _Reader:
             key = known.get(name)
             if key is None:
                 self._unknown(name, known, above)
+            elif key.each is not None and isinstance(value, dict):
+                said[key.name] = self._each(value, key, (*above, name))
             elif key.table is not None and isinstance(value, dict):
                 said |= self.table(value, key.table, (*above, name))
-            elif key.table is None and key.fits(value):
+            elif key.table is None and key.each is None and key.fits(value):
                 said[key.name] = key.made(value)
             else:
                 self._tell((*above, name), "type", _shown(value), key.wanted)
         return said
+
+    def _each(
+        self, data: Mapping[str, Any], key: "_Key", above: tuple[str, ...]
+    ) -> dict[str, dict[str, Any]]:
+        """Tables of which each has a name that was chosen by its author."""
+        found: dict[str, dict[str, Any]] = {}
+        for name, value in data.items():
+            if not legal_namespace(name):
+                self._tell((*above, name), "name", f'the name "{name}"', NAMESPACE_RULE)
+            elif not isinstance(value, dict):
+                self._tell((*above, name), "type", _shown(value), "a table")
+            else:
+                found[name] = self.table(value, key.each or {}, (*above, name))
+        return found
 
     def _unknown(self, name: str, known: "Mapping[str, _Key]", above: tuple[str, ...]) -> None:
         hint = did_you_mean(name, list(known))
@@ -188,6 +214,7 @@ class _Key(msgspec.Struct, frozen=True, kw_only=True):
     fits: Callable[[Any], bool] = lambda _: True
     made: Callable[[Any], Any] = lambda value: value
     table: "Mapping[str, _Key] | None" = None
+    each: "Mapping[str, _Key] | None" = None
 
 
 def _is_text(value: Any) -> bool:
@@ -227,6 +254,10 @@ def _one_of(names: tuple[str, ...]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and value in names
 
 
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1000
+
+
 _LOG = {
     "format": _Key(name="log_format", wanted=" or ".join(FORMATS), fits=_one_of(FORMATS)),
     "level": _Key(name="log_level", wanted=" or ".join(LEVELS), fits=_one_of(LEVELS)),
@@ -247,7 +278,7 @@ _SECRETS = {
         made=lambda value: tuple(shlex.split(value) if isinstance(value, str) else value),
     ),
 }
-_KEYS = {
+_NAMESPACE = {
     "namespace": _Key(
         name="namespace",
         wanted=NAMESPACE_RULE,
@@ -262,13 +293,33 @@ _KEYS = {
         made=tuple,
     ),
     "drain": _Key(name="drain", wanted="a number of seconds", fits=_is_seconds, made=float),
+    "workers": _Key(
+        name="workers",
+        wanted="a number of processes, or 0 for one on each processor",
+        fits=_is_count,
+    ),
     "environment": _Key(
         name="environment",
         wanted="a table of texts, numbers, booleans, lists and tables",
         fits=_is_environment,
     ),
+}
+"""What may differ from one namespace to another."""
+_UP = {
+    "health": _Key(name="health", wanted="a number of seconds", fits=_is_seconds, made=float),
+    "address": _Key(name="health_address", wanted="HOST:PORT", fits=_is_text),
+}
+_KEYS = {
+    **_NAMESPACE,
+    "author": _Key(name="author", wanted="who changes a store, a text", fits=_is_text),
     "log": _Key(wanted="a table with format and level", table=_LOG),
     "secrets": _Key(wanted="a table with key_file and key_command", table=_SECRETS),
+    "up": _Key(wanted="a table with health and address", table=_UP),
+    "namespaces": _Key(
+        name="namespaces",
+        wanted="a table for each namespace",
+        each={name: key for name, key in _NAMESPACE.items() if name != "namespace"},
+    ),
 }
 
 
@@ -292,6 +343,8 @@ VARIABLES = {
     "HEDDLE_LANGUAGE": "language",
     "HEDDLE_EXTENSIONS": "extensions",
     "HEDDLE_DRAIN": "drain",
+    "HEDDLE_WORKERS": "workers",
+    "HEDDLE_AUTHOR": "author",
     "HEDDLE_LOG_FORMAT": "log.format",
     "HEDDLE_LOG_LEVEL": "log.level",
     "HEDDLE_KEY_FILE": "secrets.key_file",
@@ -328,6 +381,8 @@ def _meant(path: str, text: str) -> Any:
     """The text of a variable as what stands in the file."""
     if path == "extensions":
         return [name.strip() for name in text.split(",") if name.strip()]
+    if path == "workers" and text.isdecimal():
+        return int(text)
     if path == "drain":
         try:
             return float(text)

@@ -29,6 +29,8 @@ COMMON = """
 ## fields that all kinds share
 
 - [common](common.md): the fields of every Spec, the fields of a Value, and the lifecycle ports.
+
+How they compare with the nodes of others, and what is left out: [kinds, compared](../kinds.md).
 """
 
 

@@ -25,6 +25,7 @@ from heddle.runtime.shift import Shift, ShiftError
 from heddle.runtime.sources import Sources
 from heddle.runtime.symbol import State, Symbol, SymbolStatus
 from heddle.runtime.table import SymbolTable
+from heddle.runtime.team import ALONE, Team
 from heddle.runtime.watcher import Watcher
 from heddle.schemas.port import canonical
 from heddle.specs.errors import HeddleError, NotFound
@@ -59,6 +60,7 @@ class Runtime:
     are given. `language` is the one of conditions that name none. `drain` and
     `lifecycle` are seconds: how long processes of a replaced generation may go on, and how long a
     flow at a lifecycle port may take. With `watch=False` changes of the store are not followed.
+    `team` are the runtimes that serve the same namespace beside this one, in other processes.
 
     Entering raises StoreError where the store cannot be reached, ExtensionError where an extension
     cannot be loaded, and ShiftError where something cannot begin (a port in use). Specs with
@@ -78,8 +80,10 @@ class Runtime:
         watch: bool = True,
         found: Registry | None = None,
         keys: Keyring | None = None,
+        team: Team = ALONE,
     ) -> None:
         self.namespace = namespace
+        self.team = team
         self.registry = found if found is not None else registry(extensions, language=language)
         if keys is not None:
             self.registry.keys = keys
@@ -93,7 +97,12 @@ class Runtime:
             else store
         )
         self._shift = Shift(
-            self.table, self.registry.hooks, self.events, lifecycle=lifecycle, drain=drain
+            self.table,
+            self.registry.hooks,
+            self.events,
+            lifecycle=lifecycle,
+            drain=drain,
+            team=team,
         )
         self._loader = Loader(
             namespace=namespace,
@@ -174,7 +183,7 @@ class Runtime:
 
         Once the runtime is closed nothing is looked at, and `reason` says so.
         """
-        async with self._loading:
+        async with self._loading, self.team.turn():
             if self._closed.is_set():
                 return Loaded(reason="the runtime is closed")
             loaded = await self._loader.load(changes, trial=trial)
@@ -183,7 +192,7 @@ class Runtime:
 
     async def _look_again(self) -> None:
         """Look at everything: changes may have been missed."""
-        async with self._loading:
+        async with self._loading, self.team.turn():
             if not self._closed.is_set():
                 await self._loader.look_again()
                 self._follow()

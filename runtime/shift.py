@@ -18,6 +18,7 @@ from heddle.runtime.process import Process, finish
 from heddle.runtime.step import FAILURES
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import Plan, SymbolTable
+from heddle.runtime.team import ALONE, Team
 from heddle.runtime.wiring import Wiring
 from heddle.specs.entry import data_of
 from heddle.specs.errors import HeddleError
@@ -68,7 +69,9 @@ class Shift:
         *,
         lifecycle: float = 30.0,
         drain: float = 30.0,
+        team: Team = ALONE,
     ) -> None:
+        self._team = team
         self._table = table
         self._hooks = hooks
         self._events = events
@@ -130,7 +133,7 @@ class Shift:
         heir = plan.heirs.get(symbol.id)
         port = ""
         host = self._hosts[symbol] = Host(
-            self._table, self._events, symbol, plan.wiring, drain=self._drain
+            self._table, self._events, symbol, plan.wiring, drain=self._drain, team=self._team
         )
         if node.voice is not None:
             node.voice.host = host

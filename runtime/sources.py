@@ -100,13 +100,9 @@ class Sources:
     async def _keys(self) -> None:
         """Read the keys again; with others, whatever is sealed is opened anew."""
         if await asyncio.to_thread(self._vault.keys.renew):
-            told = {"keys": list(self._vault.keys.ids)}
-            self._events.tell("keys changed", reason=_said(self._vault), **told)
+            keys = self._vault.keys
+            self._events.tell("keys changed", reason="; ".join(keys.troubles), keys=list(keys.ids))
             self._pending |= {each.id for each in await self._values() if each.sealed}
-
-
-def _said(vault: Vault) -> str:
-    return "; ".join(vault.keys.troubles)
 
 
 def _stamps(paths: Iterable[str]) -> dict[str, Stamp | None]:

@@ -81,6 +81,18 @@ class MemoryStore:
         del namespace  # a change set only tells where to look: what is elsewhere does no harm
         return self._feed.watch()
 
+    async def missed(self, since: int, namespace: str | None = None) -> Sequence[ChangeSet] | None:
+        """The change sets after this revision; None where it is not one of ours."""
+        self._check_open()
+        del namespace
+        if not 0 <= since <= self._newest:
+            return None
+        told = []
+        for revision in self._revisions[since:]:
+            steps = [(turn.before, turn.after) for turn in revision.turns]
+            told.append(change_set(steps, self._url, revision.number))
+        return [changes for changes in told if changes is not None]
+
     # --- looking back ---
 
     async def history(

@@ -1,4 +1,4 @@
-"""An address becomes a Store: `memory://`, a folder or a file, and what extensions add."""
+"""An address becomes a Store: `memory://`, a folder or a file, `postgresql://`, and what extensions add."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -21,6 +21,8 @@ class Stores:
         self._owners: dict[str, str] = {}
         self.add("memory", _memory, "heddle")
         self.add("file", _folder, "heddle")
+        self.add("postgresql", _postgres, "heddle")
+        self.add("postgres", _postgres, "heddle")
 
     def add(self, scheme: str, opener: Opener, owner: str = "") -> None:
         """Add a scheme such as `postgresql`; ValueError names both owners when it is there already."""
@@ -72,7 +74,7 @@ async def open_store(
 ) -> Store:
     """The Store at this address, open; whoever opens it closes it.
 
-    `memory://`, `file://flows`, or just a path to a folder or a file; `stores` knows more schemes.
+    `memory://`, `file://flows`, `postgresql://host/database`, or just a path to a folder or a file; `stores` knows more schemes.
     """
     return await (stores or Stores()).open(url, namespace=namespace)
 
@@ -91,3 +93,16 @@ def _folder(url: str, namespace: str) -> Store:
     # What a file says is the same for whoever looks at it.
     del namespace
     return FolderStore(path)
+
+
+def _postgres(url: str, namespace: str) -> Store:
+    try:
+        from heddle.specs.postgres.store import PostgresStore
+    except ImportError as error:
+        raise StoreError(
+            f"a store in PostgreSQL needs psycopg, which cannot be imported: {error}. "
+            "Try: pip install 'heddle-runtime[postgres]'"
+        ) from error
+    # Whoever opens it says at each request which namespace is meant.
+    del namespace
+    return PostgresStore(url)

@@ -1,4 +1,4 @@
-"""What a store that keeps its Revisions, and one that keeps Reports, has to pass beside StoreContract.
+"""What a store that keeps its Revisions, resumes, or keeps Reports has to pass beside StoreContract.
 
 class TestMyStoreLooksBack(RecordingContract):
     def make(self, folder: Path) -> Store:
@@ -17,7 +17,7 @@ from heddle.specs.names import new_id
 from heddle.specs.report import Condition, Report, Reporting, SymbolReport
 from heddle.specs.revision import Note, Recording, Revision, since
 from heddle.specs.spec import Spec
-from heddle.specs.store import Delete, Put, Store
+from heddle.specs.store import Delete, Put, Resuming, Store
 
 
 def recording(store: Store) -> Recording:
@@ -124,6 +124,51 @@ class RecordingContract(Contract):
         self.run(tmp_path, write)
         if self.kept:
             self.run(tmp_path, read)
+
+
+class ResumingContract(Contract):
+    """The promises of a store that can tell what somebody missed, one a test."""
+
+    def test_what_was_missed_is_told_in_order(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            assert isinstance(store, Resuming)
+            await store.apply([Put(resource=spec("before"))])
+            then = await store.newest()
+            assert list(await store.missed(then) or ()) == []
+            one, two, held = spec("one"), spec("two"), value("held", 1)
+            await store.apply([Put(resource=one), Put(resource=held)])
+            await store.apply([Put(resource=two)])
+            await store.apply([Delete(type=Spec, id=one.id)])
+            missed = await store.missed(then, "default")
+            assert missed is not None
+            assert [each.specs for each in missed] == [{one.id}, {two.id}, {one.id}]
+            assert [each.values for each in missed] == [{held.id}, set(), set()]
+            numbers = [each.revision for each in missed]
+            assert then < numbers[0] < numbers[1] < numbers[2] == await store.newest()
+            assert list(await store.missed(numbers[1]) or ()) == missed[2:]
+
+        self.run(tmp_path, story)
+
+    def test_what_changed_elsewhere_may_come_without_keys(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            assert isinstance(store, Resuming)
+            then = await store.newest()
+            here, there = spec("one"), spec("one", namespace="other")
+            await store.apply([Put(resource=there)])
+            await store.apply([Put(resource=here)])
+            missed = await store.missed(then, "other")
+            assert missed is not None
+            assert there.id in missed[0].specs
+
+        self.run(tmp_path, story)
+
+    def test_a_revision_that_never_was_cannot_be_resumed_from(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            assert isinstance(store, Resuming)
+            await store.apply([Put(resource=spec("one"))])
+            assert await store.missed(await store.newest() + 1_000) is None
+
+        self.run(tmp_path, story)
 
 
 class ReportingContract(Contract):

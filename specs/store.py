@@ -54,7 +54,8 @@ class Store(Protocol):
     """What every store promises. Reads see whole change sets, never half of one.
 
     A store that has `problems` may have `spoiled()` as well, see Spoiling. One that keeps its past is
-    Recording, one in which runtimes say how they are is Reporting.
+    Recording, one in which runtimes say how they are is Reporting, one that can tell what somebody
+    missed is Resuming.
     """
 
     @property
@@ -112,4 +113,16 @@ class Spoiling(Protocol):
 
     async def spoiled(self, namespace: str | None = None) -> Sequence[Spec]:
         """The Specs with Problems, as far as they can be read, that `specs` does not give."""
+        ...
+
+
+@runtime_checkable
+class Resuming(Protocol):
+    """A store that remembers what changed when: who was away need not look at everything."""
+
+    async def missed(self, since: int, namespace: str | None = None) -> Sequence[ChangeSet] | None:
+        """The change sets after this revision, oldest first; None where it cannot tell them all.
+
+        Those of other namespaces may come without keys.
+        """
         ...

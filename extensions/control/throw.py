@@ -52,6 +52,8 @@ def said(payload: Payload) -> str:
         return payload.message
     if isinstance(payload, bytes):
         return payload.decode(errors="replace")
+    if hasattr(payload, "__aiter__"):
+        return "a stream"
     try:
         return msgspec.json.encode(payload).decode()
     except TypeError:

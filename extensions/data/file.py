@@ -232,8 +232,10 @@ class WatchNode(Node):
             predecessor._take_charge()
 
     async def open(self, host: Host) -> None:
-        """Begin to look; OSError where there is no such folder."""
+        """Begin to look, in one runtime of a team; OSError where there is no such folder."""
         self._host = host
+        if not host.team.leads:
+            return
         if self._watching is None:
             watching = Watching(self._root, float(self._fields.settle))
             await watching.start()

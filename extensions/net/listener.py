@@ -142,13 +142,23 @@ class ListenerNode(Node):
             name=self._label,
             on_error=self._report,
         )
-        await server.start(self._fields.host, self._fields.port)
+        await self._start(server, host)
         self._server = server
         self._follow(host)
         scheme = "https" if self._tls is not None else "http"
         where, port = server.address
         shown = f"[{where}]" if ":" in where else where
         host.tell("listening", url=f"{scheme}://{shown}:{port}")
+
+    async def _start(self, server: Server, host: Host) -> None:
+        """Listen on sockets of its own, or on those that it has in common with its team."""
+        where, port, owner = self._fields.host, self._fields.port, str(host.id)
+        sockets = await host.team.bind(where, port, owner)
+        if not sockets:
+            await server.start(where, port)
+            return
+        server.on_closed = lambda: host.team.release(where, port, owner)
+        await server.start(sockets=sockets, shared=True)
 
     def _follow(self, host: Host) -> None:
         """Let the server offer what the files of its certificate hold."""

@@ -138,6 +138,18 @@ async def test_what_is_forgotten_is_asked_for_anew() -> None:
         assert await rt.send("kept", "x") == 2
 
 
+async def test_an_answer_that_was_forgotten_while_it_was_asked_for_is_not_kept() -> None:
+    counted = Counted(held=True)
+    async with running(cache("wait"), extensions=counted.kinds) as rt:
+        old = asyncio.ensure_future(rt.send("kept", "x"))
+        await counted.asked.wait()
+        await rt.send("kept", "x", port="forget")
+        counted.go.set()
+        assert await old == 1
+        assert await rt.send("kept", "x") == 2
+        assert await rt.send("kept", "x") == 2
+
+
 async def test_a_question_within_its_own_question_does_not_wait_for_itself() -> None:
     flow = """
 - kind: cache
