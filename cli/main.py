@@ -19,6 +19,8 @@ COMMANDS = {
     "plan": "Show what an apply would change.",
     "apply": "Put specs or values into a store.",
     "delete": "Take specs or values out of a store.",
+    "value": "Set a value without showing it to anybody.",
+    "key": "Make, show and replace the keys that seal secrets.",
     "kinds": "Show the kinds that specs may have, and their fields.",
     "eval": "Try code in any language on a payload.",
     "schema": "Print the JSON Schema that editors complete by.",

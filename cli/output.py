@@ -72,11 +72,11 @@ def _plain(cell: str) -> str:
     return "".join(char if char.isprintable() else " " for char in cell)
 
 
-def entry_of(resource: Resource) -> dict[str, Any]:
+def entry_of(resource: Resource, *, reveal: bool = False) -> dict[str, Any]:
     """A Spec or Value as it would be written, its id and namespace always; secrets are masked."""
-    from heddle.specs.entry import shown_of
+    from heddle.specs.entry import data_of, shown_of
 
-    said = shown_of(resource, namespace="")
+    said = data_of(resource, namespace="") if reveal else shown_of(resource, namespace="")
     return {"id": str(resource.id), **{k: v for k, v in said.items() if k != "id"}}
 
 

@@ -136,11 +136,13 @@ async def plan_steps(
 ) -> Planned:
     """Check what these steps come to, among everything that is stored in their namespaces.
 
+    Secrets are sealed with the keys of the registry, see heddle.runtime.sealing.
+
     `stored` is what was read already. With `base`, what somebody else changed since that revision
     is a Clash where the steps change it otherwise, and stays as it is where they do not change it;
     StoreError where the store keeps no revisions. Secrets are sealed with the keys of the registry,
-    see heddle.runtime.sealing. Whoever is left behind with a link to what goes
-    is a Problem, where a link to what may come later is none.
+    see heddle.runtime.sealing. Whoever is left behind with a link to what goes is a Problem, where a
+    link to what may come later is none.
     """
     unfit = _unfit(steps)
     steps, unsealed = kept_all(steps, registry.keys)

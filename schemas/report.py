@@ -95,7 +95,8 @@ class _Lines:
             return None
         if place.file not in self._files:
             # Not splitlines(): YAML does not count form feeds and their like as line ends.
-            self._files[place.file] = re.split(r"\r\n|\r|\n", self._source(place.file) or "")
+            text = (self._source(place.file) or "").removeprefix("\ufeff")
+            self._files[place.file] = re.split(r"\r\n|\r|\n", text)
         lines = self._files[place.file]
         line = lines[place.line - 1] if place.line <= len(lines) else ""
         return line if line.strip() else None

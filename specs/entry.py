@@ -207,10 +207,10 @@ def shown_of(resource: Spec | Value, *, namespace: str = DEFAULT_NAMESPACE) -> d
 
 def _said(value: Value) -> dict[str, Any]:
     """What the entry of a Value says of its data."""
-    if value.sealed:
-        return {"sealed": value.sealed}
     said: dict[str, Any] = {"data": value.data}
-    if value.source is not None:
+    if value.sealed:
+        said = {"sealed": value.sealed}
+    elif value.source is not None:
         said = {"from": msgspec.to_builtins(value.source)}
     return said | {"secret": True} if value.secret else said
 

@@ -185,14 +185,15 @@ _BREAKS = frozenset("\x85\u2028\u2029")
 def _quoted(text: str) -> Any:
     """The text, in quotes where unquoted it would mean something else to us.
 
-    A colon in front is quoted too: in a line of its own `:0` reads back, in `{:0: 1}` it does not.
+    A colon or a question mark in front is quoted too: in a line of its own `:0` reads back, in
+    `{:0: 1}` it does not.
     """
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScalarString
 
     if not _BREAKS.isdisjoint(text):
         # Older YAML took these for line breaks, and folds them; only an escape keeps them.
         return DoubleQuotedScalarString(text)
-    bare = resolve(text) is text and text != "<<" and text[:1] != ":"
+    bare = resolve(text) is text and text != "<<" and text[:1] not in ("?", ":")
     return text if bare else SingleQuotedScalarString(text)
 
 

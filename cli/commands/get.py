@@ -75,7 +75,6 @@ def command(
         raise click.UsageError("--reveal is for values: specs hold no secrets")
     from heddle.cli.output import entry_of, print_json, print_problems, print_table, to_yaml
     from heddle.cli.rescue import complain
-    from heddle.specs.entry import data_of
 
     settings = settings_of(config, extensions, **flags)
     found, problems = asyncio.run(
@@ -88,7 +87,7 @@ def command(
     closed: Sequence[Problem] = ()
     if reveal:
         shown, closed = _revealed(settings, shown)
-    entries = [data_of(each, namespace="") if reveal else entry_of(each) for each in shown]
+    entries = [entry_of(each, reveal=reveal) for each in shown]
     if as_json:
         print_json(entries)
     elif as_yaml:
