@@ -25,6 +25,8 @@ COMMANDS = {
     "diff": "Show what tells two revisions, files or folders apart.",
     "rollback": "Bring a store back to what it said at an older revision.",
     "store": "Show how a store stands; migrate its tables, grant rights in them.",
+    "value": "Set a value without showing it to anybody.",
+    "key": "Make, show and replace the keys that seal secrets.",
     "kinds": "Show the kinds that specs may have, and their fields.",
     "eval": "Try code in any language on a payload.",
     "system": "Show the flows of the API, to copy and to change.",
