@@ -151,10 +151,11 @@ class InternalConnection:
         """Make one change set of what was changed; Failure where it cannot be one."""
         if self._editing.changed:
             await self._editing.commit()
+        self._editing.forget()
 
     async def rollback(self) -> None:
         """Forget what was to be changed."""
-        self._editing.back_to({})
+        self._editing.forget()
 
     async def close(self) -> None:
         """Let go of it."""

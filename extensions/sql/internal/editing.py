@@ -63,6 +63,10 @@ class Editing:
         """Forget what was changed since."""
         self._new = dict(state)
 
+    def forget(self) -> None:
+        """Begin anew: the transaction is over, and what it has read is old."""
+        self._new, self._old = {}, {}
+
     def edit(
         self, table: Table, old: Resource | None, fields: Sequence[Any] | None
     ) -> Resource | None:
@@ -91,7 +95,7 @@ class Editing:
             for key, new in self._new.items()
             if self._old.get(key) is not None or new is not None
         ]
-        self._new.clear()
+        self.forget()
         try:
             planned = await plan_steps(self._managed.store, steps, self._managed.registry)
             applied = await make(self._managed.store, planned, self._note)

@@ -189,7 +189,7 @@ async def test_a_statement_sees_one_moment_and_holds_nothing_up() -> None:
         ("CREATE TABLE t (a)", "read-only", "read, not written"),
         ("SELECT load_extension('x')", "sql", "not authorized"),
         ("SELECT * FROM nowhere", "sql", "no such table: nowhere"),
-        ("SELECT nothing FROM specs", "sql", "no such column: nothing"),
+        ("SELECT missing FROM specs", "sql", "no such column: missing"),
         ("SELEC", "sql", "syntax error"),
         ("SELECT ?", "sql", "wants 1 argument"),
         ("BEGIN", "sql", "belongs to the process"),
@@ -341,7 +341,8 @@ async def test_a_flow_may_replace_the_very_node_that_answers() -> None:
         for note in ("first", "second"):
             live = asyncio.ensure_future(rt.events.wait("generation live"))
             await asyncio.sleep(0)
-            reply = await fetch(port_of(rt), "/", method="POST", body=note)
+            text = {"Content-Type": "text/plain"}
+            reply = await fetch(port_of(rt), "/", method="POST", body=note, headers=text)
             assert json.loads(reply.body) == {"affected": 2, "id": None}
             await live
         notes = {s.name: dict(s.annotations) for s in await rt.store.specs() if s.annotations}
