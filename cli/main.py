@@ -31,6 +31,7 @@ COMMANDS = {
     "eval": "Try code in any language on a payload.",
     "system": "Show the flows of the API, to copy and to change.",
     "token": "Make, list and revoke the tokens of the API.",
+    "sql": "Ask in SQL what a store holds and how it runs.",
     "schema": "Print the JSON Schema that editors complete by.",
     "graph": "Draw specs and their links.",
     "help": "Show help, with the commands that extensions add.",
