@@ -97,6 +97,7 @@ class Loader:
         """
         forced = self._bound_to(changes.values, await self._names_of(changes.values))
         asked = {*changes.specs, *forced}
+        amiss = bool(self.refused or self.unreadable)
         self.unreadable = tuple(await self._store.problems())
         if trial and changes.problems:
             return Loaded(problems=changes.problems)
@@ -111,6 +112,8 @@ class Loader:
                 await self._try_most(self._again - asked)
             if unread:
                 self._told_refusal(unread, changes.origin)
+            elif amiss and tried.loaded.generation is None:
+                self._told_well()
             return msgspec.structs.replace(tried.loaded, problems=unread)
         problems = tuple(dict.fromkeys((*unread, *tried.problems)))
         if trial:
@@ -253,6 +256,16 @@ class Loader:
             **({"origin": origin} if origin else {}),
         )
         return Loaded(problems=problems)
+
+    def _told_well(self) -> None:
+        """Tell that what was refused was taken back, where nothing is amiss any more."""
+        if not (self.refused or self.unreadable):
+            running = self._table.wiring.generation.number
+            self._events.tell(
+                "problems gone",
+                generation=running,
+                reason=f"generation {running} runs, and the store says the same",
+            )
 
     def _told_left_out(self, problems: tuple[Problem, ...]) -> Loaded:
         """Tell what a start goes without, and why."""
