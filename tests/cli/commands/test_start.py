@@ -241,7 +241,7 @@ def test_a_start_that_finds_only_other_namespaces_names_them(flow: Path, tmp_pat
 
 
 def test_a_dash_starts_the_specs_on_standard_input() -> None:
-    code = "from heddle.cli.main import main; main()"
+    code = "from heddle.cli.__main__ import main; main()"
     command = [sys.executable, "-c", code, "start", "-", "--log-format", "json"]
     broken = subprocess.run(
         command, input="- {kind: nopp, name: a}\n", capture_output=True, text=True, timeout=PATIENCE
