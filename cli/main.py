@@ -3,7 +3,6 @@
 Nothing heavy is imported here: help costs little more than Python and click themselves.
 """
 
-import sys
 from collections.abc import Mapping
 
 import click
@@ -78,7 +77,4 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line of this process; never returns."""
-    try:
-        cli.main(prog_name="heddle")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    cli.main(prog_name="heddle")
