@@ -30,6 +30,8 @@ def _int(text: str) -> int:
 def _number(text: str) -> int | float:
     if "_" in text:
         raise ValueError("no number")
+    if "." in text:
+        return float(text)
     try:
         return int(text)
     except ValueError:
@@ -53,12 +55,13 @@ _NAMES = {
 }
 
 
-def read(text: str, wanted: Type, where: str) -> Any:
+def read(text: str, wanted: Type, line: int, column: str) -> Any:
     """What a cell says; Failure names the place, what was found and what was wanted."""
     try:
         return READERS[wanted](text)
     except (ValueError, msgspec.DecodeError):
-        raise refused(f'{where}: found "{text}" (wanted: {_NAMES[wanted]})', "cell") from None
+        found = f'line {line}, {column}: found "{text}" (wanted: {_NAMES[wanted]})'
+        raise refused(found, "cell") from None
 
 
 def written(value: Any) -> str:

@@ -294,6 +294,10 @@ class TableNode(Node):
         """The pool as it is now."""
         return self._pool.snapshot() if self._pool is not None else {}
 
+    def degraded(self) -> str:
+        """That the database cannot be reached, as long as it cannot."""
+        return self._pool.degraded() if self._pool is not None else ""
+
     def handler(self, port: str) -> Handler | None:
         """Its only in port."""
         return self._action if port == "in" else None
