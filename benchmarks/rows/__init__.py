@@ -4,7 +4,20 @@ from importlib import import_module
 
 from benchmarks.row import Row
 
-NAMES = ("nodes", "process", "ping", "transform", "start", "edit", "deploy", "command")
+NAMES = (
+    "nodes",
+    "process",
+    "kinds",
+    "conditions",
+    "items",
+    "ping",
+    "transform",
+    "sockets",
+    "start",
+    "edit",
+    "deploy",
+    "command",
+)
 """Every row, in the order of the table."""
 
 
