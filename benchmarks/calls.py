@@ -18,6 +18,7 @@ def compare(
     names: Mapping[str, Any],
     scale: Scale,
     reach: Reach | None = None,
+    reason: str = "",
 ) -> Measure:
     """How many times the floor's statement the subject's takes.
 
@@ -35,7 +36,7 @@ def compare(
     for _ in range(scale.samples):
         for timer, count, times in zip(timers, counts, taken, strict=True):
             times.append(timer.timeit(count) / count * 1e9)
-    return _measure(name, taken, reach)
+    return _measure(name, taken, reach, reason)
 
 
 async def compare_waiting(
@@ -45,6 +46,7 @@ async def compare_waiting(
     subject: Callable[[], Awaitable[Any]],
     scale: Scale,
     reach: Reach | None = None,
+    reason: str = "",
 ) -> Measure:
     """The same for what is awaited: each sample awaits it so many times, one after the other.
 
@@ -56,18 +58,20 @@ async def compare_waiting(
     for _ in range(scale.samples):
         for one, count, times in zip(both, counts, taken, strict=True):
             times.append(await _seconds(one, count, process_time) / count * 1e9)
-    return _measure(name, taken, reach)
+    return _measure(name, taken, reach, reason)
 
 
-def _measure(name: str, taken: list[list[float]], reach: Reach | None) -> Measure:
+def _measure(name: str, taken: list[list[float]], reach: Reach | None, reason: str) -> Measure:
     ratios = [its / base for base, its in zip(*taken, strict=True)]
     best = [min(times) for times in taken]
     facts = {
         "floor ns": round(best[0], 1),
         "subject ns": round(best[1], 1),
         "ratio of the best": round(best[1] / best[0], 2),
+        "floor a second": round(1e9 / best[0]),
+        "subject a second": round(1e9 / best[1]),
     }
-    return measured(name, ratios, reach=reach, facts=facts)
+    return measured(name, ratios, reach=reach, facts=facts, reason=reason)
 
 
 def _calibrated(timer: Timer, seconds: float) -> int:

@@ -43,7 +43,7 @@ FULL = Scale(
     sockets=1_000,
     items=10_000,
 )
-"""What `make bench` measures: about five minutes."""
+"""What `make bench` measures: about six minutes."""
 
 QUICK = Scale(
     name="quick",
@@ -60,7 +60,7 @@ QUICK = Scale(
     sockets=1_000,
     items=10_000,
 )
-"""For a look in between, and for a change that is being worked on: less than a minute."""
+"""For a look in between, and for a change that is being worked on: about two minutes."""
 
 TINY = Scale(
     name="tiny",

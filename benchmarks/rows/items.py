@@ -49,7 +49,7 @@ def _cases(count: int) -> list[Case]:
             each.format(more="", node=node.format("python", "payload")),
             items,
             _loop,
-            reach=15.0,
+            reach=20.0,
             reason=reason,
         ),
         case(
@@ -58,7 +58,7 @@ def _cases(count: int) -> list[Case]:
             each.format(more="", node=node.format("cel", "self")),
             items,
             _loop,
-            reach=15.0,
+            reach=20.0,
             reason=reason,
         ),
         case(
