@@ -16,6 +16,7 @@ NAMES = (
     "start",
     "edit",
     "deploy",
+    "workers",
     "command",
 )
 """Every row, in the order of the table."""

@@ -145,7 +145,9 @@ class CacheNode(Node):
                 # Who was cancelled was so for its own sake: the others ask for themselves.
                 shared = NOTHING if flow.process.reason is not None else answer
             elif self._worth_keeping(answer):
-                answers.kept.put(key, (answer,), self._ttl)
+                # Who is no longer asking was forgotten meanwhile, or asks within its own question.
+                if answers.asking.get(key) is asking:
+                    answers.kept.put(key, (answer,), self._ttl)
                 shared = answer
             return answer
         finally:

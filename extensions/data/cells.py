@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from heddle.extensions.data.errors import refused
+from heddle.runtime.plain import encode_with
 
 Type: TypeAlias = Literal["text", "int", "number", "bool", "json"]
 
@@ -75,7 +76,7 @@ def written(value: Any) -> str:
         return str(value)
     if isinstance(value, list | dict):
         try:
-            return msgspec.json.encode(value).decode()
+            return encode_with(msgspec.json.encode, value).decode()
         except (TypeError, ValueError, OverflowError) as error:
             raise refused(f"a cell cannot be JSON: {error}") from error
     raise refused(f"a cell cannot hold a {type(value).__name__}")

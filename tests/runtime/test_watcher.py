@@ -1,8 +1,9 @@
 """The Watcher hears which keys changed; a store that cannot be followed is tried again."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -22,7 +23,12 @@ pytestmark = pytest.mark.anyio
 
 
 class Shaky(MemoryStore):
-    """A memory store whose watches can be broken off, and refused for a while."""
+    """A memory store whose watches can be broken off, and refused for a while.
+
+    It cannot tell what somebody missed.
+    """
+
+    missed: Any = None
 
     def __init__(self, *specs: Spec) -> None:
         super().__init__(specs)
@@ -49,6 +55,25 @@ class Shaky(MemoryStore):
             yield changes
 
 
+class Remembering(Shaky):
+    """As Shaky, but it can tell what somebody missed; how often everything was read is counted."""
+
+    def __init__(self, *specs: Spec) -> None:
+        super().__init__(*specs)
+        self.whole = 0
+
+    async def missed(self, since: int, namespace: str | None = None) -> Sequence[ChangeSet] | None:
+        if self.down:
+            raise StoreError("the database is not reachable")
+        return await MemoryStore.missed(self, since, namespace)
+
+    async def specs(
+        self, namespace: str | None = None, ids: Iterable[UUID] | None = None
+    ) -> Sequence[Spec]:
+        self.whole += ids is None
+        return await super().specs(namespace, ids)
+
+
 async def _next(inner: AsyncIterator[ChangeSet]) -> ChangeSet | None:
     return await anext(inner, None)
 
@@ -66,7 +91,7 @@ async def test_a_change_of_the_store_goes_live_by_itself() -> None:
     async with runtime(MemoryStore([step("a")])) as rt:
         live = asyncio.ensure_future(rt.events.wait("generation live", since=1))
         await rt.store.apply([Put(resource=step("a", add="2"))])
-        assert (await asyncio.wait_for(live, 5)).reason == "changed a"
+        assert (await asyncio.wait_for(live, 60)).reason == "changed a"
         assert await rt.send("a", "") == "2"
 
 
@@ -89,7 +114,7 @@ async def test_change_sets_that_come_while_one_is_loaded_are_taken_together() ->
         for _ in range(50):
             await asyncio.sleep(0)
         here.gate.set()
-        live = await asyncio.wait_for(rt.events.wait("generation live", since=2), 5)
+        live = await asyncio.wait_for(rt.events.wait("generation live", since=2), 60)
         assert live.reason == "changed a, b"
         assert here.compiled.count("a") == 2
 
@@ -114,7 +139,7 @@ async def test_a_watch_that_breaks_is_told_and_tried_again_and_nothing_is_missed
     async with runtime(store) as rt:
         store.down = True
         store.cut.set()
-        failed = await asyncio.wait_for(rt.events.wait("watch failed"), 5)
+        failed = await asyncio.wait_for(rt.events.wait("watch failed"), 60)
         assert (failed.level, failed.reason) == ("error", "the connection was lost")
         await until(lambda: len(told(rt, "watch failed")) > 2)
         pauses = [one.data["again"] for one in told(rt, "watch failed")]
@@ -124,14 +149,14 @@ async def test_a_watch_that_breaks_is_told_and_tried_again_and_nothing_is_missed
         await store.apply([Delete(type=Spec, id=step("c").id)])
         store.cut.clear()
         store.down = False
-        await asyncio.wait_for(rt.events.wait("generation live", since=1), 5)
+        await asyncio.wait_for(rt.events.wait("generation live", since=1), 60)
         assert await rt.send("a", "") == "a2"
         assert await rt.send("d", "") == "d"
         assert rt.table.get("c") is None
         assert [problem.path for problem in rt.status().problems] == ["wrong.refuse"]
         await until(lambda: bool(told(rt, "change refused")))
         await store.apply([Put(resource=step("b", add="3"))])
-        await asyncio.wait_for(rt.events.wait("generation live", since=2), 5)
+        await asyncio.wait_for(rt.events.wait("generation live", since=2), 60)
         assert await rt.send("a", "") == "a3"
 
 
@@ -139,19 +164,56 @@ async def test_what_was_missed_and_is_not_fit_stays_as_it_was() -> None:
     store = Shaky(step("a", "b"), step("b"), step("c"))
     async with runtime(store) as rt:
         store.cut.set()
-        await asyncio.wait_for(rt.events.wait("watch failed"), 5)
+        await asyncio.wait_for(rt.events.wait("watch failed"), 60)
         await store.apply([Delete(type=Spec, id=step("b").id), Put(resource=step("c", add="2"))])
         store.cut.clear()
-        await asyncio.wait_for(rt.events.wait("generation live", since=1), 5)
+        await asyncio.wait_for(rt.events.wait("generation live", since=1), 60)
         assert await rt.send("a", "") == "ab"
         assert await rt.send("c", "") == "2"
         assert [problem.code for problem in rt.status().problems] == ["missing-link"]
 
 
+async def test_a_store_that_remembers_tells_what_was_missed_and_nothing_else_is_read() -> None:
+    store = Remembering(step("a"), step("b"))
+    async with runtime(store) as rt:
+        assert store.whole == 1
+        store.down = True
+        store.cut.set()
+        await asyncio.wait_for(rt.events.wait("watch failed"), 5)
+        await store.apply([Put(resource=step("a", add="2"))])
+        await store.apply([Put(resource=step("wrong", refuse="no")), Put(resource=step("c"))])
+        await store.apply([Put(resource=step("b", add="2"))])
+        store.cut.clear()
+        store.down = False
+        await until(lambda: bool(told(rt, "change refused")))
+        await store.apply([Put(resource=step("last"))])
+        await until(lambda: rt.table.get("last") is not None)
+        assert [await rt.send(name, "") for name in "ab"] == ["2", "2"]
+        assert [problem.path for problem in rt.status().problems] == ["wrong.refuse"]
+        assert store.whole == 1
+
+
+async def test_a_store_that_was_put_back_is_looked_at_as_a_whole() -> None:
+    store = Remembering(step("a"), step("b"))
+    async with runtime(store) as rt:
+        await store.apply([Put(resource=step("a", add="2"))])
+        await until(lambda: len(told(rt, "generation live")) == 2)
+        store.down = True
+        store.cut.set()
+        await asyncio.wait_for(rt.events.wait("watch failed"), 5)
+        store._revisions.pop()
+        store._index.put(step("a", add="1"))
+        store.cut.clear()
+        store.down = False
+        await until(lambda: len(told(rt, "generation live")) == 3)
+        assert await rt.send("a", "") == "1"
+        assert store.whole == 2
+
+
 async def test_a_runtime_begins_though_its_store_cannot_be_followed_yet() -> None:
     store = Shaky(step("a"))
     store.down = True
-    async with asyncio.timeout(5), runtime(store) as rt:
+    async with asyncio.timeout(60), runtime(store) as rt:
         assert await rt.send("a", "") == "a"
         await store.apply([Put(resource=step("a", add="2"))])
         store.down = False
@@ -174,7 +236,7 @@ async def test_a_load_that_fails_is_told_and_the_next_one_goes_on() -> None:
     following = Watcher(store, "default", load, events)
     await following.start()
     await store.apply([Put(resource=step("a"))])
-    await asyncio.wait_for(events.wait("load failed"), 5)
+    await asyncio.wait_for(events.wait("load failed"), 60)
     await store.apply([Put(resource=step("b"))])
     await until(lambda: len(tries) == 2)
     await following.stop()
