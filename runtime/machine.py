@@ -326,7 +326,7 @@ def drive(
             # or a `pipe` are that, and the way round this loop would cost more than they do.
             while type(request) is tuple and hops > 1:
                 port, payload = request
-                near = owner.nexts.get(port)  # type: ignore[union-attr]
+                near = owner.nexts.get(port) if type(port) is str else None  # type: ignore[union-attr]
                 if type(near) is not RunStep or near.next is not None:
                     break
                 hops -= 1

@@ -12,7 +12,10 @@ from benchmarks.scale import Scale
 CASES: tuple[Case, ...] = (*control.CASES, *data.CASES, *net.CASES)
 
 LEFT_OUT = {
+    "access": "It guards the API of the runtime itself; for flows, see auth.",
+    "follow": "It has no in port: each event begins a process, see `process`.",
     "listener": "It has no in port: see `ping` and `transform`.",
+    "manage": "It works on the runtime itself, and takes as long as what it is asked to do.",
     "signal": "It has no in port: each signal begins a process, see `process`.",
     "test": "It has no in port, and runs when `heddle test` says so.",
     "timer": "It has no in port: each tick begins a process, see `process`.",
