@@ -18,6 +18,7 @@ from heddle.schemas.guard import Guard, guards_of
 from heddle.schemas.port import LIFECYCLE, Port
 from heddle.schemas.schema import Schema
 from heddle.schemas.shape import Field, Shape, fields_of, tag_of
+from heddle.specs.entry import SAID
 
 JsonSchema: TypeAlias = dict[str, Any]
 
@@ -25,7 +26,18 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 
 _BLANK = r"\{\{"
 _WHOLE = r"^[+-]?[0-9]+(\.0*)?([eE][+-]?[0-9]+)?$"
-_NUMBER = r"^[+-]?([0-9]|\.[0-9]|[iI][nN][fF]|[nN][aA][nN])"
+_NUMBER = (
+    r"^[+-]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+    r"|[iI][nN][fF]([iI][nN][iI][tT][yY])?|[nN][aA][nN])$"
+)
+_EITHER: JsonSchema = {
+    "anyOf": [
+        {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+        for name in ("name", "id")
+    ]
+}
+"""What a Target says itself, as no type can: that it needs one of the two."""
+
 _FLAG = r"^([tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|[01])$"
 
 
@@ -49,7 +61,8 @@ def file_schema(schemas: Iterable[Schema[Any]], languages: Iterable[str] = ()) -
         export.definitions[name] = export.kind(schema)
         is_it = {"properties": {"kind": {"const": schema.kind}}, "required": ["kind"]}
         branches.append({"if": is_it, "then": _ref(name)})
-    export.definitions["value"] = export.group(Setting, "value")
+    said = [{"required": [field]} for field in SAID]
+    export.definitions["value"] = {**export.group(Setting, "value"), "oneOf": said}
     branches.append({"if": {"not": {"required": ["kind"]}}, "then": _ref("value")})
     kind: JsonSchema = {
         "type": "string",
@@ -144,6 +157,7 @@ class _Export:
             "properties": properties,
             **({"required": required} if required else {}),
             "additionalProperties": False,
+            **(_EITHER if issubclass(group, Target) else {}),
         }
 
     def field(self, field: Field, owner: str) -> JsonSchema:

@@ -42,6 +42,18 @@ class SymbolReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     observed: int = 0
     conditions: tuple[Condition, ...] = ()
 
+    @property
+    def refused(self) -> bool:
+        """Whether what the store says of it was refused: another revision runs, or none."""
+        return self.revision != self.observed
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it was taken up, and waits for what it leads to."""
+        return not self.refused and any(
+            each.type == "Active" and not each.status for each in self.conditions
+        )
+
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one runtime says of itself.

@@ -190,11 +190,12 @@ def parse(text: str) -> Parsed:
     from ruamel.yaml.error import YAMLError
 
     if text[:1] in ("{", "["):
-        from heddle.specs.thorough import as_json
+        from heddle.specs.thorough import as_json, thorough
 
         known = as_json(text)
         if known is not None:
-            return known
+            # The reader of JSON is quick, and does not know where it found what is wrong.
+            return thorough(text) if known.faults else known
     try:
         return Parsed(_quick(text))
     except (_Odd, YAMLError, UnicodeError):

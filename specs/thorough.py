@@ -1,6 +1,7 @@
 """The thorough pass over a text: anchors, merge keys, tags, every mistake, and where it all stands."""
 
 import json
+import re
 from base64 import b64decode
 from binascii import Error as BinasciiError
 from collections import Counter
@@ -16,6 +17,8 @@ _TAG = "tag:yaml.org,2002:"
 # Where the C parser is known to refuse good YAML 1.2, and a text is short enough to ask the
 # slow parser about it, that one decides.
 _SLOW_LIMIT = 200_000
+_FLOWS = ("flow sequence", "flow mapping", "flow node")
+_BRACKETED = re.compile(r"[{,]\s*([\w-]+\[\d+\])\s*:")
 _C_MISTAKES = ("unexpected ':'", "unknown escape character", "incompatible YAML document")
 
 
@@ -380,7 +383,9 @@ def _hinted(fault: Fault, text: str) -> Fault:
         hint = "Put text that starts with this character in quotes"
     elif "block mapping" in fault.found or "block collection" in fault.found:
         hint = "Look at the indentation: entries of one list or mapping start in one column"
-    elif "flow sequence" in fault.found or "flow mapping" in fault.found:
+    elif "flow mapping" in fault.found and (key := _BRACKETED.search(line)) is not None:
+        hint = f"Put a key with brackets in quotes between braces: '{key[1]}'"
+    elif any(what in fault.found for what in _FLOWS):
         hint = "Is a closing bracket missing?"
     return msgspec.structs.replace(fault, hint=hint)
 

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from heddle.cli.main import cli
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds until something that has to come counts as missing."""
 
 PING = """\
@@ -121,16 +121,16 @@ class Started:
 
 @contextmanager
 def started(
-    *args: str | Path, cwd: Path, env: Mapping[str, str] | None = None
+    *args: str | Path, cwd: Path, env: Mapping[str, str] | None = None, command: str = "start"
 ) -> Iterator[Started]:
-    """`heddle start` with these arguments; it is gone when the block ends."""
+    """`heddle start`, or another command that runs on, with these arguments; it is gone when the block ends."""
     clean = {name: text for name, text in os.environ.items() if not name.startswith("HEDDLE_")}
     process = subprocess.Popen(
         [
             sys.executable,
             "-c",
             "from heddle.cli.main import main; main()",
-            "start",
+            command,
             *map(str, args),
         ],
         cwd=cwd,

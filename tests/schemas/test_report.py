@@ -52,6 +52,12 @@ def test_the_caret_stands_under_the_word(line: str, column: int, carets: str) ->
     assert report([problem], source=lambda _: line).splitlines()[4] == f"   | {carets}"
 
 
+def test_a_mark_at_the_beginning_of_a_file_is_not_shown() -> None:
+    problem = Problem(code="type", found="x", place=Place("a.yaml", 1, 7))
+    shown = report([problem], source=lambda _: "\ufeffkind: nop2").splitlines()[3:5]
+    assert shown == [" 1 | kind: nop2", "   |       ^^^^"]
+
+
 def test_what_is_wanted_and_tried_stands_below() -> None:
     problem = Problem(code="type", found="a", wanted="b", hint="C.", place=Place("f", 120, 1))
     text = report([problem], source=lambda _: "\n" * 119 + "a")

@@ -306,8 +306,9 @@ def test_a_spec_written_and_read_again_says_the_same(entry: dict[str, Any]) -> N
     assert list(again.specs[0].fields) == list(spec.fields)
 
 
-def test_a_key_with_a_colon_in_front_is_written_so_that_it_reads_back() -> None:
-    (spec,) = read_data({"kind": "nop", "0": [{":0": None}, {"a": ":b"}]}).specs
+@pytest.mark.parametrize("mark", [":", "?"])
+def test_a_key_with_a_mark_in_front_is_written_so_that_it_reads_back(mark: str) -> None:
+    (spec,) = read_data({"kind": "nop", "0": [{f"{mark}0": None}, {"a": f"{mark}b"}]}).specs
     again = read_text(dump(machine(Layout()), alone(data_of(spec))))
     assert told(again) == []
     assert [one.fields for one in again.specs] == [spec.fields]

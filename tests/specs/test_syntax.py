@@ -107,6 +107,13 @@ def test_a_key_that_is_written_twice_is_told_with_both_places() -> None:
     assert "first at 3:3" in fault.found
 
 
+def test_json_tells_both_places_too() -> None:
+    (fault,) = parse('[{"a": 1},\n\t{"b": {"c": 1,\n  "c": 2}}]').faults
+    assert (fault.code, fault.line, fault.column) == ("duplicate-key", 3, 3)
+    assert "first at 2:9" in fault.found
+    assert fault.path == (0, 1, "b", "c")
+
+
 @pytest.mark.parametrize(
     ("text", "line", "hint"),
     [
@@ -116,6 +123,9 @@ def test_a_key_that_is_written_twice_is_told_with_both_places() -> None:
         ("a: b: c\n", 1, "quotes"),
         ("a: @x\n", 1, "quotes"),
         ("a:\n  - 1\n - 2\n", 3, "indentation"),
+        ("a: [\n", 2, "bracket"),
+        ("ports: {out[0]: {name: x}}\n", 1, "in quotes between braces: 'out[0]'"),
+        ("ports: {error: {name: x}, out[12] : {name: y}}\n", 1, "braces: 'out[12]'"),
     ],
 )
 def test_broken_syntax_has_a_line_and_a_hint(text: str, line: int, hint: str) -> None:
@@ -180,7 +190,11 @@ def test_a_line_inside_a_code_block_is_found_in_the_file() -> None:
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 DATA = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXTS,
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
     max_leaves=12,
 )

@@ -152,7 +152,8 @@ class _ZlibUnpacker:
         self._started = False
 
     def feed(self, data: bytes) -> Any:
-        while data:
+        full = False
+        while data or full:
             if self._inner.eof:
                 if self._coding != "gzip":
                     raise BadRequest("the packed body goes on after its end")
@@ -164,6 +165,8 @@ class _ZlibUnpacker:
             except zlib.error:
                 raise BadRequest(f"the body is not valid {self._coding} data") from None
             data = self._inner.unconsumed_tail or self._inner.unused_data
+            # Where a piece is full, more may come out of what was taken in already.
+            full = len(piece) == _PIECE and not self._inner.eof
             if piece:
                 yield piece
 

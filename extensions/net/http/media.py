@@ -1,14 +1,15 @@
 """Media types: their names and parameters, and the codecs of JSON, text and forms."""
 
 import re
+from codecs import lookup
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
 from heddle.extensions.net.http.errors import BadAnswer, BadRequest
-from heddle.extensions.net.http.plain import plain
 from heddle.runtime.errors import Error
+from heddle.runtime.plain import plain
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
@@ -17,6 +18,11 @@ FORM: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
 
 _FIELDS: Final = 10_000
+# Python's codecs that no text is sent in: some of them take a time that grows with the square of
+# the text, and UTF-7 hides what a filter looks for.
+_NO_CHARSETS: Final = frozenset(
+    ("idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined", "utf-7")
+)
 _UNWRITABLE: Final = (TypeError, ValueError, OverflowError, RecursionError)
 _PARAMETER: Final = re.compile(
     r';[ \t]*([^=;" \t]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^;" \t]*))'
@@ -65,9 +71,8 @@ def to_json(value: Any) -> bytes:
 
 def from_text(data: bytes, content_type: str) -> str:
     """Text in the charset that its type names, or UTF-8; BadRequest when it is not."""
-    charset = parameter(content_type, "charset") if ";" in content_type else None
     try:
-        return data.decode(charset or "utf-8")
+        return data.decode(_charset(content_type))
     except LookupError:
         raise BadRequest("the body's charset is not known here", 415) from None
     except (UnicodeError, ValueError):
@@ -76,11 +81,21 @@ def from_text(data: bytes, content_type: str) -> str:
 
 def to_text(text: str, content_type: str) -> bytes:
     """Text in the charset that its type names, or UTF-8; BadAnswer when that cannot hold it."""
-    charset = parameter(content_type, "charset") if ";" in content_type else None
     try:
-        return text.encode(charset or "utf-8")
-    except (LookupError, UnicodeError) as error:
+        return text.encode(_charset(content_type))
+    except (LookupError, ValueError) as error:
         raise BadAnswer(f"the body cannot be written as {content_type}: {error}") from error
+
+
+def _charset(content_type: str) -> str:
+    """The charset that a type names, or UTF-8; LookupError where it is none that text is sent in."""
+    named = parameter(content_type, "charset") if ";" in content_type else None
+    if not named or named.lower() == "utf-8":
+        return "utf-8"
+    known = lookup(named).name
+    if known.replace("_", "-") in _NO_CHARSETS:
+        raise LookupError(f'"{named}" is no charset')
+    return known
 
 
 def from_form(text: str) -> dict[str, list[str]]:

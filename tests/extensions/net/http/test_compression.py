@@ -1,6 +1,7 @@
 """Which responses are packed, and what clients get to see of it."""
 
 import json
+import zlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -46,6 +47,16 @@ async def test_only_what_gains_is_packed(answer: Any, packed: bool) -> None:
         reply = await house.ask(get("Accept-Encoding: gzip"))
     assert ("content-encoding" in reply.header) is packed
     assert ("vary" in reply.header) is packed
+
+
+@pytest.mark.parametrize("window", [-zlib.MAX_WBITS, zlib.MAX_WBITS, 16 + zlib.MAX_WBITS])
+def test_a_body_of_any_length_comes_out_whole(window: int) -> None:
+    coding = "gzip" if window > zlib.MAX_WBITS else "deflate"
+    # The last bits taken in may still hold much of it when a piece is full.
+    for size in range(64 * 1024 - 2, 64 * 1024 + 300):
+        work = zlib.compressobj(6, zlib.DEFLATED, window)
+        body = work.compress(b"a" * size) + work.flush()
+        assert unpack(body, coding, None) == b"a" * size
 
 
 async def test_client_that_asks_for_nothing_gets_it_as_it_is() -> None:
