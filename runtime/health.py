@@ -213,8 +213,10 @@ class Health:
         bad = [one for one in ill if one.refused or _is(one, "Degraded")]
         if not bad:
             return Condition(type="Degraded", status=False)
-        reason = "Refused" if any(one.refused for one in bad) else "Impaired"
-        return Condition(type="Degraded", status=True, reason=reason, message=_names(bad))
+        refused = [one for one in bad if one.refused]
+        said = f"{_names(refused)} refused" if refused else f"{_names(bad)} impaired"
+        reason = "Refused" if refused else "Impaired"
+        return Condition(type="Degraded", status=True, reason=reason, message=said)
 
     # -- since when ----------------------------------------------------------------------------
 
@@ -283,7 +285,9 @@ def _refused(
     problem = own[0] if own else refusal.problems[0] if refusal.problems else None
     if problem is None:
         return Condition(type=sort, status=status, reason=reason, since=refusal.since)
-    told = said(problem) if own else f"{problem.path}: {said(problem)}"
+    told = said(problem)
+    if not own and problem.place.file:
+        told = f"{problem.path}: {told}"
     return Condition(
         type=sort,
         status=status,
@@ -321,10 +325,11 @@ def _at(spec: Spec | None, place: Place) -> str:
 
 
 def said(problem: Problem) -> str:
-    """A Problem without its place."""
+    """A Problem without its place; where that is not known, with its path."""
+    where = f"{problem.path}: " if problem.path and not problem.place.file else ""
     wanted = f" (wanted: {problem.wanted})" if problem.wanted else ""
     hint = f". {problem.hint}" if problem.hint else ""
-    return f"{problem.found}{wanted}{hint}"
+    return f"{where}{problem.found}{wanted}{hint}"
 
 
 def camel(code: str) -> str:

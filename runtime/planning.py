@@ -229,15 +229,16 @@ def left_behind(steps: Sequence[Step], stored: Sequence[Resource]) -> list[Probl
 
 def _left_behind(spec: Spec, gone: Mapping[object, Resource]) -> Iterator[Problem]:
     """What of one Spec would lead nowhere."""
-    wanted: list[tuple[Path, object]] = []
+    wanted: list[tuple[Path, Path, object]] = []
     for port, links in spec.ports.items():
         for number, link in enumerate(links):
             said = "name" if link.id is None else "id"
-            wanted.append((("ports", port, number, said), _target(Spec, spec, link)))
+            shown: Path = ("ports", port) if len(links) == 1 else ("ports", port, number)
+            wanted.append((("ports", port, number, said), shown, _target(Spec, spec, link)))
     for name, bond in spec.env.items():
         if bond.identified:
-            wanted.append((("env", name), _target(Value, spec, bond)))
-    for path, key in wanted:
+            wanted.append((("env", name), ("env", name), _target(Value, spec, bond)))
+    for path, shown, key in wanted:
         target = gone.get(key)
         if target is not None:
             yield Problem(
@@ -245,7 +246,7 @@ def _left_behind(spec: Spec, gone: Mapping[object, Resource]) -> Iterator[Proble
                 found=f'"{target.label}" goes with this change, and {spec.label} needs it',
                 wanted=f"{spec.label} changed or deleted together with it, or it kept",
                 place=spec.place(path),
-                path=spec.at(path[:-1] if path[0] == "ports" else path),
+                path=spec.at(shown),
             )
 
 
