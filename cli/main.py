@@ -26,6 +26,8 @@ COMMANDS = {
     "rollback": "Bring a store back to what it said at an older revision.",
     "kinds": "Show the kinds that specs may have, and their fields.",
     "eval": "Try code in any language on a payload.",
+    "system": "Show the flows of the API, to copy and to change.",
+    "token": "Make, list and revoke the tokens of the API.",
     "schema": "Print the JSON Schema that editors complete by.",
     "graph": "Draw specs and their links.",
     "help": "Show help, with the commands that extensions add.",

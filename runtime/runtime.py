@@ -22,6 +22,7 @@ from heddle.runtime.events import Events
 from heddle.runtime.extension import Registry, Source, registry
 from heddle.runtime.health import Health
 from heddle.runtime.loader import Loaded, Loader
+from heddle.runtime.managed import Managed, give
 from heddle.runtime.process import Process, finish
 from heddle.runtime.reporter import INTERVAL, Reporter
 from heddle.runtime.shift import Shift, ShiftError
@@ -54,6 +55,7 @@ class Runtime:
     are given. `language` is the one of conditions that name none. `drain` and
     `lifecycle` are seconds: how long processes of a replaced generation may go on, and how long a
     flow at a lifecycle port may take. With `watch=False` changes of the store are not followed.
+    `managed` is what its flows may manage: their own namespace, unless said otherwise.
     Where it follows a store that keeps Reports, it says there how it is, every `interval` seconds
     and after each change. `team` are the runtimes that serve the same namespace beside this one, in
     other processes.
@@ -78,6 +80,7 @@ class Runtime:
         found: Registry | None = None,
         team: Team = ALONE,
         keys: Keyring | None = None,
+        managed: Managed | None = None,
     ) -> None:
         self.id = str(new_id())
         self.started = time.time()
@@ -119,6 +122,7 @@ class Runtime:
             if watch
             else None
         )
+        give(self, managed)
         self._health = Health(self.table, self._loader, self._shift, self.events, self._trouble)
         self._look = Look(self.table, self._loader, self._health, self.events)
         self._reporter: Reporter | None = None

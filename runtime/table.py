@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from heddle.runtime.expansion import HELD
-from heddle.runtime.generation import Generation
+from heddle.runtime.generation import Ended, Generation
 from heddle.runtime.layer import branch
 from heddle.runtime.step import Key, Target
 from heddle.runtime.symbol import Symbol
@@ -209,6 +209,7 @@ class SymbolTable:
     def __init__(self, rebuild: Callable[[Symbol], Symbol]) -> None:
         self._rebuild = rebuild
         self.shared: dict[Any, Any] = {}
+        self._ends: list[Ended] = []
         self._lens: Lens | None = None
         self._look = 0
         self._layout = Layout()
@@ -272,6 +273,12 @@ class SymbolTable:
         self._look += 1
         self.wiring = self.wiring.observed(lens)
 
+    def listen(self, ended: Ended) -> Callable[[], None]:
+        """Be told of each process that ends, but for those of generations that drain already."""
+        self._ends.append(ended)
+        self.wiring.tell(self._ends)
+        return lambda: self._ends.remove(ended) if ended in self._ends else None
+
     # -- change ------------------------------------------------------------------------------
 
     def plan(self, puts: Sequence[Symbol], removes: Iterable[UUID]) -> Plan:
@@ -314,7 +321,7 @@ class SymbolTable:
         heirs = {
             symbol.id: heir for symbol in opens if (heir := _heir_of(symbol, old, leavers, opened))
         }
-        generation = Generation(self.wiring.generation.number + 1)
+        generation = Generation(self.wiring.generation.number + 1, self._ends)
         wiring = Wiring(new.wired, new.inputs, generation, self._lens)
         stops = [new.symbols[one] for one in went if one in new.symbols]
         return Plan(new, wiring, opens, retires, heirs, stops, self._look)
