@@ -35,7 +35,8 @@ TIMEOUT = click.option(
 
 SHAPE = (
     "{ok, changes: [as of heddle plan], problems: [as of heddle check], revision?, "
-    "conflicts?: [{type, id, namespace, name?, told, yours, theirs}], "
+    "conflicts?: [{type, id, namespace, name?, told, yours, theirs, merged?, "
+    "contradictions?: [{path, reason, base?, yours?, theirs?}]}], "
     "runtimes?: [{namespace, runtime, host, pid, state: live|waiting|refused|behind, observed, "
     "symbols}]}"
 )
