@@ -26,13 +26,14 @@ from heddle.runtime.managed import Managed, give
 from heddle.runtime.process import Process, finish
 from heddle.runtime.reporter import INTERVAL, Reporter
 from heddle.runtime.shift import Shift, ShiftError
+from heddle.runtime.sources import Sources
 from heddle.runtime.status import Look, Status
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import SymbolTable
 from heddle.runtime.team import ALONE, Team
 from heddle.runtime.watcher import Watcher
 from heddle.schemas.port import canonical
-from heddle.specs.errors import HeddleError
+from heddle.specs.errors import HeddleError, NotFound
 from heddle.specs.keyring import Keyring
 from heddle.specs.names import new_id
 from heddle.specs.report import Report, Reporting
@@ -78,9 +79,9 @@ class Runtime:
         watch: bool = True,
         interval: float = INTERVAL,
         found: Registry | None = None,
-        team: Team = ALONE,
         keys: Keyring | None = None,
         managed: Managed | None = None,
+        team: Team = ALONE,
     ) -> None:
         self.id = str(new_id())
         self.started = time.time()
@@ -132,6 +133,11 @@ class Runtime:
             )
         self._interval = interval
         self._behind = 0
+        self._sources = (
+            Sources(self.vault, self.load, lambda: self.store.values(namespace), self.events)
+            if watch
+            else None
+        )
         self._loading = asyncio.Lock()
         self._closed = asyncio.Event()
         self._closing: asyncio.Task[None] | None = None
@@ -149,6 +155,8 @@ class Runtime:
                     newest = await self.store.newest()
                     await self._loader.load_all()
                     self._looked(newest)
+            self._follow()
+            self._told_of_keys()
             if self._reporter is not None:
                 await self._reporter.start()
         except BaseException:
@@ -178,6 +186,8 @@ class Runtime:
         try:
             if self._watcher is not None:
                 await self._watcher.stop()
+            if self._sources is not None:
+                await self._sources.stop()
             async with self._loading:
                 self._health.stopping = True
                 self._looked(0)
@@ -202,6 +212,7 @@ class Runtime:
             loaded = await self._loader.load(changes, trial=trial)
             if not (trial and loaded.refused):
                 self._looked(changes.revision)
+            self._follow()
             return loaded
 
     async def _look_again(self) -> None:
@@ -211,6 +222,7 @@ class Runtime:
                 newest = await self.store.newest()
                 await self._loader.look_again()
                 self._looked(newest)
+                self._follow()
 
     def _looked(self, revision: int) -> None:
         """Everything up to this revision has been looked at, unless something was missed."""
@@ -238,6 +250,34 @@ class Runtime:
 
     def _trouble(self) -> str:
         return self._watcher.trouble if self._watcher is not None else ""
+
+    def _follow(self) -> None:
+        """Follow the files that Values came from."""
+        if self._sources is not None:
+            self._sources.follow()
+
+    def _told_of_keys(self) -> None:
+        """Tell what is wrong with the places of the keys; whoever needs a key says so for itself."""
+        keys = self.vault.keys
+        for warning in keys.warnings:
+            self.events.tell("keys exposed", level="warning", reason=warning)
+        for trouble in keys.troubles if keys.read else ():
+            self.events.tell("keys missing", level="warning", reason=trouble)
+
+    async def reveal(self, name: str | UUID, *, who: str) -> Any:
+        """The data of a Value of the namespace, secret or not; that `who` has seen it is told as an event.
+
+        NotFound where there is no such Value, SecretError where it cannot be opened. Whether `who`
+        may see it is for the caller to know.
+        """
+        values = await self.store.values(self.namespace)
+        value = next((one for one in values if name in (one.name, one.id)), None)
+        if value is None:
+            raise NotFound(f'there is no Value "{name}" in the namespace {self.namespace}')
+        await self.vault.ready([value])
+        data = self.vault.open(value)
+        self.events.tell("value revealed", level="warning", value=value.label, who=who)
+        return data
 
     # -- packets -------------------------------------------------------------------------------
 
