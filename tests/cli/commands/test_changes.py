@@ -173,6 +173,14 @@ def test_changes_of_one_node_that_fit_are_put_together_by_merge(args: tuple[str,
     assert (pong["code"], pong["annotations"]) == ("mine", {"by": "them"})
 
 
+def test_what_get_prints_says_which_revision_it_is_the_base_of(args: tuple[str, ...]) -> None:
+    mine = ran("get", "specs", "--yaml", *args)
+    assert mine.startswith("# revision 1\n- id: ")
+    apply(args, hello("theirs"))
+    ran("apply", "-f", "-", "--base", "1", *args, stdin=mine)
+    assert ran_json("get", "specs", "pong", *args)[0]["code"] == "theirs"
+
+
 def test_what_only_others_changed_stays_with_a_base(args: tuple[str, ...]) -> None:
     apply(args, hello("theirs"))
     apply(args, PING + NO_VALUES, "--base", "1")
