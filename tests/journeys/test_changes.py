@@ -2,8 +2,9 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -13,7 +14,7 @@ from heddle.runtime.runtime import Runtime
 from heddle.runtime.standing import SymbolStanding, standing
 from heddle.runtime.waiting import Waited, wait_live
 from heddle.specs.memory import MemoryStore
-from heddle.specs.report import Reporting
+from heddle.specs.report import Condition, Reporting
 from heddle.specs.revision import Note, Recording
 from heddle.specs.store import Store
 from tests.runtime.changing import do, everything, plan
@@ -216,3 +217,63 @@ async def test_a_deletion_that_would_stop_what_runs_is_refused_and_seen(house: H
         found = await house.symbol("pong")
         assert (found.state, found.revision) == ("degraded", 0)
         assert found.seen[0].observed
+
+
+async def test_a_file_saved_with_a_mistake_is_degraded_with_its_line_and_the_last_good_one_serves(
+    tmp_path: Path,
+) -> None:
+    flow = tmp_path / "flow.yaml"
+    flow.write_text(FLOW)
+    async with Runtime(store=str(tmp_path)) as rt:
+        assert await ping(rt) == "pong"
+        # A field that is misspelt: the file reads well, and its kind does not know the field.
+        told = asyncio.ensure_future(rt.events.wait("change refused"))
+        flow.write_text(FLOW.replace("code: pong", "cide: hello"))
+        await told
+        found = of(rt, "pong")
+        assert found["Degraded"].status
+        assert found["Degraded"].reason == "Refused"
+        assert found["Degraded"].place == f"{flow}:9:47"
+        assert (found["Valid"].status, found["Valid"].reason) == (False, "UnknownField")
+        assert not of(rt, "router")["Degraded"].status
+        assert await ping(rt) == "pong"
+
+        # What is no YAML at all: no symbol of the file is what it says.
+        told = asyncio.ensure_future(rt.events.wait("change refused"))
+        flow.write_text(FLOW.replace("code: pong}", "code: hello"))
+        await told
+        overall = {each.type: each for each in rt.status().conditions}
+        assert overall["Valid"].reason == "Syntax"
+        assert overall["Degraded"].reason == "Unreadable"
+        assert overall["Degraded"].place.startswith(f"{flow}:")
+        assert await ping(rt) == "pong"
+
+        # An entry that cannot be read, beside others that can.
+        told = asyncio.ensure_future(rt.events.wait("change refused"))
+        flow.write_text(
+            FLOW.replace("code: pong", "code: hello").replace("port: 0", "port: 0\n  env: 3")
+        )
+        await told
+        assert "listener.env" in {problem.path for problem in rt.status().problems}
+        listener, pong = of(rt, "listener"), of(rt, "pong")
+        assert (listener["Valid"].reason, listener["Degraded"].reason) == ("Type", "Refused")
+        assert (pong["Valid"].status, pong["Degraded"].reason) == (True, "HeldUp")
+        assert not of(rt, "router")["Degraded"].status
+        assert await ping(rt) == "pong"
+        assert {each.name for each in rt.report().symbols} == {"listener", "pong"}
+
+        live = asyncio.ensure_future(rt.events.wait("generation live"))
+        flow.write_text(FLOW.replace("code: pong", "code: hello"))
+        await live
+        assert await ping(rt) == "hello"
+        assert all(
+            each.status is (each.type not in ("Draining", "Degraded"))
+            for each in rt.status().conditions
+            if each.type != "Draining"
+        )
+
+
+def of(rt: Runtime, name: str) -> Mapping[str, Condition]:
+    """The conditions of a symbol."""
+    (found,) = (one for one in rt.status().symbols if one.name == name)
+    return {each.type: each for each in found.conditions}

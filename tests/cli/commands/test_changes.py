@@ -1,13 +1,17 @@
 """heddle plan, apply, history, show, diff, rollback: what changes in a store, told and kept."""
 
+import os
+import pty
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from heddle.cli.failure import DIFFERENT
-from tests.cli.support import PING, heddle, ran, ran_json
+from tests.cli.support import PATIENCE, PING, heddle, ran, ran_json
 from tests.specs.postgres.databases import dropped, url_in
 
 NO_VALUES = "- {kind: nop, name: extra}\n"
@@ -354,3 +358,36 @@ def test_names_of_a_folder_are_completed(tmp_path: Path, monkeypatch: pytest.Mon
             }
         )
         assert [each.partition(",")[2] for each in result.stdout.split()] == found
+
+
+# --- on a terminal --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "flags", "left"), [("n\n", (), True), ("y\n", (), False), ("", ("--yes",), False)]
+)
+def test_a_prune_at_a_terminal_shows_what_would_go_and_asks(
+    args: tuple[str, ...], tmp_path: Path, said: str, flags: tuple[str, ...], left: bool
+) -> None:
+    apply(args, NO_VALUES)
+    (tmp_path / "flow.yaml").write_text(PING)
+    ours, theirs = pty.openpty()
+    os.write(ours, said.encode())
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", "from heddle.cli.main import main; main()"),
+            *("apply", "-f", "flow.yaml", "--prune", *args, *flags),
+        ],
+        cwd=tmp_path,
+        stdin=theirs,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    os.close(ours)
+    os.close(theirs)
+    assert ("- spec extra (nop)" in done.stdout) is not bool(flags)
+    assert ("Delete it?" in done.stderr) is not bool(flags)
+    assert done.returncode == (1 if left else 0)
+    assert bool(ran_json("get", "specs", "-n", "default", *args)[0]["name"] == "extra") is left
