@@ -4,8 +4,8 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from heddle.cli.documents import Documents
 from heddle.cli.extensions import installed
 from heddle.cli.failure import INTERRUPTED, CommandError
 from heddle.cli.logs import TextLog, make_log
-from heddle.cli.settings import Settings
+from heddle.cli.settings import SYSTEM, Settings
 from heddle.cli.stores import check_path
 from heddle.runtime.events import Event
 from heddle.runtime.runtime import Runtime
@@ -65,7 +65,7 @@ class Serve:
             if self._take_seat is not None:
                 self._sit(self._take_seat())
             try:
-                async with await self._runtime() as rt:
+                async with await self._runtime() as rt, self._beside(rt):
                     self._starting = None
                     await self._ready(rt)
                     await self._end(rt)
@@ -113,14 +113,20 @@ class Serve:
         """The runtime, not begun yet, with its log."""
         settings = self._settings
         reading = self._reading()
-        rt = Runtime(
-            namespace=settings.namespace,
-            store=await self._store(reading),
-            environment=settings.environment,
-            drain=settings.drain,
-            found=self._registry,
-            team=self._seat or ALONE,
-        )
+        store = await self._store(reading)
+        if settings.namespace == SYSTEM:
+            from heddle.cli.system import system
+
+            rt = system(settings, store, self._registry, team=self._seat or ALONE)
+        else:
+            rt = Runtime(
+                namespace=settings.namespace,
+                store=store,
+                environment=settings.environment,
+                drain=settings.drain,
+                found=self._registry,
+                team=self._seat or ALONE,
+            )
         self._log.mask = rt.events.mask
         rt.events.listen(self._log)
         rt.events.listen(lambda event: self._heard(rt, event))
@@ -132,6 +138,20 @@ class Serve:
                 problems=reading.problems,
             )
         return rt
+
+    @asynccontextmanager
+    async def _beside(self, rt: Runtime) -> AsyncIterator[None]:
+        """Serve the API beside the runtime, where the settings say so; it ends before the runtime does."""
+        if not self._settings.system or rt.namespace == SYSTEM:
+            yield
+            return
+        from heddle.cli.system import system
+
+        async with system(self._settings, rt.store, self._registry, rt) as beside:
+            for event in beside.events.recent:
+                self._log(event)
+            beside.events.listen(self._log)
+            yield
 
     def _reading(self) -> Reading:
         """What the files of the command line say together."""

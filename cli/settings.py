@@ -17,6 +17,8 @@ from heddle.specs.problem import Place, Problem, did_you_mean
 from heddle.specs.spec import DEFAULT_NAMESPACE
 
 FILE = "heddle.toml"
+SYSTEM = "system"
+"""The namespace that manages the others."""
 FORMATS = ("auto", "text", "json")
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -33,7 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     where a supervisor says how it is. `namespaces` are the settings of those that `heddle up` runs,
     each as far as they differ from these.
     `author` is who changes a store; empty is whoever runs the command. `key_file` and `key_command`
-    say where the keys of secrets come from, beside the variable HEDDLE_KEY.
+    say where the keys of secrets come from, beside the variable HEDDLE_KEY. `system` is where the API is
+    served beside a runtime; those that begin with `system_` say how it is served.
     """
 
     namespace: str = DEFAULT_NAMESPACE
@@ -48,6 +51,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     namespaces: Mapping[str, Mapping[str, Any]] = {}
     environment: Mapping[str, Any] = {}
     author: str = ""
+    system: str = ""
+    system_listen: str = "127.0.0.1:7878"
+    system_cert: str = ""
+    system_key: str = ""
+    system_hosts: tuple[str, ...] = ()
+    system_audit: str = ""
+    system_rate: int = 500
+    system_body: int = 32 * 1024 * 1024
     log_format: str = "auto"
     log_level: str = "info"
     key_file: str = ""
@@ -258,6 +269,10 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1000
 
 
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
 _LOG = {
     "format": _Key(name="log_format", wanted=" or ".join(FORMATS), fits=_one_of(FORMATS)),
     "level": _Key(name="log_level", wanted=" or ".join(LEVELS), fits=_one_of(LEVELS)),
@@ -309,11 +324,26 @@ _UP = {
     "health": _Key(name="health", wanted="a number of seconds", fits=_is_seconds, made=float),
     "address": _Key(name="health_address", wanted="HOST:PORT", fits=_is_text),
 }
+_SYSTEM = {
+    "listen": _Key(name="system_listen", wanted="HOST:PORT", fits=_is_text),
+    "cert": _Key(name="system_cert", wanted="the path of a certificate", fits=_is_text),
+    "key": _Key(name="system_key", wanted="the path of its private key", fits=_is_text),
+    "hosts": _Key(
+        name="system_hosts",
+        wanted="a list of the names it may be called",
+        fits=_is_names,
+        made=tuple,
+    ),
+    "audit": _Key(name="system_audit", wanted="the path of a file", fits=_is_text),
+    "rate": _Key(name="system_rate", wanted="how many requests a second", fits=_is_positive),
+    "body": _Key(name="system_body", wanted="a number of bytes", fits=_is_positive),
+}
 _KEYS = {
     **_NAMESPACE,
     "author": _Key(name="author", wanted="who changes a store, a text", fits=_is_text),
     "log": _Key(wanted="a table with format and level", table=_LOG),
     "secrets": _Key(wanted="a table with key_file and key_command", table=_SECRETS),
+    "system": _Key(wanted=f"a table with {', '.join(_SYSTEM)}", table=_SYSTEM),
     "up": _Key(wanted="a table with health and address", table=_UP),
     "namespaces": _Key(
         name="namespaces",
@@ -345,6 +375,8 @@ VARIABLES = {
     "HEDDLE_DRAIN": "drain",
     "HEDDLE_WORKERS": "workers",
     "HEDDLE_AUTHOR": "author",
+    "HEDDLE_SYSTEM_LISTEN": "system.listen",
+    "HEDDLE_SYSTEM_AUDIT": "system.audit",
     "HEDDLE_LOG_FORMAT": "log.format",
     "HEDDLE_LOG_LEVEL": "log.level",
     "HEDDLE_KEY_FILE": "secrets.key_file",

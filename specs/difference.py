@@ -49,7 +49,7 @@ def difference(before: Spec | Value | None, after: Spec | Value | None) -> Diffe
     turn = Turn(before=before, after=after)
     if before is None or after is None:
         return Difference(what="created" if before is None else "deleted", turn=turn)
-    details = tuple(_details(_said(before), _said(after), ()))
+    details = tuple(_details(said(before), said(after), ()))
     if isinstance(before, Value) and isinstance(after, Value) and (before.secret or after.secret):
         details = tuple(_hidden(detail) for detail in details)
     return Difference(what="updated" if details else "unchanged", turn=turn, details=details)
@@ -70,14 +70,14 @@ def _hidden(detail: Detail) -> Detail:
     return msgspec.structs.replace(detail, before=before, after=after)
 
 
-def _said(resource: Spec | Value) -> dict[str, Any]:
+def said(resource: Spec | Value) -> dict[str, Any]:
     """What the entry says, with each link of a port under its target: their order is no difference of its own."""
-    said = data_of(resource, namespace="")
+    entry = data_of(resource, namespace="")
     if isinstance(resource, Spec) and resource.ports:
-        said["ports"] = {
-            port: _by_target(links, resource.ports[port]) for port, links in said["ports"].items()
+        entry["ports"] = {
+            port: _by_target(links, resource.ports[port]) for port, links in entry["ports"].items()
         }
-    return said
+    return entry
 
 
 def _by_target(entries: list[Any], links: Iterable[Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from heddle.specs.identical import identical
 from heddle.specs.masking import MASK
 from heddle.specs.problem import NOWHERE, Place
 from heddle.specs.spec import DEFAULT_NAMESPACE, Path
@@ -67,14 +68,14 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return self.places(path) if self.places is not None else NOWHERE
 
     def same(self, other: "Value") -> bool:
-        """Whether both say the same: place and revision do not count."""
+        """Whether both say the same, down to the types of numbers: place and revision do not count."""
         return (
             self.id == other.id
             and self.namespace == other.namespace
             and self.name == other.name
-            and self.data == other.data
             and self.sealed == other.sealed
             and self.source == other.source
+            and identical(self.data, other.data)
             and self.secret == other.secret
             and self.annotations == other.annotations
         )

@@ -250,6 +250,13 @@ class ProxyNode(Node):
             ]
         }
 
+    def degraded(self) -> str:
+        """Which backends are down, as long as some are."""
+        down = [shown(one.url) for one in self._balancer.backends if not one.healthy]
+        if not down:
+            return ""
+        return f"{len(down)} of {len(self._balancer.backends)} backends are down: {', '.join(down)}"
+
     def _told(self, backend: Backend, up: bool, why: str) -> None:
         if self._host is not None:
             event, level = ("backend up", "info") if up else ("backend down", "warning")

@@ -5,11 +5,23 @@ from typing import Any
 
 import pytest
 
+from heddle.extensions.control import keys
 from heddle.extensions.extension import NOTHING, ByteStream, Error, node
 from heddle.runtime.process import finish
+from tests.clock import JUMPING, follow
 from tests.support import change, running
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> Any:
+    return JUMPING
+
+
+@pytest.fixture(autouse=True)
+def _one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    follow(monkeypatch, keys)
 
 
 class Counted:
@@ -110,7 +122,7 @@ async def test_many_who_want_the_same_ask_once() -> None:
     counted = Counted(held=True)
     async with running(cache("wait"), extensions=counted.kinds) as rt:
         asked = [asyncio.ensure_future(rt.send("kept", "x")) for _ in range(20)]
-        await asyncio.wait_for(counted.asked.wait(), 5)
+        await asyncio.wait_for(counted.asked.wait(), 60)
         counted.go.set()
         assert await asyncio.gather(*asked) == [1] * 20
     assert len(counted.given) == 1
@@ -120,14 +132,14 @@ async def test_when_the_one_who_asks_is_cancelled_the_next_asks() -> None:
     counted = Counted(held=True)
     async with running(cache("wait"), extensions=counted.kinds) as rt:
         first = asyncio.ensure_future(rt.send("kept", "x"))
-        await asyncio.wait_for(counted.asked.wait(), 5)
+        await asyncio.wait_for(counted.asked.wait(), 60)
         others = [asyncio.ensure_future(rt.send("kept", "x")) for _ in range(3)]
         await asyncio.sleep(0)
         counted.asked.clear()
         next(iter(rt.processes)).cancel()
         answer = await first
         assert isinstance(answer, Error)
-        await asyncio.wait_for(counted.asked.wait(), 5)
+        await asyncio.wait_for(counted.asked.wait(), 60)
         counted.go.set()
         assert await asyncio.gather(*others) == [2, 2, 2]
 
@@ -191,7 +203,7 @@ async def test_a_question_within_its_own_question_does_not_wait_for_itself() -> 
     out: [{name: pause, port: in}]
 - {kind: sleep, name: pause, interval: 1ms, ports: {out: {name: kept}}}
 """
-    async with running(flow) as rt, asyncio.timeout(5):
+    async with running(flow) as rt, asyncio.timeout(60):
         assert await rt.send("kept", 3) == 0
 
 
@@ -247,7 +259,7 @@ async def test_a_duplicate_that_comes_meanwhile_is_one_and_a_changed_dedupe_reme
     flow = "- {kind: dedupe, name: once, ports: {out: {name: work}}}\n- {kind: wait, name: work}"
     async with running(flow, extensions=counted.kinds) as rt:
         first = asyncio.ensure_future(rt.send("once", "x"))
-        await asyncio.wait_for(counted.asked.wait(), 5)
+        await asyncio.wait_for(counted.asked.wait(), 60)
         assert await rt.send("once", "x") is NOTHING
         counted.go.set()
         assert await first == 1
