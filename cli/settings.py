@@ -34,9 +34,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     processor), `health` for how many seconds nothing may be heard of one of them, `health_address`
     where a supervisor says how it is. `namespaces` are the settings of those that `heddle up` runs,
     each as far as they differ from these.
-    `author` is who changes a store; empty is whoever runs the command. `key_file` and `key_command`
-    say where the keys of secrets come from, beside the variable HEDDLE_KEY. `system` is where the API is
-    served beside a runtime; those that begin with `system_` say how it is served.
+    `author` is who changes a store; empty is whoever runs the command. `system` is where the API is
+    served beside a runtime; those that begin with `system_` say how it is served. `key_file` and
+    `key_command` say where the keys of secrets come from, beside the variable HEDDLE_KEY.
     """
 
     namespace: str = DEFAULT_NAMESPACE
@@ -342,8 +342,8 @@ _KEYS = {
     **_NAMESPACE,
     "author": _Key(name="author", wanted="who changes a store, a text", fits=_is_text),
     "log": _Key(wanted="a table with format and level", table=_LOG),
-    "secrets": _Key(wanted="a table with key_file and key_command", table=_SECRETS),
     "system": _Key(wanted=f"a table with {', '.join(_SYSTEM)}", table=_SYSTEM),
+    "secrets": _Key(wanted="a table with key_file and key_command", table=_SECRETS),
     "up": _Key(wanted="a table with health and address", table=_UP),
     "namespaces": _Key(
         name="namespaces",

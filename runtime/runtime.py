@@ -80,8 +80,8 @@ class Runtime:
         interval: float = INTERVAL,
         found: Registry | None = None,
         keys: Keyring | None = None,
-        team: Team = ALONE,
         managed: Managed | None = None,
+        team: Team = ALONE,
     ) -> None:
         self.id = str(new_id())
         self.started = time.time()
@@ -123,11 +123,6 @@ class Runtime:
             if watch
             else None
         )
-        self._sources = (
-            Sources(self.vault, self.load, lambda: self.store.values(namespace), self.events)
-            if watch
-            else None
-        )
         give(self, managed)
         self._health = Health(self.table, self._loader, self._shift, self.events, self._trouble)
         self._look = Look(self.table, self._loader, self._health, self.events)
@@ -138,6 +133,11 @@ class Runtime:
             )
         self._interval = interval
         self._behind = 0
+        self._sources = (
+            Sources(self.vault, self.load, lambda: self.store.values(namespace), self.events)
+            if watch
+            else None
+        )
         self._loading = asyncio.Lock()
         self._closed = asyncio.Event()
         self._closing: asyncio.Task[None] | None = None
