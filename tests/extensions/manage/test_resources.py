@@ -74,8 +74,9 @@ async def test_what_is_not_there_is_told_with_the_nearest_name() -> None:
         reply = await one.call("GET", f"{SPECS}/pnog")
         assert reply.status == 404
         assert reply.headers["Content-Type"] == "application/problem+json"
-        assert 'there is no spec "pnog" in the namespace default. Did you mean "pong"?' == (
-            data(reply)["detail"]
+        assert (
+            'there is no spec "pnog" in the namespace default. Did you mean "pong"?'
+            == (data(reply)["detail"])
         )
 
 
@@ -83,9 +84,7 @@ async def test_yaml_comes_and_goes() -> None:
     async with managing() as one:
         listed = await one.call("GET", SPECS, headers={"Accept": "application/yaml"})
         assert listed.headers["Content-Type"] == "application/yaml; charset=utf-8"
-        applied = await one.call(
-            "POST", f"{DEFAULT}/apply", listed.body, media="application/yaml"
-        )
+        applied = await one.call("POST", f"{DEFAULT}/apply", listed.body, media="application/yaml")
         assert {each["what"] for each in data(applied)["changes"]} == {"unchanged"}
         assert data(applied)["revision"] == 0
 
@@ -321,9 +320,7 @@ async def test_no_refusal_tells_a_secret() -> None:
             assert secret not in late.body
         history = await one.call("GET", f"{DEFAULT}/revisions")
         assert b"another-secret" not in history.body
-        dry = await one.call(
-            "PATCH", f"{VALUES}/password?dryRun=true", {"data": "my-new-secret"}
-        )
+        dry = await one.call("PATCH", f"{VALUES}/password?dryRun=true", {"data": "my-new-secret"})
         assert data(dry)["changes"][0]["details"]
         assert b"secret" not in dry.body.replace(b"dryRun", b"")
 
