@@ -75,8 +75,8 @@ async def test_what_is_not_there_is_told_with_the_nearest_name() -> None:
         assert reply.status == 404
         assert reply.headers["Content-Type"] == "application/problem+json"
         assert (
-            'there is no spec "pnog" in the namespace default. Did you mean "pong"?'
-            == (data(reply)["detail"])
+            (data(reply)["detail"])
+            == 'there is no spec "pnog" in the namespace default. Did you mean "pong"?'
         )
 
 
