@@ -6,8 +6,9 @@ from typing import Any
 
 import click
 
-from heddle.cli.output import colored, masked
+from heddle.cli.output import colored
 from heddle.specs.difference import ABSENT, Detail, Difference, What
+from heddle.specs.masking import covered
 from heddle.specs.spec import DEFAULT_NAMESPACE, Spec, dotted
 from heddle.specs.store import Resource
 from heddle.specs.value import Value
@@ -87,7 +88,7 @@ def _ports(resource: Resource) -> Iterator[str]:
 def _detail(detail: Detail, *, hidden: bool) -> Iterator[str]:
     before, after = detail.before, detail.after
     if hidden:
-        before, after = (masked(each) if each is not ABSENT else each for each in (before, after))
+        before, after = (covered(each) if each is not ABSENT else each for each in (before, after))
     where, mark = _where(detail), "~"
     if before is ABSENT or after is ABSENT:
         mark = "+" if before is ABSENT else "-"
@@ -176,5 +177,5 @@ def _field(detail: Detail, hidden: bool) -> dict[str, Any]:
     said: dict[str, Any] = {"path": detail.at}
     for name, side in (("before", detail.before), ("after", detail.after)):
         if side is not ABSENT:
-            said[name] = masked(side) if hidden else side
+            said[name] = covered(side) if hidden else side
     return said

@@ -4,6 +4,7 @@ heddle.toml (the nearest from here upwards)  <  HEDDLE_* variables  <  flags
 """
 
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -35,6 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     each as far as they differ from these.
     `author` is who changes a store; empty is whoever runs the command. `system` is where the API is
     served beside a runtime; those that begin with `system_` say how it is served.
+    `key_file` and `key_command`
+    say where the keys of secrets come from, beside the variable HEDDLE_KEY.
     """
 
     namespace: str = DEFAULT_NAMESPACE
@@ -59,6 +62,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     system_body: int = 32 * 1024 * 1024
     log_format: str = "auto"
     log_level: str = "info"
+    key_file: str = ""
+    key_command: tuple[str, ...] = ()
     file: str = ""
     folder: str = "."
 
@@ -80,6 +85,8 @@ def load_settings(
     for table in (said, *said.get("namespaces", {}).values()):
         if "store" in table:
             table["store"] = _from(folder, table["store"])
+    if "key_file" in said:
+        said["key_file"] = os.path.normpath(os.path.join(folder, said["key_file"]))  # noqa: PTH118
     for part in (_of(environ), {k: v for k, v in (flags or {}).items() if v is not None}):
         environment = {**said.get("environment", {}), **part.get("environment", {})}
         said = {**said, **part, "environment": environment}
@@ -234,6 +241,14 @@ def _is_names(value: Any) -> bool:
     return isinstance(value, list) and all(_is_text(name) for name in value)
 
 
+def _is_line(value: str) -> bool:
+    """Whether a line can be taken apart into words."""
+    try:
+        return bool(shlex.split(value))
+    except ValueError:
+        return False
+
+
 def _is_environment(value: Any) -> bool:
     return isinstance(value, dict) and _is_plain(value)
 
@@ -262,6 +277,22 @@ def _is_positive(value: Any) -> bool:
 _LOG = {
     "format": _Key(name="log_format", wanted=" or ".join(FORMATS), fits=_one_of(FORMATS)),
     "level": _Key(name="log_level", wanted=" or ".join(LEVELS), fits=_one_of(LEVELS)),
+}
+_SECRETS = {
+    "key_file": _Key(
+        name="key_file",
+        wanted="the path of a file with keys, as heddle key new writes it",
+        fits=_is_text,
+        made=os.path.expanduser,
+    ),
+    "key_command": _Key(
+        name="key_command",
+        wanted="a command that prints keys: a list of words, or one line",
+        fits=lambda value: (
+            (_is_text(value) and _is_line(value)) or (bool(value) and _is_names(value))
+        ),
+        made=lambda value: tuple(shlex.split(value) if isinstance(value, str) else value),
+    ),
 }
 _NAMESPACE = {
     "namespace": _Key(
@@ -313,6 +344,7 @@ _KEYS = {
     "author": _Key(name="author", wanted="who changes a store, a text", fits=_is_text),
     "log": _Key(wanted="a table with format and level", table=_LOG),
     "system": _Key(wanted=f"a table with {', '.join(_SYSTEM)}", table=_SYSTEM),
+    "secrets": _Key(wanted="a table with key_file and key_command", table=_SECRETS),
     "up": _Key(wanted="a table with health and address", table=_UP),
     "namespaces": _Key(
         name="namespaces",
@@ -348,6 +380,8 @@ VARIABLES = {
     "HEDDLE_SYSTEM_AUDIT": "system.audit",
     "HEDDLE_LOG_FORMAT": "log.format",
     "HEDDLE_LOG_LEVEL": "log.level",
+    "HEDDLE_KEY_FILE": "secrets.key_file",
+    "HEDDLE_KEY_COMMAND": "secrets.key_command",
 }
 """The variables that stand for one key of the file each."""
 

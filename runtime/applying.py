@@ -61,10 +61,20 @@ async def plan_apply(
     named: list[Resource] = [*await store.specs(None, ids), *await store.values(None, ids)]
     for each in named:
         known.setdefault(key_of(each), each)
-    steps = _Matching(list(known.values()), anonymous).steps(resources)
+    steps = match(list(known.values()), resources, anonymous=anonymous)
     if prune:
         steps += _pruned(steps, stored)
     return await plan_steps(store, steps, registry, stored=stored, base=base)
+
+
+def match(
+    stored: Sequence[Resource],
+    resources: Sequence[Resource],
+    *,
+    anonymous: frozenset[UUID] = frozenset(),
+) -> list[Step]:
+    """Each resource with the stored one that it means, by its id, else by its namespace and name."""
+    return _Matching(stored, anonymous).steps(resources)
 
 
 def _pruned(steps: Sequence[Step], stored: Sequence[Resource]) -> list[Step]:

@@ -13,6 +13,7 @@ from heddle.schemas.check import in_order
 from heddle.schemas.links import check_links
 from heddle.specs.bind import Bound, Values, bind
 from heddle.specs.errors import SpecError
+from heddle.specs.keyring import EXTRA
 from heddle.specs.names import new_id
 from heddle.specs.problem import Problem
 from heddle.specs.spec import Binding, Spec
@@ -22,7 +23,7 @@ LATER = frozenset({"missing-link", "missing-use", "missing-value"})
 """What may come later: nothing that a file alone can know."""
 
 
-CLOSED = frozenset({"missing-key", "missing-source", "missing-extra"})
+CLOSED = frozenset({"missing-key", "missing-source"})
 """What only the place where the Specs run has to have: keys, and what Values come from."""
 
 
@@ -90,9 +91,9 @@ def check_specs(
         if only is None or spec.id in only:
             kept = [problem for problem in found if not (later and problem.code in LATER)]
             if not strict_env:
-                away = [problem for problem in kept if problem.code in CLOSED]
+                away = [problem for problem in kept if _away(problem)]
                 closed |= dict.fromkeys(problem.path.rpartition(".")[0] for problem in away)
-                kept = [problem for problem in kept if problem.code not in CLOSED]
+                kept = [problem for problem in kept if not _away(problem)]
             problems += masked(tuple(kept), bound.secrets)
             missing |= given.missed
         filled += counted
@@ -105,6 +106,14 @@ def check_specs(
         missing=tuple(sorted(missing)),
         closed=tuple(sorted(closed)),
     )
+
+
+def _away(problem: Problem) -> bool:
+    """Whether a Value cannot be opened here for lack of what another place may have."""
+    if problem.code == "missing-extra":
+        # That of a kind is a Problem wherever the Spec is checked.
+        return problem.wanted == f"the extra {EXTRA}"
+    return problem.code in CLOSED
 
 
 def _apart(specs: Sequence[Spec], spoiled: Sequence[Spec]) -> list[Spec]:

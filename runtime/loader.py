@@ -13,6 +13,7 @@ import msgspec
 
 from heddle.runtime.draft import Draft, Drafter, stopping
 from heddle.runtime.events import Events
+from heddle.runtime.refusal import Refusal, of_spoiled
 from heddle.runtime.scheme import Scheme
 from heddle.runtime.shift import Shift, ShiftError
 from heddle.runtime.spoiled import check_spoiled
@@ -58,8 +59,10 @@ class Loader:
     ) -> None:
         self.namespace = namespace
         self.vault = vault if vault is not None else Vault()
-        self.refused: dict[UUID, tuple[Spec, tuple[Problem, ...]]] = {}
+        self.refused: dict[UUID, Refusal] = {}
         """What the store says and the table does not, and why not."""
+        self.spoiled: dict[UUID, Refusal] = {}
+        """What documents say that cannot be read as they are, and the table does not."""
         self.unreadable: tuple[Problem, ...] = ()
         self._store = store
         self._table = table
@@ -69,6 +72,11 @@ class Loader:
         self._scheme = scheme
         self._environment = environment
         self._again: set[UUID] = set()
+
+    @property
+    def unfit(self) -> dict[UUID, Refusal]:
+        """Whatever is written and is not live, and why not."""
+        return {**self.spoiled, **self.refused} if self.spoiled else self.refused
 
     def rebuild(self, symbol: Symbol) -> Symbol:
         """A fresh Symbol of the same Spec, for one whose Node was closed meanwhile."""
@@ -85,6 +93,7 @@ class Loader:
         if self.unreadable and isinstance(self._store, Spoiling):
             spoiled = await self._store.spoiled(self.namespace)
         unread = await self._with_spoiled(self.unreadable, spoiled, specs)
+        self.spoiled = self._of_spoiled(spoiled, unread)
         problems = tuple(dict.fromkeys((*unread, *draft.all_problems())))
         if draft.empty:
             return self._told_left_out(problems) if problems else Loaded()
@@ -99,11 +108,18 @@ class Loader:
         it lacked is there. A `trial` that is refused is not told: its parts are tried one by one.
         """
         self.vault.forget(changes.values)
-        forced = self._bound_to(changes.values, await self._names_of(changes.values))
-        asked = {*changes.specs, *forced}
+        before = self.unreadable
         self.unreadable = tuple(await self._store.problems())
         if trial and changes.problems:
             return Loaded(problems=changes.problems)
+        loaded = await self._load(changes, trial=trial)
+        if changes.problems or changes.spoiled or before != self.unreadable:
+            await self._look_at_spoiled()
+        return loaded
+
+    async def _load(self, changes: ChangeSet, *, trial: bool) -> Loaded:
+        forced = self._bound_to(changes.values, await self._names_of(changes.values))
+        asked = {*changes.specs, *forced}
         unread = await self._with_spoiled(changes.problems, changes.spoiled)
         tried = await self._try(asked, forced)
         before = self._again - asked
@@ -129,8 +145,9 @@ class Loader:
         self.unreadable = tuple(await self._store.problems())
         before = dict(self.refused)
         await self._try_most({spec.id for spec in specs} | known | self._again)
-        found = {problem for _, problems in self.refused.values() for problem in problems}
-        found -= {problem for _, problems in before.values() for problem in problems}
+        await self._look_at_spoiled()
+        found = {problem for one in self.refused.values() for problem in one.problems}
+        found -= {problem for one in before.values() for problem in one.problems}
         if found:
             self._told_refusal(tuple(in_order(sorted(found, key=str))), "")
 
@@ -233,8 +250,7 @@ class Loader:
 
     def _refuse(self, draft: Draft, asked: Set[UUID], problems: tuple[Problem, ...]) -> None:
         """Remember what is refused: each with its own Problems, or those that hold it up."""
-        for one in asked:
-            self.refused.pop(one, None)
+        before = {one: self.refused.pop(one) for one in asked if one in self.refused}
         self._again = (self._again - asked) | (draft.ids & asked)
         for one in draft.ids & asked:
             spec = draft.specs.get(one)
@@ -243,7 +259,9 @@ class Loader:
             elif spec is None and (gone := self._table.get(one)) is not None:
                 spec = gone.spec
             if spec is not None:
-                self.refused[one] = (spec, tuple(draft.problems.get(one, problems)))
+                why = tuple(draft.problems.get(one, problems))
+                refusal = Refusal(spec=spec, problems=why, gone=one in draft.removes)
+                self.refused[one] = refusal.after(before.get(one))
 
     def _told_refusal(self, problems: tuple[Problem, ...], origin: str) -> Loaded:
         """Tell that what ran goes on running, and why."""
@@ -269,6 +287,20 @@ class Loader:
             generation=running,
         )
         return Loaded(problems=problems)
+
+    async def _look_at_spoiled(self) -> None:
+        """Note what is wrong now in documents that cannot be read as they are."""
+        spoiled: Sequence[Spec] = ()
+        if self.unreadable and isinstance(self._store, Spoiling):
+            spoiled = await self._store.spoiled(self.namespace)
+        self.spoiled = self._of_spoiled(spoiled, await self._with_spoiled(self.unreadable, spoiled))
+
+    def _of_spoiled(
+        self, spoiled: Sequence[Spec], problems: tuple[Problem, ...]
+    ) -> dict[UUID, Refusal]:
+        mine = [spec for spec in spoiled if spec.namespace == self.namespace]
+        running = {spec.id: runs.spec for spec in mine if (runs := self._table.get(spec.id))}
+        return of_spoiled(mine, problems, self.spoiled, running)
 
     async def _with_spoiled(
         self,
@@ -310,8 +342,8 @@ class Loader:
             if symbol.binding.asks
             and (symbol.binding.uses & values or symbol.binding.asks & wanted)
         }
-        for one, (spec, _) in self.refused.items():
-            if bind(spec, (), self._environment).asks & wanted:
+        for one, refusal in self.refused.items():
+            if bind(refusal.spec, (), self._environment).asks & wanted:
                 found.add(one)
         return found
 

@@ -8,11 +8,12 @@ import msgspec
 
 from heddle.runtime.checking import check_specs
 from heddle.runtime.extension import Registry
-from heddle.runtime.sealing import kept_all
+from heddle.runtime.sealing import alike, kept_all
 from heddle.specs.bind import Values
 from heddle.specs.difference import Difference, difference
 from heddle.specs.errors import Conflict, NotFound, StoreError
 from heddle.specs.index import Key, key_of
+from heddle.specs.keyring import Keyring
 from heddle.specs.masking import MASK
 from heddle.specs.problem import Problem
 from heddle.specs.revision import NO_NOTE, Note, Recording, Turn, since
@@ -139,15 +140,16 @@ async def plan_steps(
 
     `stored` is what was read already. With `base`, what somebody else changed since that revision
     is a Clash where the steps change it otherwise, and stays as it is where they do not change it;
-    StoreError where the store keeps no revisions. Whoever is left behind with a link to what goes
-    is a Problem, where a link to what may come later is none.
+    StoreError where the store keeps no revisions. Secrets are sealed with the keys of the registry,
+    see heddle.runtime.sealing. Whoever is left behind with a link to what goes is a Problem, where a
+    link to what may come later is none.
     """
-    steps, clashes = await _rebased(store, steps, base)
-    stored = await _around(store, steps, stored)
-    masked = _unfit(steps)
+    unfit = _unfit(steps)
     steps, unsealed = kept_all(steps, registry.keys)
+    steps, clashes = await _rebased(store, steps, base, registry.keys)
+    stored = await _around(store, steps, stored)
     problems = [
-        *masked,
+        *unfit,
         *unsealed,
         *check_steps(steps, stored, registry),
         *left_behind(steps, stored),
@@ -302,7 +304,7 @@ async def _around(
 
 
 async def _rebased(
-    store: Store, steps: Sequence[Step], base: int | None
+    store: Store, steps: Sequence[Step], base: int | None, keys: Keyring
 ) -> tuple[list[Step], list[Clash]]:
     """The steps as they are to be done now, when they were thought of at the revision `base`."""
     if base is None:
@@ -318,7 +320,7 @@ async def _rebased(
         turn = turns.get(key_of(side)) if side is not None else None
         if turn is None or mine == theirs:
             kept_steps.append((theirs, mine))
-        elif mine == turn.before:
+        elif alike(turn.before, mine, keys):
             # Nothing of it is mine: what they made of it stays.
             if theirs is not None:
                 kept_steps.append((theirs, theirs))

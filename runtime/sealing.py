@@ -5,6 +5,7 @@ history and what it tells others is then of no use to those who have no key.
 """
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 import msgspec
 
@@ -15,6 +16,9 @@ from heddle.specs.sealing import encode, sealed_by
 from heddle.specs.store import Resource
 from heddle.specs.value import Value
 from heddle.specs.vault import Vault, opens
+
+Step: TypeAlias = tuple[Resource | None, Resource | None]
+"""What is stored, and what it becomes; None is that there is none."""
 
 
 def kept(old: Resource | None, new: Resource, keys: Keyring) -> Resource:
@@ -35,7 +39,7 @@ def kept(old: Resource | None, new: Resource, keys: Keyring) -> Resource:
         if not keys.configured:
             found = f'the Value "{new.label}" is sealed in the store, and would be written in clear'
             raise wrong(new, "data", "missing-key", found, "the key", _HINT)
-        if _same_data(before, new, keys):
+        if _named_alike(before, new) and _same_data(before, new, keys):
             return _sealed_as(before, new)
     return keys.seal(new) if keys.configured else new
 
@@ -43,11 +47,9 @@ def kept(old: Resource | None, new: Resource, keys: Keyring) -> Resource:
 _HINT = "Give the key, see docs/secrets.md; or say `secret: false` where it is none any more"
 
 
-def kept_all(
-    steps: Iterable[tuple[Resource | None, Resource | None]], keys: Keyring
-) -> tuple[list[tuple[Resource | None, Resource | None]], list[Problem]]:
+def kept_all(steps: Iterable[Step], keys: Keyring) -> tuple[list[Step], list[Problem]]:
     """What each of these becomes, as `kept` says, and the Problems of those that cannot be kept so."""
-    found: list[tuple[Resource | None, Resource | None]] = []
+    found: list[Step] = []
     problems: list[Problem] = []
     for old, new in steps:
         try:
@@ -56,6 +58,17 @@ def kept_all(
             problems += error.problems
             found.append((old, new))
     return found, problems
+
+
+def alike(one: Resource | None, other: Resource | None, keys: Keyring) -> bool:
+    """Whether both say the same, however they are sealed; what cannot be opened here is something else."""
+    if one == other:
+        return True
+    if not (isinstance(one, Value) and isinstance(other, Value)):
+        return False
+    if not ((one.sealed or other.sealed) and _same_data(one, other, keys)):
+        return False
+    return _sealed_as(one, other) == _sealed_as(one, one)
 
 
 def resealed(value: Value, keys: Keyring, *, clear: bool = False) -> Value:
@@ -72,20 +85,26 @@ def _moved(old: Value | None, new: Value, keys: Keyring) -> Value:
     """A sealed Value: it has to be its own text, unless that is the one it had under another name."""
     if sealed_by(new.sealed) not in keys.ids:
         return new
-    renamed = old is not None and (old.namespace, old.name) != (new.namespace, new.name)
-    if old is not None and renamed and old.sealed == new.sealed:
-        data = keys.open(old)
-        return keys.seal(msgspec.structs.replace(new, data=data, sealed=""))
+    if old is not None and not _named_alike(old, new) and old.sealed == new.sealed:
+        return keys.seal(msgspec.structs.replace(new, data=keys.open(old), sealed=""))
     keys.open(new)
-    if old is not None and old.sealed and sealed_by(old.sealed) == sealed_by(new.sealed):
-        return _sealed_as(old, new) if _same_data(old, new, keys) else new
-    return new
+    if old is None or not _named_alike(old, new) or sealed_by(old.sealed) != sealed_by(new.sealed):
+        return new
+    return _sealed_as(old, new) if _same_data(old, new, keys) else new
+
+
+def _named_alike(old: Value, new: Value) -> bool:
+    """Whether a text that was sealed for one opens for the other."""
+    named = old.name is not None or old.id == new.id
+    return (old.namespace, old.name) == (new.namespace, new.name) and named
 
 
 def _same_data(old: Value, new: Value, keys: Keyring) -> bool:
     """Whether both hold the same, to the type; what cannot be opened here is something else."""
     vault = Vault(keys)
-    if (old.namespace, old.name) != (new.namespace, new.name) or not opens(vault, old):
+    if old.source is not None or new.source is not None:
+        return False
+    if not (opens(vault, old) and opens(vault, new)):
         return False
     return encode(keys.open(old)) == encode(keys.open(new))
 

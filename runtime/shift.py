@@ -6,14 +6,17 @@ the last process that may use them has ended, or at the drain deadline.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from heddle.runtime.errors import Error
 from heddle.runtime.events import Events, masked
 from heddle.runtime.generation import Generation
 from heddle.runtime.hooks import Hooks
 from heddle.runtime.host import Host
+from heddle.runtime.node import Node
 from heddle.runtime.process import Process, finish
 from heddle.runtime.step import FAILURES
 from heddle.runtime.symbol import Symbol
@@ -80,6 +83,10 @@ class Shift:
         self._old: list[Generation] = []
         self._retiring: set[asyncio.Task[None]] = set()
         self._hosts: dict[Symbol, Host] = {}
+        self.draining: dict[UUID, tuple[Symbol, float]] = {}
+        """The symbols that have left and are not closed yet, and since when (seconds since 1970)."""
+        self.telling: dict[UUID, Symbol] = {}
+        """The symbols that act and whose Nodes can say that something is wrong with them."""
 
     @property
     def generations(self) -> list[Generation]:
@@ -101,6 +108,9 @@ class Shift:
         self._old.append(replaced.generation)
         for symbol in plan.opens:
             symbol.since = number
+            symbol.began = time.time()
+            if type(symbol.node).degraded is not Node.degraded:
+                self.telling[symbol.id] = symbol
             self._events.tell(
                 "symbol active", level="debug", symbol=symbol.label, generation=number
             )
@@ -108,6 +118,9 @@ class Shift:
             host = self._hosts.pop(symbol, None)
             if host is not None:
                 host.left(replaced)
+            self.draining[symbol.id] = symbol, time.time()
+            if self.telling.get(symbol.id) is symbol:
+                del self.telling[symbol.id]
             await self._safely(symbol, "pause", symbol.node.pause())
             self._events.tell(
                 "symbol retired", level="debug", symbol=symbol.label, reason=self._why(symbol)
@@ -208,6 +221,8 @@ class Shift:
         for symbol in symbols:
             await self._safely(symbol, "deinit flow", self._exec(symbol, "deinit", replaced))
             await self._safely(symbol, "close", symbol.node.close())
+            if self.draining.get(symbol.id, (None,))[0] is symbol:
+                del self.draining[symbol.id]
             self._events.unhide(symbol.binding.secrets)
 
     async def _cut(self, generations: Sequence[Generation]) -> None:

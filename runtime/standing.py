@@ -76,11 +76,15 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.runtimes)
 
     @property
+    def symbols_well(self) -> bool:
+        """Whether every symbol is as it should be."""
+        return not any(each.state in ILL for each in self.symbols)
+
+    @property
     def well(self) -> bool:
         """Whether a runtime follows it, and everything is as it should be."""
-        ill = any(each.state in ILL for each in self.symbols)
         sick = any(is_ill(condition) for each in self.runtimes for condition in each.conditions)
-        return self.followed and not ill and not sick and not self.problems
+        return self.followed and self.symbols_well and not sick and not self.problems
 
 
 def is_ill(condition: Condition) -> bool:

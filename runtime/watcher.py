@@ -49,6 +49,8 @@ class Watcher:
         self._events = events
         self._missed = missed
         self._behind = False
+        self._lost = ""
+        self._failed = ""
         self._reached: int | None = None
         self._pause = PAUSE
         self._waiting: list[ChangeSet] = []
@@ -76,20 +78,31 @@ class Watcher:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
+    @property
+    def behind(self) -> bool:
+        """Whether something was missed that has not been looked at yet."""
+        return self._behind
+
+    @property
+    def trouble(self) -> str:
+        """Why the store cannot be followed, or read, at this moment; empty where it can."""
+        return self._lost or self._failed
+
     async def _listen(self, ready: "asyncio.Future[None]") -> None:
         pause = PAUSE
         while True:
             try:
                 async for changes in self._follow(ready):
-                    pause = PAUSE
+                    pause, self._lost = PAUSE, ""
                     self._waiting.append(changes)
                     self._heard.set()
                 return
             except FAILURES as error:
                 self._behind = True
-                self._events.failed(
+                told = self._events.failed(
                     "watch failed", Error.of(error), store=self._store.url, again=pause
                 )
+                self._lost = f"its changes cannot be followed: {told.reason}"
                 _set(ready)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST)
@@ -119,7 +132,10 @@ class Watcher:
             waiting, self._waiting = self._waiting, []
             if self._behind and self._missed is not None:
                 self._behind = False
-                waiting = [*(await self._whole(self._catch_up(self._missed)) or ()), *waiting]
+                missed = await self._whole(self._catch_up(self._missed))
+                if missed is not None:
+                    self._lost = ""
+                waiting = [*(missed or ()), *waiting]
             waiting = self._unseen(waiting)
             if len(waiting) > 1 and not await self._refused(merge(waiting), trial=True):
                 self._reach(waiting[-1].revision)
@@ -178,7 +194,7 @@ class Watcher:
                 asyncio.get_running_loop().call_later(self._pause, self._heard.set)
                 self._pause = min(self._pause * 2, LONGEST)
             return None
-        self._pause = PAUSE
+        self._pause, self._failed = PAUSE, ""
         return done
 
     async def _told(self, work: Awaitable[T]) -> T:
@@ -187,7 +203,8 @@ class Watcher:
             return await work
         except FAILURES as error:
             found = Error.of(error)
-            self._events.failed("load failed", found)
+            told = self._events.failed("load failed", found)
+            self._failed = f"it could not be read after a change: {told.reason}"
             raise Failure(found) from error
 
 

@@ -26,7 +26,18 @@ DRAFT = "http://json-schema.org/draft-07/schema#"
 
 _BLANK = r"\{\{"
 _WHOLE = r"^[+-]?[0-9]+(\.0*)?([eE][+-]?[0-9]+)?$"
-_NUMBER = r"^[+-]?([0-9]|\.[0-9]|[iI][nN][fF]|[nN][aA][nN])"
+_NUMBER = (
+    r"^[+-]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+    r"|[iI][nN][fF]([iI][nN][iI][tT][yY])?|[nN][aA][nN])$"
+)
+_EITHER: JsonSchema = {
+    "anyOf": [
+        {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+        for name in ("name", "id")
+    ]
+}
+"""What a Target says itself, as no type can: that it needs one of the two."""
+
 _FLAG = r"^([tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|[01])$"
 
 
@@ -146,6 +157,7 @@ class _Export:
             "properties": properties,
             **({"required": required} if required else {}),
             "additionalProperties": False,
+            **(_EITHER if issubclass(group, Target) else {}),
         }
 
     def field(self, field: Field, owner: str) -> JsonSchema:

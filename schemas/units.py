@@ -71,6 +71,9 @@ class Duration(float, FieldType):
             said = " and ".join(f"{_SAID[rule]} {limit}" for rule, limit in cls.limits)
             cls.limited = said
             cls.wanted = f"a duration of {said}, such as 1.5s or 250ms"
+            number, text = cls.json_schema["anyOf"]
+            limited = {_JSON_SCHEMA[rule]: float(limit) * 1000 for rule, limit in own}
+            cls.json_schema = {"anyOf": [{**number, **limited}, text]}
 
     def __new__(cls, value: float | str = 0.0) -> Self:
         return super().__new__(cls, _seconds(value) if isinstance(value, str) else value)
@@ -155,6 +158,12 @@ class Size(int, FieldType):
 
 
 _SAID = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+_JSON_SCHEMA = {
+    "ge": "minimum",
+    "gt": "exclusiveMinimum",
+    "le": "maximum",
+    "lt": "exclusiveMaximum",
+}
 _HOLDS = {"ge": float.__ge__, "gt": float.__gt__, "le": float.__le__, "lt": float.__lt__}
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from heddle.specs.entry import data_of
+from heddle.specs.masking import covered
 from heddle.specs.revision import Turn
 from heddle.specs.spec import Path, Spec, dotted
 from heddle.specs.value import Value
@@ -17,7 +18,7 @@ ABSENT = msgspec.UNSET
 
 
 class Detail(msgspec.Struct, frozen=True, kw_only=True):
-    """One field that differs. `path` is the way to it (`("ports", "out", "pong.in")`, `("routes", 0, "path")`);
+    """One field that differs; of a secret that it does, and nothing of what it says. `path` is the way to it (`("ports", "out", "pong.in")`, `("routes", 0, "path")`);
     a side that has no such field is ABSENT."""
 
     path: Path
@@ -49,12 +50,24 @@ def difference(before: Spec | Value | None, after: Spec | Value | None) -> Diffe
     if before is None or after is None:
         return Difference(what="created" if before is None else "deleted", turn=turn)
     details = tuple(_details(said(before), said(after), ()))
+    if isinstance(before, Value) and isinstance(after, Value) and (before.secret or after.secret):
+        details = tuple(_hidden(detail) for detail in details)
     return Difference(what="updated" if details else "unchanged", turn=turn, details=details)
 
 
 def differences(turns: Iterable[Turn]) -> list[Difference]:
     """The Difference of each turn, in order."""
     return [difference(turn.before, turn.after) for turn in turns]
+
+
+def _hidden(detail: Detail) -> Detail:
+    """The same of a secret: whatever of its data differs is masked."""
+    if detail.path[:1] != ("data",):
+        return detail
+    before, after = (
+        side if side is ABSENT else covered(side) for side in (detail.before, detail.after)
+    )
+    return msgspec.structs.replace(detail, before=before, after=after)
 
 
 def said(resource: Spec | Value) -> dict[str, Any]:

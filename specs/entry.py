@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from heddle.specs import names
+from heddle.specs.masking import covered
 from heddle.specs.problem import NOWHERE, Place, Problem, did_you_mean
 from heddle.specs.sealing import PREFIX, sealed_by
 from heddle.specs.spec import DEFAULT_NAMESPACE, Binding, Link, Path, Spec, dotted
@@ -196,12 +197,20 @@ def data_of(resource: Spec | Value, *, namespace: str = DEFAULT_NAMESPACE) -> di
     return entry
 
 
+def shown_of(resource: Spec | Value, *, namespace: str = DEFAULT_NAMESPACE) -> dict[str, Any]:
+    """As `data_of`, for people to see: a secret that stands in clear is masked, to its last part."""
+    entry = data_of(resource, namespace=namespace)
+    if isinstance(resource, Value) and resource.secret and resource.plain:
+        entry["data"] = covered(resource.data)
+    return entry
+
+
 def _said(value: Value) -> dict[str, Any]:
     """What the entry of a Value says of its data."""
-    if value.sealed:
-        return {"sealed": value.sealed}
     said: dict[str, Any] = {"data": value.data}
-    if value.source is not None:
+    if value.sealed:
+        said = {"sealed": value.sealed}
+    elif value.source is not None:
         said = {"from": msgspec.to_builtins(value.source)}
     return said | {"secret": True} if value.secret else said
 

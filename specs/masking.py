@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -64,15 +64,16 @@ def forms(secret: str) -> Iterator[str]:
     yield from _encoded(secret.encode(errors="surrogatepass"))
 
 
-def hidden(text: str, secrets: Iterable[str]) -> str:
+def hidden(text: str, secrets: Sequence[str]) -> str:
     """The text with a mark where one of these stood, the longest ones being the first.
 
     Of a very long one its beginning is enough: who shows found text cuts it off somewhere.
     """
     for secret in secrets:
-        if len(secret) <= _CUT:
-            text = text.replace(secret, MASK) if secret in text else text
-        elif secret[:_HEAD] in text:
+        if secret in text:
+            text = text.replace(secret, MASK)
+    for secret in secrets:
+        if len(secret) > _CUT and secret[:_HEAD] in text:
             text = _uncut(text, secret)
     return text
 

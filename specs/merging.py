@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from heddle.specs.difference import ABSENT, said
-from heddle.specs.entry import spec_of, value_of
+from heddle.specs.entry import SAID, spec_of, value_of
 from heddle.specs.errors import SpecError
 from heddle.specs.identical import identical
 from heddle.specs.index import Key, key_of
@@ -182,7 +182,9 @@ class _Merging:
         if base is not None and self.kind_and_fields(*trees):
             return self.whole("one side makes it another kind, the other changes its fields")
         before = len(self.conflicts)
-        tree = self.mapping((), *trees)
+        tree = self.mapping((), *_said_in_one(trees))
+        if isinstance(tree.get("data"), _Way):
+            tree |= tree.pop("data").fields
         if base is None and self.favor == "base" and len(self.conflicts) > before:
             return None
         return _resource(tree, ours if self.favor != "theirs" else theirs)
@@ -223,6 +225,10 @@ class _Merging:
 
     def conflict(self, path: Path, base: Any, ours: Any, theirs: Any, reason: str) -> Any:
         """Note a conflict; what the favored side says there."""
+        favored = {"base": base, "ours": ours, "theirs": theirs}[self.favor]
+        base, ours, theirs = (
+            each.fields if isinstance(each, _Way) else each for each in (base, ours, theirs)
+        )
         one = next(each for each in (self.now[1], self.now[2], self.now[0]) if each is not None)
         secret = any(isinstance(each, Value) and each.secret for each in self.now)
         self.conflicts.append(
@@ -239,7 +245,7 @@ class _Merging:
                 secret=secret and path[:1] in ((), ("data",)),
             )
         )
-        return {"base": base, "ours": ours, "theirs": theirs}[self.favor]
+        return favored
 
     # --- its parts ---
 
@@ -363,6 +369,24 @@ _GROUP_PATHS = tuple((name,) for name in _GROUPS)
 
 def _name(resource: Resource) -> tuple[type[Spec] | type[Value], str, str | None]:
     return (key_of(resource)[0], resource.namespace, resource.name)
+
+
+class _Way(msgspec.Struct):
+    """How a Value says its data: half of one way and half of another would be no Value."""
+
+    fields: dict[str, Any]
+
+
+def _said_in_one(trees: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same, with what a Value says of its data in one piece, where it is not plain on every side."""
+    if all(tree.keys().isdisjoint(("sealed", "from")) for tree in trees):
+        return trees
+    fields = (*SAID, "secret")
+    rest = [{key: each for key, each in tree.items() if key not in fields} for tree in trees]
+    ways = [_Way({key: tree[key] for key in fields if key in tree}) for tree in trees]
+    return [
+        {**one, "data": way} if way.fields else one for one, way in zip(rest, ways, strict=True)
+    ]
 
 
 def _own(tree: Mapping[str, Any]) -> dict[str, Any]:

@@ -225,7 +225,7 @@ class InotifyNotifier:
             # A spec file that got another name is no vanished file.
             self._settling.touch(came)
         finished = mask & (_CLOSE_WRITE | _MOVED_TO | _ATTRIB) or (mask & _CREATE and _linked(path))
-        self._settling.touch(path, QUICK if finished else SLOW)
+        self._settling.touch(path, QUICK if finished and not _emptied(path) else SLOW)
         return False
 
     def _root_event(self, path: str, mask: int) -> bool:
@@ -247,6 +247,14 @@ class InotifyNotifier:
         finished = mask & (_CLOSE_WRITE | _MOVED_TO)
         self._settling.touch(EVERYTHING, QUICK if finished else SLOW)
         return True
+
+
+def _emptied(path: str) -> bool:
+    """Whether a file holds nothing: some editors empty it first, and then write it."""
+    try:
+        return os.stat(path).st_size == 0
+    except OSError:
+        return False
 
 
 def _linked(path: str) -> bool:
@@ -324,7 +332,7 @@ class WatchfilesNotifier:
             self._start_outside()
             self._start_inside()
         if is_spec_file(os.path.basename(path)):
-            self._settling.touch(path, SLOW if gone else QUICK)
+            self._settling.touch(path, SLOW if gone or _emptied(path) else QUICK)
         elif path in self._known or os.path.isdir(path):
             self._known.add(path)
             self._settling.touch(EVERYTHING, SLOW if gone else QUICK)

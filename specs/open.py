@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from importlib import import_module
+from typing import Any, TypeAlias
 
 from heddle.specs.errors import StoreError
 from heddle.specs.problem import did_you_mean
@@ -95,14 +96,19 @@ def _folder(url: str, namespace: str) -> Store:
     return FolderStore(path)
 
 
-def _postgres(url: str, namespace: str) -> Store:
+def needed(module: str) -> Any:
+    """A module of the store in PostgreSQL; StoreError where what it stands on is not installed."""
     try:
-        from heddle.specs.postgres.store import PostgresStore
+        return import_module(f"heddle.specs.postgres.{module}")
     except ImportError as error:
         raise StoreError(
             f"a store in PostgreSQL needs psycopg, which cannot be imported: {error}. "
             "Try: pip install 'heddle-runtime[postgres]'"
         ) from error
+
+
+def _postgres(url: str, namespace: str) -> Store:
     # Whoever opens it says at each request which namespace is meant.
     del namespace
-    return PostgresStore(url)
+    store: Store = needed("store").PostgresStore(url)
+    return store

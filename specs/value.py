@@ -73,9 +73,9 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             self.id == other.id
             and self.namespace == other.namespace
             and self.name == other.name
-            and identical(self.data, other.data)
             and self.sealed == other.sealed
             and self.source == other.source
+            and identical(self.data, other.data)
             and self.secret == other.secret
             and self.annotations == other.annotations
         )

@@ -36,7 +36,7 @@ async def change(rt: Runtime, text: str) -> None:
     told = asyncio.ensure_future(rt.events.wait("generation live", "change refused"))
     await asyncio.sleep(0)
     await rt.store.apply([Put(resource=one) for one in (*reading.specs, *reading.values)])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await told
 
 
@@ -79,7 +79,7 @@ async def fetch(
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         writer.write(f"{method} {path} HTTP/1.1\r\n{head}\r\n".encode() + data)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             raw = await reader.read()
     finally:
         writer.close()

@@ -274,6 +274,13 @@ class WatchNode(Node):
             shown["waiting"] = self._watching.waiting
         return shown
 
+    def degraded(self) -> str:
+        """That the folder cannot be watched, as long as it cannot, and why."""
+        watching = self._watching
+        if watching is None or not watching.trouble:
+            return ""
+        return f"{self._root.path} cannot be watched: {watching.trouble}"
+
     async def _changed(self, path: str, change: str) -> None:
         """One file: a process of its own; the next one comes when this has ended."""
         host = self._host

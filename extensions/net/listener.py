@@ -106,6 +106,7 @@ class ListenerNode(Node):
         self._running: set[asyncio.Task[None]] = set()
         self._wiring: Wiring | None = None
         self._out: Step | None = None
+        self._stale = ""
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -163,7 +164,13 @@ class ListenerNode(Node):
     def _follow(self, host: Host) -> None:
         """Let the server offer what the files of its certificate hold."""
         if self._server is not None and self._tls is not None and files_of(self._tls):
-            self._following = asyncio.ensure_future(follow(self._server, self._tls, host))
+            self._following = asyncio.ensure_future(
+                follow(self._server, self._tls, host, self._refused)
+            )
+
+    def _refused(self, why: str) -> None:
+        """Why the files of its certificate cannot be used; empty where they can."""
+        self._stale = why
 
     def _set(self, server: Server) -> None:
         """Let a server that runs serve this node from its next request on."""
@@ -196,6 +203,14 @@ class ListenerNode(Node):
         """The server as it is now."""
         server = self._server
         return msgspec.to_builtins(server.snapshot()) if server is not None else {}
+
+    def degraded(self) -> str:
+        """That it offers an older certificate than its files hold, and why."""
+        return (
+            f"its certificate is refused, the one before stays: {self._stale}"
+            if self._stale
+            else ""
+        )
 
     @property
     def address(self) -> tuple[str, int] | None:

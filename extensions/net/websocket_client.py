@@ -155,6 +155,13 @@ class WebSocketClientNode(Node):
             shown["reason"] = link.failed
         return shown
 
+    def degraded(self) -> str:
+        """That it is not connected, once that has failed, and why."""
+        link = self._link
+        if link is None or not link.failed:
+            return ""
+        return f"it is not connected: {link.failed}"
+
     # -- messages ------------------------------------------------------------------------------
 
     def _say(self, payload: Payload) -> Answer:

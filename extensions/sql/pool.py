@@ -49,6 +49,10 @@ class Pool:
         }
         return shown | ({"down": self.down} if self.down else {})
 
+    def degraded(self) -> str:
+        """That the database is gone, and why; empty where it is there, as far as is known."""
+        return f"{self.database.name} cannot be reached: {self.down}" if self.down else ""
+
     # -- lending -------------------------------------------------------------------------------
 
     async def acquire(self, wait: float) -> Connection:
@@ -60,10 +64,14 @@ class Pool:
                 return await self._acquire()
         except TimeoutError:
             name = self.database.name
-            if self.down:
-                raise Unreachable(f"{name} cannot be reached: {self.down}") from None
+            down = self.down
+            if not down and self._count < self.size:
+                # There was room for another: it was still being opened.
+                down = f"no answer within {wait:.3g} s"
+            if down:
+                raise Unreachable(f"{name} cannot be reached: {down}") from None
             raise Unreachable(
-                f"no connection to {name} came free within {wait:g} s ({self._count} are in use)"
+                f"no connection to {name} came free within {wait:.3g} s ({self._count} are in use)"
             ) from None
 
     async def _acquire(self) -> Connection:

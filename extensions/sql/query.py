@@ -176,6 +176,10 @@ class SqlNode(Node):
         """The pool as it is now."""
         return self._pool.snapshot() if self._pool is not None else {}
 
+    def degraded(self) -> str:
+        """That the database cannot be reached, as long as it cannot."""
+        return self._pool.degraded() if self._pool is not None else ""
+
     def handler(self, port: str) -> Handler | None:
         """Its only in port."""
         return self._handler if port == "in" else None
@@ -226,7 +230,7 @@ class SqlNode(Node):
             args = self._args(payload) if self._args is not None else payload
             return self._fixed, self._sets(self._fixed, args)
         text, args = payload, None
-        if type(payload) is list and 1 <= len(payload) <= 2:
+        if isinstance(payload, list | tuple) and 1 <= len(payload) <= 2:
             text, args = payload[0], payload[1] if len(payload) == 2 else None
         if type(text) is not str:
             raise refused(
@@ -239,9 +243,12 @@ class SqlNode(Node):
     def _sets(self, asked: Statement, args: Any) -> list[list[Any]]:
         if self._fields.many or (
             # As in uniflow: a list of maps is one map for each run.
-            asked.named and type(args) is list and args and all(type(each) is dict for each in args)
+            asked.named
+            and isinstance(args, list | tuple)
+            and args
+            and all(isinstance(each, dict) for each in args)
         ):
-            if type(args) is not list:
+            if not isinstance(args, list | tuple):
                 raise refused(f"found {_sort(args)}: with many, the arguments are a list")
             return [asked.bind(each) for each in args]
         return [asked.bind(args)]

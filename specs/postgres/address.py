@@ -75,6 +75,10 @@ def read_address(url: str) -> Address:
         said: dict[str, Any] = conninfo_to_dict(plain or f"postgresql://{place}")
     except ProgrammingError:
         raise StoreError(_unreadable(scheme, theirs)) from None
+    # Signs of a password that is not written as it must be: a part of it stands elsewhere now.
+    port = str(said.get("port") or "").replace(",", "")
+    if "@" in f"{said.get('host')}{said.get('dbname')}" or (port and not port.isdigit()):
+        raise StoreError(_unreadable(scheme, []))
     shown = _shown(said)
     options = _options(ours, shown)
     if options.schema != SCHEMA:
@@ -86,6 +90,8 @@ def read_address(url: str) -> Address:
 def _unreadable(scheme: str, theirs: "list[tuple[str, str]]") -> str:
     wanted = f"{scheme}://USER@HOST:PORT/DATABASE?OPTION=…"
     for key, _ in theirs:
+        if not key.isidentifier():
+            break
         try:
             make_conninfo("", **{key: "1"})
         except ProgrammingError:
@@ -107,7 +113,8 @@ def _shown(said: "dict[str, Any]") -> str:
         user += ":***"
     host = str(said.get("host") or said.get("hostaddr") or "localhost")
     host = host if "," in host or ":" not in host else f"[{host}]"
-    port = f":{said['port']}" if said.get("port") else ""
+    port = str(said.get("port") or "").strip(",")
+    port = f":{port}" if port else ""
     name = quote(str(said.get("dbname") or said.get("user") or ""))
     return f"postgresql://{f'{user}@' if user else ''}{host}{port}/{name}"
 

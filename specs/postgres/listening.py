@@ -30,6 +30,10 @@ MOST = 1000
 """So many revisions can be caught up with one by one; after more, everything is to be looked at."""
 
 
+class Anew(StoreError):
+    """What changed cannot be told key by key: everything is to be looked at."""
+
+
 class Told(msgspec.Struct, frozen=True):
     """One key that a revision changed, in a namespace; `former` is the one before, where it moved."""
 
@@ -110,8 +114,8 @@ class Listener:
             pause = min(pause * 2, LONGEST)
 
     def _lose(self, error: StoreError) -> None:
-        """Tell everybody once that the server is away."""
-        if not self._away:
+        """Tell everybody once that the server is away, and whenever they have to look anew."""
+        if not self._away or isinstance(error, Anew):
             self._away = True
             for feed in self._feeds.values():
                 feed.end(error)
@@ -131,7 +135,7 @@ class Listener:
         now, newest, before = await rows.fetchone() or (0, None, None)
         if now < self._seen or (key is not None and before is not None and before != key):
             self._seen, self._known, self._mark = now, now, (now, newest)
-            raise StoreError(
+            raise Anew(
                 f"the store {self._origin} was put back to an older state: it is looked at anew"
             )
         self._mark = (now, newest)
@@ -164,7 +168,7 @@ class Listener:
         number, found = await read_since(connection, queries=self._queries, number=self._seen)
         if len(found) > MOST:
             self._see(number)
-            raise StoreError(
+            raise Anew(
                 f"the store {self._origin} went on by {len(found)} revisions: it is looked at anew"
             )
         self._tell(found)

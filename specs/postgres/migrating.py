@@ -56,54 +56,37 @@ def script(schema: str = SCHEMA, since: int = 0) -> str:
     return "\n".join([*lines, "COMMIT;", ""])
 
 
-_RIGHTS = {
-    "reader": ("GRANT SELECT ON ALL TABLES IN SCHEMA {s} TO {r};",),
-    "runtime": (
-        "GRANT SELECT ON ALL TABLES IN SCHEMA {s} TO {r};",
-        "GRANT INSERT, UPDATE, DELETE ON {s}.reports TO {r};",
-    ),
-    "writer": (
-        "GRANT SELECT ON ALL TABLES IN SCHEMA {s} TO {r};",
-        "GRANT INSERT, UPDATE, DELETE ON {s}.reports, {s}.specs, {s}.values TO {r};",
-        "GRANT INSERT ON {s}.revisions, {s}.turns TO {r};",
-        "GRANT UPDATE ON {s}.head TO {r};",
-    ),
-}
-
-ROLES = tuple(_RIGHTS)
-"""What a role may be to a store: it only reads, it runs a namespace, or it changes what is kept."""
-
-
-def grants(role: str, sort: str, schema: str = SCHEMA) -> str:
-    """The SQL that lets a database role be one of ROLES, and nothing more."""
-    quoted = '"' + role.replace('"', '""') + '"'
-    lines = ("GRANT USAGE ON SCHEMA {s} TO {r};", *_RIGHTS[sort])
-    return "".join(
-        f"{line}\n".replace("{s}", f'"{schema}"').replace("{r}", quoted) for line in lines
-    )
-
-
 async def version(connection: Connection, queries: Queries) -> int:
     """The version of the tables that are there; 0 where there are none."""
     there = await _one(connection, queries.migrations)
     return int(await _one(connection, queries.version)) if there else 0
 
 
-async def migrate(connection: Connection, address: Address, queries: Queries) -> int:
+async def standing(connection: Connection, address: Address, queries: Queries) -> int:
+    """The version of the tables; StoreError where they are newer than this Heddle."""
+    try:
+        found = await version(connection, queries)
+    except psycopg.Error as error:
+        raise failed(address, error) from None
+    check(found, address)
+    return found
+
+
+async def migrate(
+    connection: Connection, address: Address, queries: Queries, *, asked: bool = False
+) -> int:
     """Bring the tables to the newest version; the version that they had before.
+
+    What was `asked` for is done though the address says migrate=off.
 
     Only one does it at a time, and either all of it is done or nothing. StoreError where the tables
     are newer than this Heddle, and, with the SQL to run, where this role may not change them.
     """
-    try:
-        found = await version(connection, queries)
-        check(found, address)
-        if found == newest():
-            return found
-        if not address.options.migrate:
-            raise StoreError(_behind(address, found, "its address says migrate=off"))
-    except psycopg.Error as error:
-        raise failed(address, error) from None
+    found = await standing(connection, address, queries)
+    if found == newest():
+        return found
+    if not (address.options.migrate or asked):
+        raise StoreError(_behind(address, found, "its address says migrate=off"))
     try:
         return await _migrate(connection, address, queries)
     except errors.InsufficientPrivilege as error:

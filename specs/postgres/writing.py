@@ -39,13 +39,13 @@ class Writing:
 
     async def __call__(self, connection: Connection) -> Written:
         """Do it, as a whole or not at all. Conflict and NotFound as Store.apply has them."""
-        async with connection.transaction():
-            async with connection.pipeline():
-                head = await connection.execute(self._queries.lock)
-                rows = {
-                    sort: await connection.execute(self._queries.concerned[sort], names)
-                    for sort, names in self._concerned().items()
-                }
+        # One pipeline: two journeys to the server, one to look and one to write and commit.
+        async with connection.pipeline(), connection.transaction():
+            head = await connection.execute(self._queries.lock)
+            rows = {
+                sort: await connection.execute(self._queries.concerned[sort], names)
+                for sort, names in self._concerned().items()
+            }
             (number,) = await head.fetchone() or (0,)
             if self._sent is not None and await self._done(connection):
                 return self._sent
@@ -94,17 +94,16 @@ class Writing:
         queries = self._queries
         puts = [new for _, new in changed if new is not None]
         drops = [old for old, new in changed if new is None and old is not None]
-        async with connection.pipeline():
-            await connection.execute(queries.count_up, [number])
-            await connection.execute(queries.revise, [number, self._key, *self._note])
-            for sort in SORTS:
-                gone = [each.id for each in drops if sort_of(each) == sort]
-                if gone:
-                    await connection.execute(queries.drop[sort], [gone])
-                come = [each for each in puts if sort_of(each) == sort]
-                if come:
-                    await connection.execute(queries.put[sort], self._rows(number, come))
-            await connection.execute(queries.turn, self._turns(number, changed))
+        await connection.execute(queries.count_up, [number])
+        await connection.execute(queries.revise, [number, self._key, *self._note])
+        for sort in SORTS:
+            gone = [each.id for each in drops if sort_of(each) == sort]
+            if gone:
+                await connection.execute(queries.drop[sort], [gone])
+            come = [each for each in puts if sort_of(each) == sort]
+            if come:
+                await connection.execute(queries.put[sort], self._rows(number, come))
+        await connection.execute(queries.turn, self._turns(number, changed))
 
     def _rows(self, number: int, resources: Sequence[Resource]) -> dict[str, Any]:
         return {

@@ -62,7 +62,7 @@ async def driven(respond: Respond, expect: Any, answers: int = 20, connections: 
             enough.set()
         return respond(number)
 
-    async with serving(counted) as port, asyncio.timeout(20):
+    async with serving(counted) as port, asyncio.timeout(60):
         target = Target(port, REQUEST, Expected(expect))
         await target.open(connections)
         target.start("test")
@@ -132,7 +132,7 @@ async def test_an_old_version_after_a_new_one_is_wrong() -> None:
 
 
 async def test_whoever_waits_for_a_version_hears_of_it() -> None:
-    async with serving(lambda number: said(f"v{number}")) as port, asyncio.timeout(20):
+    async with serving(lambda number: said(f"v{number}")) as port, asyncio.timeout(60):
         target = Target(port, REQUEST, Expected("v{version}"))
         await target.open(2)
         target.start("test")

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from heddle.cli.main import cli
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds until something that has to come counts as missing."""
 
 PING = """\

@@ -70,7 +70,7 @@ class World:
         told = asyncio.ensure_future(self.rt.events.wait(*wanted))
         await asyncio.sleep(0)
         act()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             found = await told
         assert found.event == event, (found.reason, [str(one) for one in found.problems])
 
@@ -149,7 +149,7 @@ async def hammer(world: World, port: int, stop: asyncio.Event, chance: random.Ra
         leaf = chance.randrange(LEAVES)
         earliest = world.live[leaf]
         writer.write(f"GET /{leaf} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             length = int(head.lower().split("content-length: ")[1].split("\r\n")[0])
             body = (await reader.readexactly(length)).decode()

@@ -20,9 +20,15 @@ from heddle.extensions.extension import (
     Schema,
     node,
 )
+from tests.clock import JUMPING
 from tests.support import change, running
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> Any:
+    return JUMPING
 
 
 class Work:
@@ -65,15 +71,15 @@ async def test_a_node_that_takes_too_long_is_stopped_and_its_error_goes_to_its_e
 - {kind: snippet, name: excuse, language: cel, code: "'sorry: ' + string(self)"}
 """
     work = Work()
-    async with running(flow, extensions=work.kinds) as rt, asyncio.timeout(5):
+    async with running(flow, extensions=work.kinds) as rt, asyncio.timeout(60):
         assert await rt.send("slow") == "sorry: it took longer than 10ms"
         assert work.inside == 0
 
 
 async def test_the_time_of_what_comes_behind_does_not_count() -> None:
     flow = """
-- {kind: snippet, name: first, language: cel, code: self, timeout: 15ms, retry: 2, ports: {out: {name: slow}}}
-- {kind: sleep, name: slow, interval: 40ms}
+- {kind: snippet, name: first, language: cel, code: self, timeout: 1m, retry: 2, ports: {out: {name: slow}}}
+- {kind: sleep, name: slow, interval: 1h}
 """
     async with running(flow) as rt:
         assert await rt.send("first", 1) == 1
@@ -84,7 +90,7 @@ async def test_for_a_node_that_looks_at_answers_it_does() -> None:
 - {kind: pipe, name: first, timeout: 10ms, ports: {out: {name: slow}}}
 - {kind: sleep, name: slow, interval: 1h}
 """
-    async with running(flow) as rt, asyncio.timeout(5):
+    async with running(flow) as rt, asyncio.timeout(60):
         answer = await rt.send("first", 1)
         assert isinstance(answer, Error)
         assert (answer.code, answer.symbol) == ("timeout", "first")
@@ -148,7 +154,7 @@ async def test_only_so_many_processes_are_inside_and_the_others_wait_in_order() 
             done.append(await rt.send("w", number))
 
         sent = [asyncio.ensure_future(one(number)) for number in range(6)]
-        await asyncio.wait_for(work.entered.wait(), 5)
+        await asyncio.wait_for(work.entered.wait(), 60)
         await asyncio.sleep(0)
         [status] = rt.status().symbols
         assert status.node == {"inside": 2, "waiting": 4}
@@ -173,7 +179,7 @@ async def test_more_than_may_wait_are_refused() -> None:
 async def test_who_waits_no_longer_leaves_the_queue_and_nobody_is_forgotten() -> None:
     work = Work()
     flow = "- {kind: work, name: w, concurrency: 1}"
-    async with running(flow, extensions=work.kinds) as rt, asyncio.timeout(5):
+    async with running(flow, extensions=work.kinds) as rt, asyncio.timeout(60):
         first = asyncio.ensure_future(rt.send("w", 1))
         await work.entered.wait()
         late = await rt.send("w", 2, timeout=0.01)
@@ -198,7 +204,7 @@ async def test_a_process_that_is_inside_does_not_wait_for_itself() -> None:
 - {kind: sleep, name: pause, interval: 1ms, ports: {out: {name: children}}}
 - {kind: for, name: children, concurrency: 2, ports: {out: {name: again}}}
 """
-    async with running(flow) as rt, asyncio.timeout(5):
+    async with running(flow) as rt, asyncio.timeout(60):
         assert await rt.send("all", [3, 1]) == [0, 0]
 
 
@@ -206,7 +212,7 @@ async def test_a_changed_node_counts_who_is_still_inside_the_old_one() -> None:
     work = Work()
     async with running("- {kind: work, name: w, concurrency: 1}", extensions=work.kinds) as rt:
         first = asyncio.ensure_future(rt.send("w", 1))
-        await asyncio.wait_for(work.entered.wait(), 5)
+        await asyncio.wait_for(work.entered.wait(), 60)
         await change(rt, "- {kind: work, name: w, concurrency: {limit: 1, queue: 0}}")
         refused = await rt.send("w", 2)
         assert isinstance(refused, Error)
@@ -248,7 +254,7 @@ async def test_packets_of_a_conversation_have_their_limits_too() -> None:
 - {kind: for, name: all, on_error: keep, ports: {out: {name: t}}}
 - {kind: talk, name: t, timeout: 10ms}
 """
-    async with running(flow, extensions=[TALK]) as rt, asyncio.timeout(5):
+    async with running(flow, extensions=[TALK]) as rt, asyncio.timeout(60):
         first, second = await rt.send("all", [1, 2])
     assert first == "hello"
     assert second["error"]["code"] == "timeout"

@@ -268,7 +268,7 @@ def test_waiting_flows_answer_by_the_book(
         process = Process(wiring)
         found = process.run(wiring.entry(0, "in"), payload)
         assert type(found) is not Pending or wiring.may_wait(0, "in")
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert plain(await finish(process, found)) == expected
         assert not wiring.processes
         assert sorted(number for number, _ in log) == sorted(n for n, _ in expected_log)
@@ -291,7 +291,7 @@ def test_answers_come_back_in_the_order_of_the_questions(
         writer = process.writer("start", "out")
         for payload in payloads:
             writer.write(payload)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             assert [plain(await writer.receive()) for _ in payloads] == expected
             await finish(process, None)
         assert not wiring.processes
@@ -320,7 +320,7 @@ def test_a_cancelled_flow_leaves_nothing_behind(
             await asyncio.sleep(0)
         answered = task.done() or type(found) is not Pending
         process.cancel(Error("enough", code="cancelled"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             found = await task
         assert answered or found == Error("enough", code="cancelled")
         assert not wiring.processes

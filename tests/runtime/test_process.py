@@ -359,7 +359,7 @@ async def test_cancelling_reaches_a_node_that_awaits_a_packet_of_its_own() -> No
         return first
 
     flow = wire({"a": act(asks, process=True), "b": act(later)}, {"a.side": "b"})
-    error = await asyncio.wait_for(ask(flow, deadline=0.05), 5)
+    error = await asyncio.wait_for(ask(flow, deadline=0.05), 60)
     assert isinstance(error, Error)
     assert error.code == "timeout"
 
@@ -372,7 +372,7 @@ async def test_a_node_does_not_go_on_with_the_reason_for_an_answer() -> None:
         return payload
 
     flow = wire({"a": act(asks, process=True), "b": act(for_ever)}, {"a.side": "b"})
-    error = await asyncio.wait_for(ask(flow, deadline=0.01), 5)
+    error = await asyncio.wait_for(ask(flow, deadline=0.01), 60)
     assert isinstance(error, Error)
     assert (error.code, went_on) == ("timeout", [])
 
@@ -593,7 +593,7 @@ async def test_a_node_may_end_its_own_process() -> None:
             await found
         return payload
 
-    assert await asyncio.wait_for(ask(wire({"a": visit(ends, waits=True)})), 5) == "x"
+    assert await asyncio.wait_for(ask(wire({"a": visit(ends, waits=True)})), 60) == "x"
 
 
 # -- helps -----------------------------------------------------------------------------------------

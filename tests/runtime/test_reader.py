@@ -133,7 +133,7 @@ async def test_a_conversation_that_is_busy_when_its_process_ends_is_stopped() ->
         finally:
             stopped.append(1)
 
-    assert await asyncio.wait_for(ask(wire({"a": talk(busy)})), 5) == "early"
+    assert await asyncio.wait_for(ask(wire({"a": talk(busy)})), 60) == "early"
     assert stopped == [1]
 
 
@@ -146,7 +146,7 @@ async def test_several_tasks_may_read_from_one_reader() -> None:
 
         await asyncio.gather(reads("one"), reads("two"))
 
-    answers = await asyncio.wait_for(ask(three_to(talk(shared), together=True)), 5)
+    answers = await asyncio.wait_for(ask(three_to(talk(shared), together=True)), 60)
     assert set(answers) == {"one", "two"}
 
 

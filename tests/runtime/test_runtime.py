@@ -223,7 +223,7 @@ async def put_twice(rt: Runtime) -> None:
         live = asyncio.ensure_future(rt.events.wait("generation live"))
         await asyncio.sleep(0)
         await rt.store.apply([Put(resource=step("a", "b", add=add))])
-        await asyncio.wait_for(live, 5)
+        await asyncio.wait_for(live, 60)
 
 
 # -- under load ------------------------------------------------------------------------------------
@@ -333,8 +333,8 @@ async def test_a_change_that_the_store_cannot_read_is_looked_at_again(
     async with Runtime(store=store, found=registry_of(World().kinds())) as rt:
         store.broken = True
         await store.apply([Put(resource=step("a", add="2"))])
-        await asyncio.wait_for(rt.events.wait("load failed"), 5)
+        await asyncio.wait_for(rt.events.wait("load failed"), 60)
         assert await rt.send("a", "") == "a"
         store.broken = False
-        await asyncio.wait_for(rt.events.wait("generation live", since=1), 5)
+        await asyncio.wait_for(rt.events.wait("generation live", since=1), 60)
         assert await rt.send("a", "") == "2"

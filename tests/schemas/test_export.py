@@ -8,6 +8,7 @@ from hypothesis import given, settings
 
 from heddle.schemas.check import check
 from heddle.schemas.export import file_schema, kind_schema, to_json
+from heddle.specs.spec import dotted
 from tests.schemas.kinds import ALL, BATCH, BLOCK, BY_KIND, LISTENER, ROUTER, SNIPPET, spec
 from tests.schemas.test_check import GOOD, nearly_good
 
@@ -160,3 +161,50 @@ def test_what_a_check_finds_no_fault_with_passes_in_the_editor(case: tuple[str, 
     if not check(spec(kind, **fields), BY_KIND[kind]):
         document = {"kind": kind, **fields}
         assert accepts(document), flagged(document)
+
+
+@settings(max_examples=300, deadline=None)
+@given(nearly_good())
+def test_a_check_and_jsonschema_find_the_same(case: tuple[str, Any]) -> None:
+    kind, fields = case
+    problems = check(spec(kind, **fields), BY_KIND[kind])
+    told = {problem.path for problem in problems}
+    unknown = {problem.path for problem in problems if problem.code == "unknown-field"}
+    found = places_of(jsonschema.Draft7Validator(kind_schema(BY_KIND[kind])), kind, fields)
+    for place, missing in found.items():
+        # A field under a wrong name is told once: as that name, not as missing, too.
+        beside = missing and any(parent(one) == parent(place) for one in unknown)
+        assert beside or any(within(one, place) for one in told), (place, told)
+    for problem in problems:
+        # A text may become what is wanted, or be a unit that only its own type can read.
+        loose = problem.found.startswith("the text") or problem.code == "invalid"
+        assert loose or any(within(problem.path, place) for place in found), (problem, found)
+
+
+def within(path: str, place: str) -> bool:
+    """Whether a path is that place, or leads on from it."""
+    return path == place or path.startswith((f"{place}.", f"{place}["))
+
+
+def parent(path: str) -> str:
+    """The mapping that a field stands in."""
+    return path.rpartition(".")[0]
+
+
+def places_of(
+    validator: jsonschema.Draft7Validator, kind: str, fields: dict[str, Any]
+) -> dict[str, bool]:
+    """Where jsonschema finds something wrong, and whether it is a field that is missing there."""
+    places: dict[str, bool] = {}
+    for error in validator.iter_errors({"kind": kind, **fields}):
+        path = tuple(error.absolute_path)
+        if error.validator == "required":
+            for name in error.validator_value:
+                if name not in error.instance:
+                    places[dotted(kind, (*path, name))] = True
+        elif error.validator == "additionalProperties" and error.validator_value is False:
+            for name in error.instance.keys() - error.schema["properties"].keys():
+                places[dotted(kind, (*path, name))] = False
+        else:
+            places[dotted(kind, path)] = False
+    return places

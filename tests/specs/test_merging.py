@@ -14,6 +14,7 @@ from heddle.specs.merging import MergeConflict, Merged, merge, merge_one
 from heddle.specs.names import named_id, new_id
 from heddle.specs.spec import Binding, Link, Spec
 from heddle.specs.store import Resource
+from heddle.specs.value import Source
 
 
 def fields(merged: Merged) -> dict[str, Any]:
@@ -192,6 +193,25 @@ def test_a_conflict_says_what_stands_on_each_side() -> None:
     )
 
 
+@pytest.mark.parametrize("favor", ["ours", "theirs"])
+def test_how_a_value_says_its_data_is_one_thing(favor: Any) -> None:
+    sides = {
+        "ours": value("v", source=Source(env="OURS"), secret=True),
+        "theirs": value("v", 2, annotations={"a": "b"}),
+    }
+    told = merge([value("v", 1)], [sides["ours"]], [sides["theirs"]], favor=favor)
+    assert conflict(told).at == "v.data"
+    kept = sides[favor]
+    want = {"source": kept.source, "secret": kept.secret, "annotations": {"a": "b"}}
+    assert told.resources == (value("v", kept.data, **want),)
+    renewed = value("v", source=Source(file="f"), annotations={"a": "b"})
+    merged = merge_one(value("v", 1), value("v", source=Source(file="f")), sides["theirs"])
+    assert conflict(merged).path == ("data",)
+    assert merge_one(value("v", 2), value("v", source=Source(file="f")), sides["theirs"]) == Merged(
+        resources=(renewed,)
+    )
+
+
 def test_a_secret_is_not_told() -> None:
     sides = [value("key", each, secret=True) for each in ("hunter1", "hunter2", "hunter3")]
     told = conflict(merge_one(*sides))
@@ -313,8 +333,19 @@ def _fitting(resources: Sequence[Resource]) -> list[Resource]:
 SETS = st.lists(_SPECS | _VALUES, max_size=5, unique_by=key_of).map(_fitting)
 
 
+def unordered(data: Any) -> Any:
+    """The data with what has names sorted by them: of what both sides add, ours comes first."""
+    if isinstance(data, dict):
+        return {key: unordered(item) for key, item in data.items()}
+    if not isinstance(data, list):
+        return data
+    items = [unordered(item) for item in data]
+    named = all(isinstance(item, dict) and "name" in item for item in items)
+    return sorted(items, key=lambda item: str(item["name"])) if named else items
+
+
 def as_set(resources: Sequence[Resource]) -> dict[Any, Any]:
-    """What they say, whatever their order, and that of links which both sides added."""
+    """What they say, whatever their order, and that of what both sides added."""
     said: dict[Any, Any] = {}
     for each in resources:
         ports = each.ports if isinstance(each, Spec) else {}
@@ -324,12 +355,12 @@ def as_set(resources: Sequence[Resource]) -> dict[Any, Any]:
                 id=each.id,
                 kind=each.kind,
                 name=each.name,
-                fields=each.fields,
+                fields=unordered(each.fields),
                 env=each.env,
                 annotations=each.annotations,
             )
             if isinstance(each, Spec)
-            else each
+            else value(each.name, unordered(each.data), secret=each.secret)
         )
         said[key_of(each)] = (rest, plain)
     return said

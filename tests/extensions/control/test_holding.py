@@ -9,9 +9,16 @@ from heddle.extensions.extension import Error, node
 from heddle.runtime.runtime import NoSymbol
 from heddle.specs.spec import Spec
 from heddle.specs.store import ChangeSet, Delete
+from tests.clock import JUMPING
 from tests.support import change, running
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> Any:
+    return JUMPING
+
 
 STEP = """
 - kind: step
@@ -252,7 +259,7 @@ async def test_what_is_held_no_longer_goes() -> None:
         told = asyncio.ensure_future(rt.events.wait("generation live"))
         await asyncio.sleep(0)
         await rt.store.apply([Delete(type=Spec, id=symbol.id)])
-        await asyncio.wait_for(told, 5)
+        await asyncio.wait_for(told, 60)
         assert states(rt) == {}
 
 
@@ -284,7 +291,7 @@ async def test_limits_count_for_the_whole_block() -> None:
     - {kind: sleep, interval: 1h}
 - {kind: pipe, name: before, ports: {out: {name: s}}}
 """
-    async with running(flow) as rt, asyncio.timeout(5):
+    async with running(flow) as rt, asyncio.timeout(60):
         for name in ("s", "before"):
             answer = await rt.send(name)
             assert isinstance(answer, Error)
@@ -384,7 +391,7 @@ async def test_a_definition_that_would_break_its_users_is_refused() -> None:
         told = asyncio.ensure_future(rt.events.wait("change refused"))
         await asyncio.sleep(0)
         await rt.store.apply([Delete(type=Spec, id=symbol.id)])
-        await asyncio.wait_for(told, 5)
+        await asyncio.wait_for(told, 60)
         assert await rt.send("german", "Ada") == "Hallo, Ada!"
 
 
@@ -506,7 +513,7 @@ async def test_a_call_waits_for_its_target_and_keeps_it_from_going() -> None:
         told = asyncio.ensure_future(rt.events.wait("change refused"))
         await asyncio.sleep(0)
         await rt.store.apply([Delete(type=Spec, id=symbol.id)])
-        event = await asyncio.wait_for(told, 5)
+        event = await asyncio.wait_for(told, 60)
     assert 'there is no "price"' in str(event.problems[0])
 
 
@@ -542,7 +549,7 @@ async def test_a_process_asks_the_target_of_its_own_generation() -> None:
 """
     async with running(flow, extensions=[hold]) as rt:
         begun = asyncio.ensure_future(rt.send("first"))
-        await asyncio.wait_for(entered.wait(), 5)
+        await asyncio.wait_for(entered.wait(), 60)
         await change(rt, "- {kind: snippet, name: say, language: text, code: new}")
         assert await rt.send("c") == "new"
         go.set()

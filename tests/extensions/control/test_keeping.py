@@ -5,11 +5,23 @@ from typing import Any
 
 import pytest
 
+from heddle.extensions.control import keys
 from heddle.extensions.extension import NOTHING, ByteStream, Error, node
 from heddle.runtime.process import finish
+from tests.clock import JUMPING, follow
 from tests.support import change, running
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> Any:
+    return JUMPING
+
+
+@pytest.fixture(autouse=True)
+def _one_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    follow(monkeypatch, keys)
 
 
 class Counted:
@@ -68,6 +80,27 @@ async def test_one_and_its_text_are_different_keys() -> None:
     assert answers == [1, 2, 3, 4, 5, 6, 7, 1]
 
 
+async def test_an_answer_that_is_not_worth_keeping_is_asked_for_again() -> None:
+    counted = Counted()
+    async with running(cache("count", "keep: self > 2"), extensions=counted.kinds) as rt:
+        assert [await rt.send("kept", "x") for _ in range(5)] == [1, 2, 3, 3, 3]
+
+
+async def test_those_who_wait_for_an_answer_not_worth_keeping_ask_themselves() -> None:
+    counted = Counted(held=True)
+    async with running(cache("wait", "keep: self > 1"), extensions=counted.kinds) as rt:
+        asked = [asyncio.ensure_future(rt.send("kept", "x")) for _ in range(3)]
+        await counted.asked.wait()
+        counted.go.set()
+        assert sorted(await asyncio.gather(*asked)) == [1, 2, 2]
+
+
+async def test_an_answer_that_cannot_be_judged_is_an_error() -> None:
+    counted = Counted()
+    async with running(cache("count", "keep: self.status == 200"), extensions=counted.kinds) as rt:
+        assert "status" in str(await rt.send("kept", "x"))
+
+
 async def test_an_answer_is_asked_for_anew_when_its_time_is_over() -> None:
     counted = Counted()
     async with running(cache("count", "ttl: 20ms"), extensions=counted.kinds) as rt:
@@ -89,7 +122,7 @@ async def test_many_who_want_the_same_ask_once() -> None:
     counted = Counted(held=True)
     async with running(cache("wait"), extensions=counted.kinds) as rt:
         asked = [asyncio.ensure_future(rt.send("kept", "x")) for _ in range(20)]
-        await asyncio.wait_for(counted.asked.wait(), 5)
+        await asyncio.wait_for(counted.asked.wait(), 60)
         counted.go.set()
         assert await asyncio.gather(*asked) == [1] * 20
     assert len(counted.given) == 1
@@ -99,14 +132,14 @@ async def test_when_the_one_who_asks_is_cancelled_the_next_asks() -> None:
     counted = Counted(held=True)
     async with running(cache("wait"), extensions=counted.kinds) as rt:
         first = asyncio.ensure_future(rt.send("kept", "x"))
-        await asyncio.wait_for(counted.asked.wait(), 5)
+        await asyncio.wait_for(counted.asked.wait(), 60)
         others = [asyncio.ensure_future(rt.send("kept", "x")) for _ in range(3)]
         await asyncio.sleep(0)
         counted.asked.clear()
         next(iter(rt.processes)).cancel()
         answer = await first
         assert isinstance(answer, Error)
-        await asyncio.wait_for(counted.asked.wait(), 5)
+        await asyncio.wait_for(counted.asked.wait(), 60)
         counted.go.set()
         assert await asyncio.gather(*others) == [2, 2, 2]
 
@@ -170,7 +203,7 @@ async def test_a_question_within_its_own_question_does_not_wait_for_itself() -> 
     out: [{name: pause, port: in}]
 - {kind: sleep, name: pause, interval: 1ms, ports: {out: {name: kept}}}
 """
-    async with running(flow) as rt, asyncio.timeout(5):
+    async with running(flow) as rt, asyncio.timeout(60):
         assert await rt.send("kept", 3) == 0
 
 
@@ -226,7 +259,7 @@ async def test_a_duplicate_that_comes_meanwhile_is_one_and_a_changed_dedupe_reme
     flow = "- {kind: dedupe, name: once, ports: {out: {name: work}}}\n- {kind: wait, name: work}"
     async with running(flow, extensions=counted.kinds) as rt:
         first = asyncio.ensure_future(rt.send("once", "x"))
-        await asyncio.wait_for(counted.asked.wait(), 5)
+        await asyncio.wait_for(counted.asked.wait(), 60)
         assert await rt.send("once", "x") is NOTHING
         counted.go.set()
         assert await first == 1

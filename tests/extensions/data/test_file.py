@@ -286,7 +286,7 @@ class Seen:
 
     async def next(self) -> tuple[str, str]:
         """The next change."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return await self.queue.get()
 
 
@@ -333,7 +333,7 @@ async def test_a_file_that_changes_again_before_its_turn_has_one_turn(tmp_path: 
     assert watching.waiting == 2
     watching.add("last", "added")
     gate.set()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await last.wait()
     watching.stop()
     await watching.wait()
@@ -367,7 +367,7 @@ async def test_an_error_is_told_and_the_next_change_comes(tmp_path: Path) -> Non
             told = asyncio.ensure_future(rt.events.wait("file failed"))
             await asyncio.sleep(0)
             (tmp_path / name).write_text("x")
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 assert (await told).data["path"] == name
 
 

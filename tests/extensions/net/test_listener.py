@@ -110,7 +110,7 @@ async def test_an_error_is_a_500_without_detail_and_is_told_with_detail() -> Non
         told = asyncio.ensure_future(rt.events.wait())
         await asyncio.sleep(0)
         reply = await fetch(port_of(rt), "/secret")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             event = await told
     assert (reply.status, reply.text) == (500, "Internal Server Error")
     assert "zero" in event.reason
@@ -160,7 +160,7 @@ async def test_what_a_client_does_wrong_is_one_line_for_debugging(
         await asyncio.sleep(0)
         headers = {"Content-Type": "application/json", **header}
         reply = await fetch(port_of(rt), "/x", method="POST", headers=headers, body="{nope")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             event = await told
     assert reply.status == status
     assert (event.event, event.level, event.detail) == ("a bad request", "debug", "")
@@ -212,7 +212,7 @@ async def test_a_client_that_hangs_up_cancels_its_process() -> None:
     async with running(LISTENER + "- {kind: held, name: first}", extensions=[held(made)]) as rt:
         _, writer = await asyncio.open_connection("127.0.0.1", port_of(rt))
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await made.entered.get()
             writer.close()
             error = await made.ends.get()
@@ -296,7 +296,7 @@ async def test_a_flow_that_takes_too_long_is_answered_504_and_cancelled() -> Non
     flow = LISTENER.replace("port: 0", "port: 0\n  limits: {answer_timeout: 50ms}")
     async with running(flow + "- {kind: held, name: first}", extensions=[held(made)]) as rt:
         reply = await fetch(port_of(rt))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             error = await made.ends.get()
     assert reply.status == 504
     assert error is not None
@@ -317,7 +317,7 @@ async def test_a_request_in_flight_finishes_on_the_wiring_it_began_with() -> Non
     last = "- {{kind: snippet, name: last, language: text, code: {}}}"
     async with running(flow + last.format("old"), extensions=[held(made)]) as rt:
         asked = asyncio.ensure_future(fetch(port_of(rt)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await made.entered.get()
         await change(rt, last.format("new"))
         made.let_go.set()
@@ -407,7 +407,7 @@ async def test_stopping_answers_what_is_in_flight() -> None:
     made = Held()
     async with running(LISTENER + "- {kind: held, name: first}", extensions=[held(made)]) as rt:
         asked = asyncio.ensure_future(fetch(port_of(rt)))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await made.entered.get()
         closing = asyncio.ensure_future(rt.close())
         await asyncio.sleep(0)
@@ -456,13 +456,13 @@ async def test_certificate_files_that_change_are_read_again(tmp_path: Path) -> N
         told = asyncio.ensure_future(rt.events.wait("certificate refused"))
         await asyncio.sleep(0)
         cert.write_text("broken")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await told
         assert await secure(port_of(rt), first) == b"ok"
         told = asyncio.ensure_future(rt.events.wait("certificate changed"))
         await asyncio.sleep(0)
         write(second)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await told
         assert await secure(port_of(rt), second) == b"ok"
 

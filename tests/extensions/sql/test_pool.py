@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ async def test_a_database_that_went_away_is_told_and_comes_back(line: Line) -> N
         await asyncio.sleep(0)
         await line.cut()
         waits = asyncio.ensure_future(asked(rt, "SELECT 2 AS two"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             told = await gone
             assert told.level == "error"
             assert told.symbol == "db"
@@ -58,28 +59,55 @@ async def test_a_database_that_went_away_is_told_and_comes_back(line: Line) -> N
         assert "down" not in snapshot(rt)
 
 
+async def refused(rt: Runtime) -> str:
+    """Why the database cannot be reached, once a machine that is slow has had the time to see it."""
+    async with asyncio.timeout(60):
+        while True:
+            answer = await asked(rt, "SELECT 1")
+            assert isinstance(answer, Error)
+            assert answer.code == "unreachable"
+            if "no answer within" not in answer.message:
+                return answer.message
+
+
 async def test_a_packet_that_waits_too_long_for_the_database_says_why(line: Line) -> None:
     await line.cut()
     async with running(sql("db", line.url, "wait: 50ms")) as rt:
         assert not rt.status().problems
         assert [one.state for one in rt.status().symbols] == ["active"]
-        answer = await asked(rt, "SELECT 1")
-        assert isinstance(answer, Error)
-        assert answer.code == "unreachable"
-        assert "cannot be reached: " in answer.message
+        assert "cannot be reached: " in await refused(rt)
         again = await asked(rt, "SELECT 1")
         assert again.code == "unreachable"
         # It is told once, however many packets meet it.
         assert [one.event for one in rt.events.recent].count("database gone") == 1
 
 
+async def test_a_database_that_does_not_answer_in_time_is_told_as_such() -> None:
+    writers = []
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
+        with suppress(ConnectionError):
+            await reader.read()
+
+    far = await asyncio.start_server(silent, "127.0.0.1", 0)
+    port = far.sockets[0].getsockname()[1]
+    async with running(sql("db", f"postgresql://127.0.0.1:{port}/x", "wait: 20ms")) as rt:
+        answer = await asked(rt, "SELECT 1")
+    far.close()
+    for writer in writers:
+        writer.close()
+    assert answer.code == "unreachable"
+    assert answer.message.endswith("cannot be reached: no answer within 0.02 s")
+
+
 async def test_it_comes_back_without_anybody_asking(line: Line) -> None:
     await line.cut()
     async with running(sql("db", line.url, "wait: 20ms")) as rt:
-        assert (await asked(rt, "SELECT 1")).code == "unreachable"
+        await refused(rt)
         back = asyncio.ensure_future(rt.events.wait("database back"))
         await line.mend()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await back
         assert await asked(rt, "SELECT 1 AS one") == [{"one": 1}]
 
@@ -124,7 +152,7 @@ async def test_a_connection_that_falls_within_a_transaction_is_an_error_and_noth
 
     async with running(flow, extensions=[cut]) as rt:
         await asked(rt, "CREATE TABLE t (a int)")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             answer = await rt.send("both", "INSERT INTO t VALUES (1)")
             assert isinstance(answer, Error)
             assert await asked(rt, "SELECT count(*) AS n FROM t") == [{"n": 0}]
@@ -145,7 +173,7 @@ async def test_connections_are_closed_when_nobody_needs_them() -> None:
             [row] = await asked(rt, "SELECT pg_backend_pid() AS pid")
         async with await psycopg.AsyncConnection.connect(server(), autocommit=True) as other:
             sql_text = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 while True:
                     cursor = await other.execute(sql_text, [row["pid"]])
                     if await cursor.fetchone() == (0,):
@@ -165,11 +193,9 @@ async def test_passwords_are_in_no_event_and_no_snapshot(line: Line) -> None:
 async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "x.db").write_text("this is no database, but it is long enough to be looked at" * 9)
     async with running(sql("db", str(tmp_path / "x.db"), "wait: 20ms")) as rt:
-        answer = await asked(rt, "SELECT 1")
-        assert isinstance(answer, Error)
-        assert "file is not a database" in answer.message
+        assert "file is not a database" in await refused(rt)
     async with running(sql("db", str(tmp_path / "no" / "x.db"), "wait: 20ms")) as rt:
-        assert "there is no folder" in (await asked(rt, "SELECT 1")).message
+        assert "there is no folder" in await refused(rt)
 
 
 async def test_a_missing_extra_is_a_problem_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:

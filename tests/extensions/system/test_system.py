@@ -173,7 +173,7 @@ EAR = """
 
 async def test_a_signal_begins_a_process() -> None:
     queue: asyncio.Queue[Any] = asyncio.Queue()
-    async with running(EAR, extensions=[heard(queue)]) as rt, asyncio.timeout(10):
+    async with running(EAR, extensions=[heard(queue)]) as rt, asyncio.timeout(60):
         for count, number in enumerate((signal.SIGUSR1, signal.SIGUSR2), 1):
             os.kill(os.getpid(), number)
             assert await queue.get() == {"signal": number.name, "number": number, "count": count}
@@ -184,7 +184,7 @@ async def test_a_signal_begins_a_process() -> None:
 
 async def test_a_signal_is_heard_once_after_a_reload_and_the_count_goes_on() -> None:
     queue: asyncio.Queue[Any] = asyncio.Queue()
-    async with running(EAR, extensions=[heard(queue)]) as rt, asyncio.timeout(10):
+    async with running(EAR, extensions=[heard(queue)]) as rt, asyncio.timeout(60):
         os.kill(os.getpid(), signal.SIGUSR1)
         await queue.get()
         await change(rt, EAR.replace(", usr2", ""))
@@ -196,7 +196,7 @@ async def test_a_signal_is_heard_once_after_a_reload_and_the_count_goes_on() -> 
 
 async def test_a_change_that_is_refused_leaves_it_listening() -> None:
     queue: asyncio.Queue[Any] = asyncio.Queue()
-    async with running(EAR, extensions=[heard(queue)]) as rt, asyncio.timeout(10):
+    async with running(EAR, extensions=[heard(queue)]) as rt, asyncio.timeout(60):
         bad = EAR.replace("{out:", "{active: [{name: bad, port: in}], out:")
         await change(rt, bad + "- {kind: throw, name: bad}\n")
         assert rt.events.recent[-1].event == "change refused"
@@ -217,7 +217,7 @@ async def test_a_signal_that_nobody_listens_to_any_more_does_what_it_did_before(
             live = asyncio.ensure_future(rt.events.wait("generation live"))
             await asyncio.sleep(0)
             await rt.store.apply([Delete(type=Spec, id=symbol.id)])
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await live
             os.kill(os.getpid(), signal.SIGUSR1)
             assert came == [signal.SIGUSR1]
@@ -228,7 +228,7 @@ async def test_a_signal_that_nobody_listens_to_any_more_does_what_it_did_before(
 
 async def test_an_error_is_told() -> None:
     flow = EAR.replace("{kind: heard", "{kind: throw")
-    async with running(flow) as rt, asyncio.timeout(10):
+    async with running(flow) as rt, asyncio.timeout(60):
         failed = asyncio.ensure_future(rt.events.wait("signal failed"))
         await asyncio.sleep(0)
         os.kill(os.getpid(), signal.SIGUSR1)
@@ -269,5 +269,5 @@ async def test_the_example_of_the_page_runs(kind: Any, capsys: pytest.CaptureFix
             assert await rt.send("placed", {"id": 7, "items": []}) == "thank you"
         else:
             os.kill(os.getpid(), signal.SIGHUP)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(60):
                 await rt.events.wait("refresh asked for")

@@ -290,7 +290,7 @@ async def test_a_test_whose_runner_is_cancelled_ends_its_process() -> None:
         run.cancel()
         with pytest.raises(asyncio.CancelledError):
             await run
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await rt.table.wiring.generation.idle()
 
 

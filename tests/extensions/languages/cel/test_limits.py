@@ -87,10 +87,10 @@ def test_time_does_not_grow_with_the_payload() -> None:
     def best(payload: object) -> float:
         times = []
         for _ in range(20):
-            start = time.perf_counter()
+            start = time.process_time()
             for _ in range(200):
                 program(payload)
-            times.append(time.perf_counter() - start)
+            times.append(time.process_time() - start)
         return min(times)
 
     assert best(large) < best(small) * 5

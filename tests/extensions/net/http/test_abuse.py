@@ -364,7 +364,7 @@ async def test_flood_of_pipelined_requests_waits_unread() -> None:
         wire = await house.wire()
         count = 300_000
         flood = asyncio.ensure_future(wire.send(GET * count))
-        await asyncio.wait_for(came.wait(), 5)
+        await asyncio.wait_for(came.wait(), 60)
         # The client cannot get rid of 10 MB while nobody answers it.
         done, _ = await asyncio.wait([flood], timeout=0.2)
         assert not done
@@ -414,7 +414,7 @@ async def test_hang_up_while_an_answer_is_pending_is_told() -> None:
         await wire.send(GET)
         await until(lambda: kept)
         wire.reset()
-        await asyncio.wait_for(hung.wait(), 5)
+        await asyncio.wait_for(hung.wait(), 60)
         assert not kept[0].waiting
         # A late answer is dropped without a word.
         kept[0].reply("late")
@@ -431,7 +431,7 @@ async def test_client_that_stops_sending_before_its_answer_counts_as_gone() -> N
         wire = await house.wire()
         await wire.send(GET)
         wire.writer.write_eof()
-        await asyncio.wait_for(hung.wait(), 5)
+        await asyncio.wait_for(hung.wait(), 60)
         assert await wire.closed()
 
 

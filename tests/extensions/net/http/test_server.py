@@ -125,7 +125,7 @@ async def test_pipelined_answers_given_late_keep_their_order() -> None:
         wire = await house.wire()
         await wire.send(b"".join(get(path=f"/{number}") for number in range(4)))
         for number in range(4):
-            await asyncio.wait_for(came.wait(), 5)
+            await asyncio.wait_for(came.wait(), 60)
             came.clear()
             assert len(seen) == number + 1
             seen[-1].reply(seen[-1].request["path"])
@@ -449,7 +449,7 @@ async def test_snapshot_counts() -> None:
     async with serve(handler, name="shop") as house:
         wire = await house.wire()
         await wire.send(GET)
-        await asyncio.wait_for(came.wait(), 5)
+        await asyncio.wait_for(came.wait(), 60)
         shot = house.server.snapshot()
         assert (shot.name, shot.connections, shot.busy, shot.requests) == ("shop", 1, 1, 1)
         pending[0].reply("x")
@@ -465,6 +465,6 @@ async def test_small_writes_are_coalesced() -> None:
         sock.sendall(GET * 20)
         sock.setblocking(False)
         loop = asyncio.get_running_loop()
-        first = await asyncio.wait_for(loop.sock_recv(sock, 1 << 20), 5)
+        first = await asyncio.wait_for(loop.sock_recv(sock, 1 << 20), 60)
         sock.close()
     assert first.count(b"HTTP/1.1 200 OK") == 20

@@ -142,7 +142,7 @@ async def test_successor_may_speak_tls_where_the_first_did_not(authority: Author
         await successor.start(sockets=house.server.detach())
         try:
             wire = await House(successor, []).wire(authority.trusting)
-            assert (await asyncio.wait_for(wire.ask(GET), 5)).body == b"secret"
+            assert (await asyncio.wait_for(wire.ask(GET), 60)).body == b"secret"
             await wire.close()
         finally:
             await successor.drain(1)

@@ -12,7 +12,7 @@ from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.http.server import Server
 from heddle.runtime.errors import Error
 
-PATIENCE = 10.0
+PATIENCE = 60.0
 """Seconds after which a test that awaits something fails."""
 
 GET = b"GET /ping HTTP/1.1\r\nHost: x\r\n\r\n"

@@ -33,13 +33,13 @@ def dial(rt: Runtime, path: str = "/", **options: Any) -> connect:
 
 async def hear(client: ClientConnection) -> Any:
     """The next message, soon."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return await client.recv()
 
 
 async def closing(client: ClientConnection) -> tuple[int | None, str]:
     """Code and reason of a connection that closes soon."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         try:
             while True:
                 await client.recv()

@@ -32,11 +32,11 @@ class Far:
             self.heard.put_nowait(message)
 
     async def client(self) -> ServerConnection:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return await self.clients.get()
 
     async def hear(self) -> Any:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             return await self.heard.get()
 
 
@@ -125,7 +125,7 @@ async def test_the_connection_outlives_a_reload_that_leaves_its_address() -> Non
         assert there.clients.empty()
         await change(rt, flow(there.port, "header: {A: b}"))
         again = await there.client()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await client.wait_closed()
         assert client.close_code == 1001
         await again.send("x")
