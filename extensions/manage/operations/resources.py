@@ -44,7 +44,7 @@ Spaces = Annotated[
     about("Only those of this namespace, where the path names none. Repeatable."),
 ]
 DryRun = Annotated[bool, about("Check and tell, but write nothing.")]
-Message = Annotated[str, about("Why: it stands in the history.", max_length=10_000)]
+Message = Annotated[str, about("Why: it stands in the history.", max_length=1000)]
 
 
 class ListValues(msgspec.Struct, frozen=True, kw_only=True):
