@@ -69,6 +69,8 @@ _ENTRIES: dict[str, dict[str, Any]] = {
             "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME},
             "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
             "data": {},
+            "sealed": {"type": "string", "description": "Its data, sealed: only a key opens it."},
+            "from": {"type": "object", "description": "Where it comes from: `env` or `file`."},
             "secret": {"type": "boolean"},
         },
         "examples": [{"name": "database", "data": "postgresql://db/shop", "secret": True}],
