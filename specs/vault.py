@@ -11,6 +11,7 @@ import msgspec
 
 from heddle.specs.errors import SecretError
 from heddle.specs.keyring import Keyring, wrong
+from heddle.specs.masking import is_covered
 from heddle.specs.sealing import sealed_by
 from heddle.specs.sources import Reading, read_source
 from heddle.specs.value import Value
@@ -38,6 +39,11 @@ class Vault:
     def open(self, value: Value) -> Any:
         """The data of a Value; SecretError says why it cannot be had, and nothing of the data."""
         if value.source is None:
+            if value.secret and value.plain and is_covered(value.data):
+                # It was read where secrets are masked: nobody is to be let in with the mask.
+                found = f'the secret Value "{value.label}" comes masked from its store'
+                hint = "Seal it: heddle key rotate, where the store is"
+                raise wrong(value, "data", "masked", found, "the secret, or a sealed one", hint)
             return self.keys.open(value)
         if value.source.file and self._is_key(value.source.file):
             # A flow must not learn what opens every other secret.

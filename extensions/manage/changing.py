@@ -5,11 +5,11 @@ from typing import Any
 
 from heddle.extensions.manage import forms, shapes
 from heddle.extensions.manage.asked import Asked
-from heddle.extensions.manage.plain import marked
 from heddle.extensions.manage.refusal import Refusal
 from heddle.runtime.planning import Clash, Planned, Step, make, plan_steps
 from heddle.specs.difference import ABSENT
 from heddle.specs.errors import NotFound
+from heddle.specs.marking import marked
 from heddle.specs.merging import MergeConflict, merge_one
 from heddle.specs.problem import Problem
 from heddle.specs.revision import Note, Recording
