@@ -1,7 +1,8 @@
 """Calls are timed in this process: floor and subject take turns, sample by sample."""
 
 import gc
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from time import perf_counter, thread_time
 from timeit import Timer
 from typing import Any
 
@@ -21,11 +22,12 @@ def compare(
     """How many times the floor's statement the subject's takes.
 
     Each round gives one ratio of two samples that were taken right after one another, so that a
-    machine that is slower for a while is so for both. The garbage collector stays on: what it has
-    to do is part of the price.
+    machine that is slower for a while is so for both. It is the processor time of this thread that
+    counts: nothing here waits, and others who use the machine shall not be counted in. The garbage
+    collector stays on: what it has to do is part of the price.
     """
     timers = [
-        Timer(statement, "gc.enable()", globals={**names, "gc": gc})
+        Timer(statement, "gc.enable()", thread_time, globals={**names, "gc": gc})
         for statement in (floor, subject)
     ]
     counts = [_calibrated(timer, scale.calls) for timer in timers]
@@ -33,6 +35,28 @@ def compare(
     for _ in range(scale.samples):
         for timer, count, times in zip(timers, counts, taken, strict=True):
             times.append(timer.timeit(count) / count * 1e9)
+    return _measure(name, taken, reach)
+
+
+async def compare_waiting(
+    name: str,
+    *,
+    floor: Callable[[], Awaitable[Any]],
+    subject: Callable[[], Awaitable[Any]],
+    scale: Scale,
+    reach: Reach | None = None,
+) -> Measure:
+    """The same for what is awaited: each sample awaits it so many times, one after the other."""
+    both = (floor, subject)
+    counts = [await _calibrated_waiting(one, scale.calls) for one in both]
+    taken: list[list[float]] = [[], []]
+    for _ in range(scale.samples):
+        for one, count, times in zip(both, counts, taken, strict=True):
+            times.append(await _seconds(one, count) / count * 1e9)
+    return _measure(name, taken, reach)
+
+
+def _measure(name: str, taken: list[list[float]], reach: Reach | None) -> Measure:
     ratios = [its / base for base, its in zip(*taken, strict=True)]
     best = [min(times) for times in taken]
     facts = {
@@ -49,3 +73,17 @@ def _calibrated(timer: Timer, seconds: float) -> int:
     while (took := timer.timeit(count)) < seconds / 4:
         count *= 2
     return max(1, round(count * seconds / took))
+
+
+async def _calibrated_waiting(act: Callable[[], Awaitable[Any]], seconds: float) -> int:
+    count = 1
+    while (took := await _seconds(act, count)) < seconds / 4:
+        count *= 2
+    return max(1, round(count * seconds / took))
+
+
+async def _seconds(act: Callable[[], Awaitable[Any]], count: int) -> float:
+    began = perf_counter()
+    for _ in range(count):
+        await act()
+    return perf_counter() - began

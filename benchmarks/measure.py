@@ -35,7 +35,7 @@ class Measure:
     `low` and `high` are the middle half of the rounds, where there were rounds. Without a reach
     the value is told for what it explains. `disturbed` says that something else on the machine took
     part in most rounds: it is worth measuring again. `facts` are the absolute figures behind it,
-    which mean something on this machine only.
+    which mean something on this machine only. A floor that is far away needs a `reason`.
     """
 
     name: str
@@ -47,6 +47,7 @@ class Measure:
     rounds: int = 1
     disturbed: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
+    reason: str = ""
 
     @property
     def ok(self) -> bool | None:

@@ -94,10 +94,13 @@ class Heddle(Server):
 
 
 @contextmanager
-def heddle(store: str | Path, *args: str) -> Iterator[Heddle]:
-    """`heddle start` on a store, with PORT a free port; all is live when the block begins."""
+def heddle(store: str | Path, *args: str, pinned: bool = True) -> Iterator[Heddle]:
+    """`heddle start` on a store, with PORT a free port; all is live when the block begins.
+
+    It stays on one core, unless it is not `pinned`.
+    """
     argv = [*HEDDLE, "start", os.fspath(store), "--log-format", "json", "-e", "PORT=0", *args]
-    process = launch(argv, cores()[0])
+    process = launch(argv, cores()[0] if pinned else None)
     assert process.stdout is not None
     log = Log(process.stdout)
     try:

@@ -11,17 +11,21 @@ if TYPE_CHECKING:
 
 
 def installed(settings: "Settings | None" = None) -> "Registry":
-    """Everything that extensions add; ExtensionError names the one that cannot be loaded.
+    """Everything that extensions add, and the keys of the settings; ExtensionError names the one
+    that cannot be loaded.
 
     Without settings, those of `heddle.toml` and the environment count.
     """
+    from heddle.cli.keys import keyring
     from heddle.cli.settings import load_settings
     from heddle.runtime.extension import registry
 
     if settings is None:
         settings = load_settings()
     reachable(settings.extensions, settings.folder)
-    return registry(settings.extensions, language=settings.language)
+    found = registry(settings.extensions, language=settings.language)
+    found.keys = keyring(settings)
+    return found
 
 
 def reachable(extensions: Sequence[str], folder: str) -> None:

@@ -5,12 +5,16 @@ from heddle.specs.errors import HeddleError
 OK = 0
 FAILED = 1
 USAGE = 2
+DIFFERENT = 3
+UNFOLLOWED = 4
 INTERRUPTED = 130
 
 EXIT_CODES = (
     (OK, "It did what was asked, and found nothing wrong."),
     (FAILED, "Problems were found, or it could not be done; why stands on standard error."),
     (USAGE, "The command line itself is wrong: an unknown command, flag or argument."),
+    (DIFFERENT, "Of `heddle plan` and `heddle diff`: something would change, or differs."),
+    (UNFOLLOWED, "Of `heddle status`: no runtime follows the namespace."),
     (INTERRUPTED, "It was interrupted: Ctrl-C, or a second signal while `heddle start` drains."),
 )
 """Every exit code of every command, and what it means."""

@@ -92,13 +92,50 @@ class Command(click.Command):
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The examples, and the shapes of JSON."""
-        if self.shapes:
-            with formatter.section("JSON"):
-                for flag, shape in self.shapes:
-                    formatter.write_text(f"{flag}: {shape}")
-        if self.examples:
-            with formatter.section("Examples"):
-                pad = " " * formatter.current_indent
-                for what, line in self.examples:
-                    formatter.write(f"{pad}# {what}\n{pad}{line}\n")
+        _epilog(self, ctx, formatter)
         super().format_epilog(ctx, formatter)
+
+
+class Family(click.Group):
+    """Commands that share a word: `heddle key new`, `heddle key list`. Their help ends in examples."""
+
+    def __init__(self, *args: Any, examples: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+        self.shapes: tuple[tuple[str, str], ...] = ()
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments begin with; UsageError with the nearest name otherwise."""
+        if args[0] not in self.commands and not ctx.resilient_parsing:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], self.commands, n=1)
+            hint = f' Did you mean "{near[0]}"?' if near else ""
+            ctx.fail(
+                f'there is no command "{ctx.command_path} {args[0]}" '
+                f"(there are: {', '.join(self.commands)}).{hint}"
+            )
+        return super().resolve_command(ctx, args)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of its commands, in the order in which people need them."""
+        return list(self.commands)
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The examples."""
+        _epilog(self, ctx, formatter)
+        super().format_epilog(ctx, formatter)
+
+
+def _epilog(command: Command | Family, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    if command.shapes:
+        with formatter.section("JSON"):
+            for flag, shape in command.shapes:
+                formatter.write_text(f"{flag}: {shape}")
+    if command.examples:
+        with formatter.section("Examples"):
+            pad = " " * formatter.current_indent
+            for what, line in command.examples:
+                formatter.write(f"{pad}# {what}\n{pad}{line}\n")

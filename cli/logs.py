@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TextIO, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import msgspec
 
@@ -16,19 +16,42 @@ SourceOf: TypeAlias = Callable[[str], str | None]
 _COLORS = {"debug": "2", "info": "32", "warning": "33", "error": "1;31"}
 
 
+class Stream(Protocol):
+    """Where a log is written to."""
+
+    def write(self, text: str, /) -> int:
+        """Write a text; how much of it was written."""
+        ...
+
+    def flush(self) -> None:
+        """Hold nothing back."""
+        ...
+
+
 def make_log(
-    form: str, level: str, *, stream: TextIO | None = None, source: SourceOf | None = None
+    form: str,
+    level: str,
+    *,
+    stream: Stream | None = None,
+    source: SourceOf | None = None,
+    color: bool | None = None,
 ) -> "TextLog | JsonLog":
     """The log in this form (`auto`: text on a terminal, JSON elsewhere), from this level on.
 
-    `source` gives the text of what is no file, for the lines of Problems.
+    `source` gives the text of what is no file, for the lines of Problems; without `color` it is
+    painted where it is a terminal.
     """
     out = sys.stdout if stream is None else stream
-    if form == "auto":
-        form = "text" if out.isatty() else "json"
-    if form == "json":
+    if form_of(form, out) == "json":
         return JsonLog(out, level)
-    return TextLog(out, level, color=colored(out), source=source)
+    return TextLog(out, level, color=colored(out) if color is None else color, source=source)
+
+
+def form_of(form: str, stream: Any) -> str:
+    """The form of a log on this stream: `auto` is text on a terminal, JSON elsewhere."""
+    if form != "auto":
+        return form
+    return "text" if stream.isatty() else "json"
 
 
 class _Log:
@@ -37,9 +60,9 @@ class _Log:
     `mask` takes secrets out of what no event holds: lines of files, as they stand there.
     """
 
-    def __init__(self, stream: TextIO, level: str) -> None:
+    def __init__(self, stream: Stream, level: str) -> None:
         self.mask: Callable[[str], str] = str
-        self._stream: TextIO | None = stream
+        self._stream: Stream | None = stream
         self._least = LEVELS.index(level)
 
     def wants(self, level: str) -> bool:
@@ -72,7 +95,7 @@ class TextLog(_Log):
 
     def __init__(
         self,
-        stream: TextIO,
+        stream: Stream,
         level: str,
         *,
         color: bool = False,

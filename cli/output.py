@@ -1,17 +1,15 @@
 """Output goes to people or to programs: Problems with their lines, tables, YAML, and JSON."""
 
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
 import msgspec
 
 from heddle.cli.rescue import complain
-from heddle.runtime.events import MASK
 from heddle.specs.problem import Problem
 from heddle.specs.store import Resource
-from heddle.specs.value import Value
 
 
 def print_json(data: Any) -> None:
@@ -74,24 +72,12 @@ def _plain(cell: str) -> str:
     return "".join(char if char.isprintable() else " " for char in cell)
 
 
-def entry_of(resource: Resource) -> dict[str, Any]:
+def entry_of(resource: Resource, *, reveal: bool = False) -> dict[str, Any]:
     """A Spec or Value as it would be written, its id and namespace always; secrets are masked."""
-    from heddle.specs.entry import data_of
+    from heddle.specs.entry import data_of, shown_of
 
-    said = data_of(resource, namespace="")
-    entry: dict[str, Any] = {"id": str(resource.id), **{k: v for k, v in said.items() if k != "id"}}
-    if isinstance(resource, Value) and resource.secret:
-        entry["data"] = masked(resource.data)
-    return entry
-
-
-def masked(data: Any) -> Any:
-    """The same shape, with everything that it says masked; keys stay."""
-    if isinstance(data, Mapping):
-        return {key: masked(value) for key, value in data.items()}
-    if isinstance(data, list):
-        return [masked(value) for value in data]
-    return MASK
+    said = data_of(resource, namespace="") if reveal else shown_of(resource, namespace="")
+    return {"id": str(resource.id), **{k: v for k, v in said.items() if k != "id"}}
 
 
 def to_yaml(entries: Iterable[dict[str, Any]]) -> str:
@@ -108,7 +94,6 @@ __all__ = [
     "colored",
     "complain",
     "entry_of",
-    "masked",
     "print_json",
     "print_problems",
     "print_table",

@@ -5,7 +5,7 @@ import textwrap
 import click
 
 from heddle.cli.failure import EXIT_CODES
-from heddle.cli.group import Command
+from heddle.cli.group import Command, Family
 from heddle.cli.main import cli
 
 MARK = "<!-- What follows is written by heddle.cli.reference; change the commands instead. -->"
@@ -18,8 +18,12 @@ def reference() -> str:
     parts = [_exit_codes()]
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)
-        assert isinstance(command, Command)
-        parts.append(_command(click.Context(command, info_name=name, parent=context), command))
+        assert isinstance(command, Command | Family)
+        inner = click.Context(command, info_name=name, parent=context)
+        parts.append(_command(inner, command))
+        for below, one in command.commands.items() if isinstance(command, Family) else ():
+            assert isinstance(one, Command)
+            parts.append(_command(click.Context(one, info_name=below, parent=inner), one))
     return "\n\n".join(parts) + "\n"
 
 
@@ -36,10 +40,10 @@ def _exit_codes() -> str:
     return "\n".join(["## Exit codes", "", "| code | means |", "|---|---|", *rows])
 
 
-def _command(context: click.Context, command: Command) -> str:
-    """One command."""
+def _command(context: click.Context, command: Command | Family) -> str:
+    """One command, or what the commands of a family have in common."""
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
-    parts = [f"## heddle {context.info_name}", f"```\n{usage}\n```", _help(command)]
+    parts = [f"## {context.command_path}", f"```\n{usage}\n```", _help(command)]
     options = [_option(option) for option in command.params if isinstance(option, click.Option)]
     if options:
         parts.append("\n".join(["| option | what it does |", "|---|---|", *options]))

@@ -4,8 +4,8 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +14,18 @@ from heddle.cli.documents import Documents
 from heddle.cli.extensions import installed
 from heddle.cli.failure import INTERRUPTED, CommandError
 from heddle.cli.logs import TextLog, make_log
-from heddle.cli.settings import Settings
+from heddle.cli.settings import SYSTEM, Settings
 from heddle.cli.stores import check_path
 from heddle.runtime.events import Event
 from heddle.runtime.runtime import Runtime
+from heddle.runtime.team import ALONE
 from heddle.specs.document import Reading, join
 from heddle.specs.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from heddle.cli.working.seat import Seat
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -31,9 +34,17 @@ class Serve:
     """Runs what the settings say until a signal comes, or somebody closes the runtime."""
 
     def __init__(
-        self, settings: Settings, specs: Sequence[str] = (), values: Sequence[str] = ()
+        self,
+        settings: Settings,
+        specs: Sequence[str] = (),
+        values: Sequence[str] = (),
+        *,
+        seat: "Callable[[], Seat] | None" = None,
     ) -> None:
+        """`seat` makes the place of a worker that is one of several; its log goes there."""
         self._settings = settings
+        self._take_seat = seat
+        self._seat: Seat | None = None
         self._specs = Documents(specs)
         self._values = Documents(values)
         self._registry = installed(settings)
@@ -51,8 +62,10 @@ class Serve:
     async def _serve(self) -> None:
         with self._signals(asyncio.get_running_loop()):
             self._starting = asyncio.current_task()
+            if self._take_seat is not None:
+                self._sit(self._take_seat())
             try:
-                async with await self._runtime() as rt:
+                async with await self._runtime() as rt, self._beside(rt):
                     self._starting = None
                     await self._ready(rt)
                     await self._end(rt)
@@ -66,10 +79,28 @@ class Serve:
             except asyncio.CancelledError:
                 if not self._reason:
                     raise
+            finally:
+                if self._seat is not None:
+                    await self._seat.close()
+
+    def _sit(self, seat: "Seat") -> None:
+        """Work as one of several: tell the supervisor what there is to tell, and end when it is gone."""
+        self._seat = seat
+        orders = seat.orders
+        self._log = make_log(
+            "text" if orders.text else "json",
+            self._settings.log_level,
+            stream=seat,
+            source=self._source,
+            color=orders.color,
+        )
 
     async def _end(self, rt: Runtime) -> None:
         """Wait for a signal, or until the runtime is closed from within."""
         ends = [asyncio.ensure_future(self._stop.wait()), asyncio.ensure_future(rt.wait_closed())]
+        if self._seat is not None:
+            self._seat.ready()
+            ends.append(asyncio.ensure_future(self._seat.ended.wait()))
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -82,13 +113,20 @@ class Serve:
         """The runtime, not begun yet, with its log."""
         settings = self._settings
         reading = self._reading()
-        rt = Runtime(
-            namespace=settings.namespace,
-            store=await self._store(reading),
-            environment=settings.environment,
-            drain=settings.drain,
-            found=self._registry,
-        )
+        store = await self._store(reading)
+        if settings.namespace == SYSTEM:
+            from heddle.cli.system import system
+
+            rt = system(settings, store, self._registry, team=self._seat or ALONE)
+        else:
+            rt = Runtime(
+                namespace=settings.namespace,
+                store=store,
+                environment=settings.environment,
+                drain=settings.drain,
+                found=self._registry,
+                team=self._seat or ALONE,
+            )
         self._log.mask = rt.events.mask
         rt.events.listen(self._log)
         rt.events.listen(lambda event: self._heard(rt, event))
@@ -100,6 +138,20 @@ class Serve:
                 problems=reading.problems,
             )
         return rt
+
+    @asynccontextmanager
+    async def _beside(self, rt: Runtime) -> AsyncIterator[None]:
+        """Serve the API beside the runtime, where the settings say so; it ends before the runtime does."""
+        if not self._settings.system or rt.namespace == SYSTEM:
+            yield
+            return
+        from heddle.cli.system import system
+
+        async with system(self._settings, rt.store, self._registry, rt) as beside:
+            for event in beside.events.recent:
+                self._log(event)
+            beside.events.listen(self._log)
+            yield
 
     def _reading(self) -> Reading:
         """What the files of the command line say together."""
@@ -121,8 +173,8 @@ class Serve:
             from heddle.specs.memory import MemoryStore
 
             return MemoryStore([*reading.specs, *reading.values])
-        from heddle.cli.applying import apply_into
-        from heddle.specs.errors import SpecError
+        from heddle.runtime.applying import apply_into
+        from heddle.specs.errors import Conflict, SpecError
 
         check_path(settings.store)
         if reading.problems:
@@ -134,6 +186,8 @@ class Serve:
             await store.close()
         if applied.problems:
             raise SpecError(applied.problems)
+        if applied.clashes:
+            raise Conflict("; ".join(map(str, applied.clashes)))
         return settings.store
 
     async def _ready(self, rt: Runtime) -> None:
@@ -174,6 +228,8 @@ class Serve:
         """Say what to try once what listens is live."""
         if event.event == "listening":
             self._listening.append(event)
+        elif self._seat is not None and self._seat.number:
+            return  # what to try is said once
         elif event.event == "generation live" and self._listening:
             heard, self._listening = self._listening, []
             if isinstance(self._log, TextLog):

@@ -4,6 +4,7 @@ heddle.toml (the nearest from here upwards)  <  HEDDLE_* variables  <  flags
 """
 
 import os
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -16,6 +17,8 @@ from heddle.specs.problem import Place, Problem, did_you_mean
 from heddle.specs.spec import DEFAULT_NAMESPACE
 
 FILE = "heddle.toml"
+SYSTEM = "system"
+"""The namespace that manages the others."""
 FORMATS = ("auto", "text", "json")
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -27,7 +30,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `store` is an address or a path; `given` tells whether anybody named it. `folder` is where
     `heddle.toml` stands, or the working directory. `drain` is in seconds. `environment` is what
-    blanks of specs are filled from.
+    blanks of specs are filled from. `workers` is how many processes run a namespace (0: one for each
+    processor), `health` for how many seconds nothing may be heard of one of them, `health_address`
+    where a supervisor says how it is. `namespaces` are the settings of those that `heddle up` runs,
+    each as far as they differ from these.
+    `author` is who changes a store; empty is whoever runs the command. `system` is where the API is
+    served beside a runtime; those that begin with `system_` say how it is served.
+    `key_file` and `key_command`
+    say where the keys of secrets come from, beside the variable HEDDLE_KEY.
     """
 
     namespace: str = DEFAULT_NAMESPACE
@@ -36,9 +46,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     language: str = "cel"
     extensions: tuple[str, ...] = ()
     drain: float = 30.0
+    workers: int = 1
+    health: float = 30.0
+    health_address: str = ""
+    namespaces: Mapping[str, Mapping[str, Any]] = {}
     environment: Mapping[str, Any] = {}
+    author: str = ""
+    system: str = ""
+    system_listen: str = "127.0.0.1:7878"
+    system_cert: str = ""
+    system_key: str = ""
+    system_hosts: tuple[str, ...] = ()
+    system_audit: str = ""
+    system_rate: int = 500
+    system_body: int = 32 * 1024 * 1024
     log_format: str = "auto"
     log_level: str = "info"
+    key_file: str = ""
+    key_command: tuple[str, ...] = ()
     file: str = ""
     folder: str = "."
 
@@ -57,8 +82,11 @@ def load_settings(
     file = config or environ.get("HEDDLE_CONFIG") or _nearest(Path.cwd())
     said = _read(file) if file else {}
     folder = os.path.dirname(file) or "." if file else "."  # noqa: PTH120 - as it was given
-    if "store" in said:
-        said["store"] = _from(folder, said["store"])
+    for table in (said, *said.get("namespaces", {}).values()):
+        if "store" in table:
+            table["store"] = _from(folder, table["store"])
+    if "key_file" in said:
+        said["key_file"] = os.path.normpath(os.path.join(folder, said["key_file"]))  # noqa: PTH118
     for part in (_of(environ), {k: v for k, v in (flags or {}).items() if v is not None}):
         environment = {**said.get("environment", {}), **part.get("environment", {})}
         said = {**said, **part, "environment": environment}
@@ -134,13 +162,29 @@ class _Reader:
             key = known.get(name)
             if key is None:
                 self._unknown(name, known, above)
+            elif key.each is not None and isinstance(value, dict):
+                said[key.name] = self._each(value, key, (*above, name))
             elif key.table is not None and isinstance(value, dict):
                 said |= self.table(value, key.table, (*above, name))
-            elif key.table is None and key.fits(value):
+            elif key.table is None and key.each is None and key.fits(value):
                 said[key.name] = key.made(value)
             else:
                 self._tell((*above, name), "type", _shown(value), key.wanted)
         return said
+
+    def _each(
+        self, data: Mapping[str, Any], key: "_Key", above: tuple[str, ...]
+    ) -> dict[str, dict[str, Any]]:
+        """Tables of which each has a name that was chosen by its author."""
+        found: dict[str, dict[str, Any]] = {}
+        for name, value in data.items():
+            if not legal_namespace(name):
+                self._tell((*above, name), "name", f'the name "{name}"', NAMESPACE_RULE)
+            elif not isinstance(value, dict):
+                self._tell((*above, name), "type", _shown(value), "a table")
+            else:
+                found[name] = self.table(value, key.each or {}, (*above, name))
+        return found
 
     def _unknown(self, name: str, known: "Mapping[str, _Key]", above: tuple[str, ...]) -> None:
         hint = did_you_mean(name, list(known))
@@ -182,6 +226,7 @@ class _Key(msgspec.Struct, frozen=True, kw_only=True):
     fits: Callable[[Any], bool] = lambda _: True
     made: Callable[[Any], Any] = lambda value: value
     table: "Mapping[str, _Key] | None" = None
+    each: "Mapping[str, _Key] | None" = None
 
 
 def _is_text(value: Any) -> bool:
@@ -194,6 +239,14 @@ def _is_seconds(value: Any) -> bool:
 
 def _is_names(value: Any) -> bool:
     return isinstance(value, list) and all(_is_text(name) for name in value)
+
+
+def _is_line(value: str) -> bool:
+    """Whether a line can be taken apart into words."""
+    try:
+        return bool(shlex.split(value))
+    except ValueError:
+        return False
 
 
 def _is_environment(value: Any) -> bool:
@@ -213,11 +266,35 @@ def _one_of(names: tuple[str, ...]) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, str) and value in names
 
 
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1000
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
 _LOG = {
     "format": _Key(name="log_format", wanted=" or ".join(FORMATS), fits=_one_of(FORMATS)),
     "level": _Key(name="log_level", wanted=" or ".join(LEVELS), fits=_one_of(LEVELS)),
 }
-_KEYS = {
+_SECRETS = {
+    "key_file": _Key(
+        name="key_file",
+        wanted="the path of a file with keys, as heddle key new writes it",
+        fits=_is_text,
+        made=os.path.expanduser,
+    ),
+    "key_command": _Key(
+        name="key_command",
+        wanted="a command that prints keys: a list of words, or one line",
+        fits=lambda value: (
+            (_is_text(value) and _is_line(value)) or (bool(value) and _is_names(value))
+        ),
+        made=lambda value: tuple(shlex.split(value) if isinstance(value, str) else value),
+    ),
+}
+_NAMESPACE = {
     "namespace": _Key(
         name="namespace",
         wanted=NAMESPACE_RULE,
@@ -232,12 +309,48 @@ _KEYS = {
         made=tuple,
     ),
     "drain": _Key(name="drain", wanted="a number of seconds", fits=_is_seconds, made=float),
+    "workers": _Key(
+        name="workers",
+        wanted="a number of processes, or 0 for one on each processor",
+        fits=_is_count,
+    ),
     "environment": _Key(
         name="environment",
         wanted="a table of texts, numbers, booleans, lists and tables",
         fits=_is_environment,
     ),
+}
+"""What may differ from one namespace to another."""
+_UP = {
+    "health": _Key(name="health", wanted="a number of seconds", fits=_is_seconds, made=float),
+    "address": _Key(name="health_address", wanted="HOST:PORT", fits=_is_text),
+}
+_SYSTEM = {
+    "listen": _Key(name="system_listen", wanted="HOST:PORT", fits=_is_text),
+    "cert": _Key(name="system_cert", wanted="the path of a certificate", fits=_is_text),
+    "key": _Key(name="system_key", wanted="the path of its private key", fits=_is_text),
+    "hosts": _Key(
+        name="system_hosts",
+        wanted="a list of the names it may be called",
+        fits=_is_names,
+        made=tuple,
+    ),
+    "audit": _Key(name="system_audit", wanted="the path of a file", fits=_is_text),
+    "rate": _Key(name="system_rate", wanted="how many requests a second", fits=_is_positive),
+    "body": _Key(name="system_body", wanted="a number of bytes", fits=_is_positive),
+}
+_KEYS = {
+    **_NAMESPACE,
+    "author": _Key(name="author", wanted="who changes a store, a text", fits=_is_text),
     "log": _Key(wanted="a table with format and level", table=_LOG),
+    "system": _Key(wanted=f"a table with {', '.join(_SYSTEM)}", table=_SYSTEM),
+    "secrets": _Key(wanted="a table with key_file and key_command", table=_SECRETS),
+    "up": _Key(wanted="a table with health and address", table=_UP),
+    "namespaces": _Key(
+        name="namespaces",
+        wanted="a table for each namespace",
+        each={name: key for name, key in _NAMESPACE.items() if name != "namespace"},
+    ),
 }
 
 
@@ -261,8 +374,14 @@ VARIABLES = {
     "HEDDLE_LANGUAGE": "language",
     "HEDDLE_EXTENSIONS": "extensions",
     "HEDDLE_DRAIN": "drain",
+    "HEDDLE_WORKERS": "workers",
+    "HEDDLE_AUTHOR": "author",
+    "HEDDLE_SYSTEM_LISTEN": "system.listen",
+    "HEDDLE_SYSTEM_AUDIT": "system.audit",
     "HEDDLE_LOG_FORMAT": "log.format",
     "HEDDLE_LOG_LEVEL": "log.level",
+    "HEDDLE_KEY_FILE": "secrets.key_file",
+    "HEDDLE_KEY_COMMAND": "secrets.key_command",
 }
 """The variables that stand for one key of the file each."""
 
@@ -295,6 +414,8 @@ def _meant(path: str, text: str) -> Any:
     """The text of a variable as what stands in the file."""
     if path == "extensions":
         return [name.strip() for name in text.split(",") if name.strip()]
+    if path == "workers" and text.isdecimal():
+        return int(text)
     if path == "drain":
         try:
             return float(text)

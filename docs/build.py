@@ -14,6 +14,9 @@ from typing import Any
 
 from heddle.cli.drawing import Picture, draw
 from heddle.cli.reference import refreshed
+from heddle.extensions.manage import page as api
+from heddle.extensions.manage.openapi import describe
+from heddle.extensions.manage.system import shipped
 from heddle.runtime.extension import GROUP, Extension, Registry
 from heddle.schemas.page import common_page, gaps, index, markdown
 from heddle.schemas.schema import Schema
@@ -22,6 +25,7 @@ from heddle.specs.document import read_path
 DOCS = Path(__file__).parent
 KINDS = DOCS / "kinds"
 COMMANDS = DOCS / "commands.md"
+API = DOCS / "api.md"
 PICTURE = DOCS / "ping.svg"
 DRAWN = DOCS.parent / "examples" / "ping.yaml"
 DISTRIBUTION = "heddle-runtime"
@@ -29,6 +33,8 @@ COMMON = """
 ## fields that all kinds share
 
 - [common](common.md): the fields of every Spec, the fields of a Value, and the lifecycle ports.
+
+How they compare with the nodes of others, and what is left out: [kinds, compared](../kinds.md).
 """
 
 
@@ -48,6 +54,7 @@ def pages(known: Iterable[Schema[Any]]) -> dict[Path, str]:
     written[KINDS / "index.md"] = index(known) + COMMON
     written[KINDS / "common.md"] = common_page()
     written[COMMANDS] = refreshed(COMMANDS.read_text(encoding="utf-8"))
+    written[API] = api.refreshed(API.read_text(encoding="utf-8"), describe(shipped()))
     written[PICTURE] = draw(Picture.of(read_path(DRAWN).specs), "svg", "right")
     return written
 

@@ -11,7 +11,14 @@ from heddle.runtime.extension import Extension
 from heddle.runtime.flow import Flow
 from heddle.runtime.host import Host
 from heddle.runtime.kind import node
-from heddle.runtime.language import CompileError, Language, OptionError, Options, Program
+from heddle.runtime.language import (
+    CompileError,
+    Language,
+    MissingExtra,
+    OptionError,
+    Options,
+    Program,
+)
 from heddle.runtime.node import Action, Choice, Conversation, Handler, Node, Visit
 from heddle.runtime.process import Process
 from heddle.runtime.reader import Reader
@@ -50,6 +57,7 @@ __all__ = [
     "Kind",
     "Language",
     "LanguageName",
+    "MissingExtra",
     "Node",
     "OptionError",
     "Options",

@@ -6,7 +6,15 @@ from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 import msgspec
 
 from heddle.runtime.expansion import Expansion
-from heddle.runtime.language import CompileError, Languages, OptionError, Options, Program, Voice
+from heddle.runtime.language import (
+    CompileError,
+    Languages,
+    MissingExtra,
+    OptionError,
+    Options,
+    Program,
+    Voice,
+)
 from heddle.runtime.node import Node
 from heddle.schemas.code import Expression
 from heddle.schemas.schema import Schema
@@ -82,6 +90,14 @@ class Build:
         except OptionError as error:
             at = (*path[:-1], error.option)
             self.refuse(*at, code="code", found=error.message, hint=error.hint)
+        except MissingExtra as error:
+            self.refuse(
+                *path,
+                code="missing-extra",
+                found=error.message,
+                wanted=f"the extra {error.extra}",
+                hint=error.hint,
+            )
         except CompileError as error:
             spec = self.spec
             place = spec.inside(path, error.line, error.column) if error.line else spec.place(path)

@@ -11,15 +11,10 @@ from typing import Any, TypeAlias
 import msgspec
 
 from heddle.runtime.errors import Error
+from heddle.specs.masking import MASK, SHORTEST, hidden, in_order
 from heddle.specs.problem import Problem
 
-MASK = "••••••"
-"""What stands where a secret stood."""
-
 LEVELS = ("debug", "info", "warning", "error")
-
-SHORTEST = 3
-"""Shorter secrets are not masked: they would stand for half of every text."""
 
 _log = logging.getLogger("heddle")
 
@@ -108,7 +103,7 @@ class Events:
     def secrets(self) -> tuple[str, ...]:
         """Every text that is masked, the longest first: one may be a part of another."""
         if self._longest is None:
-            self._longest = tuple(sorted(self._secrets, key=lambda text: (-len(text), text)))
+            self._longest = in_order(self._secrets)
         return self._longest
 
     def mask(self, value: Any) -> Any:
@@ -173,10 +168,7 @@ def mask(value: Any, secrets: Sequence[str]) -> Any:
     if not secrets:
         return value
     if isinstance(value, str):
-        for secret in secrets:
-            if secret in value:
-                value = value.replace(secret, MASK)
-        return value
+        return hidden(value, secrets)
     if isinstance(value, dict):
         return {mask(key, secrets): mask(item, secrets) for key, item in value.items()}
     if isinstance(value, list):
@@ -187,22 +179,23 @@ def mask(value: Any, secrets: Sequence[str]) -> Any:
         return MASK if str(value) in secrets else value
     if isinstance(value, bytes):
         shown = value.decode(errors="replace")
-        return mask(shown, secrets) if any(secret in shown for secret in secrets) else value
+        covered = hidden(shown, secrets)
+        return covered if covered != shown else value
     return value
 
 
 def masked(problems: tuple[Problem, ...], secrets: Sequence[str]) -> tuple[Problem, ...]:
     """Problems with these texts masked."""
-    hidden = [secret for secret in secrets if len(secret) >= SHORTEST]
-    if not hidden:
+    kept = [secret for secret in secrets if len(secret) >= SHORTEST]
+    if not kept:
         return problems
     return tuple(
         msgspec.structs.replace(
             problem,
-            found=mask(problem.found, hidden),
-            wanted=mask(problem.wanted, hidden),
-            hint=mask(problem.hint, hidden),
-            path=mask(problem.path, hidden),
+            found=hidden(problem.found, kept),
+            wanted=hidden(problem.wanted, kept),
+            hint=hidden(problem.hint, kept),
+            path=hidden(problem.path, kept),
         )
         for problem in problems
     )

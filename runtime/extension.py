@@ -13,6 +13,7 @@ from heddle.runtime.language import Language
 from heddle.runtime.scheme import Scheme
 from heddle.runtime.step import FAILURES
 from heddle.specs.errors import HeddleError
+from heddle.specs.keyring import Keyring
 from heddle.specs.open import Opener, Stores
 
 GROUP = "heddle.extensions"
@@ -73,9 +74,13 @@ Source: TypeAlias = Register | Kind[Any] | Language | str
 
 
 class Registry:
-    """Everything that extensions have added."""
+    """Everything that extensions have added, and the keys of whoever works with it.
+
+    `keys` seal and open Values: those of the variable HEDDLE_KEY, where nobody says otherwise.
+    """
 
     def __init__(self, language: str = "cel") -> None:
+        self.keys = Keyring.of_environment()
         self.scheme = Scheme(language=language)
         self.hooks = Hooks()
         self.stores = Stores()

@@ -6,6 +6,7 @@ from uuid import UUID
 from heddle.runtime.errors import Answer, Error, Payload
 from heddle.runtime.machine import Pending
 from heddle.runtime.process import Process, finish, settle
+from heddle.runtime.team import ALONE, Team
 
 if TYPE_CHECKING:
     from heddle.runtime.events import Events
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class Host:
     """One symbol's view of its runtime."""
 
-    __slots__ = ("_events", "_last", "_table", "drain", "id", "label", "namespace")
+    __slots__ = ("_events", "_last", "_table", "drain", "id", "label", "namespace", "team")
 
     def __init__(
         self,
@@ -27,9 +28,12 @@ class Host:
         first: "Wiring",
         *,
         drain: float = 30.0,
+        team: Team = ALONE,
     ) -> None:
-        """`drain` is how many seconds what was begun may go on once the node is replaced."""
+        """`drain` is how many seconds what was begun may go on once the node is replaced; `team` are
+        the runtimes that serve the namespace together with this one."""
         self.drain = drain
+        self.team = team
         self._table = table
         self._events = events
         self._last = first

@@ -38,6 +38,17 @@ class CompileError(HeddleError):
         self.hint = hint
 
 
+class MissingExtra(CompileError):  # noqa: N818 - reads as what it tells
+    """What the language runs on is not installed; `extra` is what to install."""
+
+    def __init__(self, language: str, extra: str) -> None:
+        super().__init__(
+            f"what {language} runs on is not installed",
+            hint=f"pip install 'heddle-runtime[{extra}]'",
+        )
+        self.extra = extra
+
+
 class OptionError(CompileError):
     """An option that the language cannot keep; `option` is its name in Options."""
 

@@ -13,6 +13,7 @@ import msgspec
 
 from heddle.runtime.draft import Draft, Drafter, stopping
 from heddle.runtime.events import Events
+from heddle.runtime.refusal import Refusal, of_spoiled
 from heddle.runtime.scheme import Scheme
 from heddle.runtime.shift import Shift, ShiftError
 from heddle.runtime.spoiled import check_spoiled
@@ -23,6 +24,7 @@ from heddle.specs.bind import Values, bind
 from heddle.specs.problem import Problem
 from heddle.specs.spec import Spec
 from heddle.specs.store import ChangeSet, Spoiling, Store
+from heddle.specs.vault import Vault
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,10 +55,14 @@ class Loader:
         shift: Shift,
         events: Events,
         environment: Mapping[str, Any],
+        vault: Vault | None = None,
     ) -> None:
         self.namespace = namespace
-        self.refused: dict[UUID, tuple[Spec, tuple[Problem, ...]]] = {}
+        self.vault = vault if vault is not None else Vault()
+        self.refused: dict[UUID, Refusal] = {}
         """What the store says and the table does not, and why not."""
+        self.spoiled: dict[UUID, Refusal] = {}
+        """What documents say that cannot be read as they are, and the table does not."""
         self.unreadable: tuple[Problem, ...] = ()
         self._store = store
         self._table = table
@@ -67,6 +73,11 @@ class Loader:
         self._environment = environment
         self._again: set[UUID] = set()
 
+    @property
+    def unfit(self) -> dict[UUID, Refusal]:
+        """Whatever is written and is not live, and why not."""
+        return {**self.spoiled, **self.refused} if self.spoiled else self.refused
+
     def rebuild(self, symbol: Symbol) -> Symbol:
         """A fresh Symbol of the same Spec, for one whose Node was closed meanwhile."""
         return symbol.renewed(self._scheme.compile(symbol.binding.spec))
@@ -74,7 +85,7 @@ class Loader:
     async def load_all(self) -> Loaded:
         """Load everything that is fit; what is not is left out and told."""
         specs = await self._store.specs(self.namespace)
-        values = Values(await self._store.values(self.namespace))
+        values = await self._values()
         self.unreadable = tuple(await self._store.problems())
         draft = self._drafter.draft(specs, values)
         self._refuse(draft, set(draft.problems), draft.all_problems())
@@ -82,6 +93,7 @@ class Loader:
         if self.unreadable and isinstance(self._store, Spoiling):
             spoiled = await self._store.spoiled(self.namespace)
         unread = await self._with_spoiled(self.unreadable, spoiled, specs)
+        self.spoiled = self._of_spoiled(spoiled, unread)
         problems = tuple(dict.fromkeys((*unread, *draft.all_problems())))
         if draft.empty:
             return self._told_left_out(problems) if problems else Loaded()
@@ -95,12 +107,22 @@ class Loader:
         after it otherwise. So a mistake holds up nothing but itself, and goes live as soon as what
         it lacked is there. A `trial` that is refused is not told: its parts are tried one by one.
         """
-        forced = self._bound_to(changes.values, await self._names_of(changes.values))
-        asked = {*changes.specs, *forced}
-        amiss = bool(self.refused or self.unreadable)
+        self.vault.forget(changes.values)
+        before = self.unreadable
+        amiss = bool(self.refused or before)
         self.unreadable = tuple(await self._store.problems())
         if trial and changes.problems:
             return Loaded(problems=changes.problems)
+        loaded = await self._load(changes, trial=trial)
+        if changes.problems or changes.spoiled or before != self.unreadable:
+            await self._look_at_spoiled()
+        if amiss and loaded.generation is None and not loaded.refused:
+            self._told_well()
+        return loaded
+
+    async def _load(self, changes: ChangeSet, *, trial: bool) -> Loaded:
+        forced = self._bound_to(changes.values, await self._names_of(changes.values))
+        asked = {*changes.specs, *forced}
         unread = await self._with_spoiled(changes.problems, changes.spoiled)
         tried = await self._try(asked, forced)
         before = self._again - asked
@@ -112,8 +134,6 @@ class Loader:
                 await self._try_most(self._again - asked)
             if unread:
                 self._told_refusal(unread, changes.origin)
-            elif amiss and tried.loaded.generation is None:
-                self._told_well()
             return msgspec.structs.replace(tried.loaded, problems=unread)
         problems = tuple(dict.fromkeys((*unread, *tried.problems)))
         if trial:
@@ -128,8 +148,9 @@ class Loader:
         self.unreadable = tuple(await self._store.problems())
         before = dict(self.refused)
         await self._try_most({spec.id for spec in specs} | known | self._again)
-        found = {problem for _, problems in self.refused.values() for problem in problems}
-        found -= {problem for _, problems in before.values() for problem in problems}
+        await self._look_at_spoiled()
+        found = {problem for one in self.refused.values() for problem in one.problems}
+        found -= {problem for one in before.values() for problem in one.problems}
         if found:
             self._told_refusal(tuple(in_order(sorted(found, key=str))), "")
 
@@ -186,8 +207,8 @@ class Loader:
         specs = await self._store.specs(self.namespace, keys)
         identified = any(entry.identified for spec in specs for entry in spec.env.values())
         nested = any("specs" in spec.fields or "uses" in spec.fields for spec in specs)
-        values = await self._store.values(self.namespace) if identified or nested else ()
-        return self._drafter.draft(specs, Values(values), asked=keys, forced=frozenset(forced))
+        values = await self._values() if identified or nested else Values()
+        return self._drafter.draft(specs, values, asked=keys, forced=frozenset(forced))
 
     async def _live(self, draft: Draft, plan: Plan, problems: tuple[Problem, ...]) -> Loaded:
         """Make the difference live, and tell it; ShiftError where it was undone."""
@@ -232,8 +253,7 @@ class Loader:
 
     def _refuse(self, draft: Draft, asked: Set[UUID], problems: tuple[Problem, ...]) -> None:
         """Remember what is refused: each with its own Problems, or those that hold it up."""
-        for one in asked:
-            self.refused.pop(one, None)
+        before = {one: self.refused.pop(one) for one in asked if one in self.refused}
         self._again = (self._again - asked) | (draft.ids & asked)
         for one in draft.ids & asked:
             spec = draft.specs.get(one)
@@ -242,7 +262,9 @@ class Loader:
             elif spec is None and (gone := self._table.get(one)) is not None:
                 spec = gone.spec
             if spec is not None:
-                self.refused[one] = (spec, tuple(draft.problems.get(one, problems)))
+                why = tuple(draft.problems.get(one, problems))
+                refusal = Refusal(spec=spec, problems=why, gone=one in draft.removes)
+                self.refused[one] = refusal.after(before.get(one))
 
     def _told_refusal(self, problems: tuple[Problem, ...], origin: str) -> Loaded:
         """Tell that what ran goes on running, and why."""
@@ -279,6 +301,20 @@ class Loader:
         )
         return Loaded(problems=problems)
 
+    async def _look_at_spoiled(self) -> None:
+        """Note what is wrong now in documents that cannot be read as they are."""
+        spoiled: Sequence[Spec] = ()
+        if self.unreadable and isinstance(self._store, Spoiling):
+            spoiled = await self._store.spoiled(self.namespace)
+        self.spoiled = self._of_spoiled(spoiled, await self._with_spoiled(self.unreadable, spoiled))
+
+    def _of_spoiled(
+        self, spoiled: Sequence[Spec], problems: tuple[Problem, ...]
+    ) -> dict[UUID, Refusal]:
+        mine = [spec for spec in spoiled if spec.namespace == self.namespace]
+        running = {spec.id: runs.spec for spec in mine if (runs := self._table.get(spec.id))}
+        return of_spoiled(mine, problems, self.spoiled, running)
+
     async def _with_spoiled(
         self,
         problems: tuple[Problem, ...],
@@ -290,11 +326,17 @@ class Loader:
         if not mine:
             return problems
         others = specs if specs is not None else await self._store.specs(self.namespace)
-        values = Values(await self._store.values(self.namespace))
+        values = await self._values()
         found = check_spoiled(mine, others, values, self._scheme, self._environment)
         return tuple(in_order([*problems, *found]))
 
     # -- Values --------------------------------------------------------------------------------
+
+    async def _values(self) -> Values:
+        """The Values of the namespace, ready to be opened."""
+        found = await self._store.values(self.namespace)
+        await self.vault.ready(found)
+        return Values(found, self.vault)
 
     async def _names_of(self, values: Iterable[UUID]) -> frozenset[str]:
         if not values:
@@ -313,8 +355,8 @@ class Loader:
             if symbol.binding.asks
             and (symbol.binding.uses & values or symbol.binding.asks & wanted)
         }
-        for one, (spec, _) in self.refused.items():
-            if bind(spec, (), self._environment).asks & wanted:
+        for one, refusal in self.refused.items():
+            if bind(refusal.spec, (), self._environment).asks & wanted:
                 found.add(one)
         return found
 

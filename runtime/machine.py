@@ -51,6 +51,10 @@ BREATH = 0.01
 """Seconds after which a packet that goes round in a ring lets everything else have its turn."""
 
 
+_FAILED = object()
+"""In the place of what a visit sends: what it sent has failed, and that goes to an error port."""
+
+
 class JoinFrame:
     """An out port with several links, on the stack while its targets answer one by one."""
 
@@ -318,6 +322,26 @@ def drive(
             else:
                 raised, thrown = thrown, None
                 request = running.throw(raised)
+            # What goes to nothing but plain actions is answered on the spot: most visits of a `for`
+            # or a `pipe` are that, and the way round this loop would cost more than they do.
+            while type(request) is tuple and hops > 1:
+                near = cast(VisitStep, owner).nexts.get(request[0])
+                if type(near) is not RunStep or near.next is not None:
+                    break
+                hops -= 1
+                payload = request[1]
+                actions = iter(near.actions)
+                try:
+                    for action in actions:
+                        payload = action(payload)
+                        if payload is NOTHING:
+                            break
+                except RAISED as error:
+                    index = len(near.actions) - length_hint(actions) - 1
+                    step, payload = near.failed(index, error)
+                    forward, request = True, _FAILED
+                    break
+                request = running.send(payload)
         except StopIteration as stop:
             stack.pop()
             payload = stop.value
@@ -347,7 +371,7 @@ def drive(
                 except FAILURES as error:
                     # A port's name that is none: the node hears of it where it sent.
                     thrown = error
-            else:
+            elif request is not _FAILED:
                 return Pending(
                     process,
                     None,

@@ -140,3 +140,10 @@ class Node:
     def snapshot(self) -> Mapping[str, Any]:
         """What people may want to see of it, as plain data."""
         return {}
+
+    def degraded(self) -> str:
+        """What keeps it from doing all that it should, although it acts; empty where nothing does.
+
+        `a database that is gone`, in words for people, without secrets. Asked now and then; never waits.
+        """
+        return ""

@@ -7,44 +7,44 @@ async with Runtime(store="flows") as rt:
 import asyncio
 import gc
 import os
+import socket
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-import msgspec
-
+from heddle import __version__
 from heddle.runtime.agent import Agent
 from heddle.runtime.errors import Answer, Error, Payload
 from heddle.runtime.events import Events
 from heddle.runtime.extension import Registry, Source, registry
+from heddle.runtime.health import Health
 from heddle.runtime.loader import Loaded, Loader
+from heddle.runtime.managed import Managed, give
 from heddle.runtime.process import Process, finish
+from heddle.runtime.reporter import INTERVAL, Reporter
 from heddle.runtime.shift import Shift, ShiftError
-from heddle.runtime.symbol import State, Symbol, SymbolStatus
+from heddle.runtime.sources import Sources
+from heddle.runtime.status import Look, Status
+from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import SymbolTable
+from heddle.runtime.team import ALONE, Team
 from heddle.runtime.watcher import Watcher
 from heddle.schemas.port import canonical
-from heddle.specs.errors import HeddleError
-from heddle.specs.problem import Problem
-from heddle.specs.spec import DEFAULT_NAMESPACE, Spec
+from heddle.specs.errors import HeddleError, NotFound
+from heddle.specs.keyring import Keyring
+from heddle.specs.names import new_id
+from heddle.specs.report import Report, Reporting
+from heddle.specs.revision import Recording
+from heddle.specs.spec import DEFAULT_NAMESPACE
 from heddle.specs.store import ChangeSet, Store
+from heddle.specs.vault import Vault
 
 
 class NoSymbol(HeddleError, LookupError):  # noqa: N818 - reads as what it tells
     """There is no active symbol of that name, or it has no such port; the message says why."""
-
-
-class Status(msgspec.Struct, frozen=True, kw_only=True):
-    """What a runtime is doing, as people see it."""
-
-    namespace: str
-    store: str
-    generation: int
-    processes: int
-    symbols: tuple[SymbolStatus, ...]
-    problems: tuple[Problem, ...]
 
 
 class Runtime:
@@ -52,9 +52,14 @@ class Runtime:
 
     `store` is a Store, or the URL or path of one (`memory://`, `flows`, `flows/ping.yaml`).
     `extensions` come beside those that are installed; `environment` is what `env` entries without
-    a name are filled from. `language` is the one of conditions that name none. `drain` and
+    a name are filled from. `keys` open what is sealed: those of the variable HEDDLE_KEY, where none
+    are given. `language` is the one of conditions that name none. `drain` and
     `lifecycle` are seconds: how long processes of a replaced generation may go on, and how long a
     flow at a lifecycle port may take. With `watch=False` changes of the store are not followed.
+    `managed` is what its flows may manage: their own namespace, unless said otherwise.
+    Where it follows a store that keeps Reports, it says there how it is, every `interval` seconds
+    and after each change. `team` are the runtimes that serve the same namespace beside this one, in
+    other processes.
 
     Entering raises StoreError where the store cannot be reached, ExtensionError where an extension
     cannot be loaded, and ShiftError where something cannot begin (a port in use). Specs with
@@ -72,10 +77,21 @@ class Runtime:
         drain: float = 30.0,
         lifecycle: float = 30.0,
         watch: bool = True,
+        interval: float = INTERVAL,
         found: Registry | None = None,
+        keys: Keyring | None = None,
+        managed: Managed | None = None,
+        team: Team = ALONE,
     ) -> None:
+        self.id = str(new_id())
+        self.started = time.time()
+        self.observed = 0
         self.namespace = namespace
+        self.team = team
         self.registry = found if found is not None else registry(extensions, language=language)
+        if keys is not None:
+            self.registry.keys = keys
+        self.vault = Vault(self.registry.keys)
         self.events = Events(namespace)
         self.table = SymbolTable(lambda symbol: self._loader.rebuild(symbol))
         self.agent = Agent(self.table)
@@ -85,7 +101,12 @@ class Runtime:
             else store
         )
         self._shift = Shift(
-            self.table, self.registry.hooks, self.events, lifecycle=lifecycle, drain=drain
+            self.table,
+            self.registry.hooks,
+            self.events,
+            lifecycle=lifecycle,
+            drain=drain,
+            team=team,
         )
         self._loader = Loader(
             namespace=namespace,
@@ -95,9 +116,25 @@ class Runtime:
             shift=self._shift,
             events=self.events,
             environment=environment or {},
+            vault=self.vault,
         )
         self._watcher = (
             Watcher(self.store, namespace, self.load, self.events, self._look_again)
+            if watch
+            else None
+        )
+        give(self, managed)
+        self._health = Health(self.table, self._loader, self._shift, self.events, self._trouble)
+        self._look = Look(self.table, self._loader, self._health, self.events)
+        self._reporter: Reporter | None = None
+        if watch and isinstance(self.store, Reporting):
+            self._reporter = Reporter(
+                self.store, self.id, self.report, self._heal, self.events, interval=interval
+            )
+        self._interval = interval
+        self._behind = 0
+        self._sources = (
+            Sources(self.vault, self.load, lambda: self.store.values(namespace), self.events)
             if watch
             else None
         )
@@ -114,7 +151,14 @@ class Runtime:
                 await self._watcher.start()
             async with self._loading:
                 with _collecting_later():
+                    # Read before the Specs: who reads them sees everything up to it.
+                    newest = await self.store.newest()
                     await self._loader.load_all()
+                    self._looked(newest)
+            self._follow()
+            self._told_of_keys()
+            if self._reporter is not None:
+                await self._reporter.start()
         except BaseException:
             await self.close()
             raise
@@ -142,9 +186,15 @@ class Runtime:
         try:
             if self._watcher is not None:
                 await self._watcher.stop()
+            if self._sources is not None:
+                await self._sources.stop()
             async with self._loading:
+                self._health.stopping = True
+                self._looked(0)
                 await self._shift.stop()
         finally:
+            if self._reporter is not None:
+                await self._reporter.stop()
             await self.store.close()
 
     async def wait_closed(self) -> None:
@@ -156,16 +206,78 @@ class Runtime:
 
         Once the runtime is closed nothing is looked at, and `reason` says so.
         """
-        async with self._loading:
+        async with self._loading, self.team.turn():
             if self._closed.is_set():
                 return Loaded(reason="the runtime is closed")
-            return await self._loader.load(changes, trial=trial)
+            loaded = await self._loader.load(changes, trial=trial)
+            if not (trial and loaded.refused):
+                self._looked(changes.revision)
+            self._follow()
+            return loaded
 
     async def _look_again(self) -> None:
         """Look at everything: changes may have been missed."""
-        async with self._loading:
+        async with self._loading, self.team.turn():
             if not self._closed.is_set():
+                newest = await self.store.newest()
                 await self._loader.look_again()
+                self._looked(newest)
+                self._follow()
+
+    def _looked(self, revision: int) -> None:
+        """Everything up to this revision has been looked at, unless something was missed."""
+        if self._watcher is None or not self._watcher.behind:
+            self.observed = max(self.observed, revision)
+        if self._reporter is not None:
+            self._reporter.changed()
+
+    async def _heal(self) -> None:
+        """Look whether the store has come further than was told."""
+        newest = await self.store.newest()
+        if newest <= self.observed or self._closed.is_set():
+            return
+        behind = self._behind
+        self._behind = newest
+        if not behind or behind <= self.observed:
+            # It may be on its way: only what is still missing the next time was missed.
+            return
+        if isinstance(self.store, Recording):
+            mine = await self.store.history(self.namespace, limit=1)
+            if not mine or mine[0].number <= self.observed:
+                self._looked(newest)
+                return
+        await self._look_again()
+
+    def _trouble(self) -> str:
+        return self._watcher.trouble if self._watcher is not None else ""
+
+    def _follow(self) -> None:
+        """Follow the files that Values came from."""
+        if self._sources is not None:
+            self._sources.follow()
+
+    def _told_of_keys(self) -> None:
+        """Tell what is wrong with the places of the keys; whoever needs a key says so for itself."""
+        keys = self.vault.keys
+        for warning in keys.warnings:
+            self.events.tell("keys exposed", level="warning", reason=warning)
+        for trouble in keys.troubles if keys.read else ():
+            self.events.tell("keys missing", level="warning", reason=trouble)
+
+    async def reveal(self, name: str | UUID, *, who: str) -> Any:
+        """The data of a Value of the namespace, secret or not; that `who` has seen it is told as an event.
+
+        NotFound where there is no such Value, SecretError where it cannot be opened. Whether `who`
+        may see it is for the caller to know.
+        """
+        values = await self.store.values(self.namespace)
+        value = next((one for one in values if name in (one.name, one.id)), None)
+        if value is None:
+            raise NotFound(f'there is no Value "{name}" in the namespace {self.namespace}')
+        await self.vault.ready([value])
+        data = self.vault.open(value)
+        self.events.tell("value revealed", level="warning", value=value.label, who=who)
+        return data
 
     # -- packets -------------------------------------------------------------------------------
 
@@ -214,37 +326,41 @@ class Runtime:
 
     def status(self) -> Status:
         """The state of every symbol, and every Problem that keeps something from being live."""
-        symbols = [self._symbol_status(symbol) for symbol in self.table.all()]
-        refused = self._loader.refused
-        for one, (spec, problems) in refused.items():
-            if self.table.get(one) is None:
-                symbols.append(_status(spec, State.REFUSED, [str(problem) for problem in problems]))
-        wrong = list(self._loader.unreadable)
-        for _, problems in refused.values():
-            wrong += problems
+        ids = dict.fromkeys([*(symbol.id for symbol in self.table.all()), *self._loader.unfit])
+        symbols = [self._look.symbol(one) for one in ids]
         return Status(
             namespace=self.namespace,
             store=self.store.url,
+            runtime=self.id,
             generation=self.table.wiring.generation.number,
+            observed=self.observed,
             processes=len(self.processes),
+            conditions=self._health.overall(self._health.ill()),
             symbols=tuple(sorted(symbols, key=lambda one: (one.name or "~", str(one.id)))),
-            problems=self.events.masked(tuple(dict.fromkeys(wrong))),
+            problems=self._look.problems(),
         )
 
-    def _symbol_status(self, symbol: Symbol) -> SymbolStatus:
-        active = self.table.active(symbol)
-        reasons = self.table.reasons(symbol) if not active else []
-        if not active and not reasons:
-            reasons = ["part of a ring that waits"]
-        refused = self._loader.refused.get(symbol.id)
-        if refused is not None:
-            reasons += [f"refused: {problem}" for problem in refused[1]]
-        state = State.ACTIVE if active else State.WAITING
-        node = dict(symbol.node.snapshot())
-        if symbol.node.guard is not None:
-            node = {**symbol.node.guard.snapshot(), **node}
-        node = self.events.mask(node)
-        return _status(symbol.spec, state, reasons, symbol.since, node)
+    def report(self) -> Report:
+        """What it says of itself in its store: this costs what is not well, not what it holds."""
+        ill = self._health.ill()
+        return Report(
+            runtime=self.id,
+            namespace=self.namespace,
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            version=__version__,
+            started=self.started,
+            seen=time.time(),
+            interval=self._interval,
+            generation=self.table.wiring.generation.number,
+            observed=self.observed,
+            active=len(self.table) - self.table.waiting,
+            waiting=self.table.waiting,
+            refused=len(self._loader.unfit),
+            processes=sum(len(one.processes) for one in self._shift.generations),
+            conditions=self._health.overall(ill),
+            symbols=ill,
+        )
 
 
 @contextmanager
@@ -261,23 +377,6 @@ def _collecting_later() -> Iterator[None]:
             gc.unfreeze()
         if collecting:
             gc.enable()
-
-
-def _status(
-    spec: Spec, state: State, reasons: list[str], since: int = 0, node: dict[str, Any] | None = None
-) -> SymbolStatus:
-    return SymbolStatus(
-        id=spec.id,
-        name=spec.name,
-        kind=spec.kind,
-        namespace=spec.namespace,
-        state=state.value,
-        reasons=tuple(reasons),
-        place=str(spec.place()) if spec.places is not None else "",
-        revision=spec.revision,
-        generation=since,
-        node=node or {},
-    )
 
 
 __all__ = ["Error", "NoSymbol", "Runtime", "ShiftError", "Status"]

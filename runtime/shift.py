@@ -6,18 +6,22 @@ the last process that may use them has ended, or at the drain deadline.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 from heddle.runtime.errors import Error
 from heddle.runtime.events import Events, masked
 from heddle.runtime.generation import Generation
 from heddle.runtime.hooks import Hooks
 from heddle.runtime.host import Host
+from heddle.runtime.node import Node
 from heddle.runtime.process import Process, finish
 from heddle.runtime.step import FAILURES
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import Plan, SymbolTable
+from heddle.runtime.team import ALONE, Team
 from heddle.runtime.wiring import Wiring
 from heddle.specs.entry import data_of
 from heddle.specs.errors import HeddleError
@@ -68,7 +72,9 @@ class Shift:
         *,
         lifecycle: float = 30.0,
         drain: float = 30.0,
+        team: Team = ALONE,
     ) -> None:
+        self._team = team
         self._table = table
         self._hooks = hooks
         self._events = events
@@ -77,6 +83,10 @@ class Shift:
         self._old: list[Generation] = []
         self._retiring: set[asyncio.Task[None]] = set()
         self._hosts: dict[Symbol, Host] = {}
+        self.draining: dict[UUID, tuple[Symbol, float]] = {}
+        """The symbols that have left and are not closed yet, and since when (seconds since 1970)."""
+        self.telling: dict[UUID, Symbol] = {}
+        """The symbols that act and whose Nodes can say that something is wrong with them."""
 
     @property
     def generations(self) -> list[Generation]:
@@ -98,6 +108,9 @@ class Shift:
         self._old.append(replaced.generation)
         for symbol in plan.opens:
             symbol.since = number
+            symbol.began = time.time()
+            if type(symbol.node).degraded is not Node.degraded:
+                self.telling[symbol.id] = symbol
             self._events.tell(
                 "symbol active", level="debug", symbol=symbol.label, generation=number
             )
@@ -105,6 +118,9 @@ class Shift:
             host = self._hosts.pop(symbol, None)
             if host is not None:
                 host.left(replaced)
+            self.draining[symbol.id] = symbol, time.time()
+            if self.telling.get(symbol.id) is symbol:
+                del self.telling[symbol.id]
             await self._safely(symbol, "pause", symbol.node.pause())
             self._events.tell(
                 "symbol retired", level="debug", symbol=symbol.label, reason=self._why(symbol)
@@ -130,7 +146,7 @@ class Shift:
         heir = plan.heirs.get(symbol.id)
         port = ""
         host = self._hosts[symbol] = Host(
-            self._table, self._events, symbol, plan.wiring, drain=self._drain
+            self._table, self._events, symbol, plan.wiring, drain=self._drain, team=self._team
         )
         if node.voice is not None:
             node.voice.host = host
@@ -205,6 +221,8 @@ class Shift:
         for symbol in symbols:
             await self._safely(symbol, "deinit flow", self._exec(symbol, "deinit", replaced))
             await self._safely(symbol, "close", symbol.node.close())
+            if self.draining.get(symbol.id, (None,))[0] is symbol:
+                del self.draining[symbol.id]
             self._events.unhide(symbol.binding.secrets)
 
     async def _cut(self, generations: Sequence[Generation]) -> None:

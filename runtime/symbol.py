@@ -1,5 +1,6 @@
 """A Symbol is a Spec and the Node built from it, under one name."""
 
+import time
 from collections.abc import Sequence
 from enum import Enum
 from typing import Any
@@ -11,6 +12,7 @@ from heddle.runtime.expansion import HELD, Expansion
 from heddle.runtime.node import Node
 from heddle.schemas.port import LIFECYCLE, canonical
 from heddle.specs.bind import Bound
+from heddle.specs.report import Condition
 from heddle.specs.spec import Link, Spec
 
 LIFECYCLE_NAMES = frozenset(port.name for port in LIFECYCLE)
@@ -33,14 +35,17 @@ class Symbol:
 
     `source` is the id of the Spec in the store that it comes of: its own, or that of the one that
     holds it. `held` are the ids of all that its Spec holds, to any depth, `inlets` the in ports in
-    there that its own stand for, and `uses` the names of the Specs that it is made with.
+    there that its own stand for, and `uses` the names of the Specs that it is made with. `made` is
+    when it was compiled and `began` when it became active, in seconds since 1970 (0: not yet).
     """
 
     __slots__ = (
+        "began",
         "binding",
         "held",
         "inlets",
         "links",
+        "made",
         "node",
         "opened",
         "since",
@@ -55,6 +60,8 @@ class Symbol:
         self.node = node
         self.opened = False
         self.since = 0
+        self.made = time.time()
+        self.began = 0.0
         self.links: dict[str, tuple[Link, ...]] = {}
         for port, links in binding.spec.ports.items():
             name = canonical(port)
@@ -95,7 +102,10 @@ class Symbol:
 
 
 class SymbolStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What people see of a symbol. `reasons` say why it is not active, or what was refused."""
+    """What people see of a symbol. `reasons` say why it is not active, or what was refused.
+
+    `revision` is what the store holds of it, `observed` what runs (0: nothing).
+    """
 
     id: UUID
     name: str | None
@@ -105,5 +115,7 @@ class SymbolStatus(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[str, ...] = ()
     place: str = ""
     revision: int = 0
+    observed: int = 0
     generation: int = 0
+    conditions: tuple[Condition, ...] = ()
     node: dict[str, Any] = {}

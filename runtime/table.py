@@ -9,13 +9,13 @@ from typing import Any, TypeAlias
 from uuid import UUID
 
 from heddle.runtime.expansion import HELD
-from heddle.runtime.generation import Generation
+from heddle.runtime.generation import Ended, Generation
 from heddle.runtime.layer import branch
 from heddle.runtime.step import Key, Target
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.wiring import Lens, Wired, Wiring
 from heddle.schemas.port import canonical, parse_port
-from heddle.specs.spec import Link
+from heddle.specs.spec import Link, Path
 
 Wanted: TypeAlias = str | UUID
 """What a link names its target by."""
@@ -24,13 +24,14 @@ Wanted: TypeAlias = str | UUID
 class Layout:
     """One state of the table: who is there, under which name, linked by whom, and who is active."""
 
-    __slots__ = ("_own", "active", "names", "symbols", "wanted", "wired")
+    __slots__ = ("_own", "active", "names", "symbols", "waiting", "wanted", "wired")
 
     def __init__(self, layout: "Layout | None" = None, changes: int = 0) -> None:
         self.symbols: MutableMapping[UUID, Symbol] = {}
         self.names: MutableMapping[str, UUID] = {}
         self.wanted: MutableMapping[Wanted, set[UUID]] = {}
         self.active: MutableMapping[UUID, None] = {}
+        self.waiting: MutableMapping[UUID, None] = {}
         self.wired: MutableMapping[Hashable, Wired] = {}
         # The sets of `wanted` that are this layout's own: the others belong to an older one too.
         self._own: set[Wanted] = set()
@@ -39,6 +40,7 @@ class Layout:
             self.names = branch(layout.names, changes)
             self.wanted = branch(layout.wanted, changes)
             self.active = branch(layout.active, changes)
+            self.waiting = branch(layout.waiting, changes)
             self.wired = branch(layout.wired, changes)
 
     def find(self, link: Link) -> UUID | None:
@@ -129,20 +131,31 @@ class Layout:
         for one in inlet:
             yield from self._leads(one)
 
-    def reasons(self, symbol: Symbol) -> list[str]:
-        """Why a symbol is not active: one line for each link that leads nowhere."""
+    def note(self, ids: Iterable[UUID]) -> None:
+        """Note which of these wait now."""
+        for one in ids:
+            if one in self.symbols and one not in self.active:
+                self.waiting[one] = None
+            else:
+                self.waiting.pop(one, None)
+
+    def lacks(self, symbol: Symbol) -> Iterator[tuple[Path, str]]:
+        """Each link of a symbol that is not active which leads nowhere: its path, and why."""
         if symbol.id in self.active:
-            return []
-        found: list[str] = []
+            return
         for port, links in symbol.links.items():
             where = "which it holds" if port.startswith(HELD) else f"linked at ports.{port}"
-            for link in links:
+            for number, link in enumerate(links):
                 target = self.find(link)
                 if target is None:
-                    found.append(f'waits for "{link.target}", {where}')
+                    yield ("ports", port, number), f'waits for "{link.target}", {where}'
                 elif target not in self.active and target != symbol.id:
-                    found.append(f'"{self.symbols[target].label}" is not active, {where}')
-        return list(dict.fromkeys(found))
+                    label = self.symbols[target].label
+                    yield ("ports", port, number), f'"{label}" is not active, {where}'
+
+    def reasons(self, symbol: Symbol) -> list[str]:
+        """Why a symbol is not active: one line for each link that leads nowhere."""
+        return list(dict.fromkeys(why for _, why in self.lacks(symbol)))
 
     def inputs(self, owner: Key) -> Sequence[str]:
         """The in ports of a symbol that an active symbol is linked to, in order."""
@@ -196,6 +209,7 @@ class SymbolTable:
     def __init__(self, rebuild: Callable[[Symbol], Symbol]) -> None:
         self._rebuild = rebuild
         self.shared: dict[Any, Any] = {}
+        self._ends: list[Ended] = []
         self._lens: Lens | None = None
         self._look = 0
         self._layout = Layout()
@@ -223,7 +237,11 @@ class SymbolTable:
     @property
     def waiting(self) -> int:
         """How many symbols are not active."""
-        return len(self._layout.symbols) - len(self._layout.active)
+        return len(self._layout.waiting)
+
+    def waiters(self) -> list[Symbol]:
+        """The symbols that are not active; this costs what they are, not what the table holds."""
+        return [self._layout.symbols[one] for one in self._layout.waiting]
 
     def active(self, symbol: Symbol) -> bool:
         """Whether everything that it leads to is there and compiled."""
@@ -245,11 +263,21 @@ class SymbolTable:
         """Why it is not active: one line for each link that leads nowhere; empty where it is."""
         return self._layout.reasons(symbol)
 
+    def lacks(self, symbol: Symbol) -> tuple[Path, str] | None:
+        """The path of its first link that leads nowhere, and why; None where it is active."""
+        return next(self._layout.lacks(symbol), None)
+
     def look_through(self, lens: Lens | None) -> None:
         """Observe through a lens from now on; processes that run go on unobserved."""
         self._lens = lens
         self._look += 1
         self.wiring = self.wiring.observed(lens)
+
+    def listen(self, ended: Ended) -> Callable[[], None]:
+        """Be told of each process that ends, but for those of generations that drain already."""
+        self._ends.append(ended)
+        self.wiring.tell(self._ends)
+        return lambda: self._ends.remove(ended) if ended in self._ends else None
 
     # -- change ------------------------------------------------------------------------------
 
@@ -277,6 +305,7 @@ class SymbolTable:
             new.active.pop(one, None)
         touched |= _deactivate(old, new, relink, leaving)
         touched |= _activate(new, relink | touched)
+        new.note(touched | changed)
         # Who went and came back within this one change was never away, and keeps its Node.
         went = {one for one in touched if one in old.active and one not in new.active}
         came = {one for one in touched if one in new.active and one not in old.active}
@@ -292,7 +321,7 @@ class SymbolTable:
         heirs = {
             symbol.id: heir for symbol in opens if (heir := _heir_of(symbol, old, leavers, opened))
         }
-        generation = Generation(self.wiring.generation.number + 1)
+        generation = Generation(self.wiring.generation.number + 1, self._ends)
         wiring = Wiring(new.wired, new.inputs, generation, self._lens)
         stops = [new.symbols[one] for one in went if one in new.symbols]
         return Plan(new, wiring, opens, retires, heirs, stops, self._look)

@@ -1,14 +1,15 @@
 """The Watcher hears which keys changed and hands them to the Loader; keys wait, each once."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from heddle.runtime.errors import Error, Failure
 from heddle.runtime.events import Events
 from heddle.runtime.loader import Loaded
 from heddle.runtime.step import FAILURES
-from heddle.specs.store import ChangeSet, Store
+from heddle.specs.errors import StoreError
+from heddle.specs.store import ChangeSet, Resuming, Store
 
 T = TypeVar("T")
 
@@ -30,7 +31,8 @@ class Watcher:
 
     Change sets that arrive while one is loaded wait and are taken together; where together they
     are refused, each is tried by itself, in the order it came. Where the store could not be
-    followed or read for a while, `missed` looks at everything once it can be again.
+    followed or read for a while, a store that is Resuming tells what was missed once it can be again;
+    otherwise `missed` looks at everything.
     """
 
     def __init__(
@@ -47,6 +49,9 @@ class Watcher:
         self._events = events
         self._missed = missed
         self._behind = False
+        self._lost = ""
+        self._failed = ""
+        self._reached: int | None = None
         self._pause = PAUSE
         self._waiting: list[ChangeSet] = []
         self._heard = asyncio.Event()
@@ -55,8 +60,10 @@ class Watcher:
     async def start(self) -> None:
         """Begin to follow; changes from this moment on are heard.
 
-        Where the store cannot be followed yet, that is told and tried again.
+        Where the store cannot be followed yet, that is told and tried again. Whoever reads the store
+        afterwards has seen what was there before.
         """
+        self._reached = await self._newest()
         ready = asyncio.get_running_loop().create_future()
         self._tasks = [
             asyncio.create_task(self._listen(ready)),
@@ -71,20 +78,31 @@ class Watcher:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
 
+    @property
+    def behind(self) -> bool:
+        """Whether something was missed that has not been looked at yet."""
+        return self._behind
+
+    @property
+    def trouble(self) -> str:
+        """Why the store cannot be followed, or read, at this moment; empty where it can."""
+        return self._lost or self._failed
+
     async def _listen(self, ready: "asyncio.Future[None]") -> None:
         pause = PAUSE
         while True:
             try:
                 async for changes in self._follow(ready):
-                    pause = PAUSE
+                    pause, self._lost = PAUSE, ""
                     self._waiting.append(changes)
                     self._heard.set()
                 return
             except FAILURES as error:
                 self._behind = True
-                self._events.failed(
+                told = self._events.failed(
                     "watch failed", Error.of(error), store=self._store.url, again=pause
                 )
+                self._lost = f"its changes cannot be followed: {told.reason}"
                 _set(ready)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST)
@@ -114,11 +132,52 @@ class Watcher:
             waiting, self._waiting = self._waiting, []
             if self._behind and self._missed is not None:
                 self._behind = False
-                await self._whole(self._missed())
+                missed = await self._whole(self._catch_up(self._missed))
+                if missed is not None:
+                    self._lost = ""
+                waiting = [*(missed or ()), *waiting]
+            waiting = self._unseen(waiting)
             if len(waiting) > 1 and not await self._refused(merge(waiting), trial=True):
+                self._reach(waiting[-1].revision)
                 continue
             for changes in waiting:
                 await self._refused(changes)
+                self._reach(changes.revision)
+
+    async def _catch_up(self, everything: Callable[[], Awaitable[None]]) -> Sequence[ChangeSet]:
+        """The change sets that were missed; where nobody can tell them, look at everything."""
+        if self._reached is not None and isinstance(self._store, Resuming):
+            missed = await self._store.missed(self._reached, self._namespace)
+            if missed is not None:
+                return missed
+        newest = await self._newest()
+        await everything()
+        self._reached = newest
+        return ()
+
+    def _unseen(self, waiting: list[ChangeSet]) -> list[ChangeSet]:
+        """Each once, and none that was looked at while we caught up."""
+        if self._reached is None or not isinstance(self._store, Resuming):
+            return waiting
+        unseen: dict[int, ChangeSet] = {}
+        for changes in waiting:
+            if changes.revision > self._reached:
+                unseen.setdefault(changes.revision, changes)
+        return list(unseen.values())
+
+    def _reach(self, revision: int) -> None:
+        """Note that everything up to here was looked at; not while something of it is missing."""
+        if self._reached is not None and not self._behind:
+            self._reached = max(self._reached, revision)
+
+    async def _newest(self) -> int | None:
+        """How far the store has come; None where it does not matter, or cannot be told now."""
+        if not isinstance(self._store, Resuming):
+            return None
+        try:
+            return await self._store.newest()
+        except StoreError:
+            return None
 
     async def _refused(self, changes: ChangeSet, *, trial: bool = False) -> bool:
         """Load a change set; whether it is not live."""
@@ -135,7 +194,7 @@ class Watcher:
                 asyncio.get_running_loop().call_later(self._pause, self._heard.set)
                 self._pause = min(self._pause * 2, LONGEST)
             return None
-        self._pause = PAUSE
+        self._pause, self._failed = PAUSE, ""
         return done
 
     async def _told(self, work: Awaitable[T]) -> T:
@@ -144,7 +203,8 @@ class Watcher:
             return await work
         except FAILURES as error:
             found = Error.of(error)
-            self._events.failed("load failed", found)
+            told = self._events.failed("load failed", found)
+            self._failed = f"it could not be read after a change: {told.reason}"
             raise Failure(found) from error
 
 
@@ -165,5 +225,6 @@ def merge(sets: list[ChangeSet]) -> ChangeSet:
         values=frozenset().union(*(one.values for one in sets)),
         problems=tuple(dict.fromkeys(problem for one in sets for problem in one.problems)),
         spoiled=tuple(spec for one in sets for spec in one.spoiled),
+        revision=max((one.revision for one in sets), default=0),
         origin=", ".join(dict.fromkeys(one.origin for one in sets if one.origin)),
     )

@@ -11,7 +11,7 @@ import msgspec
 
 from heddle.runtime.errors import Error
 from heddle.runtime.fuse import Fuser, plain
-from heddle.runtime.generation import Generation
+from heddle.runtime.generation import Ended, Generation
 from heddle.runtime.node import LIFECYCLE, Action, Choice, Conversation, Handler, Node, Visit
 from heddle.runtime.step import (
     FAILURES,
@@ -86,6 +86,11 @@ class Wiring:
     def observed(self, lens: Lens | None) -> "Wiring":
         """The same wiring seen through a lens; processes that run go on with what they have."""
         return Wiring(self.symbols, self._sources, self.generation, lens)
+
+    def tell(self, listeners: list[Ended]) -> None:
+        """From now on these are told of each process that ends."""
+        self.generation.tell(listeners)
+        self.processes = self.generation.processes
 
     # -- ways ----------------------------------------------------------------------------------
 

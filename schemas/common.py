@@ -4,13 +4,14 @@ Documents are read by `heddle.specs`; this is the same contract as a declaration
 for editors.
 """
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
 
 from heddle.schemas.code import Text
 from heddle.schemas.field import Fields, Unfit, about
+from heddle.specs.sealing import PREFIX
 from heddle.specs.spec import DEFAULT_NAMESPACE, Link
 
 
@@ -86,6 +87,27 @@ class Common(Fields):
     ] = msgspec.field(default_factory=dict)
 
 
+class Outside(Fields):
+    """Where a Value comes from that stands outside: one of `env` and `file`."""
+
+    env: Annotated[
+        str | None, about("A variable of the environment of whoever reads the Value.")
+    ] = None
+    file: Annotated[
+        str | None,
+        about("A file; a runtime follows it. A relative path is seen from its working directory."),
+    ] = None
+    format: Annotated[
+        Literal["text", "json", "yaml", "bytes"],
+        about("How what stands there is read; of `text` the line break at its end is left out."),
+    ] = "text"
+
+    def __post_init__(self) -> None:
+        if (self.env is None) == (self.file is None):
+            found = "neither env nor file" if self.env is None else "both env and file"
+            raise Unfit(found, wanted="one of env and file", code="missing")
+
+
 class Setting(Fields):
     """A Value: a named setting or secret that Specs bind through `env`."""
 
@@ -99,5 +121,24 @@ class Setting(Fields):
     annotations: Annotated[
         dict[str, Text], about("Notes for people and tools; they change nothing.")
     ] = msgspec.field(default_factory=dict)
-    data: Annotated[Any, about("The setting itself: any plain data.")]
-    secret: Annotated[bool, about("Whether it is masked wherever people look.")] = False
+    data: Annotated[
+        Any,
+        about("The setting itself: any plain data. One of `data`, `sealed` and `from` is there."),
+    ] = None
+    sealed: Annotated[
+        Annotated[str, msgspec.Meta(pattern=rf"^{PREFIX}:[0-9a-f]{{12}}:[A-Za-z0-9_-]{{38,}}$")]
+        | None,
+        about(
+            "The setting as a text that only a key opens; `heddle` writes it, see docs/secrets.md."
+        ),
+    ] = None
+    from_: Annotated[
+        Outside | None,
+        about(
+            "Where the setting stands outside; read when a Spec is bound to it.",
+            examples=[{"env": "DB_PASSWORD"}, {"file": "/run/secrets/db.json", "format": "json"}],
+        ),
+    ] = msgspec.field(name="from", default=None)
+    secret: Annotated[
+        bool, about("Whether it is masked wherever people look; what is sealed always is.")
+    ] = False

@@ -18,6 +18,7 @@ from heddle.schemas.guard import Guard, guards_of
 from heddle.schemas.port import LIFECYCLE, Port
 from heddle.schemas.schema import Schema
 from heddle.schemas.shape import Field, Shape, fields_of, tag_of
+from heddle.specs.entry import SAID
 
 JsonSchema: TypeAlias = dict[str, Any]
 
@@ -60,7 +61,8 @@ def file_schema(schemas: Iterable[Schema[Any]], languages: Iterable[str] = ()) -
         export.definitions[name] = export.kind(schema)
         is_it = {"properties": {"kind": {"const": schema.kind}}, "required": ["kind"]}
         branches.append({"if": is_it, "then": _ref(name)})
-    export.definitions["value"] = export.group(Setting, "value")
+    said = [{"required": [field]} for field in SAID]
+    export.definitions["value"] = {**export.group(Setting, "value"), "oneOf": said}
     branches.append({"if": {"not": {"required": ["kind"]}}, "then": _ref("value")})
     kind: JsonSchema = {
         "type": "string",

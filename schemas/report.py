@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from heddle.specs.concealing import concealed
 from heddle.specs.problem import Place, Problem
 
 SourceOf: TypeAlias = Callable[[str], str | None]
@@ -41,8 +42,8 @@ def report(
 ) -> str:
     """All Problems as text, each with its line where that can be read; empty where there are none.
 
-    `source` gives the text of a file; by default files are read from disk. With `strict`, what
-    may come later counts as an error.
+    `source` gives the text of a file; by default files are read from disk. The secrets in it are
+    covered. With `strict`, what may come later counts as an error.
     """
     lines = _Lines(source or read_source)
     return "\n".join(_Report(lines, color, strict).one(problem) for problem in problems)
@@ -95,7 +96,7 @@ class _Lines:
             return None
         if place.file not in self._files:
             # Not splitlines(): YAML does not count form feeds and their like as line ends.
-            text = (self._source(place.file) or "").removeprefix("\ufeff")
+            text = concealed((self._source(place.file) or "").removeprefix("\ufeff"))
             self._files[place.file] = re.split(r"\r\n|\r|\n", text)
         lines = self._files[place.file]
         line = lines[place.line - 1] if place.line <= len(lines) else ""

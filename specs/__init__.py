@@ -1,7 +1,7 @@
 """What someone wrote: Specs and Values, the documents they stand in, and the stores that keep them.
 
 Names are brought in when they are asked for, so that importing this room costs next to nothing.
-The function `bind` is had from its module: here its name would be that of the module.
+The functions `bind` and `difference` are had from their modules: here their names would be those of the modules.
 """
 
 from importlib import import_module
@@ -9,17 +9,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from heddle.specs.bind import Bound, Values
+    from heddle.specs.difference import Detail, Difference, differences
     from heddle.specs.document import Reading, read_data, read_path, read_text
     from heddle.specs.entry import data_of, spec_of, value_of
-    from heddle.specs.errors import Conflict, HeddleError, NotFound, SpecError, StoreError
+    from heddle.specs.errors import (
+        Conflict,
+        HeddleError,
+        NotFound,
+        SecretError,
+        SpecError,
+        StoreError,
+    )
     from heddle.specs.folder import FolderStore
+    from heddle.specs.keyring import Keyring
     from heddle.specs.memory import MemoryStore
     from heddle.specs.names import named_id, new_id
     from heddle.specs.open import Opener, Stores, open_store
     from heddle.specs.problem import NOWHERE, Place, Problem, did_you_mean
+    from heddle.specs.report import Condition, Report, Reporting, SymbolReport
+    from heddle.specs.revision import Note, Recording, Revision, Turn
+    from heddle.specs.sealing import Key, key_of, new_key, sealed_by
     from heddle.specs.spec import DEFAULT_NAMESPACE, Binding, Link, Path, Spec, dotted
     from heddle.specs.store import Change, ChangeSet, Delete, Put, Resource, Store
-    from heddle.specs.value import Value
+    from heddle.specs.value import Source, Value
+    from heddle.specs.vault import Vault
 
 __all__ = [
     "DEFAULT_NAMESPACE",
@@ -28,53 +41,78 @@ __all__ = [
     "Bound",
     "Change",
     "ChangeSet",
+    "Condition",
     "Conflict",
     "Delete",
+    "Detail",
+    "Difference",
     "FolderStore",
     "HeddleError",
+    "Key",
+    "Keyring",
     "Link",
     "MemoryStore",
     "NotFound",
+    "Note",
     "Opener",
     "Path",
     "Place",
     "Problem",
     "Put",
     "Reading",
+    "Recording",
+    "Report",
+    "Reporting",
     "Resource",
+    "Revision",
+    "SecretError",
+    "Source",
     "Spec",
     "SpecError",
     "Store",
     "StoreError",
     "Stores",
+    "SymbolReport",
+    "Turn",
     "Value",
     "Values",
+    "Vault",
     "data_of",
     "did_you_mean",
+    "differences",
     "dotted",
+    "key_of",
     "named_id",
     "new_id",
+    "new_key",
     "open_store",
     "read_data",
     "read_path",
     "read_text",
+    "sealed_by",
     "spec_of",
     "value_of",
 ]
 
 _HOMES = {
     "bind": ("Bound", "Values"),
+    "difference": ("Detail", "Difference", "differences"),
     "document": ("Reading", "read_data", "read_path", "read_text"),
     "entry": ("data_of", "spec_of", "value_of"),
-    "errors": ("Conflict", "HeddleError", "NotFound", "SpecError", "StoreError"),
+    "errors": ("Conflict", "HeddleError", "NotFound", "SecretError", "SpecError", "StoreError"),
     "folder": ("FolderStore",),
+    "keyring": ("Keyring",),
     "memory": ("MemoryStore",),
     "names": ("named_id", "new_id"),
     "open": ("Opener", "Stores", "open_store"),
     "problem": ("NOWHERE", "Place", "Problem", "did_you_mean"),
+    "report": ("Condition", "Report", "Reporting", "SymbolReport"),
+    "revision": ("Note", "Recording", "Revision", "Turn"),
+    "sealing": ("Key", "key_of", "new_key", "sealed_by"),
     "spec": ("DEFAULT_NAMESPACE", "Binding", "Link", "Path", "Spec", "dotted"),
     "store": ("Change", "ChangeSet", "Delete", "Put", "Resource", "Store"),
-    "value": ("Value",),
+    "value": ("Source", "Value"),
+    "vault": ("Vault",),
 }
 _HOME = {name: f"{__name__}.{home}" for home, names in _HOMES.items() for name in names}
 

@@ -1,16 +1,19 @@
 """Binding gives a Spec what its `env` asks for and fills its blanks."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
 import msgspec
 
 from heddle.specs.entry import bindings_of
-from heddle.specs.problem import Problem, did_you_mean
+from heddle.specs.errors import SecretError
+from heddle.specs.masking import in_order, secrets_in
+from heddle.specs.problem import NOWHERE, Problem, did_you_mean
 from heddle.specs.spec import Binding, Path, Spec
-from heddle.specs.template import BlankError, Scope, failures, fill, has_braces
+from heddle.specs.template import BlankError, Scope, derived, failures, fill, has_braces
 from heddle.specs.value import Value
+from heddle.specs.vault import Vault
 
 Asked: TypeAlias = UUID | str
 """What a Spec asks for: the id or the name of a Value."""
@@ -30,13 +33,26 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     asks: frozenset[Asked] = frozenset()
     secrets: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        # Its Spec may hold secrets in clear.
+        return f"Bound({self.spec.label!r}, {len(self.problems)} problems)"
+
+
+class Opened(NamedTuple):
+    """What a Value holds, and the texts to mask on its account."""
+
+    data: Any
+    secrets: tuple[str, ...] = ()
+
 
 class Values:
-    """The Values that Specs may ask for, by id and by name."""
+    """The Values that Specs may ask for, by id and by name; a Vault gives their data."""
 
-    __slots__ = ("_by_id", "_by_name")
+    __slots__ = ("_by_id", "_by_name", "_opened", "_vault")
 
-    def __init__(self, values: Iterable[Value] = ()) -> None:
+    def __init__(self, values: Iterable[Value] = (), vault: Vault | None = None) -> None:
+        self._vault = vault if vault is not None else Vault()
+        self._opened: dict[UUID, Opened | SecretError] = {}
         self._by_id: dict[UUID, Value] = {}
         self._by_name: dict[tuple[str, str], Value] = {}
         for value in values:
@@ -50,6 +66,26 @@ class Values:
             value = self._by_id.get(binding.id)
             return value if value is not None and value.namespace == namespace else None
         return self._by_name.get((namespace, binding.name or ""))
+
+    def open(self, value: Value) -> "Opened":
+        """The data of a Value, the same for everybody who asks; SecretError where it cannot be had here."""
+        found = self._opened.get(value.id)
+        if found is None:
+            try:
+                data = self._vault.open(value)
+                found = Opened(data, in_order(secrets_in(data)) if value.secret else ())
+            except SecretError as error:
+                found = error
+            self._opened[value.id] = found
+        if isinstance(found, SecretError):
+            raise found
+        return found
+
+    def opened_by(self, vault: Vault) -> "Values":
+        """The same Values with another Vault."""
+        same = Values((), vault)
+        same._by_id, same._by_name = self._by_id, self._by_name
+        return same
 
     def names(self, namespace: str) -> list[str]:
         """The names of the Values of a namespace."""
@@ -85,7 +121,7 @@ def bind(
         problems=tuple(binder.problems),
         uses=frozenset(binder.uses),
         asks=frozenset(binder.asks),
-        secrets=tuple(sorted(binder.secrets, key=lambda text: (-len(text), text))),
+        secrets=in_order(binder.secrets),
     )
 
 
@@ -111,16 +147,25 @@ class _Binder:
             return outer
         names: dict[str, Any] = dict(outer.names) if outer is not None else {}
         failed = set(outer.failed) if outer is not None else set()
+        hidden = set(outer.hidden) if outer is not None else set()
         for key, binding in env.items():
             before = len(self.problems)
             value = self.entry(binding, (*path, key))
+            (hidden.add if self.secret(binding) else hidden.discard)(key)
             if len(self.problems) > before:
                 failed.add(key)
                 names.pop(key, None)
             else:
                 names[key] = value
                 failed.discard(key)
-        return Scope(names=names, owner="env", failed=frozenset(failed))
+        return Scope(names=names, owner="env", failed=frozenset(failed), hidden=frozenset(hidden))
+
+    def secret(self, binding: Binding) -> bool:
+        """Whether an entry of `env` asks for a secret."""
+        if not binding.identified:
+            return False
+        value = self.values.find(binding, self.spec.namespace)
+        return value is not None and value.secret
 
     def entry(self, binding: Binding, path: Path) -> Any:
         """What one entry of `env` stands for."""
@@ -133,7 +178,11 @@ class _Binder:
             self.missing(binding, path)
             return None
         self.uses.add(value.id)
-        data = value.data
+        try:
+            data, secrets = self.values.open(value)
+        except SecretError as error:
+            self.closed(error, path)
+            return None
         if binding.data is not msgspec.UNSET:
             scope = Scope(
                 names=data if isinstance(data, dict) else {},
@@ -141,10 +190,17 @@ class _Binder:
                 whole=data,
             )
             data = self.data(binding.data, (*path, "data"), scope)
-        if value.secret:
-            self.secrets.update(_texts(value.data))
-            self.secrets.update(_texts(data))
+            if value.secret:
+                self.secrets.update(secrets_in(data))
+        self.secrets.update(secrets)
         return data
+
+    def closed(self, error: SecretError, path: Path) -> None:
+        """Tell that a Value has no data here, at its line; at that of who asks where it has none."""
+        for problem in error.problems:
+            if problem.place == NOWHERE:
+                problem = msgspec.structs.replace(problem, place=self.spec.place(path))
+            self.problems.append(problem)
 
     def missing(self, binding: Binding, path: Path) -> None:
         """Tell that there is no such Value, and the nearest name."""
@@ -202,7 +258,13 @@ class _Binder:
     def text(self, text: str, path: Path, scope: Scope) -> Any:
         """A text with its blanks filled; as it was, with a Problem, where one cannot be."""
         try:
-            return fill(text, scope)
+            filled = fill(text, scope)
+            if scope.hidden:
+                made = [
+                    each for each in derived(text, scope) if isinstance(each, str | list | dict)
+                ]
+                self.secrets.update(secrets_in(made))
+            return filled
         except BlankError:
             for error in failures(text, scope):
                 found = f"the blank {error.blank}: {error.found}"
@@ -221,17 +283,3 @@ class _Binder:
                 path=self.spec.at(path),
             )
         )
-
-
-def _texts(data: Any) -> Iterator[str]:
-    """Every text and number in the data, as it could show in a message."""
-    if isinstance(data, dict):
-        for each in data.values():
-            yield from _texts(each)
-    elif isinstance(data, list):
-        for each in data:
-            yield from _texts(each)
-    elif isinstance(data, bytes):
-        yield data.decode(errors="replace")
-    elif data is not None and not isinstance(data, bool) and data != "":
-        yield str(data)

@@ -18,10 +18,12 @@ from uuid import UUID
 import msgspec
 
 from heddle.specs.errors import Conflict, NotFound, StoreError
+from heddle.specs.keyring import Keyring
 from heddle.specs.names import named_id, new_id
+from heddle.specs.sealing import new_key
 from heddle.specs.spec import Binding, Link, Spec
 from heddle.specs.store import Change, ChangeSet, Delete, Put, Store
-from heddle.specs.value import Value
+from heddle.specs.value import Source, Value
 
 PATIENCE = 20.0
 """Seconds until something that has to come counts as missing."""
@@ -82,7 +84,7 @@ def spec(name: str | None, kind: str = "nop", **more: Any) -> Spec:
     return Spec(id=id_, kind=kind, name=name, namespace=namespace, **more)
 
 
-def value(name: str | None, data: Any, **more: Any) -> Value:
+def value(name: str | None, data: Any = None, **more: Any) -> Value:
     """A Value; one without a name gets a new id."""
     namespace = more.pop("namespace", "default")
     id_ = more.pop("id", None) or (named_id("value", namespace, name) if name else new_id())
@@ -134,8 +136,8 @@ class Watch:
         await asyncio.gather(self._next, return_exceptions=True)
 
 
-class StoreContract(ABC):
-    """The promises of a Store, one a test."""
+class Contract(ABC):
+    """How a store is made, and how a story with it is told."""
 
     kept = True
     """Whether what is stored is still there in a second Store made for the same folder."""
@@ -156,6 +158,10 @@ class StoreContract(ABC):
                 await store.close()
 
         asyncio.run(tell())
+
+
+class StoreContract(Contract):
+    """The promises of a Store, one a test."""
 
     # --- keeping ---
 
@@ -190,6 +196,35 @@ class StoreContract(ABC):
             (held,) = await store.values()
             assert held.data == AWKWARD
             assert list(await store.problems()) == []
+
+        self.run(tmp_path, story)
+
+    def test_a_value_stays_as_it_says_its_data(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            key = new_key()
+            sealed = [
+                Keyring.of(key).seal(value(name, f"hunter2 {name}", secret=True))
+                for name in ("first", "second")
+            ]
+            outside = [
+                value("env", None, source=Source(env="DB_PASSWORD"), secret=True),
+                value("file", None, source=Source(file="/run/secrets/db", format="json")),
+            ]
+            every = [*sealed, *outside, value("third", "hunter2 third")]
+            await store.apply([Put(resource=each) for each in every])
+            found = {each.name: each for each in await store.values()}
+            assert found == {each.name: each for each in every}
+            assert found["file"].source == Source(file="/run/secrets/db", format="json")
+            assert Keyring.of(key).open(found["first"]) == "hunter2 first"
+            # From one way to the next and back.
+            turned = [
+                msgspec.structs.replace(every[4], data=None, source=Source(env="THIRD")),
+                msgspec.structs.replace(outside[0], data="hunter2 env", source=None),
+                Keyring.of(key).seal(msgspec.structs.replace(outside[1], source=None, data=[1])),
+            ]
+            await store.apply([Put(resource=each) for each in turned])
+            found = {each.name: each for each in await store.values()}
+            assert [found["third"], found["env"], found["file"]] == turned
 
         self.run(tmp_path, story)
 
@@ -309,6 +344,18 @@ class StoreContract(ABC):
 
         self.run(tmp_path, story)
 
+    def test_the_newest_revision_grows_with_what_changes_something(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            (first,) = await store.apply([Put(resource=spec("one", fields={"a": 1}))])
+            newest = await store.newest()
+            assert newest >= first.revision
+            await store.apply([Put(resource=spec("one", fields={"a": 1}))])
+            assert await store.newest() == newest
+            (second,) = await store.apply([Put(resource=spec("one", fields={"a": 2}))])
+            assert await store.newest() >= second.revision > first.revision
+
+        self.run(tmp_path, story)
+
     # --- change sets ---
 
     def test_a_taken_name_conflicts(self, tmp_path: Path) -> None:
@@ -374,6 +421,7 @@ class StoreContract(ABC):
             changes = await watch.next()
             assert changes.specs == {one.id, two.id}
             assert changes.values == {held.id}
+            assert changes.revision >= max(each.revision for each in await store.specs())
             await store.apply([Put(resource=spec("last"))])
             assert (await watch.next()).specs == {spec("last").id}
             await watch.stop()

@@ -1,8 +1,8 @@
 """A document is what someone wrote in one text: read it, and know the line of everything in it.
 
 One entry (a mapping), a list of entries, several `---` documents, YAML 1.2 or JSON. An entry with
-`kind` is a Spec; an entry with `data` and no `kind` is a Value; anything else is a Problem. An
-entry without an id gets one that is the same whenever it is read again: from its namespace and
+`kind` is a Spec; an entry with `data`, `sealed` or `from` and no `kind` is a Value; anything else is
+a Problem. An entry without an id gets one that is the same whenever it is read again: from its namespace and
 name, or, where it has no name, from its file, its kind and its number among the nameless ones.
 """
 
@@ -18,7 +18,7 @@ from uuid import UUID
 import msgspec
 
 from heddle.specs import names
-from heddle.specs.entry import found_type, spoiled_spec_of, value_of
+from heddle.specs.entry import SAID, found_type, spoiled_spec_of, value_of
 from heddle.specs.problem import Place, Problem, did_you_mean
 from heddle.specs.spec import DEFAULT_NAMESPACE, Path, Spec, dotted
 from heddle.specs.syntax import Fault, Parsed, Places, Source, parse, resolve
@@ -316,9 +316,10 @@ class _Reader:
         if type(data) is not dict:
             self.shape(root, found_type(data), "a mapping with `kind`, or with `data`")
             return
-        sort = (
-            "value" if "kind" not in data and ("data" in data or self.only == "values") else "spec"
+        says = "kind" not in data and (
+            self.only == "values" or any(field in data for field in SAID)
         )
+        sort = "value" if says else "spec"
         if "kind" not in data and sort == "spec" and self.only is None:
             near = did_you_mean("kind", list(data)) or did_you_mean("data", list(data))
             hint = near.replace("Did you mean", "Is it").replace("?", " that was meant so?")

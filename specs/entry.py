@@ -7,21 +7,27 @@ from uuid import UUID
 import msgspec
 
 from heddle.specs import names
+from heddle.specs.masking import covered
 from heddle.specs.problem import NOWHERE, Place, Problem, did_you_mean
+from heddle.specs.sealing import PREFIX, sealed_by
 from heddle.specs.spec import DEFAULT_NAMESPACE, Binding, Link, Path, Spec, dotted
-from heddle.specs.value import Value
+from heddle.specs.value import FORMATS, Source, Value
 
 SPEC_FIELDS = ("id", "kind", "namespace", "name", "annotations", "env", "ports")
 """The common fields of a Spec; every other field belongs to its kind."""
 
-VALUE_FIELDS = ("id", "namespace", "name", "annotations", "data", "secret")
+VALUE_FIELDS = ("id", "namespace", "name", "annotations", "data", "sealed", "from", "secret")
 """Every field of a Value."""
+
+SAID = ("data", "sealed", "from")
+"""The fields by one of which a Value says its data; an entry with one of them and no `kind` is a Value."""
 
 Derive: TypeAlias = Callable[[str, str, str | None], UUID]
 """The id of an entry that has none, from its sort (`spec`, `value`), namespace and name."""
 
 _LINK_FIELDS = ("name", "id", "port")
 _BINDING_FIELDS = ("name", "id", "data")
+_SOURCE_FIELDS = ("env", "file", "format")
 _EMPTY: Mapping[str, Any] = {}
 
 
@@ -118,8 +124,7 @@ def value_of(
             hint = did_you_mean(key, VALUE_FIELDS) or "A Spec needs `kind`"
             wanted = ", ".join(VALUE_FIELDS)
             check.problem((key,), "unknown-field", f'a Value has no field "{key}"', wanted, hint)
-    if "data" not in data:
-        check.problem((), "missing", "a Value without `data`", "data: what it holds")
+    source = check.said(data)
     space = data.get("namespace")
     if space is None:
         space = namespace
@@ -130,9 +135,12 @@ def value_of(
         check.legal("name", name, names.NAME_RULE)
     id_ = check.id(data.get("id"), ("id",))
     annotations = check.annotations(data.get("annotations"))
-    secret = data.get("secret", False)
+    secret = data.get("secret", "sealed" in data)
     if type(secret) is not bool:
         check.type(("secret",), secret, "true or false")
+    elif "sealed" in data and not secret:
+        hint = "Leave it out: what is sealed is secret"
+        check.problem(("secret",), "sealed", "a sealed Value that is no secret", hint=hint)
     if check.problems:
         return None, check.problems
     value = Value(
@@ -140,7 +148,9 @@ def value_of(
         namespace=space,
         name=name,
         annotations=annotations,
-        data=data["data"],
+        data=data.get("data"),
+        sealed=data.get("sealed", ""),
+        source=source,
         secret=secret,
         revision=revision,
         places=places,
@@ -176,8 +186,7 @@ def data_of(resource: Spec | Value, *, namespace: str = DEFAULT_NAMESPACE) -> di
     if resource.annotations:
         entry["annotations"] = dict(resource.annotations)
     if isinstance(resource, Value):
-        entry["data"] = resource.data
-        return entry | {"secret": True} if resource.secret else entry
+        return entry | _said(resource)
     entry.update(resource.fields)
     if resource.env:
         entry["env"] = {key: _binding_data(binding) for key, binding in resource.env.items()}
@@ -186,6 +195,24 @@ def data_of(resource: Spec | Value, *, namespace: str = DEFAULT_NAMESPACE) -> di
             port: [_link_data(link) for link in links] for port, links in resource.ports.items()
         }
     return entry
+
+
+def shown_of(resource: Spec | Value, *, namespace: str = DEFAULT_NAMESPACE) -> dict[str, Any]:
+    """As `data_of`, for people to see: a secret that stands in clear is masked, to its last part."""
+    entry = data_of(resource, namespace=namespace)
+    if isinstance(resource, Value) and resource.secret and resource.plain:
+        entry["data"] = covered(resource.data)
+    return entry
+
+
+def _said(value: Value) -> dict[str, Any]:
+    """What the entry of a Value says of its data."""
+    said: dict[str, Any] = {"data": value.data}
+    if value.sealed:
+        said = {"sealed": value.sealed}
+    elif value.source is not None:
+        said = {"from": msgspec.to_builtins(value.source)}
+    return said | {"secret": True} if value.secret else said
 
 
 def _binding_data(binding: Binding) -> dict[str, Any]:
@@ -207,6 +234,11 @@ def _link_data(link: Link) -> dict[str, Any]:
         entry["name"] = link.name
     entry["port"] = link.port
     return entry
+
+
+def _fits(field: str, text: str) -> bool:
+    """Whether a text can be the name of a variable, or the path of a file."""
+    return bool(text) and "\0" not in text and (field == "file" or "=" not in text)
 
 
 def _plain(kind: str) -> bool:
@@ -307,6 +339,52 @@ class _Check:
             else:
                 self.type(("annotations", key), text, "text")
         return result
+
+    # --- the data of a Value ---
+
+    def said(self, entry: dict[str, Any]) -> Source | None:
+        """Exactly one of the ways to say the data of a Value; its Source, where it says one."""
+        ways = [field for field in SAID if field in entry]
+        if not ways:
+            wanted = "data: what it holds"
+            self.problem((), "missing", "a Value without `data`, `sealed` or `from`", wanted)
+        if len(ways) > 1:
+            found = f"a Value with both `{ways[0]}` and `{ways[1]}`"
+            self.problem((ways[1],), "twice", found, "one of data, sealed and from")
+        if "sealed" in entry:
+            self.sealed(entry["sealed"])
+        return self.source(entry["from"]) if "from" in entry else None
+
+    def sealed(self, value: Any) -> None:
+        """A sealed text; what stands there may be a secret by mistake, and is not repeated."""
+        if type(value) is not str or not sealed_by(value):
+            hint = "To hold what is not sealed, write `data`; `heddle value seal` seals"
+            wanted = f"{PREFIX}:… as heddle writes it"
+            self.problem(("sealed",), "sealed", "this is no sealed text", wanted, hint)
+
+    def source(self, value: Any) -> Source | None:
+        """Where a Value comes from."""
+        path: Path = ("from",)
+        if type(value) is not dict:
+            name = value if type(value) is str and value else "NAME"
+            self.type(path, value, "{env: NAME} or {file: PATH}", f"Write from: {{env: {name}}}")
+            return None
+        before = len(self.problems)
+        self.unknown(path, value, _SOURCE_FIELDS, "`from`")
+        env, file, form = value.get("env", ""), value.get("file", ""), value.get("format", "text")
+        for field, text, wanted in (
+            ("env", env, "the name of a variable"),
+            ("file", file, "the path of a file"),
+        ):
+            if type(text) is not str or (field in value and not _fits(field, text)):
+                self.type((*path, field), text, wanted)
+        if form not in FORMATS or type(form) is not str:
+            near = did_you_mean(form, FORMATS) if type(form) is str else ""
+            self.type((*path, "format"), form, f"one of {', '.join(FORMATS)}", near)
+        if ("env" in value) == ("file" in value):
+            found = "both env and file" if "env" in value else "neither env nor file"
+            self.problem(path, "missing", found, "{env: NAME} or {file: PATH}")
+        return Source(env, file, form) if len(self.problems) == before else None
 
     # --- env ---
 

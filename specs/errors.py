@@ -2,6 +2,7 @@
 
 HeddleError
 ├── SpecError        edit the file: carries every Problem
+│   └── SecretError  a secret cannot be opened or sealed: give the key
 └── StoreError       the store: retry, or look at its address
     ├── NotFound     there is no such Spec or Value
     └── Conflict     someone else changed it since you read it
@@ -22,6 +23,10 @@ class SpecError(HeddleError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class SecretError(SpecError):
+    """A Value cannot be opened or sealed; the Problem names it and the key, and nothing of its data."""
 
 
 class StoreError(HeddleError):

@@ -61,4 +61,5 @@ def _joined(queue: "asyncio.Queue[ChangeSet | Exception | None]", last: ChangeSe
         last,
         specs=last.specs.union(*(changes.specs for changes in told)),
         values=last.values.union(*(changes.values for changes in told)),
+        revision=max([last.revision, *(changes.revision for changes in told)]),
     )

@@ -1,7 +1,7 @@
 """The folder store keeps Specs and Values in YAML files that people edit; a single file is one too."""
 
 # Paths are text here, as the kernel tells them.
-# ruff: noqa: PTH100, PTH112, PTH116, PTH118, PTH208, ASYNC240
+# ruff: noqa: PTH100, PTH112, PTH116, PTH118, PTH120, PTH208, ASYNC240
 
 import os
 import time
@@ -22,9 +22,10 @@ from heddle.specs.document import (
 )
 from heddle.specs.errors import Conflict, StoreError
 from heddle.specs.feed import Feed
-from heddle.specs.index import Index, Key, Step, key_of, plan
+from heddle.specs.index import Index, Key, key_of, net, plan
 from heddle.specs.notifier import EVERYTHING, Notifier, notifier
 from heddle.specs.problem import Place, Problem
+from heddle.specs.revision import NO_NOTE, Note
 from heddle.specs.settle import Settling
 from heddle.specs.spec import DEFAULT_NAMESPACE, Spec
 from heddle.specs.store import Change, ChangeSet, Resource
@@ -72,6 +73,7 @@ class FolderStore:
         self._holders: dict[Key, str] = {}
         self._clashes: tuple[Problem, ...] = ()
         self._gone: Problem | None = None
+        self._newest = 0
         self._feed = Feed()
         self._settling: Settling | None = None
         self._notifier: Notifier | None = None
@@ -131,7 +133,12 @@ class FolderStore:
             if namespace in (None, spec.namespace)
         ]
 
-    async def apply(self, changes: Sequence[Change]) -> Sequence[Resource]:
+    async def newest(self) -> int:
+        """When something in it changed last, in microseconds since 1970: its revisions are times."""
+        self._look()
+        return self._newest
+
+    async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
         """Write all of them into the files as one change set, or none; see Store.apply.
 
         What is there is changed where it stands, comments and style kept; what is new goes into
@@ -143,7 +150,7 @@ class FolderStore:
         self._look(always=True)
         steps = plan(self._index, changes, lambda before: max(before + 1, time.time_ns() // 1000))
         edits: dict[str, list[Edit]] = {}
-        for old, new in _net(steps):
+        for old, new in net(steps):
             edits.setdefault(self._home(old, new), []).append(Edit(old, new))
         try:
             contents = {self._full(name): self._text(name, each) for name, each in edits.items()}
@@ -241,7 +248,22 @@ class FolderStore:
                 changed.append(name)
         if not changed:
             return self._told((), (), before != self._gone)
+        self._newest = max(self._newest, *(self._changed_at(name) for name in changed))
         return self._arrange(old, changed)
+
+    def _changed_at(self, name: str) -> int:
+        """The revision of what a file says now; where it is gone, when its folder changed."""
+        record = self._files.get(name)
+        if record is not None and record.stamp[0]:
+            return record.stamp[0] // 1000
+        folder = os.path.dirname(os.path.abspath(self._full(name)))
+        while True:
+            try:
+                return os.stat(folder).st_mtime_ns // 1000
+            except OSError:
+                folder, last = os.path.dirname(folder), folder
+                if folder == last:
+                    return 0
 
     def _lost(self, error: OSError) -> ChangeSet | None:
         """The folder itself is gone: what it held goes on, and the Problem says so."""
@@ -383,6 +405,7 @@ class FolderStore:
             problems=problems,
             spoiled=spoiled,
             origin=self.url,
+            revision=self._newest,
         )
 
     # --- writing ---
@@ -434,19 +457,6 @@ class FolderStore:
         if not wanted and not self._single and not after.strip().strip("[]-."):
             return before, None
         return before, after.encode()
-
-
-def _net(steps: Sequence[Step]) -> list[Step]:
-    """What all steps together change: the first state of each resource, and its last."""
-    first: dict[Key, Resource | None] = {}
-    last: dict[Key, Resource | None] = {}
-    for old, new in steps:
-        resource = new if new is not None else old
-        if resource is not None:
-            key = key_of(resource)
-            first.setdefault(key, old)
-            last[key] = new
-    return [(old, last[key]) for key, old in first.items() if old != last[key]]
 
 
 def _accepted(

@@ -118,6 +118,19 @@ def plan(index: Index, changes: Sequence[Change], revise: Callable[[int], int]) 
     return steps
 
 
+def net(steps: Sequence[Step]) -> list[Step]:
+    """What all steps together change: the first state of each resource, and its last."""
+    first: dict[Key, Resource | None] = {}
+    last: dict[Key, Resource | None] = {}
+    for old, new in steps:
+        resource = new if new is not None else old
+        if resource is not None:
+            key = key_of(resource)
+            first.setdefault(key, old)
+            last[key] = new
+    return [(old, last[key]) for key, old in first.items() if old != last[key]]
+
+
 def _revised(resource: Resource, old: Resource | None, revise: Callable[[int], int]) -> Resource:
     before = old.revision if old is not None else 0
     same = old is not None and old == resource

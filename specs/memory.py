@@ -1,12 +1,15 @@
 """The memory store keeps Specs and Values in this process; nothing stays when it ends."""
 
+import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from uuid import UUID
 
-from heddle.specs.errors import StoreError
+from heddle.specs.errors import NotFound, StoreError
 from heddle.specs.feed import Feed
-from heddle.specs.index import Index, Step, key_of, plan
+from heddle.specs.index import Index, Step, key_of, net, plan
 from heddle.specs.problem import Problem
+from heddle.specs.report import Report
+from heddle.specs.revision import NO_NOTE, Note, Revision, Turn
 from heddle.specs.spec import Spec
 from heddle.specs.store import Change, ChangeSet, Put, Resource
 from heddle.specs.value import Value
@@ -20,7 +23,9 @@ class MemoryStore:
         self._index = Index()
         self._feed = Feed()
         self._open = False
-        self._hold(plan(self._index, [Put(resource=each) for each in resources], _next))
+        self._revisions: list[Revision] = []
+        self._reports: dict[str, Report] = {}
+        self._hold(self._plan([Put(resource=each) for each in resources]), NO_NOTE)
 
     @property
     def url(self) -> str:
@@ -55,12 +60,17 @@ class MemoryStore:
         self._check_open()
         return ()
 
-    async def apply(self, changes: Sequence[Change]) -> Sequence[Resource]:
+    async def newest(self) -> int:
+        """The number of the newest revision; 0 where nothing was ever put."""
+        self._check_open()
+        return self._newest
+
+    async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
         """Do all of them as one change set, or none; see Store.apply."""
         self._check_open()
-        steps = plan(self._index, changes, _next)
-        self._hold(steps)
-        told = change_set(steps, self._url)
+        steps = self._plan(changes)
+        self._hold(steps, note)
+        told = change_set(steps, self._url, self._newest)
         if told is not None:
             self._feed.tell(told)
         return [new for _, new in steps if new is not None]
@@ -71,7 +81,81 @@ class MemoryStore:
         del namespace  # a change set only tells where to look: what is elsewhere does no harm
         return self._feed.watch()
 
-    def _hold(self, steps: Sequence[Step]) -> None:
+    async def missed(self, since: int, namespace: str | None = None) -> Sequence[ChangeSet] | None:
+        """The change sets after this revision; None where it is not one of ours."""
+        self._check_open()
+        del namespace
+        if not 0 <= since <= self._newest:
+            return None
+        told = []
+        for revision in self._revisions[since:]:
+            steps = [(turn.before, turn.after) for turn in revision.turns]
+            told.append(change_set(steps, self._url, revision.number))
+        return [changes for changes in told if changes is not None]
+
+    # --- looking back ---
+
+    async def history(
+        self, namespace: str | None = None, *, before: int | None = None, limit: int = 50
+    ) -> Sequence[Revision]:
+        """The Revisions since it was made, the newest first; see Recording.history."""
+        self._check_open()
+        found: list[Revision] = []
+        for revision in reversed(self._revisions):
+            if len(found) >= limit:
+                break
+            shown = revision if namespace is None else revision.within(namespace)
+            if shown.turns and (before is None or shown.number < before):
+                found.append(shown)
+        return found
+
+    async def revision(self, number: int) -> Revision:
+        """One Revision; NotFound where there is none of that number."""
+        self._check_open()
+        if not 0 < number <= self._newest:
+            raise NotFound(f"there is no revision {number} in {self._url} (newest: {self._newest})")
+        return self._revisions[number - 1]
+
+    # --- runtimes ---
+
+    async def report(self, report: Report) -> None:
+        """Keep this Report."""
+        self._check_open()
+        self._reports[report.runtime] = report
+
+    async def withdraw(self, runtime: str) -> None:
+        """Drop the Report of a runtime that ends."""
+        self._reports.pop(runtime, None)
+
+    async def reports(self, namespace: str | None = None) -> Sequence[Report]:
+        """The Reports of a namespace (None: of all) whose runtimes are not gone."""
+        self._check_open()
+        now = time.time()
+        return [
+            report
+            for report in self._reports.values()
+            if namespace in (None, report.namespace) and not report.late(now)
+        ]
+
+    @property
+    def _newest(self) -> int:
+        return len(self._revisions)
+
+    def _plan(self, changes: Sequence[Change]) -> list[Step]:
+        return plan(self._index, changes, lambda _: self._newest + 1)
+
+    def _hold(self, steps: Sequence[Step], note: Note) -> None:
+        turns = tuple(Turn(before=old, after=new) for old, new in net(steps))
+        if turns:
+            self._revisions.append(
+                Revision(
+                    number=self._newest + 1,
+                    time=time.time(),
+                    author=note.author,
+                    message=note.message,
+                    turns=turns,
+                )
+            )
         for old, new in steps:
             if new is not None:
                 self._index.put(new)
@@ -83,11 +167,7 @@ class MemoryStore:
             raise StoreError(f"the store {self._url} is not open")
 
 
-def _next(revision: int) -> int:
-    return revision + 1
-
-
-def change_set(steps: Sequence[Step], origin: str) -> ChangeSet | None:
+def change_set(steps: Sequence[Step], origin: str, revision: int) -> ChangeSet | None:
     """The change set of what was really changed; None where nothing was."""
     specs: set[UUID] = set()
     values: set[UUID] = set()
@@ -97,4 +177,6 @@ def change_set(steps: Sequence[Step], origin: str) -> ChangeSet | None:
             (specs if isinstance(resource, Spec) else values).add(resource.id)
     if not specs and not values:
         return None
-    return ChangeSet(specs=frozenset(specs), values=frozenset(values), origin=origin)
+    return ChangeSet(
+        specs=frozenset(specs), values=frozenset(values), origin=origin, revision=revision
+    )

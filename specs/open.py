@@ -1,8 +1,9 @@
-"""An address becomes a Store: `memory://`, a folder or a file, and what extensions add."""
+"""An address becomes a Store: `memory://`, a folder or a file, `postgresql://`, and what extensions add."""
 
 import os
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from importlib import import_module
+from typing import Any, TypeAlias
 
 from heddle.specs.errors import StoreError
 from heddle.specs.problem import did_you_mean
@@ -21,6 +22,8 @@ class Stores:
         self._owners: dict[str, str] = {}
         self.add("memory", _memory, "heddle")
         self.add("file", _folder, "heddle")
+        self.add("postgresql", _postgres, "heddle")
+        self.add("postgres", _postgres, "heddle")
 
     def add(self, scheme: str, opener: Opener, owner: str = "") -> None:
         """Add a scheme such as `postgresql`; ValueError names both owners when it is there already."""
@@ -72,7 +75,7 @@ async def open_store(
 ) -> Store:
     """The Store at this address, open; whoever opens it closes it.
 
-    `memory://`, `file://flows`, or just a path to a folder or a file; `stores` knows more schemes.
+    `memory://`, `file://flows`, `postgresql://host/database`, or just a path to a folder or a file; `stores` knows more schemes.
     """
     return await (stores or Stores()).open(url, namespace=namespace)
 
@@ -91,3 +94,21 @@ def _folder(url: str, namespace: str) -> Store:
     # What a file says is the same for whoever looks at it.
     del namespace
     return FolderStore(path)
+
+
+def needed(module: str) -> Any:
+    """A module of the store in PostgreSQL; StoreError where what it stands on is not installed."""
+    try:
+        return import_module(f"heddle.specs.postgres.{module}")
+    except ImportError as error:
+        raise StoreError(
+            f"a store in PostgreSQL needs psycopg, which cannot be imported: {error}. "
+            "Try: pip install 'heddle-runtime[postgres]'"
+        ) from error
+
+
+def _postgres(url: str, namespace: str) -> Store:
+    # Whoever opens it says at each request which namespace is meant.
+    del namespace
+    store: Store = needed("store").PostgresStore(url)
+    return store

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from heddle.specs.syntax import resolve
+from heddle.specs.threeway import common
 
 _LIST_UNDER_KEY = re.compile(r"^( *)((?:- )*)[^\s#-][^\n]*:[ ]*\n(?:[ ]*\n)*( *)- ", re.MULTILINE)
 _KEY_UNDER_KEY = re.compile(r"^( *)((?:- )*)[^\s#-][^\n]*:[ ]*\n( +)[^\s#-]", re.MULTILINE)
@@ -229,7 +230,7 @@ def merge(base: Sequence[str], ours: Sequence[str], theirs: Sequence[str]) -> li
         return list(theirs)
     result: list[str] = []
     at_base = at_ours = at_theirs = 0
-    for start, start_ours, start_theirs, size in _common(base, ours, theirs):
+    for start, start_ours, start_theirs, size in common(base, ours, theirs):
         if base[at_base:start] == theirs[at_theirs:start_theirs]:
             result += ours[at_ours:start_ours]
         else:
@@ -249,24 +250,3 @@ def _both(base: Sequence[str], ours: Sequence[str], theirs: Sequence[str]) -> Se
     for tag, start, stop, begin, end in SequenceMatcher(None, base, theirs, False).get_opcodes():
         result += ours[start:stop] if tag == "equal" else theirs[begin:end]
     return result
-
-
-def _common(
-    base: Sequence[str], ours: Sequence[str], theirs: Sequence[str]
-) -> list[tuple[int, int, int, int]]:
-    """The stretches that all three have, with a last, empty one at the end."""
-    left = SequenceMatcher(None, base, ours, autojunk=False).get_matching_blocks()
-    right = SequenceMatcher(None, base, theirs, autojunk=False).get_matching_blocks()
-    found: list[tuple[int, int, int, int]] = []
-    first = second = 0
-    while first < len(left) and second < len(right):
-        one, other = left[first], right[second]
-        start = max(one.a, other.a)
-        size = min(one.a + one.size, other.a + other.size) - start
-        if size > 0:
-            found.append((start, one.b + start - one.a, other.b + start - other.a, size))
-        if one.a + one.size < other.a + other.size:
-            first += 1
-        else:
-            second += 1
-    return [*found, (len(base), len(ours), len(theirs), 0)]

@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from heddle.specs.identical import identical
 from heddle.specs.problem import NOWHERE, Place
 
 Path: TypeAlias = tuple[str | int, ...]
@@ -89,15 +90,15 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return dotted(self.label, path)
 
     def same(self, other: "Spec") -> bool:
-        """Whether both say the same: places and revisions do not count."""
+        """Whether both say the same, down to the types of numbers: places and revisions do not count."""
         return (
             self.id == other.id
             and self.kind == other.kind
             and self.namespace == other.namespace
             and self.name == other.name
-            and self.fields == other.fields
+            and identical(self.fields, other.fields)
             and self.ports == other.ports
-            and self.env == other.env
+            and (self.env is other.env or identical(self.env, other.env))
             and self.annotations == other.annotations
         )
 

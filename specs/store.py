@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from heddle.specs.problem import Problem
+from heddle.specs.revision import NO_NOTE, Note
 from heddle.specs.spec import Spec
 from heddle.specs.value import Value
 
@@ -19,6 +20,8 @@ class ChangeSet(msgspec.Struct, frozen=True, kw_only=True):
     It tells where to look, never what happened: a doubled or late ChangeSet does no harm.
     `problems` are of documents that could not be read at all; what they held before stays.
     `spoiled` are the Specs in them, as far as they could be read: more may be wrong with them.
+    `revision` is what the store had come to when it told this; who has looked at these keys since
+    has seen everything up to it.
     """
 
     specs: frozenset[UUID] = frozenset()
@@ -26,6 +29,7 @@ class ChangeSet(msgspec.Struct, frozen=True, kw_only=True):
     problems: tuple[Problem, ...] = ()
     spoiled: tuple[Spec, ...] = ()
     origin: str = ""
+    revision: int = 0
 
 
 class Put(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +53,9 @@ Change: TypeAlias = Put | Delete
 class Store(Protocol):
     """What every store promises. Reads see whole change sets, never half of one.
 
-    A store that has `problems` may have `spoiled()` as well, see Spoiling.
+    A store that has `problems` may have `spoiled()` as well, see Spoiling. One that keeps its past is
+    Recording, one in which runtimes say how they are is Reporting, one that can tell what somebody
+    missed is Resuming.
     """
 
     @property
@@ -81,8 +87,15 @@ class Store(Protocol):
         """What cannot be read at this moment (a broken file); empty when all is well."""
         ...
 
-    async def apply(self, changes: Sequence[Change]) -> Sequence[Resource]:
-        """Do all of them as one change set, or none.
+    async def newest(self) -> int:
+        """The number of the newest revision; it grows with every change set that changes something.
+
+        Who reads the store afterwards sees everything up to it.
+        """
+        ...
+
+    async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
+        """Do all of them as one change set, or none; the note says who does it, and why.
 
         Returns what was put, with new revisions, in order. Conflict when a revision does not
         match or a name is taken; NotFound when a Delete names what is not there.
@@ -100,4 +113,16 @@ class Spoiling(Protocol):
 
     async def spoiled(self, namespace: str | None = None) -> Sequence[Spec]:
         """The Specs with Problems, as far as they can be read, that `specs` does not give."""
+        ...
+
+
+@runtime_checkable
+class Resuming(Protocol):
+    """A store that remembers what changed when: who was away need not look at everything."""
+
+    async def missed(self, since: int, namespace: str | None = None) -> Sequence[ChangeSet] | None:
+        """The change sets after this revision, oldest first; None where it cannot tell them all.
+
+        Those of other namespaces may come without keys.
+        """
         ...

@@ -45,14 +45,16 @@ class BlankError(Exception):
 class Scope(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What the names inside blanks stand for.
 
-    `whole` is what a lone dot means; `failed` are names whose value could not be had, and `owner`
-    says whose names they are: "env", "the environment", "the Value database".
+    `whole` is what a lone dot means; `failed` are names whose value could not be had, `hidden` those
+    whose value is secret, and `owner` says whose names they are: "env", "the environment", "the
+    Value database".
     """
 
     names: Mapping[str, Any]
     owner: str
     whole: Any = msgspec.UNSET
     failed: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
     advice: str = ""
 
     @property
@@ -88,6 +90,16 @@ def fill(text: str, scope: Scope) -> Any:
         part = parts[0]
         return part if isinstance(part, str) else _value(part, scope)
     return "".join(part if isinstance(part, str) else _spelled(part, scope) for part in parts)
+
+
+def derived(text: str, scope: Scope) -> list[Any]:
+    """What the blanks of a text that was filled have made of hidden names: `{{ PASSWORD | upper }}`."""
+    return [
+        _value(part, scope)
+        for part in _split(text, scope.known, scope.whole is not msgspec.UNSET)
+        if isinstance(part, Blank) and not part.bare
+        if any(path and path[0] in scope.hidden for path in part.paths)
+    ]
 
 
 def failures(text: str, scope: Scope) -> list[BlankError]:

@@ -1,24 +1,19 @@
 """heddle apply: put specs or values into a store."""
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING
-from uuid import UUID
 
 import click
 
-from heddle.cli.failure import FAILED
+from heddle.cli.changing import DRY_RUN, MESSAGE, SHAPE, TIMEOUT, WAIT, Asked
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from heddle.cli.applying import Applied, Deed
-    from heddle.cli.documents import Documents
-    from heddle.cli.settings import Settings
-    from heddle.specs.document import Only, Reading
-    from heddle.specs.problem import Problem
-    from heddle.specs.store import Resource
+    from heddle.cli.changing import Outcome
+    from heddle.cli.reading import Given
+    from heddle.runtime.planning import Planned
 
 FILES = click.option(
     "-f",
@@ -30,162 +25,137 @@ FILES = click.option(
     metavar="FILE",
     help="A file or a folder of documents; `-` is standard input. Repeatable.",
 )
-DRY_RUN = click.option("--dry-run", is_flag=True, help="Check and tell, but write nothing.")
+SORT = click.argument(
+    "sort", type=click.Choice(["specs", "values", "all"]), default="all", required=False
+)
+PRUNE = click.option(
+    "--prune",
+    is_flag=True,
+    help=(
+        "Delete what the files do not name: specs in the namespaces of their specs, values in those "
+        "of their values."
+    ),
+)
+YES = click.option("-y", "--yes", is_flag=True, help="Do not ask before something is deleted.")
+BASE = click.option(
+    "--base",
+    type=click.IntRange(min=0),
+    metavar="REV",
+    help="The revision that the files were made from: what others changed since is not lost.",
+)
 
 
 @click.command(
     cls=Command,
     short_help="Put specs or values into a store.",
     examples=[
-        ("A file into the store of the settings", "heddle apply specs -f flow.yaml"),
+        ("A file into the store of the settings", "heddle apply -f flow.yaml"),
         (
             "What it would do to a database",
             "heddle apply specs -f flows --store postgresql://db/flows --dry-run",
         ),
-        ("From another program", "generate | heddle apply all -f - -n shop"),
-    ],
-    shapes=[
+        ("From another program", "generate | heddle apply -f - -n shop"),
         (
-            "--json",
-            (
-                "{ok, changes: [{what: created|updated|unchanged, type: spec|value, id, namespace, "
-                "name?, kind?}], problems: [as of heddle check]}"
-            ),
-        )
+            "A folder is all there is: deploy it, say why, and wait until it is live",
+            'heddle apply -f flows --prune --wait -m "a new price list"',
+        ),
     ],
+    shapes=[("--json", SHAPE)],
 )
-@click.argument("sort", type=click.Choice(["specs", "values", "all"]))
-@options(FILES, NAMESPACE, STORE, DRY_RUN, EXTENSION, JSON)
+@SORT
+@options(
+    FILES,
+    NAMESPACE,
+    STORE,
+    PRUNE,
+    YES,
+    BASE,
+    DRY_RUN,
+    WAIT,
+    TIMEOUT,
+    MESSAGE,
+    EXTENSION,
+    JSON,
+)
 def command(
     sort: str,
     files: tuple[str, ...],
+    prune: bool,
+    yes: bool,
+    base: int | None,
     dry_run: bool,
+    wait: bool,
+    timeout: float,
+    message: str,
     as_json: bool,
     config: str | None,
     extensions: tuple[str, ...],
     **flags: object,
 ) -> None:
-    """Create or update what the files name, and touch nothing else.
+    """Create or update what the files name, as one change set: all of it or nothing.
 
     A document with an id is the one with that id; without, the one with its name in its namespace;
     with neither, it is new and gets an id. Everything is checked first, among what is stored
     already: with one problem anywhere, nothing is written. Links and values that are not there may
-    come later.
+    come later. What the files do not name stays as it is, unless --prune is given; then, on a
+    terminal, what would be deleted is shown first, and you are asked.
 
-    `specs` and `values` take files that hold nothing else, `all` takes both.
+    `specs` and `values` take files that hold nothing else, `all` takes both, and is what is meant
+    where none of the three is said.
+
+    Where somebody else changed one of these in the meantime (since --base, or since this command
+    read it), nothing is written, and both changes are shown. With --wait, the exit code is 1 where
+    a runtime refuses the change, and the reason is told.
     """
-    from heddle.cli.documents import Documents
-    from heddle.cli.output import print_json, print_problems
-    from heddle.schemas.report import as_data
+    from heddle.cli.changing import end, outcome_data, tell_outcome
+    from heddle.cli.output import print_json
+    from heddle.cli.reading import Given
 
-    settings = settings_of(config, extensions, **flags)
-    documents = Documents(files)
-    only: Only = "specs" if sort == "specs" else "values" if sort == "values" else None
-    reading = documents.read(namespace=settings.namespace, only=only)
-    deeds: Sequence[Deed] = ()
-    problems: Sequence[Problem] = reading.problems
-    if problems:
-        problems = _all_problems(settings, reading)
-    else:
-        applied = asyncio.run(_apply(settings, documents, reading, only, dry_run))
-        deeds, problems = applied.deeds, applied.problems
+    given = Given(files, sort, settings_of(config, extensions, **flags))
+    asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout)
+    outcome = asyncio.run(_apply(given, asked, prune=prune, base=base, ask=prune and not yes))
     if as_json:
-        print_json(
-            {
-                "ok": not problems,
-                "changes": [as_change(deed) for deed in deeds],
-                "problems": [as_data(problem) for problem in problems],
-            }
-        )
+        print_json(outcome_data(outcome))
     else:
-        print_problems(problems, source=documents.source)
-        tell(deeds, would=dry_run)
-        if problems:
-            click.echo("nothing was written: put the problems right first", err=True)
-        elif not deeds:
-            click.echo(
-                f"nothing to apply: {', '.join(documents.files) or 'no files'} hold nothing",
-                err=True,
-            )
-    if problems:
-        raise click.exceptions.Exit(FAILED)
-
-
-def _all_problems(settings: "Settings", reading: "Reading") -> "Sequence[Problem]":
-    """The Problems of reading, and those of what could be read."""
-    from heddle.cli.checking import check_specs
-    from heddle.cli.extensions import installed
-    from heddle.schemas.check import in_order
-    from heddle.specs.bind import Values
-
-    checked = check_specs(
-        reading.specs,
-        Values(reading.values),
-        installed(settings),
-        spoiled=reading.spoiled,
-        environment=settings.environment,
-        later=True,
-    )
-    return in_order([*reading.problems, *checked.problems])
+        tell_outcome(outcome, source=given.documents.source, nothing=given.nothing)
+    end(outcome)
 
 
 async def _apply(
-    settings: "Settings",
-    documents: "Documents",
-    reading: "Reading",
-    only: "Only",
-    dry_run: bool,
-) -> "Applied":
-    from heddle.cli.applying import apply_into
+    given: "Given", asked: Asked, *, prune: bool, base: int | None, ask: bool
+) -> "Outcome":
+    from heddle.cli.changing import Outcome, make_it
     from heddle.cli.extensions import installed
     from heddle.cli.stores import opened
+    from heddle.runtime.applying import plan_apply
+    from heddle.runtime.planning import Applied
 
-    registry = installed(settings)
-    async with opened(settings, registry) as store:
-        return await apply_into(
+    registry = installed(given.settings)
+    problems = given.problems(registry)
+    if problems:
+        return Outcome(applied=Applied(problems=tuple(problems)))
+    async with opened(given.settings, registry) as store:
+        planned = await plan_apply(
             store,
-            resources(reading),
+            given.resources,
             registry,
-            anonymous=anonymous(documents, reading, settings.namespace, only),
-            dry_run=dry_run,
+            anonymous=given.anonymous,
+            prune=prune,
+            base=base,
         )
+        if ask and not asked.dry_run:
+            confirm(planned)
+        return await make_it(store, planned, given.settings, asked)
 
 
-def anonymous(
-    documents: "Documents", reading: "Reading", namespace: str, only: "Only"
-) -> frozenset[UUID]:
-    """The ids that no document says: read under another key, they come out otherwise."""
-    nameless = {each.id for each in resources(reading) if each.name is None}
-    if not nameless:
-        return frozenset()
-    again = documents.read(namespace=namespace, only=only, key="another key/")
-    return frozenset(nameless - {each.id for each in resources(again)})
+def confirm(planned: "Planned") -> None:
+    """On a terminal, show what would be deleted and ask; click.Abort where the answer is no."""
+    from heddle.cli.changing import deleted
+    from heddle.cli.differing import tell_details
 
-
-def resources(reading: "Reading") -> "list[Resource]":
-    """Everything that was read."""
-    return [*reading.specs, *reading.values]
-
-
-def tell(deeds: "Sequence[Deed]", *, would: bool = False) -> None:
-    """`created  spec pong`, one line each."""
-    for deed in deeds:
-        what = f"would be {deed.what}" if would and deed.what != "unchanged" else deed.what
-        one = deed.resource
-        sort = type(one).__name__.lower()
-        where = "" if one.namespace == "default" else f" in {one.namespace}"
-        click.echo(f"{what:<{18 if would else 9}}  {sort} {one.label}{where}")
-
-
-def as_change(deed: "Deed") -> dict[str, object]:
-    """A deed as plain data."""
-    one = deed.resource
-    said = {
-        "what": deed.what,
-        "type": type(one).__name__.lower(),
-        "id": str(one.id),
-        "namespace": one.namespace,
-        "name": one.name,
-        "kind": getattr(one, "kind", None),
-    }
-    return {name: value for name, value in said.items() if value is not None}
+    gone = deleted(planned.differences)
+    if not gone or planned.problems or planned.clashes or not sys.stdin.isatty():
+        return
+    tell_details(gone)
+    count = f"{len(gone)} specs or values" if len(gone) > 1 else "it"
+    click.confirm(f"Delete {count}?", abort=True, err=True)

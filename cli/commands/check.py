@@ -9,7 +9,8 @@ from heddle.cli.options import ENVIRONMENT, EXTENSION, JSON, NAMESPACE, options,
 STRICT = click.option(
     "--strict-env",
     is_flag=True,
-    help="A name that blanks need, and that neither -e nor the settings give, is a problem.",
+    help="A name that blanks need, and that neither -e nor the settings give, is a problem; so is a "
+    "value that cannot be opened here.",
 )
 
 
@@ -26,6 +27,7 @@ STRICT = click.option(
             "--json",
             (
                 "{ok, files: [text], specs: number, values: number, missing: [text], "
+                "closed: [text], clear: [text], "
                 "problems: [{severity, code, file?, line?, column?, path?, found, wanted?, hint?, message}]}"
             ),
         )
@@ -46,14 +48,17 @@ def command(
     Kinds, fields, types, ports, code, names and links are looked at as if these files were all
     there is: a link to a spec, or an env entry for a value, that does not stand in them is a
     problem. Values in the files fill blanks as they would in a runtime. Blanks whose names are not
-    given are left open, and the names are told; only --strict-env makes them problems.
+    given are left open, and the names are told; so are values that are sealed with a key, or come
+    from a place, that is not here. Only --strict-env makes them problems.
+
+    Secrets that stand in clear in the files are named: that is a hint, and no problem.
 
     The exit code is 1 when there is any problem.
     """
-    from heddle.cli.checking import Checked, check_specs
     from heddle.cli.documents import Documents
     from heddle.cli.extensions import installed
     from heddle.cli.output import print_json, print_problems
+    from heddle.runtime.checking import Checked, check_specs
     from heddle.schemas.check import in_order
     from heddle.schemas.report import as_data, summary
     from heddle.specs.bind import Values
@@ -80,6 +85,7 @@ def command(
         or not (unread or any(problem.found.endswith(f'"{name}"') for name in left_out if name))
     ]
     problems = in_order([*reading.problems, *rest])
+    clear = [value.label for value in reading.values if value.secret and value.plain]
     if as_json:
         print_json(
             {
@@ -88,6 +94,8 @@ def command(
                 "specs": len(reading.specs),
                 "values": len(reading.values),
                 "missing": checked.missing,
+                "closed": checked.closed,
+                "clear": clear,
                 "problems": [as_data(problem, strict=True) for problem in problems],
             }
         )
@@ -101,6 +109,12 @@ def command(
         if checked.missing and not strict_env:
             names = " ".join(f"-e {name}=…" for name in checked.missing)
             click.echo(f"left open, as the environment does not give them: {names}")
+        if checked.closed and not strict_env:
+            click.echo(f"left open, as they cannot be opened here: {', '.join(checked.closed)}")
+        if clear:
+            click.echo(
+                f"secrets in clear: {', '.join(clear)}; heddle key rotate --clear seals them"
+            )
     if problems:
         raise click.exceptions.Exit(FAILED)
 

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from heddle.cli.changing import MESSAGE, TIMEOUT, WAIT, Asked
 from heddle.cli.failure import FAILED, CommandError
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
 if TYPE_CHECKING:
-    from heddle.cli.applying import Deed
+    from heddle.cli.changing import Outcome
     from heddle.cli.settings import Settings
-    from heddle.specs.document import Only
+    from heddle.specs.problem import Problem
     from heddle.specs.store import Resource, Store
 
 FILES = click.option(
@@ -36,23 +37,34 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Tell, but delete nothing
         ("By name", "heddle delete specs pong router"),
         ("All that a file names", "heddle delete specs -f flow.yaml --store flows"),
         ("A value of another namespace", "heddle delete values password -n shop"),
+        (
+            "Say why, and wait until no runtime has it any more",
+            'heddle delete specs old -m "nobody asks for it" --wait',
+        ),
     ],
     shapes=[
         (
             "--json",
-            "{ok, changes: [{what: deleted, type, id, namespace, name?, kind?}], missing: [text]}",
+            (
+                "{ok, changes: [{what: deleted, type, id, namespace, name?, kind?}], missing: "
+                "[text], left_behind?: [as of heddle check], revision?, conflicts?, runtimes?: [as "
+                "of heddle apply]}"
+            ),
         )
     ],
 )
 @click.argument("sort", type=click.Choice(["specs", "values", "all"]))
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@options(FILES, NAMESPACE, STORE, IGNORE, DRY_RUN, EXTENSION, JSON)
+@options(FILES, NAMESPACE, STORE, IGNORE, DRY_RUN, WAIT, TIMEOUT, MESSAGE, EXTENSION, JSON)
 def command(
     sort: str,
     names: tuple[str, ...],
     files: tuple[str, ...],
     ignore_missing: bool,
     dry_run: bool,
+    wait: bool,
+    timeout: float,
+    message: str,
     as_json: bool,
     config: str | None,
     extensions: tuple[str, ...],
@@ -61,30 +73,38 @@ def command(
     """Delete by NAME (or id) in the namespace, or whatever the files name by id or name.
 
     Only the identity of a document counts, not what it says. What is there is deleted as one
-    change; what is not there is said, and the exit code is 1 then.
+    change; what is not there is said, and the exit code is 1 then. Whoever still leads to what goes
+    is told of: a runtime that runs both refuses to let it go, until that is changed or deleted too.
     """
     if not names and not files:
         raise click.UsageError("give NAMEs or files (-f): without them nothing is deleted")
-    from heddle.cli.commands.apply import as_change, tell
+    from heddle.cli.changing import outcome_data, tell_outcome
     from heddle.cli.output import print_json
     from heddle.cli.rescue import complain
+    from heddle.schemas.report import as_data
 
     settings = settings_of(config, extensions, **flags)
     wanted = [*((settings.namespace, name) for name in names), *_named(files, sort, settings)]
-    deeds, missing = asyncio.run(_delete(settings, sort, wanted, dry_run))
+    asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout)
+    outcome, missing, behind = asyncio.run(_delete(settings, sort, wanted, asked))
     failed = bool(missing) and not ignore_missing
+    ok = outcome.ok and not failed
     if as_json:
-        changes = [as_change(deed) for deed in deeds]
-        print_json({"ok": not failed, "changes": changes, "missing": missing})
+        said = {**outcome_data(outcome), "ok": ok, "missing": missing}
+        del said["problems"]
+        more = {"left_behind": [as_data(problem) for problem in behind]} if behind else {}
+        print_json({**said, **more})
     else:
-        tell(deeds, would=dry_run)
+        tell_outcome(outcome)
+        for problem in behind:
+            click.echo(f"warning: {problem.path}: {problem.found}", err=True)
         for name in missing:
             told = f'there is no {sort[:-1] if sort != "all" else "spec or value"} "{name}" in {settings.store}'
             if ignore_missing:
                 click.echo(told, err=True)
             else:
                 complain(told)
-    if failed:
+    if not ok:
         raise click.exceptions.Exit(FAILED)
 
 
@@ -92,20 +112,17 @@ def _named(files: Sequence[str], sort: str, settings: "Settings") -> Iterable[tu
     """The namespace, and the name or id, of everything that the files name."""
     if not files:
         return []
-    from heddle.cli.commands.apply import anonymous, resources
-    from heddle.cli.documents import Documents
     from heddle.cli.output import print_problems
+    from heddle.cli.reading import Given
     from heddle.specs.names import named_id
 
-    documents = Documents(files)
-    only: Only = "specs" if sort == "specs" else "values" if sort == "values" else None
-    reading = documents.read(namespace=settings.namespace, only=only)
-    if reading.problems:
-        print_problems(reading.problems, source=documents.source)
+    given = Given(files, sort, settings)
+    if given.reading.problems:
+        print_problems(given.reading.problems, source=given.documents.source)
         raise CommandError("nothing was deleted: put the problems right first")
-    unknown = anonymous(documents, reading, settings.namespace, only)
+    unknown = given.anonymous
     wanted: list[tuple[str, str]] = []
-    for each in resources(reading):
+    for each in given.resources:
         if each.id in unknown:
             raise CommandError(
                 f"{each.place()}: an entry with neither name nor id cannot be found in the store; "
@@ -118,11 +135,12 @@ def _named(files: Sequence[str], sort: str, settings: "Settings") -> Iterable[tu
 
 
 async def _delete(
-    settings: "Settings", sort: str, wanted: Sequence[tuple[str, str]], dry_run: bool
-) -> "tuple[list[Deed], list[str]]":
-    from heddle.cli.applying import Deed
+    settings: "Settings", sort: str, wanted: Sequence[tuple[str, str]], asked: Asked
+) -> "tuple[Outcome, list[str], Sequence[Problem]]":
+    """What became of it, what is not there, and what is left behind."""
+    from heddle.cli.changing import make_it
     from heddle.cli.stores import opened
-    from heddle.specs.store import Delete
+    from heddle.runtime.planning import plan_delete
 
     async with opened(settings) as store:
         found: dict[Resource, None] = {}
@@ -136,11 +154,9 @@ async def _delete(
             found |= dict.fromkeys(here)
             if not here:
                 missing.append(name)
-        if found and not dry_run:
-            await store.apply(
-                [Delete(type=type(each), id=each.id, revision=each.revision) for each in found]
-            )
-        return [Deed("deleted", each) for each in found], missing
+        strict = await plan_delete(store, found)
+        planned = await plan_delete(store, found, lenient=True)
+        return await make_it(store, planned, settings, asked), missing, strict.problems
 
 
 async def _stored(store: "Store", sort: str, namespace: str) -> "list[Resource]":

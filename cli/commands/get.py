@@ -14,8 +14,15 @@ if TYPE_CHECKING:
     from heddle.cli.settings import Settings
     from heddle.specs.problem import Problem
     from heddle.specs.store import Resource
+    from heddle.specs.value import Value
 
 YAML = click.option("--yaml", "as_yaml", is_flag=True, help="Print YAML that `apply` takes again.")
+REVEAL = click.option(
+    "--reveal",
+    is_flag=True,
+    help="Show secrets: what is sealed is opened with the keys of the settings, what comes from "
+    "outside is read here.",
+)
 EVERYWHERE = click.option("-A", "--all-namespaces", is_flag=True, help="Of every namespace.")
 
 
@@ -26,34 +33,46 @@ EVERYWHERE = click.option("-A", "--all-namespaces", is_flag=True, help="Of every
         ("The specs of the store of the settings", "heddle get specs"),
         ("Two of them as YAML", "heddle get specs listener router --store flows --yaml"),
         ("The values of another namespace; secrets are masked", "heddle get values -n shop --json"),
+        ("A secret, with the key at hand", "heddle get values password --reveal"),
     ],
     shapes=[
         (
             "specs --json",
             "[{id, kind, namespace, name?, annotations?, env?, ports?, …the kind's own}]",
         ),
-        ("values --json", "[{id, namespace, name?, annotations?, data, secret?}]"),
+        (
+            "values --json",
+            "[{id, namespace, name?, annotations?, data | sealed | from, secret?}]",
+        ),
+        ("values --json --reveal", "[{id, namespace, name?, annotations?, data, secret?}]"),
     ],
 )
 @click.argument("sort", type=click.Choice(["specs", "values"]))
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@options(NAMESPACE, EVERYWHERE, STORE, EXTENSION, JSON, YAML)
+@options(NAMESPACE, EVERYWHERE, STORE, EXTENSION, JSON, YAML, REVEAL)
 def command(
     sort: str,
     names: tuple[str, ...],
     all_namespaces: bool,
     as_json: bool,
     as_yaml: bool,
+    reveal: bool,
     config: str | None,
     extensions: tuple[str, ...],
     **flags: object,
 ) -> None:
     """Show what a store holds: all of it, or what has these names or ids.
 
-    The exit code is 1 when a NAME is not there, or a file of the store cannot be read.
+    Secrets are masked, and what is sealed is shown as that; --reveal shows them to whoever has the
+    key.
+
+    The exit code is 1 when a NAME is not there, a file of the store cannot be read, or a value
+    cannot be revealed.
     """
     if as_json and as_yaml:
         raise click.UsageError("give --json or --yaml, not both")
+    if reveal and sort != "values":
+        raise click.UsageError("--reveal is for values: specs hold no secrets")
     from heddle.cli.output import entry_of, print_json, print_problems, print_table, to_yaml
     from heddle.cli.rescue import complain
 
@@ -65,21 +84,25 @@ def command(
     shown = [
         each for each in found if not names or {each.label, each.name, str(each.id)} & set(names)
     ]
+    closed: Sequence[Problem] = ()
+    if reveal:
+        shown, closed = _revealed(settings, shown)
+    entries = [entry_of(each, reveal=reveal) for each in shown]
     if as_json:
-        print_json([entry_of(each) for each in shown])
+        print_json(entries)
     elif as_yaml:
-        click.echo(to_yaml([entry_of(each) for each in shown]), nl=False)
+        click.echo(to_yaml(entries), nl=False)
     elif shown:
         columns = ("name", *(("namespace",) if all_namespaces else ()), *_COLUMNS[sort])
-        print_table(columns, [_row(each, columns) for each in shown])
+        print_table(columns, [_row(each, columns, reveal) for each in shown])
     elif not names:
         where = "" if all_namespaces else f" in the namespace {settings.namespace}"
         click.echo(f"no {sort}{where} of {settings.store}", err=True)
-    print_problems(problems)
+    print_problems([*problems, *closed])
     missing = missing_names(names, found)
     for name, hint in missing:
         complain(f'there is no {sort[:-1]} "{name}" in {settings.store}. {hint}'.rstrip())
-    if missing or problems:
+    if missing or problems or closed:
         raise click.exceptions.Exit(FAILED)
 
 
@@ -107,7 +130,7 @@ async def _read(
 _COLUMNS = {"specs": ("kind", "links", "place", "id"), "values": ("data", "place", "id")}
 
 
-def _row(resource: "Resource", columns: Sequence[str]) -> list[str]:
+def _row(resource: "Resource", columns: Sequence[str], reveal: bool = False) -> list[str]:
     from heddle.specs.spec import Spec
 
     cells = {
@@ -121,15 +144,48 @@ def _row(resource: "Resource", columns: Sequence[str]) -> list[str]:
         cells["kind"] = resource.kind
         cells["links"] = ", ".join(dict.fromkeys(targets)) or "-"
     else:
-        cells["data"] = _shown(resource.data, resource.secret)
+        cells["data"] = _shown(resource, reveal)
     return [cells[column] for column in columns]
 
 
-def _shown(data: object, secret: bool) -> str:
-    """Data on one line, secrets masked."""
+def _shown(value: "Value", reveal: bool) -> str:
+    """What a Value says of its data, on one line; secrets are masked, or revealed whole."""
     import msgspec
 
-    from heddle.cli.output import masked
+    from heddle.specs.masking import MASK, covered
+    from heddle.specs.sealing import sealed_by
 
-    text = msgspec.json.encode(masked(data) if secret else data).decode()
-    return text if len(text) <= 60 else f"{text[:59]}…"
+    if value.sealed:
+        return f"{MASK} (sealed with {sealed_by(value.sealed)})"
+    if value.source is not None:
+        return f"from {value.source.name}"
+    text = msgspec.json.encode(
+        covered(value.data) if value.secret and not reveal else value.data
+    ).decode()
+    return text if len(text) <= 60 or reveal else f"{text[:59]}…"
+
+
+def _revealed(
+    settings: "Settings", values: "Sequence[Resource]"
+) -> "tuple[list[Resource], list[Problem]]":
+    """The same Values with their data in clear, and the Problems of those that cannot be opened."""
+    import msgspec
+
+    from heddle.cli.keys import keyring, warn_of
+    from heddle.specs.errors import SecretError
+    from heddle.specs.value import Value
+    from heddle.specs.vault import Vault
+
+    vault = Vault(keyring(settings))
+    warn_of(vault.keys)
+    shown: list[Resource] = []
+    closed: list[Problem] = []
+    for value in values:
+        assert isinstance(value, Value)
+        try:
+            data = vault.open(value)
+        except SecretError as error:
+            closed += error.problems
+        else:
+            shown.append(msgspec.structs.replace(value, data=data, sealed="", source=None))
+    return shown, closed

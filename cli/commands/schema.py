@@ -6,6 +6,11 @@ from heddle.cli.failure import CommandError
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, options, settings_of
 
+OPENAPI = click.option(
+    "--openapi",
+    is_flag=True,
+    help="Print the description of the API of the system namespace instead (OpenAPI 3.1).",
+)
 OUTPUT = click.option("-o", "--output", metavar="FILE", help="Write to a file instead.")
 
 
@@ -16,12 +21,14 @@ OUTPUT = click.option("-o", "--output", metavar="FILE", help="Write to a file in
         ("For whole files; then, as their first line:", "heddle schema -o heddle.schema.json"),
         ("", "  # yaml-language-server: $schema=heddle.schema.json"),
         ("For the specs of one kind", "heddle schema router"),
+        ("For clients of the API", "heddle schema --openapi -o openapi.json"),
     ],
 )
 @click.argument("kind", required=False)
-@options(OUTPUT, EXTENSION, JSON)
+@options(OPENAPI, OUTPUT, EXTENSION, JSON)
 def command(
     kind: str | None,
+    openapi: bool,
     output: str | None,
     as_json: bool,
     config: str | None,
@@ -38,6 +45,14 @@ def command(
     from heddle.schemas.export import file_schema, kind_schema, to_json
     from heddle.specs.problem import did_you_mean
 
+    if openapi:
+        from heddle.extensions.manage.openapi import describe
+        from heddle.extensions.manage.system import shipped
+
+        if kind is not None:
+            raise click.UsageError("give KIND or --openapi, not both")
+        write(to_json(describe(shipped())), output)
+        return
     registry = installed(settings_of(config, extensions))
     scheme = registry.scheme
     languages = list(scheme.languages.known)

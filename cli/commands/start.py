@@ -30,6 +30,12 @@ VALUES = click.option(
     metavar="FILE",
     help="Values to put into the store first. Repeatable.",
 )
+WORKERS = click.option(
+    "--workers",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="How many processes share the work; 0 is one for each processor.  [default: 1]",
+)
 FORMAT = click.option(
     "--log-format",
     type=click.Choice(["auto", "text", "json"]),
@@ -41,6 +47,12 @@ LEVEL = click.option(
     help="The least level that is told.  [default: info]",
 )
 
+SYSTEM = click.option(
+    "--system",
+    metavar="HOST:PORT",
+    help="Serve the API there that manages the store and this runtime.",
+)
+
 
 @click.command(
     cls=Command,
@@ -49,6 +61,9 @@ LEVEL = click.option(
         ("One file; save a change in it, and the next request shows it", "heddle start flow.yaml"),
         ("A folder, with a blank filled", "heddle start flows -e PORT=8000"),
         ("Specs of another program", "render-specs | heddle start -"),
+        ("On every processor", "heddle start flows --workers 0"),
+        ("With the API beside it", "heddle start flows --system 127.0.0.1:7878"),
+        ("The API alone", "heddle start -n system --store postgresql://db/flows"),
         ("Specs from files, kept in memory only", "heddle start --from-specs flow.yaml"),
         (
             "A database, for programs that read the log",
@@ -66,7 +81,9 @@ LEVEL = click.option(
     ],
 )
 @click.argument("path", required=False)
-@options(STORE, SPECS, VALUES, NAMESPACE, ENVIRONMENT, EXTENSION, FORMAT, LEVEL, DRAIN)
+@options(
+    STORE, SPECS, VALUES, NAMESPACE, ENVIRONMENT, EXTENSION, FORMAT, LEVEL, DRAIN, WORKERS, SYSTEM
+)
 def command(
     path: str | None,
     store: str | None,
@@ -85,12 +102,34 @@ def command(
 
     SIGINT (Ctrl-C) and SIGTERM stop it: nothing new begins, what is in flight is answered, and the
     exit code is 0. A second signal stops it at once, with 130.
+
+    With --workers, several processes follow the store and share the sockets of its listeners. SIGHUP
+    replaces them, one after the other, and no connection is refused meanwhile.
+
+    With --system, the namespace `system` runs beside it, in the same process: the API by which specs,
+    values and runtimes are managed over HTTP. `-n system` runs that alone. An address that others can
+    reach takes at least one token: see heddle token.
     """
     if path == "-":
         path, from_specs = None, ("-", *from_specs)
     if path is not None and store is not None:
         raise click.UsageError("give PATH or --store, not both")
     settings = settings_of(config, extensions, store=path if path is not None else store, **flags)
+    if settings.workers != 1:
+        from heddle.cli.working.several import run_several
+
+        if settings.system:
+            raise click.UsageError(
+                "--system is served by one process, beside one runtime; "
+                "with several workers, run heddle start -n system as well"
+            )
+        if from_specs or from_values:
+            raise click.UsageError(
+                "several workers need a store that all of them read; "
+                "put the files there first, with heddle apply"
+            )
+        run_several([settings], settings)
+        return
     from heddle.cli.serve import Serve
 
     Serve(settings, from_specs, from_values).run()

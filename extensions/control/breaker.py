@@ -97,6 +97,13 @@ class BreakerNode(Node):
             state = "open" if monotonic() - circuit.opened < self._wait else "trying"
         return {"state": state, "failures": circuit.failed, "refused": circuit.refused}
 
+    def degraded(self) -> str:
+        """That it is open, as long as it is."""
+        circuit = self._circuit
+        if circuit.opened is None:
+            return ""
+        return f"the breaker is open after {circuit.failed} failures in a row"
+
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
         circuit = self._circuit
         trial = circuit.opened is not None

@@ -23,6 +23,7 @@ from heddle.extensions.extension import (
     Payload,
     Port,
     Process,
+    Program,
     Schema,
     Visit,
     about,
@@ -40,6 +41,13 @@ class Cache(Fields):
         ),
     ] = None
     ttl: Annotated[Interval, about("How long an answer is kept.")] = Interval(60)
+    keep: Annotated[
+        Expression | None,
+        about(
+            "Which answers are worth keeping; all, unless said.",
+            examples=["self.status == 200"],
+        ),
+    ] = None
     size: Annotated[
         int, about("How many answers are kept at most; the one not used longest goes first.", ge=1)
     ] = 1000
@@ -79,10 +87,11 @@ class Answers:
 class CacheNode(Node):
     """Visits `out` for what it does not know; a successor goes on with what is kept."""
 
-    def __init__(self, fields: Cache, key: KeyOf) -> None:
+    def __init__(self, fields: Cache, key: KeyOf, keep: Program | None) -> None:
         self._ttl = float(fields.ttl)
         self._size = fields.size
         self._key = key
+        self._keep = keep
         self._answers = Answers(fields.size)
         # It waits only for what was asked through `out`, so where that never waits nor does it.
         self._visit = Visit(self._act)
@@ -135,8 +144,10 @@ class CacheNode(Node):
             if type(answer) is Error:
                 # Who was cancelled was so for its own sake: the others ask for themselves.
                 shared = NOTHING if flow.process.reason is not None else answer
-            elif answer is not NOTHING and not read_once(answer):
-                answers.kept.put(key, (answer,), self._ttl)
+            elif self._worth_keeping(answer):
+                # Who is no longer asking was forgotten meanwhile, or asks within its own question.
+                if answers.asking.get(key) is asking:
+                    answers.kept.put(key, (answer,), self._ttl)
                 shared = answer
             return answer
         finally:
@@ -146,6 +157,11 @@ class CacheNode(Node):
                 if asking.answered is not None and not asking.answered.done():
                     asking.answered.set_result(shared)
 
+    def _worth_keeping(self, answer: Answer) -> bool:
+        if answer is NOTHING or not data(answer):
+            return False
+        return self._keep is None or bool(self._keep(answer))
+
     def _forgotten(self, payload: Payload) -> Answer:
         key = self._key(payload)
         self._answers.kept.pop(key)
@@ -154,23 +170,24 @@ class CacheNode(Node):
         return NOTHING
 
 
-def read_once(answer: Answer) -> bool:
-    """Whether an answer is a stream or holds one: it cannot be given twice."""
+def data(answer: Answer) -> bool:
+    """Whether an answer is plain data: a stream and a WebSocket cannot be given twice."""
     todo = [answer]
     while todo:
         one = todo.pop()
-        if hasattr(one, "__aiter__"):
-            return True
         if isinstance(one, dict):
             todo.extend(one.values())
         elif isinstance(one, list | tuple):
             todo.extend(one)
-    return False
+        elif one is not None and not isinstance(one, str | bytes | int | float):
+            return False
+    return True
 
 
 def compile_cache(fields: Cache, build: Build) -> Node:
-    """The key is compiled once."""
-    return CacheNode(fields, key_program(build, fields.key, whole=True))
+    """The expressions are compiled once."""
+    keep = build.condition(fields.keep, "keep") if fields.keep is not None else None
+    return CacheNode(fields, key_program(build, fields.key, whole=True), keep)
 
 
 CACHE: Kind[Any] = Kind(
@@ -195,9 +212,10 @@ CACHE: Kind[Any] = Kind(
   code: "{'city': self.city, 'weather': 'fine'}"
 """,
         details="""\
-Errors, NOTHING and streams are never kept. While one process asks, others with the same key wait for its
-answer, an Error included; if its process is cancelled, the next of them asks. A packet that comes back to
-the cache from within its own question is asked for on the spot.
+Errors, NOTHING, streams and WebSockets are never kept, nor is what `keep` does not hold for. While one
+process asks, others with the same key wait for its answer, an Error included; if that is not to be kept, or
+its process is cancelled, the next of them asks. A packet that comes back to the cache from within its own
+question is asked for on the spot.
 
 An answer is shared by all who get it, in memory. A packet at `forget` makes the answer of its key be asked
 for anew. A `cache` whose spec changes keeps what it has.

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator
+from functools import partial
 from hashlib import blake2b
 from time import monotonic
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -9,12 +10,14 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import msgspec
 
 from heddle.extensions.extension import Build, Expression, Payload
+from heddle.runtime.plain import encode_with
 
 V = TypeVar("V")
 
 KeyOf: TypeAlias = Callable[[Payload], Hashable]
 """The key of a packet; raises where there is none."""
 
+_encode = partial(msgspec.msgpack.encode, order="deterministic")
 _PLAIN = frozenset({int, float, bool, bytes, type(None)})
 
 
@@ -26,7 +29,7 @@ def key_of(value: Any) -> Hashable:
     if kind in _PLAIN:
         return (kind.__name__, value)
     try:
-        data = msgspec.msgpack.encode(value, order="deterministic")
+        data = encode_with(_encode, value)
     except (TypeError, OverflowError, RecursionError) as error:
         raise TypeError(f"this cannot be a key: {error}") from error
     # Large keys are many: their digests take the place of the data.

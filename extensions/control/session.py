@@ -98,7 +98,8 @@ class SessionNode(Node):
         if not fields.add:
             return given
         if not isinstance(payload, dict):
-            raise TypeError(f"a session adds to a map, and this is a {type(payload).__name__}")
+            shown = "null" if payload is None else f"a {type(payload).__name__}"
+            raise TypeError(f"a session adds to a map, and this is {shown}")
         return {**payload, **given}
 
 

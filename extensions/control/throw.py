@@ -17,6 +17,7 @@ from heddle.extensions.extension import (
     Payload,
     Schema,
 )
+from heddle.runtime.plain import encode_with
 
 
 class Throw(Fields):
@@ -52,8 +53,10 @@ def said(payload: Payload) -> str:
         return payload.message
     if isinstance(payload, bytes):
         return payload.decode(errors="replace")
+    if hasattr(payload, "__aiter__"):
+        return "a stream"
     try:
-        return msgspec.json.encode(payload).decode()
+        return encode_with(msgspec.json.encode, payload).decode()
     except TypeError:
         return str(payload)
 

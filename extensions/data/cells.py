@@ -6,6 +6,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from heddle.extensions.data.errors import refused
+from heddle.runtime.plain import encode_with
 
 Type: TypeAlias = Literal["text", "int", "number", "bool", "json"]
 
@@ -29,6 +30,8 @@ def _int(text: str) -> int:
 def _number(text: str) -> int | float:
     if "_" in text:
         raise ValueError("no number")
+    if "." in text:
+        return float(text)
     try:
         return int(text)
     except ValueError:
@@ -52,12 +55,13 @@ _NAMES = {
 }
 
 
-def read(text: str, wanted: Type, where: str) -> Any:
+def read(text: str, wanted: Type, line: int, column: str) -> Any:
     """What a cell says; Failure names the place, what was found and what was wanted."""
     try:
         return READERS[wanted](text)
     except (ValueError, msgspec.DecodeError):
-        raise refused(f'{where}: found "{text}" (wanted: {_NAMES[wanted]})', "cell") from None
+        found = f'line {line}, {column}: found "{text}" (wanted: {_NAMES[wanted]})'
+        raise refused(found, "cell") from None
 
 
 def written(value: Any) -> str:
@@ -72,7 +76,7 @@ def written(value: Any) -> str:
         return str(value)
     if isinstance(value, list | dict):
         try:
-            return msgspec.json.encode(value).decode()
+            return encode_with(msgspec.json.encode, value).decode()
         except (TypeError, ValueError, OverflowError) as error:
             raise refused(f"a cell cannot be JSON: {error}") from error
     raise refused(f"a cell cannot hold a {type(value).__name__}")

@@ -10,6 +10,7 @@ import msgspec
 from heddle.extensions.data.errors import refused
 from heddle.extensions.data.files import CHUNK
 from heddle.extensions.extension import ByteStream, Payload
+from heddle.runtime.plain import encode_with
 
 Format: TypeAlias = Literal["text", "bytes", "json", "stream"]
 
@@ -37,7 +38,7 @@ def encoded(data: Payload, form: Format) -> bytes:
             found = "null" if data is None else f"a {type(data).__name__}"
             raise refused(f"found {found} (wanted: text or bytes; or say format: json)")
     try:
-        return msgspec.json.encode(data)
+        return encode_with(msgspec.json.encode, data)
     except (TypeError, ValueError, OverflowError) as error:
         raise refused(f"the data cannot be JSON: {error}") from error
 
@@ -62,14 +63,14 @@ def path_and_data(payload: Payload, path: str | None) -> tuple[str, Any]:
     """Where to, and what: `{path, data}`, or the data alone where the path is fixed."""
     if path is not None:
         return path, payload
-    if type(payload) is not dict or "path" not in payload or "data" not in payload:
+    if not isinstance(payload, dict) or "path" not in payload or "data" not in payload:
         raise refused("the packet has to be {path, data}, for the node has no path of its own")
     return path_of(payload, None), payload["data"]
 
 
 def path_of(payload: Payload, path: str | None) -> str:
     """Which file: the path of the node, or the packet, or what it has as `path`."""
-    found = payload.get("path") if type(payload) is dict else payload
+    found = payload.get("path") if isinstance(payload, dict) else payload
     if path is not None:
         return path
     if type(found) is not str or not found:

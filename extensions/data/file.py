@@ -232,8 +232,10 @@ class WatchNode(Node):
             predecessor._take_charge()
 
     async def open(self, host: Host) -> None:
-        """Begin to look; OSError where there is no such folder."""
+        """Begin to look, in one runtime of a team; OSError where there is no such folder."""
         self._host = host
+        if not host.team.leads:
+            return
         if self._watching is None:
             watching = Watching(self._root, float(self._fields.settle))
             await watching.start()
@@ -271,6 +273,13 @@ class WatchNode(Node):
         if self._watching is not None:
             shown["waiting"] = self._watching.waiting
         return shown
+
+    def degraded(self) -> str:
+        """That the folder cannot be watched, as long as it cannot, and why."""
+        watching = self._watching
+        if watching is None or not watching.trouble:
+            return ""
+        return f"{self._root.path} cannot be watched: {watching.trouble}"
 
     async def _changed(self, path: str, change: str) -> None:
         """One file: a process of its own; the next one comes when this has ended."""

@@ -25,6 +25,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
+from heddle.runtime.plain import encode_with
 
 
 class Jsonl(Fields):
@@ -101,10 +102,10 @@ class FormatNode(Node):
         return self._action if port == "in" else None
 
     def _act(self, payload: Payload) -> Payload:
-        rows = payload if type(payload) is list else [payload]
+        rows = payload if isinstance(payload, list | tuple) else [payload]
         encode = msgspec.json.Encoder().encode
         try:
-            return b"".join(encode(row) + b"\n" for row in rows).decode()
+            return b"".join(encode_with(encode, row) + b"\n" for row in rows).decode()
         except (TypeError, ValueError, OverflowError) as error:
             raise refused(f"the data cannot be JSON: {error}") from error
 

@@ -35,7 +35,8 @@ async def _texts(payload: Payload, encoding: str) -> AsyncIterator[str]:
         for start in range(0, len(payload), SLICE):
             text = payload[start : start + SLICE]
             yield text.removeprefix("\ufeff") if not start else text
-            await asyncio.sleep(0)
+            if start + SLICE < len(payload):
+                await asyncio.sleep(0)
         return
     if not isinstance(payload, bytes | ByteStream):
         found = "null" if payload is None else f"a {type(payload).__name__}"
@@ -56,7 +57,8 @@ async def _chunks(payload: bytes | ByteStream) -> AsyncIterator[bytes]:
         return
     for start in range(0, len(payload), SLICE):
         yield payload[start : start + SLICE]
-        await asyncio.sleep(0)
+        if start + SLICE < len(payload):
+            await asyncio.sleep(0)
 
 
 async def gathered(rows: AsyncIterator[list[Any]], most: int) -> list[Any]:

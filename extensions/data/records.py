@@ -32,6 +32,8 @@ class Records:
         self._rules = rules
         self._delimiter = "" if rules.delimiter == "auto" else rules.delimiter
         self._columns = list(rules.columns)
+        # Most columns are text as it stands: only the others are looked at, cell by cell.
+        self._typed = [(name, kind) for name, kind in rules.types.items() if kind != "text"]
         self._header = rules.header
         self._open: list[str] = []
         self._inside = False
@@ -51,7 +53,12 @@ class Records:
             self._delimiter = _guess(lines[0], self._rules.quote)
         rows: list[Any] = []
         ready: list[tuple[int, str]] = []
+        quote = self._rules.quote
         for line in lines:
+            if not self._open and quote not in line:
+                self._line += 1
+                ready.append((self._line, line))
+                continue
             self._inside = self._after(line)
             self._open.append(line)
             if self._inside:
@@ -129,17 +136,20 @@ class Records:
                 f"line {number}: found {len(cells)} cells (wanted: {wanted}, as there are columns)",
                 "csv",
             )
-        row = {
-            name: self._cell(cell, name, number)
-            for name, cell in zip(self._columns, cells, strict=False)
-        }
+        row: dict[str, Any] = dict(zip(self._columns, cells, strict=False))
+        if self._rules.nulls:
+            row = {name: self._cell(cell, name, number) for name, cell in row.items()}
+        else:
+            for name, kind in self._typed:
+                if name in row:
+                    row[name] = read(row[name], kind, number, name)
         return row if not short else {name: row.get(name) for name in self._columns}
 
     def _cell(self, cell: str, name: str, number: int) -> Any:
         if cell in self._rules.nulls:
             return None
         wanted = self._rules.types.get(name)
-        return cell if wanted is None else read(cell, wanted, f"line {number}, {name}")
+        return cell if wanted is None else read(cell, wanted, number, name)
 
     def _check(self, number: int) -> None:
         unknown = [name for name in self._rules.types if name not in self._columns]

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -143,7 +144,7 @@ class FormatNode(Node):
         return self._action if port == "in" else None
 
     def _act(self, payload: Payload) -> Payload:
-        rows = payload if type(payload) is list else [payload]
+        rows = payload if isinstance(payload, list | tuple) else [payload]
         fields = self._fields
         text = io.StringIO()
         writer = csv.writer(
@@ -152,7 +153,7 @@ class FormatNode(Node):
             quotechar=fields.quote,
             lineterminator="\n" if fields.newline == "lf" else "\r\n",
         )
-        maps = [row for row in rows if type(row) is dict]
+        maps = [row for row in rows if isinstance(row, dict)]
         columns = self._columns or list(dict.fromkeys(name for row in maps for name in row))
         if fields.header and columns:
             writer.writerow(columns)
@@ -160,10 +161,10 @@ class FormatNode(Node):
             writer.writerow(written(cell) for cell in self._cells(row, columns, number))
         return text.getvalue()
 
-    def _cells(self, row: Any, columns: list[str], number: int) -> list[Any]:
-        if type(row) is dict:
+    def _cells(self, row: Any, columns: list[str], number: int) -> Sequence[Any]:
+        if isinstance(row, dict):
             return [row.get(name) for name in columns]
-        if type(row) is not list:
+        if not isinstance(row, list | tuple):
             found = "null" if row is None else f"a {type(row).__name__}"
             raise refused(f"row {number}: found {found} (wanted: a map or a list)")
         if columns and len(row) != len(columns):

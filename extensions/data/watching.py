@@ -17,6 +17,9 @@ _WORDS = {1: "added", 2: "modified", 3: "deleted"}
 FIRST, LAST = 0.1, 30.0
 """Seconds between the first two attempts to look at a folder that went away, and the longest."""
 
+BACK = 0.5
+"""A folder that could be looked at for so many seconds is there again."""
+
 
 class Watching:
     """Looks at a folder; a file that changes again before its turn has one turn.
@@ -28,6 +31,8 @@ class Watching:
         self.root = root
         self.deliver: Callable[[str, str], Awaitable[None]] | None = None
         self.failed: Callable[[Exception], Any] = lambda _: None
+        self.trouble = ""
+        """Why the folder cannot be looked at; empty where it can."""
         self._quiet = max(int(settle * 1000), 1)
         self._changes: dict[str, str] = {}
         self._there = asyncio.Event()
@@ -53,15 +58,23 @@ class Watching:
     async def _look(self) -> None:
         pause = FIRST
         while not self._end.is_set():
+            back = asyncio.get_running_loop().call_later(BACK, self._back)
             try:
                 async for changes in self._asked():
                     pause = FIRST
+                    self._back()
                     for change, path in sorted(changes, key=lambda one: one[1]):
                         self._noted(_WORDS[change], Path(path))
             except Exception as error:
+                back.cancel()
+                self.trouble = str(error) or type(error).__name__
                 self.failed(error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LAST)
+
+    def _back(self) -> None:
+        """It can be looked at."""
+        self.trouble = ""
 
     def _asked(self) -> AsyncGenerator[set[tuple[Any, str]], None]:
         from watchfiles import awatch

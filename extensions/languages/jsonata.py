@@ -57,8 +57,9 @@ _MAKE: Final = """
 def compile_query(code: str, options: Options) -> "RealmProgram":
     """The program of a query; CompileError where it is wrong, or where the engine is missing."""
     from heddle.extensions.languages.javascript.program import RealmProgram
-    from heddle.extensions.languages.javascript.realm import ABOVE, current
+    from heddle.extensions.languages.javascript.realm import ABOVE, current, engine
 
+    engine("JSONata", "jsonata")
     if len(code) > MAX_CODE:
         raise CompileError(f"the text is too long (wanted: at most {MAX_CODE:,} characters)")
 

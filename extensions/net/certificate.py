@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+from collections.abc import Callable
 from pathlib import Path
 
 from heddle.extensions.extension import Error, Host
@@ -22,10 +23,13 @@ def files_of(tls: TLS) -> tuple[Path, ...]:
     )
 
 
-async def follow(server: Server, tls: TLS, host: Host) -> None:
+async def follow(
+    server: Server, tls: TLS, host: Host, refused: Callable[[str], None] = lambda _: None
+) -> None:
     """Offer what the files hold now, for as long as this runs.
 
-    Files that cannot be used are told once; the certificate that works stays.
+    Files that cannot be used are told once; the certificate that works stays. `refused` is called
+    with why they cannot be used, and with nothing once they can again.
     """
     files = files_of(tls)
     seen = stamp(files)
@@ -39,7 +43,9 @@ async def follow(server: Server, tls: TLS, host: Host) -> None:
             server.reload_tls(tls)
         except ValueError as error:
             host.tell("certificate refused", level="error", error=Error.of(error))
+            refused(str(error))
         else:
+            refused("")
             host.tell("certificate changed", file=str(files[0]))
 
 

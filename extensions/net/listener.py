@@ -106,6 +106,7 @@ class ListenerNode(Node):
         self._running: set[asyncio.Task[None]] = set()
         self._wiring: Wiring | None = None
         self._out: Step | None = None
+        self._stale = ""
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -142,7 +143,7 @@ class ListenerNode(Node):
             name=self._label,
             on_error=self._report,
         )
-        await server.start(self._fields.host, self._fields.port)
+        await self._start(server, host)
         self._server = server
         self._follow(host)
         scheme = "https" if self._tls is not None else "http"
@@ -150,10 +151,26 @@ class ListenerNode(Node):
         shown = f"[{where}]" if ":" in where else where
         host.tell("listening", url=f"{scheme}://{shown}:{port}")
 
+    async def _start(self, server: Server, host: Host) -> None:
+        """Listen on sockets of its own, or on those that it has in common with its team."""
+        where, port, owner = self._fields.host, self._fields.port, str(host.id)
+        sockets = await host.team.bind(where, port, owner)
+        if not sockets:
+            await server.start(where, port)
+            return
+        server.on_closed = lambda: host.team.release(where, port, owner)
+        await server.start(sockets=sockets, shared=True)
+
     def _follow(self, host: Host) -> None:
         """Let the server offer what the files of its certificate hold."""
         if self._server is not None and self._tls is not None and files_of(self._tls):
-            self._following = asyncio.ensure_future(follow(self._server, self._tls, host))
+            self._following = asyncio.ensure_future(
+                follow(self._server, self._tls, host, self._refused)
+            )
+
+    def _refused(self, why: str) -> None:
+        """Why the files of its certificate cannot be used; empty where they can."""
+        self._stale = why
 
     def _set(self, server: Server) -> None:
         """Let a server that runs serve this node from its next request on."""
@@ -186,6 +203,14 @@ class ListenerNode(Node):
         """The server as it is now."""
         server = self._server
         return msgspec.to_builtins(server.snapshot()) if server is not None else {}
+
+    def degraded(self) -> str:
+        """That it offers an older certificate than its files hold, and why."""
+        return (
+            f"its certificate is refused, the one before stays: {self._stale}"
+            if self._stale
+            else ""
+        )
 
     @property
     def address(self) -> tuple[str, int] | None:

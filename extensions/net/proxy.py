@@ -32,7 +32,7 @@ from heddle.extensions.extension import (
     Unfit,
     about,
 )
-from heddle.extensions.net.calling.ask import Headers, header_name, header_text
+from heddle.extensions.net.calling.ask import Headers
 from heddle.extensions.net.calling.came import headers_of, pieces
 from heddle.extensions.net.calling.fields import ClientTls
 from heddle.extensions.net.calling.pool import Pool, Settings, failure, need_aiohttp, tls_context
@@ -42,6 +42,7 @@ from heddle.extensions.net.http.upgrade import Upgrade
 from heddle.extensions.net.passing.backend import Backend, Balance, Balancer
 from heddle.extensions.net.passing.forward import forwarded, returned
 from heddle.extensions.net.passing.health import Health, HealthFields
+from heddle.extensions.net.passing.own import Own, own_headers
 from heddle.extensions.net.passing.tunnel import Refusal, dig, wants_websocket
 
 if TYPE_CHECKING:
@@ -122,7 +123,19 @@ class Proxy(Fields):
         about("Believe the `X-Forwarded-…` that come in: only behind a proxy of our own."),
     ] = False
     header: Annotated[
-        dict[str, str | int | float | bool], about("Headers that are added to every request.")
+        dict[str, str | int | float | bool | None],
+        about(
+            "Headers that every request is given, whatever it says itself; null keeps one from the "
+            "backends.",
+            examples=[{"Authorization": None}],
+        ),
+    ] = msgspec.field(default_factory=dict)
+    values: Annotated[
+        dict[str, Expression],
+        about(
+            "Headers that are made of each request, whatever it says itself; null leaves one out.",
+            examples=[{"X-User": "self.auth.user"}],
+        ),
     ] = msgspec.field(default_factory=dict)
     retry: Annotated[
         Annotated[int, msgspec.Meta(ge=1)] | ProxyRetry,
@@ -163,14 +176,14 @@ class ProxyNode(Node):
         settings: Settings,
         context: Any,
         key: Program | None,
-        fixed: Headers,
+        own: Own,
     ) -> None:
         self._fields = fields
         self._balancer = balancer
         self._settings = settings
         self._context = context
         self._key = key
-        self._fixed = fixed
+        self._own = own
         self._methods = frozenset(one.upper() for one in fields.again.methods)
         self._pool: Pool | None = None
         self._host: Host | None = None
@@ -237,6 +250,13 @@ class ProxyNode(Node):
             ]
         }
 
+    def degraded(self) -> str:
+        """Which backends are down, as long as some are."""
+        down = [shown(one.url) for one in self._balancer.backends if not one.healthy]
+        if not down:
+            return ""
+        return f"{len(down)} of {len(self._balancer.backends)} backends are down: {', '.join(down)}"
+
     def _told(self, backend: Backend, up: bool, why: str) -> None:
         if self._host is not None:
             event, level = ("backend up", "info") if up else ("backend down", "warning")
@@ -249,6 +269,7 @@ class ProxyNode(Node):
         if not isinstance(payload, dict):
             raise TypeError("found no request (wanted: a map with method and path)")
         key = self._key_of(payload) if fields.balance == "hash" else ""
+        own = self._own.of(payload)
         again = fields.again
         tried: list[Backend] = []
         while True:
@@ -258,12 +279,12 @@ class ProxyNode(Node):
             tried.append(backend)
             last = len(tried) >= again.attempts or self._balancer.choose(tried, key) is None
             try:
-                return await self._pass(payload, process, backend, last=last)
+                return await self._pass(payload, process, backend, own, last=last)
             except Another:
                 continue
 
     async def _pass(
-        self, payload: Payload, process: Process, backend: Backend, *, last: bool
+        self, payload: Payload, process: Process, backend: Backend, own: Headers, *, last: bool
     ) -> Answer:
         """Ask one backend; Another where the next may be asked instead."""
         fields = self._fields
@@ -273,7 +294,8 @@ class ProxyNode(Node):
             prefix=fields.prefix,
             keep_host=fields.keep_host,
             trust=fields.trust,
-            fixed=self._fixed,
+            own=own,
+            hidden=self._own.names,
         )
         websocket = fields.websocket and type(payload) is Request and wants_websocket(payload)
         backend.active += 1
@@ -414,15 +436,10 @@ def compile_proxy(fields: Proxy, build: Build) -> Node:
         context = tls_context(settings)
     except ValueError as error:
         build.refuse("tls", found=str(error), wanted="PEM text, or the path of a PEM file")
-    try:
-        fixed = [
-            (header_name(name), header_text(name, value)) for name, value in fields.header.items()
-        ]
-    except Failure as error:
-        build.refuse("header", found=error.error.message)
+    own = own_headers(fields.header, fields.values, build)
     key = build.program(fields.key, "key") if fields.key is not None else None
     balancer = Balancer(backends, weights, fields.balance)
-    return ProxyNode(fields, balancer, settings, context, key, fixed)
+    return ProxyNode(fields, balancer, settings, context, key, own)
 
 
 PROXY: Kind[Any] = Kind(
@@ -448,8 +465,8 @@ PROXY: Kind[Any] = Kind(
 """,
         details="""\
 A request goes on as it came: its path below that of the backend's URL, without `prefix`; its query; its
-body, packed as it is; its headers, but those that are between two neighbours (`Connection`, …), and `Host`
-unless `keep_host` is set. `X-Forwarded-For`, `-Proto` and `-Host` say who has asked, and for what; those
+body, packed as it is; its headers, but those that are between two neighbours (`Connection`, …), those that
+`header` and `values` say, and `Host` unless `keep_host` is set. `X-Forwarded-For`, `-Proto` and `-Host` say who has asked, and for what; those
 that come in are replaced, unless `trust` is set. The response comes back in the same way. Bodies are
 streamed both ways, a request's where its listener streams. Redirects are for the client to follow.
 

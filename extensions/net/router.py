@@ -18,7 +18,7 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.extensions.net.http.request import Request
-from heddle.extensions.net.routes import Routes, split_segment
+from heddle.extensions.net.routes import ANY, Routes, split_segment
 from heddle.schemas.port import canonical, find_port
 
 OUT_PORTS = Port("out", "Where routes lead.", indexed=True)
@@ -27,7 +27,14 @@ OUT_PORTS = Port("out", "Where routes lead.", indexed=True)
 class Route(Fields):
     """One route."""
 
-    method: Annotated[str, about("The method.", pattern="^[A-Za-z]+$", examples=["GET", "POST"])]
+    method: Annotated[
+        str,
+        about(
+            "The method; `*` is every method that has no route of its own at this path.",
+            pattern=r"^([A-Za-z]+|\*)$",
+            examples=["GET", "POST", "*"],
+        ),
+    ]
     path: Annotated[
         str,
         about(
@@ -83,8 +90,6 @@ class RouterNode(Node):
             return exact, with_params(payload, {})
         segments = segments_of(payload, path)
         found = self._routes.find(method, segments)
-        if found is None and method == "HEAD":
-            found = self._routes.find("GET", segments)
         if found is None:
             return "error", self._lost(method, path, segments)
         return found[0], with_params(payload, found[1])
@@ -93,7 +98,7 @@ class RouterNode(Node):
         """What is answered where no route leads: 404, 405 with Allow, or 204 to OPTIONS."""
         if method == "OPTIONS" and path == "*":
             # It asks about the server as a whole, not about a path.
-            methods = set(self._methods)
+            methods = set(self._methods) - {ANY}
         else:
             methods = self._routes.methods(segments)
         if not methods:
@@ -185,7 +190,7 @@ The request goes on with `params` added: what the names in the path stand for.
 
 `:name` takes one segment that is not empty, also behind a literal beginning (`/v:version`); `\\:` is a
 colon. `*` takes the rest of the path under the name `*`. Where several routes fit, the most literal
-wins, from left to right: `/users/new` before `/users/:id` before `/users/*`.
+wins, from left to right: `/users/new` before `/users/:id` before `/users/*`. At one path, a method before `*`.
 
 Where no route leads, `error` is sent a response: 404, or 405 with `Allow` where the path has other
 methods. OPTIONS is answered 204 with `Allow`, and `OPTIONS *` with all methods of the router. With `error` not linked, that response is the answer. HEAD goes the

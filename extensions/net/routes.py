@@ -1,12 +1,15 @@
 """Routes find what a method and a path lead to: literal segments first, then `:name`, then `*`."""
 
 from collections.abc import Iterator, Sequence
-from typing import Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
 Ends: TypeAlias = dict[str, tuple[T, tuple[str, ...]]]
 """What each method leads to where a path ends, and the names on the way there."""
+
+ANY: Final = "*"
+"""Stands for every method that has no route of its own at the same path."""
 
 
 class Branch(Generic[T]):
@@ -69,9 +72,16 @@ class Routes(Generic[T]):
         return self._exact.get((method, path))
 
     def find(self, method: str, segments: Sequence[str]) -> tuple[T, dict[str, str]] | None:
-        """What a method and the segments of a path lead to, and what the names stand for."""
+        """What a method and the segments of a path lead to, and what the names stand for.
+
+        HEAD goes the way of GET where it has none of its own.
+        """
         for ends, values in self._walk(segments):
             found = ends.get(method)
+            if found is None and method == "HEAD":
+                found = ends.get("GET")
+            if found is None:
+                found = ends.get(ANY)
             if found is not None:
                 return found[0], dict(zip(found[1], values, strict=False))
         return None

@@ -26,9 +26,9 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
+from heddle.extensions.net.answers import header_of, method_of
 from heddle.extensions.net.feeding.event import KEYS, is_event, lines_of, written
 from heddle.extensions.net.feeding.feed import Feeders
-from heddle.extensions.net.http.request import Request
 
 
 class Sse(Fields):
@@ -162,13 +162,8 @@ class SseNode(Node):
 
 def _asked(payload: Payload) -> tuple[str, str]:
     """The method of a request, and the last event that its client has seen."""
-    if type(payload) is Request:
-        return payload.method_text, payload.head.get("Last-Event-Id")
-    if not isinstance(payload, dict):
-        raise TypeError("an sse wants a request, as a listener sends it")
-    header = payload.get("header") or {}
-    last = header.get("Last-Event-Id") or header.get("Last-Event-ID") or ""
-    return str(payload.get("method", "GET")), str(last[0] if isinstance(last, list) else last)
+    last = header_of(payload, "Last-Event-Id") or header_of(payload, "Last-Event-ID")
+    return method_of(payload), last
 
 
 def _events(answer: Answer) -> list[Payload]:

@@ -12,6 +12,7 @@ from heddle.extensions.extension import (
     Answer,
     Build,
     Duration,
+    Error,
     Failure,
     Fields,
     Handler,
@@ -109,9 +110,11 @@ class WebSocketClientNode(Node):
             self._link = None
 
     async def open(self, host: Host) -> None:
-        """Begin to connect, unless a connection was taken over."""
+        """Begin to connect, in one runtime of a team, unless a connection was taken over."""
         self._host = host
         self._speaker = Speaker(host)
+        if not host.team.leads:
+            return
         if self._link is None:
             self._link = Link(self._where, self)
         self._link.owner = self
@@ -152,10 +155,23 @@ class WebSocketClientNode(Node):
             shown["reason"] = link.failed
         return shown
 
+    def degraded(self) -> str:
+        """That it is not connected, once that has failed, and why."""
+        link = self._link
+        if link is None or not link.failed:
+            return ""
+        return f"it is not connected: {link.failed}"
+
     # -- messages ------------------------------------------------------------------------------
 
     def _say(self, payload: Payload) -> Answer:
-        assert self._link is not None
+        if self._link is None:
+            raise Failure(
+                Error(
+                    "this is not the worker that is connected: of several, the first one is",
+                    code="elsewhere",
+                )
+            )
         self._link.say(said(payload))
         return NOTHING
 

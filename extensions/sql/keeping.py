@@ -11,6 +11,7 @@ from heddle.extensions.extension import ByteStream, Error, Failure
 from heddle.extensions.sql.database import Outcome
 from heddle.extensions.sql.errors import refused
 from heddle.extensions.sql.statement import Statement, statement
+from heddle.runtime.plain import encode_with
 
 TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}(\.[A-Za-z_][A-Za-z0-9_]{0,62})?", re.ASCII)
 
@@ -153,7 +154,7 @@ class Table:
 def packed(value: Any) -> bytes:
     """A value as it is kept in a table."""
     try:
-        return msgspec.msgpack.encode(value)
+        return encode_with(msgspec.msgpack.encode, value)
     except (TypeError, ValueError, OverflowError) as error:
         raise refused(f"the value cannot be kept: {error}") from error
 

@@ -49,6 +49,10 @@ class Pool:
         }
         return shown | ({"down": self.down} if self.down else {})
 
+    def degraded(self) -> str:
+        """That the database is gone, and why; empty where it is there, as far as is known."""
+        return f"{self.database.name} cannot be reached: {self.down}" if self.down else ""
+
     # -- lending -------------------------------------------------------------------------------
 
     async def acquire(self, wait: float) -> Connection:

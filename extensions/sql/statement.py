@@ -71,7 +71,7 @@ class Statement:
         A list is by position, a map by name, null is none, and any other value is the only one.
         """
         if self.named:
-            if isinstance(args, list) and len(args) == 1:
+            if isinstance(args, list | tuple) and len(args) == 1:
                 args = args[0]
             if not isinstance(args, Mapping):
                 found = "nothing" if args is None else f"a {type(args).__name__}"
@@ -79,7 +79,7 @@ class Statement:
             return self._by_name(args)
         if args is None:
             given: Sequence[Any] = ()
-        elif isinstance(args, list):
+        elif isinstance(args, list | tuple):
             given = args
         elif isinstance(args, Mapping):
             if not self.marks:

@@ -123,7 +123,7 @@ class Asked:
         if program is not None:
             found = program(payload)
         else:
-            found = payload.get("key") if type(payload) is dict else payload
+            found = payload.get("key") if isinstance(payload, dict) else payload
         if isinstance(found, int | float) and not isinstance(found, bool):
             found = str(found)
         if type(found) is not str or not found or len(found) > 1000:
@@ -146,14 +146,14 @@ class Asked:
         return program(payload) if program is not None else self._part(payload, "expected")
 
     def _part(self, payload: Payload, name: str) -> Any:
-        if type(payload) is not dict or name not in payload:
+        if not isinstance(payload, dict) or name not in payload:
             raise refused(f"the packet has no {name} (wanted: {{key, {name}}})")
         return payload[name]
 
     def by(self, payload: Payload) -> int | float:
         """How much to add."""
         found: Any = self._fields.by
-        if type(payload) is dict and "by" in payload:
+        if isinstance(payload, dict) and "by" in payload:
             found = payload["by"]
         return _number(found, "by")
 
@@ -293,6 +293,10 @@ class TableNode(Node):
     def snapshot(self) -> Mapping[str, Any]:
         """The pool as it is now."""
         return self._pool.snapshot() if self._pool is not None else {}
+
+    def degraded(self) -> str:
+        """That the database cannot be reached, as long as it cannot."""
+        return self._pool.degraded() if self._pool is not None else ""
 
     def handler(self, port: str) -> Handler | None:
         """Its only in port."""

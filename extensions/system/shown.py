@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from heddle.extensions.extension import ByteStream, Error
+from heddle.runtime.plain import plain
 
 LONGEST = 4_000
 """Characters of one value in a log."""
@@ -43,9 +44,23 @@ def as_text(value: Any) -> str:
 def as_json(value: Any) -> str:
     """JSON on one line; what it has no word for is described."""
     try:
-        return msgspec.json.encode(value, enc_hook=as_text).decode()
+        # What has no word is described, so an encoder would not stumble over a lazy map.
+        return _encode(plain(value)).decode()
     except (TypeError, ValueError, OverflowError, RecursionError):
         return repr(value)
+
+
+def _described(value: Any) -> str:
+    """What stands for a value that JSON has no word for."""
+    if isinstance(value, Error):
+        return value.message
+    if isinstance(value, ByteStream):
+        return "(a byte stream)"
+    # Not as JSON again, or it would be asked here for ever.
+    return repr(value)
+
+
+_encode = msgspec.json.Encoder(enc_hook=_described).encode
 
 
 def cut(text: str) -> str:

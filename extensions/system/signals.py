@@ -110,8 +110,10 @@ class SignalNode(Node):
         predecessor._quiet = False
 
     async def open(self, host: Host) -> None:
-        """Listen; RuntimeError where signals cannot be heard."""
+        """Listen, in one runtime of a team; RuntimeError where signals cannot be heard."""
         self._host = host
+        if not host.team.leads:
+            return
         listened: list[int] = []
         try:
             for number in self._numbers:

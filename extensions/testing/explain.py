@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from heddle.extensions.extension import ByteStream, CompileError, Error, Program
+from heddle.runtime.plain import encode_with
 
 COMPARISONS = ("===", "!==", "==", "!=", "<=", ">=", "<", ">", " in ")
 _JOINS = ("&&", " and ")
@@ -120,7 +121,7 @@ def shown(value: Any) -> str:
         text = "a byte stream"
     else:
         try:
-            text = msgspec.json.format(msgspec.json.encode(value), indent=-1).decode()
+            text = msgspec.json.format(encode_with(msgspec.json.encode, value), indent=-1).decode()
         except (TypeError, ValueError, RecursionError, OverflowError):
             text = repr(value)
     if len(text) > LONGEST:

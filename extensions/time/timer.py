@@ -132,7 +132,7 @@ class TimerNode(Node):
         self._give_away()
         self._ticks.next = self._before
         predecessor._given_away = False
-        if predecessor._host is not None:
+        if predecessor._host is not None and predecessor._host.team.leads:
             predecessor._begin(predecessor._host)
 
     def _give_away(self) -> None:
@@ -142,8 +142,10 @@ class TimerNode(Node):
             self._loop = None
 
     async def open(self, host: Host) -> None:
-        """Wait for the first tick."""
+        """Wait for the first tick, in one runtime of a team."""
         self._host = host
+        if not host.team.leads:
+            return
         if self._fields.at_start and not self._adopted:
             self._rule(host)
             self._ticks.add(self._clock.now())

@@ -121,16 +121,16 @@ class Started:
 
 @contextmanager
 def started(
-    *args: str | Path, cwd: Path, env: Mapping[str, str] | None = None
+    *args: str | Path, cwd: Path, env: Mapping[str, str] | None = None, command: str = "start"
 ) -> Iterator[Started]:
-    """`heddle start` with these arguments; it is gone when the block ends."""
+    """`heddle start`, or another command that runs on, with these arguments; it is gone when the block ends."""
     clean = {name: text for name, text in os.environ.items() if not name.startswith("HEDDLE_")}
     process = subprocess.Popen(
         [
             sys.executable,
             "-c",
             "from heddle.cli.__main__ import main; main()",
-            "start",
+            command,
             *map(str, args),
         ],
         cwd=cwd,

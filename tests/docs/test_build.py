@@ -43,9 +43,12 @@ def test_building_writes_what_is_new_and_removes_what_is_gone(
 ) -> None:
     commands = tmp_path / "commands.md"
     commands.write_text(build.COMMANDS.read_text())
+    api = tmp_path / "api.md"
+    api.write_text(build.API.read_text())
     monkeypatch.setattr(build, "DOCS", tmp_path)
     monkeypatch.setattr(build, "KINDS", tmp_path / "kinds")
     monkeypatch.setattr(build, "COMMANDS", commands)
+    monkeypatch.setattr(build, "API", api)
     monkeypatch.setattr(build, "PICTURE", tmp_path / "ping.svg")
     (tmp_path / "kinds").mkdir()
     (tmp_path / "kinds" / "gone.md").write_text("# gone\n")

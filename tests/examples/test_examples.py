@@ -13,6 +13,7 @@ import pytest
 from heddle.runtime.runtime import Runtime
 from heddle.specs.document import read_path, read_text
 from tests.examples.promises import EXAMPLES, promises, texts
+from tests.examples.test_services import SERVICES
 from tests.support import fetch, port_of
 
 pytestmark = pytest.mark.anyio
@@ -27,7 +28,7 @@ def flow(store: str | Path, **options: Any) -> Runtime:
 
 def test_every_example_is_tried_here() -> None:
     there = {path.name for path in EXAMPLES.iterdir() if path.suffix != ".md"}
-    assert there == {*FLOWS, "extension"}
+    assert there == {*FLOWS, "extension", *SERVICES}
 
 
 @pytest.mark.parametrize("example", FLOWS)
@@ -42,7 +43,7 @@ async def test_an_example_keeps_what_its_comments_promise(example: str) -> None:
             assert await promise.came(port_of(rt)) == promise.told
 
 
-@pytest.mark.parametrize("example", [*FLOWS, "extension"])
+@pytest.mark.parametrize("example", [*FLOWS, "extension", *SERVICES])
 def test_every_file_of_an_example_says_what_it_is(example: str) -> None:
     for name, text in texts(example).items():
         assert text.startswith("#"), f"{name} begins without a word to its reader"

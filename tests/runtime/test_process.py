@@ -52,6 +52,13 @@ def test_a_process_has_one_id_and_times() -> None:
     assert ended_at(one) >= one.started
 
 
+def test_a_child_has_begun_and_has_not_ended() -> None:
+    parent = process()
+    child = parent.fork()
+    assert child.started >= parent.started
+    assert not ended_at(child)
+
+
 def test_a_process_stands_in_its_generation_until_it_ends() -> None:
     one = process()
     assert one in one.wiring.processes

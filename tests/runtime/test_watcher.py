@@ -1,8 +1,9 @@
 """The Watcher hears which keys changed; a store that cannot be followed is tried again."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -22,7 +23,12 @@ pytestmark = pytest.mark.anyio
 
 
 class Shaky(MemoryStore):
-    """A memory store whose watches can be broken off, and refused for a while."""
+    """A memory store whose watches can be broken off, and refused for a while.
+
+    It cannot tell what somebody missed.
+    """
+
+    missed: Any = None
 
     def __init__(self, *specs: Spec) -> None:
         super().__init__(specs)
@@ -47,6 +53,25 @@ class Shaky(MemoryStore):
             if changes is None:
                 return
             yield changes
+
+
+class Remembering(Shaky):
+    """As Shaky, but it can tell what somebody missed; how often everything was read is counted."""
+
+    def __init__(self, *specs: Spec) -> None:
+        super().__init__(*specs)
+        self.whole = 0
+
+    async def missed(self, since: int, namespace: str | None = None) -> Sequence[ChangeSet] | None:
+        if self.down:
+            raise StoreError("the database is not reachable")
+        return await MemoryStore.missed(self, since, namespace)
+
+    async def specs(
+        self, namespace: str | None = None, ids: Iterable[UUID] | None = None
+    ) -> Sequence[Spec]:
+        self.whole += ids is None
+        return await super().specs(namespace, ids)
 
 
 async def _next(inner: AsyncIterator[ChangeSet]) -> ChangeSet | None:
@@ -146,6 +171,43 @@ async def test_what_was_missed_and_is_not_fit_stays_as_it_was() -> None:
         assert await rt.send("a", "") == "ab"
         assert await rt.send("c", "") == "2"
         assert [problem.code for problem in rt.status().problems] == ["missing-link"]
+
+
+async def test_a_store_that_remembers_tells_what_was_missed_and_nothing_else_is_read() -> None:
+    store = Remembering(step("a"), step("b"))
+    async with runtime(store) as rt:
+        assert store.whole == 1
+        store.down = True
+        store.cut.set()
+        await asyncio.wait_for(rt.events.wait("watch failed"), 5)
+        await store.apply([Put(resource=step("a", add="2"))])
+        await store.apply([Put(resource=step("wrong", refuse="no")), Put(resource=step("c"))])
+        await store.apply([Put(resource=step("b", add="2"))])
+        store.cut.clear()
+        store.down = False
+        await until(lambda: bool(told(rt, "change refused")))
+        await store.apply([Put(resource=step("last"))])
+        await until(lambda: rt.table.get("last") is not None)
+        assert [await rt.send(name, "") for name in "ab"] == ["2", "2"]
+        assert [problem.path for problem in rt.status().problems] == ["wrong.refuse"]
+        assert store.whole == 1
+
+
+async def test_a_store_that_was_put_back_is_looked_at_as_a_whole() -> None:
+    store = Remembering(step("a"), step("b"))
+    async with runtime(store) as rt:
+        await store.apply([Put(resource=step("a", add="2"))])
+        await until(lambda: len(told(rt, "generation live")) == 2)
+        store.down = True
+        store.cut.set()
+        await asyncio.wait_for(rt.events.wait("watch failed"), 5)
+        store._revisions.pop()
+        store._index.put(step("a", add="1"))
+        store.cut.clear()
+        store.down = False
+        await until(lambda: len(told(rt, "generation live")) == 3)
+        assert await rt.send("a", "") == "1"
+        assert store.whole == 2
 
 
 async def test_a_runtime_begins_though_its_store_cannot_be_followed_yet() -> None:

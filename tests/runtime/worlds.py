@@ -275,7 +275,8 @@ async def change(rt: Runtime, *changes: Put | Delete) -> Loaded:
     ]
     specs = frozenset(key for sort, key in keys if sort is Spec)
     values = frozenset(key for sort, key in keys if sort is Value)
-    return await rt.load(ChangeSet(specs=specs, values=values))
+    revision = await rt.store.newest()
+    return await rt.load(ChangeSet(specs=specs, values=values, revision=revision))
 
 
 def told(rt: Runtime, *names: str) -> list[Event]:

@@ -1,9 +1,11 @@
 """The declared common fields are the ones that documents really have."""
 
+import jsonschema
 import msgspec
 import pytest
 
 from heddle.schemas.common import Bound, Common, Setting, Target
+from heddle.schemas.export import file_schema
 from heddle.schemas.field import read_field
 from heddle.schemas.shape import fields_of
 from heddle.specs.entry import SPEC_FIELDS, VALUE_FIELDS, spec_of, value_of
@@ -39,10 +41,15 @@ def test_what_fits_the_declaration_is_read_by_documents() -> None:
     assert {key: bound.name for key, bound in common.env.items()} == {"A": None, "B": "b"}
 
 
-def test_a_value_needs_its_data() -> None:
-    (data,) = [field for field in fields_of(Setting) if field.name == "data"]
-    assert data.required
-    assert value_of({"name": "a"})[0] is None
+def test_a_value_says_its_data_in_one_of_three_ways() -> None:
+    check = jsonschema.Draft7Validator(file_schema([]))
+    sealed = f"heddle:v1:{'a1' * 6}:{'b' * 40}"
+    for way in ({"data": None}, {"sealed": sealed}, {"from": {"env": "A"}}):
+        assert check.is_valid({"name": "a", **way})
+        assert value_of({"name": "a", **way})[0] is not None
+    for way in ({}, {"data": 1, "from": {"env": "A"}}, {"sealed": "hunter2"}, {"from": "A"}):
+        assert not check.is_valid({"name": "a", **way})
+        assert value_of({"name": "a", **way})[0] is None
 
 
 def test_a_target_needs_a_name_or_an_id() -> None:

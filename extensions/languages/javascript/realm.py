@@ -21,7 +21,7 @@ from heddle.extensions.languages.errors import ProgramError
 from heddle.extensions.languages.javascript.bridge import from_text, to_text
 from heddle.extensions.languages.limits import out_of_memory, timed_out
 from heddle.runtime.errors import Error, Failure
-from heddle.runtime.language import CompileError, Say
+from heddle.runtime.language import CompileError, MissingExtra, Say
 
 ABOVE: Final = 10_000
 """How many lines stand above the first line of every program, so that its lines are known."""
@@ -206,8 +206,8 @@ _WRAPPERS: Final = {
 }
 
 
-def engine() -> Any:
-    """The module of QuickJS; CompileError names the extra where it is not installed."""
+def engine(language: str = "JavaScript", extra: str = "javascript") -> Any:
+    """The module of QuickJS; MissingExtra where it is not installed."""
     found = sys.modules.get("_quickjs")
     if found is not None:
         return found
@@ -215,10 +215,7 @@ def engine() -> Any:
         # Not `quickjs`: that starts a thread, which nobody here needs.
         import _quickjs
     except ImportError:
-        raise CompileError(
-            "JavaScript is not installed here: there is no module quickjs-ng",
-            hint="pip install 'heddle-runtime[javascript]'",
-        ) from None
+        raise MissingExtra(language, extra) from None
     return _quickjs
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from heddle.extensions.languages.errors import ProgramError
 from heddle.runtime.errors import Error
+from heddle.runtime.plain import encode_with
 
 HEAD: Final = struct.Struct("!I")
 _ERROR: Final = 1
@@ -68,7 +69,7 @@ _decode: Final = msgspec.msgpack.Decoder(ext_hook=_meant).decode
 def to_bytes(value: Any) -> bytes:
     """Plain data and Errors as bytes; ProgramError where there is more in it."""
     try:
-        return _encode(value)
+        return encode_with(_encode, value)
     except OverflowError:
         return _encode(_with_long(value))
     except RecursionError:

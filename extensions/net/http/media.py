@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from heddle.extensions.net.http.errors import BadAnswer, BadRequest
-from heddle.extensions.net.http.plain import plain
 from heddle.runtime.errors import Error
+from heddle.runtime.plain import plain
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"

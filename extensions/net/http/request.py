@@ -12,7 +12,7 @@ from heddle.extensions.net.http.compression import unpack
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.head import Head, Line
 from heddle.extensions.net.http.media import from_form
-from heddle.extensions.net.http.plain import plain
+from heddle.runtime.plain import plain
 from heddle.runtime.stream import ByteStream
 
 FIELDS: Final = (

@@ -4,11 +4,12 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
 
+from heddle.extensions.net.http.accepting import Accepting
 from heddle.extensions.net.http.connection import Connection
 from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.request import address_text
@@ -61,22 +62,32 @@ class Server:
             server_name=server_name,
             report=on_error,
         )
+        self.on_closed: Callable[[], None] | None = None
+        """Called once when it accepts no more and its sockets are closed."""
         self._sockets: list[socket.socket] = []
-        self._listeners: list[asyncio.Server] = []
+        self._listeners: list[asyncio.Server | Accepting] = []
 
     async def start(
-        self, host: str = "", port: int = 0, *, sockets: Sequence[socket.socket] = ()
+        self,
+        host: str = "",
+        port: int = 0,
+        *,
+        sockets: Sequence[socket.socket] = (),
+        shared: bool = False,
     ) -> None:
         """Listen on a host and port ("" is every address, 0 any port), or on sockets handed over.
 
-        OSError says which address cannot be had. Given sockets are closed with the server.
+        OSError says which address cannot be had. Given sockets are closed with the server. Those that
+        are `shared` with other processes are accepted from one connection at a time, so that all of
+        them get some.
         """
         if self._listeners:
             raise RuntimeError(f"the server {self.name} was started already")
-        found = list(sockets) or await _bind(host, port)
+        found = list(sockets) or await bind(host, port)
         try:
             for sock in found:
-                self._listeners.append(await self._listen(sock))
+                listen = self._accept if shared else self._listen
+                self._listeners.append(await listen(sock))
         except BaseException:
             self._stop_listening()
             for sock in found:
@@ -97,6 +108,17 @@ class Server:
             ssl=certificate.listening,
             ssl_handshake_timeout=certificate.tls.handshake_timeout,
         )
+
+    async def _accept(self, sock: socket.socket) -> Accepting:
+        certificate = self._certificate
+        sock.setblocking(False)
+        sock.listen(_BACKLOG)
+        accepting = Accepting(sock, self._connect)
+        if certificate is not None:
+            accepting.tls = certificate.listening
+            accepting.handshake_timeout = certificate.tls.handshake_timeout
+        accepting.open()
+        return accepting
 
     def _connect(self) -> Connection:
         return Connection(self._shared)
@@ -207,9 +229,12 @@ class Server:
         for sock in self._sockets:
             sock.close()
         self._sockets = []
+        closed, self.on_closed = self.on_closed, None
+        if closed is not None:
+            closed()
 
 
-async def _bind(host: str, port: int) -> list[socket.socket]:
+async def bind(host: str, port: int) -> list[socket.socket]:
     """A socket for every address of the host, all on one port."""
     loop = asyncio.get_running_loop()
     try:

@@ -1,6 +1,7 @@
 """Forwarding: what of a request goes on to a backend, and what of its response comes back."""
 
 from collections.abc import AsyncIterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from heddle.extensions.extension import ByteStream, Payload
@@ -13,27 +14,37 @@ _SAID = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
 
 
 def forwarded(
-    payload: Payload, base: Base, *, prefix: str, keep_host: bool, trust: bool, fixed: Headers
+    payload: Payload,
+    base: Base,
+    *,
+    prefix: str,
+    keep_host: bool,
+    trust: bool,
+    own: Headers,
+    hidden: AbstractSet[str],
 ) -> Ask:
     """The request that goes to a backend: its body as it came, its headers but those of a hop.
 
-    Failure where the path climbs or the packet is no request.
+    `own` headers are added, and what came in under a `hidden` name is left out. Failure where the
+    path climbs or the packet is no request.
     """
     if type(payload) is not Request:
         path = payload.get("path")
         if prefix and isinstance(path, str):
             payload = {**payload, "path": without(path, prefix)}
-        return ask(payload, base, fixed=fixed)
+        asked = ask(payload, base)
+        asked.headers = [one for one in asked.headers if one[0] not in hidden] + own
+        return asked
     body: bytes | AsyncIterable[bytes] | None = payload.raw_body
     header = dict(payload.head.fields)
     headers = end_to_end(header)
-    drop = {"Host", "Content-Length", *(name for name, _ in fixed), *_SAID}
+    drop = {"Host", "Content-Length", *hidden, *_SAID}
     if isinstance(body, ByteStream) and "Content-Encoding" in header:
         # A listener that streams unpacks on the way.
         drop.add("Content-Encoding")
     headers = [one for one in headers if one[0] not in drop]
     headers += said_of(payload, trust)
-    headers += fixed
+    headers += own
     if keep_host and payload.head.host:
         headers.append(("Host", payload.head.host))
     if isinstance(body, ByteStream) and body.size is not None:

@@ -1,11 +1,13 @@
 """The control kinds, as flows: what is sent, and what is answered."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from heddle.runtime.errors import NOTHING, Error
+from heddle.runtime.stream import ByteStream
 from tests.clock import JUMPING
 from tests.support import change, running
 
@@ -227,6 +229,10 @@ async def test_try_without_an_error_port_answers_the_error() -> None:
     assert (answer.message, answer.code, answer.symbol) == ("it", "thrown", "boom")
 
 
+async def nobody() -> AsyncIterator[bytes]:
+    yield b""
+
+
 @pytest.mark.parametrize(
     ("thrown", "message"),
     [
@@ -237,6 +243,7 @@ async def test_try_without_an_error_port_answers_the_error() -> None:
         ({"code": 7}, '{"code":7}'),
         (b"raw", "raw"),
         (3, "3"),
+        (ByteStream(nobody()), "a stream"),
     ],
 )
 async def test_throw_says_what_it_was_given(thrown: Any, message: str) -> None:

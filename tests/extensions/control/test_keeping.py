@@ -80,6 +80,27 @@ async def test_one_and_its_text_are_different_keys() -> None:
     assert answers == [1, 2, 3, 4, 5, 6, 7, 1]
 
 
+async def test_an_answer_that_is_not_worth_keeping_is_asked_for_again() -> None:
+    counted = Counted()
+    async with running(cache("count", "keep: self > 2"), extensions=counted.kinds) as rt:
+        assert [await rt.send("kept", "x") for _ in range(5)] == [1, 2, 3, 3, 3]
+
+
+async def test_those_who_wait_for_an_answer_not_worth_keeping_ask_themselves() -> None:
+    counted = Counted(held=True)
+    async with running(cache("wait", "keep: self > 1"), extensions=counted.kinds) as rt:
+        asked = [asyncio.ensure_future(rt.send("kept", "x")) for _ in range(3)]
+        await counted.asked.wait()
+        counted.go.set()
+        assert sorted(await asyncio.gather(*asked)) == [1, 2, 2]
+
+
+async def test_an_answer_that_cannot_be_judged_is_an_error() -> None:
+    counted = Counted()
+    async with running(cache("count", "keep: self.status == 200"), extensions=counted.kinds) as rt:
+        assert "status" in str(await rt.send("kept", "x"))
+
+
 async def test_an_answer_is_asked_for_anew_when_its_time_is_over() -> None:
     counted = Counted()
     async with running(cache("count", "ttl: 20ms"), extensions=counted.kinds) as rt:
@@ -147,6 +168,18 @@ async def test_what_is_forgotten_is_asked_for_anew() -> None:
     async with running(cache(), extensions=counted.kinds) as rt:
         assert await rt.send("kept", "x") == 1
         assert await rt.send("kept", "x", port="forget") is NOTHING
+        assert await rt.send("kept", "x") == 2
+
+
+async def test_an_answer_that_was_forgotten_while_it_was_asked_for_is_not_kept() -> None:
+    counted = Counted(held=True)
+    async with running(cache("wait"), extensions=counted.kinds) as rt:
+        old = asyncio.ensure_future(rt.send("kept", "x"))
+        await counted.asked.wait()
+        await rt.send("kept", "x", port="forget")
+        counted.go.set()
+        assert await old == 1
+        assert await rt.send("kept", "x") == 2
         assert await rt.send("kept", "x") == 2
 
 

@@ -69,7 +69,10 @@ WILD: dict[str, dict[str, str]] = {
         "one string": "'x'" + ".replace('x', 'xxxxxxxxxx')" * 12,
     },
     "javascript": SCRIPTS,
-    "typescript": {"loop": SCRIPTS["loop"], "strings": SCRIPTS["strings"]},
+    "typescript": {
+        name: SCRIPTS[name]
+        for name in ("loop", "caught loop", "recursion", "strings", "one string")
+    },
     "jsonata": {
         "loop": "($f := function($x) { $f($x) }; $f(1))",
         "recursion": "($f := function($x) { $f($x) + 1 }; $f(1))",
@@ -166,7 +169,28 @@ def printed(rt: Runtime) -> list[str]:
     return [event.data["text"] for event in rt.events.recent if event.event == "console"]
 
 
+ENDLESS = {
+    "cel": "1" + " + (1" * 200 + ")" * 200,
+    "javascript": "(" * 20_000 + "1" + ")" * 20_000,
+    "typescript": "(" * 20_000 + "1" + ")" * 20_000,
+    "jsonata": "(" * 20_000 + "1" + ")" * 20_000,
+    "jinja": "{{ " + "(" * 20_000 + "1" + ")" * 20_000 + " }}",
+    "python": "(" * 20_000 + "1" + ")" * 20_000,
+}
+
+
+@pytest.mark.parametrize("language", ENDLESS)
+async def test_code_that_is_nested_without_end_is_a_problem(language: str) -> None:
+    async with running(flow(language, ENDLESS[language]).replace("timeout: 200ms", "")) as rt:
+        [problem] = rt.status().problems
+        assert (problem.code, problem.path) == ("code", "wild.code")
+        assert await rt.send("tame", 1) in (2, "2")
+
+
 RESULTS = [
+    ("cel", "", "'x'" + ".replace('x', 'xxxxxxxxxx')" * 7),
+    ("jsonata", "", "$pad('', 10000000, 'x')"),
+    ("typescript", "", "'x'.repeat(1e7) as string"),
     ("javascript", "", "'x'.repeat(1e7)"),
     ("javascript", "isolation: process", "'x'.repeat(1e7)"),
     ("python", "isolation: process", "'x' * 10_000_000"),

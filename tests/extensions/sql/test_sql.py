@@ -683,3 +683,18 @@ async def test_the_spec_of_uniflows_documentation_loads_unchanged() -> None:
         done = await asked(rt, "INSERT INTO users (name) VALUES (?)", ["foo"])
         assert done == {"affected": 1, "id": 1}
         assert await asked(rt, "SELECT * FROM users") == [{"id": 1, "name": "foo"}]
+
+
+async def test_what_a_python_snippet_returns_with_a_comma_is_a_statement_too() -> None:
+    flow = """
+- kind: snippet
+  name: ask
+  language: python
+  code: |
+    def main(payload):
+        return "SELECT ? + ? AS sum", (payload, 1)
+  ports: {out: {name: db}}
+- {kind: sql, name: db, source: ':memory:'}
+"""
+    async with running(flow) as rt:
+        assert await rt.send("ask", 2) == [{"sum": 3}]

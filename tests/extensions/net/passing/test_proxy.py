@@ -79,6 +79,40 @@ async def test_a_request_goes_on_as_it_came_and_so_does_its_response() -> None:
     assert not {"X-Hop", "Keep-Alive", "Connection", "Accept", "Accept-Encoding"} & header.keys()
 
 
+async def test_headers_of_our_own_replace_what_came_in_under_their_names() -> None:
+    more = (
+        "header: {authorization: null, X-Front: 7}, "
+        "values: {X-Path: self.path, X-User: 'self.query.user[0]', X-None: 'null'}"
+    )
+    sent = {
+        "Authorization": "Bearer x",
+        "X-Front": "6",
+        "X-Path": "/forged",
+        "X-User": "root",
+        "X-None": "1",
+        "X-Other": "2",
+    }
+    async with remote(echo) as far, running(flow(far.url, more=more)) as rt:
+        reply = await fetch(port_of(rt), "/a?user=ada", headers=sent)
+        plain = await rt.send(
+            "proxy", {"path": "/b", "query": {"user": ["bob"]}, "header": {"X-User": "root"}}
+        )
+        unmade = await fetch(port_of(rt), "/a", headers=sent)
+    found = json.loads(reply.body)["header"]
+    assert {name: value for name, value in found.items() if name.startswith(("X-", "Auth"))} == {
+        "X-Forwarded-For": ["127.0.0.1"],
+        "X-Forwarded-Proto": ["http"],
+        "X-Forwarded-Host": ["localhost"],
+        "X-Front": ["7"],
+        "X-Path": ["/a"],
+        "X-User": ["ada"],
+        "X-Other": ["2"],
+    }
+    assert json.loads(plain["body"])["header"]["X-User"] == ["bob"]
+    assert unmade.status == 500
+    assert len(far.asked) == 2
+
+
 async def test_host_and_what_came_before_us_are_kept_where_that_is_said() -> None:
     more = "keep_host: true, trust: true, header: {X-Added: 1, Cookie: none}"
     async with remote(echo) as far, running(flow(far, more=more)) as rt:
@@ -368,6 +402,9 @@ async def test_when_one_end_of_a_websocket_leaves_so_does_the_other() -> None:
         (["http://a", "http://a"], "", "proxy.backends[1]"),
         ([], "", "proxy.backends"),
         (["http://a"], "key: '1'", "proxy.key"),
+        (["http://a"], "values: {'a b': '1'}", "proxy.values"),
+        (["http://a"], "header: {X-a: 1}, values: {x-A: '1'}", "proxy.values.x-A"),
+        (["http://a"], "values: {A: '1 +'}", "proxy.values.A"),
         (["http://a"], "header: {'a b': c}", "proxy.header"),
         (["http://a"], "tls: {ca: /nowhere}", "proxy.tls"),
     ],

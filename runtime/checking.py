@@ -6,26 +6,36 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.runtime.events import MASK
+from heddle.runtime.events import masked
 from heddle.runtime.expand import Expander
 from heddle.runtime.extension import Registry
 from heddle.schemas.check import in_order
 from heddle.schemas.links import check_links
 from heddle.specs.bind import Bound, Values, bind
 from heddle.specs.errors import SpecError
+from heddle.specs.keyring import EXTRA
 from heddle.specs.names import new_id
 from heddle.specs.problem import Problem
 from heddle.specs.spec import Binding, Spec
+from heddle.specs.vault import Vault
 
 LATER = frozenset({"missing-link", "missing-use", "missing-value"})
 """What may come later: nothing that a file alone can know."""
 
 
+CLOSED = frozenset({"missing-key", "missing-source"})
+"""What only the place where the Specs run has to have: keys, and what Values come from."""
+
+
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
-    """The Problems by place, and the names that the environment would have to give."""
+    """The Problems by place, and the names that the environment would have to give.
+
+    `closed` are the Values whose data cannot be had here.
+    """
 
     problems: tuple[Problem, ...] = ()
     missing: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
 
 
 def check_specs(
@@ -41,13 +51,15 @@ def check_specs(
 ) -> Checked:
     """Check Specs one by one, and the links between them.
 
-    A Spec with blanks whose names the environment does not give is checked with them open, and
-    the names are told; with `strict_env` they are Problems. With `only`, these ids alone are
+    A Spec with blanks whose names the environment does not give, or whose Values cannot be opened
+    here, is checked with them open, and the names are told; with `strict_env` they are Problems. With `only`, these ids alone are
     checked one by one. With `later`, links and Values that are not there yet are no Problems.
     The `spoiled` ones (see Reading) are checked for what reading them did not tell.
     """
     problems: list[Problem] = []
     missing: set[str] = set()
+    closed: dict[str, None] = {}
+    values = values.opened_by(Vault(registry.keys))
     filled: list[Spec] = []
     named = {spec.name: spec for spec in specs if spec.name is not None}
     apart = _apart(specs, spoiled)
@@ -78,14 +90,30 @@ def check_specs(
             found, bound = error.problems, bind(spec, values, given)
         if only is None or spec.id in only:
             kept = [problem for problem in found if not (later and problem.code in LATER)]
-            problems += [_masked(problem, bound.secrets) for problem in kept]
+            if not strict_env:
+                away = [problem for problem in kept if _away(problem)]
+                closed |= dict.fromkeys(problem.path.rpartition(".")[0] for problem in away)
+                kept = [problem for problem in kept if not _away(problem)]
+            problems += masked(tuple(kept), bound.secrets)
             missing |= given.missed
         filled += counted
         if spec.id in known:
             told |= {each.id for each in counted}
     links = check_links(filled, registry.scheme.schema, spoiled=told)
     problems += [problem for problem in links if not (later and problem.code in LATER)]
-    return Checked(problems=tuple(in_order(problems)), missing=tuple(sorted(missing)))
+    return Checked(
+        problems=tuple(in_order(problems)),
+        missing=tuple(sorted(missing)),
+        closed=tuple(sorted(closed)),
+    )
+
+
+def _away(problem: Problem) -> bool:
+    """Whether a Value cannot be opened here for lack of what another place may have."""
+    if problem.code == "missing-extra":
+        # That of a kind is a Problem wherever the Spec is checked.
+        return problem.wanted == f"the extra {EXTRA}"
+    return problem.code in CLOSED
 
 
 def _apart(specs: Sequence[Spec], spoiled: Sequence[Spec]) -> list[Spec]:
@@ -120,19 +148,6 @@ class _Environment(dict[str, Any]):
         if not found:
             self.missed.add(str(name))
         return found
-
-
-def _masked(problem: Problem, secrets: Iterable[str]) -> Problem:
-    """The same Problem with every secret masked, the longest first."""
-
-    def mask(text: str) -> str:
-        for secret in secrets:
-            text = text.replace(secret, MASK) if secret in text else text
-        return text
-
-    return msgspec.structs.replace(
-        problem, found=mask(problem.found), wanted=mask(problem.wanted), hint=mask(problem.hint)
-    )
 
 
 def _unbound(

@@ -1,0 +1,110 @@
+"""heddle diff: what tells two revisions of a store apart, or two files or folders."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from heddle.cli.commands.get import EVERYWHERE
+from heddle.cli.failure import DIFFERENT, CommandError
+from heddle.cli.group import Command
+from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
+
+if TYPE_CHECKING:
+    from heddle.cli.settings import Settings
+    from heddle.specs.difference import Difference
+
+
+@click.command(
+    cls=Command,
+    short_help="Show what tells two revisions, files or folders apart.",
+    examples=[
+        ("What changed since revision 41", "heddle diff 41"),
+        ("What the last change did", "heddle diff now~1 now"),
+        ("Two folders", "heddle diff flows.old flows"),
+    ],
+    shapes=[("--json", "{same, changes: [as of heddle plan]}")],
+)
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="[B]", default="now", required=False)
+@options(NAMESPACE, EVERYWHERE, STORE, EXTENSION, JSON)
+def command(
+    first: str,
+    second: str,
+    all_namespaces: bool,
+    as_json: bool,
+    config: str | None,
+    extensions: tuple[str, ...],
+    **flags: object,
+) -> None:
+    """Show what has to be done to come from A to B, node by node and port by port.
+
+    A and B are two revisions of the store (a number, `now`, or `now~2` for two before it; B is `now`
+    unless said otherwise), or two files or folders. Of revisions, only the namespace is compared.
+    The order of nodes, comments and style are no differences. The exit code is 0 where both say the
+    same, and 3 where they differ.
+    """
+    from heddle.cli.differing import as_change, summary, tell_details
+    from heddle.cli.output import print_json
+    from heddle.cli.revisions import is_term
+
+    settings = settings_of(config, extensions, **flags)
+    space = None if all_namespaces else settings.namespace
+    if is_term(first) and is_term(second):
+        found = asyncio.run(_between(settings, first, second, space))
+    else:
+        found = _of_files(first, second, settings)
+    if as_json:
+        print_json({"same": not found, "changes": [as_change(each) for each in found]})
+    else:
+        tell_details(found)
+        click.echo(summary(found) if found else "no difference")
+    if found:
+        raise click.exceptions.Exit(DIFFERENT)
+
+
+async def _between(
+    settings: "Settings", first: str, second: str, namespace: str | None
+) -> "list[Difference]":
+    from heddle.cli.revisions import number_of
+    from heddle.cli.stores import opened
+    from heddle.runtime.rollback import between
+
+    async with opened(settings) as store:
+        one = await number_of(store, first, namespace)
+        other = await number_of(store, second, namespace)
+        if one is None:
+            one = await store.newest()
+        return await between(store, one, other, namespace=namespace)
+
+
+def _of_files(first: str, second: str, settings: "Settings") -> "list[Difference]":
+    """What tells two files or folders apart."""
+    from heddle.cli.reading import Given
+    from heddle.runtime.applying import match
+    from heddle.specs.difference import differences
+    from heddle.specs.errors import SpecError
+    from heddle.specs.index import key_of
+    from heddle.specs.revision import Turn
+
+    sides = []
+    for path in (first, second):
+        if not Path(path).exists():
+            raise CommandError(
+                f'"{path}" is neither a revision nor a file or folder (wanted: two revisions, such '
+                "as 41 and now~1, or two paths)"
+            )
+        given = Given([path], "all", settings)
+        if given.reading.problems:
+            raise SpecError(given.reading.problems)
+        sides.append(given)
+    old, new = sides
+    steps = match(old.resources, new.resources, anonymous=new.anonymous)
+    kept = {key_of(before) for before, _ in steps if before is not None}
+    gone = [each for each in old.resources if key_of(each) not in kept]
+    turns = [
+        *(Turn(before=before, after=after) for before, after in steps),
+        *(Turn(before=each, after=None) for each in gone),
+    ]
+    return [each for each in differences(turns) if each.what != "unchanged"]

@@ -1,0 +1,83 @@
+"""heddle history: who changed what in a store, when, and why."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from heddle.cli.commands.get import EVERYWHERE
+from heddle.cli.completing import complete_names
+from heddle.cli.failure import FAILED
+from heddle.cli.group import Command
+from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
+from heddle.cli.revisions import SHAPE
+
+if TYPE_CHECKING:
+    from heddle.cli.settings import Settings
+    from heddle.specs.revision import Revision
+
+LIMIT = click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    metavar="COUNT",
+    help="How many revisions to show, the newest first.",
+)
+
+
+@click.command(
+    cls=Command,
+    short_help="Show who changed what in a store, when, and why.",
+    examples=[
+        ("The newest revisions of the namespace", "heddle history"),
+        ("Who changed the router", "heddle history router --limit 5"),
+        ("Of every namespace, for programs", "heddle history -A --json"),
+    ],
+    shapes=[("--json", f"[{SHAPE}]")],
+)
+@click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_names)
+@options(NAMESPACE, EVERYWHERE, LIMIT, STORE, EXTENSION, JSON)
+def command(
+    names: tuple[str, ...],
+    all_namespaces: bool,
+    limit: int,
+    as_json: bool,
+    config: str | None,
+    extensions: tuple[str, ...],
+    **flags: object,
+) -> None:
+    """Show the revisions of a store, the newest first; with NAMEs (or ids), those that changed them.
+
+    A revision is one change set: all that one apply, one saved file or one request changed. `+` is
+    what it created, `~` what it updated, `-` what it deleted. `heddle show REV` tells all of it. The
+    exit code is 1 where a NAME was never there.
+    """
+    from heddle.cli.output import print_json, print_table
+    from heddle.cli.rescue import complain
+    from heddle.cli.revisions import as_revision, row_of
+
+    settings = settings_of(config, extensions, **flags)
+    space = None if all_namespaces else settings.namespace
+    found = asyncio.run(_read(settings, space, names, limit))
+    if as_json:
+        print_json([as_revision(each) for each in found])
+    elif found:
+        print_table(["revision", "when", "author", "changed", "why"], map(row_of, found))
+    else:
+        what = ", ".join(f'"{name}"' for name in names) or "anything"
+        where = f" in the namespace {space}" if space is not None else ""
+        complain(f"no revision of {settings.store} changed {what}{where}")
+    if not found and names:
+        raise click.exceptions.Exit(FAILED)
+
+
+async def _read(
+    settings: "Settings", namespace: str | None, names: tuple[str, ...], limit: int
+) -> "list[Revision]":
+    from heddle.cli.revisions import changing
+    from heddle.cli.stores import opened
+    from heddle.runtime.planning import recording
+
+    async with opened(settings) as store:
+        return await changing(recording(store), namespace, names, limit)

@@ -1,0 +1,98 @@
+"""heddle plan: what an apply would change, and what is wrong with it."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from heddle.cli.commands.apply import BASE, FILES, PRUNE, SORT
+from heddle.cli.failure import DIFFERENT, FAILED
+from heddle.cli.group import Command
+from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
+
+if TYPE_CHECKING:
+    from heddle.cli.reading import Given
+    from heddle.runtime.planning import Planned
+
+
+@click.command(
+    cls=Command,
+    short_help="Show what an apply would change.",
+    examples=[
+        ("What a file would change in the store of the settings", "heddle plan -f flow.yaml"),
+        ("Where a folder is all there is", "heddle plan -f flows --prune"),
+        ("For programs", "heddle plan -f flows --store postgresql://db/flows --json"),
+    ],
+    shapes=[
+        (
+            "--json",
+            (
+                "{ok, changes: [{what: created|updated|unchanged|deleted, type: spec|value, id, "
+                "namespace, name?, kind?, fields?: [{path, before?, after?}]}], "
+                "problems: [as of heddle check], conflicts?: [as of heddle apply]}"
+            ),
+        )
+    ],
+)
+@SORT
+@options(FILES, NAMESPACE, STORE, PRUNE, BASE, EXTENSION, JSON)
+def command(
+    sort: str,
+    files: tuple[str, ...],
+    prune: bool,
+    base: int | None,
+    as_json: bool,
+    config: str | None,
+    extensions: tuple[str, ...],
+    **flags: object,
+) -> None:
+    """Show what `heddle apply` would change, node by node and port by port, and write nothing.
+
+    It goes by the same rules, and finds the same problems. The exit code is 0 where nothing would
+    change, 3 where something would, and 1 where there are problems or conflicts.
+    """
+    from heddle.cli.changing import Outcome, outcome_data, tell_outcome
+    from heddle.cli.differing import summary, tell_details
+    from heddle.cli.output import print_json
+    from heddle.cli.reading import Given
+    from heddle.runtime.planning import Applied
+
+    given = Given(files, sort, settings_of(config, extensions, **flags))
+    planned = asyncio.run(_plan(given, prune, base))
+    stopped = bool(planned.problems or planned.clashes)
+    applied = Applied(
+        differences=planned.differences, problems=planned.problems, clashes=planned.clashes
+    )
+    if as_json:
+        print_json(outcome_data(Outcome(applied=applied)))
+    else:
+        tell_details(planned.differences)
+        if stopped:
+            tell_outcome(Outcome(applied=applied), source=given.documents.source)
+        else:
+            click.echo(summary(planned.differences))
+    if stopped:
+        raise click.exceptions.Exit(FAILED)
+    if planned.changed:
+        raise click.exceptions.Exit(DIFFERENT)
+
+
+async def _plan(given: "Given", prune: bool, base: int | None) -> "Planned":
+    from heddle.cli.extensions import installed
+    from heddle.cli.stores import opened
+    from heddle.runtime.applying import plan_apply
+    from heddle.runtime.planning import Planned
+
+    registry = installed(given.settings)
+    problems = given.problems(registry)
+    if problems:
+        return Planned(problems=tuple(problems))
+    async with opened(given.settings, registry) as store:
+        return await plan_apply(
+            store,
+            given.resources,
+            registry,
+            anonymous=given.anonymous,
+            prune=prune,
+            base=base,
+        )

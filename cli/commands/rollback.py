@@ -1,0 +1,91 @@
+"""heddle rollback: make a namespace say what it said at an older revision."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from heddle.cli.changing import DRY_RUN, MESSAGE, SHAPE, TIMEOUT, WAIT, Asked
+from heddle.cli.commands.get import EVERYWHERE
+from heddle.cli.group import Command
+from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
+
+if TYPE_CHECKING:
+    from heddle.cli.changing import Outcome
+    from heddle.cli.settings import Settings
+
+
+@click.command(
+    cls=Command,
+    short_help="Bring a store back to what it said at an older revision.",
+    examples=[
+        (
+            "Undo all that came after revision 41, and wait until it is live",
+            "heddle rollback 41 --wait",
+        ),
+        ("Undo the newest change", 'heddle rollback now~1 -m "orders failed"'),
+        ("What that would change", "heddle rollback 41 --dry-run"),
+    ],
+    shapes=[("--json", SHAPE)],
+)
+@click.argument("revision", metavar="REV")
+@options(NAMESPACE, EVERYWHERE, STORE, DRY_RUN, WAIT, TIMEOUT, MESSAGE, EXTENSION, JSON)
+def command(
+    revision: str,
+    all_namespaces: bool,
+    dry_run: bool,
+    wait: bool,
+    timeout: float,
+    message: str,
+    as_json: bool,
+    config: str | None,
+    extensions: tuple[str, ...],
+    **flags: object,
+) -> None:
+    """Make a new revision that undoes all that came after REV in the namespace.
+
+    Nothing of the past is lost: a rollback can be rolled back. REV is a number, or `now~2` for what
+    was two revisions ago. It is checked first, as an apply is: what can run no more is a problem,
+    and nothing is written then.
+    """
+    from heddle.cli.changing import end, outcome_data, tell_outcome
+    from heddle.cli.differing import summary, tell_details
+    from heddle.cli.output import print_json
+
+    settings = settings_of(config, extensions, **flags)
+    space = None if all_namespaces else settings.namespace
+    message = message or f"roll back to revision {revision}"
+    asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout)
+    outcome = asyncio.run(_roll_back(settings, revision, space, asked))
+    changed = outcome.applied.changed
+    if as_json:
+        print_json(outcome_data(outcome))
+    elif dry_run and outcome.ok:
+        tell_details(changed)
+        click.echo(summary(changed))
+    else:
+        tell_outcome(outcome, nothing=f"nothing to roll back: it is as it was at {revision}")
+    end(outcome)
+
+
+async def _roll_back(
+    settings: "Settings", term: str, namespace: str | None, asked: Asked
+) -> "Outcome":
+    import msgspec
+
+    from heddle.cli.changing import make_it
+    from heddle.cli.extensions import installed
+    from heddle.cli.revisions import number_of
+    from heddle.cli.stores import opened
+    from heddle.runtime.rollback import plan_rollback
+
+    registry = installed(settings)
+    async with opened(settings, registry) as store:
+        number = await number_of(store, term, namespace)
+        if number is None:
+            number = await store.newest()
+        if asked.message == f"roll back to revision {term}":
+            # `now~1` would mean something else to whoever reads it later.
+            asked = msgspec.structs.replace(asked, message=f"roll back to revision {number}")
+        planned = await plan_rollback(store, number, registry, namespace=namespace)
+        return await make_it(store, planned, settings, asked)

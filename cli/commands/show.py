@@ -1,0 +1,152 @@
+"""heddle show: one revision with all that it changed, or one spec or value with its past."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from heddle.cli.completing import complete_names
+from heddle.cli.failure import FAILED, CommandError
+from heddle.cli.group import Command
+from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
+
+if TYPE_CHECKING:
+    from heddle.cli.settings import Settings
+    from heddle.specs.revision import Revision
+    from heddle.specs.store import Resource, Store
+
+PAST = 5
+"""So many of the revisions that changed a spec or a value are shown with it."""
+
+
+@click.command(
+    cls=Command,
+    short_help="Show one revision, or one spec or value with its past.",
+    examples=[
+        ("What a revision changed", "heddle show 41"),
+        ("The one before the newest", "heddle show now~1"),
+        ("What the router is, and who made it so", "heddle show router"),
+    ],
+    shapes=[
+        ("REV --json", "{revision, time, author, message, changes: [as of heddle plan]}"),
+        (
+            "NAME --json",
+            "[{type: spec|value, revision, entry: {as of heddle get}, history: [as of heddle history]}]",
+        ),
+    ],
+)
+@click.argument("what", metavar="REV|NAME", shell_complete=complete_names)
+@options(NAMESPACE, STORE, EXTENSION, JSON)
+def command(
+    what: str,
+    as_json: bool,
+    config: str | None,
+    extensions: tuple[str, ...],
+    **flags: object,
+) -> None:
+    """Show a revision: who made it, when, why, and what it changed, field by field and port by port.
+
+    REV is a number, `now`, or `now~2` for two before it; a revision is shown whole, whichever
+    namespaces it changed. Anything else is the NAME or the id of a spec or a value of the namespace:
+    it is shown as YAML, with the revisions that changed it last. Secrets are masked.
+    """
+    from heddle.cli.revisions import is_term
+
+    settings = settings_of(config, extensions, **flags)
+    if is_term(what):
+        _tell_revision(asyncio.run(_revision(settings, what)), as_json)
+        return
+    found = asyncio.run(_named(settings, what))
+    if as_json:
+        from heddle.cli.output import print_json
+
+        print_json([_as_data(one, past) for one, past in found])
+    elif found:
+        for one, past in found:
+            _tell_named(one, past)
+    else:
+        from heddle.cli.rescue import complain
+
+        complain(
+            f'there is no spec or value "{what}" in the namespace {settings.namespace} of '
+            f"{settings.store}"
+        )
+    if not found:
+        raise click.exceptions.Exit(FAILED)
+
+
+async def _revision(settings: "Settings", term: str) -> "Revision":
+    from heddle.cli.revisions import number_of
+    from heddle.cli.stores import opened
+    from heddle.runtime.planning import recording
+
+    async with opened(settings) as store:
+        number = await number_of(store, term, settings.namespace)
+        kept = recording(store)
+        if number is not None:
+            return await kept.revision(number)
+        page = await kept.history(settings.namespace, limit=1)
+        if not page:
+            raise CommandError(f"the namespace {settings.namespace} has no revisions yet")
+        return await kept.revision(page[0].number)
+
+
+async def _named(settings: "Settings", name: str) -> "list[tuple[Resource, list[Revision]]]":
+    from heddle.cli.stores import opened
+
+    async with opened(settings) as store:
+        here: list[Resource] = list(await store.specs(settings.namespace))
+        here += await store.values(settings.namespace)
+        return [
+            (each, await _past(store, each))
+            for each in here
+            if name in (each.name, each.label, str(each.id))
+        ]
+
+
+async def _past(store: "Store", one: "Resource") -> "list[Revision]":
+    """The revisions that changed it last; none where the store keeps none."""
+    from heddle.cli.revisions import changing
+    from heddle.specs.revision import Recording
+
+    if not isinstance(store, Recording):
+        return []
+    return await changing(store, one.namespace, [str(one.id)], PAST)
+
+
+def _tell_revision(revision: "Revision", as_json: bool) -> None:
+    from heddle.cli.differing import tell_details
+    from heddle.cli.output import print_json
+    from heddle.cli.revisions import as_revision, tell_head
+    from heddle.specs.difference import differences
+
+    if as_json:
+        print_json(as_revision(revision))
+        return
+    tell_head(revision)
+    click.echo()
+    tell_details(differences(revision.turns))
+
+
+def _tell_named(one: "Resource", past: "list[Revision]") -> None:
+    from heddle.cli.output import entry_of, to_yaml
+    from heddle.cli.revisions import when
+
+    click.echo(f"# {type(one).__name__.lower()} {one.label}, revision {one.revision}")
+    for each in past:
+        why = f": {each.message.splitlines()[0]}" if each.message else ""
+        who = f" by {each.author}" if each.author else ""
+        click.echo(f"# revision {each.number}, {when(each.time)}{who}{why}")
+    click.echo(to_yaml([entry_of(one)]), nl=False)
+
+
+def _as_data(one: "Resource", past: "list[Revision]") -> dict[str, object]:
+    from heddle.cli.output import entry_of
+    from heddle.cli.revisions import as_revision
+
+    return {
+        "type": type(one).__name__.lower(),
+        "revision": one.revision,
+        "entry": entry_of(one),
+        "history": [as_revision(each) for each in past],
+    }

@@ -1,0 +1,121 @@
+"""heddle status: how a namespace stands in every runtime that follows it."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from heddle.cli.completing import complete_names
+from heddle.cli.failure import FAILED, UNFOLLOWED
+from heddle.cli.group import Command
+from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
+
+if TYPE_CHECKING:
+    from heddle.cli.settings import Settings
+    from heddle.runtime.standing import Standing
+
+WATCH = click.option(
+    "-w",
+    "--watch",
+    is_flag=True,
+    help="Go on, and show every change; elsewhere than on a terminal, one line for each.",
+)
+
+
+@click.command(
+    cls=Command,
+    short_help="Show how a namespace stands in its runtimes.",
+    examples=[
+        ("The namespace of the settings", "heddle status"),
+        ("Whether two symbols are live, for a script", "heddle status router pong > /dev/null"),
+        ("Follow a database as it changes", "heddle status --store postgresql://db/flows --watch"),
+    ],
+    shapes=[
+        (
+            "--json",
+            (
+                "{ok, namespace, store, revision, runtimes: [{runtime, host, pid, version, started, "
+                "seen, generation, observed, active, waiting, refused, processes, conditions}], "
+                "symbols: [{id, name?, kind, state: "
+                "refused|degraded|waiting|behind|draining|active|idle, revision, place?, runtimes: "
+                "[{runtime, state, observed, conditions?}]}], problems: [as of heddle check]}; with "
+                "--watch, one such document a line"
+            ),
+        ),
+        ("of conditions", "[{type, status, reason?, message?, place?, since?}]"),
+    ],
+)
+@click.argument("names", nargs=-1, metavar="[SYMBOL]...", shell_complete=complete_names)
+@options(NAMESPACE, STORE, WATCH, EXTENSION, JSON)
+def command(
+    names: tuple[str, ...],
+    watch: bool,
+    as_json: bool,
+    config: str | None,
+    extensions: tuple[str, ...],
+    **flags: object,
+) -> None:
+    """Show what each runtime that follows the namespace says of itself, and of each symbol.
+
+    A symbol is `active`; or `refused`: a runtime does not take it up; `degraded`: it runs, but not
+    as the store has it, or says itself that something is wrong; `waiting`: what it leads to is not
+    there; `behind`: a runtime has not looked at it yet; `draining`: an older one still ends; `idle`:
+    no runtime follows. Of several runtimes, the worst counts.
+
+    The exit code is 0 where all is well, 1 where something is refused, degraded, waiting or behind,
+    or cannot be read, and 4 where no runtime follows the namespace. With SYMBOLs, only those count.
+    """
+    settings = settings_of(config, extensions, **flags)
+    if watch:
+        from heddle.cli.watching import watch_standing
+
+        asyncio.run(watch_standing(settings, names, as_json=as_json))
+        return
+    found = asyncio.run(_look(settings, names))
+    if as_json:
+        from heddle.cli.output import print_json
+        from heddle.cli.standing import as_standing
+
+        print_json(as_standing(found, names))
+    else:
+        from heddle.cli.standing import tell_standing
+
+        tell_standing(found)
+    code = exit_code(found, names, tell=not as_json)
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+async def _look(settings: "Settings", names: tuple[str, ...]) -> "Standing":
+    from heddle.cli.stores import opened
+    from heddle.runtime.standing import standing
+
+    async with opened(settings) as store:
+        reported(store)
+        return await standing(store, settings.namespace, names=names)
+
+
+def reported(store: object) -> None:
+    """CommandError where runtimes do not say how they are in this store."""
+    from heddle.cli.failure import CommandError
+    from heddle.specs.report import Reporting
+
+    if not isinstance(store, Reporting):
+        url = getattr(store, "url", "")
+        raise CommandError(f"{url}: runtimes do not say there how they are, so nobody can look")
+
+
+def exit_code(found: "Standing", names: tuple[str, ...], *, tell: bool) -> int:
+    """What the state comes to as an exit code; what is missing is told, if wanted."""
+    from heddle.cli.rescue import complain
+
+    known = {name for each in found.symbols for name in (each.name, each.label, str(each.id))}
+    missing = [name for name in names if name not in known]
+    for name in missing:
+        if tell:
+            complain(f'there is no symbol "{name}" in the namespace {found.namespace}')
+    if missing:
+        return FAILED
+    if not found.followed:
+        return UNFOLLOWED
+    return 0 if (found.symbols_well if names else found.well) else FAILED

@@ -1,0 +1,278 @@
+"""heddle token: who may use the API, and for what."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from heddle.cli.failure import CommandError
+from heddle.cli.group import Command
+from heddle.cli.options import EXTENSION, JSON, STORE, options, settings_of
+from heddle.specs.names import NAMESPACE_RULE, legal_namespace
+
+if TYPE_CHECKING:
+    from heddle.cli.settings import Settings
+    from heddle.extensions.manage.tokens import Token
+
+ROLES = ("read", "edit", "operate", "admin")
+
+
+def _namespaces(
+    ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
+) -> tuple[str, ...]:
+    for one in value:
+        if not legal_namespace(one):
+            raise click.BadParameter(
+                f'"{one}" is no namespace (wanted: {NAMESPACE_RULE})', ctx, param
+            )
+    return value
+
+
+ROLE = click.option(
+    "--role",
+    "roles",
+    type=click.Choice(ROLES),
+    multiple=True,
+    help="What it is good for. `edit` and `operate` may read, `admin` may do everything. Repeatable.",
+)
+SPACES = click.option(
+    "-n",
+    "--namespace",
+    "spaces",
+    metavar="NAME",
+    multiple=True,
+    callback=_namespaces,
+    help="Where: only in this namespace. Repeatable.  [default: everywhere]",
+)
+EXPIRES = click.option(
+    "--expires",
+    metavar="TIME",
+    help="How long: 12h, 30d, or until 2027-01-31.  [default: for ever]",
+)
+
+
+@click.command(
+    cls=Command,
+    short_help="Make, list and revoke the tokens of the API.",
+    examples=[
+        ("The first one, for yourself", "heddle token new ada --role admin"),
+        (
+            "For a deployment of one namespace",
+            "heddle token new ci --role edit -n shop --expires 90d",
+        ),
+        ("Who has one", "heddle token list"),
+        ("It holds no longer, from the next request on", "heddle token revoke ci"),
+    ],
+    shapes=[
+        (
+            "--json",
+            (
+                "new: {name, token, roles, namespaces, expires}; list: "
+                "[{name, roles, namespaces, created, expires, expired}]; revoke: {name}"
+            ),
+        )
+    ],
+)
+@click.argument("action", type=click.Choice(["new", "list", "revoke"]))
+@click.argument("name", required=False)
+@options(ROLE, SPACES, EXPIRES, STORE, EXTENSION, JSON)
+def command(
+    action: str,
+    name: str | None,
+    roles: tuple[str, ...],
+    spaces: tuple[str, ...],
+    expires: str | None,
+    as_json: bool,
+    config: str | None,
+    extensions: tuple[str, ...],
+    **flags: object,
+) -> None:
+    """Make a token, list those that there are, or revoke one by its NAME.
+
+    A token is shown once, when it is made: the store keeps only a hash of it, in a value of the
+    namespace `system`. As long as there is none, the API lets in whoever is on the same machine; with
+    the first one, everybody needs one.
+    """
+    settings = settings_of(config, extensions, **flags)
+    if action == "list":
+        if name is not None:
+            raise click.UsageError("heddle token list takes no NAME")
+        _list(settings, as_json)
+        return
+    if name is None:
+        raise click.UsageError(f"heddle token {action} takes a NAME: whose token it is")
+    if action == "revoke":
+        asyncio.run(_revoke(settings, name))
+        _say({"name": name}, f"revoked  {name}: it lets nobody in any more", as_json)
+        return
+    if not roles:
+        raise click.UsageError(f"say what it is good for: --role {'|'.join(ROLES)}")
+    token, made = asyncio.run(_new(settings, name, roles, spaces, expires))
+    if as_json:
+        _say({**_shown(made), "token": token}, "", as_json)
+        return
+    click.echo(f"{name}: {_may(made)}. Keep it now, it is not shown again:", err=True)
+    click.echo(token)
+
+
+def _say(data: dict[str, object], line: str, as_json: bool) -> None:
+    from heddle.cli.output import print_json
+
+    if as_json:
+        print_json(data)
+    else:
+        click.echo(line)
+
+
+def _shown(token: "Token") -> dict[str, object]:
+    from heddle.extensions.manage.tokens import moment
+
+    return {
+        "name": token.name,
+        "roles": list(token.roles),
+        "namespaces": list(token.namespaces),
+        "created": moment(token.created),
+        "expires": moment(token.expires) if token.expires is not None else None,
+    }
+
+
+def _may(token: "Token") -> str:
+    from heddle.extensions.manage.tokens import moment
+
+    where = "everywhere" if "*" in token.namespaces else f"in {', '.join(token.namespaces)}"
+    until = f", until {moment(token.expires)}" if token.expires is not None else ""
+    return f"{', '.join(token.roles)} {where}{until}"
+
+
+# --- the three ------------------------------------------------------------------------------------
+
+
+async def _new(
+    settings: "Settings",
+    name: str,
+    roles: tuple[str, ...],
+    spaces: tuple[str, ...],
+    expires: str | None,
+) -> tuple[str, "Token"]:
+    import time
+
+    from heddle.cli.changing import note_of
+    from heddle.cli.stores import opened
+    from heddle.extensions.manage.caller import EVERY, known_roles
+    from heddle.extensions.manage.system import SYSTEM
+    from heddle.extensions.manage.tokens import (
+        Token,
+        hash_of,
+        legal_token_name,
+        new_token,
+        value_of,
+    )
+    from heddle.specs.errors import Conflict
+    from heddle.specs.store import Put
+
+    if not legal_token_name(name):
+        raise CommandError(f'"{name}" cannot be the name of a token')
+    now = time.time()
+    token = new_token()
+    made = Token(
+        name=name,
+        hash=hash_of(token),
+        roles=known_roles(roles),
+        namespaces=spaces or (EVERY,),
+        created=now,
+        expires=_until(expires, now) if expires is not None else None,
+    )
+    async with opened(settings) as store:
+        try:
+            await store.apply(
+                [Put(resource=value_of(made, SYSTEM), revision=0)],
+                note_of(settings, f"a token for {name}"),
+            )
+        except Conflict:
+            raise CommandError(
+                f'there is a token "{name}" already. Try: heddle token revoke {name}, or another name'
+            ) from None
+    return token, made
+
+
+def _until(text: str, now: float) -> float:
+    """When a token expires: so long from now, or at a date."""
+    from datetime import UTC, datetime
+
+    from heddle.schemas.field import Unfit
+    from heddle.schemas.units import Duration
+
+    try:
+        found = datetime.fromisoformat(text)
+        until = (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
+    except ValueError:
+        try:
+            if text.strip().replace(".", "").isdecimal():
+                raise ValueError(text)
+            until = now + float(Duration(text))
+        except (Unfit, ValueError):
+            raise CommandError(
+                f'--expires: "{text}" is no time (wanted: 12h, 30d, or a date such as 2027-01-31)'
+            ) from None
+    if until <= now:
+        raise CommandError(f'--expires: "{text}" has passed already')
+    return until
+
+
+async def _revoke(settings: "Settings", name: str) -> None:
+    from heddle.cli.changing import note_of
+    from heddle.cli.stores import opened
+    from heddle.extensions.manage.system import SYSTEM
+    from heddle.extensions.manage.tokens import PREFIX
+    from heddle.specs.problem import did_you_mean
+    from heddle.specs.store import Delete
+    from heddle.specs.value import Value
+
+    async with opened(settings) as store:
+        values = {one.name: one for one in await store.values(SYSTEM) if one.name is not None}
+        found = values.get(PREFIX + name)
+        if found is None:
+            known = [one.removeprefix(PREFIX) for one in values if one.startswith(PREFIX)]
+            near = did_you_mean(name, known) or f"There are: {', '.join(sorted(known)) or 'none'}"
+            raise CommandError(f'there is no token "{name}". {near}')
+        await store.apply(
+            [Delete(type=Value, id=found.id, revision=found.revision)],
+            note_of(settings, f"the token of {name} is revoked"),
+        )
+
+
+def _list(settings: "Settings", as_json: bool) -> None:
+    import time
+
+    from heddle.cli.output import print_json, print_table
+    from heddle.extensions.manage.tokens import moment
+
+    now = time.time()
+    tokens = asyncio.run(_tokens(settings))
+    if as_json:
+        print_json([{**_shown(one), "expired": one.expired(now)} for one in tokens])
+        return
+    if not tokens:
+        click.echo("there is no token: the API lets in whoever is on the same machine", err=True)
+        return
+    rows = [
+        (
+            one.name,
+            ", ".join(one.roles),
+            ", ".join(one.namespaces),
+            moment(one.created),
+            ("expired " if one.expired(now) else "")
+            + (moment(one.expires) if one.expires else "never"),
+        )
+        for one in tokens
+    ]
+    print_table(("name", "roles", "namespaces", "created", "expires"), rows)
+
+
+async def _tokens(settings: "Settings") -> "list[Token]":
+    from heddle.cli.stores import opened
+    from heddle.extensions.manage.system import SYSTEM
+    from heddle.extensions.manage.tokens import tokens_of
+
+    async with opened(settings) as store:
+        return tokens_of(await store.values(SYSTEM))

@@ -1,0 +1,195 @@
+"""How a namespace stands, for people and for programs."""
+
+import time
+from typing import Any
+
+import click
+import msgspec
+
+from heddle.cli.output import print_problems, print_table
+from heddle.cli.revisions import stamp
+from heddle.runtime.standing import Seen, Standing, Stands, SymbolStanding, telling
+from heddle.specs.report import Condition, Report
+
+COLORS: dict[Stands, str] = {
+    "refused": "red",
+    "degraded": "red",
+    "waiting": "yellow",
+    "behind": "yellow",
+    "draining": "cyan",
+    "active": "green",
+    "idle": "bright_black",
+}
+
+
+def tell_standing(found: Standing) -> None:
+    """The runtimes, then the symbols, then what cannot be read."""
+    head, rows = runtimes_of(found)
+    click.echo(headline(found))
+    if rows:
+        click.echo()
+        print_table(head, rows)
+    head, rows = symbols_of(found)
+    if rows:
+        click.echo()
+        print_table(head, rows)
+    print_problems(found.problems)
+
+
+def headline(found: Standing) -> str:
+    """`namespace shop of file://flows: revision 41, 2 runtimes follow it`."""
+    count = len(found.runtimes)
+    who = {0: "no runtime follows it", 1: "1 runtime follows it"}.get(
+        count, f"{count} runtimes follow it"
+    )
+    return f"namespace {found.namespace} of {found.store}: revision {found.revision}, {who}"
+
+
+def runtimes_of(found: Standing) -> tuple[list[str], list[list[str]]]:
+    """The head and the rows of a table of runtimes."""
+    head = [
+        "runtime",
+        "state",
+        "observed",
+        "up",
+        "active",
+        "waiting",
+        "refused",
+        "processes",
+        "why",
+    ]
+    now = time.time()
+    rows = []
+    for one in found.runtimes:
+        state, why = state_of(one)
+        counts = [str(each) for each in (one.active, one.waiting, one.refused, one.processes)]
+        rows.append(
+            [
+                f"{one.host}:{one.pid}",
+                state,
+                str(one.observed),
+                span(now - one.started),
+                *counts,
+                reason(why),
+            ]
+        )
+    return head, rows
+
+
+def state_of(one: Report) -> tuple[str, Condition | None]:
+    """What a runtime is, in a word, and the condition that says why."""
+    why = telling(one.conditions)
+    if why is None:
+        return "well", None
+    stopping = any(each.type == "Active" and not each.status for each in one.conditions)
+    return ("stopping" if stopping else "degraded" if why.type == "Degraded" else "ill"), why
+
+
+def symbols_of(found: Standing) -> tuple[list[str], list[list[str]]]:
+    """The head and the rows of a table of symbols."""
+    head = ["symbol", "kind", "state", "revision", "running", "why"]
+    return head, [_row(each) for each in found.symbols]
+
+
+def _row(one: SymbolStanding) -> list[str]:
+    worst = worst_of(one)
+    running = sorted({each.observed for each in one.seen if each.observed})
+    return [
+        one.label,
+        one.kind,
+        one.state,
+        str(one.revision) if one.revision else "gone",
+        ", ".join(str(each) for each in running) or "-",
+        reason(worst.why) if worst is not None else "",
+    ]
+
+
+def worst_of(one: SymbolStanding) -> Seen | None:
+    """How the runtime has it that counts."""
+    return next((each for each in one.seen if each.state == one.state), None)
+
+
+def reason(why: Condition | None) -> str:
+    """`flow.yaml:7:3 unknown field …`; empty where there is nothing to say."""
+    if why is None:
+        return ""
+    said = why.message or why.reason
+    return f"{why.place} {said}" if why.place else said
+
+
+def span(seconds: float) -> str:
+    """How long something has lasted, in its two largest units: `3h 12m`."""
+    left = max(int(seconds), 0)
+    parts: list[str] = []
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count or (unit == "s" and not parts):
+            parts.append(f"{count}{unit}")
+    return " ".join(parts[:2])
+
+
+# --- for programs ---------------------------------------------------------------------------------
+
+
+def as_standing(found: Standing, names: tuple[str, ...] = ()) -> dict[str, Any]:
+    """How a namespace stands, as plain data."""
+    from heddle.schemas.report import as_data
+
+    well = found.symbols_well if names else found.well
+    return {
+        "ok": found.followed and well,
+        "namespace": found.namespace,
+        "store": found.store,
+        "revision": found.revision,
+        "runtimes": [_runtime_data(each) for each in found.runtimes],
+        "symbols": [_symbol_data(each) for each in found.symbols],
+        "problems": [as_data(problem) for problem in found.problems],
+    }
+
+
+def _runtime_data(one: Report) -> dict[str, Any]:
+    return {
+        "runtime": one.runtime,
+        "host": one.host,
+        "pid": one.pid,
+        "version": one.version,
+        "started": stamp(one.started),
+        "seen": stamp(one.seen),
+        "generation": one.generation,
+        "observed": one.observed,
+        "active": one.active,
+        "waiting": one.waiting,
+        "refused": one.refused,
+        "processes": one.processes,
+        "conditions": [_condition_data(each) for each in one.conditions],
+    }
+
+
+def _symbol_data(one: SymbolStanding) -> dict[str, Any]:
+    said: dict[str, Any] = {"id": str(one.id)}
+    if one.name is not None:
+        said["name"] = one.name
+    said |= {"kind": one.kind, "state": one.state, "revision": one.revision}
+    if one.place:
+        said["place"] = one.place
+    said["runtimes"] = [_seen_data(each) for each in one.seen]
+    return said
+
+
+def _seen_data(one: Seen) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "runtime": one.runtime,
+        "state": one.state,
+        "observed": one.observed,
+    }
+    if one.conditions:
+        said["conditions"] = [_condition_data(each) for each in one.conditions]
+    return said
+
+
+def _condition_data(one: Condition) -> dict[str, Any]:
+    said: dict[str, Any] = msgspec.to_builtins(one)
+    said["status"] = one.status
+    if one.since:
+        said["since"] = stamp(one.since)
+    return said

@@ -1,0 +1,1 @@
+"""Workers: the processes that run a namespace together, and the supervisor that keeps them running."""

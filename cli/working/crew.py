@@ -1,0 +1,346 @@
+"""A Crew is the workers of one namespace: kept running, kept well, and replaced one after the other."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from heddle.cli.settings import Settings
+from heddle.cli.working.broker import Broker
+from heddle.cli.working.orders import Orders
+from heddle.cli.working.wire import Told, Wire
+
+FIRST: Final = 0.1
+LONGEST: Final = 10.0
+"""Seconds before a worker that ended is begun again: at first, and at most."""
+
+WELL: Final = 30.0
+"""Seconds after which a worker counts as well: when it ends later, the pause is short again."""
+
+Tell: TypeAlias = Callable[..., None]
+"""Tells an event: a phrase, a level, a reason, and named values."""
+
+
+class Worker:
+    """One process, and what was heard of it."""
+
+    def __init__(self, number: int, process: asyncio.subprocess.Process, wire: Wire) -> None:
+        self.number = number
+        self.process = process
+        self.wire = wire
+        self.began = self.heard = time.monotonic()
+        self.ready = asyncio.Event()
+        self.over = asyncio.ensure_future(process.wait())
+
+    def signal(self, number: int) -> None:
+        """Send it a signal, if it still runs."""
+        if self.process.returncode is None:
+            with suppress(ProcessLookupError):
+                self.process.send_signal(number)
+
+
+class Crew:
+    """So many workers of one namespace. `tell` is told what becomes of them, `write` what they log.
+
+    `health` is for how many seconds nothing may be heard of a worker before it is killed; 0: for ever.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        size: int,
+        *,
+        tell: Tell,
+        write: Callable[[int, str], None],
+        text: bool,
+        color: bool,
+        health: float = 30.0,
+    ) -> None:
+        self.settings = settings
+        self.size = size
+        self.namespace = settings.namespace
+        self.restarts = 0
+        self._tell = tell
+        self._write = write
+        self._text = text
+        self._color = color
+        self._health = health
+        self._broker = Broker()
+        self._workers: dict[int, Worker] = {}
+        self._keepers: list[asyncio.Task[None]] = []
+        self._turning = asyncio.Lock()
+        self._turn: tuple[Worker, int] | None = None
+        self._given_up: set[tuple[Worker, int]] = set()
+        self._asks: set[asyncio.Task[None]] = set()
+        self._rolling = asyncio.Lock()
+        self._rolled: set[int] = set()
+        self._stopping = False
+        self.failed: int | None = None
+
+    # --- life ---
+
+    async def start(self) -> bool:
+        """Begin all; whether they did. The first one is ready before the others begin."""
+        if not await self._first(0):
+            return False
+        for number in range(1, self.size):
+            self._keepers.append(asyncio.ensure_future(self._keep(number, None)))
+        await asyncio.gather(*(self._until_ready(number) for number in range(1, self.size)))
+        return not self._stopping
+
+    async def _first(self, number: int) -> bool:
+        worker = await self._begin(number)
+        ready = asyncio.ensure_future(worker.ready.wait())
+        await asyncio.wait([ready, worker.over], return_when=asyncio.FIRST_COMPLETED)
+        if not worker.ready.is_set():
+            ready.cancel()
+            self.failed = worker.over.result() if worker.over.done() else 1
+            self._lost(worker)
+            return False
+        self._keepers.append(asyncio.ensure_future(self._keep(number, worker)))
+        return True
+
+    async def stop(self) -> None:
+        """Let every worker drain and end; nothing is begun again."""
+        self._stopping = True
+        for worker in self._workers.values():
+            worker.signal(signal.SIGTERM)
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+        for task in self._asks:
+            task.cancel()
+        self._broker.close()
+
+    def kill(self) -> None:
+        """End every worker at once."""
+        self._stopping = True
+        for worker in self._workers.values():
+            worker.signal(signal.SIGKILL)
+
+    async def roll(self) -> None:
+        """Replace every worker, one after the other: each by one that has begun anew."""
+        async with self._rolling:
+            for number in range(self.size):
+                worker = self._workers.get(number)
+                if worker is None or self._stopping:
+                    continue
+                self._rolled.add(number)
+                worker.signal(signal.SIGTERM)
+                await worker.over
+                await self._until_ready(number, after=worker)
+        if not self._stopping:
+            self._tell("workers replaced", reason="they were told to begin anew", workers=self.size)
+
+    def signal(self, number: int) -> None:
+        """Pass a signal on to the worker that acts for all of them."""
+        if 0 in self._workers:
+            self._workers[0].signal(number)
+
+    def state(self) -> dict[str, Any]:
+        """How it is, as plain data."""
+        now = time.monotonic()
+        workers = [
+            {
+                "worker": worker.number,
+                "pid": worker.process.pid,
+                "ready": worker.ready.is_set(),
+                "seconds": round(now - worker.began, 3),
+                "silent": round(now - worker.heard, 3),
+            }
+            for _, worker in sorted(self._workers.items())
+        ]
+        well = len(workers) == self.size and all(one["ready"] for one in workers)
+        return {
+            "namespace": self.namespace,
+            "ok": well,
+            "restarts": self.restarts,
+            "workers": workers,
+        }
+
+    # --- one worker ---
+
+    async def _keep(self, number: int, worker: Worker | None) -> None:
+        """Have a worker of this number, whatever becomes of it."""
+        pause = FIRST
+        while True:
+            if worker is None:
+                worker = await self._begin(number)
+            if self._stopping:
+                worker.signal(signal.SIGTERM)
+            code = await self._watch(worker)
+            self._lost(worker)
+            lasted = time.monotonic() - worker.began
+            worker = None
+            if self._over():
+                return
+            if number in self._rolled:
+                self._rolled.discard(number)
+                continue
+            pause = FIRST if lasted > WELL else pause
+            self.restarts += 1
+            self._tell(
+                "worker ended",
+                level="error",
+                reason=_ended(code),
+                worker=number,
+                again=pause,
+            )
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST)
+            if self._over():
+                return
+
+    def _over(self) -> bool:
+        """Whether nothing is to be begun any more."""
+        return self._stopping
+
+    async def _watch(self, worker: Worker) -> int:
+        """Wait until it ends; kill it where nothing is heard of it any more."""
+        while not worker.over.done():
+            await asyncio.wait([worker.over], timeout=self._health / 4 or None)
+            silent = time.monotonic() - worker.heard
+            if self._health and silent > self._health and not worker.over.done():
+                self._tell(
+                    "worker hung",
+                    level="error",
+                    reason="something holds up its event loop; it is killed",
+                    worker=worker.number,
+                    seconds=round(silent, 1),
+                )
+                worker.signal(signal.SIGKILL)
+                await worker.over
+        return worker.over.result()
+
+    async def _begin(self, number: int) -> Worker:
+        ours, its = socket.socketpair()
+        heard: list[Worker] = []
+        with its:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "heddle.cli.working.worker",
+                str(its.fileno()),
+                pass_fds=(its.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+                # Ctrl-C is for the supervisor alone, which then stops them in order.
+                process_group=0,
+            )
+        wire = Wire(
+            ours,
+            lambda told, _: self._heard(heard[0], told),
+            lambda: self._lost(heard[0]),
+        )
+        worker = Worker(number, process, wire)
+        heard.append(worker)
+        orders = Orders(
+            settings=self.settings,
+            number=number,
+            size=self.size,
+            text=self._text,
+            color=self._color,
+            path=tuple(sys.path),
+            beat=min(max(self._health / 10, 0.1), 1.0) if self._health else 1.0,
+        )
+        wire.say(msgspec.to_builtins(orders, enc_hook=str))
+        self._workers[number] = worker
+        return worker
+
+    async def _until_ready(self, number: int, after: Worker | None = None) -> None:
+        """Wait until a worker of this number, later than the one given, is ready."""
+        while not self._stopping:
+            worker = self._workers.get(number)
+            if worker is not None and worker is not after:
+                ready = asyncio.ensure_future(worker.ready.wait())
+                await asyncio.wait([ready, worker.over], return_when=asyncio.FIRST_COMPLETED)
+                ready.cancel()
+                if worker.ready.is_set():
+                    return
+                after = worker
+            await asyncio.sleep(0.02)
+
+    def _lost(self, worker: Worker) -> None:
+        """Nothing more is heard of it."""
+        worker.wire.close()
+        self._broker.lost(worker)
+        if self._turn is not None and self._turn[0] is worker:
+            self._done(*self._turn)
+        if self._workers.get(worker.number) is worker and worker.over.done():
+            del self._workers[worker.number]
+
+    # --- what workers say ---
+
+    def _heard(self, worker: Worker, told: Told) -> None:
+        worker.heard = time.monotonic()
+        if "log" in told:
+            self._write(worker.number, told["log"])
+        elif told.get("ask") == "bind":
+            self._later(self._bind(worker, told["host"], told["port"], told["owner"]))
+        elif told.get("ask") == "turn":
+            self._later(self._give_turn(worker, told["turn"]))
+        elif told.get("say") == "release":
+            self._broker.release(worker, told["host"], told["port"], told["owner"])
+        elif told.get("say") == "done":
+            self._done(worker, told["turn"])
+        elif told.get("say") == "ready":
+            worker.ready.set()
+            if len(self._workers) == self.size and all(
+                one.ready.is_set() for one in self._workers.values()
+            ):
+                self._broker.sweep()
+
+    def _later(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._asks.add(task)
+        task.add_done_callback(self._asks.discard)
+
+    async def _bind(self, worker: Worker, host: str, port: int, owner: str) -> None:
+        try:
+            sockets = await self._broker.bind(worker, host, port, owner)
+        except OSError as error:
+            told = error.strerror or str(error)
+            worker.wire.say({"failed": told, "number": error.errno or 0})
+            return
+        worker.wire.say({"sockets": len(sockets)}, sockets)
+
+    async def _give_turn(self, worker: Worker, turn: int) -> None:
+        await self._turning.acquire()
+        gone = worker.over.done() or self._workers.get(worker.number) is not worker
+        if gone or (worker, turn) in self._given_up:
+            self._given_up.discard((worker, turn))
+            self._turning.release()
+            return
+        self._turn = worker, turn
+        worker.wire.say({"turn": turn})
+
+    def _done(self, worker: Worker, turn: int) -> None:
+        if self._turn == (worker, turn):
+            self._turn = None
+            self._turning.release()
+        else:
+            # It did not wait for its turn, which is still to come.
+            self._given_up.add((worker, turn))
+
+
+def _ended(code: int) -> str:
+    """How a process ended, in words."""
+    if code >= 0:
+        return f"it ended with the exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"it was ended by {name}" + (" (out of memory?)" if -code == signal.SIGKILL else "")
+
+
+def cores() -> int:
+    """How many processors there are for us."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1

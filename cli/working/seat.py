@@ -1,0 +1,97 @@
+"""A Seat is a worker's place in its team: it asks the supervisor for sockets and for its turn."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+
+from heddle.cli.working.orders import Orders
+from heddle.cli.working.wire import Told, Wire
+from heddle.runtime.team import Team
+
+_LAST_WORDS = 2.0
+"""Seconds that the supervisor has to take what is still to be said."""
+
+
+class Seat(Team):
+    """This worker's end of the wire. `ended` is set once the supervisor is gone."""
+
+    def __init__(self, orders: Orders, sock: socket.socket) -> None:
+        self.number = orders.number
+        self.size = orders.size
+        self.orders = orders
+        self.ended = asyncio.Event()
+        self._wire = Wire(sock, self._heard, self.ended.set)
+        self._asked: asyncio.Future[tuple[Told, list[socket.socket]]] | None = None
+        self._asking = asyncio.Lock()
+        self._turns: dict[int, asyncio.Event] = {}
+        self._turn = 0
+        self._beating = asyncio.ensure_future(self._beat())
+
+    def ready(self) -> None:
+        """Tell that all is live."""
+        self._wire.say({"say": "ready"})
+
+    async def close(self) -> None:
+        """Say the last words, and let go of the wire."""
+        self._beating.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS):
+                await self._wire.sent()
+        self._wire.close()
+
+    # --- the team ---
+
+    async def bind(self, host: str, port: int, owner: str) -> Sequence[socket.socket]:
+        """Sockets that all workers accept from; OSError where they cannot be had."""
+        async with self._asking:
+            self._asked = asyncio.get_running_loop().create_future()
+            self._wire.say({"ask": "bind", "host": host, "port": port, "owner": owner})
+            told, sockets = await self._asked
+        if "failed" in told:
+            raise OSError(told["number"], told["failed"])
+        return sockets
+
+    def release(self, host: str, port: int, owner: str) -> None:
+        """Accept no more from what was bound like this."""
+        self._wire.say({"say": "release", "host": host, "port": port, "owner": owner})
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait until no other worker changes, and let none begin to until this is over."""
+        self._turn += 1
+        number = self._turn
+        mine = self._turns[number] = asyncio.Event()
+        self._wire.say({"ask": "turn", "turn": number})
+        try:
+            await mine.wait()
+            yield
+        finally:
+            del self._turns[number]
+            self._wire.say({"say": "done", "turn": number})
+
+    # --- the log ---
+
+    def write(self, text: str) -> int:
+        """A line of the log, for the supervisor to write."""
+        self._wire.say({"log": text})
+        return len(text)
+
+    def flush(self) -> None:
+        """It is on its way already."""
+
+    # --- the wire ---
+
+    def _heard(self, told: Told, sockets: list[socket.socket]) -> None:
+        if "turn" in told:
+            mine = self._turns.get(told["turn"])
+            if mine is not None:
+                mine.set()
+        elif self._asked is not None and not self._asked.done():
+            self._asked.set_result((told, sockets))
+
+    async def _beat(self) -> None:
+        """Tell again and again that the loop turns."""
+        while True:
+            self._wire.say({"say": "beat"})
+            await asyncio.sleep(self.orders.beat)

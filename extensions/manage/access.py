@@ -1,0 +1,348 @@
+"""access: lets those requests through whose token is known, and says what they may do."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from ipaddress import ip_address
+from typing import Annotated, Any, Protocol, runtime_checkable
+from urllib.parse import urlsplit
+
+import msgspec
+
+from heddle.extensions.extension import (
+    IN,
+    Answer,
+    Build,
+    Error,
+    Failure,
+    Fields,
+    Flow,
+    Handler,
+    Host,
+    Kind,
+    Node,
+    Payload,
+    Port,
+    Schema,
+    Visit,
+    about,
+)
+from heddle.extensions.manage.audit import note
+from heddle.extensions.manage.caller import Caller, Role, introduce
+from heddle.extensions.manage.refusal import Refusal
+from heddle.extensions.manage.tokens import Token, guarded, match, tokens_of
+from heddle.runtime.managed import managed_by
+from heddle.specs.errors import StoreError
+
+FRESH = 5.0
+"""Seconds for which tokens that were read are believed, though nobody told that they changed."""
+
+AGAIN = 1.0
+"""Seconds until a watch that broke is tried again."""
+
+_NAMES = frozenset({"localhost", "ip6-localhost"})
+
+
+class Access(Fields):
+    """What an `access` says."""
+
+    bind: Annotated[
+        str,
+        about(
+            "The address that the listener in front listens on. One that others can reach takes at "
+            "least one token; without, the node does not begin."
+        ),
+    ] = "127.0.0.1"
+    hosts: Annotated[
+        list[str],
+        about(
+            "The names that requests may be sent to (`Host`); any with a token, those of this "
+            "machine without, unless said otherwise.",
+            examples=[["heddle.example.com"]],
+        ),
+    ] = msgspec.field(default_factory=list)
+    local: Annotated[
+        Role | None,
+        about(
+            "What callers from this machine may do as long as there is no token; null is nothing."
+        ),
+    ] = "admin"
+
+
+@runtime_checkable
+class Fielded(Protocol):
+    """A request that can be given fields without being read."""
+
+    def with_fields(self, **fields: Any) -> dict[str, Any]:
+        """The same with these fields."""
+        ...
+
+
+class Doorkeeper:
+    """Knows the tokens of a namespace, as they are now."""
+
+    def __init__(self, host: Host) -> None:
+        self._store = managed_by(host).store
+        self._namespace = host.namespace
+        self._tokens: list[Token] = []
+        self.guarded = False
+        self._read = -FRESH
+        self._stale = True
+        self._reading = asyncio.Lock()
+        self._watching: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Read them, and follow their changes; StoreError where they cannot be read."""
+        self._watching = asyncio.ensure_future(self._watch())
+        await self.tokens()
+
+    async def close(self) -> None:
+        """Follow no more."""
+        if self._watching is not None:
+            self._watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watching
+
+    async def tokens(self) -> list[Token]:
+        """All of them; what was read last where the store is away now."""
+        if self._fresh():
+            return self._tokens
+        async with self._reading:
+            if self._fresh():
+                return self._tokens
+            self._stale = False
+            try:
+                values = await self._store.values(self._namespace)
+            except StoreError:
+                self._stale = True
+                if self._read < 0:
+                    raise
+                return self._tokens
+            self._tokens, self.guarded = tokens_of(values), guarded(values)
+            self._read = time.monotonic()
+        return self._tokens
+
+    def _fresh(self) -> bool:
+        return not self._stale and time.monotonic() - self._read < FRESH
+
+    async def _watch(self) -> None:
+        while True:
+            with suppress(StoreError):
+                async for _ in self._store.watch(self._namespace):
+                    self._stale = True
+            self._stale = True
+            await asyncio.sleep(AGAIN)
+
+
+class AccessNode(Node):
+    """Introduces who comes, or turns away."""
+
+    def __init__(self, fields: Access) -> None:
+        self._fields = fields
+        self._hosts = frozenset(one.lower() for one in fields.hosts)
+        self._visit = Visit(self._act, waits=True)
+        self._door: Doorkeeper | None = None
+        self._host: Host | None = None
+        self._let_in = 0
+        self._turned_away = 0
+
+    # -- life ----------------------------------------------------------------------------------
+
+    async def open(self, host: Host) -> None:
+        """Refuses to begin where others can reach it, and nobody needs a token."""
+        door = Doorkeeper(host)
+        try:
+            await door.open()
+            if not is_local(self._fields.bind) and not await door.tokens():
+                raise Failure(
+                    Error(
+                        f"{self._fields.bind or 'every address'} can be reached by others, and there "
+                        f"is no token in the namespace {host.namespace} (wanted: a token, or an "
+                        "address of this machine such as 127.0.0.1). Try: heddle token new NAME "
+                        "--role admin",
+                        code="no-token",
+                    )
+                )
+        except BaseException:
+            await door.close()
+            raise
+        self._host, self._door = host, door
+
+    async def close(self) -> None:
+        """Follow no more changes of tokens."""
+        if self._door is not None:
+            await self._door.close()
+
+    def handler(self, port: str) -> Handler | None:
+        """Its only in port."""
+        return self._visit if port == "in" else None
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """How many were let in, and were not."""
+        return {"let_in": self._let_in, "turned_away": self._turned_away}
+
+    # -- packets -------------------------------------------------------------------------------
+
+    async def _act(self, flow: Flow, payload: Payload) -> Answer:
+        if not isinstance(payload, dict):
+            raise TypeError("found no request (wanted: a map with header, as a listener sends it)")
+        try:
+            caller = await self._known(payload)
+        except Refusal as refusal:
+            self._turned_away += 1
+            brought = bool(_one(payload.get("header") or {}, "Authorization"))
+            if refusal.status in (403, 421) or (refusal.status == 401 and brought):
+                self._tell(payload, refusal)
+            return await flow.send("denied", refusal.response)
+        self._let_in += 1
+        introduce(flow.process, caller)
+        auth = {"scheme": "bearer", "user": caller.name, "roles": list(caller.roles)}
+        asked = (
+            payload.with_fields(auth=auth)
+            if isinstance(payload, Fielded)
+            else {**payload, "auth": auth}
+        )
+        return await flow.send("out", asked)
+
+    async def _known(self, payload: dict[str, Any]) -> Caller:
+        """Who sent it; Refusal where nobody knows."""
+        assert self._door is not None
+        remote = str(payload.get("remote") or "")
+        header = payload.get("header") or {}
+        host = _one(header, "Host") or str(payload.get("host") or "")
+        if self._hosts and name_of(host) not in self._hosts:
+            raise _misdirected(host)
+        try:
+            tokens = await self._door.tokens()
+        except StoreError as error:
+            raise Refusal(503, "store", str(error), header={"Retry-After": "1"}) from None
+        if not self._door.guarded:
+            return self._local(remote, host, header)
+        scheme, _, given = _one(header, "Authorization").strip().partition(" ")
+        if not scheme:
+            raise _unauthorized("a token is needed (wanted: Authorization: Bearer TOKEN)", "")
+        token = match(tokens, given.strip()) if scheme.lower() == "bearer" else None
+        if token is None or token.expired(time.time()):
+            why = "the token has expired" if token is not None else "nobody knows this token"
+            raise _unauthorized(why, "invalid_token")
+        return token.caller(remote)
+
+    def _local(self, remote: str, host: str, header: Mapping[str, Any]) -> Caller:
+        """A caller from this machine, as long as there is no token.
+
+        A page of another site, open in a browser of this machine, is no such caller: not by its own
+        name that leads here (Host), and not by sending a request across (Origin).
+        """
+        if self._fields.local is None or not is_local(remote.rpartition(":")[0].strip("[]")):
+            raise _unauthorized(
+                "there is no token yet. Try: heddle token new NAME --role admin", ""
+            )
+        if not self._hosts and not is_local(name_of(host)):
+            raise _misdirected(host)
+        origin = _one(header, "Origin")
+        site = _one(header, "Sec-Fetch-Site")
+        foreign = bool(origin) and urlsplit(origin).netloc.lower() != host.lower()
+        if foreign or site not in ("", "same-origin", "none"):
+            raise Refusal(
+                403,
+                "cross-site",
+                f"a page of {origin or 'another site'} sent this, and those need a token",
+            )
+        return Caller("local", (self._fields.local,), remote=remote)
+
+    def _tell(self, payload: dict[str, Any], refusal: Refusal) -> None:
+        """Write down who came in vain, and why. Who merely brought no token is not worth a line."""
+        assert self._host is not None
+        caller = Caller("", remote=str(payload.get("remote") or ""))
+        note(self._host, caller, "access", status=refusal.status, reason=refusal.detail)
+
+
+def _one(header: Mapping[str, Any], name: str) -> str:
+    values = header.get(name, "")
+    return str(values[0] if isinstance(values, list) and values else values or "")
+
+
+def _unauthorized(detail: str, error: str) -> Refusal:
+    asks = 'Bearer realm="heddle"' + (f', error="{error}"' if error else "")
+    return Refusal(401, "unauthorized", detail, header={"WWW-Authenticate": asks})
+
+
+def _misdirected(host: str) -> Refusal:
+    return Refusal(
+        421,
+        "host",
+        f'nothing is served under the name "{name_of(host)}" (wanted: a name of this machine, or one '
+        "of `hosts`)",
+    )
+
+
+def name_of(host: str) -> str:
+    """The name in a Host header, without its port."""
+    text = host.strip().lower()
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.rpartition(":")[0] if text.count(":") == 1 else text
+
+
+def is_local(host: str) -> bool:
+    """Whether an address or a name is one of this machine alone."""
+    text = host.lower().removesuffix(".")
+    if text in _NAMES or text.endswith(".localhost"):
+        return True
+    try:
+        found = ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return bool((mapped or found).is_loopback)
+
+
+def compile_access(fields: Access, build: Build) -> Node:
+    """Nothing to be checked beforehand."""
+    del build
+    return AccessNode(fields)
+
+
+ACCESS: Kind[Any] = Kind(
+    Schema(
+        kind="access",
+        fields=Access,
+        summary="Lets those requests through whose token is known, and says what they may do.",
+        category="manage",
+        ins=(IN,),
+        outs=(
+            Port("out", "Requests whose sender is known, with `auth` added."),
+            Port(
+                "denied", "A response (401, 403, 421) to the others; not linked, it is the answer."
+            ),
+            Port("error", "Errors of this node; not linked, they are the answer."),
+        ),
+        example="""\
+- kind: listener
+  name: listener
+  port: 0
+  ports:
+    out: {name: access, port: in}
+- kind: access
+  name: access
+  ports:
+    out: {name: specs, port: in}
+- kind: manage
+  name: specs
+  operation: specs.list
+""",
+        details="""\
+It stands in front of what a [`manage`](manage.md) does. Tokens are Values of its namespace whose names
+begin with `token.`, made by `heddle token new`; they hold a hash, never the token. A change of them holds
+from the next request on.
+
+As long as there is no token, callers from this machine are let in as `local` says, and nobody else: the
+address, `Host` and `Origin` of the request have to be of this machine. With the first token, everybody
+needs one.
+
+`auth` is `{scheme, user, roles}`. What a caller may do is kept with the process, not in the packet.
+""",
+    ),
+    compile_access,
+)

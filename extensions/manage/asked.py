@@ -1,0 +1,200 @@
+"""Asked is one request to manage something: who asks for what, where, and how."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, get_args, get_origin
+
+import msgspec
+
+from heddle.extensions.extension import ByteStream, Host
+from heddle.extensions.manage.caller import EVERY, RIGHTS, Caller, Role
+from heddle.extensions.manage.refusal import Refusal
+from heddle.runtime.managed import Managed, home_of, managed_by
+from heddle.runtime.runtime import Runtime
+from heddle.specs.names import NAMESPACE_RULE, legal_namespace
+from heddle.specs.problem import did_you_mean
+
+BODY = 64 * 1024 * 1024
+"""Bytes of a body that are read at most, whatever the listener in front allows."""
+
+_WHOLE = re.compile(r"-?[0-9]{1,18}")
+_FLAGS = {"true": True, "false": False}
+
+
+class NoQuery(msgspec.Struct, frozen=True):
+    """Nothing may be asked behind the question mark."""
+
+
+class Asked:
+    """A request as an operation sees it.
+
+    `params` are the names in its path, `query` what stands behind the question mark, read as the
+    operation says. `operation` and `right` are the operation's name and what it takes.
+    """
+
+    def __init__(
+        self,
+        payload: Mapping[str, Any],
+        query: type[msgspec.Struct],
+        *,
+        caller: Caller,
+        host: Host,
+        operation: str,
+        right: Role | None,
+    ) -> None:
+        self.payload = payload
+        self.caller = caller
+        self.host = host
+        self.operation = operation
+        self.right = right
+        self.managed: Managed = managed_by(host)
+        self.params: Mapping[str, str] = payload.get("params") or {}
+        self.query: Any = read_query(payload.get("query") or {}, query)
+
+    # -- where ---------------------------------------------------------------------------------
+
+    @property
+    def home(self) -> Runtime:
+        """The runtime that answers."""
+        return home_of(self.host)
+
+    @property
+    def path(self) -> str:
+        """The path that was asked for."""
+        return str(self.payload.get("path", ""))
+
+    @property
+    def namespace(self) -> str | None:
+        """The namespace in the path; None where the path has none."""
+        return self.params.get("namespace")
+
+    @property
+    def key(self) -> str:
+        """The name or id in the path."""
+        return self.params.get("key", "")
+
+    # -- whether -------------------------------------------------------------------------------
+
+    def admit(self) -> None:
+        """Refusal where the caller has no right to what is asked for."""
+        if self.namespace is not None:
+            if not legal_namespace(self.namespace):
+                raise Refusal(
+                    400,
+                    "namespace",
+                    f'"{self.namespace}" is no namespace (wanted: {NAMESPACE_RULE})',
+                )
+            self.need(self.right, self.namespace)
+        elif self.right is not None and not any(
+            self.right in RIGHTS[role] for role in self.caller.roles
+        ):
+            raise self._forbidden(self.right, "")
+
+    def need(self, right: Role | None, namespace: str) -> None:
+        """Refusal where the caller has not this right in that namespace, or nobody has it here."""
+        if right is None:
+            return
+        if not self.managed.covers(namespace):
+            raise Refusal(
+                403,
+                "not-managed",
+                f"the namespace {namespace} is not managed from here (managed: "
+                f"{', '.join(sorted(self.managed.namespaces or ()))})",
+            )
+        # Who may change what lets callers in may become anybody.
+        needed: Role = "admin" if right == "edit" and namespace == self.host.namespace else right
+        if not self.caller.may(needed, namespace):
+            raise self._forbidden(needed, namespace)
+
+    def sees(self, namespace: str) -> bool:
+        """Whether the caller may look into a namespace."""
+        return self.managed.covers(namespace) and self.caller.may("read", namespace)
+
+    @property
+    def sees_all(self) -> bool:
+        """Whether the caller may look into every namespace."""
+        return self.managed.namespaces is None and self.caller.may("read", EVERY)
+
+    def _forbidden(self, right: Role, namespace: str) -> Refusal:
+        where = f" in the namespace {namespace}" if namespace else ""
+        return Refusal(
+            403,
+            "forbidden",
+            f"{self.caller.name} may not do this{where} (wanted: a token with the role {right})",
+        )
+
+    # -- how -----------------------------------------------------------------------------------
+
+    def header(self, name: str) -> str:
+        """One header of the request, several joined by commas; empty without it."""
+        header = self.payload.get("header")
+        values = header.get(name, "") if isinstance(header, Mapping) else ""
+        return ", ".join(map(str, values)) if isinstance(values, list) else str(values)
+
+    @property
+    def media(self) -> str:
+        """The media type of the body, without parameters; empty where none is said."""
+        return self.header("Content-Type").partition(";")[0].strip().lower()
+
+    async def body(self) -> Any:
+        """The body: bytes as they came, or data where somebody has read them; None without one."""
+        body = self.payload.get("body")
+        if not isinstance(body, ByteStream):
+            return body
+        try:
+            return await body.read(BODY) or None
+        except ValueError:
+            raise Refusal(413, "too-large", f"the body is longer than {BODY} bytes") from None
+
+
+# -- what stands behind the question mark ----------------------------------------------------------
+
+
+def read_query(given: Mapping[str, Any], query: type[msgspec.Struct]) -> msgspec.Struct:
+    """The query as the struct says; Refusal names what is not known and what does not fit."""
+    fields = {field.encode_name: field for field in msgspec.structs.fields(query)}
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        field = fields.get(name)
+        if field is None:
+            known = ", ".join(fields) or "nothing"
+            near = did_you_mean(str(name), list(fields))
+            raise _bad(name, f'there is no parameter "{name}" (wanted: {known}). {near}'.rstrip())
+        texts = [str(one) for one in value] if isinstance(value, list) else [str(value)]
+        found[name] = _meant(name, texts, bare(field.type))
+    try:
+        return msgspec.convert(found, query)
+    except msgspec.ValidationError as error:
+        where = str(error).rpartition("$.")[2].partition("[")[0].strip("`")
+        raise _bad(where, str(error).partition(" - at ")[0]) from None
+
+
+def bare(kind: Any) -> Any:
+    """A type without its annotation and without None."""
+    while get_origin(kind) is not None and hasattr(kind, "__metadata__"):
+        kind = kind.__origin__
+    members = [one for one in get_args(kind) if one is not type(None)]
+    if get_origin(kind) not in (list, tuple) and len(members) == 1:
+        return bare(members[0])
+    return kind
+
+
+def _meant(name: str, texts: Sequence[str], kind: Any) -> Any:
+    if get_origin(kind) in (list, tuple):
+        return list(texts)
+    if len(texts) != 1:
+        raise _bad(name, f"it stands there {len(texts)} times (wanted: once)")
+    [text] = texts
+    if kind is bool:
+        if text not in _FLAGS:
+            raise _bad(name, f'found "{text}" (wanted: true or false)')
+        return _FLAGS[text]
+    if kind is int:
+        if _WHOLE.fullmatch(text) is None:
+            raise _bad(name, f'found "{text}" (wanted: a whole number)')
+        return int(text)
+    return text
+
+
+def _bad(name: str, detail: str) -> Refusal:
+    return Refusal(400, "query", f"{name}: {detail}")

@@ -1,0 +1,247 @@
+"""follow: begins a process for each thing that happens to what is managed."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Annotated, Any
+from uuid import UUID
+
+import msgspec
+
+from heddle.extensions.extension import (
+    Build,
+    Fields,
+    Host,
+    Kind,
+    Node,
+    Payload,
+    Port,
+    Process,
+    Schema,
+    about,
+)
+from heddle.runtime.events import Event
+from heddle.runtime.managed import home_of, managed_by
+from heddle.specs.errors import StoreError
+from heddle.specs.store import ChangeSet
+
+AGAIN = 1.0
+"""Seconds until a watch that broke is tried again."""
+
+RELOADS = frozenset({"generation live", "change refused", "specs left out"})
+
+
+class Follow(Fields):
+    """What a `follow` says."""
+
+    processes: Annotated[
+        int,
+        about(
+            "How many ends of processes are told in a second at most; of the others it is told how "
+            "many they were. 0 tells none, and costs nothing.",
+            ge=0,
+        ),
+    ] = 100
+    queue: Annotated[
+        int, about("How much may wait to be told; what is more is left out.", ge=1)
+    ] = 10_000
+
+
+class FollowNode(Node):
+    """Owns what listens, and the task that tells it on."""
+
+    def __init__(self, fields: Follow) -> None:
+        self._fields = fields
+        self._host: Host | None = None
+        self._waiting: asyncio.Queue[Payload] = asyncio.Queue()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._ends: list[Callable[[], None]] = []
+        self._where: dict[UUID, str] = {}
+        self._second = 0
+        self._told = 0
+        self._left_out = 0
+        self._count = 0
+
+    # -- life ----------------------------------------------------------------------------------
+
+    async def open(self, host: Host) -> None:
+        """Listen from now on."""
+        self._host = host
+        managed, home = managed_by(host), home_of(host)
+        for runtime in dict.fromkeys((*managed.runtimes, home)):
+            self._ends.append(runtime.events.listen(self._heard))
+            # The processes of this flow tell of the others: of themselves they would never end.
+            if runtime is not home and self._fields.processes:
+                self._ends.append(runtime.table.listen(partial(self._ended, runtime.namespace)))
+        self._tasks = [
+            asyncio.ensure_future(self._watch()),
+            asyncio.ensure_future(self._tell_on(host)),
+        ]
+
+    async def pause(self) -> None:
+        """Listen no more."""
+        for end in self._ends:
+            end()
+        self._ends.clear()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """How much was told, and waits."""
+        return {"told": self._count, "waiting": self._waiting.qsize(), "left_out": self._left_out}
+
+    # -- what happens --------------------------------------------------------------------------
+
+    async def _watch(self) -> None:
+        assert self._host is not None
+        store = managed_by(self._host).store
+        while True:
+            with suppress(StoreError):
+                watching = store.watch()
+                first = asyncio.ensure_future(anext(watching))
+                try:
+                    await self._know()
+                    while True:
+                        await self._changed(await first)
+                        first = asyncio.ensure_future(anext(watching))
+                except StopAsyncIteration:
+                    pass
+                finally:
+                    first.cancel()
+            await asyncio.sleep(AGAIN)
+
+    async def _know(self) -> None:
+        """Know of everything in the store where it is: what is deleted does not say it any more."""
+        assert self._host is not None
+        store = managed_by(self._host).store
+        self._where |= {one.id: one.namespace for one in await store.specs()}
+        self._where |= {one.id: one.namespace for one in await store.values()}
+
+    async def _changed(self, changes: ChangeSet) -> None:
+        """A change set, told apart by namespace."""
+        assert self._host is not None
+        store = managed_by(self._host).store
+        now: dict[UUID, str] = {}
+        if changes.specs:
+            now |= {one.id: one.namespace for one in await store.specs(None, changes.specs)}
+        if changes.values:
+            now |= {one.id: one.namespace for one in await store.values(None, changes.values)}
+        touched: dict[str, tuple[list[str], list[str]]] = {}
+        for index, ids in enumerate((changes.specs, changes.values)):
+            for id_ in sorted(ids):
+                for space in {now.get(id_), self._where.get(id_)} - {None}:
+                    touched.setdefault(str(space), ([], []))[index].append(str(id_))
+        for id_ in changes.specs | changes.values:
+            self._where.pop(id_, None)
+        self._where |= now
+        for space, (specs, values) in sorted(touched.items()):
+            data = {
+                "namespace": space,
+                "specs": specs,
+                "values": values,
+                "revision": changes.revision,
+                "origin": changes.origin,
+                "problems": len(changes.problems),
+            }
+            self._put(space, "change", data)
+
+    def _heard(self, event: Event) -> None:
+        if event.level == "debug" or (
+            self._host is not None
+            and (event.symbol, event.namespace) == (self._host.label, self._host.namespace)
+        ):
+            return
+        kind = "reload" if event.event in RELOADS else "event"
+        said = msgspec.to_builtins(event)
+        # Where the code of Heddle stands is for its log.
+        said.pop("detail", None)
+        self._put(event.namespace, kind, said)
+
+    def _ended(self, namespace: str, process: Process) -> None:
+        second = int(time.monotonic())
+        if second != self._second:
+            self._second, self._told, left_out = second, 0, self._left_out
+            if left_out:
+                self._left_out = 0
+                self._put(namespace, "process", {"namespace": namespace, "left_out": left_out})
+        if self._told >= self._fields.processes:
+            self._left_out += 1
+            return
+        self._told += 1
+        error = process.error
+        data: dict[str, Any] = {
+            "namespace": namespace,
+            "id": str(process.id),
+            "origin": process.origin,
+            "generation": process.wiring.generation.number,
+            "started": process.started,
+            "seconds": round(max(0.0, time.time() - process.started), 6),
+            "error": error.message if error is not None else None,
+        }
+        self._put(namespace, "process", data)
+
+    def _put(self, namespace: str, kind: str, data: dict[str, Any]) -> None:
+        if self._waiting.qsize() >= self._fields.queue:
+            self._left_out += 1
+            return
+        assert self._host is not None
+        topics = [namespace, f"{namespace}/{kind}", "*", f"*/{kind}"]
+        masked = self._host.mask(data)
+        for runtime in managed_by(self._host).runtimes:
+            masked = runtime.events.mask(masked)
+        self._waiting.put_nowait({"topic": topics, "event": kind, "data": masked})
+
+    async def _tell_on(self, host: Host) -> None:
+        while True:
+            packet = await self._waiting.get()
+            self._count += 1
+            await host.run(packet, failed="follow failed")
+
+
+def compile_follow(fields: Follow, build: Build) -> Node:
+    """Nothing to be checked beforehand."""
+    del build
+    return FollowNode(fields)
+
+
+FOLLOW: Kind[Any] = Kind(
+    Schema(
+        kind="follow",
+        fields=Follow,
+        summary="Begins a process for each thing that happens to what is managed.",
+        category="manage",
+        ins=(),
+        outs=(
+            Port("out", "What happened: `{topic, event, data}`, as an `sse` takes it at `send`."),
+            Port("error", "The Error that a process was answered."),
+        ),
+        example="""\
+- kind: follow
+  name: follow
+  ports:
+    out: {name: feed, port: send}
+- kind: sse
+  name: feed
+  keep: 100
+- kind: listener
+  name: listener
+  port: 0
+  ports:
+    out: {name: feed, port: in}
+""",
+        details="""\
+`event` is one of four. `change`: `{namespace, specs, values, revision, origin, problems}`, the ids of what
+a change set of the store touched in one namespace. `reload`: a generation went live, or was refused.
+`process`: `{namespace, id, origin, generation, started, seconds, error}`, one has ended; those of the
+namespace in which the `follow` stands are not told. `event`: anything else that a runtime tells, as its log
+has it. Secrets are masked.
+
+`topic` is `[NAMESPACE, NAMESPACE/EVENT, *, */EVENT]`. Processes that began on a generation that drained
+already are not told.
+""",
+    ),
+    compile_follow,
+)

@@ -1,0 +1,310 @@
+"""manage: does one thing to what is managed, or looks at it: specs, values, revisions, runtimes."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import msgspec
+
+from heddle.extensions.extension import (
+    IN,
+    NOTHING,
+    Answer,
+    Build,
+    Error,
+    Failure,
+    Fields,
+    Flow,
+    Handler,
+    Host,
+    Kind,
+    Node,
+    Payload,
+    Port,
+    Schema,
+    Visit,
+    about,
+)
+from heddle.extensions.manage.asked import Asked
+from heddle.extensions.manage.audit import note
+from heddle.extensions.manage.caller import Caller, Role, caller_of
+from heddle.extensions.manage.operation import JSON, YAML, Operation, Reply
+from heddle.extensions.manage.operations import OPERATIONS
+from heddle.extensions.manage.refusal import Refusal
+from heddle.schemas.words import listed, suggest
+from heddle.specs.errors import Conflict, NotFound, SpecError, StoreError
+
+
+class Manage(Fields):
+    """What a `manage` says."""
+
+    operation: Annotated[
+        str, about("What it does.", examples=["specs.list", "namespace.apply", "processes.cancel"])
+    ]
+    role: Annotated[
+        Role | None,
+        about(
+            "As what packets count whose sender no `access` has let in; without it, they are "
+            "refused. For flows that begin by themselves, such as with a `timer`."
+        ),
+    ] = None
+
+
+class ManageNode(Node):
+    """Answers requests, each with what its operation says."""
+
+    def __init__(self, operation: Operation, role: Role | None) -> None:
+        self._operation = operation
+        self._role = role
+        self._visit = Visit(self._act, waits=True)
+        self._host: Host | None = None
+        self._done = 0
+        self._refused = 0
+
+    async def open(self, host: Host) -> None:
+        """What is managed is found through its host."""
+        self._host = host
+
+    def handler(self, port: str) -> Handler | None:
+        """Its only in port."""
+        return self._visit if port == "in" else None
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """How often it did what it does, and did not."""
+        return {"done": self._done, "refused": self._refused}
+
+    async def _act(self, flow: Flow, payload: Payload) -> Answer:
+        host, operation = self._host, self._operation
+        assert host is not None
+        caller = self._caller(flow, payload)
+        namespace = ""
+        try:
+            request = _request(payload)
+            namespace = str((request.get("params") or {}).get("namespace", ""))
+            if caller is None:
+                raise Refusal(401, "unauthorized", "nobody knows who asks", header=_CHALLENGE)
+            asked = Asked(
+                request,
+                operation.query,
+                caller=caller,
+                host=host,
+                operation=operation.name,
+                right=operation.right,
+            )
+            asked.admit()
+            reply = await _refusing(asked, operation)
+        except Refusal as refusal:
+            self._refused += 1
+            told = refusal.status in (401, 403) or (operation.audit and refusal.status != 404)
+            if told and operation.name != "refuse":
+                who = caller or Caller("", remote=_remote(payload))
+                note(
+                    host,
+                    who,
+                    operation.name,
+                    status=refusal.status,
+                    namespace=namespace,
+                    reason=refusal.detail,
+                )
+            return refusal.response
+        self._done += 1
+        if reply.revision or reply.told or _reveals(asked):
+            note(
+                host,
+                asked.caller,
+                operation.name,
+                status=reply.status,
+                namespace=namespace,
+                names=reply.names,
+                revision=reply.revision,
+            )
+        if reply.onward:
+            return await flow.send("out", payload)
+        return rendered(reply, asked.header("Accept"))
+
+    def _caller(self, flow: Flow, payload: Payload) -> Caller | None:
+        known = caller_of(flow.process)
+        if known is not None:
+            return known
+        if self._operation.right is None:
+            return Caller("", remote=_remote(payload))
+        if self._role is None or self._host is None:
+            return None
+        return Caller(self._host.label, (self._role,), remote=_remote(payload))
+
+
+_CHALLENGE = {"WWW-Authenticate": 'Bearer realm="heddle"'}
+
+
+def _reveals(asked: Asked) -> bool:
+    return bool(getattr(asked.query, "reveal", False))
+
+
+def _remote(payload: Payload) -> str:
+    remote = payload.get("remote") if isinstance(payload, dict) else None
+    return remote if isinstance(remote, str) else ""
+
+
+def _request(payload: Payload) -> Mapping[str, Any]:
+    """The request in a packet: itself, that which an `sse` passes on, or what an Error was about."""
+    if isinstance(payload, Error):
+        return _failed(payload)
+    if payload is None or payload is NOTHING:
+        return {}
+    if not isinstance(payload, dict):
+        raise Failure(
+            Error(
+                f"a manage wants a map, as a listener sends it: found {type(payload).__name__}",
+                code="request",
+            )
+        )
+    inner = payload.get("request")
+    return inner if isinstance(inner, dict) else payload
+
+
+_STATUSES = {"busy": 429, "timeout": 504, "dropped": 503}
+
+
+def _failed(error: Error) -> dict[str, Any]:
+    """What an Error is as a response: nothing from inside is told."""
+    status = _STATUSES.get(error.code, 500)
+    after = error.data.get("retry_after") if isinstance(error.data, dict) else None
+    header = {"Retry-After": str(max(1, round(after)))} if isinstance(after, int | float) else {}
+    cause = error.cause
+    while cause is not None:
+        # What a client did wrong says its own status; a program wraps it in errors of its own.
+        said = getattr(cause, "status", None)
+        if isinstance(said, int) and 400 <= said < 500:
+            return {"status": said, "header": header, "detail": str(cause)}
+        cause = cause.__cause__
+    return {"status": status, "header": header}
+
+
+async def _refusing(asked: Asked, operation: Operation) -> Reply:
+    """What the operation answers; what the store and the specs say against it is a Refusal."""
+    try:
+        return await operation.run(asked)
+    except SpecError as error:
+        raise Refusal(
+            422,
+            "invalid",
+            "something is wrong with what was sent",
+            problems=asked.home.events.masked(error.problems),
+        ) from None
+    except Conflict as error:
+        raise Refusal(409, "conflict", str(error)) from None
+    except NotFound as error:
+        raise Refusal(404, "not-found", str(error)) from None
+    except StoreError as error:
+        raise Refusal(503, "store", str(error), header={"Retry-After": "1"}) from None
+    except Refusal:
+        raise
+    except Exception as error:
+        # Whoever operates it is told everything, whoever asks nothing.
+        asked.host.tell(
+            "managing failed", level="error", error=Error.of(error), operation=operation.name
+        )
+        raise Refusal(500, "failed", "it failed: the log of the runtime says why") from None
+
+
+# --- answers --------------------------------------------------------------------------------------
+
+
+def rendered(reply: Reply, accept: str) -> Answer:
+    """A Reply as a response: JSON, or YAML where the client would rather have that."""
+    header: dict[str, Any] = dict(reply.header)
+    if reply.plain:
+        return reply.body
+    if reply.body is None:
+        return {"status": reply.status, "header": header}
+    if reply.resources is not None:
+        header["Vary"] = "Accept"
+        if prefers_yaml(accept):
+            header["Content-Type"] = f"{YAML}; charset=utf-8"
+            return {"status": reply.status, "header": header, "body": to_yaml(reply.resources)}
+    header["Content-Type"] = JSON
+    return {"status": reply.status, "header": header, "body": msgspec.json.encode(reply.body)}
+
+
+def prefers_yaml(accept: str) -> bool:
+    """Whether an Accept header names YAML, and not JSON before it."""
+    for media in accept.lower().split(","):
+        kind = media.partition(";")[0].strip()
+        if kind in (JSON, "*/*"):
+            return False
+        if kind.endswith("yaml"):
+            return True
+    return False
+
+
+def to_yaml(entries: list[dict[str, Any]] | dict[str, Any]) -> str:
+    """Entries as a YAML list in our own style, one alone as it is."""
+    import textwrap
+
+    from heddle.specs.roundtrip import Layout, alone, dump, machine
+
+    many = entries if isinstance(entries, list) else [entries]
+    texts = [textwrap.dedent(dump(machine(Layout()), alone(entry))) for entry in many]
+    return "\n".join(texts) or "[]\n"
+
+
+# --- the kind -------------------------------------------------------------------------------------
+
+
+def compile_manage(fields: Manage, build: Build) -> Node:
+    """An operation that is none is a Problem."""
+    operation = OPERATIONS.get(fields.operation)
+    if operation is None:
+        build.refuse(
+            "operation",
+            found=f'there is no operation "{fields.operation}"',
+            wanted=listed(sorted(OPERATIONS), most=len(OPERATIONS)),
+            hint=suggest(fields.operation, OPERATIONS),
+            code="unknown-operation",
+        )
+    return ManageNode(operation, fields.role)
+
+
+MANAGE: Kind[Any] = Kind(
+    Schema(
+        kind="manage",
+        fields=Manage,
+        summary="Does one thing to what is managed, or looks at it: specs, values, runtimes.",
+        category="manage",
+        ins=(IN,),
+        outs=(
+            Port("out", "Requests of `events.listen` that may be answered with a stream."),
+            Port("error", "Errors of this node; not linked, they are the answer."),
+        ),
+        example="""\
+- kind: listener
+  name: listener
+  port: 0
+  ports:
+    out: {name: router, port: in}
+- kind: router
+  name: router
+  routes:
+    - {method: GET, path: '/v1/namespaces/:namespace/status', port: 'out[0]'}
+  ports:
+    out[0]: {name: status, port: in}
+- kind: manage
+  name: status
+  operation: namespaces.status
+  role: read
+""",
+        details="""\
+It is what the [system namespace](../system.md) is made of. What is managed is the runtime's own namespace,
+or, in a system namespace, the store and the runtimes that it was started for. A packet is a request, as a
+listener and a router send it: `params`, `query`, `header` and `body`; its answer is a response. A refusal
+is a problem document, with a status of 400 or more.
+
+Whose request it is says an `access` in front; without one, and without `role`, every request is answered
+401. Changes are checked as `heddle apply` checks them, made whole or not at all, and told as the events
+`managed` and `managing refused`. To change the namespace in which the node itself runs takes the role
+admin.
+
+The operations, and what they take, are told in [the API](../api.md).
+""",
+    ),
+    compile_manage,
+)

@@ -1,0 +1,301 @@
+"""The description of an API (OpenAPI 3.1) out of its routers and the operations that they lead to."""
+
+import re
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from heddle.extensions.manage import refusal
+from heddle.extensions.manage.asked import bare
+from heddle.extensions.manage.operation import STREAM, YAML, Operation, Outcome
+from heddle.extensions.manage.operations import OPERATIONS
+from heddle.extensions.manage.refusal import Document
+from heddle.extensions.manage.shapes import SPEC, VALUE
+from heddle.schemas.port import canonical
+from heddle.specs.names import MAX_NAME
+from heddle.specs.spec import Spec
+
+_REF = "#/components/schemas/{name}"
+_PARAM = re.compile(r":(\w+)")
+
+_NAMES = {
+    "namespace": (
+        "The namespace; a slash in it is written `%2F`.",
+        {"type": "string", "pattern": r"^[\w$][\w$.@+~/-]*$", "maxLength": MAX_NAME},
+    ),
+    "key": ("Its name or its id, percent-encoded.", {"type": "string", "minLength": 1}),
+    "number": ("The number of the revision.", {"type": "integer", "minimum": 0}),
+}
+
+_HEADERS = {
+    "If-Match": (
+        'The revision that it must still have, as `ETag` gave it: `"12"`. `*` is any.',
+        {"type": "string", "examples": ['"12"']},
+    ),
+    "If-None-Match": ("`*`: there must be none yet; a revision: only if it has another.", None),
+    "Last-Event-ID": ("The id of the last event that was seen.", None),
+    "ETag": ("The revision, in quotes.", None),
+    "Location": ("Where it is found from now on.", None),
+}
+
+_ENTRIES: dict[str, dict[str, Any]] = {
+    SPEC: {
+        "type": "object",
+        "description": (
+            "A Spec: the common fields, and those of its kind (see `/v1/schema.json`). What JSON cannot "
+            'say is marked: `{"$bytes": "aGk="}`, `{"$float": "nan"}`.'
+        ),
+        "required": ["kind"],
+        "properties": {
+            "id": {"type": "string", "format": "uuid"},
+            "kind": {"type": "string", "minLength": 1},
+            "namespace": {"type": "string"},
+            "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME},
+            "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
+            "env": {"type": "object"},
+            "ports": {"type": "object"},
+        },
+        "additionalProperties": True,
+        "examples": [{"kind": "snippet", "name": "pong", "language": "text", "code": "pong"}],
+    },
+    VALUE: {
+        "type": "object",
+        "description": "A Value. The data of a secret is masked, unless it is asked for with `reveal`.",
+        "properties": {
+            "id": {"type": "string", "format": "uuid"},
+            "namespace": {"type": "string"},
+            "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME},
+            "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
+            "data": {},
+            "secret": {"type": "boolean"},
+        },
+        "examples": [{"name": "database", "data": "postgresql://db/shop", "secret": True}],
+    },
+}
+
+
+class Route(msgspec.Struct, frozen=True):
+    """A method and a path that lead to an operation."""
+
+    method: str
+    path: str
+    operation: Operation
+
+    @property
+    def template(self) -> str:
+        """The path as OpenAPI writes it: `/v1/namespaces/{namespace}`."""
+        return _PARAM.sub(r"{\1}", self.path)
+
+    @property
+    def params(self) -> list[str]:
+        """The names in the path."""
+        return _PARAM.findall(self.path)
+
+    @property
+    def scope(self) -> str:
+        """What tells it from other routes to the same operation."""
+        return (
+            ""
+            if self.operation.name.startswith("namespace")
+            else ("namespace" if "namespace" in self.params else "all")
+        )
+
+
+def routes_of(specs: Iterable[Spec]) -> list[Route]:
+    """The routes of all routers that lead straight to a `manage`, in the order of the specs."""
+    known = list(specs)
+    named = {spec.name: spec for spec in known if spec.name is not None}
+    ids = {spec.id: spec for spec in known}
+    found: list[Route] = []
+    for spec in known:
+        if spec.kind != "router":
+            continue
+        ports = {canonical(port): links for port, links in spec.ports.items()}
+        for route in spec.fields.get("routes", ()):
+            for link in ports.get(canonical(str(route.get("port", ""))), ()):
+                target = ids.get(link.id) if link.id is not None else named.get(link.name or "")
+                if target is None or target.kind != "manage":
+                    continue
+                operation = OPERATIONS.get(str(target.fields.get("operation")))
+                if operation is not None:
+                    found.append(Route(str(route["method"]).upper(), str(route["path"]), operation))
+    return found
+
+
+def describe(specs: Iterable[Spec]) -> dict[str, Any]:
+    """The OpenAPI document of what these specs serve."""
+    routes = routes_of(specs)
+    shapes = _Shapes(routes)
+    counts: dict[str, int] = {}
+    for route in routes:
+        counts[route.operation.name] = counts.get(route.operation.name, 0) + 1
+    paths: dict[str, dict[str, Any]] = {}
+    for route in routes:
+        said = _operation(route, shapes, alone=counts[route.operation.name] == 1)
+        paths.setdefault(route.template, {})[route.method.lower()] = said
+    groups = list(dict.fromkeys(route.operation.group for route in routes))
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Heddle",
+            "version": version("heddle-runtime"),
+            "description": "Specs, values, and the runtimes that follow them. Refusals are problem documents (RFC 9457).",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": group} for group in groups],
+        "paths": paths,
+        "components": {
+            "schemas": shapes.components,
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "A token of `heddle token new`. As long as there is none, callers from the same machine need none.",
+                }
+            },
+        },
+        "security": [{"token": []}, {}],
+    }
+
+
+class _Shapes:
+    """The schemas that the routes need."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        types: list[Any] = [Document]
+        for route in routes:
+            operation = route.operation
+            types.append(operation.query)
+            if operation.body is not None:
+                types.append(operation.body.type)
+            types += [one.type for one in operation.replies.values() if one.type is not None]
+        self._types = types
+        made, components = msgspec.json.schema_components(types, ref_template=_REF)
+        self._made = dict(zip(map(id, types), made, strict=True))
+        queries = {route.operation.query.__name__ for route in routes}
+        self.components: dict[str, Any] = {
+            name: schema
+            for name, schema in sorted({**components, **_ENTRIES}.items())
+            if name not in queries
+        }
+
+    def of(self, kind: Any) -> dict[str, Any]:
+        """The schema of a type."""
+        return self._made[id(kind)]
+
+
+def _operation(route: Route, shapes: _Shapes, *, alone: bool) -> dict[str, Any]:
+    operation = route.operation
+    name = operation.name if alone else f"{operation.name}.{route.scope}"
+    said: dict[str, Any] = {
+        "operationId": name,
+        "summary": operation.summary.rstrip("."),
+        "tags": [operation.group],
+    }
+    details = [operation.details] if operation.details else []
+    if operation.right is not None:
+        details.append(f"Takes the role `{operation.right}`.")
+    if details:
+        said["description"] = "\n\n".join(details)
+    parameters = [*_path(route), *_query(operation), *_request_headers(operation)]
+    if parameters:
+        said["parameters"] = parameters
+    if operation.body is not None:
+        schema = shapes.of(operation.body.type)
+        said["requestBody"] = {
+            "description": operation.body.about,
+            "required": True,
+            "content": {media: {"schema": schema} for media in operation.body.media},
+        }
+    said["responses"] = {
+        **{str(status): _outcome(one, shapes) for status, one in operation.replies.items()},
+        **_refusals(route),
+    }
+    if operation.right is None:
+        said["security"] = []
+    return said
+
+
+def _path(route: Route) -> list[dict[str, Any]]:
+    found = []
+    for name in route.params:
+        text, schema = _NAMES.get(name, ("", {"type": "string"}))
+        found.append(
+            {"name": name, "in": "path", "required": True, "description": text, "schema": schema}
+        )
+    return found
+
+
+def _query(operation: Operation) -> list[dict[str, Any]]:
+    fields = msgspec.structs.fields(operation.query)
+    if not fields:
+        return []
+    _, made = msgspec.json.schema_components([operation.query], ref_template=_REF)
+    properties: Mapping[str, dict[str, Any]] = made[operation.query.__name__]["properties"]
+    found: list[dict[str, Any]] = []
+    for field in fields:
+        schema = dict(properties[field.encode_name])
+        text = schema.pop("description", "")
+        bare_type = bare(field.type)
+        if "anyOf" in schema:
+            # A parameter that is left out is the only null that there is.
+            schema = {**next(one for one in schema["anyOf"] if one.get("type") != "null")}
+            text = text or schema.pop("description", "")
+        if schema.get("default", 0) in (None, [], ""):
+            schema.pop("default", None)
+        one = {"name": field.encode_name, "in": "query", "description": text, "schema": schema}
+        if getattr(bare_type, "__origin__", None) is list:
+            one |= {"style": "form", "explode": True}
+        found.append(one)
+    return found
+
+
+def _request_headers(operation: Operation) -> list[dict[str, Any]]:
+    found = []
+    for name in operation.headers:
+        text, schema = _HEADERS[name]
+        found.append(
+            {
+                "name": name,
+                "in": "header",
+                "description": text,
+                "schema": schema or {"type": "string"},
+            }
+        )
+    return found
+
+
+def _outcome(one: Outcome, shapes: _Shapes) -> dict[str, Any]:
+    said: dict[str, Any] = {"description": one.about}
+    if one.type is not None:
+        schema = shapes.of(one.type)
+        said["content"] = {
+            media: {"schema": {"type": "string"} if media in (YAML, STREAM) else schema}
+            for media in one.media
+        }
+    if one.headers:
+        said["headers"] = {
+            name: {"description": _HEADERS[name][0], "schema": {"type": "string"}}
+            for name in one.headers
+        }
+    return said
+
+
+def _refusals(route: Route) -> dict[str, Any]:
+    operation = route.operation
+    statuses = set(operation.refusals)
+    if operation.right is not None:
+        statuses |= {400, 401, 403, 421, 429, 503}
+    if operation.body is not None:
+        statuses |= {413, 415}
+    ref = {"$ref": _REF.format(name=Document.__name__)}
+    return {
+        str(status): {
+            "description": refusal.TITLES[status],
+            "content": {refusal.MEDIA: {"schema": ref}},
+        }
+        for status in sorted(statuses - set(operation.replies))
+    }

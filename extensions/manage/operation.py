@@ -1,0 +1,107 @@
+"""An Operation is one thing that can be asked of what is managed: its name, who may, and what it does.
+
+From this one declaration come what the kind `manage` does, what is checked, and the description of
+the API.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from heddle.extensions.manage.asked import Asked, NoQuery
+from heddle.extensions.manage.caller import Role
+
+JSON = "application/json"
+YAML = "application/yaml"
+PATCH = "application/merge-patch+json"
+STREAM = "text/event-stream"
+
+
+class Reply:
+    """What an operation answers. `resources` are what a client that asks for YAML is sent instead.
+
+    `names` and `revision` go into the audit log. `onward` sends the request further instead of
+    answering it; `plain` makes the body the answer, instead of a response around it. `told` has it
+    written down though it made no revision.
+    """
+
+    __slots__ = (
+        "body",
+        "header",
+        "names",
+        "onward",
+        "plain",
+        "resources",
+        "revision",
+        "status",
+        "told",
+    )
+
+    def __init__(
+        self,
+        body: Any = None,
+        status: int = 200,
+        *,
+        header: Mapping[str, str] | None = None,
+        resources: "list[dict[str, Any]] | dict[str, Any] | None" = None,
+        names: tuple[str, ...] = (),
+        revision: int = 0,
+        onward: bool = False,
+        plain: bool = False,
+        told: bool = False,
+    ) -> None:
+        self.body = body
+        self.status = status
+        self.header = dict(header or {})
+        self.resources = resources
+        self.names = names
+        self.revision = revision
+        self.onward = onward
+        self.plain = plain
+        self.told = told
+
+
+Run: TypeAlias = Callable[[Asked], Awaitable[Reply]]
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operation is sent."""
+
+    about: str
+    type: Any
+    media: tuple[str, ...] = (JSON, YAML)
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """One way in which it may answer; `type` None is no body."""
+
+    about: str
+    type: Any = None
+    media: tuple[str, ...] = (JSON,)
+    headers: tuple[str, ...] = ()
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be asked. `right` None is free for everyone, even without a token.
+
+    `audit` says whether it is written down who did it. `headers` are those of the request that it
+    looks at, `refusals` the statuses of its refusals beside those that all have.
+    """
+
+    name: str
+    summary: str
+    run: Run
+    right: Role | None = "read"
+    details: str = ""
+    query: type[msgspec.Struct] = NoQuery
+    headers: tuple[str, ...] = ()
+    body: Body | None = None
+    replies: Mapping[int, Outcome] = {}
+    refusals: tuple[int, ...] = ()
+    audit: bool = False
+
+    @property
+    def group(self) -> Literal["specs", "values"] | str:
+        """The first part of its name: what it is about."""
+        return self.name.partition(".")[0]

@@ -1,0 +1,300 @@
+"""Change sets: applied, looked back at, rolled back; and as the contract of a store has them."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET
+
+from heddle.extensions.extension import about
+from heddle.extensions.manage import forms, shapes
+from heddle.extensions.manage.asked import Asked
+from heddle.extensions.manage.changing import finish, note_of, refused
+from heddle.extensions.manage.operation import JSON, Body, Operation, Outcome, Reply
+from heddle.extensions.manage.operations.resources import DryRun, Message
+from heddle.extensions.manage.reading import read_entries, sent_entries, sent_json
+from heddle.extensions.manage.refusal import Refusal
+from heddle.runtime.applying import plan_apply
+from heddle.runtime.planning import Step, check_steps, current
+from heddle.runtime.rollback import plan_rollback
+from heddle.specs.index import Key, key_of
+from heddle.specs.report import Reporting
+from heddle.specs.revision import Note, Recording, Turn
+from heddle.specs.revision import Revision as Kept
+from heddle.specs.spec import DEFAULT_NAMESPACE, Spec
+from heddle.specs.store import Change, Delete, Put, Resource
+from heddle.specs.value import Value
+
+
+class Applying(msgspec.Struct, frozen=True, kw_only=True):
+    """How to apply."""
+
+    prune: Annotated[
+        bool,
+        about(
+            "Delete what was not sent: Specs of the namespace where Specs were, Values where Values were."
+        ),
+    ] = False
+    base: Annotated[
+        Annotated[int, msgspec.Meta(ge=0)] | None,
+        about(
+            "The revision that what was sent was made from: changes of others since then are kept."
+        ),
+    ] = None
+    dry_run: DryRun = msgspec.field(name="dryRun", default=False)
+    message: Message = ""
+
+
+class Rolling(msgspec.Struct, frozen=True, kw_only=True):
+    """How to roll back."""
+
+    dry_run: DryRun = msgspec.field(name="dryRun", default=False)
+    message: Message = ""
+
+
+class Looking(msgspec.Struct, frozen=True, kw_only=True):
+    """Which revisions."""
+
+    name: Annotated[
+        list[str], about("Only those that changed something of this name. Repeatable.")
+    ] = []
+    before: Annotated[
+        Annotated[int, msgspec.Meta(ge=0)] | None, about("Only older ones than this number.")
+    ] = None
+    limit: Annotated[int, about("How many at most.", ge=1, le=500)] = 50
+
+
+class Storing(msgspec.Struct, frozen=True, kw_only=True):
+    """How to store."""
+
+    check: Annotated[
+        bool, about("Refuse Specs with Problems; without, they are kept as they are.")
+    ] = True
+
+
+# --- applying -------------------------------------------------------------------------------------
+
+
+async def apply(asked: Asked) -> Reply:
+    """Create or update what was sent, all or none."""
+    assert asked.namespace is not None
+    query = asked.query
+    found, unwritten = await sent_entries(asked, asked.namespace, None)
+    for one in found:
+        asked.need("edit", one.namespace)
+    planned = await plan_apply(
+        asked.managed.store,
+        found,
+        asked.managed.registry,
+        anonymous=unwritten,
+        prune=query.prune,
+        base=query.base,
+    )
+    done = await finish(asked, planned, dry_run=query.dry_run, note=note_of(asked))
+    names = tuple(each.resource.label for each in planned.changed)
+    return Reply(done, names=names, revision=done.revision)
+
+
+async def rollback(asked: Asked) -> Reply:
+    """Bring a namespace back to what it said at a revision, by a new one."""
+    query = asked.query
+    back: shapes.Back = await sent_json(asked, shapes.Back)
+    _recording(asked)
+    planned = await plan_rollback(
+        asked.managed.store, back.revision, asked.managed.registry, namespace=asked.namespace
+    )
+    note = note_of(asked, query.message or f"rolled back to revision {back.revision}")
+    done = await finish(asked, planned, dry_run=query.dry_run, note=note)
+    names = tuple(each.resource.label for each in planned.changed)
+    return Reply(done, names=names, revision=done.revision)
+
+
+# --- looking back ---------------------------------------------------------------------------------
+
+
+async def revisions(asked: Asked) -> Reply:
+    """The revisions, the newest first."""
+    query, store = asked.query, _recording(asked)
+    found: list[shapes.Revision] = []
+    before: int | None = query.before
+    more = True
+    while more:
+        page = await store.history(asked.namespace, before=before, limit=query.limit)
+        for each in page:
+            turns = _visible(asked, each.turns, query.name)
+            if turns and len(found) == query.limit:
+                return Reply(shapes.Revisions(items=found, before=found[-1].number))
+            if turns:
+                found.append(forms.revision(each, turns))
+        more = len(page) == query.limit
+        before = page[-1].number if page else None
+    return Reply(shapes.Revisions(items=found))
+
+
+async def revision(asked: Asked) -> Reply:
+    """One revision."""
+    number = asked.params.get("number", "")
+    store = _recording(asked)
+    if not number.isascii() or not number.isdecimal() or len(number) > 18:
+        raise Refusal(400, "revision", f'"{number}" is no number of a revision')
+    kept: Kept = await store.revision(int(number))
+    if asked.namespace is not None:
+        kept = kept.within(asked.namespace)
+    turns = _visible(asked, kept.turns, [])
+    if not turns:
+        where = f" in the namespace {asked.namespace}" if asked.namespace is not None else ""
+        raise Refusal(404, "not-found", f"revision {number} changed nothing{where}")
+    return Reply(forms.revision(kept, turns))
+
+
+def _visible(asked: Asked, turns: tuple[Turn, ...], names: list[str]) -> list[Turn]:
+    """The turns that the caller may look at, of these names."""
+    return [
+        turn
+        for turn in turns
+        if all(asked.sees(side.namespace) for side in (turn.before, turn.after) if side is not None)
+        and (
+            not names
+            or any(
+                side is not None and {side.name, str(side.id)} & set(names)
+                for side in (turn.before, turn.after)
+            )
+        )
+    ]
+
+
+def _recording(asked: Asked) -> Recording:
+    store = asked.managed.store
+    if isinstance(store, Recording):
+        return store
+    raise Refusal(501, "no-history", f"the store {store.url} keeps no revisions")
+
+
+# --- the contract of a store ----------------------------------------------------------------------
+
+
+async def newest(asked: Asked) -> Reply:
+    """How far the store has come."""
+    store = asked.managed.store
+    return Reply(
+        shapes.Newest(
+            revision=await store.newest(),
+            url=store.url,
+            records=isinstance(store, Recording),
+            reports=isinstance(store, Reporting),
+        ),
+        header={"Cache-Control": "no-store"},
+    )
+
+
+async def store_changes(asked: Asked) -> Reply:
+    """Make changes as the contract of a store has them."""
+    sent: shapes.ChangeSet = await sent_json(asked, shapes.ChangeSet)
+    changes = [_change(each) for each in sent.changes]
+    store = asked.managed.store
+    now = await current(store, [_key(each) for each in changes])
+    steps: list[Step] = []
+    for change in changes:
+        old = now.get(_key(change))
+        new = change.resource if isinstance(change, Put) else None
+        for side in (old, new):
+            if side is not None:
+                asked.need("edit", side.namespace)
+        steps.append((old, new))
+    if asked.query.check:
+        stored: list[Resource] = []
+        for space in sorted({side.namespace for step in steps for side in step if side}):
+            stored += await store.specs(space)
+            stored += await store.values(space)
+        problems = check_steps(steps, stored, asked.managed.registry)
+        if problems:
+            raise refused(asked, problems)
+    note = Note(sent.author or asked.caller.name, sent.message)
+    put = await store.apply(changes, note)
+    reached = max((each.revision for each in put), default=0) or await store.newest()
+    return Reply(
+        shapes.Done(revision=reached, items=[forms.held(each) for each in put]),
+        names=tuple(side.label for step in steps for side in step[-1:] if side is not None),
+        revision=reached,
+    )
+
+
+def _key(change: Change) -> Key:
+    return key_of(change.resource) if isinstance(change, Put) else (change.type, change.id)
+
+
+def _change(sent: shapes.StoreChange) -> Change:
+    if (sent.put is UNSET) == (sent.delete is UNSET):
+        raise Refusal(422, "invalid", "each change says either put or delete")
+    if sent.delete is not UNSET:
+        sort: type[Spec] | type[Value] = Spec if sent.delete.type == "spec" else Value
+        return Delete(type=sort, id=sent.delete.id, revision=sent.revision)
+    found = read_entries(sent.put, DEFAULT_NAMESPACE, None)
+    if len(found) != 1:
+        raise Refusal(422, "invalid", "each change puts one Spec or Value")
+    return Put(resource=found[0], revision=sent.revision)
+
+
+_DONE = {200: Outcome(about="What it did, or would do.", type=shapes.Applied)}
+
+OPERATIONS = [
+    Operation(
+        name="namespace.apply",
+        summary="Apply Specs and Values as one change set.",
+        details=(
+            "All of them or none, checked before. One with an id is the one with that id; without, "
+            "the one of its name in its namespace; with neither, it is new."
+        ),
+        run=apply,
+        right="edit",
+        query=Applying,
+        body=Body(about="One entry, or a list of them.", type=shapes.Entry | list[shapes.Entry]),
+        replies=_DONE,
+        refusals=(409, 422),
+        audit=True,
+    ),
+    Operation(
+        name="namespace.rollback",
+        summary="Bring a namespace back to what it said at a revision.",
+        details="It is a new revision, checked as every other.",
+        run=rollback,
+        right="edit",
+        query=Rolling,
+        body=Body(about="Where to.", type=shapes.Back, media=(JSON,)),
+        replies=_DONE,
+        refusals=(404, 409, 422, 501),
+        audit=True,
+    ),
+    Operation(
+        name="revisions.list",
+        summary="Look at the history, the newest revision first.",
+        run=revisions,
+        query=Looking,
+        replies={200: Outcome(about="Some revisions.", type=shapes.Revisions)},
+        refusals=(501,),
+    ),
+    Operation(
+        name="revisions.get",
+        summary="Look at one revision.",
+        run=revision,
+        replies={200: Outcome(about="The revision.", type=shapes.Revision)},
+        refusals=(404, 501),
+    ),
+    Operation(
+        name="store.newest",
+        summary="How far the store has come, and what it can.",
+        run=newest,
+        replies={200: Outcome(about="The newest revision.", type=shapes.Newest)},
+    ),
+    Operation(
+        name="store.apply",
+        summary="Make changes with the revisions that they are made from, in any namespaces.",
+        details="As the contract of a store has it: for programs that are one themselves.",
+        run=store_changes,
+        right="edit",
+        query=Storing,
+        body=Body(about="The changes.", type=shapes.ChangeSet, media=(JSON,)),
+        replies={200: Outcome(about="What was put.", type=shapes.Done)},
+        refusals=(404, 409, 422),
+        audit=True,
+    ),
+]

@@ -1,0 +1,380 @@
+"""What runs: namespaces, symbols, status, processes, and the Reports of runtimes."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from heddle.extensions.extension import Error, about
+from heddle.extensions.manage import forms, shapes
+from heddle.extensions.manage.asked import Asked
+from heddle.extensions.manage.operation import JSON, STREAM, Body, Operation, Outcome, Reply
+from heddle.extensions.manage.operations.resources import LIMIT, MOST
+from heddle.extensions.manage.reading import sent_json
+from heddle.extensions.manage.refusal import Refusal
+from heddle.runtime.process import Process
+from heddle.runtime.runtime import Runtime
+from heddle.runtime.standing import Standing, SymbolStanding, standing
+from heddle.runtime.symbol import SymbolStatus
+from heddle.specs.names import parse_id
+from heddle.specs.problem import did_you_mean
+from heddle.specs.report import Report, Reporting
+
+
+class Some(msgspec.Struct, frozen=True, kw_only=True):
+    """How many."""
+
+    limit: Annotated[int, about("How many at most.", ge=1, le=MOST)] = LIMIT
+
+
+class Which(msgspec.Struct, frozen=True, kw_only=True):
+    """Of which namespace."""
+
+    namespace: Annotated[list[str], about("Only of this namespace. Repeatable.")] = []
+
+
+class Symbols(shapes.Shape, frozen=True, kw_only=True):
+    """The symbols of a namespace: as the runtimes that follow it say, and as they are here."""
+
+    items: list[SymbolStanding]
+    here: Annotated[
+        list[SymbolStatus], about("As they are in this process; empty where no runtime is here.")
+    ] = msgspec.field(default_factory=list)
+
+
+class OneSymbol(shapes.Shape, frozen=True, kw_only=True):
+    """A symbol."""
+
+    standing: SymbolStanding | None
+    here: SymbolStatus | None = None
+
+
+class Reports(shapes.Shape, frozen=True, kw_only=True):
+    """What runtimes say of themselves."""
+
+    items: list[Report]
+
+
+class Listening(msgspec.Struct, frozen=True, kw_only=True):
+    """What to hear of."""
+
+    type: Annotated[
+        list[str],
+        about(
+            "Only of this: `change` (the store), `reload`, `process` (one has ended), `event` "
+            "(anything else that a runtime tells). Repeatable.",
+            examples=["change"],
+        ),
+    ] = []
+
+
+# --- namespaces -----------------------------------------------------------------------------------
+
+
+async def namespaces(asked: Asked) -> Reply:
+    """Those that hold something, or run here."""
+    counts: dict[str, list[int]] = {}
+    for spec in await asked.managed.store.specs():
+        counts.setdefault(spec.namespace, [0, 0])[0] += 1
+    for value in await asked.managed.store.values():
+        counts.setdefault(value.namespace, [0, 0])[1] += 1
+    for runtime in asked.managed.runtimes:
+        counts.setdefault(runtime.namespace, [0, 0])
+    items = [_namespace(asked, name, *held) for name, held in sorted(counts.items())]
+    return Reply(shapes.Namespaces(items=[one for one in items if asked.sees(one.name)]))
+
+
+async def namespace(asked: Asked) -> Reply:
+    """One of them."""
+    assert asked.namespace is not None
+    store = asked.managed.store
+    specs, values = await store.specs(asked.namespace), await store.values(asked.namespace)
+    found = _namespace(asked, asked.namespace, len(specs), len(values))
+    if not found.specs and not found.values and not found.here:
+        known = {one.namespace for one in await store.specs()}
+        known |= {one.namespace for one in await store.values()}
+        near = did_you_mean(asked.namespace, [name for name in known if asked.sees(name)])
+        raise Refusal(
+            404,
+            "not-found",
+            f"there is nothing in the namespace {asked.namespace}. {near}".rstrip(),
+        )
+    return Reply(found)
+
+
+def _namespace(asked: Asked, name: str, specs: int, values: int) -> shapes.Namespace:
+    here = asked.managed.runtime(name) is not None
+    return shapes.Namespace(name=name, specs=specs, values=values, here=here)
+
+
+# --- symbols and status ---------------------------------------------------------------------------
+
+
+async def status(asked: Asked) -> Reply:
+    """How a namespace stands: each symbol in each runtime that follows it."""
+    assert asked.namespace is not None
+    found = await standing(asked.managed.store, asked.namespace)
+    return Reply(_masked(asked, found), header={"Cache-Control": "no-store"})
+
+
+async def symbols(asked: Asked) -> Reply:
+    """Every symbol."""
+    assert asked.namespace is not None
+    found = await standing(asked.managed.store, asked.namespace)
+    runtime = asked.managed.runtime(asked.namespace)
+    here = list(runtime.status().symbols) if runtime is not None else []
+    return Reply(
+        _masked(asked, Symbols(items=list(found.symbols), here=here)),
+        header={"Cache-Control": "no-store"},
+    )
+
+
+async def symbol(asked: Asked) -> Reply:
+    """One symbol, by its name or id."""
+    assert asked.namespace is not None
+    found = await standing(asked.managed.store, asked.namespace)
+    runtime = asked.managed.runtime(asked.namespace)
+    live = runtime.status().symbols if runtime is not None else ()
+    stands = next((one for one in found.symbols if asked.key in (one.name, str(one.id))), None)
+    here = next((one for one in live if asked.key in (one.name, str(one.id))), None)
+    if stands is None and here is None:
+        known = [one.name for one in found.symbols if one.name is not None]
+        known += [one.name for one in live if one.name is not None]
+        raise Refusal(
+            404,
+            "not-found",
+            f'there is no symbol "{asked.key}" in the namespace {asked.namespace}. '
+            f"{did_you_mean(asked.key, known)}".rstrip(),
+        )
+    return Reply(
+        _masked(asked, OneSymbol(standing=stands, here=here)), header={"Cache-Control": "no-store"}
+    )
+
+
+def _masked(asked: Asked, shape: msgspec.Struct) -> Any:
+    """The same with every secret masked that a runtime here knows."""
+    data = msgspec.to_builtins(shape)
+    for runtime in (*asked.managed.runtimes, asked.home):
+        data = runtime.events.mask(data)
+    return data
+
+
+# --- processes ------------------------------------------------------------------------------------
+
+
+def _runtime(asked: Asked) -> Runtime:
+    """The runtime of the namespace in this process; Refusal where none is here."""
+    assert asked.namespace is not None
+    found = asked.managed.runtime(asked.namespace)
+    if found is None:
+        here = ", ".join(sorted(one.namespace for one in asked.managed.runtimes)) or "none"
+        raise Refusal(
+            404,
+            "not-here",
+            f"no runtime of the namespace {asked.namespace} runs in this process (here: {here}). "
+            "Try: heddle start --system HOST:PORT, beside that runtime",
+        )
+    return found
+
+
+def _process(asked: Asked) -> Process:
+    id_ = parse_id(asked.key)
+    for one in _runtime(asked).processes:
+        if one.id == id_:
+            return one
+    raise Refusal(404, "not-found", f"no process {asked.key} runs: it has ended, or never was")
+
+
+async def processes(asked: Asked) -> Reply:
+    """Those that run now."""
+    found = _runtime(asked).processes
+    items = [forms.process(one) for one in found[: asked.query.limit]]
+    return Reply(
+        shapes.Processes(items=items, total=len(found)), header={"Cache-Control": "no-store"}
+    )
+
+
+async def process(asked: Asked) -> Reply:
+    """One of them."""
+    return Reply(forms.process(_process(asked)), header={"Cache-Control": "no-store"})
+
+
+async def cancel(asked: Asked) -> Reply:
+    """End one: whatever it waits for is answered with the reason."""
+    found = _process(asked)
+    found.cancel(Error(f"{asked.caller.name} cancelled it", code="cancelled"))
+    return Reply(forms.process(found), 202, names=(str(found.id),), told=True)
+
+
+# --- reports --------------------------------------------------------------------------------------
+
+
+def _reporting(asked: Asked) -> Reporting:
+    store = asked.managed.store
+    if isinstance(store, Reporting):
+        return store
+    raise Refusal(501, "no-reports", f"runtimes do not say in the store {store.url} how they are")
+
+
+async def reports(asked: Asked) -> Reply:
+    """What runtimes say of themselves."""
+    store = _reporting(asked)
+    for name in asked.query.namespace:
+        asked.need("read", name)
+    spaces = asked.query.namespace or [None]
+    found: list[Report] = []
+    for space in spaces:
+        found += await store.reports(space)
+    seen = [one for one in found if asked.sees(one.namespace)]
+    return Reply(Reports(items=seen), header={"Cache-Control": "no-store"})
+
+
+async def report(asked: Asked) -> Reply:
+    """Keep the Report of a runtime."""
+    store = _reporting(asked)
+    said: Report = await sent_json(asked, Report)
+    asked.need("operate", said.namespace)
+    if said.runtime != asked.key:
+        raise Refusal(422, "runtime", f"the Report is of {said.runtime}, the path says {asked.key}")
+    await store.report(said)
+    return Reply(status=204)
+
+
+async def withdraw(asked: Asked) -> Reply:
+    """Drop the Report of a runtime that ends."""
+    store = _reporting(asked)
+    for one in await store.reports():
+        if one.runtime == asked.key:
+            asked.need("operate", one.namespace)
+    await store.withdraw(asked.key)
+    return Reply(status=204)
+
+
+# --- events ---------------------------------------------------------------------------------------
+
+TYPES = ("change", "reload", "process", "event")
+
+
+async def listen(asked: Asked) -> Reply:
+    """Whoever may hear what happens goes on to the stream."""
+    for word in asked.query.type:
+        if word not in TYPES:
+            near = did_you_mean(word, TYPES)
+            raise Refusal(
+                400, "query", f'type: "{word}" (wanted: {", ".join(TYPES)}). {near}'.rstrip()
+            )
+    if asked.namespace is None and not asked.sees_all:
+        raise Refusal(
+            403, "forbidden", "this takes the role read in every namespace. Name one in the path"
+        )
+    return Reply(onward=True)
+
+
+async def begin(asked: Asked) -> Reply:
+    """The first event of a stream: how far the store has come."""
+    revision = await asked.managed.store.newest()
+    return Reply({"event": "begin", "data": {"revision": revision}}, plain=True)
+
+
+OPERATIONS = [
+    Operation(
+        name="namespaces.list",
+        summary="List the namespaces.",
+        run=namespaces,
+        replies={200: Outcome(about="Those that you may look into.", type=shapes.Namespaces)},
+    ),
+    Operation(
+        name="namespaces.get",
+        summary="Look at a namespace.",
+        run=namespace,
+        replies={200: Outcome(about="What it holds.", type=shapes.Namespace)},
+        refusals=(404,),
+    ),
+    Operation(
+        name="namespaces.status",
+        summary="How a namespace stands: every symbol, in every runtime that follows it.",
+        run=status,
+        replies={200: Outcome(about="How it stands.", type=Standing)},
+    ),
+    Operation(
+        name="symbols.list",
+        summary="List the symbols of a namespace.",
+        run=symbols,
+        replies={200: Outcome(about="The symbols.", type=Symbols)},
+    ),
+    Operation(
+        name="symbols.get",
+        summary="Look at a symbol.",
+        run=symbol,
+        replies={200: Outcome(about="The symbol.", type=OneSymbol)},
+        refusals=(404,),
+    ),
+    Operation(
+        name="processes.list",
+        summary="List the processes that run here.",
+        details="Here is the process of the machine that answers: other runtimes are asked themselves.",
+        run=processes,
+        query=Some,
+        replies={200: Outcome(about="The processes.", type=shapes.Processes)},
+        refusals=(404,),
+    ),
+    Operation(
+        name="processes.get",
+        summary="Look at a process.",
+        run=process,
+        replies={200: Outcome(about="The process.", type=shapes.Process)},
+        refusals=(404,),
+    ),
+    Operation(
+        name="processes.cancel",
+        summary="Cancel a process.",
+        run=cancel,
+        right="operate",
+        replies={202: Outcome(about="It is cancelled, and ends.", type=shapes.Process)},
+        refusals=(404,),
+        audit=True,
+    ),
+    Operation(
+        name="reports.list",
+        summary="What runtimes say of themselves.",
+        run=reports,
+        query=Which,
+        replies={200: Outcome(about="Their Reports.", type=Reports)},
+        refusals=(501,),
+    ),
+    Operation(
+        name="reports.put",
+        summary="Keep the Report of a runtime.",
+        run=report,
+        right="operate",
+        body=Body(about="The Report.", type=Report, media=(JSON,)),
+        replies={204: Outcome(about="Kept.")},
+        refusals=(422, 501),
+    ),
+    Operation(
+        name="reports.delete",
+        summary="Drop the Report of a runtime that ends.",
+        run=withdraw,
+        right="operate",
+        replies={204: Outcome(about="Dropped, or it was not there.")},
+        refusals=(501,),
+    ),
+    Operation(
+        name="events.listen",
+        summary="Hear what happens: changes of the store, reloads, and the ends of processes.",
+        details=(
+            "Server-sent events. Whoever comes back with `Last-Event-ID` is sent what was missed. "
+            "The first event is `begin`, with the newest revision."
+        ),
+        run=listen,
+        query=Listening,
+        headers=("Last-Event-ID",),
+        replies={200: Outcome(about="A stream that stays open.", type=str, media=(STREAM,))},
+    ),
+    Operation(
+        name="events.begin",
+        summary="The first event of a stream.",
+        run=begin,
+        right=None,
+        replies={200: Outcome(about="The event.", type=dict[str, Any])},
+    ),
+]

@@ -1,0 +1,155 @@
+"""Tokens let callers in. They are kept as Values of the namespace that serves the API, hashed.
+
+A token has 256 random bits: nobody finds it by trying, so a fast hash (SHA-256) keeps it as well as
+a slow one would, and each request stays cheap. The Value is no secret: what it says lets nobody in.
+"""
+
+import hmac
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from hashlib import sha256
+from secrets import token_urlsafe
+from typing import Any
+
+import msgspec
+
+from heddle.extensions.manage.caller import EVERY, Caller, Role, known_roles
+from heddle.specs.names import legal_name, named_id
+from heddle.specs.value import Value
+
+PREFIX = "token."
+"""The names of the Values that hold tokens begin so."""
+
+BEGINS = "heddle_"
+"""Every token begins so: whoever finds one in a log or in a repository knows what it is."""
+
+_BYTES = 32
+
+
+class Token(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of one token. Times are in seconds since 1970; `expires` None is never."""
+
+    name: str
+    hash: str
+    roles: tuple[Role, ...]
+    namespaces: tuple[str, ...] = (EVERY,)
+    created: float = 0.0
+    expires: float | None = None
+
+    def expired(self, now: float) -> bool:
+        """Whether it lets nobody in any more."""
+        return self.expires is not None and now >= self.expires
+
+    def caller(self, remote: str) -> Caller:
+        """Who comes with it."""
+        return Caller(self.name, self.roles, self.namespaces, remote)
+
+
+def new_token() -> str:
+    """A token that nobody has seen yet."""
+    return BEGINS + token_urlsafe(_BYTES)
+
+
+def hash_of(token: str) -> str:
+    """What is kept in its place."""
+    return "sha256:" + sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def value_of(token: Token, namespace: str) -> Value:
+    """The Value that keeps it."""
+    name = PREFIX + token.name
+    data: dict[str, Any] = {
+        "hash": token.hash,
+        "roles": list(token.roles),
+        "namespaces": list(token.namespaces),
+        "created": moment(token.created),
+    }
+    if token.expires is not None:
+        data["expires"] = moment(token.expires)
+    return Value(id=named_id("value", namespace, name), namespace=namespace, name=name, data=data)
+
+
+def token_of(value: Value) -> Token | None:
+    """The token that a Value keeps; None where it keeps none, or nothing that can be used.
+
+    What cannot be read lets nobody in.
+    """
+    name, data = value.name or "", value.data
+    if not name.startswith(PREFIX) or not isinstance(data, dict):
+        return None
+    said, roles = data.get("hash"), known_roles(_texts(data.get("roles")))
+    if not isinstance(said, str) or not said.startswith("sha256:") or not roles:
+        return None
+    expires = data.get("expires")
+    until = _read(expires)
+    if expires is not None and until is None:
+        return None
+    return Token(
+        name=name.removeprefix(PREFIX),
+        hash=said,
+        roles=roles,
+        namespaces=tuple(_texts(data.get("namespaces", [EVERY]))),
+        created=_read(data.get("created")) or 0.0,
+        expires=until,
+    )
+
+
+def tokens_of(values: Iterable[Value]) -> list[Token]:
+    """The tokens that these Values keep, by name."""
+    found = (token_of(value) for value in values)
+    return sorted((one for one in found if one is not None), key=lambda one: one.name)
+
+
+def guarded(values: Iterable[Value]) -> bool:
+    """Whether there is a token, be it one that lets nobody in any more."""
+    return any((value.name or "").startswith(PREFIX) for value in values)
+
+
+def match(tokens: Sequence[Token], given: str) -> Token | None:
+    """The token that this text is. All of them are compared, each in constant time."""
+    digest = hash_of(given).encode()
+    found: Token | None = None
+    for token in tokens:
+        if hmac.compare_digest(digest, token.hash.encode("utf-8", "surrogatepass")):
+            found = token
+    return found
+
+
+def legal_token_name(name: str) -> bool:
+    """Whether a token may be called that."""
+    return bool(name) and legal_name(PREFIX + name)
+
+
+def _texts(value: Any) -> list[str]:
+    many = value if isinstance(value, list) else [value]
+    return [one for one in many if isinstance(one, str)]
+
+
+def moment(seconds: float) -> str:
+    """A time in seconds since 1970 as people write it, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _read(text: Any) -> float | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
+
+
+__all__ = [
+    "PREFIX",
+    "Token",
+    "guarded",
+    "hash_of",
+    "legal_token_name",
+    "match",
+    "moment",
+    "new_token",
+    "token_of",
+    "tokens_of",
+    "value_of",
+]

@@ -1,0 +1,63 @@
+"""Accepting takes connections from a socket that several processes listen on, one at a time.
+
+An event loop's own server takes as many as there are at once: whoever wakes first would get all of a
+burst of clients, and the others none.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Any, Final
+
+_PAUSE: Final = 0.2
+"""Seconds until it is tried again where there are no file descriptors left."""
+
+
+class Accepting:
+    """Gives each connection of one listening socket a protocol. Used inside one event loop."""
+
+    def __init__(self, sock: socket.socket, connect: Callable[[], asyncio.Protocol]) -> None:
+        self.tls: ssl.SSLContext | None = None
+        self.handshake_timeout: float | None = None
+        self._sock = sock
+        self._connect = connect
+        self._loop = asyncio.get_running_loop()
+        self._beginning: set[asyncio.Task[None]] = set()
+        self._again: asyncio.TimerHandle | None = None
+
+    def open(self) -> None:
+        """Begin to accept."""
+        self._again = None
+        self._loop.add_reader(self._sock, self._take)
+
+    def close(self) -> None:
+        """Accept no more; connections that were accepted go on."""
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        self._loop.remove_reader(self._sock)
+
+    def _take(self) -> None:
+        try:
+            connection, _ = self._sock.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # another process was faster, or the client is gone
+        except OSError:
+            # No file descriptors left: asking at once again would only burn time.
+            self._loop.remove_reader(self._sock)
+            self._again = self._loop.call_later(_PAUSE, self.open)
+            return
+        connection.setblocking(False)
+        task = self._loop.create_task(self._begin(connection))
+        self._beginning.add(task)
+        task.add_done_callback(self._beginning.discard)
+
+    async def _begin(self, connection: socket.socket) -> None:
+        more: dict[str, Any] = {}
+        if self.tls is not None:
+            more = {"ssl": self.tls, "ssl_handshake_timeout": self.handshake_timeout}
+        try:
+            await self._loop.connect_accepted_socket(self._connect, connection, **more)
+        except (OSError, ssl.SSLError):
+            connection.close()  # it was no TLS, or the client went away meanwhile

@@ -1,0 +1,379 @@
+"""What a change set would make of a store is planned and checked; then it is made whole, or not at all."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from heddle.runtime.checking import check_specs
+from heddle.runtime.extension import Registry
+from heddle.runtime.sealing import alike, kept_all
+from heddle.specs.bind import Values
+from heddle.specs.difference import Difference, difference
+from heddle.specs.errors import Conflict, NotFound, StoreError
+from heddle.specs.index import Key, key_of
+from heddle.specs.keyring import Keyring
+from heddle.specs.masking import MASK
+from heddle.specs.problem import Problem
+from heddle.specs.revision import NO_NOTE, Note, Recording, Turn, since
+from heddle.specs.spec import Binding, Link, Path, Spec
+from heddle.specs.store import Change, Delete, Put, Resource, Store
+from heddle.specs.value import Value
+
+Step: TypeAlias = tuple[Resource | None, Resource | None]
+"""What is stored, and what it becomes; None is that there is none."""
+
+
+class Clash(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody else changed what was to be changed: the state that both began with, mine, and theirs."""
+
+    base: Resource | None
+    mine: Resource | None
+    theirs: Resource | None
+
+    @property
+    def resource(self) -> Resource:
+        """What it is about, in the latest form that there is."""
+        found = self.theirs or self.mine or self.base
+        assert found is not None
+        return found
+
+    def __str__(self) -> str:
+        """What happened, in one line."""
+        one = self.resource
+        what = f"{type(one).__name__.lower()} {one.label}"
+        if self.theirs is None:
+            return f"{what} was deleted by somebody else in the meantime"
+        if self.base is None:
+            return f"{what} was created by somebody else in the meantime"
+        return f"{what} was changed by somebody else in the meantime"
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """What would become of each resource, in order. With Problems or Clashes nothing can be made of it."""
+
+    differences: tuple[Difference, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    clashes: tuple[Clash, ...] = ()
+
+    @property
+    def changed(self) -> tuple[Difference, ...]:
+        """The differences that change something."""
+        return tuple(each for each in self.differences if each.what != "unchanged")
+
+    @property
+    def changes(self) -> list[Change]:
+        """What to ask of the store: each only if it is still as it was when this was planned."""
+        return [_change(each.turn) for each in self.changed]
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a Planned; with Problems or Clashes nothing was written.
+
+    `revision` is the one that holds the change set; 0 where nothing was changed.
+    """
+
+    differences: tuple[Difference, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    clashes: tuple[Clash, ...] = ()
+    revision: int = 0
+
+    @property
+    def changed(self) -> tuple[Difference, ...]:
+        """The differences that change something."""
+        return tuple(each for each in self.differences if each.what != "unchanged")
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces in which something changed."""
+        found = {side.namespace for each in self.changed for side in _sides(each.turn)}
+        return tuple(sorted(found))
+
+    def ids(self, namespace: str) -> frozenset[UUID]:
+        """What changed in a namespace."""
+        return frozenset(
+            side.id
+            for each in self.changed
+            for side in _sides(each.turn)
+            if side.namespace == namespace
+        )
+
+
+async def make(store: Store, planned: Planned, note: Note = NO_NOTE) -> Applied:
+    """Do what was planned as one change set, or nothing.
+
+    Nothing is written where there are Problems or Clashes, nor where somebody else changed one of
+    these in the meantime: then the Clashes tell what they made of it. Conflict where a name was
+    taken meanwhile, StoreError where the store cannot do it.
+    """
+    if planned.problems or planned.clashes:
+        return Applied(problems=planned.problems, clashes=planned.clashes)
+    if not planned.changed:
+        return Applied(differences=planned.differences)
+    try:
+        put = await store.apply(planned.changes, note)
+    except (Conflict, NotFound):
+        clashes = await _clashes(store, planned)
+        if not clashes:
+            raise
+        return Applied(clashes=clashes)
+    applied = Applied(
+        differences=planned.differences, revision=max((each.revision for each in put), default=0)
+    )
+    if applied.revision:
+        return applied
+    return msgspec.structs.replace(applied, revision=await _last(store, applied.namespaces))
+
+
+async def plan_steps(
+    store: Store,
+    steps: Sequence[Step],
+    registry: Registry,
+    *,
+    stored: Sequence[Resource] = (),
+    base: int | None = None,
+) -> Planned:
+    """Check what these steps come to, among everything that is stored in their namespaces.
+
+    Secrets are sealed with the keys of the registry, see heddle.runtime.sealing.
+
+    `stored` is what was read already. With `base`, what somebody else changed since that revision
+    is a Clash where the steps change it otherwise, and stays as it is where they do not change it;
+    StoreError where the store keeps no revisions. Secrets are sealed with the keys of the registry,
+    see heddle.runtime.sealing. Whoever is left behind with a link to what goes is a Problem, where a
+    link to what may come later is none.
+    """
+    unfit = _unfit(steps)
+    steps, unsealed = kept_all(steps, registry.keys)
+    steps, clashes = await _rebased(store, steps, base, registry.keys)
+    stored = await _around(store, steps, stored)
+    problems = [
+        *unfit,
+        *unsealed,
+        *check_steps(steps, stored, registry),
+        *left_behind(steps, stored),
+    ]
+    return Planned(
+        differences=tuple(difference(old, new) for old, new in steps),
+        problems=tuple(dict.fromkeys(problems)),
+        clashes=tuple(clashes),
+    )
+
+
+async def plan_delete(
+    store: Store, resources: Iterable[Resource], *, lenient: bool = False
+) -> Planned:
+    """What it comes to that these are deleted.
+
+    Whoever is left behind with a link or a bond to one of them is a Problem, unless `lenient`.
+    """
+    steps: list[Step] = [(each, None) for each in resources]
+    problems = [] if lenient else left_behind(steps, await _around(store, steps, ()))
+    return Planned(
+        differences=tuple(difference(old, new) for old, new in steps), problems=tuple(problems)
+    )
+
+
+def recording(store: Store) -> Recording:
+    """The store as one that keeps its Revisions; StoreError where it keeps none."""
+    if not isinstance(store, Recording):
+        raise StoreError(f"{store.url} keeps no revisions (wanted: a store with a history)")
+    return store
+
+
+# --- checking -------------------------------------------------------------------------------------
+
+
+def check_steps(
+    steps: Sequence[Step], stored: Sequence[Resource], registry: Registry
+) -> list[Problem]:
+    """What would be wrong with the Specs that these steps put, and is not wrong already.
+
+    What may come later is no Problem: links to what is not there, Values and the environment.
+    """
+    specs = [new for _, new in steps if isinstance(new, Spec)]
+    if not specs:
+        return []
+    changed = {spec.id for spec in specs}
+    gone = {old.id for old, new in steps if new is None and isinstance(old, Spec)}
+    values = Values([each for each in _after(steps, stored) if isinstance(each, Value)])
+    before = [each for each in stored if isinstance(each, Spec)]
+    others = [each for each in before if each.id not in changed and each.id not in gone]
+    known = set(check_specs(before, values, registry, only=frozenset()).problems)
+    found = check_specs([*specs, *others], values, registry, only=frozenset(changed), later=True)
+    return [problem for problem in found.problems if problem not in known]
+
+
+def left_behind(steps: Sequence[Step], stored: Sequence[Resource]) -> list[Problem]:
+    """The links and bonds that would lead nowhere because their target goes with these steps."""
+    after = {key_of(each): each for each in _after(steps, stored)}
+    names = {(type(each), each.namespace, each.name) for each in after.values()}
+    gone: dict[object, Resource] = {}
+    for old, new in steps:
+        if old is None or (
+            new is not None and (old.namespace, old.name) == (new.namespace, new.name)
+        ):
+            continue
+        if old.name is not None and (type(old), old.namespace, old.name) not in names:
+            gone[type(old), old.namespace, old.name] = old
+        if new is None:
+            gone[type(old), old.id] = old
+    if not gone:
+        return []
+    return [
+        problem
+        for each in after.values()
+        if isinstance(each, Spec)
+        for problem in _left_behind(each, gone)
+    ]
+
+
+def _left_behind(spec: Spec, gone: Mapping[object, Resource]) -> Iterator[Problem]:
+    """What of one Spec would lead nowhere."""
+    wanted: list[tuple[Path, object]] = []
+    for port, links in spec.ports.items():
+        for number, link in enumerate(links):
+            said = "name" if link.id is None else "id"
+            wanted.append((("ports", port, number, said), _target(Spec, spec, link)))
+    for name, bond in spec.env.items():
+        if bond.identified:
+            wanted.append((("env", name), _target(Value, spec, bond)))
+    for path, key in wanted:
+        target = gone.get(key)
+        if target is not None:
+            yield Problem(
+                code="left-behind",
+                found=f'"{target.label}" goes with this change, and {spec.label} needs it',
+                wanted=f"{spec.label} changed or deleted together with it, or it kept",
+                place=spec.place(path),
+                path=spec.at(path[:-1] if path[0] == "ports" else path),
+            )
+
+
+def _target(sort: type[Spec] | type[Value], spec: Spec, wants: Link | Binding) -> object:
+    """What a link or a bond of a Spec names: an id wins over a name."""
+    return (sort, spec.namespace, wants.name) if wants.id is None else (sort, wants.id)
+
+
+def _unfit(steps: Sequence[Step]) -> list[Problem]:
+    """Secrets that were shown masked, and would be lost when they are put back so."""
+    return [
+        Problem(
+            code="masked",
+            found=f"the secret is masked ({MASK})",
+            wanted="the secret itself",
+            hint="Leave the entry out: what a file does not name stays as it is",
+            place=new.place(("data",)),
+            path=f"{new.label}.data",
+        )
+        for old, new in steps
+        if isinstance(new, Value) and old != new and _masked(new.data)
+    ]
+
+
+def _masked(data: object) -> bool:
+    if isinstance(data, dict):
+        return any(_masked(each) for each in data.values())
+    if isinstance(data, list):
+        return any(_masked(each) for each in data)
+    return data == MASK
+
+
+def _after(steps: Sequence[Step], stored: Sequence[Resource]) -> Iterator[Resource]:
+    """What there is once the steps are done."""
+    touched = {key_of(side) for step in steps for side in step if side is not None}
+    yield from (each for each in stored if key_of(each) not in touched)
+    yield from (new for _, new in steps if new is not None)
+
+
+async def _around(
+    store: Store, steps: Sequence[Step], stored: Sequence[Resource]
+) -> Sequence[Resource]:
+    """Everything that is stored in the namespaces of these steps; `stored` was read already."""
+    known = {each.namespace for each in stored}
+    wanted = {side.namespace for step in steps for side in step if side is not None}
+    found = list(stored)
+    for space in sorted(wanted - known):
+        found += await store.specs(space)
+        found += await store.values(space)
+    return found
+
+
+# --- somebody else --------------------------------------------------------------------------------
+
+
+async def _rebased(
+    store: Store, steps: Sequence[Step], base: int | None, keys: Keyring
+) -> tuple[list[Step], list[Clash]]:
+    """The steps as they are to be done now, when they were thought of at the revision `base`."""
+    if base is None:
+        return list(steps), []
+    kept = recording(store)
+    if base:
+        await kept.revision(base)
+    turns = {turn.key: turn for turn in await since(kept, base)}
+    kept_steps: list[Step] = []
+    clashes: list[Clash] = []
+    for theirs, mine in steps:
+        side = theirs if theirs is not None else mine
+        turn = turns.get(key_of(side)) if side is not None else None
+        if turn is None or mine == theirs:
+            kept_steps.append((theirs, mine))
+        elif alike(turn.before, mine, keys):
+            # Nothing of it is mine: what they made of it stays.
+            if theirs is not None:
+                kept_steps.append((theirs, theirs))
+        else:
+            kept_steps.append((theirs, mine))
+            clashes.append(Clash(base=turn.before, mine=mine, theirs=theirs))
+    return kept_steps, clashes
+
+
+async def _clashes(store: Store, planned: Planned) -> tuple[Clash, ...]:
+    """What of this was changed by somebody else since it was planned."""
+    changed = planned.changed
+    now = await current(store, [key_of(each.resource) for each in changed])
+    found: list[Clash] = []
+    for each in changed:
+        theirs = now.get(key_of(each.resource))
+        before = each.turn.before
+        if theirs != before or _revision(theirs) != _revision(before):
+            found.append(Clash(base=before, mine=each.turn.after, theirs=theirs))
+    return tuple(found)
+
+
+async def current(store: Store, keys: Sequence[Key]) -> dict[Key, Resource]:
+    """What is stored under these keys now, in whichever namespace."""
+    specs = [id_ for sort, id_ in keys if sort is Spec]
+    values = [id_ for sort, id_ in keys if sort is Value]
+    found: list[Resource] = []
+    if specs:
+        found += await store.specs(None, specs)
+    if values:
+        found += await store.values(None, values)
+    return {key_of(each): each for each in found}
+
+
+def _revision(resource: Resource | None) -> int:
+    return resource.revision if resource is not None else 0
+
+
+async def _last(store: Store, namespaces: Iterable[str]) -> int:
+    """The newest revision that changed something in these namespaces."""
+    if not isinstance(store, Recording):
+        return await store.newest()
+    pages = [await store.history(space, limit=1) for space in namespaces]
+    return max((page[0].number for page in pages if page), default=0)
+
+
+def _change(turn: Turn) -> Change:
+    old, new = turn.before, turn.after
+    if new is not None:
+        return Put(resource=new, revision=_revision(old))
+    assert old is not None
+    return Delete(type=key_of(old)[0], id=old.id, revision=old.revision)
+
+
+def _sides(turn: Turn) -> Iterator[Resource]:
+    return (side for side in (turn.before, turn.after) if side is not None)

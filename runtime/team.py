@@ -1,0 +1,42 @@
+"""A Team is the runtimes of one namespace that work side by side, each in a process of its own.
+
+They follow the same store, serve the same addresses, and change one after the other. A runtime that
+works alone is a team of one.
+"""
+
+import socket
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+
+
+class Team:
+    """What a runtime knows of those beside it; this one is alone."""
+
+    number = 0
+    """Which one this is, from 0."""
+    size = 1
+    """How many there are."""
+
+    @property
+    def leads(self) -> bool:
+        """Whether what is to happen once in the namespace, such as a timer's ticks, happens here."""
+        return self.number == 0
+
+    async def bind(self, host: str, port: int, owner: str) -> Sequence[socket.socket]:
+        """Sockets that all of the team accept from; none where everyone binds for itself.
+
+        Port 0 is one free port for all who ask for the same `owner`. OSError where the address cannot
+        be had. Who closes them says so with `release`.
+        """
+        del host, port, owner
+        return ()
+
+    def release(self, host: str, port: int, owner: str) -> None:
+        """Accept no more from what was bound like this; the last one of the team gives it up."""
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """While it lasts, nobody else of the team changes: what one takes up is whole before the next begins."""
+        return nullcontext()
+
+
+ALONE = Team()

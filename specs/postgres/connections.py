@@ -1,0 +1,175 @@
+"""Connections to the database: a few that are shared, tried again where the server was away."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias, TypeVar
+
+import psycopg
+from psycopg import errors
+from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
+
+from heddle.specs.errors import StoreError
+from heddle.specs.postgres.address import Address
+from heddle.specs.postgres.queries import Queries
+
+Connection: TypeAlias = "psycopg.AsyncConnection[Any]"
+T = TypeVar("T")
+
+# The pool logs each attempt that fails. Who wants to read that sets up logging; to the others we
+# say it ourselves, once, in an error.
+logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
+
+PAUSE = 0.02
+LONGEST = 1.0
+"""Seconds before work is tried again after the server was lost: at first, and at most."""
+
+SLICE = 0.5
+"""Seconds that a request waits for the pool before it makes it try to connect again."""
+
+_AGAIN = (errors.SerializationFailure, errors.DeadlockDetected)
+_LOST = ("08", "57P01", "57P02", "57P03")
+"""The states of a server that is away, goes down or comes up."""
+
+
+class Connections:
+    """The connections of one open store. Whoever opens it closes it."""
+
+    def __init__(self, address: Address, queries: Queries) -> None:
+        self.address = address
+        self._queries = queries
+        options = address.options
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            address.conninfo,
+            kwargs={"autocommit": True},
+            min_size=options.pool_min,
+            max_size=options.pool_max,
+            configure=self._settle,
+            name=address.shown,
+            # An attempt that fails is over; the next request makes the next one. So nobody waits for
+            # an attempt that the pool has put off.
+            reconnect_timeout=0,
+            open=False,
+        )
+
+    async def open(self) -> None:
+        """Begin; connections are made when they are asked for."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close()
+
+    async def connect(self) -> Connection:
+        """A connection of the caller's own, who closes it; StoreError says why there is none."""
+        try:
+            connection: Connection = await psycopg.AsyncConnection.connect(
+                self.address.conninfo, autocommit=True
+            )
+        except (psycopg.Error, OSError) as error:
+            raise unreachable(self.address, error) from None
+        try:
+            await self._settle(connection)
+        except BaseException as error:
+            await connection.close()
+            if isinstance(error, psycopg.Error):
+                raise failed(self.address, error) from None
+            raise
+        return connection
+
+    async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+        """Do work on a connection and give what it returns; StoreError where it cannot be done.
+
+        It is done again where the server was lost on the way, until the `wait` of the address is
+        over, and where it got into the way of somebody else's: work must bear to be begun twice.
+        """
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self.address.options.wait
+        pause = PAUSE
+        while True:
+            try:
+                left = max(end - loop.time(), PAUSE)
+                async with self._pool.connection(min(left, SLICE)) as connection:
+                    return await work(connection)
+            except PoolTimeout:
+                if loop.time() >= end:
+                    raise await self._unreachable() from None
+                continue
+            except PoolClosed:
+                raise not_open(self.address) from None
+            except psycopg.Error as error:
+                if not (isinstance(error, _AGAIN) or lost(error)):
+                    raise failed(self.address, error) from None
+                if loop.time() + pause >= end:
+                    raise unreachable(self.address, error) from None
+            # Not all at once, when a server comes back.
+            await asyncio.sleep(pause * random.uniform(0.5, 1))
+            pause = min(pause * 2, LONGEST)
+
+    async def _unreachable(self) -> StoreError:
+        """Why the pool has no connection: it does not say."""
+        try:
+            connection = await self.connect()
+        except StoreError as error:
+            return error
+        await connection.close()
+        options = self.address.options
+        return StoreError(
+            f"the store {self.address.shown}: no connection came free within {options.wait:g} s "
+            f"(all {options.pool_max} are in use). Try a greater pool_max in its address"
+        )
+
+    async def _settle(self, connection: Connection) -> None:
+        """Prepare a new connection."""
+        options = self.address.options
+        # Fresh eyes for each statement: what is read after the lock was waited for must be seen.
+        await connection.set_isolation_level(psycopg.IsolationLevel.READ_COMMITTED)
+        milliseconds = {
+            "statement": str(int(options.statement_timeout * 1000)),
+            "lock": str(int(options.wait * 1000)),
+            "idle": str(int(options.statement_timeout * 1000)),
+        }
+        await connection.execute(self._queries.settle, milliseconds)
+
+
+def lost(error: psycopg.Error) -> bool:
+    """Whether the server is not there any more, or not yet: the same may work in a moment."""
+    state = error.sqlstate or ""
+    if state:
+        return state.startswith(_LOST)
+    return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+
+
+def not_open(address: Address) -> StoreError:
+    """The StoreError for a store that is closed."""
+    return StoreError(f"the store {address.shown} is not open")
+
+
+def unreachable(address: Address, error: Exception) -> StoreError:
+    """The StoreError for a server that cannot be reached."""
+    return StoreError(f"the store {address.shown} cannot be reached: {reason(error)}")
+
+
+def reason(error: Exception) -> str:
+    """What an error says, on one line. Never its details: they hold what was in the row."""
+    if isinstance(error, psycopg.Error) and error.diag.message_primary:
+        return error.diag.message_primary
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return "; ".join(lines) or type(error).__name__
+
+
+def failed(address: Address, error: psycopg.Error) -> StoreError:
+    """The StoreError for a statement that failed."""
+    said = reason(error)
+    if isinstance(error, errors.InsufficientPrivilege):
+        return StoreError(
+            f"the store {address.shown} does not let this role do it: {said}. "
+            f"Its owner may grant it: heddle store grant --help"
+        )
+    if isinstance(error, errors.LockNotAvailable):
+        return StoreError(
+            f"the store {address.shown} is held by another writer for more than "
+            f"{address.options.wait:g} s: {said}"
+        )
+    return StoreError(f"the store {address.shown} could not do it: {said}")

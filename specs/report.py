@@ -1,0 +1,102 @@
+"""A Report is what a runtime says of itself in its store: how far it has followed, and what is not well.
+
+It names only the symbols that are not well: of all others everything is live up to `observed`. So it
+costs what is wrong, not what the namespace holds.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol, runtime_checkable
+from uuid import UUID
+
+import msgspec
+
+CONDITIONS = ("Valid", "Compiled", "Linked", "Active", "Draining", "Degraded")
+"""The sorts of Condition, in the order in which they are told."""
+
+LATE = 3
+"""A Report that was not renewed for so many of its own intervals counts as gone."""
+
+
+class Condition(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One thing that is so, or is not so, with a symbol or a runtime.
+
+    `type` is one of CONDITIONS. `reason` is one word for programs (`UnknownField`), `message` is for
+    people, `place` is `file:line:column` where that is known. `since` is in seconds since 1970.
+    """
+
+    type: str
+    status: bool
+    reason: str = ""
+    message: str = ""
+    place: str = ""
+    since: float = 0.0
+
+
+class SymbolReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a runtime says of one symbol. `revision` is what the store holds, `observed` what runs (0: nothing)."""
+
+    id: UUID
+    name: str | None = None
+    kind: str = ""
+    revision: int = 0
+    observed: int = 0
+    conditions: tuple[Condition, ...] = ()
+
+    @property
+    def refused(self) -> bool:
+        """Whether what the store says of it was refused: another revision runs, or none."""
+        return self.revision != self.observed
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it was taken up, and waits for what it leads to."""
+        return not self.refused and any(
+            each.type == "Active" and not each.status for each in self.conditions
+        )
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one runtime says of itself.
+
+    `observed` is the newest revision of the store that it has looked at, be it live or refused.
+    `symbols` are those with a condition that is not as it should be. `seen` is when it said so, in
+    seconds since 1970; it says it again every `interval` seconds.
+    """
+
+    runtime: str
+    namespace: str
+    host: str = ""
+    pid: int = 0
+    version: str = ""
+    started: float = 0.0
+    seen: float = 0.0
+    interval: float = 5.0
+    generation: int = 0
+    observed: int = 0
+    active: int = 0
+    waiting: int = 0
+    refused: int = 0
+    processes: int = 0
+    conditions: tuple[Condition, ...] = ()
+    symbols: tuple[SymbolReport, ...] = ()
+
+    def late(self, now: float) -> bool:
+        """Whether it was not renewed for so long that its runtime must be gone."""
+        return now - self.seen > self.interval * LATE
+
+
+@runtime_checkable
+class Reporting(Protocol):
+    """A store in which runtimes say how they are."""
+
+    async def report(self, report: Report) -> None:
+        """Keep this Report in the place of the one that the same runtime gave before."""
+        ...
+
+    async def withdraw(self, runtime: str) -> None:
+        """Drop the Report of a runtime that ends; nothing where there is none."""
+        ...
+
+    async def reports(self, namespace: str | None = None) -> Sequence[Report]:
+        """The Reports of a namespace (None: of all) whose runtimes are not gone."""
+        ...

@@ -1,0 +1,99 @@
+"""A Vault gives the data of Values, however they say it: plain, sealed, or from outside."""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from heddle.specs.errors import SecretError
+from heddle.specs.keyring import Keyring, wrong
+from heddle.specs.sealing import sealed_by
+from heddle.specs.sources import Reading, read_source
+from heddle.specs.value import Value
+
+PATIENCE = 30.0
+"""Seconds until the places of the keys are asked again for one that they did not have."""
+
+
+class Vault:
+    """Opens Values with the keys of a Keyring, and reads the Sources of those that come from outside.
+
+    It remembers which files Values came from, and what stood there: `changed` tells which of them
+    would be others by now.
+    """
+
+    def __init__(
+        self, keys: Keyring | None = None, *, environ: Mapping[str, str] | None = None
+    ) -> None:
+        """`environ` is the environment of the process where it is not given."""
+        self.keys = keys if keys is not None else Keyring()
+        self._environ = environ
+        self._readings: dict[UUID, Reading] = {}
+        self._asked: dict[str, float] = {}
+
+    def open(self, value: Value) -> Any:
+        """The data of a Value; SecretError says why it cannot be had, and nothing of the data."""
+        if value.source is None:
+            return self.keys.open(value)
+        if value.source.file and self._is_key(value.source.file):
+            # A flow must not learn what opens every other secret.
+            found = f'the Value "{value.label}" comes from a file of keys'
+            raise wrong(value, "from", "unreadable-source", found, hint="Keys are given to nobody")
+        environ = os.environ if self._environ is None else self._environ
+        reading = read_source(value, environ)
+        if value.source.file:
+            self._readings[value.id] = msgspec.structs.replace(reading, data=None)
+        if reading.error is not None:
+            raise reading.error
+        return reading.data
+
+    async def ready(self, values: Iterable[Value]) -> None:
+        """Have the keys of these Values at hand, so that opening them does not wait.
+
+        Where a key is missing, the places of the keys are asked again, though not all the time.
+        """
+        wanted = {sealed_by(value.sealed) for value in values if value.sealed}
+        if not wanted or not self.keys.configured:
+            return
+        now = time.monotonic()
+        if not self.keys.read:
+            await asyncio.to_thread(self.keys.renew)
+        else:
+            missing = wanted.difference(self.keys.ids)
+            if any(now - self._asked.get(id_, -PATIENCE) >= PATIENCE for id_ in missing):
+                await asyncio.to_thread(self.keys.renew)
+        self._asked = dict.fromkeys(wanted.difference(self.keys.ids), now)
+
+    def _is_key(self, path: str) -> bool:
+        """Whether a path leads to a file of keys."""
+        try:
+            return any(os.path.samefile(path, file) for file in self.keys.files)  # noqa: PTH121
+        except OSError:
+            return False
+
+    @property
+    def files(self) -> frozenset[str]:
+        """The files that Values came from when they were opened last."""
+        return frozenset(reading.path for reading in self._readings.values())
+
+    def changed(self) -> frozenset[UUID]:
+        """The Values whose files hold something else now than when they were opened last."""
+        return frozenset(id_ for id_, reading in self._readings.items() if reading.stale())
+
+    def forget(self, values: Iterable[UUID]) -> None:
+        """These Values may come from elsewhere now: what is known of their files counts no more."""
+        for id_ in values:
+            self._readings.pop(id_, None)
+
+
+def opens(vault: Vault, value: Value) -> bool:
+    """Whether the data of a Value can be had here."""
+    try:
+        vault.open(value)
+    except SecretError:
+        return False
+    return True

@@ -1,0 +1,91 @@
+"""Helps for stories of changes: stores of some YAML, plans of other YAML, and what is told of both."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import cache
+
+from heddle.runtime.applying import plan_apply
+from heddle.runtime.extension import Registry, registry
+from heddle.runtime.planning import Applied, Planned, make
+from heddle.runtime.runtime import Runtime
+from heddle.specs.document import read_text
+from heddle.specs.memory import MemoryStore
+from heddle.specs.report import Report, Reporting
+from heddle.specs.revision import NO_NOTE, Note
+from heddle.specs.store import Resource, Store
+from tests.runtime.worlds import until as so
+
+PATIENCE = 20.0
+"""Seconds until something that has to come counts as missing."""
+
+FLOW = """\
+- kind: pipe
+  name: start
+  ports:
+    out: [{name: pong, port: in}]
+- {kind: snippet, name: pong, language: text, code: pong}
+- {kind: nop, name: other}
+"""
+
+
+@cache
+def everything() -> Registry:
+    """The registry of all installed kinds."""
+    return registry()
+
+
+def read(text: str, namespace: str = "default") -> list[Resource]:
+    """What a text says."""
+    reading = read_text(text, file="flow.yaml", namespace=namespace)
+    assert not reading.problems, [str(problem) for problem in reading.problems]
+    return [*reading.specs, *reading.values]
+
+
+@asynccontextmanager
+async def store_of(*texts: str) -> AsyncIterator[MemoryStore]:
+    """An open memory store, to which each text was applied as one change set."""
+    store = MemoryStore()
+    await store.open()
+    for text in texts:
+        applied = await do(store, text)
+        assert applied.revision
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+async def plan(store: Store, text: str, **options: object) -> Planned:
+    """What applying a text would do."""
+    return await plan_apply(store, read(text), everything(), **options)  # type: ignore[arg-type]
+
+
+async def do(store: Store, text: str, note: Note = NO_NOTE, **options: object) -> Applied:
+    """Apply a text."""
+    return await make(store, await plan(store, text, **options), note)
+
+
+def said(planned: Planned | Applied) -> list[tuple[str, str]]:
+    """What becomes of what."""
+    return [(each.what, each.resource.label) for each in planned.differences]
+
+
+def codes(planned: Planned | Applied) -> list[str]:
+    """The codes of its Problems."""
+    return [problem.code for problem in planned.problems]
+
+
+async def until(store: Reporting, fits: Callable[[Report], bool]) -> Report:
+    """The first Report in a store that fits."""
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            for report in await store.reports():
+                if fits(report):
+                    return report
+            await asyncio.sleep(0.01)
+
+
+async def looked(rt: Runtime, revision: int) -> None:
+    """Wait until a runtime has looked at a revision."""
+    await so(lambda: rt.observed >= revision)

@@ -1,0 +1,163 @@
+"""Writers: one after the other, all or nothing, and once."""
+
+import asyncio
+from contextlib import AsyncExitStack
+
+import psycopg
+import pytest
+
+from heddle.specs.contract import spec, value
+from heddle.specs.errors import Conflict, StoreError
+from heddle.specs.postgres.store import PostgresStore
+from heddle.specs.revision import Note
+from heddle.specs.store import Put
+from tests.postgres import Line, server
+from tests.specs.postgres.databases import fresh, in_schema, opened, schema_of
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_of_two_who_change_what_they_read_one_conflicts() -> None:
+    async with fresh() as url, opened(url) as first, opened(url) as second:
+        (one,) = await first.apply([Put(resource=spec("one", fields={"n": 0}))])
+        done = await asyncio.gather(
+            *(
+                store.apply([Put(resource=spec("one", fields={"n": who}), revision=one.revision)])
+                for who, store in enumerate((first, second), start=1)
+            ),
+            return_exceptions=True,
+        )
+        (conflict,) = [each for each in done if isinstance(each, BaseException)]
+        assert isinstance(conflict, Conflict)
+        assert "revision 2, not 1" in str(conflict)
+        assert await first.newest() == 2
+
+
+async def test_many_writers_lose_nothing_and_leave_no_gap() -> None:
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(fresh())
+        stores = [await stack.enter_async_context(opened(url)) for _ in range(4)]
+        await stores[0].apply([Put(resource=spec("count", fields={"n": 0}))])
+
+        async def count(store: PostgresStore) -> None:
+            for _ in range(5):
+                while True:
+                    (now,) = await store.specs(ids=[spec("count").id])
+                    more = spec("count", fields={"n": now.fields["n"] + 1})
+                    try:
+                        await store.apply([Put(resource=more, revision=now.revision)])
+                        break
+                    except Conflict:
+                        continue
+
+        await asyncio.gather(*(count(store) for store in stores))
+        (now,) = await stores[0].specs()
+        assert now.fields == {"n": 20}
+        assert [each.number for each in await stores[0].history()] == list(range(21, 0, -1))
+
+
+async def test_a_reader_that_saw_a_revision_has_seen_all_before_it() -> None:
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(fresh())
+        stores = [await stack.enter_async_context(opened(url)) for _ in range(4)]
+        done = asyncio.Event()
+
+        async def write(store: PostgresStore, who: int) -> None:
+            for number in range(15):
+                await store.apply([Put(resource=spec(f"w{who}", fields={"n": number}))])
+
+        async def read(store: PostgresStore) -> None:
+            while not done.is_set():
+                newest = await store.newest()
+                missed = await store.missed(0)
+                assert missed is not None
+                seen = [each.revision for each in missed]
+                assert seen == list(range(1, len(seen) + 1))
+                assert len(seen) >= newest
+
+        reading = asyncio.ensure_future(read(stores[3]))
+        await asyncio.gather(*(write(store, who) for who, store in enumerate(stores[:3])))
+        done.set()
+        await reading
+
+
+async def test_a_commit_that_nobody_confirmed_is_not_done_twice() -> None:
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(fresh())
+        other = await stack.enter_async_context(opened(url))
+        line = Line(server())
+        await line.mend()
+        stack.push_async_callback(line.cut)
+        through = in_schema(line.url, schema_of(url), wait=20)
+        store = await stack.enter_async_context(opened(through))
+        raw = await stack.enter_async_context(
+            await psycopg.AsyncConnection.connect(server(), autocommit=True)
+        )
+        schema = schema_of(url)
+        # So the commit takes long enough to lose the line meanwhile.
+        await raw.execute(
+            f"""
+            CREATE FUNCTION {schema}.slow() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_advisory_xact_lock(hashtext('{schema}')); RETURN NULL; END $$;
+            CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON {schema}.turns
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {schema}.slow();
+            """.encode()
+        )
+        await raw.execute(f"SELECT pg_advisory_lock(hashtext('{schema}'))".encode())
+        applying = asyncio.ensure_future(
+            store.apply([Put(resource=spec("one"), revision=0)], Note("ada", "once"))
+        )
+        waits = b"""
+            SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+            AND objid = (hashtext(%s)::bigint & 4294967295)::oid
+        """
+        for _ in range(2000):
+            if await (await raw.execute(waits, [schema])).fetchone() == (1,):
+                break
+            await asyncio.sleep(0.01)
+        await line.cut()
+        await raw.execute(f"SELECT pg_advisory_unlock(hashtext('{schema}'))".encode())
+        await line.mend()
+        (put,) = await applying
+        assert put.revision == 1
+        assert [each.message for each in await other.history()] == ["once"]
+
+
+async def test_a_writer_that_holds_the_store_is_named_as_the_reason() -> None:
+    async with fresh(wait=0.3) as url, opened(url) as store:
+        raw = await psycopg.AsyncConnection.connect(server())
+        async with raw:
+            await raw.execute(f"SELECT * FROM {schema_of(url)}.head FOR UPDATE".encode())
+            with pytest.raises(StoreError, match="is held by another writer"):
+                await store.apply([Put(resource=spec("one"))])
+            await raw.rollback()
+        await store.apply([Put(resource=spec("one"))])
+
+
+async def test_awkward_notes_are_kept_as_far_as_text_can_be() -> None:
+    async with fresh() as url, opened(url) as store:
+        await store.apply([Put(resource=spec("one"))], Note("a\0da", "half \ud800 é"))
+        (revision,) = await store.history()
+        assert (revision.author, revision.message) == ("ada", "half ? é")
+
+
+async def test_a_refused_row_is_not_told() -> None:
+    async with fresh() as url, opened(url) as store:
+        async with await psycopg.AsyncConnection.connect(server(), autocommit=True) as raw:
+            await raw.execute(
+                f"ALTER TABLE {schema_of(url)}.values ADD CHECK (name <> 'x')".encode()
+            )
+        with pytest.raises(StoreError, match="violates check constraint") as caught:
+            await store.apply([Put(resource=value("x", "s3cret"))])
+        assert "s3cret" not in str(caught.value)
+        assert caught.value.__cause__ is None
+        assert await store.newest() == 0
+
+
+async def test_a_change_set_of_thousands_is_one_revision() -> None:
+    async with fresh() as url, opened(url) as store:
+        many = [spec(f"n{number}", fields={"number": number}) for number in range(3000)]
+        put = await store.apply([Put(resource=each) for each in many])
+        assert {each.revision for each in put} == {1}
+        assert list(await store.specs("default")) == many
+        assert len((await store.revision(1)).turns) == 3000
