@@ -76,7 +76,7 @@ class Loader:
     @property
     def unfit(self) -> dict[UUID, Refusal]:
         """Whatever is written and is not live, and why not."""
-        return {**self.spoiled, **self.refused} if self.spoiled else self.refused
+        return {**self.refused, **self.spoiled} if self.spoiled else self.refused
 
     def rebuild(self, symbol: Symbol) -> Symbol:
         """A fresh Symbol of the same Spec, for one whose Node was closed meanwhile."""

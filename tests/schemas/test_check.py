@@ -472,3 +472,10 @@ def test_a_single_mapping_is_decoded_the_same_in_an_inner_list() -> None:
     fields = decode(spec("block", inbounds={"in": {"name": "a"}}, specs={"kind": "snippet"}), BLOCK)
     assert fields.inbounds["in"][0].link.name == "a"
     assert fields.specs == [{"kind": "snippet"}]
+
+
+def test_a_blank_without_an_env_is_explained() -> None:
+    [told] = lines("listener", protocol="http", port="{{ .PORT }}")
+    assert told.endswith(
+        "Blanks are filled where an env has their names: PORT: {data: '{{ .PORT }}'}."
+    )
