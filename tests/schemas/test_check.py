@@ -1,7 +1,7 @@
 """A check tells everything that is wrong, and a decode takes exactly what a check finds no fault with."""
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from heddle.schemas.check import check, decode, in_order, unknown_kind
 from heddle.schemas.code import Expression
+from heddle.schemas.field import Fields, about
 from heddle.schemas.schema import Schema
 from heddle.schemas.units import Duration, Interval, Size
 from heddle.specs.errors import SpecError
@@ -405,6 +406,16 @@ def told(schema: Schema[Any], fields: dict[str, Any]) -> list[Problem]:
     else:
         assert isinstance(decode(written, schema), schema.fields)
     return problems
+
+
+class Named(Fields):
+    word: Annotated[str, about("A word.", pattern="^[a-z]+$", examples=["one", "two"])]
+
+
+def test_examples_say_what_a_pattern_means() -> None:
+    schema = Schema(kind="named", fields=Named, summary="Has a word.")
+    [problem] = check(spec("named", word="3"), schema)
+    assert problem.wanted == "text that matches ^[a-z]+$, such as one or two"
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
