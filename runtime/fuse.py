@@ -153,8 +153,9 @@ class Fuser:
                 return branches
             ways[port] = ways[f"{port}[0]"] = spread([one.whole for one in branches])
             depth = max(depth, *(one.depth for one in branches))
-        make = choice if isinstance(handler, Choice) else visit
-        return Fused(make(handler.fn, ways, fail), depth + 1)
+        if isinstance(handler, Choice):
+            return Fused(choice(handler.fn, ways, fail), depth + 1)
+        return Fused(visit(handler.fn, ways, fail), depth + 1)
 
     def _all(self, targets: tuple[Target, ...], budget: int) -> list[Fused] | Unfit:
         """Every target fused, or why not."""
