@@ -7,6 +7,7 @@
 ```python              runs after the Python above it on the page
 ```output              what the Python right above it prints
 ```console run         its first line is run, the others are what it prints
+```console database    likewise, with a database in the place of postgresql://db/flows
 """
 
 import re
