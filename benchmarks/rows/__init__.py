@@ -4,7 +4,10 @@ from importlib import import_module
 
 from benchmarks.row import Row
 
-NAMES = ("nodes", "process", "ping", "transform", "start", "edit", "deploy", "workers", "command")
+NAMES = (
+    *("nodes", "process", "ping", "transform", "start", "edit", "postgres", "deploy", "workers"),
+    "command",
+)
 """Every row, in the order of the table."""
 
 
