@@ -5,7 +5,19 @@ from importlib import import_module
 from benchmarks.row import Row
 
 NAMES = (
-    *("nodes", "process", "ping", "transform", "start", "edit", "postgres", "deploy", "workers"),
+    "nodes",
+    "process",
+    "kinds",
+    "conditions",
+    "items",
+    "ping",
+    "transform",
+    "sockets",
+    "start",
+    "edit",
+    "postgres",
+    "deploy",
+    "workers",
     "command",
 )
 """Every row, in the order of the table."""
