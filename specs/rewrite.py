@@ -4,10 +4,11 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
-from heddle.specs.entry import data_of
+from heddle.specs.entry import data_of, ordered
 from heddle.specs.roundtrip import Layout, alone, change, dump, machine, merge, written
 from heddle.specs.spec import DEFAULT_NAMESPACE, Path, Spec
 from heddle.specs.store import Resource
@@ -39,13 +40,16 @@ def rewrite(
     check: Callable[[str], bool],
     namespace: str,
     is_json: bool = False,
+    unnumbered: frozenset[UUID] = frozenset(),
 ) -> str | None:
     """The text with the edits made, everything else as it was; None where that cannot be done.
+
+    New entries with one of the ids `unnumbered` are written without it: their place gives them one.
 
     `check` tells whether a text says what it has to: the first way to write it that does is
     taken, and they are tried from the one that changes the least to the one that changes the most.
     """
-    tasks = [_task(edit, namespace) for edit in edits]
+    tasks = [_task(edit, namespace, unnumbered) for edit in edits]
     if is_json:
         try:
             result = _json(text, tasks)
@@ -67,7 +71,7 @@ class _Other(Exception):  # noqa: N818 - a turn of the road, not an error
     """This way does not lead there."""
 
 
-def _task(edit: Edit, namespace: str) -> _Task:
+def _task(edit: Edit, namespace: str, unnumbered: frozenset[UUID]) -> _Task:
     root: Path | None = None
     old: dict[str, Any] | None = None
     if edit.old is not None:
@@ -78,6 +82,10 @@ def _task(edit: Edit, namespace: str) -> _Task:
         # A new entry must not wander into whatever namespace the next reader has in mind.
         namespace = ""
     new = data_of(edit.new, namespace=namespace) if edit.new is not None else None
+    if new is not None and edit.old is None:
+        new = {key: new[key] for key in ordered(new, new.get("kind"))}
+        if edit.new is not None and edit.new.id in unnumbered:
+            new.pop("id", None)
     return _Task(root, old, new)
 
 

@@ -8,6 +8,7 @@ replaced.
 import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from functools import cache
 from io import StringIO
 from typing import Any
 
@@ -44,11 +45,28 @@ def machine(layout: Layout) -> Any:
     from ruamel.yaml import YAML
 
     yaml = YAML(typ="rt")
+    yaml.Representer = _representer()
     yaml.preserve_quotes = True
     yaml.width = 1_000_000
     yaml.allow_unicode = True
     yaml.indent(mapping=layout.mapping, sequence=layout.offset + 2, offset=layout.offset)
     return yaml
+
+
+@cache
+def _representer() -> Any:
+    """One that says `null`, where ruamel.yaml leaves a hole."""
+    from ruamel.yaml.representer import RoundTripRepresenter
+
+    class Representer(RoundTripRepresenter):
+        """Writes what a person can see."""
+
+    def null(representer: Any, data: None) -> Any:
+        del data
+        return representer.represent_scalar("tag:yaml.org,2002:null", "null")
+
+    Representer.add_representer(type(None), null)
+    return Representer
 
 
 def dump(yaml: Any, data: Any) -> str:
