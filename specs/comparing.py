@@ -128,15 +128,24 @@ def _groups(sheet: Sheet) -> dict[tuple[str, str], list[Resource]]:
 def _pairs(base: Sequence[Resource], side: Sequence[Resource]) -> dict[int, UUID]:
     """By number in the side, the id of the one in the base: equal ones first, then those between in order."""
     one, other = [_print(each) for each in base], [_print(each) for each in side]
-    found: dict[int, UUID] = {}
+    stretches = matches(one, other)
+    found = {
+        begin + number: start + number for start, begin, size in stretches for number in range(size)
+    }
+    rest: dict[bytes, list[int]] = {}
+    for number in sorted(set(range(len(one))) - set(found.values())):
+        rest.setdefault(one[number], []).append(number)
+    for number in range(len(other)):
+        if number not in found and rest.get(other[number]):
+            found[number] = rest[other[number]].pop(0)
+    taken = set(found.values())
     last = first = 0
-    for start, begin, size in [*matches(one, other), (len(one), len(other), 0)]:
-        for number in range(min(start - last, begin - first)):
-            found[first + number] = base[last + number].id
-        for number in range(size):
-            found[begin + number] = base[start + number].id
+    for start, begin, size in [*stretches, (len(one), len(other), 0)]:
+        free = [number for number in range(last, start) if number not in taken]
+        open_ = [number for number in range(first, begin) if number not in found]
+        found.update(zip(open_, free, strict=False))
         last, first = start + size, begin + size
-    return found
+    return {number: base[at].id for number, at in found.items()}
 
 
 def content(resource: Resource) -> dict[str, Any]:

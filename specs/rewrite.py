@@ -209,7 +209,11 @@ def _two(
     base = _flush(dump(yaml, tree), layout, item)
     entry = tree[0] if item else tree
     entry = change(entry, *_without_id(entry, old, new))
-    tree = [entry] if item else entry
+    if item:
+        # In the list that was read: it holds the comment beside an entry in braces.
+        tree[0] = entry
+    else:
+        tree = entry
     return base, _flush(dump(yaml, tree), layout, item)
 
 
