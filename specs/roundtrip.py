@@ -76,6 +76,22 @@ def dump(yaml: Any, data: Any) -> str:
     return stream.getvalue()
 
 
+def keep_anchors(tree: Any) -> None:
+    """Have every anchor written again, whether somebody still leads to it or not."""
+    waiting, seen = [tree], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if _is_shared(node):
+            node.anchor.always_dump = True
+        if isinstance(node, dict):
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
+
+
 def change(node: Any, old: Any, new: Any) -> Any:
     """Bring a tree of ruamel.yaml from saying `old` to saying `new`; what is left of it.
 

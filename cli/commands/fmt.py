@@ -152,9 +152,8 @@ def _tell(files: "Sequence[dict[str, Any]]", *, check: bool, diff: bool) -> None
             click.echo(f"{said}: {each['file']}")
     count = sum(each["changed"] for each in files)
     rest = len(files) - count
-    click.echo(
-        f"{_count(count)} {said}, {rest} {'is' if rest == 1 else 'are'} as it should be", err=True
-    )
+    left = "is as it should be" if rest == 1 else "are as they should be"
+    click.echo(f"{_count(count)} {said}, {rest} {left}", err=True)
 
 
 def _count(number: int) -> str:
