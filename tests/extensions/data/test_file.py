@@ -390,6 +390,8 @@ async def test_an_error_is_told_and_the_next_change_comes(tmp_path: Path) -> Non
     ("lines", "said"),
     [
         ("root: ''", "root"),
+        ('root: "a\\0b"', "this is no folder"),
+        ("root: ~nobody-of-that-name/x", "this is no folder"),
         ("root: x, op: watch, path: y", "a path to watch (wanted: a pattern)"),
         ("root: x, existing: true", "existing without op: watch"),
         ("root: x, op: wach", "watch"),
