@@ -81,8 +81,10 @@ def state_of(one: Report) -> tuple[str, Condition | None]:
     why = telling(one.conditions)
     if why is None:
         return "well", None
-    stopping = any(each.type == "Active" and not each.status for each in one.conditions)
-    return ("stopping" if stopping else "degraded" if why.type == "Degraded" else "ill"), why
+    so = {each.type for each in one.conditions if each.status}
+    if "Active" not in so:
+        return "stopping", why
+    return "degraded" if "Degraded" in so else "waiting" if "Linked" not in so else "ill", why
 
 
 def symbols_of(found: Standing, *, worst_first: bool = False) -> tuple[list[str], list[list[str]]]:
