@@ -98,7 +98,7 @@ def symbols_of(found: Standing, *, worst_first: bool = False) -> tuple[list[str]
 
 def _row(one: SymbolStanding) -> list[str]:
     worst = worst_of(one)
-    running = sorted({each.observed for each in one.seen if each.observed})
+    running = sorted({each.observed for each in one.seen if each.state != "waiting"} - {0})
     return [
         one.label,
         one.kind,

@@ -354,6 +354,20 @@ def test_a_deletion_says_why_and_who_is_left_behind(args: tuple[str, ...]) -> No
     assert (newest["message"], newest["changes"][0]["what"]) == ("gone", "deleted")
 
 
+def test_a_whole_namespace_is_deleted_as_one_change_and_no_other(args: tuple[str, ...]) -> None:
+    apply(args, "- {kind: nop, name: kept, namespace: shop}\n- {name: v, data: 1}\n")
+    dry = ran("delete", "all", "--all", "--dry-run", *args)
+    assert dry.count("would be deleted") == 4
+    said = ran_json("delete", "all", "--all", *args)
+    assert [each["what"] for each in said["changes"]] == ["deleted"] * 4
+    assert "left_behind" not in said
+    left = ran_json("get", "specs", "-A", *args)
+    assert [each["name"] for each in left] == ["kept"]
+    assert len(ran_json("history", "-A", *args)) == 3
+    assert ran_json("delete", "all", "--all", *args)["changes"] == []
+    assert heddle("delete", "all", "--all", "pong", *args).exit_code == 2
+
+
 # --- what is completed ----------------------------------------------------------------------------
 
 
