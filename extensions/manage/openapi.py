@@ -69,6 +69,8 @@ _ENTRIES: dict[str, dict[str, Any]] = {
             "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME},
             "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
             "data": {},
+            "sealed": {"type": "string", "description": "Its data, sealed: only a key opens it."},
+            "from": {"type": "object", "description": "Where it comes from: `env` or `file`."},
             "secret": {"type": "boolean"},
         },
         "examples": [{"name": "database", "data": "postgresql://db/shop", "secret": True}],
@@ -126,7 +128,8 @@ def routes_of(specs: Iterable[Spec]) -> list[Route]:
 
 def describe(specs: Iterable[Spec]) -> dict[str, Any]:
     """The OpenAPI document of what these specs serve."""
-    routes = routes_of(specs)
+    routes = list({(one.method, one.template): one for one in reversed(routes_of(specs))}.values())
+    routes.reverse()
     shapes = _Shapes(routes)
     counts: dict[str, int] = {}
     for route in routes:
@@ -136,7 +139,7 @@ def describe(specs: Iterable[Spec]) -> dict[str, Any]:
         said = _operation(route, shapes, alone=counts[route.operation.name] == 1)
         paths.setdefault(route.template, {})[route.method.lower()] = said
     groups = list(dict.fromkeys(route.operation.group for route in routes))
-    return {
+    document = {
         "openapi": "3.1.0",
         "info": {
             "title": "Heddle",
@@ -159,6 +162,9 @@ def describe(specs: Iterable[Spec]) -> dict[str, Any]:
         },
         "security": [{"token": []}, {}],
     }
+    # Some defaults are tuples and structs: what is described is JSON.
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(document))
+    return plain
 
 
 class _Shapes:

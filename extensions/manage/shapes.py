@@ -7,6 +7,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from heddle.extensions.extension import about
+from heddle.extensions.manage.refusal import Wrong
 
 SPEC, VALUE = "Spec", "Value"
 
@@ -141,6 +142,12 @@ class Newest(Shape, frozen=True, kw_only=True):
     url: Annotated[str, about("Where the store is, as a person would write it.")]
     records: Annotated[bool, about("Whether it keeps its revisions.")]
     reports: Annotated[bool, about("Whether runtimes say in it how they are.")]
+
+
+class Problems(Shape, frozen=True, kw_only=True):
+    """What is wrong."""
+
+    items: list[Wrong]
 
 
 class Namespace(Shape, frozen=True, kw_only=True):

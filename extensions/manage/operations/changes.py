@@ -12,7 +12,7 @@ from heddle.extensions.manage.changing import finish, note_of, refused
 from heddle.extensions.manage.operation import JSON, Body, Operation, Outcome, Reply
 from heddle.extensions.manage.operations.resources import DryRun, Message
 from heddle.extensions.manage.reading import read_entries, sent_entries, sent_json
-from heddle.extensions.manage.refusal import Refusal
+from heddle.extensions.manage.refusal import Refusal, wrong
 from heddle.runtime.applying import plan_apply
 from heddle.runtime.planning import Step, check_steps, current
 from heddle.runtime.rollback import plan_rollback
@@ -186,6 +186,13 @@ async def newest(asked: Asked) -> Reply:
     )
 
 
+async def problems(asked: Asked) -> Reply:
+    """What cannot be read in the store at this moment."""
+    found = await asked.managed.store.problems()
+    masked = asked.home.events.masked(tuple(found))
+    return Reply(shapes.Problems(items=[wrong(one) for one in masked]))
+
+
 async def store_changes(asked: Asked) -> Reply:
     """Make changes as the contract of a store has them."""
     sent: shapes.ChangeSet = await sent_json(asked, shapes.ChangeSet)
@@ -284,6 +291,12 @@ OPERATIONS = [
         summary="How far the store has come, and what it can.",
         run=newest,
         replies={200: Outcome(about="The newest revision.", type=shapes.Newest)},
+    ),
+    Operation(
+        name="store.problems",
+        summary="What cannot be read in the store at this moment.",
+        run=problems,
+        replies={200: Outcome(about="All of it.", type=shapes.Problems)},
     ),
     Operation(
         name="store.apply",

@@ -16,6 +16,7 @@ from heddle.extensions.manage.changing import carry_out, expected, note_of
 from heddle.extensions.manage.operation import JSON, PATCH, YAML, Body, Operation, Outcome, Reply
 from heddle.extensions.manage.reading import merge_patch, read_entries, sent_entry, sent_patch
 from heddle.extensions.manage.refusal import Refusal
+from heddle.specs.errors import SecretError
 from heddle.specs.names import named_id, new_id, parse_id
 from heddle.specs.problem import did_you_mean
 from heddle.specs.spec import Spec
@@ -44,7 +45,7 @@ Spaces = Annotated[
     about("Only those of this namespace, where the path names none. Repeatable."),
 ]
 DryRun = Annotated[bool, about("Check and tell, but write nothing.")]
-Message = Annotated[str, about("Why: it stands in the history.", max_length=10_000)]
+Message = Annotated[str, about("Why: it stands in the history.", max_length=1000)]
 
 
 class ListValues(msgspec.Struct, frozen=True, kw_only=True):
@@ -143,6 +144,8 @@ class Sort:
         found = await self._seen(asked, reveal)
         kept = sorted((one for one in found if self._fits(one, query)), key=_order)
         page, cursor = _page(kept, query.cursor, query.limit)
+        if reveal:
+            page = [_opened(asked, one) for one in page]
         items = [forms.held(one, reveal=reveal) for one in page]
         body = (shapes.Specs if self.type is Spec else shapes.Values)(
             items=items,  # type: ignore[arg-type]
@@ -196,6 +199,8 @@ class Sort:
             asked.need("admin", asked.namespace)
         one = await self.get(asked)
         tag = etag(one)
+        if reveal:
+            one = forms.opened(one, asked.managed.registry.keys)
         header = {"ETag": tag, "Cache-Control": "no-store" if reveal else "no-cache"}
         if tag in _tags(asked.header("If-None-Match")):
             return Reply(status=304, header=header)
@@ -277,7 +282,11 @@ class Sort:
         assert asked.namespace is not None
         old = await self.get(asked)
         patch = await sent_patch(asked)
-        patched = merge_patch(forms.entry_of(old, reveal=True), patch)
+        held = forms.entry_of(old, reveal=True)
+        if patch.keys() & _SAYS:
+            # A Value says its data in one way: the way of the patch takes the place of another.
+            held = {key: said for key, said in held.items() if key not in _SAYS or key in patch}
+        patched = merge_patch(held, patch)
         [new] = read_entries(patched, asked.namespace, self.words)
         same_space(asked, new)
         if new.id != old.id:
@@ -318,6 +327,9 @@ class Sort:
         )
 
 
+_SAYS = frozenset({"data", "sealed", "from"})
+
+
 # --- helpers --------------------------------------------------------------------------------------
 
 
@@ -328,6 +340,14 @@ def etag(one: Resource) -> str:
 
 def _tags(header: str) -> list[str]:
     return [tag.strip().removeprefix("W/") for tag in header.split(",") if tag.strip()]
+
+
+def _opened(asked: Asked, one: Resource) -> Resource:
+    """A resource with its secret opened; one that no key opens stays sealed."""
+    try:
+        return forms.opened(one, asked.managed.registry.keys)
+    except SecretError:
+        return one
 
 
 def same_space(asked: Asked, new: Resource) -> None:

@@ -201,7 +201,8 @@ async def process(asked: Asked) -> Reply:
 async def cancel(asked: Asked) -> Reply:
     """End one: whatever it waits for is answered with the reason."""
     found = _process(asked)
-    found.cancel(Error(f"{asked.caller.name} cancelled it", code="cancelled"))
+    # Not `cancelled`: that is a client that went away, and nobody answers those.
+    found.cancel(Error(f"{asked.caller.name} cancelled it", code="dropped"))
     return Reply(forms.process(found), 202, names=(str(found.id),), told=True)
 
 
@@ -375,6 +376,7 @@ OPERATIONS = [
         summary="The first event of a stream.",
         run=begin,
         right=None,
+        query=Listening,
         replies={200: Outcome(about="The event.", type=dict[str, Any])},
     ),
 ]
