@@ -74,6 +74,8 @@ class Sources:
     async def _work(self) -> None:
         while True:
             await asyncio.sleep(self._every)
+            if not (self.files or self._pending):
+                continue
             now = await asyncio.to_thread(_stamps, self.files)
             still = {path for path, stamp in now.items() if self._last.get(path, 0) == stamp}
             changed = {path for path in still if self._seen.get(path, 0) != now[path]}

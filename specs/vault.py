@@ -46,7 +46,7 @@ class Vault:
         environ = os.environ if self._environ is None else self._environ
         reading = read_source(value, environ)
         if value.source.file:
-            self._readings[value.id] = msgspec.structs.replace(reading, data=None)
+            self._readings[value.id] = msgspec.structs.replace(reading, data=None, error=None)
         if reading.error is not None:
             raise reading.error
         return reading.data

@@ -12,7 +12,6 @@ import pytest
 from heddle.runtime.errors import Error
 from heddle.runtime.events import Event
 from heddle.runtime.runtime import NoSymbol, Runtime
-from heddle.specs.errors import NotFound
 from heddle.specs.keyring import File, Keyring
 from heddle.specs.masking import MASK
 from heddle.specs.sealing import new_key
@@ -176,19 +175,6 @@ async def test_a_place_of_keys_that_has_none_is_told_at_the_start(tmp_path: Path
     async with Runtime(store=store, keys=Keyring([File(str(tmp_path / "gone"))])) as rt:
         [event] = [each for each in rt.events.recent if each.event == "keys missing"]
         assert event.reason == f"the file {tmp_path}/gone: no such file or directory"
-
-
-async def test_revealing_is_told_with_who_and_what_and_not_what_it_says() -> None:
-    store = stored(saying("a", "v"))
-    await store.open()
-    await store.apply([Put(resource=Keyring.of(OLD).seal(_value("v", "hunter2-a")))])
-    async with Runtime(store=store, keys=Keyring.of(OLD)) as rt:
-        assert await rt.reveal("v", who="ada") == "hunter2-a"
-        event = rt.events.recent[-1]
-        assert (event.event, event.data) == ("value revealed", {"value": "v", "who": "ada"})
-        assert "hunter2" not in repr(rt.events.recent)
-        with pytest.raises(NotFound, match='there is no Value "nope"'):
-            await rt.reveal("nope", who="ada")
 
 
 async def test_a_sealed_secret_is_masked_in_what_a_flow_says_of_itself() -> None:
