@@ -52,7 +52,7 @@ class Vault:
         environ = os.environ if self._environ is None else self._environ
         reading = read_source(value, environ)
         if value.source.file:
-            self._readings[value.id] = msgspec.structs.replace(reading, data=None)
+            self._readings[value.id] = msgspec.structs.replace(reading, data=None, error=None)
         if reading.error is not None:
             raise reading.error
         return reading.data
@@ -65,13 +65,11 @@ class Vault:
         wanted = {sealed_by(value.sealed) for value in values if value.sealed}
         if not wanted or not self.keys.configured:
             return
+        missing = wanted.difference(self.keys.ids) if self.keys.read else wanted
         now = time.monotonic()
-        if not self.keys.read:
-            await asyncio.to_thread(self.keys.renew)
-        else:
-            missing = wanted.difference(self.keys.ids)
-            if any(now - self._asked.get(id_, -PATIENCE) >= PATIENCE for id_ in missing):
-                await asyncio.to_thread(self.keys.renew)
+        if all(now - self._asked.get(id_, -PATIENCE) < PATIENCE for id_ in missing):
+            return
+        await asyncio.to_thread(self.keys.renew)
         self._asked = dict.fromkeys(wanted.difference(self.keys.ids), now)
 
     def _is_key(self, path: str) -> bool:
@@ -87,8 +85,10 @@ class Vault:
         return frozenset(reading.path for reading in self._readings.values())
 
     def changed(self) -> frozenset[UUID]:
-        """The Values whose files hold something else now than when they were opened last."""
-        return frozenset(id_ for id_, reading in self._readings.items() if reading.stale())
+        """The Values whose files hold something else now than when they were opened last; it may wait."""
+        # A copy: whoever loads meanwhile adds to them.
+        readings = list(self._readings.items())
+        return frozenset(id_ for id_, reading in readings if reading.stale())
 
     def forget(self, values: Iterable[UUID]) -> None:
         """These Values may come from elsewhere now: what is known of their files counts no more."""
