@@ -35,7 +35,8 @@ TIMEOUT = click.option(
 
 SHAPE = (
     "{ok, changes: [as of heddle plan], problems: [as of heddle check], revision?, "
-    "conflicts?: [{type, id, namespace, name?, told, yours, theirs}], "
+    "conflicts?: [{type, id, namespace, name?, told, yours, theirs, merged?, "
+    "contradictions?: [{path, reason, base?, yours?, theirs?}]}], "
     "runtimes?: [{namespace, runtime, host, pid, state: live|waiting|refused|behind, observed, "
     "symbols}]}"
 )
@@ -166,21 +167,12 @@ def tell_waited(waited: "Waited") -> None:
 
 
 def _reasons(arrival: "Arrival") -> "list[str]":
-    from heddle.runtime.standing import telling
-    from heddle.specs.report import Condition
+    from heddle.runtime.standing import reason, telling
 
-    def said(label: str, why: "Condition | None") -> "list[str]":
-        if why is None:
-            return []
-        place = f"{why.place} " if why.place else ""
-        return [f"{label}: {place}{why.message or why.reason}"]
-
-    lines = []
-    for symbol in arrival.symbols:
-        lines += said(symbol.name or str(symbol.id), telling(symbol.conditions))
+    said = {each.name or str(each.id): telling(each.conditions) for each in arrival.symbols}
     if arrival.state == "behind":
-        lines += said("it", telling(arrival.report.conditions))
-    return lines
+        said["the runtime"] = telling(arrival.report.conditions)
+    return [f"{who}: {reason(why)}" for who, why in said.items() if why is not None]
 
 
 def outcome_data(outcome: Outcome) -> dict[str, Any]:

@@ -35,9 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     where a supervisor says how it is. `namespaces` are the settings of those that `heddle up` runs,
     each as far as they differ from these.
     `author` is who changes a store; empty is whoever runs the command. `system` is where the API is
-    served beside a runtime; those that begin with `system_` say how it is served.
-    `key_file` and `key_command`
-    say where the keys of secrets come from, beside the variable HEDDLE_KEY.
+    served beside a runtime; those that begin with `system_` say how it is served. `key_file` and
+    `key_command` say where the keys of secrets come from, beside the variable HEDDLE_KEY.
     """
 
     namespace: str = DEFAULT_NAMESPACE

@@ -8,7 +8,7 @@ import msgspec
 
 from heddle.cli.output import print_problems, print_table
 from heddle.cli.revisions import stamp
-from heddle.runtime.standing import Seen, Standing, Stands, SymbolStanding, telling
+from heddle.runtime.standing import Seen, Standing, Stands, SymbolStanding, reason, telling
 from heddle.specs.report import Condition, Report
 
 COLORS: dict[Stands, str] = {
@@ -107,14 +107,6 @@ def _row(one: SymbolStanding) -> list[str]:
 def worst_of(one: SymbolStanding) -> Seen | None:
     """How the runtime has it that counts."""
     return next((each for each in one.seen if each.state == one.state), None)
-
-
-def reason(why: Condition | None) -> str:
-    """`flow.yaml:7:3 unknown field …`; empty where there is nothing to say."""
-    if why is None:
-        return ""
-    said = why.message or why.reason
-    return f"{why.place} {said}" if why.place else said
 
 
 def span(seconds: float) -> str:

@@ -12,14 +12,13 @@ from heddle.cli.standing import (
     COLORS,
     as_standing,
     headline,
-    reason,
     runtimes_of,
     state_of,
     symbols_of,
     worst_of,
 )
 from heddle.cli.stores import opened
-from heddle.runtime.standing import Standing, standing
+from heddle.runtime.standing import Standing, reason, standing
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -35,6 +35,10 @@ class Index:
         """Every key, in the order of arrival."""
         return self._all.keys()
 
+    def all(self) -> Iterable[Resource]:
+        """Every resource, in the order of arrival."""
+        return self._all.values()
+
     def get(self, key: Key) -> Resource | None:
         """The resource of that key; None if there is none."""
         return self._all.get(key)

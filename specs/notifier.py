@@ -14,6 +14,7 @@ import struct
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Protocol
 
 from heddle.specs.document import is_folder, is_spec_file, is_spec_folder
@@ -291,6 +292,7 @@ class WatchfilesNotifier:
     def _start_outside(self) -> None:
         folders = {os.path.dirname(self._root), *link_folders(self._root)}
         for folder, below, files in os.walk(self._root, followlinks=True):
+            below[:] = [name for name in below if is_spec_folder(name)]
             self._known.add(folder)
             for name in (*below, *files):
                 folders |= link_folders(os.path.join(folder, name))
@@ -327,6 +329,10 @@ class WatchfilesNotifier:
                 tell(path, change == Change.deleted and not os.path.lexists(path))
 
     def _inside(self, path: str, gone: bool) -> None:
+        folders = os.path.relpath(os.path.dirname(path), self._root)
+        if folders != os.curdir and not all(map(is_spec_folder, Path(folders).parts)):
+            # A hidden folder: nothing in it is read.
+            return
         if os.path.islink(path):
             # A link is followed when the watch begins, not when the link comes.
             self._start_outside()

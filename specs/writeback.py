@@ -12,8 +12,13 @@ from pathlib import Path
 from heddle.specs.errors import Conflict, StoreError
 
 
-def write_files(contents: Mapping[str, tuple[bytes | None, bytes | None]]) -> None:
+def write_files(
+    contents: Mapping[str, tuple[bytes | None, bytes | None]], *, stamp: int | None = None
+) -> None:
     """Write files, each given as what it held and what it is to hold (None: no file).
+
+    With `stamp`, nanoseconds since 1970, all of them changed at that very time, and the folders of
+    those that are removed not before it.
 
     Everything is written beside the files first and flushed to disk, then renamed into place; a
     mode is kept, a link stays a link. When one of them fails, those before it are put back.
@@ -24,7 +29,7 @@ def write_files(contents: Mapping[str, tuple[bytes | None, bytes | None]]) -> No
     try:
         for path, (_, new) in contents.items():
             target = os.path.realpath(path)
-            parts.append((target, _beside(target, new) if new is not None else None))
+            parts.append((target, _beside(target, new, stamp) if new is not None else None))
         for path, (old, _) in contents.items():
             if read_bytes(path) != old:
                 raise Conflict(f"{path} was changed by somebody else in the meantime")
@@ -43,6 +48,11 @@ def write_files(contents: Mapping[str, tuple[bytes | None, bytes | None]]) -> No
                     os.unlink(part)
     for folder in {os.path.dirname(target) for target, _ in parts}:
         _flush_folder(folder)
+    if stamp is not None:
+        for folder in {os.path.dirname(target) for target, part in parts if part is None}:
+            with suppress(OSError):
+                if os.stat(folder).st_mtime_ns < stamp:
+                    os.utime(folder, ns=(stamp, stamp))
 
 
 def read_bytes(path: str) -> bytes | None:
@@ -53,7 +63,7 @@ def read_bytes(path: str) -> bytes | None:
         return None
 
 
-def _beside(target: str, data: bytes) -> str:
+def _beside(target: str, data: bytes, stamp: int | None = None) -> str:
     """A file beside the target that holds the data, on disk, with the target's mode."""
     folder = os.path.dirname(target)
     os.makedirs(folder, exist_ok=True)
@@ -63,6 +73,8 @@ def _beside(target: str, data: bytes) -> str:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        if stamp is not None:
+            os.utime(part, ns=(stamp, stamp))
         try:
             status = os.stat(target)
         except FileNotFoundError:

@@ -4,7 +4,21 @@ from importlib import import_module
 
 from benchmarks.row import Row
 
-NAMES = ("nodes", "process", "ping", "transform", "start", "edit", "deploy", "workers", "command")
+NAMES = (
+    "nodes",
+    "process",
+    "kinds",
+    "conditions",
+    "items",
+    "ping",
+    "transform",
+    "sockets",
+    "start",
+    "edit",
+    "deploy",
+    "workers",
+    "command",
+)
 """Every row, in the order of the table."""
 
 

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from heddle.specs.store import Resource
     from heddle.specs.value import Value
 
-YAML = click.option("--yaml", "as_yaml", is_flag=True, help="Print YAML that `apply` takes again.")
+YAML = click.option(
+    "--yaml",
+    "as_yaml",
+    is_flag=True,
+    help="Print YAML that `apply` takes again, with its revision (see `apply --base`).",
+)
 REVEAL = click.option(
     "--reveal",
     is_flag=True,
@@ -77,7 +82,7 @@ def command(
     from heddle.cli.rescue import complain
 
     settings = settings_of(config, extensions, **flags)
-    found, problems = asyncio.run(
+    found, problems, revision = asyncio.run(
         _read(settings, sort, None if all_namespaces else settings.namespace)
     )
     found = sorted(found, key=lambda each: (each.namespace, each.name or "~", str(each.id)))
@@ -91,6 +96,9 @@ def command(
     if as_json:
         print_json(entries)
     elif as_yaml:
+        if revision:
+            # What `heddle apply --base` wants to know.
+            click.echo(f"# revision {revision}")
         click.echo(to_yaml(entries), nl=False)
     elif shown:
         columns = ("name", *(("namespace",) if all_namespaces else ()), *_COLUMNS[sort])
@@ -117,14 +125,17 @@ def missing_names(names: Sequence[str], found: "Sequence[Resource]") -> list[tup
 
 async def _read(
     settings: "Settings", sort: str, namespace: str | None
-) -> "tuple[Sequence[Resource], Sequence[Problem]]":
+) -> "tuple[Sequence[Resource], Sequence[Problem], int]":
+    """What there is, what cannot be read, and the revision of it, where the store keeps those."""
     from heddle.cli.stores import opened
+    from heddle.specs.revision import Recording
 
     async with opened(settings) as store:
+        revision = await store.newest() if isinstance(store, Recording) else 0
         found: Sequence[Resource] = (
             await store.specs(namespace) if sort == "specs" else await store.values(namespace)
         )
-        return found, await store.problems()
+        return found, await store.problems(), revision
 
 
 _COLUMNS = {"specs": ("kind", "links", "place", "id"), "values": ("data", "place", "id")}

@@ -77,6 +77,11 @@ class DedupeNode(Node):
             self._seen = predecessor._seen
             self._seen.keys.size = self._size
 
+    def disown(self, predecessor: Node) -> None:
+        """There is as much room as before."""
+        if isinstance(predecessor, DedupeNode):
+            self._seen.keys.size = predecessor._size
+
     def snapshot(self) -> Mapping[str, Any]:
         """How many were first, how many were not, and how many keys it knows."""
         seen = self._seen

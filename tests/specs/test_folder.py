@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from heddle.specs.folder import FolderStore
 from heddle.specs.names import named_id
 from heddle.specs.notifier import Notifier, WatchfilesNotifier
 from heddle.specs.open import open_store
+from heddle.specs.recording_contract import RecordingContract, ReportingContract
+from heddle.specs.report import Report
 from heddle.specs.settle import Settling
 from heddle.specs.spec import Spec
 from heddle.specs.store import ChangeSet, Delete, Put, Store
@@ -23,19 +26,19 @@ from heddle.specs.store import ChangeSet, Delete, Put, Store
 A, B = named_id("spec", "default", "a"), named_id("spec", "default", "b")
 
 
-class TestFolderStore(StoreContract):
+class TestFolderStore(StoreContract, RecordingContract, ReportingContract):
     def make(self, folder: Path) -> Store:
         return FolderStore(folder)
 
 
-class TestFileStore(StoreContract):
+class TestFileStore(StoreContract, RecordingContract, ReportingContract):
     def make(self, folder: Path) -> Store:
         path = folder / "flow.yaml"
         path.touch()
         return FolderStore(path)
 
 
-class TestJsonFileStore(StoreContract):
+class TestJsonFileStore(StoreContract, RecordingContract):
     def make(self, folder: Path) -> Store:
         path = folder / "flow.json"
         path.touch()
@@ -85,6 +88,11 @@ async def field(store: Store, name: str) -> object:
         if each.name == name:
             return each.fields["v"]
     return None
+
+
+def names(folder: Path) -> list[str]:
+    """What is in a folder, for people."""
+    return sorted(each.name for each in folder.iterdir() if each.name != ".heddle")
 
 
 # --- what people and editors do to files ---
@@ -488,7 +496,7 @@ def test_a_change_goes_to_the_file_that_has_it_and_a_new_spec_to_its_namespace(f
 
 def test_a_file_that_holds_nothing_any_more_is_removed(flows: Path) -> None:
     applied(flows, Delete(type=Spec, id=A))
-    assert sorted(each.name for each in flows.iterdir()) == ["b.yaml"]
+    assert names(flows) == ["b.yaml"]
     (flows / "b.yaml").write_text("# mine\n- {kind: nop, name: b}\n")
     applied(flows, Delete(type=Spec, id=B))
     assert (flows / "b.yaml").read_text() == "# mine\n"
@@ -528,7 +536,7 @@ def test_several_files_are_written_or_none(flows: Path) -> None:
 
     run(flows, story)
     assert (flows / "a.yaml").read_text() == text
-    assert sorted(each.name for each in flows.iterdir()) == ["a.yaml", "b.yaml", "web.yaml"]
+    assert names(flows) == ["a.yaml", "b.yaml", "web.yaml"]
 
 
 def test_a_broken_file_is_not_written_to(flows: Path) -> None:
@@ -563,3 +571,55 @@ def test_what_the_store_writes_is_told_once(flows: Path) -> None:
         assert [changes.specs for changes in told] == [{A}, {B}]
 
     run(flows, story)
+
+
+def test_what_is_beside_the_specs_wakes_nobody(flows: Path) -> None:
+    async def story(store: FolderStore, watch: Watch) -> None:
+        await store.apply([Put(resource=spec("a", fields={"v": 2}))])
+        await watch.next()
+        report = Report(runtime="r", namespace="default", pid=os.getpid(), seen=time.time())
+        await store.report(report)
+        (flows / ".heddle" / "x.yaml").write_text("{kind: nop, name: hidden}")
+        (flows / ".git").mkdir()
+        (flows / ".git" / "y.yaml").write_text("[broken")
+        await asyncio.sleep(0)
+        # Whatever the file system tells about them would come before this one.
+        (flows / "b.yaml").write_text("{kind: nop, name: b, v: 2}")
+        changes = await watch.next()
+        assert (changes.specs, changes.problems) == ({B}, ())
+        assert await field(store, "hidden") is None
+
+    run(flows, story)
+
+
+def test_a_number_that_becomes_another_number_is_a_change(flows: Path) -> None:
+    async def story(store: FolderStore, watch: Watch) -> None:
+        for text, found in (("true", True), ("1.0", 1.0), ("1", 1)):
+            (flows / "a.yaml").write_text(f"{{kind: nop, name: a, v: {text}}}")
+            assert (await watch.next()).specs == {A}
+            assert repr(await field(store, "a")) == repr(found)
+        await store.apply([Put(resource=spec("a", fields={"v": True}))])
+        assert "v: true" in (flows / "a.yaml").read_text()
+
+    run(flows, story)
+
+
+def test_an_annotation_names_the_file_of_a_new_spec(flows: Path) -> None:
+    wish = {"heddle/file": "shop/orders.yaml"}
+    applied(flows, Put(resource=spec("n", annotations=wish)))
+    assert "name: n" in (flows / "shop" / "orders.yaml").read_text()
+    # What is there stays where it is.
+    applied(flows, Put(resource=spec("a", annotations=wish, fields={"v": 1})))
+    assert "heddle/file" in (flows / "a.yaml").read_text()
+    applied(flows / "b.yaml", Put(resource=spec("m", annotations=wish)))
+    assert "name: m" in (flows / "b.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    "wish",
+    ["../x.yaml", "/x.yaml", "x.txt", ".x.yaml", "a//b.yaml", ".git/x.yaml", "", "a\\..\\x.yaml"],
+)
+def test_an_annotation_does_not_lead_out_of_the_folder(flows: Path, wish: str) -> None:
+    with pytest.raises(StoreError, match=r"n\.annotations.*is no spec file of the folder"):
+        applied(flows, Put(resource=spec("n", annotations={"heddle/file": wish})))
+    assert names(flows) == ["a.yaml", "b.yaml"]

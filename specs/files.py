@@ -1,0 +1,299 @@
+"""What the spec files of a folder say, or a single one: read anew where they changed, fitted together."""
+
+# Paths are text here, as the kernel tells them.
+# ruff: noqa: PTH100, PTH112, PTH116, PTH118, PTH120
+
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path as FilePath
+
+import msgspec
+
+from heddle.specs.document import Reading, files_below, read_text, taken, unreadable
+from heddle.specs.index import Index, Key, key_of
+from heddle.specs.problem import Place, Problem
+from heddle.specs.spec import Spec
+from heddle.specs.store import ChangeSet, Resource
+from heddle.specs.value import Value
+
+# A file that was written this short a time before it was read may be written again within the
+# same tick of the file system's clock.
+_RACY = 100_000_000
+
+
+class File(msgspec.Struct):
+    """What one file said when it was read last."""
+
+    stamp: tuple[int, int, int, int] = (0, 0, 0, 0)
+    racy: bool = False
+    digest: int = 0
+    entries: tuple[Resource, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    spoiled: tuple[Spec, ...] = ()
+    sound: bool = False
+
+
+class Files:
+    """The Specs and Values in the YAML and JSON files below a folder, or in a single file.
+
+    A file with a Problem keeps what it said when it was sound. Where two files use one name, the
+    one that had it first keeps it. `newest` is when something changed last, in microseconds since
+    1970, which is the revision of what is read.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.single = False
+        self.index = Index()
+        self.newest = 0
+        self.unrecorded: set[Key] = set()
+        self._files: dict[str, File] = {}
+        self._holders: dict[Key, str] = {}
+        self._clashes: tuple[Problem, ...] = ()
+        self._gone: Problem | None = None
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What is wrong in the files, file by file."""
+        found = [problem for name in sorted(self._files) for problem in self._files[name].problems]
+        return [*([self._gone] if self._gone is not None else []), *found, *self._clashes]
+
+    @property
+    def spoiled(self) -> list[Spec]:
+        """The Specs in files with Problems, as far as they can be read, that do not count."""
+        return [spec for name in sorted(self._files) for spec in self._files[name].spoiled]
+
+    def file(self, name: str) -> File:
+        """What one file said when it was read last."""
+        return self._files.get(name, File())
+
+    def holder(self, resource: Resource) -> str | None:
+        """The file that a resource stands in."""
+        return self._holders.get(key_of(resource))
+
+    def full(self, name: str) -> str:
+        return self.path if self.single else os.path.join(self.path, name)
+
+    def names(self) -> list[str]:
+        if not self.single:
+            return files_below(self.path)
+        return [os.path.normpath(self.path).replace(os.sep, "/")]
+
+    def refresh(self, names: Iterable[str] | None) -> ChangeSet | None:
+        """Read the files that changed among these (None: among all); what that comes to."""
+        before = self._gone
+        if names is None:
+            try:
+                names = {*self.names(), *self._files}
+                self._gone = None
+                if not self.single and not os.path.isdir(self.path):
+                    raise FileNotFoundError
+            except OSError as error:
+                return self._lost(error)
+        elif self.single:
+            names = self.names()
+        old: list[Resource] = []
+        changed: list[str] = []
+        for name in sorted(names):
+            entries = self._files[name].entries if name in self._files else ()
+            if self._load(name):
+                old.extend(entries)
+                changed.append(name)
+        if not changed:
+            return self._told((), (), before != self._gone)
+        self.newest = max(self.newest, *(self._changed_at(name) for name in changed))
+        return self._arrange(old, changed)
+
+    def _changed_at(self, name: str) -> int:
+        """The revision of what a file says now; where it is gone, when its folder changed."""
+        record = self._files.get(name)
+        if record is not None and record.stamp[0]:
+            return record.stamp[0] // 1000
+        folder = os.path.dirname(os.path.abspath(self.full(name)))
+        while True:
+            try:
+                return os.stat(folder).st_mtime_ns // 1000
+            except OSError:
+                folder, last = os.path.dirname(folder), folder
+                if folder == last:
+                    return 0
+
+    def _lost(self, error: OSError) -> ChangeSet | None:
+        """The folder itself is gone: what it held goes on, and the Problem says so."""
+        problem = Problem(
+            code="unreadable",
+            found=f"the folder cannot be read: {(error.strerror or 'it is gone').lower()}",
+            hint="What it held before goes on running",
+            place=Place(self.path),
+        )
+        known, self._gone = self._gone, problem
+        return None if known == problem else self._told((), (problem,), True)
+
+    def _load(self, name: str) -> bool:
+        """Read one file if it changed; whether it did."""
+        path = self.full(name)
+        record = self._files.get(name)
+        try:
+            status = os.stat(path)
+            stamp = (status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev)
+            if record is not None and record.stamp == stamp and not record.racy:
+                return False
+            data = FilePath(path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return self._vanished(name)
+        except OSError as error:
+            return self._refused(name, unreadable(path, error))
+        racy = time.time_ns() - stamp[0] < _RACY
+        digest = hash(data)
+        if record is not None and record.digest == digest and record.stamp != (0, 0, 0, 0):
+            record.stamp, record.racy = stamp, racy
+            return False
+        reading = read_text(data, file=path, key=name, revision=stamp[0] // 1000)
+        self._files[name] = _accepted(reading, record, stamp, racy, digest)
+        return True
+
+    def _vanished(self, name: str) -> bool:
+        if self.single:
+            problem = Problem(
+                code="unreadable",
+                found="the file is gone",
+                hint="What it held before goes on running",
+                place=Place(self.path),
+            )
+            return self._refused(name, problem)
+        return self._files.pop(name, None) is not None
+
+    def _refused(self, name: str, problem: Problem) -> bool:
+        record = self._files.setdefault(name, File())
+        known, record.problems = record.problems, (problem,)
+        record.spoiled = ()
+        record.stamp = (0, 0, 0, 0)
+        return known != record.problems
+
+    # --- fitting together what the files say ---
+
+    def _arrange(self, old: list[Resource], changed: list[str]) -> ChangeSet | None:
+        """Bring the index in line with the files that changed."""
+        known = self._clashes
+        before: dict[Key, Resource | None] = {key_of(each): None for each in old}
+        before.update(
+            (key_of(each), None)
+            for name in changed
+            if name in self._files
+            for each in self._files[name].entries
+        )
+        if self._clashes or not self._exchange(old, changed, before):
+            before = self._rebuild(before)
+        keys = [key for key, was in before.items() if self.index.get(key) != was]
+        found = [self.index.get(key) for key in keys]
+        self.newest = max(self.newest, *(each.revision for each in found if each is not None), 0)
+        problems = tuple(
+            problem
+            for name in changed
+            if name in self._files
+            for problem in self._files[name].problems
+        )
+        if self._clashes != known:
+            problems += self._clashes
+        spoiled = tuple(
+            spec for name in changed if name in self._files for spec in self._files[name].spoiled
+        )
+        return self._told(keys, problems, True, spoiled)
+
+    def _exchange(
+        self, old: list[Resource], changed: list[str], before: dict[Key, Resource | None]
+    ) -> bool:
+        """Put what the changed files say in the place of what they said; False where names clash."""
+        for key in before:
+            before[key] = self.index.get(key)
+        for resource in old:
+            self.index.drop(key_of(resource))
+            self._holders.pop(key_of(resource), None)
+        for name in changed:
+            for resource in self._files[name].entries if name in self._files else ():
+                key = key_of(resource)
+                if self.index.get(key) is not None or self.index.named(resource) is not None:
+                    # Back to what it was: who had the name keeps it.
+                    for each, was in before.items():
+                        self.index.drop(each)
+                        if was is not None:
+                            self.index.put(was)
+                    return False
+                self.index.put(_kept(resource, before.get(key)))
+                self._holders[key] = name
+        return True
+
+    def _rebuild(self, before: dict[Key, Resource | None]) -> dict[Key, Resource | None]:
+        """Fit everything together anew; the one that had a name keeps it."""
+        was, holders = self.index, self._holders
+        entries = [
+            (name, each) for name in sorted(self._files) for each in self._files[name].entries
+        ]
+        entries.sort(key=lambda each: holders.get(key_of(each[1])) != each[0])
+        self.index, self._holders = Index(), {}
+        clashes: list[Problem] = []
+        for name, resource in entries:
+            key = key_of(resource)
+            first = self.index.get(key) or self.index.named(resource)
+            if first is not None:
+                clashes.append(taken(resource, first))
+                continue
+            self.index.put(_kept(resource, was.get(key)))
+            self._holders[key] = name
+        self._clashes = tuple(clashes)
+        keys = {**before, **dict.fromkeys(was.keys()), **dict.fromkeys(self.index.keys())}
+        return {key: was.get(key) for key in keys}
+
+    def _told(
+        self,
+        keys: Iterable[Key],
+        problems: tuple[Problem, ...],
+        tell: bool,
+        spoiled: tuple[Spec, ...] = (),
+    ) -> ChangeSet | None:
+        if not tell:
+            return None
+        keys = list(keys)
+        self.unrecorded.update(keys)
+        return ChangeSet(
+            specs=frozenset(id_ for sort, id_ in keys if sort is Spec),
+            values=frozenset(id_ for sort, id_ in keys if sort is Value),
+            problems=problems,
+            spoiled=spoiled,
+            origin=f"file://{self.path}",
+            revision=self.newest,
+        )
+
+
+def _accepted(
+    reading: Reading,
+    record: File | None,
+    stamp: tuple[int, int, int, int],
+    racy: bool,
+    digest: int,
+) -> File:
+    """The file as it counts from now on: a broken one keeps what it said when it was sound."""
+    entries: tuple[Resource, ...] = (*reading.specs, *reading.values)
+    sound = not reading.problems and reading.whole
+    spoiled = reading.spoiled
+    if not sound and record is not None and record.sound:
+        entries = record.entries
+        spoiled = (*reading.specs, *reading.spoiled)
+    return File(
+        stamp=stamp,
+        racy=racy,
+        digest=digest,
+        entries=entries,
+        problems=reading.problems,
+        spoiled=spoiled,
+        sound=sound or (record is not None and record.sound),
+    )
+
+
+def _kept(new: Resource, old: Resource | None) -> Resource:
+    """The resource as it stands now, with the revision of the old one if it says the same."""
+    if old is None or (old == new and old.revision == new.revision):
+        return new
+    revision = old.revision if old == new else max(new.revision, old.revision + 1)
+    return new if revision == new.revision else msgspec.structs.replace(new, revision=revision)
