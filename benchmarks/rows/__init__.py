@@ -17,6 +17,7 @@ NAMES = (
     "edit",
     "deploy",
     "workers",
+    "api",
     "command",
 )
 """Every row, in the order of the table."""

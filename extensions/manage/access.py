@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Annotated, Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
@@ -285,6 +286,7 @@ def name_of(host: str) -> str:
     return text.rpartition(":")[0] if text.count(":") == 1 else text
 
 
+@lru_cache(maxsize=1024)
 def is_local(host: str) -> bool:
     """Whether an address or a name is one of this machine alone."""
     text = host.lower().removesuffix(".")

@@ -57,7 +57,7 @@ def refused(asked: Asked, problems: Sequence[Problem]) -> Refusal:
         422,
         "invalid",
         "nothing was changed: put the problems right first",
-        problems=asked.home.events.masked(tuple(problems)),
+        problems=asked.hidden(problems),
     )
 
 

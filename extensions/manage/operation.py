@@ -19,7 +19,7 @@ STREAM = "text/event-stream"
 
 
 class Reply:
-    """What an operation answers. `resources` are what a client that asks for YAML is sent instead.
+    """What an operation answers. `resources` gives what a client that asks for YAML is sent instead.
 
     `names` and `revision` go into the audit log. `onward` sends the request further instead of
     answering it; `plain` makes the body the answer, instead of a response around it. `told` has it
@@ -44,7 +44,7 @@ class Reply:
         status: int = 200,
         *,
         header: Mapping[str, str] | None = None,
-        resources: "list[dict[str, Any]] | dict[str, Any] | None" = None,
+        resources: Callable[[], list[dict[str, Any]] | dict[str, Any]] | None = None,
         names: tuple[str, ...] = (),
         revision: int = 0,
         onward: bool = False,

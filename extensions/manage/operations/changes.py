@@ -189,8 +189,7 @@ async def newest(asked: Asked) -> Reply:
 async def problems(asked: Asked) -> Reply:
     """What cannot be read in the store at this moment."""
     found = await asked.managed.store.problems()
-    masked = asked.home.events.masked(tuple(found))
-    return Reply(shapes.Problems(items=[wrong(one) for one in masked]))
+    return Reply(shapes.Problems(items=[wrong(one) for one in asked.hidden(found)]))
 
 
 async def store_changes(asked: Asked) -> Reply:

@@ -154,7 +154,7 @@ class Sort:
         )
         return Reply(
             body,
-            resources=[forms.entry_of(one, reveal=reveal) for one in page],
+            resources=lambda: [forms.entry_of(one, reveal=reveal) for one in page],
             header={"Cache-Control": "no-store"} if reveal else {},
             names=tuple(one.label for one in page) if reveal else (),
         )
@@ -207,7 +207,7 @@ class Sort:
         return Reply(
             forms.sent(one, reveal=reveal),
             header=header,
-            resources=forms.entry_of(one, reveal=reveal),
+            resources=lambda: forms.entry_of(one, reveal=reveal),
             names=(one.label,) if reveal else (),
         )
 
@@ -321,7 +321,7 @@ class Sort:
             forms.sent(now),
             status,
             header=header,
-            resources=forms.entry_of(now),
+            resources=lambda: forms.entry_of(now),
             names=(now.label,),
             revision=done.revision,
         )
