@@ -18,6 +18,7 @@ from heddle.specs.problem import Problem, did_you_mean
 BODY = 64 * 1024 * 1024
 """Bytes of a body that are read at most, whatever the listener in front allows."""
 
+_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][-+]?[0-9]{1,3})?")
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _FLAGS = {"true": True, "false": False}
 
@@ -208,6 +209,10 @@ def _meant(name: str, texts: Sequence[str], kind: Any) -> Any:
         if text not in _FLAGS:
             raise _bad(name, f'found "{text}" (wanted: true or false)')
         return _FLAGS[text]
+    if kind is float:
+        if _NUMBER.fullmatch(text) is None:
+            raise _bad(name, f'found "{text}" (wanted: a number)')
+        return float(text)
     if kind is int:
         if _WHOLE.fullmatch(text) is None:
             raise _bad(name, f'found "{text}" (wanted: a whole number)')

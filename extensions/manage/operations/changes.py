@@ -10,7 +10,7 @@ from heddle.extensions.manage import forms, shapes
 from heddle.extensions.manage.asked import Asked
 from heddle.extensions.manage.changing import finish, note_of, refused
 from heddle.extensions.manage.operation import JSON, Body, Operation, Outcome, Reply
-from heddle.extensions.manage.operations.resources import DryRun, Message
+from heddle.extensions.manage.operations.resources import DryRun, Message, Wait
 from heddle.extensions.manage.reading import read_entries, sent_entries, sent_json
 from heddle.extensions.manage.refusal import Refusal, wrong
 from heddle.runtime.applying import plan_apply
@@ -41,6 +41,7 @@ class Applying(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     dry_run: DryRun = msgspec.field(name="dryRun", default=False)
+    wait: Wait = 0.0
     message: Message = ""
 
 
@@ -48,6 +49,7 @@ class Rolling(msgspec.Struct, frozen=True, kw_only=True):
     """How to roll back."""
 
     dry_run: DryRun = msgspec.field(name="dryRun", default=False)
+    wait: Wait = 0.0
     message: Message = ""
 
 

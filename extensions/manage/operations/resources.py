@@ -24,7 +24,7 @@ from heddle.specs.store import Resource, Store
 from heddle.specs.value import Value
 
 LIMIT = 100
-MOST = 1000
+MOST = 10_000
 
 Names = Annotated[
     list[str],
@@ -43,6 +43,15 @@ Cursor = Annotated[str, about("What the page before gave: where to go on.")]
 Spaces = Annotated[
     list[str],
     about("Only those of this namespace, where the path names none. Repeatable."),
+]
+Wait = Annotated[
+    float,
+    about(
+        "Wait so many seconds at most until every runtime that follows the namespace has it live, or "
+        "has refused it; `waited` tells.",
+        ge=0,
+        le=300,
+    ),
 ]
 DryRun = Annotated[bool, about("Check and tell, but write nothing.")]
 Message = Annotated[str, about("Why: it stands in the history.", max_length=1000)]
