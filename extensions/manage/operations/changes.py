@@ -1,6 +1,7 @@
 """Change sets: applied, looked back at, rolled back; and as the contract of a store has them."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET
@@ -17,6 +18,7 @@ from heddle.runtime.applying import plan_apply
 from heddle.runtime.planning import Step, check_steps, current
 from heddle.runtime.rollback import plan_rollback
 from heddle.specs.index import Key, key_of
+from heddle.specs.masking import MASK
 from heddle.specs.report import Reporting
 from heddle.specs.revision import Note, Recording, Turn
 from heddle.specs.revision import Revision as Kept
@@ -239,7 +241,23 @@ def _change(sent: shapes.StoreChange) -> Change:
     found = read_entries(sent.put, DEFAULT_NAMESPACE, None)
     if len(found) != 1:
         raise Refusal(422, "invalid", "each change puts one Spec or Value")
+    if isinstance(found[0], Value) and found[0].secret and _masked(found[0].data):
+        # Whoever read it masked would lose it by putting it back.
+        raise Refusal(
+            422,
+            "masked",
+            f"the secret {found[0].label} is masked ({MASK}). Leave out what does not change, or read "
+            "it with reveal=true",
+        )
     return Put(resource=found[0], revision=sent.revision)
+
+
+def _masked(data: Any) -> bool:
+    if isinstance(data, Mapping):
+        return any(_masked(each) for each in data.values())
+    if isinstance(data, list):
+        return any(_masked(each) for each in data)
+    return bool(data == MASK)
 
 
 _DONE = {200: Outcome(about="What it did, or would do.", type=shapes.Applied)}
