@@ -74,10 +74,11 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """One way in which it may answer; `type` None is no body."""
+    """One way in which it may answer; `type` None is no body, `planned` is that of a dry run."""
 
     about: str
     type: Any = None
+    planned: Any = None
     media: tuple[str, ...] = (JSON,)
     headers: tuple[str, ...] = ()
 

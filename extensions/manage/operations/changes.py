@@ -11,7 +11,7 @@ from heddle.extensions.manage import forms, shapes
 from heddle.extensions.manage.asked import Asked
 from heddle.extensions.manage.changing import finish, note_of, refused
 from heddle.extensions.manage.operation import JSON, Body, Operation, Outcome, Reply
-from heddle.extensions.manage.operations.resources import DryRun, Message, Wait
+from heddle.extensions.manage.operations.questions import DryRun, Message, Wait
 from heddle.extensions.manage.reading import read_entries, sent_entries, sent_json
 from heddle.extensions.manage.refusal import Refusal, wrong
 from heddle.runtime.applying import plan_apply

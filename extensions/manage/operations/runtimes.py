@@ -8,7 +8,7 @@ from heddle.extensions.extension import Error, about
 from heddle.extensions.manage import forms, shapes
 from heddle.extensions.manage.asked import Asked
 from heddle.extensions.manage.operation import JSON, STREAM, Body, Operation, Outcome, Reply
-from heddle.extensions.manage.operations.resources import LIMIT, MOST
+from heddle.extensions.manage.operations.questions import LIMIT, MOST
 from heddle.extensions.manage.reading import sent_json
 from heddle.extensions.manage.refusal import Refusal
 from heddle.runtime.process import Process
