@@ -83,6 +83,9 @@ def load_settings(
     file = config or environ.get("HEDDLE_CONFIG") or _nearest(Path.cwd())
     said = _read(file) if file else {}
     folder = os.path.dirname(file) or "." if file else "."  # noqa: PTH120 - as it was given
+    for name in ("system_cert", "system_key", "system_audit"):
+        if name in said:
+            said[name] = _from(folder, said[name])
     for table in (said, *said.get("namespaces", {}).values()):
         if "store" in table:
             table["store"] = _from(folder, table["store"])

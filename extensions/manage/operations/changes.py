@@ -1,7 +1,7 @@
 """Change sets: applied, looked back at, rolled back; and as the contract of a store has them."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET
@@ -11,7 +11,7 @@ from heddle.extensions.manage import forms, shapes
 from heddle.extensions.manage.asked import Asked
 from heddle.extensions.manage.changing import finish, note_of, refused
 from heddle.extensions.manage.operation import JSON, Body, Operation, Outcome, Reply
-from heddle.extensions.manage.operations.resources import DryRun, Message
+from heddle.extensions.manage.operations.questions import DryRun, Message, Wait
 from heddle.extensions.manage.reading import read_entries, sent_entries, sent_json
 from heddle.extensions.manage.refusal import Refusal, wrong
 from heddle.runtime.applying import plan_apply
@@ -19,6 +19,7 @@ from heddle.runtime.planning import Step, check_steps, current
 from heddle.runtime.rollback import plan_rollback
 from heddle.runtime.sealing import kept_all
 from heddle.specs.index import Key, key_of
+from heddle.specs.masking import MASK
 from heddle.specs.problem import Problem
 from heddle.specs.report import Reporting
 from heddle.specs.revision import Note, Recording, Turn
@@ -44,6 +45,7 @@ class Applying(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     dry_run: DryRun = msgspec.field(name="dryRun", default=False)
+    wait: Wait = 0.0
     message: Message = ""
 
 
@@ -51,6 +53,7 @@ class Rolling(msgspec.Struct, frozen=True, kw_only=True):
     """How to roll back."""
 
     dry_run: DryRun = msgspec.field(name="dryRun", default=False)
+    wait: Wait = 0.0
     message: Message = ""
 
 
@@ -192,8 +195,7 @@ async def newest(asked: Asked) -> Reply:
 async def problems(asked: Asked) -> Reply:
     """What cannot be read in the store at this moment."""
     found = await asked.managed.store.problems()
-    masked = asked.home.events.masked(tuple(found))
-    return Reply(shapes.Problems(items=[wrong(one) for one in masked]))
+    return Reply(shapes.Problems(items=[wrong(one) for one in asked.hidden(found)]))
 
 
 async def store_changes(asked: Asked) -> Reply:
@@ -261,7 +263,23 @@ def _change(sent: shapes.StoreChange) -> Change:
     found = read_entries(sent.put, DEFAULT_NAMESPACE, None)
     if len(found) != 1:
         raise Refusal(422, "invalid", "each change puts one Spec or Value")
+    if isinstance(found[0], Value) and found[0].secret and _masked(found[0].data):
+        # Whoever read it masked would lose it by putting it back.
+        raise Refusal(
+            422,
+            "masked",
+            f"the secret {found[0].label} is masked ({MASK}). Leave out what does not change, or read "
+            "it with reveal=true",
+        )
     return Put(resource=found[0], revision=sent.revision)
+
+
+def _masked(data: Any) -> bool:
+    if isinstance(data, Mapping):
+        return any(_masked(each) for each in data.values())
+    if isinstance(data, list):
+        return any(_masked(each) for each in data)
+    return bool(data == MASK)
 
 
 _DONE = {200: Outcome(about="What it did, or would do.", type=shapes.Applied)}
