@@ -15,8 +15,10 @@ NAMES = (
     "sockets",
     "start",
     "edit",
+    "postgres",
     "deploy",
     "workers",
+    "api",
     "command",
 )
 """Every row, in the order of the table."""
