@@ -18,6 +18,7 @@ NAMES = (
     "postgres",
     "deploy",
     "workers",
+    "api",
     "command",
 )
 """Every row, in the order of the table."""

@@ -1,17 +1,18 @@
 """Specs, Values and what becomes of them, in the form in which they are sent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import UNSET
 
 from heddle.extensions.manage import shapes
-from heddle.extensions.manage.plain import marked
 from heddle.runtime.process import Process
+from heddle.runtime.waiting import Arrival
 from heddle.specs.difference import ABSENT, Difference
 from heddle.specs.entry import data_of
 from heddle.specs.keyring import Keyring
+from heddle.specs.marking import marked
 from heddle.specs.masking import covered
 from heddle.specs.revision import Revision, Turn
 from heddle.specs.spec import Spec
@@ -89,11 +90,24 @@ def _side(data: Any, *, hide: bool) -> Any:
 
 
 def applied(
-    differences: Iterable[Difference], revision: int, *, dry_run: bool = False
+    differences: Iterable[Difference],
+    revision: int,
+    *,
+    dry_run: bool = False,
+    waited: Sequence[shapes.Arrival] = (),
 ) -> shapes.Applied:
     """What a change set did."""
-    return shapes.Applied(
-        revision=revision, dry_run=dry_run, changes=[change(each) for each in differences]
+    changes = [change(each) for each in differences]
+    return shapes.Applied(revision=revision, dry_run=dry_run, changes=changes, waited=list(waited))
+
+
+def arrival(namespace: str, one: Arrival) -> shapes.Arrival:
+    """How far a runtime has come with a change set."""
+    return shapes.Arrival(
+        namespace=namespace,
+        runtime=one.report.runtime,
+        state=one.state,
+        symbols=list(one.symbols),
     )
 
 

@@ -177,7 +177,8 @@ class _Shapes:
             types.append(operation.query)
             if operation.body is not None:
                 types.append(operation.body.type)
-            types += [one.type for one in operation.replies.values() if one.type is not None]
+            for one in operation.replies.values():
+                types += [each for each in (one.type, one.planned) if each is not None]
         self._types = types
         made, components = msgspec.json.schema_components(types, ref_template=_REF)
         self._made = dict(zip(map(id, types), made, strict=True))
@@ -278,6 +279,8 @@ def _outcome(one: Outcome, shapes: _Shapes) -> dict[str, Any]:
     said: dict[str, Any] = {"description": one.about}
     if one.type is not None:
         schema = shapes.of(one.type)
+        if one.planned is not None:
+            schema = {"anyOf": [schema, shapes.of(one.planned)]}
         said["content"] = {
             media: {"schema": {"type": "string"} if media in (YAML, STREAM) else schema}
             for media in one.media

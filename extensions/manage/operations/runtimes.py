@@ -8,7 +8,7 @@ from heddle.extensions.extension import Error, about
 from heddle.extensions.manage import forms, shapes
 from heddle.extensions.manage.asked import Asked
 from heddle.extensions.manage.operation import JSON, STREAM, Body, Operation, Outcome, Reply
-from heddle.extensions.manage.operations.resources import LIMIT, MOST
+from heddle.extensions.manage.operations.questions import LIMIT, MOST
 from heddle.extensions.manage.reading import sent_json
 from heddle.extensions.manage.refusal import Refusal
 from heddle.runtime.process import Process
@@ -152,10 +152,7 @@ async def symbol(asked: Asked) -> Reply:
 
 def _masked(asked: Asked, shape: msgspec.Struct) -> Any:
     """The same with every secret masked that a runtime here knows."""
-    data = msgspec.to_builtins(shape)
-    for runtime in (*asked.managed.runtimes, asked.home):
-        data = runtime.events.mask(data)
-    return data
+    return asked.masked(msgspec.to_builtins(shape))
 
 
 # --- processes ------------------------------------------------------------------------------------

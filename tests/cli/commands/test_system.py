@@ -90,6 +90,13 @@ def test_it_is_not_served_where_others_can_reach_it_without_a_token(flow: Path) 
     assert "Try: heddle token new NAME --role admin" in result.output
 
 
+def test_what_is_no_address_is_told_before_anything_begins(flow: Path) -> None:
+    result = heddle("start", flow, "-e", "PORT=0", "--system", "nonsense")
+    assert result.exit_code == 1
+    assert '"nonsense" is no address (wanted: HOST:PORT' in result.output
+    assert "listening" not in result.output
+
+
 def test_several_workers_do_not_serve_it(flow: Path) -> None:
     result = heddle("start", flow, "--workers", "2", "--system", "127.0.0.1:0")
     assert result.exit_code == 2

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from heddle.extensions.manage import access
 from heddle.extensions.manage.access import is_local, name_of
 from heddle.extensions.manage.caller import Role
 from heddle.extensions.manage.system import SYSTEM, Serving, system_runtime
@@ -238,6 +239,24 @@ async def test_who_did_what_stands_in_the_audit_file(tmp_path: Path) -> None:
     assert oct(file.stat().st_mode & 0o777) == "0o600"
     assert b"hunter2" not in file.read_bytes()
     assert b"heddle_wrong" not in file.read_bytes()
+
+
+async def test_whoever_comes_in_vain_does_not_fill_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [1000.0]
+    async with managing() as one:
+        await one.token("ada", "read")
+        one.told.clear()
+        monkeypatch.setattr(access, "monotonic", lambda: now[0])
+        thief = Client(one.port, "heddle_wrong")
+        for _ in range(access.TOLD + 5):
+            assert (await thief("GET", "/v1")).status == 401
+        now[0] += 1
+        await thief("GET", "/v1")
+        told = [each for each in one.told if each.event == "managing refused"]
+        assert len(told) == access.TOLD + 1
+        assert told[-1].reason == "nobody knows this token (5 more were turned away before)"
 
 
 async def test_who_made_a_revision_is_kept_with_it() -> None:

@@ -143,6 +143,18 @@ async def test_changes_are_checked_unless_said_otherwise() -> None:
         assert data(reply)["problems"][0]["code"] == "unknown-kind"
 
 
+async def test_a_masked_secret_is_never_stored_by_a_store_over_the_api() -> None:
+    async with managing() as one:
+        [held] = (await one.call.get("/v1/values"))["items"]
+        for check in ("true", "false"):
+            reply = await one.call(
+                "POST", f"/v1/store/changes?check={check}", {"changes": [{"put": held["value"]}]}
+            )
+            assert (reply.status, data(reply)["type"]) == (422, "urn:heddle:problem:masked")
+        [kept] = await one.rt.store.values()
+        assert kept.data == "hunter2hunter2"
+
+
 async def test_specs_of_all_namespaces_are_found_by_their_ids() -> None:
     async with managing() as one:
         await one.call("PUT", "/v1/namespaces/shop/specs/one", {"kind": "nop"})

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
 from heddle.runtime.managed import managed_by
+from heddle.specs.folder import FolderStore
 from heddle.specs.memory import MemoryStore
 from tests.extensions.manage.support import DEFAULT, PING, Client, data, managing
 from tests.support import fetch, port_of, running
@@ -219,6 +221,19 @@ async def test_a_deleted_spec_is_told_in_its_namespace() -> None:
         await one.call("DELETE", "/v1/namespaces/shop/specs/one")
         gone = await stream.until("change")
         assert gone["data"]["specs"] == [data(made)["id"]]
+
+
+async def test_a_file_that_cannot_be_read_is_told_too(tmp_path: Path) -> None:
+    file = tmp_path / "ping.yaml"
+    file.write_text(PING)
+    async with managing(store=FolderStore(str(tmp_path))) as one:
+        async with listening(one.call, f"{DEFAULT}/events") as stream:
+            await stream.until("begin")
+            file.write_text(PING + "- kind: [")
+            assert (await stream.until("change"))["data"]["problems"] == 1
+        [problem] = (await one.call.get("/v1/store/problems"))["items"]
+        assert problem["file"].endswith("ping.yaml")
+        assert problem["line"] > 0
 
 
 async def test_the_end_of_a_process_is_told() -> None:
