@@ -1,7 +1,7 @@
 """python -m benchmarks: measure, print a table, keep the figures.
 
-python -m benchmarks                     every row, about five minutes
-python -m benchmarks --quick             every row, less than a minute
+python -m benchmarks                     every row, about six minutes
+python -m benchmarks --quick             every row, about two minutes
 python -m benchmarks ping deploy         these rows
 python -m benchmarks --json out.json     write the figures there as well
 """
@@ -17,7 +17,7 @@ from typing import Any
 from benchmarks.machine import described
 from benchmarks.measure import Measure
 from benchmarks.paths import RESULTS
-from benchmarks.report import data, table
+from benchmarks.report import data, reasons, table
 from benchmarks.row import Row
 from benchmarks.rows import NAMES, row
 from benchmarks.scale import FULL, QUICK, Scale
@@ -39,6 +39,8 @@ def main(argv: list[str] | None = None) -> int:
             broken[name] = f"{type(error).__name__}: {error}"
             print(f"\r\033[K    {broken[name]}", file=sys.stderr, flush=True)
     print(table(done))
+    if why := reasons(done):
+        print(f"\nWhat may be more than ten times its floor, and why:\n{why}")
     told = {
         "at": datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds"),
         "seconds": round(time.time() - began, 1),

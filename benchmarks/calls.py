@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Awaitable, Callable, Mapping
-from time import perf_counter, thread_time
+from time import perf_counter, process_time, thread_time
 from timeit import Timer
 from typing import Any
 
@@ -18,6 +18,7 @@ def compare(
     names: Mapping[str, Any],
     scale: Scale,
     reach: Reach | None = None,
+    reason: str = "",
 ) -> Measure:
     """How many times the floor's statement the subject's takes.
 
@@ -35,7 +36,7 @@ def compare(
     for _ in range(scale.samples):
         for timer, count, times in zip(timers, counts, taken, strict=True):
             times.append(timer.timeit(count) / count * 1e9)
-    return _measure(name, taken, reach)
+    return _measure(name, taken, reach, reason)
 
 
 async def compare_waiting(
@@ -45,26 +46,32 @@ async def compare_waiting(
     subject: Callable[[], Awaitable[Any]],
     scale: Scale,
     reach: Reach | None = None,
+    reason: str = "",
 ) -> Measure:
-    """The same for what is awaited: each sample awaits it so many times, one after the other."""
+    """The same for what is awaited: each sample awaits it so many times, one after the other.
+
+    It is the processor time of this process that counts, with all its threads: waiting costs nothing.
+    """
     both = (floor, subject)
     counts = [await _calibrated_waiting(one, scale.calls) for one in both]
     taken: list[list[float]] = [[], []]
     for _ in range(scale.samples):
         for one, count, times in zip(both, counts, taken, strict=True):
-            times.append(await _seconds(one, count) / count * 1e9)
-    return _measure(name, taken, reach)
+            times.append(await _seconds(one, count, process_time) / count * 1e9)
+    return _measure(name, taken, reach, reason)
 
 
-def _measure(name: str, taken: list[list[float]], reach: Reach | None) -> Measure:
+def _measure(name: str, taken: list[list[float]], reach: Reach | None, reason: str) -> Measure:
     ratios = [its / base for base, its in zip(*taken, strict=True)]
     best = [min(times) for times in taken]
     facts = {
         "floor ns": round(best[0], 1),
         "subject ns": round(best[1], 1),
         "ratio of the best": round(best[1] / best[0], 2),
+        "floor a second": round(1e9 / best[0]),
+        "subject a second": round(1e9 / best[1]),
     }
-    return measured(name, ratios, reach=reach, facts=facts)
+    return measured(name, ratios, reach=reach, facts=facts, reason=reason)
 
 
 def _calibrated(timer: Timer, seconds: float) -> int:
@@ -82,8 +89,10 @@ async def _calibrated_waiting(act: Callable[[], Awaitable[Any]], seconds: float)
     return max(1, round(count * seconds / took))
 
 
-async def _seconds(act: Callable[[], Awaitable[Any]], count: int) -> float:
-    began = perf_counter()
+async def _seconds(
+    act: Callable[[], Awaitable[Any]], count: int, clock: Callable[[], float] = perf_counter
+) -> float:
+    began = clock()
     for _ in range(count):
         await act()
-    return perf_counter() - began
+    return clock() - began

@@ -20,9 +20,18 @@ class Driver:
         self._process = process
 
     def open(
-        self, target: str, server: Server, connections: int, request: str, expect: Any
+        self,
+        target: str,
+        server: Server,
+        connections: int,
+        request: str,
+        expect: Any,
+        upgrade: str = "",
     ) -> None:
-        """Connect to a server, to send this request and expect that answer."""
+        """Connect to a server, to send this request and expect that answer.
+
+        With a path to `upgrade` at they are messages of WebSockets.
+        """
         self.do(
             "open",
             target,
@@ -30,6 +39,7 @@ class Driver:
             connections=connections,
             request=request,
             expect=expect,
+            upgrade=upgrade,
         )
 
     def drive(self, target: str, seconds: float, into: str = "") -> dict[str, Any]:

@@ -47,27 +47,46 @@ def duel(
     reach: Reach,
     scale: Scale,
     say: Say,
+    upgrade: str = "",
+    connections: int | None = None,
+    what: str = "requests",
+    tail: Reach | None = None,
 ) -> list[Measure]:
     """How many times the floor's requests the subject answers: a second, and a second of its CPU.
+
+    With a path to `upgrade` at, what is asked and answered are messages of WebSockets. `tail` is how
+    far p99 may go: no further than the floor's, unless said.
 
     A round that something else on the machine disturbed does not count, unless most are like that:
     then all do, and `disturbed` says so.
     """
     with ExitStack() as stack:
         load = stack.enter_context(driver())
-        servers = {"floor": floor, "subject": subject, "echo": stack.enter_context(module("echo"))}
+        servers = {"floor": floor, "subject": subject}
+        many = connections or scale.connections
         for name, server in servers.items():
-            wanted = "pong" if name == "echo" else expect
-            load.open(name, server, scale.connections, request, wanted)
+            load.open(name, server, many, request, expect, upgrade)
+        if not upgrade:
+            servers["echo"] = stack.enter_context(module("echo"))
+            load.open("echo", servers["echo"], many, request, "pong")
         for name, server in servers.items():
             say(f"{name} warms up")
             _turn(load, name, server, scale.seconds)
         rounds = _rounds(load, floor, subject, scale, say)
-        turns = [_turn(load, "echo", servers["echo"], scale.seconds) for _ in range(3)]
-        ceiling = max(turn.rate for turn in turns)
+        ceiling = 0.0
+        if not upgrade:
+            turns = [_turn(load, "echo", servers["echo"], scale.seconds) for _ in range(3)]
+            ceiling = max(turn.rate for turn in turns)
     clean = [one for one in rounds if busy(*(turn.cpu for turn in one))]
     disturbed = len(clean) < max(1, scale.rounds // 2)
-    return _measures(rounds if disturbed else clean, len(rounds), disturbed, ceiling, reach)
+    told = rounds if disturbed else clean
+    facts = {
+        "floor": _median(told, 0, what),
+        "subject": _median(told, 1, what),
+        "rounds tried": len(rounds),
+    }
+    facts |= {"load alone": round(ceiling)} if ceiling else {}
+    return _measures(told, disturbed, facts, what, reach, tail or at_most(1.0))
 
 
 def _rounds(load: Driver, floor: Server, subject: Server, scale: Scale, say: Say) -> list[Round]:
@@ -103,17 +122,16 @@ def _turn(load: Driver, name: str, server: Server, seconds: float) -> Turn:
 
 
 def _measures(
-    rounds: Sequence[Round], tried: int, disturbed: bool, ceiling: float, reach: Reach
+    rounds: Sequence[Round],
+    disturbed: bool,
+    facts: dict[str, Any],
+    what: str,
+    reach: Reach,
+    tail: Reach,
 ) -> list[Measure]:
-    facts = {
-        "floor": _median(rounds, 0),
-        "subject": _median(rounds, 1),
-        "rounds tried": tried,
-        "load alone": round(ceiling),
-    }
     measures = [
         measured(
-            "requests a second",
+            f"{what} a second",
             [its.rate / base.rate for base, its in rounds],
             reach=reach,
             disturbed=disturbed,
@@ -122,21 +140,21 @@ def _measures(
         measured(
             "p99",
             [its.p99 / base.p99 for base, its in rounds],
-            reach=at_most(1.0),
+            reach=tail,
             disturbed=disturbed,
         ),
     ]
     if all(turn.per_cpu for one in rounds for turn in one):
         ratios = [its.per_cpu / base.per_cpu for base, its in rounds]
-        measures.append(measured("requests a second of the server's CPU", ratios))
+        measures.append(measured(f"{what} a second of the server's CPU", ratios))
     return measures
 
 
-def _median(rounds: Sequence[Round], side: int) -> dict[str, float]:
+def _median(rounds: Sequence[Round], side: int, what: str) -> dict[str, float]:
     """What one of the two came to, in absolute figures."""
     turns = [one[side] for one in rounds]
     return {
-        "requests a second": round(measured("", [turn.rate for turn in turns]).value),
+        f"{what} a second": round(measured("", [turn.rate for turn in turns]).value),
         "p50 ms": round(measured("", [turn.p50 for turn in turns]).value, 2),
         "p99 ms": round(measured("", [turn.p99 for turn in turns]).value, 2),
         "server CPU": round(measured("", [turn.cpu for turn in turns]).value, 2),

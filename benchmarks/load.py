@@ -3,6 +3,7 @@
 It is told what to do in lines of JSON on standard input, and answers each with one line:
 
     {"do": "open", "target": "a", "port": 8000, "connections": 64, "request": …, "expect": …}
+    {"do": "open", …, "upgrade": "/chat", "request": "hello", "expect": "hello"}    WebSockets
     {"do": "start", "target": "a", "into": "steady"}    drive: each answer sends the next request
     {"do": "stop", "target": "a"}                       what this drive came to
     {"do": "await", "target": "a", "version": 7}        once an answer of that version has come
@@ -11,7 +12,8 @@ It is told what to do in lines of JSON on standard input, and answers each with 
 
 A response is right when its status is 200 and its body is the one expected. Where that holds
 `{version}`, it has a number in that place, and a request that was sent after an answer of some
-version had come is never answered with an older one.
+version had come is never answered with an older one. A message of a WebSocket is right when it is
+the one expected.
 """
 
 import asyncio
@@ -21,12 +23,18 @@ from collections.abc import Callable
 from time import perf_counter, process_time
 from typing import Any, cast
 
-from benchmarks.machine import fastest_loop
+from benchmarks.machine import allow_many_files, fastest_loop
 from benchmarks.measure import percentile
-from benchmarks.response import Expected, Wrong, whole
+from benchmarks.response import Echoed, Expected, Wrong, frame
 
 PATIENCE = 10.0
 """Seconds after which an answer that has not come counts as hung."""
+
+UPGRADE = (
+    "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+"""How a connection asks to become a WebSocket; it offers no compression."""
 
 KNOWN = 64
 """How many responses that were looked at are remembered, byte by byte."""
@@ -75,10 +83,13 @@ class Tally:
 class Target:
     """One server: its connections, the request they send, and what is right."""
 
-    def __init__(self, port: int, request: bytes, expected: Expected) -> None:
+    def __init__(
+        self, port: int, request: bytes, expected: Expected | Echoed, upgrade: str = ""
+    ) -> None:
         self.port = port
         self.request = request
         self.expected = expected
+        self.upgrade = upgrade
         self.clients: set[Client] = set()
         self.known: dict[bytes, int] = {}
         self.newest = 0
@@ -98,6 +109,9 @@ class Target:
         """One more connection."""
         loop = asyncio.get_running_loop()
         _, client = await loop.create_connection(lambda: Client(self), "127.0.0.1", self.port)
+        if self.upgrade:
+            async with asyncio.timeout(PATIENCE):
+                await client.switch(self.upgrade)
         return client
 
     def start(self, into: str) -> None:
@@ -175,6 +189,7 @@ class Client(asyncio.Protocol):
         self._least = 0
         self._sent = 0.0
         self._closing = False
+        self._switched: asyncio.Future[None] | None = None
         self._write: Callable[[bytes], None]
         self._transport: asyncio.Transport
         self.waiting = False
@@ -185,6 +200,13 @@ class Client(asyncio.Protocol):
         self._write = self._transport.write
         self._target.clients.add(self)
 
+    async def switch(self, path: str) -> None:
+        """Become a WebSocket; ConnectionError where the server will not."""
+        self._switched = asyncio.get_running_loop().create_future()
+        self._write(UPGRADE.format(path=path).encode())
+        await self._switched
+        self._switched = None
+
     def ask(self) -> None:
         """Send the request."""
         self._least = self._target.newest
@@ -194,6 +216,9 @@ class Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         now = perf_counter()
+        if self._switched is not None:
+            self._switch(data)
+            return
         target = self._target
         version = self._known.get(data)
         if version is None or self._partial:
@@ -213,11 +238,23 @@ class Client(asyncio.Protocol):
             self.waiting = False
             target.idle.set()
 
+    def _switch(self, data: bytes) -> None:
+        assert self._switched is not None
+        self._partial += data
+        head, end, rest = self._partial.partition(b"\r\n\r\n")
+        if not end or self._switched.done():
+            return
+        self._partial = b""
+        if head.startswith(b"HTTP/1.1 101 ") and not rest:
+            self._switched.set_result(None)
+        else:
+            self._switched.set_exception(ConnectionError(f"found {head[:60]!r}, wanted a 101"))
+
     def _look(self, data: bytes) -> int | None:
         """The version of a response that was not seen before; None while it is not complete."""
         data = self._partial + data
         try:
-            complete = whole(data)
+            complete = self._target.expected.whole(data)
             self._partial = b"" if complete else data
             return self._target.version(data) if complete else None
         except Wrong as wrong:
@@ -278,8 +315,7 @@ class Load:
         if do == "summary":
             return self._tallies[command["into"]].data()
         if do == "open":
-            expected = Expected(command["expect"])
-            target = Target(command["port"], command["request"].encode(), expected)
+            target = _target(command)
             self._targets[command["target"]] = target
             await target.open(command["connections"])
             return {}
@@ -297,8 +333,18 @@ class Load:
         return {}
 
 
+def _target(command: dict[str, Any]) -> Target:
+    """The server of an `open`, and what is said to it."""
+    port, request, expect = command["port"], command["request"], command["expect"]
+    upgrade = command.get("upgrade", "")
+    if upgrade:
+        return Target(port, frame(request, masked=True), Echoed(expect), upgrade)
+    return Target(port, request.encode(), Expected(expect))
+
+
 def main() -> None:
     """Run it."""
+    allow_many_files()
     with asyncio.Runner(loop_factory=fastest_loop()) as runner:
         runner.run(Load().run())
 

@@ -63,6 +63,7 @@ def measured(
     reach: Reach | None = None,
     disturbed: bool = False,
     facts: dict[str, Any] | None = None,
+    reason: str = "",
 ) -> Measure:
     """The median of what the rounds gave, and their middle half."""
     low, high = middle_half(values)
@@ -76,6 +77,7 @@ def measured(
         rounds=len(values),
         disturbed=disturbed,
         facts=facts or {},
+        reason=reason,
     )
 
 

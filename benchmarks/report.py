@@ -29,6 +29,16 @@ def table(rows: Rows) -> str:
     return "\n".join(shown)
 
 
+def reasons(rows: Rows) -> str:
+    """Why what is far above its floor is so: each reason once, with all that it holds for."""
+    found: dict[str, list[str]] = {}
+    for name, (_, measures) in rows.items():
+        for measure in measures:
+            if measure.reason:
+                found.setdefault(measure.reason, []).append(f"{name} ({measure.name})")
+    return "\n".join(f"* {', '.join(whose)}: {reason}" for reason, whose in found.items())
+
+
 def data(rows: Rows) -> list[dict[str, Any]]:
     """Everything that was measured, as plain data."""
     return [
@@ -76,4 +86,5 @@ def _data(measure: Measure) -> dict[str, Any]:
     if measure.rounds > 1:
         told |= {"low": measure.low, "high": measure.high, "rounds": measure.rounds}
         told |= {"disturbed": True} if measure.disturbed else {}
+    told |= {"reason": measure.reason} if measure.reason else {}
     return told | ({"facts": measure.facts} if measure.facts else {})

@@ -23,6 +23,10 @@ class Expected:
             literal = re.escape(body).replace(re.escape("{version}"), r"(\d+)")
             self._pattern = re.compile(literal.encode())
 
+    def whole(self, data: bytes) -> bool:
+        """Whether a response is complete; Wrong for what is none, or for more than one."""
+        return whole(data)
+
     def version(self, data: bytes) -> int:
         """The number in a right response, 0 where none is asked for; Wrong for any other."""
         head, body = _split(data)
@@ -37,6 +41,32 @@ class Expected:
         if found is None:
             raise Wrong(f"found {body[:200]!r}, wanted {self._body!r}")
         return int(found[1]) if found.groups() else 0
+
+
+class Echoed:
+    """What a right message of a WebSocket is: this text, in one frame."""
+
+    def __init__(self, text: str) -> None:
+        self._frame = frame(text, masked=False)
+
+    def whole(self, data: bytes) -> bool:
+        """Whether a frame is complete; Wrong for any other, and for more than one."""
+        if not self._frame.startswith(data):
+            raise Wrong(f"found {data[:60]!r}, wanted {self._frame!r}")
+        return len(data) == len(self._frame)
+
+    def version(self, data: bytes) -> int:
+        """Messages have none."""
+        del data
+        return 0
+
+
+def frame(text: str, *, masked: bool) -> bytes:
+    """A text as a frame of a WebSocket; the mask is all zeros, which masks nothing, and is allowed."""
+    data = text.encode()
+    if len(data) > 125:
+        raise ValueError("found more than 125 bytes, wanted a short message")
+    return bytes([0x81, (0x80 if masked else 0) | len(data)]) + bytes(4 if masked else 0) + data
 
 
 def whole(data: bytes) -> bool:

@@ -9,7 +9,8 @@ class Scale:
 
     `calls` is the time in seconds that one sample of a call in this process takes. `symbols` are
     the symbols of the large namespace, 100 to a file. `edits` and `deploys` are how many changes
-    are saved, `launches` how often a command is started.
+    are saved, `launches` how often a command is started. `sockets` are open at the same time, and
+    `items` is how long the list of a `for` is.
     """
 
     name: str
@@ -23,6 +24,8 @@ class Scale:
     edits: int
     deploys: int
     launches: int
+    sockets: int
+    items: int
 
 
 FULL = Scale(
@@ -37,8 +40,10 @@ FULL = Scale(
     edits=40,
     deploys=100,
     launches=12,
+    sockets=1_000,
+    items=10_000,
 )
-"""What `make bench` measures: about five minutes."""
+"""What `make bench` measures: about six minutes."""
 
 QUICK = Scale(
     name="quick",
@@ -52,8 +57,10 @@ QUICK = Scale(
     edits=8,
     deploys=25,
     launches=3,
+    sockets=1_000,
+    items=10_000,
 )
-"""For a look in between, and for a change that is being worked on: less than a minute."""
+"""For a look in between, and for a change that is being worked on: about two minutes."""
 
 TINY = Scale(
     name="tiny",
@@ -67,5 +74,7 @@ TINY = Scale(
     edits=2,
     deploys=3,
     launches=1,
+    sockets=8,
+    items=100,
 )
 """Shows that everything runs and that every answer is right; its figures mean nothing."""

@@ -20,7 +20,7 @@ from benchmarks.paths import ROOT
 PATIENCE = 60.0
 """Seconds until something that has to come counts as missing."""
 
-HEDDLE = (sys.executable, "-c", "from heddle.cli.main import main; main()")
+HEDDLE = (sys.executable, "-c", "from heddle.cli.__main__ import main; main()")
 """The command `heddle`, of this very interpreter."""
 
 

@@ -1,6 +1,7 @@
 """What all commands that change a store share: who and why, making it, waiting for it, telling it."""
 
 import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +34,12 @@ TIMEOUT = click.option(
     help="How long --wait waits at most.",
 )
 
+YES = click.option("-y", "--yes", is_flag=True, help="Do not ask before something is deleted.")
+
 SHAPE = (
     "{ok, changes: [as of heddle plan], problems: [as of heddle check], revision?, "
-    "conflicts?: [{type, id, namespace, name?, told, yours, theirs}], "
+    "conflicts?: [{type, id, namespace, name?, told, yours, theirs, merged?, "
+    "contradictions?: [{path, reason, base?, yours?, theirs?}]}], "
     "runtimes?: [{namespace, runtime, host, pid, state: live|waiting|refused|behind, observed, "
     "symbols}]}"
 )
@@ -124,6 +128,18 @@ async def _wait(store: "Store", applied: "Applied", asked: Asked) -> "list[Waite
     ]
 
 
+def confirm(planned: "Planned") -> None:
+    """On a terminal, show what would be deleted and ask; click.Abort where the answer is no."""
+    from heddle.cli.differing import tell_details
+
+    gone = deleted(planned.differences)
+    if not gone or planned.problems or planned.clashes or not sys.stdin.isatty():
+        return
+    tell_details(gone)
+    count = f"{len(gone)} specs or values" if len(gone) > 1 else "it"
+    click.confirm(f"Delete {count}?", abort=True, err=True)
+
+
 # --- telling --------------------------------------------------------------------------------------
 
 
@@ -166,21 +182,12 @@ def tell_waited(waited: "Waited") -> None:
 
 
 def _reasons(arrival: "Arrival") -> "list[str]":
-    from heddle.runtime.standing import telling
-    from heddle.specs.report import Condition
+    from heddle.runtime.standing import reason, telling
 
-    def said(label: str, why: "Condition | None") -> "list[str]":
-        if why is None:
-            return []
-        place = f"{why.place} " if why.place else ""
-        return [f"{label}: {place}{why.message or why.reason}"]
-
-    lines = []
-    for symbol in arrival.symbols:
-        lines += said(symbol.name or str(symbol.id), telling(symbol.conditions))
+    said = {each.name or str(each.id): telling(each.conditions) for each in arrival.symbols}
     if arrival.state == "behind":
-        lines += said("it", telling(arrival.report.conditions))
-    return lines
+        said["the runtime"] = telling(arrival.report.conditions)
+    return [f"{who}: {reason(why)}" for who, why in said.items() if why is not None]
 
 
 def outcome_data(outcome: Outcome) -> dict[str, Any]:

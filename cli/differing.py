@@ -1,7 +1,7 @@
 """Differences for people and for programs: resource by resource, field by field, port by port."""
 
 import difflib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -19,6 +19,7 @@ MARKS: dict[What, tuple[str, str]] = {
     "deleted": ("-", "red"),
     "unchanged": (" ", "bright_black"),
 }
+_SECRET = ("data", "sealed")
 LONGEST = 100
 """Longer texts on one line are cut."""
 
@@ -67,7 +68,7 @@ def lines_of(one: Difference) -> Iterator[str]:
         yield from (click.style(f"    {mark} {line}", fg=color) for line in _ports(one.resource))
     hidden = secret(one)
     for detail in one.details:
-        yield from _detail(detail, hidden=hidden and detail.path[0] == "data")
+        yield from _detail(detail, hidden=hidden and detail.path[0] in _SECRET)
 
 
 def secret(one: Difference) -> bool:
@@ -89,12 +90,12 @@ def _detail(detail: Detail, *, hidden: bool) -> Iterator[str]:
     before, after = detail.before, detail.after
     if hidden:
         before, after = (covered(each) if each is not ABSENT else each for each in (before, after))
-    where, mark = _where(detail), "~"
+    where = _where(detail)
     if before is ABSENT or after is ABSENT:
         mark = "+" if before is ABSENT else "-"
-        found = after if before is ABSENT else before
-        said = "" if _is_link(detail) else f": {_short(found)}"
-        yield click.style(f"    {mark} {where}{said}", fg="green" if mark == "+" else "red")
+        color = "green" if before is ABSENT else "red"
+        for line in _whole(detail, after if before is ABSENT else before):
+            yield click.style(f"    {mark} {line}", fg=color)
     elif _is_order(detail):
         yield click.style(f"    ~ {where}: {_short(before)} → {_short(after)} (order)", fg="yellow")
     elif isinstance(before, str) and isinstance(after, str) and "\n" in before + after:
@@ -107,6 +108,19 @@ def _detail(detail: Detail, *, hidden: bool) -> Iterator[str]:
         )
 
 
+def _whole(detail: Detail, found: Any) -> Iterator[str]:
+    """What came or went: of links, where they lead says all."""
+    if detail.path[0] != "ports" or len(detail.path) > 3 or not isinstance(found, Mapping):
+        yield f"{_where(detail)}: {_short(found)}"
+    elif len(detail.path) == 1:
+        for port, links in found.items():
+            yield f"{dotted('', ('ports', port))}: {', '.join(links)}"
+    elif len(detail.path) == 2:
+        yield f"{_where(detail)}: {', '.join(found)}"
+    else:
+        yield _where(detail)
+
+
 def _where(detail: Detail) -> str:
     """`code`, `routes[0].path`; of a link its port and what it leads to: `ports.out → pong.in`."""
     if detail.path[0] == "ports" and len(detail.path) > 2:
@@ -114,11 +128,6 @@ def _where(detail: Detail) -> str:
         rest = "".join(f".{step}" for step in detail.path[3:])
         return f"{port} → {detail.path[2]}{rest}"
     return detail.at
-
-
-def _is_link(detail: Detail) -> bool:
-    """Whether a whole link came or went: where it leads says all."""
-    return detail.path[0] == "ports" and len(detail.path) == 3
 
 
 def _is_order(detail: Detail) -> bool:
@@ -169,7 +178,7 @@ def as_change(one: Difference) -> dict[str, Any]:
     }
     if one.details:
         hidden = secret(one)
-        said["fields"] = [_field(each, hidden and each.path[0] == "data") for each in one.details]
+        said["fields"] = [_field(each, hidden and each.path[0] in _SECRET) for each in one.details]
     return {name: value for name, value in said.items() if value is not None}
 
 

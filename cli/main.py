@@ -3,7 +3,6 @@
 Nothing heavy is imported here: help costs little more than Python and click themselves.
 """
 
-import sys
 from collections.abc import Mapping
 
 import click
@@ -34,6 +33,7 @@ COMMANDS = {
     "eval": "Try code in any language on a payload.",
     "system": "Show the flows of the API, to copy and to change.",
     "token": "Make, list and revoke the tokens of the API.",
+    "sql": "Ask in SQL what a store holds and how it runs.",
     "schema": "Print the JSON Schema that editors complete by.",
     "graph": "Draw specs and their links.",
     "help": "Show help, with the commands that extensions add.",
@@ -80,7 +80,4 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line of this process; never returns."""
-    try:
-        cli.main(prog_name="heddle")
-    except KeyboardInterrupt:
-        sys.exit(130)
+    cli.main(prog_name="heddle")

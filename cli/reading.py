@@ -8,10 +8,11 @@ from heddle.cli.documents import Documents
 from heddle.cli.settings import Settings
 from heddle.specs.document import Only
 from heddle.specs.problem import Problem
-from heddle.specs.store import Resource
+from heddle.specs.store import Resource, Store
 
 if TYPE_CHECKING:
     from heddle.runtime.extension import Registry
+    from heddle.runtime.planning import Applied, Planned
 
 
 class Given:
@@ -62,3 +63,43 @@ class Given:
         )
         said = {spec.id for spec in again.specs} | {value.id for value in again.values}
         return frozenset(nameless - said)
+
+
+class Planner:
+    """Plans what files would change, as often as it takes.
+
+    `base` is the revision that the files were made from. With `merge`, what somebody else changed
+    meanwhile is put together with what the files change, where that fits: before it is planned, and
+    once more where it happened between the plan and its making.
+    """
+
+    def __init__(
+        self, given: Given, *, prune: bool = False, base: int | None = None, merge: bool = False
+    ) -> None:
+        self.given = given
+        self._prune = prune
+        self._base = base
+        self._merge = merge
+        self._read = 0
+
+    async def plan(self, store: Store, registry: "Registry") -> "Planned":
+        """What the files would change in the store as it is now."""
+        from heddle.runtime.applying import plan_apply
+
+        self._read = await store.newest()
+        return await plan_apply(
+            store,
+            self.given.resources,
+            registry,
+            anonymous=self.given.anonymous,
+            prune=self._prune,
+            base=self._base,
+            merge=self._merge,
+        )
+
+    def again(self, planned: "Planned", applied: "Applied") -> bool:
+        """Whether to plan once more: somebody was faster, and both changes may be put together."""
+        faster = bool(applied.clashes) and not planned.clashes
+        if self._merge and faster and self._base is None:
+            self._base = self._read
+        return self._merge and faster

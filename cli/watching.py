@@ -12,14 +12,13 @@ from heddle.cli.standing import (
     COLORS,
     as_standing,
     headline,
-    reason,
     runtimes_of,
     state_of,
     symbols_of,
     worst_of,
 )
 from heddle.cli.stores import opened
-from heddle.runtime.standing import Standing, standing
+from heddle.runtime.standing import Standing, reason, standing
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -99,7 +98,8 @@ def picture(found: Standing) -> "RenderableType":
     from rich.text import Text
 
     parts: list[Any] = [Text(headline(found))]
-    for head, rows in (runtimes_of(found), symbols_of(found)):
+    # A terminal shows so many lines and no more: the worst come first.
+    for head, rows in (runtimes_of(found), symbols_of(found, worst_first=True)):
         if rows:
             parts += [Text(""), _table(head, rows)]
     parts += [Text(str(problem), style="red") for problem in found.problems]

@@ -20,19 +20,15 @@ async def apply_into(
     registry: Registry,
     *,
     anonymous: frozenset[UUID] = frozenset(),
-    prune: bool = False,
-    base: int | None = None,
     note: Note = NO_NOTE,
 ) -> Applied:
     """Create or update each by its id, else by its namespace and name; all of them or none.
 
-    As `plan_apply` and `make`, which see. What was planned and is not to be made is told by
-    `plan_apply` alone.
+    As `plan_apply` and then `make`, which see.
     """
-    planned = await plan_apply(
-        store, resources, registry, anonymous=anonymous, prune=prune, base=base
+    return await make(
+        store, await plan_apply(store, resources, registry, anonymous=anonymous), note
     )
-    return await make(store, planned, note)
 
 
 async def plan_apply(
@@ -43,14 +39,15 @@ async def plan_apply(
     anonymous: frozenset[UUID] = frozenset(),
     prune: bool = False,
     base: int | None = None,
+    merge: bool = False,
 ) -> Planned:
     """What it would change to create or update each by its id, else by its namespace and name.
 
     `anonymous` are the ids that nobody wrote: such a resource is new. With `prune`, what they do
     not name is deleted: Specs in the namespaces of these Specs, Values in those of these Values,
     and nothing anywhere else. With `base`, they were made from that revision of the store: what
-    somebody else changed since then is kept, or is a Clash where these change it too. Nothing is
-    written. Differences come in the order of the resources, what is deleted after them.
+    somebody else changed since then is kept, or is a Clash where these change it too; with `merge`
+    both changes are put together where they fit. Nothing is written. Differences come in the order of the resources, what is deleted after them.
     """
     stored: list[Resource] = []
     for space in sorted({resource.namespace for resource in resources}):
@@ -64,7 +61,7 @@ async def plan_apply(
     steps = match(list(known.values()), resources, anonymous=anonymous)
     if prune:
         steps += _pruned(steps, stored)
-    return await plan_steps(store, steps, registry, stored=stored, base=base)
+    return await plan_steps(store, steps, registry, stored=stored, base=base, merge=merge)
 
 
 def match(

@@ -6,9 +6,11 @@ from uuid import UUID
 
 import msgspec
 
+from heddle.runtime.codec import codec_failed
 from heddle.runtime.events import masked
 from heddle.runtime.expand import Expander
 from heddle.runtime.extension import Registry
+from heddle.runtime.step import FAILURES
 from heddle.schemas.check import in_order
 from heddle.schemas.links import check_links
 from heddle.specs.bind import Bound, Values, bind
@@ -88,6 +90,8 @@ def check_specs(
                 counted = [bound.spec]
         except SpecError as error:
             found, bound = error.problems, bind(spec, values, given)
+        except FAILURES as error:
+            found, bound = (codec_failed(spec, error),), bind(spec, values, given)
         if only is None or spec.id in only:
             kept = [problem for problem in found if not (later and problem.code in LATER)]
             if not strict_env:

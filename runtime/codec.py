@@ -124,6 +124,12 @@ class Build:
         raise SpecError([problem])
 
 
+def codec_failed(spec: Spec, error: BaseException) -> Problem:
+    """The Problem of a Spec whose codec raised what no codec should: the author of the kind mends it."""
+    found = f"its codec failed: {type(error).__name__}: {error}"
+    return Problem(code="codec", found=found, place=spec.place(), path=spec.at(()))
+
+
 Codec: TypeAlias = Callable[[F, Build], Node]
 """Builds a Node from decoded fields; SpecError where they cannot be used together. Never waits."""
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import msgspec
 
+from heddle.runtime.codec import codec_failed
 from heddle.runtime.events import masked
 from heddle.runtime.expand import Expander, moved
 from heddle.runtime.scheme import Scheme
@@ -164,9 +165,7 @@ class Drafter:
         except SpecError as error:
             draft.refuse(spec, masked(error.problems, secrets))
         except FAILURES as error:
-            found = f"its codec failed: {type(error).__name__}: {error}"
-            problem = Problem(code="codec", found=found, place=spec.place(), path=spec.at(()))
-            draft.refuse(spec, masked((problem,), secrets))
+            draft.refuse(spec, masked((codec_failed(spec, error),), secrets))
         else:
             for one in made:
                 before = self._table.get(one.id)

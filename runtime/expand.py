@@ -380,6 +380,9 @@ class Expander:
 def _walk(fields: Any, path: Path) -> Any:
     """What stands at a path; an empty mapping where it is not there."""
     for step in path:
+        # A lone one may stand where a list is wanted.
+        if step == 0 and isinstance(fields, dict):
+            continue
         try:
             fields = fields[step]
         except (LookupError, TypeError):

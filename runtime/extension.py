@@ -1,8 +1,10 @@
 """An Extension adds kinds, languages, stores, commands and hooks, through one door for all."""
 
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from heddle.runtime.codec import Kind
@@ -112,6 +114,7 @@ class Registry:
             except FAILURES as error:
                 raise ExtensionError(
                     f'extension "{point.name}" ({point.value}) cannot be loaded: {error}'
+                    f"{_line_of(error)}"
                 ) from error
             self._register(point.name, register)
 
@@ -123,6 +126,7 @@ class Registry:
         except FAILURES as error:
             raise ExtensionError(
                 f'extension "{name}" cannot be registered: {type(error).__name__}: {error}'
+                f"{_line_of(error)}"
             ) from error
 
 
@@ -146,7 +150,22 @@ def _named(name: str) -> Register:
     except FAILURES as error:
         said = str(error) if isinstance(error, ImportError | AttributeError) else repr(error)
         raise ExtensionError(
-            f'extension "{name}" cannot be loaded: {said} '
+            f'extension "{name}" cannot be loaded: {said}{_line_of(error)} '
             "(wanted: a module with a function register(extension))"
         ) from error
     return found
+
+
+def _line_of(error: BaseException) -> str:
+    """` at shop.py:7`: the last line that belongs neither to Heddle nor to Python, if there is one."""
+    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        frames.append((error.filename or "", error.lineno))
+    own = Path(__file__).resolve().parent.parent
+    python = Path(traceback.__file__).resolve().parent
+    for file, line in reversed(frames):
+        path = Path(file).resolve()
+        theirs = python in path.parents and "site-packages" not in path.parts
+        if path.suffix == ".py" and own not in path.parents and not theirs:
+            return f" at {file}:{line}"
+    return ""

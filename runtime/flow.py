@@ -40,8 +40,12 @@ class Flow:
 
     def waits(self, port: str) -> bool:
         """Whether a packet that is sent there may have to wait for something."""
-        wiring = self.process.wiring
-        return any(wiring.may_wait(*to) for to in wiring.targets(self._step.owner, port))
+        known = self._step.waiting.get(port)
+        if known is None:
+            wiring = self.process.wiring
+            known = any(wiring.may_wait(*to) for to in wiring.targets(self._step.owner, port))
+            self._step.waiting[port] = known
+        return known
 
     def fork(self) -> "Process":
         """A child process on the same generation."""

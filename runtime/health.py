@@ -18,12 +18,15 @@ from heddle.runtime.step import FAILURES
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import SymbolTable
 from heddle.specs.problem import Place, Problem
-from heddle.specs.report import Condition, SymbolReport
+from heddle.specs.report import CONDITIONS, Condition, SymbolReport
 from heddle.specs.spec import Spec
 
 _COMPILED = frozenset({"code", "codec"})
 _LINKED = frozenset({"unknown-port", "missing-link", "waiting-link"})
 _BEGIN = "begin"
+_NOT = frozenset({"Draining", "Degraded"})
+"""What is as it should be where it is not so."""
+
 NAMED = 5
 """So many symbols are named where more are meant."""
 
@@ -56,12 +59,15 @@ class Health:
         if symbol is None and refusal is None:
             return self._dated(one, [_yes("Draining", draining)], 0.0) if draining else ()
         active = symbol is not None and self._table.active(symbol)
+        told = self._told(symbol) if symbol is not None and active else ""
+        if active and not (refusal or draining or told or one in self._since):
+            return _well(_natural(symbol, active=True))
         found = [
             *_written(refusal),
             self._linked(symbol, refusal),
             self._active(symbol, refusal, active=active),
             _yes("Draining", draining) if draining else Condition(type="Draining", status=False),
-            self._degraded(symbol, refusal, active=active),
+            self._degraded(symbol, refusal, told, active=active),
         ]
         return self._dated(one, found, _natural(symbol, active=active))
 
@@ -91,7 +97,7 @@ class Health:
         return _refused("Active", refusal, "Refused", "")
 
     def _degraded(
-        self, symbol: Symbol | None, refusal: Refusal | None, *, active: bool
+        self, symbol: Symbol | None, refusal: Refusal | None, told: str, *, active: bool
     ) -> Condition:
         if symbol is not None and refusal is not None:
             runs = symbol.spec.revision
@@ -101,7 +107,6 @@ class Health:
             goes_on = "goes on running" if active else "stays"
             said = f"{what} was refused, revision {runs} {goes_on}: "
             return _refused("Degraded", refusal, "Refused", said, status=True)
-        told = self._told(symbol) if symbol is not None and active else ""
         if told:
             return Condition(type="Degraded", status=True, reason="Impaired", message=told)
         return Condition(type="Degraded", status=False)
@@ -213,8 +218,10 @@ class Health:
         bad = [one for one in ill if one.refused or _is(one, "Degraded")]
         if not bad:
             return Condition(type="Degraded", status=False)
-        reason = "Refused" if any(one.refused for one in bad) else "Impaired"
-        return Condition(type="Degraded", status=True, reason=reason, message=_names(bad))
+        refused = [one for one in bad if one.refused]
+        said = f"{_names(refused)} refused" if refused else f"{_names(bad)} impaired"
+        reason = "Refused" if refused else "Impaired"
+        return Condition(type="Degraded", status=True, reason=reason, message=said)
 
     # -- since when ----------------------------------------------------------------------------
 
@@ -237,6 +244,11 @@ class Health:
         if before or any(not _fine(condition) for condition in dated):
             self._since[one] = noted
         return tuple(dated)
+
+
+def _well(since: float) -> tuple[Condition, ...]:
+    """The conditions of a symbol that is as it should be."""
+    return tuple(Condition(type=sort, status=sort not in _NOT, since=since) for sort in CONDITIONS)
 
 
 def _natural(symbol: Symbol | None, *, active: bool) -> float:
@@ -283,7 +295,9 @@ def _refused(
     problem = own[0] if own else refusal.problems[0] if refusal.problems else None
     if problem is None:
         return Condition(type=sort, status=status, reason=reason, since=refusal.since)
-    told = said(problem) if own else f"{problem.path}: {said(problem)}"
+    told = said(problem)
+    if not own and problem.place.file:
+        told = f"{problem.path}: {told}"
     return Condition(
         type=sort,
         status=status,
@@ -299,7 +313,7 @@ def _yes(sort: str, since: float) -> Condition:
 
 
 def _fine(condition: Condition) -> bool:
-    return condition.status is (condition.type not in ("Draining", "Degraded"))
+    return condition.status is (condition.type not in _NOT)
 
 
 def _is(one: SymbolReport, sort: str) -> bool:
@@ -321,10 +335,11 @@ def _at(spec: Spec | None, place: Place) -> str:
 
 
 def said(problem: Problem) -> str:
-    """A Problem without its place."""
+    """A Problem without its place; where that is not known, with its path."""
+    where = f"{problem.path}: " if problem.path and not problem.place.file else ""
     wanted = f" (wanted: {problem.wanted})" if problem.wanted else ""
     hint = f". {problem.hint}" if problem.hint else ""
-    return f"{problem.found}{wanted}{hint}"
+    return f"{where}{problem.found}{wanted}{hint}"
 
 
 def camel(code: str) -> str:

@@ -76,7 +76,7 @@ class Loader:
     @property
     def unfit(self) -> dict[UUID, Refusal]:
         """Whatever is written and is not live, and why not."""
-        return {**self.spoiled, **self.refused} if self.spoiled else self.refused
+        return {**self.refused, **self.spoiled} if self.spoiled else self.refused
 
     def rebuild(self, symbol: Symbol) -> Symbol:
         """A fresh Symbol of the same Spec, for one whose Node was closed meanwhile."""
@@ -109,12 +109,15 @@ class Loader:
         """
         self.vault.forget(changes.values)
         before = self.unreadable
+        amiss = bool(self.refused or before)
         self.unreadable = tuple(await self._store.problems())
         if trial and changes.problems:
             return Loaded(problems=changes.problems)
         loaded = await self._load(changes, trial=trial)
         if changes.problems or changes.spoiled or before != self.unreadable:
             await self._look_at_spoiled()
+        if amiss and loaded.generation is None and not loaded.refused:
+            self._told_well()
         return loaded
 
     async def _load(self, changes: ChangeSet, *, trial: bool) -> Loaded:
@@ -275,6 +278,16 @@ class Loader:
             **({"origin": origin} if origin else {}),
         )
         return Loaded(problems=problems)
+
+    def _told_well(self) -> None:
+        """Tell that what was refused was taken back, where nothing is amiss any more."""
+        if not (self.refused or self.unreadable):
+            running = self._table.wiring.generation.number
+            self._events.tell(
+                "problems gone",
+                generation=running,
+                reason=f"generation {running} runs, and the store says the same",
+            )
 
     def _told_left_out(self, problems: tuple[Problem, ...]) -> Loaded:
         """Tell what a start goes without, and why."""

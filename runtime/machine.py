@@ -325,11 +325,11 @@ def drive(
             # What goes to nothing but plain actions is answered on the spot: most visits of a `for`
             # or a `pipe` are that, and the way round this loop would cost more than they do.
             while type(request) is tuple and hops > 1:
-                near = cast(VisitStep, owner).nexts.get(request[0])
+                port, payload = request
+                near = owner.nexts.get(port) if type(port) is str else None  # type: ignore[union-attr]
                 if type(near) is not RunStep or near.next is not None:
                     break
                 hops -= 1
-                payload = request[1]
                 actions = iter(near.actions)
                 try:
                     for action in actions:

@@ -1,13 +1,13 @@
 """What a change set would make of a store is planned and checked; then it is made whole, or not at all."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
 import msgspec
 
 from heddle.runtime.checking import check_specs
 from heddle.runtime.extension import Registry
+from heddle.runtime.leaving import Step, after, left_behind
 from heddle.runtime.sealing import alike, kept_all
 from heddle.specs.bind import Values
 from heddle.specs.difference import Difference, difference
@@ -15,14 +15,12 @@ from heddle.specs.errors import Conflict, NotFound, StoreError
 from heddle.specs.index import Key, key_of
 from heddle.specs.keyring import Keyring
 from heddle.specs.masking import MASK
+from heddle.specs.merging import Merged, merge_one
 from heddle.specs.problem import Problem
 from heddle.specs.revision import NO_NOTE, Note, Recording, Turn, since
-from heddle.specs.spec import Binding, Link, Path, Spec
+from heddle.specs.spec import Spec
 from heddle.specs.store import Change, Delete, Put, Resource, Store
 from heddle.specs.value import Value
-
-Step: TypeAlias = tuple[Resource | None, Resource | None]
-"""What is stored, and what it becomes; None is that there is none."""
 
 
 class Clash(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +36,10 @@ class Clash(msgspec.Struct, frozen=True, kw_only=True):
         found = self.theirs or self.mine or self.base
         assert found is not None
         return found
+
+    def merged(self) -> Merged:
+        """Both changes put together, by field and by port; with conflicts where they do not fit."""
+        return merge_one(self.base, self.mine, self.theirs)
 
     def __str__(self) -> str:
         """What happened, in one line."""
@@ -133,20 +135,19 @@ async def plan_steps(
     *,
     stored: Sequence[Resource] = (),
     base: int | None = None,
+    merge: bool = False,
 ) -> Planned:
     """Check what these steps come to, among everything that is stored in their namespaces.
 
-    Secrets are sealed with the keys of the registry, see heddle.runtime.sealing.
-
     `stored` is what was read already. With `base`, what somebody else changed since that revision
     is a Clash where the steps change it otherwise, and stays as it is where they do not change it;
-    StoreError where the store keeps no revisions. Secrets are sealed with the keys of the registry,
-    see heddle.runtime.sealing. Whoever is left behind with a link to what goes is a Problem, where a
-    link to what may come later is none.
+    with `merge`, both changes are put together where they fit. StoreError where the store keeps no
+    revisions. Secrets are sealed with the keys of the registry, see heddle.runtime.sealing. Whoever
+    is left behind with a link to what goes is a Problem, where a link to what may come later is none.
     """
     unfit = _unfit(steps)
     steps, unsealed = kept_all(steps, registry.keys)
-    steps, clashes = await _rebased(store, steps, base, registry.keys)
+    steps, clashes = await _rebased(store, steps, base, registry.keys, merge=merge)
     stored = await _around(store, steps, stored)
     problems = [
         *unfit,
@@ -197,63 +198,12 @@ def check_steps(
         return []
     changed = {spec.id for spec in specs}
     gone = {old.id for old, new in steps if new is None and isinstance(old, Spec)}
-    values = Values([each for each in _after(steps, stored) if isinstance(each, Value)])
+    values = Values([each for each in after(steps, stored) if isinstance(each, Value)])
     before = [each for each in stored if isinstance(each, Spec)]
     others = [each for each in before if each.id not in changed and each.id not in gone]
     known = set(check_specs(before, values, registry, only=frozenset()).problems)
     found = check_specs([*specs, *others], values, registry, only=frozenset(changed), later=True)
     return [problem for problem in found.problems if problem not in known]
-
-
-def left_behind(steps: Sequence[Step], stored: Sequence[Resource]) -> list[Problem]:
-    """The links and bonds that would lead nowhere because their target goes with these steps."""
-    after = {key_of(each): each for each in _after(steps, stored)}
-    names = {(type(each), each.namespace, each.name) for each in after.values()}
-    gone: dict[object, Resource] = {}
-    for old, new in steps:
-        if old is None or (
-            new is not None and (old.namespace, old.name) == (new.namespace, new.name)
-        ):
-            continue
-        if old.name is not None and (type(old), old.namespace, old.name) not in names:
-            gone[type(old), old.namespace, old.name] = old
-        if new is None:
-            gone[type(old), old.id] = old
-    if not gone:
-        return []
-    return [
-        problem
-        for each in after.values()
-        if isinstance(each, Spec)
-        for problem in _left_behind(each, gone)
-    ]
-
-
-def _left_behind(spec: Spec, gone: Mapping[object, Resource]) -> Iterator[Problem]:
-    """What of one Spec would lead nowhere."""
-    wanted: list[tuple[Path, object]] = []
-    for port, links in spec.ports.items():
-        for number, link in enumerate(links):
-            said = "name" if link.id is None else "id"
-            wanted.append((("ports", port, number, said), _target(Spec, spec, link)))
-    for name, bond in spec.env.items():
-        if bond.identified:
-            wanted.append((("env", name), _target(Value, spec, bond)))
-    for path, key in wanted:
-        target = gone.get(key)
-        if target is not None:
-            yield Problem(
-                code="left-behind",
-                found=f'"{target.label}" goes with this change, and {spec.label} needs it',
-                wanted=f"{spec.label} changed or deleted together with it, or it kept",
-                place=spec.place(path),
-                path=spec.at(path[:-1] if path[0] == "ports" else path),
-            )
-
-
-def _target(sort: type[Spec] | type[Value], spec: Spec, wants: Link | Binding) -> object:
-    """What a link or a bond of a Spec names: an id wins over a name."""
-    return (sort, spec.namespace, wants.name) if wants.id is None else (sort, wants.id)
 
 
 def _unfit(steps: Sequence[Step]) -> list[Problem]:
@@ -280,13 +230,6 @@ def _masked(data: object) -> bool:
     return data == MASK
 
 
-def _after(steps: Sequence[Step], stored: Sequence[Resource]) -> Iterator[Resource]:
-    """What there is once the steps are done."""
-    touched = {key_of(side) for step in steps for side in step if side is not None}
-    yield from (each for each in stored if key_of(each) not in touched)
-    yield from (new for _, new in steps if new is not None)
-
-
 async def _around(
     store: Store, steps: Sequence[Step], stored: Sequence[Resource]
 ) -> Sequence[Resource]:
@@ -304,7 +247,7 @@ async def _around(
 
 
 async def _rebased(
-    store: Store, steps: Sequence[Step], base: int | None, keys: Keyring
+    store: Store, steps: Sequence[Step], base: int | None, keys: Keyring, *, merge: bool
 ) -> tuple[list[Step], list[Clash]]:
     """The steps as they are to be done now, when they were thought of at the revision `base`."""
     if base is None:
@@ -325,8 +268,13 @@ async def _rebased(
             if theirs is not None:
                 kept_steps.append((theirs, theirs))
         else:
-            kept_steps.append((theirs, mine))
-            clashes.append(Clash(base=turn.before, mine=mine, theirs=theirs))
+            clash = Clash(base=turn.before, mine=mine, theirs=theirs)
+            merged = clash.merged() if merge else None
+            if merged is None or merged.conflicts:
+                kept_steps.append((theirs, mine))
+                clashes.append(clash)
+            else:
+                kept_steps.append((theirs, next(iter(merged.resources), None)))
     return kept_steps, clashes
 
 
@@ -377,3 +325,18 @@ def _change(turn: Turn) -> Change:
 
 def _sides(turn: Turn) -> Iterator[Resource]:
     return (side for side in (turn.before, turn.after) if side is not None)
+
+
+__all__ = [
+    "Applied",
+    "Clash",
+    "Planned",
+    "Step",
+    "check_steps",
+    "current",
+    "left_behind",
+    "make",
+    "plan_delete",
+    "plan_steps",
+    "recording",
+]

@@ -80,6 +80,16 @@ class Process:
         self.started = time()
         wiring.processes.add(self)
 
+    @classmethod
+    def lasting(cls, wiring: "Wiring", origin: str = "") -> "Process":
+        """What many processes belong to, each on the generation of its own time: they share its data.
+
+        It runs nothing itself, need not be ended, and keeps no generation from ending.
+        """
+        process = cls(wiring, None, origin)
+        wiring.processes.discard(process)
+        return process
+
     # -- who it is ---------------------------------------------------------------------------
 
     @property

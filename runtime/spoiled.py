@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from heddle.runtime.codec import codec_failed
 from heddle.runtime.events import masked
 from heddle.runtime.expand import Expander
 from heddle.runtime.scheme import Scheme
@@ -60,9 +61,7 @@ def check_spoiled(
         except SpecError as error:
             problems += masked(error.problems, hidden)
         except FAILURES as error:
-            found = f"its codec failed: {type(error).__name__}: {error}"
-            problem = Problem(code="codec", found=found, place=spec.place(), path=spec.at(()))
-            problems += masked((problem,), hidden)
+            problems += masked((codec_failed(spec, error),), hidden)
         secrets.update(hidden)
     problems += _links(filled, around, scheme, sorted(secrets, key=len, reverse=True))
     return tuple(dict.fromkeys(in_order(problems)))

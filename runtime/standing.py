@@ -94,6 +94,16 @@ def is_ill(condition: Condition) -> bool:
     return condition.status is (condition.type == "Degraded")
 
 
+def reason(why: Condition | None) -> str:
+    """A condition for people: `flow.yaml:7:3: unknown field …`; empty where there is nothing to say."""
+    if why is None:
+        return ""
+    said = why.message or why.reason
+    # That it is degraded says itself which revision runs.
+    place = why.place if why.type != "Degraded" or not why.place.startswith("revision ") else ""
+    return f"{place}: {said}" if place else said
+
+
 def telling(conditions: Iterable[Condition]) -> Condition | None:
     """The condition that says best what is not as it should be; None where all are well."""
     ill = [each for each in conditions if is_ill(each)]

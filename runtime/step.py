@@ -123,9 +123,12 @@ class ChoiceStep(NodeStep):
 
 
 class VisitStep(NodeStep):
-    """A node that looks at answers: the machine keeps its coroutine on the stack meanwhile."""
+    """A node that looks at answers: the machine keeps its coroutine on the stack meanwhile.
 
-    __slots__ = ("_inputs", "fn", "turns", "waits")
+    `waiting` remembers which of its out ports lead to what may wait: the wiring never changes.
+    """
+
+    __slots__ = ("_inputs", "_known", "fn", "turns", "waiting", "waits")
 
     def __init__(
         self,
@@ -141,11 +144,15 @@ class VisitStep(NodeStep):
         self.fn = handler.fn
         self.waits = handler.waits or handler.turns
         self.turns = handler.turns
+        self.waiting: dict[str, bool] = {}
         self._inputs = inputs
+        self._known: Sequence[str] | None = None
 
     def inputs(self) -> Sequence[str]:
         """The in ports of this node that something is linked to."""
-        return self._inputs(self.owner)
+        if self._known is None:
+            self._known = self._inputs(self.owner)
+        return self._known
 
 
 class ActionStep(NodeStep):

@@ -186,8 +186,11 @@ class Watcher:
 
     async def _whole(self, work: Awaitable[T]) -> T | None:
         """Do work to its end, even when this task is stopped meanwhile; None where it failed."""
+        task = asyncio.ensure_future(self._told(work))
+        # Where we are stopped meanwhile, nobody else asks what became of it; it was told.
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:
-            done = await asyncio.shield(asyncio.ensure_future(self._told(work)))
+            done = await asyncio.shield(task)
         except Failure:
             if self._missed is not None:
                 self._behind = True

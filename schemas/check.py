@@ -7,6 +7,7 @@ People write a little more loosely than the types say: `"8000"` is a number wher
 (values from the environment are texts), and a single item stands for a list of one.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -237,7 +238,12 @@ class _Walk:
     def _unfit(self, shape: Shape, value: Any, path: Path, reason: msgspec.ValidationError) -> None:
         """Tell of a value that does not fit as a whole."""
         cause = reason.__cause__
-        if isinstance(cause, Unfit):
+        blank = _BLANK.search(value) if isinstance(value, str) and not self._spec.env else None
+        if blank is not None:
+            name = blank[1]
+            hint = f"Blanks are filled where an env has their names: {name}: {{data: '{{{{ .{name} }}}}'}}."
+            self._tell("type", _found(value), path, wanted(shape), hint)
+        elif isinstance(cause, Unfit):
             code = cause.code or "invalid"
             self._tell(code, cause.found, (*path, *cause.path), cause.wanted, cause.hint)
         elif isinstance(cause, ValueError | TypeError) and str(cause):
@@ -258,6 +264,8 @@ class _Walk:
             )
         )
 
+
+_BLANK = re.compile(r"\{\{-?\s*\.?([A-Za-z_]\w*)")
 
 _MEANT: dict[type, tuple[str, ...]] = {dict: ("group", "map"), list: ("list",), tuple: ("list",)}
 

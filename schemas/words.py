@@ -31,7 +31,7 @@ def wanted(shape: Shape) -> str:
         case "whole" | "number":
             return ("a whole number" if shape.form == "whole" else "a number") + _range(shape)
         case "text":
-            return "text" + _length(shape, "characters") + _pattern(shape)
+            return "text" + _length(shape, "characters") + _pattern(shape) + _such(shape)
         case "choice":
             return any_of([_choice(choice) for choice in shape.choices])
         case "list":
@@ -174,6 +174,14 @@ def _length(shape: Shape, unit: str) -> str:
     if least is not None:
         return f" of at least {least} {unit}" if least > 1 else ", not empty"
     return f" of at most {most} {unit}" if most is not None else ""
+
+
+def _such(shape: Shape) -> str:
+    """Examples of what a pattern means, where there are any."""
+    examples = [text for meta in shape.meta for text in meta.examples or ()]
+    if not examples or not shape.limit("pattern"):
+        return ""
+    return f", such as {any_of([plain(text) for text in examples])}"
 
 
 def _pattern(shape: Shape) -> str:

@@ -263,7 +263,8 @@ class Keyring:
         if held:
             return held[0].key
         found = f'the Value "{value.label}" cannot be sealed: there is no key'
-        raise wrong(value, "data", "missing-key", found + self._why(), hint=_HINT)
+        hint = f"{_HINT}; heddle key new makes one"
+        raise wrong(value, "data", "missing-key", found + self._why(), hint=hint)
 
     def _without_key(self, value: Value, id_: str) -> SecretError:
         here = f" (here: {', '.join(self.ids)})" if self.ids else ""

@@ -49,6 +49,13 @@ def port_of(rt: Runtime, name: str = "listener") -> int:
     return symbol.node.address[1]
 
 
+def degraded(rt: Runtime, name: str) -> str:
+    """What keeps a symbol from doing all that it should; empty where nothing does."""
+    (found,) = (one for one in rt.status().symbols if one.name == name)
+    (told,) = (one for one in found.conditions if one.type == "Degraded")
+    return told.message if told.status else ""
+
+
 class Reply(NamedTuple):
     """An HTTP response as it came."""
 

@@ -4,7 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from benchmarks.calls import compare, compare_waiting
@@ -39,6 +39,7 @@ class Setup:
     seen: Seen = lambda answer: None if answer is NOTHING else answer
     port: str = "in"
     burst: int = 1
+    ready: Callable[[Runtime], AbstractAsyncContextManager[Any]] = nullcontext
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +62,12 @@ class Case:
             if symbol is None or not rt.table.active(symbol):
                 problems = "; ".join(map(str, rt.status().problems))
                 raise WrongAnswer(f"{self.kind} is not active: {problems}")
-            subject = _Subject(rt, setup)
-            try:
-                measure = await self._compared(setup, subject, scale)
-            finally:
-                await subject.end()
-        return replace(measure, reason=self.reason)
+            async with setup.ready(rt):
+                subject = _Subject(rt, setup)
+                try:
+                    return await self._compared(setup, subject, scale)
+                finally:
+                    await subject.end()
 
     async def _compared(self, setup: Setup, subject: "_Subject", scale: Scale) -> Measure:
         name, reach = f"{self.kind}: {self.what}", at_most(self.reach)
@@ -83,9 +84,15 @@ class Case:
                 names={**names, "entry": subject.entry},
                 scale=scale,
                 reach=reach,
+                reason=self.reason,
             )
         return await compare_waiting(
-            name, floor=_bursts(setup), subject=subject.bursts, scale=scale, reach=reach
+            name,
+            floor=_bursts(setup),
+            subject=subject.bursts,
+            scale=scale,
+            reach=reach,
+            reason=self.reason,
         )
 
     def _check(self, setup: Setup, found: Any, wanted: Any) -> None:

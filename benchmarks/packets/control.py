@@ -192,6 +192,20 @@ class Session:
         return {"user": self.kept["user"]}
 
 
+VISIT = (
+    "It looks at answers, so its coroutine stays on the packet's stack: it may wait at each send, be "
+    "cancelled or watched there, and nest without recursion. A call of a Python function does none of that."
+)
+MERGE = (
+    "Two packets, each with an answer, of a split and a merge that know nothing of each other; what never "
+    "comes is told when the process ends. The floor is a list of two."
+)
+EACH = "Each item is an expression over `total`, `value`, `index` and `key`, in a language that can be stopped."
+SESSION = (
+    "What is kept belongs to the outermost process, which is looked for, and is let go with it."
+)
+TURNS = "It may wait for its turn, so it runs in a task, and packets of one process take turns in order."
+
 PAIR = "- kind: split\n  name: it\n  ports: {'out[0]': {name: both, port: 'in[0]'}, 'out[1]': {name: both, port: 'in[1]'}}\n"
 
 CASES: tuple[Case, ...] = (
@@ -202,7 +216,15 @@ CASES: tuple[Case, ...] = (
         1,
         lambda packet: more(more(packet)),
     ),
-    case("breaker", "closed", f"- {{kind: breaker, name: it, {TO_MORE}}}\n{MORE}", 1, Breaker()),
+    case(
+        "breaker",
+        "closed",
+        f"- {{kind: breaker, name: it, {TO_MORE}}}\n{MORE}",
+        1,
+        Breaker(),
+        reach=15.0,
+        reason=VISIT,
+    ),
     case(
         "cache",
         "an answer that is kept",
@@ -218,6 +240,8 @@ CASES: tuple[Case, ...] = (
         '  result: \'{"was": payload.n, "now": answer}\'\n' + MORE,
         {"n": 1},
         lambda packet: {"was": packet["n"], "now": more(packet["n"])},
+        reach=20.0,
+        reason=VISIT,
     ),
     case(
         "collect",
@@ -241,6 +265,8 @@ CASES: tuple[Case, ...] = (
         f"- {{kind: for, name: it, ports: {{'out[0]': {{name: more}}}}}}\n{MORE}",
         list(range(10)),
         lambda packet: [more(one) for one in packet],
+        reach=30.0,
+        reason=VISIT,
     ),
     case("fork", "a child", f"- {{kind: fork, name: it, {TO_MORE}}}\n{MORE}", 1, _forked),
     case(
@@ -256,6 +282,8 @@ CASES: tuple[Case, ...] = (
         f"{PAIR}- {{kind: merge, name: both}}\n",
         [1, 2],
         lambda packet: [packet[0], packet[1]],
+        reach=220.0,
+        reason=MERGE,
     ),
     case("nop", "nothing", "- {kind: nop, name: it}\n", 1, lambda _: None),
     case(
@@ -264,6 +292,8 @@ CASES: tuple[Case, ...] = (
         f"- {{kind: pipe, name: it, ports: {{'out[0]': {{name: more}}, 'out[1]': {{name: more}}}}}}\n{MORE}",
         1,
         lambda packet: more(more(packet)),
+        reach=25.0,
+        reason=VISIT,
     ),
     case(
         "reduce",
@@ -271,14 +301,26 @@ CASES: tuple[Case, ...] = (
         "- {kind: reduce, name: it, initial: 0, each: total + value}\n",
         list(range(10)),
         lambda packet: reduce(lambda total, value: total + value, packet, 0),
+        reach=25.0,
+        reason=EACH,
     ),
-    case("retry", "well at once", f"- {{kind: retry, name: it, {TO_MORE}}}\n{MORE}", 1, _retried),
+    case(
+        "retry",
+        "well at once",
+        f"- {{kind: retry, name: it, {TO_MORE}}}\n{MORE}",
+        1,
+        _retried,
+        reach=20.0,
+        reason=VISIT,
+    ),
     case(
         "session",
         "a value kept and given",
         "- {kind: session, name: it, set: {user: self.user}, get: [user]}\n",
         {"user": "ada"},
         Session(),
+        reach=20.0,
+        reason=SESSION,
     ),
     case(
         "sleep",
@@ -301,6 +343,8 @@ CASES: tuple[Case, ...] = (
         + MORE,
         [1, 2, 3],
         lambda packet: [more(packet[0]), more(packet[1]), more(packet[2])],
+        reach=45.0,
+        reason=VISIT,
     ),
     case(
         "step",
@@ -324,6 +368,8 @@ CASES: tuple[Case, ...] = (
         f"- {{kind: throttle, name: it, count: 1000000000, {TO_MORE}}}\n{MORE}",
         1,
         Throttle().turn,
+        reach=40.0,
+        reason=TURNS,
     ),
     case("throw", "a text", "- {kind: throw, name: it}\n", "sold out", _thrown, seen=str),
     case(
@@ -341,5 +387,7 @@ CASES: tuple[Case, ...] = (
         f"- {{kind: while, name: it, when: self < 10, ports: {{'out[0]': {{name: more}}}}}}\n{MORE}",
         0,
         _looped,
+        reach=30.0,
+        reason=VISIT,
     ),
 )

@@ -13,9 +13,11 @@ from typing import Any
 from urllib.parse import unquote
 
 import aiohttp
+from websockets.asyncio.client import connect
 
 from benchmarks.packets.case import Case, Setup, case
 from benchmarks.server import module
+from heddle.runtime.runtime import Runtime
 
 ADA = "Basic " + b64encode(b"ada:lovelace").decode()
 REQUEST: dict[str, Any] = {
@@ -43,7 +45,7 @@ def _known(request: Any) -> Any:
 def _cookies(request: Any) -> Any:
     found = SimpleCookie("; ".join(request["header"]["Cookie"]))
     cookies = {name: unquote(morsel.value) for name, morsel in found.items()}
-    return {**request, "cookies": cookies}
+    return {**request, "cookies": cookies}["cookies"]["theme"]
 
 
 def _allowed(request: Any) -> Any:
@@ -69,11 +71,14 @@ def _routed(request: Any) -> Any:
     return found[1]
 
 
+def _written(folder: str) -> None:
+    Path(folder, "it.txt").write_text("hello\n" * 100)
+
+
 @asynccontextmanager
 async def _served() -> AsyncIterator[Setup]:
     with TemporaryDirectory() as temporary:
-        path = Path(temporary, "it.txt")
-        path.write_text("hello\n" * 100)
+        _written(temporary)
 
         def found(request: Any) -> bytes:
             path = Path(temporary, request["path"].lstrip("/")).resolve()
@@ -112,6 +117,90 @@ async def _asked(flow: str) -> AsyncIterator[Setup]:
             )
 
 
+@asynccontextmanager
+async def _fed() -> AsyncIterator[Setup]:
+    """Events to one client that listens, and the same through a queue."""
+    queue: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def heard() -> None:
+        while True:
+            await queue.get()
+
+    async def floor(event: Any) -> None:
+        queue.put_nowait(f"event: {event['event']}\ndata: {event['data']}\n\n".encode())
+
+    @asynccontextmanager
+    async def ready(rt: Runtime) -> AsyncIterator[None]:
+        answer = await rt.send("it", {"method": "GET", "path": "/", "query": {}, "header": {}})
+
+        async def read() -> None:
+            async for _ in answer["body"]:
+                pass
+
+        readers = [asyncio.ensure_future(read()), asyncio.ensure_future(heard())]
+        await asyncio.sleep(0)
+        try:
+            yield
+        finally:
+            for reader in readers:
+                reader.cancel()
+            await asyncio.wait(readers)
+
+    yield Setup(
+        flow="- {kind: sse, name: it}\n",
+        packet={"event": "told", "data": "hello"},
+        floor=floor,
+        port="send",
+        burst=100,
+        ready=ready,
+    )
+
+
+@asynccontextmanager
+async def _talked() -> AsyncIterator[Setup]:
+    """Both say something to the same server."""
+    with module("talk") as server:
+        url = f"ws://127.0.0.1:{server.port}/"
+        async with connect(url) as socket:
+
+            async def floor(message: str) -> None:
+                await socket.send(message)
+
+            @asynccontextmanager
+            async def ready(rt: Runtime) -> AsyncIterator[None]:
+                async def hear() -> None:
+                    async for _ in socket:
+                        pass
+
+                hearing = asyncio.ensure_future(hear())
+                symbol = rt.table.get("it")
+                assert symbol is not None
+                if not symbol.node.snapshot()["connected"]:
+                    async with asyncio.timeout(30):
+                        await rt.events.wait("websocket connected")
+                try:
+                    yield
+                finally:
+                    hearing.cancel()
+                    await asyncio.wait([hearing])
+
+            yield Setup(
+                flow=f"- {{kind: websocket-client, name: it, url: '{url}'}}\n",
+                packet="hello, is anybody there?",
+                floor=floor,
+                burst=20,
+                ready=ready,
+            )
+
+
+CORS = (
+    "It looks at the answer, as every node does that adds to one, and makes a response of whatever was "
+    "answered: text, data, nothing, a stream."
+)
+ROUTER = (
+    "The most literal of any number of routes wins, found by way of a tree; the floor knows three. A path "
+    "without names is one look-up."
+)
 FRONT = "kind: http, name: it, body: bytes"
 
 CASES: tuple[Case, ...] = (
@@ -125,10 +214,10 @@ CASES: tuple[Case, ...] = (
     case(
         "cookies",
         "three of them",
-        "- {kind: cookies, name: it}\n",
+        "- {kind: cookies, name: it, ports: {out: {name: theme}}}\n"
+        '- {kind: snippet, name: theme, language: python, code: \'payload["cookies"]["theme"]\'}\n',
         REQUEST,
         _cookies,
-        seen=lambda answer: answer["cookies"],
     ),
     case(
         "cors",
@@ -137,6 +226,8 @@ CASES: tuple[Case, ...] = (
         "- {kind: snippet, name: hello, language: text, code: hello}\n",
         REQUEST,
         _allowed,
+        reach=20.0,
+        reason=CORS,
     ),
     Case(kind="files", what="600 bytes", open=_served),
     Case(
@@ -149,6 +240,8 @@ CASES: tuple[Case, ...] = (
         what="the same",
         open=lambda: _asked("- {kind: proxy, name: it, backends: [URL]}\n"),
     ),
+    Case(kind="sse", what="an event to one client", open=_fed),
+    Case(kind="websocket-client", what="a message", open=_talked),
     case(
         "router",
         "a path with a name",
@@ -160,5 +253,7 @@ CASES: tuple[Case, ...] = (
         '- {kind: snippet, name: user, language: python, code: \'payload["params"]["id"]\'}\n',
         REQUEST,
         _routed,
+        reach=20.0,
+        reason=ROUTER,
     ),
 )

@@ -4,7 +4,23 @@ from importlib import import_module
 
 from benchmarks.row import Row
 
-NAMES = ("nodes", "process", "ping", "transform", "start", "edit", "deploy", "workers", "command")
+NAMES = (
+    "nodes",
+    "process",
+    "kinds",
+    "conditions",
+    "items",
+    "ping",
+    "transform",
+    "sockets",
+    "start",
+    "edit",
+    "postgres",
+    "deploy",
+    "workers",
+    "api",
+    "command",
+)
 """Every row, in the order of the table."""
 
 

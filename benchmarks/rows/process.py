@@ -10,6 +10,12 @@ from heddle.runtime.process import Process
 SUBJECT = "process = Process(wiring); run = process.run(entry, 0); process.end()"
 
 
+REASON = (
+    "A process is made, counted in, sends a packet through three nodes, and lets go of what it owns; "
+    "the floor does nothing at all."
+)
+
+
 def _empty() -> None:
     pass
 
@@ -33,6 +39,7 @@ def run(scale: Scale, say: Say) -> list[Measure]:
             names=names,
             scale=scale,
             reach=at_most(40.0),
+            reason=REASON,
         ),
         compare(
             "created and ended",

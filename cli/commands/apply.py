@@ -1,19 +1,17 @@
 """heddle apply: put specs or values into a store."""
 
 import asyncio
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from heddle.cli.changing import DRY_RUN, MESSAGE, SHAPE, TIMEOUT, WAIT, Asked
+from heddle.cli.changing import DRY_RUN, MESSAGE, SHAPE, TIMEOUT, WAIT, YES, Asked
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
 if TYPE_CHECKING:
     from heddle.cli.changing import Outcome
-    from heddle.cli.reading import Given
-    from heddle.runtime.planning import Planned
+    from heddle.cli.reading import Planner
 
 FILES = click.option(
     "-f",
@@ -36,12 +34,17 @@ PRUNE = click.option(
         "of their values."
     ),
 )
-YES = click.option("-y", "--yes", is_flag=True, help="Do not ask before something is deleted.")
 BASE = click.option(
     "--base",
     type=click.IntRange(min=0),
     metavar="REV",
     help="The revision that the files were made from: what others changed since is not lost.",
+)
+
+MERGE = click.option(
+    "--merge",
+    is_flag=True,
+    help="Where others changed the same node meanwhile, put both changes together, if they fit.",
 )
 
 
@@ -70,6 +73,7 @@ BASE = click.option(
     PRUNE,
     YES,
     BASE,
+    MERGE,
     DRY_RUN,
     WAIT,
     TIMEOUT,
@@ -83,6 +87,7 @@ def command(
     prune: bool,
     yes: bool,
     base: int | None,
+    merge: bool,
     dry_run: bool,
     wait: bool,
     timeout: float,
@@ -104,16 +109,18 @@ def command(
     where none of the three is said.
 
     Where somebody else changed one of these in the meantime (since --base, or since this command
-    read it), nothing is written, and both changes are shown. With --wait, the exit code is 1 where
+    read it), nothing is written, and both changes are shown, by field and by port; --merge puts them
+    together where they do not contradict each other. With --wait, the exit code is 1 where
     a runtime refuses the change, and the reason is told.
     """
     from heddle.cli.changing import end, outcome_data, tell_outcome
     from heddle.cli.output import print_json
-    from heddle.cli.reading import Given
+    from heddle.cli.reading import Given, Planner
 
     given = Given(files, sort, settings_of(config, extensions, **flags))
     asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout)
-    outcome = asyncio.run(_apply(given, asked, prune=prune, base=base, ask=prune and not yes))
+    planner = Planner(given, prune=prune, base=base, merge=merge)
+    outcome = asyncio.run(_apply(planner, asked, ask=prune and not yes))
     if as_json:
         print_json(outcome_data(outcome))
     else:
@@ -121,41 +128,22 @@ def command(
     end(outcome)
 
 
-async def _apply(
-    given: "Given", asked: Asked, *, prune: bool, base: int | None, ask: bool
-) -> "Outcome":
-    from heddle.cli.changing import Outcome, make_it
+async def _apply(planner: "Planner", asked: Asked, *, ask: bool) -> "Outcome":
+    from heddle.cli.changing import Outcome, confirm, make_it
     from heddle.cli.extensions import installed
     from heddle.cli.stores import opened
-    from heddle.runtime.applying import plan_apply
     from heddle.runtime.planning import Applied
 
-    registry = installed(given.settings)
-    problems = given.problems(registry)
+    settings = planner.given.settings
+    registry = installed(settings)
+    problems = planner.given.problems(registry)
     if problems:
         return Outcome(applied=Applied(problems=tuple(problems)))
-    async with opened(given.settings, registry) as store:
-        planned = await plan_apply(
-            store,
-            given.resources,
-            registry,
-            anonymous=given.anonymous,
-            prune=prune,
-            base=base,
-        )
-        if ask and not asked.dry_run:
-            confirm(planned)
-        return await make_it(store, planned, given.settings, asked)
-
-
-def confirm(planned: "Planned") -> None:
-    """On a terminal, show what would be deleted and ask; click.Abort where the answer is no."""
-    from heddle.cli.changing import deleted
-    from heddle.cli.differing import tell_details
-
-    gone = deleted(planned.differences)
-    if not gone or planned.problems or planned.clashes or not sys.stdin.isatty():
-        return
-    tell_details(gone)
-    count = f"{len(gone)} specs or values" if len(gone) > 1 else "it"
-    click.confirm(f"Delete {count}?", abort=True, err=True)
+    async with opened(settings, registry) as store:
+        while True:
+            planned = await planner.plan(store, registry)
+            if ask and not asked.dry_run:
+                confirm(planned)
+            outcome = await make_it(store, planned, settings, asked)
+            if not planner.again(planned, outcome.applied):
+                return outcome

@@ -104,6 +104,8 @@ def command(
         counts = f"{_count(len(reading.specs), 'spec')} and {_count(len(reading.values), 'value')}"
         where = _count(len(documents.files), "file")
         click.echo(f"{summary(problems, strict=True)}: {counts} in {where}")
+        if not (problems or documents.files):
+            click.echo("nothing was checked: files of specs are named *.yaml, *.yml or *.json")
         if checked.missing and not strict_env:
             names = " ".join(f"-e {name}=…" for name in checked.missing)
             click.echo(f"left open, as the environment does not give them: {names}")

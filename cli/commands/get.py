@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from heddle.specs.store import Resource
     from heddle.specs.value import Value
 
-YAML = click.option("--yaml", "as_yaml", is_flag=True, help="Print YAML that `apply` takes again.")
+YAML = click.option(
+    "--yaml",
+    "as_yaml",
+    is_flag=True,
+    help="Print YAML that `apply` takes again, with its revision (see `apply --base`).",
+)
 REVEAL = click.option(
     "--reveal",
     is_flag=True,
@@ -64,7 +69,7 @@ def command(
     """Show what a store holds: all of it, or what has these names or ids.
 
     Secrets are masked, and what is sealed is shown as that; --reveal shows them to whoever has the
-    key.
+    key, and of an API (--server) to whoever has a token with the role admin.
 
     The exit code is 1 when a NAME is not there, a file of the store cannot be read, or a value
     cannot be revealed.
@@ -77,8 +82,8 @@ def command(
     from heddle.cli.rescue import complain
 
     settings = settings_of(config, extensions, **flags)
-    found, problems = asyncio.run(
-        _read(settings, sort, None if all_namespaces else settings.namespace)
+    found, problems, revision = asyncio.run(
+        _read(settings, sort, None if all_namespaces else settings.namespace, reveal)
     )
     found = sorted(found, key=lambda each: (each.namespace, each.name or "~", str(each.id)))
     shown = [
@@ -91,6 +96,9 @@ def command(
     if as_json:
         print_json(entries)
     elif as_yaml:
+        if revision:
+            # What `heddle apply --base` wants to know.
+            click.echo(f"# revision {revision}")
         click.echo(to_yaml(entries), nl=False)
     elif shown:
         columns = ("name", *(("namespace",) if all_namespaces else ()), *_COLUMNS[sort])
@@ -116,15 +124,23 @@ def missing_names(names: Sequence[str], found: "Sequence[Resource]") -> list[tup
 
 
 async def _read(
-    settings: "Settings", sort: str, namespace: str | None
-) -> "tuple[Sequence[Resource], Sequence[Problem]]":
+    settings: "Settings", sort: str, namespace: str | None, reveal: bool
+) -> "tuple[Sequence[Resource], Sequence[Problem], int]":
+    """What there is, what cannot be read, and the revision of it, where the store keeps those."""
     from heddle.cli.stores import opened
+    from heddle.specs.revision import Recording
+    from heddle.specs.store import Revealing
 
     async with opened(settings) as store:
-        found: Sequence[Resource] = (
-            await store.specs(namespace) if sort == "specs" else await store.values(namespace)
-        )
-        return found, await store.problems()
+        revision = await store.newest() if isinstance(store, Recording) else 0
+        found: Sequence[Resource]
+        if sort == "specs":
+            found = await store.specs(namespace)
+        elif reveal and isinstance(store, Revealing):
+            found = await store.revealed(namespace)
+        else:
+            found = await store.values(namespace)
+        return found, await store.problems(), revision
 
 
 _COLUMNS = {"specs": ("kind", "links", "place", "id"), "values": ("data", "place", "id")}

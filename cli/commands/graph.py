@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 FORMS = ("mermaid", "dot", "svg")
 _SUFFIXES = {".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot", ".svg": "svg"}
+_PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".pdf", ".webp")
 
 FORMAT = click.option(
     "--format",
@@ -95,7 +96,13 @@ def _drawn(picture: "Picture", form: str | None, output: str | None, direction: 
 
     from heddle.cli.drawing import Direction, Form, draw
 
-    named = _SUFFIXES.get(PurePath(output).suffix.lower()) if output else None
+    suffix = PurePath(output).suffix.lower() if output else ""
+    named = _SUFFIXES.get(suffix)
+    if form is None and suffix in _PICTURES:
+        raise click.UsageError(
+            f'"{output}" cannot be drawn as {suffix}: give a name that ends in .svg, or --format '
+            "dot for Graphviz"
+        )
     wanted = cast("Form", form or named or "mermaid")
     return draw(picture, wanted, cast("Direction", direction))
 

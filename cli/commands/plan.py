@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heddle.cli.commands.apply import BASE, FILES, PRUNE, SORT
+from heddle.cli.commands.apply import BASE, FILES, MERGE, PRUNE, SORT
 from heddle.cli.failure import DIFFERENT, FAILED
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
 if TYPE_CHECKING:
-    from heddle.cli.reading import Given
+    from heddle.cli.reading import Planner
     from heddle.runtime.planning import Planned
 
 
@@ -35,12 +35,13 @@ if TYPE_CHECKING:
     ],
 )
 @SORT
-@options(FILES, NAMESPACE, STORE, PRUNE, BASE, EXTENSION, JSON)
+@options(FILES, NAMESPACE, STORE, PRUNE, BASE, MERGE, EXTENSION, JSON)
 def command(
     sort: str,
     files: tuple[str, ...],
     prune: bool,
     base: int | None,
+    merge: bool,
     as_json: bool,
     config: str | None,
     extensions: tuple[str, ...],
@@ -54,11 +55,11 @@ def command(
     from heddle.cli.changing import Outcome, outcome_data, tell_outcome
     from heddle.cli.differing import summary, tell_details
     from heddle.cli.output import print_json
-    from heddle.cli.reading import Given
+    from heddle.cli.reading import Given, Planner
     from heddle.runtime.planning import Applied
 
     given = Given(files, sort, settings_of(config, extensions, **flags))
-    planned = asyncio.run(_plan(given, prune, base))
+    planned = asyncio.run(_plan(Planner(given, prune=prune, base=base, merge=merge)))
     stopped = bool(planned.problems or planned.clashes)
     applied = Applied(
         differences=planned.differences, problems=planned.problems, clashes=planned.clashes
@@ -77,22 +78,15 @@ def command(
         raise click.exceptions.Exit(DIFFERENT)
 
 
-async def _plan(given: "Given", prune: bool, base: int | None) -> "Planned":
+async def _plan(planner: "Planner") -> "Planned":
     from heddle.cli.extensions import installed
     from heddle.cli.stores import opened
-    from heddle.runtime.applying import plan_apply
     from heddle.runtime.planning import Planned
 
-    registry = installed(given.settings)
-    problems = given.problems(registry)
+    settings = planner.given.settings
+    registry = installed(settings)
+    problems = planner.given.problems(registry)
     if problems:
         return Planned(problems=tuple(problems))
-    async with opened(given.settings, registry) as store:
-        return await plan_apply(
-            store,
-            given.resources,
-            registry,
-            anonymous=given.anonymous,
-            prune=prune,
-            base=base,
-        )
+    async with opened(settings, registry) as store:
+        return await planner.plan(store, registry)

@@ -115,6 +115,10 @@ def command(
     if path is not None and store is not None:
         raise click.UsageError("give PATH or --store, not both")
     settings = settings_of(config, extensions, store=path if path is not None else store, **flags)
+    if settings.system:
+        from heddle.cli.system import address
+
+        address(settings.system)
     if settings.workers != 1:
         from heddle.cli.working.several import run_several
 

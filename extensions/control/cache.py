@@ -109,6 +109,11 @@ class CacheNode(Node):
             self._answers = predecessor._answers
             self._answers.kept.size = self._size
 
+    def disown(self, predecessor: Node) -> None:
+        """There is as much room as before."""
+        if isinstance(predecessor, CacheNode):
+            self._answers.kept.size = predecessor._size
+
     def snapshot(self) -> Mapping[str, Any]:
         """How often it knew, how often it had to ask, and how many answers it keeps."""
         answers = self._answers

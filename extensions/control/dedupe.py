@@ -65,7 +65,7 @@ class DedupeNode(Node):
         self._key = key
         self._second = second
         self._seen = Seen(fields.size)
-        self._visit = Visit(self._act)
+        self._visit = Visit(self._act, plain=True)
 
     def handler(self, port: str) -> Handler | None:
         """Its only in port."""
@@ -76,6 +76,11 @@ class DedupeNode(Node):
         if isinstance(predecessor, DedupeNode):
             self._seen = predecessor._seen
             self._seen.keys.size = self._size
+
+    def disown(self, predecessor: Node) -> None:
+        """There is as much room as before."""
+        if isinstance(predecessor, DedupeNode):
+            self._seen.keys.size = predecessor._size
 
     def snapshot(self) -> Mapping[str, Any]:
         """How many were first, how many were not, and how many keys it knows."""

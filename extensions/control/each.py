@@ -70,18 +70,23 @@ class For(Fields):
 class Gathered:
     """The answers of one packet's items so far."""
 
-    __slots__ = ("answers", "count", "errors", "fields", "halted")
+    __slots__ = ("_all", "_named", "answers", "count", "errors", "fields", "halted", "keys")
 
-    def __init__(self, fields: For) -> None:
+    def __init__(self, fields: For, payload: Payload) -> None:
         self.fields = fields
-        self.answers: dict[int, tuple[Any, Answer]] = {}
+        self._named = isinstance(payload, dict)
+        self._all = fields.results == "all"
+        self.answers: dict[int, Answer] = {}
+        self.keys: dict[int, Any] = {}
         self.errors: dict[int, Error] = {}
         self.count = 0
         self.halted = False
 
     def take(self, index: int, key: Any, answer: Answer) -> None:
         """An item was answered."""
-        if type(answer) is Error:
+        if type(answer) is not Error:
+            self.count += 1
+        else:
             policy = self.fields.on_error
             if policy == "keep":
                 answer = {"error": error_data(answer)}
@@ -90,10 +95,10 @@ class Gathered:
                     self.errors[index] = answer
                     self.halted = policy == "fail"
                 return
-        else:
-            self.count += 1
-        if answer is not NOTHING and self.fields.results == "all":
-            self.answers[index] = key, answer
+        if answer is not NOTHING and self._all:
+            self.answers[index] = answer
+            if self._named:
+                self.keys[index] = key
 
     def error(self) -> Error | None:
         """Every Error that counts, as one."""
@@ -105,12 +110,15 @@ class Gathered:
         """What the items come to: a map for a map, one answer for what is no list, else a list."""
         if self.fields.results == "count":
             return self.count
-        found = [self.answers[index] for index in sorted(self.answers)]
+        answers = self.answers
+        if self.fields.concurrency > 1:
+            answers = {index: answers[index] for index in sorted(answers)}
         if isinstance(payload, dict):
-            return dict(found)
+            return {self.keys[index]: answer for index, answer in answers.items()}
+        found = list(answers.values())
         if not sized(payload) and not streams(payload):
-            return found[0][1] if found else NOTHING
-        return [answer for _, answer in found]
+            return found[0] if found else NOTHING
+        return found
 
 
 class Feed:
@@ -155,7 +163,7 @@ class ForNode(Node):
         return self._visit if port == "in" else None
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
-        gathered = Gathered(self._fields)
+        gathered = Gathered(self._fields, payload)
         if streams(payload):
             # Who reads a stream waits for it, and that needs a task: from here on there is one.
             await asyncio.sleep(0)
@@ -185,28 +193,30 @@ class ForNode(Node):
                     flow.process, [self._work(flow, gathered, feed) for _ in range(most)]
                 )
         elif known is not None:
+            entries, limit = self._fields.entries, self._fields.limit
             for index, (key, value) in enumerate(known):
-                await self._one(flow, gathered, index, key, value)
+                if index >= limit:
+                    raise too_many(limit)
+                sent = {"index": index, "key": key, "value": value} if entries else value
+                gathered.take(index, key, await flow.send("out", sent))
                 if gathered.halted:
                     return
         elif later is not None:
             feed = Feed(None, later, self._fields.limit)
             while not gathered.halted and (found := await feed.next()) is not None:
                 index, (key, value) = found
-                await self._one(flow, gathered, index, key, value)
+                sent = self._sent(index, key, value)
+                gathered.take(index, key, await flow.send("out", sent))
 
-    async def _one(self, flow: Flow, gathered: Gathered, index: int, key: Any, value: Any) -> None:
-        """One item, in the process of the packet."""
-        if index >= self._fields.limit:
-            raise too_many(self._fields.limit)
-        sent = {"index": index, "key": key, "value": value} if self._fields.entries else value
-        gathered.take(index, key, await flow.send("out", sent))
+    def _sent(self, index: int, key: Any, value: Any) -> Payload:
+        """What is sent for one item."""
+        return {"index": index, "key": key, "value": value} if self._fields.entries else value
 
     async def _work(self, flow: Flow, gathered: Gathered, feed: Feed) -> None:
         """Take items as long as there are any, each in a child process of its own."""
         while not gathered.halted and (found := await feed.next()) is not None:
             index, (key, value) = found
-            sent = {"index": index, "key": key, "value": value} if self._fields.entries else value
+            sent = self._sent(index, key, value)
             child = flow.fork()
             answer = await finish(child, flow.run(child, "out", sent))
             gathered.take(index, key, answer)

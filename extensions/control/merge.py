@@ -1,6 +1,7 @@
 """merge: waits for a packet at each of its in ports, and sends them on as one list."""
 
 from collections import deque
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from heddle.extensions.extension import (
@@ -52,16 +53,19 @@ class Waiting:
 
     def put(self, port: str, payload: Payload, limit: int) -> None:
         """A packet has come."""
-        queue = self.ports.setdefault(port, deque())
+        queue = self.ports.get(port)
+        if queue is None:
+            queue = self.ports[port] = deque()
         if len(queue) >= limit:
             found = f"{limit} packets wait at {port} already, for those of other in ports"
             raise Failure(Error(found, code="limit"))
         queue.append(payload)
 
-    def take(self, inputs: tuple[str, ...]) -> list[Payload] | None:
+    def take(self, inputs: Sequence[str]) -> list[Payload] | None:
         """One packet of each in port, in their order; None where one is missing."""
-        if not all(self.ports.get(port) for port in inputs):
-            return None
+        for port in inputs:
+            if not self.ports.get(port):
+                return None
         return [self.ports[port].popleft() for port in inputs]
 
     @property
@@ -96,7 +100,7 @@ class MergeNode(Node):
             process.on_exit(lambda error: self._left(process, error))
             waiting = self._waiting[process] = Waiting()
         waiting.put(flow.port, payload, self._fields.limit)
-        group = waiting.take(tuple(flow.inputs) or (flow.port,))
+        group = waiting.take(flow.inputs or (flow.port,))
         if group is None:
             return NOTHING
         errors = [one for one in group if type(one) is Error]

@@ -48,6 +48,9 @@ class SplitNode(Node):
     def __init__(self, linked: frozenset[int], rest: int | None) -> None:
         self._linked = linked
         self._rest = rest
+        # The ports from the first on that lead somewhere: as many elements need no further look.
+        count = next(number for number in range(len(linked) + 1) if number not in linked)
+        self._names = tuple(out_name(number) for number in range(count))
         self._visit = Visit(self._act)
 
     def handler(self, port: str) -> Handler | None:
@@ -56,7 +59,7 @@ class SplitNode(Node):
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
         ways = self._ways(payload if isinstance(payload, list | tuple) else [payload])
-        if sum(flow.waits(port) for port, _ in ways) < 2:
+        if sum([flow.waits(port) for port, _ in ways]) < 2:
             return join([await flow.send(port, value) for port, value in ways])
         begun = [flow.begin(port, value) for port, value in ways]
         pending = [one for one in begun if type(one) is Pending]
@@ -66,6 +69,8 @@ class SplitNode(Node):
     def _ways(self, elements: list[Any] | tuple[Any, ...]) -> list[tuple[str, Payload]]:
         """Which element goes where."""
         rest = self._rest
+        if rest is None and len(elements) <= len(self._names):
+            return list(zip(self._names, elements, strict=False))
         own = len(elements) if rest is None else min(rest, len(elements))
         homeless = [number for number in range(own) if number not in self._linked]
         if homeless:

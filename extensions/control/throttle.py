@@ -94,6 +94,11 @@ class ThrottleNode(Node):
             self._pace = predecessor._pace
             self._pace.due.size = self._fields.keys
 
+    def disown(self, predecessor: Node) -> None:
+        """There is as much room as before."""
+        if isinstance(predecessor, ThrottleNode):
+            self._pace.due.size = predecessor._fields.keys
+
     def snapshot(self) -> Mapping[str, Any]:
         """How many went on, were turned away, and wait."""
         pace = self._pace

@@ -292,8 +292,10 @@ class WatchNode(Node):
 
 def compile_file(fields: File, build: Build) -> Node:
     """The folder need not be there yet, except to be watched."""
-    del build
-    root = Root(fields.root)
+    try:
+        root = Root(fields.root)
+    except (OSError, ValueError, RuntimeError) as error:
+        build.refuse("root", found=f"this is no folder: {error}", wanted="the path of a folder")
     return WatchNode(fields, root) if fields.op == "watch" else FileNode(fields, root)
 
 

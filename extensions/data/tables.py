@@ -176,7 +176,7 @@ def compile_csv(fields: Csv, build: Build) -> Node:
     """An encoding that is none is a Problem."""
     try:
         "".encode(fields.encoding)
-    except LookupError:
+    except (LookupError, ValueError):
         found = f'unknown encoding "{fields.encoding}"'
         build.refuse("encoding", found=found, wanted="one such as utf-8, latin-1 or cp1252")
     return FormatNode(fields) if fields.op == "format" else ParseNode(fields)

@@ -4,7 +4,9 @@ import asyncio
 import time
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import ip_address
+from time import monotonic
 from typing import Annotated, Any, Protocol, runtime_checkable
 from urllib.parse import urlsplit
 
@@ -40,6 +42,9 @@ FRESH = 5.0
 
 AGAIN = 1.0
 """Seconds until a watch that broke is tried again."""
+
+TOLD = 10
+"""How many who came in vain are told in a second: whoever can reach it must not fill the log."""
 
 _NAMES = frozenset({"localhost", "ip6-localhost"})
 
@@ -120,11 +125,11 @@ class Doorkeeper:
                     raise
                 return self._tokens
             self._tokens, self.guarded = tokens_of(values), guarded(values)
-            self._read = time.monotonic()
+            self._read = monotonic()
         return self._tokens
 
     def _fresh(self) -> bool:
-        return not self._stale and time.monotonic() - self._read < FRESH
+        return not self._stale and monotonic() - self._read < FRESH
 
     async def _watch(self) -> None:
         while True:
@@ -146,6 +151,9 @@ class AccessNode(Node):
         self._host: Host | None = None
         self._let_in = 0
         self._turned_away = 0
+        self._second = 0
+        self._told = 0
+        self._untold = 0
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -185,7 +193,7 @@ class AccessNode(Node):
     # -- packets -------------------------------------------------------------------------------
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
-        if not isinstance(payload, dict):
+        if not isinstance(payload, dict) or not isinstance(payload.get("header") or {}, Mapping):
             raise TypeError("found no request (wanted: a map with header, as a listener sends it)")
         try:
             caller = await self._known(payload)
@@ -254,8 +262,18 @@ class AccessNode(Node):
     def _tell(self, payload: dict[str, Any], refusal: Refusal) -> None:
         """Write down who came in vain, and why. Who merely brought no token is not worth a line."""
         assert self._host is not None
+        second, reason = int(monotonic()), refusal.detail
+        if second != self._second:
+            self._second, self._told = second, 0
+        if self._told >= TOLD:
+            self._untold += 1
+            return
+        self._told += 1
+        if self._untold:
+            reason += f" ({self._untold} more were turned away before)"
+            self._untold = 0
         caller = Caller("", remote=str(payload.get("remote") or ""))
-        note(self._host, caller, "access", status=refusal.status, reason=refusal.detail)
+        note(self._host, caller, "access", status=refusal.status, reason=reason)
 
 
 def _one(header: Mapping[str, Any], name: str) -> str:
@@ -285,6 +303,7 @@ def name_of(host: str) -> str:
     return text.rpartition(":")[0] if text.count(":") == 1 else text
 
 
+@lru_cache(maxsize=1024)
 def is_local(host: str) -> bool:
     """Whether an address or a name is one of this machine alone."""
     text = host.lower().removesuffix(".")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any, get_args, get_origin
 
 import msgspec
@@ -12,11 +13,12 @@ from heddle.extensions.manage.refusal import Refusal
 from heddle.runtime.managed import Managed, home_of, managed_by
 from heddle.runtime.runtime import Runtime
 from heddle.specs.names import NAMESPACE_RULE, legal_namespace
-from heddle.specs.problem import did_you_mean
+from heddle.specs.problem import Problem, did_you_mean
 
 BODY = 64 * 1024 * 1024
 """Bytes of a body that are read at most, whatever the listener in front allows."""
 
+_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][-+]?[0-9]{1,3})?")
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 _FLAGS = {"true": True, "false": False}
 
@@ -123,6 +125,19 @@ class Asked:
             f"{self.caller.name} may not do this{where} (wanted: a token with the role {right})",
         )
 
+    def hidden(self, problems: Sequence[Problem]) -> tuple[Problem, ...]:
+        """The same Problems with every secret masked that a runtime here knows."""
+        found = tuple(problems)
+        for runtime in (*self.managed.runtimes, self.home):
+            found = runtime.events.masked(found)
+        return found
+
+    def masked(self, data: Any) -> Any:
+        """The same plain data with every secret masked that a runtime here knows."""
+        for runtime in (*self.managed.runtimes, self.home):
+            data = runtime.events.mask(data)
+        return data
+
     # -- how -----------------------------------------------------------------------------------
 
     def header(self, name: str) -> str:
@@ -152,21 +167,26 @@ class Asked:
 
 def read_query(given: Mapping[str, Any], query: type[msgspec.Struct]) -> msgspec.Struct:
     """The query as the struct says; Refusal names what is not known and what does not fit."""
-    fields = {field.encode_name: field for field in msgspec.structs.fields(query)}
+    fields = _fields(query)
     found: dict[str, Any] = {}
     for name, value in given.items():
-        field = fields.get(name)
-        if field is None:
+        if name not in fields:
             known = ", ".join(fields) or "nothing"
             near = did_you_mean(str(name), list(fields))
             raise _bad(name, f'there is no parameter "{name}" (wanted: {known}). {near}'.rstrip())
         texts = [str(one) for one in value] if isinstance(value, list) else [str(value)]
-        found[name] = _meant(name, texts, bare(field.type))
+        found[name] = _meant(name, texts, fields[name])
     try:
         return msgspec.convert(found, query)
     except msgspec.ValidationError as error:
         where = str(error).rpartition("$.")[2].partition("[")[0].strip("`")
         raise _bad(where, str(error).partition(" - at ")[0]) from None
+
+
+@cache
+def _fields(query: type[msgspec.Struct]) -> Mapping[str, Any]:
+    """The types of the parameters, by name."""
+    return {field.encode_name: bare(field.type) for field in msgspec.structs.fields(query)}
 
 
 def bare(kind: Any) -> Any:
@@ -189,6 +209,10 @@ def _meant(name: str, texts: Sequence[str], kind: Any) -> Any:
         if text not in _FLAGS:
             raise _bad(name, f'found "{text}" (wanted: true or false)')
         return _FLAGS[text]
+    if kind is float:
+        if _NUMBER.fullmatch(text) is None:
+            raise _bad(name, f'found "{text}" (wanted: a number)')
+        return float(text)
     if kind is int:
         if _WHOLE.fullmatch(text) is None:
             raise _bad(name, f'found "{text}" (wanted: a whole number)')

@@ -1,17 +1,20 @@
 """Changes are planned, checked and made in one way, whoever asks; refused ones say why."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 from heddle.extensions.manage import forms, shapes
 from heddle.extensions.manage.asked import Asked
-from heddle.extensions.manage.plain import marked
 from heddle.extensions.manage.refusal import Refusal
-from heddle.runtime.planning import Clash, Planned, Step, make, plan_steps
+from heddle.runtime.planning import Applied, Clash, Planned, Step, make, plan_steps
+from heddle.runtime.waiting import wait_live
 from heddle.specs.difference import ABSENT
 from heddle.specs.errors import NotFound
+from heddle.specs.marking import marked
 from heddle.specs.merging import MergeConflict, merge_one
 from heddle.specs.problem import Problem
+from heddle.specs.report import Reporting
 from heddle.specs.revision import Note, Recording
 from heddle.specs.store import Resource
 from heddle.specs.value import Value
@@ -48,7 +51,22 @@ async def finish(asked: Asked, planned: Planned, *, dry_run: bool, note: Note) -
         raise refused(asked, done.problems)
     if done.clashes:
         raise await clashed(asked, done.clashes)
-    return forms.applied(done.differences, done.revision)
+    return forms.applied(done.differences, done.revision, waited=await _waited(asked, done))
+
+
+async def _waited(asked: Asked, done: Applied) -> list[shapes.Arrival]:
+    """What became of it in the runtimes that follow, where the caller wants to wait for that."""
+    seconds = getattr(asked.query, "wait", 0.0)
+    store = asked.managed.store
+    if not seconds or not done.revision or not isinstance(store, Reporting):
+        return []
+    waited = await asyncio.gather(
+        *(
+            wait_live(store, space, done.revision, done.ids(space), timeout=seconds)
+            for space in done.namespaces
+        )
+    )
+    return [forms.arrival(one.namespace, each) for one in waited for each in one.arrivals]
 
 
 def refused(asked: Asked, problems: Sequence[Problem]) -> Refusal:
@@ -57,7 +75,7 @@ def refused(asked: Asked, problems: Sequence[Problem]) -> Refusal:
         422,
         "invalid",
         "nothing was changed: put the problems right first",
-        problems=asked.home.events.masked(tuple(problems)),
+        problems=asked.hidden(problems),
     )
 
 

@@ -134,6 +134,11 @@ class FollowNode(Node):
             for id_ in sorted(ids):
                 for space in {now.get(id_), self._where.get(id_)} - {None}:
                     touched.setdefault(str(space), ([], []))[index].append(str(id_))
+        if not touched:
+            # A document that cannot be read: nobody knows what stands in it.
+            spaces = {one.namespace for one in changes.spoiled}
+            here = {one.namespace for one in managed_by(self._host).runtimes}
+            touched = {space: ([], []) for space in spaces or here}
         for id_ in changes.specs | changes.values:
             self._where.pop(id_, None)
         self._where |= now

@@ -1,15 +1,18 @@
 """Specs, Values and what becomes of them, in the form in which they are sent."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
 from heddle.extensions.manage import shapes
-from heddle.extensions.manage.plain import marked
 from heddle.runtime.process import Process
+from heddle.runtime.waiting import Arrival
 from heddle.specs.difference import ABSENT, Difference
 from heddle.specs.entry import data_of
+from heddle.specs.keyring import Keyring
+from heddle.specs.marking import marked
 from heddle.specs.masking import covered
 from heddle.specs.revision import Revision, Turn
 from heddle.specs.spec import Spec
@@ -23,12 +26,22 @@ def sort_of(resource: Resource) -> shapes.Sort:
 
 
 def entry_of(resource: Resource, *, reveal: bool = False) -> dict[str, Any]:
-    """The entry that says it, its id and namespace always; the data of a secret is masked."""
+    """The entry that says it, its id and namespace always; the data of a secret is masked.
+
+    What is sealed stays so: see `opened`.
+    """
     said = data_of(resource, namespace="")
     entry: dict[str, Any] = {"id": str(resource.id), **{k: v for k, v in said.items() if k != "id"}}
     if isinstance(resource, Value) and resource.secret and not reveal and resource.plain:
         entry["data"] = covered(resource.data)
     return entry
+
+
+def opened(resource: Resource, keys: Keyring) -> Resource:
+    """A Value that is sealed with its data instead; SecretError where no key opens it."""
+    if not isinstance(resource, Value) or not resource.sealed:
+        return resource
+    return msgspec.structs.replace(resource, data=keys.open(resource), sealed="")
 
 
 def sent(resource: Resource, *, reveal: bool = False) -> dict[str, Any]:
@@ -77,11 +90,24 @@ def _side(data: Any, *, hide: bool) -> Any:
 
 
 def applied(
-    differences: Iterable[Difference], revision: int, *, dry_run: bool = False
+    differences: Iterable[Difference],
+    revision: int,
+    *,
+    dry_run: bool = False,
+    waited: Sequence[shapes.Arrival] = (),
 ) -> shapes.Applied:
     """What a change set did."""
-    return shapes.Applied(
-        revision=revision, dry_run=dry_run, changes=[change(each) for each in differences]
+    changes = [change(each) for each in differences]
+    return shapes.Applied(revision=revision, dry_run=dry_run, changes=changes, waited=list(waited))
+
+
+def arrival(namespace: str, one: Arrival) -> shapes.Arrival:
+    """How far a runtime has come with a change set."""
+    return shapes.Arrival(
+        namespace=namespace,
+        runtime=one.report.runtime,
+        state=one.state,
+        symbols=list(one.symbols),
     )
 
 

@@ -188,7 +188,7 @@ async def _refusing(asked: Asked, operation: Operation) -> Reply:
             422,
             "invalid",
             "something is wrong with what was sent",
-            problems=asked.home.events.masked(error.problems),
+            problems=asked.hidden(error.problems),
         ) from None
     except Conflict as error:
         raise Refusal(409, "conflict", str(error)) from None
@@ -220,7 +220,7 @@ def rendered(reply: Reply, accept: str) -> Answer:
         header["Vary"] = "Accept"
         if prefers_yaml(accept):
             header["Content-Type"] = f"{YAML}; charset=utf-8"
-            return {"status": reply.status, "header": header, "body": to_yaml(reply.resources)}
+            return {"status": reply.status, "header": header, "body": to_yaml(reply.resources())}
     header["Content-Type"] = JSON
     return {"status": reply.status, "header": header, "body": msgspec.json.encode(reply.body)}
 

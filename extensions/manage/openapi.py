@@ -69,6 +69,8 @@ _ENTRIES: dict[str, dict[str, Any]] = {
             "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME},
             "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
             "data": {},
+            "sealed": {"type": "string", "description": "Its data, sealed: only a key opens it."},
+            "from": {"type": "object", "description": "Where it comes from: `env` or `file`."},
             "secret": {"type": "boolean"},
         },
         "examples": [{"name": "database", "data": "postgresql://db/shop", "secret": True}],
@@ -126,7 +128,8 @@ def routes_of(specs: Iterable[Spec]) -> list[Route]:
 
 def describe(specs: Iterable[Spec]) -> dict[str, Any]:
     """The OpenAPI document of what these specs serve."""
-    routes = routes_of(specs)
+    routes = list({(one.method, one.template): one for one in reversed(routes_of(specs))}.values())
+    routes.reverse()
     shapes = _Shapes(routes)
     counts: dict[str, int] = {}
     for route in routes:
@@ -136,7 +139,7 @@ def describe(specs: Iterable[Spec]) -> dict[str, Any]:
         said = _operation(route, shapes, alone=counts[route.operation.name] == 1)
         paths.setdefault(route.template, {})[route.method.lower()] = said
     groups = list(dict.fromkeys(route.operation.group for route in routes))
-    return {
+    document = {
         "openapi": "3.1.0",
         "info": {
             "title": "Heddle",
@@ -159,6 +162,9 @@ def describe(specs: Iterable[Spec]) -> dict[str, Any]:
         },
         "security": [{"token": []}, {}],
     }
+    # Some defaults are tuples and structs: what is described is JSON.
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(document))
+    return plain
 
 
 class _Shapes:
@@ -171,7 +177,8 @@ class _Shapes:
             types.append(operation.query)
             if operation.body is not None:
                 types.append(operation.body.type)
-            types += [one.type for one in operation.replies.values() if one.type is not None]
+            for one in operation.replies.values():
+                types += [each for each in (one.type, one.planned) if each is not None]
         self._types = types
         made, components = msgspec.json.schema_components(types, ref_template=_REF)
         self._made = dict(zip(map(id, types), made, strict=True))
@@ -272,6 +279,8 @@ def _outcome(one: Outcome, shapes: _Shapes) -> dict[str, Any]:
     said: dict[str, Any] = {"description": one.about}
     if one.type is not None:
         schema = shapes.of(one.type)
+        if one.planned is not None:
+            schema = {"anyOf": [schema, shapes.of(one.planned)]}
         said["content"] = {
             media: {"schema": {"type": "string"} if media in (YAML, STREAM) else schema}
             for media in one.media

@@ -19,7 +19,7 @@ STREAM = "text/event-stream"
 
 
 class Reply:
-    """What an operation answers. `resources` are what a client that asks for YAML is sent instead.
+    """What an operation answers. `resources` gives what a client that asks for YAML is sent instead.
 
     `names` and `revision` go into the audit log. `onward` sends the request further instead of
     answering it; `plain` makes the body the answer, instead of a response around it. `told` has it
@@ -44,7 +44,7 @@ class Reply:
         status: int = 200,
         *,
         header: Mapping[str, str] | None = None,
-        resources: "list[dict[str, Any]] | dict[str, Any] | None" = None,
+        resources: Callable[[], list[dict[str, Any]] | dict[str, Any]] | None = None,
         names: tuple[str, ...] = (),
         revision: int = 0,
         onward: bool = False,
@@ -74,10 +74,11 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """One way in which it may answer; `type` None is no body."""
+    """One way in which it may answer; `type` None is no body, `planned` is that of a dry run."""
 
     about: str
     type: Any = None
+    planned: Any = None
     media: tuple[str, ...] = (JSON,)
     headers: tuple[str, ...] = ()
 

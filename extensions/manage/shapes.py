@@ -7,6 +7,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from heddle.extensions.extension import about
+from heddle.extensions.manage.refusal import Wrong
+from heddle.specs.report import SymbolReport
 
 SPEC, VALUE = "Spec", "Value"
 
@@ -95,6 +97,20 @@ class Change(Shape, frozen=True, kw_only=True):
     details: Annotated[list[Detail], about("Which fields differ.")] = []
 
 
+class Arrival(Shape, frozen=True, kw_only=True):
+    """How far one runtime has come with a change set."""
+
+    namespace: str
+    runtime: Annotated[str, about("The id of the runtime.")]
+    state: Annotated[
+        Literal["live", "waiting", "refused", "behind"],
+        about("`behind`: it had not looked at it yet when the time was over."),
+    ]
+    symbols: Annotated[
+        list[SymbolReport], about("Those of the change set that are not well, and why.")
+    ] = []
+
+
 class Applied(Shape, frozen=True, kw_only=True):
     """What a change set did, or would do."""
 
@@ -105,6 +121,9 @@ class Applied(Shape, frozen=True, kw_only=True):
         msgspec.field(name="dryRun", default=False)
     )
     changes: Annotated[list[Change], about("In the order in which they were sent.")] = []
+    waited: Annotated[
+        list[Arrival], about("What became of it in each runtime that follows, with `wait`.")
+    ] = []
 
 
 class Turn(Shape, frozen=True, kw_only=True):
@@ -141,6 +160,12 @@ class Newest(Shape, frozen=True, kw_only=True):
     url: Annotated[str, about("Where the store is, as a person would write it.")]
     records: Annotated[bool, about("Whether it keeps its revisions.")]
     reports: Annotated[bool, about("Whether runtimes say in it how they are.")]
+
+
+class Problems(Shape, frozen=True, kw_only=True):
+    """What is wrong."""
+
+    items: list[Wrong]
 
 
 class Namespace(Shape, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -80,7 +80,7 @@ class LimitFields(Fields):
 class Listener(Fields):
     """What a listener says."""
 
-    protocol: Annotated[str, about("The protocol.", pattern="^http$", examples=["http"])] = "http"
+    protocol: Annotated[Literal["http"], about("The protocol.")] = "http"
     host: Annotated[str, about("The address to listen on; empty is every address.")] = "127.0.0.1"
     port: Annotated[int, about("The port to listen on; 0 takes a free one.", ge=0, le=65535)]
     tls: Annotated[TlsFields | None, about("Speak HTTPS, with this certificate.")] = None

@@ -267,7 +267,8 @@ Each message is a process of its own, on the flow as it is at that moment; a con
 reload. Messages of one connection are handled one after the other; when too many wait, the other side
 waits too. What `message` is answered is sent back: text and bytes as they are, data as JSON, a byte
 stream as one message in pieces, NOTHING not at all. With an Error that `error` did not handle the
-connection is closed (1011), and it is told in the log. A connection that breaks off cancels the process
+connection is closed (1011), and it is told in the log. What a `session` keeps is there for all messages of
+the connection, and gone when it closes. A connection that breaks off cancels the process
 of its message; one that closes in order does not.
 
 A packet at `send` says to whom, and what: `to` (an id or a list), `room` (one or several) or `all:

@@ -35,7 +35,7 @@ from heddle.extensions.extension import (
 from heddle.extensions.sql.database import Database, Isolation, Outcome, Row
 from heddle.extensions.sql.errors import refused
 from heddle.extensions.sql.pool import Pool
-from heddle.extensions.sql.source import database, shared
+from heddle.extensions.sql.source import INTERNAL, database, internal, key_of_source, shared
 from heddle.extensions.sql.statement import Statement, statement
 from heddle.extensions.sql.transaction import Transaction, transaction_of
 
@@ -49,15 +49,15 @@ class Sql(Fields):
     driver: Annotated[
         str,
         about(
-            "`sqlite`, `postgres`, or another with a URL of SQLAlchemy as its source; what `source` "
-            "begins with, where it says nothing.",
+            "`sqlite`, `postgres`, `internal` for the running runtime, or another with a URL of "
+            "SQLAlchemy as its source; what `source` begins with, where it says nothing.",
             examples=["postgres", "sqlite3"],
         ),
     ] = ""
     source: Annotated[
         str,
         about(
-            "The database: a path, `:memory:` or a URL.",
+            "The database: a path, `:memory:` or a URL; of `internal`, `read` (the default) or `write`.",
             examples=["postgresql://app:secret@db/shop", "app.db", ":memory:"],
         ),
     ] = ""
@@ -137,12 +137,13 @@ class SqlNode(Node):
     def __init__(
         self,
         fields: Sql,
-        make: Callable[[], Database],
+        make: Callable[[Host], Database],
         dialect: str,
         fixed: Statement | None,
         args: Program | None,
     ) -> None:
         self._fields = fields
+        self._source = key_of_source(fields.driver, fields.source)
         self._make = make
         self._dialect = dialect
         self._fixed = fixed
@@ -162,7 +163,9 @@ class SqlNode(Node):
         """Share the pool of the source; it connects with the first statement, unless told to now."""
         self._host = host
         fields = self._fields
-        self._pool = shared(host).enter(host, fields.source, self._make, fields.connections)
+        self._pool = shared(host).enter(
+            host, self._source, lambda: self._make(host), fields.connections
+        )
         if fields.connect == "now":
             self._pool.release(await self._pool.acquire(self._wait))
 
@@ -170,7 +173,7 @@ class SqlNode(Node):
         """Leave the pool; who leaves it last closes it."""
         if self._host is not None and self._pool is not None:
             self._pool = None
-            await shared(self._host).leave(self._host, self._fields.source)
+            await shared(self._host).leave(self._host, self._source)
 
     def snapshot(self) -> Mapping[str, Any]:
         """The pool as it is now."""
@@ -194,7 +197,9 @@ class SqlNode(Node):
             if len(sets) != 1:
                 raise refused("a stream is of one set of arguments: it cannot be of many")
             rows = transaction.stream(asked, sets[0], size=CHUNK)
-            return ByteStream(_lines(rows) if fields.result == "jsonl" else _list(rows))
+            if fields.result == "jsonl":
+                return ByteStream(_lines(rows), media="application/x-ndjson")
+            return ByteStream(_list(rows), media="application/json")
         most = 0 if fields.result in ("row", "value") else fields.max_rows
         return self._shaped(await transaction.run(asked, sets, most=most, apart=fields.savepoint))
 
@@ -294,15 +299,23 @@ def _json(row: Row) -> bytes:
 
 def compile_sql(fields: Sql, build: Build) -> Node:
     """A statement that stands in the Spec is looked at now; the database is not asked."""
-    first = database(fields.driver, fields.source, build)
+    make, dialect = _found(fields, build)
     fixed: Statement | None = None
     if fields.statement is not None:
         try:
-            fixed = statement(str(fields.statement), first.dialect)
+            fixed = statement(str(fields.statement), dialect)
         except Failure as failure:
             build.refuse("statement", found=str(failure), code="statement")
     args = build.program(fields.args, "args") if fields.args is not None else None
-    return SqlNode(fields, lambda: first, first.dialect, fixed, args)
+    return SqlNode(fields, make, dialect, fixed, args)
+
+
+def _found(fields: Sql, build: Build) -> tuple[Callable[[Host], Database], str]:
+    """What makes the Database once there is a Host, and its dialect; SpecError where there is none."""
+    if fields.driver.lower() == INTERNAL:
+        return internal(fields.source, build), "sqlite"
+    first = database(fields.driver, fields.source, build)
+    return lambda _: first, first.dialect
 
 
 SQL: Kind[Any] = Kind(
@@ -381,9 +394,13 @@ answered with an Error (`unreachable`). Nodes with the same source share its con
 too. What is in `:memory:` has one connection, and is gone when no node uses it any more.
 
 **Large results**: more than `max_rows` rows are an Error. With `result: jsonl` or `json` the answer is a
-byte stream, as a listener sends it on; with `batch`, lists of rows go to `out` one after the other, the
+byte stream, which a listener sends on as `application/x-ndjson` or `application/json`; with `batch`, lists
+of rows go to `out` one after the other, the
 next one when the last is answered, and the answer is `{rows: number, batches: number}`. In PostgreSQL
 only `SELECT` and `VALUES` can be streamed.
+
+**The running runtime** is a database, too: `driver: internal` has [these tables](../sql.md). It needs the
+extra `internal`.
 
 Sources of SQLite may set pragmas, `app.db?_journal_mode=wal`; `foreign_keys` is on. PostgreSQL needs the
 extra `postgres`, other databases the extra `sqlalchemy` and their own package.

@@ -7,6 +7,7 @@ from heddle.extensions.extension import Build, Host
 from heddle.extensions.sql.database import Database
 from heddle.extensions.sql.pool import Pool
 from heddle.extensions.sql.sqlite import SqliteDatabase
+from heddle.runtime.managed import managed_by
 from heddle.specs.problem import did_you_mean
 
 DRIVERS = {
@@ -19,6 +20,9 @@ DRIVERS = {
     "sqlalchemy": "sqlalchemy",
 }
 """What may be written as `driver`, and which of ours it is; any other name needs a SQLAlchemy URL."""
+
+INTERNAL = "internal"
+"""The driver for SQL over the running runtime."""
 
 _SHARED = "sql.pools"
 
@@ -62,8 +66,8 @@ def _driver(driver: str, source: str, build: Build) -> str:
         build.refuse(
             "driver",
             found=f'unknown driver "{driver}"',
-            wanted=f"{', '.join(sorted(set(DRIVERS)))}, or another with a URL as its source",
-            hint=did_you_mean(driver, list(DRIVERS)),
+            wanted=f"{', '.join(sorted({*DRIVERS, INTERNAL}))}, or another with a URL as its source",
+            hint=did_you_mean(driver, [*DRIVERS, INTERNAL]),
             code="unknown-driver",
         )
     return "sqlalchemy"
@@ -93,6 +97,34 @@ def _alchemy(source: str, build: Build) -> Database:
             hint=f"pip install {error.name}" if error.name else "",
             code="missing-package",
         )
+
+
+def internal(source: str, build: Build) -> Callable[[Host], Database]:
+    """What makes the Database of the running runtime; SpecError where that cannot be."""
+    if source not in ("", "read", "write"):
+        build.refuse(
+            "source",
+            found=f'"{source}"',
+            wanted="read (the default) or write: it is the runtime itself that is asked",
+            hint=did_you_mean(source, ["read", "write"]),
+            code="source",
+        )
+    try:
+        from heddle.extensions.sql.internal.database import InternalDatabase
+    except ImportError as error:
+        return missing("internal", error, build)
+
+    def make(host: Host) -> Database:
+        return InternalDatabase(
+            managed_by(host), writes=source == "write", author=f"{host.namespace}/{host.label}"
+        )
+
+    return make
+
+
+def key_of_source(driver: str, source: str) -> str:
+    """What a pool is shared by: the source in the words that it is written in."""
+    return f"{INTERNAL}:{source or 'read'}" if driver.lower() == INTERNAL else source
 
 
 def missing(extra: str, error: ImportError, build: Build) -> NoReturn:

@@ -17,9 +17,9 @@ from heddle.specs.postgres.queries import Queries
 Connection: TypeAlias = "psycopg.AsyncConnection[Any]"
 T = TypeVar("T")
 
-# The pool logs each attempt that fails. Who wants to read that sets up logging; to the others we
-# say it ourselves, once, in an error.
-logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())
+# psycopg and its pool log each attempt that fails. Who wants to read that sets up logging; to the
+# others we say it ourselves, once, in an error.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 PAUSE = 0.02
 LONGEST = 1.0

@@ -9,6 +9,7 @@ import asyncio
 import json
 import random
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from uuid import UUID
 
 import msgspec
@@ -30,7 +31,7 @@ MOST = 1000
 """So many revisions can be caught up with one by one; after more, everything is to be looked at."""
 
 
-class Anew(StoreError):
+class Anew(StoreError):  # noqa: N818 - reads as what it tells: look anew
     """What changed cannot be told key by key: everything is to be looked at."""
 
 
@@ -55,6 +56,12 @@ class Listener:
         self._seen = 0
         self._mark: tuple[int, UUID | None] = (0, None)
         self._away = False
+        self._there = asyncio.Event()
+
+    def reached(self) -> None:
+        """Note that the server answers: where we lost it, it is tried at once."""
+        if self._away:
+            self._there.set()
 
     def know(self, number: int) -> None:
         """Note that this revision is kept: a watch that begins later need not tell it."""
@@ -110,7 +117,9 @@ class Listener:
             except Exception as error:
                 # Whatever it is: watches must not fall silent.
                 self._lose(unreachable(self._connections.address, error))
-            await asyncio.sleep(pause * random.uniform(0.5, 1))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._there.wait(), pause * random.uniform(0.5, 1))
+            self._there.clear()
             pause = min(pause * 2, LONGEST)
 
     def _lose(self, error: StoreError) -> None:

@@ -230,7 +230,10 @@ class PostgresStore:
         return await self._run(work)
 
     async def _run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        return await self._opened().run(work)
+        done = await self._opened().run(work)
+        if self._listener is not None:
+            self._listener.reached()
+        return done
 
     def _opened(self) -> Connections:
         if self._connections is None:

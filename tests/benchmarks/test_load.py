@@ -7,10 +7,11 @@ from itertools import count
 from typing import Any
 
 import pytest
+from websockets.asyncio.server import ServerConnection, serve
 
 from benchmarks import load
 from benchmarks.load import Tally, Target
-from benchmarks.response import Expected
+from benchmarks.response import Echoed, Expected, frame
 
 pytestmark = pytest.mark.anyio
 
@@ -138,5 +139,52 @@ async def test_whoever_waits_for_a_version_hears_of_it() -> None:
         target.start("test")
         assert (await target.reached(5)) >= 5
         await target.stop()
+        target.close()
+        await asyncio.sleep(0)
+
+
+# -- WebSockets --------------------------------------------------------------------------------------
+
+
+async def talked(answer: Callable[[int, str | bytes], str | bytes], messages: int = 20) -> Tally:
+    """What a drive comes to over WebSockets that are answered like this; it ends after so many."""
+    numbers, enough = count(), asyncio.Event()
+
+    async def talk(connection: ServerConnection) -> None:
+        async for message in connection:
+            number = next(numbers)
+            if number >= messages:
+                enough.set()
+            await connection.send(answer(number, message))
+
+    async with serve(talk, "127.0.0.1", 0) as server, asyncio.timeout(20):
+        port = next(iter(server.sockets)).getsockname()[1]
+        target = Target(port, frame("hello", masked=True), Echoed("hello"), "/")
+        await target.open(3)
+        target.start("test")
+        await enough.wait()
+        tally = await target.stop()
+        target.close()
+        return tally
+
+
+async def test_messages_that_come_back_are_counted() -> None:
+    tally = await talked(lambda _, message: message)
+    assert wrong(tally) == (0, 0, 0)
+    assert len(tally.taken) >= 18
+
+
+@pytest.mark.parametrize("bad", ["hallo", "hello!", b"hello", ""])
+async def test_one_wrong_message_among_right_ones_is_found(bad: str | bytes) -> None:
+    tally = await talked(lambda number, message: bad if number == 7 else message)
+    assert tally.failed >= 1
+    assert "wanted b'\\x81\\x05hello'" in tally.first
+
+
+async def test_a_server_that_speaks_no_websocket_is_told() -> None:
+    async with serving(lambda _: said("pong")) as port:
+        target = Target(port, frame("hello", masked=True), Echoed("hello"), "/")
+        with pytest.raises(ConnectionError, match="wanted a 101"):
+            await target.open(1)
         target.close()
         await asyncio.sleep(0)

@@ -1,17 +1,27 @@
 """Every row runs, and looks at every answer; how fast it is, is no matter here."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from benchmarks import __main__ as program
 from benchmarks.measure import Measure, at_least, at_most, measured
+from benchmarks.packets.case import case
 from benchmarks.paths import HERE
-from benchmarks.report import table
-from benchmarks.row import Row
+from benchmarks.report import reasons, table
+from benchmarks.row import Row, WrongAnswer
 from benchmarks.rows import NAMES, row
+from benchmarks.rows.kinds import CASES, LEFT_OUT
 from benchmarks.scale import TINY, Scale
+from heddle.runtime.runtime import Runtime
+
+
+def far(measure: Measure) -> bool:
+    """Whether a ratio may be more than ten times its floor."""
+    reach = measure.reach
+    return measure.unit == "×" and reach is not None and reach.side == "≤" and reach.bound > 10
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -22,7 +32,26 @@ def test_a_row_measures_what_answers_rightly(name: str) -> None:
     assert told, "nobody was told what is being measured"
     for measure in measures:
         assert measure.value >= 0
+        assert bool(measure.reason) == far(measure), f"{measure.name}: why is it so far away?"
     assert any(measure.reach is not None for measure in measures)
+
+
+@pytest.mark.anyio
+async def test_every_kind_is_measured_or_says_where_it_is() -> None:
+    async with Runtime() as rt:
+        known = rt.registry.scheme.names
+    measured_here = {one.kind for one in CASES}
+    assert measured_here | LEFT_OUT.keys() == known
+    assert not measured_here & LEFT_OUT.keys()
+    rows = {word for why in LEFT_OUT.values() for word in re.findall(r"`(\w+)`", why)}
+    assert rows <= {*NAMES}
+
+
+@pytest.mark.anyio
+async def test_a_kind_that_does_not_do_what_its_floor_does_has_no_figure() -> None:
+    wrong = case("nop", "wrong", "- {kind: nop, name: it}\n", 1, lambda packet: packet)
+    with pytest.raises(WrongAnswer, match=r"nop \(wrong\) answered None, plain Python 1"):
+        await wrong.measure(TINY)
 
 
 def test_the_readme_tells_of_every_row() -> None:
@@ -79,3 +108,13 @@ def test_the_table_says_what_is_in_reach() -> None:
         ["", "why", "", "12 ms", "", ""],
     ]
     assert len({len(line) for line in lines}) == 1
+
+
+def test_a_reason_is_told_once_with_all_that_it_is_for() -> None:
+    shown = Row(title="t", floor="f", run=lambda scale, say: [])
+    measures = [
+        measured("a", [12.0], reach=at_most(20.0), reason="It may wait."),
+        measured("b", [13.0], reach=at_most(20.0), reason="It may wait."),
+        measured("c", [1.0], reach=at_most(10.0)),
+    ]
+    assert reasons({"one": (shown, measures)}) == "* one (a), one (b): It may wait."

@@ -129,7 +129,7 @@ def started(
         [
             sys.executable,
             "-c",
-            "from heddle.cli.main import main; main()",
+            "from heddle.cli.__main__ import main; main()",
             command,
             *map(str, args),
         ],

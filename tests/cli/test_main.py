@@ -1,5 +1,6 @@
 """The command line as a whole: help is quick, mistakes are clear, exit codes are what docs say."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -121,3 +122,24 @@ def test_docs_of_settings_name_every_key_and_variable() -> None:
     for variable, key in VARIABLES.items():
         assert f"`{variable}`" in page
         assert f"`{key}`" in page
+
+
+def test_ctrl_c_while_the_program_is_still_loaded_ends_it_without_a_traceback() -> None:
+    code = (
+        "import sys\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'click':\n"
+        "            raise KeyboardInterrupt\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "from heddle.cli.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_the_program_is_a_module_too() -> None:
+    argv = [sys.executable, "-m", "heddle.cli", "version", "--json"]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["version"]

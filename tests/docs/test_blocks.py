@@ -113,8 +113,22 @@ def commands(one: Fence) -> list[list[str]]:
     lines = one.code.splitlines()
     if one.language == "console":
         lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
-    parts = [part.strip() for line in lines for part in re.split(r"[|;>]|&&", line)]
-    return [shlex.split(part, comments=True)[1:] for part in parts if part.startswith("heddle ")]
+    return [words for line in lines for words in _piped(line) if words]
+
+
+def _piped(line: str) -> Iterator[list[str]]:
+    """The words behind each `heddle` of a line: signs inside of quotes are words, too."""
+    if "heddle " not in line:
+        return
+    reader = shlex.shlex(line, posix=True, punctuation_chars="|;><&")
+    part: list[str] = []
+    for word in (*reader, ";"):
+        if set(word) <= set("|;><&"):
+            if part[:1] == ["heddle"]:
+                yield part[1:]
+            part = []
+        else:
+            part.append(word)
 
 
 def unknown(words: list[str]) -> str:
@@ -122,11 +136,14 @@ def unknown(words: list[str]) -> str:
     flags = {flag for option in cli.params for flag in option.opts} | {"--help", "-h"}
     if words and words[0].startswith("-"):
         return "" if words[0] in flags else words[0]
-    command = cli.get_command(click.Context(cli), words[0]) if words else None
+    command: click.Command | None = cli
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        command = command.get_command(click.Context(command), words[0])
+        words = words[1:] if command is not None else words
     if command is None:
         return " ".join(words)
     flags |= {flag for option in command.params for flag in option.opts}
-    given = [word.partition("=")[0] for word in words[1:] if word.startswith("-") and word != "-"]
+    given = [word.partition("=")[0] for word in words if word.startswith("-") and word != "-"]
     return ", ".join(flag for flag in given if flag not in flags)
 
 

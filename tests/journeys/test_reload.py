@@ -1,6 +1,7 @@
 """Reload, as an operator sees it: what goes live, what is refused, what is rebuilt, and what is kept."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -177,6 +178,28 @@ async def test_a_mistake_holds_up_nothing_but_itself() -> None:
         await change(rt, text("b", "new"))
         assert await rt.send("a") == "old"
         assert await rt.send("b") == "new"
+
+
+@pytest.mark.parametrize("mistake", ["langauge: text", "language: [", "<<: 1"])
+async def test_a_mistake_that_is_taken_back_is_told_to_be_gone(
+    mistake: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "flow.yaml"
+    good = "kind: snippet\nname: a\nlanguage: text\ncode: x\n"
+    path.write_text(good)
+    async with Runtime(store=str(path)) as rt:
+        refused = asyncio.ensure_future(rt.events.wait("change refused"))
+        gone = asyncio.ensure_future(rt.events.wait("problems gone"))
+        await asyncio.sleep(0)
+        path.write_text(good.replace("language: text", mistake))
+        async with asyncio.timeout(60):
+            await refused
+            assert not gone.done()
+            path.write_text(good)
+            event = await gone
+        assert event.reason == "generation 1 runs, and the store says the same"
+        assert not rt.status().problems
+        assert await rt.send("a") == "x"
 
 
 async def test_a_refused_half_goes_live_when_the_other_half_comes() -> None:

@@ -158,6 +158,26 @@ def test_a_broken_extension_is_told_by_name_and_with_the_reason(
     sys.modules.pop("shop_broken", None)
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("x = 1\nraise KeyError('no shelf')\n", 2),
+        ("x = 1\n\ndef f(:\n", 3),
+        ("def register(extension):\n    extension.kid(1)\n", 2),
+        ("import json\n\njson.loads('{')\n", 3),
+    ],
+)
+def test_a_broken_extension_is_told_with_its_line(
+    text: str, line: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "shop_broken.py").write_text(text)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ExtensionError) as raised:
+        registry_of("shop_broken")
+    assert f" at {tmp_path / 'shop_broken.py'}:{line}" in str(raised.value)
+    sys.modules.pop("shop_broken", None)
+
+
 def test_what_is_no_extension_is_refused() -> None:
     with pytest.raises(ExtensionError, match="7 is no extension"):
         registry_of(7)

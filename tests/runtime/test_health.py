@@ -69,7 +69,7 @@ async def test_a_refused_revision_leaves_the_old_one_active_and_degraded() -> No
         (status,) = (each for each in rt.status().symbols if each.name == "b")
         assert (status.revision, status.observed) == (2, 1)
         assert true(rt, "a") == WELL
-        assert overall(rt)["Degraded"].message == "b"
+        assert overall(rt)["Degraded"].message == "b refused"
         (report,) = rt.report().symbols
         assert (report.name, report.revision, report.observed) == ("b", 2, 1)
         assert (rt.report().observed, rt.report().refused) == (2, 1)

@@ -74,7 +74,7 @@ async def test_who_is_left_behind_by_a_prune_is_a_problem() -> None:
         start = "{kind: pipe, name: start, ports: {out: [{name: pong, port: in}]}}"
         planned = await plan(store, start, prune=True)
         assert codes(planned) == ["left-behind"]
-        assert planned.problems[0].path == "start.ports.out[0]"
+        assert planned.problems[0].path == "start.ports.out"
         assert '"pong" goes with this change' in planned.problems[0].found
         assert (await make(store, planned)).revision == 0
         # Together with whoever needs it, it may go.

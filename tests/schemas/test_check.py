@@ -1,7 +1,7 @@
 """A check tells everything that is wrong, and a decode takes exactly what a check finds no fault with."""
 
 import time
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from heddle.schemas.check import check, decode, in_order, unknown_kind
 from heddle.schemas.code import Expression
+from heddle.schemas.field import Fields, about
 from heddle.schemas.schema import Schema
 from heddle.schemas.units import Duration, Interval, Size
 from heddle.specs.errors import SpecError
@@ -407,6 +408,16 @@ def told(schema: Schema[Any], fields: dict[str, Any]) -> list[Problem]:
     return problems
 
 
+class Named(Fields):
+    word: Annotated[str, about("A word.", pattern="^[a-z]+$", examples=["one", "two"])]
+
+
+def test_examples_say_what_a_pattern_means() -> None:
+    schema = Schema(kind="named", fields=Named, summary="Has a word.")
+    [problem] = check(spec("named", word="3"), schema)
+    assert problem.wanted == "text that matches ^[a-z]+$, such as one or two"
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(nearly_good())
 def test_a_check_and_a_decode_always_agree(case: tuple[str, Any]) -> None:
@@ -461,3 +472,10 @@ def test_a_single_mapping_is_decoded_the_same_in_an_inner_list() -> None:
     fields = decode(spec("block", inbounds={"in": {"name": "a"}}, specs={"kind": "snippet"}), BLOCK)
     assert fields.inbounds["in"][0].link.name == "a"
     assert fields.specs == [{"kind": "snippet"}]
+
+
+def test_a_blank_without_an_env_is_explained() -> None:
+    [told] = lines("listener", protocol="http", port="{{ .PORT }}")
+    assert told.endswith(
+        "Blanks are filled where an env has their names: PORT: {data: '{{ .PORT }}'}."
+    )

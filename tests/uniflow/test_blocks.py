@@ -137,3 +137,10 @@ async def test_what_its_sql_page_inserts_is_one_argument_too_many() -> None:
         answer = await rt.send(begin, {})
         assert isinstance(answer, Error)
         assert answer.message == "the statement wants 1 argument; found 2"
+
+
+async def test_its_snippet_answers_an_error_as_its_page_says() -> None:
+    flow = BLOCKS["snippet"].replace("- kind: snippet\n", "- kind: snippet\n  name: catch\n", 1)
+    rest = "- {kind: try, name: begin, ports: {out: {name: fail}, error: {name: catch}}}\n- {kind: throw, name: fail}\n"
+    async with running(flow, rest) as rt:
+        assert await rt.send("begin", "sold out") == {"status": 400, "body": {"error": "sold out"}}

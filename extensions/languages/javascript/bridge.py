@@ -17,6 +17,7 @@ from heddle.runtime.stream import ByteStream
 
 BYTES: Final = "\0bytes"
 LONG: Final = "\0int"
+ERROR: Final = "\0error"
 SAFE: Final = 2**53 - 1
 """The largest integer that a number of JavaScript holds exactly."""
 
@@ -78,7 +79,7 @@ def _marked(value: Any) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return {BYTES: binascii.b2a_base64(value, newline=False).decode()}
     if isinstance(value, Error):
-        return error_data(value, _marked)
+        return {ERROR: error_data(value, _marked)}
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, ByteStream):

@@ -117,9 +117,17 @@
 
   // --- payloads -------------------------------------------------------------------------------
 
-  // JSON has no bytes and no long integers: these stand under keys that no payload has.
+  // JSON has no bytes, no long integers and no Errors: these stand under keys that no payload has.
   const BYTES = "\u0000bytes";
   const LONG = "\u0000int";
+  const ERROR = "\u0000error";
+
+  // An Error of a flow is a map that reads as its message; flows written for uniflow ask for error().
+  const told = {};
+  for (const name of ["error", "toString"]) {
+    const value = { [name]() { return this.message; } }[name];
+    defineProperty(told, name, { value, enumerable: false, configurable: true });
+  }
   const AWKWARD = freeze({});
   let finishing = false;
 
@@ -156,6 +164,7 @@
     }
     if (hasOwn(value, BYTES)) return bytesOf(value[BYTES]);
     if (hasOwn(value, LONG)) return BigInt(value[LONG]);
+    if (hasOwn(value, ERROR)) return setPrototypeOf(revived(value[ERROR]), told);
     for (const key of keys(value)) value[key] = revived(value[key]);
     return value;
   }
@@ -378,12 +387,14 @@
   }
   overridable(Error.prototype, ["constructor", "name", "message", "toString"]);
   overridable(Array.prototype, ["constructor", "toString"]);
+  overridable(told, ["error", "toString"]);
   overridable(Promise.prototype, ["constructor", "then"]);
   overridable(Date.prototype, ["constructor", "toString", "toJSON"]);
 
   const seen = new Set();
   const waiting = [
     globalThis,
+    told,
     function () {},
     async function () {},
     function* () {},

@@ -1,6 +1,7 @@
 """Change sets: applied, looked back at, rolled back; and as the contract of a store has them."""
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import UNSET
@@ -10,13 +11,16 @@ from heddle.extensions.manage import forms, shapes
 from heddle.extensions.manage.asked import Asked
 from heddle.extensions.manage.changing import finish, note_of, refused
 from heddle.extensions.manage.operation import JSON, Body, Operation, Outcome, Reply
-from heddle.extensions.manage.operations.resources import DryRun, Message
+from heddle.extensions.manage.operations.questions import DryRun, Message, Wait
 from heddle.extensions.manage.reading import read_entries, sent_entries, sent_json
-from heddle.extensions.manage.refusal import Refusal
+from heddle.extensions.manage.refusal import Refusal, wrong
 from heddle.runtime.applying import plan_apply
 from heddle.runtime.planning import Step, check_steps, current
 from heddle.runtime.rollback import plan_rollback
+from heddle.runtime.sealing import kept_all
 from heddle.specs.index import Key, key_of
+from heddle.specs.masking import MASK
+from heddle.specs.problem import Problem
 from heddle.specs.report import Reporting
 from heddle.specs.revision import Note, Recording, Turn
 from heddle.specs.revision import Revision as Kept
@@ -41,6 +45,7 @@ class Applying(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     dry_run: DryRun = msgspec.field(name="dryRun", default=False)
+    wait: Wait = 0.0
     message: Message = ""
 
 
@@ -48,6 +53,7 @@ class Rolling(msgspec.Struct, frozen=True, kw_only=True):
     """How to roll back."""
 
     dry_run: DryRun = msgspec.field(name="dryRun", default=False)
+    wait: Wait = 0.0
     message: Message = ""
 
 
@@ -186,6 +192,12 @@ async def newest(asked: Asked) -> Reply:
     )
 
 
+async def problems(asked: Asked) -> Reply:
+    """What cannot be read in the store at this moment."""
+    found = await asked.managed.store.problems()
+    return Reply(shapes.Problems(items=[wrong(one) for one in asked.hidden(found)]))
+
+
 async def store_changes(asked: Asked) -> Reply:
     """Make changes as the contract of a store has them."""
     sent: shapes.ChangeSet = await sent_json(asked, shapes.ChangeSet)
@@ -200,6 +212,9 @@ async def store_changes(asked: Asked) -> Reply:
             if side is not None:
                 asked.need("edit", side.namespace)
         steps.append((old, new))
+    changes, unsealed = _sealed(asked, changes, now)
+    if unsealed:
+        raise refused(asked, unsealed)
     if asked.query.check:
         stored: list[Resource] = []
         for space in sorted({side.namespace for step in steps for side in step if side}):
@@ -218,6 +233,23 @@ async def store_changes(asked: Asked) -> Reply:
     )
 
 
+def _sealed(
+    asked: Asked, changes: list[Change], now: Mapping[Key, Resource | None]
+) -> tuple[list[Change], list[Problem]]:
+    """The changes with their secrets sealed, as everything that gets into a store."""
+    found: list[Change] = []
+    problems: list[Problem] = []
+    for change in changes:
+        if isinstance(change, Put):
+            step = now.get(_key(change)), change.resource
+            [(_, kept)], wrong = kept_all([step], asked.managed.registry.keys)
+            problems += wrong
+            assert kept is not None
+            change = msgspec.structs.replace(change, resource=kept)
+        found.append(change)
+    return found, problems
+
+
 def _key(change: Change) -> Key:
     return key_of(change.resource) if isinstance(change, Put) else (change.type, change.id)
 
@@ -231,7 +263,23 @@ def _change(sent: shapes.StoreChange) -> Change:
     found = read_entries(sent.put, DEFAULT_NAMESPACE, None)
     if len(found) != 1:
         raise Refusal(422, "invalid", "each change puts one Spec or Value")
+    if isinstance(found[0], Value) and found[0].secret and _masked(found[0].data):
+        # Whoever read it masked would lose it by putting it back.
+        raise Refusal(
+            422,
+            "masked",
+            f"the secret {found[0].label} is masked ({MASK}). Leave out what does not change, or read "
+            "it with reveal=true",
+        )
     return Put(resource=found[0], revision=sent.revision)
+
+
+def _masked(data: Any) -> bool:
+    if isinstance(data, Mapping):
+        return any(_masked(each) for each in data.values())
+    if isinstance(data, list):
+        return any(_masked(each) for each in data)
+    return bool(data == MASK)
 
 
 _DONE = {200: Outcome(about="What it did, or would do.", type=shapes.Applied)}
@@ -284,6 +332,12 @@ OPERATIONS = [
         summary="How far the store has come, and what it can.",
         run=newest,
         replies={200: Outcome(about="The newest revision.", type=shapes.Newest)},
+    ),
+    Operation(
+        name="store.problems",
+        summary="What cannot be read in the store at this moment.",
+        run=problems,
+        replies={200: Outcome(about="All of it.", type=shapes.Problems)},
     ),
     Operation(
         name="store.apply",

@@ -8,7 +8,7 @@ from heddle.extensions.extension import Error, about
 from heddle.extensions.manage import forms, shapes
 from heddle.extensions.manage.asked import Asked
 from heddle.extensions.manage.operation import JSON, STREAM, Body, Operation, Outcome, Reply
-from heddle.extensions.manage.operations.resources import LIMIT, MOST
+from heddle.extensions.manage.operations.questions import LIMIT, MOST
 from heddle.extensions.manage.reading import sent_json
 from heddle.extensions.manage.refusal import Refusal
 from heddle.runtime.process import Process
@@ -152,10 +152,7 @@ async def symbol(asked: Asked) -> Reply:
 
 def _masked(asked: Asked, shape: msgspec.Struct) -> Any:
     """The same with every secret masked that a runtime here knows."""
-    data = msgspec.to_builtins(shape)
-    for runtime in (*asked.managed.runtimes, asked.home):
-        data = runtime.events.mask(data)
-    return data
+    return asked.masked(msgspec.to_builtins(shape))
 
 
 # --- processes ------------------------------------------------------------------------------------
@@ -201,7 +198,8 @@ async def process(asked: Asked) -> Reply:
 async def cancel(asked: Asked) -> Reply:
     """End one: whatever it waits for is answered with the reason."""
     found = _process(asked)
-    found.cancel(Error(f"{asked.caller.name} cancelled it", code="cancelled"))
+    # Not `cancelled`: that is a client that went away, and nobody answers those.
+    found.cancel(Error(f"{asked.caller.name} cancelled it", code="dropped"))
     return Reply(forms.process(found), 202, names=(str(found.id),), told=True)
 
 
@@ -375,6 +373,7 @@ OPERATIONS = [
         summary="The first event of a stream.",
         run=begin,
         right=None,
+        query=Listening,
         replies={200: Outcome(about="The event.", type=dict[str, Any])},
     ),
 ]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from heddle.extensions.extension import NOTHING, Answer, ByteStream, Error, Failure, Host, Payload
 from heddle.extensions.net.talking.message import said
@@ -10,6 +10,9 @@ from heddle.extensions.net.talking.talk import INTERNAL, Talk
 from heddle.runtime.machine import Pending
 from heddle.runtime.process import Process, settle
 from heddle.runtime.step import FAILURES
+
+if TYPE_CHECKING:
+    from heddle.runtime.wiring import Wiring
 
 
 class Speaker:
@@ -30,8 +33,7 @@ class Speaker:
         step = wiring.out(host.id, port)
         if step is None:
             return False
-        process = Process(wiring, None, host.label)
-        process.set(self.key, talk.id)
+        process = Process(wiring, self._home(talk, wiring), host.label)
         answer = process.run(step, payload)
         kind = type(answer)
         if kind in _LATER or process.owns:
@@ -49,9 +51,18 @@ class Speaker:
         wiring = host.wiring
         step = wiring.out(host.id, port)
         if step is not None:
-            process = Process(wiring, None, host.label)
-            process.set(self.key, talk.id)
+            process = Process(wiring, self._home(talk, wiring), host.label)
             self._spawn(self._carry(process, process.run(step, payload)))
+
+    def _home(self, talk: Talk, wiring: "Wiring") -> Process:
+        """What the processes of one connection have in common: its id, and what a flow keeps for it."""
+        home = talk.home
+        if home is None:
+            home = talk.home = Process.lasting(wiring, self.host.label)
+            home.set(self.key, talk.id)
+        # It outlives generations, and holds on to none.
+        home.wiring = wiring
+        return home
 
     def lost(self, talk: Talk) -> None:
         """Nobody waits for the answer at hand."""

@@ -90,6 +90,7 @@ class Talk(Guest):
         self.said = self.heard = 0
         self.gone = False
         self.process: Process | None = None
+        self.home: Process | None = None
         self._leaving: tuple[int, str] | None = None
         self._waiting: deque[Message] = deque()
         self._size = 0

@@ -35,6 +35,11 @@ def test_sound_files_have_no_problems(tmp_path: Path) -> None:
     assert "no problems: 3 specs and 0 values in 1 file" in ran("check", tmp_path, "-e", "PORT=1")
 
 
+def test_a_folder_without_specs_is_told_as_such(tmp_path: Path) -> None:
+    (tmp_path / "ping.yaml.txt").write_text(PING)
+    assert "nothing was checked: files of specs are named *.yaml" in ran("check", tmp_path)
+
+
 def test_every_problem_of_every_file_is_told_at_once_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text(WRONG)
     (tmp_path / "b.yaml").write_text("- kind: nop\n  nme: x\n- name: half\n")

@@ -56,6 +56,14 @@ def test_graph_draws_in_the_form_that_is_asked_for(tmp_path: Path) -> None:
     assert picture.read_text().lstrip().startswith("<svg")
 
 
+def test_graph_does_not_write_mermaid_into_a_picture(tmp_path: Path) -> None:
+    (tmp_path / "ping.yaml").write_text(PING)
+    result = heddle("graph", tmp_path / "ping.yaml", "-o", tmp_path / "ping.png")
+    assert result.exit_code == 2
+    assert "cannot be drawn as .png: give a name that ends in .svg" in result.stderr
+    assert not (tmp_path / "ping.png").exists()
+
+
 def test_graph_draws_what_can_be_read_and_tells_the_rest(tmp_path: Path) -> None:
     result = heddle("graph", "-", stdin=PING + "- name: half\n")
     assert result.exit_code == 1

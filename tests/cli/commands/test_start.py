@@ -13,7 +13,7 @@ from tests.cli.support import PATIENCE, PING, get, started
 
 SLOW = PING.replace(
     "- kind: snippet\n  name: pong\n",
-    "- kind: sleep\n  name: pong\n  interval: 300ms\n  ports: {out: {name: last}}\n"
+    "- kind: sleep\n  name: pong\n  interval: 2s\n  ports: {out: {name: last}}\n"
     "- kind: snippet\n  name: last\n",
 )
 
@@ -77,7 +77,7 @@ def test_a_request_in_flight_is_answered_before_it_ends(tmp_path: Path) -> None:
 
 
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
-    (tmp_path / "flow.yaml").write_text(SLOW.replace("300ms", "10m"))
+    (tmp_path / "flow.yaml").write_text(SLOW.replace("2s", "10m"))
     with started("flow.yaml", "-e", "PORT=0", cwd=tmp_path) as heddle:
         client = in_flight(heddle.port())
         heddle.process.send_signal(signal.SIGTERM)
@@ -87,7 +87,7 @@ def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
 
 
 def test_what_outlasts_the_drain_time_is_cut(tmp_path: Path) -> None:
-    (tmp_path / "flow.yaml").write_text(SLOW.replace("300ms", "10m"))
+    (tmp_path / "flow.yaml").write_text(SLOW.replace("2s", "10m"))
     with started("flow.yaml", "-e", "PORT=0", "--drain", "0.1", cwd=tmp_path) as heddle:
         client = in_flight(heddle.port())
         heddle.process.send_signal(signal.SIGTERM)
@@ -241,7 +241,7 @@ def test_a_start_that_finds_only_other_namespaces_names_them(flow: Path, tmp_pat
 
 
 def test_a_dash_starts_the_specs_on_standard_input() -> None:
-    code = "from heddle.cli.main import main; main()"
+    code = "from heddle.cli.__main__ import main; main()"
     command = [sys.executable, "-c", code, "start", "-", "--log-format", "json"]
     broken = subprocess.run(
         command, input="- {kind: nopp, name: a}\n", capture_output=True, text=True, timeout=PATIENCE

@@ -165,7 +165,7 @@ def test_a_flow_that_never_gives_control_back_ends_the_run_with_its_name(here: P
         "    extension.kind(hog)\n"
     )
     (here / "heddle.toml").write_text('extensions = ["hogs_for_tests"]\n')
-    code = "from heddle.cli.main import main; main()"
+    code = "from heddle.cli.__main__ import main; main()"
     args = ["test", "flows", "--timeout", "0.05", "--junit", "results.xml"]
     done = subprocess.run(
         [sys.executable, "-c", code, *args], capture_output=True, text=True, timeout=30, check=False

@@ -46,6 +46,21 @@ async def test_a_step_of_one_is_that_one() -> None:
         assert await rt.send("s", 1) == 2
 
 
+@pytest.mark.parametrize("kind", ["step", "block"])
+async def test_a_lone_spec_needs_no_list(kind: str) -> None:
+    bounds = (
+        "inbounds: {in: {name: one}}, outbounds: {out: {name: one}}, " if kind == "block" else ""
+    )
+    inner = "{kind: snippet, name: one, language: cel, code: 'self + {{ N }}', env: {N: {data: 2}}}"
+    async with running(f"- {{kind: {kind}, name: it, {bounds}specs: {inner}}}") as rt:
+        assert not [str(problem) for problem in rt.status().problems]
+        assert await rt.send("it", 1) == 3
+    wrong = inner.replace("cel", "sel")
+    async with running(f"- {{kind: {kind}, name: it, {bounds}specs: {wrong}}}") as rt:
+        [problem] = rt.status().problems
+    assert (problem.code, problem.path) == ("unknown-language", "it/one.language")
+
+
 async def test_a_step_goes_on_where_its_ports_lead() -> None:
     flow = """
 - kind: step

@@ -232,6 +232,52 @@ ONCE = """
 """
 
 
+REFUSED = """
+- {kind: throw, name: bad}
+"""
+
+
+async def test_a_change_that_is_refused_leaves_a_cache_its_room() -> None:
+    counted = Counted()
+    async with running(cache("count", "size: 3"), extensions=counted.kinds) as rt:
+        assert [await rt.send("kept", key) for key in "abc"] == [1, 2, 3]
+        bad = cache("count", "size: 1").replace(
+            "  ports:\n", "  ports:\n    active: {name: bad}\n", 1
+        )
+        await change(rt, bad + REFUSED)
+        assert rt.events.recent[-1].event == "change refused"
+        assert await rt.send("kept", "d") == 4
+        assert [await rt.send("kept", key) for key in "bcd"] == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("spec", "narrow", "answers"),
+    [
+        ("kind: dedupe, name: it, size: 3", ("size: 3", "size: 1"), [NOTHING, NOTHING]),
+        (
+            "kind: throttle, name: it, count: 1, per: 1h, over: drop, key: self, keys: 3",
+            ("keys: 3", "keys: 1"),
+            [NOTHING, NOTHING],
+        ),
+    ],
+)
+async def test_a_change_that_is_refused_leaves_all_keys_known(
+    spec: str, narrow: tuple[str, str], answers: list[Any]
+) -> None:
+    flow = (
+        "- {"
+        + spec
+        + ", ports: {out: {name: out}}}\n- {kind: snippet, name: out, language: cel, code: self}\n"
+    )
+    async with running(flow) as rt:
+        assert [await rt.send("it", key) for key in "ab"] == ["a", "b"]
+        bad = flow.replace(*narrow).replace("ports: {", "ports: {active: {name: bad}, ", 1)
+        await change(rt, bad + REFUSED)
+        assert rt.events.recent[-1].event == "change refused"
+        assert await rt.send("it", "c") == "c"
+        assert [await rt.send("it", key) for key in "bc"] == answers
+
+
 async def test_the_second_packet_of_a_key_is_answered_nothing_not_echoed() -> None:
     async with running(ONCE) as rt:
         assert await rt.send("once", {"id": "a", "n": 5}) == 2

@@ -8,7 +8,7 @@ import pytest
 from heddle.extensions.control import breaker, keys, throttle
 from heddle.extensions.extension import NOTHING, Error, Failure, node
 from tests.clock import JUMPING, follow
-from tests.support import change, running
+from tests.support import change, degraded, running
 
 pytestmark = pytest.mark.anyio
 
@@ -306,6 +306,7 @@ async def test_after_some_failures_it_answers_at_once_and_later_tries_again() ->
     async with running(flow, extensions=shaky.kinds) as rt:
         for _ in range(2):
             assert (await rt.send("it")).message == "down"
+        assert degraded(rt, "it") == "the breaker is open after 2 failures in a row"
         refused = await rt.send("it")
         assert refused.code == "busy"
         assert refused.data["retry_after"] <= 0.02
@@ -318,6 +319,7 @@ async def test_after_some_failures_it_answers_at_once_and_later_tries_again() ->
         await asyncio.sleep(0.025)
         assert await rt.send("it") == "up"
         assert await rt.send("it") == "up"
+        assert not degraded(rt, "it")
         events = [event.event for event in rt.events.recent if event.symbol == "it"]
     assert [name for name in events if name.startswith("breaker")] == [
         "breaker open",

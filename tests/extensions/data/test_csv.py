@@ -147,6 +147,7 @@ async def test_rows_that_cannot_be_written_are_told_by_number() -> None:
         ("op: format, delimiter: auto", "the character to write"),
         ("op: format, batch: 5", "batch with op: format"),
         ("encoding: utf-88", 'unknown encoding "utf-88"'),
+        ('encoding: "a\\0b"', "unknown encoding"),
         ("types: {a: integer}", "int"),
     ],
 )

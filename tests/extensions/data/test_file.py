@@ -14,6 +14,7 @@ from heddle.extensions.extension import node
 from heddle.runtime.errors import Error
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.stream import ByteStream
+from tests.runtime.worlds import until
 from tests.support import change, fetch, port_of, running
 
 pytestmark = pytest.mark.anyio
@@ -360,6 +361,20 @@ async def test_a_folder_that_is_not_there_refuses_the_watch(tmp_path: Path) -> N
         assert "there is no folder" in str(rt.status().problems[0])
 
 
+async def test_a_folder_that_goes_away_is_trouble_until_it_is_there_again(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    watching = Watching(Root(str(folder)), 0.02)
+    # After the look whether it is there, and before the first look into it.
+    asyncio.get_running_loop().call_soon(folder.rmdir)
+    await watching.start()
+    await until(lambda: bool(watching.trouble))
+    folder.mkdir()
+    await until(lambda: not watching.trouble)
+    watching.stop()
+    await watching.wait()
+
+
 async def test_an_error_is_told_and_the_next_change_comes(tmp_path: Path) -> None:
     flow = a_file(tmp_path, "op: watch", "settle: 20ms", "ports: {out: [{name: bad, port: in}]}")
     async with running(flow, "- {kind: throw, name: bad}\n") as rt:
@@ -375,6 +390,8 @@ async def test_an_error_is_told_and_the_next_change_comes(tmp_path: Path) -> Non
     ("lines", "said"),
     [
         ("root: ''", "root"),
+        ('root: "a\\0b"', "this is no folder"),
+        ("root: ~nobody-of-that-name/x", "this is no folder"),
         ("root: x, op: watch, path: y", "a path to watch (wanted: a pattern)"),
         ("root: x, existing: true", "existing without op: watch"),
         ("root: x, op: wach", "watch"),

@@ -64,6 +64,14 @@ class Client:
             sent.setdefault("Authorization", f"Bearer {self.token}")
         return await fetch(self.port, path, method=method, headers=sent, body=data)
 
+    async def until(self, *statuses: int, path: str = "/v1") -> Reply:
+        """Ask again and again, until the answer has one of these statuses."""
+        async with asyncio.timeout(10):
+            while True:
+                reply = await self("GET", path)
+                if reply.status in statuses:
+                    return reply
+
     async def get(self, path: str, **headers: str) -> Any:
         """The data at a path; anything but 200 fails the test."""
         reply = await self("GET", path, headers=headers)
@@ -101,9 +109,7 @@ class Managing:
         made = Token(name=name, hash=hash_of(token), roles=roles, namespaces=namespaces)
         await self.rt.store.apply([Put(resource=value_of(made, SYSTEM))])
         client = Client(self.port, token)
-        async with asyncio.timeout(10):
-            while (await client("GET", "/v1")).status == 401:
-                await asyncio.sleep(0.01)
+        await client.until(200, 403)
         return client
 
     async def live(self, rt: Runtime, event: str = "generation live", *, after: int) -> None:

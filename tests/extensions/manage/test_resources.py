@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from heddle.specs.contract import AWKWARD
+from heddle.specs.keyring import Keyring
+from heddle.specs.sealing import new_key
 from tests.extensions.manage.support import DEFAULT, data, managing
 from tests.support import fetch, port_of
 
@@ -323,6 +325,29 @@ async def test_no_refusal_tells_a_secret() -> None:
         dry = await one.call("PATCH", f"{VALUES}/password?dryRun=true", {"data": "my-new-secret"})
         assert data(dry)["changes"][0]["details"]
         assert b"secret" not in dry.body.replace(b"dryRun", b"")
+
+
+async def test_a_sealed_secret_stays_sealed_and_opens_to_whoever_may() -> None:
+    keys = Keyring.of(new_key())
+    async with managing(keys=keys) as one:
+        made = await one.call("PUT", f"{VALUES}/new", {"data": "topsecret", "secret": True})
+        assert made.status == 201
+        assert "topsecret" not in made.text
+        [kept] = [each for each in await one.rt.store.values() if each.name == "new"]
+        assert (kept.data, keys.open(kept)) == (None, "topsecret")
+        found = await one.call.get(f"{VALUES}/new")
+        assert found["sealed"] == kept.sealed
+        same = await one.call("PUT", f"{VALUES}/new", found)
+        assert same.headers["ETag"] == made.headers["ETag"]
+        assert (await one.call.get(f"{VALUES}/new?reveal=true"))["data"] == "topsecret"
+        listed = await one.call.get(f"{VALUES}?reveal=true&name=new")
+        assert listed["items"][0]["value"]["data"] == "topsecret"
+        patched = await one.call("PATCH", f"{VALUES}/new", {"data": "other"})
+        assert (patched.status, "other" in patched.text) == (200, False)
+        assert (await one.call.get(f"{VALUES}/new?reveal=true"))["data"] == "other"
+        noted = await one.call("PATCH", f"{VALUES}/new", {"annotations": {"a": "b"}})
+        assert noted.status == 200
+        assert (await one.call.get(f"{VALUES}/new?reveal=true"))["data"] == "other"
 
 
 async def test_awkward_data_comes_back_as_it_was() -> None:

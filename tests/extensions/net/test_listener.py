@@ -18,7 +18,7 @@ from heddle.runtime.shift import ShiftError
 from heddle.schemas.field import Fields
 from heddle.schemas.port import IN, OUT
 from heddle.schemas.schema import Schema
-from tests.support import change, fetch, parsed, port_of, running
+from tests.support import change, degraded, fetch, parsed, port_of, running
 
 pytestmark = pytest.mark.anyio
 
@@ -458,12 +458,14 @@ async def test_certificate_files_that_change_are_read_again(tmp_path: Path) -> N
         cert.write_text("broken")
         async with asyncio.timeout(60):
             await told
+        assert "its certificate is refused" in degraded(rt, "listener")
         assert await secure(port_of(rt), first) == b"ok"
         told = asyncio.ensure_future(rt.events.wait("certificate changed"))
         await asyncio.sleep(0)
         write(second)
         async with asyncio.timeout(60):
             await told
+        assert not degraded(rt, "listener")
         assert await secure(port_of(rt), second) == b"ok"
 
 

@@ -13,7 +13,7 @@ from heddle.runtime.errors import Error
 from heddle.runtime.runtime import Runtime
 from tests.extensions.sql.test_sql import asked, sql
 from tests.postgres import Line, schema, server
-from tests.support import change, running
+from tests.support import change, degraded, running
 
 pytestmark = pytest.mark.anyio
 
@@ -52,11 +52,13 @@ async def test_a_database_that_went_away_is_told_and_comes_back(line: Line) -> N
             assert told.reason
             assert "postgresql://127.0.0.1" in told.data["database"]
             assert snapshot(rt)["down"]
+            assert "cannot be reached" in degraded(rt, "db")
             await line.mend()
             # The packet that came meanwhile is not lost.
             assert await waits == [{"two": 2}]
             assert (await back).data["attempts"] >= 1
         assert "down" not in snapshot(rt)
+        assert not degraded(rt, "db")
 
 
 async def refused(rt: Runtime) -> str:

@@ -353,6 +353,30 @@ def test_typed_code_keeps_its_lines() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("payload.error()", "sold out"),
+        ("`${payload}`", "sold out"),
+        ("payload.message + payload.code", "sold outsold"),
+        ("Object.keys(payload)", ["message", "code", "data"]),
+        (
+            "(() => { const l = []; for (const k in payload) l.push(k); return l })()",
+            ["message", "code", "data"],
+        ),
+        ("payload", {"message": "sold out", "code": "sold", "data": {"left": 0}}),
+        ("payload.data.left", 0),
+        ("(() => { payload.error = 1; return payload.error })()", 1),
+        (
+            "(() => { try { Object.getPrototypeOf(payload).error = 1 } catch (e) { return e.name } })()",
+            "TypeError",
+        ),
+    ],
+)
+def test_an_error_is_a_map_that_reads_as_its_message(code: str, found: object) -> None:
+    assert run(code, Error("sold out", code="sold", data={"left": 0})) == found
+
+
 def test_long_typed_code_comes_through_in_one_piece() -> None:
     lines = "\n".join(f"const x{n}: number = {n};" for n in range(2000))
     assert run_typed(f"{lines}\nexport default () => x1999") == 1999

@@ -16,7 +16,7 @@ from heddle.extensions.extension import ByteStream
 from heddle.runtime.runtime import Runtime
 from tests.extensions.net.calling.remote import Remote, remote
 from tests.extensions.net.http.wire import until
-from tests.support import change, fetch, port_of, running
+from tests.support import change, degraded, fetch, port_of, running
 
 pytestmark = pytest.mark.anyio
 
@@ -261,6 +261,7 @@ async def test_a_backend_that_is_gone_is_passed_over_and_set_aside() -> None:
             assert (await told).data["backend"] == url
         first = seen(rt)[0]
         assert (first["healthy"], first["requests"]) == (False, 2)
+        assert degraded(rt, "proxy") == f"1 of 2 backends are down: {url}"
 
 
 async def test_a_status_that_says_so_lets_another_try_what_is_safe() -> None:

@@ -538,6 +538,47 @@ async def test_connections_outlive_reloads_and_speak_to_the_flow_as_it_is_now() 
         assert await hear(client) == "newer 4"
 
 
+KEEPING = f"""
+{LISTENER}
+- kind: websocket
+  name: ws
+  format: json
+  ports:
+    open: {{name: greet}}
+    message: {{name: recall}}
+    close: {{name: bye}}
+- {{kind: session, name: greet, set: {{path: self.request.path, said: '[]'}}, ports: {{out: {{name: quiet}}}}}}
+- {{kind: nop, name: quiet}}
+- {{kind: session, name: recall, get: [path, said], add: true, ports: {{out: {{name: add}}}}}}
+- {{kind: snippet, name: add, language: cel, code: "self.path + string(size(self.said)) + self.data", ports: {{out: {{name: keep}}}}}}
+- {{kind: session, name: keep, set: {{said: '[self]'}}}}
+- {{kind: session, name: bye, get: [path, said], ports: {{out: {{name: told}}}}}}
+- {{kind: log, name: told, event: left, values: {{path: path}}}}
+"""
+
+
+async def test_a_session_keeps_what_belongs_to_one_connection_until_it_closes() -> None:
+    async with running(KEEPING) as rt, dial(rt, "/a") as one, dial(rt, "/b") as other:
+        for client, message, answer in [
+            (one, '"x"', "/a0x"),
+            (other, '"y"', "/b0y"),
+            (one, '"z"', "/a1z"),
+        ]:
+            await client.send(message)
+            assert await hear(client) == answer
+        # What is kept outlives reloads, as the connection does.
+        generations = len(rt.processes)
+        await change(rt, "- {kind: nop, name: another}\n")
+        await one.send('"after"')
+        assert await hear(one) == "/a1after"
+        assert len(rt.processes) == generations == 0
+        left = asyncio.ensure_future(rt.events.wait("left"))
+        await asyncio.sleep(0)
+        await one.close()
+        async with asyncio.timeout(10):
+            assert (await left).data["path"] == "/a"
+
+
 async def test_a_refused_change_leaves_connections_where_they_were() -> None:
     async with running(flow()) as rt, dial(rt) as client:
         await change(

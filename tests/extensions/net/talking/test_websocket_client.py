@@ -13,7 +13,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from heddle.extensions.extension import Error
 from heddle.runtime.runtime import Runtime
 from tests.extensions.net.http.wire import until
-from tests.support import change, running
+from tests.support import change, degraded, running
 
 pytestmark = pytest.mark.anyio
 
@@ -90,8 +90,10 @@ async def test_what_is_said_before_it_is_connected_waits_behind_the_greeting() -
         assert isinstance(error, Error)
         assert error.code == "busy"
         await until(lambda: "reason" in seen(rt))
+        assert "it is not connected: " in degraded(rt, "link")
         async with far(port) as there:
             assert [await there.hear() for _ in range(3)] == ["login", "a", "b"]
+            assert not degraded(rt, "link")
 
 
 async def test_it_comes_back_when_the_other_side_does() -> None:

@@ -1,0 +1,75 @@
+"""A Table is something of the runtime, said as rows: its name, its columns, and where they come from."""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, TypeAlias
+
+import msgspec
+
+from heddle.runtime.managed import Managed
+
+Values: TypeAlias = tuple[Any, ...]
+"""One row, in the order of the columns: plain data, not yet as SQLite takes it."""
+
+
+class Column(msgspec.Struct, frozen=True):
+    """`type` is TEXT, INTEGER, REAL, BOOLEAN or JSON; lists and maps are JSON text in SQLite."""
+
+    name: str
+    type: str
+    help: str
+
+
+class Table(msgspec.Struct, frozen=True, kw_only=True):
+    """`rows(view)` gives them all, as they are at that moment; it may wait."""
+
+    name: str
+    help: str
+    columns: tuple[Column, ...]
+    rows: "Callable[[View], Awaitable[Iterable[Values]]]"
+    writable: bool = False
+
+    @property
+    def schema(self) -> str:
+        """What SQLite is told of it."""
+        columns = ", ".join(f'"{column.name}" {column.type}' for column in self.columns)
+        return f"CREATE TABLE x({columns})"
+
+
+class View(msgspec.Struct, frozen=True):
+    """What a connection sees: what is managed, and the frames that are noted for it."""
+
+    managed: Managed
+    frames: "Frames"
+
+
+class Frames(msgspec.Struct):
+    """How frames are come by: the watches that were begun for those who ask, by runtime."""
+
+    ask: Callable[[], Mapping[str, Any]]
+
+
+def columns(**said: str) -> tuple[Column, ...]:
+    """Columns out of `name="TYPE what it is"`."""
+    found = []
+    for name, text in said.items():
+        sort, _, told = text.partition(" ")
+        found.append(Column(name, sort, told))
+    return tuple(found)
+
+
+def plain(value: Any) -> Any:
+    """A value as SQLite takes it: lists and maps are JSON text, numbers of more than 64 bits are text."""
+    if value is None or isinstance(value, str | float | bytes):
+        return value
+    if isinstance(value, bool):
+        return int(value)
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**63 else str(value)
+    return msgspec.json.encode(value, enc_hook=_said).decode()
+
+
+def _said(value: Any) -> Any:
+    """What JSON does not know: streams and other things that only live while a process does."""
+    if isinstance(value, Mapping):
+        return dict(value)
+    return str(value)

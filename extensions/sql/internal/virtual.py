@@ -1,0 +1,145 @@
+"""A virtual table lets SQLite read rows that stand in lists, and tells of what is to be changed.
+
+SQLite asks for rows by the values of one column, where a statement wants them so; a list is then
+looked up in, not read through.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import apsw
+
+from heddle.extensions.sql.internal.table import Table, Values, plain
+
+EQUALS = 2
+"""SQLITE_INDEX_CONSTRAINT_EQ: the only sort of constraint that is made use of."""
+
+Edit: TypeAlias = Callable[[Table, int | None, Sequence[Any] | None], int]
+"""Told of a change: the row's number (None: a new one) and what it is to be (None: gone); gives its number."""
+
+Constraint: TypeAlias = tuple[int, int]
+
+
+class Rows:
+    """What a table holds during one statement, as SQLite takes it."""
+
+    def __init__(self, rows: Sequence[Values]) -> None:
+        self._raw = rows
+        self._made: list[tuple[Any, ...] | None] = [None] * len(rows)
+        self._by: dict[int, dict[Any, list[int]]] = {}
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    def row(self, number: int) -> tuple[Any, ...]:
+        """One row."""
+        made = self._made[number]
+        if made is None:
+            made = self._made[number] = tuple(plain(value) for value in self._raw[number])
+        return made
+
+    def where(self, column: int, value: str) -> list[int]:
+        """The numbers of the rows that have this text in a column."""
+        if column not in self._by:
+            found: dict[Any, list[int]] = {}
+            for number, row in enumerate(self._raw):
+                found.setdefault(row[column], []).append(number)
+            self._by[column] = found
+        return self._by[column].get(value, [])
+
+
+class Module:
+    """All tables, for apsw to make virtual tables of. `rows` are those of the statement that runs."""
+
+    def __init__(self, tables: Mapping[str, Table], edit: Edit) -> None:
+        self.tables = tables
+        self.rows: dict[str, Rows] = {}
+        self.edit = edit
+
+    def Connect(  # noqa: N802 - apsw's names, here and below
+        self, connection: apsw.Connection, modulename: str, *_: Any
+    ) -> "tuple[str, Virtual]":
+        """The virtual table of one module."""
+        del connection
+        table = self.tables[modulename]
+        return table.schema, Virtual(self, table)
+
+
+class Virtual:
+    """One virtual table."""
+
+    def __init__(self, module: Module, table: Table) -> None:
+        self._module = module
+        self._table = table
+        self._texts = {
+            number for number, column in enumerate(table.columns) if column.type == "TEXT"
+        }
+
+    def BestIndex(self, constraints: Sequence[Constraint], _order: Any) -> Any:  # noqa: N802
+        """Look up by the first column of text that is compared with something."""
+        for place, (column, sort) in enumerate(constraints):
+            if sort == EQUALS and column in self._texts:
+                used: list[Any] = [None] * len(constraints)
+                # SQLite compares once more: a lookup may give too many, never too few.
+                used[place] = (0, False)
+                return used, column + 1, None, False, 10.0
+        return None, 0, None, False, 100_000.0
+
+    def Open(self) -> "Cursor":  # noqa: N802
+        """A cursor of its own for each use in a statement."""
+        return Cursor(self._module.rows[self._table.name])
+
+    def UpdateInsertRow(self, rowid: int | None, fields: Sequence[Any]) -> int:  # noqa: N802
+        """A new row."""
+        del rowid
+        return self._module.edit(self._table, None, fields)
+
+    def UpdateChangeRow(self, row: int, _new: int, fields: Sequence[Any]) -> None:  # noqa: N802
+        """Another state of a row."""
+        self._module.edit(self._table, row, fields)
+
+    def UpdateDeleteRow(self, rowid: int) -> None:  # noqa: N802
+        """A row that is to go."""
+        self._module.edit(self._table, rowid, None)
+
+    def Disconnect(self) -> None:  # noqa: N802
+        """Nothing is held."""
+
+    Destroy = Disconnect
+
+
+class Cursor:
+    """Goes through the rows of one table."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._numbers: Sequence[int] = ()
+        self._at = 0
+
+    def Filter(self, index: int, _name: Any, args: Sequence[Any]) -> None:  # noqa: N802
+        """Begin: with an index, only rows that have this in that column."""
+        self._at = 0
+        if index and isinstance(args[0], str):
+            self._numbers = self._rows.where(index - 1, args[0])
+        else:
+            self._numbers = range(len(self._rows))
+
+    def Eof(self) -> bool:  # noqa: N802
+        """Whether there are no more."""
+        return self._at >= len(self._numbers)
+
+    def Rowid(self) -> int:  # noqa: N802
+        """The number of this row."""
+        return self._numbers[self._at]
+
+    def Column(self, number: int) -> Any:  # noqa: N802
+        """One of its values."""
+        row = self._numbers[self._at]
+        return row if number < 0 else self._rows.row(row)[number]
+
+    def Next(self) -> None:  # noqa: N802
+        """Go on."""
+        self._at += 1
+
+    def Close(self) -> None:  # noqa: N802
+        """Nothing is held."""

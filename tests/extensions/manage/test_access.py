@@ -1,0 +1,307 @@
+"""Who is let in: tokens, roles, and callers of the same machine."""
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from heddle.extensions.manage import access
+from heddle.extensions.manage.access import is_local, name_of
+from heddle.extensions.manage.caller import Role
+from heddle.extensions.manage.system import SYSTEM, Serving, system_runtime
+from heddle.extensions.manage.tokens import PREFIX
+from heddle.runtime.runtime import Runtime, ShiftError
+from heddle.specs.store import Delete, Put
+from heddle.specs.value import Value
+from tests.extensions.manage.support import DEFAULT, PING, Client, data, managing
+from tests.support import stored
+
+pytestmark = pytest.mark.anyio
+
+PONG = {"kind": "snippet", "language": "text", "code": "hello"}
+SECRET = f"{DEFAULT}/values/password"
+
+
+async def test_without_a_token_the_same_machine_may_do_everything() -> None:
+    async with managing() as one:
+        assert (await one.call.get("/v1"))["roles"] == ["admin"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Host": "evil.example"}, 421),
+        ({"Host": "evil.example:7878"}, 421),
+        ({"Host": "localhost.evil.example"}, 421),
+        ({"Host": "127.0.0.1"}, 200),
+        ({"Host": "[::1]:7878"}, 200),
+        ({"Host": "heddle.localhost"}, 200),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://localhost"}, 200),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "none"}, 200),
+    ],
+)
+async def test_a_page_of_another_site_is_not_of_the_same_machine(
+    headers: dict[str, str], status: int
+) -> None:
+    async with managing() as one:
+        reply = await one.call("GET", "/v1", headers=headers)
+        assert reply.status == status
+        cross = await one.call("PUT", f"{DEFAULT}/specs/pong", PONG, headers=headers)
+        assert cross.status == status
+        assert "Access-Control-Allow-Origin" not in reply.headers
+
+
+async def test_with_the_first_token_everybody_needs_one() -> None:
+    async with managing() as one:
+        ada = await one.token("ada", "admin")
+        nobody = await one.call("GET", "/v1")
+        assert nobody.status == 401
+        assert nobody.headers["WWW-Authenticate"] == 'Bearer realm="heddle"'
+        assert (await ada.get("/v1"))["caller"] == "ada"
+        wrong = await Client(one.port, "heddle_wrong")("GET", "/v1")
+        assert wrong.status == 401
+        assert 'error="invalid_token"' in wrong.headers["WWW-Authenticate"]
+        other_scheme = await one.call("GET", "/v1", headers={"Authorization": "Basic YTpi"})
+        assert other_scheme.status == 401
+        # A page of another site does not have the token, whatever name it uses.
+        assert (await ada("GET", "/v1", headers={"Host": "heddle.example.com"})).status == 200
+
+
+async def test_a_token_that_is_revoked_holds_no_longer() -> None:
+    async with managing() as one:
+        ada, bob = await one.token("ada", "admin"), await one.token("bob", "read")
+        assert (await bob("GET", "/v1")).status == 200
+        gone = await ada("DELETE", f"/v1/namespaces/{SYSTEM}/values/{PREFIX}bob")
+        assert gone.status == 204
+        await bob.until(401)
+        assert (await ada("GET", "/v1")).status == 200
+
+
+async def test_an_expired_token_lets_nobody_in_and_neither_does_a_broken_one() -> None:
+    async with managing() as one:
+        ada, bob = await one.token("ada", "admin"), await one.token("bob", "read")
+        path = f"/v1/namespaces/{SYSTEM}/values/{PREFIX}bob"
+        patched = await ada("PATCH", path, {"data": {"expires": "2001-01-01T00:00:00Z"}})
+        assert patched.status == 200
+        assert data(await bob.until(401))["detail"] == "the token has expired"
+        # With none left that can be used the door stays shut: it was guarded.
+        values = await one.rt.store.values(SYSTEM)
+        await one.rt.store.apply(
+            [
+                Delete(type=Value, id=values[0].id),
+                Put(resource=msgspec.structs.replace(values[1], data="no token at all")),
+            ]
+        )
+        await ada.until(401)
+        assert (await one.call("GET", "/v1")).status == 401
+
+
+MAY: list[tuple[Role, str, str, Any, int]] = [
+    ("read", "GET", f"{DEFAULT}/specs/pong", None, 200),
+    ("read", "GET", f"{SECRET}?reveal=true", None, 403),
+    ("read", "PUT", f"{DEFAULT}/specs/pong", PONG, 403),
+    ("read", "DELETE", f"{DEFAULT}/values/password", None, 403),
+    ("read", "POST", f"{DEFAULT}/apply", PONG, 403),
+    ("read", "DELETE", f"{DEFAULT}/processes/01890a5d-ac96-774b-bcce-b302099a8057", None, 403),
+    ("edit", "PUT", f"{DEFAULT}/specs/pong", PONG, 200),
+    ("edit", "PUT", f"/v1/namespaces/{SYSTEM}/values/x", {"data": 1}, 403),
+    ("edit", "GET", f"{SECRET}?reveal=true", None, 403),
+    ("edit", "GET", f"{DEFAULT}/values?reveal=true", None, 403),
+    ("edit", "DELETE", f"{DEFAULT}/processes/01890a5d-ac96-774b-bcce-b302099a8057", None, 403),
+    ("operate", "PUT", f"{DEFAULT}/specs/pong", PONG, 403),
+    ("operate", "DELETE", f"{DEFAULT}/processes/01890a5d-ac96-774b-bcce-b302099a8057", None, 404),
+    ("admin", "GET", f"{SECRET}?reveal=true", None, 200),
+    ("admin", "PUT", f"/v1/namespaces/{SYSTEM}/values/x", {"data": 1}, 201),
+]
+
+
+@pytest.mark.parametrize(("role", "method", "path", "body", "status"), MAY)
+async def test_a_role_may_what_it_says(
+    role: Role, method: str, path: str, body: Any, status: int
+) -> None:
+    async with managing() as one:
+        client = await one.token("somebody", role)
+        reply = await client(method, path, body)
+        assert reply.status == status, reply
+        if status == 403:
+            assert "hunter2" not in reply.text
+            assert [each.event for each in one.told][-1] == "managing refused"
+
+
+async def test_a_token_holds_in_its_namespaces_only() -> None:
+    async with managing() as one:
+        shop = await one.token("shop", "admin", namespaces=("shop",))
+        assert (await shop("GET", f"{DEFAULT}/specs")).status == 403
+        assert (await shop("PUT", "/v1/namespaces/shop/specs/one", PONG)).status == 201
+        everything = await shop.get("/v1/specs")
+        assert {each["spec"]["namespace"] for each in everything["items"]} == {"shop"}
+        assert [each["name"] for each in (await shop.get("/v1/namespaces"))["items"]] == ["shop"]
+        assert (await shop.get("/v1/values"))["items"] == []
+        for revision in (await shop.get("/v1/revisions"))["items"]:
+            for turn in revision["turns"]:
+                assert turn["after"]["spec"]["namespace"] == "shop"
+        assert (await shop("GET", "/v1/revisions/1")).status == 404
+        assert (await shop("GET", "/v1/events")).status == 403
+        smuggled = {"kind": "nop", "name": "x", "namespace": "default"}
+        assert (await shop("POST", "/v1/namespaces/shop/apply", smuggled)).status == 403
+        changes = {"changes": [{"put": smuggled}]}
+        assert (await shop("POST", "/v1/store/changes", changes)).status == 403
+
+
+async def test_an_id_of_another_namespace_is_out_of_reach() -> None:
+    async with managing() as one:
+        shop = await one.token("shop", "admin", namespaces=("shop",))
+        id_ = str((await one.rt.store.specs("default"))[0].id)
+        assert (await shop("GET", f"/v1/namespaces/shop/specs/{id_}")).status == 404
+        thief = {**PONG, "id": id_, "namespace": "shop"}
+        for reply in (
+            await shop("POST", "/v1/namespaces/shop/apply", thief),
+            await shop("POST", "/v1/namespaces/shop/specs", thief),
+            await shop("PUT", f"/v1/namespaces/shop/specs/{id_}", PONG),
+            await shop("POST", "/v1/store/changes", {"changes": [{"put": thief}]}),
+            await shop(
+                "POST", "/v1/store/changes", {"changes": [{"delete": {"type": "spec", "id": id_}}]}
+            ),
+        ):
+            assert reply.status in (403, 409), reply
+        assert str((await one.rt.store.specs("default"))[0].id) == id_
+
+
+async def test_health_needs_no_token_and_tells_nothing() -> None:
+    async with managing() as one:
+        await one.token("ada", "admin")
+        for path in ("/healthz", "/readyz"):
+            reply = await one.call("GET", path)
+            assert (reply.status, reply.text) == (200, '{"status":"ok"}')
+
+
+async def test_it_does_not_begin_where_others_can_reach_it_without_a_token() -> None:
+    store = stored(PING)
+    async with Runtime(store=store) as rt:
+        open_to_all = Serving(host="0.0.0.0", port=0)
+        with pytest.raises(ShiftError, match=r"there is no token.+heddle token new"):
+            async with system_runtime(store, rt.registry, [rt], serving=open_to_all):
+                pass
+    async with managing(store=stored(PING, _token()), serving=open_to_all) as one:
+        assert (await one.call("GET", "/v1")).status == 401
+
+
+async def test_names_that_it_may_be_called_are_kept_to() -> None:
+    serving = Serving(port=0, names=("heddle.example.com",))
+    async with managing(serving=serving) as one:
+        named = {"Host": "heddle.example.com:443"}
+        assert (await one.call("GET", "/v1", headers=named)).status == 200
+        assert (await one.call("GET", "/v1", headers={"Host": "localhost"})).status == 421
+
+
+async def test_too_many_requests_are_turned_away() -> None:
+    async with managing(serving=Serving(port=0, rate=5)) as one:
+        statuses = [(await one.call("GET", "/v1")) for _ in range(12)]
+        late = [reply for reply in statuses if reply.status == 429]
+        assert late
+        assert data(late[0])["type"] == "urn:heddle:problem:too-many-requests"
+        assert int(late[0].headers["Retry-After"]) >= 1
+        assert (await one.call("GET", "/healthz")).status == 200
+
+
+async def test_a_body_has_its_limit() -> None:
+    async with managing(serving=Serving(port=0, body=1000)) as one:
+        reply = await one.call("PUT", f"{DEFAULT}/specs/pong", {**PONG, "code": "x" * 2000})
+        assert reply.status == 413
+
+
+async def test_who_did_what_stands_in_the_audit_file(tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    async with managing(serving=Serving(port=0, audit=str(file))) as one:
+        ada, bob = await one.token("ada", "admin"), await one.token("bob", "read")
+        await ada("PUT", f"{DEFAULT}/specs/pong", PONG)
+        await ada("PUT", f"{DEFAULT}/specs/pong?dryRun=true", {**PONG, "code": "other"})
+        await ada("GET", f"{SECRET}?reveal=true")
+        await bob("PUT", f"{DEFAULT}/specs/pong", PONG)
+        await bob("GET", f"{DEFAULT}/specs")
+        await Client(one.port, "heddle_wrong")("GET", "/v1")
+        newest = await one.rt.store.newest()
+    lines = [msgspec.json.decode(line) for line in file.read_bytes().splitlines()]
+    said = [(line["user"], line["operation"], line["status"]) for line in lines]
+    assert said == [
+        ("ada", "specs.replace", 200),
+        ("ada", "values.get", 200),
+        ("bob", "specs.replace", 403),
+        ("", "access", 401),
+    ]
+    assert (lines[0]["names"], lines[0]["revision"]) == (["pong"], newest)
+    assert lines[0]["remote"].startswith("127.0.0.1:")
+    assert oct(file.stat().st_mode & 0o777) == "0o600"
+    assert b"hunter2" not in file.read_bytes()
+    assert b"heddle_wrong" not in file.read_bytes()
+
+
+async def test_whoever_comes_in_vain_does_not_fill_the_log(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [1000.0]
+    async with managing() as one:
+        await one.token("ada", "read")
+        one.told.clear()
+        monkeypatch.setattr(access, "monotonic", lambda: now[0])
+        thief = Client(one.port, "heddle_wrong")
+        for _ in range(access.TOLD + 5):
+            assert (await thief("GET", "/v1")).status == 401
+        now[0] += 1
+        await thief("GET", "/v1")
+        told = [each for each in one.told if each.event == "managing refused"]
+        assert len(told) == access.TOLD + 1
+        assert told[-1].reason == "nobody knows this token (5 more were turned away before)"
+
+
+async def test_who_made_a_revision_is_kept_with_it() -> None:
+    async with managing() as one:
+        ada = await one.token("ada", "edit")
+        await ada("PUT", f"{DEFAULT}/specs/pong?message=because", PONG)
+        [newest] = (await ada.get(f"{DEFAULT}/revisions?limit=1"))["items"]
+        assert (newest["author"], newest["message"]) == ("ada", "because")
+
+
+@pytest.mark.parametrize(
+    ("host", "local"),
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("localhost", True),
+        ("a.localhost", True),
+        ("localhost.", True),
+        ("0.0.0.0", False),
+        ("", False),
+        ("::", False),
+        ("10.0.0.1", False),
+        ("localhost.example", False),
+        ("127.0.0.1.example", False),
+    ],
+)
+async def test_what_is_of_this_machine(host: str, local: bool) -> None:
+    assert is_local(host) is local
+
+
+async def test_the_name_in_a_host_header() -> None:
+    assert [name_of(one) for one in ("A:80", "[::1]:80", "[::1]", "a", "::1")] == [
+        "a",
+        "::1",
+        "::1",
+        "a",
+        "::1",
+    ]
+
+
+def _token() -> str:
+    return """\
+- namespace: system
+  name: token.ada
+  data: {hash: 'sha256:00', roles: [admin]}
+"""
