@@ -1,7 +1,7 @@
 """What the spec files of a folder say, or a single one: read anew where they changed, fitted together."""
 
 # Paths are text here, as the kernel tells them.
-# ruff: noqa: PTH100, PTH112, PTH116, PTH118, PTH120
+# ruff: noqa: PTH100, PTH110, PTH112, PTH116, PTH118, PTH120
 
 import os
 import time
@@ -21,6 +21,12 @@ from heddle.specs.value import Value
 # same tick of the file system's clock.
 _RACY = 100_000_000
 
+WRITING = 30_000_000
+"""Nanoseconds after its last change in which a file may be in the midst of being written."""
+
+SAVING = 100_000_000
+"""The same for one that is gone or empty, and was not: some editors save so."""
+
 
 class File(msgspec.Struct):
     """What one file said when it was read last."""
@@ -32,6 +38,8 @@ class File(msgspec.Struct):
     problems: tuple[Problem, ...] = ()
     spoiled: tuple[Spec, ...] = ()
     sound: bool = False
+    own: bool = False
+    missed: int = 0
 
 
 class Files:
@@ -80,8 +88,12 @@ class Files:
             return files_below(self.path)
         return [os.path.normpath(self.path).replace(os.sep, "/")]
 
-    def refresh(self, names: Iterable[str] | None) -> ChangeSet | None:
-        """Read the files that changed among these (None: among all); what that comes to."""
+    def refresh(self, names: Iterable[str] | None, *, careful: bool = False) -> ChangeSet | None:
+        """Read the files that changed among these (None: among all); what that comes to.
+
+        With `careful`, one that has just been emptied or removed counts as it was: whoever asks so
+        has to ask again.
+        """
         before = self._gone
         if names is None:
             try:
@@ -97,7 +109,7 @@ class Files:
         changed: list[str] = []
         for name in sorted(names):
             entries = self._files[name].entries if name in self._files else ()
-            if self._load(name):
+            if not (careful and self.saving(name)) and self._load(name, careful):
                 old.extend(entries)
                 changed.append(name)
         if not changed:
@@ -105,10 +117,58 @@ class Files:
         self.newest = max(self.newest, *(self._changed_at(name) for name in changed))
         return self._arrange(old, changed)
 
-    def _changed_at(self, name: str) -> int:
+    def moving(self) -> bool:
+        """Whether a file looks as if somebody were in the midst of saving it. What we wrote does not."""
+        try:
+            names = {*self.names(), *self._files}
+        except OSError:
+            return False
+        now = time.time_ns()
+        return any(self._moves(name, now) for name in names)
+
+    def _moves(self, name: str, now: int) -> bool:
+        try:
+            status = os.stat(self.full(name))
+        except OSError:
+            return self.saving(name)
+        record = self._files.get(name)
+        if record is not None and record.own and record.stamp == _stamp(status):
+            return False
+        return 0 <= now - status.st_mtime_ns < WRITING or self.saving(name)
+
+    def saving(self, name: str) -> bool:
+        """Whether a file that held something has just been emptied or removed, as some editors save."""
+        record = self._files.get(name)
+        if record is None or not record.entries:
+            return False
+        now = time.time_ns()
+        try:
+            status = os.stat(self.full(name))
+        except OSError:
+            record.missed = record.missed or now
+            folder = now - self._changed_at(name, gone=True) * 1000
+            return max(folder, now - record.missed) < SAVING
+        record.missed = 0
+        return not status.st_size and 0 <= now - status.st_mtime_ns < SAVING
+
+    def left(self, names: Iterable[str] | None) -> bool:
+        """Whether a careful refresh leaves one of these (None: of all) for later."""
+        if names is None:
+            names = list(self._files)
+        elif self.single:
+            names = self.names()
+        return any(self.saving(name) for name in names)
+
+    def written(self, names: Iterable[str]) -> None:
+        """Note that we wrote these files: they are whole."""
+        for name in names:
+            if name in self._files:
+                self._files[name].own = True
+
+    def _changed_at(self, name: str, *, gone: bool = False) -> int:
         """The revision of what a file says now; where it is gone, when its folder changed."""
         record = self._files.get(name)
-        if record is not None and record.stamp[0]:
+        if record is not None and record.stamp[0] and not gone:
             return record.stamp[0] // 1000
         folder = os.path.dirname(os.path.abspath(self.full(name)))
         while True:
@@ -130,17 +190,25 @@ class Files:
         known, self._gone = self._gone, problem
         return None if known == problem else self._told((), (problem,), True)
 
-    def _load(self, name: str) -> bool:
+    def _load(self, name: str, careful: bool) -> bool:
         """Read one file if it changed; whether it did."""
         path = self.full(name)
         record = self._files.get(name)
         try:
-            status = os.stat(path)
-            stamp = (status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev)
+            stamp = _stamp(os.stat(path))
             if record is not None and record.stamp == stamp and not record.racy:
                 return False
             data = FilePath(path).read_bytes()
+            if record is not None and _stamp(os.stat(path)) != stamp:
+                # Somebody writes it at this moment, and will be told of, or looked at again.
+                return False
+            fresh = 0 <= time.time_ns() - stamp[0] < SAVING
+            if careful and fresh and not data and record is not None and record.entries:
+                return False
         except (FileNotFoundError, NotADirectoryError):
+            known = record is not None and bool(record.entries)
+            if careful and known and (self.saving(name) or os.path.exists(path)):
+                return False
             return self._vanished(name)
         except OSError as error:
             return self._refused(name, unreadable(path, error))
@@ -264,6 +332,10 @@ class Files:
             origin=f"file://{self.path}",
             revision=self.newest,
         )
+
+
+def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
+    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev
 
 
 def _accepted(

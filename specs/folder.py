@@ -3,6 +3,7 @@
 # Paths are text here, as the kernel tells them.
 # ruff: noqa: PTH100, PTH112, PTH116, PTH118, PTH119, PTH120, PTH208, ASYNC240
 
+import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -19,7 +20,7 @@ from heddle.specs.notifier import EVERYTHING, Notifier, notifier
 from heddle.specs.problem import Problem
 from heddle.specs.report import Report
 from heddle.specs.revision import NO_NOTE, Note, Revision, Turn
-from heddle.specs.settle import Settling
+from heddle.specs.settle import LONGEST, QUICK, SLOW, Settling
 from heddle.specs.spec import Spec
 from heddle.specs.store import Change, ChangeSet, Resource
 from heddle.specs.value import Value
@@ -125,12 +126,14 @@ class FolderStore:
         What is there is changed where it stands, comments and style kept; what is new goes into the
         file that its annotation `heddle/file` names, else into `<namespace>.yaml`, or into the file
         of the store. StoreError when a file cannot be written. That it cannot be recorded hinders
-        nothing. It waits a moment while another process writes into the same folder.
+        nothing. It waits a moment while another process writes into the same folder, or an editor is
+        in the midst of saving a file.
         """
         from heddle.specs.writeback import write_files
 
         self._check_open()
         async with self._journal.locked() as alone:
+            await self._still()
             self._look(always=True)
             number = max(self._files.newest + 1, time.time_ns() // 1000)
             steps = plan(self._files.index, changes, lambda before: max(before + 1, number))
@@ -148,6 +151,7 @@ class FolderStore:
             recording = alone and bool(changed) and self._begin()
             write_files(contents, stamp=number * 1000)
             told = self._files.refresh(edits)
+            self._files.written(edits)
             self._files.newest = max(self._files.newest, number if changed else 0)
             if recording:
                 self._record(changed, number, note)
@@ -159,6 +163,14 @@ class FolderStore:
         self._check_open()
         del namespace  # a change set only tells where to look: what is elsewhere does no harm
         return self._feed.watch(self._start, self._stop_unwatched)
+
+    async def _still(self) -> None:
+        """Wait while somebody is in the midst of saving a file: half of a file is not what it says."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + LONGEST
+        while self._files.moving() and loop.time() < end:  # noqa: ASYNC110 - files tell nobody
+            await asyncio.sleep(QUICK)
+        self._check_open()
 
     # --- looking back ---
 
@@ -187,6 +199,7 @@ class FolderStore:
         self._check_open()
         if self._journal.there:
             async with self._journal.locked() as alone:
+                await self._still()
                 self._look(always=True)
                 if alone:
                     self._begin()
@@ -295,15 +308,14 @@ class FolderStore:
         self._notifier = self._settling = None
 
     def _changed(self, paths: frozenset[str]) -> None:
-        if EVERYTHING in paths:
-            self._tell(self._files.refresh(None))
-            return
-        root = os.path.abspath(self._path)
-        self._tell(
-            self._files.refresh(
-                [os.path.relpath(path, root).replace(os.sep, "/") for path in paths]
-            )
-        )
+        names: list[str] | None = None
+        if EVERYTHING not in paths:
+            root = os.path.abspath(self._path)
+            names = [os.path.relpath(path, root).replace(os.sep, "/") for path in paths]
+        self._tell(self._files.refresh(names, careful=True))
+        if self._settling is not None and self._files.left(names):
+            for path in paths:
+                self._settling.touch(path, SLOW)
 
     def _tell(self, changes: ChangeSet | None) -> None:
         if changes is not None:
@@ -317,4 +329,4 @@ class FolderStore:
         """See what changed, unless a watcher tells it anyway."""
         self._check_open()
         if always or self._settling is None:
-            self._tell(self._files.refresh(None))
+            self._tell(self._files.refresh(None, careful=always))
