@@ -1,6 +1,7 @@
 """What all commands that change a store share: who and why, making it, waiting for it, telling it."""
 
 import os
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ TIMEOUT = click.option(
     show_default=True,
     help="How long --wait waits at most.",
 )
+
+YES = click.option("-y", "--yes", is_flag=True, help="Do not ask before something is deleted.")
 
 SHAPE = (
     "{ok, changes: [as of heddle plan], problems: [as of heddle check], revision?, "
@@ -123,6 +126,18 @@ async def _wait(store: "Store", applied: "Applied", asked: Asked) -> "list[Waite
         await wait_live(store, space, applied.revision, applied.ids(space), timeout=asked.timeout)
         for space in applied.namespaces
     ]
+
+
+def confirm(planned: "Planned") -> None:
+    """On a terminal, show what would be deleted and ask; click.Abort where the answer is no."""
+    from heddle.cli.differing import tell_details
+
+    gone = deleted(planned.differences)
+    if not gone or planned.problems or planned.clashes or not sys.stdin.isatty():
+        return
+    tell_details(gone)
+    count = f"{len(gone)} specs or values" if len(gone) > 1 else "it"
+    click.confirm(f"Delete {count}?", abort=True, err=True)
 
 
 # --- telling --------------------------------------------------------------------------------------

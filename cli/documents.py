@@ -3,11 +3,21 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from heddle.specs.document import Only, Reading, files_below, join, read_text, unreadable
+from heddle.specs.document import (
+    Only,
+    Reading,
+    files_below,
+    join,
+    read_text,
+    unreadable,
+)
 from heddle.specs.problem import Problem
 from heddle.specs.spec import DEFAULT_NAMESPACE
+
+if TYPE_CHECKING:
+    from heddle.specs.comparing import Sheet
 
 STDIN = "-"
 
@@ -36,6 +46,18 @@ class Documents:
             for file, text in self._texts.items()
         ]
         return join([Reading(problems=tuple(self.problems), whole=not self.problems), *readings])
+
+    def sheets(self, namespace: str = DEFAULT_NAMESPACE) -> "list[Sheet]":
+        """What they say, one by one, to be compared with others."""
+        from heddle.specs.comparing import Sheet
+
+        return [
+            Sheet.read(data, file=file, namespace=namespace) for file, data in self._texts.items()
+        ]
+
+    def data(self, file: str) -> bytes:
+        """What a file held when it was read."""
+        return self._texts[file]
 
     def source(self, file: str) -> str | None:
         """The text of a file as it was read."""

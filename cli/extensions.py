@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def installed(settings: "Settings | None" = None) -> "Registry":
-    """Everything that extensions add, and the keys of the settings; ExtensionError names the one
+    """Everything that extensions add, and the keys and tokens of the settings; ExtensionError names the one
     that cannot be loaded.
 
     Without settings, those of `heddle.toml` and the environment count.
@@ -25,6 +25,7 @@ def installed(settings: "Settings | None" = None) -> "Registry":
     reachable(settings.extensions, settings.folder)
     found = registry(settings.extensions, language=settings.language)
     found.keys = keyring(settings)
+    found.stores.token_file = settings.token_file
     return found
 
 

@@ -60,6 +60,16 @@ STORE = click.option(
     metavar="URL",
     help="A folder, a file or an address of specs.  [default: of the settings, or ./]",
 )
+SERVER = click.option(
+    "--server",
+    metavar="URL",
+    help="The API of a system namespace, instead of a store: https://HOST:PORT.",
+)
+TOKEN = click.option(
+    "--token-file",
+    metavar="FILE",
+    help="The token for --server.  [default: of the settings; also: HEDDLE_TOKEN]",
+)
 ENVIRONMENT = click.option(
     "-e",
     "--environment",
@@ -95,10 +105,16 @@ JSON = click.option(
 
 
 def options(*wanted: Callable[[Any], Any]) -> Callable[[C], C]:
-    """Add these options to a command, in this order; `--config` and `--debug` come last."""
+    """Add these options to a command, in this order; `--config` and `--debug` come last.
+
+    A command that takes a store takes the API in front of one, too.
+    """
+    every: list[Callable[[Any], Any]] = []
+    for each in wanted:
+        every += [STORE, SERVER, TOKEN] if each is STORE else [each]
 
     def add(command: C) -> C:
-        for option in reversed((*wanted, CONFIG, TRACEBACKS)):
+        for option in reversed((*every, CONFIG, TRACEBACKS)):
             command = option(command)
         return command
 
@@ -107,6 +123,13 @@ def options(*wanted: Callable[[Any], Any]) -> Callable[[C], C]:
 
 def settings_of(config: str | None, extensions: tuple[str, ...] = (), **flags: Any) -> Settings:
     """The Settings with these flags over them (None: not given); CommandError where they are wrong."""
+    server = flags.pop("server", None)
+    if server is not None:
+        if flags.get("store") is not None:
+            raise click.UsageError("give --store or --server, not both")
+        if not server.startswith(("http://", "https://")):
+            raise click.UsageError(f'--server: "{server}" (wanted: http://HOST:PORT or https://…)')
+        flags["store"] = server
     found = load_settings(flags, config=config)
     if not extensions:
         return found

@@ -16,6 +16,7 @@ from heddle.cli.failure import INTERRUPTED, CommandError
 from heddle.cli.logs import TextLog, make_log
 from heddle.cli.settings import SYSTEM, Settings
 from heddle.cli.stores import check_path
+from heddle.cli.streams import masked_streams
 from heddle.runtime.events import Event
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.team import ALONE
@@ -60,7 +61,10 @@ class Serve:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        with self._signals(asyncio.get_running_loop()):
+        with (
+            self._signals(asyncio.get_running_loop()),
+            masked_streams(lambda text: self._log.mask(text)),
+        ):
             self._starting = asyncio.current_task()
             if self._take_seat is not None:
                 self._sit(self._take_seat())

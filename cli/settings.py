@@ -35,7 +35,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     where a supervisor says how it is. `namespaces` are the settings of those that `heddle up` runs,
     each as far as they differ from these.
     `author` is who changes a store; empty is whoever runs the command. `system` is where the API is
-    served beside a runtime; those that begin with `system_` say how it is served. `key_file` and
+    served beside a runtime; those that begin with `system_` say how it is served. `token_file` is the file
+    of the token that an API wants, where the store is one. `key_file` and
     `key_command` say where the keys of secrets come from, beside the variable HEDDLE_KEY.
     """
 
@@ -61,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     system_body: int = 32 * 1024 * 1024
     log_format: str = "auto"
     log_level: str = "info"
+    token_file: str = ""
     key_file: str = ""
     key_command: tuple[str, ...] = ()
     file: str = ""
@@ -87,8 +89,9 @@ def load_settings(
     for table in (said, *said.get("namespaces", {}).values()):
         if "store" in table:
             table["store"] = _from(folder, table["store"])
-    if "key_file" in said:
-        said["key_file"] = os.path.normpath(os.path.join(folder, said["key_file"]))  # noqa: PTH118
+    for name in ("key_file", "token_file"):
+        if name in said:
+            said[name] = os.path.normpath(os.path.join(folder, said[name]))  # noqa: PTH118
     for part in (_of(environ), {k: v for k, v in (flags or {}).items() if v is not None}):
         environment = {**said.get("environment", {}), **part.get("environment", {})}
         said = {**said, **part, "environment": environment}
@@ -281,6 +284,7 @@ _LOG = {
     "level": _Key(name="log_level", wanted=" or ".join(LEVELS), fits=_one_of(LEVELS)),
 }
 _SECRETS = {
+    "token_file": _Key(name="token_file", wanted="the file of a token for the API", fits=_is_text),
     "key_file": _Key(
         name="key_file",
         wanted="the path of a file with keys, as heddle key new writes it",
@@ -346,7 +350,7 @@ _KEYS = {
     "author": _Key(name="author", wanted="who changes a store, a text", fits=_is_text),
     "log": _Key(wanted="a table with format and level", table=_LOG),
     "system": _Key(wanted=f"a table with {', '.join(_SYSTEM)}", table=_SYSTEM),
-    "secrets": _Key(wanted="a table with key_file and key_command", table=_SECRETS),
+    "secrets": _Key(wanted=f"a table with {', '.join(_SECRETS)}", table=_SECRETS),
     "up": _Key(wanted="a table with health and address", table=_UP),
     "namespaces": _Key(
         name="namespaces",
@@ -382,6 +386,7 @@ VARIABLES = {
     "HEDDLE_SYSTEM_AUDIT": "system.audit",
     "HEDDLE_LOG_FORMAT": "log.format",
     "HEDDLE_LOG_LEVEL": "log.level",
+    "HEDDLE_TOKEN_FILE": "secrets.token_file",
     "HEDDLE_KEY_FILE": "secrets.key_file",
     "HEDDLE_KEY_COMMAND": "secrets.key_command",
 }

@@ -8,7 +8,7 @@ import msgspec
 
 from heddle.cli.output import print_problems, print_table
 from heddle.cli.revisions import stamp
-from heddle.runtime.standing import Seen, Standing, Stands, SymbolStanding, reason, telling
+from heddle.runtime.standing import ORDER, Seen, Standing, Stands, SymbolStanding, reason, telling
 from heddle.specs.report import Condition, Report
 
 COLORS: dict[Stands, str] = {
@@ -81,19 +81,24 @@ def state_of(one: Report) -> tuple[str, Condition | None]:
     why = telling(one.conditions)
     if why is None:
         return "well", None
-    stopping = any(each.type == "Active" and not each.status for each in one.conditions)
-    return ("stopping" if stopping else "degraded" if why.type == "Degraded" else "ill"), why
+    so = {each.type for each in one.conditions if each.status}
+    if "Active" not in so:
+        return "stopping", why
+    return "degraded" if "Degraded" in so else "waiting" if "Linked" not in so else "ill", why
 
 
-def symbols_of(found: Standing) -> tuple[list[str], list[list[str]]]:
+def symbols_of(found: Standing, *, worst_first: bool = False) -> tuple[list[str], list[list[str]]]:
     """The head and the rows of a table of symbols."""
     head = ["symbol", "kind", "state", "revision", "running", "why"]
-    return head, [_row(each) for each in found.symbols]
+    symbols = list(found.symbols)
+    if worst_first:
+        symbols.sort(key=lambda each: ORDER.index(each.state))
+    return head, [_row(each) for each in symbols]
 
 
 def _row(one: SymbolStanding) -> list[str]:
     worst = worst_of(one)
-    running = sorted({each.observed for each in one.seen if each.observed})
+    running = sorted({each.observed for each in one.seen if each.state != "waiting"} - {0})
     return [
         one.label,
         one.kind,

@@ -40,6 +40,7 @@ async def opened(settings: Settings, registry: "Registry | None" = None) -> Asyn
 def _stores(settings: Settings) -> Stores:
     """The stores that are known: our own, or, where that does not do, those of extensions."""
     own = Stores()
+    own.token_file = settings.token_file
     scheme, mark, _ = settings.store.partition("://")
     if not mark or scheme.lower() in own.known:
         return own

@@ -98,7 +98,8 @@ def picture(found: Standing) -> "RenderableType":
     from rich.text import Text
 
     parts: list[Any] = [Text(headline(found))]
-    for head, rows in (runtimes_of(found), symbols_of(found)):
+    # A terminal shows so many lines and no more: the worst come first.
+    for head, rows in (runtimes_of(found), symbols_of(found, worst_first=True)):
         if rows:
             parts += [Text(""), _table(head, rows)]
     parts += [Text(str(problem), style="red") for problem in found.problems]

@@ -164,7 +164,10 @@ class Events:
 
 
 def mask(value: Any, secrets: Sequence[str]) -> Any:
-    """Plain data with these texts masked; those of numbers too, where such a secret is one."""
+    """A payload with these texts masked; those of numbers too, where such a secret is one.
+
+    An Error comes without its cause, which nobody can mask.
+    """
     if not secrets:
         return value
     if isinstance(value, str):
@@ -177,6 +180,15 @@ def mask(value: Any, secrets: Sequence[str]) -> Any:
         return tuple(mask(item, secrets) for item in value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return MASK if str(value) in secrets else value
+    if isinstance(value, Error):
+        return Error(
+            hidden(value.message, secrets),
+            code=value.code,
+            data=mask(value.data, secrets),
+            errors=tuple(mask(error, secrets) for error in value.errors),
+            symbol=value.symbol,
+            port=value.port,
+        )
     if isinstance(value, bytes):
         shown = value.decode(errors="replace")
         covered = hidden(shown, secrets)

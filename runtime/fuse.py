@@ -1,15 +1,17 @@
 """Fusing makes one plain function of a whole tree of plain nodes: its result is the answer.
 
-Where everything behind an in port is plain actions and choices, and it branches, walking it step
-by step costs more than the nodes do. Fused, a branching port is a function that calls functions.
+Where everything behind an in port is plain actions, choices and visits, and it branches, walking it
+step by step costs more than the nodes do. Fused, a branching port is a function that calls functions.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from types import coroutine
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
 from heddle.runtime.errors import NOTHING, Answer, Error, Payload
-from heddle.runtime.node import LIFECYCLE, Action, Choice
+from heddle.runtime.flow import Flow
+from heddle.runtime.node import LIFECYCLE, Action, Choice, Visit
 from heddle.runtime.packet import join
 from heddle.runtime.step import RAISED, Key, Target
 
@@ -83,7 +85,7 @@ class Fuser:
         """Whether the straight run from here ends at a node that branches."""
         for _ in range(DEPTH):
             handler = self._wiring.handler(target)
-            if isinstance(handler, Choice):
+            if isinstance(handler, Choice) or (isinstance(handler, Visit) and handler.plain):
                 return True
             if not isinstance(handler, Action) or handler.out is None:
                 return False
@@ -117,14 +119,19 @@ class Fuser:
     def _build(self, target: Target, budget: int) -> Fused | Unfit:
         handler = self._wiring.handler(target)
         owner = target[0]
-        if not isinstance(handler, Choice) and not (isinstance(handler, Action) and plain(handler)):
+        if isinstance(handler, Visit):
+            if not handler.plain:
+                return Unfit.NEVER
+        elif not isinstance(handler, Choice) and not (
+            isinstance(handler, Action) and plain(handler)
+        ):
             return Unfit.NEVER
         failing = self._all(self._wiring.targets(owner, "error"), budget)
         if isinstance(failing, Unfit):
             return failing
         fail = failure(self._wiring.label(owner), target[1], [one.whole for one in failing])
-        if isinstance(handler, Choice):
-            return self._choice(owner, handler, fail, budget)
+        if isinstance(handler, Choice | Visit):
+            return self._ways(owner, handler, fail, budget)
         targets = self._wiring.targets(owner, handler.out) if handler.out is not None else ()
         branches = self._all(targets, budget)
         if isinstance(branches, Unfit):
@@ -132,7 +139,7 @@ class Fuser:
         depth = 1 + max((one.depth for one in (*failing, *branches)), default=0)
         return Fused(action(handler.fn, [one.whole for one in branches], fail), depth)
 
-    def _choice(self, owner: Key, handler: Choice, fail: Fail, budget: int) -> Fused | Unfit:
+    def _ways(self, owner: Key, handler: Choice | Visit, fail: Fail, budget: int) -> Fused | Unfit:
         links = self._wiring.symbols[owner].links
         if len(links) > WIDTH:
             return Unfit.NEVER
@@ -146,7 +153,9 @@ class Fuser:
                 return branches
             ways[port] = ways[f"{port}[0]"] = spread([one.whole for one in branches])
             depth = max(depth, *(one.depth for one in branches))
-        return Fused(choice(handler.fn, ways, fail), depth + 1)
+        if isinstance(handler, Choice):
+            return Fused(choice(handler.fn, ways, fail), depth + 1)
+        return Fused(visit(handler.fn, ways, fail), depth + 1)
 
     def _all(self, targets: tuple[Target, ...], budget: int) -> list[Fused] | Unfit:
         """Every target fused, or why not."""
@@ -238,6 +247,41 @@ def choice(
         except RAISED as error:
             return fail(error)
         return way(value) if way is not None else value
+
+    return whole
+
+
+class PlainFlow:
+    """All that a plain visit asks of a flow."""
+
+    __slots__ = ()
+
+    @coroutine
+    def send(self, port: str, payload: Payload) -> Generator[Any, Any, Answer]:
+        """As `Flow.send` does it."""
+        answer = yield (port, payload)
+        return answer
+
+
+_FLOW = cast(Flow, PlainFlow())
+
+
+def visit(fn: Callable[..., Any], ways: Mapping[str | None, Whole], fail: Fail) -> Whole:
+    """A visit and what each of its ports leads to: whatever it sends is answered on the spot."""
+    find = ways.get
+
+    def whole(payload: Payload) -> Answer:
+        answer: Answer = None
+        try:
+            running = fn(_FLOW, payload)
+            while True:
+                port, sent = running.send(answer)
+                way = find(port)
+                answer = way(sent) if way is not None else sent
+        except StopIteration as stop:
+            return stop.value
+        except RAISED as error:
+            return fail(error)
 
     return whole
 

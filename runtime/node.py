@@ -65,10 +65,11 @@ class Visit:
     `waits` tells whether it awaits anything but `flow.send`; where it does not, and nothing behind
     its ports does, the whole visit runs as a plain call, without a task and without a loop.
     `turns` makes packets of one process take turns: one visit ends before the next begins. A packet
-    that its own way leads back into the visit does not wait for itself.
+    that its own way leads back into the visit does not wait for itself. `plain` promises that it
+    asks nothing of the flow but `send`, and awaits nothing else: then it may be fused.
     """
 
-    __slots__ = ("fn", "turns", "waits")
+    __slots__ = ("fn", "plain", "turns", "waits")
 
     def __init__(
         self,
@@ -76,10 +77,12 @@ class Visit:
         *,
         waits: bool = False,
         turns: bool = False,
+        plain: bool = False,
     ) -> None:
         self.fn = fn
         self.waits = waits
         self.turns = turns
+        self.plain = plain
 
 
 class Conversation:

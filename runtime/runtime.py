@@ -33,7 +33,7 @@ from heddle.runtime.table import SymbolTable
 from heddle.runtime.team import ALONE, Team
 from heddle.runtime.watcher import Watcher
 from heddle.schemas.port import canonical
-from heddle.specs.errors import HeddleError, NotFound
+from heddle.specs.errors import HeddleError
 from heddle.specs.keyring import Keyring
 from heddle.specs.names import new_id
 from heddle.specs.report import Report, Reporting
@@ -263,21 +263,6 @@ class Runtime:
             self.events.tell("keys exposed", level="warning", reason=warning)
         for trouble in keys.troubles if keys.read else ():
             self.events.tell("keys missing", level="warning", reason=trouble)
-
-    async def reveal(self, name: str | UUID, *, who: str) -> Any:
-        """The data of a Value of the namespace, secret or not; that `who` has seen it is told as an event.
-
-        NotFound where there is no such Value, SecretError where it cannot be opened. Whether `who`
-        may see it is for the caller to know.
-        """
-        values = await self.store.values(self.namespace)
-        value = next((one for one in values if name in (one.name, one.id)), None)
-        if value is None:
-            raise NotFound(f'there is no Value "{name}" in the namespace {self.namespace}')
-        await self.vault.ready([value])
-        data = self.vault.open(value)
-        self.events.tell("value revealed", level="warning", value=value.label, who=who)
-        return data
 
     # -- packets -------------------------------------------------------------------------------
 

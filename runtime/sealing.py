@@ -10,9 +10,10 @@ from typing import TypeAlias
 import msgspec
 
 from heddle.specs.errors import SecretError
+from heddle.specs.identical import identical
 from heddle.specs.keyring import Keyring, wrong
 from heddle.specs.problem import Problem
-from heddle.specs.sealing import encode, sealed_by
+from heddle.specs.sealing import sealed_by
 from heddle.specs.store import Resource
 from heddle.specs.value import Value
 from heddle.specs.vault import Vault, opens
@@ -106,7 +107,7 @@ def _same_data(old: Value, new: Value, keys: Keyring) -> bool:
         return False
     if not (opens(vault, old) and opens(vault, new)):
         return False
-    return encode(keys.open(old)) == encode(keys.open(new))
+    return identical(keys.open(old), keys.open(new))
 
 
 def _sealed_as(old: Value, new: Value) -> Value:

@@ -24,6 +24,9 @@ from heddle.specs.vault import Vault
 EVERY = 0.5
 """Seconds from one look to the next; a file counts once it was the same twice."""
 
+LONGEST = 10.0
+"""Seconds to the next look, at most, while what changed cannot be loaded."""
+
 Stamp: TypeAlias = tuple[int, int, int]
 
 
@@ -47,10 +50,11 @@ class Sources:
         self._load = load
         self._values = values
         self._events = events
-        self._every = every
+        self._every = self._pause = every
         self._last: dict[str, Stamp | None] = {}
         self._seen: dict[str, Stamp | None] = {}
         self._pending: set[UUID] = set()
+        self._anew = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -73,12 +77,14 @@ class Sources:
 
     async def _work(self) -> None:
         while True:
-            await asyncio.sleep(self._every)
+            await asyncio.sleep(self._pause)
+            if not (self.files or self._pending or self._anew):
+                continue
             now = await asyncio.to_thread(_stamps, self.files)
             still = {path for path, stamp in now.items() if self._last.get(path, 0) == stamp}
             changed = {path for path in still if self._seen.get(path, 0) != now[path]}
             self._last = now
-            if changed or self._pending:
+            if changed or self._pending or self._anew:
                 kept = {path: stamp for path, stamp in self._seen.items() if path in now}
                 self._seen = kept | {path: now[path] for path in changed}
                 await self._look(changed)
@@ -87,22 +93,28 @@ class Sources:
         """Hand on what these files hold now; what could not be loaded is tried at the next look."""
         try:
             if changed & set(self._vault.keys.files):
-                await self._keys()
+                await self._renew()
+            if self._anew:
+                # With other keys, whatever is sealed is opened anew.
+                self._pending |= {each.id for each in await self._values() if each.sealed}
+                self._anew = False
             self._pending |= await asyncio.to_thread(self._vault.changed)
             if self._pending:
                 origin = ", ".join(f"file://{path}" for path in sorted(changed))
                 work = self._load(ChangeSet(values=frozenset(self._pending), origin=origin))
                 await asyncio.shield(asyncio.ensure_future(work))
                 self._pending.clear()
+            self._pause = self._every
         except FAILURES as error:
-            self._events.failed("load failed", Error.of(error))
+            self._pause = min(self._pause * 2, LONGEST)
+            self._events.failed("load failed", Error.of(error), again=self._pause)
 
-    async def _keys(self) -> None:
-        """Read the keys again; with others, whatever is sealed is opened anew."""
+    async def _renew(self) -> None:
+        """Read the keys again, and tell where others are there now."""
         if await asyncio.to_thread(self._vault.keys.renew):
+            self._anew = True
             keys = self._vault.keys
             self._events.tell("keys changed", reason="; ".join(keys.troubles), keys=list(keys.ids))
-            self._pending |= {each.id for each in await self._values() if each.sealed}
 
 
 def _stamps(paths: Iterable[str]) -> dict[str, Stamp | None]:

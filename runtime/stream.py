@@ -8,22 +8,25 @@ class ByteStream:
     """Bytes that arrive over time: iterate over it once, or `read()` what is left.
 
     `close` is called once: when the last byte was read, or when the process that owns the stream
-    ends before that. `size` is the length in bytes where it is known beforehand.
+    ends before that. `size` is the length in bytes where it is known beforehand, and `media` the
+    media type of what the bytes are, such as `application/json`.
     """
 
-    __slots__ = ("_chunks", "_close", "_taken", "size")
+    __slots__ = ("_chunks", "_close", "_taken", "media", "size")
 
     def __init__(
         self,
         chunks: AsyncIterable[bytes],
         *,
         size: int | None = None,
+        media: str = "",
         close: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._chunks = chunks
         self._close = close
         self._taken = False
         self.size = size
+        self.media = media
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._taking()

@@ -1,6 +1,6 @@
 """Binding gives a Spec what its `env` asks for and fills its blanks."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -52,7 +52,7 @@ class Values:
 
     def __init__(self, values: Iterable[Value] = (), vault: Vault | None = None) -> None:
         self._vault = vault if vault is not None else Vault()
-        self._opened: dict[UUID, Opened | SecretError] = {}
+        self._opened: dict[UUID, Opened | Sequence[Problem]] = {}
         self._by_id: dict[UUID, Value] = {}
         self._by_name: dict[tuple[str, str], Value] = {}
         for value in values:
@@ -75,10 +75,10 @@ class Values:
                 data = self._vault.open(value)
                 found = Opened(data, in_order(secrets_in(data)) if value.secret else ())
             except SecretError as error:
-                found = error
+                found = error.problems
             self._opened[value.id] = found
-        if isinstance(found, SecretError):
-            raise found
+        if not isinstance(found, Opened):
+            raise SecretError(found)
         return found
 
     def opened_by(self, vault: Vault) -> "Values":

@@ -1,6 +1,6 @@
 """One entry of a document becomes a Spec or a Value, or the Problems that say why not."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -25,10 +25,33 @@ SAID = ("data", "sealed", "from")
 Derive: TypeAlias = Callable[[str, str, str | None], UUID]
 """The id of an entry that has none, from its sort (`spec`, `value`), namespace and name."""
 
+Order: TypeAlias = Callable[[str], Sequence[str]]
+"""The fields of a kind in the order in which it declares them; empty for a kind that is not known."""
+
+_FIRST = ("kind", "name", "namespace", "id", "annotations")
+_LAST = ("env", "ports")
+_VALUE_ORDER = ("name", "namespace", "id", "annotations", "secret", "from", "sealed", "data")
 _LINK_FIELDS = ("name", "id", "port")
 _BINDING_FIELDS = ("name", "id", "data")
 _SOURCE_FIELDS = ("env", "file", "format")
 _EMPTY: Mapping[str, Any] = {}
+
+
+def no_order(kind: str) -> Sequence[str]:
+    """The fields of every kind stay in the order in which they are written."""
+    del kind
+    return ()
+
+
+def ordered(keys: Iterable[str], kind: str | None, order: Order = no_order) -> list[str]:
+    """The keys of an entry in canonical order; those of a Value where it has no kind."""
+    given = list(keys)
+    first = _VALUE_ORDER if kind is None else (*_FIRST, *order(kind))
+    last = () if kind is None else _LAST
+    head = [key for key in dict.fromkeys(first) if key in given and key not in last]
+    foot = [key for key in last if key in given]
+    known = {*head, *foot}
+    return [*head, *(key for key in given if key not in known), *foot]
 
 
 def derive_named(sort: str, namespace: str, name: str | None) -> UUID:

@@ -96,4 +96,10 @@ def rewritten(files: Files, name: str, edits: "list[Edit]") -> tuple[bytes | Non
         raise StoreError(f"{path} cannot be changed so that it says this; edit it by hand")
     if not wanted and not files.single and not after.strip().strip("[]-."):
         return before, None
-    return before, after.encode()
+    wide = (before or b"")[:2] in (b"\xff\xfe", b"\xfe\xff")
+    return before, (_wide(before or b"", after) if wide else after.encode())
+
+
+def _wide(before: bytes, text: str) -> bytes:
+    """The text in UTF-16, with the mark that was there."""
+    return before[:2] + text.encode("utf-16-le" if before[:2] == b"\xff\xfe" else "utf-16-be")

@@ -6,35 +6,29 @@ What a text says is never changed: the result is read again, and has to say the 
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Iterator
+from typing import Any
 
 from heddle.specs.document import Reading, decode, read_text
+from heddle.specs.entry import Order, no_order, ordered
 from heddle.specs.errors import SpecError
 from heddle.specs.problem import Place, Problem
 from heddle.specs.syntax import resolve
 from heddle.specs.syntaxtree import Document, Entry, NoTree, Tree, documents_of
 
-Order: TypeAlias = Callable[[str], Sequence[str]]
-"""The fields of a kind in the order in which it declares them; empty for a kind that is not known."""
-
 WIDTH = 100
 """Columns that what is written in braces may reach; what is longer goes over several lines."""
 
-FIRST = ("kind", "name", "namespace", "id", "annotations")
-LAST = ("env", "ports")
-VALUE = ("name", "namespace", "id", "annotations", "secret", "from", "sealed", "data")
 LINK = ("id", "name", "port")
 
 
-def no_order(kind: str) -> Sequence[str]:
-    """The fields of every kind stay in the order in which they are written."""
-    del kind
-    return ()
-
-
-def formatted(text: str, *, file: str = "", order: Order = no_order, is_json: bool = False) -> str:
+def formatted(
+    data: str | bytes, *, file: str = "", order: Order = no_order, is_json: bool = False
+) -> str:
     """The text in canonical form; SpecError with every Problem where it cannot be read."""
+    text = data if isinstance(data, str) else decode(data)
+    if text is None:
+        raise SpecError(read_text(data, file=file).problems)
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     reading = _read(text, file)
     if reading.problems:
@@ -54,14 +48,6 @@ def formatted(text: str, *, file: str = "", order: Order = no_order, is_json: bo
         )
         raise SpecError([problem]) from None
     return result
-
-
-def formatted_bytes(data: bytes, *, file: str = "", order: Order = no_order) -> bytes:
-    """The same for what a file holds; its name tells whether it is JSON."""
-    text = decode(data)
-    if text is None:
-        raise SpecError(read_text(data, file=file).problems)
-    return formatted(text, file=file, order=order, is_json=file.endswith(".json")).encode()
 
 
 def _read(text: str, file: str) -> Reading:
@@ -91,39 +77,25 @@ def _all(document: Document) -> Iterator[str]:
 # --- the order of keys --------------------------------------------------------------------------
 
 
-def ordered(keys: Iterable[str], kind: str | None, order: Order = no_order) -> list[str]:
-    """The keys of an entry in canonical order; those of a Value where it has no kind."""
-    given = list(keys)
-    if kind is None:
-        first: tuple[str, ...] = VALUE
-        last: tuple[str, ...] = ()
-    else:
-        first, last = (*FIRST, *order(kind)), LAST
-    head = [key for key in dict.fromkeys(first) if key in given and key not in last]
-    foot = [key for key in last if key in given]
-    known = {*head, *foot}
-    return [*head, *(key for key in given if key not in known), *foot]
+def _arrange(tree: Tree, order: Order, *, inner: bool = False) -> None:
+    """Bring the keys of an entry, and what is in them, into canonical order.
 
-
-def _arrange(tree: Tree, order: Order) -> None:
-    """Bring the keys of an entry, and what is in them, into canonical order."""
+    The links of a Spec inside another stay as they are: there they are fields like others.
+    """
     if tree.sort != "mapping" or any(entry.key is None or entry.key.tag for entry in tree.entries):
         return
     keys = {entry.key.text: entry for entry in tree.entries if entry.key is not None}
     kind = keys["kind"].value.text if "kind" in keys else None
+    tree.entries[0].blank = False
     if not _anchored(tree):
-        first = tree.entries[0]
-        names = ordered(keys, kind, order)
-        tree.entries = [keys[name] for name in names]
-        if tree.entries[0] is not first:
-            tree.entries[0].blank = False
+        tree.entries = [keys[name] for name in ordered(keys, kind, order)]
     if kind is None:
         return
-    for port in keys["ports"].value.entries if "ports" in keys else ():
+    for port in keys["ports"].value.entries if "ports" in keys and not inner else ():
         _links(port)
-    for inner in keys["specs"].value.entries if "specs" in keys else ():
-        if any(entry.key is not None and entry.key.text == "kind" for entry in inner.value.entries):
-            _arrange(inner.value, order)
+    for item in keys["specs"].value.entries if "specs" in keys else ():
+        if any(entry.key is not None and entry.key.text == "kind" for entry in item.value.entries):
+            _arrange(item.value, order, inner=True)
 
 
 def _anchored(tree: Tree) -> bool:
@@ -195,9 +167,12 @@ def _document(document: Document, text: str) -> list[str]:
         if lines and body and lines[-1] and _gap_below(document, text):
             lines.append("")
         lines += body
-    if document.tail and lines and lines[-1] and document.tail[0]:
-        lines.append("")
-    return [*lines, *document.tail]
+    return _followed(lines, document.tail)
+
+
+def _followed(lines: list[str], tail: list[str]) -> list[str]:
+    """Lines with those behind them, and never two blank ones: a text may count those at its end."""
+    return lines + (tail[1:] if tail and not tail[0] and lines and not lines[-1] else tail)
 
 
 def _gap_below(document: Document, text: str) -> bool:
@@ -226,9 +201,7 @@ class _Writer:
                 lines.append("")
             lines += body
             long = len(body) > 1
-        if root.tail:
-            lines += ([""] if root.tail[0] and lines[-1] else []) + root.tail
-        return lines
+        return _followed(lines, root.tail)
 
     def block(self, tree: Tree, indent: int) -> list[str]:
         """A mapping or a list, one entry a line."""
@@ -238,7 +211,7 @@ class _Writer:
                 lines.append("")
             lines += self.entry(entry, indent)
         margin = " " * indent
-        return [*lines, *(margin + each if each else "" for each in tree.tail)]
+        return _followed(lines, [margin + each if each else "" for each in tree.tail])
 
     def entry(self, entry: Entry, indent: int) -> list[str]:
         """An entry with its comments."""
@@ -328,7 +301,7 @@ class _Writer:
         """A scalar on one line, in quotes only where it needs them."""
         text = tree.text
         if tree.tag:
-            return self.quoted(text) if tree.style or not _bare(text, flow) else text
+            return self.quoted(text) if tree.style or "\n" in text else text
         if not tree.style and "\n" not in text:
             if key:
                 return text
@@ -411,7 +384,7 @@ def _json(text: str, order: Order) -> str:
     return _written(entries[0] if single else entries, "") + "\n"
 
 
-def _arranged(entry: Any, order: Order) -> Any:
+def _arranged(entry: Any, order: Order, *, inner: bool = False) -> Any:
     """An entry of JSON with its keys, and those of its links, in order."""
     if not isinstance(entry, dict):
         return entry
@@ -420,11 +393,13 @@ def _arranged(entry: Any, order: Order) -> Any:
     if kind is None:
         return result
     ports = result.get("ports")
-    if isinstance(ports, dict):
+    if isinstance(ports, dict) and not inner:
         result["ports"] = {port: _arranged_links(links) for port, links in ports.items()}
     if isinstance(result.get("specs"), list):
         result["specs"] = [
-            _arranged(each, order) if isinstance(each, dict) and "kind" in each else each
+            _arranged(each, order, inner=True)
+            if isinstance(each, dict) and "kind" in each
+            else each
             for each in result["specs"]
         ]
     return result

@@ -30,6 +30,14 @@ def covered(data: Any) -> Any:
     return MASK
 
 
+def is_covered(data: Any) -> bool:
+    """Whether this is data that `covered` gives, and says nothing any more."""
+    if isinstance(data, Mapping | list):
+        inner = list(data.values()) if isinstance(data, Mapping) else data
+        return bool(inner) and all(is_covered(each) for each in inner)
+    return bool(data == MASK)
+
+
 def secrets_in(data: Any) -> Iterator[str]:
     """Every text and number in secret data, in every form in which it could show."""
     if isinstance(data, Mapping):

@@ -20,10 +20,14 @@ class Stores:
     def __init__(self) -> None:
         self._openers: dict[str, Opener] = {}
         self._owners: dict[str, str] = {}
+        self.token_file = ""
+        """The file of the token that lets us into an API; HEDDLE_TOKEN without it."""
         self.add("memory", _memory, "heddle")
         self.add("file", _folder, "heddle")
         self.add("postgresql", _postgres, "heddle")
         self.add("postgres", _postgres, "heddle")
+        self.add("http", self._remote, "heddle")
+        self.add("https", self._remote, "heddle")
 
     def add(self, scheme: str, opener: Opener, owner: str = "") -> None:
         """Add a scheme such as `postgresql`; ValueError names both owners when it is there already."""
@@ -57,6 +61,12 @@ class Stores:
                 f'no store knows the address scheme "{scheme}" (known: {known}, or a path). {near}'.rstrip()
             )
         return opener(address, namespace)
+
+    def _remote(self, url: str, namespace: str) -> Store:
+        from heddle.specs.remote.store import RemoteStore, token_of
+
+        del namespace
+        return RemoteStore(url, token=token_of(os.environ, self.token_file))
 
     async def open(
         self, url: str | os.PathLike[str], *, namespace: str = DEFAULT_NAMESPACE

@@ -180,7 +180,7 @@ class ReportingContract(Contract):
             await reporting(store).report(first)
             await reporting(store).report(_report("r2", namespace="other"))
             assert list(await reporting(store).reports("default")) == [first]
-            assert {each.runtime for each in await reporting(store).reports()} == {"r1", "r2"}
+            assert {each.runtime for each in await reporting(store).reports()} >= {"r1", "r2"}
             sick = SymbolReport(
                 id=new_id(),
                 name="pong",
@@ -202,7 +202,7 @@ class ReportingContract(Contract):
         async def story(store: Store) -> None:
             old = msgspec.structs.replace(_report("r1"), seen=time.time() - 100)
             await reporting(store).report(old)
-            assert list(await reporting(store).reports()) == []
+            assert list(await reporting(store).reports("default")) == []
 
         self.run(tmp_path, story)
 

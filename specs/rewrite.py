@@ -4,11 +4,21 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
-from heddle.specs.entry import data_of
-from heddle.specs.roundtrip import Layout, alone, change, dump, machine, merge, written
+from heddle.specs.entry import data_of, ordered
+from heddle.specs.roundtrip import (
+    Layout,
+    alone,
+    change,
+    dump,
+    keep_anchors,
+    machine,
+    merge,
+    written,
+)
 from heddle.specs.spec import DEFAULT_NAMESPACE, Path, Spec
 from heddle.specs.store import Resource
 from heddle.specs.syntax import Places, Where, parse
@@ -39,25 +49,27 @@ def rewrite(
     check: Callable[[str], bool],
     namespace: str,
     is_json: bool = False,
+    unnumbered: frozenset[UUID] = frozenset(),
 ) -> str | None:
     """The text with the edits made, everything else as it was; None where that cannot be done.
+
+    New entries with one of the ids `unnumbered` are written without it: their place gives them one.
 
     `check` tells whether a text says what it has to: the first way to write it that does is
     taken, and they are tried from the one that changes the least to the one that changes the most.
     """
-    tasks = [_task(edit, namespace) for edit in edits]
-    if is_json:
-        try:
-            result = _json(text, tasks)
-        except TypeError:
-            # JSON has no way to say it: bytes.
-            return None
-        return result if check(result) else None
-    for way in (_spliced, _merged, _dumped):
+    tasks = [_task(edit, namespace, unnumbered) for edit in edits]
+    mark = "\ufeff" if text.startswith("\ufeff") else ""
+    text = text.removeprefix(mark)
+    wide = "\r\n" in text and "\n" not in text.replace("\r\n", "")
+    if wide:
+        text = text.replace("\r\n", "\n")
+    for way in (_json_merged, _json_dumped) if is_json else (_spliced, _merged, _dumped, _untabbed):
         try:
             result = way(text, tasks)
         except _Other:
             continue
+        result = mark + (result.replace("\n", "\r\n") if wide else result)
         if check(result):
             return result
     return None
@@ -67,7 +79,7 @@ class _Other(Exception):  # noqa: N818 - a turn of the road, not an error
     """This way does not lead there."""
 
 
-def _task(edit: Edit, namespace: str) -> _Task:
+def _task(edit: Edit, namespace: str, unnumbered: frozenset[UUID]) -> _Task:
     root: Path | None = None
     old: dict[str, Any] | None = None
     if edit.old is not None:
@@ -78,6 +90,10 @@ def _task(edit: Edit, namespace: str) -> _Task:
         # A new entry must not wander into whatever namespace the next reader has in mind.
         namespace = ""
     new = data_of(edit.new, namespace=namespace) if edit.new is not None else None
+    if new is not None and edit.old is None:
+        new = {key: new[key] for key in ordered(new, new.get("kind"))}
+        if edit.new is not None and edit.new.id in unnumbered:
+            new.pop("id", None)
     return _Task(root, old, new)
 
 
@@ -201,7 +217,11 @@ def _two(
     base = _flush(dump(yaml, tree), layout, item)
     entry = tree[0] if item else tree
     entry = change(entry, *_without_id(entry, old, new))
-    tree = [entry] if item else entry
+    if item:
+        # In the list that was read: it holds the comment beside an entry in braces.
+        tree[0] = entry
+    else:
+        tree = entry
     return base, _flush(dump(yaml, tree), layout, item)
 
 
@@ -262,7 +282,7 @@ def _append(lines: list[str], added: list[dict[str, Any]], layout: Layout) -> No
         raise _Other
     while lines and not lines[-1].strip():
         lines.pop()
-    lines += _items(added, layout, 0, spaced=False)
+    lines += _items(added, layout, 0, spaced=not lines)
 
 
 def _items(added: list[dict[str, Any]], layout: Layout, indent: int, spaced: bool) -> list[str]:
@@ -290,6 +310,17 @@ def _dumped(text: str, tasks: Sequence[_Task]) -> str:
     return "".join(_whole(text, tasks)[1])
 
 
+def _untabbed(text: str, tasks: Sequence[_Task]) -> str:
+    """The same without the tabs in front of comments, which ruamel.yaml does not know."""
+    plain = re.sub(r"[ \t]*\t[ \t]*(?=#|$)", " ", text, flags=re.MULTILINE)
+    if plain == text or parse(plain).documents != parse(text).documents:
+        raise _Other
+    try:
+        return _spliced(plain, tasks)
+    except _Other:
+        return _merged(plain, tasks)
+
+
 def _whole(text: str, tasks: Sequence[_Task]) -> tuple[list[str], list[str]]:
     from ruamel.yaml.error import YAMLError
 
@@ -299,10 +330,12 @@ def _whole(text: str, tasks: Sequence[_Task]) -> tuple[list[str], list[str]]:
         documents = list(yaml.load_all(text))
     except YAMLError:
         raise _Other from None
-    base = _dump_all(layout, documents)
+    keep_anchors(documents)
+    margins = [each.column - 1 for each in thorough(text).where or []]
+    base = _dump_all(layout, documents, margins)
     for task in sorted(tasks, key=lambda task: task.root or (), reverse=True):
         if task.root is not None:
-            _change_whole(documents, task)
+            _change_whole(documents, margins, task)
     added = [written(task.new) for task in tasks if task.root is None]
     if added:
         lists = [document for document in documents if isinstance(document, list)]
@@ -310,10 +343,10 @@ def _whole(text: str, tasks: Sequence[_Task]) -> tuple[list[str], list[str]]:
             lists[-1].extend(added)
         else:
             documents.extend(added)
-    return base, _dump_all(layout, documents)
+    return base, _dump_all(layout, documents, margins)
 
 
-def _change_whole(documents: list[Any], task: _Task) -> None:
+def _change_whole(documents: list[Any], margins: list[int], task: _Task) -> None:
     document = int((task.root or (0,))[0])
     if task.root is None or task.old is None:
         return
@@ -327,23 +360,42 @@ def _change_whole(documents: list[Any], task: _Task) -> None:
             documents[document][task.root[1]] = entry
     elif single:
         del documents[document]
+        del margins[document : document + 1]
     else:
         del documents[document][task.root[1]]
 
 
-def _dump_all(layout: Layout, documents: list[Any]) -> list[str]:
-    text = "---\n".join(dump(machine(layout), document) for document in documents)
-    return text.splitlines(keepends=True)
+def _dump_all(layout: Layout, documents: list[Any], margins: list[int]) -> list[str]:
+    lines: list[str] = []
+    for number, document in enumerate(documents):
+        if number:
+            lines.append("---\n")
+        is_list = isinstance(document, list) and bool(document) and not document.fa.flow_style()  # type: ignore[attr-defined]
+        margin = " " * margins[number] if number < len(margins) and is_list else ""
+        lines += [
+            margin + line if line.strip() else line
+            for line in _flush(dump(machine(layout), document), layout, is_list)
+        ]
+    return lines
 
 
 # --- JSON ---------------------------------------------------------------------------------------
 
 
-def _json(text: str, tasks: Sequence[_Task]) -> str:
+def _json_merged(text: str, tasks: Sequence[_Task]) -> str:
+    """Only the lines that have to change, where each entry takes several."""
+    base, theirs = (_json_lines(text, each) for each in ((), tasks))
+    return "".join(merge(base, text.splitlines(keepends=True), theirs))
+
+
+def _json_dumped(text: str, tasks: Sequence[_Task]) -> str:
+    return "".join(_json_lines(text, tasks))
+
+
+def _json_lines(text: str, tasks: Sequence[_Task]) -> list[str]:
+    """The whole file, in about the style that it has."""
     documents = parse(text).documents
     document = documents[0] if documents else []
-    found = re.search(r"\n([ \t]+)\S", text)
-    indent = found.group(1) if found is not None else ("  " if "\n" in text or not text else None)
     single = isinstance(document, dict)
     entries = [document] if single else list(document or [])
     for task in sorted(tasks, key=lambda task: task.root or (), reverse=True):
@@ -356,10 +408,20 @@ def _json(text: str, tasks: Sequence[_Task]) -> str:
             old = task.old or {}
             entries[at] = change(entries[at], *_without_id(entries[at], old, task.new))
     entries.extend(task.new for task in tasks if task.root is None and task.new is not None)
-    result: Any = entries[0] if single and len(entries) == 1 else entries
-    return json.dumps(result, indent=indent, ensure_ascii=False) + (
-        "\n" if text[-1:] in ("\n", "") else ""
-    )
+    found = re.search(r"\n([ \t]+)\S", text)
+    indent = found.group(1) if found is not None else None if text.strip() else "  "
+    tight = indent is None and '": ' not in text
+    try:
+        result = json.dumps(
+            entries[0] if single and len(entries) == 1 else entries,
+            indent=indent,
+            separators=(",", ":") if tight else None,
+            ensure_ascii=False,
+        )
+    except TypeError:
+        # JSON has no way to say it: bytes.
+        raise _Other from None
+    return (result + ("\n" if text[-1:] in ("\n", "") else "")).splitlines(keepends=True)
 
 
 def pinned(edits: Sequence[Edit], entries: Sequence[Resource]) -> list[Edit]:

@@ -8,6 +8,7 @@ replaced.
 import re
 from collections.abc import Sequence
 from difflib import SequenceMatcher
+from functools import cache
 from io import StringIO
 from typing import Any
 
@@ -44,6 +45,7 @@ def machine(layout: Layout) -> Any:
     from ruamel.yaml import YAML
 
     yaml = YAML(typ="rt")
+    yaml.Representer = _representer()
     yaml.preserve_quotes = True
     yaml.width = 1_000_000
     yaml.allow_unicode = True
@@ -51,11 +53,43 @@ def machine(layout: Layout) -> Any:
     return yaml
 
 
+@cache
+def _representer() -> Any:
+    """One that says `null`, where ruamel.yaml leaves a hole."""
+    from ruamel.yaml.representer import RoundTripRepresenter
+
+    class Representer(RoundTripRepresenter):
+        """Writes what a person can see."""
+
+    def null(representer: Any, data: None) -> Any:
+        del data
+        return representer.represent_scalar("tag:yaml.org,2002:null", "null")
+
+    Representer.add_representer(type(None), null)
+    return Representer
+
+
 def dump(yaml: Any, data: Any) -> str:
     """The text of one document."""
     stream = StringIO()
     yaml.dump(data, stream)
     return stream.getvalue()
+
+
+def keep_anchors(tree: Any) -> None:
+    """Have every anchor written again, whether somebody still leads to it or not."""
+    waiting, seen = [tree], set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if _is_shared(node):
+            node.anchor.always_dump = True
+        if isinstance(node, dict):
+            waiting += node.values()
+        elif isinstance(node, list):
+            waiting += node
 
 
 def change(node: Any, old: Any, new: Any) -> Any:

@@ -18,6 +18,8 @@ from heddle.specs.value import Value
 LARGEST = 1 << 20
 """The most bytes that a Source may hold."""
 
+_OURS = "/proc/"
+
 
 class Reading(msgspec.Struct, frozen=True):
     """What came of reading a Source: its data, or the error that says why there is none.
@@ -81,6 +83,9 @@ def _variable(name: str, environ: Mapping[str, str]) -> bytes:
 
 def _bytes(path: str) -> bytes:
     """What a file holds; ValueError where it is no file, or too large."""
+    if os.path.realpath(path).startswith(_OURS):
+        # There stands the environment of this process, and in it may stand its keys.
+        raise ValueError("it tells of processes, and is given to nobody")
     # Opened without waiting: a pipe that nobody writes into would hold up everything.
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     try:

@@ -108,6 +108,18 @@ class Store(Protocol):
 
 
 @runtime_checkable
+class Revealing(Protocol):
+    """A store that keeps its keys to itself, and shows secrets to those who have the right."""
+
+    async def revealed(self, namespace: str | None = None) -> Sequence[Value]:
+        """The Values of a namespace (None: of all) with their data in clear; that is written down.
+
+        StoreError where that is not for us to see.
+        """
+        ...
+
+
+@runtime_checkable
 class Spoiling(Protocol):
     """A store that keeps what it could read of documents with Problems."""
 

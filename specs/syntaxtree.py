@@ -320,7 +320,7 @@ class _Comments:
         """The end of the innermost list or mapping that reaches as far in as the comment."""
         index = self.built.starts[line]
         while entries:
-            entry, tree = entries[-1]
+            tree = entries[-1][1]
             while True:
                 if tree.flow and tree.end > index:
                     return tree.tail

@@ -11,6 +11,7 @@ import msgspec
 
 from heddle.specs.errors import SecretError
 from heddle.specs.keyring import Keyring, wrong
+from heddle.specs.masking import is_covered
 from heddle.specs.sealing import sealed_by
 from heddle.specs.sources import Reading, read_source
 from heddle.specs.value import Value
@@ -38,6 +39,11 @@ class Vault:
     def open(self, value: Value) -> Any:
         """The data of a Value; SecretError says why it cannot be had, and nothing of the data."""
         if value.source is None:
+            if value.secret and value.plain and is_covered(value.data):
+                # It was read where secrets are masked: nobody is to be let in with the mask.
+                found = f'the secret Value "{value.label}" comes masked from its store'
+                hint = "Seal it: heddle key rotate, where the store is"
+                raise wrong(value, "data", "masked", found, "the secret, or a sealed one", hint)
             return self.keys.open(value)
         if value.source.file and self._is_key(value.source.file):
             # A flow must not learn what opens every other secret.
@@ -46,7 +52,7 @@ class Vault:
         environ = os.environ if self._environ is None else self._environ
         reading = read_source(value, environ)
         if value.source.file:
-            self._readings[value.id] = msgspec.structs.replace(reading, data=None)
+            self._readings[value.id] = msgspec.structs.replace(reading, data=None, error=None)
         if reading.error is not None:
             raise reading.error
         return reading.data
@@ -59,13 +65,11 @@ class Vault:
         wanted = {sealed_by(value.sealed) for value in values if value.sealed}
         if not wanted or not self.keys.configured:
             return
+        missing = wanted.difference(self.keys.ids) if self.keys.read else wanted
         now = time.monotonic()
-        if not self.keys.read:
-            await asyncio.to_thread(self.keys.renew)
-        else:
-            missing = wanted.difference(self.keys.ids)
-            if any(now - self._asked.get(id_, -PATIENCE) >= PATIENCE for id_ in missing):
-                await asyncio.to_thread(self.keys.renew)
+        if all(now - self._asked.get(id_, -PATIENCE) < PATIENCE for id_ in missing):
+            return
+        await asyncio.to_thread(self.keys.renew)
         self._asked = dict.fromkeys(wanted.difference(self.keys.ids), now)
 
     def _is_key(self, path: str) -> bool:
@@ -81,8 +85,10 @@ class Vault:
         return frozenset(reading.path for reading in self._readings.values())
 
     def changed(self) -> frozenset[UUID]:
-        """The Values whose files hold something else now than when they were opened last."""
-        return frozenset(id_ for id_, reading in self._readings.items() if reading.stale())
+        """The Values whose files hold something else now than when they were opened last; it may wait."""
+        # A copy: whoever loads meanwhile adds to them.
+        readings = list(self._readings.items())
+        return frozenset(id_ for id_, reading in readings if reading.stale())
 
     def forget(self, values: Iterable[UUID]) -> None:
         """These Values may come from elsewhere now: what is known of their files counts no more."""

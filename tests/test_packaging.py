@@ -46,7 +46,7 @@ def test_the_wheel_holds_every_module_and_data_file(wheel: Path) -> None:
     wanted = {"heddle/__init__.py", "heddle/py.typed"}
     for room in ROOMS:
         for file in (ROOT / room).rglob("*"):
-            if file.suffix in (".py", ".yaml", ".yml", ".json", ".js", ".txt"):
+            if file.suffix in (".py", ".yaml", ".yml", ".json", ".js", ".sql", ".txt"):
                 wanted.add(f"heddle/{file.relative_to(ROOT).as_posix()}")
     assert wanted - held == set()
 

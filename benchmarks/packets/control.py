@@ -222,7 +222,7 @@ CASES: tuple[Case, ...] = (
         f"- {{kind: breaker, name: it, {TO_MORE}}}\n{MORE}",
         1,
         Breaker(),
-        reach=25.0,
+        reach=15.0,
         reason=VISIT,
     ),
     case(
@@ -240,7 +240,7 @@ CASES: tuple[Case, ...] = (
         '  result: \'{"was": payload.n, "now": answer}\'\n' + MORE,
         {"n": 1},
         lambda packet: {"was": packet["n"], "now": more(packet["n"])},
-        reach=35.0,
+        reach=20.0,
         reason=VISIT,
     ),
     case(
@@ -258,8 +258,6 @@ CASES: tuple[Case, ...] = (
         "- {kind: dedupe, name: it, key: self.id, ports: {'out[0]': {name: end}}}\n- {kind: nop, name: end}\n",
         {"id": 7},
         Dedupe(),
-        reach=15.0,
-        reason=VISIT,
     ),
     case(
         "for",
@@ -294,7 +292,7 @@ CASES: tuple[Case, ...] = (
         f"- {{kind: pipe, name: it, ports: {{'out[0]': {{name: more}}, 'out[1]': {{name: more}}}}}}\n{MORE}",
         1,
         lambda packet: more(more(packet)),
-        reach=45.0,
+        reach=25.0,
         reason=VISIT,
     ),
     case(
@@ -345,7 +343,7 @@ CASES: tuple[Case, ...] = (
         + MORE,
         [1, 2, 3],
         lambda packet: [more(packet[0]), more(packet[1]), more(packet[2])],
-        reach=60.0,
+        reach=45.0,
         reason=VISIT,
     ),
     case(
@@ -382,8 +380,6 @@ CASES: tuple[Case, ...] = (
         "- {kind: snippet, name: excuse, language: python, code: '\"it failed: \" + str(payload)'}\n",
         "sold out",
         _excused,
-        reach=15.0,
-        reason=VISIT,
     ),
     case(
         "while",

@@ -226,7 +226,7 @@ CASES: tuple[Case, ...] = (
         "- {kind: snippet, name: hello, language: text, code: hello}\n",
         REQUEST,
         _allowed,
-        reach=25.0,
+        reach=20.0,
         reason=CORS,
     ),
     Case(kind="files", what="600 bytes", open=_served),

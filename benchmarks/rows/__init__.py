@@ -15,6 +15,7 @@ NAMES = (
     "sockets",
     "start",
     "edit",
+    "postgres",
     "deploy",
     "workers",
     "api",

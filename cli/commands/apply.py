@@ -1,19 +1,17 @@
 """heddle apply: put specs or values into a store."""
 
 import asyncio
-import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from heddle.cli.changing import DRY_RUN, MESSAGE, SHAPE, TIMEOUT, WAIT, Asked
+from heddle.cli.changing import DRY_RUN, MESSAGE, SHAPE, TIMEOUT, WAIT, YES, Asked
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
 if TYPE_CHECKING:
     from heddle.cli.changing import Outcome
     from heddle.cli.reading import Planner
-    from heddle.runtime.planning import Planned
 
 FILES = click.option(
     "-f",
@@ -36,7 +34,6 @@ PRUNE = click.option(
         "of their values."
     ),
 )
-YES = click.option("-y", "--yes", is_flag=True, help="Do not ask before something is deleted.")
 BASE = click.option(
     "--base",
     type=click.IntRange(min=0),
@@ -132,7 +129,7 @@ def command(
 
 
 async def _apply(planner: "Planner", asked: Asked, *, ask: bool) -> "Outcome":
-    from heddle.cli.changing import Outcome, make_it
+    from heddle.cli.changing import Outcome, confirm, make_it
     from heddle.cli.extensions import installed
     from heddle.cli.stores import opened
     from heddle.runtime.planning import Applied
@@ -150,16 +147,3 @@ async def _apply(planner: "Planner", asked: Asked, *, ask: bool) -> "Outcome":
             outcome = await make_it(store, planned, settings, asked)
             if not planner.again(planned, outcome.applied):
                 return outcome
-
-
-def confirm(planned: "Planned") -> None:
-    """On a terminal, show what would be deleted and ask; click.Abort where the answer is no."""
-    from heddle.cli.changing import deleted
-    from heddle.cli.differing import tell_details
-
-    gone = deleted(planned.differences)
-    if not gone or planned.problems or planned.clashes or not sys.stdin.isatty():
-        return
-    tell_details(gone)
-    count = f"{len(gone)} specs or values" if len(gone) > 1 else "it"
-    click.confirm(f"Delete {count}?", abort=True, err=True)

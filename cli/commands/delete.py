@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heddle.cli.changing import MESSAGE, TIMEOUT, WAIT, Asked
+from heddle.cli.changing import MESSAGE, TIMEOUT, WAIT, YES, Asked
 from heddle.cli.failure import FAILED, CommandError
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
@@ -26,8 +26,17 @@ FILES = click.option(
     metavar="FILE",
     help="A file or a folder of documents to delete; `-` is standard input. Repeatable.",
 )
+EVERYTHING = click.option(
+    "--all",
+    "everything",
+    is_flag=True,
+    help="Everything of that sort in the namespace; on a terminal it is shown first, and you are asked.",
+)
 IGNORE = click.option("--ignore-missing", is_flag=True, help="What is not there is no failure.")
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Tell, but delete nothing.")
+
+EVERY = "*"
+"""Stands for every name: no name may be that."""
 
 
 @click.command(
@@ -37,6 +46,7 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Tell, but delete nothing
         ("By name", "heddle delete specs pong router"),
         ("All that a file names", "heddle delete specs -f flow.yaml --store flows"),
         ("A value of another namespace", "heddle delete values password -n shop"),
+        ("A whole namespace", "heddle delete all --all -n shop"),
         (
             "Say why, and wait until no runtime has it any more",
             'heddle delete specs old -m "nobody asks for it" --wait',
@@ -55,11 +65,26 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Tell, but delete nothing
 )
 @click.argument("sort", type=click.Choice(["specs", "values", "all"]))
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@options(FILES, NAMESPACE, STORE, IGNORE, DRY_RUN, WAIT, TIMEOUT, MESSAGE, EXTENSION, JSON)
+@options(
+    FILES,
+    EVERYTHING,
+    YES,
+    NAMESPACE,
+    STORE,
+    IGNORE,
+    DRY_RUN,
+    WAIT,
+    TIMEOUT,
+    MESSAGE,
+    EXTENSION,
+    JSON,
+)
 def command(
     sort: str,
     names: tuple[str, ...],
     files: tuple[str, ...],
+    everything: bool,
+    yes: bool,
     ignore_missing: bool,
     dry_run: bool,
     wait: bool,
@@ -70,14 +95,16 @@ def command(
     extensions: tuple[str, ...],
     **flags: object,
 ) -> None:
-    """Delete by NAME (or id) in the namespace, or whatever the files name by id or name.
+    """Delete by NAME (or id) in the namespace, or whatever the files name by id or name, or --all.
 
     Only the identity of a document counts, not what it says. What is there is deleted as one
     change; what is not there is said, and the exit code is 1 then. Whoever still leads to what goes
     is told of: a runtime that runs both refuses to let it go, until that is changed or deleted too.
     """
-    if not names and not files:
-        raise click.UsageError("give NAMEs or files (-f): without them nothing is deleted")
+    if not names and not files and not everything:
+        raise click.UsageError("give NAMEs, files (-f) or --all: without them nothing is deleted")
+    if everything and (names or files):
+        raise click.UsageError("give --all, or NAMEs and files, not both")
     from heddle.cli.changing import outcome_data, tell_outcome
     from heddle.cli.output import print_json
     from heddle.cli.rescue import complain
@@ -86,7 +113,11 @@ def command(
     settings = settings_of(config, extensions, **flags)
     wanted = [*((settings.namespace, name) for name in names), *_named(files, sort, settings)]
     asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout)
-    outcome, missing, behind = asyncio.run(_delete(settings, sort, wanted, asked))
+    if everything:
+        wanted = [(settings.namespace, EVERY)]
+    outcome, missing, behind = asyncio.run(
+        _delete(settings, sort, wanted, asked, ask=everything and not yes)
+    )
     failed = bool(missing) and not ignore_missing
     ok = outcome.ok and not failed
     if as_json:
@@ -135,10 +166,15 @@ def _named(files: Sequence[str], sort: str, settings: "Settings") -> Iterable[tu
 
 
 async def _delete(
-    settings: "Settings", sort: str, wanted: Sequence[tuple[str, str]], asked: Asked
+    settings: "Settings",
+    sort: str,
+    wanted: Sequence[tuple[str, str]],
+    asked: Asked,
+    *,
+    ask: bool,
 ) -> "tuple[Outcome, list[str], Sequence[Problem]]":
     """What became of it, what is not there, and what is left behind."""
-    from heddle.cli.changing import make_it
+    from heddle.cli.changing import confirm, make_it
     from heddle.cli.stores import opened
     from heddle.runtime.planning import plan_delete
 
@@ -149,13 +185,15 @@ async def _delete(
             here = [
                 each
                 for each in await _stored(store, sort, namespace)
-                if name in (each.name, str(each.id), each.label)
+                if name in (EVERY, each.name, str(each.id), each.label)
             ]
             found |= dict.fromkeys(here)
-            if not here:
+            if not here and name != EVERY:
                 missing.append(name)
         strict = await plan_delete(store, found)
         planned = await plan_delete(store, found, lenient=True)
+        if ask and not asked.dry_run:
+            confirm(planned)
         return await make_it(store, planned, settings, asked), missing, strict.problems
 
 

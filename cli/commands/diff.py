@@ -81,12 +81,9 @@ async def _between(
 
 def _of_files(first: str, second: str, settings: "Settings") -> "list[Difference]":
     """What tells two files or folders apart."""
-    from heddle.cli.reading import Given
-    from heddle.runtime.applying import match
-    from heddle.specs.difference import differences
+    from heddle.cli.documents import Documents
+    from heddle.specs.comparing import compared
     from heddle.specs.errors import SpecError
-    from heddle.specs.index import key_of
-    from heddle.specs.revision import Turn
 
     sides = []
     for path in (first, second):
@@ -95,16 +92,8 @@ def _of_files(first: str, second: str, settings: "Settings") -> "list[Difference
                 f'"{path}" is neither a revision nor a file or folder (wanted: two revisions, such '
                 "as 41 and now~1, or two paths)"
             )
-        given = Given([path], "all", settings)
-        if given.reading.problems:
-            raise SpecError(given.reading.problems)
-        sides.append(given)
-    old, new = sides
-    steps = match(old.resources, new.resources, anonymous=new.anonymous)
-    kept = {key_of(before) for before, _ in steps if before is not None}
-    gone = [each for each in old.resources if key_of(each) not in kept]
-    turns = [
-        *(Turn(before=before, after=after) for before, after in steps),
-        *(Turn(before=each, after=None) for each in gone),
-    ]
-    return [each for each in differences(turns) if each.what != "unchanged"]
+        documents = Documents([path])
+        if documents.problems:
+            raise SpecError(documents.problems)
+        sides.append(documents.sheets(settings.namespace))
+    return compared(*sides)

@@ -69,7 +69,7 @@ def command(
     """Show what a store holds: all of it, or what has these names or ids.
 
     Secrets are masked, and what is sealed is shown as that; --reveal shows them to whoever has the
-    key.
+    key, and of an API (--server) to whoever has a token with the role admin.
 
     The exit code is 1 when a NAME is not there, a file of the store cannot be read, or a value
     cannot be revealed.
@@ -83,7 +83,7 @@ def command(
 
     settings = settings_of(config, extensions, **flags)
     found, problems, revision = asyncio.run(
-        _read(settings, sort, None if all_namespaces else settings.namespace)
+        _read(settings, sort, None if all_namespaces else settings.namespace, reveal)
     )
     found = sorted(found, key=lambda each: (each.namespace, each.name or "~", str(each.id)))
     shown = [
@@ -124,17 +124,22 @@ def missing_names(names: Sequence[str], found: "Sequence[Resource]") -> list[tup
 
 
 async def _read(
-    settings: "Settings", sort: str, namespace: str | None
+    settings: "Settings", sort: str, namespace: str | None, reveal: bool
 ) -> "tuple[Sequence[Resource], Sequence[Problem], int]":
     """What there is, what cannot be read, and the revision of it, where the store keeps those."""
     from heddle.cli.stores import opened
     from heddle.specs.revision import Recording
+    from heddle.specs.store import Revealing
 
     async with opened(settings) as store:
         revision = await store.newest() if isinstance(store, Recording) else 0
-        found: Sequence[Resource] = (
-            await store.specs(namespace) if sort == "specs" else await store.values(namespace)
-        )
+        found: Sequence[Resource]
+        if sort == "specs":
+            found = await store.specs(namespace)
+        elif reveal and isinstance(store, Revealing):
+            found = await store.revealed(namespace)
+        else:
+            found = await store.values(namespace)
         return found, await store.problems(), revision
 
 

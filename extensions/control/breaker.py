@@ -74,7 +74,7 @@ class BreakerNode(Node):
         self._when = when
         self._circuit = Circuit()
         self._host: Host | None = None
-        self._visit = Visit(self._act)
+        self._visit = Visit(self._act, plain=True)
 
     def handler(self, port: str) -> Handler | None:
         """Its only in port."""

@@ -85,7 +85,7 @@ class CallNode(Node):
         self._choose = choose
         self._args = args
         self._result = result
-        self._visit = Visit(self._act)
+        self._visit = Visit(self._act, plain=True)
 
     def handler(self, port: str) -> Handler | None:
         """Its only in port."""

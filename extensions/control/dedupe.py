@@ -65,7 +65,7 @@ class DedupeNode(Node):
         self._key = key
         self._second = second
         self._seen = Seen(fields.size)
-        self._visit = Visit(self._act)
+        self._visit = Visit(self._act, plain=True)
 
     def handler(self, port: str) -> Handler | None:
         """Its only in port."""

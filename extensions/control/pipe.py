@@ -30,7 +30,7 @@ class PipeNode(Node):
 
     def __init__(self, ports: tuple[str, ...]) -> None:
         self._ports = ports
-        self._visit = Visit(self._act)
+        self._visit = Visit(self._act, plain=True)
 
     def handler(self, port: str) -> Handler | None:
         """Its only in port."""

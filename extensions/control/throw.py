@@ -38,7 +38,11 @@ class ThrowNode(Node):
     def _act(self, payload: Payload) -> Answer:
         if type(payload) is Error:
             return payload
-        return Error(said(payload), code="thrown", data=payload, symbol=self._label, port="in")
+        try:
+            message = said(payload)
+        except RecursionError:
+            message = "data that is nested too deeply"
+        return Error(message, code="thrown", data=payload, symbol=self._label, port="in")
 
 
 def said(payload: Payload) -> str:

@@ -27,7 +27,7 @@ class TryNode(Node):
     """Looks whether the answer is an Error."""
 
     def __init__(self) -> None:
-        self._visit = Visit(self._act)
+        self._visit = Visit(self._act, plain=True)
 
     def handler(self, port: str) -> Handler | None:
         """Its only in port."""

@@ -193,7 +193,7 @@ class AccessNode(Node):
     # -- packets -------------------------------------------------------------------------------
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
-        if not isinstance(payload, dict):
+        if not isinstance(payload, dict) or not isinstance(payload.get("header") or {}, Mapping):
             raise TypeError("found no request (wanted: a map with header, as a listener sends it)")
         try:
             caller = await self._known(payload)

@@ -6,12 +6,12 @@ from typing import Any
 
 from heddle.extensions.manage import forms, shapes
 from heddle.extensions.manage.asked import Asked
-from heddle.extensions.manage.plain import marked
 from heddle.extensions.manage.refusal import Refusal
 from heddle.runtime.planning import Applied, Clash, Planned, Step, make, plan_steps
 from heddle.runtime.waiting import wait_live
 from heddle.specs.difference import ABSENT
 from heddle.specs.errors import NotFound
+from heddle.specs.marking import marked
 from heddle.specs.merging import MergeConflict, merge_one
 from heddle.specs.problem import Problem
 from heddle.specs.report import Reporting

@@ -7,12 +7,12 @@ import msgspec
 from msgspec import UNSET
 
 from heddle.extensions.manage import shapes
-from heddle.extensions.manage.plain import marked
 from heddle.runtime.process import Process
 from heddle.runtime.waiting import Arrival
 from heddle.specs.difference import ABSENT, Difference
 from heddle.specs.entry import data_of
 from heddle.specs.keyring import Keyring
+from heddle.specs.marking import marked
 from heddle.specs.masking import covered
 from heddle.specs.revision import Revision, Turn
 from heddle.specs.spec import Spec

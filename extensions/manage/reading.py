@@ -8,9 +8,9 @@ import msgspec
 
 from heddle.extensions.manage.asked import Asked
 from heddle.extensions.manage.operation import JSON, PATCH, YAML
-from heddle.extensions.manage.plain import BadMark, unmarked
 from heddle.extensions.manage.refusal import Refusal
 from heddle.specs.document import Only, Reading, read_data, read_text
+from heddle.specs.marking import BadMark, unmarked
 from heddle.specs.spec import Binding, Spec
 from heddle.specs.store import Resource
 from heddle.specs.value import Value

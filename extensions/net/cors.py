@@ -76,7 +76,7 @@ class CorsNode(Node):
         self._expose = ", ".join(fields.expose)
         self._credentials = fields.credentials
         self._age = str(int(fields.max_age))
-        self._visit = Visit(self._act)
+        self._visit = Visit(self._act, plain=True)
 
     def handler(self, port: str) -> Handler | None:
         """Its only in port."""

@@ -197,7 +197,9 @@ class SqlNode(Node):
             if len(sets) != 1:
                 raise refused("a stream is of one set of arguments: it cannot be of many")
             rows = transaction.stream(asked, sets[0], size=CHUNK)
-            return ByteStream(_lines(rows) if fields.result == "jsonl" else _list(rows))
+            if fields.result == "jsonl":
+                return ByteStream(_lines(rows), media="application/x-ndjson")
+            return ByteStream(_list(rows), media="application/json")
         most = 0 if fields.result in ("row", "value") else fields.max_rows
         return self._shaped(await transaction.run(asked, sets, most=most, apart=fields.savepoint))
 
@@ -392,7 +394,8 @@ answered with an Error (`unreachable`). Nodes with the same source share its con
 too. What is in `:memory:` has one connection, and is gone when no node uses it any more.
 
 **Large results**: more than `max_rows` rows are an Error. With `result: jsonl` or `json` the answer is a
-byte stream, as a listener sends it on; with `batch`, lists of rows go to `out` one after the other, the
+byte stream, which a listener sends on as `application/x-ndjson` or `application/json`; with `batch`, lists
+of rows go to `out` one after the other, the
 next one when the last is answered, and the answer is `{rows: number, batches: number}`. In PostgreSQL
 only `SELECT` and `VALUES` can be streamed.
 

@@ -10,6 +10,8 @@ from heddle.runtime.plain import plain
 LONGEST = 4_000
 """Characters of one value in a log."""
 
+DEEP = "(data that is nested too deeply)"
+
 
 def brief(value: Any) -> Any:
     """Plain data for a log: what is no plain data is described, what is too long is cut."""
@@ -19,6 +21,8 @@ def brief(value: Any) -> Any:
         return cut(value)
     if isinstance(value, dict | list):
         text = as_json(value)
+        if text is DEEP:
+            return text
         if len(text) > LONGEST:
             return cut(text)
         return msgspec.json.decode(text)
@@ -46,7 +50,9 @@ def as_json(value: Any) -> str:
     try:
         # What has no word is described, so an encoder would not stumble over a lazy map.
         return _encode(plain(value)).decode()
-    except (TypeError, ValueError, OverflowError, RecursionError):
+    except RecursionError:
+        return DEEP
+    except (TypeError, ValueError, OverflowError):
         return repr(value)
 
 

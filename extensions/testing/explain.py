@@ -122,7 +122,9 @@ def shown(value: Any) -> str:
     else:
         try:
             text = msgspec.json.format(encode_with(msgspec.json.encode, value), indent=-1).decode()
-        except (TypeError, ValueError, RecursionError, OverflowError):
+        except RecursionError:
+            text = "data that is nested too deeply"
+        except (TypeError, ValueError, OverflowError):
             text = repr(value)
     if len(text) > LONGEST:
         return f"{text[:LONGEST]}… ({len(text)} characters)"

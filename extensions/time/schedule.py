@@ -79,9 +79,9 @@ class Cron:
 
 
 def due(schedule: Schedule, first: float, now: float) -> tuple[list[float], float]:
-    """What is due by now, from `first` on, and when the next one is; the last MOST of them at most.
+    """What is due by now, from `first` on, and when the next one is; MOST of them at most.
 
-    Where more than that are due, the rest is left out of the list.
+    Where more than that are due, those before the last are left out of the list.
     """
     found = [first]
     following = schedule.after(first)
@@ -90,4 +90,15 @@ def due(schedule: Schedule, first: float, now: float) -> tuple[list[float], floa
         following = schedule.after(following)
     if following <= now:
         following = schedule.after(now)
+        found[-1] = last(schedule, now)
     return found, following
+
+
+def last(schedule: Schedule, now: float) -> float:
+    """The last tick that is due by now, of a schedule that has had some."""
+    back = 1.0
+    while (found := schedule.after(now - back)) > now:
+        back *= 2
+    while (following := schedule.after(found)) <= now:
+        found = following
+    return found

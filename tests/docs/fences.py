@@ -9,6 +9,7 @@
 ```sh api              its lines ask the API of a system namespace, with curl, and are not refused
 ```sh api refused      they are
 ```console run         its first line is run, the others are what it prints
+```console database    likewise, with a database in the place of postgresql://db/flows
 """
 
 import re

@@ -58,7 +58,7 @@ ODD: list[Any] = [
 ]
 
 PYTHON = re.compile(
-    r"object at 0x|NoneType|has no attribute|has no len|subscriptable|unhashable|unsupported operand"
+    r"maximum recursion depth exceeded while getting the repr|object at 0x|NoneType|has no attribute|has no len|subscriptable|unhashable|unsupported operand"
     r"|not iterable|Traceback"
 )
 """What exceptions of Python say that nobody has put into words."""
@@ -67,6 +67,18 @@ PYTHON = re.compile(
 async def pieces() -> AsyncIterator[bytes]:
     yield b"ab\n"
     yield b"c\xff"
+
+
+@pytest.mark.parametrize(("kind", "lines"), [("log", ""), ("print", ", format: json")])
+async def test_who_looks_at_a_packet_does_not_mind_how_deep_it_is(kind: str, lines: str) -> None:
+    deep: Any = []
+    for _ in range(100_000):
+        deep = [deep]
+    async with running(f"- {{kind: {kind}, name: it{lines}}}") as rt:
+        assert await rt.send("it", deep) is deep
+    async with running("- {kind: throw, name: it}") as rt:
+        for payload in (deep, {"deep": deep}):
+            assert str(await rt.send("it", payload)) == "data that is nested too deeply"
 
 
 @pytest.mark.parametrize(("name", "port"), PORTS)

@@ -13,6 +13,7 @@ from heddle.runtime.rollback import plan_rollback
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.standing import SymbolStanding, standing
 from heddle.runtime.waiting import Waited, wait_live
+from heddle.specs.folder import FolderStore
 from heddle.specs.memory import MemoryStore
 from heddle.specs.report import Condition, Reporting
 from heddle.specs.revision import Note, Recording
@@ -67,13 +68,19 @@ class House:
         return found
 
 
-@pytest.fixture(params=["memory", "postgres"])
-async def house(request: pytest.FixtureRequest) -> AsyncIterator[House]:
+@pytest.fixture(params=["memory", "folder", "postgres"])
+async def house(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[House]:
     if request.param == "memory":
         store = MemoryStore()
         await store.open()
         yield House(store, "")
         await store.close()
+        return
+    if request.param == "folder":
+        folder = FolderStore(str(tmp_path))
+        await folder.open()
+        yield House(folder, str(tmp_path))
+        await folder.close()
         return
     async with fresh() as url, opened(url) as operator:
         yield House(operator, url)

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from heddle.runtime.errors import Error
+from heddle.runtime.errors import NOTHING, Answer, Error, Payload
+from heddle.runtime.flow import Flow
 from heddle.runtime.fuse import DEPTH, SIZE, WIDTH, Fuser
 from heddle.runtime.node import LIFECYCLE, Node
 from heddle.runtime.step import RunStep
@@ -50,6 +51,70 @@ def test_a_choice_is_fused_with_all_its_ways() -> None:
     assert run(flow, "out[1]") == ["xb", "xc"]
     assert run(flow, "elsewhere") == "x"
     assert run(flow, None) == "x"
+
+
+async def twice(flow: Flow, payload: Payload) -> Answer:
+    """Looks at two answers, and at what goes wrong with the second."""
+    first = await flow.send("out", payload)
+    if first is NOTHING:
+        raise ValueError("nothing came")
+    second = await flow.send("out[1]", [first])
+    return await flow.send("caught", second) if type(second) is Error else second
+
+
+ANSWERS: list[Answer] = ["x", None, 0, [], NOTHING, Error("answered")]
+
+
+@pytest.mark.parametrize("linked", [True, False], ids=["linked", "unlinked"])
+@pytest.mark.parametrize("second", ["says", "fails"])
+@pytest.mark.parametrize("answer", ANSWERS, ids=repr)
+def test_a_fused_visit_answers_as_one_that_is_walked(
+    answer: Answer, second: str, linked: bool
+) -> None:
+    def flow(*, plain: bool) -> Wiring:
+        nodes = {
+            "first": act(same),
+            "a": visit(twice, plain=plain),
+            "b": say(answer),
+            "c": fail() if second == "fails" else act(lambda found: {"found": found}),
+            "caught": act(lambda error: f"caught {error.message}"),
+            "own": act(lambda error: f"own {error.message}"),
+        }
+        links: dict[str, Any] = {"first.out": "a", "a.out": "b", "a.out[1]": ["c"]}
+        more = {"a.caught": "caught", "a.error": "own"} if linked else {}
+        return wire(nodes, links | more)
+
+    walked, whole = flow(plain=False), flow(plain=True)
+    assert (fused(walked, "first"), fused(whole, "first")) == (False, True)
+    assert run(whole, start="first") == run(walked, start="first")
+    assert run(whole) == run(walked)
+
+
+def test_a_visit_in_a_visit_is_fused_with_all_that_it_leads_to() -> None:
+    nodes = {
+        "a": visit(through, plain=True),
+        "b": visit(through, plain=True),
+        "c": act(same),
+        "d": add("d"),
+        "e": add("e"),
+    }
+    flow = wire(nodes, {"a.out": "b", "b.out": "c", "c.out": ["d", "e"]})
+    assert fused(flow)
+    assert run(flow) == ["xd", "xe"]
+    assert not fused(wire({**nodes, "c": act(later)}, {"a.out": "b", "b.out": "c"}))
+
+
+def test_a_visit_that_is_watched_is_walked() -> None:
+    flow = wire({"a": visit(through, plain=True), "b": add("b")}, {"a.out": "b"})
+    seen: list[tuple[Any, str]] = []
+
+    def lens(symbol: Any, port: str, into: bool) -> None:
+        del into
+        seen.append((symbol, port))
+
+    assert fused(flow)
+    assert run(flow.observed(lens)) == "xb"
+    assert ("b", "in") in seen
 
 
 def test_a_straight_run_needs_no_fusing() -> None:

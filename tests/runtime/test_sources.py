@@ -2,19 +2,21 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from heddle.runtime.errors import Error
 from heddle.runtime.events import Event
 from heddle.runtime.runtime import NoSymbol, Runtime
-from heddle.specs.errors import NotFound
+from heddle.specs.errors import StoreError
 from heddle.specs.keyring import File, Keyring
 from heddle.specs.masking import MASK
+from heddle.specs.memory import MemoryStore
 from heddle.specs.sealing import new_key
 from heddle.specs.store import Put
 from heddle.specs.value import Value
@@ -178,19 +180,6 @@ async def test_a_place_of_keys_that_has_none_is_told_at_the_start(tmp_path: Path
         assert event.reason == f"the file {tmp_path}/gone: no such file or directory"
 
 
-async def test_revealing_is_told_with_who_and_what_and_not_what_it_says() -> None:
-    store = stored(saying("a", "v"))
-    await store.open()
-    await store.apply([Put(resource=Keyring.of(OLD).seal(_value("v", "hunter2-a")))])
-    async with Runtime(store=store, keys=Keyring.of(OLD)) as rt:
-        assert await rt.reveal("v", who="ada") == "hunter2-a"
-        event = rt.events.recent[-1]
-        assert (event.event, event.data) == ("value revealed", {"value": "v", "who": "ada"})
-        assert "hunter2" not in repr(rt.events.recent)
-        with pytest.raises(NotFound, match='there is no Value "nope"'):
-            await rt.reveal("nope", who="ada")
-
-
 async def test_a_sealed_secret_is_masked_in_what_a_flow_says_of_itself() -> None:
     store = stored(
         "kind: snippet\nname: a\nlanguage: python\nenv: {V: {name: v}}\n"
@@ -218,3 +207,34 @@ def _value(name: str, data: Any) -> Value:
     from heddle.specs.contract import value
 
     return value(name, data, secret=True)
+
+
+class Away(MemoryStore):
+    """A memory store that cannot be read for a while."""
+
+    gone = False
+
+    async def values(
+        self, namespace: str | None = None, ids: Iterable[UUID] | None = None
+    ) -> Sequence[Value]:
+        """As ever, or StoreError."""
+        if self.gone:
+            raise StoreError("the store is away")
+        return await super().values(namespace, ids)
+
+
+async def test_a_change_outside_is_not_lost_while_the_store_is_away(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.write_text("one")
+    before = stored(saying("a", "v"), f"- {{name: v, from: {{file: {path}}}}}\n")
+    await before.open()
+    store = Away([*await before.specs(), *await before.values()])
+    async with Runtime(store=store) as rt:
+        async with told(rt, "load failed") as events:
+            store.gone = True
+            path.write_text("two")
+        assert events[0].data["again"] == 1.0
+        assert await rt.send("a") == "it is one"
+        async with told(rt, "generation live"):
+            store.gone = False
+        assert await rt.send("a") == "it is two"

@@ -443,6 +443,8 @@ class Model(RuleBasedStateMachine):
         for one in self.table.all():
             assert self.table.active(one) == (one.id in active)
             assert bool(self.table.reasons(one)) <= (one.id not in active)
+        assert {one.id for one in self.table.waiters()} == set(self.specs) - active
+        assert self.table.waiting == len(self.specs) - len(active)
 
     @invariant()
     def the_wiring_is_what_the_specs_say(self) -> None:

@@ -1,6 +1,7 @@
 """The folder store keeps every promise of a Store, and those that only files ask for."""
 
 import asyncio
+import os
 import shutil
 import sys
 import time

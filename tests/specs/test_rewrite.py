@@ -241,3 +241,101 @@ def test_merging_one_sided_changes_gives_that_side(
     assert merge(base, base, other) == other
     assert merge(base, other, base) == other
     assert merge(base, other, other) == other
+
+
+# --- what files look like ---
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new"),
+    [
+        ("# top\r\n- kind: nop   # k\r\n  name: a\r\n  x: 1\r\n", "x: 1", "x: 2"),
+        ("\ufeff- kind: nop\n  name: a\n  x: 1\n", "x: 1", "x: 2"),
+        (
+            "- kind: nop\n  name: a\n  x: 1\n  # tail\n\n# about b\n- kind: nop\n  name: b\n# end\n",
+            "x: 1",
+            "x: 2",
+        ),
+        (
+            "# one\nkind: nop\nname: b\n---\n# two\nkind: nop\nname: a # n\nx: 1 # x\n# end\n...\n",
+            "x: 1",
+            "x: 2",
+        ),
+        (
+            "- kind: nop\n  name: b\n  x: &x {deep: 1}\n- kind: nop\n  name: a\n  x: *x\n",
+            "x: *x",
+            "x: 2",
+        ),
+        (
+            "- kind: nop\n  name: a\n  x: &x 1\n- kind: nop\n  name: b\n  x: *x\n",
+            "x: &x 1\n",
+            "x: 2\n",
+        ),
+        ("- &b\n  kind: nop\n  name: b\n  y: 1\n- <<: *b\n  name: a\n  x: 1\n", "x: 1", "x: 2"),
+        (
+            "  - kind: nop\n    name: b\n    x: &x 1\n  - kind: nop\n    name: a\n    x: *x\n",
+            "x: *x",
+            "x: 2",
+        ),
+        (
+            "- kind: nop\n  name: a\n  code: |+\n    a\n\n  x: 1\n- kind: nop\n  name: b\n",
+            "x: 1",
+            "x: 2",
+        ),
+        ("- {kind: nop, name: a, x: 1} # beside\n- {kind: nop}\n", "x: 1", "x: 2"),
+        ("- kind: nop\n  name: a\n  x: 1\n  y: 'Grüße 🧵' # ü\n  z: \"\\u2028\"\n", "x: 1", "x: 2"),
+        ("- kind: nop\t# c\n  name: a\t\n  x: 1\n", "x: 1", "x: 2"),
+        ("- kind: nop\n  name: a\n  x: 1", "x: 1", "x: 2\n"),
+        ("- kind: nop\n  name: a\n  nothing:\n  x: 1\n", "x: 1", "x: 2"),
+    ],
+)
+def test_a_file_of_any_make_keeps_it(text: str, old: str, new: str) -> None:
+    result = rewritten(text, changed(text, "a", fields={**fields(text, "a"), "x": 2}))
+    if "&x 1\n- kind" in text:
+        # Who leads to what is changed gets it instead.
+        assert result == text.replace(old, new).replace("*x", "&x 1")
+    else:
+        assert untabbed(result) == untabbed(text.replace(old, new))
+
+
+def fields(text: str, name: str) -> dict[str, Any]:
+    one = resources(text)[name]
+    assert isinstance(one, Spec)
+    return dict(one.fields)
+
+
+def untabbed(text: str) -> str:
+    """The text without the tabs at the ends of lines and before comments, which are not kept."""
+    return re.sub(r"[ \t]+$", "", text.replace("\t#", " #"), flags=re.MULTILINE)
+
+
+def test_a_new_entry_has_the_line_ends_of_its_file() -> None:
+    text = "- kind: nop\r\n  name: a\r\n"
+    assert rewritten(text, Edit(None, spec("b"))) == text + "- kind: nop\r\n  name: b\r\n"
+
+
+def test_an_anchor_that_goes_is_written_where_it_is_needed_first() -> None:
+    text = "- kind: nop\n  name: a\n  x: &x 1\n- kind: nop\n  name: b\n  x: *x\n"
+    assert (
+        rewritten(text, Edit(resources(text)["a"], None)) == "- kind: nop\n  name: b\n  x: &x 1\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "new"),
+    [
+        ('{"kind":"nop","name":"a","x":1}', '{"kind":"nop","name":"a","x":2}'),
+        ('[{"kind": "nop", "name": "a", "x": 1}]\n', '[{"kind": "nop", "name": "a", "x": 2}]\n'),
+        (
+            '[\r\n\t{\r\n\t\t"kind": "nop",\r\n\t\t"y": [1, 2],\r\n\t\t"name": "a",\r\n\t\t"x": 1\r\n\t}\r\n]',
+            '[\r\n\t{\r\n\t\t"kind": "nop",\r\n\t\t"y": [1, 2],\r\n\t\t"name": "a",\r\n\t\t"x": 2\r\n\t}\r\n]',
+        ),
+        (
+            '[\n  {"kind": "nop", "name": "b", "y": 1.50},\n  {\n    "kind": "nop",\n    "name": "a",\n    "x": 1\n  }\n]\n',
+            '[\n  {"kind": "nop", "name": "b", "y": 1.50},\n  {\n    "kind": "nop",\n    "name": "a",\n    "x": 2\n  }\n]\n',
+        ),
+    ],
+)
+def test_json_keeps_its_style(text: str, new: str) -> None:
+    edit = changed(text, "a", fields={**fields(text, "a"), "x": 2})
+    assert rewritten(text, edit, is_json=True) == new

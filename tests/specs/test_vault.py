@@ -101,6 +101,14 @@ def test_the_keys_are_no_source(tmp_path: Path) -> None:
         assert OLD.text not in str(problem)
 
 
+def test_the_environment_of_the_process_is_no_source(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/proc/self/environ")
+    for path in ("/proc/self/environ", "/proc/self/../self/environ", tmp_path / "link"):
+        problem = refused(f"{{name: a, from: {{file: {path}}}}}")
+        assert problem.code == "unreadable-source"
+        assert problem.found.endswith("it tells of processes, and is given to nobody")
+
+
 def test_it_tells_which_values_have_changed_outside(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
     one.write_text("1")

@@ -17,8 +17,10 @@ from heddle.extensions.manage.refusal import Refusal, wrong
 from heddle.runtime.applying import plan_apply
 from heddle.runtime.planning import Step, check_steps, current
 from heddle.runtime.rollback import plan_rollback
+from heddle.runtime.sealing import kept_all
 from heddle.specs.index import Key, key_of
 from heddle.specs.masking import MASK
+from heddle.specs.problem import Problem
 from heddle.specs.report import Reporting
 from heddle.specs.revision import Note, Recording, Turn
 from heddle.specs.revision import Revision as Kept
@@ -210,6 +212,9 @@ async def store_changes(asked: Asked) -> Reply:
             if side is not None:
                 asked.need("edit", side.namespace)
         steps.append((old, new))
+    changes, unsealed = _sealed(asked, changes, now)
+    if unsealed:
+        raise refused(asked, unsealed)
     if asked.query.check:
         stored: list[Resource] = []
         for space in sorted({side.namespace for step in steps for side in step if side}):
@@ -226,6 +231,23 @@ async def store_changes(asked: Asked) -> Reply:
         names=tuple(side.label for step in steps for side in step[-1:] if side is not None),
         revision=reached,
     )
+
+
+def _sealed(
+    asked: Asked, changes: list[Change], now: Mapping[Key, Resource | None]
+) -> tuple[list[Change], list[Problem]]:
+    """The changes with their secrets sealed, as everything that gets into a store."""
+    found: list[Change] = []
+    problems: list[Problem] = []
+    for change in changes:
+        if isinstance(change, Put):
+            step = now.get(_key(change)), change.resource
+            [(_, kept)], wrong = kept_all([step], asked.managed.registry.keys)
+            problems += wrong
+            assert kept is not None
+            change = msgspec.structs.replace(change, resource=kept)
+        found.append(change)
+    return found, problems
 
 
 def _key(change: Change) -> Key:

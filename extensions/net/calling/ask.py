@@ -9,6 +9,7 @@ from heddle.extensions.net.http.bodies import encode
 from heddle.extensions.net.http.compression import OFFERS, pack, packer
 from heddle.extensions.net.http.errors import BadAnswer, BadRequest
 from heddle.extensions.net.http.head import canonical
+from heddle.extensions.net.http.media import BYTES
 from heddle.extensions.net.http.request import FIELDS, Request
 
 REQUEST: Final = frozenset([*FIELDS, "url", "status", "params", "auth", "cookies"])
@@ -163,7 +164,7 @@ def _body(
         coding = ""
     if isinstance(value, AsyncIterable):
         if not kinds:
-            headers.append(("Content-Type", "application/octet-stream"))
+            headers.append(("Content-Type", getattr(value, "media", "") or BYTES))
         if coding:
             return _packed(value, coding)
         size = value.size if isinstance(value, ByteStream) else None

@@ -100,7 +100,11 @@ def respond(answer: Any, head: Head) -> Response:
     elif isinstance(answer, Error):
         return respond_error(answer)
     elif isinstance(answer, AsyncIterable):
-        return 200, _BYTES, _streamed(answer), False
+        kind = getattr(answer, "media", "")
+        if not kind:
+            return 200, _BYTES, _streamed(answer), False
+        worth = _PACKABLE.match(kind) is not None
+        return 200, _content_type(kind), _streamed(answer), worth
     elif isinstance(answer, Upgrade):
         return 101, b"", answer, False
     else:
@@ -183,7 +187,7 @@ def _envelope(answer: dict[str, Any], head: Head) -> Response:
             lines.append(_content_type(content_type))
         return status, b"".join(lines), b"", False
     if isinstance(value, AsyncIterable):
-        content_type = content_type or media.BYTES
+        content_type = content_type or getattr(value, "media", "") or media.BYTES
         body: bytes | Streamed = _streamed(value)
     else:
         body, content_type = encode(value, content_type, head.get("Accept"))

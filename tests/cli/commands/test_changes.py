@@ -17,9 +17,14 @@ from tests.specs.postgres.databases import dropped, url_in
 NO_VALUES = "- {kind: nop, name: extra}\n"
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(params=["folder", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A store that keeps its past; empty."""
+    if request.param == "folder":
+        folder = tmp_path / "store"
+        folder.mkdir()
+        yield str(folder)
+        return
     found, schema = url_in(tmp_path)
     try:
         yield found
@@ -40,6 +45,11 @@ def hello(text: str = "hello") -> str:
 
 def apply(args: tuple[str, ...], text: str, *more: str) -> None:
     ran("apply", "-f", "-", *args, *more, stdin=text)
+
+
+def rev(args: tuple[str, ...], number: int) -> str:
+    """The revision that came as the first, the second, …: those of a folder are times."""
+    return str(ran_json("history", "-A", *args)[-number]["revision"])
 
 
 # --- plan -----------------------------------------------------------------------------------------
@@ -124,7 +134,7 @@ def test_prune_deletes_and_says_so_and_never_in_another_namespace(args: tuple[st
     apply(args, NO_VALUES + "- {kind: nop, name: kept, namespace: shop}\n- {name: v, data: 1}\n")
     said = ran_json("apply", "-f", "-", "--prune", *args, stdin=PING)
     assert [each["name"] for each in said["changes"] if each["what"] == "deleted"] == ["extra"]
-    assert said["revision"] == 3
+    assert str(said["revision"]) == rev(args, 3)
     left = ran_json("get", "specs", "-A", *args)
     assert {each["name"] for each in left} == {"listener", "router", "pong", "kept"}
     assert [each["name"] for each in ran_json("get", "values", *args)] == ["v"]
@@ -140,7 +150,7 @@ def test_a_prune_that_leaves_somebody_behind_writes_nothing(args: tuple[str, ...
 
 def test_two_operators_at_one_node_get_a_conflict_and_both_changes(args: tuple[str, ...]) -> None:
     apply(args, hello("theirs"))
-    result = heddle("apply", "-f", "-", "--base", "1", *args, stdin=hello("mine"))
+    result = heddle("apply", "-f", "-", "--base", rev(args, 1), *args, stdin=hello("mine"))
     assert result.exit_code == 1
     told = result.stderr
     assert "conflict: spec pong was changed by somebody else in the meantime" in told
@@ -148,7 +158,7 @@ def test_two_operators_at_one_node_get_a_conflict_and_both_changes(args: tuple[s
     assert "they contradict each other:\n    pong.code: both change it" in told
     assert "nothing was written" in told
     assert ran_json("get", "specs", "pong", *args)[0]["code"] == "theirs"
-    said = ran_json("apply", "-f", "-", "--base", "1", *args, stdin=hello("mine"))
+    said = ran_json("apply", "-f", "-", "--base", rev(args, 1), *args, stdin=hello("mine"))
     (conflict,) = said["conflicts"]
     assert conflict["contradictions"] == [
         {
@@ -166,28 +176,28 @@ def test_changes_of_one_node_that_fit_are_put_together_by_merge(args: tuple[str,
     assert theirs != PING
     apply(args, theirs)
     mine = hello("mine")
-    result = heddle("apply", "-f", "-", "--base", "1", *args, stdin=mine)
+    result = heddle("apply", "-f", "-", "--base", rev(args, 1), *args, stdin=mine)
     assert result.exit_code == 1
     assert 'both fit together:\n    ~ spec pong (snippet)\n        ~ code: "pong" → "mine"' in (
         result.stderr
     )
     assert "with --merge" in result.stderr
-    ran("apply", "-f", "-", "--base", "1", "--merge", *args, stdin=mine)
+    ran("apply", "-f", "-", "--base", rev(args, 1), "--merge", *args, stdin=mine)
     (pong,) = ran_json("get", "specs", "pong", *args)
     assert (pong["code"], pong["annotations"]) == ("mine", {"by": "them"})
 
 
 def test_what_get_prints_says_which_revision_it_is_the_base_of(args: tuple[str, ...]) -> None:
     mine = ran("get", "specs", "--yaml", *args)
-    assert mine.startswith("# revision 1\n- id: ")
+    assert mine.startswith(f"# revision {rev(args, 1)}\n- id: ")
     apply(args, hello("theirs"))
-    ran("apply", "-f", "-", "--base", "1", *args, stdin=mine)
+    ran("apply", "-f", "-", "--base", rev(args, 1), *args, stdin=mine)
     assert ran_json("get", "specs", "pong", *args)[0]["code"] == "theirs"
 
 
 def test_what_only_others_changed_stays_with_a_base(args: tuple[str, ...]) -> None:
     apply(args, hello("theirs"))
-    apply(args, PING + NO_VALUES, "--base", "1")
+    apply(args, PING + NO_VALUES, "--base", rev(args, 1))
     assert ran_json("get", "specs", "pong", *args)[0]["code"] == "theirs"
 
 
@@ -207,11 +217,13 @@ def test_a_history_is_the_newest_first_and_of_a_name_where_one_is_given(
     apply(args, NO_VALUES)
     head, *rows = ran("history", *args).splitlines()
     assert head.split() == ["REVISION", "WHEN", "AUTHOR", "CHANGED", "WHY"]
-    assert [row.split()[0] for row in rows] == ["3", "2", "1"]
+    assert [row.split()[0] for row in rows] == [rev(args, n) for n in (3, 2, 1)]
     assert "+extra" in rows[0]
     assert rows[1].endswith("politer")
-    assert [each["revision"] for each in ran_json("history", "pong", *args)] == [2, 1]
-    assert [each["revision"] for each in ran_json("history", "--limit", "1", *args)] == [3]
+    found = [str(each["revision"]) for each in ran_json("history", "pong", *args)]
+    assert found == [rev(args, 2), rev(args, 1)]
+    (newest,) = ran_json("history", "--limit", "1", *args)
+    assert str(newest["revision"]) == rev(args, 3)
     result = heddle("history", "nobody", *args)
     assert result.exit_code == 1
     assert 'changed "nobody"' in result.stderr
@@ -219,33 +231,34 @@ def test_a_history_is_the_newest_first_and_of_a_name_where_one_is_given(
 
 def test_show_tells_a_revision_whole(args: tuple[str, ...]) -> None:
     apply(args, hello(), "-m", "politer")
-    told = ran("show", "2", *args)
-    assert told.startswith("revision 2\n")
+    told = ran("show", rev(args, 2), *args)
+    assert told.startswith(f"revision {rev(args, 2)}\n")
     assert "  why     politer\n" in told
     assert '~ spec pong (snippet)\n    ~ code: "pong" → "hello"\n' in told
     assert ran("show", "now", *args) == told
-    assert ran_json("show", "now~1", *args)["revision"] == 1
+    assert str(ran_json("show", "now~1", *args)["revision"]) == rev(args, 1)
     result = heddle("show", "77", *args)
     assert result.exit_code == 1
-    assert "there is no revision 77" in result.stderr
+    assert "no revision 77" in result.stderr
 
 
 def test_show_tells_a_name_with_its_past(args: tuple[str, ...]) -> None:
     apply(args, hello(), "-m", "politer")
     told = ran("show", "pong", *args)
-    assert told.startswith("# spec pong, revision 2\n# revision 2, ")
+    second = rev(args, 2)
+    assert told.startswith(f"# spec pong, revision {second}\n# revision {second}, ")
     assert "politer" in told
     assert "code: hello" in told
     assert ran_json("plan", "-f", "-", *args, stdin=told)["changes"][0]["what"] == "unchanged"
     (said,) = ran_json("show", "pong", *args)
-    assert (said["type"], said["revision"], len(said["history"])) == ("spec", 2, 2)
+    assert (said["type"], str(said["revision"]), len(said["history"])) == ("spec", second, 2)
     assert heddle("show", "nobody", *args).exit_code == 1
 
 
 def test_diff_of_two_revisions_goes_by_number_and_by_now(args: tuple[str, ...]) -> None:
     apply(args, hello())
     apply(args, NO_VALUES)
-    result = heddle("diff", "1", *args)
+    result = heddle("diff", rev(args, 1), *args)
     assert result.exit_code == DIFFERENT
     assert result.stdout.splitlines() == [
         "~ spec pong (snippet)",
@@ -253,8 +266,10 @@ def test_diff_of_two_revisions_goes_by_number_and_by_now(args: tuple[str, ...]) 
         "+ spec extra (nop)",
         "1 to create, 1 to update",
     ]
-    assert ran_json("diff", "now~2", "now~1", *args) == ran_json("diff", "1", "2", *args)
-    assert heddle("diff", "3", *args).exit_code == 0
+    assert ran_json("diff", "now~2", "now~1", *args) == ran_json(
+        "diff", rev(args, 1), rev(args, 2), *args
+    )
+    assert heddle("diff", rev(args, 3), *args).exit_code == 0
     result = heddle("diff", "now~9", *args)
     assert result.exit_code == 1
     assert "has only 3 revisions" in result.stderr
@@ -284,17 +299,17 @@ def test_diff_of_files_goes_by_what_they_say(tmp_path: Path) -> None:
 def test_a_rollback_is_a_revision_of_its_own_and_can_be_rolled_back(args: tuple[str, ...]) -> None:
     apply(args, hello())
     apply(args, NO_VALUES)
-    dry = ran("rollback", "1", "--dry-run", *args)
+    dry = ran("rollback", rev(args, 1), "--dry-run", *args)
     assert dry.splitlines()[-1] == "1 to update, 1 to delete"
     assert len(ran_json("history", *args)) == 3
-    said = ran_json("rollback", "1", "-m", "too polite", *args)
-    assert (said["ok"], said["revision"]) == (True, 4)
+    said = ran_json("rollback", rev(args, 1), "-m", "too polite", *args)
+    assert (said["ok"], str(said["revision"])) == (True, rev(args, 4))
     assert ran_json("get", "specs", "pong", *args)[0]["code"] == "pong"
-    assert heddle("diff", "1", "now", *args).exit_code == 0
+    assert heddle("diff", rev(args, 1), "now", *args).exit_code == 0
     ran("rollback", "now~1", *args)
     assert ran_json("get", "specs", "pong", *args)[0]["code"] == "hello"
     assert [each["message"] for each in ran_json("history", "--limit", "2", *args)] == [
-        "roll back to revision 3",
+        f"roll back to revision {rev(args, 3)}",
         "too polite",
     ]
     result = heddle("rollback", "now", *args)
@@ -304,9 +319,9 @@ def test_a_rollback_is_a_revision_of_its_own_and_can_be_rolled_back(args: tuple[
 
 def test_a_rollback_stays_in_its_namespace(args: tuple[str, ...]) -> None:
     apply(args, hello() + "- {kind: nop, name: till, namespace: shop}\n")
-    ran("rollback", "1", *args)
+    ran("rollback", rev(args, 1), *args)
     assert len(ran_json("get", "specs", "-n", "shop", *args)) == 1
-    ran("rollback", "1", "-A", *args)
+    ran("rollback", rev(args, 1), "-A", *args)
     assert ran_json("get", "specs", "-n", "shop", *args) == []
 
 
@@ -314,9 +329,9 @@ def test_a_rollback_stays_in_its_namespace(args: tuple[str, ...]) -> None:
     ("command", "told"),
     [
         (("rollback", "now~x"), "is no revision (wanted: the number of a revision"),
-        (("rollback", "99"), "there is no revision 99"),
-        (("diff", "99"), "there is no revision 99"),
-        (("apply", "-f", "-", "--base", "99"), "there is no revision 99"),
+        (("rollback", "99"), "no revision 99"),
+        (("diff", "99"), "no revision 99"),
+        (("apply", "-f", "-", "--base", "99"), "no revision 99"),
     ],
 )
 def test_a_revision_that_is_none_is_one_line(
@@ -337,6 +352,20 @@ def test_a_deletion_says_why_and_who_is_left_behind(args: tuple[str, ...]) -> No
     assert 'warning: router.ports.out[0]: "pong" goes with this change' in result.stderr
     (newest, _) = ran_json("history", *args)
     assert (newest["message"], newest["changes"][0]["what"]) == ("gone", "deleted")
+
+
+def test_a_whole_namespace_is_deleted_as_one_change_and_no_other(args: tuple[str, ...]) -> None:
+    apply(args, "- {kind: nop, name: kept, namespace: shop}\n- {name: v, data: 1}\n")
+    dry = ran("delete", "all", "--all", "--dry-run", *args)
+    assert dry.count("would be deleted") == 4
+    said = ran_json("delete", "all", "--all", *args)
+    assert [each["what"] for each in said["changes"]] == ["deleted"] * 4
+    assert "left_behind" not in said
+    left = ran_json("get", "specs", "-A", *args)
+    assert [each["name"] for each in left] == ["kept"]
+    assert len(ran_json("history", "-A", *args)) == 3
+    assert ran_json("delete", "all", "--all", *args)["changes"] == []
+    assert heddle("delete", "all", "--all", "pong", *args).exit_code == 2
 
 
 # --- what is completed ----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import io
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -21,9 +22,15 @@ WRONG = "{kind: listener, name: second, host: 203.0.113.1, port: 1}"
 """Nobody can listen at an address that is another machine's."""
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> Iterator[str]:
+@pytest.fixture(params=["folder", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A store in which runtimes say how they are; with a flow."""
+    if request.param == "folder":
+        folder = tmp_path / "store"
+        folder.mkdir()
+        ran("apply", "-f", "-", "--store", folder, stdin=PING)
+        yield str(folder)
+        return
     found, schema = url_in(tmp_path)
     try:
         ran("apply", "-f", "-", "--store", found, stdin=PING)
@@ -41,7 +48,7 @@ def test_status_and_wait_of_a_runtime_that_runs(url: str, tmp_path: Path) -> Non
     with started(*at, "-e", "PORT=0", cwd=tmp_path) as run:
         port = run.port()
         told = ran("status", *at)
-        assert "revision 2, 1 runtime follows it" in told
+        assert "1 runtime follows it" in told
         assert [line.split()[2] for line in told.splitlines()[6:]] == ["active"] * 4
         assert ran_json("status", "pong", *at)["ok"]
 
@@ -77,14 +84,13 @@ def test_status_and_wait_of_a_runtime_that_runs(url: str, tmp_path: Path) -> Non
     assert heddle("status", *at).exit_code == UNFOLLOWED
 
 
-def test_a_runtime_that_was_killed_is_behind_and_waited_for_no_longer_than_asked(
+def test_a_runtime_that_hangs_is_behind_and_waited_for_no_longer_than_asked(
     url: str, tmp_path: Path
 ) -> None:
     at = ("--store", url)
     with started(*at, "-e", "PORT=0", cwd=tmp_path) as run:
         run.port()
-        run.process.kill()
-        run.process.wait(PATIENCE)
+        run.process.send_signal(signal.SIGSTOP)
         args = ("apply", "-f", "-", "--wait", "--timeout", "0.2", *at)
         result = heddle(*args, stdin="{kind: nop, name: more}")
         assert result.exit_code == 1
@@ -105,10 +111,11 @@ def test_a_watch_elsewhere_than_on_a_terminal_is_a_line_for_each_change(
     try:
         assert watch.stdout is not None
         first = {watch.stdout.readline().strip() for _ in range(4)}
-        assert "symbol pong  idle  revision 1" in first
+        assert any(line.startswith("symbol pong  idle  revision ") for line in first)
         assert "no runtime  follows the namespace default" in first
         ran("apply", "-f", "-", "--store", url, stdin="{kind: nop, name: more}")
-        assert watch.stdout.readline().strip() == "symbol more  idle  revision 2"
+        lines = iter(watch.stdout.readline, "")
+        assert next(line for line in lines if "more" in line).startswith("symbol more  idle")
     finally:
         watch.kill()
         watch.wait(PATIENCE)

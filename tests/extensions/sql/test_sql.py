@@ -1,6 +1,7 @@
 """sql: one transaction for each process, on databases that are real."""
 
 import asyncio
+import gzip
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -609,8 +610,15 @@ async def test_large_results_are_streamed_in_json_lines_and_in_json(source: str)
         assert json.loads((await fetch(port_of(rt), "/json")).text) == []
         rows = [{"id": number, "item": "é", "price": 1.5} for number in range(1203)]
         await asked(rt, "INSERT INTO orders VALUES (:id, :item, :price)", rows)
-        lines = (await fetch(port_of(rt), "/jsonl")).text.splitlines()
-        whole = json.loads((await fetch(port_of(rt), "/json")).text)
+        reply = await fetch(port_of(rt), "/jsonl")
+        lines = reply.text.splitlines()
+        assert reply.headers["Content-Type"] == "application/x-ndjson"
+        reply = await fetch(port_of(rt), "/json")
+        whole = json.loads(reply.text)
+        assert reply.headers["Content-Type"] == "application/json"
+        packed = await fetch(port_of(rt), "/json", headers={"Accept-Encoding": "gzip"})
+        assert packed.headers["Content-Encoding"] == "gzip"
+        assert json.loads(gzip.decompress(packed.body)) == whole
     assert [json.loads(line) for line in lines] == whole
     assert whole == [{"id": number, "item": "é"} for number in range(1203)]
 

@@ -105,6 +105,20 @@ def test_everything_that_is_due_is_counted_and_the_next_one_is_in_the_future() -
     assert following == 10_000_010
 
 
+def test_of_too_many_ticks_the_last_is_the_last_that_is_due() -> None:
+    found, following = due(Every(0.01, anchor=0), 0.01, 28_800.0)
+    assert (len(found), found[0]) == (MOST, 0.01)
+    assert found[-1] == pytest.approx(28_800)
+    assert following == pytest.approx(28_800.01)
+    found, following = due(
+        Cron("* * * * * *", ZoneInfo("UTC")),
+        at("2026-01-01T00:00+00:00"),
+        at("2026-01-01T08:00+00:00"),
+    )
+    assert found[-1] == at("2026-01-01T08:00+00:00")
+    assert following == at("2026-01-01T08:00:01+00:00")
+
+
 def test_a_leap_day_is_waited_for() -> None:
     cron = Cron("0 0 29 2 *", ZoneInfo("UTC"))
     found = datetime.fromtimestamp(cron.after(at("2026-01-01T00:00+00:00")), UTC)

@@ -238,6 +238,20 @@ async def ended(process: Process) -> None:
         await end
 
 
+async def test_a_stream_says_what_its_bytes_are() -> None:
+    async def sent() -> AsyncIterator[bytes]:
+        yield b"{}"
+
+    async with remote(echo) as far, running(client(far.url)) as rt:
+        for media, kind in (
+            ("application/json", "application/json"),
+            ("", "application/octet-stream"),
+        ):
+            body = ByteStream(sent(), media=media)
+            found = (await rt.send("ask", {"method": "POST", "body": body}))["body"]
+            assert found["header"]["Content-Type"] == [kind]
+
+
 async def test_a_stream_that_nobody_reads_is_let_go_with_its_process() -> None:
     gone = asyncio.Event()
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heddle.extensions.manage.plain import BadMark, marked, unmarked
+from heddle.specs.marking import BadMark, marked, unmarked
 
 KEYS = st.sampled_from(["a", "$bytes", "$float", "$map", "$other", ""]) | st.text(max_size=5)
 PLAIN = st.recursive(

@@ -1,0 +1,1 @@
+"""The remote store: a store behind the HTTP API of a system namespace."""
