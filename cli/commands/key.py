@@ -101,7 +101,7 @@ def new(output: str | None, as_json: bool, config: str | None) -> None:
     ],
 )
 @options(STORE, JSON)
-def list_(store: str | None, as_json: bool, config: str | None) -> None:
+def list_(as_json: bool, config: str | None, **flags: object) -> None:
     """Show the ids of the keys, where they come from, and how many values of the store each has sealed.
 
     What a key is, is not shown. A key that sealed values, and that is not here, is told, and the
@@ -111,7 +111,7 @@ def list_(store: str | None, as_json: bool, config: str | None) -> None:
     from heddle.cli.output import print_json, print_table
     from heddle.runtime.rotating import counts_of
 
-    settings = settings_of(config, store=store)
+    settings = settings_of(config, (), **flags)
     keys = keyring(settings)
     values = asyncio.run(_values(settings, None)) if settings.given else None
     counts = counts_of(values or ())
@@ -167,8 +167,6 @@ def _row(row: "dict[str, object]") -> list[str]:
 )
 @options(NAMESPACE, EVERYWHERE, STORE, CLEAR, DRY_RUN, MESSAGE, WAIT, TIMEOUT, JSON)
 def rotate(
-    namespace: str | None,
-    store: str | None,
     all_namespaces: bool,
     clear: bool,
     dry_run: bool,
@@ -177,6 +175,7 @@ def rotate(
     timeout: float,
     as_json: bool,
     config: str | None,
+    **flags: object,
 ) -> None:
     """Seal every sealed value of the namespace anew with the first key, as one change set.
 
@@ -188,7 +187,7 @@ def rotate(
     from heddle.cli.keys import keyring, warn_of
     from heddle.cli.output import print_json
 
-    settings = settings_of(config, namespace=namespace, store=store)
+    settings = settings_of(config, (), **flags)
     keys = keyring(settings)
     warn_of(keys)
     if not keys.ids:

@@ -60,9 +60,9 @@ def command(
 ) -> None:
     """Run one STATEMENT over the specs and values of a store, and over what its runtimes say.
 
-    Without -n every namespace is seen. Processes, frames and events live in a runtime: a `sql` with
-    `driver: internal` in a flow sees them. What --write changes is one change set: checked first, all of
-    it or nothing.
+    Without -n every namespace is seen. Processes, frames and events live in a runtime: with --server
+    those of the runtimes beside the API are seen, too, as they are to a `sql` with `driver: internal` in
+    a flow. What --write changes is one change set: checked first, all of it or nothing.
     """
     from heddle.cli.output import print_json, print_table
 
@@ -93,6 +93,7 @@ async def _run(
     from heddle.cli.stores import opened
     from heddle.runtime.errors import Failure
     from heddle.runtime.managed import Managed
+    from heddle.specs.remote.store import RemoteStore
 
     try:
         from heddle.extensions.sql.internal.ask import ask
@@ -102,6 +103,9 @@ async def _run(
         ) from error
     registry = installed(settings)
     async with opened(settings, registry) as store:
+        if isinstance(store, RemoteStore) and not write and namespace is None:
+            # Where the API is there are runtimes, too: what lives in them is seen from there.
+            return await store.ask(text, args)
         only = [namespace] if namespace is not None else None
         managed = Managed(store, registry, namespaces=only)
         try:

@@ -83,6 +83,9 @@ async def clashed(asked: Asked, clashes: Sequence[Clash]) -> Refusal:
     """The Refusal where somebody else was quicker."""
     first = clashes[0]
     more = merged(first.base, first.mine, first.theirs) if len(clashes) == 1 else {}
+    if asked.header("If-Match"):
+        # It was as expected when it was looked at, and is not any more: the same, a moment later.
+        return _failed(first.theirs, f"{first}. Nothing was changed", more)
     return Refusal(
         409,
         "conflict",

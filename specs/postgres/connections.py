@@ -78,14 +78,16 @@ class Connections:
             raise
         return connection
 
-    async def run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
+    async def run(
+        self, work: Callable[[Connection], Awaitable[T]], *, wait: float | None = None
+    ) -> T:
         """Do work on a connection and give what it returns; StoreError where it cannot be done.
 
-        It is done again where the server was lost on the way, until the `wait` of the address is
-        over, and where it got into the way of somebody else's: work must bear to be begun twice.
+        It is done again where the server was lost on the way, until `wait` (seconds, the address
+        says how many) is over, and where it got into the way of somebody else's: work must bear to be begun twice.
         """
         loop = asyncio.get_running_loop()
-        end = loop.time() + self.address.options.wait
+        end = loop.time() + (self.address.options.wait if wait is None else wait)
         pause = PAUSE
         while True:
             try:
@@ -155,7 +157,8 @@ def reason(error: Exception) -> str:
     """What an error says, on one line. Never its details: they hold what was in the row."""
     if isinstance(error, psycopg.Error) and error.diag.message_primary:
         return error.diag.message_primary
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    # What is indented is advice for whoever runs a server for the first time.
+    lines = [line.strip() for line in str(error).splitlines() if line[:1] not in ("\t", "")]
     return "; ".join(lines) or type(error).__name__
 
 

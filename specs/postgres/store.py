@@ -24,6 +24,9 @@ from heddle.specs.value import Value
 
 T = TypeVar("T")
 
+FAREWELL = 0.5
+"""Seconds that a runtime which ends waits for a server that is away, to say so."""
+
 
 class PostgresStore:
     """A Store behind `postgresql://user@host/database`; see Options for what the query may say.
@@ -183,12 +186,12 @@ class PostgresStore:
         await self._run(work)
 
     async def withdraw(self, runtime: str) -> None:
-        """Drop the Report of a runtime that ends."""
+        """Drop the Report of a runtime that ends. Nobody waits long for that: it is swept away anyway."""
 
         async def work(connection: Connection) -> None:
             await connection.execute(self._queries.withdraw, [runtime])
 
-        await self._run(work)
+        await self._opened().run(work, wait=min(self._address.options.wait, FAREWELL))
 
     async def reports(self, namespace: str | None = None) -> Sequence[Report]:
         """The Reports of a namespace (None: of all) whose runtimes are not gone."""

@@ -245,6 +245,15 @@ class RemoteStore:
 
     # --- asking ---
 
+    async def ask(self, statement: str, args: Any) -> list[dict[str, Any]]:
+        """The rows that a statement of SQL gives there, where runtimes run; SpecError and StoreError say
+        why there are none. `args` is a list by position, or a map by name."""
+        body = {"statement": statement, "args": marked(args)}
+        rows: list[dict[str, Any]] = unmarked(
+            (await self._ask("POST", "/v1/sql", body=body))["rows"]
+        )
+        return rows
+
     async def _ask(self, method: str, path: str, **more: Any) -> Any:
         self._check_open()
         return await self._asking.ask(method, path, **more)

@@ -93,6 +93,19 @@ def test_status_is_told_through_the_api(served: tuple[Started, str, Path]) -> No
     }
 
 
+def test_sql_reaches_what_runs_beside_the_api(served: tuple[Started, str, Path]) -> None:
+    _, api, _ = served
+    ask = "SELECT event FROM events WHERE event = :event AND namespace = 'default'"
+    found = ran("sql", ask, "-p", "event=runtime started", "--server", api, "--json")
+    assert json.loads(found) == [{"event": "runtime started"}]
+    wrong = heddle("sql", "SELECT nowhere FROM missing", "--server", api)
+    assert wrong.exit_code == 1
+    assert "no such table: missing" in wrong.output
+    written = heddle("sql", "DELETE FROM specs", "--server", api)
+    assert written.exit_code == 1
+    assert "--write" not in ran("get", "specs", "--server", api)
+
+
 def test_what_is_wrong_is_refused_before_it_is_sent_and_nothing_is_written(
     served: tuple[Started, str, Path], tmp_path: Path
 ) -> None:

@@ -121,6 +121,8 @@ def _piped(line: str) -> Iterator[list[str]]:
     if "heddle " not in line:
         return
     reader = shlex.shlex(line, posix=True, punctuation_chars="|;><&")
+    # An address such as postgresql://db is one word.
+    reader.whitespace_split = True
     part: list[str] = []
     for word in (*reader, ";"):
         if set(word) <= set("|;><&"):

@@ -29,6 +29,7 @@ EXTRAS = [
     ("cron", "cronsim", "{kind: timer, name: it, cron: '* * * * *'}"),
     ("http", "aiohttp", "{kind: http, name: it, url: 'http://localhost'}"),
     ("http", "aiohttp", "{kind: proxy, name: it, backends: ['http://localhost']}"),
+    ("internal", "apsw", "{kind: sql, name: it, driver: internal}"),
     (
         "javascript",
         "_quickjs,quickjs",

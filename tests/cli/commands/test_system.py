@@ -131,7 +131,7 @@ def test_the_flows_are_shown_as_they_are_written() -> None:
     assert "- kind: listener\n  namespace: system\n" in shown
     assert ran("system", "door").startswith("# The way in")
     files = {each["file"]: each["specs"] for each in ran_json("system")}
-    assert {"door.yaml", "events.yaml", "operations.yaml", "routes.yaml"} == set(files)
+    assert {"door.yaml", "events.yaml", "operations.yaml", "routes.yaml", "sql.yaml"} == set(files)
     result = heddle("system", "dor")
     assert 'Did you mean "door"?' in result.output
 

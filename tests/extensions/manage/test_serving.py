@@ -89,7 +89,13 @@ async def test_two_operators_who_race_lose_nothing(tmp_path: Path) -> None:
 async def test_what_is_shipped_is_whole() -> None:
     assert len({spec.name for spec in shipped()}) == len(shipped())
     assert {spec.namespace for spec in shipped()} == {SYSTEM}
-    assert set(texts()) == {"door.yaml", "events.yaml", "operations.yaml", "routes.yaml"}
+    assert set(texts()) == {
+        "door.yaml",
+        "events.yaml",
+        "operations.yaml",
+        "routes.yaml",
+        "sql.yaml",
+    }
     async with managing() as one:
         status = one.system.status()
         assert not status.problems

@@ -1,0 +1,66 @@
+"""SQL over what is managed: asked of the symbol `sql` in the namespace that serves the API."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from heddle.extensions.extension import Error, about
+from heddle.extensions.manage import shapes
+from heddle.extensions.manage.asked import Asked
+from heddle.extensions.manage.caller import EVERY
+from heddle.extensions.manage.operation import JSON, Body, Operation, Outcome, Reply
+from heddle.extensions.manage.reading import sent_json
+from heddle.extensions.manage.refusal import Refusal
+from heddle.runtime.runtime import NoSymbol
+from heddle.specs.marking import marked, unmarked
+
+ANSWERS = "sql"
+"""The symbol that answers; without the extra `internal` there is none."""
+
+
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """A statement, and what its placeholders stand for."""
+
+    statement: Annotated[str, about("The SQL, as SQLite has it.", min_length=1, max_length=65536)]
+    args: Annotated[list[Any] | dict[str, Any], about("Values by position, or by name.")] = (
+        msgspec.field(default_factory=list)
+    )
+
+
+class Rows(shapes.Shape, frozen=True, kw_only=True):
+    """What the statement gave."""
+
+    rows: list[dict[str, Any]]
+
+
+async def ask(asked: Asked) -> Reply:
+    """Run one statement that reads."""
+    if not asked.sees_all or not asked.caller.may("operate", EVERY):
+        # Tables hold every namespace, and frames hold what goes through them.
+        raise Refusal(403, "forbidden", "this takes the role operate in every namespace")
+    question: Question = await sent_json(asked, Question)
+    try:
+        answer = await asked.home.send(ANSWERS, [question.statement, unmarked(question.args)])
+    except NoSymbol as error:
+        raise Refusal(
+            501,
+            "no-sql",
+            f"nothing answers SQL here: {error}. Try: pip install 'heddle-runtime[internal]'",
+        ) from None
+    if isinstance(answer, Error):
+        raise Refusal(422, "sql", answer.message)
+    return Reply(Rows(rows=marked(answer)), header={"Cache-Control": "no-store"})
+
+
+OPERATIONS = [
+    Operation(
+        name="sql.ask",
+        summary="Ask in SQL what is held and how it runs.",
+        details="The tables are those of `docs/sql.md`. Nothing can be changed in this way.",
+        run=ask,
+        right="operate",
+        body=Body(about="The statement.", type=Question, media=(JSON,)),
+        replies={200: Outcome(about="Its rows.", type=Rows)},
+        refusals=(422, 501),
+    ),
+]
