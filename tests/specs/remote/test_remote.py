@@ -142,7 +142,6 @@ def test_who_watches_again_at_once_is_told_as_well() -> None:
         await store.apply([Put(resource=spec("one"))])
         await first.until([spec("one").id])
         first._next.cancel()
-        await asyncio.sleep(0)
         again = await Watch.begin(store)
         await store.apply([Put(resource=spec("two"))])
         await again.until([spec("two").id])
