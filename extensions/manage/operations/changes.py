@@ -226,7 +226,8 @@ async def store_changes(asked: Asked) -> Reply:
     note = Note(_author(asked, sent.author, steps), sent.message)
     put = await store.apply(changes, note)
     reached = max((each.revision for each in put), default=0) or await store.newest()
-    names = tuple((new or old).label for old, new in steps if old is not None or new is not None)
+    touched = [new if new is not None else old for old, new in steps]
+    names = tuple(each.label for each in touched if each is not None)
     asked.made = reached, names
     return Reply(
         shapes.Done(revision=reached, items=[forms.held(each) for each in put]),
