@@ -31,7 +31,8 @@ class Asked:
     """A request as an operation sees it.
 
     `params` are the names in its path, `query` what stands behind the question mark, read as the
-    operation says. `operation` and `right` are the operation's name and what it takes.
+    operation says. `operation` and `right` are the operation's name and what it takes. `made` is the
+    revision that it has become, and the names in it, from the moment on in which it is.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class Asked:
         self.managed: Managed = managed_by(host)
         self.params: Mapping[str, str] = payload.get("params") or {}
         self.query: Any = read_query(payload.get("query") or {}, query)
+        self.made: tuple[int, tuple[str, ...]] = 0, ()
 
     # -- where ---------------------------------------------------------------------------------
 

@@ -51,6 +51,7 @@ async def finish(asked: Asked, planned: Planned, *, dry_run: bool, note: Note) -
         raise refused(asked, done.problems)
     if done.clashes:
         raise await clashed(asked, done.clashes)
+    asked.made = done.revision, tuple(each.resource.label for each in planned.changed)
     return forms.applied(done.differences, done.revision, waited=await _waited(asked, done))
 
 

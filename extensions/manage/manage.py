@@ -1,5 +1,6 @@
 """manage: does one thing to what is managed, or looks at it: specs, values, revisions, runtimes."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -77,6 +78,7 @@ class ManageNode(Node):
         assert host is not None
         caller = self._caller(flow, payload)
         namespace = ""
+        asked: Asked | None = None
         try:
             request = _request(payload)
             namespace = str((request.get("params") or {}).get("namespace", ""))
@@ -106,6 +108,11 @@ class ManageNode(Node):
                     reason=refusal.detail,
                 )
             return refusal.response
+        except asyncio.CancelledError:
+            # Whoever hangs up does not keep what was done out of the audit log.
+            if asked is not None and operation.audit:
+                _left(asked)
+            raise
         self._done += 1
         if reply.revision or reply.told or _reveals(asked):
             note(
@@ -133,6 +140,22 @@ class ManageNode(Node):
 
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="heddle"'}
+
+
+def _left(asked: Asked) -> None:
+    """Write down what nobody waited for: that it was made, or that it may have been."""
+    revision, names = asked.made
+    note(
+        asked.host,
+        asked.caller,
+        asked.operation,
+        status=200 if revision else 499,
+        namespace=asked.namespace or "",
+        names=names,
+        revision=revision,
+        reason="the client went away before the answer"
+        + ("" if revision else ": the history says whether it was made"),
+    )
 
 
 def _reveals(asked: Asked) -> bool:

@@ -85,14 +85,20 @@ class Asking:
         headers = {"Content-Type": "application/json"} if data is not None else {}
         try:
             async with self._open.request(
-                method, self.url + path, params=query or [], data=data, headers=headers
+                method,
+                self.url + path,
+                params=query or [],
+                data=data,
+                headers=headers,
+                # The API leads nowhere else, and the token is for nobody else.
+                allow_redirects=False,
             ) as response:
                 came = await response.read()
-                if response.status >= 400:
+                if response.status >= 300:
                     raise self._refused(response.status, response.content_type, came)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unreachable(error) from error
-        return msgspec.json.decode(came) if came else None
+        return self._data(came) if came else None
 
     async def events(
         self, path: str, query: list[tuple[str, str]]
@@ -104,14 +110,18 @@ class Asking:
         headers = {"Accept": "text/event-stream"}
         try:
             async with self._open.get(
-                self.url + path, params=query, headers=headers, timeout=timeout
+                self.url + path,
+                params=query,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
             ) as response:
-                if response.status >= 400:
+                if response.status >= 300:
                     raise self._refused(
                         response.status, response.content_type, await response.read()
                     )
                 async for name, text in _parsed(response.content):
-                    yield name, msgspec.json.decode(text)
+                    yield name, self._data(text)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise self._unreachable(error) from error
         raise StoreError(f"{self.url} has ended the stream of events")
@@ -122,6 +132,15 @@ class Asking:
             raise StoreError(f"the store {self.url} is not open")
         return self._session
 
+    def _data(self, text: str | bytes) -> Any:
+        """What an answer says; StoreError where it is no JSON."""
+        try:
+            return msgspec.json.decode(text)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise StoreError(
+                f"{self.url} answers what is no JSON: is it the API of Heddle?"
+            ) from None
+
     def _unreachable(self, error: Exception) -> StoreError:
         said = "no answer came in time" if isinstance(error, TimeoutError) else str(error)
         return StoreError(f"{self.url} cannot be reached: {said or type(error).__name__}")
@@ -130,7 +149,7 @@ class Asking:
         """What a refusal is for who uses a store."""
         if media != "application/problem+json":
             return StoreError(f"{self.url} answers {status}: is it the API of Heddle?")
-        said: dict[str, Any] = msgspec.json.decode(body)
+        said = self._data(body)
         detail = str(said.get("detail") or said.get("title") or status)
         problems = [problem_of(each) for each in said.get("problems", ())]
         if status == 401:

@@ -1,6 +1,5 @@
 """The remote store speaks to the HTTP API of a system namespace, with the promises of any store."""
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,10 +11,10 @@ import msgspec
 
 from heddle.specs.entry import data_of, spec_of, value_of
 from heddle.specs.errors import SpecError, StoreError
-from heddle.specs.feed import Feed
 from heddle.specs.marking import marked, unmarked
 from heddle.specs.problem import Problem
 from heddle.specs.remote.asking import Asking, problem_of
+from heddle.specs.remote.following import Following
 from heddle.specs.report import Report
 from heddle.specs.revision import NO_NOTE, Note, Revision, Turn
 from heddle.specs.spec import Spec
@@ -40,8 +39,7 @@ class RemoteStore:
         self._check = check
         self._seen = 0
         self._open = False
-        self._feed = Feed()
-        self._following: asyncio.Task[None] | None = None
+        self._following: dict[str | None, Following] = {}
 
     @property
     def url(self) -> str:
@@ -61,11 +59,9 @@ class RemoteStore:
     async def close(self) -> None:
         """Let go of it; watchers end."""
         self._open = False
-        if self._following is not None:
-            self._following.cancel()
-            await asyncio.gather(self._following, return_exceptions=True)
-            self._following = None
-        self._feed.end()
+        for following in self._following.values():
+            await following.close()
+        self._following.clear()
         await self._asking.close()
 
     # --- reading ---
@@ -98,7 +94,10 @@ class RemoteStore:
         return await self._newest()
 
     async def _newest(self) -> int:
-        found: int = (await self._asking.ask("GET", "/v1/store"))["revision"]
+        said = await self._asking.ask("GET", "/v1/store")
+        found = said.get("revision") if isinstance(said, dict) else None
+        if not isinstance(found, int):
+            raise StoreError(f"{self.url} does not say its revision: is it the API of Heddle?")
         self._seen = max(self._seen, found)
         return found
 
@@ -149,33 +148,25 @@ class RemoteStore:
         StoreError where the stream breaks: who watches again looks at everything.
         """
         self._check_open()
-        return self._feed.watch(lambda: self._follow(namespace), self._unfollow)
+        if namespace not in self._following:
+            self._following[namespace] = Following(self.url, lambda: self._changes(namespace))
+        return self._following[namespace].watch()
 
-    def _follow(self, namespace: str | None) -> None:
-        if self._following is None or self._following.done():
-            # What happens until the stream has begun is looked up in the history.
-            self._following = asyncio.ensure_future(self._tell(namespace, self._seen))
-
-    def _unfollow(self) -> None:
-        if not self._feed.watched and self._following is not None:
-            self._following.cancel()
-
-    async def _tell(self, namespace: str | None, since: int) -> None:
+    async def _changes(self, namespace: str | None) -> AsyncIterator[ChangeSet]:
         path = "/v1/events" if namespace is None else f"{_space(namespace)}/events"
-        try:
-            told = since
-            async for name, data in self._asking.events(path, [("type", "change")]):
-                if name == "begin":
-                    told = await self._catch_up(namespace, since, data["revision"])
-                elif name == "change" and data["revision"] > told:
-                    self._feed.tell(self._changed(data["specs"], data["values"], data["revision"]))
-        except StoreError as error:
-            self._feed.end(error)
+        told = since = self._seen
+        async for name, data in self._asking.events(path, [("type", "change")]):
+            if name == "begin" and data["revision"] > since:
+                # What happened until the stream had begun is looked up in the history.
+                told = data["revision"]
+                missed = await self._missed(namespace, since, told)
+                if missed.specs or missed.values:
+                    yield missed
+            elif name == "change" and data["revision"] > told:
+                yield self._changed(data["specs"], data["values"], data["revision"])
 
-    async def _catch_up(self, namespace: str | None, since: int, until: int) -> int:
-        """Tell what changed before the stream began; the revision up to which all is told."""
-        if until <= since:
-            return since
+    async def _missed(self, namespace: str | None, since: int, until: int) -> ChangeSet:
+        """What changed between these revisions, as one change set."""
         specs: set[str] = set()
         values: set[str] = set()
         before: int | None = None
@@ -190,9 +181,7 @@ class RemoteStore:
             if not page or page[-1].number <= since:
                 break
             before = page[-1].number
-        if specs or values:
-            self._feed.tell(self._changed(specs, values, until))
-        return until
+        return self._changed(specs, values, until)
 
     def _changed(self, specs: Iterable[str], values: Iterable[str], revision: int) -> ChangeSet:
         self._seen = max(self._seen, revision)

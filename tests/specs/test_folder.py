@@ -450,7 +450,7 @@ def test_entries_without_a_namespace_belong_to_default_whoever_looks(tmp_path: P
         assert [each.name for each in await store.specs("default")] == ["a"]
         await store.close()
         assert (tmp_path / "web.yaml").read_text() == (
-            "- kind: nop\n  namespace: web\n  name: b\n  v: 2\n"
+            "- kind: nop\n  name: b\n  namespace: web\n  v: 2\n"
         )
 
     (tmp_path / "a.yaml").write_text("{kind: nop, name: a}")
@@ -502,7 +502,7 @@ def test_a_change_goes_to_the_file_that_has_it_and_a_new_spec_to_its_namespace(f
     )
     assert (flows / "a.yaml").read_text() == "{kind: nop, name: a, v: 2}\n"
     assert (flows / "b.yaml").read_bytes() == before
-    assert (flows / "web.yaml").read_text() == "- kind: nop\n  namespace: web\n  name: n\n"
+    assert (flows / "web.yaml").read_text() == "- kind: nop\n  name: n\n  namespace: web\n"
 
 
 def test_a_file_that_holds_nothing_any_more_is_removed(flows: Path) -> None:

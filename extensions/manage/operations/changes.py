@@ -223,14 +223,26 @@ async def store_changes(asked: Asked) -> Reply:
         problems = check_steps(steps, stored, asked.managed.registry)
         if problems:
             raise refused(asked, problems)
-    note = Note(sent.author or asked.caller.name, sent.message)
+    note = Note(_author(asked, sent.author, steps), sent.message)
     put = await store.apply(changes, note)
     reached = max((each.revision for each in put), default=0) or await store.newest()
+    touched = [new if new is not None else old for old, new in steps]
+    names = tuple(each.label for each in touched if each is not None)
+    asked.made = reached, names
     return Reply(
         shapes.Done(revision=reached, items=[forms.held(each) for each in put]),
-        names=tuple(side.label for step in steps for side in step[-1:] if side is not None),
+        names=names,
         revision=reached,
     )
+
+
+def _author(asked: Asked, said: str, steps: list[Step]) -> str:
+    """Who stands in the history: whom an admin says; of anybody else, always who it was as well."""
+    name = asked.caller.name
+    spaces = {side.namespace for step in steps for side in step if side is not None}
+    if not said or said == name:
+        return name
+    return said if all(asked.caller.may("admin", one) for one in spaces) else f"{said} (as {name})"
 
 
 def _sealed(

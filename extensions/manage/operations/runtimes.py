@@ -186,13 +186,15 @@ async def processes(asked: Asked) -> Reply:
     found = _runtime(asked).processes
     items = [forms.process(one) for one in found[: asked.query.limit]]
     return Reply(
-        shapes.Processes(items=items, total=len(found)), header={"Cache-Control": "no-store"}
+        _masked(asked, shapes.Processes(items=items, total=len(found))),
+        header={"Cache-Control": "no-store"},
     )
 
 
 async def process(asked: Asked) -> Reply:
     """One of them."""
-    return Reply(forms.process(_process(asked)), header={"Cache-Control": "no-store"})
+    found = _masked(asked, forms.process(_process(asked)))
+    return Reply(found, header={"Cache-Control": "no-store"})
 
 
 async def cancel(asked: Asked) -> Reply:
@@ -233,6 +235,7 @@ async def report(asked: Asked) -> Reply:
     asked.need("operate", said.namespace)
     if said.runtime != asked.key:
         raise Refusal(422, "runtime", f"the Report is of {said.runtime}, the path says {asked.key}")
+    await _may_replace(asked, store)
     await store.report(said)
     return Reply(status=204)
 
@@ -240,11 +243,16 @@ async def report(asked: Asked) -> Reply:
 async def withdraw(asked: Asked) -> Reply:
     """Drop the Report of a runtime that ends."""
     store = _reporting(asked)
+    await _may_replace(asked, store)
+    await store.withdraw(asked.key)
+    return Reply(status=204)
+
+
+async def _may_replace(asked: Asked, store: Reporting) -> None:
+    """Refusal where the Report that is there is of a namespace that the caller does not operate."""
     for one in await store.reports():
         if one.runtime == asked.key:
             asked.need("operate", one.namespace)
-    await store.withdraw(asked.key)
-    return Reply(status=204)
 
 
 # --- events ---------------------------------------------------------------------------------------

@@ -152,6 +152,8 @@ class Sort:
         new, said = await sent_entry(asked, asked.namespace, self.words)
         same_space(asked, new)
         old = await self._taken(asked, new)
+        if old is not None and not asked.sees(old.namespace):
+            raise Refusal(409, "exists", f"its id {new.id} is taken. Leave the id out")
         if old is not None:
             raise Refusal(
                 409,
@@ -224,6 +226,9 @@ class Sort:
         same_space(asked, new)
         if new.id != old.id:
             raise Refusal(422, "id", "an id never changes. Leave it out")
+        if isinstance(old, Value) and isinstance(new, Value) and old.secret and not new.secret:
+            # What a patch leaves as it is would be shown from now on: that is to reveal it.
+            asked.need("admin", old.namespace)
         await self._expected(asked, old, new)
         return await self._write(asked, old, new, 200)
 

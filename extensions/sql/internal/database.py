@@ -16,7 +16,7 @@ import msgspec
 from heddle.extensions.extension import Failure
 from heddle.extensions.sql.database import Isolation, Outcome, Row, columns, too_many
 from heddle.extensions.sql.errors import failed, refused
-from heddle.extensions.sql.internal import running, written
+from heddle.extensions.sql.internal import bounded, running, written
 from heddle.extensions.sql.internal.editing import Editing
 from heddle.extensions.sql.internal.table import Frames, Table, View
 from heddle.extensions.sql.internal.virtual import Module, Rows
@@ -35,6 +35,9 @@ TABLES: Final[Mapping[str, Table]] = {
 _WORDS: Final = re.compile(r"\w+")
 _WATCHED: Final = 60.0
 """Seconds for which frames are noted after somebody asked for them."""
+
+LARGEST: Final = 256 * 1024 * 1024
+"""Bytes that the rows of a statement may hold: they are all kept until it has run."""
 
 _READING: Final = frozenset(
     {apsw.SQLITE_SELECT, apsw.SQLITE_READ, apsw.SQLITE_FUNCTION, apsw.SQLITE_RECURSIVE}
@@ -106,9 +109,11 @@ class InternalConnection:
         self._stored: dict[str, list[Resource | None]] = {}
         self._raw = apsw.Connection(":memory:")
         for name in TABLES:
-            self._raw.create_module(name, cast("Any", self._module), eponymous_only=True)
+            self._raw.create_module(
+                name, cast("Any", self._module), eponymous_only=True, use_bestindex_object=True
+            )
+        bounded.bind(self._raw)
         self._raw.authorizer = self._allows
-        self._raw.limit(apsw.SQLITE_LIMIT_LENGTH, 64 * 1024 * 1024)
         self._until = 0.0
         self._late = False
         self._raw.set_progress_handler(self._over, 10_000)
@@ -212,7 +217,12 @@ class InternalConnection:
             names = columns([name for name, _ in described])
             sorts = [str(sort or "").upper() for _, sort in described]
             whole.rows = whole.rows if whole.rows is not None else []
+            held = 0
             for row in cursor:
+                held += sum(len(value) for value in row if isinstance(value, str | bytes))
+                if held > LARGEST:
+                    cursor.close(True)
+                    raise refused(f"the rows hold more than {LARGEST >> 20} MiB: ask for less")
                 if most and len(whole.rows) >= most:
                     cursor.close(True)
                     raise too_many(most)

@@ -11,13 +11,8 @@ import apsw
 
 from heddle.extensions.sql.internal.table import Table, Values, plain
 
-EQUALS = 2
-"""SQLITE_INDEX_CONSTRAINT_EQ: the only sort of constraint that is made use of."""
-
 Edit: TypeAlias = Callable[[Table, int | None, Sequence[Any] | None], int]
 """Told of a change: the row's number (None: a new one) and what it is to be (None: gone); gives its number."""
-
-Constraint: TypeAlias = tuple[int, int]
 
 
 class Rows:
@@ -75,15 +70,24 @@ class Virtual:
             number for number, column in enumerate(table.columns) if column.type == "TEXT"
         }
 
-    def BestIndex(self, constraints: Sequence[Constraint], _order: Any) -> Any:  # noqa: N802
+    def BestIndexObject(self, asked: apsw.IndexInfo) -> bool:  # noqa: N802
         """Look up by the first column of text that is compared with something."""
-        for place, (column, sort) in enumerate(constraints):
-            if sort == EQUALS and column in self._texts:
-                used: list[Any] = [None] * len(constraints)
+        asked.estimatedCost = 100_000.0
+        for place in range(asked.nConstraint):
+            column = asked.get_aConstraint_iColumn(place)
+            if (
+                asked.get_aConstraint_usable(place)
+                and asked.get_aConstraint_op(place) == apsw.SQLITE_INDEX_CONSTRAINT_EQ
+                and column in self._texts
+                # Only what is the same to the letter is looked up: NOCASE means more than that.
+                and asked.get_aConstraint_collation(place) == "BINARY"
+            ):
                 # SQLite compares once more: a lookup may give too many, never too few.
-                used[place] = (0, False)
-                return used, column + 1, None, False, 10.0
-        return None, 0, None, False, 100_000.0
+                asked.set_aConstraintUsage_argvIndex(place, 1)
+                asked.idxNum = column + 1
+                asked.estimatedCost = 10.0
+                break
+        return True
 
     def Open(self) -> "Cursor":  # noqa: N802
         """A cursor of its own for each use in a statement."""

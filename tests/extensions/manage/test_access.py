@@ -1,5 +1,7 @@
 """Who is let in: tokens, roles, and callers of the same machine."""
 
+import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,8 @@ from heddle.extensions.manage.caller import Role
 from heddle.extensions.manage.system import SYSTEM, Serving, system_runtime
 from heddle.extensions.manage.tokens import PREFIX
 from heddle.runtime.runtime import Runtime, ShiftError
+from heddle.specs.names import named_id
+from heddle.specs.report import Report, Reporting
 from heddle.specs.store import Delete, Put
 from heddle.specs.value import Value
 from tests.extensions.manage.support import DEFAULT, PING, Client, data, managing
@@ -20,6 +24,7 @@ from tests.support import stored
 pytestmark = pytest.mark.anyio
 
 PONG = {"kind": "snippet", "language": "text", "code": "hello"}
+PONG_ID = str(named_id("spec", "default", "pong"))
 SECRET = f"{DEFAULT}/values/password"
 
 
@@ -257,6 +262,94 @@ async def test_whoever_comes_in_vain_does_not_fill_the_log(
         told = [each for each in one.told if each.event == "managing refused"]
         assert len(told) == access.TOLD + 1
         assert told[-1].reason == "nobody knows this token (5 more were turned away before)"
+
+
+async def test_who_hangs_up_stands_in_the_audit_file_as_well(tmp_path: Path) -> None:
+    file = tmp_path / "audit.jsonl"
+    async with managing(serving=Serving(port=0, audit=str(file))) as one:
+        ada = await one.token("ada", "edit")
+        # It never says how far it has come: whoever waits for it waits.
+        silent = Report(runtime="elsewhere/1", namespace="default", seen=time.time(), interval=60.0)
+        assert isinstance(one.rt.store, Reporting)
+        await one.rt.store.report(silent)
+        changed = asyncio.ensure_future(anext(aiter(one.rt.store.watch("default"))))
+        await asyncio.sleep(0)
+        body = msgspec.json.encode({**PONG, "name": "pong"})
+        _, writer = await asyncio.open_connection("127.0.0.1", one.port)
+        writer.write(
+            f"POST {DEFAULT}/apply?wait=60 HTTP/1.1\r\nHost: localhost\r\n"
+            f"Authorization: Bearer {ada.token}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        await asyncio.wait_for(changed, 20)
+        told = asyncio.ensure_future(one.system.events.wait("managed"))
+        await asyncio.sleep(0)
+        writer.close()
+        async with asyncio.timeout(20):
+            await told
+        newest = await one.rt.store.newest()
+    [line] = [msgspec.json.decode(line) for line in file.read_bytes().splitlines()]
+    assert (line["user"], line["operation"], line["revision"]) == ("ada", "namespace.apply", newest)
+    assert line["names"] == ["pong"]
+    assert line["reason"] == "the client went away before the answer"
+
+
+async def test_what_was_secret_is_not_shown_by_saying_that_it_is_none() -> None:
+    async with managing() as one:
+        ada, bob = await one.token("ada", "admin"), await one.token("bob", "edit")
+        for path in (SECRET, f"{SECRET}?dryRun=true"):
+            reply = await bob("PATCH", path, {"secret": False})
+            assert (reply.status, "hunter2" in reply.text) == (403, False)
+        assert (await bob("PATCH", SECRET, {"annotations": {"a": "b"}})).status == 200
+        assert (await bob("PUT", SECRET, {"data": "public"})).status == 200
+        assert (await ada("PATCH", SECRET, {"secret": True})).status == 200
+        assert (await ada("PATCH", SECRET, {"secret": False})).status == 200
+
+
+async def test_the_report_of_another_namespace_is_out_of_reach() -> None:
+    async with managing() as one:
+        shop = await one.token("shop", "operate", namespaces=("shop",))
+        assert isinstance(one.rt.store, Reporting)
+        theirs = Report(runtime="a/1", namespace="default", seen=time.time(), interval=60.0)
+        await one.rt.store.report(theirs)
+        path = "/v1/reports/a%2F1"
+        forged = {"runtime": "a/1", "namespace": "shop", "seen": time.time(), "interval": 60.0}
+        assert (await shop("PUT", path, forged)).status == 403
+        assert (await shop("DELETE", path)).status == 403
+        assert theirs in await one.rt.store.reports("default")
+        mine = {**forged, "runtime": "b/1"}
+        assert (await shop("PUT", "/v1/reports/b%2F1", mine)).status == 204
+
+
+async def test_a_taken_id_does_not_tell_what_has_it() -> None:
+    async with managing() as one:
+        shop = await one.token("shop", "admin", namespaces=("shop",))
+        id_ = str((await one.rt.store.values("default"))[0].id)
+        reply = await shop("POST", "/v1/namespaces/shop/values", {"id": id_, "data": 1})
+        assert reply.status == 409
+        assert "password" not in reply.text
+        assert "default" not in reply.text
+
+
+async def test_nobody_but_an_admin_makes_changes_in_the_name_of_others() -> None:
+    async with managing() as one:
+        ada, bob = await one.token("ada", "admin"), await one.token("bob", "edit")
+        for client, said in ((bob, "ada (as bob)"), (ada, "ada")):
+            put = {**PONG, "name": "pong", "code": said}
+            sent = {"changes": [{"put": {**put, "id": PONG_ID}}], "author": "ada"}
+            assert (await client("POST", "/v1/store/changes", sent)).status == 200
+            [newest] = (await ada.get(f"{DEFAULT}/revisions?limit=1"))["items"]
+            assert newest["author"] == said
+
+
+async def test_a_deleted_name_stands_in_the_audit_log() -> None:
+    async with managing() as one:
+        [pong] = [each for each in await one.rt.store.specs() if each.name == "pong"]
+        gone = {"changes": [{"delete": {"type": "spec", "id": str(pong.id)}}]}
+        assert (await one.call("POST", "/v1/store/changes?check=false", gone)).status == 200
+        [told] = [each for each in one.told if each.event == "managed"]
+        assert told.data["names"] == ["pong"]
 
 
 async def test_who_made_a_revision_is_kept_with_it() -> None:

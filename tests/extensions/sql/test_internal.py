@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from heddle.extensions.sql.internal import database
 from heddle.extensions.sql.internal.ask import ask
 from heddle.extensions.sql.internal.database import TABLES, InternalDatabase
 from heddle.extensions.sql.internal.table import View
@@ -54,6 +55,22 @@ async def test_specs_are_rows_whose_maps_are_maps() -> None:
         assert row["place"] == "flow.yaml:4:3"
         [code] = await rows(rt, "SELECT fields ->> '$.code' AS code FROM specs WHERE name='reply'")
         assert code == {"code": "old"}
+
+
+async def test_what_is_the_same_in_another_case_is_found_where_that_is_asked_for() -> None:
+    async with running(FLOW) as rt:
+        [row] = await rows(rt, "SELECT name FROM specs WHERE name = 'REPLY' COLLATE NOCASE")
+        assert row == {"name": "reply"}
+        assert await rows(rt, "SELECT name FROM specs WHERE name = 'REPLY'") == []
+
+
+async def test_rows_hold_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "LARGEST", 1 << 20)
+    async with running(FLOW) as rt:
+        error = await failure(rt, "ask", "SELECT hex(zeroblob(100000)) AS it FROM specs a, specs b")
+        assert error.message == "the rows hold more than 1 MiB: ask for less"
+        [row] = await rows(rt, "SELECT 1 AS one")
+        assert row == {"one": 1}
 
 
 async def test_symbols_say_how_they_are_and_why() -> None:

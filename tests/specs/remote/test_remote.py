@@ -116,6 +116,90 @@ def test_what_changed_before_the_stream_began_is_told() -> None:
     tell(story())
 
 
+def test_each_namespace_is_watched_by_itself() -> None:
+    async def story() -> None:
+        store = Served(MemoryStore())
+        await store.open()
+        one, two = Watch(store.watch("one")), Watch(store.watch("two"))
+        every = await Watch.begin(store)
+        for space, watch in (("two", two), ("one", one)):
+            put = spec("x", namespace=space)
+            await store.apply([Put(resource=put)])
+            await watch.until([put.id])
+            await every.until([put.id])
+        for watch in (one, two, every):
+            await watch.stop()
+        await store.close()
+
+    tell(story())
+
+
+def test_who_watches_again_at_once_is_told_as_well() -> None:
+    async def story() -> None:
+        store = Served(MemoryStore())
+        await store.open()
+        first = await Watch.begin(store)
+        await store.apply([Put(resource=spec("one"))])
+        await first.until([spec("one").id])
+        first._next.cancel()
+        again = await Watch.begin(store)
+        await store.apply([Put(resource=spec("two"))])
+        await again.until([spec("two").id])
+        await again.stop()
+        await store.close()
+
+    tell(story())
+
+
+def test_what_is_not_understood_ends_the_watch_with_the_reason() -> None:
+    """Of a stream that tells what no API of ours would."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        media, body = "application/json", '{"revision":3}'
+        if b"/v1/events" in head:
+            media, body = "text/event-stream", 'event: change\ndata: {"revision":4}\n\n'
+        writer.write(
+            f"HTTP/1.1 200 OK\r\nContent-Type: {media}\r\nContent-Length: {len(body)}\r\n"
+            f"Connection: close\r\n\r\n{body}".encode()
+        )
+        writer.close()
+
+    async def story() -> None:
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            store = RemoteStore(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+            await store.open()
+            watch = await Watch.begin(store)
+            with pytest.raises(StoreError, match="not understood"):
+                await watch.next()
+            await store.close()
+
+    tell(story())
+
+
+@pytest.mark.parametrize(
+    "answer", ["200 OK\r\n\r\n<html>", "200 OK\r\n\r\n[]", "302 Found\r\nLocation: /else\r\n\r\n"]
+)
+def test_what_is_no_api_is_told_in_one_line(answer: str) -> None:
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        head, _, body = answer.partition("\r\n\r\n")
+        length = f"\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        writer.write(f"HTTP/1.1 {head}{length}{body}".encode())
+        writer.close()
+
+    async def story() -> None:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            with pytest.raises(StoreError, match="is it the API of Heddle"):
+                await RemoteStore(f"http://127.0.0.1:{port}", token="heddle_x").open()
+
+    tell(story())
+    assert len(asked) == 1
+
+
 def test_a_stream_that_breaks_ends_the_watch_with_the_reason() -> None:
     async def story() -> None:
         store = Served(MemoryStore())
