@@ -162,6 +162,17 @@ async def test_every_table_has_a_value_for_every_column() -> None:
         await connection.close()
 
 
+async def test_a_secret_is_not_shown_by_saying_that_it_is_none() -> None:
+    async with running(FLOW, "- {name: password, secret: true, data: hunter2hunter2}") as rt:
+        text = "UPDATE \"values\" SET secret = false WHERE name = 'password'"
+        error = await failure(rt, "change", text)
+        assert "only with other data" in error.message
+        assert "hunter2" not in str(await rows(rt, 'SELECT * FROM "values"'))
+        await rt.send("change", [text.replace(" WHERE", ", data = '1' WHERE"), []])
+        [value] = await rt.store.values()
+        assert (value.data, value.secret) == (1, False)
+
+
 async def test_what_is_secret_is_in_no_table() -> None:
     secret = "the-password-of-the-database"
     values = f"- {{name: password, secret: true, data: {secret}}}\n"
