@@ -322,6 +322,19 @@ async def test_the_report_of_another_namespace_is_out_of_reach() -> None:
         assert (await shop("PUT", "/v1/reports/b%2F1", mine)).status == 204
 
 
+@pytest.mark.parametrize(
+    "odd", [{"interval": 1e300}, {"interval": 0}, {"pid": 10**30}, {"pid": -1}]
+)
+async def test_a_report_that_no_runtime_makes_is_refused(odd: dict[str, Any]) -> None:
+    said = {"runtime": "a/1", "namespace": "shop", "seen": time.time(), "interval": 5.0}
+    async with managing() as one:
+        assert (await one.call("PUT", "/v1/reports/a%2F1", {**said, **odd})).status == 422
+        assert (await one.call("PUT", "/v1/reports/a%2F1", {**said, "seen": 1e12})).status == 204
+        assert isinstance(one.rt.store, Reporting)
+        [kept] = await one.rt.store.reports("shop")
+        assert kept.seen <= time.time()
+
+
 async def test_a_taken_id_does_not_tell_what_has_it() -> None:
     async with managing() as one:
         shop = await one.token("shop", "admin", namespaces=("shop",))
