@@ -337,7 +337,8 @@ TABLES = (
     Table(
         name="frames",
         help="The last thousand packets that went through a port, of processes that began while "
-        "somebody asked for this table: from the first time on, and until a minute after the last.",
+        "somebody asked for this table: from the first time on, and until a minute after the last. "
+        "Those of the namespace that serves the API are not kept: tokens go through it.",
         columns=columns(
             process_id="TEXT the process",
             namespace="TEXT the namespace",

@@ -19,7 +19,7 @@ from heddle.specs.report import Report, Reporting
 from heddle.specs.store import Delete, Put
 from heddle.specs.value import Value
 from tests.extensions.manage.support import DEFAULT, PING, Client, data, managing
-from tests.support import stored
+from tests.support import fetch, port_of, stored
 
 pytestmark = pytest.mark.anyio
 
@@ -333,6 +333,21 @@ async def test_a_report_that_no_runtime_makes_is_refused(odd: dict[str, Any]) ->
         assert isinstance(one.rt.store, Reporting)
         [kept] = await one.rt.store.reports("shop")
         assert kept.seen <= time.time()
+
+
+async def test_nobody_finds_the_tokens_and_secrets_of_others_in_frames() -> None:
+    pytest.importorskip("apsw")
+    asked = {"statement": "SELECT * FROM frames"}
+    async with managing() as one:
+        ada, bob = await one.token("ada", "admin"), await one.token("bob", "operate")
+        assert (await bob("POST", "/v1/sql", asked)).status == 200
+        assert (await ada("GET", f"{SECRET}?reveal=true")).status == 200
+        await ada("PUT", f"{DEFAULT}/values/new", {"data": "brandnew", "secret": True})
+        await fetch(port_of(one.rt), "/ping")
+        reply = await bob("POST", "/v1/sql", asked)
+        assert {row["namespace"] for row in data(reply)["rows"]} == {"default"}
+        for secret in (ada.token, bob.token, "hunter2", "brandnew"):
+            assert secret not in reply.text
 
 
 async def test_a_taken_id_does_not_tell_what_has_it() -> None:
