@@ -14,6 +14,7 @@ from heddle.specs import folder as folder_module
 from heddle.specs import notifier, settle
 from heddle.specs.contract import StoreContract, Watch, refused, spec, value
 from heddle.specs.errors import Conflict, StoreError
+from heddle.specs.files import Files
 from heddle.specs.folder import FolderStore
 from heddle.specs.names import named_id
 from heddle.specs.notifier import Notifier, WatchfilesNotifier
@@ -274,6 +275,15 @@ def test_files_of_editors_are_not_read(flows: Path) -> None:
 
 
 # --- broken files ---
+
+
+def test_a_pipe_that_is_named_like_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("{kind: nop, name: a}")
+    files = Files(str(tmp_path))
+    assert files.refresh(None) is not None
+    os.mkfifo(tmp_path / "b.yaml")
+    assert files.refresh(["b.yaml"]) is None
+    assert files.problems == []
 
 
 def test_a_broken_file_keeps_what_it_said(flows: Path) -> None:
