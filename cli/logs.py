@@ -155,19 +155,25 @@ def stamp(time: float | None = None) -> str:
 
 def as_data(event: Event) -> dict[str, Any]:
     """An event as plain data; `time`, `level` and `event` are always there."""
-    from heddle.schemas.report import as_data as problem_data
-
     shown = {
         "namespace": event.namespace,
         "symbol": event.symbol,
         "generation": event.generation,
         "reason": event.reason,
         "data": event.data,
-        "problems": [problem_data(problem) for problem in event.problems],
+        "problems": _problems(event),
         "detail": event.detail,
     }
     kept = {name: value for name, value in shown.items() if value not in (None, "", {}, [])}
     return {"time": stamp(event.time), "level": event.level, "event": event.event, **kept}
+
+
+def _problems(event: Event) -> list[dict[str, Any]]:
+    if not event.problems:
+        return []
+    from heddle.schemas.report import as_data as problem_data
+
+    return [problem_data(problem) for problem in event.problems]
 
 
 def _encoded(data: dict[str, Any]) -> str:

@@ -3,6 +3,7 @@
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from errno import ENOSPC
 from typing import Any
 
 import click
@@ -73,7 +74,9 @@ def said(error: Exception) -> str:
             return str(error).replace(str(cause), cause.strerror)
         return str(error)
     if isinstance(error, OSError) and error.strerror:
+        full = error.errno == ENOSPC  # without a file it is our own output
         place = f"{error.filename}: " if error.filename is not None else ""
+        place = place or ("standard output: " if full else "")
         return f"{place}{error.strerror.lower()}"
     return (
         f"{type(error).__name__}: {error} (this should not happen; --debug shows where it did, "

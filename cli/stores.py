@@ -56,7 +56,9 @@ def check_path(store: str) -> None:
         return
     near = did_you_mean(path.name, _beside(path))
     raise CommandError(
-        f"{path}: there is no such file or folder (wanted: specs in YAML or JSON). {near}".rstrip()
+        f"{path}: there is no such file or folder (wanted: specs in YAML or JSON). {near}".rstrip(
+            ". "
+        )
     )
 
 

@@ -138,7 +138,9 @@ class Trying:
         names = [name_of(one) for one in Runner(rt).tests]
         near = did_you_mean(self._pattern.pattern, names)
         known = f"there are: {', '.join(names[:10])}" if names else "there is none"
-        raise CommandError(f'no test matches "{self._pattern.pattern}" ({known}). {near}'.rstrip())
+        raise CommandError(
+            f'no test matches "{self._pattern.pattern}" ({known}). {near}'.rstrip(". ")
+        )
 
     def _stuck(self, runner: Runner) -> bool:
         """Whether the test that runs hogs the process; then this is the end of it."""

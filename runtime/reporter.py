@@ -44,11 +44,11 @@ class Reporter:
         self._interval = interval
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._away = False
+        self._failing: set[str] = set()
 
     async def start(self) -> None:
         """Begin to report; once this is done the first Report is there, unless the store is away."""
-        await self._tried(self._store.report(self._look()))
+        await self._tried("report", self._store.report(self._look()))
         self._task = asyncio.ensure_future(self._run())
 
     def changed(self) -> None:
@@ -74,9 +74,9 @@ class Reporter:
             await self._wait(due - loop.time())
             if loop.time() >= due:
                 due = loop.time() + self._interval
-                await self._tried(self._heal())
+                await self._tried("heal", self._heal())
             self._changed.clear()
-            await self._tried(self._store.report(self._look()))
+            await self._tried("report", self._store.report(self._look()))
             await asyncio.sleep(GAP)
 
     async def _wait(self, seconds: float) -> None:
@@ -85,14 +85,18 @@ class Reporter:
             async with asyncio.timeout(max(seconds, 0.0)):
                 await self._changed.wait()
 
-    async def _tried(self, work: Awaitable[None]) -> None:
-        """Await something of the store; the first failure of a row is told."""
+    async def _tried(self, what: str, work: Awaitable[None]) -> None:
+        """Await something of the store; the first failure of a row is told.
+
+        A store that can be read and not written fails in one thing and not in the other: that is one
+        row, and no news every few seconds.
+        """
         try:
             async with asyncio.timeout(LIMIT):
                 await work
         except FAILURES as error:
-            if not self._away:
+            if not self._failing:
                 self._events.failed("report failed", Error.of(error), level="warning")
-            self._away = True
+            self._failing.add(what)
         else:
-            self._away = False
+            self._failing.discard(what)

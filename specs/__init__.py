@@ -21,8 +21,10 @@ if TYPE_CHECKING:
         StoreError,
     )
     from heddle.specs.folder import FolderStore
+    from heddle.specs.formatting import formatted
     from heddle.specs.keyring import Keyring
     from heddle.specs.memory import MemoryStore
+    from heddle.specs.merging import MergeConflict, Merged
     from heddle.specs.names import named_id, new_id
     from heddle.specs.open import Opener, Stores, open_store
     from heddle.specs.problem import NOWHERE, Place, Problem, did_you_mean
@@ -52,6 +54,8 @@ __all__ = [
     "Keyring",
     "Link",
     "MemoryStore",
+    "MergeConflict",
+    "Merged",
     "NotFound",
     "Note",
     "Opener",
@@ -81,6 +85,7 @@ __all__ = [
     "did_you_mean",
     "differences",
     "dotted",
+    "formatted",
     "key_of",
     "named_id",
     "new_id",
@@ -102,7 +107,9 @@ _HOMES = {
     "errors": ("Conflict", "HeddleError", "NotFound", "SecretError", "SpecError", "StoreError"),
     "folder": ("FolderStore",),
     "keyring": ("Keyring",),
+    "formatting": ("formatted",),
     "memory": ("MemoryStore",),
+    "merging": ("MergeConflict", "Merged"),
     "names": ("named_id", "new_id"),
     "open": ("Opener", "Stores", "open_store"),
     "problem": ("NOWHERE", "Place", "Problem", "did_you_mean"),

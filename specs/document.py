@@ -7,6 +7,7 @@ name, or, where it has no name, from its file, its kind and its number among the
 """
 
 import os
+import stat
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -141,6 +142,19 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
+def may_be_read(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of a folder is a file, or a link that leads to one, or to what is not there.
+
+    A pipe is none: whoever opens it waits for somebody who writes, maybe for ever.
+    """
+    if not entry.is_symlink():
+        return entry.is_file()
+    try:
+        return stat.S_ISREG(entry.stat().st_mode)
+    except OSError:
+        return True
+
+
 def files_below(root: str) -> list[str]:
     """The spec files below a folder, relative to it, sorted; links are followed, circles are not.
 
@@ -157,7 +171,7 @@ def files_below(root: str) -> list[str]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.endswith(SUFFIXES):
-                    if is_spec_file(entry.name) and not is_folder(entry):
+                    if is_spec_file(entry.name) and may_be_read(entry):
                         found.append(prefix + entry.name)
                 elif is_spec_folder(entry.name) and is_folder(entry):
                     try:

@@ -4,6 +4,7 @@
 # ruff: noqa: PTH100, PTH110, PTH112, PTH116, PTH118, PTH120
 
 import os
+import stat
 import time
 from collections.abc import Iterable
 from pathlib import Path as FilePath
@@ -195,7 +196,11 @@ class Files:
         path = self.full(name)
         record = self._files.get(name)
         try:
-            stamp = _stamp(os.stat(path))
+            status = os.stat(path)
+            if not self.single and not stat.S_ISREG(status.st_mode):
+                # A pipe with the name of a spec file: reading it could wait for ever.
+                return self._vanished(name)
+            stamp = _stamp(status)
             if record is not None and record.stamp == stamp and not record.racy:
                 return False
             data = FilePath(path).read_bytes()

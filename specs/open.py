@@ -58,7 +58,9 @@ class Stores:
             known = ", ".join(f"{each}://" for each in sorted(self._openers))
             near = did_you_mean(scheme, list(self._openers))
             raise StoreError(
-                f'no store knows the address scheme "{scheme}" (known: {known}, or a path). {near}'.rstrip()
+                f'no store knows the address scheme "{scheme}" (known: {known}, or a path). {near}'.rstrip(
+                    ". "
+                )
             )
         return opener(address, namespace)
 

@@ -19,6 +19,7 @@ _TAG = "tag:yaml.org,2002:"
 _SLOW_LIMIT = 200_000
 _FLOWS = ("flow sequence", "flow mapping", "flow node")
 _BRACKETED = re.compile(r"[{,]\s*([\w-]+\[\d+\])\s*:")
+_MARKER = re.compile(r"^<{7,} .*\n(?:.*\n)*?={7,}\n(?:.*\n)*?>{7,} ", re.MULTILINE)
 _C_MISTAKES = ("unexpected ':'", "unknown escape character", "incompatible YAML document")
 
 
@@ -364,8 +365,23 @@ def _fault_of(error: Exception) -> Fault:
 
 def _explained(parsed: Parsed, text: str) -> Parsed:
     """Add what to try to a fault of the parser, where the line shows it."""
+    marker = _MARKER.search(text)
+    if marker is not None:
+        # Whatever else the parser makes of it follows from this.
+        line = text.count("\n", 0, marker.start()) + 1
+        return Parsed(parsed.documents, [_conflict(line)], parsed.where, parsed.whole)
     faults = [_hinted(fault, text) if fault.code == "syntax" else fault for fault in parsed.faults]
     return Parsed(parsed.documents, faults, parsed.where, parsed.whole)
+
+
+def _conflict(line: int) -> Fault:
+    return Fault(
+        code="syntax",
+        found="a conflict marker: here two versions were not brought together",
+        hint="Keep what is to stay, and remove the lines that begin with <<<<<<<, |||||||, ======= and >>>>>>>",
+        line=line,
+        column=1,
+    )
 
 
 def _hinted(fault: Fault, text: str) -> Fault:

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from errno import EACCES
 from pathlib import Path
 
 from heddle.specs.errors import Conflict, StoreError
@@ -22,13 +23,15 @@ def write_files(
 
     Everything is written beside the files first and flushed to disk, then renamed into place; a
     mode is kept, a link stays a link. When one of them fails, those before it are put back.
-    Conflict when a file holds something else than it is said to; StoreError when writing fails.
+    Conflict when a file holds something else than it is said to; StoreError when writing fails, or
+    a file is read-only.
     """
     parts: list[tuple[str, str | None]] = []
     done: list[str] = []
     try:
         for path, (_, new) in contents.items():
             target = os.path.realpath(path)
+            _check_writable(target)
             parts.append((target, _beside(target, new, stamp) if new is not None else None))
         for path, (old, _) in contents.items():
             if read_bytes(path) != old:
@@ -53,6 +56,16 @@ def write_files(
             with suppress(OSError):
                 if os.stat(folder).st_mtime_ns < stamp:
                     os.utime(folder, ns=(stamp, stamp))
+
+
+def _check_writable(target: str) -> None:
+    """PermissionError for a file that nobody may write: renaming would go over it."""
+    try:
+        mode = os.stat(target).st_mode
+    except OSError:
+        return
+    if not mode & 0o222:
+        raise PermissionError(EACCES, "it is read-only", target)
 
 
 def read_bytes(path: str) -> bytes | None:

@@ -42,7 +42,7 @@ def command(files: tuple[str, ...], eject: str | None, as_json: bool, config: st
         if file.removesuffix(".yaml") not in known:
             near = did_you_mean(file, list(known))
             raise CommandError(
-                f'there is no "{file}" (wanted: {", ".join(known)}). {near}'.rstrip()
+                f'there is no "{file}" (wanted: {", ".join(known)}). {near}'.rstrip(". ")
             )
     wanted = [file.removesuffix(".yaml") for file in files] or list(known)
     if eject is not None:

@@ -221,6 +221,12 @@ def _bytes(file: str | None, variable: str | None) -> bytes:
         return said.encode()
     stream: Any = sys.stdin
     read: bytes = stream.buffer.read()
+    if not read:
+        # Where nobody sits, an input that was forgotten would empty the secret.
+        raise CommandError(
+            "standard input is empty (wanted: what the value is to hold). Pipe it in, give --file or "
+            "--env, or ask on a terminal; --file /dev/null makes it empty"
+        )
     return read
 
 

@@ -46,7 +46,7 @@ def namespaces_of(settings: Settings, names: Sequence[str] = ()) -> list[Setting
             near = did_you_mean(name, list(listed))
             known = ", ".join(listed)
             raise CommandError(
-                f'{where}: there is no namespace "{name}" (it lists: {known}). {near}'.rstrip()
+                f'{where}: there is no namespace "{name}" (it lists: {known}). {near}'.rstrip(". ")
             )
     return [_of(settings, name) for name in listed if not names or name in names]
 

@@ -175,7 +175,9 @@ def read_query(given: Mapping[str, Any], query: type[msgspec.Struct]) -> msgspec
         if name not in fields:
             known = ", ".join(fields) or "nothing"
             near = did_you_mean(str(name), list(fields))
-            raise _bad(name, f'there is no parameter "{name}" (wanted: {known}). {near}'.rstrip())
+            raise _bad(
+                name, f'there is no parameter "{name}" (wanted: {known}). {near}'.rstrip(". ")
+            )
         texts = [str(one) for one in value] if isinstance(value, list) else [str(value)]
         found[name] = _meant(name, texts, fields[name])
     try:

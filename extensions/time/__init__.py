@@ -1,9 +1,12 @@
 """Time: kinds that begin processes when their time has come."""
 
 from heddle.extensions.extension import Extension
-from heddle.extensions.time.timer import TIMER
+
+KINDS = {
+    "timer": "timer:TIMER",
+}
 
 
 def register(extension: Extension) -> None:
     """Add the kinds of this family."""
-    extension.kind(TIMER)
+    extension.kinds(__name__, KINDS)

@@ -99,7 +99,7 @@ def _unreadable(scheme: str, theirs: "list[tuple[str, str]]") -> str:
             known = ", ".join(Options.__struct_fields__)
             return (
                 f'the address of the store has an unknown option "{key}" '
-                f"(wanted: {known}, or an option of libpq). {near}".rstrip()
+                f"(wanted: {known}, or an option of libpq). {near}".rstrip(". ")
             )
     return (
         f"the address of the store cannot be read (wanted: {wanted}). "

@@ -143,3 +143,31 @@ def test_the_program_is_a_module_too() -> None:
     argv = [sys.executable, "-m", "heddle.cli", "version", "--json"]
     done = subprocess.run(argv, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["version"]
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-"])
+def test_a_stream_that_is_closed_is_as_one_where_nobody_is(tmp_path: Path, closed: str) -> None:
+    flow = tmp_path / "flow.yaml"
+    flow.write_text("{kind: nop, name: a}")
+    where = "-" if closed == "<&-" else str(flow)
+    line = f'"$0" -m heddle.cli get specs --from-nowhere {closed}'
+    assert subprocess.run(["sh", "-c", line, sys.executable], capture_output=True).returncode == 2
+    line = f'"$0" -m heddle.cli check "$1" {closed}'
+    done = subprocess.run(["sh", "-c", line, sys.executable, where], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is full")
+@pytest.mark.parametrize("args", [["--help"], ["check", "--help"], ["version"]])
+def test_an_output_that_is_full_is_one_line(args: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "heddle.cli", *args],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "error: standard output: no space left on device\n"

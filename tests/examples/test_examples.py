@@ -27,7 +27,9 @@ def flow(store: str | Path, **options: Any) -> Runtime:
 
 
 def test_every_example_is_tried_here() -> None:
-    there = {path.name for path in EXAMPLES.iterdir() if path.suffix != ".md"}
+    # Who runs one leaves a hidden folder there: its history, and how its runtime is.
+    paths = [path for path in EXAMPLES.iterdir() if not path.name.startswith(".")]
+    there = {path.name for path in paths if path.suffix != ".md"}
     assert there == {*FLOWS, "extension", *SERVICES}
 
 

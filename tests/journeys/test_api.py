@@ -87,7 +87,8 @@ async def test_a_day_of_an_operator(sort: str, tmp_path: Path) -> None:
         newest = (await ada.get(f"{DEFAULT}/revisions?limit=1"))["items"][0]
         assert (newest["author"], newest["message"]) == ("ada", "no")
         status = await ada.get(f"{DEFAULT}/status")
-        assert {each["state"] for each in status["symbols"]} == {"active"}
+        # What was replaced a moment ago may still drain.
+        assert {each["state"] for each in status["symbols"]} <= {"active", "draining"}
 
 
 @pytest.mark.parametrize("sort", STORES)

@@ -76,6 +76,22 @@ async def test_a_store_that_is_away_is_no_harm_and_told_once() -> None:
         assert len(told(rt, "report failed")) == 1
 
 
+async def test_a_store_that_can_only_be_read_is_told_once() -> None:
+    class ReadOnly(Away):
+        """Says how often a Report was tried; what is in it can be read."""
+
+        tries = 0
+
+        async def report(self, report: Report) -> None:
+            self.tries += 1
+            await super().report(report)
+
+    store = ReadOnly(read(FLOW))
+    async with Runtime(store=store, interval=0.01) as rt:
+        await so(lambda: store.tries > 3)
+        assert len(told(rt, "report failed")) == 1
+
+
 async def test_a_change_of_another_namespace_is_looked_at_without_a_sound() -> None:
     class Quiet(MemoryStore):
         """Tells nothing, as a store does of other namespaces."""

@@ -1,6 +1,7 @@
 """Reading documents: what is right is kept, and everything that is wrong is told with its place."""
 
 import io
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heddle.specs.contract import AWKWARD
-from heddle.specs.document import Reading, read_data, read_path, read_text
+from heddle.specs.document import Reading, files_below, read_data, read_path, read_text
 from heddle.specs.entry import data_of
 from heddle.specs.names import legal_name, named_id
 from heddle.specs.roundtrip import Layout, alone, dump, machine
@@ -243,6 +244,14 @@ def test_a_link_that_leads_to_itself_hides_nothing_else(tmp_path: Path) -> None:
     reading = read_path(tmp_path)
     assert [spec.name for spec in reading.specs] == ["a"]
     assert [problem.code for problem in reading.problems] == ["unreadable"]
+
+
+def test_a_pipe_in_a_folder_is_no_spec_file(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("{kind: nop, name: a}")
+    os.mkfifo(tmp_path / "b.yaml")
+    (tmp_path / "c.yaml").symlink_to("b.yaml")
+    (tmp_path / "d.yaml").symlink_to("a.yaml.not")
+    assert files_below(str(tmp_path)) == ["a.yaml", "d.yaml"]
 
 
 # --- plain data ---

@@ -14,6 +14,7 @@ from heddle.specs import folder as folder_module
 from heddle.specs import notifier, settle
 from heddle.specs.contract import StoreContract, Watch, refused, spec, value
 from heddle.specs.errors import Conflict, StoreError
+from heddle.specs.files import Files
 from heddle.specs.folder import FolderStore
 from heddle.specs.names import named_id
 from heddle.specs.notifier import Notifier, WatchfilesNotifier
@@ -276,6 +277,15 @@ def test_files_of_editors_are_not_read(flows: Path) -> None:
 # --- broken files ---
 
 
+def test_a_pipe_that_is_named_like_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("{kind: nop, name: a}")
+    files = Files(str(tmp_path))
+    assert files.refresh(None) is not None
+    os.mkfifo(tmp_path / "b.yaml")
+    assert files.refresh(["b.yaml"]) is None
+    assert files.problems == []
+
+
 def test_a_broken_file_keeps_what_it_said(flows: Path) -> None:
     async def story(store: FolderStore, watch: Watch) -> None:
         (flows / "a.yaml").write_text("{kind: nop, name: a, v: 2")
@@ -440,7 +450,7 @@ def test_entries_without_a_namespace_belong_to_default_whoever_looks(tmp_path: P
         assert [each.name for each in await store.specs("default")] == ["a"]
         await store.close()
         assert (tmp_path / "web.yaml").read_text() == (
-            "- kind: nop\n  namespace: web\n  name: b\n  v: 2\n"
+            "- kind: nop\n  name: b\n  namespace: web\n  v: 2\n"
         )
 
     (tmp_path / "a.yaml").write_text("{kind: nop, name: a}")
@@ -492,7 +502,7 @@ def test_a_change_goes_to_the_file_that_has_it_and_a_new_spec_to_its_namespace(f
     )
     assert (flows / "a.yaml").read_text() == "{kind: nop, name: a, v: 2}\n"
     assert (flows / "b.yaml").read_bytes() == before
-    assert (flows / "web.yaml").read_text() == "- kind: nop\n  namespace: web\n  name: n\n"
+    assert (flows / "web.yaml").read_text() == "- kind: nop\n  name: n\n  namespace: web\n"
 
 
 def test_a_file_that_holds_nothing_any_more_is_removed(flows: Path) -> None:

@@ -34,7 +34,7 @@ def test_a_store_is_opened_or_says_why_not(tmp_path: Path) -> None:
 
 def test_an_unknown_scheme_names_the_known_ones() -> None:
     with pytest.raises(
-        StoreError, match=r'"memori" \(known: file://, memory://.*Did you mean "memory"'
+        StoreError, match=r'"memori" \(known: file://, http://, .*memory://.*Did you mean "memory"'
     ):
         Stores().make("memori://")
 

@@ -191,7 +191,9 @@ def test_a_node_that_one_removes_and_the_other_changes_is_in_dispute_as_a_whole(
 def test_a_file_with_markers_never_goes_live() -> None:
     text = merged(changed(("1s", "2s")), changed(("1s", "3s"))).text
     reading = read_text(text, file="flow.yaml")
-    assert reading.problems
+    (problem,) = reading.problems
+    assert (problem.place.line, problem.code) == (16, "syntax")
+    assert "conflict marker" in problem.found
     assert not reading.whole
 
 

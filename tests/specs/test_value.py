@@ -36,7 +36,7 @@ def wrong(text: str) -> list[tuple[str, str, str]]:
     ]
 
 
-@pytest.mark.parametrize("one", EVERY, ids=repr)
+@pytest.mark.parametrize("one", EVERY, ids=range(len(EVERY)))
 def test_every_way_is_written_and_read_again(one: Any) -> None:
     again, problems = value_of(data_of(one))
     assert problems == []

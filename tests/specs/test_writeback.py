@@ -55,3 +55,21 @@ def test_a_folder_that_cannot_be_made_leaves_everything_as_it_was(tmp_path: Path
     with pytest.raises(StoreError):
         write_files({str(tmp_path / "b"): (None, b"2"), str(tmp_path / "a" / "c"): (None, b"2")})
     assert names(tmp_path) == ["a"]
+
+
+def test_a_read_only_file_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"1")
+    (tmp_path / "b").write_bytes(b"1")
+    (tmp_path / "b").chmod(0o444)
+    for new in (b"2", None):
+        with pytest.raises(StoreError, match="b cannot be written: it is read-only"):
+            write_files({str(tmp_path / "a"): (b"1", b"2"), str(tmp_path / "b"): (b"1", new)})
+    assert names(tmp_path) == ["a", "b"]
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes() == b"1"
+
+
+def test_all_files_of_one_set_changed_at_one_time(tmp_path: Path) -> None:
+    stamp = 1_700_000_000_123_456_000
+    (tmp_path / "a").write_bytes(b"1")
+    write_files({str(tmp_path / "a"): (b"1", b"2"), str(tmp_path / "b"): (None, b"2")}, stamp=stamp)
+    assert {(tmp_path / name).stat().st_mtime_ns for name in "ab"} == {stamp}

@@ -280,7 +280,7 @@ async def listen(asked: Asked) -> Reply:
         if word not in TYPES:
             near = did_you_mean(word, TYPES)
             raise Refusal(
-                400, "query", f'type: "{word}" (wanted: {", ".join(TYPES)}). {near}'.rstrip()
+                400, "query", f'type: "{word}" (wanted: {", ".join(TYPES)}). {near}'.rstrip(". ")
             )
     if asked.namespace is None and not asked.sees_all:
         raise Refusal(

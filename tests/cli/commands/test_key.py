@@ -222,6 +222,27 @@ def test_a_value_is_set_from_standard_input_a_file_and_the_environment(
     assert '"hello"' in ran("get", "values", "greeting")
 
 
+def test_an_input_that_was_forgotten_empties_no_value(store: Path) -> None:
+    ran("key", "new")
+    ran("value", "set", "password", stdin="hunter2")
+    result = heddle("value", "set", "password", stdin="")
+    assert result.exit_code == 1
+    assert "standard input is empty (wanted: what the value is to hold)" in result.stderr
+    assert '"hunter2"' in ran("get", "values", "--reveal")
+    ran("value", "set", "password", "--file", "/dev/null")
+    assert "hunter2" not in ran("get", "values", "--reveal")
+
+
+def test_a_value_that_stays_closed_is_not_said_to_be_absent(store: Path) -> None:
+    ran("key", "new")
+    ran("value", "set", "password", stdin="hunter2")
+    (store.parent / "keys").unlink()
+    result = heddle("get", "values", "--reveal")
+    assert result.exit_code == 1
+    assert "is sealed with the key" in result.stderr
+    assert "no values" not in result.output
+
+
 def test_a_value_that_was_sealed_is_set_and_stays_sealed(store: Path) -> None:
     ran("key", "new")
     ran("apply", "values", "-f", "-", stdin=VALUES + "  annotations: {team: shop}\n")

@@ -10,6 +10,7 @@ import pytest
 
 from heddle.cli.failure import CommandError
 from heddle.cli.system import address
+from heddle.extensions.manage.system import texts
 from tests.cli.support import PATIENCE, PING, Started, heddle, ran, ran_json, started
 
 
@@ -138,7 +139,7 @@ def test_the_flows_are_shown_as_they_are_written() -> None:
 
 def test_copies_are_checked_like_any_other_flow(tmp_path: Path) -> None:
     said = ran("system", "--eject", tmp_path / "system")
-    assert said.count("written") == 4
+    assert [Path(line.split()[-1]).name for line in said.splitlines()] == list(texts())
     checked = heddle("check", tmp_path / "system", "-n", "system")
     assert checked.exit_code == 0, checked.output
     again = heddle("system", "--eject", tmp_path / "system")
