@@ -4,6 +4,7 @@ heddle.toml (the nearest from here upwards)  <  HEDDLE_* variables  <  flags
 """
 
 import os
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -67,6 +68,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     key_command: tuple[str, ...] = ()
     file: str = ""
     folder: str = "."
+
+    @property
+    def shown(self) -> str:
+        """The store as messages name it: its address without a password."""
+        return without_password(self.store)
+
+
+def without_password(address: str) -> str:
+    """The address of a store with `***` for a password, wherever it stands; all else stays."""
+    scheme, mark, rest = address.partition("://")
+    if not mark:
+        return address
+    # What is written carelessly may have any sign in it: up to the last @, it is the password.
+    rest = re.sub(r"^([^:@/?]*):.+@", r"\1:***@", rest)
+    rest = re.sub(r"([?&](?:ssl)?password=)[^&]*", r"\1***", rest, flags=re.IGNORECASE)
+    return f"{scheme}{mark}{rest}"
 
 
 def load_settings(

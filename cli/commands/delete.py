@@ -130,7 +130,7 @@ def command(
         for problem in behind:
             click.echo(f"warning: {problem.path}: {problem.found}", err=True)
         for name in missing:
-            told = f'there is no {sort[:-1] if sort != "all" else "spec or value"} "{name}" in {settings.store}'
+            told = f'there is no {sort[:-1] if sort != "all" else "spec or value"} "{name}" in {settings.shown}'
             if ignore_missing:
                 click.echo(told, err=True)
             else:

@@ -105,11 +105,11 @@ def command(
         print_table(columns, [_row(each, columns, reveal) for each in shown])
     elif not names and not closed:
         where = "" if all_namespaces else f" in the namespace {settings.namespace}"
-        click.echo(f"no {sort}{where} of {settings.store}", err=True)
+        click.echo(f"no {sort}{where} of {settings.shown}", err=True)
     print_problems([*problems, *closed])
     missing = missing_names(names, found)
     for name, hint in missing:
-        complain(f'there is no {sort[:-1]} "{name}" in {settings.store}. {hint}'.rstrip(". "))
+        complain(f'there is no {sort[:-1]} "{name}" in {settings.shown}. {hint}'.rstrip(". "))
     if missing or problems or closed:
         raise click.exceptions.Exit(FAILED)
 

@@ -67,7 +67,7 @@ def command(
     else:
         what = ", ".join(f'"{name}"' for name in names) or "anything"
         where = f" in the namespace {space}" if space is not None else ""
-        said = f"no revision of {settings.store} changed {what}{where}"
+        said = f"no revision of {settings.shown} changed {what}{where}"
         if not names:
             # A store that is new has no past: that is no error.
             click.echo(said, err=True)

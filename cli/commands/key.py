@@ -205,7 +205,7 @@ def rotate(
         print_json(outcome_data(outcome))
     else:
         where = "" if all_namespaces else f" in the namespace {settings.namespace}"
-        nothing = f"nothing to rotate: no value is sealed{where} of {settings.store}"
+        nothing = f"nothing to rotate: no value is sealed{where} of {settings.shown}"
         tell_outcome(outcome, nothing=nothing)
     end(outcome)
 

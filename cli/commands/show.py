@@ -69,7 +69,7 @@ def command(
 
         complain(
             f'there is no spec or value "{what}" in the namespace {settings.namespace} of '
-            f"{settings.store}"
+            f"{settings.shown}"
         )
     if not found:
         raise click.exceptions.Exit(FAILED)

@@ -8,6 +8,7 @@ import click
 from heddle.cli.failure import CommandError
 from heddle.cli.group import Command
 from heddle.cli.options import JSON, STORE, options, settings_of
+from heddle.cli.settings import without_password
 
 if TYPE_CHECKING:
     from heddle.cli.settings import Settings
@@ -109,7 +110,7 @@ def _check(url: str) -> None:
     """CommandError for a store without tables."""
     if url.partition("://")[0].lower() not in ("postgresql", "postgres"):
         raise CommandError(
-            f"{url}: there are no tables to tend (wanted: the address of a store in PostgreSQL, "
+            f"{without_password(url)}: there are no tables to tend (wanted: the address of a store in PostgreSQL, "
             "such as postgresql://host/database). Give one with --store"
         )
 

@@ -126,7 +126,11 @@ def _options(ours: "dict[str, str]", shown: str) -> Options:
             found["migrate"] = {"on": True, "off": False}.get(found["migrate"], found["migrate"])
         options = msgspec.convert(found, Options, strict=False)
     except msgspec.ValidationError as error:
-        raise StoreError(f"an option in the address {shown} is wrong: {error}") from None
+        name = str(error).rpartition("$.")[2].rstrip("`")
+        kind = "on or off" if name == "migrate" else "a number"
+        raise StoreError(
+            f'the option "{name}" in the address {shown} is "{found.get(name, "")}" (wanted: {kind})'
+        ) from None
     if not _SCHEMA.fullmatch(options.schema):
         raise StoreError(
             f'"{options.schema}" cannot be the schema of the store {shown} (wanted: {_SCHEMA_RULE})'

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from heddle.cli.failure import CommandError
-from heddle.cli.settings import Settings, load_settings
+from heddle.cli.settings import Settings, load_settings, without_password
 
 
 @pytest.fixture
@@ -99,3 +99,22 @@ def test_variables_take_lists_and_numbers(here: Path) -> None:
     assert (found.extensions, found.drain, found.log_format) == (("one", "two"), 2.5, "auto")
     with pytest.raises(CommandError, match='HEDDLE_DRAIN: found "soon"'):
         load_settings(environ={"HEDDLE_DRAIN": "soon"})
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("postgresql://ada:s3cret@db:5432/flows", "postgresql://ada:***@db:5432/flows"),
+        ("postgresql://ada:s3/c@r?et@db/flows", "postgresql://ada:***@db/flows"),
+        (
+            "postgresql://ada@db/flows?password=s3cret&wait=1",
+            "postgresql://ada@db/flows?password=***&wait=1",
+        ),
+        ("postgresql://ada@db:5432/flows?wait=1", "postgresql://ada@db:5432/flows?wait=1"),
+        ("file://flows/a:b@c", "file://flows/a:b@c"),
+        ("flows", "flows"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(address: str, shown: str) -> None:
+    assert without_password(address) == shown
+    assert Settings(store=address).shown == shown

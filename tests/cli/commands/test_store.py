@@ -99,3 +99,24 @@ def test_no_password_is_told(schema: str) -> None:
     assert refused.exit_code == 1
     assert "postgresql://ada:***@127.0.0.1:1/flows cannot be reached" in refused.stderr
     assert "s3cret" not in refused.output
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ("get", "specs"),
+        ("get", "specs", "nobody"),
+        ("show", "nobody"),
+        ("history", "nobody"),
+        ("delete", "specs", "nobody"),
+    ],
+)
+def test_what_is_not_there_is_told_without_the_password_of_the_store(
+    schema: str, args: tuple[str, ...]
+) -> None:
+    url = in_schema(server(), schema)
+    if "postgres:@" not in url:
+        pytest.skip("the server that was given asks for its own password")
+    result = heddle(*args, "--store", url.replace("postgres:@", "postgres:s3cret@"))
+    assert "postgres:***@" in result.output
+    assert "s3cret" not in result.output
