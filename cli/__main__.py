@@ -5,7 +5,6 @@ Importing the rest takes a moment, and on a busy machine a long one.
 
 import os
 import sys
-from typing import TextIO
 
 
 def main() -> None:
@@ -26,8 +25,7 @@ def _open_streams() -> None:
     """Give each standard stream that this process was begun without (`>&-`) a nothing in its place."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            nothing: TextIO = os.fdopen(os.open(os.devnull, os.O_RDWR), mode)
-            setattr(sys, name, nothing)
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_RDWR), mode))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ _HOME = "runtime.home"
 class Managed:
     """A store, the runtimes that run here, and the namespaces that may be managed (None: all).
 
-    `audit` is a file to which every change is written, a line each; empty is none.
+    `audit` is a file to which every change is written, a line each; empty is none. `home` is the runtime
+    that manages the others, where there is one: tokens and revealed secrets go through it.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class Managed:
         self.runtimes = list(runtimes)
         self.namespaces = frozenset(namespaces) if namespaces is not None else None
         self.audit = audit
+        self.home: Runtime | None = None
 
     def covers(self, namespace: str) -> bool:
         """Whether this namespace may be managed from here."""
@@ -56,6 +58,8 @@ def give(runtime: "Runtime", managed: Managed | None) -> None:
         managed = Managed(
             runtime.store, runtime.registry, [runtime], namespaces=[runtime.namespace]
         )
+    else:
+        managed.home = runtime
     shared: dict[Any, Any] = runtime.table.shared
     shared[_MANAGED] = managed
     shared[_HOME] = runtime

@@ -8,7 +8,7 @@ import msgspec
 from heddle.runtime.checking import check_specs
 from heddle.runtime.extension import Registry
 from heddle.runtime.leaving import Step, after, left_behind
-from heddle.runtime.sealing import alike, kept_all
+from heddle.runtime.sealing import alike, have_keys, kept_all
 from heddle.specs.bind import Values
 from heddle.specs.difference import Difference, difference
 from heddle.specs.errors import Conflict, NotFound, StoreError
@@ -146,9 +146,10 @@ async def plan_steps(
     is left behind with a link to what goes is a Problem, where a link to what may come later is none.
     """
     unfit = _unfit(steps)
+    stored = await _around(store, steps, stored)
+    await have_keys([*stored, *(side for step in steps for side in step)], registry.keys)
     steps, unsealed = kept_all(steps, registry.keys)
     steps, clashes = await _rebased(store, steps, base, registry.keys, merge=merge)
-    stored = await _around(store, steps, stored)
     problems = [
         *unfit,
         *unsealed,

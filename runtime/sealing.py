@@ -22,6 +22,17 @@ Step: TypeAlias = tuple[Resource | None, Resource | None]
 """What is stored, and what it becomes; None is that there is none."""
 
 
+async def have_keys(resources: Iterable[Resource | None], keys: Keyring) -> None:
+    """Have the keys at hand that seal and open what is secret of these: reading them may wait.
+
+    Whatever is sealed with a key that is not known yet has them looked for anew: they were rotated.
+    """
+    secrets = [each for each in resources if isinstance(each, Value)]
+    secrets = [each for each in secrets if each.secret or each.sealed]
+    if secrets:
+        await keys.ready(sealed_by(each.sealed) for each in secrets if each.sealed)
+
+
 def kept(old: Resource | None, new: Resource, keys: Keyring) -> Resource:
     """How a resource is kept: a secret sealed with the first key, where there are keys.
 

@@ -4,10 +4,12 @@ Keys come from places that are asked when a key is needed, and again when one is
 of the environment, a file, a command. So a key that is added while a runtime runs is found.
 """
 
+import asyncio
 import os
 import shlex
 import stat
 import subprocess
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import Any, Protocol
@@ -24,6 +26,9 @@ VARIABLE = "HEDDLE_KEY"
 
 EXTRA = "secrets"
 """The extra that seals and opens."""
+
+PATIENCE = 30.0
+"""Seconds until the places of the keys are asked again for one that they did not have."""
 
 LIMIT = 60.0
 """Seconds that a command may take to print its keys."""
@@ -142,6 +147,7 @@ class Keyring:
         self._places = tuple(places)
         self._held: tuple[Held, ...] | None = None
         self._troubles: tuple[str, ...] = ()
+        self._asked: dict[str, float] = {}
 
     @staticmethod
     def of(*keys: "Key | str") -> "Keyring":
@@ -211,6 +217,21 @@ class Keyring:
         return before is not None and [each.key for each in before] != [
             each.key for each in self._held
         ]
+
+    async def ready(self, ids: Iterable[str] = ()) -> None:
+        """Have the keys at hand, so that no question has to wait.
+
+        Where one of these ids is missing, the places are asked again, though not all the time.
+        """
+        if not self.configured:
+            return
+        wanted, now = set(ids), time.monotonic()
+        if self.read:
+            missing = wanted.difference(self.ids)
+            if all(now - self._asked.get(id_, -PATIENCE) < PATIENCE for id_ in missing):
+                return
+        await asyncio.to_thread(self.renew)
+        self._asked = dict.fromkeys(wanted.difference(self.ids), now)
 
     def __repr__(self) -> str:
         return f"Keyring({', '.join(place.name for place in self._places)})"

@@ -1,8 +1,6 @@
 """A Vault gives the data of Values, however they say it: plain, sealed, or from outside."""
 
-import asyncio
 import os
-import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
@@ -15,9 +13,6 @@ from heddle.specs.masking import is_covered
 from heddle.specs.sealing import sealed_by
 from heddle.specs.sources import Reading, read_source
 from heddle.specs.value import Value
-
-PATIENCE = 30.0
-"""Seconds until the places of the keys are asked again for one that they did not have."""
 
 
 class Vault:
@@ -34,7 +29,6 @@ class Vault:
         self.keys = keys if keys is not None else Keyring()
         self._environ = environ
         self._readings: dict[UUID, Reading] = {}
-        self._asked: dict[str, float] = {}
 
     def open(self, value: Value) -> Any:
         """The data of a Value; SecretError says why it cannot be had, and nothing of the data."""
@@ -58,19 +52,10 @@ class Vault:
         return reading.data
 
     async def ready(self, values: Iterable[Value]) -> None:
-        """Have the keys of these Values at hand, so that opening them does not wait.
-
-        Where a key is missing, the places of the keys are asked again, though not all the time.
-        """
+        """Have the keys of these Values at hand, so that opening them does not wait."""
         wanted = {sealed_by(value.sealed) for value in values if value.sealed}
-        if not wanted or not self.keys.configured:
-            return
-        missing = wanted.difference(self.keys.ids) if self.keys.read else wanted
-        now = time.monotonic()
-        if all(now - self._asked.get(id_, -PATIENCE) < PATIENCE for id_ in missing):
-            return
-        await asyncio.to_thread(self.keys.renew)
-        self._asked = dict.fromkeys(wanted.difference(self.keys.ids), now)
+        if wanted:
+            await self.keys.ready(wanted)
 
     def _is_key(self, path: str) -> bool:
         """Whether a path leads to a file of keys."""

@@ -67,7 +67,7 @@ def _cases(count: int) -> list[Case]:
             each.format(more=f"concurrency: {WORKERS}, ", node=node.format("python", "payload")),
             items,
             _at_once,
-            reach=60.0,
+            reach=80.0,
             reason=(
                 "Each item is a process of its own, a child of the packet's, with its own data, "
                 "transaction and end, so that items which wait can do so at the same time."

@@ -26,9 +26,9 @@ FLOW = """\
   language: python
   code: |
     def main(payload):
-        return sum(number * number for number in range(8000))
+        return sum(number * number for number in range(16000))
 """
-ANSWER = sum(number * number for number in range(8000))
+ANSWER = sum(number * number for number in range(16000))
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
@@ -84,7 +84,7 @@ def _drive(load: Driver, name: str, seconds: float) -> dict[str, Any]:
 
 
 ROW = Row(
-    title="two workers that share the sockets of one namespace, a flow that computes for half a millisecond",
+    title="two workers that share the sockets of one namespace, a flow that computes for a millisecond",
     floor="one worker under the same load",
     run=run,
 )

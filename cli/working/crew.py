@@ -82,6 +82,7 @@ class Crew:
         self._rolling = asyncio.Lock()
         self._rolled: set[int] = set()
         self._stopping = False
+        self._stopped = asyncio.Event()
         self.failed: int | None = None
 
     # --- life ---
@@ -96,7 +97,12 @@ class Crew:
         return not self._stopping
 
     async def _first(self, number: int) -> bool:
-        worker = await self._begin(number)
+        try:
+            worker = await self._begin(number)
+        except OSError as error:
+            self._not_begun(number, error)
+            self.failed = 1
+            return False
         ready = asyncio.ensure_future(worker.ready.wait())
         await asyncio.wait([ready, worker.over], return_when=asyncio.FIRST_COMPLETED)
         if not worker.ready.is_set():
@@ -110,9 +116,12 @@ class Crew:
     async def stop(self) -> None:
         """Let every worker drain and end; nothing is begun again."""
         self._stopping = True
+        self._stopped.set()
         for worker in self._workers.values():
             worker.signal(signal.SIGTERM)
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        # The very first one has nobody else who sees to its end until it is ready.
+        watched = [self._watch(worker) for worker in self._workers.values()]
+        await asyncio.gather(*self._keepers, *watched, return_exceptions=True)
         for task in self._asks:
             task.cancel()
         self._broker.close()
@@ -128,7 +137,7 @@ class Crew:
         async with self._rolling:
             for number in range(self.size):
                 worker = self._workers.get(number)
-                if worker is None or self._stopping:
+                if worker is None or worker.over.done() or self._stopping:
                     continue
                 self._rolled.add(number)
                 worker.signal(signal.SIGTERM)
@@ -170,7 +179,14 @@ class Crew:
         pause = FIRST
         while True:
             if worker is None:
-                worker = await self._begin(number)
+                try:
+                    worker = await self._begin(number)
+                except OSError as error:
+                    self._not_begun(number, error, again=pause)
+                    pause = await self._pause(pause)
+                    if self._over():
+                        return
+                    continue
             if self._stopping:
                 worker.signal(signal.SIGTERM)
             code = await self._watch(worker)
@@ -191,10 +207,21 @@ class Crew:
                 worker=number,
                 again=pause,
             )
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST)
+            pause = await self._pause(pause)
             if self._over():
                 return
+
+    async def _pause(self, seconds: float) -> float:
+        """Wait so long, unless everything ends before; how long to wait the next time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
+        return min(seconds * 2, LONGEST)
+
+    def _not_begun(self, number: int, error: OSError, **data: Any) -> None:
+        """Tell that the system has no process for it."""
+        reason = error.strerror or str(error)
+        self._tell("worker not begun", level="error", reason=reason, worker=number, **data)
 
     def _over(self) -> bool:
         """Whether nothing is to be begun any more."""
@@ -220,7 +247,7 @@ class Crew:
     async def _begin(self, number: int) -> Worker:
         ours, its = socket.socketpair()
         heard: list[Worker] = []
-        with its:
+        try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
@@ -231,6 +258,11 @@ class Crew:
                 # Ctrl-C is for the supervisor alone, which then stops them in order.
                 process_group=0,
             )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            its.close()
         wire = Wire(
             ours,
             lambda told, _: self._heard(heard[0], told),
@@ -280,7 +312,7 @@ class Crew:
         if "log" in told:
             self._write(worker.number, told["log"])
         elif told.get("ask") == "bind":
-            self._later(self._bind(worker, told["host"], told["port"], told["owner"]))
+            self._later(self._bind(worker, told))
         elif told.get("ask") == "turn":
             self._later(self._give_turn(worker, told["turn"]))
         elif told.get("say") == "release":
@@ -299,14 +331,20 @@ class Crew:
         self._asks.add(task)
         task.add_done_callback(self._asks.discard)
 
-    async def _bind(self, worker: Worker, host: str, port: int, owner: str) -> None:
+    async def _bind(self, worker: Worker, told: Told) -> None:
+        host, port, owner, asked = told["host"], told["port"], told["owner"], told["bind"]
         try:
             sockets = await self._broker.bind(worker, host, port, owner)
-        except OSError as error:
-            told = error.strerror or str(error)
-            worker.wire.say({"failed": told, "number": error.errno or 0})
+        except (OSError, ValueError, OverflowError) as error:
+            reason, number = str(error), 0
+            if isinstance(error, OSError):
+                reason, number = error.strerror or reason, error.errno or 0
+            worker.wire.say({"bind": asked, "failed": reason, "number": number})
             return
-        worker.wire.say({"sockets": len(sockets)}, sockets)
+        if worker.over.done() or self._workers.get(worker.number) is not worker:
+            # It has gone meanwhile, and would hold them for ever.
+            self._broker.lost(worker)
+        worker.wire.say({"bind": asked, "sockets": len(sockets)}, sockets)
 
     async def _give_turn(self, worker: Worker, turn: int) -> None:
         await self._turning.acquire()

@@ -1,6 +1,7 @@
 """A Seat is a worker's place in its team: it asks the supervisor for sockets and for its turn."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -21,9 +22,9 @@ class Seat(Team):
         self.size = orders.size
         self.orders = orders
         self.ended = asyncio.Event()
-        self._wire = Wire(sock, self._heard, self.ended.set)
-        self._asked: asyncio.Future[tuple[Told, list[socket.socket]]] | None = None
-        self._asking = asyncio.Lock()
+        self._wire = Wire(sock, self._heard, self._alone)
+        self._asked: dict[int, asyncio.Future[tuple[Told, list[socket.socket]]]] = {}
+        self._bind = 0
         self._turns: dict[int, asyncio.Event] = {}
         self._turn = 0
         self._beating = asyncio.ensure_future(self._beat())
@@ -44,10 +45,18 @@ class Seat(Team):
 
     async def bind(self, host: str, port: int, owner: str) -> Sequence[socket.socket]:
         """Sockets that all workers accept from; OSError where they cannot be had."""
-        async with self._asking:
-            self._asked = asyncio.get_running_loop().create_future()
-            self._wire.say({"ask": "bind", "host": host, "port": port, "owner": owner})
-            told, sockets = await self._asked
+        if self.ended.is_set():
+            raise _gone()
+        self._bind += 1
+        number = self._bind
+        asked: asyncio.Future[tuple[Told, list[socket.socket]]]
+        asked = self._asked[number] = asyncio.get_running_loop().create_future()
+        said = {"ask": "bind", "bind": number, "host": host, "port": port, "owner": owner}
+        self._wire.say(said)
+        try:
+            told, sockets = await asked
+        finally:
+            del self._asked[number]
         if "failed" in told:
             raise OSError(told["number"], told["failed"])
         return sockets
@@ -63,6 +72,8 @@ class Seat(Team):
         number = self._turn
         mine = self._turns[number] = asyncio.Event()
         self._wire.say({"ask": "turn", "turn": number})
+        if self.ended.is_set():
+            mine.set()
         try:
             await mine.wait()
             yield
@@ -87,11 +98,30 @@ class Seat(Team):
             mine = self._turns.get(told["turn"])
             if mine is not None:
                 mine.set()
-        elif self._asked is not None and not self._asked.done():
-            self._asked.set_result((told, sockets))
+            return
+        asked = self._asked.get(told.get("bind", 0))
+        if asked is not None and not asked.done():
+            asked.set_result((told, sockets))
+            return
+        for sock in sockets:
+            # Whoever asked for them waits no more.
+            sock.close()
+
+    def _alone(self) -> None:
+        """The supervisor is gone: nobody answers any more, and nobody has to wait for a turn."""
+        self.ended.set()
+        for mine in self._turns.values():
+            mine.set()
+        for asked in self._asked.values():
+            if not asked.done():
+                asked.set_exception(_gone())
 
     async def _beat(self) -> None:
         """Tell again and again that the loop turns."""
         while True:
             self._wire.say({"say": "beat"})
             await asyncio.sleep(self.orders.beat)
+
+
+def _gone() -> OSError:
+    return OSError(errno.EPIPE, "the supervisor is gone")

@@ -10,7 +10,7 @@ from heddle.extensions.manage.refusal import Refusal
 from heddle.runtime.planning import Applied, Clash, Planned, Step, make, plan_steps
 from heddle.runtime.waiting import wait_live
 from heddle.specs.difference import ABSENT
-from heddle.specs.errors import NotFound
+from heddle.specs.errors import NotFound, StoreError
 from heddle.specs.marking import marked
 from heddle.specs.merging import MergeConflict, merge_one
 from heddle.specs.problem import Problem
@@ -61,12 +61,16 @@ async def _waited(asked: Asked, done: Applied) -> list[shapes.Arrival]:
     store = asked.managed.store
     if not seconds or not done.revision or not isinstance(store, Reporting):
         return []
-    waited = await asyncio.gather(
-        *(
-            wait_live(store, space, done.revision, done.ids(space), timeout=seconds)
-            for space in done.namespaces
+    try:
+        waited = await asyncio.gather(
+            *(
+                wait_live(store, space, done.revision, done.ids(space), timeout=seconds)
+                for space in done.namespaces
+            )
         )
-    )
+    except StoreError:
+        # It is made: that nobody can say any more what became of it does not make it a failure.
+        return []
     return [forms.arrival(one.namespace, each) for one in waited for each in one.arrivals]
 
 

@@ -31,8 +31,12 @@ class Asking:
 
     def __init__(self, url: str, token: str = "") -> None:
         """StoreError where the address is none."""
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(url)
+            wrong = parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0
+        except ValueError:
+            wrong = True
+        if wrong:
             raise StoreError(
                 f'"{url}" is no address of an API (wanted: http://HOST:PORT or https://…)'
             )
@@ -40,6 +44,8 @@ class Asking:
             raise StoreError(
                 "a token is not given in the address. Try --token-file or HEDDLE_TOKEN"
             )
+        if not token.isprintable():
+            raise StoreError("what was given is no token: it holds more than one line of text")
         path = parts.path.rstrip("/").removesuffix("/v1")
         self.url = urlunsplit((parts.scheme, parts.netloc, path, "", ""))
         self._token = token
@@ -97,7 +103,7 @@ class Asking:
                 came = await response.read()
                 if response.status >= 300:
                     raise self._refused(response.status, response.content_type, came)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
             raise self._unreachable(error) from error
         return self._data(came) if came else None
 
@@ -123,7 +129,7 @@ class Asking:
                     )
                 async for name, text in _parsed(response.content):
                     yield name, self._data(text)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
             raise self._unreachable(error) from error
         raise StoreError(f"{self.url} has ended the stream of events")
 

@@ -17,7 +17,7 @@ from heddle.extensions.manage.refusal import Refusal, wrong
 from heddle.runtime.applying import plan_apply
 from heddle.runtime.planning import Step, check_steps, current
 from heddle.runtime.rollback import plan_rollback
-from heddle.runtime.sealing import kept_all
+from heddle.runtime.sealing import have_keys, kept_all
 from heddle.specs.index import Key, key_of
 from heddle.specs.masking import MASK
 from heddle.specs.problem import Problem
@@ -212,6 +212,7 @@ async def store_changes(asked: Asked) -> Reply:
             if side is not None:
                 asked.need("edit", side.namespace)
         steps.append((old, new))
+    await have_keys([side for step in steps for side in step], asked.managed.registry.keys)
     changes, unsealed = _sealed(asked, changes, now)
     if unsealed:
         raise refused(asked, unsealed)

@@ -1,5 +1,6 @@
 """What runs: namespaces, symbols, status, processes, and the Reports of runtimes."""
 
+import time
 from typing import Annotated, Any
 
 import msgspec
@@ -18,6 +19,11 @@ from heddle.runtime.symbol import SymbolStatus
 from heddle.specs.names import parse_id
 from heddle.specs.problem import did_you_mean
 from heddle.specs.report import Report, Reporting
+
+LONGEST = 3600.0
+"""Seconds between two Reports of a runtime, at most."""
+
+_PIDS = 2**31 - 1
 
 
 class Some(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,8 +241,16 @@ async def report(asked: Asked) -> Reply:
     asked.need("operate", said.namespace)
     if said.runtime != asked.key:
         raise Refusal(422, "runtime", f"the Report is of {said.runtime}, the path says {asked.key}")
+    if not 0 < said.interval <= LONGEST or not 0 <= said.pid <= _PIDS:
+        raise Refusal(
+            422,
+            "report",
+            f"no runtime reports every {said.interval:g} s with the pid {said.pid} (wanted: more than "
+            f"0 and at most {LONGEST:g} s, a pid of a process)",
+        )
     await _may_replace(asked, store)
-    await store.report(said)
+    # One from the future would never count as gone.
+    await store.report(msgspec.structs.replace(said, seen=min(said.seen, time.time())))
     return Reply(status=204)
 
 

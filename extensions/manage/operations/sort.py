@@ -15,6 +15,7 @@ from heddle.extensions.manage.operation import Reply
 from heddle.extensions.manage.operations.paging import order, page_of
 from heddle.extensions.manage.reading import merge_patch, read_entries, sent_entry, sent_patch
 from heddle.extensions.manage.refusal import Refusal
+from heddle.runtime.sealing import have_keys
 from heddle.specs.errors import SecretError
 from heddle.specs.names import named_id, new_id, parse_id
 from heddle.specs.problem import did_you_mean
@@ -78,6 +79,7 @@ class Sort:
         kept = sorted((one for one in found if self._fits(one, query)), key=order)
         page, cursor = page_of(kept, query.cursor, query.limit)
         if reveal:
+            await have_keys(page, asked.managed.registry.keys)
             page = [_opened(asked, one) for one in page]
         items = [forms.held(one, reveal=reveal) for one in page]
         body = (shapes.Specs if self.type is Spec else shapes.Values)(
@@ -133,6 +135,7 @@ class Sort:
         one = await self.get(asked)
         tag = etag(one)
         if reveal:
+            await have_keys([one], asked.managed.registry.keys)
             one = forms.opened(one, asked.managed.registry.keys)
         header = {"ETag": tag, "Cache-Control": "no-store" if reveal else "no-cache"}
         if tag in _tags(asked.header("If-None-Match")):

@@ -80,6 +80,9 @@ class InternalDatabase:
         """The frames that were noted; from now on, and for a while, they are."""
         loop = asyncio.get_running_loop()
         for runtime in self.managed.runtimes:
+            if runtime is self.managed.home:
+                # Whoever may look at frames must not find the tokens of those who may do more.
+                continue
             if runtime.namespace not in self._watches and self.managed.covers(runtime.namespace):
                 self._watches[runtime.namespace] = runtime.agent.watch(keep=1000)
         if self._unwatch is not None:

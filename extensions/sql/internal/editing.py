@@ -143,6 +143,9 @@ class Editing:
             entry["data"] = _read(data)
         if said.get("secret"):
             entry["secret"] = True
+        elif isinstance(old, Value) and old.secret and "data" in entry and data in (None, shown):
+            # What nobody sees is not shown by saying that it is no secret.
+            raise refused(f"the secret {old.label} is none any more only with other data: set data")
         _common(entry, old, said)
         annotations = _json(said, "annotations", {})
         if annotations:

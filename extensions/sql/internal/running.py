@@ -8,6 +8,7 @@ import msgspec
 from heddle.extensions.sql.internal.table import Table, Values, View, columns
 from heddle.extensions.sql.internal.written import specs_of
 from heddle.runtime.expansion import HELD
+from heddle.runtime.plain import plain
 from heddle.runtime.process import Process
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.standing import SymbolStanding, standing
@@ -163,7 +164,7 @@ def _process(runtime: Runtime, one: Process) -> Values:
         one.ended,
         one.wiring.generation.number,
         runtime.events.mask(error.message) if error is not None else None,
-        runtime.events.mask({key: one.get(key) for key in keys}),
+        runtime.events.mask({key: plain(one.get(key)) for key in keys}),
     )
 
 
@@ -193,7 +194,8 @@ async def _frames(view: View) -> Iterable[Values]:
 
 
 def _said(runtime: Runtime, payload: Any) -> str:
-    return msgspec.json.encode(runtime.events.mask(payload), enc_hook=_shown).decode()
+    # A request that nobody has read yet is read here: the encoder would show a part of it only.
+    return msgspec.json.encode(runtime.events.mask(plain(payload)), enc_hook=_shown).decode()
 
 
 def _shown(value: Any) -> Any:
@@ -337,7 +339,8 @@ TABLES = (
     Table(
         name="frames",
         help="The last thousand packets that went through a port, of processes that began while "
-        "somebody asked for this table: from the first time on, and until a minute after the last.",
+        "somebody asked for this table: from the first time on, and until a minute after the last. "
+        "Those of the namespace that serves the API are not kept: tokens go through it.",
         columns=columns(
             process_id="TEXT the process",
             namespace="TEXT the namespace",

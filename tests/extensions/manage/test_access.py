@@ -19,7 +19,7 @@ from heddle.specs.report import Report, Reporting
 from heddle.specs.store import Delete, Put
 from heddle.specs.value import Value
 from tests.extensions.manage.support import DEFAULT, PING, Client, data, managing
-from tests.support import stored
+from tests.support import fetch, port_of, stored
 
 pytestmark = pytest.mark.anyio
 
@@ -320,6 +320,34 @@ async def test_the_report_of_another_namespace_is_out_of_reach() -> None:
         assert theirs in await one.rt.store.reports("default")
         mine = {**forged, "runtime": "b/1"}
         assert (await shop("PUT", "/v1/reports/b%2F1", mine)).status == 204
+
+
+@pytest.mark.parametrize(
+    "odd", [{"interval": 1e300}, {"interval": 0}, {"pid": 10**30}, {"pid": -1}]
+)
+async def test_a_report_that_no_runtime_makes_is_refused(odd: dict[str, Any]) -> None:
+    said = {"runtime": "a/1", "namespace": "shop", "seen": time.time(), "interval": 5.0}
+    async with managing() as one:
+        assert (await one.call("PUT", "/v1/reports/a%2F1", {**said, **odd})).status == 422
+        assert (await one.call("PUT", "/v1/reports/a%2F1", {**said, "seen": 1e12})).status == 204
+        assert isinstance(one.rt.store, Reporting)
+        [kept] = await one.rt.store.reports("shop")
+        assert kept.seen <= time.time()
+
+
+async def test_nobody_finds_the_tokens_and_secrets_of_others_in_frames() -> None:
+    pytest.importorskip("apsw")
+    asked = {"statement": "SELECT * FROM frames"}
+    async with managing() as one:
+        ada, bob = await one.token("ada", "admin"), await one.token("bob", "operate")
+        assert (await bob("POST", "/v1/sql", asked)).status == 200
+        assert (await ada("GET", f"{SECRET}?reveal=true")).status == 200
+        await ada("PUT", f"{DEFAULT}/values/new", {"data": "brandnew", "secret": True})
+        await fetch(port_of(one.rt), "/ping")
+        reply = await bob("POST", "/v1/sql", asked)
+        assert {row["namespace"] for row in data(reply)["rows"]} == {"default"}
+        for secret in (ada.token, bob.token, "hunter2", "brandnew"):
+            assert secret not in reply.text
 
 
 async def test_a_taken_id_does_not_tell_what_has_it() -> None:

@@ -1,14 +1,20 @@
 """Specs and Values one by one, over a real socket."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from heddle.extensions.manage.system import Serving, system_runtime
+from heddle.runtime.extension import registry
 from heddle.specs.contract import AWKWARD
-from heddle.specs.keyring import Keyring
-from heddle.specs.sealing import new_key
-from tests.extensions.manage.support import DEFAULT, data, managing
-from tests.support import fetch, port_of
+from heddle.specs.keyring import File, Keyring
+from heddle.specs.names import new_id
+from heddle.specs.sealing import new_key, sealed_by
+from heddle.specs.store import Put
+from heddle.specs.value import Value
+from tests.extensions.manage.support import DEFAULT, PING, Client, data, managing
+from tests.support import fetch, port_of, stored
 
 pytestmark = pytest.mark.anyio
 
@@ -348,6 +354,29 @@ async def test_a_sealed_secret_stays_sealed_and_opens_to_whoever_may() -> None:
         noted = await one.call("PATCH", f"{VALUES}/new", {"annotations": {"a": "b"}})
         assert noted.status == 200
         assert (await one.call.get(f"{VALUES}/new?reveal=true"))["data"] == "other"
+
+
+async def test_a_key_that_was_rotated_elsewhere_seals_and_opens_here_as_well(
+    tmp_path: Path,
+) -> None:
+    """Where the API has a process of its own, no runtime looks for keys."""
+    old, new, file = new_key(), new_key(), tmp_path / "keys"
+    file.write_text(old.text)
+    found = registry()
+    found.keys = Keyring([File(str(file))])
+    store = stored(PING)
+    await store.open()
+    async with system_runtime(store, found, serving=Serving(port=0)) as system:
+        call = Client(port_of(system))
+        await call("PUT", f"{VALUES}/one", {"data": "hunter3", "secret": True})
+        file.write_text(f"{new.text}\n{old.text}")
+        rotated = Value(id=new_id(), name="rotated", data="hunter4", secret=True)
+        await store.apply([Put(resource=Keyring.of(new).seal(rotated))])
+        assert (await call.get(f"{VALUES}/rotated?reveal=true"))["data"] == "hunter4"
+        await call("PUT", f"{VALUES}/two", {"data": "hunter5", "secret": True})
+        sealed = {each.name: sealed_by(each.sealed) for each in await store.values()}
+        assert (sealed["one"], sealed["two"]) == (old.id, new.id)
+        assert (await call.get(f"{VALUES}/one?reveal=true"))["data"] == "hunter3"
 
 
 async def test_awkward_data_comes_back_as_it_was() -> None:

@@ -73,6 +73,17 @@ async def test_rows_hold_no_more_than_they_may(monkeypatch: pytest.MonkeyPatch) 
         assert row == {"one": 1}
 
 
+async def test_a_request_that_nobody_has_read_is_whole_in_a_frame() -> None:
+    text = "- {kind: listener, name: listener, port: 0, ports: {out: {name: reply, port: in}}}"
+    async with running(FLOW, text) as rt:
+        await rows(rt, "SELECT * FROM frames")
+        await fetch(port_of(rt), "/some/path")
+        asked = "SELECT input FROM frames WHERE symbol = 'listener' AND port = 'out'"
+        [row] = await rows(rt, asked)
+        assert (row["input"]["method"], row["input"]["path"]) == ("GET", "/some/path")
+        assert not any("object" in key for key in row["input"])
+
+
 async def test_symbols_say_how_they_are_and_why() -> None:
     async with running(FLOW) as rt:
         [lost] = await rows(rt, "SELECT name, state, reasons FROM symbols WHERE state <> 'active'")
@@ -160,6 +171,17 @@ async def test_every_table_has_a_value_for_every_column() -> None:
             for row in await table.rows(view):
                 assert len(row) == len(table.columns), table.name
         await connection.close()
+
+
+async def test_a_secret_is_not_shown_by_saying_that_it_is_none() -> None:
+    async with running(FLOW, "- {name: password, secret: true, data: hunter2hunter2}") as rt:
+        text = "UPDATE \"values\" SET secret = false WHERE name = 'password'"
+        error = await failure(rt, "change", text)
+        assert "only with other data" in error.message
+        assert "hunter2" not in str(await rows(rt, 'SELECT * FROM "values"'))
+        await rt.send("change", [text.replace(" WHERE", ", data = '1' WHERE"), []])
+        [value] = await rt.store.values()
+        assert (value.data, value.secret) == (1, False)
 
 
 async def test_what_is_secret_is_in_no_table() -> None:

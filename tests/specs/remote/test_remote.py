@@ -273,6 +273,9 @@ def test_a_token_lets_in_and_its_lack_is_told() -> None:
     [
         ("http://127.0.0.1:1", "cannot be reached"),
         ("http://", "no address"),
+        ("http://[::1", "no address"),
+        ("http://127.0.0.1:99999", "no address"),
+        ("http://a..b:1", "cannot be reached"),
         ("https://token@host", "HEDDLE_TOKEN"),
     ],
 )
@@ -280,6 +283,12 @@ def test_an_address_that_is_none_is_told_in_one_line(url: str, told: str) -> Non
     with pytest.raises(StoreError, match=told) as raised:
         tell(open_store(url))
     assert "\n" not in str(raised.value)
+
+
+def test_a_token_of_two_lines_is_none_and_is_not_repeated() -> None:
+    with pytest.raises(StoreError, match="no token") as raised:
+        RemoteStore("http://127.0.0.1:1", token="heddle_a\nheddle_b")
+    assert "heddle_" not in str(raised.value)
 
 
 def test_a_token_comes_from_a_file_or_from_the_environment(tmp_path: Path) -> None:
