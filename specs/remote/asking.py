@@ -3,6 +3,7 @@
 The forms are those of `docs/api.md`; aiohttp is imported when the first request is sent.
 """
 
+import os
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
@@ -148,7 +149,7 @@ class Asking:
             ) from None
 
     def _unreachable(self, error: Exception) -> StoreError:
-        said = "no answer came in time" if isinstance(error, TimeoutError) else str(error)
+        said = "no answer came in time" if isinstance(error, TimeoutError) else _reason(error)
         return StoreError(f"{self.url} cannot be reached: {said or type(error).__name__}")
 
     def _refused(self, status: int, media: str, body: bytes) -> Exception:
@@ -199,3 +200,15 @@ async def _parsed(stream: "aiohttp.StreamReader") -> AsyncIterator[tuple[str, st
                 name = value
             elif field == "data":
                 data.append(value)
+
+
+def _reason(error: Exception) -> str:
+    """What the system said, where it was the system that refused: without the words of the client."""
+    import ssl
+
+    cause = getattr(error, "os_error", error)
+    if not isinstance(cause, OSError) or isinstance(cause, ssl.SSLError) or not cause.errno:
+        return str(error)
+    # Numbers below zero are those of names that lead to no address.
+    said = os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
+    return said.lower()

@@ -126,7 +126,7 @@ def test_what_is_wrong_is_refused_before_it_is_sent_and_nothing_is_written(
     ("args", "told", "code"),
     [
         (("--server", "127.0.0.1:7878"), "wanted: http://HOST:PORT", 2),
-        (("--server", "http://127.0.0.1:1"), "cannot be reached", 1),
+        (("--server", "http://127.0.0.1:1"), "cannot be reached: connection refused\n", 1),
         (("--server", "http://127.0.0.1:1", "--store", "flows"), "not both", 2),
         (("--server", "http://127.0.0.1:1", "--token-file", "nowhere"), "nowhere", 1),
     ],

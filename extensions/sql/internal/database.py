@@ -24,6 +24,7 @@ from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.threaded import Thread
 from heddle.runtime.agent import Watch
 from heddle.runtime.managed import Managed
+from heddle.specs.problem import did_you_mean
 from heddle.specs.spec import Spec
 from heddle.specs.store import Resource
 from heddle.specs.value import Value
@@ -263,6 +264,10 @@ class InternalConnection:
             if self._database.writes:
                 told = "only the tables specs and values can be changed, and nothing else be done"
             return failed(told, "SQLITE_READONLY", error)
+        if message.startswith("no such table: "):
+            known = list(TABLES)
+            near = did_you_mean(message.partition(": ")[2], known)
+            message = f"{message} (there are: {', '.join(known)}). {near}".rstrip(". ")
         return failed(message, type(error).__name__, error)
 
     # --- changing ---
