@@ -18,7 +18,7 @@ from heddle.cli.settings import SYSTEM, Settings
 from heddle.cli.stores import check_path
 from heddle.cli.streams import masked_streams
 from heddle.runtime.events import Event
-from heddle.runtime.runtime import Runtime
+from heddle.runtime.runtime import Runtime, ShiftError
 from heddle.runtime.team import ALONE
 from heddle.specs.document import Reading, join
 from heddle.specs.store import Store
@@ -151,11 +151,21 @@ class Serve:
             return
         from heddle.cli.system import system
 
-        async with system(self._settings, rt.store, self._registry, rt) as beside:
+        beside = system(self._settings, rt.store, self._registry, rt)
+        try:
+            await beside.__aenter__()
+        except ShiftError as error:
+            # Nobody has written its flows: it is the flag that can be put right.
+            if isinstance(error.cause, OSError):
+                raise CommandError(f"--system {self._settings.system}: {error.cause.strerror}") from error
+            raise
+        try:
             for event in beside.events.recent:
                 self._log(event)
             beside.events.listen(self._log)
             yield
+        finally:
+            await beside.close()
 
     def _reading(self) -> Reading:
         """What the files of the command line say together."""

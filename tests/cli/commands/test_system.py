@@ -1,6 +1,7 @@
 """heddle system, and the API beside a runtime, alone, and where it must not be."""
 
 import json
+import socket
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -152,3 +153,16 @@ def test_the_description_is_printed_for_clients() -> None:
     assert document["openapi"] == "3.1.0"
     assert "/v1/namespaces/{namespace}/specs/{key}" in document["paths"]
     assert heddle("schema", "router", "--openapi").exit_code == 2
+
+
+def test_an_address_of_the_api_that_is_taken_is_the_flag_that_can_be_put_right(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "flow.yaml").write_text("{kind: nop, name: here}")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        where = f"127.0.0.1:{taken.getsockname()[1]}"
+        with started("flow.yaml", "--system", where, cwd=tmp_path) as one:
+            assert one.process.wait(60) == 1
+            said = one.errors()
+    assert said.startswith(f"error: --system {where}: cannot listen on {where}")
+    assert len(said.splitlines()) == 1
