@@ -157,7 +157,9 @@ class Serve:
         except ShiftError as error:
             # Nobody has written its flows: it is the flag that can be put right.
             if isinstance(error.cause, OSError):
-                raise CommandError(f"--system {self._settings.system}: {error.cause.strerror}") from error
+                raise CommandError(
+                    f"--system {self._settings.system}: {error.cause.strerror}"
+                ) from error
             raise
         try:
             for event in beside.events.recent:
