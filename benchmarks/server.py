@@ -100,14 +100,16 @@ def heddle(store: str | Path, *args: str, pinned: bool = True) -> Iterator[Heddl
     It stays on one core, unless it is not `pinned`.
     """
     argv = [*HEDDLE, "start", os.fspath(store), "--log-format", "json", "-e", "PORT=0", *args]
-    process = launch(argv, cores()[0] if pinned else None)
-    assert process.stdout is not None
-    log = Log(process.stdout)
-    try:
-        with _running(process):
-            yield Heddle(process, log)
-    finally:
-        log.close()
+    with _telling(launch(argv, cores()[0] if pinned else None)) as (process, log):
+        yield Heddle(process, log)
+
+
+@contextmanager
+def talker(name: str, *args: str) -> Iterator[Log]:
+    """A program of `benchmarks.servers` that does not listen: what it tells, while it runs."""
+    argv = [sys.executable, "-m", f"benchmarks.servers.{name}", *args]
+    with _telling(launch(argv, cores()[0], cwd=ROOT)) as (_, log):
+        yield log
 
 
 @contextmanager
@@ -120,6 +122,18 @@ def module(name: str) -> Iterator[Server]:
     with process.stdout, _running(process):
         wait_until(lambda: _listens(port), f"{name} listens", process)
         yield Server(process, port)
+
+
+@contextmanager
+def _telling(process: "subprocess.Popen[str]") -> Iterator[tuple["subprocess.Popen[str]", Log]]:
+    """It is gone when the block ends, and its log is read to the end."""
+    assert process.stdout is not None
+    log = Log(process.stdout)
+    try:
+        with _running(process):
+            yield process, log
+    finally:
+        log.close()
 
 
 @contextmanager

@@ -190,7 +190,9 @@ class FolderStore:
         try:
             return self._journal.revision(number)
         except NotFound:
-            if self._journal.newest < number <= self._files.newest:
+            # Before the first recorded change only what the files say now is known to have been.
+            known = self._journal.newest or self._files.newest - 1
+            if known < number <= self._files.newest:
                 return Revision(number=number, time=number / 1_000_000)
             raise
 

@@ -137,6 +137,19 @@ def test_a_file_that_cannot_be_read_is_no_deletion(tmp_path: Path) -> None:
     assert summary(tmp_path)[1:] == [("edited by hand", [(1, 2)])]
 
 
+def test_a_folder_without_a_history_has_only_the_revision_of_its_files(tmp_path: Path) -> None:
+    save(tmp_path / "default.yaml", "{kind: nop, name: a}")
+
+    async def story(store: FolderStore) -> None:
+        newest = await store.newest()
+        assert (await store.revision(newest)).turns == ()
+        for number in (1, 99, newest - 1, newest + 1):
+            with pytest.raises(NotFound):
+                await store.revision(number)
+
+    told(tmp_path, story)
+
+
 def test_comments_and_moves_are_no_revision(tmp_path: Path) -> None:
     apply(tmp_path, Put(resource=spec("a", fields={"v": 1})), message="first")
     path = tmp_path / "default.yaml"
