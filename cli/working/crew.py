@@ -40,6 +40,7 @@ class Worker:
         self.wire = wire
         self.began = self.heard = time.monotonic()
         self.blocked = ""
+        self.hung = False
         self.ready = asyncio.Event()
         self.over = asyncio.ensure_future(process.wait())
 
@@ -198,6 +199,7 @@ class Crew:
             code = await self._watch(worker)
             self._lost(worker)
             lasted = time.monotonic() - worker.began
+            reason = "it was killed: it hung" if worker.hung else _ended(code)
             worker = None
             if self._over():
                 return
@@ -209,7 +211,7 @@ class Crew:
             self._tell(
                 "worker ended",
                 level="error",
-                reason=_ended(code),
+                reason=reason,
                 worker=number,
                 again=pause,
             )
@@ -250,7 +252,8 @@ class Crew:
                 stopped.cancel()
             silence = self._silence()
             silent = time.monotonic() - max(worker.heard, self._since)
-            if silence and silent > silence and not worker.over.done():
+            if silence and silent > silence and not (worker.hung or worker.over.done()):
+                worker.hung = True
                 self._tell(
                     "worker hung",
                     level="error",
