@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from heddle.cli.working.seat import Seat
 
+
 class Serve:
     """Runs what the settings say until a signal comes, or somebody closes the runtime."""
 

@@ -119,6 +119,10 @@ class Fuser:
     def _build(self, target: Target, budget: int) -> Fused | Unfit:
         handler = self._wiring.handler(target)
         owner = target[0]
+        wired = self._wiring.symbols.get(owner)
+        if wired is not None and wired.node.leaves:
+            # A fused tree runs in one go: nothing inside can wait for what goes on elsewhere.
+            return Unfit.NEVER
         if isinstance(handler, Visit):
             if not handler.plain:
                 return Unfit.NEVER

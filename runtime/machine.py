@@ -241,7 +241,7 @@ def drive(
                             continue
                 except RAISED as error:
                     index = len(run.actions) - length_hint(actions) - 1
-                    step, payload = run.failed(index, error)
+                    step, payload = run.failed(index, error, payload)
                     continue
             elif op == CHOOSE:
                 choice = cast(ChoiceStep, step)
@@ -249,7 +249,7 @@ def drive(
                     port, payload = choice.fn(payload)
                     step = choice.nexts[port]
                 except RAISED as error:
-                    step, payload = choice.failed(error)
+                    step, payload = choice.gave_up(error, payload)
                 continue
             elif op == JOIN and not cast(JoinStep, step).concurrent:
                 if stack is None:
@@ -270,7 +270,7 @@ def drive(
                     payload = act.fn(payload, process)
                     step = act.following() if payload is not NOTHING else None
                 except RAISED as error:
-                    step, payload = act.failed(error)
+                    step, payload = act.gave_up(error, payload)
                 continue
             else:
                 visit = cast(VisitStep, step)
@@ -338,7 +338,7 @@ def drive(
                             break
                 except RAISED as error:
                     index = len(near.actions) - length_hint(actions) - 1
-                    step, payload = near.failed(index, error)
+                    step, payload = near.failed(index, error, payload)
                     forward, request = True, _FAILED
                     break
                 request = running.send(payload)

@@ -168,7 +168,7 @@ class Process:
                         return NOTHING
             except RAISED as error:
                 index = len(run.actions) - length_hint(actions) - 1
-                following, payload = run.failed(index, error)
+                following, payload = run.failed(index, error, payload)
             else:
                 following = run.next
             if following is None:

@@ -75,7 +75,11 @@ class SnippetNode(Node):
 def compile_snippet(fields: Snippet, build: Build) -> Node:
     """Compile the code once; a mistake in it is a Problem at its line."""
     options = Options(
-        timeout=fields.timeout, memory=fields.memory, isolation=fields.isolation, waits=True
+        timeout=fields.timeout,
+        memory=fields.memory,
+        isolation=fields.isolation,
+        waits=True,
+        leaves=True,
     )
     return SnippetNode(build.code(fields.language, fields.code, "code", options=options))
 

@@ -136,7 +136,7 @@ def _run(request: Request, programs: dict[int, Program], said: list[tuple[str, s
     out, err = Printed("info", said), Printed("warning", said)
     sys.stdout, sys.stderr = out, err
     try:
-        signal.setitimer(signal.ITIMER_REAL, request.timeout)
+        signal.setitimer(signal.ITIMER_REAL, request.timeout + request.slack)
         try:
             answer = _answer(request, programs, said)
         finally:
