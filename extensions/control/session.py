@@ -117,6 +117,7 @@ SESSION: Kind[Any] = Kind(
         fields=Session,
         summary="Keeps values for the process, and gives them to later packets of it.",
         category="control",
+        passes_on=lambda _: True,
         ins=(IN,),
         outs=(OUT, ERROR),
         example="""\

@@ -1,6 +1,8 @@
 """snippet: runs a piece of code on each packet."""
 
-from typing import Annotated, Literal
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from heddle.extensions.extension import (
     ERROR,
@@ -84,12 +86,21 @@ def compile_snippet(fields: Snippet, build: Build) -> Node:
     return SnippetNode(build.code(fields.language, fields.code, "code", options=options))
 
 
+_FAILS = re.compile(r"raise|throw|assert|exit|error|reject|Failure", re.IGNORECASE)
+
+
+def _passes_on(fields: Mapping[str, Any]) -> bool:
+    """Return False if the code may fail because its author wants it to: that ends a cycle."""
+    return not _FAILS.search(str(fields.get("code", "")))
+
+
 SNIPPET = Kind(
     Schema(
         kind="snippet",
         fields=Snippet,
         summary="Runs a piece of code on each packet.",
         category="control",
+        passes_on=_passes_on,
         ins=(IN,),
         outs=(OUT, ERROR),
         example="""\

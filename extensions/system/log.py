@@ -109,6 +109,7 @@ LOG: Kind[Any] = Kind(
         fields=Log,
         summary="Tells an event for each packet, and passes it on.",
         category="system",
+        passes_on=lambda _: True,
         ins=(IN,),
         outs=(OUT, ERROR),
         example="""\

@@ -79,6 +79,7 @@ PRINT: Kind[Any] = Kind(
         fields=Print,
         summary="Shows packets on standard output, and passes them on.",
         category="system",
+        passes_on=lambda _: True,
         ins=(IN,),
         outs=(OUT, ERROR),
         example="""\
