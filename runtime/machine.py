@@ -51,7 +51,7 @@ BREATH = 0.01
 """Seconds after which a packet that goes round in a ring lets everything else have its turn."""
 
 
-ROUNDS = 1_000_000
+ROUNDS = 300_000
 """How many steps a packet may go on without an answer, before it is answered with an Error `endless`.
 
 Only steps of flows with a cycle are counted, and only roughly: a chain of ten thousand is far from it.
@@ -229,7 +229,8 @@ def drive(
         if not hops:
             hops = HOPS
             if thrown is None and _may_wait(process, step if forward else None, stack):
-                rounds += HOPS * (len(cast(RunStep, step).actions) if type(step) is RunStep else 1)
+                # A straight run counts for more: a cycle of nothing else is one run after the other.
+                rounds += HOPS * (min(len(step.actions), 8) if type(step) is RunStep else 1)
                 if forward and rounds > ROUNDS:
                     step, payload = None, _endless(step)
                     continue
