@@ -36,14 +36,18 @@ HELD = {
     "loop": (3, "def main(payload):\n    while True:\n        pass"),
     "caught loop": (
         0,
-        "def main(payload):\n    while True:\n        try:\n            while True:\n"
-        "                pass\n        except Exception:\n            pass",
+        (
+            "def main(payload):\n    while True:\n        try:\n            while True:\n"
+            "                pass\n        except Exception:\n            pass"
+        ),
     ),
     "sleep": (3, "import time\ndef main(payload):\n    time.sleep(1000)"),
     "lock": (
         4,
-        "from threading import Lock\ndef main(payload):\n    lock = Lock()\n"
-        "    return [lock.acquire(), lock.acquire()]",
+        (
+            "from threading import Lock\ndef main(payload):\n    lock = Lock()\n"
+            "    return [lock.acquire(), lock.acquire()]"
+        ),
     ),
     "comprehension": (2, "def main(payload):\n    return [0 for _ in iter(int, 1)]"),
 }

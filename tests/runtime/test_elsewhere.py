@@ -97,6 +97,16 @@ FLOWS = {
         f"    x: {{language: javascript, code: '{SPIN}(payload)'}}\n"
         f"    y: {{language: javascript, code: '{SPIN}(payload) + 1'}}\n  get: [x, y]\n"
     ),
+    "cel": snippet(
+        "a", "cel", "lists.range(1500).map(i, lists.range(1500).map(j, i).size()).size()"
+    ),
+    "cel condition": (
+        "- kind: if\n  name: a\n"
+        "  when: 'lists.range(1500).all(i, lists.range(1500).all(j, i >= 0))'\n"
+        "  ports: {out: {name: b, port: in}, 'out[1]': {name: c, port: in}}\n"
+        + snippet("b", "text", "yes")
+        + snippet("c", "text", "no")
+    ),
     "jsonata": snippet("a", "jsonata", "$sum([1..payload][$ % 7 > 2])"),
 }
 
@@ -107,6 +117,8 @@ def total(rounds: int) -> int:
 
 
 ANSWERS: dict[str, Any] = {
+    "cel": 1500,
+    "cel condition": "yes\n",
     "if": "yes\n",
     "switch": "yes\n",
     "while": SLOW + 3,
