@@ -51,7 +51,7 @@ BREATH = 0.01
 """Seconds after which a packet that goes round in a ring lets everything else have its turn."""
 
 
-ROUNDS = 300_000
+ROUNDS = 1_000_000
 """How many steps a packet may go on without an answer, before it is answered with an Error `endless`.
 
 Only steps of flows with a cycle are counted, and only roughly: a chain of ten thousand is far from it.

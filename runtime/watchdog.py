@@ -85,7 +85,7 @@ class Watchdog:
     def _ask_on(self) -> None:
         turn, last, used = 0, time.monotonic(), time.process_time()
         while True:
-            if self._dump and turn % 4 == 0:
+            if self._dump and turn % 4 == 0 and sys.__stderr__ is not None:
                 faulthandler.dump_traceback_later(DUMP, file=sys.__stderr__)
             turn += 1
             if self._stop.wait(PAUSE):
