@@ -1,13 +1,14 @@
 """A cycle that never ends is ended with an Error, and checked; long flows that end are left alone."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from heddle.extensions.extension import Extension, node
-from heddle.runtime import machine
-from heddle.runtime.errors import Error
+from heddle.runtime import machine, process
+from heddle.runtime.errors import NOTHING, Error
 from tests.cli.support import heddle, ran_json
 from tests.support import running
 
@@ -118,6 +119,16 @@ async def test_a_loop_of_many_items_is_no_ring() -> None:
     async with running(text) as rt:
         answer = await rt.send("a", [0] * 400_000)
         assert not isinstance(answer, Error)
+
+
+async def test_a_ring_that_forks_processes_ends_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "DEPTH", 500)
+    ring = "- {kind: fork, name: a, ports: {out: [{name: b}]}}\n" + snippet("b", "a")
+    async with running(ring) as rt:
+        failed = asyncio.ensure_future(rt.events.wait("fork failed"))
+        await asyncio.sleep(0)
+        assert await rt.send("a", 1) is NOTHING
+        assert (await failed).data["code"] == "depth"
 
 
 # --- heddle check -----------------------------------------------------------------------------
