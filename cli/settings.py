@@ -31,7 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `store` is an address or a path; `given` tells whether anybody named it. `folder` is where
     `heddle.toml` stands, or the working directory. `drain` is in seconds. `environment` is what
-    blanks of specs are filled from. `workers` is how many processes run a namespace (0: one for each
+    blanks of specs are filled from. `watchdog` says whether a thread watches the event loop. `workers` is how many processes run a namespace (0: one for each
     processor), `health` for how many seconds nothing may be heard of one of them, `health_address`
     where a supervisor says how it is. `namespaces` are the settings of those that `heddle up` runs,
     each as far as they differ from these.
@@ -47,6 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     language: str = "cel"
     extensions: tuple[str, ...] = ()
     drain: float = 30.0
+    watchdog: bool = True
     workers: int = 1
     health: float = 30.0
     health_address: str = ""
@@ -332,6 +333,9 @@ _NAMESPACE = {
         made=tuple,
     ),
     "drain": _Key(name="drain", wanted="a number of seconds", fits=_is_seconds, made=float),
+    "watchdog": _Key(
+        name="watchdog", wanted="true or false", fits=lambda value: isinstance(value, bool)
+    ),
     "workers": _Key(
         name="workers",
         wanted="a number of processes, or 0 for one on each processor",
@@ -397,6 +401,7 @@ VARIABLES = {
     "HEDDLE_LANGUAGE": "language",
     "HEDDLE_EXTENSIONS": "extensions",
     "HEDDLE_DRAIN": "drain",
+    "HEDDLE_WATCHDOG": "watchdog",
     "HEDDLE_WORKERS": "workers",
     "HEDDLE_AUTHOR": "author",
     "HEDDLE_SYSTEM_LISTEN": "system.listen",
@@ -438,6 +443,8 @@ def _meant(path: str, text: str) -> Any:
     """The text of a variable as what stands in the file."""
     if path == "extensions":
         return [name.strip() for name in text.split(",") if name.strip()]
+    if path == "watchdog":
+        return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
     if path == "workers" and text.isdecimal():
         return int(text)
     if path == "drain":

@@ -48,15 +48,19 @@ class Events:
         self.namespace = namespace
         self.recent: deque[Event] = deque(maxlen=keep)
         self._listeners: list[Listener] = []
+        self._threaded: list[Listener] = []
         self._secrets: dict[str, int] = {}
         self._longest: tuple[str, ...] | None = None
 
-    def listen(self, listener: Listener) -> Callable[[], None]:
+    def listen(self, listener: Listener, *, threads: bool = False) -> Callable[[], None]:
         """Be told every event from now on; returns what ends it.
 
-        A listener must not wait; what it raises is logged and holds nothing up.
+        A listener must not wait; what it raises is logged and holds nothing up. With `threads`, it
+        may be called in another thread: events that say why the loop stands still reach it at once.
         """
         self._listeners.append(listener)
+        if threads:
+            self._threaded.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     async def wait(self, *names: str, since: int | None = None) -> Event:
@@ -127,7 +131,52 @@ class Events:
         **data: Any,
     ) -> Event:
         """Tell one event to everyone who listens."""
-        told = Event(
+        told = self._event(
+            event,
+            level=level,
+            symbol=symbol,
+            generation=generation,
+            reason=reason,
+            problems=problems,
+            detail=detail,
+            data=data,
+        )
+        self._hand_out(told, self._listeners)
+        return told
+
+    def tell_apart(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        event: str,
+        *,
+        level: str = "info",
+        symbol: str = "",
+        reason: str = "",
+        detail: str = "",
+        **data: Any,
+    ) -> None:
+        """Emit an event from another thread: at once to listeners with `threads`, later to all others."""
+        told = self._event(
+            event, level=level, symbol=symbol, reason=reason, detail=detail, data=data
+        )
+        now = [one for one in tuple(self._listeners) if one in self._threaded]
+        _call(now, told)
+        later = [one for one in tuple(self._listeners) if one not in now]
+        loop.call_soon_threadsafe(self._hand_out, told, later)
+
+    def _event(
+        self,
+        event: str,
+        *,
+        level: str,
+        symbol: str = "",
+        generation: int | None = None,
+        reason: str = "",
+        problems: tuple[Problem, ...] = (),
+        detail: str = "",
+        data: dict[str, Any],
+    ) -> Event:
+        return Event(
             time=time.time(),
             level=level,
             event=event,
@@ -139,13 +188,10 @@ class Events:
             data=self.mask(data),
             detail=self.mask(detail),
         )
+
+    def _hand_out(self, told: Event, listeners: Iterable[Listener]) -> None:
         self.recent.append(told)
-        for listener in tuple(self._listeners):
-            try:
-                listener(told)
-            except Exception:
-                _log.exception("a listener failed at the event %r", told.event)
-        return told
+        _call(listeners, told)
 
     def failed(self, event: str, error: Error, *, level: str = "error", **data: Any) -> Event:
         """Tell of an Error, with all the detail that is known about it."""
@@ -161,6 +207,14 @@ class Events:
             code=error.code,
             **data,
         )
+
+
+def _call(listeners: Iterable[Listener], told: Event) -> None:
+    for listener in tuple(listeners):
+        try:
+            listener(told)
+        except Exception:
+            _log.exception("a listener failed at the event %r", told.event)
 
 
 def mask(value: Any, secrets: Sequence[str]) -> Any:

@@ -115,6 +115,9 @@ class Node:
     guard: "Guard | None" = None
     """The limits that its Spec sets round it; set by the Scheme that had it built."""
 
+    leaves: bool = False
+    """Whether its programs may raise Elsewhere; set by the Scheme that had it built."""
+
     def handler(self, port: str) -> Handler | None:
         """What to do with packets at this in port; None where there is no such port.
 

@@ -24,6 +24,9 @@ LONGEST: Final = 10.0
 WELL: Final = 30.0
 """Seconds after which a worker counts as well: when it ends later, the pause is short again."""
 
+_LATE: Final = 2.0
+"""Seconds beyond the drain time that a worker has to end itself."""
+
 Tell: TypeAlias = Callable[..., None]
 """Tells an event: a phrase, a level, a reason, and named values."""
 
@@ -36,6 +39,8 @@ class Worker:
         self.process = process
         self.wire = wire
         self.began = self.heard = time.monotonic()
+        self.blocked = ""
+        self.hung = False
         self.ready = asyncio.Event()
         self.over = asyncio.ensure_future(process.wait())
 
@@ -82,6 +87,7 @@ class Crew:
         self._rolling = asyncio.Lock()
         self._rolled: set[int] = set()
         self._stopping = False
+        self._since = 0.0
         self._stopped = asyncio.Event()
         self.failed: int | None = None
 
@@ -116,6 +122,7 @@ class Crew:
     async def stop(self) -> None:
         """Let every worker drain and end; nothing is begun again."""
         self._stopping = True
+        self._since = time.monotonic()
         self._stopped.set()
         for worker in self._workers.values():
             worker.signal(signal.SIGTERM)
@@ -192,6 +199,7 @@ class Crew:
             code = await self._watch(worker)
             self._lost(worker)
             lasted = time.monotonic() - worker.began
+            reason = "it was killed: it hung" if worker.hung else _ended(code)
             worker = None
             if self._over():
                 return
@@ -203,7 +211,7 @@ class Crew:
             self._tell(
                 "worker ended",
                 level="error",
-                reason=_ended(code),
+                reason=reason,
                 worker=number,
                 again=pause,
             )
@@ -230,19 +238,40 @@ class Crew:
     async def _watch(self, worker: Worker) -> int:
         """Wait until it ends; kill it where nothing is heard of it any more."""
         while not worker.over.done():
-            await asyncio.wait([worker.over], timeout=self._health / 4 or None)
-            silent = time.monotonic() - worker.heard
-            if self._health and silent > self._health and not worker.over.done():
+            silence = self._silence()
+            waits: list[asyncio.Future[Any]] = [worker.over]
+            stopped = None if self._stopping else asyncio.ensure_future(self._stopped.wait())
+            if stopped is not None:
+                waits.append(stopped)
+            await asyncio.wait(
+                waits,
+                timeout=min(silence / 4, 1.0) if self._stopping else silence / 4 or None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if stopped is not None:
+                stopped.cancel()
+            silence = self._silence()
+            silent = time.monotonic() - max(worker.heard, self._since)
+            if silence and silent > silence and not (worker.hung or worker.over.done()):
+                worker.hung = True
                 self._tell(
                     "worker hung",
                     level="error",
-                    reason="something holds up its event loop; it is killed",
+                    reason=f"{worker.blocked or 'something'} holds up its event loop; it is killed",
                     worker=worker.number,
-                    seconds=round(silent, 1),
+                    seconds=round(time.monotonic() - worker.heard, 1),
                 )
                 worker.signal(signal.SIGKILL)
                 await worker.over
         return worker.over.result()
+
+    def _silence(self) -> float:
+        """Return for how many seconds nothing may be heard of a worker; 0: for ever."""
+        if not self._stopping:
+            return self._health
+        # Who is to end within the drain time, and says nothing for as long, never will.
+        late = self.settings.drain + _LATE
+        return min(self._health, late) if self._health else late
 
     async def _begin(self, number: int) -> Worker:
         ours, its = socket.socketpair()
@@ -308,7 +337,11 @@ class Crew:
     # --- what workers say ---
 
     def _heard(self, worker: Worker, told: Told) -> None:
-        worker.heard = time.monotonic()
+        if told.get("say") == "blocked":
+            worker.blocked = told["where"]
+            return
+        if told.get("say") == "beat":
+            worker.heard, worker.blocked = time.monotonic(), ""
         if "log" in told:
             self._write(worker.number, told["log"])
         elif told.get("ask") == "bind":

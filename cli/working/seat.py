@@ -33,6 +33,10 @@ class Seat(Team):
         """Tell that all is live."""
         self._wire.say({"say": "ready"})
 
+    def blocked(self, where: str) -> None:
+        """Tell what holds the event loop; another thread than that of the loop may call this."""
+        self._wire.say({"say": "blocked", "where": where})
+
     async def close(self) -> None:
         """Say the last words, and let go of the wire."""
         self._beating.cancel()

@@ -91,9 +91,13 @@ def compile_log(fields: Log, build: Build) -> Node:
                 wanted="another name",
                 hint="Use message for the reason." if name == "reason" else "",
             )
-    message = build.program(fields.message, "message") if fields.message is not None else None
+    message = (
+        build.program(fields.message, "message", leaves=True)
+        if fields.message is not None
+        else None
+    )
     values = {
-        name: build.program(expression, "values", name)
+        name: build.program(expression, "values", name, leaves=True)
         for name, expression in fields.values.items()
     }
     return LogNode(fields, message, values)
@@ -105,6 +109,7 @@ LOG: Kind[Any] = Kind(
         fields=Log,
         summary="Tells an event for each packet, and passes it on.",
         category="system",
+        passes_on=lambda _: True,
         ins=(IN,),
         outs=(OUT, ERROR),
         example="""\

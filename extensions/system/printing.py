@@ -69,7 +69,7 @@ class PrintNode(Node):
 
 def compile_print(fields: Print, build: Build) -> Node:
     """The expression is compiled now."""
-    text = build.program(fields.text, "text") if fields.text is not None else None
+    text = build.program(fields.text, "text", leaves=True) if fields.text is not None else None
     return PrintNode(fields, text)
 
 
@@ -79,6 +79,7 @@ PRINT: Kind[Any] = Kind(
         fields=Print,
         summary="Shows packets on standard output, and passes them on.",
         category="system",
+        passes_on=lambda _: True,
         ins=(IN,),
         outs=(OUT, ERROR),
         example="""\

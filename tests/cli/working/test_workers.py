@@ -180,6 +180,27 @@ def test_who_hangs_is_killed_and_replaced(tmp_path: Path) -> None:
         assert one.stop() == 0
 
 
+def test_the_node_that_hangs_a_worker_is_named_and_a_stop_ends_it(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "heddle.toml").write_text("drain = 1\n[up]\nhealth = 4\n")
+    with started("flow.yaml", "--workers", "2", "--log-format", "json", cwd=tmp_path) as one:
+        port = ready(one)
+        with socket.create_connection(("127.0.0.1", port)) as stuck:
+            stuck.sendall(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
+            blocked = one.until("loop blocked")
+            assert blocked["symbol"] == "hang"
+            hung = one.until("worker hung")
+            assert "snippet hang, line " in hung["reason"]
+            assert one.until("worker ended")["reason"] == "it was killed: it hung"
+        until(lambda: len(pids(port, 60)) == 2)
+        with socket.create_connection(("127.0.0.1", port)) as stuck:
+            stuck.sendall(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
+            one.until("loop blocked")
+            began = time.monotonic()
+            assert one.stop() == 0
+            assert time.monotonic() - began < 1 + 10
+
+
 def test_what_happens_once_happens_in_one_of_them(tmp_path: Path) -> None:
     write(
         tmp_path,
