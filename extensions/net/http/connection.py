@@ -136,6 +136,7 @@ class Connection(Channel):
 
     def retire(self) -> None:
         """Close once there is nothing left to answer: at once when idle."""
+        self._retired = True
         if self._state != HEAD or self._buffer:
             return
         if self._served:
@@ -392,7 +393,7 @@ class Connection(Channel):
                 shared.report("a bad request", fault, exchange.request)
                 response = plain_response(fault.status, str(fault))
         status, lines, body, coding = pack_response(response, head, shared.limits.compress_bytes)
-        if self._body is not None or shared.draining:
+        if self._body is not None or shared.draining or self._retired:
             self._keep = False
         version = head.version
         if lines.startswith(CLOSE):
@@ -443,7 +444,7 @@ class Connection(Channel):
         shared.hand_over(self, guest)
         transport.set_protocol(guest)
         guest.take(transport, shared, rest)
-        if shared.draining:
+        if shared.draining or self._retired:
             guest.retire()
 
     def _say_nothing(self, exchange: Exchange) -> None:
@@ -502,7 +503,7 @@ class Connection(Channel):
                 self._shared.report("a stream failed to close", error, exchange.request)
             self._sent(exchange, complete)
         if self._state == SENDING:
-            if self._shared.draining:
+            if self._shared.draining or self._retired:
                 self._keep = False
             self._finish()
             self._settle()
