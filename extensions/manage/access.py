@@ -35,6 +35,7 @@ from heddle.extensions.manage.caller import Caller, Role, introduce
 from heddle.extensions.manage.refusal import Refusal
 from heddle.extensions.manage.tokens import Token, guarded, match, tokens_of
 from heddle.runtime.managed import managed_by
+from heddle.schemas.ascii import lower, trim
 from heddle.specs.errors import StoreError
 
 FRESH = 5.0
@@ -145,7 +146,7 @@ class AccessNode(Node):
 
     def __init__(self, fields: Access) -> None:
         self._fields = fields
-        self._hosts = frozenset(one.lower() for one in fields.hosts)
+        self._hosts = frozenset(lower(one) for one in fields.hosts)
         self._visit = Visit(self._act, waits=True)
         self._door: Doorkeeper | None = None
         self._host: Host | None = None
@@ -227,10 +228,10 @@ class AccessNode(Node):
             raise Refusal(503, "store", str(error), header={"Retry-After": "1"}) from None
         if not self._door.guarded:
             return self._local(remote, host, header)
-        scheme, _, given = _one(header, "Authorization").strip().partition(" ")
+        scheme, _, given = trim(_one(header, "Authorization")).partition(" ")
         if not scheme:
             raise _unauthorized("a token is needed (wanted: Authorization: Bearer TOKEN)", "")
-        token = match(tokens, given.strip()) if scheme.lower() == "bearer" else None
+        token = match(tokens, trim(given)) if lower(scheme) == "bearer" else None
         if token is None or token.expired(time.time()):
             why = "the token has expired" if token is not None else "nobody knows this token"
             raise _unauthorized(why, "invalid_token")
@@ -250,7 +251,7 @@ class AccessNode(Node):
             raise _misdirected(host)
         origin = _one(header, "Origin")
         site = _one(header, "Sec-Fetch-Site")
-        foreign = bool(origin) and urlsplit(origin).netloc.lower() != host.lower()
+        foreign = bool(origin) and lower(urlsplit(origin).netloc) != lower(host)
         if foreign or site not in ("", "same-origin", "none"):
             raise Refusal(
                 403,
@@ -297,7 +298,7 @@ def _misdirected(host: str) -> Refusal:
 
 def name_of(host: str) -> str:
     """The name in a Host header, without its port."""
-    text = host.strip().lower()
+    text = lower(trim(host))
     if text.startswith("["):
         return text[1:].partition("]")[0]
     return text.rpartition(":")[0] if text.count(":") == 1 else text
@@ -306,7 +307,7 @@ def name_of(host: str) -> str:
 @lru_cache(maxsize=1024)
 def is_local(host: str) -> bool:
     """Whether an address or a name is one of this machine alone."""
-    text = host.lower().removesuffix(".")
+    text = lower(host).removesuffix(".")
     if text in _NAMES or text.endswith(".localhost"):
         return True
     try:

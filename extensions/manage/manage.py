@@ -31,6 +31,7 @@ from heddle.extensions.manage.caller import Caller, Role, caller_of
 from heddle.extensions.manage.operation import JSON, YAML, Operation, Reply
 from heddle.extensions.manage.operations import OPERATIONS
 from heddle.extensions.manage.refusal import Refusal
+from heddle.schemas.ascii import lower, trim
 from heddle.schemas.words import listed, suggest
 from heddle.specs.errors import Conflict, NotFound, SpecError, StoreError
 
@@ -250,8 +251,8 @@ def rendered(reply: Reply, accept: str) -> Answer:
 
 def prefers_yaml(accept: str) -> bool:
     """Whether an Accept header names YAML, and not JSON before it."""
-    for media in accept.lower().split(","):
-        kind = media.partition(";")[0].strip()
+    for media in lower(accept).split(","):
+        kind = trim(media.partition(";")[0])
         if kind in (JSON, "*/*"):
             return False
         if kind.endswith("yaml"):

@@ -36,6 +36,7 @@ from heddle.extensions.net.calling.pool import Pool, Settings, failure, need_aio
 from heddle.extensions.net.calling.target import Base, checked, written_query
 from heddle.extensions.net.certificate import pem
 from heddle.runtime.attempts import Attempts
+from heddle.schemas.ascii import is_number, lower, trim, upper
 
 if TYPE_CHECKING:
     import aiohttp
@@ -146,7 +147,7 @@ class HttpNode(Node):
         self._fixed = _fixed(fields)
         self._query = written_query({"query": dict(fields.query)})
         again = fields.again
-        self._methods = frozenset(one.upper() for one in again.methods)
+        self._methods = frozenset(upper(one) for one in again.methods)
         self._attempts = Attempts(
             most=again.attempts,
             delay=float(again.delay),
@@ -307,8 +308,8 @@ def moved(asked: Ask, response: "aiohttp.ClientResponse") -> Ask:
 
 def retry_after(response: "aiohttp.ClientResponse") -> float:
     """Seconds that a Retry-After asks for; 0 without one."""
-    text = response.headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
+    text = trim(response.headers.get("Retry-After", ""))
+    if is_number(text):
         return float(text[:9])
     try:
         return max(parsedate_to_datetime(text).timestamp() - time(), 0.0)
@@ -333,7 +334,7 @@ def _raised(error: BaseException, asked: Ask) -> BaseException:
 def _fixed(fields: HttpClient) -> Headers:
     """The headers of every request."""
     found: Headers = [("Accept-Encoding", ACCEPTED)]
-    if not any(name.lower() == "user-agent" for name in fields.header):
+    if not any(lower(name) == "user-agent" for name in fields.header):
         found.append(("User-Agent", "heddle"))
     for given, values in fields.header.items():
         name = header_name(given)

@@ -30,6 +30,7 @@ from heddle.extensions.net.serving import known, reading
 from heddle.extensions.net.serving.place import Folder, Found, Links, Root
 from heddle.extensions.net.serving.ranges import Range, Unsatisfiable, ranges_of
 from heddle.runtime.stream import ByteStream
+from heddle.schemas.ascii import lower
 
 Coding = Literal["br", "gzip", "zst"]
 _ENDINGS: Final = {"br": ".br", "gzip": ".gz", "zst": ".zst"}
@@ -249,7 +250,7 @@ class FilesNode(Node):
 
     def _kind(self, name: str) -> str:
         """The content type, by the ending."""
-        ending = Path(name).suffix.lower()
+        ending = lower(Path(name).suffix)
         kind = self._types.get(ending) or mimetypes.guess_type(name)[0]
         if kind is None:
             return "application/octet-stream"
@@ -280,7 +281,7 @@ async def _nothing() -> AsyncIterator[bytes]:
 
 
 def _ending(name: str) -> str:
-    return name.lower() if name.startswith(".") else f".{name.lower()}"
+    return lower(name) if name.startswith(".") else f".{lower(name)}"
 
 
 def compile_files(fields: Files, build: Build) -> Node:

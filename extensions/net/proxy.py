@@ -44,6 +44,7 @@ from heddle.extensions.net.passing.forward import forwarded, returned
 from heddle.extensions.net.passing.health import Health, HealthFields
 from heddle.extensions.net.passing.own import Own, own_headers
 from heddle.extensions.net.passing.tunnel import Refusal, dig, wants_websocket
+from heddle.schemas.ascii import upper
 
 if TYPE_CHECKING:
     import aiohttp
@@ -184,7 +185,7 @@ class ProxyNode(Node):
         self._context = context
         self._key = key
         self._own = own
-        self._methods = frozenset(one.upper() for one in fields.again.methods)
+        self._methods = frozenset(upper(one) for one in fields.again.methods)
         self._pool: Pool | None = None
         self._host: Host | None = None
         self._health: Health | None = None

@@ -19,6 +19,7 @@ from heddle.extensions.extension import (
 )
 from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.routes import ANY, Routes, split_segment
+from heddle.schemas.ascii import upper
 from heddle.schemas.port import canonical, find_port
 
 OUT_PORTS = Port("out", "Where routes lead.", indexed=True)
@@ -116,7 +117,7 @@ def asked(payload: Payload) -> tuple[str, str]:
     if isinstance(payload, dict):
         method, path = payload.get("method", "GET"), payload.get("path")
         if isinstance(method, str) and isinstance(path, str):
-            return method.upper(), path
+            return upper(method), path
     raise TypeError("a router wants a map with method and path, as a listener sends it")
 
 
@@ -149,15 +150,15 @@ def compile_router(fields: Router, build: Build) -> Node:
                 wanted="out[0], out[1], …",
             )
         path = "/" + route.path if route.path.startswith("*") else route.path
-        if not routes.add(route.method.upper(), path, canonical(route.port)):
+        if not routes.add(upper(route.method), path, canonical(route.port)):
             build.refuse(
                 "routes",
                 index,
                 code="duplicate-route",
-                found=f"{route.method.upper()} {route.path} leads somewhere already",
+                found=f"{upper(route.method)} {route.path} leads somewhere already",
                 hint="Each method and path has one route.",
             )
-    return RouterNode(routes, frozenset(route.method.upper() for route in fields.routes))
+    return RouterNode(routes, frozenset(upper(route.method) for route in fields.routes))
 
 
 ROUTER: Kind[Any] = Kind(

@@ -18,6 +18,7 @@ from heddle.runtime.applying import plan_apply
 from heddle.runtime.planning import Step, check_steps, current
 from heddle.runtime.rollback import plan_rollback
 from heddle.runtime.sealing import have_keys, kept_all
+from heddle.schemas.ascii import is_number
 from heddle.specs.index import Key, key_of
 from heddle.specs.masking import MASK
 from heddle.specs.problem import Problem
@@ -140,7 +141,7 @@ async def revision(asked: Asked) -> Reply:
     """One revision."""
     number = asked.params.get("number", "")
     store = _recording(asked)
-    if not number.isascii() or not number.isdecimal() or len(number) > 18:
+    if not is_number(number) or len(number) > 18:
         raise Refusal(400, "revision", f'"{number}" is no number of a revision')
     kept: Kept = await store.revision(int(number))
     if asked.namespace is not None:

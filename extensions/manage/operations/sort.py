@@ -16,6 +16,7 @@ from heddle.extensions.manage.operations.paging import order, page_of
 from heddle.extensions.manage.reading import merge_patch, read_entries, sent_entry, sent_patch
 from heddle.extensions.manage.refusal import Refusal
 from heddle.runtime.sealing import have_keys
+from heddle.schemas.ascii import elements, lower
 from heddle.specs.errors import SecretError
 from heddle.specs.names import named_id, new_id, parse_id
 from heddle.specs.problem import did_you_mean
@@ -32,7 +33,7 @@ class Sort:
 
     def __init__(self, type_: type[Spec] | type[Value]) -> None:
         self.type: type[Spec] | type[Value] = type_
-        self.word = type_.__name__.lower()
+        self.word = lower(type_.__name__)
         self.words: Any = f"{self.word}s"
 
     async def read(
@@ -277,7 +278,7 @@ def etag(one: Resource) -> str:
 
 
 def _tags(header: str) -> list[str]:
-    return [tag.strip().removeprefix("W/") for tag in header.split(",") if tag.strip()]
+    return [tag.removeprefix("W/") for tag in elements(header)]
 
 
 def _opened(asked: Asked, one: Resource) -> Resource:

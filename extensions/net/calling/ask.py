@@ -11,6 +11,7 @@ from heddle.extensions.net.http.errors import BadAnswer, BadRequest
 from heddle.extensions.net.http.head import canonical
 from heddle.extensions.net.http.media import BYTES
 from heddle.extensions.net.http.request import FIELDS, Request
+from heddle.schemas.ascii import trim, upper
 
 REQUEST: Final = frozenset([*FIELDS, "url", "status", "params", "auth", "cookies"])
 """The keys that a map may have to be read as a request."""
@@ -92,7 +93,7 @@ def ask(
     said = asked.get("method") or method or ("GET" if body is None else "POST")
     if not isinstance(said, str) or not set(said) <= _METHOD:
         raise refused(f"method is {said!r}", "a word such as GET")
-    return Ask(said.upper(), url, headers, body)
+    return Ask(upper(said), url, headers, body)
 
 
 def is_request(payload: Payload) -> bool:
@@ -143,7 +144,7 @@ def header_text(name: str, value: Any) -> str:
     text = str(value)
     if any((one < " " and one != "\t") or one == "\x7f" for one in text):
         raise refused(f"header.{name} holds a line end or a control character", "one line of text")
-    return text.strip(" \t")
+    return trim(text)
 
 
 def _body(

@@ -13,6 +13,7 @@ from typing import Final
 
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.limits import Limits
+from heddle.schemas.ascii import capital, is_number, lower, trim
 
 TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 """The bytes that a method or a header name is made of."""
@@ -154,7 +155,7 @@ def _field(line: str) -> tuple[str, str]:
     if not colon:
         raise BadRequest("a header line has no colon")
     known = _names.get(name) or canonical(name)
-    field = known, value.strip(" \t")
+    field = known, trim(value)
     if known in _REPEATING and len(line) <= _KEPT_LINE:
         if len(_fields) >= _KEPT_LINES:
             _fields.clear()
@@ -168,7 +169,7 @@ def canonical(name: str) -> str:
     if known is None:
         if not name or not name.isascii() or name.encode().translate(None, TOKEN):
             raise BadRequest("a header name is empty or holds a character that names do not have")
-        known = "-".join(word.capitalize() for word in name.split("-"))
+        known = "-".join(capital(word) for word in name.split("-"))
         if len(_names) < _KEPT_NAMES and len(name) <= 64:
             _names[name] = known
     return known
@@ -217,7 +218,7 @@ def _take_apart(method: str, target: bytes, version: int) -> Line:
 def _absolute(text: str) -> tuple[str, str]:
     """The authority and the rest of `http://authority/rest`."""
     scheme, separator, rest = text.partition("://")
-    if not separator or scheme.lower() not in ("http", "https"):
+    if not separator or lower(scheme) not in ("http", "https"):
         raise BadRequest('the request target neither begins with "/" nor is an http URL')
     end = min((at for at in (rest.find("/"), rest.find("?")) if at >= 0), default=len(rest))
     host = rest[:end]
@@ -244,7 +245,7 @@ def _length(values: list[str]) -> int:
     if len(values) > 1:
         raise BadRequest("there is more than one Content-Length")
     text = values[0]
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+    if not (is_number(text) and len(text) <= 18):
         raise BadRequest("Content-Length is not a number")
     return int(text)
 
@@ -255,7 +256,7 @@ def _chunked(fields: dict[str, list[str]], version: int) -> bool:
         raise BadRequest("HTTP/1.0 has no Transfer-Encoding")
     if "Content-Length" in fields:
         raise BadRequest("Content-Length and Transfer-Encoding exclude each other")
-    codings = [coding.strip(" \t").lower() for value in values for coding in value.split(",")]
+    codings = [lower(trim(coding)) for value in values for coding in value.split(",")]
     if codings == ["chunked"]:
         return True
     if "chunked" in codings[:-1] or "" in codings:
@@ -264,7 +265,7 @@ def _chunked(fields: dict[str, list[str]], version: int) -> bool:
 
 
 def _keep(values: list[str], version: int) -> bool:
-    options = {option.strip(" \t").lower() for value in values for option in value.split(",")}
+    options = {lower(trim(option)) for value in values for option in value.split(",")}
     if "close" in options:
         return False
     return version == 11 or "keep-alive" in options
@@ -273,6 +274,6 @@ def _keep(values: list[str], version: int) -> bool:
 def _continues(values: list[str], version: int) -> bool:
     if version == 10:
         return False
-    if len(values) > 1 or values[0].lower() != "100-continue":
+    if len(values) > 1 or lower(values[0]) != "100-continue":
         raise BadRequest("the only expectation understood is 100-continue", 417)
     return True

@@ -18,6 +18,7 @@ from heddle.extensions.net.http.request import FIELDS
 from heddle.extensions.net.http.upgrade import Upgrade
 from heddle.runtime.errors import NOTHING, Error
 from heddle.runtime.stream import ByteStream
+from heddle.schemas.ascii import elements, is_number, lower
 
 ENVELOPE: Final = frozenset([*FIELDS, "status", "params"])
 """The keys that a map may have to be read as a response."""
@@ -192,7 +193,7 @@ def _envelope(answer: dict[str, Any], head: Head) -> Response:
     else:
         body, content_type = encode(value, content_type, head.get("Accept"))
     lines.append(_content_type(content_type))
-    worth = not packed and status != 206 and _PACKABLE.match(content_type.lower()) is not None
+    worth = not packed and status != 206 and _PACKABLE.match(lower(content_type)) is not None
     return status, b"".join(lines), body, worth
 
 
@@ -201,7 +202,7 @@ def _status(value: Any) -> int:
         return 200
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, str) and len(value) == 3 and value.isascii() and value.isdigit():
+    if isinstance(value, str) and len(value) == 3 and is_number(value):
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 200 <= value <= 599:
         raise BadAnswer(f"status: found {value!r}, wanted a whole number from 200 to 599")
@@ -237,12 +238,13 @@ def _header_lines(header: Any, echoed: bool) -> tuple[list[bytes], str, bool]:
 
 
 def _says_close(values: Any) -> bool:
-    return "close" in str(values[-1] if isinstance(values, list) and values else values).lower()
+    last = values[-1] if isinstance(values, list) and values else values
+    return "close" in elements(lower(str(last)))
 
 
 def _forbids_packing(lower: str, texts: list[str]) -> bool:
     if lower == "cache-control":
-        return any("no-transform" in text.lower() for text in texts)
+        return any("no-transform" in lower(text) for text in texts)
     return lower in ("content-encoding", "content-range")
 
 
@@ -251,7 +253,7 @@ def _name(name: Any) -> str:
         raise BadAnswer(f"header: found {name!r} as a name, wanted text")
     if name.encode("utf-8", "surrogatepass").translate(None, TOKEN):
         raise BadAnswer(f"header: found {name!r} as a name, wanted letters, digits and hyphens")
-    return name.lower()
+    return lower(name)
 
 
 def _text(name: str, value: Any) -> str:
