@@ -30,7 +30,7 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.extensions.net.calling.ask import ACCEPTED, Ask, Headers, ask, header_name, header_text
-from heddle.extensions.net.calling.came import Form, payload_of
+from heddle.extensions.net.calling.came import Form, header_text_of, payload_of
 from heddle.extensions.net.calling.fields import AuthFields, ClientLimits, ClientTls, RetryFields
 from heddle.extensions.net.calling.pool import Pool, Settings, failure, need_aiohttp, tls_context
 from heddle.extensions.net.calling.target import Base, checked, written_query
@@ -161,7 +161,8 @@ class HttpNode(Node):
 
     def adopt(self, predecessor: Node) -> None:
         """Share the pool of a predecessor with the same settings, cookies and all."""
-        assert isinstance(predecessor, HttpNode)
+        if not isinstance(predecessor, HttpNode):
+            return
         if predecessor._pool is not None and predecessor._settings == self._settings:
             self._pool = predecessor._pool.enter()
 
@@ -224,7 +225,8 @@ class HttpNode(Node):
             # What was not read when the process ends is not read any more.
             process.on_exit(lambda _: response.close())
         if fields.errors and response.status >= 400:
-            said = f"{place_of(asked)}: answered {response.status} {response.reason or ''}".rstrip()
+            reason = header_text_of(response.reason or "")
+            said = f"{place_of(asked)}: answered {response.status} {reason}".rstrip()
             raise Failure(Error(said, code="status", data=answer))
         return answer
 
@@ -286,7 +288,7 @@ def moved(asked: Ask, response: "aiohttp.ClientResponse") -> Ask:
     """What is asked after a redirect; Failure where it leads nowhere we go."""
     from yarl import URL
 
-    where = response.headers["Location"]
+    where = header_text_of(response.headers["Location"])
     try:
         url = response.url.join(URL(where)).with_fragment(None)
         target = checked(str(url))

@@ -1,7 +1,6 @@
 """router: sends an HTTP request the way of its method and path."""
 
 from typing import Annotated, Any
-from urllib.parse import unquote
 
 from heddle.extensions.extension import (
     IN,
@@ -17,6 +16,7 @@ from heddle.extensions.extension import (
     Unfit,
     about,
 )
+from heddle.extensions.net.http.path import segments_of
 from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.routes import ANY, Routes, split_segment
 from heddle.schemas.ascii import upper
@@ -86,10 +86,12 @@ class RouterNode(Node):
             method, path = payload.method_text, payload.path_text
         else:
             method, path = asked(payload)
-        exact = self._routes.exact(method, path)
-        if exact is not None:
-            return exact, with_params(payload, {})
-        segments = segments_of(payload, path)
+        if "%" not in path:
+            # The text of such a path is all of its segments.
+            exact = self._routes.exact(method, path)
+            if exact is not None:
+                return exact, with_params(payload, {})
+        segments = segments_of(path)
         found = self._routes.find(method, segments)
         if found is None:
             return "error", self._lost(method, path, segments)
@@ -119,14 +121,6 @@ def asked(payload: Payload) -> tuple[str, str]:
         if isinstance(method, str) and isinstance(path, str):
             return upper(method), path
     raise TypeError("a router wants a map with method and path, as a listener sends it")
-
-
-def segments_of(payload: Payload, path: str) -> list[str]:
-    """The segments of a path, decoded; a slash that came encoded is part of its segment."""
-    if type(payload) is Request and "%2f" in payload.raw_path.lower():
-        path = payload.raw_path
-        return [unquote(segment) for segment in path.split("/")[1:]]
-    return path.split("/")[1:] if path.startswith("/") else path.split("/")
 
 
 def with_params(payload: Payload, params: dict[str, str]) -> Payload:

@@ -25,7 +25,7 @@ from heddle.extensions.net.http.compression import packer
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.framing import Body, ChunkedBody, DiscardedBody, FixedBody
-from heddle.extensions.net.http.head import Head, Line, parse_head
+from heddle.extensions.net.http.head import Head, Line, parse_head, with_host
 from heddle.extensions.net.http.limits import BURST, LINGER_BYTES, PROGRESS_BYTES
 from heddle.extensions.net.http.live import dropped
 from heddle.extensions.net.http.packing import pack_response
@@ -228,6 +228,9 @@ class Connection(Channel):
         if block != self._block or line.version != self._head.version:
             self._head = parse_head(block, line.version, shared.limits)
             self._block = block
+        if line.host and line.host != self._head.host:
+            self._head = with_host(self._head, line.host)
+            self._block = None
         self._line = line
         self._started = False
 

@@ -12,7 +12,9 @@ import re
 from typing import Final
 
 from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.latin import LatinHeader, kept_latin, latin_of, text_of_bytes
 from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.path import text_of
 from heddle.schemas.ascii import capital, is_number, lower, trim
 
 TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -25,9 +27,6 @@ _LINE: Final = re.compile(
 _HOST: Final = re.compile(
     r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9\-._~!$&'()*+,;=%]{1,255})(?::[0-9]{0,5})?"
 )
-_ESCAPE: Final = re.compile(r"%(?:([0-9A-Fa-f]{2})|)")
-_ESCAPES: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
-_DOTS: Final = re.compile(r"(?:^|[/\\])\.\.?(?:[/\\]|$)")
 
 _KEPT_NAMES: Final = 512
 _KEPT_LINES: Final = 1024
@@ -42,7 +41,7 @@ def words(text: str) -> frozenset[str]:
 class Line:
     """A request line: method, target and version (10 or 11), with the target taken apart.
 
-    `path` is percent-decoded, `raw_path` as it came; `query` is raw and without its mark; `host`
+    `path` is its text (see `path`), `raw_path` as it came; `query` is raw and without its mark; `host`
     is the authority of an absolute target and otherwise empty.
     """
 
@@ -58,6 +57,12 @@ class Line:
         self.host = host
         self.version = version
         self.head_only = method == "HEAD"
+
+
+def with_host(head: "Head", host: str) -> "Head":
+    """Return a head whose Host is the authority of its request line, which is what counts."""
+    fields = kept_latin({**head.fields, "Host": [host]}, latin_of(head.fields))
+    return Head(fields, head.version)
 
 
 class Head:
@@ -129,11 +134,11 @@ def parse_head(block: bytes, version: int, limits: Limits) -> Head:
     """The header lines between the request line and the empty line; BadRequest otherwise."""
     if not block:
         return Head({}, version)
+    latin: set[str] = set()
     try:
-        text = block.decode()
+        lines = block.decode().split("\r\n")
     except UnicodeDecodeError:
-        text = block.decode("latin-1")
-    lines = text.split("\r\n")
+        lines = _lines(block, latin)
     breaks = len(lines) - 1
     # One pass in C finds every control character; what is left may only be the line ends.
     if len(block.translate(None, _TEXT)) != 2 * breaks or block.count(b"\n") != breaks:
@@ -147,7 +152,20 @@ def parse_head(block: bytes, version: int, limits: Limits) -> Head:
             fields[name].append(value)
         else:
             fields[name] = [value]
+    if latin:
+        fields = LatinHeader(fields, frozenset(latin))
     return Head(fields, version)
+
+
+def _lines(block: bytes, latin: set[str]) -> list[str]:
+    """The lines of a block that is not all UTF-8; the values read as Latin-1 join `latin`."""
+    lines: list[str] = []
+    for raw in block.split(b"\r\n"):
+        line, old = text_of_bytes(raw)
+        if old:
+            latin.add(line.partition(":")[2].strip(" \t"))
+        lines.append(line)
+    return lines
 
 
 def _field(line: str) -> tuple[str, str]:
@@ -155,7 +173,7 @@ def _field(line: str) -> tuple[str, str]:
     if not colon:
         raise BadRequest("a header line has no colon")
     known = _names.get(name) or canonical(name)
-    field = known, trim(value)
+    field = known, value.strip(" \t")
     if known in _REPEATING and len(line) <= _KEPT_LINE:
         if len(_fields) >= _KEPT_LINES:
             _fields.clear()
@@ -175,28 +193,6 @@ def canonical(name: str) -> str:
     return known
 
 
-def decode_path(raw: str) -> str:
-    """The path percent-decoded once; BadRequest when it is malformed or climbs.
-
-    Dot segments are refused rather than resolved, whether written plainly or escaped: clients
-    resolve them before they send, so one that arrives here is an attempt to leave the root.
-    """
-    path = raw
-    if "%" in raw:
-        for escape in _ESCAPE.finditer(raw):
-            if escape[1] is None:
-                raise BadRequest("a percent sign in the path is not followed by two hex digits")
-        try:
-            path = _ESCAPES.sub(lambda run: bytes.fromhex(run[0].replace("%", "")).decode(), raw)
-        except UnicodeDecodeError:
-            raise BadRequest("the path is not UTF-8") from None
-        if "\0" in path:
-            raise BadRequest("the path holds a NUL")
-    if "." in path and _DOTS.search(path):
-        raise BadRequest("the path holds a dot segment")
-    return path
-
-
 def _take_apart(method: str, target: bytes, version: int) -> Line:
     try:
         text = target.decode()
@@ -212,7 +208,7 @@ def _take_apart(method: str, target: bytes, version: int) -> Line:
     if not text.startswith("/"):
         host, text = _absolute(text)
     raw_path, _, query = text.partition("?")
-    return Line(method, raw_path, decode_path(raw_path), query, host, version)
+    return Line(method, raw_path, text_of(raw_path), query, host, version)
 
 
 def _absolute(text: str) -> tuple[str, str]:

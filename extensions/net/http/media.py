@@ -93,6 +93,9 @@ def _charset(content_type: str) -> str:
     named = parameter(content_type, "charset") if ";" in content_type else None
     if not named or lower(named) == "utf-8":
         return "utf-8"
+    if not named.isascii():
+        # Python would look for the name without these characters.
+        raise LookupError(f'"{named}" is not a charset')
     known = lookup(named).name
     if known.replace("_", "-") in _NO_CHARSETS:
         raise LookupError(f'"{named}" is no charset')

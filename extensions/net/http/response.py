@@ -13,6 +13,7 @@ from heddle.extensions.net.http import media
 from heddle.extensions.net.http.bodies import encode
 from heddle.extensions.net.http.errors import BadAnswer, BadRequest
 from heddle.extensions.net.http.head import TOKEN, Head, words
+from heddle.extensions.net.http.latin import latin_of
 from heddle.extensions.net.http.negotiate import accepts
 from heddle.extensions.net.http.request import FIELDS
 from heddle.extensions.net.http.upgrade import Upgrade
@@ -179,20 +180,22 @@ def phrase(status: int) -> str:
 
 def _envelope(answer: dict[str, Any], head: Head) -> Response:
     status = _status(answer.get("status"))
-    lines, content_type, packed = _header_lines(answer.get("header"), "method" in answer)
+    header = answer.get("header")
+    lines, content_type, packed = _header_lines(header, "method" in answer)
+    latin = latin_of(header)
     value = answer.get("body")
     if status in (204, 304):
         return status, b"".join(lines), b"", False
     if value is None or value is NOTHING:
         if content_type:
-            lines.append(_content_type(content_type))
+            lines.append(_content_type(content_type, latin))
         return status, b"".join(lines), b"", False
     if isinstance(value, AsyncIterable):
         content_type = content_type or getattr(value, "media", "") or media.BYTES
         body: bytes | Streamed = _streamed(value)
     else:
         body, content_type = encode(value, content_type, head.get("Accept"))
-    lines.append(_content_type(content_type))
+    lines.append(_content_type(content_type, latin))
     worth = not packed and status != 206 and _PACKABLE.match(lower(content_type)) is not None
     return status, b"".join(lines), body, worth
 
@@ -218,22 +221,23 @@ def _header_lines(header: Any, echoed: bool) -> tuple[list[bytes], str, bool]:
         return lines, content_type, packed
     if not isinstance(header, dict):
         raise BadAnswer(f"header: found {type(header).__name__}, wanted a map of names to values")
+    latin = latin_of(header)
     for name, values in header.items():
-        lower = _name(name)
-        if lower == "connection" and not echoed and _says_close(values):
+        small = _name(name)
+        if small == "connection" and not echoed and _says_close(values):
             lines.insert(0, CLOSE)
-        if lower in _FRAMING or (echoed and lower in _ASKING):
+        if small in _FRAMING or (echoed and small in _ASKING):
             continue
         texts = [
-            _text(lower, value) for value in (values if isinstance(values, list) else [values])
+            _text(small, value) for value in (values if isinstance(values, list) else [values])
         ]
-        if lower == "content-type":
+        if small == "content-type":
             if len(texts) > 1:
                 raise BadAnswer("header.Content-Type: found several values, wanted one")
             content_type = texts[0] if texts else ""
             continue
-        packed = packed or _forbids_packing(lower, texts)
-        lines.extend(f"{name}: {text}\r\n".encode() for text in texts)
+        packed = packed or _forbids_packing(small, texts)
+        lines.extend(_line(name, text, latin) for text in texts)
     return lines, content_type, packed
 
 
@@ -242,10 +246,10 @@ def _says_close(values: Any) -> bool:
     return "close" in elements(lower(str(last)))
 
 
-def _forbids_packing(lower: str, texts: list[str]) -> bool:
-    if lower == "cache-control":
+def _forbids_packing(small: str, texts: list[str]) -> bool:
+    if small == "cache-control":
         return any("no-transform" in lower(text) for text in texts)
-    return lower in ("content-encoding", "content-range")
+    return small in ("content-encoding", "content-range")
 
 
 def _name(name: Any) -> str:
@@ -272,12 +276,19 @@ def _text(name: str, value: Any) -> str:
     return value.strip(" \t")
 
 
-def _content_type(text: str) -> bytes:
+def _line(name: str, text: str, latin: frozenset[str]) -> bytes:
+    """A header line: text that came as Latin-1 goes on as the bytes that it was."""
+    if latin and text in latin:
+        return f"{name}: {text}\r\n".encode("latin-1")
+    return f"{name}: {text}\r\n".encode()
+
+
+def _content_type(text: str, latin: frozenset[str] = frozenset()) -> bytes:
     if text == media.JSON:
         return _JSON
     if text == media.TEXT:
         return _TEXT
-    return f"Content-Type: {text}\r\n".encode()
+    return _line("Content-Type", text, latin)
 
 
 def _streamed(value: AsyncIterable[bytes]) -> Streamed:

@@ -138,7 +138,7 @@ async def test_a_listeners_request_goes_on_without_what_its_client_keeps_secret(
                 body='{"n": 1}',
             )
     found = json.loads(reply.body)
-    assert (found["path"], found["query"], found["body"]) == ("/v1/a/b", {"q": ["1"]}, {"n": 1})
+    assert (found["path"], found["query"], found["body"]) == ("/v1/a%2Fb", {"q": ["1"]}, {"n": 1})
     assert far.asked[0].raw_path == "/v1/a%2Fb"
     assert found["header"]["X-Kept"] == ["yes"]
     assert found["header"]["Host"] == [f"127.0.0.1:{far.port}"]
