@@ -17,7 +17,7 @@ from heddle.extensions.net.http.latin import latin_of
 from heddle.extensions.net.http.negotiate import accepts
 from heddle.extensions.net.http.request import FIELDS
 from heddle.extensions.net.http.upgrade import Upgrade
-from heddle.runtime.errors import NOTHING, Error
+from heddle.runtime.errors import NOTHING, Error, Failure
 from heddle.runtime.stream import ByteStream
 from heddle.schemas.ascii import elements, is_number, lower
 
@@ -145,12 +145,22 @@ def status_of(answer: Any) -> int:
 
 
 def fault_of(error: Error | BaseException) -> BadRequest | None:
-    """What the client did wrong, where that is what the error came from."""
-    cause = error.cause if isinstance(error, Error) else error
-    while cause is not None:
+    """What the client did wrong, where that is what the error came from.
+
+    Of several errors it is the first, if the client is at fault for all of them.
+    """
+    if isinstance(error, Error) and error.errors:
+        faults = [fault_of(one) for one in error.errors]
+        return faults[0] if None not in faults else None
+    cause: BaseException | None = error.cause if isinstance(error, Error) else error
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:
         # A program wraps what reading the request raised in an error with its own line.
         if isinstance(cause, BadRequest):
             return cause
+        if isinstance(cause, Failure):
+            return fault_of(cause.error)
+        seen.add(id(cause))
         cause = cause.__cause__
     return None
 
