@@ -216,7 +216,8 @@ class AccessNode(Node):
 
     async def _known(self, payload: dict[str, Any]) -> Caller:
         """Who sent it; Refusal where nobody knows."""
-        assert self._door is not None
+        if self._door is None:
+            raise RuntimeError("the node is not open")
         remote = str(payload.get("remote") or "")
         header = payload.get("header") or {}
         host = _one(header, "Host") or str(payload.get("host") or "")
@@ -262,7 +263,8 @@ class AccessNode(Node):
 
     def _tell(self, payload: dict[str, Any], refusal: Refusal) -> None:
         """Write down who came in vain, and why. Who merely brought no token is not worth a line."""
-        assert self._host is not None
+        if self._host is None:
+            raise RuntimeError("the node is not open")
         second, reason = int(monotonic()), refusal.detail
         if second != self._second:
             self._second, self._told = second, 0

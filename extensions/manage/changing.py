@@ -111,7 +111,8 @@ async def expected(
     if none_match:
         known = [f'"{old.revision}"', "*"] if old is not None else []
         if any(tag in known for tag in _tags(none_match)):
-            assert old is not None
+            if old is None:
+                raise RuntimeError("only what is there has a tag")
             raise _failed(old, f"it is there, with revision {old.revision}", {})
     if not match:
         return

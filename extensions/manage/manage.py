@@ -76,7 +76,8 @@ class ManageNode(Node):
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
         host, operation = self._host, self._operation
-        assert host is not None
+        if host is None:
+            raise RuntimeError("the node is not open")
         caller = self._caller(flow, payload)
         namespace = ""
         asked: Asked | None = None

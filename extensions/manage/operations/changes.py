@@ -83,7 +83,8 @@ class Storing(msgspec.Struct, frozen=True, kw_only=True):
 
 async def apply(asked: Asked) -> Reply:
     """Create or update what was sent, all or none."""
-    assert asked.namespace is not None
+    if asked.namespace is None:
+        raise RuntimeError("the operation needs a namespace in its path")
     query = asked.query
     found, unwritten = await sent_entries(asked, asked.namespace, None)
     for one in found:
@@ -258,7 +259,8 @@ def _sealed(
             step = now.get(_key(change)), change.resource
             [(_, kept)], wrong = kept_all([step], asked.managed.registry.keys)
             problems += wrong
-            assert kept is not None
+            if kept is None:
+                raise RuntimeError("a change that is written has a resource")
             change = msgspec.structs.replace(change, resource=kept)
         found.append(change)
     return found, problems

@@ -57,7 +57,8 @@ class Sort:
 
     async def get(self, asked: Asked) -> Resource:
         """The one that the path names; Refusal 404 with the nearest name."""
-        assert asked.namespace is not None
+        if asked.namespace is None:
+            raise RuntimeError("the operation needs a namespace in its path")
         found = await self.find(asked.managed.store, asked.namespace, asked.key)
         if found is None:
             every = await self.read(asked.managed.store, asked.namespace)
@@ -131,7 +132,8 @@ class Sort:
         """One of them."""
         reveal = getattr(asked.query, "reveal", False)
         if reveal:
-            assert asked.namespace is not None
+            if asked.namespace is None:
+                raise RuntimeError("the operation needs a namespace in its path")
             asked.need("admin", asked.namespace)
         one = await self.get(asked)
         tag = etag(one)
@@ -152,7 +154,8 @@ class Sort:
 
     async def create(self, asked: Asked) -> Reply:
         """A new one; its name and its id must be free."""
-        assert asked.namespace is not None
+        if asked.namespace is None:
+            raise RuntimeError("the operation needs a namespace in its path")
         new, said = await sent_entry(asked, asked.namespace, self.words)
         same_space(asked, new)
         old = await self._taken(asked, new)
@@ -184,7 +187,8 @@ class Sort:
 
     async def replace(self, asked: Asked) -> Reply:
         """Put it in the place of what the path names, or create it there."""
-        assert asked.namespace is not None
+        if asked.namespace is None:
+            raise RuntimeError("the operation needs a namespace in its path")
         store = asked.managed.store
         old = await self.find(store, asked.namespace, asked.key)
         id_ = parse_id(asked.key)
@@ -218,7 +222,8 @@ class Sort:
 
     async def patch(self, asked: Asked) -> Reply:
         """Change some fields of it, and leave the others."""
-        assert asked.namespace is not None
+        if asked.namespace is None:
+            raise RuntimeError("the operation needs a namespace in its path")
         old = await self.get(asked)
         patch = await sent_patch(asked)
         held = forms.entry_of(old, reveal=True)

@@ -174,7 +174,8 @@ def _load(context: ssl.SSLContext, settings: Settings) -> None:
                 file.write_text(given)
             files.append(file if given else None)
         cert, key = files
-        assert cert is not None
+        if cert is None:
+            raise RuntimeError("there is no certificate")
         context.load_cert_chain(cert, key, password="")
 
 

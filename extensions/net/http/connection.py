@@ -294,7 +294,8 @@ class Connection(Channel):
 
     def _take_body(self, data: bytes) -> None:
         body = self._body
-        assert body is not None
+        if body is None:
+            raise RuntimeError("no body is being received")
         upload = self._upload
         try:
             rest = body.feed(data)
@@ -534,7 +535,8 @@ class Connection(Channel):
         shared = self._shared
         shared.refused += 1
         status, lines, body, _ = plain_response(refusal.status, str(refusal))
-        assert isinstance(body, bytes)
+        if not isinstance(body, bytes):
+            raise TypeError("a refusal is not a stream")
         length = b"Content-Length: %d\r\n\r\n" % len(body)
         prefix = shared.clock.prefix(status)
         self._out.append(b"".join((prefix, CLOSE, lines, length, body)))
