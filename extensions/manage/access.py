@@ -252,7 +252,7 @@ class AccessNode(Node):
             raise _misdirected(host)
         origin = _one(header, "Origin")
         site = _one(header, "Sec-Fetch-Site")
-        foreign = bool(origin) and lower(urlsplit(origin).netloc) != lower(host)
+        foreign = bool(origin) and _netloc(origin) != lower(host)
         if foreign or site not in ("", "same-origin", "none"):
             raise Refusal(
                 403,
@@ -277,6 +277,14 @@ class AccessNode(Node):
             self._untold = 0
         caller = Caller("", remote=str(payload.get("remote") or ""))
         note(self._host, caller, "access", status=refusal.status, reason=reason)
+
+
+def _netloc(origin: str) -> str:
+    """Host and port of an origin; empty if it is not a URL."""
+    try:
+        return lower(urlsplit(origin).netloc)
+    except ValueError:
+        return ""
 
 
 def _one(header: Mapping[str, Any], name: str) -> str:
