@@ -101,6 +101,8 @@ class Doorkeeper:
     async def open(self) -> None:
         """Read them, and follow their changes; StoreError where they cannot be read."""
         self._watching = asyncio.ensure_future(self._watch())
+        # It watches before anything is read: a change in between would not be seen.
+        await asyncio.sleep(0)
         await self.tokens()
 
     async def close(self) -> None:
