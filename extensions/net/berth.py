@@ -207,11 +207,12 @@ class Berth:
         handover = self._forget()
         if handover is None:
             return []
-        server = handover.server
+        taken = handover.server
         if handover.donor is not None:
-            server, handover.donor.server = handover.donor.server, None
-        if server is None or self._begun is None or self._moved is None:
+            taken, handover.donor.server = handover.donor.server, None
+        if taken is None or self._begun is None or self._moved is None:
             return []
+        server: Server = taken
         self.server = server
         self._begun(server)
         if handover.whole:

@@ -121,7 +121,9 @@ def given_headers(asked: Mapping[str, Any]) -> Headers:
     if not isinstance(header, dict):
         raise refused(f"header is {type(header).__name__}", "a map of names to values")
     request = type(asked) is Request
-    left_out = _OURS | _SECRETS | hop_by_hop(asked.head.fields) if request else _OURS
+    left_out = _OURS
+    if isinstance(asked, Request):
+        left_out = _OURS | _SECRETS | hop_by_hop(asked.head.fields)
     found: Headers = []
     for given, values in header.items():
         name = header_name(given)
