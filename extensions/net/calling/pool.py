@@ -10,6 +10,7 @@ import msgspec
 
 from heddle.extensions.extension import Build, Error, Failure
 from heddle.extensions.net.calling.address import PrivateAddress, public_socket
+from heddle.extensions.net.calling.rawhead import request_class
 
 if TYPE_CHECKING:
     import aiohttp
@@ -54,6 +55,7 @@ class Pool:
         )
         self._session = aiohttp.ClientSession(
             connector=self._connector,
+            request_class=request_class(),
             auto_decompress=False,
             cookie_jar=aiohttp.CookieJar() if settings.cookies else aiohttp.DummyCookieJar(),
             trust_env=environment,

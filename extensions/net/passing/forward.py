@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from heddle.extensions.extension import ByteStream, Payload
 from heddle.extensions.net.calling.ask import Ask, Headers, ask
 from heddle.extensions.net.calling.neighbours import hop_by_hop, is_claim, is_unsafe
+from heddle.extensions.net.calling.rawhead import Latin1
 from heddle.extensions.net.calling.target import Base, joined, raw_path, written_query
 from heddle.extensions.net.http.head import canonical
 from heddle.extensions.net.http.latin import kept_latin, latin_of
@@ -58,6 +59,11 @@ def forwarded(
     query = "&".join(part for part in (written_query(payload), base.query) if part)
     asked = Ask(payload.method_text, f"{url}?{query}" if query else url, headers, body)
     asked.latin = latin_of(payload.head.fields)
+    if asked.latin:
+        asked.headers = [
+            (name, Latin1(value) if value in asked.latin else value)
+            for name, value in asked.headers
+        ]
     return asked
 
 

@@ -529,3 +529,55 @@ async def test_bytes_of_a_backends_header_pass_unchanged() -> None:
     assert b"X-Old: caf\xe9 \xff\r\n" in raw
     assert b"X-New: \xc5\xbelu\r\n" in raw
     assert b'Content-Type: text/plain; name="\xe9"\r\n' in raw
+
+
+OLD, NEW, PLAIN = b"X-Old: caf\xe9 \xff\r\n", b"X-New: \xc5\xbelu\r\n", b"X-Old: cafe\r\n"
+WEBSOCKET = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+
+
+@pytest.mark.parametrize("size", [0, 100, 300_000])
+async def test_bytes_of_a_clients_header_pass_unchanged(size: int) -> None:
+    heads: list[bytes] = []
+    method = b"POST" if size else b"GET"
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            assert await reader.readexactly(size) == b"x" * size
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, running(flow(f"http://127.0.0.1:{port}")) as rt:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(rt))
+        # On one connection to the backend: the second head is written as it always is.
+        for line in (OLD, PLAIN):
+            length = b"Content-Length: %d\r\n\r\n" % size
+            writer.write(method + b" / HTTP/1.1\r\nHost: x\r\n" + NEW + line + length + b"x" * size)
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+            assert await reader.readexactly(2) == b"ok"
+            assert line in heads[-1]
+            assert NEW in heads[-1]
+        writer.close()
+
+
+async def test_bytes_of_a_header_that_asks_for_a_websocket_pass_unchanged() -> None:
+    heads: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n" + OLD + b"\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, running(flow(f"http://127.0.0.1:{port}")) as rt:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(rt))
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n" + NEW + OLD + WEBSOCKET + b"\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+    assert head.startswith(b"HTTP/1.1 403 ")
+    assert OLD in head
+    assert OLD in heads[0]
+    assert NEW in heads[0]
