@@ -281,3 +281,64 @@ async def test_what_waits_in_the_queue_is_served_by_the_next_owner() -> None:
         replies = [await fetch(port) for _ in range(50)]
         await applied
     assert {reply.text for reply in replies} <= {"a", "b"}
+
+
+def speaks_ipv6() -> bool:
+    """Whether this machine has a loopback address of IPv6."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(not speaks_ipv6(), reason="needs IPv6")
+async def test_hosts_of_both_families_follow_each_other_on_one_port() -> None:
+    [port] = free()
+    hosts = ["127.0.0.1", "::", "::1", "", "::1", "0.0.0.0", "::", "127.0.0.1", ""]
+    async with running(listener(port, "a")) as rt:
+        for number, host in enumerate(hosts):
+            await replace(rt, listener(port, f"w{number}", name="a", host=host))
+            for address, served in (
+                ("127.0.0.1", host in ("127.0.0.1", "0.0.0.0", "")),
+                ("::1", host in ("::", "::1", "")),
+            ):
+                if served:
+                    assert await said(port, address) == f"w{number}"
+                else:
+                    with pytest.raises(ConnectionRefusedError):
+                        await said(port, address)
+
+
+async def test_two_https_listeners_swap_their_ports_and_certificates() -> None:
+    one, two = free(2)
+    ca = trustme.CA()
+    pems = {
+        name: json.dumps(
+            ca.issue_cert("127.0.0.1", common_name=name)
+            .private_key_and_cert_chain_pem.bytes()
+            .decode()
+        )
+        for name in ("a", "b")
+    }
+    context = ssl.create_default_context()
+    ca.configure_trust(context)
+
+    async def who(port: int) -> tuple[str, str]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+        shown = writer.get_extra_info("peercert")["subject"]
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        raw = await reader.read()
+        writer.close()
+        names = {key: value for ((key, value),) in shown}
+        return parsed(raw).text, names["commonName"]
+
+    def secure(port: int, name: str, host: str = "127.0.0.1") -> str:
+        return listener(port, name, host=host, more=f"  tls: {{cert: {pems[name]}}}\n")
+
+    async with running(secure(one, "a"), secure(two, "b")) as rt:
+        assert (await who(one), await who(two)) == (("a", "a"), ("b", "b"))
+        await replace(rt, secure(two, "a") + secure(one, "b"))
+        assert (await who(one), await who(two)) == (("b", "b"), ("a", "a"))
+        await replace(rt, secure(one, "a", "0.0.0.0") + secure(two, "b", ""))
+        assert (await who(one), await who(two)) == (("a", "a"), ("b", "b"))
