@@ -184,7 +184,8 @@ ROUTER: Kind[Any] = Kind(
 The request goes on with `params` added: what the names in the path stand for.
 
 `:name` takes one segment that is not empty, also behind a literal beginning (`/v:version`); `\\:` is a
-colon. `*` takes the rest of the path under the name `*`. Where several routes fit, the most literal
+colon. `*` takes the rest of the path under the name `*`. Empty segments count, and a slash that came
+encoded belongs to its segment: `:name` is `a/b` for `a%2Fb`, and in `*` it stays `%2F`. Where several routes fit, the most literal
 wins, from left to right: `/users/new` before `/users/:id` before `/users/*`. At one path, a method before `*`.
 
 Where no route leads, `error` is sent a response: 404, or 405 with `Allow` where the path has other
