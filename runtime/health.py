@@ -93,7 +93,8 @@ class Health:
         if symbol is not None:
             why = "; ".join(self._table.reasons(symbol)) or "part of a ring that waits"
             return Condition(type="Active", status=False, reason="Waiting", message=why)
-        assert refusal is not None
+        if refusal is None:
+            raise RuntimeError("neither the table nor the loader knows this symbol")
         return _refused("Active", refusal, "Refused", "")
 
     def _degraded(

@@ -34,7 +34,8 @@ class Clash(msgspec.Struct, frozen=True, kw_only=True):
     def resource(self) -> Resource:
         """What it is about, in the latest form that there is."""
         found = self.theirs or self.mine or self.base
-        assert found is not None
+        if found is None:
+            raise RuntimeError("a conflict needs one form of its resource")
         return found
 
     def merged(self) -> Merged:
@@ -320,7 +321,8 @@ def _change(turn: Turn) -> Change:
     old, new = turn.before, turn.after
     if new is not None:
         return Put(resource=new, revision=_revision(old))
-    assert old is not None
+    if old is None:
+        raise RuntimeError("a change needs an old or a new resource")
     return Delete(type=key_of(old)[0], id=old.id, revision=old.revision)
 
 

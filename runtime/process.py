@@ -290,7 +290,8 @@ class Process:
 
     def pass_turn(self, owner: Key) -> None:
         """Let the next packet in."""
-        assert self._turns is not None
+        if self._turns is None:
+            raise RuntimeError("no packet of this process takes turns")
         queue = self._turns[owner]
         while queue:
             turn = queue.popleft()
@@ -352,7 +353,8 @@ class Process:
             self._arm()
 
     def _arm(self) -> None:
-        assert self._deadline is not None
+        if self._deadline is None:
+            raise RuntimeError("the process has no deadline")
         loop = asyncio.get_running_loop()
         self._timer = loop.call_at(self._deadline, self._late)
 

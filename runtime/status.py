@@ -44,7 +44,8 @@ class Look:
         """One that is in the table, or that was refused."""
         symbol, refusal = self._table.get(one), self._loader.unfit.get(one)
         spec = symbol.spec if symbol is not None else refusal.spec if refusal is not None else None
-        assert spec is not None
+        if spec is None:
+            raise RuntimeError("neither the table nor the loader knows this symbol")
         told = self._health.report(one)
         wrong = [str(problem) for problem in refusal.problems] if refusal is not None else []
         state, reasons = State.REFUSED, wrong

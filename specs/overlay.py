@@ -117,7 +117,8 @@ class ReportingOverlay(Overlay):
 
     @property
     def _reporting(self) -> Reporting:
-        assert isinstance(self.store, Reporting)
+        if not isinstance(self.store, Reporting):
+            raise TypeError(f"runtimes do not say how they are in a {type(self.store).__name__}")
         return self.store
 
     async def report(self, report: Report) -> None:

@@ -54,7 +54,8 @@ _MISSING = (FileNotFoundError, NotADirectoryError, PermissionError, _NotSetError
 def read_source(value: Value, environ: Mapping[str, str]) -> Reading:
     """Read where a Value comes from, as it is now. The error names the Value, and holds no data."""
     source = value.source
-    assert source is not None
+    if source is None:
+        raise RuntimeError("the Value comes from no source")
     path = os.path.abspath(source.file) if source.file else ""
     content, digest = b"", b""
     try:

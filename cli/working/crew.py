@@ -367,7 +367,8 @@ class Crew:
     async def _bind(self, worker: Worker, told: Told) -> None:
         host, port, owner, asked = told["host"], told["port"], told["owner"], told["bind"]
         try:
-            sockets = await self._broker.bind(worker, host, port, owner)
+            beside = [(family, name, number) for family, name, number in told.get("beside", ())]
+            sockets = await self._broker.bind(worker, host, port, owner, beside)
         except (OSError, ValueError, OverflowError) as error:
             reason, number = str(error), 0
             if isinstance(error, OSError):

@@ -47,7 +47,9 @@ class Seat(Team):
 
     # --- the team ---
 
-    async def bind(self, host: str, port: int, owner: str) -> Sequence[socket.socket]:
+    async def bind(
+        self, host: str, port: int, owner: str, beside: Sequence[tuple[int, str, int]] = ()
+    ) -> Sequence[socket.socket]:
         """Sockets that all workers accept from; OSError where they cannot be had."""
         if self.ended.is_set():
             raise _gone()
@@ -55,7 +57,14 @@ class Seat(Team):
         number = self._bind
         asked: asyncio.Future[tuple[Told, list[socket.socket]]]
         asked = self._asked[number] = asyncio.get_running_loop().create_future()
-        said = {"ask": "bind", "bind": number, "host": host, "port": port, "owner": owner}
+        said = {
+            "ask": "bind",
+            "bind": number,
+            "host": host,
+            "port": port,
+            "owner": owner,
+            "beside": [list(one) for one in beside],
+        }
         self._wire.say(said)
         try:
             told, sockets = await asked

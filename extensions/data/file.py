@@ -215,7 +215,8 @@ class WatchNode(Node):
 
     def adopt(self, predecessor: Node) -> None:
         """Take over the folder that is looked at, where it is the same, with what waits."""
-        assert isinstance(predecessor, WatchNode)
+        if not isinstance(predecessor, WatchNode):
+            return
         mine, its = self._fields, predecessor._fields
         same = self._root.path == predecessor._root.path and mine.settle == its.settle
         if same and predecessor._watching is not None:
@@ -225,7 +226,8 @@ class WatchNode(Node):
 
     def disown(self, predecessor: Node) -> None:
         """Give it back."""
-        assert isinstance(predecessor, WatchNode)
+        if not isinstance(predecessor, WatchNode):
+            return
         if self._adopted:
             self._watching, self._adopted = None, False
             predecessor._given_away = False
@@ -284,7 +286,8 @@ class WatchNode(Node):
     async def _changed(self, path: str, change: str) -> None:
         """One file: a process of its own; the next one comes when this has ended."""
         host = self._host
-        assert host is not None
+        if host is None:
+            raise RuntimeError("the node is not open")
         if not files.fits(path, self._fields.pattern):
             return
         await host.run({"path": path, "change": change}, failed="file failed", path=path)

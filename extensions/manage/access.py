@@ -35,6 +35,7 @@ from heddle.extensions.manage.caller import Caller, Role, introduce
 from heddle.extensions.manage.refusal import Refusal
 from heddle.extensions.manage.tokens import Token, guarded, match, tokens_of
 from heddle.runtime.managed import managed_by
+from heddle.schemas.ascii import lower, trim
 from heddle.specs.errors import StoreError
 
 FRESH = 5.0
@@ -100,6 +101,8 @@ class Doorkeeper:
     async def open(self) -> None:
         """Read them, and follow their changes; StoreError where they cannot be read."""
         self._watching = asyncio.ensure_future(self._watch())
+        # It watches before anything is read: a change in between would not be seen.
+        await asyncio.sleep(0)
         await self.tokens()
 
     async def close(self) -> None:
@@ -145,7 +148,7 @@ class AccessNode(Node):
 
     def __init__(self, fields: Access) -> None:
         self._fields = fields
-        self._hosts = frozenset(one.lower() for one in fields.hosts)
+        self._hosts = frozenset(lower(one) for one in fields.hosts)
         self._visit = Visit(self._act, waits=True)
         self._door: Doorkeeper | None = None
         self._host: Host | None = None
@@ -215,7 +218,8 @@ class AccessNode(Node):
 
     async def _known(self, payload: dict[str, Any]) -> Caller:
         """Who sent it; Refusal where nobody knows."""
-        assert self._door is not None
+        if self._door is None:
+            raise RuntimeError("the node is not open")
         remote = str(payload.get("remote") or "")
         header = payload.get("header") or {}
         host = _one(header, "Host") or str(payload.get("host") or "")
@@ -227,10 +231,10 @@ class AccessNode(Node):
             raise Refusal(503, "store", str(error), header={"Retry-After": "1"}) from None
         if not self._door.guarded:
             return self._local(remote, host, header)
-        scheme, _, given = _one(header, "Authorization").strip().partition(" ")
+        scheme, _, given = trim(_one(header, "Authorization")).partition(" ")
         if not scheme:
             raise _unauthorized("a token is needed (wanted: Authorization: Bearer TOKEN)", "")
-        token = match(tokens, given.strip()) if scheme.lower() == "bearer" else None
+        token = match(tokens, trim(given)) if lower(scheme) == "bearer" else None
         if token is None or token.expired(time.time()):
             why = "the token has expired" if token is not None else "nobody knows this token"
             raise _unauthorized(why, "invalid_token")
@@ -250,7 +254,7 @@ class AccessNode(Node):
             raise _misdirected(host)
         origin = _one(header, "Origin")
         site = _one(header, "Sec-Fetch-Site")
-        foreign = bool(origin) and urlsplit(origin).netloc.lower() != host.lower()
+        foreign = bool(origin) and _netloc(origin) != lower(host)
         if foreign or site not in ("", "same-origin", "none"):
             raise Refusal(
                 403,
@@ -261,7 +265,8 @@ class AccessNode(Node):
 
     def _tell(self, payload: dict[str, Any], refusal: Refusal) -> None:
         """Write down who came in vain, and why. Who merely brought no token is not worth a line."""
-        assert self._host is not None
+        if self._host is None:
+            raise RuntimeError("the node is not open")
         second, reason = int(monotonic()), refusal.detail
         if second != self._second:
             self._second, self._told = second, 0
@@ -274,6 +279,14 @@ class AccessNode(Node):
             self._untold = 0
         caller = Caller("", remote=str(payload.get("remote") or ""))
         note(self._host, caller, "access", status=refusal.status, reason=reason)
+
+
+def _netloc(origin: str) -> str:
+    """Host and port of an origin; empty if it is not a URL."""
+    try:
+        return lower(urlsplit(origin).netloc)
+    except ValueError:
+        return ""
 
 
 def _one(header: Mapping[str, Any], name: str) -> str:
@@ -297,7 +310,7 @@ def _misdirected(host: str) -> Refusal:
 
 def name_of(host: str) -> str:
     """The name in a Host header, without its port."""
-    text = host.strip().lower()
+    text = lower(trim(host))
     if text.startswith("["):
         return text[1:].partition("]")[0]
     return text.rpartition(":")[0] if text.count(":") == 1 else text
@@ -306,7 +319,7 @@ def name_of(host: str) -> str:
 @lru_cache(maxsize=1024)
 def is_local(host: str) -> bool:
     """Whether an address or a name is one of this machine alone."""
-    text = host.lower().removesuffix(".")
+    text = lower(host).removesuffix(".")
     if text in _NAMES or text.endswith(".localhost"):
         return True
     try:

@@ -12,6 +12,7 @@ from heddle.extensions.manage.caller import EVERY, RIGHTS, Caller, Role
 from heddle.extensions.manage.refusal import Refusal
 from heddle.runtime.managed import Managed, home_of, managed_by
 from heddle.runtime.runtime import Runtime
+from heddle.schemas.ascii import lower, trim
 from heddle.specs.names import NAMESPACE_RULE, legal_namespace
 from heddle.specs.problem import Problem, did_you_mean
 
@@ -151,7 +152,7 @@ class Asked:
     @property
     def media(self) -> str:
         """The media type of the body, without parameters; empty where none is said."""
-        return self.header("Content-Type").partition(";")[0].strip().lower()
+        return lower(trim(self.header("Content-Type").partition(";")[0]))
 
     async def body(self) -> Any:
         """The body: bytes as they came, or data where somebody has read them; None without one."""

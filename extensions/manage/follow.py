@@ -96,7 +96,8 @@ class FollowNode(Node):
     # -- what happens --------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        assert self._host is not None
+        if self._host is None:
+            raise RuntimeError("the node is not open")
         store = managed_by(self._host).store
         while True:
             with suppress(StoreError):
@@ -115,14 +116,16 @@ class FollowNode(Node):
 
     async def _know(self) -> None:
         """Know of everything in the store where it is: what is deleted does not say it any more."""
-        assert self._host is not None
+        if self._host is None:
+            raise RuntimeError("the node is not open")
         store = managed_by(self._host).store
         self._where |= {one.id: one.namespace for one in await store.specs()}
         self._where |= {one.id: one.namespace for one in await store.values()}
 
     async def _changed(self, changes: ChangeSet) -> None:
         """A change set, told apart by namespace."""
-        assert self._host is not None
+        if self._host is None:
+            raise RuntimeError("the node is not open")
         store = managed_by(self._host).store
         now: dict[UUID, str] = {}
         if changes.specs:
@@ -192,7 +195,8 @@ class FollowNode(Node):
         if self._waiting.qsize() >= self._fields.queue:
             self._left_out += 1
             return
-        assert self._host is not None
+        if self._host is None:
+            raise RuntimeError("the node is not open")
         topics = [namespace, f"{namespace}/{kind}", "*", f"*/{kind}"]
         masked = self._host.mask(data)
         for runtime in managed_by(self._host).runtimes:

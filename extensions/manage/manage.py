@@ -31,6 +31,7 @@ from heddle.extensions.manage.caller import Caller, Role, caller_of
 from heddle.extensions.manage.operation import JSON, YAML, Operation, Reply
 from heddle.extensions.manage.operations import OPERATIONS
 from heddle.extensions.manage.refusal import Refusal
+from heddle.schemas.ascii import lower, trim
 from heddle.schemas.words import listed, suggest
 from heddle.specs.errors import Conflict, NotFound, SpecError, StoreError
 
@@ -75,7 +76,8 @@ class ManageNode(Node):
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
         host, operation = self._host, self._operation
-        assert host is not None
+        if host is None:
+            raise RuntimeError("the node is not open")
         caller = self._caller(flow, payload)
         namespace = ""
         asked: Asked | None = None
@@ -250,8 +252,8 @@ def rendered(reply: Reply, accept: str) -> Answer:
 
 def prefers_yaml(accept: str) -> bool:
     """Whether an Accept header names YAML, and not JSON before it."""
-    for media in accept.lower().split(","):
-        kind = media.partition(";")[0].strip()
+    for media in lower(accept).split(","):
+        kind = trim(media.partition(";")[0])
         if kind in (JSON, "*/*"):
             return False
         if kind.endswith("yaml"):

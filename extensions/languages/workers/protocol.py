@@ -79,7 +79,7 @@ def to_bytes(value: Any) -> bytes:
     except RecursionError:
         raise ProgramError("the data is nested too deeply") from None
     except (TypeError, ValueError) as error:
-        raise ProgramError(f"the data cannot be handed over: {error}") from None
+        raise ProgramError(f"the data cannot be handed over: {error}") from error
 
 
 def from_bytes(data: bytes | bytearray | memoryview) -> Any:

@@ -7,6 +7,7 @@ from heddle.extensions.manage import shapes
 from heddle.extensions.manage.asked import Asked
 from heddle.extensions.manage.operation import Operation, Outcome, Reply
 from heddle.extensions.manage.refusal import TITLES, Refusal
+from heddle.schemas.ascii import lower
 from heddle.schemas.export import file_schema, kind_schema
 from heddle.schemas.port import Port
 from heddle.specs.errors import StoreError
@@ -113,7 +114,7 @@ async def refuse(asked: Asked) -> Reply:
         429: "too many requests in too short a time. Try again a little later",
     }.get(status, title)
     raise Refusal(
-        status, title.lower().replace(" ", "-") or "refused", detail, header=_headers(said)
+        status, lower(title).replace(" ", "-") or "refused", detail, header=_headers(said)
     )
 
 
@@ -122,7 +123,7 @@ def _headers(said: Any) -> dict[str, str]:
     return {
         name: ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         for name, value in header.items()
-        if name.lower() not in ("content-type", "content-length")
+        if lower(name) not in ("content-type", "content-length")
     }
 
 

@@ -18,6 +18,7 @@ from heddle.runtime.applying import plan_apply
 from heddle.runtime.planning import Step, check_steps, current
 from heddle.runtime.rollback import plan_rollback
 from heddle.runtime.sealing import have_keys, kept_all
+from heddle.schemas.ascii import is_number
 from heddle.specs.index import Key, key_of
 from heddle.specs.masking import MASK
 from heddle.specs.problem import Problem
@@ -82,7 +83,8 @@ class Storing(msgspec.Struct, frozen=True, kw_only=True):
 
 async def apply(asked: Asked) -> Reply:
     """Create or update what was sent, all or none."""
-    assert asked.namespace is not None
+    if asked.namespace is None:
+        raise RuntimeError("the operation needs a namespace in its path")
     query = asked.query
     found, unwritten = await sent_entries(asked, asked.namespace, None)
     for one in found:
@@ -140,7 +142,7 @@ async def revision(asked: Asked) -> Reply:
     """One revision."""
     number = asked.params.get("number", "")
     store = _recording(asked)
-    if not number.isascii() or not number.isdecimal() or len(number) > 18:
+    if not is_number(number) or len(number) > 18:
         raise Refusal(400, "revision", f'"{number}" is no number of a revision')
     kept: Kept = await store.revision(int(number))
     if asked.namespace is not None:
@@ -257,7 +259,8 @@ def _sealed(
             step = now.get(_key(change)), change.resource
             [(_, kept)], wrong = kept_all([step], asked.managed.registry.keys)
             problems += wrong
-            assert kept is not None
+            if kept is None:
+                raise RuntimeError("a change that is written has a resource")
             change = msgspec.structs.replace(change, resource=kept)
         found.append(change)
     return found, problems

@@ -91,7 +91,8 @@ async def namespaces(asked: Asked) -> Reply:
 
 async def namespace(asked: Asked) -> Reply:
     """One of them."""
-    assert asked.namespace is not None
+    if asked.namespace is None:
+        raise RuntimeError("the operation needs a namespace in its path")
     store = asked.managed.store
     specs, values = await store.specs(asked.namespace), await store.values(asked.namespace)
     found = _namespace(asked, asked.namespace, len(specs), len(values))
@@ -117,14 +118,16 @@ def _namespace(asked: Asked, name: str, specs: int, values: int) -> shapes.Names
 
 async def status(asked: Asked) -> Reply:
     """How a namespace stands: each symbol in each runtime that follows it."""
-    assert asked.namespace is not None
+    if asked.namespace is None:
+        raise RuntimeError("the operation needs a namespace in its path")
     found = await standing(asked.managed.store, asked.namespace)
     return Reply(_masked(asked, found), header={"Cache-Control": "no-store"})
 
 
 async def symbols(asked: Asked) -> Reply:
     """Every symbol."""
-    assert asked.namespace is not None
+    if asked.namespace is None:
+        raise RuntimeError("the operation needs a namespace in its path")
     found = await standing(asked.managed.store, asked.namespace)
     runtime = asked.managed.runtime(asked.namespace)
     here = list(runtime.status().symbols) if runtime is not None else []
@@ -136,7 +139,8 @@ async def symbols(asked: Asked) -> Reply:
 
 async def symbol(asked: Asked) -> Reply:
     """One symbol, by its name or id."""
-    assert asked.namespace is not None
+    if asked.namespace is None:
+        raise RuntimeError("the operation needs a namespace in its path")
     found = await standing(asked.managed.store, asked.namespace)
     runtime = asked.managed.runtime(asked.namespace)
     live = runtime.status().symbols if runtime is not None else ()
@@ -166,7 +170,8 @@ def _masked(asked: Asked, shape: msgspec.Struct) -> Any:
 
 def _runtime(asked: Asked) -> Runtime:
     """The runtime of the namespace in this process; Refusal where none is here."""
-    assert asked.namespace is not None
+    if asked.namespace is None:
+        raise RuntimeError("the operation needs a namespace in its path")
     found = asked.managed.runtime(asked.namespace)
     if found is None:
         here = ", ".join(sorted(one.namespace for one in asked.managed.runtimes)) or "none"

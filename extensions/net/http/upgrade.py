@@ -4,7 +4,10 @@ import asyncio
 from math import inf
 from typing import TYPE_CHECKING
 
+from heddle.extensions.net.http.door import local_address
+
 if TYPE_CHECKING:
+    from heddle.extensions.net.http.door import Address
     from heddle.extensions.net.http.shared import Shared
 
 
@@ -29,6 +32,10 @@ class Guest(asyncio.Protocol):
         self.begin()
         if rest:
             self.data_received(rest)
+
+    def local(self) -> "Address | None":
+        """Return the address that the other side has connected to; None if it is not known."""
+        return local_address(self.transport)
 
     def begin(self) -> None:
         """Say the first word."""

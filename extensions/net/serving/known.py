@@ -6,6 +6,7 @@ from email.utils import formatdate, parsedate_to_datetime
 from typing import Final
 
 from heddle.extensions.net.serving.place import Found
+from heddle.schemas.ascii import trim
 
 _SECOND: Final = 1_000_000_000
 
@@ -49,10 +50,10 @@ def same(found: Found, tag: str, condition: str) -> bool:
 
 
 def _listed(header: str, tag: str, *, weak: bool) -> bool:
-    if header.strip() == "*":
+    if trim(header) == "*":
         return True
     for one in header.split(","):
-        given = one.strip()
+        given = trim(one)
         if weak:
             # Our own server makes a tag weak where it packs on the way.
             given = given.removeprefix("W/")

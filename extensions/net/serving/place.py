@@ -7,6 +7,8 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from heddle.extensions.net.http.path import segment_of
+
 Links: TypeAlias = Literal["inside", "refuse", "follow"]
 """What symbolic links may do: lead to places inside the root, nothing, or anywhere."""
 
@@ -33,19 +35,25 @@ class Root:
         self.folder = Path(folder)
         self._links = links
         self._hidden = hidden
+        self._folds: bool | None = None
 
     def find(self, path: str) -> Found | Folder | None:
-        """What a path with slashes stands for; None where there is nothing, or nothing to see.
+        """What the text of a path below the root stands for; None where there is nothing to see.
 
-        Looks at the disk. A path that climbs, or has a part that no file can be named, is nothing.
+        Looks at the disk. Each file has one path: one that climbs, has an empty segment before its
+        end or one with a slash inside, or differs from the name on the disk, is nothing.
         """
-        parts = [part for part in path.split("/") if part]
+        parts = [segment_of(part) for part in path.split("/")]
+        if not parts[-1]:
+            parts.pop()
         if not all(self._named(part) for part in parts):
             return None
         try:
             root = os.path.realpath(self.folder)
             asked = str(Path(root, *parts))
             real = os.path.realpath(asked)
+            if not self._spelled(root, parts):
+                return None
             if self._links == "refuse" and real != asked:
                 return None
             if self._links != "follow" and real != root and not real.startswith(_below(root)):
@@ -61,9 +69,39 @@ class Root:
 
     def _named(self, part: str) -> bool:
         """Whether a part of a path may name something."""
-        if part in (".", "..") or not _FORBIDDEN.isdisjoint(part):
+        if part in ("", ".", "..") or "/" in part or not _FORBIDDEN.isdisjoint(part):
             return False
         return self._hidden or not part.startswith(".") or part == ".well-known"
+
+    def _spelled(self, root: str, parts: list[str]) -> bool:
+        """Whether the disk has these very names; one that folds case would serve them under others."""
+        if self._folds is None:
+            self._folds = _folds(root)
+        if self._folds is False:
+            return True
+        return all(
+            part in _names(str(Path(root, *parts[:number]))) for number, part in enumerate(parts)
+        )
+
+
+def _folds(folder: str) -> bool | None:
+    """Whether a folder has its files under names in other letters, too; None if nothing tells."""
+    if os.name == "nt":
+        return True
+    names = _names(folder)
+    for name in names:
+        other = name.swapcase()
+        if other not in names:
+            return (Path(folder) / other).exists()
+    # Its own name tells it as well, where its files are called by numbers.
+    itself = Path(folder)
+    twin = itself.with_name(itself.name.swapcase()) if itself.name else itself
+    return None if twin == itself else twin.exists() and twin.samefile(itself)
+
+
+def _names(folder: str) -> set[str]:
+    with os.scandir(folder) as entries:
+        return {entry.name for entry in entries}
 
 
 def _below(root: str) -> str:

@@ -195,7 +195,12 @@ async def _frames(view: View) -> Iterable[Values]:
 
 def _said(runtime: Runtime, payload: Any) -> str:
     # A request that nobody has read yet is read here: the encoder would show a part of it only.
-    return msgspec.json.encode(runtime.events.mask(plain(payload)), enc_hook=_shown).decode()
+    try:
+        whole = plain(payload)
+    except ValueError as error:
+        # What its client has sent cannot be read: that spoils this frame, and no other.
+        whole = f"{type(payload).__name__}: {error}"
+    return msgspec.json.encode(runtime.events.mask(whole), enc_hook=_shown).decode()
 
 
 def _shown(value: Any) -> Any:

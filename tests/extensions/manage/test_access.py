@@ -426,3 +426,53 @@ def _token() -> str:
   name: token.ada
   data: {hash: 'sha256:00', roles: [admin]}
 """
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://evil.example/v1", 421),
+        ("http://evil.example:7878/v1", 421),
+        ("HTTP://127.0.0.1.evil.example/v1", 421),
+        ("http://localhost/v1", 200),
+        ("http://127.0.0.1:80/v1", 200),
+        ("http://localho\u017ft/v1", 400),
+        ("http://user@localhost/v1", 400),
+    ],
+)
+async def test_the_host_of_an_absolute_target_counts_and_not_the_header(
+    target: str, status: int
+) -> None:
+    async with managing() as one:
+        # Twice: heads that repeat are remembered, and must not be mixed up.
+        for _ in range(2):
+            reply = await one.call("GET", target, headers={"Host": "localhost"})
+            assert reply.status == status
+            assert (await one.call("GET", "/v1", headers={"Host": "localhost"})).status == 200
+        reply = await one.call("GET", "http://localhost/v1", headers={"Host": "evil.example"})
+        assert reply.status == 200
+
+
+async def test_one_connection_does_not_mix_up_hosts() -> None:
+    async with managing() as one:
+        reader, writer = await asyncio.open_connection("127.0.0.1", one.port)
+        for target, status in (
+            ("/v1", b"200"),
+            ("http://evil.example/v1", b"421"),
+            ("/v1", b"200"),
+            ("http://localhost/v1", b"200"),
+        ):
+            writer.write(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.split(b" ")[1] == status
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
+            await reader.readexactly(length)
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "path", ["//v1", "/%2Fv1", "/v1%2Fnamespaces", "/v1//namespaces", "/%2e/v1", "/V1", "/v1/."]
+)
+async def test_a_path_of_the_api_has_one_spelling(path: str) -> None:
+    async with managing() as one:
+        assert (await one.call("GET", path)).status in (400, 404)
