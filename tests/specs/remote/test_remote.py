@@ -16,7 +16,7 @@ from heddle.specs.keyring import Keyring
 from heddle.specs.masking import MASK
 from heddle.specs.memory import MemoryStore
 from heddle.specs.open import open_store
-from heddle.specs.recording_contract import RecordingContract, ReportingContract
+from heddle.specs.recording_contract import AcceptingContract, RecordingContract, ReportingContract
 from heddle.specs.remote.store import RemoteStore, token_of
 from heddle.specs.sealing import new_key
 from heddle.specs.spec import Link
@@ -59,7 +59,7 @@ class Served(RemoteStore):
             await self.held.close()
 
 
-class TestRemoteStore(StoreContract, RecordingContract, ReportingContract):
+class TestRemoteStore(StoreContract, RecordingContract, ReportingContract, AcceptingContract):
     kept = False
 
     def make(self, folder: Path) -> Store:
