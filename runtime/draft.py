@@ -37,6 +37,7 @@ class Draft:
         self.problems: dict[UUID, list[Problem]] = {}
         self.specs: dict[UUID, Spec] = {}
         self.rebound: list[tuple[Symbol, Bound]] = []
+        self.values = Values()
 
     @property
     def empty(self) -> bool:
@@ -89,6 +90,7 @@ class Drafter:
         has changed.
         """
         draft = Draft()
+        draft.values = values
         stored = {spec.id for spec in specs}
         known = asked if asked is not None else [symbol.id for symbol in self._table.all()]
         for one in known:

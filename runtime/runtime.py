@@ -16,6 +16,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from heddle import __version__
+from heddle.runtime.accepting import Accepter
 from heddle.runtime.agent import Agent
 from heddle.runtime.errors import Answer, Error, Payload
 from heddle.runtime.events import Events
@@ -33,6 +34,7 @@ from heddle.runtime.table import SymbolTable
 from heddle.runtime.team import ALONE, Team
 from heddle.runtime.watcher import Watcher
 from heddle.schemas.port import canonical
+from heddle.specs.accepted import Accepting
 from heddle.specs.errors import HeddleError
 from heddle.specs.keyring import Keyring
 from heddle.specs.names import new_id
@@ -108,6 +110,11 @@ class Runtime:
             drain=drain,
             team=team,
         )
+        self._accepter = (
+            Accepter(self.store, namespace, self.events)
+            if watch and isinstance(self.store, Accepting)
+            else None
+        )
         self._loader = Loader(
             namespace=namespace,
             store=self.store,
@@ -117,6 +124,7 @@ class Runtime:
             events=self.events,
             environment=environment or {},
             vault=self.vault,
+            accepter=self._accepter,
         )
         self._watcher = (
             Watcher(self.store, namespace, self.load, self.events, self._look_again)
@@ -159,6 +167,8 @@ class Runtime:
             self._told_of_keys()
             if self._reporter is not None:
                 await self._reporter.start()
+            if self._accepter is not None:
+                self._accepter.start()
         except BaseException:
             await self.close()
             raise
@@ -193,6 +203,8 @@ class Runtime:
                 self._looked(0)
                 await self._shift.stop()
         finally:
+            if self._accepter is not None:
+                await self._accepter.stop()
             if self._reporter is not None:
                 await self._reporter.stop()
             await self.store.close()
