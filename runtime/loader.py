@@ -214,7 +214,8 @@ class Loader:
                 generation=self._table.wiring.generation.number,
                 symbols=labels,
             )
-        if problems and set(start.refused) - self._fallen or not self._fallen:
+        left_out = set(start.refused) - self._fallen
+        if problems and (left_out or not self._fallen):
             self._told_left_out(problems)
         if self._lacking:
             self._events.tell(
@@ -236,11 +237,9 @@ class Loader:
                 if one not in ids and value.secret and value.plain and value.revision > 0:
                     with contextlib.suppress(NotFound):
                         revision = await self._store.revision(value.revision)
-                        history |= {
-                            one: turn.after
-                            for turn in revision.turns
-                            if isinstance(turn.after, Value) and turn.after.id == one
-                        }
+                        for turn in revision.turns:
+                            if isinstance(turn.after, Value) and turn.after.id == one:
+                                history[one] = turn.after
         merged, changed = kept_values(self._last, current, history)
         await self.vault.ready(merged)
         return Values(merged, self.vault), changed

@@ -132,7 +132,9 @@ class Runtime:
             else None
         )
         give(self, managed)
-        self._health = Health(self.table, self._loader, self._shift, self.events, self._trouble)
+        self._health = Health(
+            self.table, self._loader, self._shift, self.events, self._trouble, team
+        )
         self._look = Look(self.table, self._loader, self._health, self.events)
         self._reporter: Reporter | None = None
         if watch and isinstance(self.store, Reporting):
@@ -336,6 +338,16 @@ class Runtime:
             symbols=tuple(sorted(symbols, key=lambda one: (one.name or "~", str(one.id)))),
             problems=self._look.problems(),
         )
+
+    def changed(self) -> None:
+        """Something is otherwise that it reports: report soon."""
+        if self._reporter is not None:
+            self._reporter.changed()
+
+    @property
+    def unready(self) -> str:
+        """Why it is not ready: what came in before it began does not; empty if all is as it was."""
+        return self._health.unready()
 
     def report(self) -> Report:
         """What it says of itself in its store: this costs what is not well, not what it holds."""

@@ -53,7 +53,7 @@ class Start:
             lambda symbol: symbol.renewed(scheme.compile(symbol.binding.spec))
         )
         self._drafter = Drafter(self._table, scheme, environment)
-        self._put(self._drafter.draft(list(last.specs.values()), kept, asked=()))
+        self._put(self._drafter.draft(self._accepted(), kept, asked=()))
         self._base = {symbol.source for symbol in self._table.all()}
         self._block(problems)
         left = set(self._newest) | self._base
@@ -97,6 +97,14 @@ class Start:
         return schema is not None and not schema.ins
 
     # --- trying ---
+
+    def _accepted(self) -> list[Spec]:
+        """Return what was accepted; of the same two the newest, which knows where it stands."""
+        found: list[Spec] = []
+        for one, spec in self._last.specs.items():
+            newest = self._newest.get(one)
+            found.append(newest if newest is not None and newest.same(spec) else spec)
+        return found
 
     def _put(self, draft: Draft, plan: Plan | None = None) -> None:
         """Have a draft in the table; nothing of it begins."""
@@ -193,10 +201,8 @@ def kept_values(
     changed: set[UUID] = set()
     for one, value in last.values.items():
         now = ids.get(one) or names.get(value.name)
-        if value.secret and value.plain:
-            kept = now or history.get(one) or value
-        else:
-            kept = value
+        withheld = value.secret and value.plain
+        kept = (now or history.get(one) or value) if withheld else value
         if ids.get(one) != kept:
             changed.add(one)
             if now is not None:
