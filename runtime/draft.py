@@ -4,7 +4,7 @@ Nothing of it is live. What is wrong is told spec by spec, so that a runtime tha
 out what is broken, and one that runs can refuse the change as a whole.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -222,7 +222,7 @@ class Drafter:
         for problem in check_links(around.values(), self._scheme.schema):
             if problem.code != "unknown-port":
                 continue
-            spec = _owner(problem, around.values())
+            spec = label_owner(problem, around.values())
             if spec is not None:
                 bound = draft.puts.get(spec.id) or self._table.get(spec.id)
                 secrets = bound.binding.secrets if bound is not None else ()
@@ -251,9 +251,20 @@ def stopping(plan: Plan, scheme: Scheme) -> list[Problem]:
     if not stops:
         return []
     specs = [symbol.binding.spec for symbol in plan.layout.symbols.values()]
+    return stopped(stops, specs, _waiting(plan), scheme.schema)
+
+
+def stopped(
+    stops: Sequence[Spec],
+    specs: Sequence[Spec],
+    waiting: Iterable[Problem],
+    schema_of: Callable[[str], Any],
+) -> list[Problem]:
+    """Return the Problems with the links of Specs that would stop; `specs` are all that there are."""
     found = []
-    for problem in (*check_links(specs, scheme.schema), *_waiting(plan)):
-        spec = _owner(problem, stops) if problem.code in ("missing-link", "waiting-link") else None
+    for problem in (*check_links(specs, schema_of), *waiting):
+        linked = problem.code in ("missing-link", "waiting-link")
+        spec = label_owner(problem, stops) if linked else None
         if spec is not None:
             hint = f"{problem.hint} {spec.label} is active and would stop.".lstrip()
             found.append(msgspec.structs.replace(problem, hint=hint))
@@ -279,7 +290,7 @@ def _waiting(plan: Plan) -> Iterator[Problem]:
                 )
 
 
-def _owner(problem: Problem, specs: Iterable[Spec]) -> Spec | None:
+def label_owner(problem: Problem, specs: Iterable[Spec]) -> Spec | None:
     """Whose Problem with a link it is: one name may begin as another does, and have dots in it."""
     found: Spec | None = None
     for spec in specs:

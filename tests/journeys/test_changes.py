@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from heddle.runtime.planning import Applied, make, plan_delete
+from heddle.runtime.planning import Applied, Planned, make, plan_delete
 from heddle.runtime.rollback import plan_rollback
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.standing import SymbolStanding, standing
 from heddle.runtime.waiting import Waited, wait_live
+from heddle.specs.difference import difference
 from heddle.specs.folder import FolderStore
 from heddle.specs.memory import MemoryStore
 from heddle.specs.report import Condition, Reporting
@@ -218,7 +219,10 @@ async def test_a_deletion_that_would_stop_what_runs_is_refused_and_seen(house: H
     async with house.runtime() as rt:
         specs = await house.operator.specs("default")
         pong = [each for each in specs if each.name == "pong"]
-        applied = await make(house.operator, await plan_delete(house.operator, pong, lenient=True))
+        assert (await plan_delete(house.operator, pong)).problems
+        # Somebody who does not ask, such as an SQL client.
+        step = (pong[0], None)
+        applied = await make(house.operator, Planned(differences=(difference(*step),)))
         assert (await house.wait(applied)).refused
         assert await ping(rt) == "pong"
         found = await house.symbol("pong")

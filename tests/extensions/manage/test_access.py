@@ -373,11 +373,32 @@ async def test_nobody_but_an_admin_makes_changes_in_the_name_of_others() -> None
 
 async def test_a_deleted_name_stands_in_the_audit_log() -> None:
     async with managing() as one:
+        spare = {"kind": "nop", "name": "spare"}
+        assert (await one.call("PUT", f"{DEFAULT}/specs/spare", spare)).status == 201
+        [held] = [each for each in await one.rt.store.specs() if each.name == "spare"]
+        gone = {"changes": [{"delete": {"type": "spec", "id": str(held.id)}}]}
+        assert (await one.call("POST", "/v1/store/changes?check=false", gone)).status == 200
+        told = [each for each in one.told if each.event == "managed"]
+        assert told[-1].data["names"] == ["spare"]
+
+
+async def test_no_door_of_the_api_takes_a_deletion_that_would_stop_what_is_active() -> None:
+    async with managing() as one:
         [pong] = [each for each in await one.rt.store.specs() if each.name == "pong"]
         gone = {"changes": [{"delete": {"type": "spec", "id": str(pong.id)}}]}
-        assert (await one.call("POST", "/v1/store/changes?check=false", gone)).status == 200
-        [told] = [each for each in one.told if each.event == "managed"]
-        assert told.data["names"] == ["pong"]
+        astray = {"kind": "router", "routes": [], "ports": {"out[0]": [{"name": "nobody"}]}}
+        before = await one.rt.store.newest()
+        for reply in (
+            await one.call("DELETE", f"{DEFAULT}/specs/pong"),
+            await one.call("DELETE", f"{DEFAULT}/specs/pong?dryRun=true"),
+            await one.call("POST", "/v1/store/changes", gone),
+            await one.call("POST", "/v1/store/changes?check=false", gone),
+            await one.call("PUT", f"{DEFAULT}/specs/router", astray),
+            await one.call("PUT", f"{DEFAULT}/specs/router?dryRun=true", astray),
+            await one.call("POST", f"{DEFAULT}/apply?dryRun=true", {**astray, "name": "router"}),
+        ):
+            assert reply.status == 422, reply
+        assert await one.rt.store.newest() == before
 
 
 async def test_who_made_a_revision_is_kept_with_it() -> None:
