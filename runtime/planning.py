@@ -247,7 +247,7 @@ def check_steps(
     was = Values([each for each in stored if isinstance(each, Value)])
     checked = frozenset(bound | users)
     known = set(check_specs(before, was, registry, only=checked).problems)
-    found = check_specs([*specs, *others], values, registry, only=changed | checked, later=True)
+    found = check_specs([*specs, *others], values, registry, only=checked | changed, later=True)
     problems = [problem for problem in found.problems if problem not in known]
     if users:
         away = check_specs([*specs, *others], values, registry, only=frozenset(users)).problems

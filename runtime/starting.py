@@ -200,7 +200,7 @@ def kept_values(
     merged: dict[UUID, Value] = dict(ids)
     changed: set[UUID] = set()
     for one, value in last.values.items():
-        now = ids.get(one) or names.get(value.name)
+        now = ids.get(one) or names.get(value.name or "")
         withheld = value.secret and value.plain
         kept = (now or history.get(one) or value) if withheld else value
         if ids.get(one) != kept:
