@@ -193,17 +193,17 @@ class Health:
 
     def unready(self) -> str:
         """Return why it is not ready: sources that were active before it began wait; empty if none does."""
-        lacking = self._loader.lacking
-        if not lacking:
+        waiting = self._loader.waiting_sources
+        if not waiting:
             return ""
-        fallen = set(self._loader.fallen)
+        fallbacks = set(self._loader.fallbacks)
         why = [
             str(problem)
             for one, refusal in self._loader.unfit.items()
-            if one not in fallen
+            if one not in fallbacks
             for problem in refusal.problems
         ]
-        labels = some(sorted(lacking.values()))
+        labels = some(sorted(waiting.values()))
         first = f": {why[0]}" if why else ""
         return str(self._events.mask(f"{labels} waits, and was active before{first}"))
 
@@ -236,9 +236,9 @@ class Health:
             return Condition(
                 type="Degraded", status=True, reason="StoreNotFollowed", message=trouble
             )
-        fallen = self._loader.fallen
-        if fallen:
-            return self._fallen(fallen, ill)
+        fallbacks = self._loader.fallbacks
+        if fallbacks:
+            return self._fallback(fallbacks, ill)
         if self._loader.unreadable:
             told = _no("Degraded", self._loader.unreadable[0], None)
             return msgspec.structs.replace(told, status=True, reason="Unreadable")
@@ -257,10 +257,12 @@ class Health:
         reason = "Refused" if refused else "Impaired"
         return Condition(type="Degraded", status=True, reason=reason, message=said)
 
-    def _fallen(self, fallen: Sequence[UUID], ill: Sequence[SymbolReport]) -> Condition:
+    def _fallback(self, fallbacks: Sequence[UUID], ill: Sequence[SymbolReport]) -> Condition:
         """That it serves what was accepted last, as the newest had Problems when it began."""
-        found = [one for one in ill if one.id in fallen]
-        problem = next((each for one in fallen for each in self._loader.unfit[one].problems), None)
+        found = [one for one in ill if one.id in fallbacks]
+        problem = next(
+            (each for one in fallbacks for each in self._loader.unfit[one].problems), None
+        )
         what = f"{_names(found)}: the last accepted revision serves"
         told = _no("Degraded", problem, None) if problem is not None else None
         return Condition(

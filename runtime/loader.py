@@ -5,47 +5,30 @@ doubled, late, reordered or missed change does no harm. A change set goes live a
 all; what it refused is looked at again with every later one.
 """
 
-import contextlib
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
-from heddle.runtime.accepting import Accepter, LastAccepted
+from heddle.runtime.accepting import Accepter
 from heddle.runtime.draft import Draft, Drafter, stopping
 from heddle.runtime.events import Events
+from heddle.runtime.recovery import Recovery
 from heddle.runtime.refusal import Refusal, of_spoiled
 from heddle.runtime.scheme import Scheme
 from heddle.runtime.shift import Shift, ShiftError
 from heddle.runtime.spoiled import check_spoiled
-from heddle.runtime.starting import Start, kept_values
+from heddle.runtime.starting import Start
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import Plan, SymbolTable
+from heddle.runtime.tried import Loaded, Tried
 from heddle.schemas.check import in_order
 from heddle.specs.bind import Values, bind
-from heddle.specs.errors import NotFound
 from heddle.specs.problem import Problem
-from heddle.specs.revision import Recording
 from heddle.specs.spec import Spec
 from heddle.specs.store import ChangeSet, Spoiling, Store
-from heddle.specs.value import Value
 from heddle.specs.vault import Vault
-
-
-class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a change set. `generation` is the number that it went live as, or None."""
-
-    generation: int | None = None
-    changed: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    reason: str = ""
-
-    @property
-    def refused(self) -> bool:
-        """Whether something of it, or all of it, is not live."""
-        return bool(self.problems or self.reason)
 
 
 class Loader:
@@ -79,37 +62,25 @@ class Loader:
         self._scheme = scheme
         self._environment = environment
         self._again: set[UUID] = set()
-        self._accepter = accepter
-        self._last = LastAccepted()
-        self._blocked: dict[UUID, Refusal] = {}
-        self._fallen: set[UUID] = set()
-        self._lacking: dict[UUID, str] = {}
+        self._recovery = Recovery(table, store, namespace, self.vault, accepter)
 
     @property
     def unfit(self) -> dict[UUID, Refusal]:
         """Whatever is written and is not live, and why not."""
-        if self.spoiled or self._blocked:
-            return {**self._blocked, **self.refused, **self.spoiled}
-        return self.refused
+        blocked = self._recovery.blocked
+        return (
+            {**blocked, **self.refused, **self.spoiled} if blocked or self.spoiled else self.refused
+        )
 
     @property
-    def fallen(self) -> list[UUID]:
+    def fallbacks(self) -> list[UUID]:
         """The Specs of which, since the start, the last accepted revision serves and not the newest."""
-        return [one for one in self._fallen if one in self.unfit] if self._fallen else []
+        return self._recovery.fallbacks(self.unfit)
 
     @property
-    def lacking(self) -> dict[UUID, str]:
+    def waiting_sources(self) -> dict[UUID, str]:
         """The labels of sources that were active before the start, and have waited since."""
-        if self._lacking:
-            symbols = {one: self._table.get(one) for one in self._lacking}
-            unfit = self.unfit
-            self._lacking = {
-                one: label
-                for one, label in self._lacking.items()
-                if ((symbol := symbols[one]) is None and one in unfit)
-                or (symbol is not None and not self._table.active(symbol))
-            }
-        return self._lacking
+        return self._recovery.waiting_sources(self.unfit)
 
     def rebuild(self, symbol: Symbol) -> Symbol:
         """A fresh Symbol of the same Spec, for one whose Node was closed meanwhile."""
@@ -120,8 +91,7 @@ class Loader:
         specs = await self._store.specs(self.namespace)
         values = await self._values()
         self.unreadable = tuple(await self._store.problems())
-        self._last = await self._accepter.read() if self._accepter is not None else LastAccepted()
-        if self._last:
+        if await self._recovery.read():
             return await self._load_over(specs, values)
         draft = self._drafter.draft(specs, values)
         self._refuse(draft, set(draft.problems), draft.all_problems())
@@ -135,7 +105,7 @@ class Loader:
             return self._told_left_out(problems) if problems else Loaded()
         plan = self._table.plan(list(draft.puts.values()), draft.removes)
         loaded = await self._live(draft, plan, problems)
-        self._note_start(set(draft.puts), values)
+        self._recovery.note_start(set(draft.puts), values, self.unfit)
         return loaded
 
     async def _load_over(self, specs: Sequence[Spec], values: Values) -> Loaded:
@@ -144,14 +114,14 @@ class Loader:
             draft = self._drafter.draft(specs, values)
             plan = self._table.plan(list(draft.puts.values()), draft.removes)
             ids = {spec.id for spec in specs}
-            waiting = any(one in ids and one not in plan.layout.active for one in self._last.active)
+            before = self._recovery.last.active
+            waiting = any(one in ids and one not in plan.layout.active for one in before)
             if not (draft.problems or waiting):
                 try:
                     loaded = await self._live(draft, plan, ()) if not draft.empty else Loaded()
                 except ShiftError as error:
                     return await self._fall_back(specs, values, error)
-                self._note_start(ids, values)
-                self._last = LastAccepted()
+                self._recovery.note_start(ids, values, self.unfit)
                 return loaded
         return await self._fall_back(specs, values, None)
 
@@ -159,25 +129,25 @@ class Loader:
         self, specs: Sequence[Spec], values: Values, failed: ShiftError | None
     ) -> Loaded:
         """Load as much of the newest as is fit, and of the rest what was accepted last."""
-        kept, changed = await self._kept_values()
-        begun: dict[UUID, tuple[Problem, ...]] = {}
+        accepted, changed = await self._recovery.values()
+        failures: dict[UUID, tuple[Problem, ...]] = {}
         while True:
             start = Start(
-                self._last,
+                self._recovery.last,
                 specs,
                 values=values,
-                kept=kept,
+                accepted=accepted,
                 changed=changed,
                 problems=self.unreadable,
                 scheme=self._scheme,
                 environment=self._environment,
-                begun=begun,
+                failures=failures,
             )
             if failed is not None:
                 one = failed.symbol.source
-                if not start.may_fall(one):
+                if not start.may_fall_back(one):
                     raise failed
-                begun[one], failed = (failed.problem,), None
+                failures[one], failed = (failed.problem,), None
                 continue
             draft = Draft()
             draft.puts = {symbol.id: symbol for symbol in start.symbols}
@@ -187,15 +157,15 @@ class Loader:
             except ShiftError as error:
                 failed = error
                 continue
-            return await self._fell_back(start, loaded, specs, values)
+            return await self._tell_fallback(start, loaded, specs, values)
 
-    async def _fell_back(
+    async def _tell_fallback(
         self, start: Start, loaded: Loaded, specs: Sequence[Spec], values: Values
     ) -> Loaded:
         """Remember what serves instead of the newest, and tell of it."""
-        self.refused, self._blocked = start.refused, start.blocked
+        self.refused = start.refused
         self._again = set(start.refused)
-        self._fallen, self._lacking = set(start.fallen), start.lacking()
+        labels = self._recovery.remember(start)
         spoiled: Sequence[Spec] = ()
         if self.unreadable and isinstance(self._store, Spoiling):
             spoiled = await self._store.spoiled(self.namespace)
@@ -203,9 +173,8 @@ class Loader:
         self.spoiled = self._of_spoiled(spoiled, unread)
         wrong = [problem for one in start.refused.values() for problem in one.problems]
         problems = tuple(dict.fromkeys((*unread, *in_order(wrong))))
-        self._note_start(start.taken, values)
-        if self._fallen:
-            labels = sorted(self._last.specs[one].label for one in self._fallen)
+        self._recovery.note_start(start.newest, values, self.unfit)
+        if labels:
             self._events.tell(
                 "last accepted revision serves",
                 level="error",
@@ -214,92 +183,17 @@ class Loader:
                 generation=self._table.wiring.generation.number,
                 symbols=labels,
             )
-        left_out = set(start.refused) - self._fallen
-        if problems and (left_out or not self._fallen):
+        left_out = set(start.refused) - set(start.fallbacks)
+        if problems and (left_out or not labels):
             self._told_left_out(problems)
-        if self._lacking:
+        waiting = self.waiting_sources
+        if waiting:
             self._events.tell(
                 "source waits",
                 level="error",
-                reason=f"{_some(sorted(self._lacking.values()))} was active before this start",
+                reason=f"{_some(sorted(waiting.values()))} was active before this start",
             )
-        if not self._blocked:
-            self._last = LastAccepted()
         return msgspec.structs.replace(loaded, problems=problems)
-
-    async def _kept_values(self) -> tuple[Values, frozenset[UUID]]:
-        """Return the Values as they were accepted, and the ids of those that differ now."""
-        current = await self._store.values(self.namespace)
-        ids = {value.id for value in current}
-        history: dict[UUID, Value] = {}
-        if isinstance(self._store, Recording):
-            for one, value in self._last.values.items():
-                if one not in ids and value.secret and value.plain and value.revision > 0:
-                    with contextlib.suppress(NotFound):
-                        revision = await self._store.revision(value.revision)
-                        for turn in revision.turns:
-                            if isinstance(turn.after, Value) and turn.after.id == one:
-                                history[one] = turn.after
-        merged, changed = kept_values(self._last, current, history)
-        await self.vault.ready(merged)
-        return Values(merged, self.vault), changed
-
-    def _note_start(self, taken: Set[UUID], values: Values) -> None:
-        """Note what a start has taken up, and what is gone since."""
-        if self._accepter is None:
-            return
-        for symbol in list(self._table.all()):
-            if symbol.source != symbol.id:
-                continue
-            if symbol.id in taken:
-                self._note(symbol, values)
-            else:
-                self._accepter.hold(symbol.id, self._uses(symbol))
-        for one in self._last.specs:
-            if self._table.get(one) is None and one not in self.unfit:
-                self._accepter.forget(one)
-        if not self.unfit:
-            self._accepter.drop_unused()
-
-    def _note_live(self, draft: Draft, plan: Plan | None) -> None:
-        """Note what a change has brought to life, or taken out."""
-        if self._accepter is None:
-            return
-        put = [*draft.puts, *(symbol.id for symbol, _ in draft.rebound)]
-        near = [symbol.id for symbol in (*plan.opens, *plan.stops)] if plan is not None else []
-        fresh = {symbol.source for one in put if (symbol := self._table.get(one)) is not None}
-        moved = {symbol.source for one in near if (symbol := self._table.get(one)) is not None}
-        for one in fresh | moved:
-            symbol = self._table.get(one)
-            if symbol is not None:
-                self._note(symbol, draft.values if one in fresh else None)
-        for one in draft.removes:
-            if self._table.get(one) is None:
-                self._accepter.forget(one)
-
-    def _note(self, symbol: Symbol, values: Values | None) -> None:
-        if self._accepter is not None:
-            used = values.of(self._uses(symbol)) if values is not None else None
-            self._accepter.note(symbol.spec, active=self._table.active(symbol), values=used)
-
-    def _uses(self, symbol: Symbol) -> frozenset[UUID]:
-        """The Values that a Spec is bound to, and those that it holds."""
-        held = (self._table.get(one) for one in symbol.held)
-        return symbol.binding.uses.union(*(one.binding.uses for one in held if one is not None))
-
-    async def _unblocked(self) -> set[UUID]:
-        """Return what is to be looked at again, as its document can be read by now."""
-        if not self._blocked:
-            return set()
-        there = {spec.id for spec in await self._store.specs(self.namespace, set(self._blocked))}
-        free = {
-            one
-            for one in self._blocked
-            if not self._last.blocking(one, self.unreadable, present=one in there)
-        }
-        for one in free:
-            del self._blocked[one]
-        return free
 
     async def load(self, changes: ChangeSet, *, trial: bool = False) -> Loaded:
         """Look at the keys of a change set; all that follows from it goes live, or nothing.
@@ -314,7 +208,7 @@ class Loader:
         self.unreadable = tuple(await self._store.problems())
         if trial and changes.problems:
             return Loaded(problems=changes.problems)
-        free = await self._unblocked()
+        free = await self._recovery.unblock(self.unreadable)
         if free:
             changes = msgspec.structs.replace(changes, specs=changes.specs | free)
         loaded = await self._load(changes, trial=trial)
@@ -351,7 +245,7 @@ class Loader:
         known = {symbol.id for symbol in self._table.all()}
         self.unreadable = tuple(await self._store.problems())
         before = dict(self.refused)
-        await self._unblocked()
+        await self._recovery.unblock(self.unreadable)
         await self._try_most({spec.id for spec in specs} | known | self._again)
         await self._look_at_spoiled()
         found = {problem for one in self.refused.values() for problem in one.problems}
@@ -368,7 +262,7 @@ class Loader:
             return Tried(draft, draft.all_problems(), set(draft.problems))
         if draft.empty:
             self._accept(draft, asked)
-            self._note_live(draft, None)
+            self._recovery.note_change(draft, None)
             return Tried(draft, loaded=Loaded())
         plan = self._table.plan(list(draft.puts.values()), draft.removes)
         stopped = stopping(plan, self._scheme)
@@ -381,7 +275,7 @@ class Loader:
         except ShiftError as error:
             return Tried(draft, (error.problem,), {error.symbol.source}, undone=True)
         self._accept(draft, asked)
-        self._note_live(draft, plan)
+        self._recovery.note_change(draft, plan)
         return Tried(draft, loaded=loaded)
 
     async def _try_most(
@@ -411,11 +305,8 @@ class Loader:
             left -= unfit
 
     async def _draft(self, keys: set[UUID], forced: set[UUID]) -> Draft:
-        specs = list(await self._store.specs(self.namespace, keys))
-        if self._blocked:
-            # What cannot be read at the moment is not gone: what was accepted stands for it.
-            specs = [spec for spec in specs if spec.id not in self._blocked]
-            specs += [self._blocked[one].spec for one in keys if one in self._blocked]
+        # What cannot be read at the moment is not gone: what was accepted stands in for it.
+        specs = self._recovery.stand_in(list(await self._store.specs(self.namespace, keys)), keys)
         identified = any(entry.identified for spec in specs for entry in spec.env.values())
         nested = any("specs" in spec.fields or "uses" in spec.fields for spec in specs)
         values = await self._values() if identified or nested else Values()
@@ -570,36 +461,6 @@ class Loader:
             if bind(refusal.spec, (), self._environment).asks & wanted:
                 found.add(one)
         return found
-
-
-class Tried:
-    """What became of some keys: they are live, or they are not, for these Problems.
-
-    `culprits` are the ids that it failed for, as far as that can be told. What was `undone` had
-    begun already.
-    """
-
-    __slots__ = ("culprits", "draft", "loaded", "problems", "undone")
-
-    def __init__(
-        self,
-        draft: Draft,
-        problems: tuple[Problem, ...] = (),
-        culprits: Set[UUID] = frozenset(),
-        *,
-        undone: bool = False,
-        loaded: Loaded | None = None,
-    ) -> None:
-        self.draft = draft
-        self.problems = problems
-        self.culprits = culprits
-        self.undone = undone
-        self.loaded = loaded if loaded is not None else Loaded(problems=problems)
-
-    @property
-    def refused(self) -> bool:
-        """Whether nothing of it is live."""
-        return bool(self.problems)
 
 
 def _some(labels: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from heddle.runtime.errors import Answer, Error, Payload
 from heddle.runtime.events import Events
 from heddle.runtime.extension import Registry, Source, registry
 from heddle.runtime.health import Health
-from heddle.runtime.loader import Loaded, Loader
+from heddle.runtime.loader import Loader
 from heddle.runtime.managed import Managed, give
 from heddle.runtime.process import Process, finish
 from heddle.runtime.reporter import INTERVAL, Reporter
@@ -32,6 +32,7 @@ from heddle.runtime.status import Look, Status
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import SymbolTable
 from heddle.runtime.team import ALONE, Team
+from heddle.runtime.tried import Loaded
 from heddle.runtime.watcher import Watcher
 from heddle.schemas.port import canonical
 from heddle.specs.accepted import Accepting

@@ -24,7 +24,7 @@ from heddle.specs.value import Value
 class Start:
     """One try: the symbols to begin with, and what is rejected of the newest.
 
-    `begun` are Specs that do not count as they are, for they could not begin, and why.
+    `failures` are Specs that could not begin, and why: their newest revision does not count.
     """
 
     def __init__(
@@ -33,18 +33,18 @@ class Start:
         specs: Sequence[Spec],
         *,
         values: Values,
-        kept: Values,
+        accepted: Values,
         changed: frozenset[UUID],
         problems: Sequence[Problem],
         scheme: Scheme,
         environment: Mapping[str, Any],
-        begun: Mapping[UUID, tuple[Problem, ...]],
+        failures: Mapping[UUID, tuple[Problem, ...]],
     ) -> None:
-        """`kept` are the Values as they were accepted, `changed` the ids of those that differ now."""
+        """`accepted` are the Values as they were accepted, `changed` the ids of those that differ now."""
         self.refused: dict[UUID, Refusal] = {}
         self.blocked: dict[UUID, Refusal] = {}
         """What serves because the newest cannot be read, and why."""
-        self.taken: set[UUID] = set()
+        self.newest: set[UUID] = set()
         """What serves as the newest has it."""
         self._last = last
         self._newest = {spec.id: spec for spec in specs}
@@ -53,12 +53,12 @@ class Start:
             lambda symbol: symbol.renewed(scheme.compile(symbol.binding.spec))
         )
         self._drafter = Drafter(self._table, scheme, environment)
-        self._put(self._drafter.draft(self._accepted(), kept, asked=()))
+        self._put(self._drafter.draft(self._accepted(), accepted, asked=()))
         self._base = {symbol.source for symbol in self._table.all()}
         self._block(problems)
         left = set(self._newest) | self._base
         left -= set(self.blocked)
-        for one, why in begun.items():
+        for one, why in failures.items():
             self._refuse(one, why)
             left.discard(one)
         self._take(left, values, changed)
@@ -69,19 +69,19 @@ class Start:
         return list(self._table.all())
 
     @property
-    def fallen(self) -> list[UUID]:
+    def fallbacks(self) -> list[UUID]:
         """The Specs of which the last accepted revision serves, and not the newest."""
         return [one for one in (*self.blocked, *self.refused) if one in self._base]
 
-    def may_fall(self, one: UUID) -> bool:
+    def may_fall_back(self, one: UUID) -> bool:
         """Return whether a Spec could fall back: it serves as the newest has it, and was accepted otherwise."""
         before = self._last.specs.get(one)
         newest = self._newest.get(one)
-        if one not in self._base or one not in self.taken or before is None or newest is None:
+        if one not in self._base or one not in self.newest or before is None or newest is None:
             return False
         return not before.same(newest)
 
-    def lacking(self) -> dict[UUID, str]:
+    def waiting_sources(self) -> dict[UUID, str]:
         """Return the sources that were active and are not any more, though nobody took them out."""
         sources = self._last.sources(self._has_no_ins)
         found: dict[UUID, str] = {}
@@ -139,7 +139,7 @@ class Start:
             for one in unfit:
                 self._refuse(one, tuple(draft.problems.get(one, problems)))
             left -= unfit
-        self.taken = left
+        self.newest = left
 
     def _draft(self, left: set[UUID], values: Values, changed: frozenset[UUID]) -> Draft:
         forced = {
@@ -187,7 +187,7 @@ class Start:
             self.refused[one] = Refusal(spec=shown, problems=problems, gone=spec is None)
 
 
-def kept_values(
+def accepted_values(
     last: LastAccepted, current: Sequence[Value], history: Mapping[UUID, Value]
 ) -> tuple[list[Value], frozenset[UUID]]:
     """Return the Values as they were accepted, over the current ones, and which of them differ now.

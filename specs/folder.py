@@ -298,8 +298,10 @@ class FolderStore:
     ) -> None:
         """Keep these records in a file beside the history; StoreError if it cannot be written."""
         self._check_open()
-        if not os.path.isdir(self._path) and not self._files.single:
-            raise StoreError(f"{self._path}: the folder is gone")
+        beside = os.path.dirname(os.path.dirname(self._accepted.path))
+        if not os.path.isdir(beside or "."):
+            # Whoever writes must not bring a moved folder back.
+            raise StoreError(f"{beside}: the folder is gone")
         async with self._journal.locked() as alone:
             if not alone:
                 raise StoreError(

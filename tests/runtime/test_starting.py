@@ -194,8 +194,13 @@ async def test_a_secret_in_clear_is_not_written_down_and_taken_from_where_it_is(
     write(tmp_path, b=B.replace("cel", "cell"))
     async with runtime(tmp_path) as rt:
         assert await rt.send("b") == "bhunter2-hunter2"
-    # Nothing has it any more: then the source waits, and that is said.
+    # Nothing has it any more: then the source waits, and that is said, at every start.
     write(tmp_path, x=None)
+    async with runtime(tmp_path) as rt:
+        assert rt.unready
+        write(tmp_path, a=A.replace("code: a", "code: better"))
+        await until(lambda: len(told(rt, "generation live")) == 2)
+        assert rt.unready
     async with runtime(tmp_path) as rt:
         assert "listener waits, and was active before" in rt.unready
         assert "b.yaml:" in rt.unready
