@@ -43,7 +43,7 @@ _HOMES = {
     "generation": ("Generation",),
     "host": ("Host",),
     "language": ("CompileError", "Language", "Languages", "Program"),
-    "loader": ("Loaded",),
+    "tried": ("Loaded",),
     "machine": ("Pending",),
     "node": ("Action", "Choice", "Conversation", "Handler", "Node", "Visit"),
     "packet": ("Packet", "join"),
