@@ -6,7 +6,8 @@ The Accepter never holds up a change: it notes what went live, and writes it in 
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from uuid import UUID
 
 from heddle.runtime.errors import Error
@@ -27,31 +28,37 @@ LONGEST = 30.0
 
 
 class LastAccepted:
-    """What the store says was accepted last: Specs with the Values that they need."""
+    """What the store says was accepted last: Specs with the Values that they need.
+
+    They are read only if a start needs them: most starts do not.
+    """
 
     def __init__(self, items: Iterable[Accepted] = ()) -> None:
-        self.specs: dict[UUID, Spec] = {}
-        self.values: dict[UUID, Value] = {}
-        self.active: set[UUID] = set()
-        self.files: dict[UUID, str] = {}
-        self._known: set[str] = set()
-        for one in items:
-            # A record of a newer Heddle cannot be read here: nothing to fall back to, then.
-            with contextlib.suppress(HeddleError):
-                self._take(one, one.resource)
+        self._items = tuple(items)
+        specs = [one for one in self._items if one.sort == "spec"]
+        self.files = {one.id: one.file for one in specs}
+        self.active = {one.id for one in specs if one.active}
+        self._known = set(self.files.values())
 
     def __bool__(self) -> bool:
-        return bool(self.specs)
+        return bool(self.files)
 
-    def _take(self, one: Accepted, resource: Spec | Value) -> None:
-        if isinstance(resource, Value):
-            self.values[one.id] = resource
-            return
-        self.specs[one.id] = resource
-        self.files[one.id] = one.file
-        self._known.add(one.file)
-        if one.active:
-            self.active.add(one.id)
+    @cached_property
+    def specs(self) -> dict[UUID, Spec]:
+        """The Specs by their ids."""
+        return {one.id: one for one in self._read("spec") if isinstance(one, Spec)}
+
+    @cached_property
+    def values(self) -> dict[UUID, Value]:
+        """The Values by their ids."""
+        return {one.id: one for one in self._read("value") if isinstance(one, Value)}
+
+    def _read(self, sort: str) -> Iterator[Spec | Value]:
+        for one in self._items:
+            # A record of a newer Heddle cannot be read here: nothing to fall back to, then.
+            with contextlib.suppress(HeddleError):
+                if one.sort == sort:
+                    yield one.resource
 
     def blocking(
         self, one: UUID, problems: Sequence[Problem], *, present: bool

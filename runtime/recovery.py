@@ -122,7 +122,7 @@ class Recovery:
                 self._note(symbol, values)
             else:
                 self._accepter.hold(symbol.id, self._uses(symbol))
-        for one in self.last.specs:
+        for one in self.last.files:
             if self._table.get(one) is None and one not in unfit:
                 self._accepter.forget(one)
         if not unfit:
