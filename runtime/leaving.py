@@ -47,7 +47,7 @@ def left_behind(
     gone = _gone(steps, later)
     bonds = [problem for spec in left if isinstance(spec, Spec) for problem in _bonds(spec, gone)]
     specs = [each for each in left if isinstance(each, Spec)]
-    if not _relinked(steps, before):
+    if not any(_relinks(step, served, registry) for step in steps):
         return bonds
     was = _Graph(before, [each for each in stored if isinstance(each, Value)], registry)
     now = _Graph(specs, [each for each in later if isinstance(each, Value)], registry)
@@ -77,13 +77,18 @@ def _running(stored: Iterable[Resource], served: Served) -> Iterator[Resource]:
             yield each
 
 
-def _relinked(steps: Sequence[Step], before: Iterable[Spec]) -> bool:
-    """Return whether a step can stop anybody: what is only created leads nobody elsewhere."""
-    names = {(each.namespace, each.name) for each in before}
-    return any(
-        isinstance(old, Spec) or (isinstance(new, Spec) and (new.namespace, new.name) in names)
-        for old, new in steps
-    )
+def _relinks(step: Step, served: Served, registry: Registry) -> bool:
+    """Return whether a step can stop anybody: it takes a Spec out, or changes its name or its links."""
+    old, new = step
+    if not isinstance(old, Spec):
+        # What is only created leads nobody elsewhere.
+        return False
+    if not isinstance(new, Spec) or new.id in served:
+        return True
+    kind = registry.scheme.find(new.kind)
+    by_fields = kind is not None and (kind.links is not None or kind.expand is not None)
+    before = (old.namespace, old.name, old.kind, old.ports)
+    return by_fields or before != (new.namespace, new.name, new.kind, new.ports)
 
 
 def _gone(steps: Sequence[Step], later: Iterable[Resource]) -> dict[object, Resource]:
