@@ -56,7 +56,7 @@ EVERY = "*"
             "--json",
             (
                 "{ok, changes: [{what: deleted, type, id, namespace, name?, kind?}], missing: "
-                "[text], problems: [as of heddle check], revision?, conflicts?, runtimes?: [as "
+                "[text], problems?: [as of heddle check], revision?, conflicts?, runtimes?: [as "
                 "of heddle apply]}"
             ),
         )
@@ -119,7 +119,10 @@ def command(
     failed = bool(missing) and not ignore_missing
     ok = outcome.ok and not failed
     if as_json:
-        print_json({**outcome_data(outcome), "ok": ok, "missing": missing})
+        said = {**outcome_data(outcome), "ok": ok, "missing": missing}
+        if not said["problems"]:
+            del said["problems"]
+        print_json(said)
     else:
         tell_outcome(outcome)
         for name in missing:
