@@ -4,7 +4,7 @@ import json
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,9 +59,11 @@ def flows(tmp_path: Path) -> Path:
 
 
 @contextmanager
-def serving(flows: Path, *args: str) -> Iterator[tuple[Started, int]]:
+def serving(
+    flows: Path, *args: str, env: Mapping[str, str] | None = None
+) -> Iterator[tuple[Started, int]]:
     """Serve a folder; the port of its listener, once everything is ready."""
-    with started(*args, "--log-format", "json", cwd=flows.parent, env={}) as one:
+    with started(*args, "--log-format", "json", cwd=flows.parent, env=env) as one:
         port = int(one.until("listening")["data"]["url"].rpartition(":")[2])
         one.until("all workers ready" if "--workers" in args else "runtime started")
         yield one, port
@@ -144,6 +146,23 @@ def test_a_replacement_stops_at_the_first_worker_that_comes_up_with_less(flows: 
         one.until("workers replaced")
         assert not pids(port) & before
         until(lambda: status(flows)[0] == 0)
+        assert one.stop() == 0
+
+
+def test_a_worker_that_cannot_begin_at_all_replaces_nobody(flows: Path) -> None:
+    extension = flows.parent / "ours.py"
+    extension.write_text("def register(extension):\n    pass\n")
+    args = ("--store", "flows", "--workers", "2", "--extension", "ours")
+    with serving(flows, *args, env={"PYTHONPATH": str(flows.parent)}) as (one, port):
+        before = pids(port)
+        extension.write_text("import nowhere_at_all\n")
+        one.process.send_signal(signal.SIGHUP)
+        assert "a worker cannot begin" in one.until("replacement stopped")["reason"]
+        assert pids(port) == before
+        extension.write_text("def register(extension):\n    pass\n# again\n")
+        one.process.send_signal(signal.SIGHUP)
+        one.until("workers replaced")
+        assert not pids(port) & before
         assert one.stop() == 0
 
 
