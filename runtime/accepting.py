@@ -79,7 +79,7 @@ class LastAccepted:
             problem
             for problem in problems
             if not _clashes(problem)
-            and "/.heddle/" not in f"/{problem.place.file}"
+            and problem.code != "unreadable-history"
             and (problem.place.file == self.files[one] or problem.place.file not in self._known)
         )
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heddle.runtime.runtime import Runtime, ShiftError
+from heddle.specs.folder import FolderStore
 from heddle.specs.memory import MemoryStore
 from heddle.specs.names import named_id
 from heddle.specs.spec import Link, Spec
@@ -164,6 +165,18 @@ async def test_what_is_taken_out_in_order_stays_away(tmp_path: Path) -> None:
         async with runtime(tmp_path) as rt:
             assert [one.name for one in rt.status().symbols] == ["a"]
             assert (rt.unready, told(rt, "last accepted revision serves")) == ("", [])
+
+
+async def test_a_history_that_cannot_be_read_brings_nothing_back(tmp_path: Path) -> None:
+    await accepted(tmp_path)
+    (tmp_path / ".heddle/history.jsonl").write_text("{broken\n")
+    write(tmp_path, routes=None, b=None)
+    store = FolderStore(tmp_path)
+    await store.open()
+    await store.history()
+    assert await store.problems()
+    async with runtime(store) as rt:
+        assert [one.name for one in rt.status().symbols] == ["a"]
 
 
 async def test_a_change_elsewhere_does_not_take_away_what_cannot_be_read(tmp_path: Path) -> None:
