@@ -98,14 +98,16 @@ class Drafter:
             if symbol is not None and symbol.source == one and one not in stored:
                 draft.removes.add(one)
         expander = self._expander(draft, specs, values)
+        compiled: set[UUID] = set()
         for spec in specs:
             symbol = self._table.get(spec.id)
             if symbol is not None and spec.id not in forced and symbol.spec.same(spec):
                 # Its lines may have moved in the file: Problems should point at where they are now.
                 moved(symbol, spec)
             else:
+                compiled.add(spec.id)
                 self._compile(draft, spec, expander, symbol)
-        for symbol in self._users(draft, specs):
+        for symbol in self._users(draft, compiled):
             self._compile(draft, symbol.spec, expander, symbol)
         self._names(draft)
         self._links(draft)
@@ -125,14 +127,14 @@ class Drafter:
 
         return Expander(self._scheme, values, self._environment, find)
 
-    def _users(self, draft: Draft, specs: Sequence[Spec]) -> list[Symbol]:
+    def _users(self, draft: Draft, compiled: set[UUID]) -> list[Symbol]:
         """Who is made with what changes here, and does not change itself."""
         changed = [symbol.spec for one in draft.ids if (symbol := self._table.get(one))]
         changed += [symbol.spec for symbol in draft.puts.values()]
         names = {spec.name for spec in changed if "specs" in spec.fields}
         if not names:
             return []
-        seen = {spec.id for spec in specs} | draft.removes
+        seen = compiled | draft.removes
         return [one for one in self._table.users if one.uses & names and one.id not in seen]
 
     def _let_go(self, draft: Draft) -> None:

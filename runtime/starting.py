@@ -46,6 +46,7 @@ class Start:
         """What serves because the newest cannot be read, and why."""
         self.newest: set[UUID] = set()
         """What serves as the newest has it."""
+        self._forced: set[UUID] = set()
         self._last = last
         self._newest = {spec.id: spec for spec in specs}
         self._scheme = scheme
@@ -147,18 +148,38 @@ class Start:
             for symbol in self._table.all()
             if changed and symbol.binding.uses & changed
         }
+        self._forced = forced & left
         specs = [spec for one, spec in self._newest.items() if one in left]
-        return self._drafter.draft(specs, values, asked=left, forced=frozenset(forced & left))
+        return self._drafter.draft(specs, values, asked=left, forced=frozenset(self._forced))
 
     def _culprits(self, draft: Draft, left: set[UUID]) -> set[UUID]:
-        """Return whose Problems these are; of one that does not change, who around it does."""
-        found = set(draft.problems)
-        for one in found - left:
-            symbol = self._table.get(one)
-            for near in self._table.neighbours(symbol) if symbol is not None else ():
-                if near.id in draft.puts or near.id in draft.removes:
-                    found.add(near.source)
-        return found
+        """Return whose Problems these are; of what does not change, who around it does."""
+        found: set[UUID] = set()
+        for one in draft.problems:
+            symbol, newest = self._table.get(one), self._newest.get(one)
+            same = symbol is not None and newest is not None and symbol.spec.same(newest)
+            if symbol is None or (one in left and not same) or one in self._forced:
+                found.add(one)
+            else:
+                found |= self._changing_around(symbol, draft)
+        return found & left or set(draft.problems)
+
+    def _changing_around(self, symbol: Symbol, draft: Draft) -> set[UUID]:
+        """Return what changes of all that a symbol leads to, is led to by, or is made with."""
+        near = {each.id: each.source for each in self._table.neighbours(symbol)}
+        wanted: set[str | UUID | None] = set(symbol.uses)
+        for links in symbol.links.values():
+            wanted |= {link.id if link.id is not None else link.name for link in links}
+        for name in symbol.uses:
+            used = self._table.get(name)
+            if used is not None:
+                near[used.id] = used.source
+        found = {
+            source for id_, source in near.items() if id_ in draft.puts or id_ in draft.removes
+        }
+        return found | {
+            put.source for put in draft.puts.values() if {put.id, put.spec.name} & wanted
+        }
 
     def _stoppers(self, draft: Draft, plan: Plan) -> set[UUID]:
         """Return who makes others stop: who goes or takes another name, else who changed and stops."""

@@ -158,6 +158,61 @@ async def test_a_mistake_that_is_mended_goes_live_as_ever(mistake: str, tmp_path
         assert not told(rt, "last accepted revision serves")
 
 
+GREET = """\
+- kind: block
+  name: greet
+  params: {who: {type: text}}
+  env: {X: {name: x}}
+  specs: [{kind: snippet, name: say, language: text, code: 'hi {{ who }}{{ X }}'}]
+  inbounds: {in: [{name: say, port: in}]}
+"""
+MINE = "- {kind: block, name: mine, uses: greet, with: {who: ada}}\n"
+START = "- {kind: pipe, name: start, ports: {'out[0]': [{name: mine, port: in}]}}\n"
+BLOCKS = {"greet": GREET, "mine": MINE, "start": START, "x": X}
+
+
+@pytest.mark.parametrize(
+    ("files", "labels"),
+    [
+        ({"greet": GREET.replace("language: text", "language: tekst")}, ["greet"]),
+        ({"greet": None}, ["greet"]),
+        ({"greet": GREET.replace("name: greet", "name: gret")}, ["greet"]),
+        ({"mine": MINE.replace("who", "whom")}, ["mine"]),
+        ({"mine": None, "other": "- {kind: nop, name: other}\n"}, ["mine"]),
+        ({"x": None}, ["mine"]),
+        (
+            {"mine": MINE.replace("who", "whom"), "start": START.replace("mine", "mein")},
+            ["mine", "start"],
+        ),
+        ({"start": START.replace("mine", "mein"), "greet": GREET.replace("hi", "ho")}, ["start"]),
+    ],
+)
+async def test_only_what_is_wrong_falls_back_in_blocks_and_templates_too(
+    files: dict[str, str | None], labels: list[str], tmp_path: Path
+) -> None:
+    write(tmp_path, **BLOCKS)
+    async with runtime(tmp_path) as rt:
+        assert await rt.send("start") == "hi ada!"
+    write(tmp_path, **files)
+    async with runtime(tmp_path) as rt:
+        greeting = "ho" if "ho {{" in (files.get("greet") or "") else "hi"
+        assert await rt.send("start") == f"{greeting} ada!"
+        [event] = told(rt, "last accepted revision serves")
+        assert event.data["symbols"] == labels
+        assert rt.unready == ""
+
+
+async def test_whoever_is_made_with_a_template_follows_it_when_everything_is_looked_at(
+    tmp_path: Path,
+) -> None:
+    write(tmp_path, **BLOCKS)
+    store = FolderStore(tmp_path)
+    async with Runtime(store=store, found=everything(), watch=False) as rt:
+        write(tmp_path, greet=GREET.replace("hi", "ho"))
+        await rt._look_again()
+        assert await rt.send("start") == "ho ada!"
+
+
 async def test_what_is_taken_out_in_order_stays_away(tmp_path: Path) -> None:
     await accepted(tmp_path)
     write(tmp_path, routes=None, b=None)
