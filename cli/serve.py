@@ -110,7 +110,10 @@ class Serve:
         """Wait for a signal, or until the runtime is closed from within."""
         ends = [asyncio.ensure_future(self._stop.wait()), asyncio.ensure_future(rt.wait_closed())]
         if self._seat is not None:
-            self._seat.ready()
+            self._seat.noted = rt.changed
+            self._seat.ready(
+                lambda: {"active": len(rt.table) - rt.table.waiting, "unready": rt.unready}
+            )
             ends.append(asyncio.ensure_future(self._seat.ended.wait()))
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)

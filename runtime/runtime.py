@@ -16,12 +16,13 @@ from typing import Any, Self
 from uuid import UUID
 
 from heddle import __version__
+from heddle.runtime.accepting import Accepter
 from heddle.runtime.agent import Agent
 from heddle.runtime.errors import Answer, Error, Payload
 from heddle.runtime.events import Events
 from heddle.runtime.extension import Registry, Source, registry
 from heddle.runtime.health import Health
-from heddle.runtime.loader import Loaded, Loader
+from heddle.runtime.loader import Loader
 from heddle.runtime.managed import Managed, give
 from heddle.runtime.process import Process, finish
 from heddle.runtime.reporter import INTERVAL, Reporter
@@ -31,8 +32,10 @@ from heddle.runtime.status import Look, Status
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import SymbolTable
 from heddle.runtime.team import ALONE, Team
+from heddle.runtime.tried import Loaded
 from heddle.runtime.watcher import Watcher
 from heddle.schemas.port import canonical
+from heddle.specs.accepted import Accepting
 from heddle.specs.errors import HeddleError
 from heddle.specs.keyring import Keyring
 from heddle.specs.names import new_id
@@ -108,6 +111,11 @@ class Runtime:
             drain=drain,
             team=team,
         )
+        self._accepter = (
+            Accepter(self.store, namespace, self.events)
+            if watch and isinstance(self.store, Accepting)
+            else None
+        )
         self._loader = Loader(
             namespace=namespace,
             store=self.store,
@@ -117,6 +125,7 @@ class Runtime:
             events=self.events,
             environment=environment or {},
             vault=self.vault,
+            accepter=self._accepter,
         )
         self._watcher = (
             Watcher(self.store, namespace, self.load, self.events, self._look_again)
@@ -124,7 +133,9 @@ class Runtime:
             else None
         )
         give(self, managed)
-        self._health = Health(self.table, self._loader, self._shift, self.events, self._trouble)
+        self._health = Health(
+            self.table, self._loader, self._shift, self.events, self._trouble, team
+        )
         self._look = Look(self.table, self._loader, self._health, self.events)
         self._reporter: Reporter | None = None
         if watch and isinstance(self.store, Reporting):
@@ -159,6 +170,8 @@ class Runtime:
             self._told_of_keys()
             if self._reporter is not None:
                 await self._reporter.start()
+            if self._accepter is not None:
+                self._accepter.start()
         except BaseException:
             await self.close()
             raise
@@ -193,6 +206,8 @@ class Runtime:
                 self._looked(0)
                 await self._shift.stop()
         finally:
+            if self._accepter is not None:
+                await self._accepter.stop()
             if self._reporter is not None:
                 await self._reporter.stop()
             await self.store.close()
@@ -324,6 +339,16 @@ class Runtime:
             symbols=tuple(sorted(symbols, key=lambda one: (one.name or "~", str(one.id)))),
             problems=self._look.problems(),
         )
+
+    def changed(self) -> None:
+        """Something is otherwise that it reports: report soon."""
+        if self._reporter is not None:
+            self._reporter.changed()
+
+    @property
+    def unready(self) -> str:
+        """Why it is not ready: what came in before it began does not; empty if all is as it was."""
+        return self._health.unready()
 
     def report(self) -> Report:
         """What it says of itself in its store: this costs what is not well, not what it holds."""

@@ -15,8 +15,8 @@ from uuid import UUID
 
 from heddle.runtime.errors import Error
 from heddle.runtime.events import Events
-from heddle.runtime.loader import Loaded
 from heddle.runtime.step import FAILURES
+from heddle.runtime.tried import Loaded
 from heddle.specs.store import ChangeSet
 from heddle.specs.value import Value
 from heddle.specs.vault import Vault

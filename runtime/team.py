@@ -16,6 +16,8 @@ class Team:
     """Which one this is, from 0."""
     size = 1
     """How many there are."""
+    trouble = ""
+    """Why those beside it are not as they should be; empty if they are."""
 
     @property
     def leads(self) -> bool:

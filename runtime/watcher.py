@@ -6,8 +6,8 @@ from typing import Any, Protocol, TypeVar
 
 from heddle.runtime.errors import Error, Failure
 from heddle.runtime.events import Events
-from heddle.runtime.loader import Loaded
 from heddle.runtime.step import FAILURES
+from heddle.runtime.tried import Loaded
 from heddle.specs.errors import StoreError
 from heddle.specs.store import ChangeSet, Resuming, Store
 

@@ -114,7 +114,12 @@ class Files:
                 old.extend(entries)
                 changed.append(name)
         if not changed:
-            return self._told((), (), before != self._gone)
+            # A file with a new time says the same, at a later revision: who follows has seen it.
+            stamps = (self._files[name].stamp[0] for name in names if name in self._files)
+            later = max(stamps, default=0) // 1000
+            again = later > self.newest
+            self.newest = max(self.newest, later)
+            return self._told((), (), again or before != self._gone)
         self.newest = max(self.newest, *(self._changed_at(name) for name in changed))
         return self._arrange(old, changed)
 

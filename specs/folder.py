@@ -6,9 +6,11 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from uuid import UUID
 
+from heddle.specs.accepted import Accepted, AcceptedKey, AcceptedState
+from heddle.specs.accepted_file import AcceptedFile
 from heddle.specs.errors import NotFound, StoreError
 from heddle.specs.feed import Feed
 from heddle.specs.files import Files
@@ -56,6 +58,7 @@ class FolderStore:
         self._files = Files(self._path)
         self._journal = Journal("")
         self._board = Noticeboard("")
+        self._accepted = AcceptedFile("")
         self._synced = False
         self._feed = Feed()
         self._settling: Settling | None = None
@@ -82,6 +85,7 @@ class FolderStore:
         prefix = f"{os.path.basename(self._path)}." if single else ""
         self._journal = Journal(os.path.join(hidden, f"{prefix}history.jsonl"))
         self._board = Noticeboard(os.path.join(hidden, f"{prefix}runtimes"))
+        self._accepted = AcceptedFile(os.path.join(hidden, f"{prefix}accepted.jsonl"))
         self._open = True
         self._files.refresh(None)
 
@@ -283,6 +287,27 @@ class FolderStore:
         """The Reports of a namespace (None: of all) whose runtimes are not gone."""
         self._check_open()
         return self._board.all(namespace)
+
+    async def accepted(self, namespace: str) -> AcceptedState:
+        """Return what a runtime accepted last in this namespace."""
+        self._check_open()
+        return await asyncio.to_thread(self._accepted.read, namespace)
+
+    async def accept(
+        self, namespace: str, kept: Sequence[Accepted], dropped: Collection[AcceptedKey] = ()
+    ) -> None:
+        """Keep these records in a file beside the history; StoreError if it cannot be written."""
+        self._check_open()
+        beside = os.path.dirname(os.path.dirname(self._accepted.path))
+        if not os.path.isdir(beside or "."):
+            # Whoever writes must not bring a moved folder back.
+            raise StoreError(f"{beside}: the folder is gone")
+        async with self._journal.locked() as alone:
+            if not alone:
+                raise StoreError(
+                    f"{self._accepted.path} cannot be written: it is locked, or has no folder"
+                )
+            await asyncio.to_thread(self._accepted.write, namespace, kept, dropped)
 
     # --- watching ---
 

@@ -367,7 +367,7 @@ def _resource(said: dict[str, Any]) -> Resource:
 
 def _broken(path: str, line: int) -> Problem:
     return Problem(
-        code="unreadable",
+        code="unreadable-history",
         found="this line of the history cannot be read, and is left out",
         hint="Specs are not concerned. The line, or the whole file, may be deleted",
         place=Place(path, line),

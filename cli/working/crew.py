@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
@@ -20,6 +20,9 @@ from heddle.cli.working.wire import Told, Wire
 FIRST: Final = 0.1
 LONGEST: Final = 10.0
 """Seconds before a worker that ended is begun again: at first, and at most."""
+
+SETTLED: Final = 3.0
+"""Seconds in which a new worker has to come to as much as those before it."""
 
 WELL: Final = 30.0
 """Seconds after which a worker counts as well: when it ends later, the pause is short again."""
@@ -42,6 +45,8 @@ class Worker:
         self.blocked = ""
         self.hung = False
         self.ready = asyncio.Event()
+        self.active = 0
+        self.unready = ""
         self.over = asyncio.ensure_future(process.wait())
 
     def signal(self, number: int) -> None:
@@ -90,6 +95,7 @@ class Crew:
         self._since = 0.0
         self._stopped = asyncio.Event()
         self.failed: int | None = None
+        self.trouble = ""
 
     # --- life ---
 
@@ -142,16 +148,75 @@ class Crew:
     async def roll(self) -> None:
         """Replace every worker, one after the other: each by one that has begun anew."""
         async with self._rolling:
-            for number in range(self.size):
+            why = await self._tried()
+            for number in range(self.size if not why else 0):
                 worker = self._workers.get(number)
                 if worker is None or worker.over.done() or self._stopping:
                     continue
                 self._rolled.add(number)
                 worker.signal(signal.SIGTERM)
                 await worker.over
-                await self._until_ready(number, after=worker)
-        if not self._stopping:
+                fresh = await self._until_ready(number, after=worker)
+                why = await self._less(fresh, [worker]) if fresh is not None else ""
+                if why:
+                    break
+            if self._stopping:
+                return
+            self._note(why)
+        if why:
+            self._tell("replacement stopped", level="error", reason=why, workers=self.size)
+        else:
             self._tell("workers replaced", reason="they were told to begin anew", workers=self.size)
+
+    async def _tried(self) -> str:
+        """Begin one worker beside the others; return why they are not to be replaced by such as it.
+
+        It never acts for all of them, and ends again: so nothing happens twice while it is there.
+        """
+        before = [worker for worker in self._workers.values() if worker.ready.is_set()]
+        try:
+            probe = await self._begin(self.size)
+        except OSError as error:
+            return f"no worker can be begun: {error.strerror or error}"
+        try:
+            watching = asyncio.ensure_future(self._watch(probe))
+            ready = asyncio.ensure_future(probe.ready.wait())
+            stopped = asyncio.ensure_future(self._stopped.wait())
+            await asyncio.wait([ready, watching, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if probe.ready.is_set():
+                return await self._less(probe, before)
+            if watching.done():
+                return f"a worker cannot begin: {_ended(watching.result())}. Those that run go on"
+            return ""
+        finally:
+            ready.cancel()
+            stopped.cancel()
+            probe.signal(signal.SIGTERM)
+            await watching
+            self._lost(probe)
+
+    async def _less(self, fresh: Worker, before: Sequence[Worker]) -> str:
+        """Return what a worker has less of than those before it; empty if it has as much."""
+        active = max((worker.active for worker in before), default=0)
+        unready = all(worker.unready for worker in before)
+        # A change may be on its way through all of them: one has it a moment before another.
+        end = time.monotonic() + SETTLED
+        while fresh.active < active or (fresh.unready and not unready):
+            if time.monotonic() > end or self._stopping or fresh.over.done():
+                reason = f": {fresh.unready}" if fresh.unready else ""
+                return (
+                    f"a new worker has {fresh.active} active symbols, those before have {active}"
+                    f"{reason}. Those that run go on"
+                )
+            await asyncio.sleep(0.1)
+            active = max((worker.active for worker in before), default=0)
+        return ""
+
+    def _note(self, trouble: str) -> None:
+        """Have every worker report why their replacement was stopped; empty: it was not."""
+        self.trouble = trouble
+        for worker in self._workers.values():
+            worker.wire.say({"note": trouble})
 
     def signal(self, number: int) -> None:
         """Pass a signal on to the worker that acts for all of them."""
@@ -168,14 +233,20 @@ class Crew:
                 "ready": worker.ready.is_set(),
                 "seconds": round(now - worker.began, 3),
                 "silent": round(now - worker.heard, 3),
+                "active": worker.active,
+                "unready": worker.unready,
             }
-            for _, worker in sorted(self._workers.items())
+            for number, worker in sorted(self._workers.items())
+            if number < self.size
         ]
-        well = len(workers) == self.size and all(one["ready"] for one in workers)
+        well = len(workers) == self.size and all(
+            one["ready"] and not one["unready"] for one in workers
+        )
         return {
             "namespace": self.namespace,
             "ok": well,
             "restarts": self.restarts,
+            "replacement": self.trouble,
             "workers": workers,
         }
 
@@ -312,8 +383,8 @@ class Crew:
         self._workers[number] = worker
         return worker
 
-    async def _until_ready(self, number: int, after: Worker | None = None) -> None:
-        """Wait until a worker of this number, later than the one given, is ready."""
+    async def _until_ready(self, number: int, after: Worker | None = None) -> Worker | None:
+        """Wait until a worker of this number, later than the one given, is ready; return it."""
         while not self._stopping:
             worker = self._workers.get(number)
             if worker is not None and worker is not after:
@@ -321,9 +392,10 @@ class Crew:
                 await asyncio.wait([ready, worker.over], return_when=asyncio.FIRST_COMPLETED)
                 ready.cancel()
                 if worker.ready.is_set():
-                    return
+                    return worker
                 after = worker
             await asyncio.sleep(0.02)
+        return None
 
     def _lost(self, worker: Worker) -> None:
         """Nothing more is heard of it."""
@@ -342,6 +414,8 @@ class Crew:
             return
         if told.get("say") == "beat":
             worker.heard, worker.blocked = time.monotonic(), ""
+        if "active" in told:
+            worker.active, worker.unready = told["active"], told["unready"]
         if "log" in told:
             self._write(worker.number, told["log"])
         elif told.get("ask") == "bind":
@@ -354,6 +428,8 @@ class Crew:
             self._done(worker, told["turn"])
         elif told.get("say") == "ready":
             worker.ready.set()
+            if self.trouble:
+                worker.wire.say({"note": self.trouble})
             if len(self._workers) == self.size and all(
                 one.ready.is_set() for one in self._workers.values()
             ):

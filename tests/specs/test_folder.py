@@ -19,7 +19,7 @@ from heddle.specs.folder import FolderStore
 from heddle.specs.names import named_id
 from heddle.specs.notifier import Notifier, WatchfilesNotifier
 from heddle.specs.open import open_store
-from heddle.specs.recording_contract import RecordingContract, ReportingContract
+from heddle.specs.recording_contract import AcceptingContract, RecordingContract, ReportingContract
 from heddle.specs.report import Report
 from heddle.specs.settle import Settling
 from heddle.specs.spec import Spec
@@ -28,12 +28,12 @@ from heddle.specs.store import ChangeSet, Delete, Put, Store
 A, B = named_id("spec", "default", "a"), named_id("spec", "default", "b")
 
 
-class TestFolderStore(StoreContract, RecordingContract, ReportingContract):
+class TestFolderStore(StoreContract, RecordingContract, ReportingContract, AcceptingContract):
     def make(self, folder: Path) -> Store:
         return FolderStore(folder)
 
 
-class TestFileStore(StoreContract, RecordingContract, ReportingContract):
+class TestFileStore(StoreContract, RecordingContract, ReportingContract, AcceptingContract):
     def make(self, folder: Path) -> Store:
         path = folder / "flow.yaml"
         path.touch()

@@ -15,7 +15,7 @@ from heddle.extensions.manage.operations.questions import DryRun, Message, Wait
 from heddle.extensions.manage.reading import read_entries, sent_entries, sent_json
 from heddle.extensions.manage.refusal import Refusal, wrong
 from heddle.runtime.applying import plan_apply
-from heddle.runtime.planning import Step, check_steps, current
+from heddle.runtime.planning import Step, check_change, current
 from heddle.runtime.rollback import plan_rollback
 from heddle.runtime.sealing import have_keys, kept_all
 from heddle.schemas.ascii import is_number
@@ -74,7 +74,11 @@ class Storing(msgspec.Struct, frozen=True, kw_only=True):
     """How to store."""
 
     check: Annotated[
-        bool, about("Refuse Specs with Problems; without, they are kept as they are.")
+        bool,
+        about(
+            "Refuse Specs with Problems; without, they are kept as they are. What would stop what is "
+            "active is refused always."
+        ),
     ] = True
 
 
@@ -218,14 +222,9 @@ async def store_changes(asked: Asked) -> Reply:
     changes, unsealed = _sealed(asked, changes, now)
     if unsealed:
         raise refused(asked, unsealed)
-    if asked.query.check:
-        stored: list[Resource] = []
-        for space in sorted({side.namespace for step in steps for side in step if side}):
-            stored += await store.specs(space)
-            stored += await store.values(space)
-        problems = check_steps(steps, stored, asked.managed.registry)
-        if problems:
-            raise refused(asked, problems)
+    problems = await check_change(store, steps, asked.managed.registry, whole=asked.query.check)
+    if problems:
+        raise refused(asked, problems)
     note = Note(_author(asked, sent.author, steps), sent.message)
     put = await store.apply(changes, note)
     reached = max((each.revision for each in put), default=0) or await store.newest()

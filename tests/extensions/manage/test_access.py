@@ -14,10 +14,11 @@ from heddle.extensions.manage.caller import Role
 from heddle.extensions.manage.system import SYSTEM, Serving, system_runtime
 from heddle.extensions.manage.tokens import PREFIX
 from heddle.runtime.runtime import Runtime, ShiftError
-from heddle.specs.names import named_id
+from heddle.specs.names import named_id, new_id
 from heddle.specs.report import Report, Reporting
+from heddle.specs.spec import Spec
 from heddle.specs.store import Delete, Put
-from heddle.specs.value import Value
+from heddle.specs.value import Source, Value
 from tests.extensions.manage.support import DEFAULT, PING, Client, data, managing
 from tests.support import fetch, port_of, stored
 
@@ -175,6 +176,47 @@ async def test_an_id_of_another_namespace_is_out_of_reach() -> None:
         ):
             assert reply.status in (403, 409), reply
         assert str((await one.rt.store.specs("default"))[0].id) == id_
+
+
+async def test_a_broken_route_of_ones_own_does_not_take_the_api_away_at_the_next_start() -> None:
+    store = stored(PING)
+    async with managing(store=store):
+        pass
+    await store.open()
+    broken = Spec(id=new_id(), kind="ruoter", namespace="system", name="router")
+    await store.apply([Put(resource=broken)])
+    async with managing(store=store) as one:
+        assert (await one.call("GET", "/v1/kinds")).status == 200
+        event = next(
+            each
+            for each in one.system.events.recent
+            if each.event == "last accepted revision serves"
+        )
+        assert 'no kind "ruoter"' in str(event.problems)
+
+
+async def test_health_says_which_source_waits_and_not_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = stored(PING.replace("code: pong", "code: '{{ W }}'\n  env: {W: {name: word}}"))
+    await store.open()
+    word = Value(id=new_id(), name="word", data="hi", source=Source(env="HEDDLE_TEST_WORD"))
+    monkeypatch.setenv("HEDDLE_TEST_WORD", "hi")
+    await store.apply([Put(resource=word)])
+    async with Runtime(store=store) as rt:
+        assert await rt.send("pong") == "hi"
+    monkeypatch.delenv("HEDDLE_TEST_WORD")
+    await store.open()
+    async with managing(store=store) as one:
+        admin = await one.token("ada", "admin")
+        for call in (one.call, admin):
+            for path in ("/healthz", "/readyz"):
+                reply = await call("GET", path)
+                assert reply.status == 503
+                said = data(reply)
+                assert said["status"] == "unready"
+                assert said["reason"].startswith("listener waits, and was active before")
+                assert "flow.yaml" not in said["reason"]
 
 
 async def test_health_needs_no_token_and_tells_nothing() -> None:
@@ -373,11 +415,32 @@ async def test_nobody_but_an_admin_makes_changes_in_the_name_of_others() -> None
 
 async def test_a_deleted_name_stands_in_the_audit_log() -> None:
     async with managing() as one:
+        spare = {"kind": "nop", "name": "spare"}
+        assert (await one.call("PUT", f"{DEFAULT}/specs/spare", spare)).status == 201
+        [held] = [each for each in await one.rt.store.specs() if each.name == "spare"]
+        gone = {"changes": [{"delete": {"type": "spec", "id": str(held.id)}}]}
+        assert (await one.call("POST", "/v1/store/changes?check=false", gone)).status == 200
+        told = [each for each in one.told if each.event == "managed"]
+        assert told[-1].data["names"] == ["spare"]
+
+
+async def test_no_door_of_the_api_takes_a_deletion_that_would_stop_what_is_active() -> None:
+    async with managing() as one:
         [pong] = [each for each in await one.rt.store.specs() if each.name == "pong"]
         gone = {"changes": [{"delete": {"type": "spec", "id": str(pong.id)}}]}
-        assert (await one.call("POST", "/v1/store/changes?check=false", gone)).status == 200
-        [told] = [each for each in one.told if each.event == "managed"]
-        assert told.data["names"] == ["pong"]
+        astray = {"kind": "router", "routes": [], "ports": {"out[0]": [{"name": "nobody"}]}}
+        before = await one.rt.store.newest()
+        for reply in (
+            await one.call("DELETE", f"{DEFAULT}/specs/pong"),
+            await one.call("DELETE", f"{DEFAULT}/specs/pong?dryRun=true"),
+            await one.call("POST", "/v1/store/changes", gone),
+            await one.call("POST", "/v1/store/changes?check=false", gone),
+            await one.call("PUT", f"{DEFAULT}/specs/router", astray),
+            await one.call("PUT", f"{DEFAULT}/specs/router?dryRun=true", astray),
+            await one.call("POST", f"{DEFAULT}/apply?dryRun=true", {**astray, "name": "router"}),
+        ):
+            assert reply.status == 422, reply
+        assert await one.rt.store.newest() == before
 
 
 async def test_who_made_a_revision_is_kept_with_it() -> None:
