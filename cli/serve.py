@@ -130,6 +130,7 @@ class Serve:
                 drain=settings.drain,
                 found=self._registry,
                 team=self._seat or ALONE,
+                redactor=settings.redactor,
             )
         self._log.mask = rt.events.mask
         rt.events.listen(self._log)

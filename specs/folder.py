@@ -120,6 +120,11 @@ class FolderStore:
         self._look()
         return self._files.newest
 
+    async def look(self, namespace: str) -> None:
+        """Read the files anew that hold something of this namespace, or would, if they changed."""
+        self._check_open()
+        self._tell(self._files.refresh(self._files.homes(namespace), careful=True))
+
     async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
         """Write all of them into the files as one change set, or none; see Store.apply.
 

@@ -129,6 +129,15 @@ class Spoiling(Protocol):
 
 
 @runtime_checkable
+class Looking(Protocol):
+    """A store that can look for changes of a namespace at once, before it is told of them."""
+
+    async def look(self, namespace: str) -> None:
+        """See what changed in this namespace by now; cheap, and never waits for long."""
+        ...
+
+
+@runtime_checkable
 class Resuming(Protocol):
     """A store that remembers what changed when: who was away need not look at everything."""
 

@@ -150,8 +150,21 @@ class Asked:
 
     @property
     def media(self) -> str:
-        """The media type of the body, without parameters; empty where none is said."""
-        return self.header("Content-Type").partition(";")[0].strip().lower()
+        """The media type of the body, without parameters; empty if the request names none.
+
+        Several of them are no type: they are given as they came, for whoever refuses them.
+        """
+        header = self.payload.get("header")
+        values = header.get("Content-Type", "") if isinstance(header, Mapping) else ""
+        if isinstance(values, list) and len(values) != 1:
+            return ", ".join(map(str, values))
+        text = str(values[0]) if isinstance(values, list) else str(values)
+        return text.partition(";")[0].strip().lower()
+
+    @property
+    def inside(self) -> bool:
+        """Whether it comes from a flow, not over HTTP: no page of a browser can have sent it."""
+        return "header" not in self.payload and "method" not in self.payload
 
     async def body(self) -> Any:
         """The body: bytes as they came, or data where somebody has read them; None without one."""

@@ -278,7 +278,9 @@ class ChangeSet(Shape, frozen=True, kw_only=True):
     """Changes that are all made, or none: as the contract of a store has them."""
 
     changes: list[StoreChange]
-    author: Annotated[str, about("Who makes it; the caller, where that is empty.")] = ""
+    author: Annotated[
+        str, about("Not used: the history names the token that the request came with.")
+    ] = ""
     message: Annotated[str, about("Why.")] = ""
 
 

