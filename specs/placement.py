@@ -7,7 +7,7 @@ import os
 
 from heddle.specs.document import SUFFIXES, is_spec_file, is_spec_folder
 
-LONGEST_NAME = 200
+LONGEST_NAME = 220
 """Bytes of one name; file systems take 255, and what is written beside a file has a longer name."""
 
 LONGEST_PATH = 1000
@@ -32,7 +32,7 @@ def illegal(path: str) -> str:
         return f"it is longer than {LONGEST_PATH} bytes"
     *folders, name = path.split("/")
     for part in (*folders, name):
-        if not part or part.strip(" .") != part.lstrip(".") or part in (".", ".."):
+        if not part or part != part.strip() or part.endswith("."):
             return f'"{part}" is not a name below the folder'
         if _bytes(part) > LONGEST_NAME:
             return f'"{part[:20]}…" is longer than {LONGEST_NAME} bytes'

@@ -115,11 +115,13 @@ class Doorkeeper:
             await self._check_sound()
         elif not held:
             await self._keep_closed()
+        before = self.guarded, self._tokens
         self._tokens = tokens_of(values)
         self.guarded = self.guarded or held
         self._revision = revision
         self._read = monotonic()
-        self.streams.wake()
+        if before != (self.guarded, self._tokens):
+            self.streams.wake()
 
     async def _was_guarded(self, revision: int) -> bool:
         """Whether the history of the store has ever held a token."""
