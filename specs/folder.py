@@ -120,10 +120,14 @@ class FolderStore:
         self._look()
         return self._files.newest
 
-    async def look(self, namespace: str) -> None:
-        """Read the files anew that hold something of this namespace, or would, if they changed."""
+    async def look(self, namespace: str) -> bool:
+        """Read the files that hold Values of this namespace, or would, if they changed; see Looking."""
         self._check_open()
-        self._tell(self._files.refresh(self._files.homes(namespace), careful=True))
+        homes = self._files.homes(namespace)
+        # Before, not after: what has just been saved by then was not read.
+        left = self._files.left(homes)
+        self._tell(self._files.refresh(homes, careful=True))
+        return not left
 
     async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
         """Write all of them into the files as one change set, or none; see Store.apply.

@@ -132,8 +132,11 @@ class Spoiling(Protocol):
 class Looking(Protocol):
     """A store that can look for changes of a namespace at once, before it is told of them."""
 
-    async def look(self, namespace: str) -> None:
-        """See what changed in this namespace by now; cheap, and never waits for long."""
+    async def look(self, namespace: str) -> bool:
+        """See what changed in this namespace by now; False if somebody is in the midst of saving it.
+
+        Cheap, and never waits for long.
+        """
         ...
 
 

@@ -31,7 +31,7 @@ from heddle.extensions.extension import (
 )
 from heddle.extensions.manage.audit import note
 from heddle.extensions.manage.caller import Caller, Role, introduce
-from heddle.extensions.manage.doorkeeper import Doorkeeper
+from heddle.extensions.manage.doorkeeper import Doorkeeper, Unsure
 from heddle.extensions.manage.refusal import Refusal
 from heddle.extensions.manage.tokens import Token, match
 from heddle.specs.errors import StoreError
@@ -112,7 +112,7 @@ class AccessNode(Node):
         door = Doorkeeper(host, before._door if before is not None else None)
         try:
             await door.open()
-            if not is_local(self._fields.bind) and not await door.tokens():
+            if not is_local(self._fields.bind) and not await self._any(door):
                 raise Failure(
                     Error(
                         f"{self._fields.bind or 'every address'} can be reached by others, and there "
@@ -127,6 +127,14 @@ class AccessNode(Node):
             raise
         self._host, self._door = host, door
         door.streams.owner = self
+
+    @staticmethod
+    async def _any(door: Doorkeeper) -> bool:
+        """Whether there is a token, or may be one."""
+        try:
+            return bool(await door.tokens())
+        except Unsure:
+            return True
 
     async def pause(self) -> None:
         """End the streams if no successor has taken them over."""

@@ -34,6 +34,10 @@ AGAIN = 1.0
 _PAGE = 100
 
 
+class Unsure(StoreError):  # noqa: N818 - reads as what it means: raise Unsure
+    """Raised if nobody can say which tokens there are: until it is known, nobody is let in."""
+
+
 class Doorkeeper:
     """Knows the tokens of a namespace, as they are now.
 
@@ -57,14 +61,16 @@ class Doorkeeper:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
-        """Read the tokens, and follow their changes; StoreError if they cannot be read."""
+        """Read the tokens, and follow their changes; StoreError if the store cannot be read."""
         self._tasks = [
             asyncio.ensure_future(self._watch()),
             asyncio.ensure_future(self._end_streams()),
         ]
         # The watch begins first: a change between the two would be seen late otherwise.
         await asyncio.sleep(0)
-        await self.tokens()
+        with suppress(Unsure):
+            # Whoever asks is answered 503; a file with a mistake does not keep flows from starting.
+            await self.tokens()
 
     async def close(self) -> None:
         """Follow no more."""
@@ -86,6 +92,9 @@ class Doorkeeper:
             async with self._reading:
                 if not self._fresh():
                     await self._load()
+        except Unsure:
+            self._stale = True
+            raise
         except StoreError:
             self._stale = True
             if monotonic() - self._read >= GRACE:
@@ -101,7 +110,8 @@ class Doorkeeper:
     async def _look(self) -> None:
         """Note a change that the store can see by itself, without waiting to be told of it."""
         if isinstance(self._store, Looking):
-            await self._store.look(self._namespace)
+            if not await self._store.look(self._namespace):
+                raise Unsure("the tokens are being changed at this moment. Ask again")
             if await self._store.newest() != self._revision:
                 self._stale = True
 
@@ -147,7 +157,7 @@ class Doorkeeper:
             return
         hidden = await asyncio.to_thread(_hiding, await self._store.problems())
         if hidden is not None:
-            raise StoreError(
+            raise Unsure(
                 f"the tokens cannot be read: {hidden.found}. Correct that, then ask again"
             )
         # From here on the store keeps what it held: a file that breaks later hides no token.
@@ -177,6 +187,8 @@ class Doorkeeper:
             await self.streams.wait(FRESH)
             try:
                 tokens = await self.tokens()
+            except Unsure:
+                continue
             except StoreError:
                 tokens = []
             await self.streams.check(tokens, time.time(), guarded=self.guarded)
