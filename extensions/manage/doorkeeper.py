@@ -157,9 +157,7 @@ class Doorkeeper:
             return
         hidden = await asyncio.to_thread(_hiding, await self._store.problems())
         if hidden is not None:
-            raise Unsure(
-                f"the tokens cannot be read: {hidden.found}. Correct that, then ask again"
-            )
+            raise Unsure(f"the tokens cannot be read: {hidden.found}. Correct that, then ask again")
         # From here on the store keeps what it held: a file that breaks later hides no token.
         self._sound = True
 
@@ -208,4 +206,3 @@ def _hides(problem: Problem) -> bool:
         text = f"{problem.path} {problem.found}".encode(errors="replace")
     # A file may be in UTF-16.
     return b"token." in text.replace(b"\0", b"")
-

@@ -1,10 +1,10 @@
-r"""Texts hold secrets too: JSON, URLs, forms, lines of headers, and messages that quote them.
+"""Texts hold secrets too: JSON, URLs, forms, lines of headers, and messages that quote them.
 
-    {"password": "x"}            JSON, whole or in part, also with its quotes escaped
-    https://ada:x@host/          the password of a URL, and a name that stands alone before the @
-    ?token=x  password=x         values of a query, of a form, and of a message
-    Authorization: Bearer x      to the end of the line, for what headers hold
-    Bearer x                     wherever it stands
+{"password": "x"}            JSON, whole or in part, also with its quotes escaped
+https://ada:x@host/          the password of a URL, and a name that stands alone before the @
+?token=x  password=x         values of a query, of a form, and of a message
+Authorization: Bearer x      to the end of the line, for what headers hold
+Bearer x                     wherever it stands
 """
 
 import json
@@ -21,13 +21,9 @@ _JSON = 256 * 1024
 
 _KEY = r"[^\s\"'=:&?;,{}()\[\]<>\\]{1,128}"
 # A key in quotes, which may be escaped, and what separates it from its value.
-_QUOTED = re.compile(
-    r"""(?P<quote>\\*["'])(?P<key>[^"'\\]{1,128})(?P=quote)\s*(?::|=>|=|,)\s*"""
-)
+_QUOTED = re.compile(r"""(?P<quote>\\*["'])(?P<key>[^"'\\]{1,128})(?P=quote)\s*(?::|=>|=|,)\s*""")
 _PLAIN = re.compile(r"""[^\s,}\]"']*""")
-_ASSIGNED = re.compile(
-    rf"""(?P<key>{_KEY})=(?P<value>"[^"]*"?|'[^']*'?|[^\s&;,"'<>)\]}}]+)"""
-)
+_ASSIGNED = re.compile(rf"""(?P<key>{_KEY})=(?P<value>"[^"]*"?|'[^']*'?|[^\s&;,"'<>)\]}}]+)""")
 # Not behind a dot: `listener.tls.password: …` is the place of a mistake.
 _LINE = re.compile(
     r"(?P<start>^[ \t]*(?:- )?)?(?<![\w.\]-])(?P<key>[A-Za-z][\w-]{0,127})"

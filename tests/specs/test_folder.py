@@ -569,7 +569,14 @@ def test_nothing_is_written_out_of_the_folder_through_a_link(
 ODD_FILES = (
     *("n.yaml/x.yaml", ".heddle/x.yaml", "a\0.yaml", "../x.yaml", "/tmp/x.yaml", "a//x.yaml"),
     *("./x.yaml", "con.yaml", "NUL.json", "sub/aux/x.yaml", "a:b.yaml", "a\\b.yaml", "x.txt", ""),
-    *("a.yaml/x.yaml", " x.yaml", "x /y.yaml", "n" * 300 + ".yaml", "d/" * 600 + "x.yaml", "\x1b.yaml"),
+    *(
+        "a.yaml/x.yaml",
+        " x.yaml",
+        "x /y.yaml",
+        "n" * 300 + ".yaml",
+        "d/" * 600 + "x.yaml",
+        "\x1b.yaml",
+    ),
 )
 
 

@@ -488,14 +488,18 @@ async def test_a_broken_flow_does_not_close_the_door(tmp_path: Path) -> None:
 async def _streamed(client: Client, path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
     held = f"Authorization: Bearer {client.token}\r\n" if client.token else ""
-    writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{held}\r\n".encode())
+    writer.write(
+        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{held}\r\n".encode()
+    )
     async with asyncio.timeout(20):
         assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
         await reader.readuntil(b"event: begin")
     return reader, writer
 
 
-@pytest.mark.parametrize("how", ["revoked", "expired", "fewer roles", "fewer namespaces", "made anew"])
+@pytest.mark.parametrize(
+    "how", ["revoked", "expired", "fewer roles", "fewer namespaces", "made anew"]
+)
 async def test_a_stream_ends_with_its_token(how: str) -> None:
     async with managing() as one:
         await one.token("ada", "admin")
@@ -503,7 +507,9 @@ async def test_a_stream_ends_with_its_token(how: str) -> None:
         keeper = await one.token("keeper", "read", namespaces=("default",))
         theirs, mine = await _streamed(keeper, f"{DEFAULT}/events")
         reader, writer = await _streamed(bob, f"{DEFAULT}/events")
-        [value] = [each for each in await one.rt.store.values(SYSTEM) if each.name == f"{PREFIX}bob"]
+        [value] = [
+            each for each in await one.rt.store.values(SYSTEM) if each.name == f"{PREFIX}bob"
+        ]
         said: dict[str, Any] = dict(value.data) if isinstance(value.data, dict) else {}
         changed = {
             "expired": {"expires": moment(time.time() + 1)},
