@@ -1,7 +1,7 @@
 """Placement says which files of a folder may be written: those inside it, under names that every system takes."""
 
 # Paths are text here, as the folder store has them.
-# ruff: noqa: PTH111, PTH112, PTH118, PTH120
+# ruff: noqa: PTH112, PTH118, PTH120
 
 import os
 

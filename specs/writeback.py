@@ -7,10 +7,10 @@ import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from errno import EACCES, ELOOP
+from errno import EACCES, ELOOP, ENAMETOOLONG, EPERM, EROFS
 from pathlib import Path
 
-from heddle.specs.errors import Conflict, StoreError
+from heddle.specs.errors import Conflict, StoreError, Unwritable
 
 
 def write_files(
@@ -42,7 +42,9 @@ def write_files(
             done.append(target)
     except OSError as error:
         _undo(contents, done)
-        raise StoreError(
+        # Nobody but who runs it can put these right: trying again does not help.
+        kind = Unwritable if error.errno in (EACCES, EPERM, EROFS, ENAMETOOLONG) else StoreError
+        raise kind(
             f"{error.filename or 'a file'} cannot be written: {error.strerror}"
         ) from error
     finally:

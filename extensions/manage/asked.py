@@ -9,6 +9,7 @@ import msgspec
 
 from heddle.extensions.extension import ByteStream, Host
 from heddle.extensions.manage.caller import EVERY, RIGHTS, Caller, Role
+from heddle.extensions.manage.paths import relative
 from heddle.extensions.manage.refusal import Refusal
 from heddle.runtime.managed import Managed, home_of, managed_by
 from heddle.runtime.runtime import Runtime
@@ -139,6 +140,10 @@ class Asked:
         for runtime in (*self.managed.runtimes, self.home):
             data = runtime.events.mask(data)
         return data
+
+    def relative(self, data: Any) -> Any:
+        """Return the same plain data with no path of the server in it."""
+        return relative(data, self.managed.store.url)
 
     # -- how -----------------------------------------------------------------------------------
 

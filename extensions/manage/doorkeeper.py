@@ -50,8 +50,8 @@ class Doorkeeper:
         self._store = managed_by(host).store
         self._namespace = host.namespace
         self._tokens: list[Token] = []
-        self.guarded = predecessor.guarded if predecessor is not None else False
-        self.streams = predecessor.streams if predecessor is not None else Streams()
+        self.guarded: bool = predecessor.guarded if predecessor is not None else False
+        self.streams: Streams = predecessor.streams if predecessor is not None else Streams()
         self._read = -GRACE
         self._revision = -1
         self._searched = -1

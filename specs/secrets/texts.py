@@ -33,7 +33,7 @@ _LINE = re.compile(
 _HEADERS = ("authorization", "cookie", "password", "passwd", "apikey")
 """What a line may name anywhere, not at its start alone: no sentence goes on behind such a word and a colon."""
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<info>[^\s/?#\"'<>]*)@")
-_SCHEME = re.compile(r"\b(?P<scheme>Bearer|Basic|Negotiate)\s+(?P<value>[\w\-.~+/]{6,}=*)", re.I)
+_SCHEME = re.compile(r"\b(?P<scheme>Bearer|Basic|Negotiate)\s+(?P<value>[\w\-.~+/]{6,}=*)", re.IGNORECASE)
 _LONG = 16
 
 
@@ -56,12 +56,14 @@ class Texts:
         whole = self._whole(text)
         if whole is not None:
             return whole
-        text = _SCHEME.sub(_without_credentials, text)
-        if "@" in text:
-            text = _USERINFO.sub(_without_userinfo, text)
-        text = self._quoted(text)
-        text = _LINE.sub(self._line, text)
-        return _ASSIGNED.sub(self._assigned, text) if "=" in text else text
+        shown = _SCHEME.sub(_without_credentials, text)
+        if "@" in shown:
+            shown = _USERINFO.sub(_without_userinfo, shown)
+        shown = self._quoted(shown)
+        shown = _LINE.sub(self._line, shown)
+        if "=" in shown:
+            shown = _ASSIGNED.sub(self._assigned, shown)
+        return text if shown == text else shown
 
     def _whole(self, text: str) -> str | None:
         """The text if it is JSON, with its secrets hidden; None if it is not."""

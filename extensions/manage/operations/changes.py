@@ -184,7 +184,7 @@ async def newest(asked: Asked) -> Reply:
     return Reply(
         shapes.Newest(
             revision=await store.newest(),
-            url=store.url,
+            url=asked.relative(store.url),
             records=isinstance(store, Recording),
             reports=isinstance(store, Reporting),
         ),
@@ -195,7 +195,8 @@ async def newest(asked: Asked) -> Reply:
 async def problems(asked: Asked) -> Reply:
     """What cannot be read in the store at this moment."""
     found = await asked.managed.store.problems()
-    return Reply(shapes.Problems(items=[wrong(one) for one in asked.hidden(found)]))
+    items = shapes.Problems(items=[wrong(one) for one in asked.hidden(found)])
+    return Reply(asked.relative(msgspec.to_builtins(items)))
 
 
 async def store_changes(asked: Asked) -> Reply:
