@@ -144,7 +144,7 @@ class Events:
             generation=generation,
             reason=self.shown(reason) if reason else "",
             problems=self.masked(problems),
-            data=self.shown(data) if data else {},
+            data=mask(self.redactor.values(data), self.secrets) if data else {},
             detail=self.shown(detail) if detail else "",
         )
         self.recent.append(told)

@@ -12,7 +12,11 @@ from heddle.specs.secrets.words import Words
 DEEPEST = 60
 """Levels of data that are shown; what is nested deeper is hidden."""
 
-_NAMES = frozenset({"name", "key", "header", "field"})
+_NAMES = frozenset(
+    spelled
+    for name in ("name", "key", "header", "field")
+    for spelled in (name, name.title(), name.upper())
+)
 _VALUES = frozenset({"value", "values", "data", "content"})
 _SHAPED = (bool, type(None))
 """Types that hold no secret: a flag, and nothing."""
@@ -54,6 +58,13 @@ class Redactor:
         except RecursionError:
             return MASK
 
+    def values(self, named: Mapping[str, Any]) -> dict[str, Any]:
+        """Return named values redacted: places begin at the names, and at each value."""
+        shown: dict[str, Any] = self.redacted(named)
+        if not self._places:
+            return shown
+        return {name: self.redacted(value) for name, value in shown.items()}
+
     def text(self, text: str) -> str:
         """Return the text with every secret hidden that a key in it names."""
         return self._texts.redacted(text)
@@ -81,15 +92,23 @@ class Redactor:
     def _map(self, data: Mapping[Any, Any], path: str, depth: int) -> Any:
         made: dict[Any, Any] = {}
         same = True
-        hidden = self._entry(data)
+        hidden = () if _NAMES.isdisjoint(data) else self._entry(data)
+        hides, text, placed = self.words.hide, self._texts.redacted, self._places
         for key, value in data.items():
-            place = f"{path}.{key}" if self._places else ""
-            if key in hidden or self._hides(key, place):
-                now: Any = value if isinstance(value, _SHAPED) else MASK
-            else:
+            place = f"{path}.{key}" if placed else ""
+            kind = type(value)
+            now: Any = value
+            if key in hidden or (self._hides(key, place) if placed else hides(key)):
+                now = value if kind is bool or value is None else MASK
+            elif kind is str:
+                now = text(value)
+            elif kind is not int and kind is not float and kind is not bool and value is not None:
                 now = self._data(value, place, depth + 1)
-            shown = self._texts.redacted(key) if isinstance(key, str) else key
-            same = same and now is value and shown is key
+            shown = key
+            if type(key) is str and not key.isidentifier():
+                shown = text(key)
+            if now is not value or shown is not key:
+                same = False
             made[shown] = now
         return data if same else made
 
@@ -117,7 +136,7 @@ class Redactor:
         if not 2 <= len(data) <= 8:
             return frozenset()
         for key in data:
-            if isinstance(key, str) and key.lower() in _NAMES and self.words.hide(data[key]):
+            if key in _NAMES and self.words.hide(data[key]):
                 return frozenset(
                     each for each in data if isinstance(each, str) and each.lower() in _VALUES
                 )

@@ -34,7 +34,12 @@ _HEADERS = ("authorization", "cookie", "password", "passwd", "apikey")
 """What a line may name anywhere, not at its start alone: no sentence goes on behind such a word and a colon."""
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<info>[^\s/?#\"'<>]*)@")
 _SCHEME = re.compile(r"\b(?P<scheme>Bearer|Basic|Negotiate)\s+(?P<value>[\w\-.~+/]{6,}=*)", re.IGNORECASE)
+_SCHEMES = ("bearer", "basic", "negotiate")
 _LONG = 16
+
+_SHORT = 120
+_KEPT = 2048
+"""Texts up to a length that were searched and hold nothing: a log repeats itself."""
 
 
 class Texts:
@@ -44,15 +49,31 @@ class Texts:
         self._words = words
         self._walk = walk
         # Most texts name no such key, and are not looked at any further.
-        self._hints = (*sorted(words.stems), "bearer", "basic", "negotiate", "://", "%")
+        self._hints = (*sorted(words.stems), *_SCHEMES, "://", "%")
+        self._clean: set[str] = set()
 
     def redacted(self, text: str) -> str:
         """Return the text with its secrets hidden; the same object if there are none."""
-        if ":" not in text and "=" not in text and " " not in text and "," not in text:
+        if text in self._clean:
+            return text
+        if ":" in text or "=" in text or ("," in text and ('"' in text or "'" in text)):
+            hints = self._hints
+        elif " " in text:
+            # Nothing stands behind a key here: only a scheme may name what comes after it.
+            hints = _SCHEMES
+        else:
             return text
         low = text.lower()
-        if not any(hint in low for hint in self._hints):
-            return text
+        for hint in hints:
+            if hint in low:
+                return self._searched(text)
+        if len(text) <= _SHORT:
+            if len(self._clean) >= _KEPT:
+                self._clean.clear()
+            self._clean.add(text)
+        return text
+
+    def _searched(self, text: str) -> str:
         whole = self._whole(text)
         if whole is not None:
             return whole

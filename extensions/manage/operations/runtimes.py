@@ -160,7 +160,8 @@ async def symbol(asked: Asked) -> Reply:
 
 def _masked(asked: Asked, shape: msgspec.Struct) -> Any:
     """The same with every secret masked that a runtime here knows, and without paths of the server."""
-    return asked.relative(asked.masked(msgspec.to_builtins(shape)))
+    shown = asked.home.events.redactor.redacted(msgspec.to_builtins(shape))
+    return asked.relative(asked.masked(shown))
 
 
 # --- processes ------------------------------------------------------------------------------------
@@ -210,7 +211,7 @@ async def cancel(asked: Asked) -> Reply:
     found = _process(asked)
     # Not `cancelled`: that is a client that went away, and nobody answers those.
     found.cancel(Error(f"{asked.caller.name} cancelled it", code="dropped"))
-    return Reply(forms.process(found), 202, names=(str(found.id),), told=True)
+    return Reply(_masked(asked, forms.process(found)), 202, names=(str(found.id),), told=True)
 
 
 # --- reports --------------------------------------------------------------------------------------
