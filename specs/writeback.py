@@ -44,9 +44,7 @@ def write_files(
         _undo(contents, done)
         # Nobody but who runs it can put these right: trying again does not help.
         kind = Unwritable if error.errno in (EACCES, EPERM, EROFS, ENAMETOOLONG) else StoreError
-        raise kind(
-            f"{error.filename or 'a file'} cannot be written: {error.strerror}"
-        ) from error
+        raise kind(f"{error.filename or 'a file'} cannot be written: {error.strerror}") from error
     finally:
         for _, part in parts:
             if part is not None:

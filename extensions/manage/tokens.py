@@ -91,7 +91,8 @@ def token_of(value: Value) -> Token | None:
         name=name.removeprefix(PREFIX),
         hash=said,
         roles=roles,
-        namespaces=tuple(_texts(data.get("namespaces", [EVERY]))),
+        # Not all of them if it names none: what is missing must not open anything.
+        namespaces=tuple(_texts(data.get("namespaces"))),
         created=_read(data.get("created")) or 0.0,
         expires=until,
     )

@@ -33,7 +33,9 @@ _LINE = re.compile(
 _HEADERS = ("authorization", "cookie", "password", "passwd", "apikey")
 """What a line may name anywhere, not at its start alone: no sentence goes on behind such a word and a colon."""
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<info>[^\s/?#\"'<>]*)@")
-_SCHEME = re.compile(r"\b(?P<scheme>Bearer|Basic|Negotiate)\s+(?P<value>[\w\-.~+/]{6,}=*)", re.IGNORECASE)
+_SCHEME = re.compile(
+    r"\b(?P<scheme>Bearer|Basic|Negotiate)\s+(?P<value>[\w\-.~+/]{6,}=*)", re.IGNORECASE
+)
 _SCHEMES = ("bearer", "basic", "negotiate")
 _LONG = 16
 

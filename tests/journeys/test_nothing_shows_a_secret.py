@@ -116,7 +116,9 @@ async def test_settings_add_keys_and_show_others() -> None:
                 "token": "Cc3",
             },
         )
-    [line] = [msgspec.json.decode(each) for each in lines.getvalue().splitlines() if "packet" in each]
+    [line] = [
+        msgspec.json.decode(each) for each in lines.getvalue().splitlines() if "packet" in each
+    ]
     payload = line["data"]["payload"]
     assert payload["token_type"] == "bearer-kind"
     assert payload["address"]["city"] == "x"
@@ -134,4 +136,8 @@ async def test_the_settings_of_a_file_reach_the_runtime(
     monkeypatch.chdir(tmp_path)
     redactor = load_settings().redactor
     data = {"pin": 1, "a": {"street": "x"}, "token_type": "y"}
-    assert redactor.redacted(data) == {"pin": "••••••", "a": {"street": "••••••"}, "token_type": "y"}
+    assert redactor.redacted(data) == {
+        "pin": "••••••",
+        "a": {"street": "••••••"},
+        "token_type": "y",
+    }

@@ -234,7 +234,10 @@ async def reports(asked: Asked) -> Reply:
     for space in spaces:
         found += await store.reports(space)
     seen = [one for one in found if asked.sees(one.namespace)]
-    return Reply(asked.relative(msgspec.to_builtins(Reports(items=seen))), header={"Cache-Control": "no-store"})
+    return Reply(
+        asked.relative(msgspec.to_builtins(Reports(items=seen))),
+        header={"Cache-Control": "no-store"},
+    )
 
 
 async def report(asked: Asked) -> Reply:
@@ -245,7 +248,9 @@ async def report(asked: Asked) -> Reply:
     if said.runtime != asked.key:
         raise Refusal(422, "runtime", f"the Report is of {said.runtime}, the path says {asked.key}")
     if len(quote(said.runtime, safe="")) > LONGEST_NAME:
-        raise Refusal(422, "runtime", f"the name of the runtime is longer than {LONGEST_NAME} bytes")
+        raise Refusal(
+            422, "runtime", f"the name of the runtime is longer than {LONGEST_NAME} bytes"
+        )
     if not 0 < said.interval <= LONGEST or not 0 <= said.pid <= _PIDS:
         raise Refusal(
             422,

@@ -45,7 +45,12 @@ def requests(name: str) -> Iterator[tuple[str, str, Any]]:
         yield "POST", f"{DEFAULT}/{sort}", {**entry, "name": name}
         yield "DELETE", f"{DEFAULT}/{sort}/{key}", None
     yield "PUT", f"/v1/namespaces/{key}/specs/x", {"kind": "nop"}
-    for path in ("kinds", "revisions", "namespaces/default/processes", "namespaces/default/symbols"):
+    for path in (
+        "kinds",
+        "revisions",
+        "namespaces/default/processes",
+        "namespaces/default/symbols",
+    ):
         yield "GET", f"/v1/{path}/{key}", None
     report = {"runtime": name, "namespace": "x", "seen": 1, "interval": 5}
     yield "PUT", f"/v1/reports/{key}", report
@@ -116,7 +121,10 @@ UNTYPED = (
     *({"Content-Type": "multipart/form-data"}, {"Content-Type": "application/json, text/plain"}),
     {"Content-Type": "application/json\r\nContent-Type: text/plain"},
     {"Content-Type": "application/json; a=b\r\nContent-Type: application/json"},
-    *({"Content-Type": "text/plain; application/json"}, {"Content-Type": "application/octet-stream"}),
+    *(
+        {"Content-Type": "text/plain; application/json"},
+        {"Content-Type": "application/octet-stream"},
+    ),
 )
 
 

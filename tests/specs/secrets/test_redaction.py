@@ -15,7 +15,15 @@ SECRET = "Hunter2Zq9"
 
 KEYS = st.sampled_from(
     [
-        *("Authorization", "cookie", "Set-Cookie", "dbPassword", "API_KEY", "apiKey", "x-auth-token"),
+        *(
+            "Authorization",
+            "cookie",
+            "Set-Cookie",
+            "dbPassword",
+            "API_KEY",
+            "apiKey",
+            "x-auth-token",
+        ),
         *("credentials", "private key", "cardNumber", "cvv", "userIban", "SSN", "clientSecret"),
     ]
 )
@@ -24,8 +32,10 @@ PLAIN = st.text(st.characters(codec="utf-8", categories=["L", "N", "P", "Zs"]), 
 )
 HIDDEN = st.recursive(
     st.sampled_from([SECRET, f"a {SECRET} b", f'q"{SECRET}', f"x]{SECRET}[", f"}}{SECRET}{{"]),
-    lambda inner: st.lists(inner, min_size=1, max_size=2)
-    | st.dictionaries(st.sampled_from(["a", SECRET, "value"]), inner, min_size=1, max_size=2),
+    lambda inner: (
+        st.lists(inner, min_size=1, max_size=2)
+        | st.dictionaries(st.sampled_from(["a", SECRET, "value"]), inner, min_size=1, max_size=2)
+    ),
     max_leaves=3,
 )
 
@@ -66,7 +76,11 @@ def shown(data: Any) -> str:
 
 @given(KEYS, HIDDEN, WAYS, AROUND)
 def test_no_secret_of_a_redacted_key_is_shown(key: str, value: Any, way: Any, around: Any) -> None:
-    for data in (way(key, value), {"deep": [around, {"x": way(key, value)}]}, [around, way(key, value)]):
+    for data in (
+        way(key, value),
+        {"deep": [around, {"x": way(key, value)}]},
+        [around, way(key, value)],
+    ):
         assert SECRET not in shown(data)
 
 

@@ -8,11 +8,35 @@ from heddle.specs.secrets import REDACTED, Words, words_of
 @pytest.mark.parametrize(
     "key",
     [
-        *("Authorization", "authorization", "PROXY_AUTHORIZATION", "cookie", "Set-Cookie", "setCookie"),
+        *(
+            "Authorization",
+            "authorization",
+            "PROXY_AUTHORIZATION",
+            "cookie",
+            "Set-Cookie",
+            "setCookie",
+        ),
         *("password", "dbPassword", "db_passwd", "DB-PASSWORD", "password2", "client_secret"),
         *("token", "accessToken", "X-Auth-Token", "csrf.token", "api key", "api-key", "apiKey"),
-        *("APIKey", "API_KEY", "apikey", "credential", "userCredentials", "privateKey", "private-key"),
-        *("PRIVATE KEY", "cardNumber", "card_number", "cardnumber", "cvv", "IBAN", "userIban", "ssn"),
+        *(
+            "APIKey",
+            "API_KEY",
+            "apikey",
+            "credential",
+            "userCredentials",
+            "privateKey",
+            "private-key",
+        ),
+        *(
+            "PRIVATE KEY",
+            "cardNumber",
+            "card_number",
+            "cardnumber",
+            "cvv",
+            "IBAN",
+            "userIban",
+            "ssn",
+        ),
         "ｐａｓｓｗｏｒｄ",
     ],
 )
@@ -24,7 +48,17 @@ def test_a_key_with_such_a_word_is_hidden(key: str) -> None:
     "key",
     [
         *("tokens", "maxTokens", "max_tokens", "tokenizer", "secretary", "cookies", "key", "card"),
-        *("number", "keyPrivate", "number_card", "author", "passwords", "ibanez", "private", "", "api"),
+        *(
+            "number",
+            "keyPrivate",
+            "number_card",
+            "author",
+            "passwords",
+            "ibanez",
+            "private",
+            "",
+            "api",
+        ),
     ],
 )
 def test_a_key_without_such_a_whole_word_is_shown(key: str) -> None:
