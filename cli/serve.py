@@ -54,6 +54,7 @@ class Serve:
         self._reason = ""
         self._starting: asyncio.Task[Any] | None = None
         self._stop = asyncio.Event()
+        self._shown: Callable[[str], str] = str
 
     def run(self) -> None:
         """Serve to the end; HeddleError says why it could not begin."""
@@ -63,7 +64,7 @@ class Serve:
     async def _serve(self) -> None:
         with (
             self._signals(asyncio.get_running_loop()),
-            masked_streams(lambda text: self._log.mask(text)),
+            masked_streams(lambda text: self._shown(text)),
         ):
             self._starting = asyncio.current_task()
             if self._take_seat is not None:
@@ -133,6 +134,7 @@ class Serve:
                 redactor=settings.redactor,
             )
         self._log.mask = rt.events.mask
+        self._shown = rt.events.shown
         rt.events.listen(self._log)
         rt.events.listen(lambda event: self._heard(rt, event))
         if reading.problems:

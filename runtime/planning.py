@@ -19,7 +19,7 @@ from heddle.specs.merging import Merged, merge_one
 from heddle.specs.problem import Problem
 from heddle.specs.revision import NO_NOTE, Note, Recording, Turn, since
 from heddle.specs.spec import Spec
-from heddle.specs.store import Change, Delete, Put, Resource, Store
+from heddle.specs.store import Change, Delete, Placing, Put, Resource, Store
 from heddle.specs.value import Value
 
 
@@ -155,6 +155,7 @@ async def plan_steps(
         *unsealed,
         *check_steps(steps, stored, registry),
         *left_behind(steps, stored),
+        *(await store.misplaced(steps) if isinstance(store, Placing) else ()),
     ]
     return Planned(
         differences=tuple(difference(old, new) for old, new in steps),

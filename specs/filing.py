@@ -26,17 +26,19 @@ def filed(files: Files, steps: Sequence[Step]) -> "dict[str, list[Edit]]":
     """Return the steps as edits of files, by the names of those; SpecError if one may not be written."""
     from heddle.specs.rewrite import Edit
 
-    edits: dict[str, list[Edit]] = {}
-    problems: list[Problem] = []
-    for old, new in steps:
-        name = _home(files, old, new)
-        problem = _misplaced(files, name, old, new)
-        if problem is not None:
-            problems.append(problem)
-        edits.setdefault(name, []).append(Edit(old, new))
+    problems = misplaced(files, steps)
     if problems:
         raise SpecError(problems)
+    edits: dict[str, list[Edit]] = {}
+    for old, new in steps:
+        edits.setdefault(_home(files, old, new), []).append(Edit(old, new))
     return edits
+
+
+def misplaced(files: Files, steps: Sequence[Step]) -> list[Problem]:
+    """Return the Problems of resources whose file may not be written."""
+    found = (_misplaced(files, _home(files, old, new), old, new) for old, new in steps)
+    return [problem for problem in found if problem is not None]
 
 
 def _home(files: Files, old: Resource | None, new: Resource | None) -> str:

@@ -12,7 +12,7 @@ from uuid import UUID
 from heddle.specs.errors import NotFound, StoreError
 from heddle.specs.feed import Feed
 from heddle.specs.files import Files
-from heddle.specs.filing import filed, rewritten
+from heddle.specs.filing import filed, misplaced, rewritten
 from heddle.specs.index import Step, key_of, net, plan
 from heddle.specs.journal import Journal, recorded
 from heddle.specs.noticeboard import Noticeboard
@@ -128,6 +128,11 @@ class FolderStore:
         left = self._files.left(homes)
         self._tell(self._files.refresh(homes, careful=True))
         return not left
+
+    async def misplaced(self, steps: Sequence[Step]) -> Sequence[Problem]:
+        """The Problems of those whose file may not be written; see Placing."""
+        self._look()
+        return misplaced(self._files, [step for step in steps if step[0] != step[1]])
 
     async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
         """Write all of them into the files as one change set, or none; see Store.apply.

@@ -141,6 +141,17 @@ class Looking(Protocol):
 
 
 @runtime_checkable
+class Placing(Protocol):
+    """A store that keeps each resource at a place that an annotation of it may name."""
+
+    async def misplaced(
+        self, steps: Sequence[tuple[Resource | None, Resource | None]]
+    ) -> Sequence[Problem]:
+        """The Problems of those that `apply` would not write there; each step is before and after."""
+        ...
+
+
+@runtime_checkable
 class Resuming(Protocol):
     """A store that remembers what changed when: who was away need not look at everything."""
 

@@ -92,7 +92,8 @@ async def test_no_output_shows_what_a_client_sent_as_a_secret(
         shown.append(told.decode())
         writer.close()
         for path in ("symbols", "status", "processes"):
-            shown.append((await fetch(port_of(api), f"/v1/namespaces/default/{path}")).text)
+            reply = await fetch(port_of(api), f"/v1/namespaces/default/{path}")
+            shown.append(reply.text)
     for each in shown:
         assert SECRET not in each
         assert "Value7Xw3" not in each

@@ -88,6 +88,8 @@ async def test_what_cannot_be_written_is_a_conflict_or_a_problem(
     folder: Path, path: str, body: Any
 ) -> None:
     async with managing(store=FolderStore(folder)) as one:
+        if "heddle/file" in str(body):
+            assert (await one.call("PUT", f"{path}?dryRun=true", body)).status == 422
         reply = await one.call("PUT", path, body)
         assert reply.status in (409, 422), reply
         assert "Retry-After" not in reply.headers
