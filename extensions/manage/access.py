@@ -229,7 +229,7 @@ class AccessNode(Node):
                 "cross-site",
                 f"a page of {origin or 'another site'} sent this, and those need a token",
             )
-        return Caller("local", (self._fields.local,), remote=remote)
+        return Caller("local", (self._fields.local,), remote=remote, known=False)
 
     def _tell(self, payload: dict[str, Any], refusal: Refusal) -> None:
         """Write down who came in vain, and why. Who merely brought no token is not worth a line."""

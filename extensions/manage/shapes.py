@@ -279,7 +279,10 @@ class ChangeSet(Shape, frozen=True, kw_only=True):
 
     changes: list[StoreChange]
     author: Annotated[
-        str, about("Not used: the history names the token that the request came with.")
+        str,
+        about(
+            "Who makes it, if the API needs no token; with a token, the history names that token."
+        ),
     ] = ""
     message: Annotated[str, about("Why.")] = ""
 

@@ -225,8 +225,7 @@ async def store_changes(asked: Asked) -> Reply:
         problems = check_steps(steps, stored, asked.managed.registry)
         if problems:
             raise refused(asked, problems)
-    # Not what the request says: whoever writes over the API is the caller, and nobody else.
-    note = Note(asked.caller.name, sent.message)
+    note = Note(_author(asked, sent.author), sent.message)
     put = await store.apply(changes, note)
     reached = max((each.revision for each in put), default=0) or await store.newest()
     touched = [new if new is not None else old for old, new in steps]
@@ -237,6 +236,15 @@ async def store_changes(asked: Asked) -> Reply:
         names=names,
         revision=reached,
     )
+
+
+def _author(asked: Asked, said: str) -> str:
+    """Who stands in the history: the token, whatever the request says.
+
+    Without a token nobody is known: what the request says is kept, and marked as no more than that.
+    """
+    name = asked.caller.name
+    return f"{said} (as {name})" if said and said != name and not asked.caller.known else name
 
 
 def _sealed(
