@@ -14,7 +14,6 @@ from heddle.extensions.extension import (
     IN,
     Answer,
     Build,
-    ByteStream,
     Error,
     Failure,
     Fields,
@@ -33,6 +32,7 @@ from heddle.extensions.manage.audit import note
 from heddle.extensions.manage.caller import Caller, Role, introduce
 from heddle.extensions.manage.doorkeeper import Doorkeeper, Unsure
 from heddle.extensions.manage.refusal import Refusal
+from heddle.extensions.manage.streams import lasting
 from heddle.extensions.manage.tokens import Token, match
 from heddle.specs.errors import StoreError
 
@@ -176,9 +176,9 @@ class AccessNode(Node):
             else {**payload, "auth": auth}
         )
         answer = await flow.send("out", asked)
-        body = answer.get("body") if isinstance(answer, dict) else answer
-        if isinstance(body, ByteStream) and self._door is not None:
-            self._door.streams.add(body, token)
+        stream = lasting(answer)
+        if stream is not None and self._door is not None:
+            self._door.streams.add(stream, token)
         return answer
 
     async def _known(self, payload: dict[str, Any]) -> tuple[Caller, Token | None]:

@@ -3,11 +3,30 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any, Protocol, runtime_checkable
 from weakref import WeakKeyDictionary
 
 from heddle.extensions.extension import ByteStream
 from heddle.extensions.manage.caller import EVERY, RIGHTS, Role
 from heddle.extensions.manage.tokens import Token
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """What goes on after its answer: a stream, or whoever speaks on the connection from then on."""
+
+    async def aclose(self) -> None:
+        """Come to an end soon."""
+        ...
+
+
+def lasting(answer: Any) -> Closing | None:
+    """Return what of an answer goes on for long; None if nothing does."""
+    body = answer.get("body") if isinstance(answer, dict) else answer
+    if isinstance(body, ByteStream):
+        return body
+    guest = getattr(body, "guest", None)
+    return guest if isinstance(guest, Closing) else None
 
 
 class Streams:
@@ -19,14 +38,14 @@ class Streams:
 
     def __init__(self) -> None:
         self.owner: object = None
-        self._open: WeakKeyDictionary[ByteStream, Token | None] = WeakKeyDictionary()
+        self._open: WeakKeyDictionary[Closing, Token | None] = WeakKeyDictionary()
         self._changed = asyncio.Event()
         self._next = 0.0
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, stream: ByteStream, token: Token | None) -> None:
+    def add(self, stream: Closing, token: Token | None) -> None:
         """Keep an eye on this stream."""
         self._open[stream] = token
         # Its token may expire before the next look.
@@ -66,7 +85,7 @@ class Streams:
         self._open.clear()
 
 
-async def _end(stream: ByteStream) -> None:
+async def _end(stream: Closing) -> None:
     # Its source may fail while it closes; the others are ended all the same.
     with suppress(Exception):
         await stream.aclose()

@@ -18,8 +18,6 @@ _NAMES = frozenset(
     for spelled in (name, name.title(), name.upper())
 )
 _VALUES = frozenset({"value", "values", "data", "content"})
-_SHAPED = (bool, type(None))
-"""Types that hold no secret: a flag, and nothing."""
 
 
 class Redactor:
@@ -99,7 +97,7 @@ class Redactor:
             kind = type(value)
             now: Any = value
             if key in hidden or (self._hides(key, place) if placed else hides(key)):
-                now = value if kind is bool or value is None else MASK
+                now = value if _empty(value) else MASK
             elif kind is str:
                 now = text(value)
             elif kind is not int and kind is not float and kind is not bool and value is not None:
@@ -113,7 +111,7 @@ class Redactor:
         return data if same else made
 
     def _list(self, data: list[Any] | tuple[Any, ...], path: str, depth: int) -> Any:
-        if len(data) == 2 and self.words.hide(data[0]) and not isinstance(data[1], _SHAPED):
+        if len(data) == 2 and self.words.hide(data[0]) and not _empty(data[1]):
             return [data[0], MASK]
         made = [self._data(item, path, depth + 1) for item in data]
         return data if all(now is was for now, was in zip(made, data, strict=True)) else made
@@ -141,6 +139,11 @@ class Redactor:
                     each for each in data if isinstance(each, str) and each.lower() in _VALUES
                 )
         return frozenset()
+
+
+def _empty(value: Any) -> bool:
+    """Whether a value holds no secret: a flag, null, or nothing at all."""
+    return value is None or isinstance(value, bool) or value in ("", b"")
 
 
 def _pattern(paths: Iterable[str]) -> "re.Pattern[str] | None":

@@ -593,3 +593,40 @@ def _token() -> str:
   name: token.ada
   data: {hash: 'sha256:00', roles: [admin]}
 """
+
+
+BEHIND = """\
+- kind: listener
+  namespace: system
+  name: mine
+  port: 0
+  ports: {out: {name: mine.access}}
+- kind: access
+  namespace: system
+  name: mine.access
+  ports: {out: {name: socket}}
+- {kind: websocket, namespace: system, name: socket}
+"""
+
+
+async def test_a_websocket_ends_with_its_token() -> None:
+    async with managing(store=stored(PING, BEHIND)) as one:
+        bob = await one.token("bob", "read")
+        [where] = [
+            each.data["url"]
+            for each in one.system.events.recent
+            if each.event == "listening" and each.symbol == "mine"
+        ]
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(where.rpartition(":")[2]))
+        writer.write(
+            f"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {bob.token}\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        async with asyncio.timeout(20):
+            assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+            [value] = await one.rt.store.values(SYSTEM)
+            await one.rt.store.apply([Delete(type=Value, id=value.id)])
+            # A closing frame comes: nobody speaks here any more.
+            assert (await reader.readexactly(1)) == b"\x88"
+        writer.close()

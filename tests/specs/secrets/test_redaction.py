@@ -136,8 +136,8 @@ def test_a_text_that_names_none_is_the_same(text: str) -> None:
 
 
 def test_flags_and_nothing_are_shown() -> None:
-    data = {"secret": True, "token": None, "password": ""}
-    assert Redactor().redacted(data) == {"secret": True, "token": None, "password": MASK}
+    data = {"secret": True, "token": None, "password": "", "cvv": 0}
+    assert Redactor().redacted(data) == {**data, "cvv": MASK}
 
 
 def test_paths_are_hidden_and_allowed() -> None:
