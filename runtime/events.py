@@ -15,6 +15,9 @@ from heddle.specs.masking import MASK, SHORTEST, hidden, in_order
 from heddle.specs.problem import Problem
 from heddle.specs.secrets import Redactor
 
+LONGEST = 64 * 1024
+"""Characters of a reason and of a detail that are told."""
+
 LEVELS = ("debug", "info", "warning", "error")
 
 _log = logging.getLogger("heddle")
@@ -142,10 +145,10 @@ class Events:
             namespace=self.namespace,
             symbol=symbol,
             generation=generation,
-            reason=self.shown(reason) if reason else "",
+            reason=self.shown(_cut(reason)) if reason else "",
             problems=self.masked(problems),
             data=mask(self.redactor.values(data), self.secrets) if data else {},
-            detail=self.shown(detail) if detail else "",
+            detail=self.shown(_cut(detail)) if detail else "",
         )
         self.recent.append(told)
         for listener in tuple(self._listeners):
@@ -169,6 +172,11 @@ class Events:
             code=error.code,
             **data,
         )
+
+
+def _cut(text: str) -> str:
+    """The beginning of a text, and how long it is: the message of an Error may be a whole payload."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
 
 
 def _without_secrets(redactor: Redactor, value: Any) -> Any:

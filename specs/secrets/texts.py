@@ -10,7 +10,8 @@ Bearer x                     wherever it stands
 import json
 import re
 from collections.abc import Callable
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
 from heddle.specs.masking import MASK
@@ -19,29 +20,56 @@ from heddle.specs.secrets.words import Words
 _JSON = 256 * 1024
 """Characters of a text that is read as JSON; in a longer one secrets are looked for piece by piece."""
 
-_KEY = r"[^\s\"'=:&?;,{}()\[\]<>\\]{1,128}"
-# A key in quotes, which may be escaped, and what separates it from its value.
-_QUOTED = re.compile(r"""(?P<quote>\\*["'])(?P<key>[^"'\\]{1,128})(?P=quote)\s*(?::|=>|=|,)\s*""")
-_PLAIN = re.compile(r"""[^\s,}\]"']*""")
-_ASSIGNED = re.compile(rf"""(?P<key>{_KEY})=(?P<value>"[^"]*"?|'[^']*'?|[^\s&;,"'<>)\]}}]+)""")
-# Not behind a dot: `listener.tls.password: …` is the place of a mistake.
-_LINE = re.compile(
-    r"(?P<start>^[ \t]*(?:- )?)?(?<![\w.\]-])(?P<key>[A-Za-z][\w-]{0,127})"
-    r"[ \t]*:[ \t]+(?P<value>[^\s\"'{\[][^\r\n\"]*)",
-    re.MULTILINE,
-)
 _HEADERS = ("authorization", "cookie", "password", "passwd", "apikey")
 """What a line may name anywhere, not at its start alone: no sentence goes on behind such a word and a colon."""
-_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<info>[^\s/?#\"'<>]*)@")
-_SCHEME = re.compile(
-    r"\b(?P<scheme>Bearer|Basic|Negotiate)\s+(?P<value>[\w\-.~+/]{6,}=*)", re.IGNORECASE
-)
+
+_ENDS = frozenset(",}]\"'")
 _SCHEMES = ("bearer", "basic", "negotiate")
 _LONG = 16
 
 _SHORT = 120
 _KEPT = 2048
 """Texts up to a length that were searched and hold nothing: a log repeats itself."""
+
+
+class _Patterns(NamedTuple):
+    """The expressions that find what names a secret; each looks at every sign a few times at most."""
+
+    quoted: "re.Pattern[str]"
+    assigned: "re.Pattern[str]"
+    line: "re.Pattern[str]"
+    userinfo: "re.Pattern[str]"
+    scheme: "re.Pattern[str]"
+
+
+@cache
+def _patterns() -> _Patterns:
+    """They are made when the first text is searched: most commands never search one."""
+    sign = r"""[^\s"'=:&?;,{}()\[\]<>\\]"""
+    return _Patterns(
+        # A key in quotes, which may be escaped, and what separates it from its value.
+        quoted=re.compile(
+            r"""(?<!\\)(?P<quote>\\{0,64}["'])(?P<key>[^"'\\]{1,128})(?P=quote)\s{0,64}(?::|=>|=|,)\s{0,64}"""
+        ),
+        assigned=re.compile(
+            rf"""(?<!{sign})(?P<key>{sign}{{1,128}})="""
+            r"""(?P<value>"[^"]*"?|'[^']*'?|[^\s&;,"'<>)\]}]+)"""
+        ),
+        # Not behind a dot: `listener.tls.password: …` is the place of a mistake.
+        line=re.compile(
+            r"(?P<start>^[ \t]{0,64}(?:- )?)?(?<![\w.\]-])(?P<key>[A-Za-z][\w-]{0,127})"
+            r"[ \t]{0,64}:[ \t]{1,64}(?P<value>[^\s\"'{\[][^\r\n\"]*)",
+            re.MULTILINE,
+        ),
+        userinfo=re.compile(
+            r"(?<![A-Za-z0-9+.-])(?P<scheme>[A-Za-z][A-Za-z0-9+.-]{0,31}://)"
+            r"(?P<info>[^\s/?#\"'<>]{0,2048})@"
+        ),
+        scheme=re.compile(
+            r"\b(?P<scheme>Bearer|Basic|Negotiate)\s{1,64}(?P<value>[\w\-.~+/]{6,}=*)",
+            re.IGNORECASE,
+        ),
+    )
 
 
 class Texts:
@@ -51,7 +79,7 @@ class Texts:
         self._words = words
         self._walk = walk
         # Most texts name no such key, and are not looked at any further.
-        self._hints = (*sorted(words.stems), *_SCHEMES, "://", "%")
+        self._hints = (*sorted(words.stems), *_SCHEMES)
         self._clean: set[str] = set()
 
     def redacted(self, text: str) -> str:
@@ -65,6 +93,8 @@ class Texts:
             hints = _SCHEMES
         else:
             return text
+        if ("@" in text and "://" in text) or ("%" in text and "=" in text):
+            return self._searched(text)
         low = text.lower()
         for hint in hints:
             if hint in low:
@@ -79,13 +109,14 @@ class Texts:
         whole = self._whole(text)
         if whole is not None:
             return whole
-        shown = _SCHEME.sub(_without_credentials, text)
+        found = _patterns()
+        shown = found.scheme.sub(_without_credentials, text)
         if "@" in shown:
-            shown = _USERINFO.sub(_without_userinfo, shown)
+            shown = found.userinfo.sub(_without_userinfo, shown)
         shown = self._quoted(shown)
-        shown = _LINE.sub(self._line, shown)
+        shown = found.line.sub(self._line, shown)
         if "=" in shown:
-            shown = _ASSIGNED.sub(self._assigned, shown)
+            shown = found.assigned.sub(self._assigned, shown)
         return text if shown == text else shown
 
     def _whole(self, text: str) -> str | None:
@@ -103,7 +134,7 @@ class Texts:
     def _quoted(self, text: str) -> str:
         kept: list[str] = []
         at = 0
-        for match in _QUOTED.finditer(text):
+        for match in _patterns().quoted.finditer(text):
             if match.start() < at or not self._words.hide(match["key"]):
                 continue
             stop = _end(text, match.end(), match["quote"])
@@ -135,8 +166,10 @@ def _end(text: str, start: int, quote: str) -> int:
     if text.startswith(quote, start):
         return _unquoted(text, start + len(quote), quote)
     if text[start : start + 1] not in ("[", "{"):
-        plain = _PLAIN.match(text, start)
-        return plain.end() if plain is not None else start
+        at = start
+        while at < len(text) and text[at] not in _ENDS and not text[at].isspace():
+            at += 1
+        return at
     depth, at = 0, start
     while at < len(text):
         if text.startswith(quote, at):
