@@ -17,6 +17,9 @@ _NAMES = frozenset(
     for name in ("name", "key", "header", "field")
     for spelled in (name, name.title(), name.upper())
 )
+_JAR = "cookies"
+"""A map under this key holds cookies by their names, as a request has them."""
+
 _VALUES = frozenset({"value", "values", "data", "content"})
 
 
@@ -101,7 +104,8 @@ class Redactor:
             elif kind is str:
                 now = text(value)
             elif kind is not int and kind is not float and kind is not bool and value is not None:
-                now = self._data(value, place, depth + 1)
+                jar = key == _JAR and kind is dict and not self.words.allow(_JAR)
+                now = dict.fromkeys(value, MASK) if jar else self._data(value, place, depth + 1)
             shown = key
             if type(key) is str and not key.isidentifier():
                 shown = text(key)

@@ -40,6 +40,7 @@ class _Patterns(NamedTuple):
     line: "re.Pattern[str]"
     userinfo: "re.Pattern[str]"
     scheme: "re.Pattern[str]"
+    element: "re.Pattern[str]"
 
 
 @cache
@@ -69,6 +70,7 @@ def _patterns() -> _Patterns:
             r"\b(?P<scheme>Bearer|Basic|Negotiate)\s{1,64}(?P<value>[\w\-.~+/]{6,}=*)",
             re.IGNORECASE,
         ),
+        element=re.compile(r"<(?P<key>[\w:.-]{1,128})(?:\s[^<>]{0,512})?>(?P<value>[^<]+)"),
     )
 
 
@@ -86,7 +88,12 @@ class Texts:
         """Return the text with its secrets hidden; the same object if there are none."""
         if text in self._clean:
             return text
-        if ":" in text or "=" in text or ("," in text and ('"' in text or "'" in text)):
+        if (
+            ":" in text
+            or "=" in text
+            or "<" in text
+            or ("," in text and ('"' in text or "'" in text))
+        ):
             hints = self._hints
         elif " " in text:
             # Nothing stands behind a key here: only a scheme may name what comes after it.
@@ -117,6 +124,8 @@ class Texts:
         shown = found.line.sub(self._line, shown)
         if "=" in shown:
             shown = found.assigned.sub(self._assigned, shown)
+        if "<" in shown:
+            shown = found.element.sub(self._element, shown)
         return text if shown == text else shown
 
     def _whole(self, text: str) -> str | None:
@@ -151,6 +160,11 @@ class Texts:
         if not any(word in plain for word in _HEADERS) and match["start"] is None:
             return match[0]
         if value.strip() in ("true", "false", "null") or not self._words.hide(key):
+            return match[0]
+        return f"{match[0][: match.start('value') - match.start()]}{MASK}"
+
+    def _element(self, match: "re.Match[str]") -> str:
+        if not match["value"].strip() or not self._words.hide(match["key"]):
             return match[0]
         return f"{match[0][: match.start('value') - match.start()]}{MASK}"
 

@@ -69,6 +69,10 @@ class Words:
                 self._known[key] = known
         return known
 
+    def allow(self, key: str) -> bool:
+        """Whether the settings have this key shown."""
+        return words_of(key) in self._allow
+
     def _hide(self, key: str) -> bool:
         words = words_of(key)
         if words in self._allow:

@@ -110,6 +110,8 @@ def test_what_names_no_secret_stays_as_it_is(data: Any) -> None:
         f"password: {SECRET}",
         f"a: 1\ntoken: {SECRET}\n",
         f"{{'Cookie': ['{SECRET}']}}",
+        f"<a><password>{SECRET}</password></a>",
+        f'<x:apiKey type="b">{SECRET}</x:apiKey>',
     ],
 )
 def test_a_text_that_names_a_secret_is_shown_without_it(text: str) -> None:
@@ -167,3 +169,9 @@ def test_the_payload_itself_is_never_changed() -> None:
     data = {"password": SECRET, "list": [{"token": SECRET}]}
     Redactor().redacted(data)
     assert data == {"password": SECRET, "list": [{"token": SECRET}]}
+
+
+def test_the_cookies_of_a_request_are_hidden_by_their_names() -> None:
+    data = {"cookies": {"sid": SECRET}, "count": {"cookies": 3}}
+    assert Redactor().redacted(data) == {"cookies": {"sid": MASK}, "count": {"cookies": 3}}
+    assert Redactor(allow=["cookies"]).redacted(data) == data
