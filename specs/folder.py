@@ -193,7 +193,13 @@ class FolderStore:
     ) -> Sequence[Revision]:
         """The Revisions since the first `apply`, the newest first; see Recording.history."""
         await self._notice()
-        return self._journal.history(namespace, before=before, limit=limit)
+        try:
+            return self._journal.history(namespace, before=before, limit=limit)
+        except OSError as error:
+            # Not as if nothing had ever been: whoever asks may decide by it who is let in.
+            raise StoreError(
+                f"the history cannot be read: {(error.strerror or str(error)).lower()}"
+            ) from error
 
     async def revision(self, number: int) -> Revision:
         """One Revision; NotFound where there is none of that number.
@@ -203,6 +209,10 @@ class FolderStore:
         await self._notice()
         try:
             return self._journal.revision(number)
+        except OSError as error:
+            raise StoreError(
+                f"the history cannot be read: {(error.strerror or str(error)).lower()}"
+            ) from error
         except NotFound:
             # Before the first recorded change only what the files say now is known to have been.
             known = self._journal.newest or self._files.newest - 1

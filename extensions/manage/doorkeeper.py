@@ -140,7 +140,10 @@ class Doorkeeper:
             return False
         before: int | None = None
         while True:
-            page = await store.history(self._namespace, before=before, limit=_PAGE)
+            try:
+                page = await store.history(self._namespace, before=before, limit=_PAGE)
+            except StoreError as error:
+                raise Unsure(f"nobody can say whether there were tokens: {error}") from error
             for each in page:
                 if each.number <= self._searched:
                     break

@@ -479,6 +479,15 @@ async def test_tokens_that_cannot_be_read_let_nobody_in(tmp_path: Path, broken: 
         assert str(tmp_path) not in reply.text
 
 
+async def test_a_history_that_cannot_be_read_lets_nobody_in(tmp_path: Path) -> None:
+    (tmp_path / "default.yaml").write_text("- {kind: nop, name: n}\n")
+    (tmp_path / ".heddle" / "history.jsonl").mkdir(parents=True)
+    async with managing(store=FolderStore(tmp_path)) as one:
+        assert (await one.call("GET", "/v1")).status == 503
+        (tmp_path / ".heddle" / "history.jsonl").rmdir()
+        assert (await one.call.until(200)).status == 200
+
+
 async def test_a_broken_flow_does_not_close_the_door(tmp_path: Path) -> None:
     (tmp_path / "default.yaml").write_text("- {kind: nop, name: [\n")
     async with managing(store=FolderStore(tmp_path)) as one:
