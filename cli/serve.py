@@ -52,6 +52,7 @@ class Serve:
         self._ending = Ending(self._told, drain=settings.drain, report=self._cut)
         self._starting: asyncio.Task[Any] | None = None
         self._stop = asyncio.Event()
+        self._shown: Callable[[str], str] = str
 
     def run(self) -> None:
         """Serve to the end; HeddleError says why it could not begin."""
@@ -61,7 +62,7 @@ class Serve:
     async def _serve(self) -> None:
         with (
             self._ending.signals(asyncio.get_running_loop()),
-            masked_streams(lambda text: self._log.mask(text)),
+            masked_streams(lambda text: self._shown(text)),
         ):
             self._starting = asyncio.current_task()
             if self._take_seat is not None:
@@ -140,8 +141,10 @@ class Serve:
                 drain=settings.drain,
                 found=self._registry,
                 team=self._seat or ALONE,
+                redactor=settings.redactor,
             )
         self._log.mask = rt.events.mask
+        self._shown = rt.events.shown
         rt.events.listen(self._log, threads=True)
         rt.events.listen(lambda event: self._heard(rt, event))
         if reading.problems:

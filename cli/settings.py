@@ -8,7 +8,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import msgspec
 
@@ -16,6 +16,9 @@ from heddle.cli.failure import CommandError
 from heddle.specs.names import NAMESPACE_RULE, legal_namespace
 from heddle.specs.problem import Place, Problem, did_you_mean
 from heddle.specs.spec import DEFAULT_NAMESPACE
+
+if TYPE_CHECKING:
+    from heddle.specs.secrets import Redactor
 
 FILE = "heddle.toml"
 SYSTEM = "system"
@@ -38,7 +41,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `author` is who changes a store; empty is whoever runs the command. `system` is where the API is
     served beside a runtime; those that begin with `system_` say how it is served. `token_file` is the file
     of the token that an API wants, where the store is one. `key_file` and
-    `key_command` say where the keys of secrets come from, beside the variable HEDDLE_KEY.
+    `key_command` say where the keys of secrets come from, beside the variable HEDDLE_KEY. Those that begin
+    with `redact_` say what is hidden, and what is not, wherever payloads are shown.
     """
 
     namespace: str = DEFAULT_NAMESPACE
@@ -62,6 +66,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     system_audit: str = ""
     system_rate: int = 500
     system_body: int = 32 * 1024 * 1024
+    redact_keys: tuple[str, ...] = ()
+    redact_paths: tuple[str, ...] = ()
+    redact_allow: tuple[str, ...] = ()
     log_format: str = "auto"
     log_level: str = "info"
     token_file: str = ""
@@ -69,6 +76,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     key_command: tuple[str, ...] = ()
     file: str = ""
     folder: str = "."
+
+    @property
+    def redactor(self) -> "Redactor":
+        """What hides secrets in whatever is shown of payloads."""
+        from heddle.specs.secrets import Redactor
+
+        return Redactor(self.redact_keys, self.redact_paths, self.redact_allow)
 
     @property
     def shown(self) -> str:
@@ -318,6 +332,26 @@ _SECRETS = {
         made=lambda value: tuple(shlex.split(value) if isinstance(value, str) else value),
     ),
 }
+_REDACT = {
+    "keys": _Key(
+        name="redact_keys",
+        wanted='a list of keys whose values are hidden, such as ["pin"]',
+        fits=_is_names,
+        made=tuple,
+    ),
+    "paths": _Key(
+        name="redact_paths",
+        wanted='a list of places in payloads that are hidden, such as ["body.address", "**.phone"]',
+        fits=_is_names,
+        made=tuple,
+    ),
+    "allow": _Key(
+        name="redact_allow",
+        wanted='a list of keys or places that are shown all the same, such as ["token_type"]',
+        fits=_is_names,
+        made=tuple,
+    ),
+}
 _NAMESPACE = {
     "namespace": _Key(
         name="namespace",
@@ -372,6 +406,7 @@ _KEYS = {
     "log": _Key(wanted="a table with format and level", table=_LOG),
     "system": _Key(wanted=f"a table with {', '.join(_SYSTEM)}", table=_SYSTEM),
     "secrets": _Key(wanted=f"a table with {', '.join(_SECRETS)}", table=_SECRETS),
+    "redact": _Key(wanted=f"a table with {', '.join(_REDACT)}", table=_REDACT),
     "up": _Key(wanted="a table with health and address", table=_UP),
     "namespaces": _Key(
         name="namespaces",

@@ -13,6 +13,10 @@ import msgspec
 from heddle.runtime.errors import Error
 from heddle.specs.masking import MASK, SHORTEST, hidden, in_order
 from heddle.specs.problem import Problem
+from heddle.specs.secrets import Redactor
+
+LONGEST = 64 * 1024
+"""Characters of a reason and of a detail that are told."""
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -40,12 +44,15 @@ Listener: TypeAlias = Callable[[Event], None]
 class Events:
     """Where a runtime tells what happens; whoever listens is told at once, in order.
 
-    Secrets that were bound into Specs are masked in everything that is told. The last `keep`
-    events can be looked at.
+    Secrets that were bound into Specs are masked in everything that is told, and so are the values of
+    keys that the `redactor` hides. The last `keep` events can be looked at.
     """
 
-    def __init__(self, namespace: str, keep: int = 1000) -> None:
+    def __init__(
+        self, namespace: str, keep: int = 1000, *, redactor: Redactor | None = None
+    ) -> None:
         self.namespace = namespace
+        self.redactor = (redactor or Redactor()).also(_without_secrets)
         self.recent: deque[Event] = deque(maxlen=keep)
         self._listeners: list[Listener] = []
         self._threaded: list[Listener] = []
@@ -113,6 +120,10 @@ class Events:
     def mask(self, value: Any) -> Any:
         """The same plain data with every known secret masked."""
         return mask(value, self.secrets)
+
+    def shown(self, value: Any) -> Any:
+        """Return the same plain data as people may see it: secret keys redacted, known secrets masked."""
+        return mask(self.redactor.redacted(value), self.secrets)
 
     def masked(self, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
         """The same Problems with every known secret masked."""
@@ -183,10 +194,10 @@ class Events:
             namespace=self.namespace,
             symbol=symbol,
             generation=generation,
-            reason=self.mask(reason),
+            reason=self.shown(_cut(reason)) if reason else "",
             problems=self.masked(problems),
-            data=self.mask(data),
-            detail=self.mask(detail),
+            data=mask(self.redactor.values(data), self.secrets) if data else {},
+            detail=self.shown(_cut(detail)) if detail else "",
         )
 
     def _hand_out(self, told: Event, listeners: Iterable[Listener]) -> None:
@@ -215,6 +226,25 @@ def _call(listeners: Iterable[Listener], told: Event) -> None:
             listener(told)
         except Exception:
             _log.exception("a listener failed at the event %r", told.event)
+
+
+def _cut(text: str) -> str:
+    """The beginning of a text, and how long it is: the message of an Error may be a whole payload."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+
+
+def _without_secrets(redactor: Redactor, value: Any) -> Any:
+    """An Error with its message and its data redacted, and without its cause; anything else as it is."""
+    if not isinstance(value, Error):
+        return value
+    return Error(
+        redactor.text(value.message),
+        code=value.code,
+        data=redactor.redacted(value.data),
+        errors=tuple(_without_secrets(redactor, error) for error in value.errors),
+        symbol=value.symbol,
+        port=value.port,
+    )
 
 
 def mask(value: Any, secrets: Sequence[str]) -> Any:

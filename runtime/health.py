@@ -290,7 +290,7 @@ class Health:
                 since = condition.since or now
             since = since or condition.since or natural or now
             noted[condition.type] = condition.status, since
-            message = condition.message and self._events.mask(condition.message)
+            message = condition.message and self._events.shown(condition.message)
             dated.append(msgspec.structs.replace(condition, since=since, message=message))
         if before or any(not _fine(condition) for condition in dated):
             self._since[one] = noted

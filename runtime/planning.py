@@ -21,7 +21,7 @@ from heddle.specs.problem import Problem
 from heddle.specs.report import Reporting
 from heddle.specs.revision import NO_NOTE, Note, Recording, Turn, since
 from heddle.specs.spec import Spec
-from heddle.specs.store import Change, Delete, Put, Resource, Store
+from heddle.specs.store import Change, Delete, Placing, Put, Resource, Store
 from heddle.specs.value import Value
 
 
@@ -153,7 +153,12 @@ async def plan_steps(
     await have_keys([*stored, *(side for step in steps for side in step)], registry.keys)
     steps, unsealed = kept_all(steps, registry.keys)
     steps, clashes = await _rebased(store, steps, base, registry.keys, merge=merge)
-    problems = [*unfit, *unsealed, *await check_change(store, steps, registry, stored=stored)]
+    problems = [
+        *unfit,
+        *unsealed,
+        *await check_change(store, steps, registry, stored=stored),
+        *(await store.misplaced(steps) if isinstance(store, Placing) else ()),
+    ]
     return Planned(
         differences=tuple(difference(old, new) for old, new in steps),
         problems=tuple(dict.fromkeys(problems)),

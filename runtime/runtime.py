@@ -41,6 +41,7 @@ from heddle.specs.keyring import Keyring
 from heddle.specs.names import new_id
 from heddle.specs.report import Report, Reporting
 from heddle.specs.revision import Recording
+from heddle.specs.secrets import Redactor
 from heddle.specs.spec import DEFAULT_NAMESPACE
 from heddle.specs.store import ChangeSet, Store
 from heddle.specs.vault import Vault
@@ -62,7 +63,7 @@ class Runtime:
     `managed` is what its flows may manage: their own namespace, unless said otherwise.
     Where it follows a store that keeps Reports, it says there how it is, every `interval` seconds
     and after each change. `team` are the runtimes that serve the same namespace beside this one, in
-    other processes.
+    other processes. `redactor` says which keys hold secrets in what is shown of payloads.
 
     Entering raises StoreError where the store cannot be reached, ExtensionError where an extension
     cannot be loaded, and ShiftError where something cannot begin (a port in use). Specs with
@@ -85,6 +86,7 @@ class Runtime:
         keys: Keyring | None = None,
         managed: Managed | None = None,
         team: Team = ALONE,
+        redactor: Redactor | None = None,
     ) -> None:
         self.id = str(new_id())
         self.started = time.time()
@@ -95,7 +97,7 @@ class Runtime:
         if keys is not None:
             self.registry.keys = keys
         self.vault = Vault(self.registry.keys)
-        self.events = Events(namespace)
+        self.events = Events(namespace, redactor=redactor)
         self.table = SymbolTable(lambda symbol: self._loader.rebuild(symbol))
         self.agent = Agent(self.table)
         self.store = (

@@ -84,5 +84,5 @@ class Look:
         node = dict(symbol.node.snapshot())
         if symbol.node.guard is not None:
             node = {**symbol.node.guard.snapshot(), **node}
-        shown: dict[str, Any] = self._events.mask(node)
+        shown: dict[str, Any] = self._events.shown(node)
         return shown

@@ -7,12 +7,14 @@ import os
 import stat
 import time
 from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path as FilePath
 
 import msgspec
 
 from heddle.specs.document import Reading, files_below, read_text, taken, unreadable
 from heddle.specs.index import Index, Key, key_of
+from heddle.specs.placement import is_reserved
 from heddle.specs.problem import Place, Problem
 from heddle.specs.spec import Spec
 from heddle.specs.store import ChangeSet, Resource
@@ -21,6 +23,9 @@ from heddle.specs.value import Value
 # A file that was written this short a time before it was read may be written again within the
 # same tick of the file system's clock.
 _RACY = 100_000_000
+
+_STEM = 200
+"""Bytes that the name of a file may take from that of its namespace."""
 
 WRITING = 30_000_000
 """Nanoseconds after its last change in which a file may be in the midst of being written."""
@@ -80,6 +85,11 @@ class Files:
     def holder(self, resource: Resource) -> str | None:
         """The file that a resource stands in."""
         return self._holders.get(key_of(resource))
+
+    def homes(self, namespace: str) -> set[str]:
+        """The files that hold Values of this namespace, and the one that a new Value goes to."""
+        held = (self.holder(value) for value in self.index.find(Value, namespace, None))
+        return {home_of(namespace), *(name for name in held if name is not None)}
 
     def full(self, name: str) -> str:
         return self.path if self.single else os.path.join(self.path, name)
@@ -342,6 +352,15 @@ class Files:
             origin=f"file://{self.path}",
             revision=self.newest,
         )
+
+
+def home_of(namespace: str) -> str:
+    """The file of a folder that a new Spec or Value of this namespace goes to."""
+    stem = namespace.replace("/", "-")
+    if len(stem.encode()) > _STEM or is_reserved(f"{stem}.yaml"):
+        # A file system takes 255 bytes, and Windows keeps some names for itself.
+        stem = f"{stem.encode()[:_STEM].decode(errors='ignore')}-{sha256(namespace.encode()).hexdigest()[:8]}"
+    return f"{stem}.yaml"
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:

@@ -14,7 +14,7 @@ from heddle.specs.accepted_file import AcceptedFile
 from heddle.specs.errors import NotFound, StoreError
 from heddle.specs.feed import Feed
 from heddle.specs.files import Files
-from heddle.specs.filing import filed, rewritten
+from heddle.specs.filing import filed, misplaced, rewritten
 from heddle.specs.index import Step, key_of, net, plan
 from heddle.specs.journal import Journal, recorded
 from heddle.specs.noticeboard import Noticeboard
@@ -124,6 +124,20 @@ class FolderStore:
         self._look()
         return self._files.newest
 
+    async def look(self, namespace: str) -> bool:
+        """Read the files that hold Values of this namespace, or would, if they changed; see Looking."""
+        self._check_open()
+        homes = self._files.homes(namespace)
+        # Before, not after: what has just been saved by then was not read.
+        left = self._files.left(homes)
+        self._tell(self._files.refresh(homes, careful=True))
+        return not left
+
+    async def misplaced(self, steps: Sequence[Step]) -> Sequence[Problem]:
+        """The Problems of those whose file may not be written; see Placing."""
+        self._look()
+        return misplaced(self._files, [step for step in steps if step[0] != step[1]])
+
     async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
         """Write all of them into the files as one change set, or none; see Store.apply.
 
@@ -183,7 +197,13 @@ class FolderStore:
     ) -> Sequence[Revision]:
         """The Revisions since the first `apply`, the newest first; see Recording.history."""
         await self._notice()
-        return self._journal.history(namespace, before=before, limit=limit)
+        try:
+            return self._journal.history(namespace, before=before, limit=limit)
+        except OSError as error:
+            # Not as if nothing had ever been: whoever asks may decide by it who is let in.
+            raise StoreError(
+                f"the history cannot be read: {(error.strerror or str(error)).lower()}"
+            ) from error
 
     async def revision(self, number: int) -> Revision:
         """One Revision; NotFound where there is none of that number.
@@ -193,6 +213,10 @@ class FolderStore:
         await self._notice()
         try:
             return self._journal.revision(number)
+        except OSError as error:
+            raise StoreError(
+                f"the history cannot be read: {(error.strerror or str(error)).lower()}"
+            ) from error
         except NotFound:
             # Before the first recorded change only what the files say now is known to have been.
             known = self._journal.newest or self._files.newest - 1

@@ -171,9 +171,10 @@ class Journal:
         self.problems = tuple(_broken(self.path, number) for number in broken)
 
     def _lines(self) -> list[bytes]:
+        """Its lines; none without a file. OSError if there is one that cannot be read."""
         try:
             return Path(self.path).read_bytes().split(b"\n")
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def _apply(self, revision: Revision) -> None:

@@ -67,6 +67,12 @@ class MemoryStore:
         self._check_open()
         return self._newest
 
+    async def look(self, namespace: str) -> bool:
+        """Nothing is to be looked for: all of it is here."""
+        del namespace
+        self._check_open()
+        return True
+
     async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
         """Do all of them as one change set, or none; see Store.apply."""
         self._check_open()

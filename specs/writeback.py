@@ -1,16 +1,16 @@
 """Writing files: all of them or none, each one whole at every moment."""
 
 # Paths are text here, as the folder store has them.
-# ruff: noqa: PTH101, PTH103, PTH105, PTH108, PTH116, PTH120
+# ruff: noqa: PTH101, PTH114, PTH103, PTH105, PTH108, PTH116, PTH120
 
 import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from errno import EACCES
+from errno import EACCES, ELOOP, ENAMETOOLONG, EPERM, EROFS
 from pathlib import Path
 
-from heddle.specs.errors import Conflict, StoreError
+from heddle.specs.errors import Conflict, StoreError, Unwritable
 
 
 def write_files(
@@ -37,13 +37,14 @@ def write_files(
             if read_bytes(path) != old:
                 raise Conflict(f"{path} was changed by somebody else in the meantime")
         for target, part in parts:
+            _check_still(target)
             _place(target, part)
             done.append(target)
     except OSError as error:
         _undo(contents, done)
-        raise StoreError(
-            f"{error.filename or 'a file'} cannot be written: {error.strerror}"
-        ) from error
+        # Nobody but who runs it can put these right: trying again does not help.
+        kind = Unwritable if error.errno in (EACCES, EPERM, EROFS, ENAMETOOLONG) else StoreError
+        raise kind(f"{error.filename or 'a file'} cannot be written: {error.strerror}") from error
     finally:
         for _, part in parts:
             if part is not None:
@@ -56,6 +57,13 @@ def write_files(
             with suppress(OSError):
                 if os.stat(folder).st_mtime_ns < stamp:
                     os.utime(folder, ns=(stamp, stamp))
+
+
+def _check_still(target: str) -> None:
+    """OSError if a folder on the way has become a link since: the file would be written elsewhere."""
+    folder = os.path.dirname(target)
+    if os.path.realpath(folder) != folder or os.path.islink(target):
+        raise OSError(ELOOP, "a link has come in between", target)
 
 
 def _check_writable(target: str) -> None:

@@ -22,6 +22,7 @@ from heddle.extensions.extension import (
     Schema,
     about,
 )
+from heddle.extensions.manage.paths import relative
 from heddle.runtime.events import Event
 from heddle.runtime.managed import home_of, managed_by
 from heddle.specs.errors import StoreError
@@ -197,10 +198,13 @@ class FollowNode(Node):
             return
         if self._host is None:
             raise RuntimeError("the node is not open")
-        topics = [namespace, f"{namespace}/{kind}", "*", f"*/{kind}"]
-        masked = self._host.mask(data)
-        for runtime in managed_by(self._host).runtimes:
+        # Neither a namespace nor `*` holds a colon: no topic of one namespace is that of another.
+        topics = [namespace, f"{namespace}:{kind}", "*", f"*:{kind}"]
+        masked = self._host.shown(data)
+        managed = managed_by(self._host)
+        for runtime in managed.runtimes:
             masked = runtime.events.mask(masked)
+        masked = relative(masked, managed.store.url)
         self._waiting.put_nowait({"topic": topics, "event": kind, "data": masked})
 
     async def _tell_on(self, host: Host) -> None:
@@ -248,7 +252,7 @@ a change set of the store touched in one namespace. `reload`: a generation went 
 namespace in which the `follow` stands are not told. `event`: anything else that a runtime tells, as its log
 has it. Secrets are masked.
 
-`topic` is `[NAMESPACE, NAMESPACE/EVENT, *, */EVENT]`. Processes that began on a generation that drained
+`topic` is `[NAMESPACE, NAMESPACE:EVENT, *, *:EVENT]`; no namespace has a colon in its name. Processes that began on a generation that drained
 already are not told.
 """,
     ),

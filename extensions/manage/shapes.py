@@ -279,7 +279,12 @@ class ChangeSet(Shape, frozen=True, kw_only=True):
     """Changes that are all made, or none: as the contract of a store has them."""
 
     changes: list[StoreChange]
-    author: Annotated[str, about("Who makes it; the caller, where that is empty.")] = ""
+    author: Annotated[
+        str,
+        about(
+            "Who makes it, if the API needs no token; with a token, the history names that token."
+        ),
+    ] = ""
     message: Annotated[str, about("Why.")] = ""
 
 

@@ -76,7 +76,8 @@ class LogNode(Node):
         elif not data:
             data["payload"] = brief(payload)
         if self._host is not None:
-            self._host.tell(self._event, level=self._level, **data)
+            # A blank may have put a secret into the phrase.
+            self._host.tell(self._host.shown(self._event), level=self._level, **data)
         return payload
 
 

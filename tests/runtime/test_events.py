@@ -131,3 +131,19 @@ def test_a_failure_is_told_with_its_place_and_its_trace() -> None:
     assert told.data == {"code": "failed", "count": 1}
     assert "test_events.py" in told.detail
     assert "hunter2" not in told.detail
+
+
+def test_a_reason_that_is_a_whole_payload_is_cut() -> None:
+    told = Events("default").tell("failed", reason="x" * 3_000_000, detail="y" * 3_000_000)
+    assert told.reason.endswith("… (3000000 characters)")
+    assert len(told.reason) + len(told.detail) < 200_000
+
+
+def test_what_a_secret_key_holds_is_told_nowhere() -> None:
+    told = Events("default").tell(
+        "failed",
+        reason='{"password": "Hunter2Zq9"}',
+        detail="Authorization: Bearer Hunter2Zq9",
+        header={"Cookie": ["a=Hunter2Zq9"]},
+    )
+    assert "Hunter2Zq9" not in repr(told)

@@ -13,7 +13,7 @@ import pytest
 from heddle.specs import folder as folder_module
 from heddle.specs import notifier, settle
 from heddle.specs.contract import StoreContract, Watch, refused, spec, value
-from heddle.specs.errors import Conflict, StoreError
+from heddle.specs.errors import Conflict, SpecError, StoreError
 from heddle.specs.files import Files
 from heddle.specs.folder import FolderStore
 from heddle.specs.names import named_id
@@ -520,8 +520,9 @@ def test_a_single_file_stays_however_empty(flows: Path) -> None:
     assert "name: new" in (flows / "a.yaml").read_text()
 
 
-def test_the_mode_of_a_file_and_a_link_to_it_stay(flows: Path, tmp_path: Path) -> None:
-    far = tmp_path / "far.yaml"
+def test_the_mode_of_a_file_and_a_link_to_it_stay(flows: Path) -> None:
+    far = flows / ".real" / "far.yaml"
+    far.parent.mkdir()
     (flows / "a.yaml").rename(far)
     (flows / "a.yaml").symlink_to(far)
     far.chmod(0o640)
@@ -529,7 +530,80 @@ def test_the_mode_of_a_file_and_a_link_to_it_stay(flows: Path, tmp_path: Path) -
     assert (flows / "a.yaml").is_symlink()
     assert "v: 2" in far.read_text()
     assert far.stat().st_mode & 0o777 == 0o640
-    assert [each.name for each in tmp_path.iterdir() if "heddle" in each.name] == []
+    assert [each.name for each in far.parent.iterdir()] == ["far.yaml"]
+
+
+@pytest.mark.parametrize("link", ["file", "folder", "annotation", "dangling"])
+def test_nothing_is_written_out_of_the_folder_through_a_link(
+    flows: Path, tmp_path: Path, link: str
+) -> None:
+    far = tmp_path / "far"
+    far.mkdir()
+    text = (flows / "a.yaml").read_text()
+    (far / "a.yaml").write_text(text)
+    change = Put(resource=spec("a", fields={"v": 2}))
+    if link == "file":
+        (flows / "a.yaml").unlink()
+        (flows / "a.yaml").symlink_to(far / "a.yaml")
+    elif link == "folder":
+        (flows / "a.yaml").unlink()
+        (flows / "in").symlink_to(far)
+    elif link == "dangling":
+        (flows / "web.yaml").symlink_to(far / "new.yaml")
+        change = Put(resource=spec("n", namespace="web"))
+    else:
+        (flows / "in").symlink_to(far)
+        (far / "a.yaml").unlink()
+        change = Put(resource=spec("n", annotations={"heddle/file": "in/x.yaml"}))
+
+    async def story(store: FolderStore, watch: Watch) -> None:
+        with pytest.raises(SpecError):
+            await store.apply([change])
+
+    run(flows, story)
+    assert {each.name: each.read_text() for each in far.iterdir()} == (
+        {} if link == "annotation" else {"a.yaml": text}
+    )
+
+
+ODD_FILES = (
+    *("n.yaml/x.yaml", ".heddle/x.yaml", "a\0.yaml", "../x.yaml", "/tmp/x.yaml", "a//x.yaml"),
+    *("./x.yaml", "con.yaml", "NUL.json", "sub/aux/x.yaml", "a:b.yaml", "a\\b.yaml", "x.txt", ""),
+    *(
+        "a.yaml/x.yaml",
+        " x.yaml",
+        "x /y.yaml",
+        "n" * 300 + ".yaml",
+        "d/" * 600 + "x.yaml",
+        "\x1b.yaml",
+    ),
+)
+
+
+@pytest.mark.parametrize("name", ODD_FILES)
+def test_an_illegal_file_name_is_a_problem_with_its_place(flows: Path, name: str) -> None:
+    before = sorted(str(each) for each in flows.parent.rglob("*.yaml"))
+
+    async def story(store: FolderStore, watch: Watch) -> None:
+        put = Put(resource=spec("n", annotations={"heddle/file": name}))
+        with pytest.raises(SpecError) as caught:
+            await store.apply([put])
+        [problem] = caught.value.problems
+        assert problem.path == "n.annotations.heddle/file"
+        assert str(flows.parent) not in str(problem).replace("/tmp/x.yaml", "")
+
+    run(flows, story)
+    assert sorted(str(each) for each in flows.parent.rglob("*.yaml")) == before
+
+
+@pytest.mark.parametrize("namespace", ["é" * 200, "con", "a" * 200])
+def test_every_legal_namespace_has_a_file_that_can_be_written(flows: Path, namespace: str) -> None:
+    applied(flows, Put(resource=spec("n", namespace=namespace)))
+
+    async def story(store: FolderStore, watch: Watch) -> None:
+        assert [each.name for each in await store.specs(namespace)] == ["n"]
+
+    run(flows, story)
 
 
 def test_several_files_are_written_or_none(flows: Path) -> None:
@@ -542,7 +616,8 @@ def test_several_files_are_written_or_none(flows: Path) -> None:
             Put(resource=spec("a", fields={"v": 2})),
             Put(resource=spec("n", namespace="web")),
         ]
-        assert await refused(store, changes, StoreError)
+        with pytest.raises(SpecError):
+            await store.apply(changes)
         assert await field(store, "a") == 1
 
     run(flows, story)
@@ -631,6 +706,6 @@ def test_an_annotation_names_the_file_of_a_new_spec(flows: Path) -> None:
     ["../x.yaml", "/x.yaml", "x.txt", ".x.yaml", "a//b.yaml", ".git/x.yaml", "", "a\\..\\x.yaml"],
 )
 def test_an_annotation_does_not_lead_out_of_the_folder(flows: Path, wish: str) -> None:
-    with pytest.raises(StoreError, match=r"n\.annotations.*is no spec file of the folder"):
+    with pytest.raises(SpecError, match=r"n\.annotations.*cannot be written"):
         applied(flows, Put(resource=spec("n", annotations={"heddle/file": wish})))
     assert names(flows) == ["a.yaml", "b.yaml"]

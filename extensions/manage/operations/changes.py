@@ -190,7 +190,7 @@ async def newest(asked: Asked) -> Reply:
     return Reply(
         shapes.Newest(
             revision=await store.newest(),
-            url=store.url,
+            url=asked.relative(store.url),
             records=isinstance(store, Recording),
             reports=isinstance(store, Reporting),
         ),
@@ -201,7 +201,8 @@ async def newest(asked: Asked) -> Reply:
 async def problems(asked: Asked) -> Reply:
     """What cannot be read in the store at this moment."""
     found = await asked.managed.store.problems()
-    return Reply(shapes.Problems(items=[wrong(one) for one in asked.hidden(found)]))
+    items = shapes.Problems(items=[wrong(one) for one in asked.hidden(found)])
+    return Reply(asked.relative(msgspec.to_builtins(items)))
 
 
 async def store_changes(asked: Asked) -> Reply:
@@ -225,7 +226,7 @@ async def store_changes(asked: Asked) -> Reply:
     problems = await check_change(store, steps, asked.managed.registry, whole=asked.query.check)
     if problems:
         raise refused(asked, problems)
-    note = Note(_author(asked, sent.author, steps), sent.message)
+    note = Note(_author(asked, sent.author), sent.message)
     put = await store.apply(changes, note)
     reached = max((each.revision for each in put), default=0) or await store.newest()
     touched = [new if new is not None else old for old, new in steps]
@@ -238,13 +239,13 @@ async def store_changes(asked: Asked) -> Reply:
     )
 
 
-def _author(asked: Asked, said: str, steps: list[Step]) -> str:
-    """Who stands in the history: whom an admin says; of anybody else, always who it was as well."""
+def _author(asked: Asked, said: str) -> str:
+    """Who stands in the history: the token, whatever the request says.
+
+    Without a token nobody is known: what the request says is kept, and marked as no more than that.
+    """
     name = asked.caller.name
-    spaces = {side.namespace for step in steps for side in step if side is not None}
-    if not said or said == name:
-        return name
-    return said if all(asked.caller.may("admin", one) for one in spaces) else f"{said} (as {name})"
+    return f"{said} (as {name})" if said and said != name and not asked.caller.known else name
 
 
 def _sealed(

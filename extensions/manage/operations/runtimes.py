@@ -2,6 +2,7 @@
 
 import time
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -17,6 +18,7 @@ from heddle.runtime.runtime import Runtime
 from heddle.runtime.standing import Standing, SymbolStanding, standing
 from heddle.runtime.symbol import SymbolStatus
 from heddle.specs.names import parse_id
+from heddle.specs.placement import LONGEST_NAME
 from heddle.specs.problem import did_you_mean
 from heddle.specs.report import Report, Reporting
 
@@ -161,8 +163,9 @@ async def symbol(asked: Asked) -> Reply:
 
 
 def _masked(asked: Asked, shape: msgspec.Struct) -> Any:
-    """The same with every secret masked that a runtime here knows."""
-    return asked.masked(msgspec.to_builtins(shape))
+    """The same with every secret masked that a runtime here knows, and without paths of the server."""
+    shown = asked.home.events.redactor.redacted(msgspec.to_builtins(shape))
+    return asked.relative(asked.masked(shown))
 
 
 # --- processes ------------------------------------------------------------------------------------
@@ -213,7 +216,7 @@ async def cancel(asked: Asked) -> Reply:
     found = _process(asked)
     # Not `cancelled`: that is a client that went away, and nobody answers those.
     found.cancel(Error(f"{asked.caller.name} cancelled it", code="dropped"))
-    return Reply(forms.process(found), 202, names=(str(found.id),), told=True)
+    return Reply(_masked(asked, forms.process(found)), 202, names=(str(found.id),), told=True)
 
 
 # --- reports --------------------------------------------------------------------------------------
@@ -236,7 +239,10 @@ async def reports(asked: Asked) -> Reply:
     for space in spaces:
         found += await store.reports(space)
     seen = [one for one in found if asked.sees(one.namespace)]
-    return Reply(Reports(items=seen), header={"Cache-Control": "no-store"})
+    return Reply(
+        asked.relative(msgspec.to_builtins(Reports(items=seen))),
+        header={"Cache-Control": "no-store"},
+    )
 
 
 async def report(asked: Asked) -> Reply:
@@ -246,6 +252,10 @@ async def report(asked: Asked) -> Reply:
     asked.need("operate", said.namespace)
     if said.runtime != asked.key:
         raise Refusal(422, "runtime", f"the Report is of {said.runtime}, the path says {asked.key}")
+    if len(quote(said.runtime, safe="")) > LONGEST_NAME:
+        raise Refusal(
+            422, "runtime", f"the name of the runtime is longer than {LONGEST_NAME} bytes"
+        )
     if not 0 < said.interval <= LONGEST or not 0 <= said.pid <= _PIDS:
         raise Refusal(
             422,

@@ -1,5 +1,6 @@
 """A Sort is what the operations on Specs and those on Values do, each for one of the two."""
 
+import json
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -18,7 +19,7 @@ from heddle.extensions.manage.refusal import Refusal
 from heddle.runtime.sealing import have_keys
 from heddle.schemas.ascii import elements, lower
 from heddle.specs.errors import SecretError
-from heddle.specs.names import named_id, new_id, parse_id
+from heddle.specs.names import NAME_RULE, legal_name, named_id, new_id, parse_id
 from heddle.specs.problem import did_you_mean
 from heddle.specs.spec import Spec
 from heddle.specs.store import Resource, Store
@@ -193,6 +194,13 @@ class Sort:
         old = await self.find(store, asked.namespace, asked.key)
         id_ = parse_id(asked.key)
         named = asked.key if id_ is None else (old.name if old is not None else None)
+        if old is None and id_ is None and not legal_name(asked.key):
+            raise Refusal(
+                422,
+                "name",
+                f"{json.dumps(asked.key[:40])} in the path cannot be the name of a {self.word} "
+                f"(wanted: {NAME_RULE})",
+            )
         new, said = await sent_entry(asked, asked.namespace, self.words, named=named)
         same_space(asked, new)
         kept = old.id if old is not None else id_

@@ -51,6 +51,13 @@ class Guest(asyncio.Protocol):
         """End at once."""
         self.transport.abort()
 
+    async def aclose(self) -> None:
+        """Come to an end: whoever let it in does so no longer."""
+        if hasattr(self, "transport"):
+            self.retire()
+        else:
+            self.drop()
+
     def expire(self) -> None:
         """A guest keeps its own time."""
 

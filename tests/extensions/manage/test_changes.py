@@ -130,7 +130,11 @@ async def test_changes_keep_the_contract_of_a_store() -> None:
         done = await one.call("POST", changes, {"changes": both, "author": "me", "message": "why"})
         assert data(done)["items"][0]["spec"]["name"] == "two"
         [newest] = (await one.call.get("/v1/revisions?limit=1"))["items"]
-        assert (newest["author"], newest["message"], len(newest["turns"])) == ("me", "why", 2)
+        assert (newest["author"], newest["message"], len(newest["turns"])) == (
+            "me (as local)",
+            "why",
+            2,
+        )
         missing = {"delete": {"type": "value", "id": held["spec"]["id"]}}
         assert (await one.call("POST", changes, {"changes": [missing]})).status == 404
         assert (await one.call("POST", changes, {"changes": [{}]})).status == 422

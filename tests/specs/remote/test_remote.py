@@ -66,6 +66,9 @@ class TestRemoteStore(StoreContract, RecordingContract, ReportingContract, Accep
         del folder
         return Served(MemoryStore())
 
+    def author(self, name: str) -> str:
+        return f"{name} (as local)"
+
     def test_what_is_put_is_found(self, tmp_path: Path) -> None:
         """All of it, but for a secret in clear: that comes masked, and nobody takes the mask for it."""
 
