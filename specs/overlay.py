@@ -145,7 +145,8 @@ class AcceptingOverlay(ReportingOverlay):
 
     @property
     def _accepting(self) -> Accepting:
-        assert isinstance(self.store, Accepting)
+        if not isinstance(self.store, Accepting):
+            raise TypeError(f"nothing accepted is kept in a {type(self.store).__name__}")
         return self.store
 
     async def accepted(self, namespace: str) -> AcceptedState:
