@@ -21,12 +21,14 @@ from heddle.specs.problem import Problem
 from heddle.specs.report import Report
 from heddle.specs.revision import NO_NOTE, Note, Revision, Turn
 from heddle.specs.settle import LONGEST, QUICK, SLOW, Settling
+from heddle.specs.spare import SPARE
 from heddle.specs.spec import Spec
+from heddle.specs.state import StateFolder, state_of
 from heddle.specs.store import Change, ChangeSet, Resource
 from heddle.specs.value import Value
 
-HIDDEN = ".heddle"
-"""The folder, beside the specs and never read as such, for the history and what runtimes report."""
+AGAIN = 1.0
+"""Seconds until what could not be read is looked at again, whether anything tells of a change or not."""
 
 BY_HAND = "edited by hand"
 """The message of a Revision that nobody applied."""
@@ -40,9 +42,12 @@ class FolderStore:
     that had it first keeps it. An entry without `namespace` belongs to `default`, whoever looks.
     Revisions are times, in microseconds since 1970.
 
-    It records what is applied in a Journal (`.heddle/history.jsonl`), which begins with the first
-    `apply`; what was edited by hand in between is noticed with the next one, or when the history is
-    asked for.
+    It records what is applied in a Journal (`history.jsonl` in its state folder), which begins with
+    the first `apply`; what was edited by hand in between is noticed with the next one, or when the
+    history is asked for. `state` is the state folder; see heddle.specs.state.
+
+    A folder that is gone, or an empty one in the place of one that was not, changes nothing: what it
+    held stays, `problems` says so, and it is read again when it is back.
     """
 
     def __init__(
@@ -50,8 +55,13 @@ class FolderStore:
         path: str | os.PathLike[str],
         *,
         polling: bool | None = None,
+        state: str | None = None,
     ) -> None:
+        """`state` is the folder of its state, instead of the one that it would have."""
         self._path = os.fspath(path)
+        self._root = self._path
+        self._given = state
+        self.state = StateFolder("")
         self._polling = polling
         self._files = Files(self._path)
         self._journal = Journal("")
@@ -60,6 +70,7 @@ class FolderStore:
         self._feed = Feed()
         self._settling: Settling | None = None
         self._notifier: Notifier | None = None
+        self._retry: asyncio.TimerHandle | None = None
         self._open = False
 
     @property
@@ -77,11 +88,14 @@ class FolderStore:
                 os.listdir(self._path)
         except OSError as error:
             raise StoreError(f"{self._path}: {(error.strerror or str(error)).lower()}") from None
+        # The working folder may be moved: what we were given stands where it stood.
+        self._root = self._files.root = os.path.abspath(self._path)
         self._files.single = single
-        hidden = os.path.join(os.path.dirname(self._path) if single else self._path, HIDDEN)
+        self.state = state_of(self._path, single=single, folder=self._given or "")
         prefix = f"{os.path.basename(self._path)}." if single else ""
-        self._journal = Journal(os.path.join(hidden, f"{prefix}history.jsonl"))
-        self._board = Noticeboard(os.path.join(hidden, f"{prefix}runtimes"))
+        self._journal = Journal(self.state.file(f"{prefix}history.jsonl"))
+        self._board = Noticeboard(self.state.file(f"{prefix}runtimes"))
+        SPARE.keep()
         self._open = True
         self._files.refresh(None)
 
@@ -132,9 +146,12 @@ class FolderStore:
         from heddle.specs.writeback import write_files
 
         self._check_open()
+        self.state.prepare()
         async with self._journal.locked() as alone:
             await self._still()
             self._look(always=True)
+            if self._files.lost:
+                raise StoreError(f"{self._path} cannot be written: {self._files.lost}")
             number = max(self._files.newest + 1, time.time_ns() // 1000)
             steps = plan(self._files.index, changes, lambda before: max(before + 1, number))
             changed = net(steps)
@@ -149,7 +166,8 @@ class FolderStore:
                     f"{error.filename}: {(error.strerror or str(error)).lower()}"
                 ) from error
             recording = alone and bool(changed) and self._begin()
-            write_files(contents, stamp=number * 1000)
+            root = None if self._files.single else self._root
+            write_files(contents, stamp=number * 1000, root=root)
             told = self._files.refresh(edits)
             self._files.written(edits)
             self._files.newest = max(self._files.newest, number if changed else 0)
@@ -272,7 +290,9 @@ class FolderStore:
     async def report(self, report: Report) -> None:
         """Keep this Report in a file of its own; StoreError where it cannot be written."""
         self._check_open()
-        self._journal.hide()
+        self.state.prepare()
+        if self.state.reason:
+            raise StoreError(f"the state folder cannot be written: {self.state.reason}")
         self._board.put(report)
 
     async def withdraw(self, runtime: str) -> None:
@@ -290,13 +310,15 @@ class FolderStore:
         if self._settling is not None:
             return
         self._settling = Settling(self._changed)
-        self._notifier = notifier(self._path, self._settling, polling=self._polling)
+        self._notifier = notifier(self._root, self._settling, polling=self._polling)
         try:
             self._notifier.open()
         except OSError as error:
             self._stop()
             raise StoreError(f"{self._path} cannot be watched: {error.strerror}") from error
         self._tell(self._files.refresh(None))
+        if self._files.again:
+            self._settling.touch(EVERYTHING, AGAIN)
 
     def _stop_unwatched(self) -> None:
         if not self._feed.watched:
@@ -307,17 +329,27 @@ class FolderStore:
             self._notifier.close()
         if self._settling is not None:
             self._settling.close()
-        self._notifier = self._settling = None
+        if self._retry is not None:
+            self._retry.cancel()
+        self._notifier = self._settling = self._retry = None
 
     def _changed(self, paths: frozenset[str]) -> None:
         names: list[str] | None = None
         if EVERYTHING not in paths:
-            root = os.path.abspath(self._path)
-            names = [os.path.relpath(path, root).replace(os.sep, "/") for path in paths]
+            names = [os.path.relpath(path, self._root).replace(os.sep, "/") for path in paths]
         self._tell(self._files.refresh(names, careful=True))
-        if self._settling is not None and self._files.left(names):
+        if self._settling is None:
+            return
+        if self._files.left(names):
             for path in paths:
                 self._settling.touch(path, SLOW)
+        if self._files.again and self._retry is None:
+            self._retry = asyncio.get_running_loop().call_later(AGAIN, self._look_again)
+
+    def _look_again(self) -> None:
+        self._retry = None
+        if self._settling is not None:
+            self._settling.touch(EVERYTHING)
 
     def _tell(self, changes: ChangeSet | None) -> None:
         if changes is not None:

@@ -17,7 +17,8 @@ from heddle.specs.errors import Conflict, StoreError
 from heddle.specs.files import Files
 from heddle.specs.folder import FolderStore
 from heddle.specs.names import named_id
-from heddle.specs.notifier import Notifier, WatchfilesNotifier
+from heddle.specs.notifier import Notifier
+from heddle.specs.treescan import TreeNotifier
 from heddle.specs.open import open_store
 from heddle.specs.recording_contract import RecordingContract, ReportingContract
 from heddle.specs.report import Report
@@ -66,15 +67,17 @@ def run(path: Path, story: Story) -> None:
     asyncio.run(tell())
 
 
-@pytest.fixture(params=["inotify", "watchfiles"])
+@pytest.fixture(params=["inotify", "watchfiles", "polling"])
 def flows(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with two files, watched in each of the ways there are."""
     if request.param == "inotify" and sys.platform != "linux":
         pytest.skip("only Linux has inotify")
-    if request.param == "watchfiles":
+    if request.param != "inotify":
+        polling_too = request.param == "polling"
 
         def other(root: str, settling: Settling, *, polling: bool | None = None) -> Notifier:
-            return WatchfilesNotifier(root, settling, polling=bool(polling))
+            del polling
+            return TreeNotifier(root, settling, polling=polling_too)
 
         monkeypatch.setattr(folder_module, "notifier", other)
     path = tmp_path / "flows"
