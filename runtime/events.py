@@ -13,6 +13,7 @@ import msgspec
 from heddle.runtime.errors import Error
 from heddle.specs.masking import MASK, SHORTEST, hidden, in_order
 from heddle.specs.problem import Problem
+from heddle.specs.spare import SPARE, is_passing
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -54,7 +55,8 @@ class Events:
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Be told every event from now on; returns what ends it.
 
-        A listener must not wait; what it raises is logged and holds nothing up.
+        A listener must not wait; what it raises is logged and holds nothing up. It may be called
+        again with the same event when it failed as no file descriptor was free.
         """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
@@ -141,10 +143,7 @@ class Events:
         )
         self.recent.append(told)
         for listener in tuple(self._listeners):
-            try:
-                listener(told)
-            except Exception:
-                _log.exception("a listener failed at the event %r", told.event)
+            _hand(listener, told)
         return told
 
     def failed(self, event: str, error: Error, *, level: str = "error", **data: Any) -> Event:
@@ -161,6 +160,21 @@ class Events:
             code=error.code,
             **data,
         )
+
+
+def _hand(listener: Listener, told: Event) -> None:
+    """Hand an event to a listener; one that fails keeps nobody else from hearing it.
+
+    If it fails because no file descriptor is free it is called once more, with spare ones.
+    """
+    try:
+        SPARE.attempt(lambda: listener(told))
+    except Exception as error:
+        if is_passing(error):
+            # Expected where resources are short: the trace would help nobody.
+            _log.error("a listener failed at the event %r: %s", told.event, error)
+        else:
+            _log.exception("a listener failed at the event %r", told.event)
 
 
 def mask(value: Any, secrets: Sequence[str]) -> Any:

@@ -1,7 +1,7 @@
 """The folder store keeps Specs and Values in YAML files that people edit; a single file is one too."""
 
 # Paths are text here, as the kernel tells them.
-# ruff: noqa: PTH100, PTH112, PTH116, PTH118, PTH119, PTH120, PTH208, ASYNC240
+# ruff: noqa: PTH100, PTH112, PTH116, PTH119, PTH208, ASYNC240
 
 import asyncio
 import os

@@ -6,7 +6,7 @@ system in its place all show.
 """
 
 # Paths are text here, as the kernel names them.
-# ruff: noqa: PTH109, PTH115, PTH116, PTH117, PTH118, PTH120
+# ruff: noqa: PTH100, PTH115, PTH116, PTH117, PTH118, PTH120, PTH206
 
 import os
 import stat
@@ -52,7 +52,7 @@ def parts_of(path: str, known: dict[str, Part] | None = None) -> list[Part]:
     looking at the same part twice.
     """
     known = {} if known is None else known
-    drive, rest = os.path.splitdrive(path if os.path.isabs(path) else os.path.abspath(path))  # noqa: PTH100
+    drive, rest = os.path.splitdrive(path if os.path.isabs(path) else os.path.abspath(path))
     here = drive + os.sep
     names = rest.split(os.sep)[::-1]
     found: list[Part] = []

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from errno import EAGAIN, EIO, EMFILE, ENFILE, ENOBUFS, ENOMEM, ESTALE, ETIMEDOUT
@@ -42,6 +43,7 @@ class Spare:
     def __init__(self, count: int = COUNT) -> None:
         self._count = count
         self._kept: list[int] = []
+        self._seen = 0.0
         self._lock = threading.RLock()
 
     def keep(self) -> None:
@@ -68,8 +70,22 @@ class Spare:
         except Exception as error:
             if not is_short(error):
                 raise
+        self._seen = time.monotonic()
         with self.lend():
             return work()
+
+    def short_since(self, moment: float) -> bool:
+        """Return whether descriptors are short now, or were since a moment of the monotonic clock.
+
+        What failed meanwhile may have failed for that reason, whatever it says: it is tried again.
+        """
+        if self._seen >= moment:
+            return True
+        try:
+            os.close(os.open(os.devnull, os.O_RDONLY))
+        except OSError as error:
+            return is_short(error)
+        return False
 
 
 SPARE = Spare()

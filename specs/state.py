@@ -5,7 +5,7 @@ folder that somebody moved away.
 """
 
 # Paths are text here, as the folder store has them.
-# ruff: noqa: PTH100, PTH101, PTH102, PTH103, PTH110, PTH112, PTH116, PTH118, PTH120
+# ruff: noqa: PTH100, PTH101, PTH102, PTH103, PTH110, PTH111, PTH112, PTH116, PTH117, PTH118, PTH120
 
 import os
 from collections.abc import Mapping

@@ -6,7 +6,7 @@ the system.
 """
 
 # Paths are text here, as the kernel names them.
-# ruff: noqa: PTH100, PTH112, PTH116, PTH118, PTH120
+# ruff: noqa: PTH100, PTH112, PTH116, PTH120, ASYNC240
 
 import asyncio
 import os

@@ -217,7 +217,7 @@ class WatchNode(Node):
         """Take over the folder that is looked at, where it is the same, with what waits."""
         assert isinstance(predecessor, WatchNode)
         mine, its = self._fields, predecessor._fields
-        same = self._root.path == predecessor._root.path and mine.settle == its.settle
+        same = self._root.given == predecessor._root.given and mine.settle == its.settle
         if same and predecessor._watching is not None:
             self._watching, self._adopted = predecessor._watching, True
             self._watching.deliver = None
@@ -279,7 +279,7 @@ class WatchNode(Node):
         watching = self._watching
         if watching is None or not watching.trouble:
             return ""
-        return f"{self._root.path} cannot be watched: {watching.trouble}"
+        return f"{self._root.given} cannot be watched: {watching.trouble}"
 
     async def _changed(self, path: str, change: str) -> None:
         """One file: a process of its own; the next one comes when this has ended."""

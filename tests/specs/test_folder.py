@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from heddle.specs import folder as folder_module
-from heddle.specs import notifier, settle
+from heddle.specs import inotify, settle, treescan
 from heddle.specs.contract import StoreContract, Watch, refused, spec, value
 from heddle.specs.errors import Conflict, StoreError
 from heddle.specs.files import Files
@@ -334,7 +334,8 @@ def test_an_emptied_file_has_a_moment_to_be_filled(
     flows: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A machine that is busy with other things may need more than a moment.
-    monkeypatch.setattr(notifier, "SLOW", 2.0)
+    for module in (inotify, treescan):
+        monkeypatch.setattr(module, "SLOW", 2.0)
     monkeypatch.setattr(settle, "LONGEST", 4.0)
 
     async def story(store: FolderStore, watch: Watch) -> None:
