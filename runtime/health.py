@@ -32,7 +32,11 @@ NAMED = 5
 
 
 class Health:
-    """What is not well in one runtime. `trouble` says why the store cannot be followed; empty where it can."""
+    """What is not well in one runtime.
+
+    `trouble` says why the store cannot be followed, `unkept` why what it reports cannot be kept;
+    each is empty when it can.
+    """
 
     def __init__(
         self,
@@ -41,12 +45,14 @@ class Health:
         shift: Shift,
         events: Events,
         trouble: Callable[[], str],
+        unkept: Callable[[], str] = str,
     ) -> None:
         self._table = table
         self._loader = loader
         self._shift = shift
         self._events = events
         self._trouble = trouble
+        self._unkept = unkept
         self._since: dict[UUID | None, dict[str, tuple[bool, float]]] = {}
         self.stopping = False
 
@@ -216,6 +222,9 @@ class Health:
             told = _no("Degraded", self._loader.unreadable[0], None)
             return msgspec.structs.replace(told, status=True, reason="Unreadable")
         bad = [one for one in ill if one.refused or _is(one, "Degraded")]
+        unkept = self._unkept() if not bad else ""
+        if unkept:
+            return Condition(type="Degraded", status=True, reason="ReportsNotKept", message=unkept)
         if not bad:
             return Condition(type="Degraded", status=False)
         refused = [one for one in bad if one.refused]

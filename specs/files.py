@@ -71,6 +71,8 @@ class Files:
         self.path = path
         self.root = path
         """The path for the file system; that of messages is as it was given."""
+        self.marker = ""
+        """A folder that is in the root for as long as that is the same; empty when there is none."""
         self.single = False
         self.index = Index()
         self.newest = 0
@@ -80,6 +82,8 @@ class Files:
         self._clashes: tuple[Problem, ...] = ()
         self._gone: Problem | None = None
         self._place: tuple[int, int] | None = None
+        self.moves = 0
+        """How often another folder was read in the place of the one before."""
         self._replaced = 0
         self._emptied = 0
 
@@ -137,7 +141,12 @@ class Files:
         before = self._gone
         if self.single:
             names = self.names()
-        elif names is None or before is not None or place_of(self.root) != self._place:
+        elif (
+            names is None
+            or before is not None
+            or place_of(self.root) != self._place
+            or self._none_left(names)
+        ):
             try:
                 present = self._present(careful)
             except OSError as error:
@@ -146,8 +155,6 @@ class Files:
                 return None
             names = {*present, *self._files}
             self._gone = None
-        elif careful and self._emptying(names):
-            return None
         old: list[Resource] = []
         changed: list[str] = []
         for name in sorted(names):
@@ -164,19 +171,22 @@ class Files:
         """Return the files of the folder; None while it is being filled or emptied, OSError when it is gone.
 
         An empty folder in the place of one that was not counts as gone: it was mounted, made or
-        linked by mistake, or is about to be filled.
+        linked by mistake, or is about to be filled. One that was made anew may have the number of
+        the one before; then the state folder is missing, which nobody removes with the specs.
         """
         if not os.path.isdir(self.root):
             raise FileNotFoundError(ENOENT, "it is gone")
         place = place_of(self.root)
         found = self.names()
         another = self._place not in (None, place)
-        if another and not found and self._files:
+        bare = another or bool(self.marker and not os.path.lexists(self.marker))
+        if bare and not found and self._files:
             raise FileNotFoundError(ENOENT, "another folder is there, which is empty")
         if another and careful and self._filling(found):
             return None
-        if not another and not found and careful and self._emptying(()):
+        if not found and careful and self._emptying():
             return None
+        self.moves += another
         self._place, self._replaced, self._emptied = place, 0, 0
         return found
 
@@ -191,11 +201,14 @@ class Files:
         stamps = [stamp for path in paths if (stamp := stamp_of(path)) is not None]
         return any(0 <= now - max(stamp[0], stamp[4]) < FILLING for stamp in stamps)
 
-    def _emptying(self, names: Iterable[str]) -> bool:
-        """Return whether the last of the files went a moment ago: the folder may go next."""
+    def _none_left(self, names: Iterable[str]) -> bool:
+        """Return whether none of the files is there any more, nor one of these."""
         known = [name for name, record in self._files.items() if record.entries]
-        if not known or any(os.path.exists(self.full(name)) for name in (*names, *known)):
-            self._emptied = 0
+        return bool(known) and not any(os.path.exists(self.full(each)) for each in (*names, *known))
+
+    def _emptying(self) -> bool:
+        """Return whether the last of the files went a moment ago: the folder may go next."""
+        if not any(record.entries for record in self._files.values()):
             return False
         now = time.time_ns()
         self._emptied = self._emptied or now

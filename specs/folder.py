@@ -55,13 +55,14 @@ class FolderStore:
         path: str | os.PathLike[str],
         *,
         polling: bool | None = None,
-        state: str | None = None,
+        state: str = "",
     ) -> None:
-        """`state` is the folder of its state, instead of the one that it would have."""
+        """`state` is the folder of its state; empty for the one that it has by itself."""
         self._path = os.fspath(path)
         self._root = self._path
         self._given = state
         self.state = StateFolder("")
+        self._moves = 0
         self._polling = polling
         self._files = Files(self._path)
         self._journal = Journal("")
@@ -91,10 +92,11 @@ class FolderStore:
         # The working folder may be moved: what we were given stands where it stood.
         self._root = self._files.root = os.path.abspath(self._path)
         self._files.single = single
-        self.state = state_of(self._path, single=single, folder=self._given or "")
+        self.state = state_of(self._path, single=single, folder=self._given)
         prefix = f"{os.path.basename(self._path)}." if single else ""
         self._journal = Journal(self.state.file(f"{prefix}history.jsonl"))
         self._board = Noticeboard(self.state.file(f"{prefix}runtimes"))
+        self._mark()
         SPARE.keep()
         self._open = True
         self._files.refresh(None)
@@ -146,7 +148,7 @@ class FolderStore:
         from heddle.specs.writeback import write_files
 
         self._check_open()
-        self.state.prepare()
+        self._prepare()
         async with self._journal.locked() as alone:
             await self._still()
             self._look(always=True)
@@ -290,10 +292,22 @@ class FolderStore:
     async def report(self, report: Report) -> None:
         """Keep this Report in a file of its own; StoreError where it cannot be written."""
         self._check_open()
-        self.state.prepare()
+        self._prepare()
         if self.state.reason:
             raise StoreError(f"the state folder cannot be written: {self.state.reason}")
         self._board.put(report)
+
+    def _prepare(self) -> None:
+        """Make the state folder with the first write, and once in each folder that took its place."""
+        if self._moves != self._files.moves:
+            self._moves = self._files.moves
+            self.state.renew()
+        self.state.prepare()
+        self._mark()
+
+    def _mark(self) -> None:
+        if self.state.beside and self.state.there and not self._files.single:
+            self._files.marker = self.state.path
 
     async def withdraw(self, runtime: str) -> None:
         """Drop the Report of a runtime that ends."""

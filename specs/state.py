@@ -58,6 +58,12 @@ class StateFolder:
             self.reason = f"{self.path}: {(error.strerror or str(error)).lower()}"
         return not self.reason
 
+    def renew(self) -> None:
+        """Let the next `prepare` make it again: the store stands in another folder by now."""
+        if self.beside:
+            self._prepared = False
+            self.reason = ""
+
     def _make(self) -> None:
         if self.beside:
             # The folder that it stands in has to be there: it is not made anew.
