@@ -325,7 +325,13 @@ class Files:
         if record is not None and record.digest == digest and record.stamp != _NEVER:
             record.stamp, record.racy = stamp, racy
             return False
-        reading = read_text(data, file=self.shown(name), key=name, revision=stamp[0] // 1000)
+        try:
+            reading = SPARE.attempt(
+                lambda: read_text(data, file=self.shown(name), key=name, revision=stamp[0] // 1000)
+            )
+        except OSError as error:
+            # The reader itself could not be loaded.
+            return self._refused(name, unreadable(self.shown(name), error), passing=True)
         self._files[name] = _accepted(reading, record, stamp, racy, digest)
         return True
 

@@ -18,13 +18,13 @@ from heddle.specs.files import Files
 from heddle.specs.folder import FolderStore
 from heddle.specs.names import named_id
 from heddle.specs.notifier import Notifier
-from heddle.specs.treescan import TreeNotifier
 from heddle.specs.open import open_store
 from heddle.specs.recording_contract import RecordingContract, ReportingContract
 from heddle.specs.report import Report
 from heddle.specs.settle import Settling
 from heddle.specs.spec import Spec
 from heddle.specs.store import ChangeSet, Delete, Put, Store
+from heddle.specs.treescan import TreeNotifier
 
 A, B = named_id("spec", "default", "a"), named_id("spec", "default", "b")
 
