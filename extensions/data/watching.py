@@ -65,7 +65,7 @@ class Watching:
             asyncio.ensure_future(self._look()),
             asyncio.ensure_future(self._hand_on()),
         ]
-        # From then on the system tells of changes: none is missed.
+        # From then on the system tells of changes, and what was there is known: none is missed.
         await self._began.wait()
 
     async def _look(self) -> None:
@@ -99,9 +99,9 @@ class Watching:
                 step = asyncio.ensure_future(anext(asked, None))
                 # Watched before it is listed: what comes in between is told, or listed, or both.
                 await asyncio.sleep(0)
-                self._began.set()
                 try:
                     await self._catch_up()
+                    self._began.set()
                     while (changes := await step) is not None:
                         self._back()
                         for change, path in sorted(changes, key=lambda one: one[1]):
