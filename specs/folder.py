@@ -21,7 +21,7 @@ from heddle.specs.problem import Problem
 from heddle.specs.report import Report
 from heddle.specs.revision import NO_NOTE, Note, Revision, Turn
 from heddle.specs.settle import LONGEST, QUICK, SLOW, Settling
-from heddle.specs.spare import SPARE
+from heddle.specs.spare import SPARE, is_passing
 from heddle.specs.spec import Spec
 from heddle.specs.state import StateFolder, state_of
 from heddle.specs.store import Change, ChangeSet, Resource
@@ -93,10 +93,7 @@ class FolderStore:
         self._root = self._files.root = os.path.abspath(self._path)
         self._files.single = single
         self.state = state_of(self._path, single=single, folder=self._given)
-        prefix = f"{os.path.basename(self._path)}." if single else ""
-        self._journal = Journal(self.state.file(f"{prefix}history.jsonl"))
-        self._board = Noticeboard(self.state.file(f"{prefix}runtimes"))
-        self._mark()
+        self._use_state()
         SPARE.keep()
         self._open = True
         self._files.refresh(None)
@@ -302,10 +299,18 @@ class FolderStore:
         if self._moves != self._files.moves:
             self._moves = self._files.moves
             self.state.renew()
+        path = self.state.path
         self.state.prepare()
-        self._mark()
+        if self.state.path != path or not self._files.marker:
+            self._use_state()
 
-    def _mark(self) -> None:
+    def _use_state(self) -> None:
+        """Use the files of the state folder; one beside the specs shows that their folder is the same."""
+        prefix = f"{os.path.basename(self._root)}." if self._files.single else ""
+        path = self.state.file(f"{prefix}history.jsonl")
+        if path != self._journal.path:
+            self._journal = Journal(path)
+            self._board = Noticeboard(self.state.file(f"{prefix}runtimes"))
         if self.state.beside and self.state.there and not self._files.single:
             self._files.marker = self.state.path
 
@@ -351,7 +356,13 @@ class FolderStore:
         names: list[str] | None = None
         if EVERYTHING not in paths:
             names = [os.path.relpath(path, self._root).replace(os.sep, "/") for path in paths]
-        self._tell(self._files.refresh(names, careful=True))
+        try:
+            self._tell(self._files.refresh(names, careful=True))
+        except Exception as error:
+            if not is_passing(error) or self._settling is None:
+                raise
+            for path in paths:
+                self._settling.touch(path, AGAIN)
         if self._settling is None:
             return
         if self._files.left(names):

@@ -9,6 +9,7 @@ folder that somebody moved away.
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -48,8 +49,13 @@ class StateFolder:
         return os.path.join(self.path, name)
 
     def prepare(self) -> bool:
-        """Make the folder when it is missing; whether it can be written. Only the first call makes it."""
+        """Make the folder when it is missing; whether it can be written. Only the first call makes it.
+
+        A configured folder that another store was given at the same moment makes `path` another one.
+        """
         if self._prepared:
+            if self.reason and self.there and _writable(self.path):
+                self.reason = ""
             return not self.reason and self.there
         self._prepared = True
         try:
@@ -67,15 +73,18 @@ class StateFolder:
     def _make(self) -> None:
         if self.beside:
             # The folder that it stands in has to be there: it is not made anew.
-            if not os.path.isdir(self.path):
+            with suppress(FileExistsError):
                 os.mkdir(self.path, FOLDER_MODE)
             ignore = self.file(".gitignore")
             if not os.path.exists(ignore):
                 write_private(ignore, b"*\n")
         else:
             os.makedirs(self.path, FOLDER_MODE, exist_ok=True)
-            if self._store and not os.path.exists(self.file(MARK)):
-                write_private(self.file(MARK), f"{self._store}\n".encode())
+            with suppress(FileExistsError):
+                write_private(self.file(MARK), f"{self._store}\n".encode(), flags=os.O_EXCL)
+            if _owner(self.path) not in ("", self._store):
+                self.path = os.path.join(self.path, _name(self._store))
+                os.makedirs(self.path, FOLDER_MODE, exist_ok=True)
         status = os.stat(self.path)
         if status.st_mode & 0o777 != FOLDER_MODE and status.st_uid == _user():
             os.chmod(self.path, FOLDER_MODE)
@@ -93,7 +102,7 @@ def state_of(
     another store has one below it for each further store.
     """
     full = os.path.abspath(store)
-    name = sha256(os.fsencode(full)).hexdigest()[:16]
+    name = _name(full)
     if folder:
         path = os.path.abspath(os.path.expanduser(folder))
         owner = _owner(path)
@@ -109,11 +118,16 @@ def state_of(
     return StateFolder(os.path.join(home, "heddle", name), store=full)
 
 
-def write_private(path: str, data: bytes) -> None:
+def write_private(path: str, data: bytes, *, flags: int = os.O_TRUNC) -> None:
     """Write a file that only its owner may read; OSError when that cannot be."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, FILE_MODE)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, FILE_MODE)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
+
+
+def _name(store: str) -> str:
+    """Return the name of a folder for a store, by its path."""
+    return sha256(os.fsencode(store)).hexdigest()[:16]
 
 
 def _owner(folder: str) -> str:

@@ -159,3 +159,32 @@ def test_stores_that_are_given_one_folder_do_not_mix(tmp_path: Path) -> None:
     assert Path(two.path).parent == Path(folder)
     assert state_of(str(tmp_path / "one"), folder=folder).path == folder
     assert state_of(str(tmp_path / "two"), folder=folder).path == two.path
+
+
+def test_stores_that_begin_at_the_same_moment_do_not_mix(tmp_path: Path) -> None:
+    folder = str(tmp_path / "state")
+    one = state_of(str(tmp_path / "one"), folder=folder)
+    two = state_of(str(tmp_path / "two"), folder=folder)
+    same = state_of(str(tmp_path / "one"), folder=folder)
+    assert one.path == two.path == same.path
+    assert one.prepare()
+    assert two.prepare()
+    assert same.prepare()
+    assert one.path == same.path != two.path == state_of(str(tmp_path / "two"), folder=folder).path
+
+
+def test_a_folder_in_the_place_of_another_gets_a_state_folder(tmp_path: Path) -> None:
+    path = flows(tmp_path)
+
+    async def story() -> None:
+        store = FolderStore(path)
+        await store.open()
+        await store.report(report())
+        path.rename(tmp_path / "away")
+        flows(tmp_path)
+        await store.specs()
+        await store.report(report())
+        assert [each.name for each in (path / ".heddle" / "runtimes").iterdir()] == ["r1.json"]
+        await store.close()
+
+    asyncio.run(story())
