@@ -104,6 +104,9 @@ class Watching:
                     self._began.set()
                     while (changes := await step) is not None:
                         self._back()
+                        if parts_of(str(self.root.given)) != place:
+                            # Of what was moved as a whole nothing is told: it may come back.
+                            return
                         for change, path in sorted(changes, key=lambda one: one[1]):
                             self._noted(_WORDS[change], Path(path))
                         await self._look_at_links(changes)
