@@ -84,3 +84,20 @@ def _port(one: Started) -> int:
     while "runtime started" not in one.line():
         pass
     return port
+
+
+def test_a_value_whose_file_changes_goes_live_though_no_descriptor_is_free(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("v0")
+    (tmp_path / "flow.yaml").write_text(
+        flow("'{{ .V }}', env: {V: {name: v}}")
+        + f"- {{name: v, from: {{file: {tmp_path / 'secret'}}}}}\n"
+    )
+    with started(tmp_path, cwd=tmp_path) as one:
+        port = one.port()
+        assert get(port, "/") == "v0"
+        with exhausted(one, port):
+            (tmp_path / "secret").write_text("v1")
+            one.until("generation live")
+        assert get(port, "/") == "v1"
+        assert one.stop() == 0
+        assert "Traceback" not in one.errors()
