@@ -73,6 +73,8 @@ class Files:
         """The path for the file system; that of messages is as it was given."""
         self.marker = ""
         """A folder that is in the root for as long as that is the same; empty when there is none."""
+        self.removed = False
+        """Whether the folder was removed since it was read: the next one may have its number."""
         self.single = False
         self.index = Index()
         self.newest = 0
@@ -112,6 +114,11 @@ class Files:
         if self.single:
             return "" if os.path.exists(self.root) else "the file is gone"
         return self._gone.found if self._gone is not None else ""
+
+    @property
+    def bare(self) -> bool:
+        """Whether a folder is without any of the files that were read in it."""
+        return not self.single and self._none_left(())
 
     @property
     def again(self) -> bool:
@@ -179,7 +186,8 @@ class Files:
         place = place_of(self.root)
         found = self.names()
         another = self._place not in (None, place)
-        bare = another or bool(self.marker and not os.path.lexists(self.marker))
+        bare = another or self.removed
+        bare = bare or bool(self.marker and not os.path.lexists(self.marker))
         if bare and not found and self._files:
             raise FileNotFoundError(ENOENT, "another folder is there, which is empty")
         if another and careful and self._filling(found):
@@ -188,6 +196,7 @@ class Files:
             return None
         self.moves += another
         self._place, self._replaced, self._emptied = place, 0, 0
+        self.removed = False
         return found
 
     def _filling(self, found: list[str]) -> bool:

@@ -16,7 +16,7 @@ from heddle.specs.filing import filed, rewritten
 from heddle.specs.index import Step, key_of, net, plan
 from heddle.specs.journal import Journal, recorded
 from heddle.specs.noticeboard import Noticeboard
-from heddle.specs.notifier import EVERYTHING, Notifier, notifier
+from heddle.specs.notifier import EVERYTHING, REMOVED, Notifier, notifier
 from heddle.specs.problem import Problem
 from heddle.specs.report import Report
 from heddle.specs.revision import NO_NOTE, Note, Revision, Turn
@@ -296,7 +296,7 @@ class FolderStore:
 
     def _prepare(self) -> None:
         """Make the state folder with the first write, and once in each folder that took its place."""
-        if self._moves != self._files.moves:
+        if self._moves != self._files.moves and not self._files.bare:
             self._moves = self._files.moves
             self.state.renew()
         path = self.state.path
@@ -354,6 +354,9 @@ class FolderStore:
 
     def _changed(self, paths: frozenset[str]) -> None:
         names: list[str] | None = None
+        if REMOVED in paths:
+            self._files.removed = True
+            paths = paths - {REMOVED} | {EVERYTHING}
         if EVERYTHING not in paths:
             names = [os.path.relpath(path, self._root).replace(os.sep, "/") for path in paths]
         try:

@@ -19,7 +19,7 @@ from errno import ENOSPC
 
 from heddle.specs.document import is_folder, is_spec_file, is_spec_folder
 from heddle.specs.identity import Part, look_at, parts_of
-from heddle.specs.notifier import EVERY, EVERYTHING, SHARE
+from heddle.specs.notifier import EVERY, EVERYTHING, REMOVED, SHARE
 from heddle.specs.settle import QUICK, SLOW, Settling
 from heddle.specs.spare import SPARE, is_passing
 
@@ -253,6 +253,9 @@ class InotifyNotifier:
 
     def _folder_event(self, folder: str, mask: int) -> bool:
         """Tell what happened to a watched folder itself."""
+        if mask & _DELETE_SELF and folder == self._root:
+            # Another one that is made at once may get its number.
+            self._settling.touch(REMOVED, SLOW)
         if mask & (_DELETE_SELF | _MOVE_SELF | _UNMOUNT):
             self._settling.touch(EVERYTHING, SLOW)
             return True

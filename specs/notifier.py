@@ -14,6 +14,9 @@ from heddle.specs.settle import Settling
 EVERYTHING = ""
 """Told in the place of a path: anything may have changed."""
 
+REMOVED = "\0"
+"""Told in the place of a path: the folder itself was removed, whatever stands there now."""
+
 EVERY = 0.5
 """Seconds between two looks at the parts of the path that no event tells of."""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from heddle.specs.folder import FolderStore
+from heddle.specs.report import Report
 from heddle.specs.store import ChangeSet, Store
 
 
@@ -211,6 +212,24 @@ def test_an_empty_folder_in_the_place_of_another_removes_nothing(
         await followed.problem("another folder is there, which is empty")
         write(flows, 2)
         await followed.until(2)
+
+    run(flows, polling, story)
+
+
+def test_an_empty_folder_made_at_once_removes_nothing(tmp_path: Path, polling: bool) -> None:
+    flows = write(tmp_path / "flows", 1)
+    report = Report(runtime="r", namespace="default", host="h", pid=0, seen=0.0)
+
+    async def story(followed: Followed) -> None:
+        if polling:
+            # Without events the state folder shows that it is another one of the same number.
+            await followed.store.report(report)
+        shutil.rmtree(flows)
+        flows.mkdir()
+        await followed.problem("another folder is there, which is empty")
+        write(flows, 2)
+        await followed.until(2)
+        assert await followed.store.problems() == []
 
     run(flows, polling, story)
 
