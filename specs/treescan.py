@@ -90,7 +90,9 @@ class TreeNotifier:
             if before.get(path, 0) == now.get(path, 0):
                 continue
             if _is_file(before.get(path)) or _is_file(new):
-                self._settling.touch(path, wait if new is not None else SLOW)
+                # Some editors empty a file, or remove it, before they write it.
+                whole = _is_file(new) and new is not None and new[1] != 0
+                self._settling.touch(path, wait if whole else SLOW)
             else:
                 self._settling.touch(EVERYTHING, wait)
 
