@@ -12,6 +12,7 @@ from heddle.cli.documents import Documents
 from heddle.cli.ending import Ending
 from heddle.cli.extensions import installed
 from heddle.cli.failure import CommandError
+from heddle.cli.importing import spare_imports
 from heddle.cli.logs import TextLog, make_log
 from heddle.cli.settings import SYSTEM, Settings
 from heddle.cli.stores import check_path
@@ -235,6 +236,7 @@ class Serve:
             active=active,
             **{state: count for state, count in counts.items() if count},
         )
+        spare_imports()
         # What a start made stays: a collection that looks at all of it would stop the traffic.
         gc.freeze()
 

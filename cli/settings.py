@@ -42,7 +42,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     served beside a runtime; those that begin with `system_` say how it is served. `token_file` is the file
     of the token that an API wants, where the store is one. `key_file` and
     `key_command` say where the keys of secrets come from, beside the variable HEDDLE_KEY. Those that begin
-    with `redact_` say what is hidden, and what is not, wherever payloads are shown.
+    with `redact_` say what is hidden, and what is not, wherever payloads are shown. `state_folder`
+    is where a store in files keeps its history and what runtimes report; empty is beside the specs.
     """
 
     namespace: str = DEFAULT_NAMESPACE
@@ -74,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token_file: str = ""
     key_file: str = ""
     key_command: tuple[str, ...] = ()
+    state_folder: str = ""
     file: str = ""
     folder: str = "."
 
@@ -121,7 +123,7 @@ def load_settings(
     for table in (said, *said.get("namespaces", {}).values()):
         if "store" in table:
             table["store"] = _from(folder, table["store"])
-    for name in ("key_file", "token_file"):
+    for name in ("key_file", "token_file", "state_folder"):
         if name in said:
             said[name] = os.path.normpath(os.path.join(folder, said[name]))  # noqa: PTH118
     for part in (_of(environ), {k: v for k, v in (flags or {}).items() if v is not None}):
@@ -382,6 +384,14 @@ _NAMESPACE = {
     ),
 }
 """What may differ from one namespace to another."""
+_STATE = {
+    "folder": _Key(
+        name="state_folder",
+        wanted="the path of a folder",
+        fits=_is_text,
+        made=os.path.expanduser,
+    ),
+}
 _UP = {
     "health": _Key(name="health", wanted="a number of seconds", fits=_is_seconds, made=float),
     "address": _Key(name="health_address", wanted="HOST:PORT", fits=_is_text),
@@ -407,6 +417,7 @@ _KEYS = {
     "system": _Key(wanted=f"a table with {', '.join(_SYSTEM)}", table=_SYSTEM),
     "secrets": _Key(wanted=f"a table with {', '.join(_SECRETS)}", table=_SECRETS),
     "redact": _Key(wanted=f"a table with {', '.join(_REDACT)}", table=_REDACT),
+    "state": _Key(wanted=f"a table with {', '.join(_STATE)}", table=_STATE),
     "up": _Key(wanted="a table with health and address", table=_UP),
     "namespaces": _Key(
         name="namespaces",
@@ -446,6 +457,7 @@ VARIABLES = {
     "HEDDLE_TOKEN_FILE": "secrets.token_file",
     "HEDDLE_KEY_FILE": "secrets.key_file",
     "HEDDLE_KEY_COMMAND": "secrets.key_command",
+    "HEDDLE_STATE_FOLDER": "state.folder",
 }
 """The variables that stand for one key of the file each."""
 

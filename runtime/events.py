@@ -14,6 +14,7 @@ from heddle.runtime.errors import Error
 from heddle.specs.masking import MASK, SHORTEST, hidden, in_order
 from heddle.specs.problem import Problem
 from heddle.specs.secrets import Redactor
+from heddle.specs.spare import SPARE, is_passing
 
 LONGEST = 64 * 1024
 """Characters of a reason and of a detail that are told."""
@@ -62,7 +63,8 @@ class Events:
     def listen(self, listener: Listener, *, threads: bool = False) -> Callable[[], None]:
         """Be told every event from now on; returns what ends it.
 
-        A listener must not wait; what it raises is logged and holds nothing up. With `threads`, it
+        A listener must not wait; what it raises is logged and holds nothing up. It may be called
+        again with the same event when it failed as no file descriptor was free. With `threads`, it
         may be called in another thread: events that say why the loop stands still reach it at once.
         """
         self._listeners.append(listener)
@@ -171,7 +173,8 @@ class Events:
             event, level=level, symbol=symbol, reason=reason, detail=detail, data=data
         )
         now = [one for one in tuple(self._listeners) if one in self._threaded]
-        _call(now, told)
+        for listener in now:
+            _hand(listener, told)
         later = [one for one in tuple(self._listeners) if one not in now]
         loop.call_soon_threadsafe(self._hand_out, told, later)
 
@@ -202,7 +205,8 @@ class Events:
 
     def _hand_out(self, told: Event, listeners: Iterable[Listener]) -> None:
         self.recent.append(told)
-        _call(listeners, told)
+        for listener in tuple(listeners):
+            _hand(listener, told)
 
     def failed(self, event: str, error: Error, *, level: str = "error", **data: Any) -> Event:
         """Tell of an Error, with all the detail that is known about it."""
@@ -220,11 +224,18 @@ class Events:
         )
 
 
-def _call(listeners: Iterable[Listener], told: Event) -> None:
-    for listener in tuple(listeners):
-        try:
-            listener(told)
-        except Exception:
+def _hand(listener: Listener, told: Event) -> None:
+    """Hand an event to a listener; one that fails keeps nobody else from hearing it.
+
+    If it fails because no file descriptor is free it is called once more, with spare ones.
+    """
+    try:
+        SPARE.attempt(lambda: listener(told))
+    except Exception as error:
+        if is_passing(error):
+            # Expected where resources are short: the trace would help nobody.
+            _log.error("a listener failed at the event %r: %s", told.event, error)
+        else:
             _log.exception("a listener failed at the event %r", told.event)
 
 

@@ -33,7 +33,11 @@ NAMED = 5
 
 
 class Health:
-    """What is not well in one runtime. `trouble` says why the store cannot be followed; empty where it can."""
+    """What is not well in one runtime.
+
+    `trouble` says why the store cannot be followed, `unkept` why what it reports cannot be kept;
+    each is empty when it can.
+    """
 
     def __init__(
         self,
@@ -43,6 +47,7 @@ class Health:
         events: Events,
         trouble: Callable[[], str],
         team: Team = ALONE,
+        unkept: Callable[[], str] = str,
     ) -> None:
         self._table = table
         self._loader = loader
@@ -50,6 +55,7 @@ class Health:
         self._events = events
         self._trouble = trouble
         self._team = team
+        self._unkept = unkept
         self._since: dict[UUID | None, dict[str, tuple[bool, float]]] = {}
         self.stopping = False
 
@@ -251,6 +257,9 @@ class Health:
                 message=self._team.trouble,
             )
         bad = [one for one in ill if one.refused or _is(one, "Degraded")]
+        unkept = self._unkept() if not bad else ""
+        if unkept:
+            return Condition(type="Degraded", status=True, reason="ReportsNotKept", message=unkept)
         if not bad:
             return Condition(type="Degraded", status=False)
         refused = [one for one in bad if one.refused]

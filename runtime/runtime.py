@@ -136,7 +136,7 @@ class Runtime:
         )
         give(self, managed)
         self._health = Health(
-            self.table, self._loader, self._shift, self.events, self._trouble, team
+            self.table, self._loader, self._shift, self.events, self._trouble, team, self._unkept
         )
         self._look = Look(self.table, self._loader, self._health, self.events)
         self._reporter: Reporter | None = None
@@ -267,6 +267,9 @@ class Runtime:
 
     def _trouble(self) -> str:
         return self._watcher.trouble if self._watcher is not None else ""
+
+    def _unkept(self) -> str:
+        return self._reporter.trouble if self._reporter is not None else ""
 
     def _follow(self) -> None:
         """Follow the files that Values came from."""

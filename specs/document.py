@@ -21,6 +21,7 @@ import msgspec
 from heddle.specs import names
 from heddle.specs.entry import SAID, found_type, spoiled_spec_of, value_of
 from heddle.specs.problem import Place, Problem, did_you_mean
+from heddle.specs.spare import is_passing
 from heddle.specs.spec import DEFAULT_NAMESPACE, Path, Spec, dotted
 from heddle.specs.syntax import Fault, Parsed, Places, Source, parse, resolve
 from heddle.specs.value import Value
@@ -158,7 +159,8 @@ def may_be_read(entry: os.DirEntry[str]) -> bool:
 def files_below(root: str) -> list[str]:
     """The spec files below a folder, relative to it, sorted; links are followed, circles are not.
 
-    OSError when the folder itself cannot be listed; folders below that cannot be are left out.
+    OSError when the folder itself cannot be listed, or one below it for a reason that may pass;
+    others that cannot be are left out.
     """
     found: list[str] = []
     seen: set[tuple[int, int]] = set()
@@ -168,16 +170,19 @@ def files_below(root: str) -> list[str]:
         if (status.st_dev, status.st_ino) in seen:
             return
         seen.add((status.st_dev, status.st_ino))
+        # Listed at once: a descriptor for each folder on the way down would be many.
         with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.endswith(SUFFIXES):
-                    if is_spec_file(entry.name) and may_be_read(entry):
-                        found.append(prefix + entry.name)
-                elif is_spec_folder(entry.name) and is_folder(entry):
-                    try:
-                        look(entry.path, f"{prefix}{entry.name}/")
-                    except OSError:
-                        continue
+            listed = list(entries)
+        for entry in listed:
+            if entry.name.endswith(SUFFIXES):
+                if is_spec_file(entry.name) and may_be_read(entry):
+                    found.append(prefix + entry.name)
+            elif is_spec_folder(entry.name) and is_folder(entry):
+                try:
+                    look(entry.path, f"{prefix}{entry.name}/")
+                except OSError as error:
+                    if is_passing(error):
+                        raise
 
     look(root, "")
     found.sort()

@@ -84,12 +84,13 @@ def rewritten(files: Files, name: str, edits: "list[Edit]") -> tuple[bytes | Non
     from heddle.specs.rewrite import pinned, rewrite
 
     path = files.full(name)
+    shown = files.shown(name)
     record = files.file(name)
     if record.problems:
-        raise Unwritable(f"{path} has to be put right first: {record.problems[0]}")
+        raise Unwritable(f"{shown} has to be put right first: {record.problems[0]}")
     before = read_bytes(path)
     if before is not None and hash(before) != record.digest:
-        raise Conflict(f"{path} was changed by somebody else in the meantime")
+        raise Conflict(f"{shown} was changed by somebody else in the meantime")
     text = decode(before or b"")
     wanted: dict[Key, Resource] = {key_of(each): each for each in record.entries}
     for edit in edits:
@@ -99,7 +100,7 @@ def rewritten(files: Files, name: str, edits: "list[Edit]") -> tuple[bytes | Non
             wanted[key_of(edit.new)] = edit.new
 
     def says_so(candidate: str) -> bool:
-        reading = read_text(candidate, file=path, key=name)
+        reading = read_text(candidate, file=shown, key=name)
         entries: tuple[Resource, ...] = (*reading.specs, *reading.values)
         found = {key_of(each): each for each in entries}
         return not reading.problems and found == wanted
@@ -112,7 +113,7 @@ def rewritten(files: Files, name: str, edits: "list[Edit]") -> tuple[bytes | Non
         is_json=name.endswith(".json"),
     )
     if after is None:
-        raise Unwritable(f"{path} cannot be changed so that it says this; edit it by hand")
+        raise Unwritable(f"{shown} cannot be changed so that it says this; edit it by hand")
     if not wanted and not files.single and not after.strip().strip("[]-."):
         return before, None
     wide = (before or b"")[:2] in (b"\xff\xfe", b"\xfe\xff")

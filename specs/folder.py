@@ -1,7 +1,7 @@
 """The folder store keeps Specs and Values in YAML files that people edit; a single file is one too."""
 
 # Paths are text here, as the kernel tells them.
-# ruff: noqa: PTH100, PTH112, PTH116, PTH118, PTH119, PTH120, PTH208, ASYNC240
+# ruff: noqa: PTH100, PTH112, PTH116, PTH119, PTH208, ASYNC240
 
 import asyncio
 import os
@@ -18,17 +18,19 @@ from heddle.specs.filing import filed, misplaced, rewritten
 from heddle.specs.index import Step, key_of, net, plan
 from heddle.specs.journal import Journal, recorded
 from heddle.specs.noticeboard import Noticeboard
-from heddle.specs.notifier import EVERYTHING, Notifier, notifier
+from heddle.specs.notifier import EVERYTHING, REMOVED, Notifier, notifier
 from heddle.specs.problem import Problem
 from heddle.specs.report import Report
 from heddle.specs.revision import NO_NOTE, Note, Revision, Turn
 from heddle.specs.settle import LONGEST, QUICK, SLOW, Settling
+from heddle.specs.spare import SPARE, is_passing
 from heddle.specs.spec import Spec
+from heddle.specs.state import StateFolder, state_of
 from heddle.specs.store import Change, ChangeSet, Resource
 from heddle.specs.value import Value
 
-HIDDEN = ".heddle"
-"""The folder, beside the specs and never read as such, for the history and what runtimes report."""
+AGAIN = 1.0
+"""Seconds until what could not be read is looked at again, whether anything tells of a change or not."""
 
 BY_HAND = "edited by hand"
 """The message of a Revision that nobody applied."""
@@ -42,9 +44,12 @@ class FolderStore:
     that had it first keeps it. An entry without `namespace` belongs to `default`, whoever looks.
     Revisions are times, in microseconds since 1970.
 
-    It records what is applied in a Journal (`.heddle/history.jsonl`), which begins with the first
-    `apply`; what was edited by hand in between is noticed with the next one, or when the history is
-    asked for.
+    It records what is applied in a Journal (`history.jsonl` in its state folder), which begins with
+    the first `apply`; what was edited by hand in between is noticed with the next one, or when the
+    history is asked for. `state` is the state folder; see heddle.specs.state.
+
+    A folder that is gone, or an empty one in the place of one that was not, changes nothing: what it
+    held stays, `problems` says so, and it is read again when it is back.
     """
 
     def __init__(
@@ -52,8 +57,14 @@ class FolderStore:
         path: str | os.PathLike[str],
         *,
         polling: bool | None = None,
+        state: str = "",
     ) -> None:
+        """`state` is the folder of its state; empty for the one that it has by itself."""
         self._path = os.fspath(path)
+        self._root = self._path
+        self._given = state
+        self.state = StateFolder("")
+        self._moves = 0
         self._polling = polling
         self._files = Files(self._path)
         self._journal = Journal("")
@@ -63,6 +74,7 @@ class FolderStore:
         self._feed = Feed()
         self._settling: Settling | None = None
         self._notifier: Notifier | None = None
+        self._retry: asyncio.TimerHandle | None = None
         self._open = False
 
     @property
@@ -80,12 +92,12 @@ class FolderStore:
                 os.listdir(self._path)
         except OSError as error:
             raise StoreError(f"{self._path}: {(error.strerror or str(error)).lower()}") from None
+        # The working folder may be moved: what we were given stands where it stood.
+        self._root = self._files.root = os.path.abspath(self._path)
         self._files.single = single
-        hidden = os.path.join(os.path.dirname(self._path) if single else self._path, HIDDEN)
-        prefix = f"{os.path.basename(self._path)}." if single else ""
-        self._journal = Journal(os.path.join(hidden, f"{prefix}history.jsonl"))
-        self._board = Noticeboard(os.path.join(hidden, f"{prefix}runtimes"))
-        self._accepted = AcceptedFile(os.path.join(hidden, f"{prefix}accepted.jsonl"))
+        self.state = state_of(self._path, single=single, folder=self._given)
+        self._use_state()
+        SPARE.keep()
         self._open = True
         self._files.refresh(None)
 
@@ -150,9 +162,12 @@ class FolderStore:
         from heddle.specs.writeback import write_files
 
         self._check_open()
+        self._prepare()
         async with self._journal.locked() as alone:
             await self._still()
             self._look(always=True)
+            if self._files.lost:
+                raise StoreError(f"{self._path} cannot be written: {self._files.lost}")
             number = max(self._files.newest + 1, time.time_ns() // 1000)
             steps = plan(self._files.index, changes, lambda before: max(before + 1, number))
             changed = net(steps)
@@ -167,7 +182,8 @@ class FolderStore:
                     f"{error.filename}: {(error.strerror or str(error)).lower()}"
                 ) from error
             recording = alone and bool(changed) and self._begin()
-            write_files(contents, stamp=number * 1000)
+            root = None if self._files.single else self._root
+            write_files(contents, stamp=number * 1000, root=root)
             told = self._files.refresh(edits)
             self._files.written(edits)
             self._files.newest = max(self._files.newest, number if changed else 0)
@@ -300,8 +316,31 @@ class FolderStore:
     async def report(self, report: Report) -> None:
         """Keep this Report in a file of its own; StoreError where it cannot be written."""
         self._check_open()
-        self._journal.hide()
+        self._prepare()
+        if self.state.reason:
+            raise StoreError(f"the state folder cannot be written: {self.state.reason}")
         self._board.put(report)
+
+    def _prepare(self) -> None:
+        """Make the state folder with the first write, and once in each folder that took its place."""
+        if self._moves != self._files.moves and not self._files.bare:
+            self._moves = self._files.moves
+            self.state.renew()
+        path = self.state.path
+        self.state.prepare()
+        if self.state.path != path or not self._files.marker:
+            self._use_state()
+
+    def _use_state(self) -> None:
+        """Use the files of the state folder; one beside the specs shows that their folder is the same."""
+        prefix = f"{os.path.basename(self._root)}." if self._files.single else ""
+        path = self.state.file(f"{prefix}history.jsonl")
+        if path != self._journal.path:
+            self._journal = Journal(path)
+            self._board = Noticeboard(self.state.file(f"{prefix}runtimes"))
+            self._accepted = AcceptedFile(self.state.file(f"{prefix}accepted.jsonl"))
+        if self.state.beside and self.state.there and not self._files.single:
+            self._files.marker = self.state.path
 
     async def withdraw(self, runtime: str) -> None:
         """Drop the Report of a runtime that ends."""
@@ -322,10 +361,9 @@ class FolderStore:
     ) -> None:
         """Keep these records in a file beside the history; StoreError if it cannot be written."""
         self._check_open()
-        beside = os.path.dirname(os.path.dirname(self._accepted.path))
-        if not os.path.isdir(beside or "."):
-            # Whoever writes must not bring a moved folder back.
-            raise StoreError(f"{beside}: the folder is gone")
+        self._prepare()
+        if self.state.reason:
+            raise StoreError(f"the state folder cannot be written: {self.state.reason}")
         async with self._journal.locked() as alone:
             if not alone:
                 raise StoreError(
@@ -339,13 +377,15 @@ class FolderStore:
         if self._settling is not None:
             return
         self._settling = Settling(self._changed)
-        self._notifier = notifier(self._path, self._settling, polling=self._polling)
+        self._notifier = notifier(self._root, self._settling, polling=self._polling)
         try:
             self._notifier.open()
         except OSError as error:
             self._stop()
             raise StoreError(f"{self._path} cannot be watched: {error.strerror}") from error
         self._tell(self._files.refresh(None))
+        if self._files.again:
+            self._settling.touch(EVERYTHING, AGAIN)
 
     def _stop_unwatched(self) -> None:
         if not self._feed.watched:
@@ -356,17 +396,36 @@ class FolderStore:
             self._notifier.close()
         if self._settling is not None:
             self._settling.close()
-        self._notifier = self._settling = None
+        if self._retry is not None:
+            self._retry.cancel()
+        self._notifier = self._settling = self._retry = None
 
     def _changed(self, paths: frozenset[str]) -> None:
         names: list[str] | None = None
+        if REMOVED in paths:
+            self._files.removed = True
+            paths = paths - {REMOVED} | {EVERYTHING}
         if EVERYTHING not in paths:
-            root = os.path.abspath(self._path)
-            names = [os.path.relpath(path, root).replace(os.sep, "/") for path in paths]
-        self._tell(self._files.refresh(names, careful=True))
-        if self._settling is not None and self._files.left(names):
+            names = [os.path.relpath(path, self._root).replace(os.sep, "/") for path in paths]
+        try:
+            self._tell(self._files.refresh(names, careful=True))
+        except Exception as error:
+            if not is_passing(error) or self._settling is None:
+                raise
+            for path in paths:
+                self._settling.touch(path, AGAIN)
+        if self._settling is None:
+            return
+        if self._files.left(names):
             for path in paths:
                 self._settling.touch(path, SLOW)
+        if self._files.again and self._retry is None:
+            self._retry = asyncio.get_running_loop().call_later(AGAIN, self._look_again)
+
+    def _look_again(self) -> None:
+        self._retry = None
+        if self._settling is not None:
+            self._settling.touch(EVERYTHING)
 
     def _tell(self, changes: ChangeSet | None) -> None:
         if changes is not None:

@@ -27,10 +27,11 @@ from heddle.extensions.net.answers import header_of, method_of
 from heddle.extensions.net.http.negotiate import weights
 from heddle.extensions.net.http.path import raw_of, segment_of
 from heddle.extensions.net.serving import known, reading
-from heddle.extensions.net.serving.place import Folder, Found, Links, Root
+from heddle.extensions.net.serving.place import SWAPS, Folder, Found, Links, Root
 from heddle.extensions.net.serving.ranges import Range, Unsatisfiable, ranges_of
 from heddle.runtime.stream import ByteStream
 from heddle.schemas.ascii import lower
+from heddle.specs.spare import is_passing
 
 Coding = Literal["br", "gzip", "zst"]
 _ENDINGS: Final = {"br": ".br", "gzip": ".gz", "zst": ".zst"}
@@ -168,6 +169,17 @@ class FilesNode(Node):
     # -- in a thread: looks at the disk ----------------------------------------------------------
 
     def _answer(self, path: str, header: Callable[[str], str], method: str) -> dict[str, Any]:
+        for _ in range(SWAPS):
+            try:
+                return self._looked_up(path, header, method)
+            except FileNotFoundError:
+                # It was swapped after it was looked up: look again.
+                continue
+            except OSError as error:
+                return _SHORT if is_passing(error) else _LOST
+        return _LOST
+
+    def _looked_up(self, path: str, header: Callable[[str], str], method: str) -> dict[str, Any]:
         name = path
         found = self._root.find(path)
         if isinstance(found, Folder):
@@ -181,10 +193,7 @@ class FilesNode(Node):
             found = self._root.find(name)
         if not isinstance(found, Found):
             return _LOST
-        try:
-            return self._found(name, found, header, method)
-        except OSError:
-            return _LOST
+        return self._found(name, found, header, method)
 
     def _index(self, path: str) -> tuple[str, Found | None]:
         for one in self._fields.index:
@@ -261,6 +270,8 @@ class FilesNode(Node):
 
 _NO_BYTES: Final[tuple[bytes, ...]] = ()
 _LOST: Final[dict[str, Any]] = {"status": 404, "body": "Not Found"}
+_SHORT: Final[dict[str, Any]] = {"status": 503, "header": {"Retry-After": "1"}}
+"""The answer when a file cannot be opened for a reason that may pass."""
 
 
 def _partial(found: Found, ranges: list[Range], said: dict[str, str], kind: str) -> dict[str, Any]:

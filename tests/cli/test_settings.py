@@ -6,6 +6,7 @@ import pytest
 
 from heddle.cli.failure import CommandError
 from heddle.cli.settings import Settings, load_settings, without_password
+from heddle.cli.stores import _stores
 
 
 @pytest.fixture
@@ -118,3 +119,13 @@ def test_variables_take_lists_and_numbers(here: Path) -> None:
 def test_an_address_is_shown_without_its_password(address: str, shown: str) -> None:
     assert without_password(address) == shown
     assert Settings(store=address).shown == shown
+
+
+def test_the_state_folder_is_seen_from_the_file_and_a_variable_wins(here: Path) -> None:
+    (here / "heddle.toml").write_text('[state]\nfolder = "state"\n')
+    (here / "below").mkdir()
+    found = load_settings(config="heddle.toml", environ={})
+    assert found.state_folder == "state"
+    found = load_settings(environ={"HEDDLE_STATE_FOLDER": "/var/lib/heddle"})
+    assert found.state_folder == "/var/lib/heddle"
+    assert _stores(found).state_folder == "/var/lib/heddle"

@@ -1,6 +1,7 @@
 """Events tell what happened, in order, to everyone who listens; secrets stay hidden."""
 
 import asyncio
+import errno
 import logging
 
 import pytest
@@ -147,3 +148,22 @@ def test_what_a_secret_key_holds_is_told_nowhere() -> None:
         header={"Cookie": ["a=Hunter2Zq9"]},
     )
     assert "Hunter2Zq9" not in repr(told)
+
+
+def test_a_listener_without_descriptors_keeps_the_event_for_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    events, heard, calls = Events("default"), list[str](), list[str]()
+
+    def failing(told: Event) -> None:
+        calls.append(told.event)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    events.listen(failing)
+    events.listen(lambda told: heard.append(told.event))
+    events.tell("one")
+    assert heard == ["one"]
+    # With spare descriptors it may well succeed.
+    assert calls == ["one", "one"]
+    assert "a listener failed at the event 'one': [Errno 24]" in caplog.text
+    assert "Traceback" not in caplog.text

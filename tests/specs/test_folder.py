@@ -11,19 +11,20 @@ from pathlib import Path
 import pytest
 
 from heddle.specs import folder as folder_module
-from heddle.specs import notifier, settle
+from heddle.specs import inotify, settle, treescan
 from heddle.specs.contract import StoreContract, Watch, refused, spec, value
 from heddle.specs.errors import Conflict, SpecError, StoreError
 from heddle.specs.files import Files
 from heddle.specs.folder import FolderStore
 from heddle.specs.names import named_id
-from heddle.specs.notifier import Notifier, WatchfilesNotifier
+from heddle.specs.notifier import Notifier
 from heddle.specs.open import open_store
 from heddle.specs.recording_contract import AcceptingContract, RecordingContract, ReportingContract
 from heddle.specs.report import Report
 from heddle.specs.settle import Settling
 from heddle.specs.spec import Spec
 from heddle.specs.store import ChangeSet, Delete, Put, Store
+from heddle.specs.treescan import TreeNotifier
 
 A, B = named_id("spec", "default", "a"), named_id("spec", "default", "b")
 
@@ -66,15 +67,17 @@ def run(path: Path, story: Story) -> None:
     asyncio.run(tell())
 
 
-@pytest.fixture(params=["inotify", "watchfiles"])
+@pytest.fixture(params=["inotify", "watchfiles", "polling"])
 def flows(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with two files, watched in each of the ways there are."""
     if request.param == "inotify" and sys.platform != "linux":
         pytest.skip("only Linux has inotify")
-    if request.param == "watchfiles":
+    if request.param != "inotify":
+        polling_too = request.param == "polling"
 
         def other(root: str, settling: Settling, *, polling: bool | None = None) -> Notifier:
-            return WatchfilesNotifier(root, settling, polling=bool(polling))
+            del polling
+            return TreeNotifier(root, settling, polling=polling_too)
 
         monkeypatch.setattr(folder_module, "notifier", other)
     path = tmp_path / "flows"
@@ -331,7 +334,8 @@ def test_an_emptied_file_has_a_moment_to_be_filled(
     flows: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A machine that is busy with other things may need more than a moment.
-    monkeypatch.setattr(notifier, "SLOW", 2.0)
+    for module in (inotify, treescan):
+        monkeypatch.setattr(module, "SLOW", 2.0)
     monkeypatch.setattr(settle, "LONGEST", 4.0)
 
     async def story(store: FolderStore, watch: Watch) -> None:

@@ -15,6 +15,7 @@ from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.request import address_text
 from heddle.extensions.net.http.shared import Handler, Report, Shared, Tenant, log_report
 from heddle.extensions.net.http.tls import TLS, Certificate
+from heddle.specs.spare import is_passing
 
 
 class ServerSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -313,7 +314,9 @@ async def bind(
 def _open_socket(family: int, kind: int, protocol: int) -> socket.socket | None:
     try:
         sock = socket.socket(family, kind, protocol)
-    except OSError:
+    except OSError as error:
+        if is_passing(error):
+            raise OSError(error.errno, f"cannot open a socket: {error.strerror}") from error
         # The machine knows the address family but does not speak it.
         return None
     if os.name == "posix":

@@ -14,7 +14,7 @@ _SECOND: Final = 1_000_000_000
 def tag_of(found: Found, coding: str = "") -> str:
     """The tag of a file: another as soon as anything about it changes."""
     packed = f"-{coding}" if coding else ""
-    return f'"{found.changed:x}-{found.size:x}-{found.number:x}{packed}"'
+    return f'"{found.changed:x}-{found.size:x}-{found.number:x}-{found.entry:x}{packed}"'
 
 
 def date_of(found: Found) -> str:

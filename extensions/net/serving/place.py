@@ -12,16 +12,23 @@ from heddle.extensions.net.http.path import segment_of
 Links: TypeAlias = Literal["inside", "refuse", "follow"]
 """What symbolic links may do: lead to places inside the root, nothing, or anywhere."""
 
+SWAPS: Final = 5
+"""So many times a path is looked up again whose links are swapped meanwhile."""
+
 _FORBIDDEN: Final = frozenset("\\\0:" if os.name == "nt" else "\\\0")
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A regular file: its real path, its size in bytes, and when it changed (nanoseconds)."""
+    """A regular file: its real path, its size in bytes, and when it changed (nanoseconds).
+
+    `number` and `entry`, when its entry changed, tell it from another file with the same time.
+    """
 
     path: str
     size: int
     changed: int
     number: int
+    entry: int = 0
 
 
 class Folder(msgspec.Struct, frozen=True):
@@ -49,23 +56,40 @@ class Root:
         if not all(self._named(part) for part in parts):
             return None
         try:
-            root = os.path.realpath(self.folder)
-            asked = str(Path(root, *parts))
-            real = os.path.realpath(asked)
-            if not self._spelled(root, parts):
+            real = self._real(parts)
+            for _ in range(SWAPS):
+                try:
+                    state = None if real is None else Path(real).stat()
+                    break
+                except FileNotFoundError:
+                    # A link on the way may have been swapped in this very moment.
+                    before, real = real, self._real(parts)
+                    if real == before:
+                        return None
+            else:
                 return None
-            if self._links == "refuse" and real != asked:
-                return None
-            if self._links != "follow" and real != root and not real.startswith(_below(root)):
-                return None
-            state = Path(real).stat()
         except (OSError, ValueError):
+            return None
+        if real is None or state is None:
             return None
         if stat.S_ISDIR(state.st_mode):
             return Folder()
         if not stat.S_ISREG(state.st_mode) or path.endswith("/"):
             return None
-        return Found(real, state.st_size, state.st_mtime_ns, state.st_ino)
+        return Found(real, state.st_size, state.st_mtime_ns, state.st_ino, state.st_ctime_ns)
+
+    def _real(self, parts: list[str]) -> str | None:
+        """Return where these parts lead now; None if that is not to be seen."""
+        root = os.path.realpath(self.folder)
+        asked = str(Path(root, *parts))
+        real = os.path.realpath(asked)
+        if not self._spelled(root, parts):
+            return None
+        if self._links == "refuse" and real != asked:
+            return None
+        if self._links != "follow" and real != root and not real.startswith(_below(root)):
+            return None
+        return real
 
     def _named(self, part: str) -> bool:
         """Whether a part of a path may name something."""
