@@ -5,10 +5,12 @@ HeddleError
 │   └── SecretError  a secret cannot be opened or sealed: give the key
 └── StoreError       the store: retry, or look at its address
     ├── NotFound     there is no such Spec or Value
-    └── Conflict     someone else changed it since you read it
+    ├── Conflict     someone else changed it since you read it
+    └── Unconfirmed  it may have been made: repeat it with its key
 """
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from heddle.specs.problem import Problem
 
@@ -39,3 +41,18 @@ class NotFound(StoreError):  # noqa: N818 - reads as what it tells: raise NotFou
 
 class Conflict(StoreError):  # noqa: N818 - reads as what it tells: raise Conflict
     """It changed since it was read, or its name is taken."""
+
+
+class Unconfirmed(StoreError):  # noqa: N818 - reads as what it tells: raise Unconfirmed
+    """A change set may have been made: the store was lost after it was sent, and before it answered.
+
+    `key` is its key: the same changes under the same key are made once, however often they are sent.
+    """
+
+    def __init__(self, reason: str, key: UUID) -> None:
+        self.reason = reason
+        self.key = key
+        super().__init__(
+            f"{reason}. The change set may have been made. Repeat it with the key {key}: "
+            "under one key it is made once"
+        )

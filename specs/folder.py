@@ -15,6 +15,7 @@ from heddle.specs.files import Files
 from heddle.specs.filing import filed, rewritten
 from heddle.specs.index import Step, key_of, net, plan
 from heddle.specs.journal import Journal, recorded
+from heddle.specs.keyed import put_under
 from heddle.specs.noticeboard import Noticeboard
 from heddle.specs.notifier import EVERYTHING, Notifier, notifier
 from heddle.specs.problem import Problem
@@ -135,6 +136,9 @@ class FolderStore:
         async with self._journal.locked() as alone:
             await self._still()
             self._look(always=True)
+            made = self._journal.keyed(note.key) if note.key is not None else None
+            if made is not None:
+                return put_under(changes, made)
             number = max(self._files.newest + 1, time.time_ns() // 1000)
             steps = plan(self._files.index, changes, lambda before: max(before + 1, number))
             changed = net(steps)
@@ -195,6 +199,11 @@ class FolderStore:
             if known < number <= self._files.newest:
                 return Revision(number=number, time=number / 1_000_000)
             raise
+
+    async def keyed(self, key: UUID) -> Revision | None:
+        """The Revision that was made under this key, None if there is none; see Keyed."""
+        await self._notice()
+        return self._journal.keyed(key)
 
     async def _notice(self) -> None:
         """Record what was edited by hand, where anything is recorded."""
@@ -262,7 +271,7 @@ class FolderStore:
             turns=turns,
         )
         try:
-            self._journal.append(revision)
+            self._journal.append(revision, note.key)
         except OSError:
             return
         self._files.unrecorded -= {turn.key for turn in turns}

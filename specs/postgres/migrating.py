@@ -11,7 +11,8 @@ from psycopg import errors
 
 from heddle.specs.errors import StoreError
 from heddle.specs.postgres.address import SCHEMA, Address
-from heddle.specs.postgres.connections import Connection, failed, reason
+from heddle.specs.postgres.connections import failed, reason
+from heddle.specs.postgres.pool import Connection
 from heddle.specs.postgres.queries import Queries
 
 

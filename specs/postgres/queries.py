@@ -64,7 +64,6 @@ class Queries:
         # Whoever writes waits here for the one before: so revisions are numbered as they become
         # visible, without a gap, and what was checked stays true until the end.
         self.lock = of("SELECT number FROM {s}.head FOR UPDATE")
-        self.done = of("SELECT number FROM {s}.revisions WHERE key = %s")
         self.concerned = {
             "spec": of("""
                 SELECT body::text, revision FROM {s}.specs
@@ -146,6 +145,10 @@ class Queries:
         self.revision = of("""
             SELECT number, extract(epoch FROM time)::float8, author, message FROM {s}.revisions
             WHERE number = %s
+        """)
+        self.keyed = of("""
+            SELECT number, extract(epoch FROM time)::float8, author, message FROM {s}.revisions
+            WHERE key = %s
         """)
         self.turns = of("""
             SELECT revision, sort, was, before::text, after::text FROM {s}.turns
