@@ -52,7 +52,4 @@ class Unconfirmed(StoreError):  # noqa: N818 - reads as what it tells: raise Unc
     def __init__(self, reason: str, key: UUID) -> None:
         self.reason = reason
         self.key = key
-        super().__init__(
-            f"{reason}. The change set may have been made. Repeat it with the key {key}: "
-            "under one key it is made once"
-        )
+        super().__init__(f"{reason}. The change set may have been made: its key is {key}")

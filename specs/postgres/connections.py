@@ -4,6 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from traceback import clear_frames
 from typing import TypeVar
 
 import psycopg
@@ -55,9 +56,14 @@ class Connections:
 
     async def _connected(self) -> Connection:
         """Return a new connection that is ready for use."""
-        connection: Connection = await psycopg.AsyncConnection.connect(
-            self.address.conninfo, autocommit=True
-        )
+        try:
+            connection: Connection = await psycopg.AsyncConnection.connect(
+                self.address.conninfo, autocommit=True
+            )
+        except BaseException as error:
+            # What is half open lives on in the frames of the error, until somebody collects garbage.
+            clear_frames(error.__traceback__)
+            raise
         try:
             await self._settle(connection)
         except BaseException:

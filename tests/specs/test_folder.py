@@ -16,6 +16,7 @@ from heddle.specs.contract import StoreContract, Watch, refused, spec, value
 from heddle.specs.errors import Conflict, StoreError
 from heddle.specs.files import Files
 from heddle.specs.folder import FolderStore
+from heddle.specs.keyed_contract import KeyedContract
 from heddle.specs.names import named_id
 from heddle.specs.notifier import Notifier, WatchfilesNotifier
 from heddle.specs.open import open_store
@@ -28,19 +29,19 @@ from heddle.specs.store import ChangeSet, Delete, Put, Store
 A, B = named_id("spec", "default", "a"), named_id("spec", "default", "b")
 
 
-class TestFolderStore(StoreContract, RecordingContract, ReportingContract):
+class TestFolderStore(StoreContract, RecordingContract, KeyedContract, ReportingContract):
     def make(self, folder: Path) -> Store:
         return FolderStore(folder)
 
 
-class TestFileStore(StoreContract, RecordingContract, ReportingContract):
+class TestFileStore(StoreContract, RecordingContract, KeyedContract, ReportingContract):
     def make(self, folder: Path) -> Store:
         path = folder / "flow.yaml"
         path.touch()
         return FolderStore(path)
 
 
-class TestJsonFileStore(StoreContract, RecordingContract):
+class TestJsonFileStore(StoreContract, RecordingContract, KeyedContract):
     def make(self, folder: Path) -> Store:
         path = folder / "flow.json"
         path.touch()

@@ -4,12 +4,15 @@ import asyncio
 from pathlib import Path
 
 from heddle.specs.contract import StoreContract, Watch, spec
+from heddle.specs.keyed_contract import KeyedContract
 from heddle.specs.memory import MemoryStore
 from heddle.specs.recording_contract import RecordingContract, ReportingContract, ResumingContract
 from heddle.specs.store import Put, Store
 
 
-class TestMemoryStore(StoreContract, RecordingContract, ResumingContract, ReportingContract):
+class TestMemoryStore(
+    StoreContract, RecordingContract, KeyedContract, ResumingContract, ReportingContract
+):
     kept = False
 
     def make(self, folder: Path) -> Store:
