@@ -1,12 +1,15 @@
 """The folder store keeps Specs and Values in YAML files that people edit; a single file is one too."""
 
 # Paths are text here, as the kernel tells them.
-# ruff: noqa: PTH100, PTH112, PTH116, PTH118, PTH119, PTH120, PTH208, ASYNC240
+# ruff: noqa: PTH100, PTH102, PTH112, PTH116, PTH118, PTH119, PTH120, PTH208, ASYNC240
 
 import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
 from uuid import UUID
 
 from heddle.specs.errors import NotFound, StoreError
@@ -16,6 +19,8 @@ from heddle.specs.filing import filed, rewritten
 from heddle.specs.index import Step, key_of, net, plan
 from heddle.specs.journal import Journal, recorded
 from heddle.specs.keyed import put_under
+from heddle.specs.lease import Holder, Lease
+from heddle.specs.leasefile import FileLease, machine_lease
 from heddle.specs.noticeboard import Noticeboard
 from heddle.specs.notifier import EVERYTHING, Notifier, notifier
 from heddle.specs.problem import Problem
@@ -293,6 +298,17 @@ class FolderStore:
         self._check_open()
         return self._board.all(namespace)
 
+    def lease(self, name: str, ttl: float, holder: Holder) -> Lease:
+        """Return the lease of this name: the lock of a file beside the history, on this machine.
+
+        If no file can be made there, it is one of the machine, for this folder.
+        """
+        del ttl
+        whole = os.path.realpath(self._path)
+        apart = machine_lease([f"file://{whole}", name], holder)
+        folder = os.path.join(os.path.dirname(self._journal.path), "leases")
+        return FileLease(lambda: _lock_path(folder, name) or apart.path, holder)
+
     # --- watching ---
 
     def _start(self) -> None:
@@ -341,3 +357,19 @@ class FolderStore:
         self._check_open()
         if always or self._settling is None:
             self._tell(self._files.refresh(None, careful=always))
+
+
+def _lock_path(folder: str, name: str) -> str:
+    """Return the path of a lock in this folder, made if it can be; empty if it cannot be written to.
+
+    What the folder stands in is never made anew: the specs may have been moved away.
+    """
+    hidden = os.path.dirname(folder)
+    with suppress(OSError):
+        os.mkdir(hidden)
+        Path(os.path.join(hidden, ".gitignore")).write_text("*\n")
+    with suppress(OSError):
+        os.mkdir(folder)
+    return (
+        os.path.join(folder, f"{quote(name, safe='')}.lock") if os.access(folder, os.W_OK) else ""
+    )

@@ -8,6 +8,7 @@ from heddle.specs.errors import NotFound, StoreError
 from heddle.specs.feed import Feed
 from heddle.specs.index import Index, Step, key_of, net, plan
 from heddle.specs.keyed import put_under
+from heddle.specs.lease import Granted, Holder, Lease
 from heddle.specs.problem import Problem
 from heddle.specs.report import Report
 from heddle.specs.revision import NO_NOTE, Note, Revision, Turn
@@ -128,6 +129,11 @@ class MemoryStore:
         self._check_open()
         number = self._keys.get(key)
         return None if number is None else self._revisions[number - 1]
+
+    def lease(self, name: str, ttl: float, holder: Holder) -> Lease:
+        """Return a lease that is always granted: nobody else follows this store."""
+        del name, ttl
+        return Granted(holder)
 
     # --- runtimes ---
 

@@ -6,11 +6,11 @@ _RIGHTS = {
     "reader": ("GRANT SELECT ON ALL TABLES IN SCHEMA {s} TO {r};",),
     "runtime": (
         "GRANT SELECT ON ALL TABLES IN SCHEMA {s} TO {r};",
-        "GRANT INSERT, UPDATE, DELETE ON {s}.reports TO {r};",
+        "GRANT INSERT, UPDATE, DELETE ON {s}.reports, {s}.leases TO {r};",
     ),
     "writer": (
         "GRANT SELECT ON ALL TABLES IN SCHEMA {s} TO {r};",
-        "GRANT INSERT, UPDATE, DELETE ON {s}.reports, {s}.specs, {s}.values TO {r};",
+        "GRANT INSERT, UPDATE, DELETE ON {s}.reports, {s}.leases, {s}.specs, {s}.values TO {r};",
         "GRANT INSERT ON {s}.revisions, {s}.turns TO {r};",
         "GRANT UPDATE ON {s}.head TO {r};",
     ),

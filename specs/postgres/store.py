@@ -9,9 +9,11 @@ from uuid import UUID
 import msgspec
 
 from heddle.specs.errors import NotFound, SpecError, StoreError, Unconfirmed
+from heddle.specs.lease import Holder, Lease
 from heddle.specs.postgres.address import read_address
 from heddle.specs.postgres.body import resource_of
 from heddle.specs.postgres.connections import Connections, not_open
+from heddle.specs.postgres.leasing import Leases, RowLease
 from heddle.specs.postgres.listening import MOST, Listener, change_set, read_since
 from heddle.specs.postgres.migrating import migrate
 from heddle.specs.postgres.pool import Connection
@@ -43,6 +45,7 @@ class PostgresStore:
         self._connections: Connections | None = None
         self._listener: Listener | None = None
         self._opening = asyncio.Lock()
+        self._leases = Leases(self._run, self._queries)
 
     @property
     def url(self) -> str:
@@ -89,6 +92,7 @@ class PostgresStore:
         connections, self._connections = self._connections, None
         listener, self._listener = self._listener, None
         try:
+            await self._leases.close()
             if listener is not None:
                 await listener.close()
         finally:
@@ -230,6 +234,12 @@ class PostgresStore:
         """The Reports of a namespace (None: of all) whose runtimes are not gone."""
         rows = await self._rows(self._queries.reports, {"namespace": namespace})
         return [msgspec.json.decode(body, type=Report) for (body,) in rows]
+
+    # --- leases ---
+
+    def lease(self, name: str, ttl: float, holder: Holder) -> Lease:
+        """Return the lease of this name, which is a row; see Leasing."""
+        return RowLease(self._leases, name, ttl, holder)
 
     # --- the database ---
 

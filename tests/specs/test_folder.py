@@ -17,6 +17,7 @@ from heddle.specs.errors import Conflict, StoreError
 from heddle.specs.files import Files
 from heddle.specs.folder import FolderStore
 from heddle.specs.keyed_contract import KeyedContract
+from heddle.specs.lease_contract import LeaseContract
 from heddle.specs.names import named_id
 from heddle.specs.notifier import Notifier, WatchfilesNotifier
 from heddle.specs.open import open_store
@@ -29,12 +30,16 @@ from heddle.specs.store import ChangeSet, Delete, Put, Store
 A, B = named_id("spec", "default", "a"), named_id("spec", "default", "b")
 
 
-class TestFolderStore(StoreContract, RecordingContract, KeyedContract, ReportingContract):
+class TestFolderStore(
+    StoreContract, RecordingContract, KeyedContract, LeaseContract, ReportingContract
+):
     def make(self, folder: Path) -> Store:
         return FolderStore(folder)
 
 
-class TestFileStore(StoreContract, RecordingContract, KeyedContract, ReportingContract):
+class TestFileStore(
+    StoreContract, RecordingContract, KeyedContract, LeaseContract, ReportingContract
+):
     def make(self, folder: Path) -> Store:
         path = folder / "flow.yaml"
         path.touch()

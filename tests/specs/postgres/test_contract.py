@@ -16,6 +16,8 @@ from tests.specs.postgres.databases import dropped, url_in
 class TestPostgresStore(
     StoreContract, RecordingContract, KeyedContract, ResumingContract, ReportingContract
 ):
+    lasting = True
+
     @pytest.fixture(autouse=True)
     def schema(self) -> Iterator[None]:
         self.schemas: set[str] = set()
