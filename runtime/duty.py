@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any, Final, Literal, TypeAlias
 from uuid import UUID
 
+from heddle.runtime.errors import Error
 from heddle.runtime.step import FAILURES
 from heddle.specs.errors import StoreError
 from heddle.specs.lease import Granted, Holder, Lease, leasing, uptime
@@ -56,7 +57,15 @@ class Actor:
 class Duty:
     """The right of one runtime to act for a symbol. The last actor that follows it acts."""
 
-    def __init__(self, lease: Lease, ttl: float, tell: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        lease: Lease,
+        ttl: float,
+        tell: Callable[..., Any],
+        forget: Callable[[], Any] = lambda: None,
+    ) -> None:
+        """`forget` is called when nobody follows it any more."""
+        self._forget = forget
         self.lease = lease
         self.ttl = ttl
         self.trouble = ""
@@ -73,9 +82,9 @@ class Duty:
         return self._had and uptime() < self.lease.expires
 
     @property
-    def free(self) -> bool:
-        """Whether nobody follows it."""
-        return not self._actors
+    def alone(self) -> bool:
+        """Whether there is nobody else who could act."""
+        return isinstance(self.lease, Granted)
 
     def snapshot(self) -> dict[str, Any]:
         """Return who has the lease, for people."""
@@ -91,20 +100,25 @@ class Duty:
         """Have this one act from now on, in the place of the one before, whenever the lease is ours."""
         first = not self._actors
         self._actors.append(actor)
-        if first:
+        if self.alone:
+            self._had = True
+            actor.take(None)
+        elif first:
             await self._attempt()
             self._keeping = asyncio.ensure_future(self._keep())
         elif self.held:
-            actor.take(self.lease.mark)
+            # What its predecessor did, it knows from there.
+            actor.take(None)
 
-    async def leave(self, actor: Actor) -> bool:
-        """Have this one act no more; after the last one the lease is released. Return whether it was the last."""
+    async def leave(self, actor: Actor) -> None:
+        """Have this one act no more; after the last one the lease is released."""
         if actor not in self._actors:
-            return False
+            return
         done = actor.done()
         self._actors.remove(actor)
         if self._actors:
-            return False
+            return
+        self._forget()
         if self._keeping is not None:
             self._keeping.cancel()
             await asyncio.gather(self._keeping, return_exceptions=True)
@@ -115,7 +129,6 @@ class Duty:
             with suppress(*FAILURES, TimeoutError):
                 async with asyncio.timeout(LIMIT):
                     await self.lease.release(done)
-        return True
 
     # --- acting ---
 
@@ -146,7 +159,11 @@ class Duty:
                 async with asyncio.timeout(pause):
                     await self._wake.wait()
             self._wake.clear()
-            await self._attempt()
+            try:
+                await self._attempt()
+            except FAILURES as error:
+                # The lease stays ours: somebody else would fail in the same way.
+                self._tell("cannot act", level="error", error=Error.of(error))
 
     async def _attempt(self) -> None:
         """Take the lease, or renew it, and have the actor know what has changed."""
@@ -178,6 +195,8 @@ class Duty:
                 self._away(str(error))
                 return
         self._had = True
+        if self._keeping is not None:
+            self._tell("lease taken", reason="nobody else has it any more")
         actor.take(mark)
 
     def _away(self, reason: str) -> None:
@@ -215,23 +234,19 @@ class Duties:
         """Return the duty of a symbol: the same one for all nodes that it has one after the other."""
         found = self._duties.get((symbol, singleton))
         if found is None:
-            found = Duty(self._lease(symbol, singleton), self._ttl, tell)
-            self._duties[symbol, singleton] = found
+            key = symbol, singleton
+            lease = self._lease(symbol, singleton)
+            found = Duty(lease, self._ttl, tell, lambda: self._duties.pop(key, None))
+            self._duties[key] = found
         return found
-
-    async def leave(self, symbol: UUID, singleton: Singleton, actor: Actor) -> None:
-        """Have an actor leave its duty; one that nobody follows any more is forgotten."""
-        duty = self._duties.get((symbol, singleton))
-        if duty is not None and await duty.leave(actor):
-            if self._duties.get((symbol, singleton)) is duty and duty.free:
-                del self._duties[symbol, singleton]
 
     def _lease(self, symbol: UUID, singleton: Singleton) -> Lease:
         store = self._store
         if store is None or singleton == "worker" or store.url.startswith("memory:"):
             return Granted(self._holder)
         name = f"symbol/{self._namespace}/{symbol}"
-        granting = leasing(store) if singleton == "cluster" else None
+        local = store.url.startswith("file:")
+        granting = leasing(store) if local or singleton == "cluster" else None
         if granting is not None:
             return granting.lease(name, self._ttl, self._holder)
         return machine_lease([store.url, name], self._holder)

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from heddle import __version__
 from heddle.runtime.agent import Agent
+from heddle.runtime.duty import TTL, Duties
 from heddle.runtime.errors import Answer, Error, Payload
 from heddle.runtime.events import Events
 from heddle.runtime.extension import Registry, Source, registry
@@ -59,7 +60,8 @@ class Runtime:
     `managed` is what its flows may manage: their own namespace, unless said otherwise.
     Where it follows a store that keeps Reports, it says there how it is, every `interval` seconds
     and after each change. `team` are the runtimes that serve the same namespace beside this one, in
-    other processes.
+    other processes. `lease` is for how many seconds it may act for all of them, such as with a timer,
+    without asking the store again.
 
     Entering raises StoreError where the store cannot be reached, ExtensionError where an extension
     cannot be loaded, and ShiftError where something cannot begin (a port in use). Specs with
@@ -82,6 +84,7 @@ class Runtime:
         keys: Keyring | None = None,
         managed: Managed | None = None,
         team: Team = ALONE,
+        lease: float = TTL,
     ) -> None:
         self.id = str(new_id())
         self.started = time.time()
@@ -107,6 +110,7 @@ class Runtime:
             lifecycle=lifecycle,
             drain=drain,
             team=team,
+            duties=Duties(self.store, self.id, namespace, lease),
         )
         self._loader = Loader(
             namespace=namespace,

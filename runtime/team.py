@@ -17,11 +17,6 @@ class Team:
     size = 1
     """How many there are."""
 
-    @property
-    def leads(self) -> bool:
-        """Whether what is to happen once in the namespace, such as a timer's ticks, happens here."""
-        return self.number == 0
-
     async def bind(self, host: str, port: int, owner: str) -> Sequence[socket.socket]:
         """Sockets that all of the team accept from; none where everyone binds for itself.
 
