@@ -30,7 +30,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What every command goes by.
 
     `store` is an address or a path; `given` tells whether anybody named it. `folder` is where
-    `heddle.toml` stands, or the working directory. `drain` is in seconds. `environment` is what
+    `heddle.toml` stands, or the working directory. `drain` is in seconds, and so is
+    `lease`: how long a runtime may act for all others without asking the store. `environment` is what
     blanks of specs are filled from. `workers` is how many processes run a namespace (0: one for each
     processor), `health` for how many seconds nothing may be heard of one of them, `health_address`
     where a supervisor says how it is. `namespaces` are the settings of those that `heddle up` runs,
@@ -47,6 +48,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     language: str = "cel"
     extensions: tuple[str, ...] = ()
     drain: float = 30.0
+    lease: float = 15.0
     workers: int = 1
     health: float = 30.0
     health_address: str = ""
@@ -332,6 +334,12 @@ _NAMESPACE = {
         made=tuple,
     ),
     "drain": _Key(name="drain", wanted="a number of seconds", fits=_is_seconds, made=float),
+    "lease": _Key(
+        name="lease",
+        wanted="a number of seconds, at least 0.5",
+        fits=lambda value: _is_seconds(value) and value >= 0.5,
+        made=float,
+    ),
     "workers": _Key(
         name="workers",
         wanted="a number of processes, or 0 for one on each processor",
@@ -397,6 +405,7 @@ VARIABLES = {
     "HEDDLE_LANGUAGE": "language",
     "HEDDLE_EXTENSIONS": "extensions",
     "HEDDLE_DRAIN": "drain",
+    "HEDDLE_LEASE": "lease",
     "HEDDLE_WORKERS": "workers",
     "HEDDLE_AUTHOR": "author",
     "HEDDLE_SYSTEM_LISTEN": "system.listen",
@@ -440,7 +449,7 @@ def _meant(path: str, text: str) -> Any:
         return [name.strip() for name in text.split(",") if name.strip()]
     if path == "workers" and text.isdecimal():
         return int(text)
-    if path == "drain":
+    if path in ("drain", "lease"):
         try:
             return float(text)
         except ValueError:
