@@ -203,6 +203,7 @@ async def test_a_rare_tick_is_never_made_twice_nor_lost_when_its_holder_goes() -
         await put(store, a_timer('cron: "* * * * *"'))
         line = Line(server())
         await line.mend()
+        stack.push_async_callback(line.cut)
         through = in_schema(line.url, schema_of(url), wait=0.5)
         first = await stack.enter_async_context(ticking(through, clock))
         second = await stack.enter_async_context(ticking(url, clock))
