@@ -18,16 +18,6 @@ import msgspec
 from heddle.specs.errors import StoreError
 from heddle.specs.lease import Holder
 
-try:
-    from fcntl import LOCK_EX, LOCK_NB, flock
-except ImportError:  # Windows has no such lock: there every runtime acts.
-    LOCK_EX = LOCK_NB = 0
-
-    def flock(fd: int, operation: int, /) -> None:
-        """Lock nothing."""
-        del fd, operation
-
-
 class Line(msgspec.Struct, frozen=True):
     """What stands in the file: who has it, and what was done last."""
 
@@ -87,12 +77,11 @@ class FileLease:
         path = self._path()
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            flock(file, LOCK_EX | LOCK_NB)
-        except BlockingIOError:
-            self.holder = _read(file).holder
-            os.close(file)
-            return False
-        except BaseException:
+            if not _locked(file):
+                self.holder = _read(file).holder
+                os.close(file)
+                return False
+        except OSError:
             os.close(file)
             raise
         self._file = file
@@ -123,6 +112,19 @@ class FileLease:
         file, self._file = self._file, -1
         if file >= 0:
             os.close(file)
+
+
+def _locked(file: int) -> bool:
+    """Lock a file, if nobody else has; return whether it is ours."""
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, flock
+    except ImportError:  # Windows has no such lock: there every runtime acts.
+        return True
+    try:
+        flock(file, LOCK_EX | LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _read(file: int) -> Line:

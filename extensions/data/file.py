@@ -414,7 +414,8 @@ Whoever can change the folder itself can move links while they are followed: giv
   process of its own, with `{path, change}`; with `existing`, those that are there at first are, too. They
   are told one after the other, and a file that changes again before its turn has one turn. An Error goes
   to `error`, or is told as the event `file failed`. Nothing is lost in a reload that leaves `root` and
-  `settle` as they are. What is added by moving a file over another may be told as `modified` or `added`.
+  `settle` as they are. Of several runtimes on one machine, one looks; if it ends, another does, and tells
+  what changes from then on. What is added by moving a file over another may be told as `modified` or `added`.
 
 With `format: json` data is read and written as JSON; otherwise what is written is text or bytes. Errors
 have the codes `not-found`, `forbidden`, `folder`, `too-large`, `text`, `json`, `full`, and `failed` for

@@ -319,6 +319,10 @@ A packet at `in` is sent, and answered NOTHING. While there is no connection, or
 answered, packets wait in order, `queue` of them at most. What was sent when a connection broke off may
 be lost: the protocol does not tell.
 
+Of several runtimes that follow one store, one is connected: the one that has the lease. If it dies,
+another connects as soon as the lease has ended. A packet at `in` of any other is an Error (`elsewhere`)
+that says which one has it.
+
 That it is connected or away, and why, is told in the log. A `websocket-client` whose spec changes keeps
 its connection where `url header protocols compress connect` and `tls` stay the same. Needs the extra
 `websocket`.

@@ -227,6 +227,9 @@ SIGNAL: Kind[Any] = Kind(
 same time. The operating system makes one signal of several that come at once. What the process answers is not
 used; an Error goes to `error`, or is told as the event `signal failed`.
 
+A signal goes to one process. With several workers, the supervisor passes SIGUSR1 and SIGUSR2 on to the
+first one that is ready.
+
 While a flow listens to a signal, it does nothing else; afterwards it does again what it did before.
 SIGINT and SIGTERM stop the runtime, and cannot be listened to. It takes a runtime in the main thread, as
 `heddle start` has it, and a system with signals: not Windows.

@@ -391,6 +391,15 @@ does not know of the time when it did not run at all. The last of them counts as
 more than a minute late. `once` makes up for all of them together, `skip` for none, `all` for each: together with
 `overlap: queue`, for one of them runs at once.
 
+**Several runtimes.** Where several follow one store, one of them ticks: the one that has the lease of
+the timer. If it ends, another takes over at once; if it dies, or cannot reach the store, as soon as the
+lease has ended (`lease` in the settings, 15 s). No tick comes twice: a tick is recorded in the store
+before it begins, and who takes over goes on behind it; a tick that was due in between is late, as one
+that was missed. A timer that ticks more often than a lease lasts claims its ticks with each renewal
+instead: after the death of its runtime they are left out until the lease has ended. While the store is
+away, such a timer goes on as long as its lease lasts; a tick of any other waits for the store. `singleton:
+worker` ticks everywhere, whatever becomes of the store. Give all machines the same time.
+
 **Clocks that are set forward or back.** A cron expression with a fixed hour runs once on both days, as
 Debian's cron does it: where 02:30 is left out, at 03:00; where it comes twice, the first time. An
 expression that runs every hour, or more often, goes by the hours that really pass. When the clock of the
@@ -398,7 +407,7 @@ machine is set, timers go on from what it shows then.
 
 **Reload.** A timer that was changed takes over from the one before: a tick that runs counts as running,
 those that wait go on waiting, and the next one stays due when it was, where `interval`, `cron` and
-`timezone` are the same.
+`timezone` are the same. The lease stays where it is.
 
 `cron` needs the extra `cron`. A day of the week is 0 to 7 or `sun` to `sat`; where a day of the month and
 a day of the week are given and neither begins with `*`, one of them is enough. `L` is the last day of the

@@ -79,7 +79,8 @@ class Pool:
                     held = await self._opened(max(end - loop.time(), SHORTEST))
                 yield held
         except TimeoutError:
-            if self._closed and scope.expired():
+            # Nothing else lets it expire but to close the pool.
+            if scope.expired():
                 raise PoolClosed from None
             raise
         finally:
