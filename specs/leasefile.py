@@ -18,6 +18,7 @@ import msgspec
 from heddle.specs.errors import StoreError
 from heddle.specs.lease import Holder
 
+
 class Line(msgspec.Struct, frozen=True):
     """What stands in the file: who has it, and what was done last."""
 
