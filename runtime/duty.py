@@ -63,9 +63,11 @@ class Duty:
         ttl: float,
         tell: Callable[..., Any],
         forget: Callable[[], Any] = lambda: None,
+        changed: Callable[[], Any] = lambda: None,
     ) -> None:
-        """`forget` is called when nobody follows it any more."""
+        """`forget` is called when nobody follows it any more, `changed` when it is taken or lost."""
         self._forget = forget
+        self._changed = changed
         self.lease = lease
         self.ttl = ttl
         self.trouble = ""
@@ -197,6 +199,7 @@ class Duty:
         self._had = True
         if self._keeping is not None:
             self._tell("lease taken", reason="nobody else has it any more")
+        self._changed()
         actor.take(mark)
 
     def _away(self, reason: str) -> None:
@@ -214,6 +217,7 @@ class Duty:
         self._had = False
         self.trouble = f"lease lost: {reason}" if trouble else ""
         self._tell("lease lost", level="warning", reason=reason)
+        self._changed()
         if self._actors:
             self._actors[-1].lose()
 
@@ -222,13 +226,25 @@ class Duties:
     """The duties of one runtime: `store` grants their leases; without one, everything is granted."""
 
     def __init__(
-        self, store: Store | None = None, runtime: str = "", namespace: str = "", ttl: float = TTL
+        self,
+        store: Store | None = None,
+        runtime: str = "",
+        namespace: str = "",
+        ttl: float = TTL,
+        changed: Callable[[], Any] = lambda: None,
     ) -> None:
+        """`changed` is called when it begins to act for others, or acts no more."""
+        self._changed = changed
         self._store = store
         self._holder = Holder(runtime=runtime, host=socket.gethostname(), pid=os.getpid())
         self._namespace = namespace
         self._ttl = ttl
         self._duties: dict[tuple[UUID, Singleton], Duty] = {}
+
+    @property
+    def held(self) -> tuple[UUID, ...]:
+        """The symbols for which it acts in the place of others."""
+        return tuple(key[0] for key, one in self._duties.items() if one.held and not one.alone)
 
     def of(self, symbol: UUID, singleton: Singleton, tell: Callable[..., Any]) -> Duty:
         """Return the duty of a symbol: the same one for all nodes that it has one after the other."""
@@ -236,7 +252,7 @@ class Duties:
         if found is None:
             key = symbol, singleton
             lease = self._lease(symbol, singleton)
-            found = Duty(lease, self._ttl, tell, lambda: self._duties.pop(key, None))
+            found = Duty(lease, self._ttl, tell, lambda: self._duties.pop(key, None), self._changed)
             self._duties[key] = found
         return found
 

@@ -103,6 +103,7 @@ class Runtime:
             if isinstance(store, str | os.PathLike)
             else store
         )
+        self._duties = Duties(self.store, self.id, namespace, lease, lambda: self._looked(0))
         self._shift = Shift(
             self.table,
             self.registry.hooks,
@@ -110,7 +111,7 @@ class Runtime:
             lifecycle=lifecycle,
             drain=drain,
             team=team,
-            duties=Duties(self.store, self.id, namespace, lease),
+            duties=self._duties,
         )
         self._loader = Loader(
             namespace=namespace,
@@ -349,6 +350,7 @@ class Runtime:
             processes=sum(len(one.processes) for one in self._shift.generations),
             conditions=self._health.overall(ill),
             symbols=ill,
+            leases=self._duties.held,
         )
 
 

@@ -111,6 +111,9 @@ async def test_of_two_runtimes_one_ticks_and_both_say_which() -> None:
         assert (first.lease["held"], second.lease["held"]) == (True, False)
         assert first.lease["runtime"] == second.lease["runtime"] == first.rt.id
         assert degraded(second.rt, "t") == ""
+        symbol = first.rt.table.get("t")
+        assert symbol is not None
+        assert (first.rt.report().leases, second.rt.report().leases) == ((symbol.id,), ())
 
 
 async def test_a_runtime_that_ends_hands_over_at_once() -> None:

@@ -15,7 +15,7 @@ import pytest
 from heddle.specs.document import read_text
 from heddle.specs.postgres.store import PostgresStore
 from heddle.specs.store import Put
-from tests.cli.support import Started, started
+from tests.cli.support import Started, ran, started
 from tests.postgres import server
 from tests.specs.postgres.databases import dropped, url_in
 
@@ -78,6 +78,8 @@ def test_a_killed_holder_is_followed_by_another_and_no_tick_comes_twice(
         for _ in range(2):
             first.until("ticked")
         assert holders(store) == [first.process.pid]
+        shown = ran("status", "tick", "--store", store)
+        assert f":{first.process.pid}" in shown.partition("acts in ")[2]
         first.process.kill()
         gone = time.monotonic()
         second.until("lease taken")
