@@ -5,9 +5,12 @@ from typing import Any
 from heddle.extensions.manage import forms
 from heddle.extensions.manage.asked import KEY, Asked
 from heddle.extensions.manage.operation import Operation, Reply
+from heddle.extensions.manage.refusal import Refusal
 from heddle.specs.difference import difference
 from heddle.specs.keyed import Keyed
 from heddle.specs.revision import Revision
+from heddle.specs.spec import Spec
+from heddle.specs.value import Value
 
 REPLAYED = {"Idempotency-Replayed": "true"}
 """The header of an answer that repeats an earlier one."""
@@ -21,7 +24,33 @@ async def repeated(asked: Asked, operation: Operation) -> Reply | None:
     if KEY not in operation.headers or operation.name == "store.apply":
         return None
     made = await made_before(asked)
-    return None if made is None else _reply(operation.name, made)
+    if made is None:
+        return None
+    if not _same(asked, operation, made):
+        raise Refusal(
+            409,
+            "key",
+            f"{KEY}: revision {made.number} was made of another request under this key "
+            "(expected: the same request, or another key)",
+        )
+    return _reply(operation.name, made)
+
+
+def _same(asked: Asked, operation: Operation, made: Revision) -> bool:
+    """Whether a revision can be what this request has become."""
+    sides = [side for turn in made.turns for side in (turn.before, turn.after) if side is not None]
+    if any(side.namespace != asked.namespace for side in sides):
+        return False
+    if operation.group == "namespace":
+        return True
+    sort = Spec if operation.group == "specs" else Value
+    if len(made.turns) != 1 or not isinstance(made.turns[0].resource, sort):
+        return False
+    turn = made.turns[0]
+    if operation.name.endswith(".delete") is not (turn.after is None):
+        return False
+    names = {name for side in sides for name in (side.name, str(side.id))}
+    return operation.name.endswith(".create") or asked.key in names
 
 
 async def made_before(asked: Asked) -> Revision | None:
@@ -47,9 +76,10 @@ def _reply(operation: str, made: Revision) -> Reply:
     put = [turn.after for turn in made.turns if turn.after is not None]
     if operation.endswith(".delete"):
         body, status = None, 204
-    elif operation.startswith("namespace.") or len(put) != 1:
+    elif operation.startswith("namespace."):
         body = forms.applied([difference(t.before, t.after) for t in made.turns], made.number)
     else:
         body = forms.sent(put[0])
+        status = 201 if operation.endswith(".create") else 200
         header["ETag"] = f'"{put[0].revision}"'
     return Reply(body, status, header=header, names=names, revision=made.number)

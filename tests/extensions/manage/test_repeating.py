@@ -89,6 +89,20 @@ async def test_a_key_that_is_none_is_refused() -> None:
             assert reply.status == 400, reply
 
 
+async def test_a_key_of_another_request_is_refused() -> None:
+    async with managing() as one:
+        key = {"Idempotency-Key": "k"}
+        await one.call("PUT", f"{DEFAULT}/specs/pong", ONE, headers=key)
+        for method, path, body in (
+            ("PUT", f"{DEFAULT}/specs/router", ONE),
+            ("PUT", f"{DEFAULT}/values/pong", {"data": 1}),
+            ("DELETE", f"{DEFAULT}/specs/pong", None),
+            ("POST", "/v1/namespaces/other/apply", [{**ONE, "name": "pong"}]),
+        ):
+            reply = await one.call(method, path, body, headers=key)
+            assert (reply.status, data(reply)["type"]) == (409, "urn:heddle:problem:key")
+
+
 async def test_what_may_have_been_made_is_answered_with_its_key() -> None:
     store = Forgetful()
     await store.open()
@@ -101,7 +115,7 @@ async def test_what_may_have_been_made_is_answered_with_its_key() -> None:
         assert "may have been made" in said["detail"]
         key = {"Idempotency-Key": said["key"]}
         again = await call("POST", f"{DEFAULT}/specs", {**ONE, "name": "new"}, headers=key)
-        assert (again.status, await store.newest()) == (200, 1)
+        assert (again.status, await store.newest()) == (201, 1)
 
 
 async def test_a_remote_store_repeats_until_it_knows(monkeypatch: pytest.MonkeyPatch) -> None:
