@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from heddle.cli.failure import FAILED, CommandError
+from heddle.cli.group import KEYED
 
 if TYPE_CHECKING:
     from heddle.cli.settings import Settings
@@ -34,6 +35,20 @@ TIMEOUT = click.option(
     help="How long --wait waits at most.",
 )
 
+
+def _keyed(ctx: click.Context, _: click.Parameter, key: str) -> str:
+    ctx.meta[KEYED] = True
+    return key
+
+
+KEY = click.option(
+    "--key",
+    callback=_keyed,
+    metavar="KEY",
+    default="",
+    help="Make it once under this key, however often the command is repeated.",
+)
+
 YES = click.option("-y", "--yes", is_flag=True, help="Do not ask before something is deleted.")
 
 SHAPE = (
@@ -53,6 +68,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool = False
     wait: bool = False
     timeout: float = 60.0
+    key: str = ""
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,11 +85,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return not stopped and not any(each.refused or each.behind for each in self.waited)
 
 
-def note_of(settings: "Settings", message: str) -> "Note":
-    """Who makes a change set, and why."""
+def note_of(settings: "Settings", message: str, key: str = "") -> "Note":
+    """Who makes a change set, and why; `key` is what it is made once under."""
+    from heddle.specs.keyed import key_from
     from heddle.specs.revision import Note
 
-    return Note(author=settings.author or user_at_host(), message=message)
+    who = settings.author or user_at_host()
+    return Note(author=who, message=message, key=key_from(key) if key else None)
 
 
 def user_at_host() -> str:
@@ -112,8 +130,25 @@ async def make_it(
         )
         return Outcome(applied=applied, dry_run=True)
     ready_to_wait(store, asked)
-    applied = await make(store, planned, note_of(settings, asked.message))
+    applied = await make(store, planned, note_of(settings, asked.message, asked.key))
     waited = await _wait(store, applied, asked) if asked.wait and applied.revision else []
+    return Outcome(applied=applied, waited=tuple(waited))
+
+
+async def made_before(store: "Store", asked: Asked) -> Outcome | None:
+    """Return what an earlier run of this command with the same key has made; None if nothing."""
+    from heddle.runtime.planning import Applied
+    from heddle.specs.difference import difference
+    from heddle.specs.keyed import Keyed, key_from
+
+    if not asked.key or asked.dry_run or not isinstance(store, Keyed):
+        return None
+    made = await store.keyed(key_from(asked.key))
+    if made is None:
+        return None
+    differences = tuple(difference(turn.before, turn.after) for turn in made.turns)
+    applied = Applied(differences=differences, revision=made.number)
+    waited = await _wait(store, applied, asked) if asked.wait else []
     return Outcome(applied=applied, waited=tuple(waited))
 
 

@@ -7,6 +7,7 @@ FAILED = 1
 USAGE = 2
 DIFFERENT = 3
 UNFOLLOWED = 4
+UNCONFIRMED = 7
 INTERRUPTED = 130
 
 EXIT_CODES = (
@@ -15,6 +16,13 @@ EXIT_CODES = (
     (USAGE, "The command line itself is wrong: an unknown command, flag or argument."),
     (DIFFERENT, "Of `heddle plan` and `heddle diff`: something would change, or differs."),
     (UNFOLLOWED, "Of `heddle status`: no runtime follows the namespace."),
+    (
+        UNCONFIRMED,
+        (
+            "A change set may have been made: the store was lost before it answered. The message "
+            "holds its key; repeated with `--key`, it is made once."
+        ),
+    ),
     (INTERRUPTED, "It was interrupted: Ctrl-C, or a second signal while `heddle start` drains."),
 )
 """Every exit code of every command, and what it means."""

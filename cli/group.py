@@ -13,6 +13,10 @@ AS_JSON = "heddle.json"
 """Where a context keeps that JSON is wanted, of failures too."""
 
 
+KEYED = "heddle.keyed"
+"""Where a context keeps that its command takes `--key`."""
+
+
 class LazyGroup(click.Group):
     """Commands of which each stands in a module of its own, as `command`.
 

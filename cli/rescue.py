@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from heddle.cli.failure import FAILED, INTERRUPTED
-from heddle.cli.group import AS_JSON, DEBUG
-from heddle.specs.errors import HeddleError, SpecError
+from heddle.cli.failure import FAILED, INTERRUPTED, UNCONFIRMED
+from heddle.cli.group import AS_JSON, DEBUG, KEYED
+from heddle.specs.errors import HeddleError, SpecError, Unconfirmed
 from heddle.specs.problem import Problem
 
 
@@ -36,6 +36,11 @@ def rescued(ctx: click.Context, run: Callable[[click.Context], Any]) -> Any:
         _told(ctx, str(error), error.problems)
         print_problems(error.problems)
         ctx.exit(FAILED)
+    except Unconfirmed as error:
+        hint = repeat(ctx, error)
+        _told(ctx, f"{error}. {hint}", unconfirmed=True, key=str(error.key))
+        complain(f"{error}. {hint}")
+        ctx.exit(UNCONFIRMED)
     except Exception as error:
         if ctx.meta.get(DEBUG):
             traceback.print_exc(file=sys.stderr)
@@ -44,13 +49,20 @@ def rescued(ctx: click.Context, run: Callable[[click.Context], Any]) -> Any:
         ctx.exit(FAILED)
 
 
-def _told(ctx: click.Context, error: str, problems: Sequence[Problem] = ()) -> None:
+def repeat(ctx: click.Context, error: Unconfirmed) -> str:
+    """Return what to do about a change set that may have been made."""
+    if ctx.meta.get(KEYED):
+        return f"Try the same command with --key {error.key}: it is made once"
+    return "Look whether it was: heddle history"
+
+
+def _told(ctx: click.Context, error: str, problems: Sequence[Problem] = (), **more: object) -> None:
     """A failure for programs, where JSON is wanted."""
     if not ctx.meta.get(AS_JSON):
         return
     from heddle.cli.output import print_json
 
-    print_json(failure(error, problems))
+    print_json({**failure(error, problems), **more})
 
 
 def failure(error: str, problems: Sequence[Problem] = ()) -> dict[str, Any]:

@@ -140,6 +140,7 @@ class Serve:
                 store=store,
                 environment=settings.environment,
                 drain=settings.drain,
+                lease=settings.lease,
                 found=self._registry,
                 team=self._seat or ALONE,
                 redactor=settings.redactor,

@@ -33,7 +33,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What every command goes by.
 
     `store` is an address or a path; `given` tells whether anybody named it. `folder` is where
-    `heddle.toml` stands, or the working directory. `drain` is in seconds. `environment` is what
+    `heddle.toml` stands, or the working directory. `drain` is in seconds, and so is
+    `lease`: how long a runtime may act for all others without asking the store. `environment` is what
     blanks of specs are filled from. `watchdog` says whether a thread watches the event loop. `workers` is how many processes run a namespace (0: one for each
     processor), `health` for how many seconds nothing may be heard of one of them, `health_address`
     where a supervisor says how it is. `namespaces` are the settings of those that `heddle up` runs,
@@ -53,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     extensions: tuple[str, ...] = ()
     drain: float = 30.0
     watchdog: bool = True
+    lease: float = 15.0
     workers: int = 1
     health: float = 30.0
     health_address: str = ""
@@ -372,6 +374,12 @@ _NAMESPACE = {
     "watchdog": _Key(
         name="watchdog", wanted="true or false", fits=lambda value: isinstance(value, bool)
     ),
+    "lease": _Key(
+        name="lease",
+        wanted="a number of seconds, at least 0.5",
+        fits=lambda value: _is_seconds(value) and value >= 0.5,
+        made=float,
+    ),
     "workers": _Key(
         name="workers",
         wanted="a number of processes, or 0 for one on each processor",
@@ -448,6 +456,7 @@ VARIABLES = {
     "HEDDLE_EXTENSIONS": "extensions",
     "HEDDLE_DRAIN": "drain",
     "HEDDLE_WATCHDOG": "watchdog",
+    "HEDDLE_LEASE": "lease",
     "HEDDLE_WORKERS": "workers",
     "HEDDLE_AUTHOR": "author",
     "HEDDLE_SYSTEM_LISTEN": "system.listen",
@@ -494,7 +503,7 @@ def _meant(path: str, text: str) -> Any:
         return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
     if path == "workers" and text.isdecimal():
         return int(text)
-    if path == "drain":
+    if path in ("drain", "lease"):
         try:
             return float(text)
         except ValueError:

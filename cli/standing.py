@@ -2,6 +2,7 @@
 
 import time
 from typing import Any
+from uuid import UUID
 
 import click
 import msgspec
@@ -93,11 +94,18 @@ def symbols_of(found: Standing, *, worst_first: bool = False) -> tuple[list[str]
     symbols = list(found.symbols)
     if worst_first:
         symbols.sort(key=lambda each: ORDER.index(each.state))
-    return head, [_row(each) for each in symbols]
+    holders = holders_of(found)
+    return head, [_row(each, holders.get(each.id)) for each in symbols]
 
 
-def _row(one: SymbolStanding) -> list[str]:
+def holders_of(found: Standing) -> dict[UUID, Report]:
+    """Return the runtimes that act for all others, by symbol."""
+    return {symbol: one for one in found.runtimes for symbol in one.leases}
+
+
+def _row(one: SymbolStanding, holder: Report | None) -> list[str]:
     worst = worst_of(one)
+    acts = f"acts in {holder.host}:{holder.pid}" if holder is not None else ""
     running = sorted({each.observed for each in one.seen if each.state != "waiting"} - {0})
     return [
         one.label,
@@ -105,7 +113,7 @@ def _row(one: SymbolStanding) -> list[str]:
         one.state,
         str(one.revision) if one.revision else "gone",
         ", ".join(str(each) for each in running) or "-",
-        reason(worst.why) if worst is not None else "",
+        (reason(worst.why) if worst is not None else "") or acts,
     ]
 
 
@@ -133,13 +141,14 @@ def as_standing(found: Standing, names: tuple[str, ...] = ()) -> dict[str, Any]:
     from heddle.schemas.report import as_data
 
     well = found.symbols_well if names else found.well
+    holders = holders_of(found)
     return {
         "ok": found.followed and well,
         "namespace": found.namespace,
         "store": found.store,
         "revision": found.revision,
         "runtimes": [_runtime_data(each) for each in found.runtimes],
-        "symbols": [_symbol_data(each) for each in found.symbols],
+        "symbols": [_symbol_data(each, holders.get(each.id)) for each in found.symbols],
         "problems": [as_data(problem) for problem in found.problems],
     }
 
@@ -162,13 +171,15 @@ def _runtime_data(one: Report) -> dict[str, Any]:
     }
 
 
-def _symbol_data(one: SymbolStanding) -> dict[str, Any]:
+def _symbol_data(one: SymbolStanding, holder: Report | None) -> dict[str, Any]:
     said: dict[str, Any] = {"id": str(one.id)}
     if one.name is not None:
         said["name"] = one.name
     said |= {"kind": one.kind, "state": one.state, "revision": one.revision}
     if one.place:
         said["place"] = one.place
+    if holder is not None:
+        said["holder"] = holder.runtime
     said["runtimes"] = [_seen_data(each) for each in one.seen]
     return said
 

@@ -6,6 +6,7 @@ Kinds with ports of their own are built from Schema, Port, Kind, Build and Node.
 """
 
 from heddle.runtime.codec import Build, Codec, Kind
+from heddle.runtime.duty import Actor, Duty, Singleton
 from heddle.runtime.errors import NOTHING, Answer, Error, Failure, Payload
 from heddle.runtime.extension import Extension
 from heddle.runtime.flow import Flow
@@ -35,6 +36,7 @@ __all__ = [
     "NOTHING",
     "OUT",
     "Action",
+    "Actor",
     "Answer",
     "Build",
     "ByteStream",
@@ -44,6 +46,7 @@ __all__ = [
     "CompileError",
     "Conversation",
     "Duration",
+    "Duty",
     "Error",
     "Expression",
     "Extension",
@@ -67,6 +70,7 @@ __all__ = [
     "Program",
     "Reader",
     "Schema",
+    "Singleton",
     "Size",
     "Text",
     "Unfit",

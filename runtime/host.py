@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from heddle.runtime.duty import NOBODY, Duties, Duty, Singleton
 from heddle.runtime.errors import Answer, Error, Payload
 from heddle.runtime.machine import Pending
 from heddle.runtime.process import Process, finish, settle
@@ -18,7 +19,17 @@ if TYPE_CHECKING:
 class Host:
     """One symbol's view of its runtime."""
 
-    __slots__ = ("_events", "_last", "_table", "drain", "id", "label", "namespace", "team")
+    __slots__ = (
+        "_duties",
+        "_events",
+        "_last",
+        "_table",
+        "drain",
+        "id",
+        "label",
+        "namespace",
+        "team",
+    )
 
     def __init__(
         self,
@@ -29,12 +40,14 @@ class Host:
         *,
         drain: float = 30.0,
         team: Team = ALONE,
+        duties: Duties = NOBODY,
     ) -> None:
         """`drain` is how many seconds what was begun may go on once the node is replaced; `team` are
         the runtimes that serve the namespace together with this one."""
         self.drain = drain
         self.team = team
         self._table = table
+        self._duties = duties
         self._events = events
         self._last = first
         self.id: UUID = symbol.id
@@ -53,6 +66,10 @@ class Host:
         if current is not self._last and self.id in current.symbols:
             self._last = current
         return self._last
+
+    def duty(self, singleton: Singleton) -> Duty:
+        """What this symbol does as one of several runtimes; a successor of its node has the same."""
+        return self._duties.of(self.id, singleton, self.tell)
 
     def left(self, last: "Wiring") -> None:
         """Its node has left the current generation: what it still begins runs on this, the last of its own."""

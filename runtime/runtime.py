@@ -18,6 +18,7 @@ from uuid import UUID
 from heddle import __version__
 from heddle.runtime.accepting import Accepter
 from heddle.runtime.agent import Agent
+from heddle.runtime.duty import TTL, Duties
 from heddle.runtime.errors import Answer, Error, Payload
 from heddle.runtime.events import Events
 from heddle.runtime.extension import Registry, Source, registry
@@ -63,7 +64,8 @@ class Runtime:
     `managed` is what its flows may manage: their own namespace, unless said otherwise.
     Where it follows a store that keeps Reports, it says there how it is, every `interval` seconds
     and after each change. `team` are the runtimes that serve the same namespace beside this one, in
-    other processes. `redactor` says which keys hold secrets in what is shown of payloads.
+    other processes. `redactor` says which keys hold secrets in what is shown of payloads. `lease` is for
+    how many seconds it may act for all of them, such as with a timer, without asking the store again.
 
     Entering raises StoreError where the store cannot be reached, ExtensionError where an extension
     cannot be loaded, and ShiftError where something cannot begin (a port in use). Specs with
@@ -87,6 +89,7 @@ class Runtime:
         managed: Managed | None = None,
         team: Team = ALONE,
         redactor: Redactor | None = None,
+        lease: float = TTL,
     ) -> None:
         self.id = str(new_id())
         self.started = time.time()
@@ -105,6 +108,7 @@ class Runtime:
             if isinstance(store, str | os.PathLike)
             else store
         )
+        self._duties = Duties(self.store, self.id, namespace, lease, lambda: self._looked(0))
         self._shift = Shift(
             self.table,
             self.registry.hooks,
@@ -112,6 +116,7 @@ class Runtime:
             lifecycle=lifecycle,
             drain=drain,
             team=team,
+            duties=self._duties,
         )
         self._accepter = (
             Accepter(self.store, namespace, self.events)
@@ -375,6 +380,7 @@ class Runtime:
             processes=sum(len(one.processes) for one in self._shift.generations),
             conditions=self._health.overall(ill),
             symbols=ill,
+            leases=self._duties.held,
         )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from heddle.runtime.duty import NOBODY, Duties
 from heddle.runtime.errors import Error
 from heddle.runtime.events import Events, masked
 from heddle.runtime.generation import Generation
@@ -74,8 +75,10 @@ class Shift:
         lifecycle: float = 30.0,
         drain: float = 30.0,
         team: Team = ALONE,
+        duties: Duties = NOBODY,
     ) -> None:
         self._team = team
+        self._duties = duties
         self._table = table
         self._hooks = hooks
         self._events = events
@@ -147,7 +150,13 @@ class Shift:
         heir = plan.heirs.get(symbol.id)
         port = ""
         host = self._hosts[symbol] = Host(
-            self._table, self._events, symbol, plan.wiring, drain=self._drain, team=self._team
+            self._table,
+            self._events,
+            symbol,
+            plan.wiring,
+            drain=self._drain,
+            team=self._team,
+            duties=self._duties,
         )
         if node.voice is not None:
             node.voice.host = host

@@ -19,11 +19,6 @@ class Team:
     trouble = ""
     """Why those beside it are not as they should be; empty if they are."""
 
-    @property
-    def leads(self) -> bool:
-        """Whether what is to happen once in the namespace, such as a timer's ticks, happens here."""
-        return self.number == 0
-
     async def bind(
         self, host: str, port: int, owner: str, beside: Sequence[tuple[int, str, int]] = ()
     ) -> Sequence[socket.socket]:

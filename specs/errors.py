@@ -6,10 +6,12 @@ HeddleError
 └── StoreError       the store: retry, or look at its address
     ├── NotFound     there is no such Spec or Value
     ├── Unwritable   a file has to be corrected, or edited by hand, first
-    └── Conflict     someone else changed it since you read it
+    ├── Conflict     someone else changed it since you read it
+    └── Unconfirmed  it may have been made: repeat it with its key
 """
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from heddle.specs.problem import Problem
 
@@ -44,3 +46,15 @@ class Unwritable(StoreError):  # noqa: N818 - reads as what it tells: raise Unwr
 
 class Conflict(StoreError):  # noqa: N818 - reads as what it tells: raise Conflict
     """It changed since it was read, or its name is taken."""
+
+
+class Unconfirmed(StoreError):  # noqa: N818 - reads as what it tells: raise Unconfirmed
+    """A change set may have been made: the store was lost after it was sent, and before it answered.
+
+    `key` is its key: the same changes under the same key are made once, however often they are sent.
+    """
+
+    def __init__(self, reason: str, key: UUID) -> None:
+        self.reason = reason
+        self.key = key
+        super().__init__(f"{reason}. The change set may have been made: its key is {key}")

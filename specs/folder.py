@@ -1,12 +1,15 @@
 """The folder store keeps Specs and Values in YAML files that people edit; a single file is one too."""
 
 # Paths are text here, as the kernel tells them.
-# ruff: noqa: PTH100, PTH112, PTH116, PTH119, PTH208, ASYNC240
+# ruff: noqa: PTH100, PTH102, PTH112, PTH116, PTH118, PTH119, PTH120, PTH208, ASYNC240
 
 import asyncio
 import os
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
 from uuid import UUID
 
 from heddle.specs.accepted import Accepted, AcceptedKey, AcceptedState
@@ -17,6 +20,9 @@ from heddle.specs.files import Files
 from heddle.specs.filing import filed, misplaced, rewritten
 from heddle.specs.index import Step, key_of, net, plan
 from heddle.specs.journal import Journal, recorded
+from heddle.specs.keyed import put_under
+from heddle.specs.lease import Holder, Lease
+from heddle.specs.leasefile import FileLease, machine_lease
 from heddle.specs.noticeboard import Noticeboard
 from heddle.specs.notifier import EVERYTHING, REMOVED, Notifier, notifier
 from heddle.specs.problem import Problem
@@ -168,6 +174,9 @@ class FolderStore:
             self._look(always=True)
             if self._files.lost:
                 raise StoreError(f"{self._path} cannot be written: {self._files.lost}")
+            made = self._journal.keyed(note.key) if note.key is not None else None
+            if made is not None:
+                return put_under(changes, made)
             number = max(self._files.newest + 1, time.time_ns() // 1000)
             steps = plan(self._files.index, changes, lambda before: max(before + 1, number))
             changed = net(steps)
@@ -240,6 +249,11 @@ class FolderStore:
                 return Revision(number=number, time=number / 1_000_000)
             raise
 
+    async def keyed(self, key: UUID) -> Revision | None:
+        """The Revision that was made under this key, None if there is none; see Keyed."""
+        await self._notice()
+        return self._journal.keyed(key)
+
     async def _notice(self) -> None:
         """Record what was edited by hand, where anything is recorded."""
         self._check_open()
@@ -306,7 +320,7 @@ class FolderStore:
             turns=turns,
         )
         try:
-            self._journal.append(revision)
+            self._journal.append(revision, note.key)
         except OSError:
             return
         self._files.unrecorded -= {turn.key for turn in turns}
@@ -370,6 +384,17 @@ class FolderStore:
                     f"{self._accepted.path} cannot be written: it is locked, or has no folder"
                 )
             await asyncio.to_thread(self._accepted.write, namespace, kept, dropped)
+
+    def lease(self, name: str, ttl: float, holder: Holder) -> Lease:
+        """Return the lease of this name: the lock of a file beside the history, on this machine.
+
+        If no file can be made there, it is one of the machine, for this folder.
+        """
+        del ttl
+        whole = os.path.realpath(self._path)
+        apart = machine_lease([f"file://{whole}", name], holder)
+        folder = os.path.join(os.path.dirname(self._journal.path), "leases")
+        return FileLease(lambda: _lock_path(folder, name) or apart.path, holder)
 
     # --- watching ---
 
@@ -440,3 +465,19 @@ class FolderStore:
         self._check_open()
         if always or self._settling is None:
             self._tell(self._files.refresh(None, careful=always))
+
+
+def _lock_path(folder: str, name: str) -> str:
+    """Return the path of a lock in this folder, made if it can be; empty if it cannot be written to.
+
+    What the folder stands in is never made anew: the specs may have been moved away.
+    """
+    hidden = os.path.dirname(folder)
+    with suppress(OSError):
+        os.mkdir(hidden)
+        Path(os.path.join(hidden, ".gitignore")).write_text("*\n")
+    with suppress(OSError):
+        os.mkdir(folder)
+    return (
+        os.path.join(folder, f"{quote(name, safe='')}.lock") if os.access(folder, os.W_OK) else ""
+    )

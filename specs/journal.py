@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
@@ -112,6 +113,14 @@ class Journal:
                     return revision
         raise NotFound(f"{self.path} has no revision {number}. See them with: heddle history")
 
+    def keyed(self, key: UUID) -> Revision | None:
+        """The Revision that was made under this key; None if there is none, or it is in the base."""
+        mark = f'"key":"{key}",'.encode()
+        for line in reversed(self._lines()):
+            if mark in line and _parsed(line).get("key") == str(key):
+                return _revision(line)
+        return None
+
     # --- writing ---
 
     def begin(self, resources: Iterable[Resource]) -> None:
@@ -120,9 +129,9 @@ class Journal:
         self._replace([_base(state.values())])
         self._state, self._newest, self._beyond = state, 0, 0
 
-    def append(self, revision: Revision) -> None:
-        """Add one Revision, on disk when it returns; OSError where it cannot be written."""
-        line = _line(revision)
+    def append(self, revision: Revision, key: UUID | None = None) -> None:
+        """Add one Revision, made under this key, on disk when it returns; OSError where it cannot be written."""
+        line = _line(revision, key)
         handle = _opened(self.path, os.O_RDWR | os.O_APPEND)
         try:
             size = os.fstat(handle).st_size
@@ -264,10 +273,11 @@ def _base(resources: Iterable[Resource]) -> bytes:
     return _json({"base": [_said(each) for each in resources]})
 
 
-def _line(revision: Revision) -> bytes:
+def _line(revision: Revision, key: UUID | None = None) -> bytes:
     return _json(
         {
             "number": revision.number,
+            **({"key": str(key)} if key is not None else {}),
             "time": revision.time,
             "author": revision.author,
             "message": revision.message,

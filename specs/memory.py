@@ -8,6 +8,8 @@ from heddle.specs.accepted import Accepted, AcceptedKey, AcceptedState, updated
 from heddle.specs.errors import NotFound, StoreError
 from heddle.specs.feed import Feed
 from heddle.specs.index import Index, Step, key_of, net, plan
+from heddle.specs.keyed import put_under
+from heddle.specs.lease import Granted, Holder, Lease
 from heddle.specs.problem import Problem
 from heddle.specs.report import Report
 from heddle.specs.revision import NO_NOTE, Note, Revision, Turn
@@ -25,6 +27,7 @@ class MemoryStore:
         self._feed = Feed()
         self._open = False
         self._revisions: list[Revision] = []
+        self._keys: dict[UUID, int] = {}
         self._reports: dict[str, Report] = {}
         self._accepted: dict[str, dict[AcceptedKey, Accepted]] = {}
         self._hold(self._plan([Put(resource=each) for each in resources]), NO_NOTE)
@@ -76,8 +79,13 @@ class MemoryStore:
     async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
         """Do all of them as one change set, or none; see Store.apply."""
         self._check_open()
+        if note.key is not None and note.key in self._keys:
+            return put_under(changes, self._revisions[self._keys[note.key] - 1])
         steps = self._plan(changes)
+        before = self._newest
         self._hold(steps, note)
+        if note.key is not None and self._newest > before:
+            self._keys[note.key] = self._newest
         told = change_set(steps, self._url, self._newest)
         if told is not None:
             self._feed.tell(told)
@@ -123,6 +131,17 @@ class MemoryStore:
         if not 0 < number <= self._newest:
             raise NotFound(f"there is no revision {number} in {self._url} (newest: {self._newest})")
         return self._revisions[number - 1]
+
+    async def keyed(self, key: UUID) -> Revision | None:
+        """The Revision that was made under this key, None if there is none; see Keyed."""
+        self._check_open()
+        number = self._keys.get(key)
+        return None if number is None else self._revisions[number - 1]
+
+    def lease(self, name: str, ttl: float, holder: Holder) -> Lease:
+        """Return a lease that is always granted: nobody else follows this store."""
+        del name, ttl
+        return Granted(holder)
 
     # --- runtimes ---
 

@@ -60,7 +60,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `observed` is the newest revision of the store that it has looked at, be it live or refused.
     `symbols` are those with a condition that is not as it should be. `seen` is when it said so, in
-    seconds since 1970; it says it again every `interval` seconds.
+    seconds since 1970; it says it again every `interval` seconds. `leases` are the symbols for which
+    it acts in the place of all other runtimes.
     """
 
     runtime: str
@@ -79,6 +80,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     processes: int = 0
     conditions: tuple[Condition, ...] = ()
     symbols: tuple[SymbolReport, ...] = ()
+    leases: tuple[UUID, ...] = ()
 
     def late(self, now: float) -> bool:
         """Whether it was not renewed for so long that its runtime must be gone."""

@@ -11,10 +11,15 @@ from heddle.specs.value import Value
 
 
 class Note(msgspec.Struct, frozen=True):
-    """Who makes a change set, and why; both may be empty."""
+    """Who makes a change set, and why; both may be empty.
+
+    `key` makes it repeatable: a store makes the change set of one key once. Who sends it again is
+    given what was put then.
+    """
 
     author: str = ""
     message: str = ""
+    key: UUID | None = None
 
 
 NO_NOTE = Note()

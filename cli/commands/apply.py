@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heddle.cli.changing import DRY_RUN, MESSAGE, SHAPE, TIMEOUT, WAIT, YES, Asked
+from heddle.cli.changing import DRY_RUN, KEY, MESSAGE, SHAPE, TIMEOUT, WAIT, YES, Asked
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
@@ -78,6 +78,7 @@ MERGE = click.option(
     WAIT,
     TIMEOUT,
     MESSAGE,
+    KEY,
     EXTENSION,
     JSON,
 )
@@ -92,6 +93,7 @@ def command(
     wait: bool,
     timeout: float,
     message: str,
+    key: str,
     as_json: bool,
     config: str | None,
     extensions: tuple[str, ...],
@@ -118,7 +120,7 @@ def command(
     from heddle.cli.reading import Given, Planner
 
     given = Given(files, sort, settings_of(config, extensions, **flags))
-    asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout)
+    asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key)
     planner = Planner(given, prune=prune, base=base, merge=merge)
     outcome = asyncio.run(_apply(planner, asked, ask=prune and not yes))
     if as_json:
@@ -129,7 +131,7 @@ def command(
 
 
 async def _apply(planner: "Planner", asked: Asked, *, ask: bool) -> "Outcome":
-    from heddle.cli.changing import Outcome, confirm, make_it
+    from heddle.cli.changing import Outcome, confirm, made_before, make_it
     from heddle.cli.extensions import installed
     from heddle.cli.stores import opened
     from heddle.runtime.planning import Applied
@@ -140,6 +142,9 @@ async def _apply(planner: "Planner", asked: Asked, *, ask: bool) -> "Outcome":
     if problems:
         return Outcome(applied=Applied(problems=tuple(problems)))
     async with opened(settings, registry) as store:
+        made = await made_before(store, asked)
+        if made is not None:
+            return made
         while True:
             planned = await planner.plan(store, registry)
             if ask and not asked.dry_run:

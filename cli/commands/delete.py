@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heddle.cli.changing import MESSAGE, TIMEOUT, WAIT, YES, Asked
+from heddle.cli.changing import KEY, MESSAGE, TIMEOUT, WAIT, YES, Asked
 from heddle.cli.failure import FAILED, CommandError
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
@@ -75,6 +75,7 @@ EVERY = "*"
     WAIT,
     TIMEOUT,
     MESSAGE,
+    KEY,
     EXTENSION,
     JSON,
 )
@@ -89,6 +90,7 @@ def command(
     wait: bool,
     timeout: float,
     message: str,
+    key: str,
     as_json: bool,
     config: str | None,
     extensions: tuple[str, ...],
@@ -110,7 +112,7 @@ def command(
 
     settings = settings_of(config, extensions, **flags)
     wanted = [*((settings.namespace, name) for name in names), *_named(files, sort, settings)]
-    asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout)
+    asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key)
     if everything:
         wanted = [(settings.namespace, EVERY)]
     outcome, missing = asyncio.run(
@@ -170,12 +172,15 @@ async def _delete(
     ask: bool,
 ) -> "tuple[Outcome, list[str]]":
     """What became of it, and what is not there."""
-    from heddle.cli.changing import confirm, make_it
+    from heddle.cli.changing import confirm, made_before, make_it
     from heddle.cli.extensions import installed
     from heddle.cli.stores import opened
     from heddle.runtime.planning import plan_delete
 
     async with opened(settings) as store:
+        made = await made_before(store, asked)
+        if made is not None:
+            return made, []
         found: dict[Resource, None] = {}
         missing: list[str] = []
         for namespace, name in dict.fromkeys(wanted):

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heddle.cli.changing import DRY_RUN, MESSAGE, SHAPE, TIMEOUT, WAIT, Asked
+from heddle.cli.changing import DRY_RUN, KEY, MESSAGE, SHAPE, TIMEOUT, WAIT, Asked
 from heddle.cli.commands.get import EVERYWHERE
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     shapes=[("--json", SHAPE)],
 )
 @click.argument("revision", metavar="REV")
-@options(NAMESPACE, EVERYWHERE, STORE, DRY_RUN, WAIT, TIMEOUT, MESSAGE, EXTENSION, JSON)
+@options(NAMESPACE, EVERYWHERE, STORE, DRY_RUN, WAIT, TIMEOUT, MESSAGE, KEY, EXTENSION, JSON)
 def command(
     revision: str,
     all_namespaces: bool,
@@ -37,6 +37,7 @@ def command(
     wait: bool,
     timeout: float,
     message: str,
+    key: str,
     as_json: bool,
     config: str | None,
     extensions: tuple[str, ...],
@@ -55,7 +56,7 @@ def command(
     settings = settings_of(config, extensions, **flags)
     space = None if all_namespaces else settings.namespace
     message = message or f"roll back to revision {revision}"
-    asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout)
+    asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key)
     outcome = asyncio.run(_roll_back(settings, revision, space, asked))
     changed = outcome.applied.changed
     if as_json:
@@ -73,7 +74,7 @@ async def _roll_back(
 ) -> "Outcome":
     import msgspec
 
-    from heddle.cli.changing import make_it
+    from heddle.cli.changing import made_before, make_it
     from heddle.cli.extensions import installed
     from heddle.cli.revisions import number_of
     from heddle.cli.stores import opened
@@ -81,6 +82,9 @@ async def _roll_back(
 
     registry = installed(settings)
     async with opened(settings, registry) as store:
+        made = await made_before(store, asked)
+        if made is not None:
+            return made
         number = await number_of(store, term, namespace)
         if number is None:
             number = await store.newest()

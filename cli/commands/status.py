@@ -37,7 +37,7 @@ WATCH = click.option(
                 "{ok, namespace, store, revision, runtimes: [{runtime, host, pid, version, started, "
                 "seen, generation, observed, active, waiting, refused, processes, conditions}], "
                 "symbols: [{id, name?, kind, state: "
-                "refused|degraded|waiting|behind|draining|active|idle, revision, place?, runtimes: "
+                "refused|degraded|waiting|behind|draining|active|idle, revision, place?, holder?, runtimes: "
                 "[{runtime, state, observed, conditions?}]}], problems: [as of heddle check]}; with "
                 "--watch, one such document a line"
             ),
@@ -60,7 +60,8 @@ def command(
     A symbol is `active`; or `refused`: a runtime does not take it up; `degraded`: it runs, but not
     as the store has it, or says itself that something is wrong; `waiting`: what it leads to is not
     there; `behind`: a runtime has not looked at it yet; `draining`: an older one still ends; `idle`:
-    no runtime follows. Of several runtimes, the worst counts.
+    no runtime follows. Of several runtimes, the worst counts. Where one acts for all others, as with
+    a timer, it is named.
 
     The exit code is 0 where all is well, 1 where something is refused, degraded, waiting or behind,
     or cannot be read, and 4 where no runtime follows the namespace. With SYMBOLs, only those count.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heddle.cli.changing import DRY_RUN, MESSAGE, SHAPE, TIMEOUT, WAIT, Asked
+from heddle.cli.changing import DRY_RUN, KEY, MESSAGE, SHAPE, TIMEOUT, WAIT, Asked
 from heddle.cli.failure import CommandError
 from heddle.cli.group import Command, Family
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
@@ -84,6 +84,7 @@ def command() -> None:
     STORE,
     DRY_RUN,
     MESSAGE,
+    KEY,
     WAIT,
     TIMEOUT,
     EXTENSION,
@@ -98,6 +99,7 @@ def set_(
     plain: bool,
     dry_run: bool,
     message: str,
+    key: str,
     wait: bool,
     timeout: float,
     as_json: bool,
@@ -118,7 +120,7 @@ def set_(
     settings = settings_of(config, extensions, **flags)
     _legal(name)
     data = _data(file, variable, form)
-    asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout)
+    asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key)
     wanted = True if secret else False if plain else None
     outcome = asyncio.run(_set(settings, name, data, wanted, asked))
     if as_json:
@@ -233,7 +235,7 @@ def _bytes(file: str | None, variable: str | None) -> bytes:
 async def _set(
     settings: "Settings", name: str, data: Any, secret: bool | None, asked: Asked
 ) -> "Outcome":
-    from heddle.cli.changing import make_it
+    from heddle.cli.changing import made_before, make_it
     from heddle.cli.extensions import installed
     from heddle.cli.keys import warn_of
     from heddle.cli.stores import opened
@@ -242,6 +244,9 @@ async def _set(
     registry = installed(settings)
     warn_of(registry.keys)
     async with opened(settings, registry) as store:
+        made = await made_before(store, asked)
+        if made is not None:
+            return made
         values = await store.values(settings.namespace)
         old = next((each for each in values if each.name == name), None)
         new = _changed(settings.namespace, name, old, data, secret)

@@ -219,9 +219,11 @@ class Crew:
             worker.wire.say({"note": trouble})
 
     def signal(self, number: int) -> None:
-        """Pass a signal on to the worker that acts for all of them."""
-        if 0 in self._workers:
-            self._workers[0].signal(number)
+        """Pass a signal on to one worker: the first that is there and ready."""
+        workers = [worker for _, worker in sorted(self._workers.items())]
+        ready = [one for one in workers if one.ready.is_set() and one.process.returncode is None]
+        for worker in (ready or workers)[:1]:
+            worker.signal(number)
 
     def state(self) -> dict[str, Any]:
         """How it is, as plain data."""

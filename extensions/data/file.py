@@ -17,12 +17,14 @@ from heddle.extensions.data.contents import (
 )
 from heddle.extensions.data.errors import of_system, refused
 from heddle.extensions.data.root import Root
-from heddle.extensions.data.watching import Watching
+from heddle.extensions.data.watching import FIRST, LAST, Watching
 from heddle.extensions.extension import (
     IN,
     Action,
+    Actor,
     Build,
     ByteStream,
+    Duty,
     Error,
     Fields,
     Handler,
@@ -34,6 +36,7 @@ from heddle.extensions.extension import (
     Port,
     Process,
     Schema,
+    Singleton,
     Size,
     Text,
     Unfit,
@@ -86,6 +89,13 @@ class File(Fields):
     existing: Annotated[bool, about("Tell the files that are there when `watch` begins, too.")] = (
         False
     )
+    singleton: Annotated[
+        Singleton,
+        about(
+            "Where `watch` looks: in one runtime of each machine (`machine`), in one of all that "
+            "follow the store, or in every worker."
+        ),
+    ] = "machine"
 
     def __post_init__(self) -> None:
         if self.existing and self.op != "watch":
@@ -202,7 +212,7 @@ async def _done(path: str, act: Callable[..., T], *given: Any) -> T:
         raise of_system(path, error) from error
 
 
-class WatchNode(Node):
+class WatchNode(Node, Actor):
     """Begins a process for each file that has changed, one after the other."""
 
     def __init__(self, fields: File, root: Root) -> None:
@@ -212,6 +222,9 @@ class WatchNode(Node):
         self._adopted = False
         self._given_away = False
         self._host: Host | None = None
+        self._duty: Duty | None = None
+        self._opening = False
+        self._beginning: set[asyncio.Task[None]] = set()
 
     def adopt(self, predecessor: Node) -> None:
         """Take over the folder that is looked at, where it is the same, with what waits."""
@@ -234,10 +247,49 @@ class WatchNode(Node):
             predecessor._take_charge()
 
     async def open(self, host: Host) -> None:
-        """Begin to look, in one runtime of a team; OSError where there is no such folder."""
+        """Begin to look, once it is ours to; OSError where there is no such folder."""
         self._host = host
-        if not host.team.leads:
+        duty = self._duty = host.duty(self._fields.singleton)
+        self._opening = True
+        await duty.follow(self)
+        self._opening = False
+        if duty.held:
+            await self._begin()
+
+    def take(self, mark: float | None) -> None:
+        """Begin to look."""
+        del mark
+        if self._opening or self._given_away:
             return
+        task = asyncio.ensure_future(self._begin_late())
+        self._beginning.add(task)
+        task.add_done_callback(self._beginning.discard)
+
+    def lose(self) -> None:
+        """Look no more: somebody else does."""
+        for task in self._beginning:
+            task.cancel()
+        watching = self._watching
+        if watching is not None and not self._given_away:
+            self._watching = None
+            watching.stop()
+            task = asyncio.ensure_future(watching.wait())
+            self._beginning.add(task)
+            task.add_done_callback(self._beginning.discard)
+
+    async def _begin_late(self) -> None:
+        """Begin after somebody else; a folder that is not there is tried again, as one that went away."""
+        pause, host = FIRST, self._host
+        while host is not None:
+            try:
+                await self._begin()
+                return
+            except OSError as error:
+                host.tell("folder cannot be watched", level="error", error=Error.of(error))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LAST)
+
+    async def _begin(self) -> None:
         if self._watching is None:
             watching = Watching(self._root, float(self._fields.settle))
             await watching.start()
@@ -263,22 +315,30 @@ class WatchNode(Node):
         """Tell no more changes, unless somebody has taken over."""
         if self._watching is not None and not self._given_away:
             self._watching.stop()
+        for task in self._beginning:
+            task.cancel()
 
     async def close(self) -> None:
         """Wait until it has stopped, unless somebody has taken over."""
         if self._watching is not None and not self._given_away:
             await self._watching.wait()
+        if self._duty is not None:
+            await self._duty.leave(self)
 
     def snapshot(self) -> Mapping[str, Any]:
         """The folder, and how many files wait."""
         shown: dict[str, Any] = {"root": str(self._root.path)}
         if self._watching is not None:
             shown["waiting"] = self._watching.waiting
+        if self._duty is not None and not self._duty.alone:
+            shown["lease"] = self._duty.snapshot()
         return shown
 
     def degraded(self) -> str:
         """That the folder cannot be watched, as long as it cannot, and why."""
         watching = self._watching
+        if self._duty is not None and self._duty.trouble:
+            return self._duty.trouble
         if watching is None or not watching.trouble:
             return ""
         return f"{self._root.given} cannot be watched: {watching.trouble}"
@@ -287,7 +347,7 @@ class WatchNode(Node):
         """One file: a process of its own; the next one comes when this has ended."""
         host = self._host
         if host is None:
-            raise RuntimeError("the node is not open")
+            return
         if not files.fits(path, self._fields.pattern):
             return
         await host.run({"path": path, "change": change}, failed="file failed", path=path)
@@ -357,7 +417,8 @@ Whoever can change the folder itself can move links while they are followed: giv
   are told one after the other, and a file that changes again before its turn has one turn. An Error goes
   to `error`, or is told as the event `file failed`. When a link in the path of `root` is swapped, or the
   folder comes back after it was gone, the files that differ are told. Nothing is lost in a reload that leaves `root` and
-  `settle` as they are. What is added by moving a file over another may be told as `modified` or `added`.
+  `settle` as they are. Of several runtimes on one machine, one looks; if it ends, another does, and tells
+  what changes from then on. What is added by moving a file over another may be told as `modified` or `added`.
 
 With `format: json` data is read and written as JSON; otherwise what is written is text or bytes. Errors
 have the codes `not-found`, `forbidden`, `folder`, `too-large`, `text`, `json`, `full`, and `failed` for

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, get_args, get_origin
+from uuid import UUID, uuid4
 
 import msgspec
 
@@ -14,8 +15,12 @@ from heddle.extensions.manage.refusal import Refusal
 from heddle.runtime.managed import Managed, home_of, managed_by
 from heddle.runtime.runtime import Runtime
 from heddle.schemas.ascii import lower, trim
+from heddle.specs.keyed import key_from
 from heddle.specs.names import NAMESPACE_RULE, legal_namespace
 from heddle.specs.problem import Problem, did_you_mean
+
+KEY = "Idempotency-Key"
+"""The header by which a change set that is sent again is known."""
 
 BODY = 64 * 1024 * 1024
 """Bytes of a body that are read at most, whatever the listener in front allows."""
@@ -56,6 +61,7 @@ class Asked:
         self.params: Mapping[str, str] = payload.get("params") or {}
         self.query: Any = read_query(payload.get("query") or {}, query)
         self.made: tuple[int, tuple[str, ...]] = 0, ()
+        self._once = ""
 
     # -- where ---------------------------------------------------------------------------------
 
@@ -145,6 +151,28 @@ class Asked:
     def relative(self, data: Any) -> Any:
         """Return the same plain data with no path of the server in it."""
         return relative(data, self.managed.store.url)
+
+    # -- once ----------------------------------------------------------------------------------
+
+    @property
+    def once(self) -> str:
+        """What tells this change set from every other of the same caller: its `Idempotency-Key`.
+
+        A random one if the request has none. Refusal if it cannot be one.
+        """
+        text = self.header(KEY)
+        if text and (len(text) > 255 or not text.isascii() or not text.isprintable()):
+            raise Refusal(
+                400,
+                "key",
+                f"{KEY}: found {len(text)} characters (expected: 1 to 255, printable ASCII)",
+            )
+        self._once = self._once or text or str(uuid4())
+        return self._once
+
+    def key_of(self, text: str) -> UUID:
+        """Return the key in the store of what this caller calls so: nobody else can mean the same."""
+        return key_from(f"{self.caller.name}\0{text}")
 
     # -- how -----------------------------------------------------------------------------------
 

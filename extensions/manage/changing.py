@@ -23,7 +23,8 @@ from heddle.specs.value import Value
 
 def note_of(asked: Asked, message: str = "") -> Note:
     """Who asks, and why."""
-    return Note(asked.caller.name, message or getattr(asked.query, "message", ""))
+    message = message or getattr(asked.query, "message", "")
+    return Note(asked.caller.name, message, asked.key_of(asked.once))
 
 
 async def carry_out(

@@ -25,17 +25,18 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.extensions.manage.asked import Asked
+from heddle.extensions.manage.asked import KEY, Asked
 from heddle.extensions.manage.audit import note
 from heddle.extensions.manage.caller import Caller, Role, caller_of
 from heddle.extensions.manage.operation import JSON, YAML, Operation, Reply
 from heddle.extensions.manage.operations import OPERATIONS
 from heddle.extensions.manage.paths import relative
 from heddle.extensions.manage.refusal import Refusal
+from heddle.extensions.manage.repeating import repeated
 from heddle.runtime.managed import home_of, managed_by
 from heddle.schemas.ascii import lower, trim
 from heddle.schemas.words import listed, suggest
-from heddle.specs.errors import Conflict, NotFound, SpecError, StoreError, Unwritable
+from heddle.specs.errors import Conflict, NotFound, SpecError, StoreError, Unconfirmed, Unwritable
 
 
 class Manage(Fields):
@@ -233,7 +234,7 @@ def _failed(error: Error) -> dict[str, Any]:
 async def _refusing(asked: Asked, operation: Operation) -> Reply:
     """What the operation answers; what the store and the specs say against it is a Refusal."""
     try:
-        return await operation.run(asked)
+        return await repeated(asked, operation) or await operation.run(asked)
     except SpecError as error:
         raise Refusal(
             422,
@@ -247,6 +248,14 @@ async def _refusing(asked: Asked, operation: Operation) -> Reply:
         raise Refusal(404, "not-found", str(error)) from None
     except Unwritable as error:
         raise Refusal(409, "unwritable", str(error)) from None
+    except Unconfirmed as error:
+        detail = (
+            f"{error.reason}. The change set may have been made. Send it again with "
+            f"{KEY}: {asked.once}"
+        )
+        raise Refusal(
+            503, "unconfirmed", detail, header={"Retry-After": "1"}, key=asked.once
+        ) from None
     except StoreError as error:
         raise Refusal(503, "store", str(error), header={"Retry-After": "1"}) from None
     except Refusal:

@@ -36,6 +36,13 @@ _HEADERS = {
         {"type": "string", "examples": ['"12"']},
     ),
     "If-None-Match": ("`*`: there must be none yet; a revision: only if it has another.", None),
+    "Idempotency-Key": (
+        (
+            "What tells this change set from every other of yours: sent again with the same key, it "
+            "is answered with what it has become, and not made again. The body is not looked at then."
+        ),
+        {"type": "string", "maxLength": 255, "examples": ["8e03978e-40d5-43dd-bc93-6894a57f9324"]},
+    ),
     "Last-Event-ID": ("The id of the last event that was seen.", None),
     "ETag": ("The revision, in quotes.", None),
     "Location": ("Where it is found from now on.", None),

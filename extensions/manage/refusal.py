@@ -50,6 +50,13 @@ class Document(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     status: Annotated[int, about("The status of the response.")]
     detail: Annotated[str, about("What is wrong, and what to do.")] = ""
     problems: Annotated[tuple[Wrong, ...], about("Everything that is wrong, with places.")] = ()
+    key: Annotated[
+        str | None,
+        about(
+            "Of a change set that may have been made: sent again with this `Idempotency-Key`, it is "
+            "made once."
+        ),
+    ] = None
     revision: Annotated[
         int | None, about("The revision that there is, where another was expected.")
     ] = None

@@ -1,5 +1,6 @@
 """websocket-client: stays connected to somebody's WebSocket; each message is a process."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -9,9 +10,11 @@ import msgspec
 from heddle.extensions.extension import (
     NOTHING,
     Action,
+    Actor,
     Answer,
     Build,
     Duration,
+    Duty,
     Error,
     Failure,
     Fields,
@@ -22,6 +25,7 @@ from heddle.extensions.extension import (
     Payload,
     Port,
     Schema,
+    Singleton,
     about,
 )
 from heddle.extensions.net.calling.ask import header_name, header_text
@@ -74,9 +78,16 @@ class WebSocketClient(Fields):
     ] = 100
     tls: Annotated[ClientTls, about("How wss is spoken.")] = ClientTls()
     limits: Annotated[TalkFields, about("What the connection may do.")] = TalkFields()
+    singleton: Annotated[
+        Singleton,
+        about(
+            "Where it is connected: in one runtime of all that follow the store (`cluster`), in one "
+            "of each machine, or in every worker."
+        ),
+    ] = "cluster"
 
 
-class WebSocketClientNode(Node):
+class WebSocketClientNode(Node, Actor):
     """Owns a link; a successor that connects in the same way takes it over as it is."""
 
     def __init__(self, fields: WebSocketClient, where: Where, same: Any) -> None:
@@ -86,6 +97,8 @@ class WebSocketClientNode(Node):
         self._link: Link | None = None
         self._host: Host | None = None
         self._speaker: Speaker | None = None
+        self._duty: Duty | None = None
+        self._parting: set[asyncio.Task[None]] = set()
         self._in = Action(self._say, out=None)
 
     # -- life ----------------------------------------------------------------------------------
@@ -96,32 +109,42 @@ class WebSocketClientNode(Node):
 
     def adopt(self, predecessor: Node) -> None:
         """Take over a link that goes to the same place in the same way."""
-        if not isinstance(predecessor, WebSocketClientNode):
-            return
-        if predecessor._same == self._same:
+        if isinstance(predecessor, WebSocketClientNode) and predecessor._same == self._same:
             self._link = predecessor._link
 
     def disown(self, predecessor: Node) -> None:
         """It is the predecessor's again."""
-        if not isinstance(predecessor, WebSocketClientNode):
-            return
         link = self._link
-        if link is not None and link is predecessor._link:
+        if not isinstance(predecessor, WebSocketClientNode) or link is None:
+            return
+        if link is predecessor._link:
             link.owner = predecessor
             predecessor._limit(link)
             self._link = None
 
     async def open(self, host: Host) -> None:
-        """Begin to connect, in one runtime of a team, unless a connection was taken over."""
+        """Begin to connect, once it is ours to, unless a connection was taken over."""
         self._host = host
         self._speaker = Speaker(host)
-        if not host.team.leads:
-            return
+        self._duty = host.duty(self._fields.singleton)
+        await self._duty.follow(self)
+
+    def take(self, mark: float | None) -> None:
+        """Connect, and stay connected."""
+        del mark
         if self._link is None:
             self._link = Link(self._where, self)
         self._link.owner = self
         self._limit(self._link)
         self._link.start()
+
+    def lose(self) -> None:
+        """Say goodbye: somebody else connects."""
+        link, self._link = self._link, None
+        if link is not None and link.owner is self:
+            task = asyncio.ensure_future(link.stop())
+            self._parting.add(task)
+            task.add_done_callback(self._parting.discard)
 
     def _limit(self, link: Link) -> None:
         again = self._fields.reconnect
@@ -138,14 +161,19 @@ class WebSocketClientNode(Node):
         """Say goodbye, unless a successor goes on."""
         if self._link is not None and self._link.owner is self:
             await self._link.stop()
+        if self._parting:
+            await asyncio.wait(self._parting)
+        if self._duty is not None:
+            await self._duty.leave(self)
         if self._speaker is not None:
             await self._speaker.settled()
 
     def snapshot(self) -> Mapping[str, Any]:
         """Whether it is connected, or why not."""
-        link = self._link
+        link, duty = self._link, self._duty
+        lease = {} if duty is None or duty.alone else {"lease": duty.snapshot()}
         if link is None:
-            return {}
+            return lease
         talk = link.talk
         alive = talk is not None and talk.ready and talk.alive()
         shown: dict[str, Any] = {
@@ -155,11 +183,13 @@ class WebSocketClientNode(Node):
         }
         if link.failed:
             shown["reason"] = link.failed
-        return shown
+        return {**shown, **lease}
 
     def degraded(self) -> str:
         """That it is not connected, once that has failed, and why."""
         link = self._link
+        if self._duty is not None and self._duty.trouble:
+            return self._duty.trouble
         if link is None or not link.failed:
             return ""
         return f"it is not connected: {link.failed}"
@@ -169,13 +199,18 @@ class WebSocketClientNode(Node):
     def _say(self, payload: Payload) -> Answer:
         if self._link is None:
             raise Failure(
-                Error(
-                    "this is not the worker that is connected: of several, the first one is",
-                    code="elsewhere",
-                )
+                Error(f"this runtime is not connected: {self._elsewhere}", code="elsewhere")
             )
         self._link.say(said(payload))
         return NOTHING
+
+    @property
+    def _elsewhere(self) -> str:
+        """Which runtime has the connection."""
+        holder = self._duty.lease.holder if self._duty is not None else None
+        if holder is None or not holder.runtime:
+            return "nobody has the lease at the moment"
+        return f"{holder.host}:{holder.pid} has the lease"
 
     def told(self, event: str, **data: Any) -> None:
         """Something has happened to the link."""
@@ -285,6 +320,10 @@ not at all. With an Error that `error` did not handle the connection is closed (
 A packet at `in` is sent, and answered NOTHING. While there is no connection, or `open` has not been
 answered, packets wait in order, `queue` of them at most. What was sent when a connection broke off may
 be lost: the protocol does not tell.
+
+Of several runtimes that follow one store, one is connected: the one that has the lease. If it dies,
+another connects as soon as the lease has ended. A packet at `in` of any other is an Error (`elsewhere`)
+that says which one has it.
 
 That it is connected or away, and why, is told in the log. A `websocket-client` whose spec changes keeps
 its connection where `url header protocols compress connect` and `tls` stay the same. Needs the extra

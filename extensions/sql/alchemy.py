@@ -9,7 +9,7 @@ from sqlalchemy.pool import NullPool
 
 from heddle.extensions.extension import Failure
 from heddle.extensions.sql.database import Isolation, Outcome, Row, columns, too_many
-from heddle.extensions.sql.errors import failed
+from heddle.extensions.sql.errors import failed, unconfirmed
 from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.threaded import Thread
 from heddle.extensions.sql.values import plain
@@ -115,7 +115,12 @@ class AlchemyConnection:
 
     async def commit(self) -> None:
         """Make it last."""
-        await self._do(self._raw.commit)
+        try:
+            await self._do(self._raw.commit)
+        except Failure as error:
+            if not self._why:
+                raise
+            raise unconfirmed(error.error.message, "", error) from error
 
     async def rollback(self) -> None:
         """Undo what was done; a connection that cannot is closed."""

@@ -37,6 +37,12 @@ class Unreachable(Failure):
         super().__init__(Error(message, code="unreachable"))
 
 
+def unconfirmed(message: str, state: str, cause: BaseException) -> Failure:
+    """Return the Failure of a commit that was sent and never answered: it may have been made."""
+    text = f"it may have been committed: the answer was lost ({message})"
+    return Failure(Error(text, code="unconfirmed", data={"state": state}, cause=cause))
+
+
 def refused(message: str) -> Failure:
     """A packet that cannot be made a statement of."""
     return Failure(Error(message, code="sql"))

@@ -17,7 +17,7 @@ from psycopg.types.string import TextLoader
 
 from heddle.extensions.extension import Failure
 from heddle.extensions.sql.database import Isolation, Outcome, Row, columns, too_many
-from heddle.extensions.sql.errors import failed, refused
+from heddle.extensions.sql.errors import failed, refused, unconfirmed
 from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.values import number
 
@@ -141,7 +141,13 @@ class PostgresConnection:
     async def commit(self) -> None:
         """Failure where PostgreSQL rolls back instead, as it does after an error."""
         self._within = False
-        cursor = await self._execute("COMMIT")
+        try:
+            cursor = await self._execute("COMMIT")
+        except Failure as error:
+            if not self._raw.closed:
+                raise
+            state = error.error.data["state"] if isinstance(error.error.data, dict) else ""
+            raise unconfirmed(error.error.message, state, error) from error
         if cursor.statusmessage != "COMMIT":
             why = f": {self._spoilt}" if self._spoilt is not None else ""
             raise refused(

@@ -384,8 +384,8 @@ turns, in order; one that has read and writes later is refused (`serialization`)
 between, unless its `isolation` is `serializable`: then it waits its turn before it reads.
 
 **Errors** have one of these codes: `unique`, `foreign-key`, `not-null`, `check`, `exclusion`,
-`serialization`, `deadlock`, `locked`, `cancelled`, `read-only`, `aborted`, `unreachable`, and `sql` for
-all others. Their `data` has the code of the database as `state`.
+`serialization`, `deadlock`, `locked`, `cancelled`, `read-only`, `aborted`, `unreachable`, `unconfirmed`
+(the connection was lost after the commit was sent: it may have been made), and `sql` for all others. Their `data` has the code of the database as `state`.
 
 **The connection** is made with the first statement, so a database that is down keeps nothing from
 loading, unless `connect` is `now`. A database that goes away is told as the event `database gone`; it is

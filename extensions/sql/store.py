@@ -28,7 +28,7 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.extensions.sql.database import Database, Isolation, Outcome
-from heddle.extensions.sql.errors import refused
+from heddle.extensions.sql.errors import refused, unconfirmed
 from heddle.extensions.sql.keeping import TABLE, TRIES, Memory, Table, packed, unpacked, wall
 from heddle.extensions.sql.pool import Pool
 from heddle.extensions.sql.source import database, shared
@@ -334,7 +334,12 @@ class TableNode(Node):
         try:
 
             async def alone(asked: Statement, values: Sequence[Any]) -> Outcome:
-                return await connection.run(asked, [list(values)], most=0)
+                try:
+                    return await connection.run(asked, [list(values)], most=0)
+                except Failure as error:
+                    if asked.reads or not connection.lost:
+                        raise
+                    raise unconfirmed(connection.lost, "", error) from error
 
             await self._table.ready(alone, lasts=True)
             return await self._op(alone, payload)

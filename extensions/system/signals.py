@@ -7,13 +7,16 @@ from typing import Annotated, Any
 from weakref import WeakKeyDictionary
 
 from heddle.extensions.extension import (
+    Actor,
     Build,
+    Duty,
     Fields,
     Host,
     Kind,
     Node,
     Port,
     Schema,
+    Singleton,
     about,
 )
 from heddle.specs.problem import did_you_mean
@@ -33,6 +36,13 @@ class Signal(Fields):
             examples=[["SIGHUP"], ["USR1", "USR2"]],
         ),
     ]
+    singleton: Annotated[
+        Singleton,
+        about(
+            "Where it is listened: in every worker that gets the signal (`worker`), or in the one "
+            "runtime of the machine, or of all that follow the store, that has the lease."
+        ),
+    ] = "worker"
 
 
 class Ears:
@@ -87,11 +97,13 @@ def ears() -> Ears:
     return found
 
 
-class SignalNode(Node):
+class SignalNode(Node, Actor):
     """Listens, and begins processes."""
 
-    def __init__(self, numbers: list[int]) -> None:
+    def __init__(self, numbers: list[int], singleton: Singleton = "worker") -> None:
         self._numbers = numbers
+        self._singleton = singleton
+        self._duty: Duty | None = None
         self._host: Host | None = None
         self._count = 0
         self._quiet = False
@@ -107,15 +119,18 @@ class SignalNode(Node):
 
     def disown(self, predecessor: Node) -> None:
         """The predecessor acts upon them again."""
-        if not isinstance(predecessor, SignalNode):
-            return
-        predecessor._quiet = False
+        if isinstance(predecessor, SignalNode):
+            predecessor._quiet = False
 
     async def open(self, host: Host) -> None:
-        """Listen, in one runtime of a team; RuntimeError where signals cannot be heard."""
+        """Listen, once it is ours to; RuntimeError where signals cannot be heard."""
         self._host = host
-        if not host.team.leads:
-            return
+        self._duty = host.duty(self._singleton)
+        await self._duty.follow(self)
+
+    def take(self, mark: float | None) -> None:
+        """Listen; RuntimeError where signals cannot be heard."""
+        del mark
         listened: list[int] = []
         try:
             for number in self._numbers:
@@ -128,20 +143,32 @@ class SignalNode(Node):
         if self._before is not None:
             self._before._quiet, self._before = True, None
 
-    async def pause(self) -> None:
-        """Listen no more."""
+    def lose(self) -> None:
+        """Listen no more: somebody else does."""
         for number in self._numbers:
             ears().unlisten(number, self._heard)
+
+    async def pause(self) -> None:
+        """Listen no more."""
+        self.lose()
 
     async def close(self) -> None:
         """Wait for what runs."""
         if self._running:
             await asyncio.wait(self._running)
+        if self._duty is not None:
+            await self._duty.leave(self)
+
+    def degraded(self) -> str:
+        """That it cannot listen, though nobody else does, and why."""
+        return self._duty.trouble if self._duty is not None else ""
 
     def snapshot(self) -> Mapping[str, Any]:
         """What it listens to, and how many came."""
         names = [signal.Signals(number).name for number in self._numbers]
-        return {"signals": names, "count": self._count}
+        duty = self._duty
+        lease = {} if duty is None or duty.alone else {"lease": duty.snapshot()}
+        return {"signals": names, "count": self._count, **lease}
 
     def _heard(self, number: int) -> None:
         host = self._host
@@ -171,7 +198,7 @@ def compile_signal(fields: Signal, build: Build) -> Node:
             )
         if int(number) not in numbers:
             numbers.append(int(number))
-    return SignalNode(numbers)
+    return SignalNode(numbers, fields.singleton)
 
 
 SIGNAL: Kind[Any] = Kind(
@@ -199,6 +226,9 @@ SIGNAL: Kind[Any] = Kind(
 `kill -HUP` and the like begin a process each, on the generation that is current then; several may run at the
 same time. The operating system makes one signal of several that come at once. What the process answers is not
 used; an Error goes to `error`, or is told as the event `signal failed`.
+
+A signal goes to one process. With several workers, the supervisor passes SIGUSR1 and SIGUSR2 on to the
+first one that is ready.
 
 While a flow listens to a signal, it does nothing else; afterwards it does again what it did before.
 SIGINT and SIGTERM stop the runtime, and cannot be listened to. It takes a runtime in the main thread, as

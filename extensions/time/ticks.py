@@ -50,6 +50,11 @@ class Ticks:
             "left_out": self.left_out,
         }
 
+    @property
+    def running(self) -> int:
+        """How many ticks run."""
+        return len(self._running)
+
     def add(self, at: float, missed: int = 0) -> None:
         """A tick is due, and so many before it were missed."""
         if self._running and self.overlap != "parallel":

@@ -8,8 +8,10 @@ from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from heddle.extensions.extension import (
+    Actor,
     Build,
     Duration,
+    Duty,
     Fields,
     Host,
     Interval,
@@ -17,6 +19,7 @@ from heddle.extensions.extension import (
     Node,
     Port,
     Schema,
+    Singleton,
     Unfit,
     about,
 )
@@ -75,6 +78,13 @@ class Timer(Fields):
     at_start: Annotated[
         bool, about("Tick when the timer begins, too; not when it was merely changed.")
     ] = False
+    singleton: Annotated[
+        Singleton,
+        about(
+            "Where it ticks: in one runtime of all that follow the store (`cluster`), in one of each "
+            "machine, or in every worker."
+        ),
+    ] = "cluster"
 
     def __post_init__(self) -> None:
         if (self.interval is None) == (self.cron is None):
@@ -89,7 +99,7 @@ class Timer(Fields):
             )
 
 
-class TimerNode(Node):
+class TimerNode(Node, Actor):
     """Waits for its time, and begins a process."""
 
     def __init__(
@@ -110,6 +120,11 @@ class TimerNode(Node):
         self._given_away = False
         self._adopted = False
         self._before: float | None = None
+        self._duty: Duty | None = None
+        self._opened = 0.0
+        self._starting = False
+        self._frequent = False
+        self._last: float | None = None
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -134,7 +149,7 @@ class TimerNode(Node):
         self._give_away()
         self._ticks.next = self._before
         predecessor._given_away = False
-        if predecessor._host is not None and predecessor._host.team.leads:
+        if predecessor._host is not None and predecessor._duty and predecessor._duty.held:
             predecessor._begin(predecessor._host)
 
     def _give_away(self) -> None:
@@ -144,14 +159,64 @@ class TimerNode(Node):
             self._loop = None
 
     async def open(self, host: Host) -> None:
-        """Wait for the first tick, in one runtime of a team."""
+        """Wait for the first tick, once it is ours to tick."""
         self._host = host
-        if not host.team.leads:
+        self._opened = now = self._clock.now()
+        self._starting = self._fields.at_start and not self._adopted
+        duty = self._duty = host.duty(self._fields.singleton)
+        first = self._make(now).after(now)
+        # What ticks so often need not record each tick: with each renewal it claims those to come.
+        self._frequent = not duty.lease.exact and self._make(now).after(first) - first <= duty.ttl
+        await duty.follow(self)
+
+    # -- the lease -----------------------------------------------------------------------------
+
+    def take(self, mark: float | None) -> None:
+        """Tick from now on: behind the last tick of who did it before, and no earlier than we began."""
+        host, duty = self._host, self._duty
+        if self._given_away or host is None or duty is None:
             return
-        if self._fields.at_start and not self._adopted:
+        now = self._clock.now()
+        starting, self._starting = self._starting, False
+        if starting and now - self._opened <= duty.ttl + 1:
             self._rule(host)
-            self._ticks.add(self._clock.now())
+            self._ticks.add(now)
+        if mark is not None and self._ticks.next is None:
+            if self._fields.interval is not None:
+                self._schedule = self._make(mark)
+            self._schedule = self._schedule or self._make(now)
+            self._ticks.next = self._schedule.after(max(mark, self._opened))
         self._begin(host)
+
+    def lose(self) -> None:
+        """Tick no more, until it is ours again."""
+        if self._loop is not None and not self._given_away:
+            self._loop.cancel()
+            self._loop = None
+            self._ticks.next = None
+
+    def claim(self) -> float | None:
+        """Return up to when it ticks without recording each tick."""
+        duty = self._duty
+        return self._clock.now() + duty.ttl if self._frequent and duty is not None else None
+
+    def done(self) -> float | None:
+        """Return when the last tick was due that was not recorded."""
+        return self._last if self._frequent else None
+
+    async def _ours(self, at: float) -> bool:
+        """Whether this tick is ours to make. What is rare is recorded before."""
+        duty = self._duty
+        if duty is None or duty.alone:
+            return True
+        if not self._frequent:
+            return await duty.record(at)
+        while not duty.held:  # noqa: ASYNC110 - it is cancelled when the lease is lost
+            await asyncio.sleep(duty.ttl / 20)
+        self._last = at
+        return True
+
+    # -- life, again ---------------------------------------------------------------------------
 
     def _rule(self, host: Host) -> None:
         """Say how ticks are run from now on."""
@@ -176,17 +241,32 @@ class TimerNode(Node):
             self._loop.cancel()
         if not self._given_away:
             self._ticks.stop()
+        if self._given_away or not self._ticks.running:
+            await self._leave()
 
     async def close(self) -> None:
         """Wait for what runs, unless somebody has taken over."""
         if not self._given_away:
             await self._ticks.wait()
+        # Not before: whoever ticks next may rely on it that none of ours runs any more.
+        await self._leave()
+
+    async def _leave(self) -> None:
+        duty, self._duty = self._duty, None
+        if duty is not None:
+            await duty.leave(self)
 
     def snapshot(self) -> Mapping[str, Any]:
         """When it ticks next, and what became of the ticks before."""
         following = self._ticks.next
         shown = {"next": self._said(following)} if following is not None else {}
-        return {**shown, **self._ticks.snapshot()}
+        shown |= self._ticks.snapshot()
+        duty = self._duty
+        return shown if duty is None or duty.alone else {**shown, "lease": duty.snapshot()}
+
+    def degraded(self) -> str:
+        """That it cannot tick, though nobody else does, and why."""
+        return self._duty.trouble if self._duty is not None else ""
 
     # -- ticks ---------------------------------------------------------------------------------
 
@@ -202,8 +282,11 @@ class TimerNode(Node):
                 # The clock was set back.
                 ticks.next = schedule.after(now)
                 continue
-            found, ticks.next = due(schedule, at, now)
-            self._due(found, now)
+            found, following = due(schedule, at, now)
+            ours = await self._ours(found[-1])
+            ticks.next = following
+            if ours:
+                self._due(found, now)
 
     def _due(self, found: list[float], now: float) -> None:
         """Tick for what is due: the last of it may be a little late, the rest was missed."""
@@ -224,7 +307,7 @@ class TimerNode(Node):
         """One process; what it answers in error goes to `error`, or is told."""
         host = self._host
         if host is None:
-            raise RuntimeError("the node is not open")
+            return
         at = self._said(tick.at)
         payload = {"at": at, "count": tick.count, "missed": tick.missed}
         await host.run(payload, failed="tick failed", at=at)
@@ -249,10 +332,8 @@ def compile_timer(fields: Timer, build: Build, *, clock: Clock) -> Node:
     if fields.interval is not None:
         interval = float(fields.interval)
         return TimerNode(fields, clock, zone, lambda now: Every(interval, now))
-    if fields.cron is None:
-        raise RuntimeError("the timer has neither an interval nor a schedule")
     try:
-        cron = Cron(fields.cron, zone)
+        cron = Cron(fields.cron or "", zone)
     except ImportError:
         build.refuse(
             "cron",
@@ -310,6 +391,15 @@ does not know of the time when it did not run at all. The last of them counts as
 more than a minute late. `once` makes up for all of them together, `skip` for none, `all` for each: together with
 `overlap: queue`, for one of them runs at once.
 
+**Several runtimes.** Where several follow one store, one of them ticks: the one that has the lease of
+the timer. If it ends, another takes over at once; if it dies, or cannot reach the store, as soon as the
+lease has ended (`lease` in the settings, 15 s). No tick comes twice: a tick is recorded in the store
+before it begins, and who takes over goes on behind it; a tick that was due in between is late, as one
+that was missed. A timer that ticks more often than a lease lasts claims its ticks with each renewal
+instead: after the death of its runtime they are left out until the lease has ended. While the store is
+away, such a timer goes on as long as its lease lasts; a tick of any other waits for the store. `singleton:
+worker` ticks everywhere, whatever becomes of the store. Give all machines the same time.
+
 **Clocks that are set forward or back.** A cron expression with a fixed hour runs once on both days, as
 Debian's cron does it: where 02:30 is left out, at 03:00; where it comes twice, the first time. An
 expression that runs every hour, or more often, goes by the hours that really pass. When the clock of the
@@ -317,7 +407,7 @@ machine is set, timers go on from what it shows then.
 
 **Reload.** A timer that was changed takes over from the one before: a tick that runs counts as running,
 those that wait go on waiting, and the next one stays due when it was, where `interval`, `cron` and
-`timezone` are the same.
+`timezone` are the same. The lease stays where it is.
 
 `cron` needs the extra `cron`. A day of the week is 0 to 7 or `sun` to `sat`; where a day of the month and
 a day of the week are given and neither begins with `*`, one of them is enough. `L` is the last day of the

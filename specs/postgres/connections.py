@@ -4,33 +4,34 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias, TypeVar
+from traceback import clear_frames
+from typing import TypeVar
 
 import psycopg
 from psycopg import errors
-from psycopg_pool import AsyncConnectionPool, PoolClosed, PoolTimeout
 
 from heddle.specs.errors import StoreError
 from heddle.specs.postgres.address import Address
+from heddle.specs.postgres.pool import Connection, NotConnected, Pool, PoolBusy, PoolClosed
 from heddle.specs.postgres.queries import Queries
 
-Connection: TypeAlias = "psycopg.AsyncConnection[Any]"
 T = TypeVar("T")
 
-# psycopg and its pool log each attempt that fails. Who wants to read that sets up logging; to the
-# others we say it ourselves, once, in an error.
+# psycopg logs each attempt that fails. Who wants to read that sets up logging; to the others we say
+# it ourselves, once, in an error.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 PAUSE = 0.02
 LONGEST = 1.0
 """Seconds before work is tried again after the server was lost: at first, and at most."""
 
-SLICE = 0.5
-"""Seconds that a request waits for the pool before it makes it try to connect again."""
+INSIST = 12
+"""How many times `wait` a change set is looked up that may have been made, while the server answers."""
 
 _AGAIN = (errors.SerializationFailure, errors.DeadlockDetected)
-_LOST = ("08", "57P01", "57P02", "57P03")
-"""The states of a server that is away, goes down or comes up."""
+_HELD = (errors.LockNotAvailable, errors.QueryCanceled)
+_LOST = ("08", "57P01", "57P02", "57P03", "57P05", "25P03")
+"""The states of a server that is away, goes down or comes up, or that ended an idle connection."""
 
 
 class Connections:
@@ -40,82 +41,83 @@ class Connections:
         self.address = address
         self._queries = queries
         options = address.options
-        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
-            address.conninfo,
-            kwargs={"autocommit": True},
-            min_size=options.pool_min,
-            max_size=options.pool_max,
-            configure=self._settle,
-            name=address.shown,
-            # An attempt that fails is over; the next request makes the next one. So nobody waits for
-            # an attempt that the pool has put off.
-            reconnect_timeout=0,
-            open=False,
-        )
-
-    async def open(self) -> None:
-        """Begin; connections are made when they are asked for."""
-        await self._pool.open(wait=False)
+        self._pool = Pool(self._connected, options.pool_min, options.pool_max)
 
     async def close(self) -> None:
-        """Close every connection."""
+        """Close every connection; what still runs on one ends with a StoreError."""
         await self._pool.close()
 
     async def connect(self) -> Connection:
-        """A connection of the caller's own, who closes it; StoreError says why there is none."""
+        """Return a connection of the caller's own, who closes it; StoreError says why there is none."""
+        try:
+            return await self._connected()
+        except (psycopg.Error, OSError) as error:
+            raise unreachable(self.address, error) from None
+
+    async def _connected(self) -> Connection:
+        """Return a new connection that is ready for use."""
         try:
             connection: Connection = await psycopg.AsyncConnection.connect(
                 self.address.conninfo, autocommit=True
             )
-        except (psycopg.Error, OSError) as error:
-            raise unreachable(self.address, error) from None
+        except BaseException as error:
+            # What is half open lives on in the frames of the error, until somebody collects garbage.
+            clear_frames(error.__traceback__)
+            raise
         try:
             await self._settle(connection)
-        except BaseException as error:
+        except BaseException:
             await connection.close()
-            if isinstance(error, psycopg.Error):
-                raise failed(self.address, error) from None
             raise
         return connection
 
     async def run(
-        self, work: Callable[[Connection], Awaitable[T]], *, wait: float | None = None
+        self,
+        work: Callable[[Connection], Awaitable[T]],
+        *,
+        wait: float | None = None,
+        unsure: Callable[[], bool] = bool,
     ) -> T:
         """Do work on a connection and give what it returns; StoreError where it cannot be done.
 
         It is done again where the server was lost on the way, until `wait` (seconds, the address
         says how many) is over, and where it got into the way of somebody else's: work must bear to be begun twice.
+        While it is `unsure` whether it was done, the time counts anew whenever the server answers:
+        it is there, and can say so in a moment.
         """
         loop = asyncio.get_running_loop()
-        end = loop.time() + (self.address.options.wait if wait is None else wait)
+        patience = self.address.options.wait if wait is None else wait
+        end = loop.time() + patience
+        last = loop.time() + patience * INSIST
         pause = PAUSE
         while True:
+            answered = False
             try:
-                left = max(end - loop.time(), PAUSE)
-                async with self._pool.connection(min(left, SLICE)) as connection:
+                async with self._pool.connection(max(end - loop.time(), PAUSE)) as connection:
+                    answered = True
                     return await work(connection)
-            except PoolTimeout:
-                if loop.time() >= end:
-                    raise await self._unreachable() from None
-                continue
+            except PoolBusy:
+                raise self._busy() from None
             except PoolClosed:
                 raise not_open(self.address) from None
+            except NotConnected as error:
+                if loop.time() + pause >= end:
+                    raise unreachable(self.address, error.cause) from None
             except psycopg.Error as error:
-                if not (isinstance(error, _AGAIN) or lost(error)):
+                # While it is unsure, whoever stands in the way may be our own first attempt.
+                again = (*_AGAIN, *_HELD) if unsure() else _AGAIN
+                if not (isinstance(error, again) or lost(error)):
                     raise failed(self.address, error) from None
+                if unsure() and answered:
+                    end, pause = min(loop.time() + patience, last), PAUSE
                 if loop.time() + pause >= end:
                     raise unreachable(self.address, error) from None
+                await self._pool.forget()
             # Not all at once, when a server comes back.
             await asyncio.sleep(pause * random.uniform(0.5, 1))
             pause = min(pause * 2, LONGEST)
 
-    async def _unreachable(self) -> StoreError:
-        """Why the pool has no connection: it does not say."""
-        try:
-            connection = await self.connect()
-        except StoreError as error:
-            return error
-        await connection.close()
+    def _busy(self) -> StoreError:
         options = self.address.options
         return StoreError(
             f"the store {self.address.shown}: no connection came free within {options.wait:g} s "

@@ -16,7 +16,8 @@ import msgspec
 
 from heddle.specs.errors import StoreError
 from heddle.specs.feed import Feed
-from heddle.specs.postgres.connections import Connection, Connections, unreachable
+from heddle.specs.postgres.connections import Connections, unreachable
+from heddle.specs.postgres.pool import Connection
 from heddle.specs.postgres.queries import Queries
 from heddle.specs.store import ChangeSet
 

@@ -1,5 +1,6 @@
 """Migrations bring the tables of a store to the form that this Heddle knows."""
 
+import re
 from functools import cache
 from importlib.metadata import version as version_of
 from importlib.resources import files
@@ -11,8 +12,11 @@ from psycopg import errors
 
 from heddle.specs.errors import StoreError
 from heddle.specs.postgres.address import SCHEMA, Address
-from heddle.specs.postgres.connections import Connection, failed, reason
+from heddle.specs.postgres.connections import failed, reason
+from heddle.specs.postgres.pool import Connection
 from heddle.specs.postgres.queries import Queries
+
+_READABLE = re.compile(r"-- readable since (\d+)")
 
 
 class Migration(msgspec.Struct, frozen=True):
@@ -21,6 +25,8 @@ class Migration(msgspec.Struct, frozen=True):
     version: int
     name: str
     sql: str
+    readable_since: int
+    """Programs that know this version at least may go on with the tables as they are after it."""
 
 
 @cache
@@ -30,7 +36,10 @@ def migrations() -> tuple[Migration, ...]:
     for file in files("heddle.specs.postgres").joinpath("migrations").iterdir():
         number, _, name = file.name.removesuffix(".sql").partition("_")
         if file.name.endswith(".sql"):
-            found.append(Migration(int(number), name, file.read_text("utf-8")))
+            sql = file.read_text("utf-8")
+            since = _READABLE.match(sql)
+            readable = int(since[1]) if since else int(number)
+            found.append(Migration(int(number), name, sql, readable))
     return tuple(sorted(found, key=lambda one: one.version))
 
 
@@ -53,13 +62,27 @@ def script(schema: str = SCHEMA, since: int = 0) -> str:
                 one.sql.strip(),
                 f"INSERT INTO migrations (version, name, by) VALUES ({row});",
             ]
+            if one.version > 1:
+                lines.append(
+                    f"UPDATE migrations SET readable_since = {one.readable_since} "
+                    f"WHERE version = {one.version};"
+                )
     return "\n".join([*lines, "COMMIT;", ""])
 
 
-async def version(connection: Connection, queries: Queries) -> int:
-    """The version of the tables that are there; 0 where there are none."""
-    there = await _one(connection, queries.migrations)
-    return int(await _one(connection, queries.version)) if there else 0
+class Found(msgspec.Struct, frozen=True):
+    """The version of the tables that are there, 0 if there are none; and who may still use them."""
+
+    version: int = 0
+    readable_since: int = 0
+
+
+async def version(connection: Connection, queries: Queries) -> Found:
+    """Return the version of the tables that are there."""
+    if not await _one(connection, queries.migrations):
+        return Found()
+    row = await (await connection.execute(queries.version)).fetchone()
+    return Found(*row) if row is not None else Found()
 
 
 async def standing(connection: Connection, address: Address, queries: Queries) -> int:
@@ -69,7 +92,7 @@ async def standing(connection: Connection, address: Address, queries: Queries) -
     except psycopg.Error as error:
         raise failed(address, error) from None
     check(found, address)
-    return found
+    return found.version
 
 
 async def migrate(
@@ -83,7 +106,7 @@ async def migrate(
     are newer than this Heddle, and, with the SQL to run, where this role may not change them.
     """
     found = await standing(connection, address, queries)
-    if found == newest():
+    if found >= newest():
         return found
     if not (address.options.migrate or asked):
         raise StoreError(_behind(address, found, "its address says migrate=off"))
@@ -96,11 +119,11 @@ async def migrate(
         raise failed(address, error) from None
 
 
-def check(found: int, address: Address) -> None:
-    """StoreError where the tables are newer than what this Heddle knows."""
-    if found > newest():
+def check(found: Found, address: Address) -> None:
+    """Raise StoreError if the tables are newer than what this Heddle knows, and say that it matters."""
+    if found.readable_since > newest():
         raise StoreError(
-            f"the tables of the store {address.shown} have version {found}, which is newer than this "
+            f"the tables of the store {address.shown} have version {found.version}, which is newer than this "
             f"Heddle ({_us()}, which knows {newest()}). Use the Heddle that the others use"
         )
 
@@ -118,12 +141,16 @@ async def _migrate(connection: Connection, address: Address, queries: Queries) -
         # Another may have done it while we waited.
         found = await version(connection, queries)
         check(found, address)
+        if found.version >= newest():
+            return found.version
         await connection.execute(f'SET LOCAL search_path = "{address.schema}"'.encode())
         for one in migrations():
-            if one.version > found:
+            if one.version > found.version:
                 await connection.execute(one.sql.encode())
                 await connection.execute(queries.migrated, [one.version, one.name, _us()])
-    return found
+                if one.version > 1:
+                    await connection.execute(queries.readable, [one.readable_since, one.version])
+    return found.version
 
 
 def _behind(address: Address, found: int, why: str) -> str:

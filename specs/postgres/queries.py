@@ -25,8 +25,13 @@ class Queries:
         """)
         self.schema = of("SELECT to_regnamespace('{s}') IS NOT NULL")
         self.migrations = of("SELECT to_regclass('{s}.migrations') IS NOT NULL")
-        self.version = of("SELECT coalesce(max(version), 0) FROM {s}.migrations")
+        # The column is not there in version 1.
+        self.version = of("""
+            SELECT version, coalesce((to_jsonb(m) ->> 'readable_since')::int, version)
+            FROM {s}.migrations AS m ORDER BY version DESC LIMIT 1
+        """)
         self.migrated = of("INSERT INTO {s}.migrations (version, name, by) VALUES (%s, %s, %s)")
+        self.readable = of("UPDATE {s}.migrations SET readable_since = %s WHERE version = %s")
         self.alone = of("SELECT pg_advisory_xact_lock(1751475308, hashtext('{s}'))")
 
         # --- reading ---
@@ -64,7 +69,6 @@ class Queries:
         # Whoever writes waits here for the one before: so revisions are numbered as they become
         # visible, without a gap, and what was checked stays true until the end.
         self.lock = of("SELECT number FROM {s}.head FOR UPDATE")
-        self.done = of("SELECT number FROM {s}.revisions WHERE key = %s")
         self.concerned = {
             "spec": of("""
                 SELECT body::text, revision FROM {s}.specs
@@ -147,6 +151,10 @@ class Queries:
             SELECT number, extract(epoch FROM time)::float8, author, message FROM {s}.revisions
             WHERE number = %s
         """)
+        self.keyed = of("""
+            SELECT number, extract(epoch FROM time)::float8, author, message FROM {s}.revisions
+            WHERE key = %s
+        """)
         self.turns = of("""
             SELECT revision, sort, was, before::text, after::text FROM {s}.turns
             WHERE revision = ANY(%(numbers)s) AND (%(namespace)s::text IS NULL
@@ -188,10 +196,42 @@ class Queries:
             WHERE (accepted.revision, accepted.active, accepted.file, accepted.body::text)
                 IS DISTINCT FROM (EXCLUDED.revision, EXCLUDED.active, EXCLUDED.file, EXCLUDED.body::text)
         """)
+        self.sweep_leases = of("DELETE FROM {s}.leases WHERE until < now() - interval '400 days'")
         self.withdraw = of("DELETE FROM {s}.reports WHERE runtime = %s")
         self.reports = of("""
             SELECT body::text FROM {s}.reports
             WHERE (%(namespace)s::text IS NULL OR namespace = %(namespace)s)
               AND renewed + late >= now()
             ORDER BY namespace, runtime
+        """)
+
+        # --- leases: by the clock of the server ---
+
+        # In the order of their names, so that two who take several do not wait for each other.
+        self.take = of("""
+            INSERT INTO {s}.leases AS held (name, epoch, runtime, host, pid, until, mark)
+            SELECT name, 1, runtime, host, pid, clock_timestamp() + make_interval(secs => ttl), mark
+            FROM unnest(%(names)s::text[], %(ttls)s::float8[], %(marks)s::float8[],
+                        %(runtimes)s::text[], %(hosts)s::text[], %(pids)s::bigint[])
+                 AS wanted (name, ttl, mark, runtime, host, pid) ORDER BY name
+            ON CONFLICT (name) DO UPDATE SET
+                epoch = held.epoch + (held.runtime <> EXCLUDED.runtime)::int,
+                runtime = EXCLUDED.runtime, host = EXCLUDED.host, pid = EXCLUDED.pid,
+                until = EXCLUDED.until, mark = greatest(held.mark, EXCLUDED.mark)
+            WHERE held.runtime = EXCLUDED.runtime OR held.until <= clock_timestamp()
+        """)
+        self.held = of("""
+            SELECT name, epoch, runtime, host, pid, mark FROM {s}.leases WHERE name = ANY(%s)
+        """)
+        # The same mark twice is our own, whose answer was lost.
+        self.record = of("""
+            UPDATE {s}.leases SET mark = %(mark)s
+            WHERE name = %(name)s AND runtime = %(runtime)s AND epoch = %(epoch)s
+              AND (mark IS NULL OR mark <= %(mark)s)
+            RETURNING epoch
+        """)
+        self.release = of("""
+            UPDATE {s}.leases SET runtime = '', host = '', pid = 0, until = clock_timestamp(),
+                mark = coalesce(%(mark)s::float8, mark)
+            WHERE name = %(name)s AND runtime = %(runtime)s AND epoch = %(epoch)s
         """)

@@ -1,5 +1,6 @@
 """The PostgreSQL store keeps Specs and Values in a database, for as many runtimes as follow it."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
@@ -8,12 +9,15 @@ from uuid import UUID
 import msgspec
 
 from heddle.specs.accepted import Accepted, AcceptedKey, AcceptedState
-from heddle.specs.errors import NotFound, SpecError, StoreError
+from heddle.specs.errors import NotFound, SpecError, StoreError, Unconfirmed
+from heddle.specs.lease import Holder, Lease
 from heddle.specs.postgres.address import read_address
 from heddle.specs.postgres.body import resource_of
-from heddle.specs.postgres.connections import Connection, Connections, not_open
+from heddle.specs.postgres.connections import Connections, not_open
+from heddle.specs.postgres.leasing import Leases, RowLease
 from heddle.specs.postgres.listening import MOST, Listener, change_set, read_since
 from heddle.specs.postgres.migrating import migrate
+from heddle.specs.postgres.pool import Connection
 from heddle.specs.postgres.queries import Queries
 from heddle.specs.postgres.writing import Writing
 from heddle.specs.problem import Problem
@@ -41,6 +45,8 @@ class PostgresStore:
         self._queries = Queries(self._address.schema)
         self._connections: Connections | None = None
         self._listener: Listener | None = None
+        self._opening = asyncio.Lock()
+        self._leases = Leases(self._run, self._queries)
 
     @property
     def url(self) -> str:
@@ -48,32 +54,51 @@ class PostgresStore:
         return self._address.shown
 
     async def open(self) -> None:
-        """Connect, and bring the tables to the form that we know.
+        """Connect, and bring the tables to the form that we know; nothing if it is open already.
 
         StoreError where the server cannot be reached, or the tables are not those we know.
         """
-        connections = Connections(self._address, self._queries)
-        connection = await connections.connect()
-        try:
-            await migrate(connection, self._address, self._queries)
-        finally:
-            await connection.close()
-        await connections.open()
-        self._connections = connections
-        self._listener = Listener(connections, self._queries)
-        try:
-            await self.newest()
-        except BaseException:
-            await self.close()
-            raise
+        async with self._opening:
+            if self._connections is not None:
+                return
+            connections = Connections(self._address, self._queries)
+            connection = await connections.connect()
+            try:
+                await migrate(connection, self._address, self._queries)
+            finally:
+                await connection.close()
+            self._connections = connections
+            self._listener = Listener(connections, self._queries)
+            try:
+                await self.newest()
+            except BaseException:
+                await self._close()
+                raise
 
     async def close(self) -> None:
-        """Let go of every connection; watchers end."""
+        """Let go of every connection; watchers end. A store that is being opened is closed afterwards."""
+        # A task of its own: who is cancelled while it closes a store leaves nothing behind either.
+        closing = asyncio.ensure_future(self._closed())
+        try:
+            await asyncio.shield(closing)
+        except asyncio.CancelledError:
+            await asyncio.wait([closing])
+            raise
+
+    async def _closed(self) -> None:
+        async with self._opening:
+            await self._close()
+
+    async def _close(self) -> None:
         connections, self._connections = self._connections, None
-        if self._listener is not None:
-            await self._listener.close()
-        if connections is not None:
-            await connections.close()
+        listener, self._listener = self._listener, None
+        try:
+            await self._leases.close()
+            if listener is not None:
+                await listener.close()
+        finally:
+            if connections is not None:
+                await connections.close()
 
     async def specs(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
@@ -103,9 +128,16 @@ class PostgresStore:
         """Do all of them in one transaction, or none; see Store.apply.
 
         One writer waits for the other. Where the server is lost on the way it is done once, not
-        twice: the log says whether it was. StoreError where it does not come back in time.
+        twice: the log says whether it was. If it does not come back in time, Unconfirmed says that it
+        may have been made, StoreError that it was not.
         """
-        written = await self._run(Writing(self._queries, changes, note))
+        writing = Writing(self._queries, changes, note)
+        try:
+            written = await self._run(writing, unsure=lambda: writing.unsure)
+        except StoreError as error:
+            if writing.unsure:
+                raise Unconfirmed(str(error), writing.key) from None
+            raise
         if self._listener is not None:
             self._listener.know(written.number)
         return written.resources
@@ -146,6 +178,11 @@ class PostgresStore:
             return found
         newest = await self.newest()
         raise NotFound(f"there is no revision {number} in {self.url} (newest: {newest})")
+
+    async def keyed(self, key: UUID) -> Revision | None:
+        """The Revision that was made under this key, None if there is none; see Keyed."""
+        rows = await self._rows(self._queries.keyed, [key])
+        return next(iter(await self._revisions(rows, None)), None)
 
     async def _revisions(
         self, rows: Sequence[Sequence[Any]], namespace: str | None
@@ -238,6 +275,12 @@ class PostgresStore:
 
         await self._run(work)
 
+    # --- leases ---
+
+    def lease(self, name: str, ttl: float, holder: Holder) -> Lease:
+        """Return the lease of this name, which is a row; see Leasing."""
+        return RowLease(self._leases, name, ttl, holder)
+
     # --- the database ---
 
     async def _find(
@@ -272,8 +315,10 @@ class PostgresStore:
 
         return await self._run(work)
 
-    async def _run(self, work: Callable[[Connection], Awaitable[T]]) -> T:
-        done = await self._opened().run(work)
+    async def _run(
+        self, work: Callable[[Connection], Awaitable[T]], *, unsure: Callable[[], bool] = bool
+    ) -> T:
+        done = await self._opened().run(work, unsure=unsure)
         if self._listener is not None:
             self._listener.reached()
         return done

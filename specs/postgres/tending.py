@@ -7,9 +7,10 @@ import msgspec
 import psycopg
 
 from heddle.specs.postgres.address import Address, read_address
-from heddle.specs.postgres.connections import Connection, Connections, failed
+from heddle.specs.postgres.connections import Connections, failed
 from heddle.specs.postgres.granting import grants
 from heddle.specs.postgres.migrating import migrate, newest, standing
+from heddle.specs.postgres.pool import Connection
 from heddle.specs.postgres.queries import Queries
 
 

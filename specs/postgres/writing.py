@@ -1,5 +1,6 @@
 """Writing one change set: one transaction, begun again where the server was lost on the way."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
@@ -7,10 +8,11 @@ from uuid import uuid4
 import msgspec
 
 from heddle.specs.index import Index, Key, Step, key_of, net, plan
+from heddle.specs.keyed import put_under
 from heddle.specs.postgres.body import kept, resource_of, sort_of
-from heddle.specs.postgres.connections import Connection
+from heddle.specs.postgres.pool import Connection
 from heddle.specs.postgres.queries import Queries
-from heddle.specs.revision import Note
+from heddle.specs.revision import Note, Revision, Turn
 from heddle.specs.spec import Spec
 from heddle.specs.store import Change, Put, Resource
 
@@ -34,21 +36,42 @@ class Writing:
         self._changes = [self._kept(change) for change in changes]
         self._note = [_clean(note.author), _clean(note.message)]
         # By this the log says whether a commit that was never answered was done.
-        self._key = uuid4()
+        self.key = note.key or uuid4()
+        self._repeated = note.key is not None
+        self._given = changes
         self._sent: Written | None = None
+        self._committing = False
+        self.unsure = False
+        """Whether it may have been made, and nobody knows."""
 
     async def __call__(self, connection: Connection) -> Written:
         """Do it, as a whole or not at all. Conflict and NotFound as Store.apply has them."""
+        self._committing = False
+        try:
+            return await self._made(connection)
+        except BaseException as error:
+            answered = not connection.closed and not isinstance(error, asyncio.CancelledError)
+            if self._committing and answered:
+                # The server is there, and has refused to commit.
+                self.unsure = False
+            raise
+
+    async def _made(self, connection: Connection) -> Written:
         # One pipeline: two journeys to the server, one to look and one to write and commit.
         async with connection.pipeline(), connection.transaction():
             head = await connection.execute(self._queries.lock)
+            asks = self._sent is not None or self._repeated
+            done = await connection.execute(self._queries.keyed, [self.key]) if asks else None
             rows = {
                 sort: await connection.execute(self._queries.concerned[sort], names)
                 for sort, names in self._concerned().items()
             }
             (number,) = await head.fetchone() or (0,)
-            if self._sent is not None and await self._done(connection):
-                return self._sent
+            made = await done.fetchone() if done is not None else None
+            if made is not None:
+                return self._sent or await self._before_us(connection, made)
+            # Whoever has the lock sees what every writer before has made: ours is not among it.
+            self.unsure = False
             index = Index()
             for sort, found in rows.items():
                 for body, revision in await found.fetchall():
@@ -62,7 +85,24 @@ class Writing:
                 return Written(resources, 0)
             await self._write(connection, number + 1, changed)
             self._sent = Written(resources, number + 1)
+            self._committing = self.unsure = True
+        self.unsure = False
         return self._sent
+
+    async def _before_us(self, connection: Connection, made: Sequence[Any]) -> Written:
+        """What somebody has put under the same key already; Conflict if that was something else."""
+        number, at, author, message = made
+        given = {"numbers": [number], "namespace": None}
+        rows = await (await connection.execute(self._queries.turns, given)).fetchall()
+        turns = tuple(
+            Turn(
+                before=resource_of(sort, before, was) if before else None,
+                after=resource_of(sort, after, number) if after else None,
+            )
+            for _, sort, was, before, after in rows
+        )
+        revision = Revision(number=number, time=at, author=author, message=message, turns=turns)
+        return Written(tuple(put_under(self._given, revision)), number)
 
     def _kept(self, change: Change) -> Change:
         if not isinstance(change, Put):
@@ -85,17 +125,12 @@ class Writing:
                 names["names"].append(change.resource.name)
         return found
 
-    async def _done(self, connection: Connection) -> bool:
-        """Whether an earlier try was kept, though nobody could tell us."""
-        found = await connection.execute(self._queries.done, [self._key])
-        return await found.fetchone() is not None
-
     async def _write(self, connection: Connection, number: int, changed: Sequence[Step]) -> None:
         queries = self._queries
         puts = [new for _, new in changed if new is not None]
         drops = [old for old, new in changed if new is None and old is not None]
         await connection.execute(queries.count_up, [number])
-        await connection.execute(queries.revise, [number, self._key, *self._note])
+        await connection.execute(queries.revise, [number, self.key, *self._note])
         for sort in SORTS:
             gone = [each.id for each in drops if sort_of(each) == sort]
             if gone:

@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
+from uuid import UUID
 
 import msgspec
 
@@ -24,6 +25,10 @@ SILENCE: Final = 60.0
 """Seconds without a sign of life after which a stream of events counts as broken."""
 
 _CONFLICTS: Final = (409, 412, 428)
+
+
+class Lost(StoreError):  # noqa: N818 - reads as what it tells: raise Lost
+    """The request was sent, and nobody knows what became of it."""
 
 
 class Asking:
@@ -80,16 +85,20 @@ class Asking:
         *,
         query: list[tuple[str, str]] | None = None,
         body: Any = None,
+        key: UUID | None = None,
     ) -> Any:
         """The data that a request is answered, None where it is answered none.
 
         Conflict, NotFound, SpecError and StoreError say what the API refuses; StoreError also that it
-        cannot be reached.
+        cannot be reached. With a `key` it is a change set that is made once, however often it is sent:
+        Lost says that there was no answer.
         """
         import aiohttp
 
         data = msgspec.json.encode(body) if body is not None else None
         headers = {"Content-Type": "application/json"} if data is not None else {}
+        if key is not None:
+            headers["Idempotency-Key"] = str(key)
         try:
             async with self._open.request(
                 method,
@@ -103,8 +112,10 @@ class Asking:
                 came = await response.read()
                 if response.status >= 300:
                     raise self._refused(response.status, response.content_type, came)
-        except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise self._unreachable(error) from error
+        except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
+            raise Lost(str(self._unreachable(error))) from error
         return self._data(came) if came else None
 
     async def events(
@@ -165,6 +176,8 @@ class Asking:
             return SpecError(problems)
         if status in _CONFLICTS:
             return Conflict(detail)
+        if said.get("type") == "urn:heddle:problem:unconfirmed":
+            return Lost(f"{self.url}: {detail}")
         return NotFound(detail) if status == 404 else StoreError(f"{self.url}: {detail}")
 
 

@@ -1,20 +1,21 @@
 """The remote store speaks to the HTTP API of a system namespace, with the promises of any store."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 
 from heddle.specs.accepted import Accepted, AcceptedKey, AcceptedState
 from heddle.specs.entry import data_of, spec_of, value_of
-from heddle.specs.errors import SpecError, StoreError
+from heddle.specs.errors import Conflict, NotFound, SpecError, StoreError, Unconfirmed
 from heddle.specs.marking import marked, unmarked
 from heddle.specs.problem import Problem
-from heddle.specs.remote.asking import Asking, problem_of
+from heddle.specs.remote.asking import Asking, Lost, problem_of
 from heddle.specs.remote.following import Following
 from heddle.specs.report import Report
 from heddle.specs.revision import NO_NOTE, Note, Revision, Turn
@@ -27,6 +28,10 @@ R = TypeVar("R", Spec, Value)
 PAGE: Final = 1000
 IDS: Final = 100
 """How many are asked for at once, and how many ids stand in one address."""
+
+PAUSE: Final = 0.1
+INSIST: Final = 10.0
+"""Seconds before a change set without an answer is sent again: at first, and altogether."""
 
 
 class RemoteStore:
@@ -129,7 +134,9 @@ class RemoteStore:
     async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
         """Do all of them as one change set, or none; see Store.apply.
 
-        SpecError where the API refuses what a Spec says.
+        SpecError where the API refuses what a Spec says. If the answer is lost, it is sent again under
+        the same key for some seconds, and made once; after that Unconfirmed says that it may have
+        been made.
         """
         sent = {
             "changes": [_sent(change) for change in changes],
@@ -137,9 +144,33 @@ class RemoteStore:
             "message": note.message,
         }
         query = [("check", "true" if self._check else "false")]
-        done = await self._ask("POST", "/v1/store/changes", query=query, body=sent)
+        key = note.key or uuid4()
+        done = await self._once(key, "/v1/store/changes", query=query, body=sent)
         self._seen = max(self._seen, done["revision"])
         return [_resource(item) for item in done["items"]]
+
+    async def _once(self, key: UUID, path: str, **more: Any) -> Any:
+        """Send a change set until its answer is there; Unconfirmed if that takes too long."""
+        loop = asyncio.get_running_loop()
+        end, pause, lost = loop.time() + INSIST, PAUSE, False
+        while True:
+            try:
+                return await self._ask("POST", path, key=key, **more)
+            except (Conflict, NotFound):
+                raise
+            except StoreError as error:
+                lost = lost or isinstance(error, Lost)
+                if not lost:
+                    raise
+                if loop.time() + pause >= end:
+                    raise Unconfirmed(str(error), key) from None
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 1.0)
+
+    async def keyed(self, key: UUID) -> Revision | None:
+        """The Revision that was made under this key, None if there is none; see Keyed."""
+        said = await self._ask("GET", "/v1/revisions", query=[("key", str(key))])
+        return next((_revision(each) for each in said["items"]), None)
 
     # --- watching ---
 

@@ -16,6 +16,8 @@ from heddle.specs.contract import StoreContract, Watch, refused, spec, value
 from heddle.specs.errors import Conflict, SpecError, StoreError
 from heddle.specs.files import Files
 from heddle.specs.folder import FolderStore
+from heddle.specs.keyed_contract import KeyedContract
+from heddle.specs.lease_contract import LeaseContract
 from heddle.specs.names import named_id
 from heddle.specs.notifier import Notifier
 from heddle.specs.open import open_store
@@ -29,19 +31,33 @@ from heddle.specs.treescan import TreeNotifier
 A, B = named_id("spec", "default", "a"), named_id("spec", "default", "b")
 
 
-class TestFolderStore(StoreContract, RecordingContract, ReportingContract, AcceptingContract):
+class TestFolderStore(
+    StoreContract,
+    RecordingContract,
+    KeyedContract,
+    LeaseContract,
+    ReportingContract,
+    AcceptingContract,
+):
     def make(self, folder: Path) -> Store:
         return FolderStore(folder)
 
 
-class TestFileStore(StoreContract, RecordingContract, ReportingContract, AcceptingContract):
+class TestFileStore(
+    StoreContract,
+    RecordingContract,
+    KeyedContract,
+    LeaseContract,
+    ReportingContract,
+    AcceptingContract,
+):
     def make(self, folder: Path) -> Store:
         path = folder / "flow.yaml"
         path.touch()
         return FolderStore(path)
 
 
-class TestJsonFileStore(StoreContract, RecordingContract):
+class TestJsonFileStore(StoreContract, RecordingContract, KeyedContract):
     def make(self, folder: Path) -> Store:
         path = folder / "flow.json"
         path.touch()

@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from heddle.specs.contract import StoreContract, Watch, spec
+from heddle.specs.keyed_contract import KeyedContract
 from heddle.specs.memory import MemoryStore
 from heddle.specs.recording_contract import (
     AcceptingContract,
@@ -15,7 +16,12 @@ from heddle.specs.store import Put, Store
 
 
 class TestMemoryStore(
-    StoreContract, RecordingContract, ResumingContract, ReportingContract, AcceptingContract
+    StoreContract,
+    RecordingContract,
+    KeyedContract,
+    ResumingContract,
+    ReportingContract,
+    AcceptingContract,
 ):
     kept = False
 

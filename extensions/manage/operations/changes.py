@@ -8,18 +8,20 @@ from msgspec import UNSET
 
 from heddle.extensions.extension import about
 from heddle.extensions.manage import forms, shapes
-from heddle.extensions.manage.asked import Asked
+from heddle.extensions.manage.asked import KEY, Asked
 from heddle.extensions.manage.changing import finish, note_of, refused
 from heddle.extensions.manage.operation import JSON, Body, Operation, Outcome, Reply
 from heddle.extensions.manage.operations.questions import DryRun, Message, Wait
 from heddle.extensions.manage.reading import read_entries, sent_entries, sent_json
 from heddle.extensions.manage.refusal import Refusal, wrong
+from heddle.extensions.manage.repeating import REPLAYED, made_before
 from heddle.runtime.applying import plan_apply
 from heddle.runtime.planning import Step, check_change, current
 from heddle.runtime.rollback import plan_rollback
 from heddle.runtime.sealing import have_keys, kept_all
 from heddle.schemas.ascii import is_number
 from heddle.specs.index import Key, key_of
+from heddle.specs.keyed import Keyed, put_under
 from heddle.specs.masking import MASK
 from heddle.specs.problem import Problem
 from heddle.specs.report import Reporting
@@ -67,6 +69,9 @@ class Looking(msgspec.Struct, frozen=True, kw_only=True):
     before: Annotated[
         Annotated[int, msgspec.Meta(ge=0)] | None, about("Only older ones than this number.")
     ] = None
+    key: Annotated[
+        str, about("Only the one that you have made with this `Idempotency-Key`.", max_length=255)
+    ] = ""
     limit: Annotated[int, about("How many at most.", ge=1, le=500)] = 50
 
 
@@ -126,6 +131,11 @@ async def rollback(asked: Asked) -> Reply:
 async def revisions(asked: Asked) -> Reply:
     """The revisions, the newest first."""
     query, store = asked.query, _recording(asked)
+    if query.key:
+        made = await store.keyed(asked.key_of(query.key)) if isinstance(store, Keyed) else None
+        turns = _visible(asked, made.turns, query.name) if made is not None else []
+        items = [forms.revision(made, turns)] if made is not None and turns else []
+        return Reply(shapes.Revisions(items=items))
     found: list[shapes.Revision] = []
     before: int | None = query.before
     more = True
@@ -210,6 +220,11 @@ async def store_changes(asked: Asked) -> Reply:
     sent: shapes.ChangeSet = await sent_json(asked, shapes.ChangeSet)
     changes = [_change(each) for each in sent.changes]
     store = asked.managed.store
+    made = await made_before(asked)
+    if made is not None:
+        items = [forms.held(each) for each in put_under(changes, made)]
+        done = shapes.Done(revision=made.number, items=items)
+        return Reply(done, header=REPLAYED, revision=made.number)
     now = await current(store, [_key(each) for each in changes])
     steps: list[Step] = []
     for change in changes:
@@ -226,7 +241,7 @@ async def store_changes(asked: Asked) -> Reply:
     problems = await check_change(store, steps, asked.managed.registry, whole=asked.query.check)
     if problems:
         raise refused(asked, problems)
-    note = Note(_author(asked, sent.author), sent.message)
+    note = Note(_author(asked, sent.author), sent.message, asked.key_of(asked.once))
     put = await store.apply(changes, note)
     reached = max((each.revision for each in put), default=0) or await store.newest()
     touched = [new if new is not None else old for old, new in steps]
@@ -312,6 +327,7 @@ OPERATIONS = [
         right="edit",
         query=Applying,
         body=Body(about="One entry, or a list of them.", type=shapes.Entry | list[shapes.Entry]),
+        headers=(KEY,),
         replies=_DONE,
         refusals=(409, 422),
         audit=True,
@@ -324,6 +340,7 @@ OPERATIONS = [
         right="edit",
         query=Rolling,
         body=Body(about="Where to.", type=shapes.Back, media=(JSON,)),
+        headers=(KEY,),
         replies=_DONE,
         refusals=(404, 409, 422, 501),
         audit=True,
@@ -363,6 +380,7 @@ OPERATIONS = [
         right="edit",
         query=Storing,
         body=Body(about="The changes.", type=shapes.ChangeSet, media=(JSON,)),
+        headers=(KEY,),
         replies={200: Outcome(about="What was put.", type=shapes.Done)},
         refusals=(404, 409, 422),
         audit=True,

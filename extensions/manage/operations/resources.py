@@ -3,6 +3,7 @@
 from typing import Any
 
 from heddle.extensions.manage import shapes
+from heddle.extensions.manage.asked import KEY
 from heddle.extensions.manage.operation import JSON, PATCH, YAML, Body, Operation, Outcome
 from heddle.extensions.manage.operations.questions import (
     GetSpec,
@@ -16,7 +17,7 @@ from heddle.schemas.ascii import capital
 from heddle.specs.spec import Spec
 from heddle.specs.value import Value
 
-MATCH = ("If-Match", "If-None-Match")
+MATCH = ("If-Match", "If-None-Match", KEY)
 
 
 def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
@@ -62,6 +63,7 @@ def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
             run=sort.create,
             right="edit",
             query=Writing,
+            headers=(KEY,),
             body=entry,
             replies={201: new, 200: _planned()},
             refusals=(409, 422),

@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 
 from heddle.extensions.extension import Failure
-from heddle.extensions.sql.errors import failed, refused
+from heddle.extensions.sql.errors import failed, refused, unconfirmed
 from heddle.extensions.sql.internal.table import Table
 from heddle.runtime.managed import Managed
 from heddle.runtime.planning import make, plan_steps
 from heddle.specs.entry import data_of, spec_of, value_of
-from heddle.specs.errors import StoreError
+from heddle.specs.errors import StoreError, Unconfirmed
 from heddle.specs.index import Key, key_of
 from heddle.specs.problem import Problem
 from heddle.specs.revision import Note
@@ -99,6 +99,8 @@ class Editing:
         try:
             planned = await plan_steps(self._managed.store, steps, self._managed.registry)
             applied = await make(self._managed.store, planned, self._note)
+        except Unconfirmed as error:
+            raise unconfirmed(str(error), "store", error) from error
         except StoreError as error:
             raise failed(str(error), "store", error) from error
         if applied.problems:

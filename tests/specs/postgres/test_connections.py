@@ -12,7 +12,7 @@ import pytest
 from heddle.specs.contract import Watch, spec
 from heddle.specs.errors import StoreError
 from heddle.specs.postgres import listening
-from heddle.specs.postgres.connections import Connection
+from heddle.specs.postgres.pool import Connection
 from heddle.specs.postgres.store import PostgresStore
 from heddle.specs.report import Report
 from heddle.specs.store import Put

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from heddle.specs.contract import StoreContract
+from heddle.specs.keyed_contract import KeyedContract
 from heddle.specs.postgres.store import PostgresStore
 from heddle.specs.recording_contract import (
     AcceptingContract,
@@ -18,8 +19,15 @@ from tests.specs.postgres.databases import dropped, url_in
 
 
 class TestPostgresStore(
-    StoreContract, RecordingContract, ResumingContract, ReportingContract, AcceptingContract
+    StoreContract,
+    RecordingContract,
+    KeyedContract,
+    ResumingContract,
+    ReportingContract,
+    AcceptingContract,
 ):
+    lasting = True
+
     @pytest.fixture(autouse=True)
     def schema(self) -> Iterator[None]:
         self.schemas: set[str] = set()

@@ -1,13 +1,15 @@
 """Writers: one after the other, all or nothing, and once."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 import psycopg
 import pytest
 
 from heddle.specs.contract import spec, value
-from heddle.specs.errors import Conflict, StoreError
+from heddle.specs.errors import Conflict, StoreError, Unconfirmed
 from heddle.specs.postgres.store import PostgresStore
 from heddle.specs.revision import Note
 from heddle.specs.store import Put
@@ -81,6 +83,51 @@ async def test_a_reader_that_saw_a_revision_has_seen_all_before_it() -> None:
         await reading
 
 
+class Slow:
+    """Commits of one schema that wait as long as a test wants them to."""
+
+    def __init__(self, raw: psycopg.AsyncConnection[Any], schema: str) -> None:
+        self._raw = raw
+        self._schema = schema
+
+    async def begin(self) -> None:
+        """Let commits wait from now on."""
+        schema = self._schema
+        await self._raw.execute(
+            f"""
+            CREATE FUNCTION {schema}.slow() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_advisory_xact_lock(hashtext('{schema}')); RETURN NULL; END $$;
+            CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON {schema}.turns
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {schema}.slow();
+            """.encode()
+        )
+        await self._raw.execute(f"SELECT pg_advisory_lock(hashtext('{schema}'))".encode())
+
+    async def waits(self) -> None:
+        """Wait until a commit waits."""
+        waits = b"""
+            SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+            AND objid = (hashtext(%s)::bigint & 4294967295)::oid
+        """
+        async with asyncio.timeout(20):
+            while await (await self._raw.execute(waits, [self._schema])).fetchone() != (1,):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
+    async def end(self) -> None:
+        """Let them go on."""
+        unlock = f"SELECT pg_advisory_unlock(hashtext('{self._schema}'))".encode()
+        await self._raw.execute(unlock)
+
+
+@asynccontextmanager
+async def slow(url: str) -> AsyncIterator[Slow]:
+    """Commits in the schema of this store that wait."""
+    async with await psycopg.AsyncConnection.connect(server(), autocommit=True) as raw:
+        commits = Slow(raw, schema_of(url))
+        await commits.begin()
+        yield commits
+
+
 async def test_a_commit_that_nobody_confirmed_is_not_done_twice() -> None:
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(fresh())
@@ -90,37 +137,92 @@ async def test_a_commit_that_nobody_confirmed_is_not_done_twice() -> None:
         stack.push_async_callback(line.cut)
         through = in_schema(line.url, schema_of(url), wait=20)
         store = await stack.enter_async_context(opened(through))
-        raw = await stack.enter_async_context(
-            await psycopg.AsyncConnection.connect(server(), autocommit=True)
-        )
-        schema = schema_of(url)
-        # So the commit takes long enough to lose the line meanwhile.
-        await raw.execute(
-            f"""
-            CREATE FUNCTION {schema}.slow() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN PERFORM pg_advisory_xact_lock(hashtext('{schema}')); RETURN NULL; END $$;
-            CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON {schema}.turns
-            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {schema}.slow();
-            """.encode()
-        )
-        await raw.execute(f"SELECT pg_advisory_lock(hashtext('{schema}'))".encode())
+        commits = await stack.enter_async_context(slow(url))
         applying = asyncio.ensure_future(
             store.apply([Put(resource=spec("one"), revision=0)], Note("ada", "once"))
         )
-        waits = b"""
-            SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
-            AND objid = (hashtext(%s)::bigint & 4294967295)::oid
-        """
-        for _ in range(2000):
-            if await (await raw.execute(waits, [schema])).fetchone() == (1,):
-                break
-            await asyncio.sleep(0.01)
+        await commits.waits()
         await line.cut()
-        await raw.execute(f"SELECT pg_advisory_unlock(hashtext('{schema}'))".encode())
+        await commits.end()
         await line.mend()
         (put,) = await applying
         assert put.revision == 1
         assert [each.message for each in await other.history()] == ["once"]
+
+
+async def test_what_may_have_been_made_is_told_so_and_repeated_by_its_key() -> None:
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(fresh())
+        line = Line(server())
+        await line.mend()
+        stack.push_async_callback(line.cut)
+        through = in_schema(line.url, schema_of(url), wait=0.3)
+        store = await stack.enter_async_context(opened(through))
+        commits = await stack.enter_async_context(slow(url))
+        changes = [Put(resource=spec("one"), revision=0)]
+        applying = asyncio.ensure_future(store.apply(changes, Note("ada", "once")))
+        await commits.waits()
+        await line.cut()
+        with pytest.raises(Unconfirmed, match=r"cannot be reached.*may have been made") as caught:
+            await applying
+        await commits.end()
+        await line.mend()
+        (put,) = await store.apply(changes, Note("ada", "again", caught.value.key))
+        assert put.revision == 1
+        assert [each.message for each in await store.history()] == ["once"]
+
+
+async def test_what_was_surely_not_made_is_not_told_as_unsure() -> None:
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(fresh())
+        line = Line(server())
+        await line.mend()
+        through = in_schema(line.url, schema_of(url), wait=0.3)
+        store = await stack.enter_async_context(opened(through))
+        await line.cut()
+        with pytest.raises(StoreError, match="cannot be reached") as caught:
+            await store.apply([Put(resource=spec("one"))])
+        assert not isinstance(caught.value, Unconfirmed)
+
+
+async def test_a_store_closed_during_a_commit_says_that_it_may_be_made() -> None:
+    async with fresh() as url, opened(url) as store, slow(url) as commits:
+        applying = asyncio.ensure_future(store.apply([Put(resource=spec("one"))]))
+        await commits.waits()
+        await store.close()
+        with pytest.raises(Unconfirmed, match="is not open"):
+            await applying
+
+
+async def test_killed_connections_make_no_failure_of_what_was_made() -> None:
+    async with AsyncExitStack() as stack:
+        url = await stack.enter_async_context(fresh(wait=5))
+        stores = [await stack.enter_async_context(opened(url)) for _ in range(4)]
+        raw = await stack.enter_async_context(
+            await psycopg.AsyncConnection.connect(server(), autocommit=True)
+        )
+        over = asyncio.Event()
+
+        async def write(who: int) -> list[str]:
+            made: list[str] = []
+            while not over.is_set():
+                message = f"{who}-{len(made)}"
+                one = spec(f"w{who}", fields={"n": len(made)})
+                await stores[who].apply([Put(resource=one)], Note("", message))
+                made.append(message)
+            return made
+
+        writing = [asyncio.ensure_future(write(who)) for who in range(4)]
+        for _ in range(15):
+            await asyncio.sleep(0.1)
+            await raw.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE application_name = 'heddle' AND pid <> pg_backend_pid()"
+            )
+        over.set()
+        made = [message for messages in await asyncio.gather(*writing) for message in messages]
+        rows = await raw.execute(f"SELECT message FROM {schema_of(url)}.revisions".encode())
+        assert sorted(made) == sorted(message for (message,) in await rows.fetchall())
 
 
 async def test_a_writer_that_holds_the_store_is_named_as_the_reason() -> None:

@@ -12,6 +12,7 @@ from heddle.runtime.extension import registry
 from heddle.runtime.runtime import Runtime
 from heddle.specs.contract import StoreContract, Watch, refused, spec, value
 from heddle.specs.errors import SecretError, SpecError, StoreError
+from heddle.specs.keyed_contract import KeyedContract
 from heddle.specs.keyring import Keyring
 from heddle.specs.masking import MASK
 from heddle.specs.memory import MemoryStore
@@ -59,7 +60,9 @@ class Served(RemoteStore):
             await self.held.close()
 
 
-class TestRemoteStore(StoreContract, RecordingContract, ReportingContract, AcceptingContract):
+class TestRemoteStore(
+    StoreContract, RecordingContract, KeyedContract, ReportingContract, AcceptingContract
+):
     kept = False
 
     def make(self, folder: Path) -> Store:

@@ -1,3 +1,5 @@
+-- readable since 1: who does not know what was accepted goes on without it.
+
 -- What a runtime accepted last: what a start serves if the newest has problems.
 CREATE TABLE accepted (
     namespace text NOT NULL,
