@@ -34,8 +34,6 @@ from heddle.extensions.net.http.server import Server
 from heddle.extensions.net.http.tls import TLS
 from heddle.runtime.machine import Pending
 from heddle.runtime.process import settle
-from heddle.runtime.step import Step
-from heddle.runtime.wiring import Wiring
 
 _DEFAULT = Limits()
 
@@ -104,8 +102,6 @@ class ListenerNode(Node):
         self._following: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
-        self._wiring: Wiring | None = None
-        self._out: Step | None = None
         self._stale = ""
 
     # -- life ----------------------------------------------------------------------------------
@@ -224,12 +220,11 @@ class ListenerNode(Node):
         host = self._host
         assert host is not None
         wiring = host.wiring
-        if wiring is not self._wiring:
-            self._wiring, self._out = wiring, wiring.out(host.id, "out")
+        step = host.first(wiring)
         process = Process(wiring, None, self._label)
         answer: Answer | Pending = NOTHING
-        if self._out is not None:
-            answer = process.run(self._out, exchange.request)
+        if step is not None:
+            answer = process.run(step, exchange.request)
         kind = type(answer)
         if kind is not Pending and kind is not Error and not process.owns:
             process.end()
