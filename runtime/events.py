@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any, TypeAlias
 
 import msgspec
 
 from heddle.runtime.errors import Error
+from heddle.runtime.trace import written
 from heddle.specs.masking import MASK, SHORTEST, hidden, in_order
 from heddle.specs.problem import Problem
 
@@ -34,6 +35,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+LONGEST = 16 * 1024
+"""How many characters of a text an event keeps, and how many items of a list."""
+
+
 Listener: TypeAlias = Callable[[Event], None]
 
 
@@ -41,7 +46,7 @@ class Events:
     """Where a runtime tells what happens; whoever listens is told at once, in order.
 
     Secrets that were bound into Specs are masked in everything that is told. The last `keep`
-    events can be looked at.
+    events can be looked at; texts longer than LONGEST are cut, so that what is kept stays small.
     """
 
     def __init__(self, namespace: str, keep: int = 1000) -> None:
@@ -134,10 +139,10 @@ class Events:
             namespace=self.namespace,
             symbol=symbol,
             generation=generation,
-            reason=self.mask(reason),
+            reason=cut(self.mask(reason)),
             problems=self.masked(problems),
-            data=self.mask(data),
-            detail=self.mask(detail),
+            data=cut(self.mask(data)),
+            detail=cut(self.mask(detail)),
         )
         self.recent.append(told)
         for listener in tuple(self._listeners):
@@ -151,8 +156,8 @@ class Events:
         """Tell of an Error, with all the detail that is known about it."""
         where = f" at {error.symbol}" if error.symbol else ""
         detail = ""
-        if error.cause is not None and error.cause.__traceback__ is not None:
-            detail = "".join(traceback.format_exception(error.cause))
+        if error.cause is not None and any(error.trace.values()):
+            detail = written(error.cause, error.trace)
         return self.tell(
             event,
             level=level,
@@ -161,6 +166,30 @@ class Events:
             code=error.code,
             **data,
         )
+
+
+def cut(value: Any) -> Any:
+    """Return the same plain data with every text and list cut to LONGEST."""
+    kind = type(value)
+    if kind is str or kind is bytes:
+        if len(value) <= LONGEST:
+            return value
+        start: str = value[:LONGEST] if kind is str else value[:LONGEST].decode(errors="replace")
+        return f"{start}… ({len(value):,} {'characters' if kind is str else 'bytes'})"
+    if kind is dict:
+        return {cut(key): cut(item) for key, item in islice(value.items(), LONGEST)}
+    if kind is list or kind is tuple:
+        return kind(cut(item) for item in islice(value, LONGEST))
+    if kind is Error:
+        return Error(
+            cut(value.message),
+            code=value.code,
+            data=cut(value.data),
+            errors=cut(value.errors),
+            symbol=value.symbol,
+            port=value.port,
+        )
+    return value
 
 
 def mask(value: Any, secrets: Sequence[str]) -> Any:

@@ -186,9 +186,7 @@ class Wiring:
         elif isinstance(handler, Choice):
             step = ChoiceStep(owner, self.label(owner), self._resolve, handler, port)
         elif isinstance(handler, Visit):
-            step = VisitStep(
-                owner, self.label(owner), self._resolve, handler, self._ways_in, port
-            )
+            step = VisitStep(owner, self.label(owner), self._resolve, handler, self._ways_in, port)
         else:
             step = self._weave_read(owner, port, handler)
         seen = self._look(owner, port, True, step)

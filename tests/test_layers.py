@@ -17,7 +17,7 @@ ROOMS = ("specs", "schemas", "runtime", "extensions", "cli")
 TRAFFIC = frozenset(
     {
         *("errors", "packet", "stream", "node", "flow", "step", "fuse", "wiring", "machine"),
-        *("reader", "writer", "generation", "process", "shapes"),
+        *("reader", "writer", "generation", "process", "shapes", "trace", "budget"),
     }
 )
 """The lower floor of the runtime: how packets go."""
