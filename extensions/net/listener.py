@@ -60,9 +60,19 @@ class LimitFields(Fields):
     header_timeout: Annotated[
         Duration, about("From the first byte of a head to its last; then 408.")
     ] = Duration(10)
-    body_timeout: Annotated[Duration, about("For each further 64 KiB of a body; then 408.")] = (
-        Duration(30)
+    json: Annotated[int, about("How many values the JSON of a body may have; then 413.", ge=0)] = (
+        1_000_000
     )
+    body_timeout: Annotated[
+        Duration,
+        about(
+            "How long a body may fall behind `body_rate`, or a streamed one be silent; then 408."
+        ),
+    ] = Duration(30)
+    body_rate: Annotated[
+        Size,
+        about("Bytes a second that a body which is read whole must bring, over `body_timeout`."),
+    ] = Size(1024)
     idle_timeout: Annotated[Duration, about("Silence between two requests of a connection.")] = (
         Duration(75)
     )
@@ -317,7 +327,9 @@ def limits_of(fields: LimitFields) -> Limits:
         body_bytes=int(fields.body) or None,
         connections=fields.connections or None,
         header_timeout=float(fields.header_timeout) or None,
+        json_values=fields.json or None,
         body_timeout=float(fields.body_timeout) or None,
+        body_rate=int(fields.body_rate),
         idle_timeout=float(fields.idle_timeout) or None,
         answer_timeout=float(fields.answer_timeout) or None,
         send_timeout=float(fields.send_timeout) or None,

@@ -5,7 +5,7 @@ import errno
 import os
 import socket
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -17,6 +17,8 @@ from heddle.extensions.net.http.shared import Handler, Report, Shared, Tenant, l
 from heddle.extensions.net.http.tls import TLS, Certificate
 
 _BACKLOG: Final = 2048
+_ACCEPTS: Final = 64
+"""How many connections a loop accepts at a time, before everybody else has had a turn."""
 
 
 class ServerSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,15 +101,14 @@ class Server:
         certificate = self._certificate
         loop = asyncio.get_running_loop()
         sock.setblocking(False)
-        if certificate is None:
-            return await loop.create_server(self._connect, sock=sock, backlog=_BACKLOG)
-        return await loop.create_server(
-            self._connect,
-            sock=sock,
-            backlog=_BACKLOG,
-            ssl=certificate.listening,
-            ssl_handshake_timeout=certificate.tls.handshake_timeout,
-        )
+        secured: dict[str, Any] = {}
+        if certificate is not None:
+            secured["ssl"] = certificate.listening
+            secured["ssl_handshake_timeout"] = certificate.tls.handshake_timeout
+        server = await loop.create_server(self._connect, sock=sock, backlog=_ACCEPTS, **secured)
+        # The loop takes its backlog for both: how many may wait, and how many are accepted in a row.
+        sock.listen(_BACKLOG)
+        return server
 
     async def _accept(self, sock: socket.socket) -> Accepting:
         certificate = self._certificate
