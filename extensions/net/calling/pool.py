@@ -10,6 +10,7 @@ import msgspec
 
 from heddle.extensions.extension import Build, Error, Failure
 from heddle.extensions.net.calling.address import PrivateAddress, public_socket
+from heddle.extensions.net.calling.paced import pace
 
 if TYPE_CHECKING:
     import aiohttp
@@ -52,6 +53,7 @@ class Pool:
             # Redirects and retries may come minutes later: look names up again.
             ttl_dns_cache=10,
         )
+        pace(self._connector)
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             auto_decompress=False,

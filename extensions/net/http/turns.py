@@ -40,7 +40,8 @@ class Turns:
         queue = self._queue
         end = perf_counter() + TURN
         try:
-            while queue:
+            # Each connection once: what it puts off again is for the next turn.
+            for _ in range(len(queue)):
                 queue.popleft()()
                 if perf_counter() >= end:
                     break

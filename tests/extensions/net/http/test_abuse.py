@@ -385,7 +385,7 @@ async def test_flood_of_empty_lines_takes_turns() -> None:
     async with serve(answering("x")) as house:
         flooder, other = await house.wire(), await house.wire()
         await other.ask(GET)
-        flooder.writer.write(b"\r\n" * 500_000 + GET)
+        flooder.writer.write(b"\r\n" * 50_000 + GET)
         for _ in range(5):
             await other.ask(GET)
         assert house.server.snapshot().requests == 6
