@@ -10,8 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 SHARE: Final = 4
 """The default limit is the memory of this process divided by this."""
 
@@ -25,15 +23,6 @@ _GROUPS: Final = (
     "/sys/fs/cgroup/memory.max",
     "/sys/fs/cgroup/memory/memory.limit_in_bytes",
 )
-
-
-class Buffers(msgspec.Struct, frozen=True, kw_only=True):
-    """The budget at one moment, in bytes. `limit` 0 is none; `peak` and `rejected` count since the start."""
-
-    limit: int = 0
-    used: int = 0
-    peak: int = 0
-    rejected: int = 0
 
 
 class Budget:
@@ -75,11 +64,14 @@ class Budget:
         self.rejected += 1
         return False
 
-    def snapshot(self) -> Buffers:
-        """Return the budget as it is now."""
-        return Buffers(
-            limit=self.limit or 0, used=self.used, peak=self.peak, rejected=self.rejected
-        )
+    def figures(self) -> dict[str, int]:
+        """Return the budget as it is now: limit (0: none), used, peak and rejected."""
+        return {
+            "limit": self.limit or 0,
+            "used": self.used,
+            "peak": self.peak,
+            "rejected": self.rejected,
+        }
 
 
 class Held:

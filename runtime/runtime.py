@@ -17,6 +17,7 @@ from uuid import UUID
 
 from heddle import __version__
 from heddle.runtime.agent import Agent
+from heddle.runtime.budget import BUDGET
 from heddle.runtime.errors import Answer, Error, Payload
 from heddle.runtime.events import Events
 from heddle.runtime.extension import Registry, Source, registry
@@ -36,7 +37,7 @@ from heddle.schemas.port import canonical
 from heddle.specs.errors import HeddleError
 from heddle.specs.keyring import Keyring
 from heddle.specs.names import new_id
-from heddle.specs.report import Report, Reporting
+from heddle.specs.report import Buffers, Report, Reporting
 from heddle.specs.revision import Recording
 from heddle.specs.spec import DEFAULT_NAMESPACE
 from heddle.specs.store import ChangeSet, Store
@@ -320,6 +321,7 @@ class Runtime:
             generation=self.table.wiring.generation.number,
             observed=self.observed,
             processes=len(self.processes),
+            buffers=Buffers(**BUDGET.figures()),
             conditions=self._health.overall(self._health.ill()),
             symbols=tuple(sorted(symbols, key=lambda one: (one.name or "~", str(one.id)))),
             problems=self._look.problems(),
@@ -343,6 +345,7 @@ class Runtime:
             waiting=self.table.waiting,
             refused=len(self._loader.unfit),
             processes=sum(len(one.processes) for one in self._shift.generations),
+            buffers=Buffers(**BUDGET.figures()),
             conditions=self._health.overall(ill),
             symbols=ill,
         )
