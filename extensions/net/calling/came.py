@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from heddle.extensions.extension import ByteStream, Error, Failure, Payload
@@ -9,6 +10,7 @@ from heddle.extensions.net.http.bodies import LARGE, decode, decoded_size
 from heddle.extensions.net.http.compression import unpack, unpack_stream
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.head import canonical
+from heddle.extensions.net.http.turns import SLICE
 from heddle.runtime.budget import FREE, Held
 
 if TYPE_CHECKING:
@@ -128,6 +130,7 @@ async def read(
 async def pieces(response: "aiohttp.ClientResponse", silence: float | None) -> AsyncIterator[bytes]:
     """The body piece by piece; TimeoutError where it falls silent. Lets go of the connection."""
     content = response.content
+    end = perf_counter() + SLICE
     try:
         while True:
             async with asyncio.timeout(silence):
@@ -135,6 +138,10 @@ async def pieces(response: "aiohttp.ClientResponse", silence: float | None) -> A
             if not part:
                 break
             yield part
+            if perf_counter() > end:
+                # What has arrived is read without waiting: let others have their turn.
+                await asyncio.sleep(0)
+                end = perf_counter() + SLICE
     finally:
         if content.is_eof():
             response.release()

@@ -4,16 +4,19 @@ import ssl
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import msgspec
 
 from heddle.extensions.extension import Build, Error, Failure
 from heddle.extensions.net.calling.address import PrivateAddress, public_socket
-from heddle.extensions.net.calling.paced import pace
 
 if TYPE_CHECKING:
     import aiohttp
+
+
+READ_BYTES: Final = 16 * 1024
+"""How much of a response waits for its reader before nothing more is taken apart."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,10 +56,11 @@ class Pool:
             # Redirects and retries may come minutes later: look names up again.
             ttl_dns_cache=10,
         )
-        pace(self._connector)
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             auto_decompress=False,
+            # Twice as much is taken apart before the reader has its turn: tiny chunks take long.
+            read_bufsize=READ_BYTES,
             cookie_jar=aiohttp.CookieJar() if settings.cookies else aiohttp.DummyCookieJar(),
             trust_env=environment,
             timeout=aiohttp.ClientTimeout(

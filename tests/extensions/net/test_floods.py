@@ -143,17 +143,16 @@ async def test_a_flood_keeps_the_loop_for_a_moment_only(name: str) -> None:
 async def test_empty_fragments_of_a_message_take_no_memory() -> None:
     from heddle.extensions.net.websocket import WebSocketNode
 
-    async with running(FLOW, drain=0.2) as rt:
-        async with flooding(rt, "fragments"):
-            symbol = rt.table.get("ws")
-            assert symbol is not None
-            node = symbol.node
-            assert isinstance(node, WebSocketNode)
-            async with asyncio.timeout(30):
-                while not node._hub.talks:  # noqa: ASYNC110 - nobody announces it
-                    await asyncio.sleep(0.01)
-            (talk,) = node._hub.talks.values()
-            assert len(talk._parts) <= 1
+    async with running(FLOW, drain=0.2) as rt, flooding(rt, "fragments"):
+        symbol = rt.table.get("ws")
+        assert symbol is not None
+        node = symbol.node
+        assert isinstance(node, WebSocketNode)
+        async with asyncio.timeout(30):
+            while not node._hub.talks:  # noqa: ASYNC110 - nobody announces it
+                await asyncio.sleep(0.01)
+        (talk,) = node._hub.talks.values()
+        assert len(talk._parts) <= 1
 
 
 async def test_json_of_millions_of_values_is_refused_before_it_is_decoded() -> None:
