@@ -208,7 +208,7 @@ class Connection(Channel):
         end_at = 0.0
         try:
             if body is not None:
-                self._dispatch(body)
+                self._dispatch_large(body)
             while self._state == HEAD and not self._held:
                 end = data.find(b"\r\n\r\n", at)
                 if end < 0:
@@ -287,7 +287,7 @@ class Connection(Channel):
         if 0 < length <= len(data) and not shared.stream_body:
             if length > FREE and not self._keep_count(length):
                 raise _short_of_memory()
-            self._dispatch(data[:length])
+            self._dispatch_large(data[:length])
             return data[length:]
         self._invited = bool(data) or not head.continues
         body: Body = ChunkedBody(shared.limits) if head.chunked else FixedBody(length)
@@ -409,6 +409,16 @@ class Connection(Channel):
             self._out.append(_CONTINUE)
             if not self._inside:
                 self._settle()
+
+    def _dispatch_large(self, body: bytes) -> None:
+        """Hand on a request whose body may take long to decode: then others have their turn."""
+        if len(body) <= FREE:
+            self._dispatch(body)
+            return
+        end = perf_counter() + SLICE
+        self._dispatch(body)
+        if self._state == HEAD and not self._held and perf_counter() > end:
+            self._rest()
 
     def _dispatch(self, body: bytes | ByteStream | None) -> None:
         """Hand a request to the handler."""
