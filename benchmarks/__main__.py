@@ -1,7 +1,7 @@
 """python -m benchmarks: measure, print a table, keep the figures.
 
-python -m benchmarks                     every row, about six minutes
-python -m benchmarks --quick             every row, about two minutes
+python -m benchmarks                     every row, about twelve minutes
+python -m benchmarks --quick             every row, about four minutes
 python -m benchmarks ping deploy         these rows
 python -m benchmarks --json out.json     write the figures there as well
 python -m benchmarks --against REV ping  this revision beside another, in turns

@@ -45,7 +45,7 @@ FULL = Scale(
     items=10_000,
     reloads=1_000,
 )
-"""What `make bench` measures: about six minutes."""
+"""What `make bench` measures: about twelve minutes."""
 
 QUICK = Scale(
     name="quick",
@@ -63,7 +63,7 @@ QUICK = Scale(
     items=10_000,
     reloads=150,
 )
-"""For a look in between, and for a change that is being worked on: about two minutes."""
+"""For a look in between, and for a change that is being worked on: about four minutes."""
 
 TINY = Scale(
     name="tiny",
