@@ -57,11 +57,8 @@ class Host:
 
     def first(self, wiring: Wiring) -> "Step | None":
         """Return the first step behind `out` in this wiring, which keeps it; None if nothing is linked."""
-        try:
-            return wiring.starts[self]
-        except KeyError:
-            step = wiring.starts[self] = wiring.out(self.id, "out")
-            return step
+        step = wiring.starts[self] = wiring.out(self.id, "out")
+        return step
 
     def act(self) -> None:
         """Begin on the current generation from now on: the node acts in it, and no wiring is kept."""

@@ -230,7 +230,10 @@ class ListenerNode(Node):
         host = self._host
         assert host is not None
         wiring = host.wiring
-        step = host.first(wiring)
+        try:
+            step = wiring.starts[host]
+        except KeyError:
+            step = host.first(wiring)
         process = Process(wiring, None, self._label)
         answer: Answer | Pending = NOTHING
         if step is not None:

@@ -57,5 +57,5 @@ async def test_a_replaced_node_and_its_generation_are_freed_at_once(
             await change(rt, changed(specs, number, turn))
         async with asyncio.timeout(5):
             # Nodes close in their own time; the last of them is still in place.
-            while any(one() is not None for one in (*nodes, *wirings)):
+            while any(one() is not None for one in (*nodes, *wirings)):  # noqa: ASYNC110 - nobody announces it
                 await asyncio.sleep(0.01)

@@ -36,8 +36,10 @@ FLOWS = {
     "throw": ("{kind: throw, name: n}", TEXT, BODY),
     "bomb": ("{kind: snippet, name: n, language: cel, code: size(body)}", PACKED, bomb()),
     "retry": (
-        "{kind: retry, name: n, attempts: 2, delay: 1ms, ports: {out: {name: m}}}\n"
-        "- {kind: snippet, name: m, language: python, code: 1/0}",
+        (
+            "{kind: retry, name: n, attempts: 2, delay: 1ms, ports: {out: {name: m}}}\n"
+            "- {kind: snippet, name: m, language: python, code: 1/0}"
+        ),
         TEXT,
         BODY,
     ),

@@ -285,9 +285,12 @@ class Connection(Channel):
             raise refusal
         length = head.length
         if 0 < length <= len(data) and not shared.stream_body:
-            if length > FREE and not self._keep_count(length):
+            if length <= FREE:
+                self._dispatch(data[:length])
+            elif self._keep_count(length):
+                self._dispatch_large(data[:length])
+            else:
                 raise _short_of_memory()
-            self._dispatch_large(data[:length])
             return data[length:]
         self._invited = bool(data) or not head.continues
         body: Body = ChunkedBody(shared.limits) if head.chunked else FixedBody(length)
@@ -412,9 +415,6 @@ class Connection(Channel):
 
     def _dispatch_large(self, body: bytes) -> None:
         """Hand on a request whose body may take long to decode: then others have their turn."""
-        if len(body) <= FREE:
-            self._dispatch(body)
-            return
         end = perf_counter() + SLICE
         self._dispatch(body)
         if self._state == HEAD and not self._held and perf_counter() > end:

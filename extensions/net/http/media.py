@@ -63,20 +63,24 @@ def values_in(data: bytes) -> int:
 
 def from_json(data: bytes, values: int | None = VALUES) -> Any:
     """The value of a JSON text; BadRequest says where it is broken, 413 that it holds too many `values`."""
-    large = len(data) > _LARGE
-    if large and values is not None and values_in(data) > values:
-        raise BadRequest(f"the JSON of the body has more than {values:,} values", 413)
-    # While many containers are made, the collector would look at all of them again and again.
-    collecting = large and gc.isenabled()
-    if collecting:
-        gc.disable()
+    if len(data) > _LARGE:
+        if values is not None and values_in(data) > values:
+            raise BadRequest(f"the JSON of the body has more than {values:,} values", 413)
+        if gc.isenabled():
+            # While many values are made, the collector would look at all of them again and again.
+            gc.disable()
+            try:
+                return _decoded(data)
+            finally:
+                gc.enable()
+    return _decoded(data)
+
+
+def _decoded(data: bytes) -> Any:
     try:
         return _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"the body is not valid JSON: {error}") from None
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def to_json(value: Any) -> bytes:

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from time import perf_counter
 from typing import Any
 
@@ -91,10 +91,8 @@ def flood(port: int, begin: bytes, data: bytes, done: threading.Event) -> None:
         else:
             data = begin + data
         reader.start()
-        try:
+        with suppress(OSError):
             sock.sendall(data)
-        except OSError:
-            pass
         done.wait(30)
 
 
