@@ -48,4 +48,4 @@ async def test_a_response_in_tiny_chunks_comes_whole_and_in_turns(kind: str) -> 
         writer.close()
     backend.close()
     assert answer.count(b"ab") >= COUNT // 2
-    assert gaps.longest < 0.5
+    assert gaps.longest < 0.2
