@@ -36,12 +36,13 @@ def against(
             theirs = _run(other, rows, quick)
             say(f"pair {number} of {pairs}: this revision")
             both.append((theirs, _run(ROOT, rows, quick)))
-    return _compared(revision, both)
+    return compared(revision, both)
 
 
-def _compared(
+def compared(
     revision: str, both: Sequence[tuple[Figures, Figures]]
 ) -> dict[str, tuple[Row, list[Measure]]]:
+    """Return the median of the pairs for each line that every run has."""
     found: dict[str, tuple[Row, list[Measure]]] = {}
     keys = [key for key in both[0][0] if all(key in side for pair in both for side in pair)]
     for row, name in keys:

@@ -14,8 +14,11 @@ from benchmarks.row import Row, Say
 from benchmarks.scale import Scale
 from benchmarks.server import Heddle, free_port, heddle, module
 
-LIST = b"kind: snippet\nname: x\nlanguage: text\ncode: hi\nzzz: [" + b"1," * 2_000_000 + b"1]\n"
-"""4 MB of YAML in one list: no Spec, and refused in the end."""
+
+def listed(scale: Scale) -> bytes:
+    """4 MB of YAML in one list, less for a small scale: no Spec, and refused in the end."""
+    items = 200 * scale.symbols
+    return b"kind: snippet\nname: x\nlanguage: text\ncode: hi\nzzz: [" + b"1," * items + b"1]\n"
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
@@ -24,7 +27,7 @@ def run(scale: Scale, say: Say) -> list[Measure]:
     with TemporaryDirectory() as folder, ExitStack() as stack:
         path = namespace.write(Path(folder), namespace.PER_FILE)
         floor = stack.enter_context(module("echo"))
-        api = free_port()
+        api, document = free_port(), listed(scale)
         subject = stack.enter_context(heddle(path.parent, "--system", f"127.0.0.1:{api}"))
 
         def calm() -> Probed:
@@ -42,7 +45,7 @@ def run(scale: Scale, say: Say) -> list[Measure]:
         checked = beside(
             "4 MB are checked",
             calm,
-            lambda: _while(subject, lambda: _checked(api)),
+            lambda: _while(subject, lambda: _checked(api, document)),
             rounds=rounds,
         )
         return [saved, checked]
@@ -71,14 +74,14 @@ def _saved(subject: Heddle, folder: Path, symbols: int) -> None:
     subject.until("generation live")
 
 
-def _checked(api: int) -> None:
+def _checked(api: int, document: bytes) -> None:
     """Let the API check what is no Spec, as a dry run."""
     connection = http.client.HTTPConnection("127.0.0.1", api, timeout=120.0)
     try:
         connection.request(
             "POST",
             "/v1/namespaces/default/apply?dryRun=true",
-            LIST,
+            document,
             {"Content-Type": "application/yaml"},
         )
         connection.getresponse().read()
