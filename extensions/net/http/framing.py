@@ -8,7 +8,7 @@ from heddle.extensions.net.http.head import parse_head
 from heddle.extensions.net.http.limits import Limits
 
 _LINE_BYTES: Final = 256
-_CHUNKS: Final = 1024
+_CHUNKS: Final = 256
 """How many chunks are taken apart at a time; a connection lets others have their turn between."""
 
 _SMALL: Final = 64
