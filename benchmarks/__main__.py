@@ -1,9 +1,10 @@
 """python -m benchmarks: measure, print a table, keep the figures.
 
-python -m benchmarks                     every row, about six minutes
-python -m benchmarks --quick             every row, about two minutes
+python -m benchmarks                     every row, about twelve minutes
+python -m benchmarks --quick             every row, about four minutes
 python -m benchmarks ping deploy         these rows
 python -m benchmarks --json out.json     write the figures there as well
+python -m benchmarks --against REV ping  this revision beside another, in turns
 """
 
 import argparse
@@ -14,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.against import against
 from benchmarks.machine import described
 from benchmarks.measure import Measure
 from benchmarks.paths import RESULTS
@@ -26,6 +28,8 @@ from benchmarks.scale import FULL, QUICK, Scale
 def main(argv: list[str] | None = None) -> int:
     """Measure; 0 where everything measured did what it should, however fast, and 1 otherwise."""
     options = _options(argv)
+    if options.against:
+        return _against(options)
     scale = QUICK if options.quick else FULL
     began = time.time()
     done: dict[str, tuple[Row, list[Measure]]] = {}
@@ -63,11 +67,33 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("rows", nargs="*", metavar="ROW", help=f"of {', '.join(NAMES)}")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there as well")
+    parser.add_argument(
+        "--against", metavar="REV", help="compare with a revision of the repository"
+    )
+    parser.add_argument(
+        "--pairs", type=int, default=3, help="how often each of the two is measured (3)"
+    )
     options = parser.parse_args(argv)
     for name in options.rows:
         if name not in NAMES:
             parser.error(f'there is no row "{name}" (there are: {", ".join(NAMES)})')
     return options
+
+
+def _against(options: argparse.Namespace) -> int:
+    """Compare two revisions; 1 where a row is worse than it may be, and nothing disturbed it."""
+    done = against(
+        options.against,
+        options.rows or NAMES,
+        quick=options.quick,
+        pairs=max(options.pairs, 1),
+        say=lambda what: print(what, file=sys.stderr, flush=True),
+    )
+    print(table(done))
+    if options.json is not None:
+        options.json.write_text(json.dumps(data(done), indent=2, ensure_ascii=False) + "\n")
+    measures = [one for _, many in done.values() for one in many]
+    return 1 if any(one.ok is False and not one.disturbed for one in measures) else 0
 
 
 def _measured(found: Row, scale: Scale) -> list[Measure]:

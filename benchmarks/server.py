@@ -142,14 +142,19 @@ def _running(process: "subprocess.Popen[str]") -> Iterator[None]:
     try:
         yield
     finally:
-        process.terminate()
-        try:
-            process.wait(10.0)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdin is not None:
-            process.stdin.close()
+        ended(process)
+
+
+def ended(process: "subprocess.Popen[str]") -> None:
+    """End a program, and wait until it is gone."""
+    process.terminate()
+    try:
+        process.wait(10.0)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def free_port() -> int:

@@ -17,6 +17,7 @@ from heddle.cli.logs import TextLog, make_log
 from heddle.cli.settings import SYSTEM, Settings
 from heddle.cli.stores import check_path
 from heddle.cli.streams import masked_streams
+from heddle.runtime.budget import BUDGET, usual_limit
 from heddle.runtime.events import Event
 from heddle.runtime.runtime import Runtime, ShiftError
 from heddle.runtime.team import ALONE
@@ -125,9 +126,16 @@ class Serve:
 
     # --- beginning ---
 
+    def _set_budget(self) -> None:
+        """Bound what is buffered here: several workers of one namespace share the memory."""
+        said = self._settings.buffers
+        size = self._seat.orders.size if self._seat is not None else 1
+        BUDGET.limit = usual_limit(size) if said is None else said or None
+
     async def _runtime(self) -> Runtime:
         """The runtime, not begun yet, with its log."""
         settings = self._settings
+        self._set_budget()
         reading = self._reading()
         store = await self._store(reading)
         if settings.namespace == SYSTEM:

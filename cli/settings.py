@@ -36,7 +36,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `heddle.toml` stands, or the working directory. `drain` is in seconds, and so is
     `lease`: how long a runtime may act for all others without asking the store. `environment` is what
     blanks of specs are filled from. `watchdog` says whether a thread watches the event loop. `workers` is how many processes run a namespace (0: one for each
-    processor), `health` for how many seconds nothing may be heard of one of them, `health_address`
+    processor), `buffers` how many bytes one of them keeps for all of its connections (0: no limit;
+    None: a quarter of the memory, shared by the workers), `health` for how many seconds nothing may be heard of one of them, `health_address`
     where a supervisor says how it is. `namespaces` are the settings of those that `heddle up` runs,
     each as far as they differ from these.
     `author` is who changes a store; empty is whoever runs the command. `system` is where the API is
@@ -55,6 +56,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     drain: float = 30.0
     watchdog: bool = True
     lease: float = 15.0
+    buffers: int | None = None
     workers: int = 1
     health: float = 30.0
     health_address: str = ""
@@ -311,6 +313,23 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1000
 
 
+def _is_size(value: Any) -> bool:
+    """Whether it is a number of bytes, written with a unit or without."""
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        return False
+    try:
+        return _size_of(value) >= 0
+    except ValueError:
+        return False
+
+
+def _size_of(value: int | str) -> int:
+    """Return a size in bytes; ValueError if it is none. Most commands need no units."""
+    from heddle.schemas.units import Size
+
+    return int(value) if isinstance(value, str) and value.isdecimal() else int(Size(value))
+
+
 def _is_positive(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
@@ -400,6 +419,16 @@ _STATE = {
         made=os.path.expanduser,
     ),
 }
+"""The keys of [state]."""
+
+_MEMORY = {
+    "buffers": _Key(
+        name="buffers",
+        wanted='a size such as "512MiB", or 0 for no limit',
+        fits=_is_size,
+        made=lambda value: _size_of(value),
+    ),
+}
 _UP = {
     "health": _Key(name="health", wanted="a number of seconds", fits=_is_seconds, made=float),
     "address": _Key(name="health_address", wanted="HOST:PORT", fits=_is_text),
@@ -422,6 +451,7 @@ _KEYS = {
     **_NAMESPACE,
     "author": _Key(name="author", wanted="who changes a store, a text", fits=_is_text),
     "log": _Key(wanted="a table with format and level", table=_LOG),
+    "memory": _Key(wanted="a table with buffers", table=_MEMORY),
     "system": _Key(wanted=f"a table with {', '.join(_SYSTEM)}", table=_SYSTEM),
     "secrets": _Key(wanted=f"a table with {', '.join(_SECRETS)}", table=_SECRETS),
     "redact": _Key(wanted=f"a table with {', '.join(_REDACT)}", table=_REDACT),
@@ -458,6 +488,7 @@ VARIABLES = {
     "HEDDLE_WATCHDOG": "watchdog",
     "HEDDLE_LEASE": "lease",
     "HEDDLE_WORKERS": "workers",
+    "HEDDLE_MEMORY_BUFFERS": "memory.buffers",
     "HEDDLE_AUTHOR": "author",
     "HEDDLE_SYSTEM_LISTEN": "system.listen",
     "HEDDLE_SYSTEM_AUDIT": "system.audit",

@@ -167,6 +167,12 @@ def _runtime_data(one: Report) -> dict[str, Any]:
         "waiting": one.waiting,
         "refused": one.refused,
         "processes": one.processes,
+        "buffers": {
+            "limit": one.buffers.limit,
+            "used": one.buffers.used,
+            "peak": one.buffers.peak,
+            "rejected": one.buffers.rejected,
+        },
         "conditions": [_condition_data(each) for each in one.conditions],
     }
 

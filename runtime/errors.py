@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import Any, Final, TypeAlias
 
+from heddle.runtime.trace import Trace, taken
+
 
 class Nothing(Enum):
     """The type of NOTHING, so that type checkers can tell it from every payload."""
@@ -28,9 +30,12 @@ class Error:
     `message` is for people; `code` is a stable word (`failed`, `thrown`, `dropped`, `timeout`,
     `cancelled`, `depth`, `endless`); `data` is what was thrown, if anything was; `cause` the exception behind
     it, kept for logs; `errors` what it joins; `symbol` and `port` where it arose.
+
+    The cause loses its traceback: its frames, and all that stands in them, such as the body of a
+    request, would live as long as the Error. `trace` has the places of the frames instead.
     """
 
-    __slots__ = ("cause", "code", "data", "errors", "message", "port", "symbol")
+    __slots__ = ("cause", "code", "data", "errors", "message", "port", "symbol", "trace")
 
     def __init__(
         self,
@@ -50,6 +55,7 @@ class Error:
         self.errors = errors
         self.symbol = symbol
         self.port = port
+        self.trace: Trace = {} if cause is None else taken(cause)
 
     def __str__(self) -> str:
         return self.message
@@ -88,7 +94,7 @@ class Error:
         """The same Error, told where it arose; one that knows it already stays as it is."""
         if self.symbol or not symbol:
             return self
-        return Error(
+        placed = Error(
             self.message,
             code=self.code,
             data=self.data,
@@ -97,6 +103,8 @@ class Error:
             symbol=symbol,
             port=port,
         )
+        placed.trace = self.trace
+        return placed
 
     @staticmethod
     def join(errors: "Iterable[Error]") -> "Error":

@@ -3,21 +3,19 @@
 import asyncio
 import logging
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any, TypeAlias
 
 import msgspec
 
 from heddle.runtime.errors import Error
+from heddle.runtime.trace import written
 from heddle.specs.masking import MASK, SHORTEST, hidden, in_order
 from heddle.specs.problem import Problem
 from heddle.specs.secrets import Redactor
 from heddle.specs.spare import SPARE, is_passing
-
-LONGEST = 64 * 1024
-"""Characters of a reason and of a detail that are told."""
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -39,6 +37,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
+LONGEST = 16 * 1024
+"""How many characters of a text an event keeps, and how many items of a list."""
+
+
 Listener: TypeAlias = Callable[[Event], None]
 
 
@@ -46,7 +48,8 @@ class Events:
     """Where a runtime tells what happens; whoever listens is told at once, in order.
 
     Secrets that were bound into Specs are masked in everything that is told, and so are the values of
-    keys that the `redactor` hides. The last `keep` events can be looked at.
+    keys that the `redactor` hides. The last `keep` events can be looked at; texts longer than LONGEST are
+    cut, so that what is kept stays small.
     """
 
     def __init__(
@@ -197,10 +200,10 @@ class Events:
             namespace=self.namespace,
             symbol=symbol,
             generation=generation,
-            reason=self.shown(_cut(reason)) if reason else "",
+            reason=self.shown(cut(reason)) if reason else "",
             problems=self.masked(problems),
-            data=mask(self.redactor.values(data), self.secrets) if data else {},
-            detail=self.shown(_cut(detail)) if detail else "",
+            data=mask(self.redactor.values(cut(data)), self.secrets) if data else {},
+            detail=self.shown(cut(detail)) if detail else "",
         )
 
     def _hand_out(self, told: Event, listeners: Iterable[Listener]) -> None:
@@ -212,8 +215,8 @@ class Events:
         """Tell of an Error, with all the detail that is known about it."""
         where = f" at {error.symbol}" if error.symbol else ""
         detail = ""
-        if error.cause is not None and error.cause.__traceback__ is not None:
-            detail = "".join(traceback.format_exception(error.cause))
+        if error.cause is not None and any(error.trace.values()):
+            detail = written(error.cause, error.trace)
         return self.tell(
             event,
             level=level,
@@ -239,11 +242,6 @@ def _hand(listener: Listener, told: Event) -> None:
             _log.exception("a listener failed at the event %r", told.event)
 
 
-def _cut(text: str) -> str:
-    """The beginning of a text, and how long it is: the message of an Error may be a whole payload."""
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
-
-
 def _without_secrets(redactor: Redactor, value: Any) -> Any:
     """An Error with its message and its data redacted, and without its cause; anything else as it is."""
     if not isinstance(value, Error):
@@ -256,6 +254,30 @@ def _without_secrets(redactor: Redactor, value: Any) -> Any:
         symbol=value.symbol,
         port=value.port,
     )
+
+
+def cut(value: Any) -> Any:
+    """Return the same plain data with every text and list cut to LONGEST."""
+    kind = type(value)
+    if kind is str or kind is bytes:
+        if len(value) <= LONGEST:
+            return value
+        start: str = value[:LONGEST] if kind is str else value[:LONGEST].decode(errors="replace")
+        return f"{start}… ({len(value):,} {'characters' if kind is str else 'bytes'})"
+    if kind is dict:
+        return {cut(key): cut(item) for key, item in islice(value.items(), LONGEST)}
+    if kind is list or kind is tuple:
+        return kind(cut(item) for item in islice(value, LONGEST))
+    if kind is Error:
+        return Error(
+            cut(value.message),
+            code=value.code,
+            data=cut(value.data),
+            errors=cut(value.errors),
+            symbol=value.symbol,
+            port=value.port,
+        )
+    return value
 
 
 def mask(value: Any, secrets: Sequence[str]) -> Any:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Mapping
 from enum import Enum
 from types import coroutine
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from weakref import proxy
 
 from heddle.runtime.elsewhere import Elsewhere
 from heddle.runtime.errors import NOTHING, Answer, Error, Payload
@@ -61,7 +62,8 @@ class Fuser:
     __slots__ = ("_deeper", "_fused", "_left", "_open", "_root", "_wiring")
 
     def __init__(self, wiring: "Wiring") -> None:
-        self._wiring = wiring
+        # The wiring owns it: a strong reference back would make a cycle of every generation.
+        self._wiring: Wiring = proxy(wiring)
         self._fused: dict[Target, Fused | Unfit] = {}
         # What is known to be deeper than this: looked at again only where more depth is left.
         self._deeper: dict[Target, int] = {}

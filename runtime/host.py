@@ -8,12 +8,13 @@ from heddle.runtime.errors import Answer, Error, Payload
 from heddle.runtime.machine import Pending
 from heddle.runtime.process import Process, finish, settle
 from heddle.runtime.team import ALONE, Team
+from heddle.runtime.wiring import NOWHERE, Wiring
 
 if TYPE_CHECKING:
     from heddle.runtime.events import Events
+    from heddle.runtime.step import Step
     from heddle.runtime.symbol import Symbol
     from heddle.runtime.table import SymbolTable
-    from heddle.runtime.wiring import Wiring
 
 
 class Host:
@@ -22,7 +23,7 @@ class Host:
     __slots__ = (
         "_duties",
         "_events",
-        "_last",
+        "_own",
         "_table",
         "drain",
         "id",
@@ -36,7 +37,7 @@ class Host:
         table: "SymbolTable",
         events: "Events",
         symbol: "Symbol",
-        first: "Wiring",
+        first: Wiring,
         *,
         drain: float = 30.0,
         team: Team = ALONE,
@@ -49,7 +50,7 @@ class Host:
         self._table = table
         self._duties = duties
         self._events = events
-        self._last = first
+        self._own: Wiring | None = first
         self.id: UUID = symbol.id
         self.label = symbol.label
         self.namespace = symbol.spec.namespace
@@ -60,20 +61,33 @@ class Host:
         return self._table.shared
 
     @property
-    def wiring(self) -> "Wiring":
+    def wiring(self) -> Wiring:
         """The generation that a new process begins on: the current one, or the last that had this symbol."""
-        current = self._table.wiring
-        if current is not self._last and self.id in current.symbols:
-            self._last = current
-        return self._last
+        own, current = self._own, self._table.wiring
+        if own is None or own is current or self.id in current.symbols:
+            return current
+        return own
 
     def duty(self, singleton: Singleton) -> Duty:
         """What this symbol does as one of several runtimes; a successor of its node has the same."""
         return self._duties.of(self.id, singleton, self.tell)
 
-    def left(self, last: "Wiring") -> None:
-        """Its node has left the current generation: what it still begins runs on this, the last of its own."""
-        self._last = last
+    def first(self, wiring: Wiring) -> "Step | None":
+        """Return the first step behind `out` in this wiring, which keeps it; None if nothing is linked."""
+        step = wiring.starts[self] = wiring.out(self.id, "out")
+        return step
+
+    def act(self) -> None:
+        """Begin on the current generation from now on: the node acts in it, and no wiring is kept."""
+        self._own = None
+
+    def leave(self, last: Wiring) -> None:
+        """Begin on this wiring, the last one that had the node, which has left the current one."""
+        self._own = last
+
+    def release(self) -> None:
+        """Let go of the last wiring: the node is closed, and what it still begins leads nowhere."""
+        self._own = NOWHERE
 
     def start(self, parent: Process | None = None) -> Process:
         """A new process on the current generation; whoever starts it ends it."""

@@ -163,3 +163,24 @@ class Node:
         `a database that is gone`, in words for people, without secrets. Asked now and then; never waits.
         """
         return ""
+
+
+def dissolve(node: Node) -> None:
+    """Take its handlers from a node that is closed.
+
+    Most nodes keep handlers whose functions are methods of theirs. Without this cycle a node is
+    freed at once; the garbage collector never frees those that were frozen after the start.
+    """
+    kept = getattr(node, "__dict__", None)
+    if kept is None:
+        return
+    for name, value in tuple(kept.items()):
+        if isinstance(value, Action | Choice | Visit | Conversation):
+            del kept[name]
+        elif isinstance(value, dict) and _holds_handlers(value):
+            kept[name] = {}
+
+
+def _holds_handlers(value: dict[Any, Any]) -> bool:
+    first = next(iter(value.values()), None)
+    return isinstance(first, Action | Choice | Visit | Conversation)

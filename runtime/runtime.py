@@ -18,6 +18,7 @@ from uuid import UUID
 from heddle import __version__
 from heddle.runtime.accepting import Accepter
 from heddle.runtime.agent import Agent
+from heddle.runtime.budget import BUDGET
 from heddle.runtime.duty import TTL, Duties
 from heddle.runtime.errors import Answer, Error, Payload
 from heddle.runtime.events import Events
@@ -40,7 +41,7 @@ from heddle.specs.accepted import Accepting
 from heddle.specs.errors import HeddleError
 from heddle.specs.keyring import Keyring
 from heddle.specs.names import new_id
-from heddle.specs.report import Report, Reporting
+from heddle.specs.report import Buffers, Report, Reporting
 from heddle.specs.revision import Recording
 from heddle.specs.secrets import Redactor
 from heddle.specs.spec import DEFAULT_NAMESPACE
@@ -345,6 +346,7 @@ class Runtime:
             generation=self.table.wiring.generation.number,
             observed=self.observed,
             processes=len(self.processes),
+            buffers=Buffers(**BUDGET.figures()),
             conditions=self._health.overall(self._health.ill()),
             symbols=tuple(sorted(symbols, key=lambda one: (one.name or "~", str(one.id)))),
             problems=self._look.problems(),
@@ -378,6 +380,7 @@ class Runtime:
             waiting=self.table.waiting,
             refused=len(self._loader.unfit),
             processes=sum(len(one.processes) for one in self._shift.generations),
+            buffers=Buffers(**BUDGET.figures()),
             conditions=self._health.overall(ill),
             symbols=ill,
             leases=self._duties.held,

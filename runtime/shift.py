@@ -17,7 +17,7 @@ from heddle.runtime.events import Events, masked
 from heddle.runtime.generation import Generation
 from heddle.runtime.hooks import Hooks
 from heddle.runtime.host import Host
-from heddle.runtime.node import Node
+from heddle.runtime.node import Node, dissolve
 from heddle.runtime.process import Process, finish
 from heddle.runtime.step import FAILURES
 from heddle.runtime.symbol import Symbol
@@ -111,6 +111,7 @@ class Shift:
         replaced = self._table.commit(plan)
         self._old.append(replaced.generation)
         for symbol in plan.opens:
+            self._hosts[symbol].act()
             symbol.since = number
             symbol.began = time.time()
             if type(symbol.node).degraded is not Node.degraded:
@@ -118,10 +119,11 @@ class Shift:
             self._events.tell(
                 "symbol active", level="debug", symbol=symbol.label, generation=number
             )
+        # All of them before the first one is waited for: none of them acts in the new generation.
+        hosts = [host for one in plan.retires if (host := self._hosts.pop(one, None)) is not None]
+        for host in hosts:
+            host.leave(replaced)
         for symbol in plan.retires:
-            host = self._hosts.pop(symbol, None)
-            if host is not None:
-                host.left(replaced)
             self.draining[symbol.id] = symbol, time.time()
             if self.telling.get(symbol.id) is symbol:
                 del self.telling[symbol.id]
@@ -129,7 +131,7 @@ class Shift:
             self._events.tell(
                 "symbol retired", level="debug", symbol=symbol.label, reason=self._why(symbol)
             )
-        task = asyncio.ensure_future(self._retire(replaced, plan.retires, tuple(self._old)))
+        task = asyncio.ensure_future(self._retire(replaced, plan.retires, tuple(self._old), hosts))
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
@@ -189,7 +191,7 @@ class Shift:
         """Give back what was begun, last first."""
         for begun in reversed(every):
             symbol, node = begun.symbol, begun.symbol.node
-            self._hosts.pop(symbol, None)
+            host = self._hosts.pop(symbol, None)
             if begun.active:
                 await self._safely(symbol, "deactive flow", self._ended(symbol, "deactive", plan))
             heir = plan.heirs.get(symbol.id)
@@ -207,6 +209,9 @@ class Shift:
             if begun.opened:
                 await self._safely(symbol, "close", node.close())
             self._events.unhide(symbol.binding.secrets)
+            dissolve(node)
+            if host is not None:
+                host.release()
 
     def _ended(self, symbol: Symbol, port: str, plan: Plan) -> Awaitable[None]:
         return self._exec(symbol, port, plan.wiring)
@@ -221,7 +226,11 @@ class Shift:
         return "replaced" if self._table.active(now) else "; ".join(self._table.reasons(now))
 
     async def _retire(
-        self, replaced: Wiring, symbols: list[Symbol], generations: Sequence[Generation]
+        self,
+        replaced: Wiring,
+        symbols: list[Symbol],
+        generations: Sequence[Generation],
+        hosts: Sequence[Host],
     ) -> None:
         """End old nodes once nothing is in flight through them."""
         for symbol in symbols:
@@ -239,6 +248,9 @@ class Shift:
             if self.draining.get(symbol.id, (None,))[0] is symbol:
                 del self.draining[symbol.id]
             self._events.unhide(symbol.binding.secrets)
+            dissolve(symbol.node)
+        for host in hosts:
+            host.release()
 
     async def _cut(self, generations: Sequence[Generation]) -> None:
         """The drain deadline has passed: what still runs on an old generation is cancelled."""

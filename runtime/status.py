@@ -11,7 +11,7 @@ from heddle.runtime.loader import Loader
 from heddle.runtime.symbol import State, Symbol, SymbolStatus
 from heddle.runtime.table import SymbolTable
 from heddle.specs.problem import Problem
-from heddle.specs.report import Condition
+from heddle.specs.report import Buffers, Condition
 
 
 class Status(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,6 +26,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
     observed: int = 0
     processes: int
+    buffers: Buffers = Buffers()
     conditions: tuple[Condition, ...] = ()
     symbols: tuple[SymbolStatus, ...]
     problems: tuple[Problem, ...]

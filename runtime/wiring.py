@@ -4,8 +4,9 @@ It compiles to steps for the machine, port by port, the first time that a packet
 the work of a new generation is the change itself, whatever the size of the namespace.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import TypeAlias
+from weakref import ref
 
 import msgspec
 
@@ -21,6 +22,7 @@ from heddle.runtime.step import (
     Key,
     LazyStep,
     ReadStep,
+    Resolve,
     RunStep,
     Step,
     Target,
@@ -35,7 +37,7 @@ RUN = 64
 """How many actions a straight run holds at most: the machine looks at the clock between runs."""
 
 
-class Wired(msgspec.Struct, frozen=True, gc=False):
+class Wired(msgspec.Struct, frozen=True):
     """One symbol as the wiring sees it: its label, its node, and where its out ports lead."""
 
     label: str
@@ -48,19 +50,26 @@ class Wiring:
 
     Port names are canonical: `out` stands for `out[0]` too. `sources` tells the linked in
     ports of a symbol. A Lens makes an observed wiring; without one, observation costs nothing.
+
+    Steps refer to their wiring weakly: whoever runs a step holds the wiring by its process. So a
+    replaced wiring is freed as soon as its last process has ended, without the garbage collector.
     """
 
     __slots__ = (
+        "__weakref__",
         "_entries",
         "_fuser",
         "_handlers",
         "_inputs",
         "_lens",
         "_outs",
+        "_resolve",
         "_sources",
         "_waits",
+        "_ways_in",
         "generation",
         "processes",
+        "starts",
         "symbols",
     )
 
@@ -81,6 +90,9 @@ class Wiring:
         self._waits: dict[Target, bool] = {}
         self._handlers: dict[Target, Handler] = {}
         self._inputs: dict[Key, Sequence[str]] = {}
+        self.starts: dict[Hashable, Step | None] = {}
+        """The first steps of those who begin processes; each owner keeps its own entry here."""
+        self._resolve, self._ways_in = _weakly(self)
         self._fuser = Fuser(self)
 
     def observed(self, lens: Lens | None) -> "Wiring":
@@ -165,16 +177,16 @@ class Wiring:
         step: Step
         whole = self._fuser.fuse((owner, port)) if self._lens is None else None
         if whole is not None:
-            step = RunStep((whole,), (owner,), (self.label(owner),), (port,), None, self.out)
+            step = RunStep((whole,), (owner,), (self.label(owner),), (port,), None, self._resolve)
         elif isinstance(handler, Action):
             if plain(handler):
                 step = self._weave_run((owner, port), handler)
             else:
-                step = ActionStep(owner, self.label(owner), self.out, handler, port)
+                step = ActionStep(owner, self.label(owner), self._resolve, handler, port)
         elif isinstance(handler, Choice):
-            step = ChoiceStep(owner, self.label(owner), self.out, handler, port)
+            step = ChoiceStep(owner, self.label(owner), self._resolve, handler, port)
         elif isinstance(handler, Visit):
-            step = VisitStep(owner, self.label(owner), self.out, handler, self.inputs, port)
+            step = VisitStep(owner, self.label(owner), self._resolve, handler, self._ways_in, port)
         else:
             step = self._weave_read(owner, port, handler)
         seen = self._look(owner, port, True, step)
@@ -185,15 +197,17 @@ class Wiring:
     def _weave_read(self, owner: Key, port: str, handler: Conversation) -> Step:
         """A conversation, with the guard of its node round each packet."""
         label = self.label(owner)
-        step = ReadStep(owner, label, self.out, handler, port)
+        step = ReadStep(owner, label, self._resolve, handler, port)
         guard = self.symbols[owner].node.guard
         if guard is None:
             return step
 
-        def leads(_owner: Key, name: str) -> Step | None:
-            return self.out(owner, name) if name else step
+        resolve = self._resolve
 
-        return VisitStep(owner, label, leads, guard.visit(), self.inputs, port)
+        def leads(_owner: Key, name: str) -> Step | None:
+            return resolve(owner, name) if name else step
+
+        return VisitStep(owner, label, leads, guard.visit(), self._ways_in, port)
 
     def _weave_run(self, target: Target, handler: Action) -> RunStep:
         """Flatten the straight run of plain actions that begins here."""
@@ -218,9 +232,9 @@ class Wiring:
         owners = tuple(owner for owner, _ in whose)
         labels = tuple(self.label(owner) for owner in owners)
         ports = tuple(port for _, port in whose)
-        step = RunStep(tuple(actions), owners, labels, ports, None, self.out)
+        step = RunStep(tuple(actions), owners, labels, ports, None, self._resolve)
         if onward is not None:
-            step.next = LazyStep(step, target[0], onward, self.out)
+            step.next = LazyStep(step, target[0], onward, self._resolve)
         return step
 
     def _look(self, owner: Key, port: str, inbound: bool, step: Step | None) -> Step | None:
@@ -229,7 +243,7 @@ class Wiring:
         if visit is None:
             return step
         label = self.label(owner)
-        return VisitStep(owner, label, lambda _owner, _port: step, visit, self.inputs, port)
+        return VisitStep(owner, label, lambda _owner, _port: step, visit, self._ways_in, port)
 
     # -- waiting -------------------------------------------------------------------------------
 
@@ -289,6 +303,23 @@ class Wiring:
         ]
 
 
+def _weakly(wiring: Wiring) -> tuple[Resolve, Callable[[Key], Sequence[str]]]:
+    """Return `out` and `inputs` of a wiring as functions that do not keep it alive."""
+    own = ref(wiring)
+
+    def out(owner: Key, port: str) -> Step | None:
+        held = own()
+        if held is None:
+            raise RuntimeError("a step was run without a process that holds its wiring")
+        return held.out(owner, port)
+
+    def inputs(owner: Key) -> Sequence[str]:
+        held = own()
+        return held.inputs(owner) if held is not None else ()
+
+    return out, inputs
+
+
 def canonical(port: str) -> str:
     """One name for one port: `out[0]` is `out`."""
     return port.removesuffix("[0]")
@@ -305,3 +336,7 @@ def _waits(handler: Handler) -> bool:
 def _answers(error: Error) -> Action:
     """What answers for an in port that is not there: a link to it was refused, or it went away."""
     return Action(lambda _payload: error, out=None)
+
+
+NOWHERE = Wiring({})
+"""A wiring without symbols: what is begun for nobody runs here, and keeps no generation alive."""

@@ -55,6 +55,18 @@ class SymbolReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         )
 
 
+class Buffers(msgspec.Struct, frozen=True, kw_only=True):
+    """What a runtime's process keeps in buffers for all of its connections, in bytes.
+
+    `limit` 0 is none. `peak` is the most since the start, `rejected` how often there was no room.
+    """
+
+    limit: int = 0
+    used: int = 0
+    peak: int = 0
+    rejected: int = 0
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one runtime says of itself.
 
@@ -78,6 +90,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     waiting: int = 0
     refused: int = 0
     processes: int = 0
+    buffers: Buffers = Buffers()
     conditions: tuple[Condition, ...] = ()
     symbols: tuple[SymbolReport, ...] = ()
     leases: tuple[UUID, ...] = ()

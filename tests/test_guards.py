@@ -9,7 +9,9 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = ("schemas", "specs", "runtime", "extensions", "cli")
 # Test kits that are shipped: for stores of others to assert that they keep their promises.
-KITS = frozenset({"specs/contract.py", "specs/recording_contract.py"})
+KITS = frozenset(f"specs/{kit}_contract.py" for kit in ("keyed", "lease", "recording")) | {
+    "specs/contract.py"
+}
 PROTOCOLS = ("extensions/net", "extensions/manage")
 FOLDING = frozenset({"lower", "upper", "casefold", "title", "capitalize", "swapcase"})
 TRIMMING = frozenset({"strip", "lstrip", "rstrip", "split", "rsplit"})

@@ -28,7 +28,7 @@ TRAFFIC = frozenset(
             "wiring",
             "machine",
         ),
-        *("reader", "writer", "generation", "process", "shapes"),
+        *("reader", "writer", "generation", "process", "shapes", "trace", "budget"),
     }
 )
 """The lower floor of the runtime: how packets go."""

@@ -20,6 +20,9 @@ NAMES = (
     "workers",
     "api",
     "command",
+    "soak",
+    "floods",
+    "stalls",
 )
 """Every row, in the order of the table."""
 

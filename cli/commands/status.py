@@ -35,7 +35,7 @@ WATCH = click.option(
             "--json",
             (
                 "{ok, namespace, store, revision, runtimes: [{runtime, host, pid, version, started, "
-                "seen, generation, observed, active, waiting, refused, processes, conditions}], "
+                "seen, generation, observed, active, waiting, refused, processes, buffers, conditions}], "
                 "symbols: [{id, name?, kind, state: "
                 "refused|degraded|waiting|behind|draining|active|idle, revision, place?, holder?, runtimes: "
                 "[{runtime, state, observed, conditions?}]}], problems: [as of heddle check]}; with "

@@ -86,9 +86,11 @@ class FollowNode(Node):
         for end in self._ends:
             end()
         self._ends.clear()
-        for task in self._tasks:
+        # A cancelled task keeps its frames, and they keep this node: let go of the tasks.
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def snapshot(self) -> Mapping[str, Any]:
         """How much was told, and waits."""

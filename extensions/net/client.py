@@ -36,6 +36,7 @@ from heddle.extensions.net.calling.pool import Pool, Settings, failure, need_aio
 from heddle.extensions.net.calling.target import Base, checked, written_query
 from heddle.extensions.net.certificate import pem
 from heddle.runtime.attempts import Attempts
+from heddle.runtime.budget import Held
 from heddle.schemas.ascii import is_number, lower, trim, upper
 
 if TYPE_CHECKING:
@@ -209,6 +210,7 @@ class HttpNode(Node):
             coding=fields.compress,
         )
         response = await self._attempt(asked, process)
+        held = Held()
         try:
             limits = fields.limits
             answer = await payload_of(
@@ -216,10 +218,15 @@ class HttpNode(Node):
                 fields.body,
                 limit=int(limits.body) or None,
                 silence=float(limits.silence) or None,
+                held=held,
             )
         except BaseException as error:
+            held.free()
             response.close()
             raise _raised(error, asked) from error
+        if held.size:
+            # The flow has the body as long as the process runs.
+            process.on_exit(lambda _: held.free())
         body = answer["body"]
         if isinstance(body, ByteStream):
             # What was not read when the process ends is not read any more.

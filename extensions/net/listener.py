@@ -35,8 +35,6 @@ from heddle.extensions.net.http.server import Server
 from heddle.extensions.net.http.tls import TLS
 from heddle.runtime.machine import Pending
 from heddle.runtime.process import settle
-from heddle.runtime.step import Step
-from heddle.runtime.wiring import Wiring
 
 _DEFAULT = Limits()
 
@@ -63,9 +61,19 @@ class LimitFields(Fields):
     header_timeout: Annotated[
         Duration, about("From the first byte of a head to its last; then 408.")
     ] = Duration(10)
-    body_timeout: Annotated[Duration, about("For each further 64 KiB of a body; then 408.")] = (
-        Duration(30)
+    json: Annotated[int, about("How many values the JSON of a body may have; then 413.", ge=0)] = (
+        1_000_000
     )
+    body_timeout: Annotated[
+        Duration,
+        about(
+            "How long a body may fall behind `body_rate`, or a streamed one be silent; then 408."
+        ),
+    ] = Duration(30)
+    body_rate: Annotated[
+        Size,
+        about("Bytes a second that a body which is read whole must bring, over `body_timeout`."),
+    ] = Size(1024)
     idle_timeout: Annotated[Duration, about("Silence between two requests of a connection.")] = (
         Duration(75)
     )
@@ -104,8 +112,6 @@ class ListenerNode(Node):
         self._following: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
-        self._wiring: Wiring | None = None
-        self._out: Step | None = None
         self._stale = ""
 
     # -- life ----------------------------------------------------------------------------------
@@ -218,12 +224,14 @@ class ListenerNode(Node):
             exchange.reply(Error("the node is closed", code="dropped"))
             return
         wiring = host.wiring
-        if wiring is not self._wiring:
-            self._wiring, self._out = wiring, wiring.out(host.id, "out")
+        try:
+            step = wiring.starts[host]
+        except KeyError:
+            step = host.first(wiring)
         process = Process(wiring, None, self._label)
         answer: Answer | Pending = NOTHING
-        if self._out is not None:
-            answer = process.run(self._out, exchange.request)
+        if step is not None:
+            answer = process.run(step, exchange.request)
         kind = type(answer)
         if kind is not Pending and kind is not Error and not process.owns:
             process.end()
@@ -316,7 +324,9 @@ def limits_of(fields: LimitFields) -> Limits:
         body_bytes=int(fields.body) or None,
         connections=fields.connections or None,
         header_timeout=float(fields.header_timeout) or None,
+        json_values=fields.json or None,
         body_timeout=float(fields.body_timeout) or None,
+        body_rate=int(fields.body_rate),
         idle_timeout=float(fields.idle_timeout) or None,
         answer_timeout=float(fields.answer_timeout) or None,
         send_timeout=float(fields.send_timeout) or None,

@@ -136,7 +136,7 @@ def test_a_failure_is_told_with_its_place_and_its_trace() -> None:
 
 def test_a_reason_that_is_a_whole_payload_is_cut() -> None:
     told = Events("default").tell("failed", reason="x" * 3_000_000, detail="y" * 3_000_000)
-    assert told.reason.endswith("… (3000000 characters)")
+    assert told.reason.endswith("… (3,000,000 characters)")
     assert len(told.reason) + len(told.detail) < 200_000
 
 

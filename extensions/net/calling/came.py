@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from heddle.extensions.extension import ByteStream, Error, Failure, Payload
-from heddle.extensions.net.http.bodies import decode
+from heddle.extensions.net.http.bodies import LARGE, decode, decoded_size
 from heddle.extensions.net.http.compression import unpack, unpack_stream
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.head import canonical
 from heddle.extensions.net.http.latin import kept_latin, text_of_bytes
 from heddle.extensions.net.http.path import text_of
+from heddle.extensions.net.http.turns import SLICE
+from heddle.runtime.budget import FREE, Held
 
 if TYPE_CHECKING:
     import aiohttp
@@ -20,15 +23,20 @@ Form: TypeAlias = Literal["data", "bytes", "stream"]
 
 
 async def payload_of(
-    response: "aiohttp.ClientResponse", form: Form, *, limit: int | None, silence: float | None
+    response: "aiohttp.ClientResponse",
+    form: Form,
+    *,
+    limit: int | None,
+    silence: float | None,
+    held: Held,
 ) -> dict[str, Any]:
     """The response as a map `method scheme host path query protocol header body status`.
 
     A `body` that is a stream must be closed by whoever owns it. `limit` bounds the body as it
-    comes and once it is unpacked, `silence` the seconds between two pieces. Failure where the body
-    is not what the response says it is.
+    comes and once it is unpacked, `silence` the seconds between two pieces. A body that is read
+    whole is charged to `held`. Failure where the body is not what the response says it is.
     """
-    return {**head_of(response), "body": await _body(response, form, limit, silence)}
+    return {**head_of(response), "body": await _body(response, form, limit, silence, held)}
 
 
 def head_of(response: "aiohttp.ClientResponse") -> dict[str, Any]:
@@ -88,7 +96,11 @@ def header_text_of(text: str) -> str:
 
 
 async def _body(
-    response: "aiohttp.ClientResponse", form: Form, limit: int | None, silence: float | None
+    response: "aiohttp.ClientResponse",
+    form: Form,
+    limit: int | None,
+    silence: float | None,
+    held: Held,
 ) -> Payload:
     packing = response.headers.get("Content-Encoding", "")
     if response.method == "HEAD" or response.status in (204, 304):
@@ -100,21 +112,24 @@ async def _body(
             return ByteStream(_told(unpack_stream(chunks, packing, None), response))
         size = response.content_length
         return ByteStream(chunks, size=size)
-    data = await read(response, limit, silence)
+    data = await read(response, limit, silence, held)
     if not data and form == "data":
         return None
     try:
         if packing:
             data = unpack(data, packing, limit)
+            _charge(response, held, len(data))
+        if form == "data" and len(data) > LARGE:
+            _charge(response, held, decoded_size(data, response.headers.get("Content-Type", "")))
         return decode(data, response.headers.get("Content-Type", "")) if form == "data" else data
     except BadRequest as error:
         raise _broken(response, error) from None
 
 
 async def read(
-    response: "aiohttp.ClientResponse", limit: int | None, silence: float | None
+    response: "aiohttp.ClientResponse", limit: int | None, silence: float | None, held: Held
 ) -> bytes:
-    """The whole body as it comes; Failure past the limit."""
+    """The whole body as it comes, charged to `held`; Failure past the limit."""
     size = response.content_length
     parts: list[bytes] = []
     total = 0
@@ -123,6 +138,8 @@ async def read(
         async for part in pieces(response, silence):
             parts.append(part)
             total += len(part)
+            if total > FREE:
+                _charge(response, held, total - held.size)
             if limit is not None and total > limit:
                 too_large = True
                 break
@@ -135,6 +152,7 @@ async def read(
 async def pieces(response: "aiohttp.ClientResponse", silence: float | None) -> AsyncIterator[bytes]:
     """The body piece by piece; TimeoutError where it falls silent. Lets go of the connection."""
     content = response.content
+    end = perf_counter() + SLICE
     try:
         while True:
             async with asyncio.timeout(silence):
@@ -142,6 +160,10 @@ async def pieces(response: "aiohttp.ClientResponse", silence: float | None) -> A
             if not part:
                 break
             yield part
+            if perf_counter() > end:
+                # What has arrived is read without waiting: let others have their turn.
+                await asyncio.sleep(0)
+                end = perf_counter() + SLICE
     finally:
         if content.is_eof():
             response.release()
@@ -158,6 +180,14 @@ async def _told(
             yield chunk
     except BadRequest as error:
         raise _broken(response, error) from None
+
+
+def _charge(response: "aiohttp.ClientResponse", held: Held, size: int) -> None:
+    """Take so much of the budget; Failure `busy` if there is no room."""
+    if not held.grow(size):
+        response.close()
+        place = f"{response.method} {response.url.with_user(None).with_query(None)}"
+        raise Failure(Error(f"{place}: no memory is left for its body", code="busy"))
 
 
 def _broken(response: "aiohttp.ClientResponse", found: object) -> Failure:

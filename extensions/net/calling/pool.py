@@ -4,7 +4,7 @@ import ssl
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import msgspec
 
@@ -14,6 +14,10 @@ from heddle.extensions.net.calling.rawhead import request_class
 
 if TYPE_CHECKING:
     import aiohttp
+
+
+READ_BYTES: Final = 16 * 1024
+"""How much of a response waits for its reader before nothing more is taken apart."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +61,8 @@ class Pool:
             connector=self._connector,
             request_class=request_class(),
             auto_decompress=False,
+            # Twice as much is taken apart before the reader has its turn: tiny chunks take long.
+            read_bufsize=READ_BYTES,
             cookie_jar=aiohttp.CookieJar() if settings.cookies else aiohttp.DummyCookieJar(),
             trust_env=environment,
             timeout=aiohttp.ClientTimeout(

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from secrets import token_hex
 
 from heddle.extensions.net.http.live import Live
+from heddle.runtime.budget import Held
 
 BEAT = b": \n\n"
 """A comment: it keeps proxies from thinking that nobody is there."""
@@ -14,12 +15,13 @@ BEAT = b": \n\n"
 class Feed:
     """The events of one client on their way; it waits for them, and they wait for it."""
 
-    __slots__ = ("_feeders", "_over", "_queue", "_waiter", "topics")
+    __slots__ = ("_feeders", "_held", "_over", "_queue", "_waiter", "topics")
 
     def __init__(self, feeders: "Feeders", topics: frozenset[str] | None, first: bytes) -> None:
         self.topics = topics
         self._feeders = feeders
         self._queue: deque[bytes] = deque([first] if first else [])
+        self._held = Held()
         self._waiter: asyncio.Future[None] | None = None
         self._over = False
 
@@ -31,7 +33,9 @@ class Feed:
         """Send this, once what came before is sent; who is too slow is let go."""
         if self._over:
             return
-        if len(self._queue) >= self._feeders.most:
+        # One event that waits for all is one text in memory: what adds up are those of slow clients.
+        full = len(self._queue) >= self._feeders.most
+        if full or (self._queue and not self._held.grow(len(data))):
             self._queue.clear()
             self._feeders.slow += 1
             self.end()
@@ -42,6 +46,7 @@ class Feed:
     def end(self) -> None:
         """No more will come."""
         self._over = True
+        self._held.free()
         self._feeders.leave(self)
         self._wake()
 
@@ -62,6 +67,7 @@ class Feed:
                 if self._queue:
                     data = b"".join(self._queue)
                     self._queue.clear()
+                    self._held.free()
                     yield data
                 elif self._over:
                     return

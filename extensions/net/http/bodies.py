@@ -7,19 +7,31 @@ from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.negotiate import accepts
 from heddle.runtime.errors import Error
 
+LARGE: Final = 64 * 1024
+"""A body larger than this is looked at before it is decoded: how much will come of it?"""
 
-def decode(data: bytes, content_type: str) -> Any:
+
+def decoded_size(data: bytes, content_type: str) -> int:
+    """Return about how many bytes a body takes once it is decoded, beside itself."""
+    kind = media.media_type(content_type)
+    if kind == "" or media.is_json(kind):
+        return media.values_in(data) * _VALUE
+    return len(data) if kind.startswith("text/") or kind in (media.FORM, media.MULTIPART) else 0
+
+
+def decode(data: bytes, content_type: str, values: int | None = media.VALUES) -> Any:
     """The data that a body stands for; BadRequest when it is not what its type says.
 
     JSON becomes its value, a form a map of lists, multipart `{values, files}`, text a str in its
     charset, everything else stays bytes. An empty body of type JSON is null. Without a
-    Content-Type the body is bytes, unless it is a JSON object or array.
+    Content-Type the body is bytes, unless it is a JSON object or array. JSON of more than so many
+    `values` is BadRequest 413.
     """
     if not content_type:
-        return _sniff(data)
+        return _sniff(data, values)
     kind = media.media_type(content_type)
     if media.is_json(kind):
-        return media.from_json(data) if data else None
+        return media.from_json(data, values) if data else None
     if kind == media.FORM:
         return media.from_form(media.from_text(data, ""))
     if kind == media.MULTIPART:
@@ -47,6 +59,9 @@ def encode(value: Any, content_type: str = "", accept: str = "") -> tuple[bytes,
     return media.to_bytes(value, kind), kind
 
 
+_VALUE: Final = 64
+"""About how many bytes a value of JSON takes as an object of Python."""
+
 _OTHER: Final = {media.TEXT: media.JSON, media.JSON: media.FORM}
 
 
@@ -71,10 +86,12 @@ def _fits(value: Any, kind: str) -> bool:
     return all(isinstance(item, str | int | float) for item in items)
 
 
-def _sniff(data: bytes) -> Any:
+def _sniff(data: bytes, values: int | None) -> Any:
     if data.lstrip(b" \t\r\n")[:1] not in (b"{", b"["):
         return data
     try:
-        return media.from_json(data)
-    except BadRequest:
+        return media.from_json(data, values)
+    except BadRequest as refusal:
+        if refusal.status == 413:
+            raise
         return data

@@ -8,6 +8,7 @@ from heddle.extensions.net.http.limits import LINGER_SECONDS, PIPELINE_BYTES
 from heddle.extensions.net.http.receiving import Upload
 from heddle.extensions.net.http.request import Peer
 from heddle.extensions.net.http.shared import Shared
+from heddle.runtime.budget import FREE, Held
 
 # HEAD: between requests or inside a head. BODY: collecting a body. BUSY: a request waits for its
 # answer. SENDING: a streamed response is on its way. TAKEN: a guest takes over once all is written.
@@ -27,14 +28,17 @@ class Channel(asyncio.Protocol):
         "_congested",
         "_drained",
         "_held",
+        "_kept",
         "_mark",
         "_out",
         "_paused",
         "_peer",
+        "_resting",
         "_retired",
         "_shared",
         "_state",
         "_transport",
+        "_unsent",
         "_upload",
         "deadline",
     )
@@ -51,6 +55,9 @@ class Channel(asyncio.Protocol):
         self._congested = False
         self._paused = False
         self._retired = False
+        self._resting = False
+        self._kept: Held | None = None
+        self._unsent: Held | None = None
         self._mark = 0
         self._upload: Upload | None = None
         self._drained: asyncio.Future[None] | None = None
@@ -59,7 +66,7 @@ class Channel(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         shared = self._shared
-        self._peer = Peer(shared.scheme, transport.get_extra_info("peername"))
+        self._peer = Peer(shared.scheme, transport.get_extra_info("peername"), shared.limits)
         self.deadline = shared.clock.after(shared.limits.header_timeout)
 
     def local(self) -> Address | None:
@@ -68,10 +75,15 @@ class Channel(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self._congested = self._held = True
+        if self._unsent is None:
+            self._unsent = Held()
+        self._unsent.hold(self._transport.get_write_buffer_size(), must=True)
         self.deadline = self._shared.clock.after(self._shared.limits.send_timeout)
 
     def resume_writing(self) -> None:
         self._congested = self._held = False
+        if self._unsent is not None:
+            self._unsent.free()
         self._set_deadline()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
@@ -124,6 +136,7 @@ class Channel(asyncio.Protocol):
         pause = self._state < CLOSING and (
             (len(self._buffer) > PIPELINE_BYTES and (self._state != HEAD or self._held))
             or (upload is not None and upload.full)
+            or self._resting
         )
         if pause != self._paused:
             self._paused = pause
@@ -133,6 +146,20 @@ class Channel(asyncio.Protocol):
                 self._transport.resume_reading()
             if upload is not None:
                 self._set_deadline()
+
+    def _keep_count(self, size: int, *, must: bool = False) -> bool:
+        """Charge the budget with what is kept of this client's; return False if there is no room."""
+        if self._kept is None:
+            if size <= FREE:
+                return True
+            self._kept = Held()
+        return self._kept.hold(size if size > FREE else 0, must=must)
+
+    def _release(self) -> None:
+        """Give everything back to the budget."""
+        for held in (self._kept, self._unsent, self._peer.kept):
+            if held is not None:
+                held.free()
 
     def _uploading(self) -> bool:
         """Whether the client is expected to send more of a body that is being read."""

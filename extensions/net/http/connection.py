@@ -6,6 +6,7 @@ once costs no task, no timer and one write, or one write together with those pip
 """
 
 import asyncio
+from time import perf_counter
 from typing import Any, Final
 
 from heddle.extensions.net.http.channel import (
@@ -26,15 +27,24 @@ from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.framing import Body, ChunkedBody, DiscardedBody, FixedBody
 from heddle.extensions.net.http.head import Head, Line, parse_head, with_host
-from heddle.extensions.net.http.limits import BURST, LINGER_BYTES, PROGRESS_BYTES
+from heddle.extensions.net.http.limits import BURST, LINGER_BYTES
 from heddle.extensions.net.http.live import dropped
 from heddle.extensions.net.http.packing import pack_response
 from heddle.extensions.net.http.receiving import Upload, body_stream
 from heddle.extensions.net.http.request import make_request
-from heddle.extensions.net.http.response import CLOSE, Streamed, fault_of, plain_response, respond
+from heddle.extensions.net.http.response import (
+    CLOSE,
+    RETRY,
+    Streamed,
+    fault_of,
+    plain_response,
+    respond,
+)
 from heddle.extensions.net.http.sending import close_source, send_body
 from heddle.extensions.net.http.shared import Shared
+from heddle.extensions.net.http.turns import SLICE, turns
 from heddle.extensions.net.http.upgrade import Guest, Upgrade
+from heddle.runtime.budget import BUDGET, FREE
 from heddle.runtime.errors import Answer, Error
 from heddle.runtime.stream import ByteStream
 
@@ -47,6 +57,7 @@ class Connection(Channel):
     """A client's connection to a server; everything about it that others share is in Shared."""
 
     __slots__ = (
+        "_arrived",
         "_block",
         "_body",
         "_exchange",
@@ -67,6 +78,7 @@ class Connection(Channel):
 
     def __init__(self, shared: Shared) -> None:
         super().__init__(shared)
+        self._arrived = b""
         self._block: bytes | None = None
         self._body: Body | None = None
         self._exchange: Exchange | None = None
@@ -98,18 +110,25 @@ class Connection(Channel):
             buffer = self._buffer
             self._advance(buffer + data if buffer else data)
         elif self._body is not None:
-            self._take_body(data)
+            if self._resting:
+                self._arrived += data
+            else:
+                self._take_body(data)
         elif self._state == LINGER:
             self._mark += len(data)
             if self._mark > LINGER_BYTES:
                 self._cut()
         elif self._state < CLOSING:
             self._buffer += data
+            self._count_kept()
             self._set_pace()
 
     def eof_received(self) -> bool | None:
         # Nobody tells a client that has left from one that has only stopped sending, so one that
         # stops sending before it has its answer counts as gone.
+        if self._resting:
+            # What it has sent is not all looked at yet.
+            return True
         if self._state == BODY or (self._state == HEAD and self._buffer and not self._held):
             self._refuse(BadRequest("the request is cut off"))
         return None
@@ -117,8 +136,9 @@ class Connection(Channel):
     def connection_lost(self, exc: Exception | None) -> None:
         self._state = CLOSED
         self._shared.leave(self)
-        self._buffer = b""
+        self._buffer = self._arrived = b""
         self._body = None
+        self._release()
         if self._upload is not None:
             self._upload.fail(ConnectionResetError("the client left in the middle of the body"))
         exchange, self._exchange = self._exchange, None
@@ -186,9 +206,10 @@ class Connection(Channel):
         self._buffer = b""
         at = 0
         turns = BURST
+        end_at = 0.0
         try:
             if body is not None:
-                self._dispatch(body)
+                self._dispatch_large(body)
             while self._state == HEAD and not self._held:
                 end = data.find(b"\r\n\r\n", at)
                 if end < 0:
@@ -210,14 +231,18 @@ class Connection(Channel):
                     else:
                         self._dispatch(None)
                 turns -= 1
-                if not turns and self._state == HEAD:
-                    self._rest()
+                if self._state == HEAD and not turns & 7:
+                    # A clock is read now and then only: some flows take longer than others.
+                    if not turns or (end_at and perf_counter() > end_at):
+                        self._rest()
+                    end_at = end_at or perf_counter() + SLICE
         except BadRequest as refusal:
             data = b""
             self._refuse(refusal)
         self._inside = False
         if self._state < CLOSING and at < len(data):
             self._buffer = data[at:] if at else data
+            self._count_kept()
             self._set_pace()
         self._settle()
 
@@ -264,13 +289,22 @@ class Connection(Channel):
             raise refusal
         length = head.length
         if 0 < length <= len(data) and not shared.stream_body:
-            self._dispatch(data[:length])
+            if length <= FREE:
+                self._dispatch(data[:length])
+            elif self._keep_count(length):
+                self._dispatch_large(data[:length])
+            else:
+                raise _short_of_memory()
             return data[length:]
         self._invited = bool(data) or not head.continues
         body: Body = ChunkedBody(shared.limits) if head.chunked else FixedBody(length)
         rest = body.feed(data) if data else None
+        if body.behind:
+            self._put_off()
         if shared.stream_body:
             return self._begin_upload(body, rest)
+        if not self._keep_count(body.received):
+            raise _short_of_memory()
         if rest is not None:
             self._dispatch(b"".join(body.parts))
             return rest
@@ -299,6 +333,8 @@ class Connection(Channel):
         upload = self._upload
         try:
             rest = body.feed(data)
+            if upload is None and not self._keep_count(body.received):
+                raise _short_of_memory()
         except BadRequest as refusal:
             if upload is None:
                 self._refuse(refusal)
@@ -307,6 +343,8 @@ class Connection(Channel):
                 upload.fail(refusal)
                 self._body = DiscardedBody()
             return
+        if body.behind:
+            self._put_off()
         self._invited = True
         if upload is not None:
             upload.push(body.parts)
@@ -324,11 +362,46 @@ class Connection(Channel):
         self._set_pace()
 
     def _note_progress(self, received: int) -> None:
-        mark = received // PROGRESS_BYTES
+        limits = self._shared.limits
+        if self._upload is None and limits.body_timeout is not None and limits.body_rate:
+            mark = received // max(int(limits.body_rate * limits.body_timeout), 1)
+        else:
+            # A stream may be slow, but not silent.
+            mark = received
         if mark != self._mark:
             self._mark = mark
             self._set_deadline()
+        self._count_kept()
         self._set_pace()
+
+    def _count_kept(self) -> None:
+        """Charge the budget with what is here already, whether or not there is room."""
+        body, upload = self._body, self._upload
+        size = len(self._buffer)
+        if upload is not None:
+            size += upload.size
+        elif body is not None:
+            size += body.received
+        elif self._exchange is not None and self._kept is not None:
+            # The body of the request at hand is a part of it.
+            size = max(size, self._kept.size)
+        self._keep_count(size, must=True)
+
+    def _put_off(self) -> None:
+        """Take apart the rest of what has come of a body once others have had their turn."""
+        self._resting = True
+        self._set_pace()
+        turns().later(self._go_on)
+
+    def _go_on(self) -> None:
+        self._resting = False
+        body = self._body
+        if self._state >= CLOSING or body is None:
+            return
+        arrived, self._arrived = self._arrived, b""
+        self._take_body(arrived)
+        if not self._resting:
+            self._set_pace()
 
     def _on_read(self) -> None:
         """The reader of an upload wants more, or made room."""
@@ -344,6 +417,13 @@ class Connection(Channel):
             self._out.append(_CONTINUE)
             if not self._inside:
                 self._settle()
+
+    def _dispatch_large(self, body: bytes) -> None:
+        """Hand on a request whose body may take long to decode: then others have their turn."""
+        end = perf_counter() + SLICE
+        self._dispatch(body)
+        if self._state == HEAD and not self._held and perf_counter() > end:
+            self._rest()
 
     def _dispatch(self, body: bytes | ByteStream | None) -> None:
         """Hand a request to the handler."""
@@ -413,6 +493,16 @@ class Connection(Channel):
                 self._begin_sending(exchange, status, lines, body, coding)
             return
         size = len(body)
+        if size > FLUSH_BYTES and not BUDGET.has_room(size):
+            shared.report("an answer found no memory", _no_memory(size), exchange.request)
+            status, lines, _, _ = plain_response(503)
+            lines += RETRY
+            body = b"the server is short of memory for answers; try again later"
+            if not self._keep:
+                lines = CLOSE + lines
+            elif version == 10:
+                lines = _KEEP + lines
+            size = len(body)
         length = _LENGTHS[size] if size < 1024 else b"Content-Length: %d\r\n\r\n" % size
         if status in (204, 304) or (not size and self._line.head_only):
             length = b"\r\n"
@@ -436,6 +526,7 @@ class Connection(Channel):
 
     def _leave_to_guest(self) -> None:
         rest, self._buffer = self._buffer, b""
+        self._release()
         shared, transport, guest = self._shared, self._transport, self._guest
         self._state = CLOSED
         if self._body is not None or self._upload is not None:
@@ -521,6 +612,11 @@ class Connection(Channel):
         if self._upload is not None:
             self._upload.fail(ConnectionResetError("the request has its response already"))
             self._upload = None
+        if self._peer.kept is not None:
+            self._peer.kept.free()
+        if self._kept is not None and self._kept.size:
+            # The body of the request is not needed any more; what was pipelined behind it stays.
+            self._keep_count(len(self._buffer), must=True)
         if self._keep:
             self._state = HEAD
             self.deadline = self._shared.clock.after(self._shared.limits.idle_timeout)
@@ -537,11 +633,15 @@ class Connection(Channel):
         status, lines, body, _ = plain_response(refusal.status, str(refusal))
         if not isinstance(body, bytes):
             raise TypeError("a refusal is not a stream")
+        if status == 503:
+            lines += RETRY
         length = b"Content-Length: %d\r\n\r\n" % len(body)
         prefix = shared.clock.prefix(status)
         self._out.append(b"".join((prefix, CLOSE, lines, length, body)))
         self._keep = False
         self._body = None
+        self._arrived = b""
+        self._release()
         self._state = REFUSING
         if not self._inside:
             self._settle()
@@ -565,10 +665,20 @@ class Connection(Channel):
     def _rest(self) -> None:
         """Let others have their turn before the next pipelined request."""
         self._held = True
-        asyncio.get_running_loop().call_soon(self._rested)
+        turns().later(self._rested)
 
     def _rested(self) -> None:
         if not self._congested:
             self._held = False
             if self._state == HEAD:
                 self._settle()
+
+
+def _short_of_memory() -> BadRequest:
+    return BadRequest("the server is short of memory for bodies; try again later", 503)
+
+
+def _no_memory(size: int) -> Error:
+    return Error(
+        f"the answer has {size:,} bytes, and the budget for buffers is used up", code="busy"
+    )

@@ -13,6 +13,9 @@ from heddle.extensions.net.http.accepting import Accepting, begin
 from heddle.extensions.net.http.tls import Certificate
 
 _BACKLOG: Final = 2048
+_ACCEPTS: Final = 64
+"""How many connections a loop accepts at a time, before everybody else has had a turn."""
+
 
 Address: TypeAlias = tuple[int, str, int]
 """Address family, host and port of a socket."""
@@ -146,9 +149,12 @@ class Door:
             accepting.open()
             return accepting
         loop = asyncio.get_running_loop()
-        return await loop.create_server(
-            self._connect, sock=self.sock, backlog=_BACKLOG, **tls_of(owner)
+        server = await loop.create_server(
+            self._connect, sock=self.sock, backlog=_ACCEPTS, **tls_of(owner)
         )
+        # The loop takes its backlog for both: how many may wait, and how many are accepted in a row.
+        self.sock.listen(_BACKLOG)
+        return server
 
     def _connect(self) -> asyncio.Protocol:
         if self._owner is None:

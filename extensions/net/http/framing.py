@@ -8,6 +8,12 @@ from heddle.extensions.net.http.head import parse_head
 from heddle.extensions.net.http.limits import Limits
 
 _LINE_BYTES: Final = 256
+_CHUNKS: Final = 256
+"""How many chunks are taken apart at a time; a connection lets others have their turn between."""
+
+_SMALL: Final = 64
+"""How many parts are kept apart: small ones are joined, as each costs more memory than it holds."""
+
 _SIZE_LINE, _DATA, _DATA_END, _TRAILERS, _DONE = range(5)
 _SIZE: Final = re.compile(
     rb"([0-9A-Fa-f]{1,15})"
@@ -17,10 +23,14 @@ _SIZE: Final = re.compile(
 
 
 class Body(Protocol):
-    """Takes bytes as they arrive; `parts` holds what belongs to the body and was not taken yet."""
+    """Takes bytes as they arrive; `parts` holds what belongs to the body and was not taken yet.
+
+    It does a bounded amount of work at a time: while it is `behind`, it goes on with `feed(b"")`.
+    """
 
     parts: list[bytes]
     received: int
+    behind: bool
 
     def feed(self, data: bytes) -> bytes | None:
         """What follows the body once it is complete, None before; BadRequest when it is broken."""
@@ -30,11 +40,14 @@ class Body(Protocol):
 class FixedBody:
     """A body whose length was declared."""
 
-    __slots__ = ("left", "parts", "received")
+    __slots__ = ("_joined", "left", "parts", "received")
+
+    behind = False
 
     def __init__(self, length: int) -> None:
         self.left = length
         self.received = 0
+        self._joined = 0
         self.parts: list[bytes] = []
 
     def feed(self, data: bytes) -> bytes | None:
@@ -45,6 +58,8 @@ class FixedBody:
             self.left = left - size
             self.received += size
             self.parts.append(data)
+            if len(self.parts) > self._joined + _SMALL:
+                self._joined = _join(self.parts, self._joined)
             return None
         self.left = 0
         self.received += left
@@ -59,11 +74,24 @@ class ChunkedBody:
     judged must not change what was judged.
     """
 
-    __slots__ = ("_left", "_limits", "_rest", "_step", "parts", "received")
+    __slots__ = (
+        "_announced",
+        "_joined",
+        "_left",
+        "_limits",
+        "_rest",
+        "_step",
+        "behind",
+        "parts",
+        "received",
+    )
 
     def __init__(self, limits: Limits) -> None:
         self.parts: list[bytes] = []
         self.received = 0
+        self.behind = False
+        self._announced = 0
+        self._joined = 0
         self._limits = limits
         self._rest = b""
         self._left = 0
@@ -75,10 +103,17 @@ class ChunkedBody:
             data = self._rest + data
             self._rest = b""
         at = 0
+        left = _CHUNKS
+        self.behind = False
         while self._step != _DONE:
             if self._step == _DATA:
                 after = self._take_data(data, at)
             elif self._step == _SIZE_LINE:
+                if not left:
+                    self._rest, self.behind = data[at:], True
+                    self._gather()
+                    return None
+                left -= 1
                 after = self._take_size(data, at)
             elif self._step == _DATA_END:
                 after = self._take_end(data, at)
@@ -86,9 +121,17 @@ class ChunkedBody:
                 after = self._take_trailers(data, at)
             if after < 0:
                 self._rest = data[at:]
+                self._gather()
                 return None
             at = after
         return data[at:]
+
+    def _gather(self) -> None:
+        if not self.parts:
+            # The parts were handed on meanwhile.
+            self._joined = 0
+        elif len(self.parts) > self._joined + _SMALL:
+            self._joined = _join(self.parts, self._joined)
 
     def _take_size(self, data: bytes, at: int) -> int:
         end = data.find(b"\n", at, at + _LINE_BYTES)
@@ -103,9 +146,9 @@ class ChunkedBody:
         if size == 0:
             self._step = _TRAILERS
             return end + 1
-        self.received += size
+        self._announced += size
         limit = self._limits.body_bytes
-        if limit is not None and self.received > limit:
+        if limit is not None and self._announced > limit:
             raise BadRequest(f"the body is larger than {limit} bytes", 413)
         self._left = size
         self._step = _DATA
@@ -118,9 +161,11 @@ class ChunkedBody:
         left = self._left
         if size < left:
             self.parts.append(data[at:])
+            self.received += size
             self._left = left - size
             return len(data)
         self.parts.append(data[at : at + left])
+        self.received += left
         self._step = _DATA_END
         return at + left
 
@@ -150,10 +195,20 @@ class ChunkedBody:
         return end + 4
 
 
+def _join(parts: list[bytes], joined: int) -> int:
+    """Join the parts behind those that were joined; return how many of the list are joined now."""
+    small = parts[joined:]
+    del parts[joined:]
+    parts.append(b"".join(small))
+    return len(parts)
+
+
 class DiscardedBody:
     """Swallows whatever still arrives on a connection that is going to be closed."""
 
     __slots__ = ("parts", "received")
+
+    behind = False
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []

@@ -10,8 +10,8 @@ PIPELINE_BYTES: Final = 64 * 1024
 UPLOAD_BYTES: Final = 256 * 1024
 """How much of a streamed body waits for its reader; then reading pauses."""
 
-PROGRESS_BYTES: Final = 64 * 1024
-"""How much of a body must arrive within each `body_timeout`."""
+LEAST_RATE: Final = 1024
+"""How many bytes of a body that is read whole must arrive in each second, over `body_timeout`."""
 
 BURST: Final = 64
 """How many pipelined requests of one connection are handled before the others have their turn."""
@@ -29,9 +29,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
     `header_bytes` bounds the request line and the headers together, `target_bytes` the target
     alone, `headers` their count. `body_bytes` bounds a body as it arrives and again after it was
-    unpacked. `header_timeout` bounds a head from its first byte to its last; `body_timeout` each
-    further 64 KiB of a body; `idle_timeout` the silence between two requests; `answer_timeout` the
-    flow's answer; `send_timeout` the time in which a client must take what was sent to it.
+    unpacked, `json_values` the values of one that is JSON. `header_timeout` bounds a head from its first byte to its last. A body that is read
+    whole must bring `body_rate` bytes a second over each `body_timeout`; one that is streamed must
+    not be silent for so long. `idle_timeout` is the silence between two requests, `answer_timeout`
+    the flow's answer, `send_timeout` the time in which a client must take what was sent to it.
     `compress_bytes` is the smallest body that is compressed, None compresses nothing.
     """
 
@@ -39,10 +40,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     target_bytes: int = 8 * 1024
     headers: int = 100
     body_bytes: int | None = 8 * 1024 * 1024
+    json_values: int | None = 1_000_000
     connections: int | None = 10_000
     header_timeout: float | None = 10.0
     body_timeout: float | None = 30.0
+    body_rate: int = LEAST_RATE
     idle_timeout: float | None = 75.0
     answer_timeout: float | None = None
     send_timeout: float | None = 30.0
     compress_bytes: int | None = 1024
+
+
+USUAL: Final = Limits()
+"""The limits of a server that names none."""

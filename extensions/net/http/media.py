@@ -1,6 +1,8 @@
 """Media types: their names and parameters, and the codecs of JSON, text and forms."""
 
+import gc
 import re
+from binascii import a2b_qp
 from codecs import lookup
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
@@ -18,7 +20,13 @@ BYTES: Final = "application/octet-stream"
 FORM: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
 
+VALUES: Final = 1_000_000
+"""How many values a JSON text may hold, unless a listener says otherwise: decoding holds the loop."""
+
 _FIELDS: Final = 10_000
+_ESCAPES: Final = 10_000
+_LARGE: Final = 64 * 1024
+_BROKEN: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 # Python's codecs that no text is sent in: some of them take a time that grows with the square of
 # the text, and UTF-7 hides what a filter looks for.
 _NO_CHARSETS: Final = frozenset(
@@ -49,8 +57,27 @@ def is_json(kind: str) -> bool:
     return kind == JSON or kind.endswith("+json")
 
 
-def from_json(data: bytes) -> Any:
-    """The value of a JSON text; BadRequest says where it is broken."""
+def values_in(data: bytes) -> int:
+    """Return how many values a JSON text holds at most: commas and brackets in texts count, too."""
+    return data.count(b",") + data.count(b"{") + data.count(b"[") + 1
+
+
+def from_json(data: bytes, values: int | None = VALUES) -> Any:
+    """The value of a JSON text; BadRequest says where it is broken, 413 that it holds too many `values`."""
+    if len(data) > _LARGE:
+        if values is not None and values_in(data) > values:
+            raise BadRequest(f"the JSON of the body has more than {values:,} values", 413)
+        if gc.isenabled():
+            # While many values are made, the collector would look at all of them again and again.
+            gc.disable()
+            try:
+                return _decoded(data)
+            finally:
+                gc.enable()
+    return _decoded(data)
+
+
+def _decoded(data: bytes) -> Any:
     try:
         return _decoder.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -105,13 +132,38 @@ def _charset(content_type: str) -> str:
 def from_form(text: str) -> dict[str, list[str]]:
     """A form or a query as a map of lists; BadRequest past 10,000 fields."""
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELDS)
+        if text.count("%") > _ESCAPES:
+            pairs = _split_form(text)
+        else:
+            pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELDS)
     except ValueError:
         raise BadRequest(f"there are more than {_FIELDS} fields") from None
     fields: dict[str, list[str]] = {}
     for name, value in pairs:
         fields.setdefault(name, []).append(value)
     return fields
+
+
+def _split_form(text: str) -> list[tuple[str, str]]:
+    """Take a form with very many escapes apart as `parse_qsl` does, in a hundredth of its time."""
+    if text.count("&") >= _FIELDS:
+        raise ValueError("too many fields")
+    pairs: list[tuple[str, str]] = []
+    for field in text.split("&"):
+        if field:
+            name, _, value = field.partition("=")
+            pairs.append((_unescaped(name), _unescaped(value)))
+    return pairs
+
+
+def _unescaped(text: str) -> str:
+    data = text.replace("+", " ").encode()
+    # A sign that begins no escape stays as it is.
+    data, broken = _BROKEN.subn(b"%25", data, count=_ESCAPES)
+    if broken == _ESCAPES:
+        raise BadRequest("the form has too many broken escapes")
+    # An escape is written with another sign in quoted-printable, which is read in C.
+    return a2b_qp(data.replace(b"=", b"=3D").replace(b"%", b"=")).decode("utf-8", "replace")
 
 
 def to_form(value: Any) -> bytes:

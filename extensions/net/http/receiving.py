@@ -16,11 +16,11 @@ class Upload:
     `on_read` is called when the reader wants more than there is, and when room was made.
     """
 
-    __slots__ = ("_error", "_on_read", "_parts", "_size", "_waiter", "closed", "ended", "wanted")
+    __slots__ = ("_error", "_on_read", "_parts", "_waiter", "closed", "ended", "size", "wanted")
 
     def __init__(self, on_read: Callable[[], None]) -> None:
         self._parts: deque[bytes] = deque()
-        self._size = 0
+        self.size = 0
         self._error: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._on_read = on_read
@@ -31,13 +31,13 @@ class Upload:
     @property
     def full(self) -> bool:
         """Whether the client should wait."""
-        return self._size >= UPLOAD_BYTES
+        return self.size >= UPLOAD_BYTES
 
     def push(self, parts: list[bytes]) -> None:
         """Bytes have arrived; the list is emptied."""
         if not self.closed:
             self._parts.extend(parts)
-            self._size += sum(map(len, parts))
+            self.size += sum(map(len, parts))
         parts.clear()
         self._wake()
 
@@ -56,7 +56,7 @@ class Upload:
         """The reader is done; what still arrives is thrown away."""
         self.closed = True
         self._parts.clear()
-        self._size = 0
+        self.size = 0
         self._on_read()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -64,12 +64,17 @@ class Upload:
             if self._parts:
                 part = self._parts.popleft()
                 was_full = self.full
-                self._size -= len(part)
+                self.size -= len(part)
                 if was_full and not self.full:
                     self._on_read()
                 yield part
             elif self._error is not None:
-                raise self._error
+                error, self._error = self._error, None
+                try:
+                    raise error
+                finally:
+                    # Its traceback keeps this frame: a frame that keeps it would make a cycle.
+                    del error
             elif self.ended:
                 return
             else:

@@ -7,12 +7,14 @@ never built, and a request that a router passed on shares what was decoded with 
 from collections.abc import ItemsView, Iterator, KeysView, Mapping, ValuesView
 from typing import Any, Final, NoReturn
 
-from heddle.extensions.net.http.bodies import decode
+from heddle.extensions.net.http.bodies import LARGE, decode, decoded_size
 from heddle.extensions.net.http.compression import unpack
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.head import Head, Line
 from heddle.extensions.net.http.latin import kept_latin, latin_of
+from heddle.extensions.net.http.limits import USUAL, Limits
 from heddle.extensions.net.http.media import from_form
+from heddle.runtime.budget import FREE, Held
 from heddle.runtime.plain import plain
 from heddle.runtime.stream import ByteStream
 
@@ -37,13 +39,25 @@ _KNOWN: Final = frozenset(FIELDS)
 
 
 class Peer:
-    """What every request of one connection has in common: its scheme and the client's address."""
+    """What every request of one connection has in common: its scheme and the client's address.
 
-    __slots__ = ("remote", "scheme")
+    `kept` is what decoding the body at hand has taken of the budget, `limits` are those of its server.
+    """
 
-    def __init__(self, scheme: str, address: Any) -> None:
+    __slots__ = ("kept", "limits", "remote", "scheme")
+
+    def __init__(self, scheme: str, address: Any, limits: Limits = USUAL) -> None:
         self.scheme = scheme
+        self.limits = limits
+        self.kept: Held | None = None
         self.remote = address_text(address)
+
+    def keep(self, size: int) -> None:
+        """Charge the budget with so many bytes more; BadRequest 503 if there is no room."""
+        if self.kept is None:
+            self.kept = Held()
+        if not self.kept.grow(size):
+            raise BadRequest("the server is short of memory for bodies; try again later", 503)
 
 
 class Request(dict[str, Any]):
@@ -265,7 +279,11 @@ def _decode_body(request: Request) -> Any:
     packing = head.get("Content-Encoding")
     if packing:
         body = unpack(body, packing, request._limit)
+        if len(body) > FREE:
+            request._peer.keep(len(body))
     kinds = head.fields.get("Content-Type", [""])
     if len(kinds) > 1:
         raise BadRequest("there is more than one Content-Type")
-    return decode(body, kinds[0])
+    if len(body) > LARGE:
+        request._peer.keep(decoded_size(body, kinds[0]))
+    return decode(body, kinds[0], request._peer.limits.json_values)

@@ -35,6 +35,7 @@ _PHRASES: Final = {
 """As RFC 9110 has them; older versions of Python know them by older names."""
 
 CLOSE: Final = b"Connection: close\r\n"
+RETRY: Final = b"Retry-After: 1\r\n"
 
 
 class Streamed:

@@ -36,6 +36,11 @@ async def send_body(
         if size is not None and sent > size:
             raise BadAnswer(f"body: the stream is longer than its size of {size} bytes")
         if packer is not None:
+            while len(data) > SLICE_BYTES:
+                piece, data = packer.pack(data[:SLICE_BYTES]), data[SLICE_BYTES:]
+                if piece:
+                    outlet.write(_chunk(piece) if chunked else piece)
+                await outlet.writable()
             data = packer.pack(data, flush=body.eager)
         if data:
             outlet.write(_chunk(data) if chunked else data)

@@ -45,9 +45,11 @@ class Health:
 
     async def stop(self) -> None:
         """Ask no more."""
-        for task in self._tasks:
+        # A cancelled task keeps its frames, and they keep what asked: let go of the tasks.
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _watch(self, backend: Backend) -> None:
         fields = self._fields

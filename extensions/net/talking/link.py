@@ -11,6 +11,7 @@ from heddle.extensions.extension import Error, Failure
 from heddle.extensions.net.talking.message import Message
 from heddle.extensions.net.talking.talk import GOING_AWAY, PARTING, Ear, Talk, TalkLimits, log
 from heddle.runtime.attempts import Attempts
+from heddle.runtime.budget import Held
 
 if TYPE_CHECKING:
     from websockets.client import ClientProtocol
@@ -116,6 +117,7 @@ class Link:
         self.connected = 0
         self.failed = ""
         self._queue: deque[Message] = deque()
+        self._held = Held()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -142,15 +144,19 @@ class Link:
         if len(self._queue) >= self.most:
             why = f": {self.failed}" if self.failed else ""
             raise Failure(Error(f"there is no connection to {self.where.url}{why}", code="busy"))
+        if not self._held.grow(len(message)):
+            raise Failure(Error("no memory is left for messages that wait", code="busy"))
         self._queue.append(message)
 
     def say_queued(self, talk: LinkTalk) -> None:
         """Send what has waited."""
         while self._queue and talk.say(self._queue[0]):
             self._queue.popleft()
+        self._held.hold(sum(map(len, self._queue)), must=True)
 
     async def stop(self) -> None:
         """Say goodbye, and connect no more."""
+        self._held.free()
         task, self._task = self._task, None
         if task is not None:
             task.cancel()

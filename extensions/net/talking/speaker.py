@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from heddle.extensions.extension import NOTHING, Answer, ByteStream, Error, Failure, Host, Payload
 from heddle.extensions.net.talking.message import said
@@ -10,9 +10,7 @@ from heddle.extensions.net.talking.talk import INTERNAL, Talk
 from heddle.runtime.machine import Pending
 from heddle.runtime.process import Process, settle
 from heddle.runtime.step import FAILURES
-
-if TYPE_CHECKING:
-    from heddle.runtime.wiring import Wiring
+from heddle.runtime.wiring import NOWHERE
 
 
 class Speaker:
@@ -33,7 +31,7 @@ class Speaker:
         step = wiring.out(host.id, port)
         if step is None:
             return False
-        process = Process(wiring, self._home(talk, wiring), host.label)
+        process = Process(wiring, self._home(talk), host.label)
         answer = process.run(step, payload)
         kind = type(answer)
         if kind in _LATER or process.owns:
@@ -51,17 +49,16 @@ class Speaker:
         wiring = host.wiring
         step = wiring.out(host.id, port)
         if step is not None:
-            process = Process(wiring, self._home(talk, wiring), host.label)
+            process = Process(wiring, self._home(talk), host.label)
             self._spawn(self._carry(process, process.run(step, payload)))
 
-    def _home(self, talk: Talk, wiring: "Wiring") -> Process:
+    def _home(self, talk: Talk) -> Process:
         """What the processes of one connection have in common: its id, and what a flow keeps for it."""
         home = talk.home
         if home is None:
-            home = talk.home = Process.lasting(wiring, self.host.label)
+            # It outlives generations, and keeps none of them alive.
+            home = talk.home = Process.lasting(NOWHERE, self.host.label)
             home.set(self.key, talk.id)
-        # It outlives generations, and holds on to none.
-        home.wiring = wiring
         return home
 
     def lost(self, talk: Talk) -> None:

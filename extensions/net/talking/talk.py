@@ -8,6 +8,7 @@ reader must not fill the memory of everyone.
 import asyncio
 import logging
 from collections import deque
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 from typing import Protocol as Contract
 from uuid import uuid4
@@ -15,8 +16,10 @@ from uuid import uuid4
 import msgspec
 
 from heddle.extensions.extension import ByteStream, Process
+from heddle.extensions.net.http.turns import SLICE, turns
 from heddle.extensions.net.http.upgrade import Guest
 from heddle.extensions.net.talking.message import Message
+from heddle.runtime.budget import FREE, Held
 
 if TYPE_CHECKING:
     from websockets.protocol import Protocol
@@ -27,11 +30,17 @@ log.setLevel(logging.WARNING)
 
 GOING_AWAY: Final = 1001
 BAD_DATA: Final = 1007
+TRY_LATER: Final = 1013
 POLICY: Final = 1008
 INTERNAL: Final = 1011
 LOST: Final = 1006
 PARTING: Final = 5.0
 """Seconds that the other side has to answer our close."""
+
+FIRST: Final = 1024
+SMALLEST: Final = 64
+LARGEST: Final = 64 * 1024
+"""How many bytes are taken apart at a time: at first, at least and at most."""
 
 
 class TalkLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +103,12 @@ class Talk(Guest):
         self._leaving: tuple[int, str] | None = None
         self._waiting: deque[Message] = deque()
         self._size = 0
-        self._parts: list[bytes] = []
+        self._parts = bytearray()
+        self._inbox = bytearray()
+        self._slice = FIRST
+        self._working = False
+        self._ending = False
+        self._kept = Held()
         self._text = False
         self._busy = False
         self._handling = False
@@ -164,6 +178,15 @@ class Talk(Guest):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        if self._inbox:
+            # What has come is looked at first: it may hold an orderly goodbye.
+            self._work_on()
+        else:
+            self._lose()
+
+    def _lose(self) -> None:
+        """The connection is gone, and all that has come of it was looked at."""
+        self._kept.free()
         self.protocol.receive_eof()
         if self._drained is not None and not self._drained.done():
             self._drained.set_exception(ConnectionResetError("the other side is gone"))
@@ -192,19 +215,76 @@ class Talk(Guest):
     # -- hearing -------------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
-        """Bytes have come."""
+        """Bytes have come: a little of them is taken apart now, the rest in turns with others."""
         self._last_in = asyncio.get_running_loop().time()
+        if self._inbox or len(data) > self._slice:
+            self._inbox += data
+            if not self._working:
+                self._work()
+        else:
+            self._take(data)
+
+    def _take(self, data: bytes) -> None:
         protocol = self.protocol
         protocol.receive_data(data)
         for event in protocol.events_received():
             self._event(event)
         self._flush()
 
+    def _work(self) -> None:
+        """Take a slice of what has come apart; the next one takes about SLICE seconds."""
+        self._working = False
+        inbox, size = self._inbox, self._slice
+        if not inbox:
+            return
+        part = bytes(inbox[:size])
+        del inbox[:size]
+        began = perf_counter()
+        self._take(part)
+        took = perf_counter() - began
+        if took > SLICE:
+            self._slice = max(size // 2, SMALLEST)
+        elif took < SLICE / 4 and len(part) == size:
+            self._slice = min(size * 2, LARGEST)
+        if not self._count() and not self.gone:
+            self.fail(TRY_LATER, "short of memory")
+        if inbox:
+            self._set_pace()
+            self._work_on()
+        elif self.gone:
+            self._lose()
+        elif self._ending:
+            self._hear_end()
+        else:
+            self._set_pace()
+
+    def _work_on(self) -> None:
+        """Go on with what has come, unless messages wait for their turn."""
+        waits = not self.gone and not self._closing and self._full
+        if self._inbox and not self._working and not waits:
+            self._working = True
+            turns().later(self._work)
+
+    def _count(self) -> bool:
+        """Charge the budget with what is kept; return False if there is no room."""
+        size = len(self._inbox) + len(self._parts) + self._size + unread(self.protocol)
+        if self._congested:
+            size += self.transport.get_write_buffer_size()
+        return self._kept.hold(size if size > FREE else 0)
+
     def eof_received(self) -> bool:
         """Nothing more will come."""
+        if self._inbox:
+            self._ending = True
+            return True
+        self._hear_end()
+        return False
+
+    def _hear_end(self) -> None:
         self.protocol.receive_eof()
         self._flush()
-        return False
+        if self._ending:
+            self.transport.close()
 
     def _event(self, frame: Any) -> None:
         opcode = int(frame.opcode)
@@ -217,10 +297,10 @@ class Talk(Guest):
             self._text = opcode == 1
         data = bytes(frame.data)
         if not frame.fin:
-            self._parts.append(data)
+            self._parts += data
             return
         if self._parts:
-            data = b"".join((*self._parts, data))
+            data = bytes(self._parts + data)
             self._parts.clear()
         if self._leaving is not None:
             return
@@ -239,7 +319,10 @@ class Talk(Guest):
         if self._busy or self._waiting:
             self._waiting.append(message)
             self._size += len(message) + 64
-            self._set_pace()
+            if self._size > FREE and not self._count():
+                self.fail(TRY_LATER, "short of memory")
+            elif self._full:
+                self._set_pace()
         else:
             self._handle(message)
 
@@ -268,13 +351,21 @@ class Talk(Guest):
         if self._handling:
             return
         self._handling = True
+        end = 0.0
         try:
             while self._waiting and not self._busy and not self._congested:
                 message = self._waiting.popleft()
                 self._size -= len(message) + 64
                 self._handle(message)
+                now = perf_counter()
+                if end and now > end and self._waiting:
+                    turns().later(self._proceed_later)
+                    break
+                end = end or now + SLICE
         finally:
             self._handling = False
+        if self._kept.size and not self.gone:
+            self._count()
         self._set_pace()
         if self._busy or self._waiting:
             return
@@ -282,6 +373,10 @@ class Talk(Guest):
             self._end()
         elif self._leaving is not None:
             self.close(*self._leaving)
+
+    def _proceed_later(self) -> None:
+        if not self._busy:
+            self._proceed()
 
     def _end(self) -> None:
         if not self._ended:
@@ -291,7 +386,8 @@ class Talk(Guest):
 
     def _set_pace(self) -> None:
         """Read, or let the other side wait."""
-        pause = (self._size > self.limits.waiting or self._congested) and not self._closing
+        self._work_on()
+        pause = (self._full or bool(self._inbox)) and not (self._closing and not self._inbox)
         if pause != self._paused and not self.gone and not self.transport.is_closing():
             self._paused = pause
             if pause:
@@ -299,6 +395,11 @@ class Talk(Guest):
             else:
                 self.transport.resume_reading()
                 self._last_in = asyncio.get_running_loop().time()
+
+    @property
+    def _full(self) -> bool:
+        """Whether too much waits to be handled, or to be taken by the other side."""
+        return self._size > self.limits.waiting or self._congested
 
     @property
     def _closing(self) -> bool:
@@ -320,10 +421,12 @@ class Talk(Guest):
             self.protocol.send_binary(message)
         self._last_message = asyncio.get_running_loop().time()
         self._flush()
-        most = self.limits.backlog
-        if most is not None and self.transport.get_write_buffer_size() > most:
-            self.transport.abort()
-            return False
+        if self._congested:
+            most = self.limits.backlog
+            slow = most is not None and self.transport.get_write_buffer_size() > most
+            if slow or not self._count():
+                self.transport.abort()
+                return False
         return True
 
     async def stream(self, stream: ByteStream) -> None:
@@ -369,11 +472,13 @@ class Talk(Guest):
     def pause_writing(self) -> None:
         """The other side does not take what we say: hear nothing more until it does."""
         self._congested = True
+        self._kept.hold(self._kept.size + self.transport.get_write_buffer_size(), must=True)
         self._set_pace()
 
     def resume_writing(self) -> None:
         """It does again."""
         self._congested = False
+        self._count()
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
         if not self._busy:
@@ -445,3 +550,8 @@ class Talk(Guest):
         if silent < ping:
             self._pinged = False
         return max((self.limits.pong if self._pinged else ping) - silent, 0.01)
+
+
+def unread(protocol: "Protocol") -> int:
+    """Return how many bytes of a frame that is not complete the protocol keeps."""
+    return len(getattr(getattr(protocol, "reader", None), "buffer", b""))

@@ -9,6 +9,7 @@ import msgspec
 from heddle.extensions.sql.internal.frames import Later, rows_of, shower
 from heddle.extensions.sql.internal.table import Table, Values, View, columns
 from heddle.extensions.sql.internal.written import specs_of
+from heddle.runtime.budget import BUDGET
 from heddle.runtime.expansion import HELD
 from heddle.runtime.process import Process
 from heddle.runtime.runtime import Runtime
@@ -150,6 +151,12 @@ def _links_of(runtime: Runtime) -> Iterator[Values]:
 
 async def _processes(view: View) -> Iterable[Values]:
     return [_process(runtime, one) for runtime in _runtimes(view) for one in runtime.processes]
+
+
+async def _buffers(view: View) -> Iterable[Values]:
+    del view
+    figures = BUDGET.figures()
+    return [(figures["limit"], figures["used"], figures["peak"], figures["rejected"])]
 
 
 def _process(runtime: Runtime, one: Process) -> Values:
@@ -314,6 +321,17 @@ TABLES = (
             data="JSON what it keeps",
         ),
         rows=_processes,
+    ),
+    Table(
+        name="buffers",
+        help="What this operating-system process keeps in buffers for all of its connections.",
+        columns=columns(
+            max_bytes="INTEGER the limit, in bytes; 0 is none",
+            used="INTEGER what is kept now, in bytes",
+            peak="INTEGER the most that was kept since the start",
+            rejected="INTEGER how often there was no room",
+        ),
+        rows=_buffers,
     ),
     Table(
         name="frames",

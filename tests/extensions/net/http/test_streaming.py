@@ -286,7 +286,7 @@ async def test_upload_waits_for_a_slow_reader() -> None:
         done, _ = await asyncio.wait([sending], timeout=0.8)
         assert not done
         connection: Any = next(iter(house.server._shared.connections))
-        assert connection._upload._size < UPLOAD_BYTES + 1_000_000
+        assert connection._upload.size < UPLOAD_BYTES + 1_000_000
         go.set()
         assert (await wire.reply()).body == b"done"
         await sending
