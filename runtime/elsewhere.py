@@ -46,6 +46,8 @@ async def resume(later: Elsewhere, fn: Callable[..., Any], *args: Any) -> Any:
     await asyncio.sleep(0)
     outcomes: list[Outcome] = []
     while True:
+        # Its frames hold the payload, and the frame here holds it: that circle must not stay.
+        later.__traceback__ = later.__context__ = None
         outcomes.append(await _outcome(later))
         _here.outcomes = list(outcomes)
         try:

@@ -97,6 +97,7 @@ class RunStep(Step):
         step = ResumedStep(self.owners[index], self.labels[index], self._resolve, self.ports[index])
 
         async def resumed(payload: Any) -> Any:
+            step.fn = _spent  # the step and this function must not hold each other
             result = await resume(later, fn, payload)
             step.then = then
             return result
@@ -160,6 +161,7 @@ class ChoiceStep(NodeStep):
         step, later = ResumedStep(self.owner, self.label, self._resolve, self.port), error
 
         async def resumed(payload: Any) -> Any:
+            step.fn = _spent  # the step and this function must not hold each other
             port, value = await resume(later, self.fn, payload)
             step.then = self.nexts[port]
             return value
@@ -292,3 +294,8 @@ class LazyStep(Step):
         """Look it up, and let the run go straight there from now on."""
         step = self._after.next = self._resolve(self.owner, self._port)
         return step
+
+
+async def _spent(payload: Any) -> Any:
+    """Stand for the function of a ResumedStep that has begun: it is called once."""
+    raise RuntimeError(f"a step is resumed once, and not with {type(payload).__name__} again")

@@ -250,6 +250,8 @@ class Berth:
             left = [one for one in doors if one in server.doors]
             if left:
                 server.shed(left, servers)
+        # It begins nothing any more: its node is freed once nothing else holds it.
+        self._begun = self._moved = None
         return failures
 
     def _related(self) -> list["Berth"]:

@@ -405,7 +405,7 @@ async def test_a_secret_is_masked_in_status_and_events_while_it_is_bound() -> No
     said = step("a", env=bound("key"), secret="{{ .KEY }}")
     stored: list[Resource] = [value("key", SECRET, secret=True), said]
     async with world(stored, **quiet(World())) as rt:
-        assert rt.status().symbols[0].node["secret"] == "••••••"
+        assert rt.status().symbols[0].node["shown"] == "••••••"
         rt.events.tell("went", reason=f"with {SECRET}")
         await put(rt, value("key", "other one", secret=True))
         rt.events.tell("went", reason="with other one")
@@ -416,9 +416,9 @@ async def test_a_secret_is_masked_in_status_and_events_while_it_is_bound() -> No
 async def test_a_value_that_becomes_secret_is_masked_from_then_on() -> None:
     said = step("a", env=bound("key"), secret="{{ .KEY }}")
     async with world([value("key", SECRET), said], **quiet(World())) as rt:
-        assert rt.status().symbols[0].node["secret"] == SECRET
+        assert rt.status().symbols[0].node["shown"] == SECRET
         await put(rt, value("key", SECRET, secret=True))
-        assert rt.status().symbols[0].node["secret"] == "••••••"
+        assert rt.status().symbols[0].node["shown"] == "••••••"
 
 
 # -- whatever the order ----------------------------------------------------------------------------

@@ -111,7 +111,7 @@ class StepNode(Node):
             await asyncio.get_running_loop().create_future()
 
     def snapshot(self) -> Mapping[str, Any]:
-        return {"add": self.fields.add, "secret": self.fields.secret}
+        return {"add": self.fields.add, "shown": self.fields.secret}
 
     def _add(self, payload: Payload) -> Answer:
         return f"{payload}{self.fields.add}"
