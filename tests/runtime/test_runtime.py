@@ -112,7 +112,7 @@ async def test_status_shows_every_symbol_by_name() -> None:
             ("d", "step", "refused", "d.yaml:1:1"),
         ]
         assert [one.generation for one in status.symbols] == [1, 1, 0, 0]
-        assert status.symbols[0].node == {"add": "a", "secret": ""}
+        assert status.symbols[0].node == {"add": "a", "shown": ""}
         await put(rt, step("a", add="2"))
         assert [one.generation for one in rt.status().symbols] == [2, 1, 0, 0]
 
