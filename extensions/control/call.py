@@ -146,9 +146,9 @@ def compile_call(fields: Call, build: Build) -> Node:
     """Each expression is compiled once."""
     return CallNode(
         ports_of(fields.targets),
-        build.program(fields.choose, "choose", leaves=True) if fields.choose is not None else None,
-        build.program(fields.args, "args", leaves=True) if fields.args is not None else None,
-        build.program(fields.result, "result", leaves=True) if fields.result is not None else None,
+        build.program(fields.choose, "choose") if fields.choose is not None else None,
+        build.program(fields.args, "args") if fields.args is not None else None,
+        build.program(fields.result, "result") if fields.result is not None else None,
     )
 
 

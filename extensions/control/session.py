@@ -106,7 +106,7 @@ class SessionNode(Node):
 def compile_session(fields: Session, build: Build) -> Node:
     """Each expression is compiled once."""
     programs = {
-        name: build.program(one, "set", name, leaves=True) for name, one in fields.set.items()
+        name: build.program(one, "set", name) for name, one in fields.set.items()
     }
     return SessionNode(fields, programs)
 

@@ -92,12 +92,12 @@ def compile_log(fields: Log, build: Build) -> Node:
                 hint="Use message for the reason." if name == "reason" else "",
             )
     message = (
-        build.program(fields.message, "message", leaves=True)
+        build.program(fields.message, "message")
         if fields.message is not None
         else None
     )
     values = {
-        name: build.program(expression, "values", name, leaves=True)
+        name: build.program(expression, "values", name)
         for name, expression in fields.values.items()
     }
     return LogNode(fields, message, values)

@@ -34,7 +34,7 @@ def _tuned(code: str, options: Options) -> Program:
     from heddle.extensions.languages.cel.leaving import BUDGET, LeavingProgram
     from heddle.extensions.languages.leaving import leave_of
 
-    leave = leave_of("cel", code, options)
+    leave = leave_of("cel", code, options, program)
     if leave is None:
         return program
     compiler = compile_condition if options.condition else compile_program

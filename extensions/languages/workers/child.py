@@ -233,7 +233,9 @@ def _cel(code: str, options: Options) -> Program:
 
     def program(payload: object) -> object:
         try:
-            return compiled(payload)
+            result = compiled(payload)
+            # What a condition gives need not be plain data: only its truth counts.
+            return bool(result) if options.condition else result
         except EvaluationError as error:
             raise ProgramError(error.message, line=error.line) from error
 
