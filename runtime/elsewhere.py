@@ -31,9 +31,7 @@ _here = local()
 class Elsewhere(Exception):  # noqa: N818 - it is not an error
     """A program has to go on elsewhere; `run` does that. `limit` bounds it, in seconds."""
 
-    def __init__(
-        self, program: object, payload: Any, run: Callable[[Any], Awaitable[Any]]
-    ) -> None:
+    def __init__(self, program: object, payload: Any, run: Callable[[Any], Awaitable[Any]]) -> None:
         super().__init__(
             "the program took too long for the event loop, and its caller did not wait for it "
             "(wanted: await heddle.runtime.elsewhere.finish(program, payload))"

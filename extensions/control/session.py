@@ -105,9 +105,7 @@ class SessionNode(Node):
 
 def compile_session(fields: Session, build: Build) -> Node:
     """Each expression is compiled once."""
-    programs = {
-        name: build.program(one, "set", name) for name, one in fields.set.items()
-    }
+    programs = {name: build.program(one, "set", name) for name, one in fields.set.items()}
     return SessionNode(fields, programs)
 
 

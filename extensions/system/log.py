@@ -91,11 +91,7 @@ def compile_log(fields: Log, build: Build) -> Node:
                 wanted="another name",
                 hint="Use message for the reason." if name == "reason" else "",
             )
-    message = (
-        build.program(fields.message, "message")
-        if fields.message is not None
-        else None
-    )
+    message = build.program(fields.message, "message") if fields.message is not None else None
     values = {
         name: build.program(expression, "values", name)
         for name, expression in fields.values.items()
