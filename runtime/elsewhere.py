@@ -6,7 +6,7 @@ packets whose programs are quick.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from threading import local
 from typing import Any, Final, NamedTuple
 
@@ -37,12 +37,13 @@ class Elsewhere(Exception):  # noqa: N818 - it is not an error
         self.program = program
         self.payload = payload
         self.run = run
+        self.done: list[Outcome] = []
         self.limit: float | None = None
         self.expired: Exception | None = None
 
 
 def outcome(program: object, payload: Any) -> Outcome | None:
-    """Take the outcome of a program for this payload, if its caller runs anew after it has gone on."""
+    """Take the outcome of a program for this payload, if its caller runs anew and it had its run."""
     outcomes: list[Outcome] = getattr(_here, "outcomes", None) or []
     for index, one in enumerate(outcomes):
         if one.program is program and _same(one.payload, payload):
@@ -70,6 +71,33 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other) or (isinstance(one, float) and one != one and other != other)
 
 
+def once(
+    programs: Mapping[str, Callable[[Any], Any]],
+    payload: Any,
+    names: Iterable[str] | None = None,
+    made: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return what each program gives, or those of these `names`, beside what is `made` already.
+
+    Each runs once, even if the function that calls this runs anew for another of them.
+    """
+    made = {} if made is None else made
+    anew = getattr(_here, "outcomes", None)
+    try:
+        for name in programs if names is None else names:
+            program = programs[name]
+            known = outcome(program, payload) if anew else None
+            if known is not None and not known.succeeded:
+                raise known.value
+            made[name] = program(payload) if known is None else known.value
+    except Elsewhere as later:
+        later.done += [
+            Outcome(programs[name], payload, True, value) for name, value in made.items()
+        ]
+        raise
+    return made
+
+
 async def finish(fn: Callable[..., Any], *args: Any) -> Any:
     """Return what `fn` returns, now or once each program that it calls has gone on elsewhere.
 
@@ -91,7 +119,7 @@ async def resume(later: Elsewhere, fn: Callable[..., Any], *args: Any) -> Any:
     outcomes: list[Outcome] = []
     for _ in range(RUNS):
         outcomes.append(await _outcome(later))
-        _here.outcomes = list(outcomes)
+        _here.outcomes = [*outcomes, *later.done]
         try:
             return fn(*args)
         except Elsewhere as another:

@@ -27,7 +27,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.runtime.elsewhere import Elsewhere, resume
+from heddle.runtime.elsewhere import Elsewhere, finish, resume
 from heddle.schemas.common import Target
 from heddle.schemas.words import suggest
 from heddle.specs.spec import Link
@@ -93,10 +93,13 @@ class CallNode(Node):
         return self._visit if port == "in" else None
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
-        try:
-            port, asked = self._way(payload)
-        except Elsewhere as later:
-            port, asked = await resume(later, self._way, payload)
+        port = await finish(self._port, payload) if self._choose is not None else "call"
+        asked = payload
+        if self._args is not None:
+            try:
+                asked = self._args(payload)
+            except Elsewhere as later:
+                asked = await resume(later, self._args, payload)
         answer = await flow.send(port, asked)
         if type(answer) is Error:
             return await flow.send("error", answer)
@@ -110,10 +113,6 @@ class CallNode(Node):
             except Elsewhere as later:
                 answer = await resume(later, self._result, both)
         return await flow.send("out", answer)
-
-    def _way(self, payload: Payload) -> tuple[str, Payload]:
-        """Return the port to send to, and what to send."""
-        return self._port(payload), self._args(payload) if self._args is not None else payload
 
     def _port(self, payload: Payload) -> str:
         """The port of the target that this packet is for."""

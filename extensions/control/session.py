@@ -22,6 +22,7 @@ from heddle.extensions.extension import (
     Unfit,
     about,
 )
+from heddle.runtime.elsewhere import once
 
 
 class Session(Fields):
@@ -85,7 +86,7 @@ class SessionNode(Node):
         while fields.scope == "run" and keeper.parent is not None:
             keeper = keeper.parent
         # Every value is there before any is kept: a program that fails changes nothing.
-        values = {name: program(payload) for name, program in self._programs.items()}
+        values = once(self._programs, payload)
         for name in fields.remove:
             keeper.remove(PREFIX + name)
         for name, value in values.items():

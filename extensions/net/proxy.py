@@ -44,7 +44,7 @@ from heddle.extensions.net.passing.forward import forwarded, returned
 from heddle.extensions.net.passing.health import Health, HealthFields
 from heddle.extensions.net.passing.own import Own, own_headers
 from heddle.extensions.net.passing.tunnel import Refusal, dig, wants_websocket
-from heddle.runtime.elsewhere import Elsewhere, resume
+from heddle.runtime.elsewhere import Elsewhere, finish, resume
 
 if TYPE_CHECKING:
     import aiohttp
@@ -269,10 +269,11 @@ class ProxyNode(Node):
         fields = self._fields
         if not isinstance(payload, dict):
             raise TypeError("found no request (wanted: a map with method and path)")
+        key = await finish(self._key_of, payload) if fields.balance == "hash" else ""
         try:
-            key, own = self._made_of(payload)
+            own = self._own.of(payload)
         except Elsewhere as later:
-            key, own = await resume(later, self._made_of, payload)
+            own = await resume(later, self._own.of, payload)
         again = fields.again
         tried: list[Backend] = []
         while True:
@@ -382,11 +383,6 @@ class ProxyNode(Node):
             return refusal.response
         process.on_exit(lambda error: tunnel.drop() if error is not None else None)
         return Upgrade(tunnel)
-
-    def _made_of(self, payload: Payload) -> tuple[str, Headers]:
-        """Return the key of a request, and the headers that are made of it."""
-        key = self._key_of(payload) if self._fields.balance == "hash" else ""
-        return key, self._own.of(payload)
 
     def _key_of(self, payload: Payload) -> str:
         if self._key is not None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from heddle.extensions.extension import (
     ERROR,
@@ -34,7 +34,7 @@ from heddle.extensions.sql.pool import Pool
 from heddle.extensions.sql.source import database, shared
 from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.transaction import transaction_of
-from heddle.runtime.elsewhere import finish
+from heddle.runtime.elsewhere import finish, once
 
 _SPACES = "sql.spaces"
 
@@ -111,6 +111,10 @@ class Store(Fields):
             )
 
 
+Made: TypeAlias = dict[str, Any]
+"""What programs gave, by the names of their fields."""
+
+
 class Asked:
     """What a packet asks for: the key, and what goes with it."""
 
@@ -118,11 +122,14 @@ class Asked:
         self._fields = fields
         self._programs = programs
 
-    def key(self, payload: Payload) -> str:
+    def made(self, payload: Payload, *names: str, made: Made | None = None) -> Made:
+        """Return what the programs of these names give, if they have one, beside what is made."""
+        return once(self._programs, payload, [*filter(self._programs.get, names)], made)
+
+    def key(self, payload: Payload, made: Made) -> str:
         """The key, as text."""
-        program = self._programs.get("key")
-        if program is not None:
-            found = program(payload)
+        if "key" in made:
+            found = made["key"]
         else:
             found = payload.get("key") if isinstance(payload, dict) else payload
         if isinstance(found, int | float) and not isinstance(found, bool):
@@ -132,19 +139,17 @@ class Asked:
             raise refused(f"found {shown} as the key (wanted: text of 1 to 1000 characters)")
         return found
 
-    def value(self, payload: Payload) -> Any:
+    def value(self, payload: Payload, made: Made) -> Any:
         """The value to keep."""
-        program = self._programs.get("value")
-        if program is not None:
-            return program(payload)
+        if "value" in made:
+            return made["value"]
         if "key" in self._programs:
             return payload
         return self._part(payload, "value")
 
-    def expected(self, payload: Payload) -> Any:
+    def expected(self, payload: Payload, made: Made) -> Any:
         """The value that has to be there."""
-        program = self._programs.get("expected")
-        return program(payload) if program is not None else self._part(payload, "expected")
+        return made["expected"] if "expected" in made else self._part(payload, "expected")
 
     def _part(self, payload: Payload, name: str) -> Any:
         if not isinstance(payload, dict) or name not in payload:
@@ -216,19 +221,23 @@ class MemoryNode(Node):
         self._memory.put(key, value, expires, now, self._fields.max_keys)
 
     def _get(self, payload: Payload) -> Payload:
-        found = self._memory.get(self._asked.key(payload), self._clock())
+        key = self._asked.key(payload, self._asked.made(payload, "key"))
+        found = self._memory.get(key, self._clock())
         return found[0] if found is not None else self._fields.default
 
     def _set(self, payload: Payload) -> Payload:
-        value = self._asked.value(payload)
-        self._put(self._asked.key(payload), value, self._clock())
+        made = self._asked.made(payload, "value", "key")
+        value = self._asked.value(payload, made)
+        self._put(self._asked.key(payload, made), value, self._clock())
         return value
 
     def _delete(self, payload: Payload) -> Payload:
-        return self._memory.delete(self._asked.key(payload), self._clock())
+        key = self._asked.key(payload, self._asked.made(payload, "key"))
+        return self._memory.delete(key, self._clock())
 
     def _incr(self, payload: Payload) -> Payload:
-        key, now = self._asked.key(payload), self._clock()
+        key = self._asked.key(payload, self._asked.made(payload, "key"))
+        now = self._clock()
         found = self._memory.get(key, now)
         number = _added(
             found[0] if found is not None else None, self._asked.by(payload), self._fields
@@ -237,11 +246,14 @@ class MemoryNode(Node):
         return number
 
     def _cas(self, payload: Payload) -> Payload:
-        key, now = self._asked.key(payload), self._clock()
+        asked = self._asked
+        made = asked.made(payload, "key", "expected")
+        key, now = asked.key(payload, made), self._clock()
         found = self._memory.get(key, now)
-        if (found[0] if found is not None else None) != self._asked.expected(payload):
+        if (found[0] if found is not None else None) != asked.expected(payload, made):
             return False
-        self._put(key, self._asked.value(payload), now)
+        made = asked.made(payload, "value", made=made)
+        self._put(key, asked.value(payload, made), now)
         return True
 
 
@@ -350,23 +362,24 @@ class TableNode(Node):
         return now + self._ttl if self._ttl is not None else None
 
     async def _get(self, run: Any, payload: Payload) -> Payload:
-        key = await finish(self._asked.key, payload)
+        key = self._asked.key(payload, await finish(self._asked.made, payload, "key"))
         found = await self._table.get(run, key, self._clock())
         return unpacked(found) if found is not None else self._fields.default
 
     async def _set(self, run: Any, payload: Payload) -> Payload:
-        key = await finish(self._asked.key, payload)
-        value = await finish(self._asked.value, payload)
+        made = await finish(self._asked.made, payload, "key", "value")
+        key, value = self._asked.key(payload, made), self._asked.value(payload, made)
         now = self._clock()
         await self._table.put(run, key, packed(value), self._expires(now), now)
         return value
 
     async def _delete(self, run: Any, payload: Payload) -> Payload:
-        key = await finish(self._asked.key, payload)
+        key = self._asked.key(payload, await finish(self._asked.made, payload, "key"))
         return await self._table.delete(run, key, self._clock())
 
     async def _incr(self, run: Any, payload: Payload) -> Payload:
-        key, by = await finish(self._asked.key, payload), self._asked.by(payload)
+        key = self._asked.key(payload, await finish(self._asked.made, payload, "key"))
+        by = self._asked.by(payload)
         for _ in range(TRIES):
             now = self._clock()
             old = await self._table.get(run, key, now)
@@ -377,13 +390,14 @@ class TableNode(Node):
         raise Failure(Error(f'others keep changing "{key}"', code="serialization"))
 
     async def _cas(self, run: Any, payload: Payload) -> Payload:
-        key = await finish(self._asked.key, payload)
-        expected = await finish(self._asked.expected, payload)
+        asked = self._asked
+        made = await finish(asked.made, payload, "key", "expected")
+        key, expected = asked.key(payload, made), asked.expected(payload, made)
         now = self._clock()
         old = await self._table.get(run, key, now)
         if (unpacked(old) if old is not None else None) != expected:
             return False
-        new = packed(await finish(self._asked.value, payload))
+        new = packed(asked.value(payload, await finish(asked.made, payload, "value")))
         return await self._table.swap(run, key, old, new, self._expires(now), now)
 
 

@@ -23,6 +23,7 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.extensions.system.shown import as_text, brief, cut
+from heddle.runtime.elsewhere import once
 
 TAKEN = ("event", "level", "symbol", "reason", "error", "generation", "problems", "detail")
 """What an event has of its own: no value can be called so."""
@@ -56,8 +57,8 @@ class LogNode(Node):
     def __init__(self, fields: Log, message: Program | None, values: dict[str, Program]) -> None:
         self._event = str(fields.event)
         self._level = fields.level
-        self._message = message
-        self._values = values
+        # No value has that name: every event has a part of it.
+        self._programs = {**values, "reason": message} if message is not None else values
         self._host: Host | None = None
         self._action = Action(self._act)
 
@@ -70,9 +71,10 @@ class LogNode(Node):
         return self._action if port == "in" else None
 
     def _act(self, payload: Payload) -> Payload:
-        data = {name: brief(program(payload)) for name, program in self._values.items()}
-        if self._message is not None:
-            data["reason"] = cut(as_text(self._message(payload)))
+        made = once(self._programs, payload)
+        data = {name: brief(value) for name, value in made.items() if name != "reason"}
+        if "reason" in made:
+            data["reason"] = cut(as_text(made["reason"]))
         elif not data:
             data["payload"] = brief(payload)
         if self._host is not None:

@@ -99,6 +99,31 @@ async def test_a_kind_may_run_one_program_on_many_payloads(way: str) -> None:
         assert symbol.node.calls == 2
 
 
+PRINTS = "{language: javascript, code: '(console.log(\"here\"), payload)'}"
+NEVER = PRINTS.replace("payload)", "false)")
+HERE = "- {kind: snippet, name: b, language: json, code: '1'}\n"
+TO = "ports: {out: {name: b, port: in}}"
+
+PICKS = PRINTS.replace("payload", '"b"')
+
+BOTH: dict[str, str] = {
+    "session": f"set: {{x: {PRINTS}, y: {slow('1')}}}",
+    "log": f"values: {{x: {PRINTS}}}, message: {slow('1')}",
+    "switch": f"matches: [{{when: {NEVER}, port: out}}, {{when: {slow('1')}, port: out}}], {TO}",
+    "call": f"targets: [b], choose: {PICKS}, args: {slow('1')}",
+    "store": f"op: set, value: {PRINTS}, key: {slow('1')}",
+}
+
+
+@pytest.mark.parametrize("name", BOTH)
+async def test_a_quick_program_beside_a_slow_one_runs_once(name: str) -> None:
+    flow = f"- {{kind: {name}, name: a, {BOTH[name]}}}\n{HERE}"
+    async with running(flow) as rt:
+        answer = await rt.send("a", 1)
+        assert answer == 1
+        assert [one.data["text"] for one in rt.events.recent if one.event == "console"] == ["here"]
+
+
 async def test_a_kind_that_forgets_to_wait_hears_what_to_do() -> None:
     flow = f"- {{kind: forgetful, name: a, code: {slow('1')}}}\n"
     async with running(flow, extensions=[kind("forgetful")]) as rt:

@@ -237,8 +237,8 @@ def _cel(code: str, options: Options) -> Program:
             # What a condition gives need not be plain data: only its truth counts.
             return bool(result) if options.condition else result
         except EvaluationError as error:
-            if isinstance(error.__context__, MemoryError):
-                raise MemoryError from None
+            if type(error.__context__) is MemoryError:
+                raise error.__context__ from None
             raise ProgramError(error.message, line=error.line) from error
 
     return program
