@@ -153,7 +153,7 @@ class CacheNode(Node):
             if type(answer) is Error:
                 # Who was cancelled was so for its own sake: the others ask for themselves.
                 shared = NOTHING if flow.process.reason is not None else answer
-            elif await self._worth_keeping(answer):
+            elif await self._worth(answer) if self.leaves else self._worth_keeping(answer):
                 # Who is no longer asking was forgotten meanwhile, or asks within its own question.
                 if answers.asking.get(key) is asking:
                     answers.kept.put(key, (answer,), self._ttl)
@@ -166,10 +166,14 @@ class CacheNode(Node):
                 if asking.answered is not None and not asking.answered.done():
                     asking.answered.set_result(shared)
 
-    async def _worth_keeping(self, answer: Answer) -> bool:
+    async def _worth(self, answer: Answer) -> bool:
+        worth: bool = await finish(self._worth_keeping, answer)
+        return worth
+
+    def _worth_keeping(self, answer: Answer) -> bool:
         if answer is NOTHING or not data(answer):
             return False
-        return self._keep is None or bool(await finish(self._keep, answer))
+        return self._keep is None or bool(self._keep(answer))
 
     def _forgotten(self, payload: Payload) -> Answer:
         key = self._key(payload)

@@ -27,7 +27,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.runtime.elsewhere import Elsewhere, finish, resume
+from heddle.runtime.elsewhere import Elsewhere, resume
 from heddle.schemas.common import Target
 from heddle.schemas.words import suggest
 from heddle.specs.spec import Link
@@ -93,7 +93,10 @@ class CallNode(Node):
         return self._visit if port == "in" else None
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
-        port = await finish(self._port, payload) if self._choose is not None else "call"
+        try:
+            port = self._port(payload)
+        except Elsewhere as later:
+            port = await resume(later, self._port, payload)
         asked = payload
         if self._args is not None:
             try:

@@ -86,7 +86,10 @@ class SessionNode(Node):
         while fields.scope == "run" and keeper.parent is not None:
             keeper = keeper.parent
         # Every value is there before any is kept: a program that fails changes nothing.
-        values = once(self._programs, payload)
+        if self.leaves:
+            values = once(self._programs, payload)
+        else:
+            values = {name: program(payload) for name, program in self._programs.items()}
         for name in fields.remove:
             keeper.remove(PREFIX + name)
         for name, value in values.items():

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 from heddle.extensions.extension import (
     ERROR,
@@ -111,10 +111,6 @@ class Store(Fields):
             )
 
 
-Made: TypeAlias = dict[str, Any]
-"""What programs gave, by the names of their fields."""
-
-
 class Asked:
     """What a packet asks for: the key, and what goes with it."""
 
@@ -122,14 +118,20 @@ class Asked:
         self._fields = fields
         self._programs = programs
 
-    def made(self, payload: Payload, *names: str, made: Made | None = None) -> Made:
-        """Return what the programs of these names give, if they have one, beside what is made."""
-        return once(self._programs, payload, [*filter(self._programs.get, names)], made)
+    def anew(self) -> "Asked":
+        """Return the same for one run of a function that may run anew: each program runs once."""
+        made: dict[str, Any] = {}
 
-    def key(self, payload: Payload, made: Made) -> str:
+        def give(name: str, payload: Payload) -> Any:
+            return once(self._programs, payload, (name,), made)[name]
+
+        return Asked(self._fields, {name: partial(give, name) for name in self._programs})
+
+    def key(self, payload: Payload) -> str:
         """The key, as text."""
-        if "key" in made:
-            found = made["key"]
+        program = self._programs.get("key")
+        if program is not None:
+            found = program(payload)
         else:
             found = payload.get("key") if isinstance(payload, dict) else payload
         if isinstance(found, int | float) and not isinstance(found, bool):
@@ -139,17 +141,19 @@ class Asked:
             raise refused(f"found {shown} as the key (wanted: text of 1 to 1000 characters)")
         return found
 
-    def value(self, payload: Payload, made: Made) -> Any:
+    def value(self, payload: Payload) -> Any:
         """The value to keep."""
-        if "value" in made:
-            return made["value"]
+        program = self._programs.get("value")
+        if program is not None:
+            return program(payload)
         if "key" in self._programs:
             return payload
         return self._part(payload, "value")
 
-    def expected(self, payload: Payload, made: Made) -> Any:
+    def expected(self, payload: Payload) -> Any:
         """The value that has to be there."""
-        return made["expected"] if "expected" in made else self._part(payload, "expected")
+        program = self._programs.get("expected")
+        return program(payload) if program is not None else self._part(payload, "expected")
 
     def _part(self, payload: Payload, name: str) -> Any:
         if not isinstance(payload, dict) or name not in payload:
@@ -176,7 +180,7 @@ class MemoryNode(Node):
 
     def __init__(self, fields: Store, asked: Asked, clock: Callable[[], float]) -> None:
         self._fields = fields
-        self._asked = asked
+        self._asked = self._first = asked
         self._clock = clock
         self._ttl = float(fields.ttl) if fields.ttl is not None else None
         self._memory = Memory()
@@ -188,7 +192,9 @@ class MemoryNode(Node):
             "incr": self._incr,
             "cas": self._cas,
         }
-        self._action = Action(acts[fields.op])
+        self._op = acts[fields.op]
+        self._action = Action(self._op)
+        self._leaving = Action(self._act)
 
     async def open(self, host: Host) -> None:
         """Share the space: it lives as long as a node uses it, and so through reloads."""
@@ -214,30 +220,32 @@ class MemoryNode(Node):
 
     def handler(self, port: str) -> Handler | None:
         """Its only in port."""
-        return self._action if port == "in" else None
+        if port != "in":
+            return None
+        return self._leaving if self.leaves else self._action
+
+    def _act(self, payload: Payload) -> Payload:
+        self._asked = self._first.anew()
+        return self._op(payload)
 
     def _put(self, key: str, value: Any, now: float) -> None:
         expires = now + self._ttl if self._ttl is not None else None
         self._memory.put(key, value, expires, now, self._fields.max_keys)
 
     def _get(self, payload: Payload) -> Payload:
-        key = self._asked.key(payload, self._asked.made(payload, "key"))
-        found = self._memory.get(key, self._clock())
+        found = self._memory.get(self._asked.key(payload), self._clock())
         return found[0] if found is not None else self._fields.default
 
     def _set(self, payload: Payload) -> Payload:
-        made = self._asked.made(payload, "value", "key")
-        value = self._asked.value(payload, made)
-        self._put(self._asked.key(payload, made), value, self._clock())
+        value = self._asked.value(payload)
+        self._put(self._asked.key(payload), value, self._clock())
         return value
 
     def _delete(self, payload: Payload) -> Payload:
-        key = self._asked.key(payload, self._asked.made(payload, "key"))
-        return self._memory.delete(key, self._clock())
+        return self._memory.delete(self._asked.key(payload), self._clock())
 
     def _incr(self, payload: Payload) -> Payload:
-        key = self._asked.key(payload, self._asked.made(payload, "key"))
-        now = self._clock()
+        key, now = self._asked.key(payload), self._clock()
         found = self._memory.get(key, now)
         number = _added(
             found[0] if found is not None else None, self._asked.by(payload), self._fields
@@ -246,14 +254,11 @@ class MemoryNode(Node):
         return number
 
     def _cas(self, payload: Payload) -> Payload:
-        asked = self._asked
-        made = asked.made(payload, "key", "expected")
-        key, now = asked.key(payload, made), self._clock()
+        key, now = self._asked.key(payload), self._clock()
         found = self._memory.get(key, now)
-        if (found[0] if found is not None else None) != asked.expected(payload, made):
+        if (found[0] if found is not None else None) != self._asked.expected(payload):
             return False
-        made = asked.made(payload, "value", made=made)
-        self._put(key, asked.value(payload, made), now)
+        self._put(key, self._asked.value(payload), now)
         return True
 
 
@@ -362,24 +367,23 @@ class TableNode(Node):
         return now + self._ttl if self._ttl is not None else None
 
     async def _get(self, run: Any, payload: Payload) -> Payload:
-        key = self._asked.key(payload, await finish(self._asked.made, payload, "key"))
+        key = await finish(self._asked.key, payload)
         found = await self._table.get(run, key, self._clock())
         return unpacked(found) if found is not None else self._fields.default
 
     async def _set(self, run: Any, payload: Payload) -> Payload:
-        made = await finish(self._asked.made, payload, "key", "value")
-        key, value = self._asked.key(payload, made), self._asked.value(payload, made)
+        key = await finish(self._asked.key, payload)
+        value = await finish(self._asked.value, payload)
         now = self._clock()
         await self._table.put(run, key, packed(value), self._expires(now), now)
         return value
 
     async def _delete(self, run: Any, payload: Payload) -> Payload:
-        key = self._asked.key(payload, await finish(self._asked.made, payload, "key"))
+        key = await finish(self._asked.key, payload)
         return await self._table.delete(run, key, self._clock())
 
     async def _incr(self, run: Any, payload: Payload) -> Payload:
-        key = self._asked.key(payload, await finish(self._asked.made, payload, "key"))
-        by = self._asked.by(payload)
+        key, by = await finish(self._asked.key, payload), self._asked.by(payload)
         for _ in range(TRIES):
             now = self._clock()
             old = await self._table.get(run, key, now)
@@ -390,14 +394,13 @@ class TableNode(Node):
         raise Failure(Error(f'others keep changing "{key}"', code="serialization"))
 
     async def _cas(self, run: Any, payload: Payload) -> Payload:
-        asked = self._asked
-        made = await finish(asked.made, payload, "key", "expected")
-        key, expected = asked.key(payload, made), asked.expected(payload, made)
+        key = await finish(self._asked.key, payload)
+        expected = await finish(self._asked.expected, payload)
         now = self._clock()
         old = await self._table.get(run, key, now)
         if (unpacked(old) if old is not None else None) != expected:
             return False
-        new = packed(asked.value(payload, await finish(asked.made, payload, "value")))
+        new = packed(await finish(self._asked.value, payload))
         return await self._table.swap(run, key, old, new, self._expires(now), now)
 
 

@@ -57,6 +57,8 @@ class LogNode(Node):
     def __init__(self, fields: Log, message: Program | None, values: dict[str, Program]) -> None:
         self._event = str(fields.event)
         self._level = fields.level
+        self._message = message
+        self._values = values
         # No value has that name: every event has a part of it.
         self._programs = {**values, "reason": message} if message is not None else values
         self._host: Host | None = None
@@ -71,11 +73,16 @@ class LogNode(Node):
         return self._action if port == "in" else None
 
     def _act(self, payload: Payload) -> Payload:
-        made = once(self._programs, payload)
-        data = {name: brief(value) for name, value in made.items() if name != "reason"}
-        if "reason" in made:
-            data["reason"] = cut(as_text(made["reason"]))
-        elif not data:
+        if self.leaves:
+            data = {
+                name: cut(as_text(value)) if name == "reason" else brief(value)
+                for name, value in once(self._programs, payload).items()
+            }
+        else:
+            data = {name: brief(program(payload)) for name, program in self._values.items()}
+            if self._message is not None:
+                data["reason"] = cut(as_text(self._message(payload)))
+        if not data:
             data["payload"] = brief(payload)
         if self._host is not None:
             self._host.tell(self._event, level=self._level, **data)
