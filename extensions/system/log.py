@@ -73,6 +73,7 @@ class LogNode(Node):
         return self._action if port == "in" else None
 
     def _act(self, payload: Payload) -> Payload:
+        data: dict[str, Any]
         if self.leaves:
             data = {
                 name: cut(as_text(value)) if name == "reason" else brief(value)
