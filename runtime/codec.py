@@ -25,7 +25,6 @@ from heddle.specs.spec import Link, Path, Spec
 F = TypeVar("F", bound=msgspec.Struct)
 
 _NO_OPTIONS = Options()
-_LEAVES = Options(leaves=True)
 
 
 class Build:
@@ -40,22 +39,22 @@ class Build:
         self.voice = Voice(spec.label)
         self.leaves = False
 
-    def program(self, expression: Expression, *path: str | int, leaves: bool = False) -> Program:
+    def program(self, expression: Expression, *path: str | int, leaves: bool = True) -> Program:
         """Compile an expression; SpecError at the field `path`, and at the line inside the code.
 
-        With `leaves`, a program that would hold the event loop may raise Elsewhere: an Action or a
-        Choice just lets it pass, if what it did before can be done twice; a Visit awaits `resume`.
+        A program that would hold the event loop raises Elsewhere: a plain function of an Action or
+        a Choice lets it pass, if what it did before can be done twice; `async` code awaits `finish`.
+        Pass `leaves=False` only for a program that is never called on an event loop.
         """
         language = expression.language or self._language
-        options = _LEAVES if leaves else None
-        return self.code(language, expression.code, *self._written(path), options=options)
+        path = self._written(path)
+        return self.code(language, expression.code, *path, leaves=leaves)
 
-    def condition(self, expression: Expression, *path: str | int, leaves: bool = False) -> Program:
+    def condition(self, expression: Expression, *path: str | int, leaves: bool = True) -> Program:
         """Compile a condition: only the truth of its result counts. `leaves` as for `program`."""
         language = expression.language or self._language
-        options = _LEAVES if leaves else None
         path = self._written(path)
-        return self.code(language, expression.code, *path, condition=True, options=options)
+        return self.code(language, expression.code, *path, condition=True, leaves=leaves)
 
     def _written(self, path: Path) -> Path:
         """Where the code of an expression stands: at its field, or under `code` of the mapping there."""
@@ -73,12 +72,13 @@ class Build:
         code: str,
         *path: str | int,
         condition: bool = False,
+        leaves: bool = True,
         options: Options | None = None,
     ) -> Program:
         """Compile code in a language; SpecError where it does not compile.
 
         The program waits only where `options` allow it. An option that the language cannot keep is
-        a Problem at the field of that name beside the code.
+        a Problem at the field of that name beside the code. `leaves` as for `program`.
         """
         try:
             found = self.languages.get(language)
@@ -92,7 +92,7 @@ class Build:
             )
         try:
             told = msgspec.structs.replace(
-                options or _NO_OPTIONS, condition=condition, say=self.voice
+                options or _NO_OPTIONS, condition=condition, leaves=leaves, say=self.voice
             )
             # Compilers and programs deal in plain text, not in the field types that say what it is.
             program = found.program(str(code), told)

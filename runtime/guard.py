@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from heddle.runtime.attempts import Attempts
-from heddle.runtime.elsewhere import Elsewhere, resume
+from heddle.runtime.elsewhere import Elsewhere, finish, resume
 from heddle.runtime.errors import Answer, Error, Failure, Payload
 from heddle.runtime.node import Action, Choice, Handler, Visit
 from heddle.runtime.step import FAILURES
@@ -218,7 +218,7 @@ class Guard:
             pause = None
             failed = type(answer) is Error and process.reason is None
             if failed and self._attempts is not None:
-                pause = self._attempts.pause(answer, made, process.deadline)
+                pause = await finish(self._attempts.pause, answer, made, process.deadline)
             if pause is None:
                 if failure is not None:
                     raise failure

@@ -25,6 +25,7 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.runtime.attempts import error_data
+from heddle.runtime.elsewhere import Elsewhere, resume
 
 
 class Breaker(Fields):
@@ -117,7 +118,10 @@ class BreakerNode(Node):
         failed: bool | None = None
         try:
             answer = await flow.send("out", payload)
-            failed = self._failed(answer)
+            try:
+                failed = self._failed(answer)
+            except Elsewhere as later:
+                failed = await resume(later, self._failed, answer)
         finally:
             # Who was cancelled on trial has shown nothing: the next one tries.
             if trial and begun == circuit.round:

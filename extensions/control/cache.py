@@ -28,6 +28,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
+from heddle.runtime.elsewhere import Elsewhere, finish, resume
 
 
 class Cache(Fields):
@@ -120,7 +121,10 @@ class CacheNode(Node):
         return {"hits": answers.hits, "misses": answers.misses, "kept": len(answers.kept)}
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
-        key = self._key(payload)
+        try:
+            key = self._key(payload)
+        except Elsewhere as later:
+            key = await resume(later, self._key, payload)
         answers = self._answers
         while True:
             kept = answers.kept.get(key)
@@ -149,7 +153,7 @@ class CacheNode(Node):
             if type(answer) is Error:
                 # Who was cancelled was so for its own sake: the others ask for themselves.
                 shared = NOTHING if flow.process.reason is not None else answer
-            elif self._worth_keeping(answer):
+            elif await self._worth(answer) if self.leaves else self._worth_keeping(answer):
                 # Who is no longer asking was forgotten meanwhile, or asks within its own question.
                 if answers.asking.get(key) is asking:
                     answers.kept.put(key, (answer,), self._ttl)
@@ -161,6 +165,10 @@ class CacheNode(Node):
                     del answers.asking[key]
                 if asking.answered is not None and not asking.answered.done():
                     asking.answered.set_result(shared)
+
+    async def _worth(self, answer: Answer) -> bool:
+        worth: bool = await finish(self._worth_keeping, answer)
+        return worth
 
     def _worth_keeping(self, answer: Answer) -> bool:
         if answer is NOTHING or not data(answer):

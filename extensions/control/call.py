@@ -94,9 +94,15 @@ class CallNode(Node):
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
         try:
-            port, asked = self._way(payload)
+            port = self._port(payload)
         except Elsewhere as later:
-            port, asked = await resume(later, self._way, payload)
+            port = await resume(later, self._port, payload)
+        asked = payload
+        if self._args is not None:
+            try:
+                asked = self._args(payload)
+            except Elsewhere as later:
+                asked = await resume(later, self._args, payload)
         answer = await flow.send(port, asked)
         if type(answer) is Error:
             return await flow.send("error", answer)
@@ -110,10 +116,6 @@ class CallNode(Node):
             except Elsewhere as later:
                 answer = await resume(later, self._result, both)
         return await flow.send("out", answer)
-
-    def _way(self, payload: Payload) -> tuple[str, Payload]:
-        """Return the port to send to, and what to send."""
-        return self._port(payload), self._args(payload) if self._args is not None else payload
 
     def _port(self, payload: Payload) -> str:
         """The port of the target that this packet is for."""
@@ -146,9 +148,9 @@ def compile_call(fields: Call, build: Build) -> Node:
     """Each expression is compiled once."""
     return CallNode(
         ports_of(fields.targets),
-        build.program(fields.choose, "choose", leaves=True) if fields.choose is not None else None,
-        build.program(fields.args, "args", leaves=True) if fields.args is not None else None,
-        build.program(fields.result, "result", leaves=True) if fields.result is not None else None,
+        build.program(fields.choose, "choose") if fields.choose is not None else None,
+        build.program(fields.args, "args") if fields.args is not None else None,
+        build.program(fields.result, "result") if fields.result is not None else None,
     )
 
 

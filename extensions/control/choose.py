@@ -1,5 +1,6 @@
 """if and switch: send a packet one way or another, by conditions."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from heddle.extensions.control.ports import only_outs
@@ -19,6 +20,7 @@ from heddle.extensions.extension import (
     Schema,
     about,
 )
+from heddle.runtime.elsewhere import once
 from heddle.schemas.port import canonical, find_port
 
 CHOICES = Port("out", "Where packets go.", indexed=True)
@@ -66,7 +68,7 @@ class ChoiceNode(Node):
 def compile_if(fields: If, build: Build) -> Node:
     """One condition, two ways; a link of a third is a Problem."""
     only_outs(build, "it is true", "it is not")
-    when = build.condition(fields.when, "when", leaves=True)
+    when = build.condition(fields.when, "when")
 
     def choose(payload: Payload) -> tuple[str, Payload]:
         return ("out" if when(payload) else "out[1]"), payload
@@ -78,7 +80,7 @@ def compile_switch(fields: Switch, build: Build) -> Node:
     """Cases in order, then the default. A port that is no out port of a switch is a Problem."""
     cases: list[tuple[Program, str]] = []
     for index, match in enumerate(fields.matches):
-        when = build.condition(match.when, "matches", index, "when", leaves=True)
+        when = build.condition(match.when, "matches", index, "when")
         cases.append((when, out_port(match.port, build, "matches", index, "port")))
     default = None if fields.default is None else out_port(fields.default, build, "default")
 
@@ -88,7 +90,24 @@ def compile_switch(fields: Switch, build: Build) -> Node:
                 return port, payload
         return default, payload
 
-    return ChoiceNode(Choice(choose))
+    return ChoiceNode(Choice(_choose_once(cases, default) if build.leaves else choose))
+
+
+def _choose_once(
+    cases: list[tuple[Program, str]], default: str | None
+) -> Callable[[Payload], tuple[str | None, Payload]]:
+    """Return the function of a switch some of whose conditions may leave the event loop."""
+    programs = {str(index): when for index, (when, _) in enumerate(cases)}
+    ports = {str(index): port for index, (_, port) in enumerate(cases)}
+
+    def choose(payload: Payload) -> tuple[str | None, Payload]:
+        made: dict[str, Any] = {}
+        for name, port in ports.items():
+            if once(programs, payload, (name,), made)[name]:
+                return port, payload
+        return default, payload
+
+    return choose
 
 
 def out_port(name: str, build: Build, *path: str | int) -> str:

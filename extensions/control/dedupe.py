@@ -25,6 +25,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
+from heddle.runtime.elsewhere import Elsewhere, resume
 
 
 class Dedupe(Fields):
@@ -88,7 +89,10 @@ class DedupeNode(Node):
         return {"first": seen.first, "duplicates": seen.duplicates, "keys": len(seen.keys)}
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
-        key = self._key(payload)
+        try:
+            key = self._key(payload)
+        except Elsewhere as later:
+            key = await resume(later, self._key, payload)
         seen = self._seen
         if seen.keys.get(key) is not None:
             seen.duplicates += 1

@@ -83,7 +83,7 @@ class WhileNode(Node):
 def compile_while(fields: While, build: Build) -> Node:
     """A link past `out[1]` is a Problem."""
     only_outs(build, "each round", "the end")
-    return WhileNode(fields, build.condition(fields.when, "when", leaves=True))
+    return WhileNode(fields, build.condition(fields.when, "when"))
 
 
 WHILE: Kind[Any] = Kind(

@@ -136,7 +136,7 @@ def compile_reduce(fields: Reduce, build: Build) -> Node:
             found="neither `each` nor a link of out[0]",
             wanted="one of them: it makes the totals",
         )
-    program = build.program(fields.each, "each", leaves=True) if fields.each is not None else None
+    program = build.program(fields.each, "each") if fields.each is not None else None
     return ReduceNode(fields, program)
 
 

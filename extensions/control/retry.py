@@ -25,6 +25,7 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.runtime.attempts import Attempts
+from heddle.runtime.elsewhere import finish
 
 ATTEMPTS = 3
 
@@ -96,7 +97,7 @@ class RetryNode(Node):
             made += 1
             if type(answer) is not Error or process.reason is not None:
                 return answer
-            pause = self._attempts.pause(answer, made, process.deadline)
+            pause = await finish(self._attempts.pause, answer, made, process.deadline)
             if pause is None:
                 return await flow.send("error", answer)
             if pause:

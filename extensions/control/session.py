@@ -22,6 +22,7 @@ from heddle.extensions.extension import (
     Unfit,
     about,
 )
+from heddle.runtime.elsewhere import once
 
 
 class Session(Fields):
@@ -85,7 +86,10 @@ class SessionNode(Node):
         while fields.scope == "run" and keeper.parent is not None:
             keeper = keeper.parent
         # Every value is there before any is kept: a program that fails changes nothing.
-        values = {name: program(payload) for name, program in self._programs.items()}
+        if self.leaves:
+            values = once(self._programs, payload)
+        else:
+            values = {name: program(payload) for name, program in self._programs.items()}
         for name in fields.remove:
             keeper.remove(PREFIX + name)
         for name, value in values.items():
@@ -105,9 +109,7 @@ class SessionNode(Node):
 
 def compile_session(fields: Session, build: Build) -> Node:
     """Each expression is compiled once."""
-    programs = {
-        name: build.program(one, "set", name, leaves=True) for name, one in fields.set.items()
-    }
+    programs = {name: build.program(one, "set", name) for name, one in fields.set.items()}
     return SessionNode(fields, programs)
 
 

@@ -81,7 +81,6 @@ def compile_snippet(fields: Snippet, build: Build) -> Node:
         memory=fields.memory,
         isolation=fields.isolation,
         waits=True,
-        leaves=True,
     )
     return SnippetNode(build.code(fields.language, fields.code, "code", options=options))
 

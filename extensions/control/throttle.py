@@ -29,6 +29,7 @@ from heddle.extensions.extension import (
     Schema,
     about,
 )
+from heddle.runtime.elsewhere import finish
 
 
 class Throttle(Fields):
@@ -129,7 +130,7 @@ class ThrottleNode(Node):
 
     async def _wait(self, payload: Payload) -> Answer:
         pace = self._pace
-        key = self._key(payload)
+        key = await finish(self._key, payload)
         early = self._early(key)
         if early > 0:
             if pace.waiting >= self._fields.queue:

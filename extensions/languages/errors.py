@@ -12,5 +12,9 @@ class ProgramError(HeddleError):
         super().__init__(f"line {line}: {message}" if line else message)
 
 
+class UnsendableError(ProgramError):
+    """A payload that no other process can be given, as it is not plain data."""
+
+
 class TimedOut(ProgramError, TimeoutError):  # noqa: N818 - the name says what happened
     """A run that took too long, and was stopped."""

@@ -1,5 +1,6 @@
 """A Leave takes a program that would hold the event loop into a worker, and remembers that it did."""
 
+import asyncio
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -7,9 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
+from heddle.extensions.languages.errors import UnsendableError
 from heddle.extensions.languages.limits import timeout_of
 from heddle.runtime.elsewhere import Elsewhere, outcome
-from heddle.runtime.language import Options
+from heddle.runtime.language import Options, Program
 
 HOLD: Final = 0.005
 """Seconds of the processor that a program may hold the event loop."""
@@ -27,11 +29,24 @@ CALM: Final = 64
 class Leave:
     """Where one program is. `away` says that it runs in a worker from the start."""
 
-    __slots__ = ("_calm", "_code", "_language", "_needs", "_options", "_program", "away")
+    __slots__ = (
+        "_calm",
+        "_code",
+        "_language",
+        "_needs",
+        "_options",
+        "_program",
+        "_thread",
+        "away",
+    )
     leaves = True
 
-    def __init__(self, language: str, code: str, options: Options) -> None:
+    def __init__(
+        self, language: str, code: str, options: Options, thread: Program | None = None
+    ) -> None:
+        """`thread` runs in a thread on payloads that no worker can be given: streams, for example."""
         self.away = False
+        self._thread = thread
         self._language = language
         self._code = code
         self._options = options
@@ -41,14 +56,13 @@ class Leave:
 
     def __call__(self, payload: Any) -> Any:
         """Return what a run in a worker has come to, or raise Elsewhere so that there is one."""
-        done = outcome(self)
+        done = outcome(self, payload)
         if done is None:
             self.away = True
-            raise Elsewhere(self, lambda: self._run(payload))
-        _, succeeded, value = done
-        if not succeeded:
-            raise value
-        return value
+            raise Elsewhere(self, payload, self._run)
+        if not done.succeeded:
+            raise done.value
+        return done.value
 
     async def _run(self, payload: Any) -> Any:
         if self._program is None:
@@ -65,6 +79,10 @@ class Leave:
         began = time.monotonic()
         try:
             return await self._program(payload)
+        except UnsendableError:
+            if self._thread is None:
+                raise
+            return await asyncio.to_thread(self._thread, payload)
         finally:
             self._count(time.monotonic() - began)
 
@@ -81,9 +99,12 @@ class Leave:
             close()
 
 
-def leave_of(language: str, code: str, options: Options) -> Leave | None:
+def leave_of(
+    language: str, code: str, options: Options, thread: Program | None = None
+) -> Leave | None:
     """Return how a program leaves; None if its caller cannot wait, or there are no workers."""
     if not options.leaves or sys.platform == "win32" or timeout_of(options) <= HOLD:
         return None
     # Where it runs is not its author's choice: the limits stay those of a run in this process.
-    return Leave(language, code, msgspec.structs.replace(options, timeout=timeout_of(options)))
+    told = msgspec.structs.replace(options, timeout=timeout_of(options))
+    return Leave(language, code, told, thread)

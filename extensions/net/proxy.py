@@ -44,6 +44,7 @@ from heddle.extensions.net.passing.forward import forwarded, returned
 from heddle.extensions.net.passing.health import Health, HealthFields
 from heddle.extensions.net.passing.own import Own, own_headers
 from heddle.extensions.net.passing.tunnel import Refusal, dig, wants_websocket
+from heddle.runtime.elsewhere import Elsewhere, finish, resume
 from heddle.schemas.ascii import upper
 
 if TYPE_CHECKING:
@@ -280,8 +281,11 @@ class ProxyNode(Node):
         fields = self._fields
         if not isinstance(payload, dict):
             raise TypeError("found no request (wanted: a map with method and path)")
-        key = self._key_of(payload) if fields.balance == "hash" else ""
-        own = self._own.of(payload)
+        key = await finish(self._key_of, payload) if fields.balance == "hash" else ""
+        try:
+            own = self._own.of(payload)
+        except Elsewhere as later:
+            own = await resume(later, self._own.of, payload)
         again = fields.again
         tried: list[Backend] = []
         while True:

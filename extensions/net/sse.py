@@ -29,6 +29,7 @@ from heddle.extensions.extension import (
 from heddle.extensions.net.answers import header_of, method_of
 from heddle.extensions.net.feeding.event import KEYS, is_event, lines_of, written
 from heddle.extensions.net.feeding.feed import Feeders
+from heddle.runtime.elsewhere import finish
 
 
 class Sse(Fields):
@@ -131,7 +132,7 @@ class SseNode(Node):
             return {"status": 405, "header": {"Allow": "GET"}, "body": "Method Not Allowed"}
         topics = None
         if self._topics is not None:
-            topics = _names(self._topics(payload), "topics")
+            topics = _names(await finish(self._topics, payload), "topics")
         fields = self._fields
         first = b"" if fields.retry is None else written({"retry": float(fields.retry) * 1000})
         answer: Answer = NOTHING

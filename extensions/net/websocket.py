@@ -153,9 +153,10 @@ class WebSocketNode(Node):
             )
         except Refused as refused:
             return refused.response
+        rooms = _names(self._rooms(payload)) if self._rooms is not None else ()
         talk = Talk(protocol, self._limits, self._hub)
         talk.request = payload
-        talk.rooms.update(_names(self._rooms(payload)) if self._rooms is not None else ())
+        talk.rooms.update(rooms)
         return Upgrade(talk)
 
     async def _order(self, flow: Flow, payload: Payload) -> Answer:

@@ -34,6 +34,7 @@ from heddle.extensions.sql.pool import Pool
 from heddle.extensions.sql.source import database, shared
 from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.transaction import transaction_of
+from heddle.runtime.elsewhere import finish, once
 
 _SPACES = "sql.spaces"
 
@@ -117,6 +118,15 @@ class Asked:
         self._fields = fields
         self._programs = programs
 
+    def anew(self) -> "Asked":
+        """Return the same for one run of a function that may run anew: each program runs once."""
+        made: dict[str, Any] = {}
+
+        def give(name: str, payload: Payload) -> Any:
+            return once(self._programs, payload, (name,), made)[name]
+
+        return Asked(self._fields, {name: partial(give, name) for name in self._programs})
+
     def key(self, payload: Payload) -> str:
         """The key, as text."""
         program = self._programs.get("key")
@@ -170,7 +180,7 @@ class MemoryNode(Node):
 
     def __init__(self, fields: Store, asked: Asked, clock: Callable[[], float]) -> None:
         self._fields = fields
-        self._asked = asked
+        self._asked = self._first = asked
         self._clock = clock
         self._ttl = float(fields.ttl) if fields.ttl is not None else None
         self._memory = Memory()
@@ -182,7 +192,9 @@ class MemoryNode(Node):
             "incr": self._incr,
             "cas": self._cas,
         }
-        self._action = Action(acts[fields.op])
+        self._op = acts[fields.op]
+        self._action = Action(self._op)
+        self._leaving = Action(self._act)
 
     async def open(self, host: Host) -> None:
         """Share the space: it lives as long as a node uses it, and so through reloads."""
@@ -208,7 +220,13 @@ class MemoryNode(Node):
 
     def handler(self, port: str) -> Handler | None:
         """Its only in port."""
-        return self._action if port == "in" else None
+        if port != "in":
+            return None
+        return self._leaving if self.leaves else self._action
+
+    def _act(self, payload: Payload) -> Payload:
+        self._asked = self._first.anew()
+        return self._op(payload)
 
     def _put(self, key: str, value: Any, now: float) -> None:
         expires = now + self._ttl if self._ttl is not None else None
@@ -354,19 +372,23 @@ class TableNode(Node):
         return now + self._ttl if self._ttl is not None else None
 
     async def _get(self, run: Any, payload: Payload) -> Payload:
-        found = await self._table.get(run, self._asked.key(payload), self._clock())
+        key = await finish(self._asked.key, payload)
+        found = await self._table.get(run, key, self._clock())
         return unpacked(found) if found is not None else self._fields.default
 
     async def _set(self, run: Any, payload: Payload) -> Payload:
-        key, value, now = self._asked.key(payload), self._asked.value(payload), self._clock()
+        key = await finish(self._asked.key, payload)
+        value = await finish(self._asked.value, payload)
+        now = self._clock()
         await self._table.put(run, key, packed(value), self._expires(now), now)
         return value
 
     async def _delete(self, run: Any, payload: Payload) -> Payload:
-        return await self._table.delete(run, self._asked.key(payload), self._clock())
+        key = await finish(self._asked.key, payload)
+        return await self._table.delete(run, key, self._clock())
 
     async def _incr(self, run: Any, payload: Payload) -> Payload:
-        key, by = self._asked.key(payload), self._asked.by(payload)
+        key, by = await finish(self._asked.key, payload), self._asked.by(payload)
         for _ in range(TRIES):
             now = self._clock()
             old = await self._table.get(run, key, now)
@@ -377,12 +399,13 @@ class TableNode(Node):
         raise Failure(Error(f'others keep changing "{key}"', code="serialization"))
 
     async def _cas(self, run: Any, payload: Payload) -> Payload:
-        key, expected = self._asked.key(payload), self._asked.expected(payload)
+        key = await finish(self._asked.key, payload)
+        expected = await finish(self._asked.expected, payload)
         now = self._clock()
         old = await self._table.get(run, key, now)
         if (unpacked(old) if old is not None else None) != expected:
             return False
-        new = packed(self._asked.value(payload))
+        new = packed(await finish(self._asked.value, payload))
         return await self._table.swap(run, key, old, new, self._expires(now), now)
 
 

@@ -23,6 +23,7 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.extensions.system.shown import as_text, brief, cut
+from heddle.runtime.elsewhere import once
 
 TAKEN = ("event", "level", "symbol", "reason", "error", "generation", "problems", "detail")
 """What an event has of its own: no value can be called so."""
@@ -58,6 +59,8 @@ class LogNode(Node):
         self._level = fields.level
         self._message = message
         self._values = values
+        # No value has that name: every event has a part of it.
+        self._programs = {**values, "reason": message} if message is not None else values
         self._host: Host | None = None
         self._action = Action(self._act)
 
@@ -70,10 +73,17 @@ class LogNode(Node):
         return self._action if port == "in" else None
 
     def _act(self, payload: Payload) -> Payload:
-        data = {name: brief(program(payload)) for name, program in self._values.items()}
-        if self._message is not None:
-            data["reason"] = cut(as_text(self._message(payload)))
-        elif not data:
+        data: dict[str, Any]
+        if self.leaves:
+            data = {
+                name: cut(as_text(value)) if name == "reason" else brief(value)
+                for name, value in once(self._programs, payload).items()
+            }
+        else:
+            data = {name: brief(program(payload)) for name, program in self._values.items()}
+            if self._message is not None:
+                data["reason"] = cut(as_text(self._message(payload)))
+        if not data:
             data["payload"] = brief(payload)
         if self._host is not None:
             # A blank may have put a secret into the phrase.
@@ -92,13 +102,9 @@ def compile_log(fields: Log, build: Build) -> Node:
                 wanted="another name",
                 hint="Use message for the reason." if name == "reason" else "",
             )
-    message = (
-        build.program(fields.message, "message", leaves=True)
-        if fields.message is not None
-        else None
-    )
+    message = build.program(fields.message, "message") if fields.message is not None else None
     values = {
-        name: build.program(expression, "values", name, leaves=True)
+        name: build.program(expression, "values", name)
         for name, expression in fields.values.items()
     }
     return LogNode(fields, message, values)

@@ -71,7 +71,7 @@ class PrintNode(Node):
 
 def compile_print(fields: Print, build: Build) -> Node:
     """The expression is compiled now."""
-    text = build.program(fields.text, "text", leaves=True) if fields.text is not None else None
+    text = build.program(fields.text, "text") if fields.text is not None else None
     return PrintNode(fields, text)
 
 

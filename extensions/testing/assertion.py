@@ -1,5 +1,6 @@
 """assert: checks what a flow answered, or what went through one of its ports."""
 
+from functools import cache
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from heddle.extensions.extension import (
 )
 from heddle.extensions.testing.explain import explain, shown
 from heddle.extensions.testing.record import record_of
+from heddle.runtime.elsewhere import Elsewhere
 from heddle.schemas.port import canonical
 
 
@@ -99,6 +101,8 @@ class AssertNode(Node):
             found, index = self._look(self._target, process, index)
         try:
             holds = self._expect(found)
+        except Elsewhere:
+            raise
         except Exception as error:
             raise _failed(
                 f"expected {self._code}, but that fails: {error}; payload: {shown(found)}", found
@@ -137,6 +141,8 @@ def compile_assert(fields: Assert, build: Build) -> Node:
     """The expression is compiled as a condition; its parts are, where it has to be explained."""
     expect = build.condition(fields.expect, "expect")
 
+    # Each part once: who runs anew asks the very program for its outcome that has gone elsewhere.
+    @cache
     def compile(code: str) -> Program:  # noqa: A001 - the word of the contract
         return build.program(Expression(code, fields.expect.language), "expect")
 

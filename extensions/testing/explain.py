@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from heddle.extensions.extension import ByteStream, CompileError, Error, Program
+from heddle.runtime.elsewhere import Elsewhere
 from heddle.runtime.plain import encode_with
 
 COMPARISONS = ("===", "!==", "==", "!=", "<=", ">=", "<", ">", " in ")
@@ -60,6 +61,8 @@ def explain(
             if compile(part)(payload):
                 continue
             sides = [Side(each, compile(each)(payload)) for each in (left, right)]
+        except Elsewhere:
+            raise
         except (CompileError, Exception):  # what cannot be taken apart is shown as a whole
             return None
         return Comparison(part.strip(), sides[0], sides[1])

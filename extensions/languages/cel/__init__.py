@@ -5,7 +5,12 @@ Its machinery is imported when the first text is compiled.
 
 from typing import Final
 
+import msgspec
+
 from heddle.runtime.language import Language, OptionError, Options, Program
+
+MEMORY: Final = 1 << 30
+"""Bytes that a run may take in a worker: the limits of CEL count elements, not bytes."""
 
 
 def _compile(code: str) -> Program:
@@ -34,7 +39,8 @@ def _tuned(code: str, options: Options) -> Program:
     from heddle.extensions.languages.cel.leaving import BUDGET, LeavingProgram
     from heddle.extensions.languages.leaving import leave_of
 
-    leave = leave_of("cel", code, options)
+    room = msgspec.structs.replace(options, memory=MEMORY)
+    leave = leave_of("cel", code, room, program)
     if leave is None:
         return program
     compiler = compile_condition if options.condition else compile_program

@@ -1,7 +1,7 @@
 """A RealmProgram is compiled code that enters the realm of its thread for each payload."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from heddle.extensions.languages.errors import TimedOut
 from heddle.extensions.languages.javascript import realm as realms
@@ -10,6 +10,9 @@ from heddle.extensions.languages.javascript.source import shaped
 from heddle.extensions.languages.leaving import HOLD, Leave, leave_of
 from heddle.extensions.languages.limits import memory_of, timeout_of
 from heddle.runtime.language import Options
+
+STATEMENTS: Final = 0.05
+"""Seconds that the statements of a module may take when its text is compiled."""
 
 
 class RealmProgram:
@@ -68,7 +71,9 @@ class RealmProgram:
 def compile_script(code: str, options: Options, *, typescript: bool) -> RealmProgram:
     """The program of a text; CompileError where it is wrong, or where the engine is missing."""
     realms.engine()
-    shape = shaped(code, typescript, timeout_of(options), memory_of(options))
+    # A text is compiled on the event loop; in a worker, there is none.
+    limit = min(timeout_of(options), STATEMENTS) if options.leaves else timeout_of(options)
+    shape = shaped(code, typescript, limit, memory_of(options))
     leave = leave_of("typescript" if typescript else "javascript", code, options)
     if leave is not None:
         realms.reserve()

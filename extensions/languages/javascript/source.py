@@ -4,11 +4,12 @@ import re
 from threading import local
 from typing import Any, Final, NamedTuple
 
-from heddle.extensions.languages.errors import ProgramError
+from heddle.extensions.languages.errors import ProgramError, TimedOut
 from heddle.extensions.languages.javascript import realm as realms
 from heddle.extensions.languages.javascript.realm import SyntaxFault
 from heddle.runtime.errors import Failure
 from heddle.runtime.language import CompileError
+from heddle.schemas.units import Duration
 
 _MODULE: Final = re.compile(r"\b(?:export|import)\b")
 _EXPORTS: Final = re.compile(r"\b(?:export|import|exports|require)\b")
@@ -24,7 +25,10 @@ class Shape(NamedTuple):
 
 
 def shaped(code: str, typescript: bool, timeout: float, memory: int) -> Shape:
-    """The Shape of a text; CompileError at the place where it is none."""
+    """The Shape of a text; CompileError at the place where it is none.
+
+    `timeout` bounds the statements of a module, which run once here.
+    """
     fault: SyntaxFault | None = None
     if not _EXPORTS.search(code):
         try:
@@ -43,6 +47,12 @@ def shaped(code: str, typescript: bool, timeout: float, memory: int) -> Shape:
     try:
         if realms.current().probe(text, timeout, memory):
             return Shape("module", text)
+    except TimedOut as error:
+        raise CompileError(
+            f"the statements of the module ran for longer than {Duration(timeout)}",
+            line=error.line,
+            hint="Move the slow code into the function: the statements run again for each packet.",
+        ) from None
     except ProgramError as error:
         raise CompileError(error.message, line=error.line) from None
     except Failure as error:

@@ -233,8 +233,12 @@ def _cel(code: str, options: Options) -> Program:
 
     def program(payload: object) -> object:
         try:
-            return compiled(payload)
+            result = compiled(payload)
+            # What a condition gives need not be plain data: only its truth counts.
+            return bool(result) if options.condition else result
         except EvaluationError as error:
+            if type(error.__context__) is MemoryError:
+                raise error.__context__ from None
             raise ProgramError(error.message, line=error.line) from error
 
     return program

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from heddle.extensions.languages.errors import ProgramError
+from heddle.extensions.languages.errors import ProgramError, UnsendableError
 from heddle.runtime.errors import Error
 from heddle.runtime.plain import encode_with
 
@@ -79,7 +79,7 @@ def to_bytes(value: Any) -> bytes:
     except RecursionError:
         raise ProgramError("the data is nested too deeply") from None
     except (TypeError, ValueError) as error:
-        raise ProgramError(f"the data cannot be handed over: {error}") from error
+        raise UnsendableError(f"the data cannot be handed over: {error}") from error
 
 
 def from_bytes(data: bytes | bytearray | memoryview) -> Any:

@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from heddle.extensions.extension import Build, Expression, Failure, Payload, Program
 from heddle.extensions.net.calling.ask import Headers, header_name, header_text
+from heddle.runtime.elsewhere import once
 
 Scalar: TypeAlias = str | int | float | bool | None
 
@@ -21,7 +22,7 @@ class Own:
         """Those of one request; Failure where a value is no header's."""
         if not self._made:
             return self._fixed
-        made = ((name, program(request)) for name, program in self._made.items())
+        made = once(self._made, request).items()
         return [
             *self._fixed,
             *((name, header_text(name, value)) for name, value in made if value is not None),

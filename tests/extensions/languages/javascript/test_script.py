@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -230,6 +231,19 @@ def test_every_packet_finds_the_module_as_it_was_written() -> None:
         "let calls = 0;\nexport default () => { calls += 1; return calls }"
     )
     assert [program(None) for _ in range(3)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("options", [Options(leaves=True), Options(leaves=True, timeout=5)])
+def test_statements_of_a_module_that_take_long_are_a_problem(
+    options: Options,
+) -> None:
+    code = "let n = 0;\nfor (;;) {\n  n = Math.sqrt(n);\n}\nexport default n"
+    began = time.process_time()
+    with pytest.raises(CompileError, match="ran for longer than 50ms") as caught:
+        JAVASCRIPT.program(code, options)
+    assert time.process_time() - began < 1
+    assert 0 < caught.value.line < 5
+    assert "into the function" in caught.value.hint
 
 
 LEAKS = [
