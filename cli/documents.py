@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from heddle.specs.document import (
+from heddle.schemas.problem import Problem
+from heddle.specs.model.spec import DEFAULT_NAMESPACE
+from heddle.specs.yaml.document import (
     Only,
     Reading,
     files_below,
@@ -13,11 +15,9 @@ from heddle.specs.document import (
     read_text,
     unreadable,
 )
-from heddle.specs.problem import Problem
-from heddle.specs.spec import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
-    from heddle.specs.comparing import Sheet
+    from heddle.specs.merge.comparison import Sheet
 
 STDIN = "-"
 
@@ -49,7 +49,7 @@ class Documents:
 
     def sheets(self, namespace: str = DEFAULT_NAMESPACE) -> "list[Sheet]":
         """What they say, one by one, to be compared with others."""
-        from heddle.specs.comparing import Sheet
+        from heddle.specs.merge.comparison import Sheet
 
         return [
             Sheet.read(data, file=file, namespace=namespace) for file, data in self._texts.items()

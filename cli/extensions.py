@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from heddle.cli.settings import Settings
-    from heddle.runtime.extension import Registry
+    from heddle.runtime.assembly.extension import Registry
 
 
 def installed(settings: "Settings | None" = None) -> "Registry":
@@ -18,7 +18,7 @@ def installed(settings: "Settings | None" = None) -> "Registry":
     """
     from heddle.cli.keys import keyring
     from heddle.cli.settings import load_settings
-    from heddle.runtime.extension import registry
+    from heddle.runtime.assembly.extension import registry
 
     if settings is None:
         settings = load_settings()

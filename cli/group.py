@@ -71,7 +71,7 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what it raises becomes one line on standard error and an exit code."""
-        from heddle.cli.rescue import rescued
+        from heddle.cli.error_boundary import rescued
 
         return rescued(ctx, super().invoke)
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
-from heddle.cli.failure import CommandError
+from heddle.cli.exit_codes import CommandError
 from heddle.cli.settings import Settings
-from heddle.specs.keyring import Command, File, KeyPlace, Keyring, Variable, keys_in
-from heddle.specs.sealing import Key
+from heddle.specs.secrets.keyring import Command, File, KeyPlace, Keyring, Variable, keys_in
+from heddle.specs.secrets.seal import Key
 
 
 def keyring(settings: Settings, environ: Mapping[str, str] | None = None) -> Keyring:

@@ -7,7 +7,7 @@ import click
 
 from heddle.cli.group import AS_JSON, DEBUG
 from heddle.cli.settings import Settings, load_settings
-from heddle.specs.names import KEY_RULE, NAMESPACE_RULE, legal_key, legal_namespace
+from heddle.specs.model.names import KEY_RULE, NAMESPACE_RULE, legal_key, legal_namespace
 
 C = TypeVar("C", bound=Callable[..., Any])
 

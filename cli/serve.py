@@ -7,28 +7,28 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
-from heddle.cli.curl import curl
 from heddle.cli.documents import Documents
-from heddle.cli.ending import Ending
+from heddle.cli.exit_codes import CommandError
 from heddle.cli.extensions import installed
-from heddle.cli.failure import CommandError
-from heddle.cli.importing import spare_imports
-from heddle.cli.logs import TextLog, make_log
+from heddle.cli.late_imports import spare_imports
+from heddle.cli.masked_streams import masked_streams
 from heddle.cli.settings import SYSTEM, Settings
+from heddle.cli.shutdown import Ending
 from heddle.cli.stores import check_path
-from heddle.cli.streams import masked_streams
-from heddle.runtime.budget import BUDGET, usual_limit
-from heddle.runtime.events import Event
+from heddle.cli.views.curl_hint import curl
+from heddle.cli.views.log import TextLog, make_log
+from heddle.runtime.assembly.team import ALONE
+from heddle.runtime.events.events import Event
+from heddle.runtime.flow.budget import BUDGET, usual_limit
 from heddle.runtime.runtime import Runtime, ShiftError
-from heddle.runtime.team import ALONE
-from heddle.runtime.watchdog import Watchdog
-from heddle.specs.document import Reading, join
-from heddle.specs.store import Store
+from heddle.runtime.status.watchdog import Watchdog
+from heddle.specs.model.store import Store
+from heddle.specs.yaml.document import Reading, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from heddle.cli.working.seat import Seat
+    from heddle.cli.supervisor.worker_client import Seat
 
 
 class Serve:
@@ -209,11 +209,11 @@ class Serve:
             check_path(settings.store)
             return settings.store
         if not settings.given or settings.store.startswith("memory:"):
-            from heddle.specs.memory import MemoryStore
+            from heddle.specs.stores.memory import MemoryStore
 
             return MemoryStore([*reading.specs, *reading.values])
-        from heddle.runtime.applying import apply_into
-        from heddle.specs.errors import Conflict, SpecError
+        from heddle.runtime.changes.apply import apply_into
+        from heddle.schemas.errors import Conflict, SpecError
 
         check_path(settings.store)
         if reading.problems:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import msgspec
 
-from heddle.cli.failure import CommandError
-from heddle.specs.names import NAMESPACE_RULE, legal_namespace
-from heddle.specs.problem import Place, Problem, did_you_mean
-from heddle.specs.spec import DEFAULT_NAMESPACE
+from heddle.cli.exit_codes import CommandError
+from heddle.schemas.problem import Place, Problem, did_you_mean
+from heddle.specs.model.names import NAMESPACE_RULE, legal_namespace
+from heddle.specs.model.spec import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
     from heddle.specs.secrets import Redactor

@@ -5,14 +5,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from heddle.cli.failure import CommandError
+from heddle.cli.exit_codes import CommandError
 from heddle.cli.settings import Settings
-from heddle.specs.open import Stores
-from heddle.specs.problem import did_you_mean
-from heddle.specs.store import Store
+from heddle.schemas.problem import did_you_mean
+from heddle.specs.model.store import Store
+from heddle.specs.stores.opener import Stores
 
 if TYPE_CHECKING:
-    from heddle.runtime.extension import Registry
+    from heddle.runtime.assembly.extension import Registry
 
 
 @asynccontextmanager

@@ -2,14 +2,14 @@
 
 from typing import TYPE_CHECKING, Any
 
-from heddle.cli.failure import CommandError
+from heddle.cli.exit_codes import CommandError
 from heddle.cli.settings import Settings
 
 if TYPE_CHECKING:
     from heddle.extensions.manage.system import Serving
-    from heddle.runtime.extension import Registry
+    from heddle.runtime.assembly.extension import Registry
     from heddle.runtime.runtime import Runtime
-    from heddle.specs.store import Store
+    from heddle.specs.model.store import Store
 
 WANTED = "HOST:PORT, such as 127.0.0.1:7878 or [::1]:7878"
 

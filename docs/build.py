@@ -12,15 +12,15 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from heddle.cli.drawing import Picture, draw
-from heddle.cli.reference import refreshed
+from heddle.cli.views.reference import refreshed
+from heddle.extensions.drawing import Picture, draw
 from heddle.extensions.manage import page as api
 from heddle.extensions.manage.openapi import describe
 from heddle.extensions.manage.system import shipped
-from heddle.runtime.extension import GROUP, Extension, Registry
+from heddle.runtime.assembly.extension import GROUP, Extension, Registry
 from heddle.schemas.page import common_page, gaps, index, markdown
 from heddle.schemas.schema import Schema
-from heddle.specs.document import read_path
+from heddle.specs.yaml.document import read_path
 
 DOCS = Path(__file__).parent
 KINDS = DOCS / "kinds"

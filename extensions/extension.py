@@ -5,14 +5,12 @@
 Kinds with ports of their own are built from Schema, Port, Kind, Build and Node.
 """
 
-from heddle.runtime.codec import Build, Codec, Kind
-from heddle.runtime.duty import Actor, Duty, Singleton
-from heddle.runtime.errors import NOTHING, Answer, Error, Failure, Payload
-from heddle.runtime.extension import Extension
-from heddle.runtime.flow import Flow
-from heddle.runtime.host import Host
-from heddle.runtime.kind import node
-from heddle.runtime.language import (
+from heddle.runtime.assembly.codec import Build, Codec, Kind
+from heddle.runtime.assembly.duty import Actor, Duty, Singleton
+from heddle.runtime.assembly.extension import Extension
+from heddle.runtime.assembly.host import Host
+from heddle.runtime.assembly.kind import node
+from heddle.runtime.assembly.language import (
     CompileError,
     Language,
     MissingExtra,
@@ -20,10 +18,12 @@ from heddle.runtime.language import (
     Options,
     Program,
 )
-from heddle.runtime.node import Action, Choice, Conversation, Handler, Node, Visit
-from heddle.runtime.process import Process
-from heddle.runtime.reader import Reader
-from heddle.runtime.stream import ByteStream
+from heddle.runtime.flow.errors import NOTHING, Answer, Error, Failure, Payload
+from heddle.runtime.flow.flow import Flow
+from heddle.runtime.flow.node import Action, Choice, Conversation, Handler, Node, Visit
+from heddle.runtime.flow.process import Process
+from heddle.runtime.flow.reader import Reader
+from heddle.runtime.flow.stream import ByteStream
 from heddle.schemas.code import Code, Expression, LanguageName, Text
 from heddle.schemas.field import Fields, FieldType, Unfit, about
 from heddle.schemas.port import ERROR, IN, OUT, Port

@@ -1,37 +1,37 @@
 """What runs: packets between nodes, and the loader that keeps them as the store says.
 
 The names are loaded when they are first asked for, so that entering the room costs nothing.
-The decorator `node` is had from `heddle.runtime.kind`: here its name would be that of a module.
+The decorator `node` is had from `heddle.runtime.assembly.kind`: here its name would be that of a module.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from heddle.runtime.agent import Agent, Frame, Watch
-    from heddle.runtime.codec import Build, Codec, Kind
-    from heddle.runtime.errors import NOTHING, Answer, Error, Failure, Payload
-    from heddle.runtime.events import Event, Events
-    from heddle.runtime.extension import Extension, ExtensionError, Registry, registry
-    from heddle.runtime.flow import Flow
-    from heddle.runtime.generation import Generation
-    from heddle.runtime.host import Host
-    from heddle.runtime.language import CompileError, Language, Languages, Program
-    from heddle.runtime.machine import Pending
-    from heddle.runtime.node import Action, Choice, Conversation, Handler, Node, Visit
-    from heddle.runtime.packet import Packet, join
-    from heddle.runtime.process import Process, finish, settle
-    from heddle.runtime.reader import Reader
+    from heddle.runtime.assembly.codec import Build, Codec, Kind
+    from heddle.runtime.assembly.extension import Extension, ExtensionError, Registry, registry
+    from heddle.runtime.assembly.host import Host
+    from heddle.runtime.assembly.language import CompileError, Language, Languages, Program
+    from heddle.runtime.assembly.outcome import Loaded
+    from heddle.runtime.assembly.rollout import ShiftError
+    from heddle.runtime.assembly.scheme import Scheme
+    from heddle.runtime.assembly.symbol import Symbol, SymbolStatus
+    from heddle.runtime.assembly.table import SymbolTable
+    from heddle.runtime.events.events import Event, Events
+    from heddle.runtime.flow.errors import NOTHING, Answer, Error, Failure, Payload
+    from heddle.runtime.flow.flow import Flow
+    from heddle.runtime.flow.generation import Generation
+    from heddle.runtime.flow.machine import Pending
+    from heddle.runtime.flow.node import Action, Choice, Conversation, Handler, Node, Visit
+    from heddle.runtime.flow.packet import Packet, join
+    from heddle.runtime.flow.process import Process, finish, settle
+    from heddle.runtime.flow.reader import Reader
+    from heddle.runtime.flow.shapes import many_to_one, one_to_many, one_to_one
+    from heddle.runtime.flow.stream import ByteStream
+    from heddle.runtime.flow.wiring import Wired, Wiring
+    from heddle.runtime.flow.writer import Closed, Writer
     from heddle.runtime.runtime import NoSymbol, Runtime, Status
-    from heddle.runtime.scheme import Scheme
-    from heddle.runtime.shapes import many_to_one, one_to_many, one_to_one
-    from heddle.runtime.shift import ShiftError
-    from heddle.runtime.stream import ByteStream
-    from heddle.runtime.symbol import Symbol, SymbolStatus
-    from heddle.runtime.table import SymbolTable
-    from heddle.runtime.tried import Loaded
-    from heddle.runtime.wiring import Wired, Wiring
-    from heddle.runtime.writer import Closed, Writer
+    from heddle.runtime.status.agent import Agent, Frame, Watch
 
 _HOMES = {
     "agent": ("Agent", "Frame", "Watch"),

@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from heddle.runtime.extension import Registry
-    from heddle.runtime.host import Host
+    from heddle.runtime.assembly.extension import Registry
+    from heddle.runtime.assembly.host import Host
     from heddle.runtime.runtime import Runtime
-    from heddle.specs.store import Store
+    from heddle.specs.model.store import Store
 
 _MANAGED = "runtime.managed"
 _HOME = "runtime.home"

@@ -16,37 +16,37 @@ from typing import Any, Self
 from uuid import UUID
 
 from heddle import __version__
-from heddle.runtime.accepting import Accepter
-from heddle.runtime.agent import Agent
-from heddle.runtime.budget import BUDGET
-from heddle.runtime.duty import TTL, Duties
-from heddle.runtime.errors import Answer, Error, Payload
-from heddle.runtime.events import Events
-from heddle.runtime.extension import Registry, Source, registry
-from heddle.runtime.health import Health
-from heddle.runtime.loader import Loader
+from heddle.runtime.assembly.accepter import Accepter
+from heddle.runtime.assembly.duty import TTL, Duties
+from heddle.runtime.assembly.extension import Registry, Source, registry
+from heddle.runtime.assembly.loader import Loader
+from heddle.runtime.assembly.outcome import Loaded
+from heddle.runtime.assembly.rollout import Shift, ShiftError
+from heddle.runtime.assembly.symbol import Symbol
+from heddle.runtime.assembly.table import SymbolTable
+from heddle.runtime.assembly.team import ALONE, Team
+from heddle.runtime.assembly.value_sources import Sources
+from heddle.runtime.assembly.watcher import Watcher
+from heddle.runtime.events.events import Events
+from heddle.runtime.flow.budget import BUDGET
+from heddle.runtime.flow.errors import Answer, Error, Payload
+from heddle.runtime.flow.process import Process, finish
 from heddle.runtime.managed import Managed, give
-from heddle.runtime.process import Process, finish
-from heddle.runtime.reporter import INTERVAL, Reporter
-from heddle.runtime.shift import Shift, ShiftError
-from heddle.runtime.sources import Sources
-from heddle.runtime.status import Look, Status
-from heddle.runtime.symbol import Symbol
-from heddle.runtime.table import SymbolTable
-from heddle.runtime.team import ALONE, Team
-from heddle.runtime.tried import Loaded
-from heddle.runtime.watcher import Watcher
+from heddle.runtime.status.agent import Agent
+from heddle.runtime.status.health import Health
+from heddle.runtime.status.reporter import INTERVAL, Reporter
+from heddle.runtime.status.status import Look, Status
+from heddle.schemas.errors import HeddleError
 from heddle.schemas.port import canonical
-from heddle.specs.accepted import Accepting
-from heddle.specs.errors import HeddleError
-from heddle.specs.keyring import Keyring
-from heddle.specs.names import new_id
-from heddle.specs.report import Buffers, Report, Reporting
-from heddle.specs.revision import Recording
+from heddle.specs.model.accepted import Accepting
+from heddle.specs.model.names import new_id
+from heddle.specs.model.report import Buffers, Report, Reporting
+from heddle.specs.model.revision import Recording
+from heddle.specs.model.spec import DEFAULT_NAMESPACE
+from heddle.specs.model.store import ChangeSet, Store
 from heddle.specs.secrets import Redactor
-from heddle.specs.spec import DEFAULT_NAMESPACE
-from heddle.specs.store import ChangeSet, Store
-from heddle.specs.vault import Vault
+from heddle.specs.secrets.keyring import Keyring
+from heddle.specs.secrets.vault import Vault
 
 
 class NoSymbol(HeddleError, LookupError):  # noqa: N818 - reads as what it tells

@@ -1,9 +1,9 @@
 """What is well formed: one declaration a kind gives checks, defaults, editors' help and the docs."""
 
+from heddle.runtime.assembly.link_check import check_links
 from heddle.schemas.check import check, decode, in_order, unknown_kind
 from heddle.schemas.code import Code, Expression, LanguageName, Text
 from heddle.schemas.field import Fields, FieldType, Unfit, about
-from heddle.schemas.links import check_links
 from heddle.schemas.port import ERROR, IN, LIFECYCLE, OUT, Port, canonical, find_port, parse_port
 from heddle.schemas.schema import Ports, Schema
 from heddle.schemas.units import Duration, Interval, Size

@@ -13,15 +13,15 @@ from typing import Any
 
 import msgspec
 
+from heddle.schemas.errors import SpecError
 from heddle.schemas.field import Unfit, read_field, written
 from heddle.schemas.guard import GUARDS, Guard, apart
+from heddle.schemas.problem import Place, Problem
 from heddle.schemas.schema import F, Schema
 from heddle.schemas.shape import Field, Shape, fields_of, shape_of, tag_of
 from heddle.schemas.words import any_of, field_named, nearest, plain, suggest, wanted
-from heddle.specs.entry import SPEC_FIELDS, found_type
-from heddle.specs.errors import SpecError
-from heddle.specs.problem import Place, Problem
-from heddle.specs.spec import Path, Spec, dotted
+from heddle.specs.model.entry import SPEC_FIELDS, found_type
+from heddle.specs.model.spec import Path, Spec, dotted
 
 _ITSELF: Any = object()
 _TOLD: list[Shape] = []

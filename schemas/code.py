@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from heddle.schemas.field import FieldType, Unfit
-from heddle.specs.entry import found_type
-from heddle.specs.problem import did_you_mean
+from heddle.schemas.problem import did_you_mean
+from heddle.specs.model.entry import found_type
 
 _SCALAR = ["string", "number", "boolean"]
 

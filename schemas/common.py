@@ -11,8 +11,8 @@ import msgspec
 
 from heddle.schemas.code import Text
 from heddle.schemas.field import Fields, Unfit, about
-from heddle.specs.sealing import PREFIX
-from heddle.specs.spec import DEFAULT_NAMESPACE, Link
+from heddle.specs.model.spec import DEFAULT_NAMESPACE, Link
+from heddle.specs.secrets.seal import PREFIX
 
 
 class Target(Fields):

@@ -18,7 +18,7 @@ from heddle.schemas.guard import Guard, guards_of
 from heddle.schemas.port import LIFECYCLE, Port
 from heddle.schemas.schema import Schema
 from heddle.schemas.shape import Field, Shape, fields_of, tag_of
-from heddle.specs.entry import SAID
+from heddle.specs.model.entry import SAID
 
 JsonSchema: TypeAlias = dict[str, Any]
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 from heddle.schemas.field import FieldType, Unfit
-from heddle.specs.entry import found_type
+from heddle.specs.model.entry import found_type
 
 _SECONDS = {
     "ns": 1e-9,

@@ -8,11 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from heddle.specs.bind import Bound, Values
-    from heddle.specs.difference import Detail, Difference, differences
-    from heddle.specs.document import Reading, read_data, read_path, read_text
-    from heddle.specs.entry import data_of, spec_of, value_of
-    from heddle.specs.errors import (
+    from heddle.schemas.errors import (
         Conflict,
         HeddleError,
         NotFound,
@@ -20,21 +16,25 @@ if TYPE_CHECKING:
         SpecError,
         StoreError,
     )
-    from heddle.specs.folder import FolderStore
-    from heddle.specs.formatting import formatted
-    from heddle.specs.keyring import Keyring
-    from heddle.specs.memory import MemoryStore
-    from heddle.specs.merging import MergeConflict, Merged
-    from heddle.specs.names import named_id, new_id
-    from heddle.specs.open import Opener, Stores, open_store
-    from heddle.specs.problem import NOWHERE, Place, Problem, did_you_mean
-    from heddle.specs.report import Condition, Report, Reporting, SymbolReport
-    from heddle.specs.revision import Note, Recording, Revision, Turn
-    from heddle.specs.sealing import Key, key_of, new_key, sealed_by
-    from heddle.specs.spec import DEFAULT_NAMESPACE, Binding, Link, Path, Spec, dotted
-    from heddle.specs.store import Change, ChangeSet, Delete, Put, Resource, Store
-    from heddle.specs.value import Source, Value
-    from heddle.specs.vault import Vault
+    from heddle.schemas.problem import NOWHERE, Place, Problem, did_you_mean
+    from heddle.specs.binding.bind import Bound, Values
+    from heddle.specs.merge.merge import MergeConflict, Merged
+    from heddle.specs.model.difference import Detail, Difference, differences
+    from heddle.specs.model.entry import data_of, spec_of, value_of
+    from heddle.specs.model.names import named_id, new_id
+    from heddle.specs.model.report import Condition, Report, Reporting, SymbolReport
+    from heddle.specs.model.revision import Note, Recording, Revision, Turn
+    from heddle.specs.model.spec import DEFAULT_NAMESPACE, Binding, Link, Path, Spec, dotted
+    from heddle.specs.model.store import Change, ChangeSet, Delete, Put, Resource, Store
+    from heddle.specs.model.value import Source, Value
+    from heddle.specs.secrets.keyring import Keyring
+    from heddle.specs.secrets.seal import Key, key_of, new_key, sealed_by
+    from heddle.specs.secrets.vault import Vault
+    from heddle.specs.stores.folder.store import FolderStore
+    from heddle.specs.stores.memory import MemoryStore
+    from heddle.specs.stores.opener import Opener, Stores, open_store
+    from heddle.specs.yaml.canonical_form import formatted
+    from heddle.specs.yaml.document import Reading, read_data, read_path, read_text
 
 __all__ = [
     "DEFAULT_NAMESPACE",

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from heddle.extensions.net.listener import ListenerNode
 from heddle.runtime.runtime import Runtime
-from heddle.specs.document import read_text
-from heddle.specs.memory import MemoryStore
-from heddle.specs.store import Put
+from heddle.specs.model.store import Put
+from heddle.specs.stores.memory import MemoryStore
+from heddle.specs.yaml.document import read_text
 
 
 def stored(*texts: str) -> MemoryStore:

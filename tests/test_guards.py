@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("schemas", "specs", "runtime", "extensions", "cli")
 # Test kits that are shipped: for stores of others to assert that they keep their promises.
 KITS = frozenset(f"specs/{kit}_contract.py" for kit in ("keyed", "lease", "recording")) | {
-    "specs/contract.py"
+    "specs/stores/contract.py"
 }
 PROTOCOLS = ("extensions/net", "extensions/manage")
 FOLDING = frozenset({"lower", "upper", "casefold", "title", "capitalize", "swapcase"})
@@ -20,15 +20,15 @@ DIGITS = frozenset({"isdigit", "isdecimal", "isnumeric", "isalpha", "isalnum", "
 OWN = {
     ("extensions/net/http/head.py", "split"),
     ("extensions/net/certificate.py", "split"),
-    ("extensions/net/client.py", "rstrip"),
-    ("extensions/net/serving/place.py", "swapcase"),
-    ("extensions/net/talking/link.py", "rstrip"),
-    ("extensions/net/talking/handshake.py", "strip"),
-    ("extensions/net/feeding/event.py", "strip"),
-    ("extensions/net/passing/tunnel.py", "isdigit"),
+    ("extensions/net/http_client/http.py", "rstrip"),
+    ("extensions/net/static/place.py", "swapcase"),
+    ("extensions/net/ws/client_link.py", "rstrip"),
+    ("extensions/net/ws/handshake.py", "strip"),
+    ("extensions/net/sse/event.py", "strip"),
+    ("extensions/net/proxy/tunnel.py", "isdigit"),
     ("extensions/manage/page.py", "rstrip"),
     ("extensions/manage/operations/runtimes.py", "rstrip"),
-    ("extensions/manage/operations/about.py", "rstrip"),
+    ("extensions/manage/operations/meta.py", "rstrip"),
 }
 
 

@@ -33,7 +33,7 @@ TRAFFIC = frozenset(
 )
 """The lower floor of the runtime: how packets go."""
 
-BELOW_TRAFFIC = {"heddle.specs.names"}
+BELOW_TRAFFIC = {"heddle.specs.model.names"}
 """What the traffic floor may use of the rooms below: where ids come from."""
 
 SHARED = {"extension", "discover"}
@@ -53,7 +53,7 @@ class Import(NamedTuple):
 
 
 def module_of(path: Path) -> str:
-    """`runtime/node.py` is heddle.runtime.node; a test is tests.…"""
+    """`runtime/flow/node.py` is heddle.runtime.flow.node; a test is tests.…"""
     parts = path.with_suffix("").parts
     parts = parts[:-1] if parts[-1] == "__init__" else parts
     return ".".join(parts if parts[0] not in ROOMS else ("heddle", *parts))
@@ -127,7 +127,7 @@ def files() -> dict[str, str]:
 
 
 def room_of(module: str) -> str:
-    """`heddle.runtime.node` is of the room runtime."""
+    """`heddle.runtime.flow.node` is of the room runtime."""
     parts = module.split(".")
     return parts[1] if parts[0] == "heddle" and len(parts) > 1 else ""
 
@@ -282,17 +282,29 @@ def test_the_package_holds_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("module", "source", "why"),
     [
-        ("heddle.specs.spec", "from heddle.schemas.check import check", "leads up, from specs"),
-        ("heddle.schemas.check", "import heddle.runtime.node", "leads up, from schemas"),
+        (
+            "heddle.specs.model.spec",
+            "from heddle.schemas.check import check",
+            "leads up, from specs",
+        ),
+        ("heddle.schemas.check", "import heddle.runtime.flow.node", "leads up, from schemas"),
         ("heddle.runtime.runtime", "from heddle import extensions", "leads up, from runtime"),
         ("heddle.extensions.net.a", "def f():\n    import heddle.cli.main", "leads up"),
         ("heddle.runtime.runtime", "import_module('heddle.cli.main')", "leads up"),
         ("heddle.extensions.net.a", "from heddle.extensions.sql.b import c", "the family sql"),
         ("heddle.extensions.net", "from heddle.extensions import sql", "the family sql"),
-        ("heddle.runtime.process", "from heddle.specs.spec import Spec", "out of the room"),
-        ("heddle.runtime.machine", "import heddle.schemas", "out of the room"),
-        ("heddle.runtime.node", "from heddle.runtime.host import Host", "up to the assembly"),
-        ("heddle.runtime.step", "from heddle.runtime import table", "up to the assembly"),
+        (
+            "heddle.runtime.flow.process",
+            "from heddle.specs.model.spec import Spec",
+            "out of the room",
+        ),
+        ("heddle.runtime.flow.machine", "import heddle.schemas", "out of the room"),
+        (
+            "heddle.runtime.flow.node",
+            "from heddle.runtime.assembly.host import Host",
+            "up to the assembly",
+        ),
+        ("heddle.runtime.flow.step", "from heddle.runtime import table", "up to the assembly"),
         ("heddle.cli.main", "from .output import show", "is relative"),
         ("heddle.cli.main", "from . import output", "is relative"),
         ("heddle.cli.main", "import specs.spec", "is bare"),
@@ -301,15 +313,19 @@ def test_the_package_holds_nothing_else() -> None:
         ("tests.test_x", "import src.heddle", "through the folder src"),
         ("heddle.cli.main", "from tests.support import fetch", "to the tests"),
         ("heddle.cli.main", "from heddle.kitchen import pot", "leads to no room"),
-        ("heddle.specs.spec", "if TYPE_CHECKING:\n    import heddle.cli.main", "leads up"),
-        ("heddle.specs.spec", "try:\n    pass\nfinally:\n    import heddle.cli.main", "leads up"),
+        ("heddle.specs.model.spec", "if TYPE_CHECKING:\n    import heddle.cli.main", "leads up"),
+        (
+            "heddle.specs.model.spec",
+            "try:\n    pass\nfinally:\n    import heddle.cli.main",
+            "leads up",
+        ),
     ],
 )
 def test_the_checker_sees_what_breaks_a_rule(module: str, source: str, why: str) -> None:
     known = {
         "heddle.extensions.sql": "",
         "heddle.extensions": "",
-        "heddle.runtime.table": "",
+        "heddle.runtime.assembly.table": "",
         "heddle.kitchen": "",
     }
     (found,) = violations({module: source, **{one: "" for one in known if one != module}})
@@ -319,20 +335,23 @@ def test_the_checker_sees_what_breaks_a_rule(module: str, source: str, why: str)
 @pytest.mark.parametrize(
     ("module", "source"),
     [
-        ("heddle.schemas.check", "from heddle.specs.spec import Spec"),
+        ("heddle.schemas.check", "from heddle.specs.model.spec import Spec"),
         ("heddle.extensions.net.a", "from heddle.extensions.extension import Node"),
         ("heddle.extensions.net.a", "from heddle.extensions.net.http.b import c"),
         ("heddle.extensions", "from heddle.extensions.net import register"),
-        ("heddle.runtime.process", "from heddle.specs.names import new_id"),
-        ("heddle.runtime.node", "if TYPE_CHECKING:\n    from heddle.runtime.host import Host"),
-        ("heddle.runtime.table", "from heddle.specs.spec import Spec"),
+        ("heddle.runtime.flow.process", "from heddle.specs.model.names import new_id"),
+        (
+            "heddle.runtime.flow.node",
+            "if TYPE_CHECKING:\n    from heddle.runtime.assembly.host import Host",
+        ),
+        ("heddle.runtime.assembly.table", "from heddle.specs.model.spec import Spec"),
         ("heddle.cli.main", "import os, click"),
         ("heddle.cli.main", "from heddle import __version__"),
         ("tests.test_x", "from heddle.cli.main import main"),
     ],
 )
 def test_the_checker_lets_pass_what_keeps_the_rules(module: str, source: str) -> None:
-    assert violations({module: source, "heddle.specs.names": ""}) == []
+    assert violations({module: source, "heddle.specs.model.names": ""}) == []
 
 
 def test_the_checker_sees_rings() -> None:

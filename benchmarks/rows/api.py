@@ -14,10 +14,10 @@ from benchmarks.paths import EXAMPLES
 from benchmarks.row import Row, Say, WrongAnswer
 from benchmarks.scale import Scale
 from benchmarks.server import Heddle, heddle
-from heddle.specs.folder import FolderStore
-from heddle.specs.names import named_id
-from heddle.specs.spec import Spec
-from heddle.specs.store import Put
+from heddle.specs.model.names import named_id
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Put
+from heddle.specs.stores.folder.store import FolderStore
 
 PING = "GET /ping HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 PATH = "/v1/namespaces/default/specs/pong"

@@ -7,11 +7,11 @@ from benchmarks.calls import compare
 from benchmarks.measure import Measure, at_most
 from benchmarks.row import Row, Say, WrongAnswer
 from benchmarks.scale import Scale
-from heddle.runtime.errors import NOTHING
-from heddle.runtime.node import Action, Choice, Handler, Node
-from heddle.runtime.process import Process
-from heddle.runtime.step import Target
-from heddle.runtime.wiring import Wired, Wiring
+from heddle.runtime.flow.errors import NOTHING
+from heddle.runtime.flow.node import Action, Choice, Handler, Node
+from heddle.runtime.flow.process import Process
+from heddle.runtime.flow.step import Target
+from heddle.runtime.flow.wiring import Wired, Wiring
 
 COUNT = 10
 

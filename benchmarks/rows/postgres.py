@@ -20,10 +20,10 @@ from benchmarks.paths import ROOT
 from benchmarks.row import Row, Say, WrongAnswer
 from benchmarks.scale import Scale
 from heddle.runtime.runtime import Runtime
-from heddle.specs.contract import spec
-from heddle.specs.document import read_path
-from heddle.specs.open import open_store
-from heddle.specs.store import Put, Store
+from heddle.specs.model.store import Put, Store
+from heddle.specs.stores.contract import spec
+from heddle.specs.stores.opener import open_store
+from heddle.specs.yaml.document import read_path
 
 WRITERS = 4
 """Who edit at once in the storm, each a leaf of his own."""

@@ -81,7 +81,7 @@ def _soaked(
 
 def _every_kind(turn: int) -> str:
     """Return a flow with a node of each kind, each of which is made anew by another turn."""
-    from heddle.runtime.extension import registry
+    from heddle.runtime.assembly.extension import registry
 
     ports = count(1)
     parts = []
@@ -140,11 +140,11 @@ def _alive(scale: Scale, say: Say) -> Measure:
 
 
 async def _reloaded(times: int) -> int:
-    from heddle.runtime.generation import Generation
+    from heddle.runtime.flow.generation import Generation
     from heddle.runtime.runtime import Runtime
-    from heddle.specs.document import read_text
-    from heddle.specs.memory import MemoryStore
-    from heddle.specs.store import Put
+    from heddle.specs.model.store import Put
+    from heddle.specs.stores.memory import MemoryStore
+    from heddle.specs.yaml.document import read_text
 
     def specs(turn: int) -> Any:
         return read_text(namespace.leaf(turn), file="leaf.yaml").specs

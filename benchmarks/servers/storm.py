@@ -14,10 +14,10 @@ from typing import TypeAlias
 import psycopg
 
 from benchmarks.machine import fastest_loop
-from heddle.specs.contract import spec
-from heddle.specs.open import open_store
-from heddle.specs.postgres.address import read_address
-from heddle.specs.store import Put
+from heddle.specs.model.store import Put
+from heddle.specs.stores.contract import spec
+from heddle.specs.stores.opener import open_store
+from heddle.specs.stores.postgres.address import read_address
 
 Done: TypeAlias = tuple[int, float]
 """A revision, and when it was committed."""

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heddle.cli.changing import DRY_RUN, KEY, MESSAGE, SHAPE, TIMEOUT, WAIT, YES, Asked
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
+from heddle.cli.views.apply_view import DRY_RUN, KEY, MESSAGE, SHAPE, TIMEOUT, WAIT, YES, Asked
 
 if TYPE_CHECKING:
-    from heddle.cli.changing import Outcome
-    from heddle.cli.reading import Planner
+    from heddle.cli.resource_files import Planner
+    from heddle.cli.views.apply_view import Outcome
 
 FILES = click.option(
     "-f",
@@ -115,9 +115,9 @@ def command(
     together where they do not contradict each other. With --wait, the exit code is 1 where
     a runtime refuses the change, and the reason is told.
     """
-    from heddle.cli.changing import end, outcome_data, tell_outcome
-    from heddle.cli.output import print_json
-    from heddle.cli.reading import Given, Planner
+    from heddle.cli.resource_files import Given, Planner
+    from heddle.cli.views.apply_view import end, outcome_data, tell_outcome
+    from heddle.cli.views.output import print_json
 
     given = Given(files, sort, settings_of(config, extensions, **flags))
     asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key)
@@ -131,10 +131,10 @@ def command(
 
 
 async def _apply(planner: "Planner", asked: Asked, *, ask: bool) -> "Outcome":
-    from heddle.cli.changing import Outcome, confirm, made_before, make_it
     from heddle.cli.extensions import installed
     from heddle.cli.stores import opened
-    from heddle.runtime.planning import Applied
+    from heddle.cli.views.apply_view import Outcome, confirm, made_before, make_it
+    from heddle.runtime.changes.plan import Applied
 
     settings = planner.given.settings
     registry = installed(settings)

@@ -2,7 +2,7 @@
 
 import click
 
-from heddle.cli.failure import FAILED
+from heddle.cli.exit_codes import FAILED
 from heddle.cli.group import Command
 from heddle.cli.options import ENVIRONMENT, EXTENSION, JSON, NAMESPACE, options, settings_of
 
@@ -57,11 +57,11 @@ def command(
     """
     from heddle.cli.documents import Documents
     from heddle.cli.extensions import installed
-    from heddle.cli.output import print_json, print_problems
-    from heddle.runtime.checking import Checked, check_specs
+    from heddle.cli.views.output import print_json, print_problems
+    from heddle.cli.views.problem_report import as_data, summary
+    from heddle.runtime.assembly.check import Checked, check_specs
     from heddle.schemas.check import in_order
-    from heddle.schemas.report import as_data, summary
-    from heddle.specs.bind import Values
+    from heddle.specs.binding.bind import Values
 
     settings = settings_of(config, extensions, **flags)
     registry = installed(settings)

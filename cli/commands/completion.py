@@ -30,7 +30,7 @@ def command(ctx: click.Context, shell: str, as_json: bool) -> None:
     # Not source(): it would run the shell to ask for its version.
     script = completion.source_template % completion.source_vars()
     if as_json:
-        from heddle.cli.output import print_json
+        from heddle.cli.views.output import print_json
 
         print_json({"shell": shell, "script": script})
         return

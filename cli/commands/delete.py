@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heddle.cli.changing import KEY, MESSAGE, TIMEOUT, WAIT, YES, Asked
-from heddle.cli.failure import FAILED, CommandError
+from heddle.cli.exit_codes import FAILED, CommandError
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
+from heddle.cli.views.apply_view import KEY, MESSAGE, TIMEOUT, WAIT, YES, Asked
 
 if TYPE_CHECKING:
-    from heddle.cli.changing import Outcome
     from heddle.cli.settings import Settings
-    from heddle.specs.store import Resource, Store
+    from heddle.cli.views.apply_view import Outcome
+    from heddle.specs.model.store import Resource, Store
 
 FILES = click.option(
     "-f",
@@ -106,9 +106,9 @@ def command(
         raise click.UsageError("give NAMEs, files (-f) or --all: without them nothing is deleted")
     if everything and (names or files):
         raise click.UsageError("give --all, or NAMEs and files, not both")
-    from heddle.cli.changing import outcome_data, tell_outcome
-    from heddle.cli.output import print_json
-    from heddle.cli.rescue import complain
+    from heddle.cli.error_boundary import complain
+    from heddle.cli.views.apply_view import outcome_data, tell_outcome
+    from heddle.cli.views.output import print_json
 
     settings = settings_of(config, extensions, **flags)
     wanted = [*((settings.namespace, name) for name in names), *_named(files, sort, settings)]
@@ -141,9 +141,9 @@ def _named(files: Sequence[str], sort: str, settings: "Settings") -> Iterable[tu
     """The namespace, and the name or id, of everything that the files name."""
     if not files:
         return []
-    from heddle.cli.output import print_problems
-    from heddle.cli.reading import Given
-    from heddle.specs.names import named_id
+    from heddle.cli.resource_files import Given
+    from heddle.cli.views.output import print_problems
+    from heddle.specs.model.names import named_id
 
     given = Given(files, sort, settings)
     if given.reading.problems:
@@ -172,10 +172,10 @@ async def _delete(
     ask: bool,
 ) -> "tuple[Outcome, list[str]]":
     """What became of it, and what is not there."""
-    from heddle.cli.changing import confirm, made_before, make_it
     from heddle.cli.extensions import installed
     from heddle.cli.stores import opened
-    from heddle.runtime.planning import plan_delete
+    from heddle.cli.views.apply_view import confirm, made_before, make_it
+    from heddle.runtime.changes.plan import plan_delete
 
     async with opened(settings) as store:
         made = await made_before(store, asked)

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from heddle.cli.commands.get import EVERYWHERE
-from heddle.cli.failure import DIFFERENT, CommandError
+from heddle.cli.exit_codes import DIFFERENT, CommandError
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
 if TYPE_CHECKING:
     from heddle.cli.settings import Settings
-    from heddle.specs.difference import Difference
+    from heddle.specs.model.difference import Difference
 
 
 @click.command(
@@ -45,9 +45,9 @@ def command(
     The order of nodes, comments and style are no differences. The exit code is 0 where both say the
     same, and 3 where they differ.
     """
-    from heddle.cli.differing import as_change, summary, tell_details
-    from heddle.cli.output import print_json
-    from heddle.cli.revisions import is_term
+    from heddle.cli.views.diff_view import as_change, summary, tell_details
+    from heddle.cli.views.output import print_json
+    from heddle.cli.views.revision_view import is_term
 
     settings = settings_of(config, extensions, **flags)
     space = None if all_namespaces else settings.namespace
@@ -67,9 +67,9 @@ def command(
 async def _between(
     settings: "Settings", first: str, second: str, namespace: str | None
 ) -> "list[Difference]":
-    from heddle.cli.revisions import number_of
     from heddle.cli.stores import opened
-    from heddle.runtime.rollback import between
+    from heddle.cli.views.revision_view import number_of
+    from heddle.runtime.changes.rollback import between
 
     async with opened(settings) as store:
         one = await number_of(store, first, namespace)
@@ -82,8 +82,8 @@ async def _between(
 def _of_files(first: str, second: str, settings: "Settings") -> "list[Difference]":
     """What tells two files or folders apart."""
     from heddle.cli.documents import Documents
-    from heddle.specs.comparing import compared
-    from heddle.specs.errors import SpecError
+    from heddle.schemas.errors import SpecError
+    from heddle.specs.merge.comparison import compared
 
     sides = []
     for path in (first, second):

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Never
 
 import click
 
-from heddle.cli.failure import FAILED, CommandError
+from heddle.cli.exit_codes import FAILED, CommandError
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, options, settings_of
 
 if TYPE_CHECKING:
-    from heddle.runtime.extension import Registry
-    from heddle.runtime.language import CompileError, Options
+    from heddle.runtime.assembly.extension import Registry
+    from heddle.runtime.assembly.language import CompileError, Options
 
 LANGUAGE = click.option(
     "-l",
@@ -82,7 +82,7 @@ def command(
     error. The exit code is 1 where the code is wrong or fails, and for a condition that is false.
     """
     from heddle.cli.extensions import installed
-    from heddle.runtime.language import Options
+    from heddle.runtime.assembly.language import Options
 
     settings = settings_of(config, extensions, language=language)
     registry = installed(settings)
@@ -130,8 +130,8 @@ class _Trial:
 
     def run(self, payload: Any, options: "Options") -> None:
         """Compile, run, show; exits with 1 where either fails, or a condition is false."""
-        from heddle.runtime.language import CompileError, truthy
-        from heddle.runtime.step import FAILURES
+        from heddle.runtime.assembly.language import CompileError, truthy
+        from heddle.runtime.flow.step import FAILURES
 
         try:
             program = self._registry.scheme.languages.get(self._language).program(
@@ -154,8 +154,8 @@ class _Trial:
     def _show(self, value: Any) -> None:
         import msgspec
 
-        from heddle.cli.output import print_json
-        from heddle.runtime.errors import Error
+        from heddle.cli.views.output import print_json
+        from heddle.runtime.flow.errors import Error
 
         if isinstance(value, Error):
             value = {"message": value.message, "code": value.code, "data": value.data}
@@ -172,8 +172,8 @@ class _Trial:
                 raise CommandError(f"the result is no plain data: {error}") from error
 
     def _refused(self, error: "CompileError") -> Never:
-        from heddle.cli.output import print_problems
-        from heddle.specs.problem import Place, Problem
+        from heddle.cli.views.output import print_problems
+        from heddle.schemas.problem import Place, Problem
 
         if self._as_json:
             self._tell_error(
@@ -191,8 +191,8 @@ class _Trial:
         raise click.exceptions.Exit(FAILED)
 
     def _failed(self, exception: BaseException) -> Never:
-        from heddle.cli.output import complain
-        from heddle.runtime.errors import Error
+        from heddle.cli.views.output import complain
+        from heddle.runtime.flow.errors import Error
 
         error = Error.of(exception)
         place = {name: getattr(exception, name, 0) for name in ("line", "column")}
@@ -208,7 +208,7 @@ class _Trial:
         self._tell(ok=False, error={"stage": stage, "message": message, **known})
 
     def _tell(self, *, ok: bool, **more: Any) -> None:
-        from heddle.cli.output import print_json
+        from heddle.cli.views.output import print_json
 
         print_json({"ok": ok, "language": self._language, "printed": self._printed, **more})
 
@@ -224,8 +224,8 @@ def _text(given: str) -> tuple[str, str]:
 
 def _payload(registry: "Registry", given: str) -> Any:
     """The payload; CommandError with its place where it is no data."""
-    from heddle.runtime.language import CompileError
-    from heddle.specs.problem import Place
+    from heddle.runtime.assembly.language import CompileError
+    from heddle.schemas.problem import Place
 
     text, file = _text(given)
     language = "yaml" if file.endswith((".yaml", ".yml")) else "json"

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heddle.cli.failure import FAILED
+from heddle.cli.exit_codes import FAILED
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, options, settings_of
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from heddle.cli.documents import Documents
     from heddle.cli.settings import Settings
-    from heddle.specs.entry import Order
-    from heddle.specs.problem import Problem
+    from heddle.schemas.problem import Problem
+    from heddle.specs.model.entry import Order
 
 CHECK = click.option(
     "--check",
@@ -62,8 +62,8 @@ def command(
     The exit code is 1 where there are problems, and with --check where a file would be changed.
     """
     from heddle.cli.documents import Documents
-    from heddle.cli.output import print_json, print_problems
-    from heddle.schemas.report import as_data
+    from heddle.cli.views.output import print_json, print_problems
+    from heddle.cli.views.problem_report import as_data
 
     settings = settings_of(config, extensions)
     documents = Documents(paths or (".",))
@@ -89,9 +89,9 @@ def _formatted(
     documents: "Documents", settings: "Settings", problems: "list[Problem]"
 ) -> "Iterator[dict[str, Any]]":
     """Each file with its text as it is and as it should be; Problems of those that cannot be read."""
-    from heddle.specs.document import decode
-    from heddle.specs.errors import SpecError
-    from heddle.specs.formatting import formatted
+    from heddle.schemas.errors import SpecError
+    from heddle.specs.yaml.canonical_form import formatted
+    from heddle.specs.yaml.document import decode
 
     order = _order(settings)
     for file in documents.files:
@@ -126,7 +126,7 @@ def _order(settings: "Settings") -> "Order":
 
 
 def _write(documents: "Documents", changed: "Sequence[dict[str, Any]]") -> None:
-    from heddle.specs.writeback import write_files
+    from heddle.specs.stores.folder.atomic_write import write_files
 
     for each in changed:
         if each["file"] != "<stdin>":

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heddle.cli.failure import FAILED
+from heddle.cli.exit_codes import FAILED
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
 if TYPE_CHECKING:
     from heddle.cli.settings import Settings
-    from heddle.specs.problem import Problem
-    from heddle.specs.store import Resource
-    from heddle.specs.value import Value
+    from heddle.schemas.problem import Problem
+    from heddle.specs.model.store import Resource
+    from heddle.specs.model.value import Value
 
 YAML = click.option(
     "--yaml",
@@ -78,8 +78,8 @@ def command(
         raise click.UsageError("give --json or --yaml, not both")
     if reveal and sort != "values":
         raise click.UsageError("--reveal is for values: specs hold no secrets")
-    from heddle.cli.output import entry_of, print_json, print_problems, print_table, to_yaml
-    from heddle.cli.rescue import complain
+    from heddle.cli.error_boundary import complain
+    from heddle.cli.views.output import entry_of, print_json, print_problems, print_table, to_yaml
 
     settings = settings_of(config, extensions, **flags)
     found, problems, revision = asyncio.run(
@@ -116,7 +116,7 @@ def command(
 
 def missing_names(names: Sequence[str], found: "Sequence[Resource]") -> list[tuple[str, str]]:
     """The names that nothing has, each with the nearest one that there is."""
-    from heddle.specs.problem import did_you_mean
+    from heddle.schemas.problem import did_you_mean
 
     known = {word for each in found for word in (each.label, each.name, str(each.id)) if word}
     near = [each.label for each in found]
@@ -128,8 +128,8 @@ async def _read(
 ) -> "tuple[Sequence[Resource], Sequence[Problem], int]":
     """What there is, what cannot be read, and the revision of it, where the store keeps those."""
     from heddle.cli.stores import opened
-    from heddle.specs.revision import Recording
-    from heddle.specs.store import Revealing
+    from heddle.specs.model.revision import Recording
+    from heddle.specs.model.store import Revealing
 
     async with opened(settings) as store:
         revision = await store.newest() if isinstance(store, Recording) else 0
@@ -147,7 +147,7 @@ _COLUMNS = {"specs": ("kind", "links", "place", "id"), "values": ("data", "place
 
 
 def _row(resource: "Resource", columns: Sequence[str], reveal: bool = False) -> list[str]:
-    from heddle.specs.spec import Spec
+    from heddle.specs.model.spec import Spec
 
     cells = {
         "name": resource.name or "-",
@@ -168,8 +168,8 @@ def _shown(value: "Value", reveal: bool) -> str:
     """What a Value says of its data, on one line; secrets are masked, or revealed whole."""
     import msgspec
 
-    from heddle.specs.masking import MASK, covered
-    from heddle.specs.sealing import sealed_by
+    from heddle.specs.secrets.mask import MASK, covered
+    from heddle.specs.secrets.seal import sealed_by
 
     if value.sealed:
         return f"{MASK} (sealed with {sealed_by(value.sealed)})"
@@ -188,9 +188,9 @@ def _revealed(
     import msgspec
 
     from heddle.cli.keys import keyring, warn_of
-    from heddle.specs.errors import SecretError
-    from heddle.specs.value import Value
-    from heddle.specs.vault import Vault
+    from heddle.schemas.errors import SecretError
+    from heddle.specs.model.value import Value
+    from heddle.specs.secrets.vault import Vault
 
     vault = Vault(keyring(settings))
     warn_of(vault.keys)

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heddle.cli.failure import CommandError
+from heddle.cli.exit_codes import CommandError
 from heddle.cli.group import Command, Family
 from heddle.cli.options import JSON, options
 
 if TYPE_CHECKING:
-    from heddle.specs.difference import Difference
+    from heddle.specs.model.difference import Difference
 
 ATTRIBUTES = tuple(f"*{suffix} diff=heddle merge=heddle" for suffix in (".yaml", ".yml", ".json"))
 """The lines of .gitattributes."""
@@ -67,7 +67,7 @@ def install(
     .gitattributes is for everybody, and is committed; the settings are yours, and are made in each
     clone (or once, with --global). What is there already is left as it is.
     """
-    from heddle.cli.output import print_json
+    from heddle.cli.views.output import print_json
 
     del config
     root = Path(folder)
@@ -145,8 +145,8 @@ def diff(
     git calls it with these arguments (diff.heddle.command). Files that cannot be read as specs are
     compared line by line. The exit code is 0 whether they differ or not, as git wants it.
     """
-    from heddle.cli.differing import summary, tell_details
-    from heddle.specs.errors import SpecError
+    from heddle.cli.views.diff_view import summary, tell_details
+    from heddle.schemas.errors import SpecError
 
     del old_hash, old_mode, new_hash, new_mode, config
     title = f"{path} -> {renamed[0]}" if renamed and renamed[0] != path else path
@@ -166,7 +166,7 @@ def diff(
 
 
 def _compared(path: str, old: str, new: str) -> "list[Difference]":
-    from heddle.specs.comparing import Sheet, compared
+    from heddle.specs.merge.comparison import Sheet, compared
 
     return compared([Sheet.read(old, file=path)], [Sheet.read(new, file=path)])
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heddle.cli.failure import FAILED
+from heddle.cli.exit_codes import FAILED
 from heddle.cli.group import Command
 from heddle.cli.options import JSON, NAMESPACE, options, settings_of
 
 if TYPE_CHECKING:
-    from heddle.cli.drawing import Picture
-    from heddle.specs.problem import Problem
+    from heddle.extensions.drawing import Picture
+    from heddle.schemas.problem import Problem
 
 FORMS = ("mermaid", "dot", "svg")
 _SUFFIXES = {".mmd": "mermaid", ".mermaid": "mermaid", ".dot": "dot", ".gv": "dot", ".svg": "svg"}
@@ -68,9 +68,9 @@ def command(
         raise click.UsageError("give --json or --format, not both")
     from heddle.cli.commands.schema import write
     from heddle.cli.documents import Documents
-    from heddle.cli.drawing import Picture
-    from heddle.cli.output import print_json, print_problems
-    from heddle.cli.rescue import failure
+    from heddle.cli.error_boundary import failure
+    from heddle.cli.views.output import print_json, print_problems
+    from heddle.extensions.drawing import Picture
 
     settings = settings_of(config, namespace=namespace)
     documents = Documents(paths)
@@ -94,7 +94,7 @@ def _drawn(picture: "Picture", form: str | None, output: str | None, direction: 
     from pathlib import PurePath
     from typing import cast
 
-    from heddle.cli.drawing import Direction, Form, draw
+    from heddle.extensions.drawing import Direction, Form, draw
 
     suffix = PurePath(output).suffix.lower() if output else ""
     named = _SUFFIXES.get(suffix)
@@ -111,7 +111,7 @@ def _json(picture: "Picture", problems: "Iterable[Problem]") -> str:
     """The Picture for programs."""
     import msgspec
 
-    from heddle.schemas.report import as_data
+    from heddle.cli.views.problem_report import as_data
 
     nodes, told = picture.nodes, [as_data(problem) for problem in problems]
     shown = {

@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 import click
 
 from heddle.cli.commands.get import EVERYWHERE
-from heddle.cli.completing import complete_names
-from heddle.cli.failure import FAILED
+from heddle.cli.exit_codes import FAILED
 from heddle.cli.group import Command
+from heddle.cli.name_completion import complete_names
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
-from heddle.cli.revisions import SHAPE
+from heddle.cli.views.revision_view import SHAPE
 
 if TYPE_CHECKING:
     from heddle.cli.settings import Settings
-    from heddle.specs.revision import Revision
+    from heddle.specs.model.revision import Revision
 
 LIMIT = click.option(
     "--limit",
@@ -53,9 +53,9 @@ def command(
     what it created, `~` what it updated, `-` what it deleted. `heddle show REV` tells all of it. The
     exit code is 1 where a NAME was never there.
     """
-    from heddle.cli.output import print_json, print_table
-    from heddle.cli.rescue import complain
-    from heddle.cli.revisions import as_revision, row_of
+    from heddle.cli.error_boundary import complain
+    from heddle.cli.views.output import print_json, print_table
+    from heddle.cli.views.revision_view import as_revision, row_of
 
     settings = settings_of(config, extensions, **flags)
     space = None if all_namespaces else settings.namespace
@@ -80,9 +80,9 @@ def command(
 async def _read(
     settings: "Settings", namespace: str | None, names: tuple[str, ...], limit: int
 ) -> "list[Revision]":
-    from heddle.cli.revisions import changing
     from heddle.cli.stores import opened
-    from heddle.runtime.planning import recording
+    from heddle.cli.views.revision_view import changing
+    from heddle.runtime.changes.plan import recording
 
     async with opened(settings) as store:
         return await changing(recording(store), namespace, names, limit)

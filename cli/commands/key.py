@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heddle.cli.changing import DRY_RUN, MESSAGE, SHAPE, TIMEOUT, WAIT, Asked
-from heddle.cli.failure import FAILED, CommandError
+from heddle.cli.exit_codes import FAILED, CommandError
 from heddle.cli.group import Command, Family
 from heddle.cli.options import JSON, NAMESPACE, STORE, options, settings_of
+from heddle.cli.views.apply_view import DRY_RUN, MESSAGE, SHAPE, TIMEOUT, WAIT, Asked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from heddle.cli.changing import Outcome
     from heddle.cli.settings import Settings
-    from heddle.specs.keyring import Keyring
-    from heddle.specs.value import Value
+    from heddle.cli.views.apply_view import Outcome
+    from heddle.specs.model.value import Value
+    from heddle.specs.secrets.keyring import Keyring
 
 OUTPUT = click.option(
     "-o",
@@ -68,8 +68,8 @@ def new(output: str | None, as_json: bool, config: str | None) -> None:
     In a file it comes before the keys that are there, so it is the one that seals from now on; the
     others go on to open what they have sealed. Keep it: what a lost key has sealed is lost.
     """
-    from heddle.cli.output import print_json
-    from heddle.specs.sealing import new_key
+    from heddle.cli.views.output import print_json
+    from heddle.specs.secrets.seal import new_key
 
     file = output or settings_of(config).key_file or "-"
     key = new_key()
@@ -108,8 +108,8 @@ def list_(as_json: bool, config: str | None, **flags: object) -> None:
     exit code is 1.
     """
     from heddle.cli.keys import keyring, warn_of
-    from heddle.cli.output import print_json, print_table
-    from heddle.runtime.rotating import counts_of
+    from heddle.cli.views.output import print_json, print_table
+    from heddle.runtime.changes.key_rotation import counts_of
 
     settings = settings_of(config, (), **flags)
     keys = keyring(settings)
@@ -183,9 +183,9 @@ def rotate(
     say stays the same, so runtimes reload nothing. Once `heddle key list` shows no value more for an
     old key, it is needed for the history only.
     """
-    from heddle.cli.changing import end, outcome_data, tell_outcome
     from heddle.cli.keys import keyring, warn_of
-    from heddle.cli.output import print_json
+    from heddle.cli.views.apply_view import end, outcome_data, tell_outcome
+    from heddle.cli.views.output import print_json
 
     settings = settings_of(config, (), **flags)
     keys = keyring(settings)
@@ -213,9 +213,9 @@ def rotate(
 async def _rotate(
     settings: "Settings", keys: "Keyring", namespace: str | None, clear: bool, asked: Asked
 ) -> "Outcome":
-    from heddle.cli.changing import make_it
     from heddle.cli.stores import opened
-    from heddle.runtime.rotating import plan_rotation
+    from heddle.cli.views.apply_view import make_it
+    from heddle.runtime.changes.key_rotation import plan_rotation
 
     async with opened(settings) as store:
         planned = await plan_rotation(store, keys, namespace, clear=clear)

@@ -4,13 +4,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heddle.cli.failure import CommandError
+from heddle.cli.exit_codes import CommandError
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, options, settings_of
 
 if TYPE_CHECKING:
-    from heddle.cli.describing import Broken
-    from heddle.runtime.extension import Registry
+    from heddle.cli.views.kind_list import Broken
+    from heddle.runtime.assembly.extension import Registry
     from heddle.schemas.schema import Schema
 
 
@@ -44,9 +44,9 @@ def command(
 
     A kind that cannot be described is told and left out, and the exit code is 1.
     """
-    from heddle.cli.describing import complain_of, described
     from heddle.cli.extensions import installed
-    from heddle.cli.output import print_json
+    from heddle.cli.views.kind_list import complain_of, described
+    from heddle.cli.views.output import print_json
     from heddle.schemas.page import describe
 
     registry = installed(settings_of(config, extensions))
@@ -62,10 +62,10 @@ def command(
 
 
 def _one(registry: "Registry", kind: str, as_json: bool) -> None:
-    from heddle.cli.describing import Broken, tried
-    from heddle.cli.output import print_json
+    from heddle.cli.views.kind_list import Broken, tried
+    from heddle.cli.views.output import print_json
     from heddle.schemas.page import describe, terminal
-    from heddle.specs.problem import did_you_mean
+    from heddle.schemas.problem import did_you_mean
 
     if kind not in registry.scheme.names:
         near = did_you_mean(kind, sorted(registry.scheme.names))

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heddle.cli.failure import FAILED, CommandError
+from heddle.cli.exit_codes import FAILED, CommandError
 from heddle.cli.group import Command
 from heddle.cli.options import JSON, options, settings_of
 
 if TYPE_CHECKING:
-    from heddle.specs.merging import MergeConflict
-    from heddle.specs.textmerge import TextMerged
+    from heddle.specs.merge.merge import MergeConflict
+    from heddle.specs.merge.text_merge import TextMerged
 
 OUTPUT = click.option(
     "-o",
@@ -91,8 +91,8 @@ def command(
     both changed, each in its own way, stands in it between conflict markers at the node or the field, and
     is told; the exit code is 1 then. Files that cannot be read as specs are merged line by line.
     """
-    from heddle.cli.output import print_json
-    from heddle.specs.textmerge import Labels, merge_texts
+    from heddle.cli.views.output import print_json
+    from heddle.specs.merge.text_merge import Labels, merge_texts
 
     settings_of(config)
     merged = merge_texts(
@@ -116,7 +116,7 @@ def command(
 
 def _text(path: str) -> str:
     """What a file says; CommandError where it cannot be read."""
-    from heddle.specs.document import decode
+    from heddle.specs.yaml.document import decode
 
     try:
         data = Path(path).read_bytes() if path != os.devnull else b""
@@ -130,7 +130,7 @@ def _text(path: str) -> str:
 
 
 def _write(path: str, text: str) -> None:
-    from heddle.specs.writeback import read_bytes, write_files
+    from heddle.specs.stores.folder.atomic_write import read_bytes, write_files
 
     write_files({path: (read_bytes(path), text.encode())})
 
@@ -153,8 +153,8 @@ def _as_data(merged: "TextMerged", *, with_text: bool) -> dict[str, Any]:
 
 
 def _conflict(one: "MergeConflict") -> dict[str, Any]:
-    from heddle.specs.difference import ABSENT
-    from heddle.specs.masking import covered
+    from heddle.specs.model.difference import ABSENT
+    from heddle.specs.secrets.mask import covered
 
     sides = {"base": one.base, "ours": one.ours, "theirs": one.theirs}
     said: dict[str, Any] = {

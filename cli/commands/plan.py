@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 import click
 
 from heddle.cli.commands.apply import BASE, FILES, MERGE, PRUNE, SORT
-from heddle.cli.failure import DIFFERENT, FAILED
+from heddle.cli.exit_codes import DIFFERENT, FAILED
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
 if TYPE_CHECKING:
-    from heddle.cli.reading import Planner
-    from heddle.runtime.planning import Planned
+    from heddle.cli.resource_files import Planner
+    from heddle.runtime.changes.plan import Planned
 
 
 @click.command(
@@ -52,11 +52,11 @@ def command(
     It goes by the same rules, and finds the same problems. The exit code is 0 where nothing would
     change, 3 where something would, and 1 where there are problems or conflicts.
     """
-    from heddle.cli.changing import Outcome, outcome_data, tell_outcome
-    from heddle.cli.differing import summary, tell_details
-    from heddle.cli.output import print_json
-    from heddle.cli.reading import Given, Planner
-    from heddle.runtime.planning import Applied
+    from heddle.cli.resource_files import Given, Planner
+    from heddle.cli.views.apply_view import Outcome, outcome_data, tell_outcome
+    from heddle.cli.views.diff_view import summary, tell_details
+    from heddle.cli.views.output import print_json
+    from heddle.runtime.changes.plan import Applied
 
     given = Given(files, sort, settings_of(config, extensions, **flags))
     planned = asyncio.run(_plan(Planner(given, prune=prune, base=base, merge=merge)))
@@ -81,7 +81,7 @@ def command(
 async def _plan(planner: "Planner") -> "Planned":
     from heddle.cli.extensions import installed
     from heddle.cli.stores import opened
-    from heddle.runtime.planning import Planned
+    from heddle.runtime.changes.plan import Planned
 
     settings = planner.given.settings
     registry = installed(settings)

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heddle.cli.changing import DRY_RUN, KEY, MESSAGE, SHAPE, TIMEOUT, WAIT, Asked
 from heddle.cli.commands.get import EVERYWHERE
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
+from heddle.cli.views.apply_view import DRY_RUN, KEY, MESSAGE, SHAPE, TIMEOUT, WAIT, Asked
 
 if TYPE_CHECKING:
-    from heddle.cli.changing import Outcome
     from heddle.cli.settings import Settings
+    from heddle.cli.views.apply_view import Outcome
 
 
 @click.command(
@@ -49,9 +49,9 @@ def command(
     was two revisions ago. It is checked first, as an apply is: what can run no more is a problem,
     and nothing is written then.
     """
-    from heddle.cli.changing import end, outcome_data, tell_outcome
-    from heddle.cli.differing import summary, tell_details
-    from heddle.cli.output import print_json
+    from heddle.cli.views.apply_view import end, outcome_data, tell_outcome
+    from heddle.cli.views.diff_view import summary, tell_details
+    from heddle.cli.views.output import print_json
 
     settings = settings_of(config, extensions, **flags)
     space = None if all_namespaces else settings.namespace
@@ -74,11 +74,11 @@ async def _roll_back(
 ) -> "Outcome":
     import msgspec
 
-    from heddle.cli.changing import made_before, make_it
     from heddle.cli.extensions import installed
-    from heddle.cli.revisions import number_of
     from heddle.cli.stores import opened
-    from heddle.runtime.rollback import plan_rollback
+    from heddle.cli.views.apply_view import made_before, make_it
+    from heddle.cli.views.revision_view import number_of
+    from heddle.runtime.changes.rollback import plan_rollback
 
     registry = installed(settings)
     async with opened(settings, registry) as store:

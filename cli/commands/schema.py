@@ -2,7 +2,7 @@
 
 import click
 
-from heddle.cli.failure import CommandError
+from heddle.cli.exit_codes import CommandError
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, options, settings_of
 
@@ -40,10 +40,10 @@ def command(
     with --json, failures are, too. A kind that cannot be described is told and left out, and the
     exit code is 1.
     """
-    from heddle.cli.describing import Broken, complain_of, described, tried
     from heddle.cli.extensions import installed
+    from heddle.cli.views.kind_list import Broken, complain_of, described, tried
     from heddle.schemas.export import file_schema, kind_schema, to_json
-    from heddle.specs.problem import did_you_mean
+    from heddle.schemas.problem import did_you_mean
 
     if openapi:
         from heddle.extensions.manage.openapi import describe

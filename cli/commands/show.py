@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heddle.cli.completing import complete_names
-from heddle.cli.failure import FAILED, CommandError
+from heddle.cli.exit_codes import FAILED, CommandError
 from heddle.cli.group import Command
+from heddle.cli.name_completion import complete_names
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
 if TYPE_CHECKING:
     from heddle.cli.settings import Settings
-    from heddle.specs.revision import Revision
-    from heddle.specs.store import Resource, Store
+    from heddle.specs.model.revision import Revision
+    from heddle.specs.model.store import Resource, Store
 
 PAST = 5
 """So many of the revisions that changed a spec or a value are shown with it."""
@@ -50,7 +50,7 @@ def command(
     namespaces it changed. Anything else is the NAME or the id of a spec or a value of the namespace:
     it is shown as YAML, with the revisions that changed it last. Secrets are masked.
     """
-    from heddle.cli.revisions import is_term
+    from heddle.cli.views.revision_view import is_term
 
     settings = settings_of(config, extensions, **flags)
     if is_term(what):
@@ -58,14 +58,14 @@ def command(
         return
     found = asyncio.run(_named(settings, what))
     if as_json:
-        from heddle.cli.output import print_json
+        from heddle.cli.views.output import print_json
 
         print_json([_as_data(one, past) for one, past in found])
     elif found:
         for one, past in found:
             _tell_named(one, past)
     else:
-        from heddle.cli.rescue import complain
+        from heddle.cli.error_boundary import complain
 
         complain(
             f'there is no spec or value "{what}" in the namespace {settings.namespace} of '
@@ -76,9 +76,9 @@ def command(
 
 
 async def _revision(settings: "Settings", term: str) -> "Revision":
-    from heddle.cli.revisions import number_of
     from heddle.cli.stores import opened
-    from heddle.runtime.planning import recording
+    from heddle.cli.views.revision_view import number_of
+    from heddle.runtime.changes.plan import recording
 
     async with opened(settings) as store:
         number = await number_of(store, term, settings.namespace)
@@ -106,8 +106,8 @@ async def _named(settings: "Settings", name: str) -> "list[tuple[Resource, list[
 
 async def _past(store: "Store", one: "Resource") -> "list[Revision]":
     """The revisions that changed it last; none where the store keeps none."""
-    from heddle.cli.revisions import changing
-    from heddle.specs.revision import Recording
+    from heddle.cli.views.revision_view import changing
+    from heddle.specs.model.revision import Recording
 
     if not isinstance(store, Recording):
         return []
@@ -115,10 +115,10 @@ async def _past(store: "Store", one: "Resource") -> "list[Revision]":
 
 
 def _tell_revision(revision: "Revision", as_json: bool) -> None:
-    from heddle.cli.differing import tell_details
-    from heddle.cli.output import print_json
-    from heddle.cli.revisions import as_revision, tell_head
-    from heddle.specs.difference import differences
+    from heddle.cli.views.diff_view import tell_details
+    from heddle.cli.views.output import print_json
+    from heddle.cli.views.revision_view import as_revision, tell_head
+    from heddle.specs.model.difference import differences
 
     if as_json:
         print_json(as_revision(revision))
@@ -129,8 +129,8 @@ def _tell_revision(revision: "Revision", as_json: bool) -> None:
 
 
 def _tell_named(one: "Resource", past: "list[Revision]") -> None:
-    from heddle.cli.output import entry_of, to_yaml
-    from heddle.cli.revisions import when
+    from heddle.cli.views.output import entry_of, to_yaml
+    from heddle.cli.views.revision_view import when
 
     click.echo(f"# {type(one).__name__.lower()} {one.label}, revision {one.revision}")
     for each in past:
@@ -141,8 +141,8 @@ def _tell_named(one: "Resource", past: "list[Revision]") -> None:
 
 
 def _as_data(one: "Resource", past: "list[Revision]") -> dict[str, object]:
-    from heddle.cli.output import entry_of
-    from heddle.cli.revisions import as_revision
+    from heddle.cli.views.output import entry_of
+    from heddle.cli.views.revision_view import as_revision
 
     return {
         "type": type(one).__name__.lower(),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heddle.cli.failure import CommandError
+from heddle.cli.exit_codes import CommandError
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
@@ -64,7 +64,7 @@ def command(
     those of the runtimes beside the API are seen, too, as they are to a `sql` with `driver: internal` in
     a flow. What --write changes is one change set: checked first, all of it or nothing.
     """
-    from heddle.cli.output import print_json, print_table
+    from heddle.cli.views.output import print_json, print_table
 
     settings = settings_of(config, extensions, **flags)
     if tables:
@@ -88,12 +88,12 @@ def command(
 async def _run(
     settings: "Settings", namespace: str | None, text: str, args: Any, write: bool
 ) -> Any:
-    from heddle.cli.changing import note_of
     from heddle.cli.extensions import installed
     from heddle.cli.stores import opened
-    from heddle.runtime.errors import Failure
+    from heddle.cli.views.apply_view import note_of
+    from heddle.runtime.flow.errors import Failure
     from heddle.runtime.managed import Managed
-    from heddle.specs.remote.store import RemoteStore
+    from heddle.specs.stores.remote.store import RemoteStore
 
     try:
         from heddle.extensions.sql.internal.ask import ask
@@ -146,7 +146,7 @@ def _cell(value: Any) -> str:
 def _print_tables(as_json: bool) -> None:
     import msgspec
 
-    from heddle.cli.output import print_json
+    from heddle.cli.views.output import print_json
     from heddle.extensions.sql.internal.database import TABLES as FOUND
 
     if as_json:

@@ -120,7 +120,7 @@ def command(
 
         address(settings.system)
     if settings.workers != 1:
-        from heddle.cli.working.several import run_several
+        from heddle.cli.supervisor.namespaces import run_several
 
         if settings.system:
             raise click.UsageError(

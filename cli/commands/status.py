@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heddle.cli.completing import complete_names
-from heddle.cli.failure import FAILED, UNFOLLOWED
+from heddle.cli.exit_codes import FAILED, UNFOLLOWED
 from heddle.cli.group import Command
+from heddle.cli.name_completion import complete_names
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
 if TYPE_CHECKING:
     from heddle.cli.settings import Settings
-    from heddle.runtime.standing import Standing
+    from heddle.runtime.status.namespace_status import Standing
 
 WATCH = click.option(
     "-w",
@@ -68,18 +68,18 @@ def command(
     """
     settings = settings_of(config, extensions, **flags)
     if watch:
-        from heddle.cli.watching import watch_standing
+        from heddle.cli.views.status_watch import watch_standing
 
         asyncio.run(watch_standing(settings, names, as_json=as_json))
         return
     found = asyncio.run(_look(settings, names))
     if as_json:
-        from heddle.cli.output import print_json
-        from heddle.cli.standing import as_standing
+        from heddle.cli.views.output import print_json
+        from heddle.cli.views.status_view import as_standing
 
         print_json(as_standing(found, names))
     else:
-        from heddle.cli.standing import tell_standing
+        from heddle.cli.views.status_view import tell_standing
 
         tell_standing(found)
     code = exit_code(found, names, tell=not as_json)
@@ -89,7 +89,7 @@ def command(
 
 async def _look(settings: "Settings", names: tuple[str, ...]) -> "Standing":
     from heddle.cli.stores import opened
-    from heddle.runtime.standing import standing
+    from heddle.runtime.status.namespace_status import standing
 
     async with opened(settings) as store:
         reported(store)
@@ -98,8 +98,8 @@ async def _look(settings: "Settings", names: tuple[str, ...]) -> "Standing":
 
 def reported(store: object) -> None:
     """CommandError where runtimes do not say how they are in this store."""
-    from heddle.cli.failure import CommandError
-    from heddle.specs.report import Reporting
+    from heddle.cli.exit_codes import CommandError
+    from heddle.specs.model.report import Reporting
 
     if not isinstance(store, Reporting):
         url = getattr(store, "url", "")
@@ -108,7 +108,7 @@ def reported(store: object) -> None:
 
 def exit_code(found: "Standing", names: tuple[str, ...], *, tell: bool) -> int:
     """What the state comes to as an exit code; what is missing is told, if wanted."""
-    from heddle.cli.rescue import complain
+    from heddle.cli.error_boundary import complain
 
     known = {name for each in found.symbols for name in (each.name, each.label, str(each.id))}
     missing = [name for name in names if name not in known]

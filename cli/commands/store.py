@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heddle.cli.failure import CommandError
+from heddle.cli.exit_codes import CommandError
 from heddle.cli.group import Command
 from heddle.cli.options import JSON, STORE, options, settings_of
 from heddle.cli.settings import without_password
@@ -98,7 +98,7 @@ def command(
         told = asyncio.run(
             _migrate(settings.store) if role is None else _grant(settings, role, sort)
         )
-    from heddle.cli.output import print_json
+    from heddle.cli.views.output import print_json
 
     if as_json:
         print_json(told)
@@ -117,11 +117,11 @@ def _check(url: str) -> None:
 
 async def _show(settings: "Settings") -> dict[str, Any]:
     from heddle.cli.stores import opened
-    from heddle.specs.report import Reporting
+    from heddle.specs.model.report import Reporting
 
     told: dict[str, Any] = {"url": settings.store}
     if settings.store.partition("://")[0].lower() in ("postgresql", "postgres"):
-        from heddle.specs.open import needed
+        from heddle.specs.stores.opener import needed
 
         stands = await needed("tending").look(settings.store)
         names = ("schema", "role", "server", "version", "known")
@@ -143,14 +143,14 @@ async def _show(settings: "Settings") -> dict[str, Any]:
 
 
 async def _migrate(url: str) -> dict[str, Any]:
-    from heddle.specs.open import needed
+    from heddle.specs.stores.opener import needed
 
     stands, before = await needed("tending").bring_up(url)
     return {"url": stands.url, "before": before, "version": stands.version}
 
 
 async def _grant(settings: "Settings", role: str, sort: str) -> dict[str, Any]:
-    from heddle.specs.open import needed
+    from heddle.specs.stores.opener import needed
 
     await needed("tending").grant(settings.store, role, sort)
     return {"url": needed("address").read_address(settings.store).shown, "role": role, "as": sort}
@@ -158,7 +158,7 @@ async def _grant(settings: "Settings", role: str, sort: str) -> dict[str, Any]:
 
 async def _sql(url: str, role: str | None, sort: str, since: int | None) -> str:
     """The SQL that would be run."""
-    from heddle.specs.open import needed
+    from heddle.specs.stores.opener import needed
 
     schema = needed("address").read_address(url).schema
     if role is not None:

@@ -2,7 +2,7 @@
 
 import click
 
-from heddle.cli.failure import CommandError
+from heddle.cli.exit_codes import CommandError
 from heddle.cli.group import Command
 from heddle.cli.options import JSON, options
 
@@ -31,10 +31,10 @@ def command(files: tuple[str, ...], eject: str | None, as_json: bool, config: st
     `heddle start -n system`, or `heddle start --system`, runs them. A spec of that namespace in the
     store stands over the shipped one of its name: copy what you want to change, and leave the rest.
     """
-    from heddle.cli.output import entry_of, print_json
+    from heddle.cli.views.output import entry_of, print_json
     from heddle.extensions.manage.system import SYSTEM, texts
-    from heddle.specs.document import read_text
-    from heddle.specs.problem import did_you_mean
+    from heddle.schemas.problem import did_you_mean
+    from heddle.specs.yaml.document import read_text
 
     del config
     known = {name.removesuffix(".yaml"): text for name, text in texts().items()}

@@ -2,7 +2,7 @@
 
 import click
 
-from heddle.cli.failure import FAILED
+from heddle.cli.exit_codes import FAILED
 from heddle.cli.group import Command
 from heddle.cli.options import (
     ENVIRONMENT,
@@ -95,12 +95,12 @@ def command(
         raise click.UsageError(f'"{regex}" is no regular expression: {error}') from error
     settings = settings_of(config, extensions, store=path if path is not None else store, **flags)
 
-    from heddle.cli.output import print_json, print_problems
-    from heddle.cli.trying import Ran, Trying, as_data, print_result, summary
+    from heddle.cli.views.output import print_json, print_problems
+    from heddle.cli.views.test_run import Ran, Trying, as_data, print_result, summary
 
     def tell(ran: Ran) -> None:
         if junit is not None:
-            from heddle.cli.junit import write_junit
+            from heddle.cli.views.junit import write_junit
 
             write_junit(Path(junit), ran.results, ran.seconds)
         if as_json:

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heddle.cli.failure import CommandError
+from heddle.cli.exit_codes import CommandError
 from heddle.cli.group import Command
 from heddle.cli.options import EXTENSION, JSON, STORE, options, settings_of
-from heddle.specs.names import NAMESPACE_RULE, legal_namespace
+from heddle.specs.model.names import NAMESPACE_RULE, legal_namespace
 
 if TYPE_CHECKING:
     from heddle.cli.settings import Settings
@@ -116,7 +116,7 @@ def command(
 
 
 def _say(data: dict[str, object], line: str, as_json: bool) -> None:
-    from heddle.cli.output import print_json
+    from heddle.cli.views.output import print_json
 
     if as_json:
         print_json(data)
@@ -156,8 +156,8 @@ async def _new(
 ) -> tuple[str, "Token"]:
     import time
 
-    from heddle.cli.changing import note_of
     from heddle.cli.stores import opened
+    from heddle.cli.views.apply_view import note_of
     from heddle.extensions.manage.caller import EVERY, known_roles
     from heddle.extensions.manage.system import SYSTEM
     from heddle.extensions.manage.tokens import (
@@ -167,8 +167,8 @@ async def _new(
         new_token,
         value_of,
     )
-    from heddle.specs.errors import Conflict
-    from heddle.specs.store import Put
+    from heddle.schemas.errors import Conflict
+    from heddle.specs.model.store import Put
 
     if not legal_token_name(name):
         raise CommandError(f'"{name}" cannot be the name of a token')
@@ -220,13 +220,13 @@ def _until(text: str, now: float) -> float:
 
 
 async def _revoke(settings: "Settings", name: str) -> None:
-    from heddle.cli.changing import note_of
     from heddle.cli.stores import opened
+    from heddle.cli.views.apply_view import note_of
     from heddle.extensions.manage.system import SYSTEM
     from heddle.extensions.manage.tokens import CLOSED, PREFIX, closing_mark
-    from heddle.specs.problem import did_you_mean
-    from heddle.specs.store import Change, Delete, Put
-    from heddle.specs.value import Value
+    from heddle.schemas.problem import did_you_mean
+    from heddle.specs.model.store import Change, Delete, Put
+    from heddle.specs.model.value import Value
 
     async with opened(settings) as store:
         values = {one.name: one for one in await store.values(SYSTEM) if one.name is not None}
@@ -246,7 +246,7 @@ async def _revoke(settings: "Settings", name: str) -> None:
 def _list(settings: "Settings", as_json: bool) -> None:
     import time
 
-    from heddle.cli.output import print_json, print_table
+    from heddle.cli.views.output import print_json, print_table
     from heddle.extensions.manage.tokens import moment
 
     now = time.time()

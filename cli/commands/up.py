@@ -54,7 +54,7 @@ def command(
     replaces the processes, one after the other: new code and new settings of the environment, and no
     connection is refused meanwhile.
     """
-    from heddle.cli.working.several import namespaces_of, run_several
+    from heddle.cli.supervisor.namespaces import namespaces_of, run_several
 
     settings = settings_of(config, extensions, **flags)
     run_several(namespaces_of(settings, names), settings)

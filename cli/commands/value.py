@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from heddle.cli.changing import DRY_RUN, KEY, MESSAGE, SHAPE, TIMEOUT, WAIT, Asked
-from heddle.cli.failure import CommandError
+from heddle.cli.exit_codes import CommandError
 from heddle.cli.group import Command, Family
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
+from heddle.cli.views.apply_view import DRY_RUN, KEY, MESSAGE, SHAPE, TIMEOUT, WAIT, Asked
 
 if TYPE_CHECKING:
-    from heddle.cli.changing import Outcome
     from heddle.cli.settings import Settings
-    from heddle.specs.value import Value
+    from heddle.cli.views.apply_view import Outcome
+    from heddle.specs.model.value import Value
 
 FILE = click.option(
     "-f",
@@ -112,8 +112,8 @@ def set_(
     A secret is sealed with the first key, where there are keys: see heddle key. The same data again
     is no change.
     """
-    from heddle.cli.changing import end, outcome_data, tell_outcome
-    from heddle.cli.output import print_json
+    from heddle.cli.views.apply_view import end, outcome_data, tell_outcome
+    from heddle.cli.views.output import print_json
 
     if secret and plain:
         raise click.UsageError("give --secret or --plain, not both")
@@ -158,10 +158,10 @@ def seal(
     It opens under this name and in this namespace only.
     """
     from heddle.cli.keys import keyring, warn_of
-    from heddle.cli.output import print_json, to_yaml
-    from heddle.specs.entry import data_of
-    from heddle.specs.names import named_id
-    from heddle.specs.value import Value
+    from heddle.cli.views.output import print_json, to_yaml
+    from heddle.specs.model.entry import data_of
+    from heddle.specs.model.names import named_id
+    from heddle.specs.model.value import Value
 
     settings = settings_of(config, namespace=namespace)
     _legal(name)
@@ -183,7 +183,7 @@ def seal(
 
 
 def _legal(name: str) -> None:
-    from heddle.specs.names import NAME_RULE, legal_name
+    from heddle.specs.model.names import NAME_RULE, legal_name
 
     if not legal_name(name):
         raise click.UsageError(f'"{name}" cannot be the name of a value (wanted: {NAME_RULE})')
@@ -191,7 +191,7 @@ def _legal(name: str) -> None:
 
 def _data(file: str | None, variable: str | None, form: str) -> Any:
     """What the value is to hold; CommandError, which repeats nothing of it, where it cannot be read."""
-    from heddle.specs.sources import meant
+    from heddle.specs.secrets.value_source import meant
 
     if file is not None and variable is not None:
         raise click.UsageError("give --file or --env, not both")
@@ -235,11 +235,11 @@ def _bytes(file: str | None, variable: str | None) -> bytes:
 async def _set(
     settings: "Settings", name: str, data: Any, secret: bool | None, asked: Asked
 ) -> "Outcome":
-    from heddle.cli.changing import made_before, make_it
     from heddle.cli.extensions import installed
     from heddle.cli.keys import warn_of
     from heddle.cli.stores import opened
-    from heddle.runtime.applying import plan_apply
+    from heddle.cli.views.apply_view import made_before, make_it
+    from heddle.runtime.changes.apply import plan_apply
 
     registry = installed(settings)
     warn_of(registry.keys)
@@ -260,8 +260,8 @@ def _changed(
     """The Value as it is to be: what nobody gave stays."""
     import msgspec
 
-    from heddle.specs.names import named_id
-    from heddle.specs.value import Value
+    from heddle.specs.model.names import named_id
+    from heddle.specs.model.value import Value
 
     if old is None:
         return Value(

@@ -44,7 +44,7 @@ def command(as_json: bool) -> None:
         ],
     }
     if as_json:
-        from heddle.cli.output import print_json
+        from heddle.cli.views.output import print_json
 
         print_json(shown)
         return

@@ -10,9 +10,9 @@ KINDS = {
     "collect": "collect:COLLECT",
     "debounce": "debounce:DEBOUNCE",
     "dedupe": "dedupe:DEDUPE",
-    "for": "each:FOR",
+    "for": "for_:FOR",
     "fork": "fork:FORK",
-    "if": "choose:IF",
+    "if": "if_switch:IF",
     "merge": "merge:MERGE",
     "nop": "nop:NOP",
     "pipe": "pipe:PIPE",
@@ -23,11 +23,11 @@ KINDS = {
     "snippet": "snippet:SNIPPET",
     "split": "split:SPLIT",
     "step": "step:STEP",
-    "switch": "choose:SWITCH",
+    "switch": "if_switch:SWITCH",
     "throttle": "throttle:THROTTLE",
     "throw": "throw:THROW",
-    "try": "trial:TRY",
-    "while": "loop:WHILE",
+    "try": "try_:TRY",
+    "while": "while_:WHILE",
 }
 """Each kind, and where it stands; it is imported when a Spec first asks for it."""
 

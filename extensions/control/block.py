@@ -5,13 +5,13 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.extensions.control.holding import Holding, HoldingNode, names_of
+from heddle.extensions.control.container import Holding, HoldingNode, names_of
 from heddle.extensions.extension import Build, Fields, Kind, Node, Port, Schema, Unfit, about
-from heddle.runtime.expansion import End, Expansion
+from heddle.runtime.assembly.expansion import End, Expansion
+from heddle.schemas.errors import SpecError
 from heddle.schemas.port import parse_port
 from heddle.schemas.schema import Ports
 from heddle.schemas.words import suggest
-from heddle.specs.errors import SpecError
 
 
 class Inner(Fields):

@@ -24,8 +24,8 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.runtime.attempts import error_data
-from heddle.runtime.elsewhere import Elsewhere, resume
+from heddle.runtime.assembly.retry_rule import error_data
+from heddle.runtime.flow.elsewhere import Elsewhere, resume
 
 
 class Breaker(Fields):

@@ -28,7 +28,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.runtime.elsewhere import Elsewhere, finish, resume
+from heddle.runtime.flow.elsewhere import Elsewhere, finish, resume
 
 
 class Cache(Fields):

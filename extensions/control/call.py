@@ -27,10 +27,10 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.runtime.elsewhere import Elsewhere, resume
+from heddle.runtime.flow.elsewhere import Elsewhere, resume
 from heddle.schemas.common import Target
 from heddle.schemas.words import suggest
-from heddle.specs.spec import Link
+from heddle.specs.model.spec import Link
 
 
 class Call(Fields):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from heddle.extensions.control.beside import Beside
+from heddle.extensions.control.background import Beside
 from heddle.extensions.control.keys import KeyOf, key_program
 from heddle.extensions.extension import (
     IN,

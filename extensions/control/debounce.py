@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Hashable, Mapping
 from typing import Annotated, Any, Literal
 
-from heddle.extensions.control.beside import Beside
+from heddle.extensions.control.background import Beside
 from heddle.extensions.control.collect import busy
 from heddle.extensions.control.keys import KeyOf, key_program
 from heddle.extensions.extension import (

@@ -25,7 +25,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.runtime.elsewhere import Elsewhere, resume
+from heddle.runtime.flow.elsewhere import Elsewhere, resume
 
 
 class Dedupe(Fields):

@@ -21,7 +21,7 @@ from heddle.extensions.extension import (
     Schema,
     Visit,
 )
-from heddle.runtime.process import finish, settle
+from heddle.runtime.flow.process import finish, settle
 
 
 class Fork(Fields):

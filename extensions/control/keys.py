@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 import msgspec
 
 from heddle.extensions.extension import Build, Expression, Payload
-from heddle.runtime.plain import encode_with
+from heddle.runtime.flow.materialize import encode_with
 
 V = TypeVar("V")
 

@@ -26,7 +26,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.runtime.elsewhere import Elsewhere, resume
+from heddle.runtime.flow.elsewhere import Elsewhere, resume
 
 Round: TypeAlias = Callable[[dict[str, Any]], Awaitable[Answer]]
 

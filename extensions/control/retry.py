@@ -24,8 +24,8 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.runtime.attempts import Attempts
-from heddle.runtime.elsewhere import finish
+from heddle.runtime.assembly.retry_rule import Attempts
+from heddle.runtime.flow.elsewhere import finish
 
 ATTEMPTS = 3
 

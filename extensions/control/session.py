@@ -22,7 +22,7 @@ from heddle.extensions.extension import (
     Unfit,
     about,
 )
-from heddle.runtime.elsewhere import once
+from heddle.runtime.flow.elsewhere import once
 
 
 class Session(Fields):

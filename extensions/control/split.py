@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Annotated, Any
 
-from heddle.extensions.control.choose import out_port
+from heddle.extensions.control.concurrent import together
+from heddle.extensions.control.if_switch import out_port
 from heddle.extensions.control.ports import linked_outs, out_name
-from heddle.extensions.control.together import together
 from heddle.extensions.extension import (
     ERROR,
     IN,
@@ -24,8 +24,8 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.runtime.machine import Pending
-from heddle.runtime.packet import join
+from heddle.runtime.flow.machine import Pending
+from heddle.runtime.flow.packet import join
 from heddle.schemas.port import parse_port
 
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from heddle.extensions.control.holding import Holding, HoldingNode, names_of
+from heddle.extensions.control.container import Holding, HoldingNode, names_of
 from heddle.extensions.extension import IN, OUT, Build, Kind, Node, Port, Schema
-from heddle.runtime.expansion import End, Expansion
+from heddle.runtime.assembly.expansion import End, Expansion
 from heddle.schemas.port import LIFECYCLE
 
 _LIFECYCLE = frozenset(port.name for port in LIFECYCLE)

@@ -29,7 +29,7 @@ from heddle.extensions.extension import (
     Schema,
     about,
 )
-from heddle.runtime.elsewhere import finish
+from heddle.runtime.flow.elsewhere import finish
 
 
 class Throttle(Fields):

@@ -17,7 +17,7 @@ from heddle.extensions.extension import (
     Payload,
     Schema,
 )
-from heddle.runtime.plain import encode_with
+from heddle.runtime.flow.materialize import encode_with
 
 
 class Throw(Fields):

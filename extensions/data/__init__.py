@@ -3,9 +3,9 @@
 from heddle.extensions.extension import Extension
 
 KINDS = {
-    "csv": "tables:CSV",
+    "csv": "csv_:CSV",
     "file": "file:FILE",
-    "jsonl": "jsonlines:JSONL",
+    "jsonl": "jsonl:JSONL",
 }
 
 

@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from heddle.extensions.data.errors import refused
-from heddle.runtime.plain import encode_with
+from heddle.runtime.flow.materialize import encode_with
 
 Type: TypeAlias = Literal["text", "int", "number", "bool", "json"]
 

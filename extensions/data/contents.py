@@ -8,9 +8,9 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from heddle.extensions.data.errors import refused
-from heddle.extensions.data.files import CHUNK
+from heddle.extensions.data.file_io import CHUNK
 from heddle.extensions.extension import ByteStream, Payload
-from heddle.runtime.plain import encode_with
+from heddle.runtime.flow.materialize import encode_with
 
 Format: TypeAlias = Literal["text", "bytes", "json", "stream"]
 

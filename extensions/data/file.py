@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from heddle.extensions.data import files
+from heddle.extensions.data import file_io as files
 from heddle.extensions.data.contents import (
     Format,
     Reading,
@@ -16,8 +16,8 @@ from heddle.extensions.data.contents import (
     path_of,
 )
 from heddle.extensions.data.errors import of_system, refused
+from heddle.extensions.data.folder_watch import FIRST, LAST, Watching
 from heddle.extensions.data.root import Root
-from heddle.extensions.data.watching import FIRST, LAST, Watching
 from heddle.extensions.extension import (
     IN,
     Action,

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from heddle.runtime.language import CompileError, Language, Program
+from heddle.runtime.assembly.language import CompileError, Language, Program
 
 MAX_VALUES: Final = 1_000_000
 """How many values a YAML text may stand for once its aliases are written out."""

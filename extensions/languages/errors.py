@@ -1,6 +1,6 @@
 """A ProgramError says what went wrong while code ran, and at which line of it."""
 
-from heddle.specs.errors import HeddleError
+from heddle.schemas.errors import HeddleError
 
 
 class ProgramError(HeddleError):

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from heddle.runtime.language import CompileError, Language, Options, Program
+from heddle.runtime.assembly.language import CompileError, Language, Options, Program
 
 if TYPE_CHECKING:
     from heddle.extensions.languages.javascript.program import RealmProgram
@@ -58,7 +58,7 @@ def compile_query(code: str, options: Options) -> "RealmProgram":
     """The program of a query; CompileError where it is wrong, or where the engine is missing."""
     from heddle.extensions.languages.javascript.program import RealmProgram
     from heddle.extensions.languages.javascript.realm import ABOVE, current, engine, reserve
-    from heddle.extensions.languages.leaving import leave_of
+    from heddle.extensions.languages.offload import leave_of
 
     engine("JSONata", "jsonata")
     if len(code) > MAX_CODE:

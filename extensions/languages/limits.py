@@ -3,7 +3,7 @@
 from typing import Final
 
 from heddle.extensions.languages.errors import ProgramError, TimedOut
-from heddle.runtime.language import Options
+from heddle.runtime.assembly.language import Options
 from heddle.schemas.units import Duration, Size
 
 TIMEOUT: Final = 1.0

@@ -12,8 +12,8 @@ from types import CodeType
 from typing import Any, Final, Never, cast
 
 from heddle.extensions.languages.errors import ProgramError
-from heddle.runtime.errors import Failure
-from heddle.runtime.language import CompileError, Language, OptionError, Options, Program
+from heddle.runtime.assembly.language import CompileError, Language, OptionError, Options, Program
+from heddle.runtime.flow.errors import Failure
 
 _FILENAME: Final = "<python>"
 """The file of code that belongs to nobody; that of a node has its name: `<python busy>`."""

@@ -31,11 +31,11 @@ from heddle.extensions.extension import (
 from heddle.extensions.manage.audit import note
 from heddle.extensions.manage.caller import Caller, Role, introduce
 from heddle.extensions.manage.doorkeeper import Doorkeeper, Unsure
-from heddle.extensions.manage.refusal import Refusal
+from heddle.extensions.manage.problem_response import Refusal
 from heddle.extensions.manage.streams import lasting
 from heddle.extensions.manage.tokens import Token, match
 from heddle.schemas.ascii import lower, trim
-from heddle.specs.errors import StoreError
+from heddle.schemas.errors import StoreError
 
 TOLD = 10
 """How many who came in vain are told in a second: whoever can reach it must not fill the log."""

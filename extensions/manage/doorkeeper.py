@@ -17,10 +17,10 @@ from heddle.extensions.manage.tokens import (
     tokens_of,
 )
 from heddle.runtime.managed import managed_by
-from heddle.specs.errors import StoreError
-from heddle.specs.problem import Problem
-from heddle.specs.revision import Note, Recording
-from heddle.specs.store import Looking, Put
+from heddle.schemas.errors import StoreError
+from heddle.schemas.problem import Problem
+from heddle.specs.model.revision import Note, Recording
+from heddle.specs.model.store import Looking, Put
 
 FRESH = 5.0
 """Seconds for which tokens are believed if no change of them was reported."""

@@ -23,10 +23,10 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.extensions.manage.paths import relative
-from heddle.runtime.events import Event
+from heddle.runtime.events.events import Event
 from heddle.runtime.managed import home_of, managed_by
-from heddle.specs.errors import StoreError
-from heddle.specs.store import ChangeSet
+from heddle.schemas.errors import StoreError
+from heddle.specs.model.store import ChangeSet
 
 AGAIN = 1.0
 """Seconds until a watch that broke is tried again."""

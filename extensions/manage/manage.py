@@ -25,18 +25,18 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.extensions.manage.asked import KEY, Asked
 from heddle.extensions.manage.audit import note
 from heddle.extensions.manage.caller import Caller, Role, caller_of
+from heddle.extensions.manage.idempotency import repeated
 from heddle.extensions.manage.operation import JSON, YAML, Operation, Reply
 from heddle.extensions.manage.operations import OPERATIONS
 from heddle.extensions.manage.paths import relative
-from heddle.extensions.manage.refusal import Refusal
-from heddle.extensions.manage.repeating import repeated
+from heddle.extensions.manage.problem_response import Refusal
+from heddle.extensions.manage.request import KEY, Asked
 from heddle.runtime.managed import home_of, managed_by
 from heddle.schemas.ascii import lower, trim
+from heddle.schemas.errors import Conflict, NotFound, SpecError, StoreError, Unconfirmed, Unwritable
 from heddle.schemas.words import listed, suggest
-from heddle.specs.errors import Conflict, NotFound, SpecError, StoreError, Unconfirmed, Unwritable
 
 
 class Manage(Fields):
@@ -302,7 +302,7 @@ def to_yaml(entries: list[dict[str, Any]] | dict[str, Any]) -> str:
     """Entries as a YAML list in our own style, one alone as it is."""
     import textwrap
 
-    from heddle.specs.roundtrip import Layout, alone, dump, machine
+    from heddle.specs.yaml.round_trip import Layout, alone, dump, machine
 
     many = entries if isinstance(entries, list) else [entries]
     texts = [textwrap.dedent(dump(machine(Layout()), alone(entry))) for entry in many]

@@ -7,16 +7,16 @@ from typing import Any
 
 import msgspec
 
-from heddle.extensions.manage import refusal
-from heddle.extensions.manage.asked import bare
+from heddle.extensions.manage import problem_response as refusal
+from heddle.extensions.manage.models import SPEC, VALUE
 from heddle.extensions.manage.operation import STREAM, YAML, Operation, Outcome
 from heddle.extensions.manage.operations import OPERATIONS
-from heddle.extensions.manage.refusal import Document
-from heddle.extensions.manage.shapes import SPEC, VALUE
+from heddle.extensions.manage.problem_response import Document
+from heddle.extensions.manage.request import bare
 from heddle.schemas.ascii import lower, upper
 from heddle.schemas.port import canonical
-from heddle.specs.names import MAX_NAME
-from heddle.specs.spec import Spec
+from heddle.specs.model.names import MAX_NAME
+from heddle.specs.model.spec import Spec
 
 _REF = "#/components/schemas/{name}"
 _PARAM = re.compile(r":(\w+)")

@@ -9,8 +9,8 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from heddle.extensions.manage.asked import Asked, NoQuery
 from heddle.extensions.manage.caller import Role
+from heddle.extensions.manage.request import Asked, NoQuery
 
 JSON = "application/json"
 YAML = "application/yaml"

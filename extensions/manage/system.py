@@ -8,14 +8,14 @@ from typing import Any
 
 import msgspec
 
-from heddle.runtime.extension import Registry
+from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.managed import Managed
 from heddle.runtime.runtime import Runtime
-from heddle.specs.document import read_path
-from heddle.specs.errors import SpecError
-from heddle.specs.overlay import overlay
-from heddle.specs.spec import Spec
-from heddle.specs.store import Store
+from heddle.schemas.errors import SpecError
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Store
+from heddle.specs.stores.overlay import overlay
+from heddle.specs.yaml.document import read_path
 
 SYSTEM = "system"
 """The namespace that manages all the others."""

@@ -14,8 +14,8 @@ from typing import Any
 import msgspec
 
 from heddle.extensions.manage.caller import EVERY, Caller, Role, known_roles
-from heddle.specs.names import legal_name, named_id
-from heddle.specs.value import Value
+from heddle.specs.model.names import legal_name, named_id
+from heddle.specs.model.value import Value
 
 PREFIX = "token."
 """The names of the Values that hold tokens begin so."""

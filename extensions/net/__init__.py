@@ -3,17 +3,17 @@
 from heddle.extensions.extension import Extension
 
 KINDS = {
-    "auth": "auth:AUTH",
-    "cookies": "cookies:COOKIES",
+    "auth": "authn.auth:AUTH",
+    "cookies": "cookies.cookies:COOKIES",
     "cors": "cors:CORS",
-    "files": "files:FILES",
-    "http": "client:HTTP",
+    "files": "static.files:FILES",
+    "http": "http_client.http:HTTP",
     "listener": "listener:LISTENER",
-    "proxy": "proxy:PROXY",
+    "proxy": "proxy.proxy:PROXY",
     "router": "router:ROUTER",
-    "sse": "sse:SSE",
-    "websocket": "websocket:WEBSOCKET",
-    "websocket-client": "websocket_client:WEBSOCKET_CLIENT",
+    "sse": "sse.sse:SSE",
+    "websocket": "ws.websocket:WEBSOCKET",
+    "websocket-client": "ws.websocket_client:WEBSOCKET_CLIENT",
 }
 
 

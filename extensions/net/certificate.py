@@ -9,8 +9,8 @@ from pathlib import Path
 from heddle.extensions.extension import Error, Host
 from heddle.extensions.net.http.server import Server
 from heddle.extensions.net.http.tls import TLS
-from heddle.specs.identity import stamp_of
-from heddle.specs.spare import SPARE
+from heddle.specs.files.identity import stamp_of
+from heddle.specs.files.spare import SPARE
 
 EVERY = 0.5
 """Seconds between two looks. Certificates are swapped by symlink, by rename or in place: looking at

@@ -33,8 +33,8 @@ from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.http.response import status_of
 from heddle.extensions.net.http.server import Server
 from heddle.extensions.net.http.tls import TLS
-from heddle.runtime.machine import Pending
-from heddle.runtime.process import settle
+from heddle.runtime.flow.machine import Pending
+from heddle.runtime.flow.process import settle
 
 _DEFAULT = Limits()
 

@@ -3,7 +3,7 @@
 from heddle.extensions.extension import Extension
 
 KINDS = {
-    "sql": "query:SQL",
+    "sql": "sql:SQL",
     "store": "store:STORE",
 }
 

@@ -11,7 +11,7 @@ import msgspec
 from heddle.extensions.extension import Failure, FieldType, Unfit
 from heddle.extensions.sql.errors import refused
 from heddle.extensions.sql.statement import Statement
-from heddle.specs.entry import found_type
+from heddle.specs.model.entry import found_type
 
 Row: TypeAlias = dict[str, Any]
 """The columns of one row, by name; NULL is None."""

@@ -29,12 +29,12 @@ from heddle.extensions.extension import (
 )
 from heddle.extensions.sql.database import Database, Isolation, Outcome
 from heddle.extensions.sql.errors import refused, unconfirmed
-from heddle.extensions.sql.keeping import TABLE, TRIES, Memory, Table, packed, unpacked, wall
+from heddle.extensions.sql.key_store import TABLE, TRIES, Memory, Table, packed, unpacked, wall
 from heddle.extensions.sql.pool import Pool
 from heddle.extensions.sql.source import database, shared
 from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.transaction import transaction_of
-from heddle.runtime.elsewhere import finish, once
+from heddle.runtime.flow.elsewhere import finish, once
 
 _SPACES = "sql.spaces"
 

@@ -4,8 +4,8 @@ from heddle.extensions.extension import Extension
 
 KINDS = {
     "log": "log:LOG",
-    "print": "printing:PRINT",
-    "signal": "signals:SIGNAL",
+    "print": "print_:PRINT",
+    "signal": "signal_:SIGNAL",
 }
 
 

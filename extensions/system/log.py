@@ -22,8 +22,8 @@ from heddle.extensions.extension import (
     Text,
     about,
 )
-from heddle.extensions.system.shown import as_text, brief, cut
-from heddle.runtime.elsewhere import once
+from heddle.extensions.system.preview import as_text, brief, cut
+from heddle.runtime.flow.elsewhere import once
 
 TAKEN = ("event", "level", "symbol", "reason", "error", "generation", "problems", "detail")
 """What an event has of its own: no value can be called so."""

@@ -3,8 +3,8 @@
 from heddle.extensions.extension import Extension
 
 KINDS = {
-    "assert": "assertion:ASSERT",
-    "test": "trial:TEST",
+    "assert": "assert_:ASSERT",
+    "test": "test:TEST",
 }
 
 

@@ -8,12 +8,12 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.extensions.testing.assertion import AssertNode
-from heddle.extensions.testing.record import note
-from heddle.extensions.testing.trial import TestNode, Tried
-from heddle.runtime.errors import Error
+from heddle.extensions.testing.assert_ import AssertNode
+from heddle.extensions.testing.test import TestNode, Tried
+from heddle.extensions.testing.test_frames import note
+from heddle.runtime.assembly.symbol import SymbolStatus
+from heddle.runtime.flow.errors import Error
 from heddle.runtime.runtime import Runtime
-from heddle.runtime.symbol import SymbolStatus
 
 PASSED, FAILED, LEFT_OUT = "passed", "failed", "not run"
 

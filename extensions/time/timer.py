@@ -26,7 +26,7 @@ from heddle.extensions.extension import (
 from heddle.extensions.time.clock import Clock, SystemClock
 from heddle.extensions.time.schedule import Cron, Every, Schedule, due
 from heddle.extensions.time.ticks import Tick, Ticks
-from heddle.specs.problem import did_you_mean
+from heddle.schemas.problem import did_you_mean
 
 LATE = 60.0
 """Seconds by which the last tick that is due may be late and still not count as missed."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 import pytest
 
-from heddle.cli import reference
 from heddle.cli.main import COMMANDS, cli
+from heddle.cli.views import reference
 from tests.cli.support import heddle, ran
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from heddle.cli.failure import CommandError
+from heddle.cli.exit_codes import CommandError
 from heddle.cli.settings import Settings, load_settings, without_password
 from heddle.cli.stores import _stores
 

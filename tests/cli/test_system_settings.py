@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from heddle.cli.failure import CommandError
+from heddle.cli.exit_codes import CommandError
 from heddle.cli.settings import load_settings
 from heddle.cli.system import serving
 

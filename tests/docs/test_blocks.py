@@ -20,8 +20,8 @@ from click.testing import CliRunner
 
 from heddle.cli.main import cli
 from heddle.runtime.runtime import Runtime
-from heddle.specs.document import read_text
-from heddle.specs.memory import MemoryStore
+from heddle.specs.stores.memory import MemoryStore
+from heddle.specs.yaml.document import read_text
 from tests.docs.fences import ROOT, Fence, every, fences, pages
 
 FLOWS = [one for one in every("yaml") if not {"fragment", "problem"} & set(one.words)]

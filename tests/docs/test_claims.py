@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from heddle.runtime.extension import registry
+from heddle.runtime.assembly.extension import registry
 from tests.docs.fences import ROOT
 
 ROOMS = ("runtime", "extensions", "cli")

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from heddle.runtime.extension import registry
+from heddle.runtime.assembly.extension import registry
 from tests.docs.fences import ROOT
 
 PAGE = ROOT / "docs" / "kinds.md"

@@ -9,7 +9,7 @@ from tests.cli.support import heddle
 from tests.docs.fences import ROOT, fences
 from tests.docs.test_blocks import commands, settled
 from tests.postgres import server
-from tests.specs.postgres.databases import dropped, in_schema
+from tests.specs.stores.postgres.databases import dropped, in_schema
 
 PAGE = ROOT / "docs" / "postgres.md"
 

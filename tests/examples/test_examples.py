@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from heddle.runtime.runtime import Runtime
-from heddle.specs.document import read_path, read_text
+from heddle.specs.yaml.document import read_path, read_text
 from tests.examples.promises import EXAMPLES, promises, texts
 from tests.examples.test_services import SERVICES
 from tests.support import fetch, port_of

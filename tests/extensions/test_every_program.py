@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from heddle.runtime.errors import NOTHING, Error
-from heddle.runtime.extension import registry
+from heddle.runtime.assembly.extension import registry
+from heddle.runtime.flow.errors import NOTHING, Error
 from heddle.runtime.runtime import Runtime
 from heddle.schemas.code import Code, Expression
 from heddle.schemas.guard import Guard

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from heddle.runtime.extension import registry
+from heddle.runtime.assembly.extension import registry
 from heddle.runtime.runtime import Runtime
 from tests.support import change, running
 

@@ -69,7 +69,7 @@ EXTRAS = [
 
 def test_every_extra_is_tried_here() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    # What seals Values is no matter of a kind: tests/specs/test_keyring.py tries it.
+    # What seals Values is no matter of a kind: tests/specs/secrets/test_keyring.py tries it.
     there = set(project["optional-dependencies"]) - {"all", "dev", "secrets"}
     assert {extra for extra, _, _ in EXTRAS} == there
 

@@ -9,9 +9,9 @@ from weakref import ref
 
 import pytest
 
-from heddle.runtime.node import Node
+from heddle.runtime.flow.node import Node
+from heddle.runtime.flow.wiring import Wiring
 from heddle.runtime.runtime import Runtime
-from heddle.runtime.wiring import Wiring
 from tests.extensions.test_every_reload import KINDS, alone
 from tests.support import change, running
 

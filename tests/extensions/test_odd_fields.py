@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from heddle.runtime.checking import check_specs
-from heddle.runtime.extension import registry
+from heddle.runtime.assembly.check import check_specs
+from heddle.runtime.assembly.extension import registry
 from heddle.schemas.page import describe
-from heddle.specs.bind import Values
-from heddle.specs.document import read_text
+from heddle.specs.binding.bind import Values
+from heddle.specs.yaml.document import read_text
 
 KINDS = {name: kind.schema for name, kind in sorted(registry().scheme.kinds.items())}
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from heddle.runtime.errors import Error
-from heddle.runtime.extension import registry
-from heddle.runtime.stream import ByteStream
+from heddle.runtime.assembly.extension import registry
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.stream import ByteStream
 from tests.support import running
 
 pytestmark = pytest.mark.anyio

@@ -11,12 +11,12 @@ import msgspec
 import pytest
 
 from heddle.extensions.manage.system import Serving
-from heddle.runtime.extension import registry
+from heddle.runtime.assembly.extension import registry
 from heddle.runtime.runtime import Runtime
-from heddle.specs.folder import FolderStore
-from heddle.specs.store import Store
+from heddle.specs.model.store import Store
+from heddle.specs.stores.folder.store import FolderStore
 from tests.extensions.manage.support import DEFAULT, PING, Client, Managing, data, managing
-from tests.specs.postgres.databases import fresh
+from tests.specs.stores.postgres.databases import fresh
 from tests.support import fetch, port_of
 
 pytestmark = pytest.mark.anyio

@@ -9,20 +9,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from heddle.runtime.planning import Applied, Planned, make, plan_delete
-from heddle.runtime.rollback import plan_rollback
+from heddle.runtime.changes.plan import Applied, Planned, make, plan_delete
+from heddle.runtime.changes.rollback import plan_rollback
+from heddle.runtime.changes.wait_live import Waited, wait_live
 from heddle.runtime.runtime import Runtime
-from heddle.runtime.standing import SymbolStanding, standing
-from heddle.runtime.waiting import Waited, wait_live
-from heddle.specs.difference import difference
-from heddle.specs.folder import FolderStore
-from heddle.specs.memory import MemoryStore
-from heddle.specs.report import Condition, Reporting
-from heddle.specs.revision import Note, Recording
-from heddle.specs.store import Store
+from heddle.runtime.status.namespace_status import SymbolStanding, standing
+from heddle.specs.model.difference import difference
+from heddle.specs.model.report import Condition, Reporting
+from heddle.specs.model.revision import Note, Recording
+from heddle.specs.model.store import Store
+from heddle.specs.stores.folder.store import FolderStore
+from heddle.specs.stores.memory import MemoryStore
 from tests.runtime.changing import do, everything, plan
 from tests.runtime.worlds import until
-from tests.specs.postgres.databases import fresh, opened
+from tests.specs.stores.postgres.databases import fresh, opened
 from tests.support import fetch, port_of
 
 pytestmark = pytest.mark.anyio

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from heddle.runtime.runtime import Runtime
-from heddle.specs.document import read_text
-from heddle.specs.errors import StoreError
-from heddle.specs.folder import BY_HAND, FolderStore
-from heddle.specs.index import Key, key_of
-from heddle.specs.revision import Note
-from heddle.specs.spec import Spec
-from heddle.specs.store import Put, Resource
+from heddle.schemas.errors import StoreError
+from heddle.specs.model.index import Key, key_of
+from heddle.specs.model.revision import Note
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Put, Resource
+from heddle.specs.stores.folder.store import BY_HAND, FolderStore
+from heddle.specs.yaml.document import read_text
 from tests.support import fetch, port_of
 
 pytestmark = pytest.mark.anyio

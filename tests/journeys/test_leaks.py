@@ -11,14 +11,14 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
-from heddle.runtime.errors import Error
+from heddle.cli.views.problem_report import report
+from heddle.runtime.flow.errors import Error
 from heddle.runtime.runtime import Runtime
-from heddle.schemas.report import report
-from heddle.specs.keyring import Keyring
-from heddle.specs.masking import MASK
-from heddle.specs.memory import MemoryStore
-from heddle.specs.sealing import key_of, new_key
-from heddle.specs.store import Put
+from heddle.specs.model.store import Put
+from heddle.specs.secrets.keyring import Keyring
+from heddle.specs.secrets.mask import MASK
+from heddle.specs.secrets.seal import key_of, new_key
+from heddle.specs.stores.memory import MemoryStore
 from tests.cli.support import PATIENCE, heddle, started
 from tests.extensions.manage.support import DEFAULT, Client, managing
 from tests.support import fetch, stored

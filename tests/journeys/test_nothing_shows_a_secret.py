@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from heddle.cli.logs import JsonLog, TextLog
+from heddle.cli.views.log import JsonLog, TextLog
 from heddle.extensions.manage.system import Serving, system_runtime
 from heddle.runtime.runtime import Runtime
 from heddle.specs.secrets import Redactor

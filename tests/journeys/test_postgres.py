@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 from heddle.runtime.runtime import Runtime
-from heddle.specs.contract import spec
-from heddle.specs.errors import Conflict
-from heddle.specs.postgres.store import PostgresStore
-from heddle.specs.report import Report
-from heddle.specs.spec import Spec
-from heddle.specs.store import Change, Delete, Put
+from heddle.schemas.errors import Conflict
+from heddle.specs.model.report import Report
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Change, Delete, Put
+from heddle.specs.stores.contract import spec
+from heddle.specs.stores.postgres.store import PostgresStore
 from tests.journeys.follower import live
-from tests.specs.postgres.databases import OwnServer, fresh, in_schema, opened
+from tests.specs.stores.postgres.databases import OwnServer, fresh, in_schema, opened
 
 pytestmark = pytest.mark.anyio
 

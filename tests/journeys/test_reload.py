@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from heddle.extensions.extension import Action, Fields, Host, Kind, Node, Process, Schema
-from heddle.runtime.errors import Error
+from heddle.runtime.assembly.rollout import ShiftError
+from heddle.runtime.flow.errors import Error
 from heddle.runtime.runtime import NoSymbol, Runtime
-from heddle.runtime.shift import ShiftError
 from heddle.schemas.port import IN, OUT
-from heddle.specs.document import read_text
-from heddle.specs.spec import Spec
-from heddle.specs.store import Delete, Put
-from heddle.specs.value import Value
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Delete, Put
+from heddle.specs.model.value import Value
+from heddle.specs.yaml.document import read_text
 from tests.support import change, running, stored
 
 pytestmark = pytest.mark.anyio

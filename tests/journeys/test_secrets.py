@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from heddle.runtime.runtime import Runtime
-from heddle.specs.keyring import File, Keyring, keys_in
-from heddle.specs.open import open_store
-from heddle.specs.sealing import sealed_by
+from heddle.specs.secrets.keyring import File, Keyring, keys_in
+from heddle.specs.secrets.seal import sealed_by
+from heddle.specs.stores.opener import open_store
 from tests.cli.support import heddle, started
 from tests.postgres import schema
 from tests.support import fetch, port_of

@@ -5,15 +5,15 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 
-from heddle.runtime.applying import plan_apply
-from heddle.runtime.extension import Registry, registry
-from heddle.runtime.planning import Applied, Planned, make
+from heddle.runtime.assembly.extension import Registry, registry
+from heddle.runtime.changes.apply import plan_apply
+from heddle.runtime.changes.plan import Applied, Planned, make
 from heddle.runtime.runtime import Runtime
-from heddle.specs.document import read_text
-from heddle.specs.memory import MemoryStore
-from heddle.specs.report import Report, Reporting
-from heddle.specs.revision import NO_NOTE, Note
-from heddle.specs.store import Resource, Store
+from heddle.specs.model.report import Report, Reporting
+from heddle.specs.model.revision import NO_NOTE, Note
+from heddle.specs.model.store import Resource, Store
+from heddle.specs.stores.memory import MemoryStore
+from heddle.specs.yaml.document import read_text
 from tests.runtime.worlds import until as so
 
 PATIENCE = 20.0

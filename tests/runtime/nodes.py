@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from heddle.runtime.errors import NOTHING, Answer, Payload
-from heddle.runtime.flow import Flow
-from heddle.runtime.machine import Pending
-from heddle.runtime.node import Action, Choice, Conversation, Handler, Node, Visit
-from heddle.runtime.process import Process, finish
-from heddle.runtime.reader import Reader
-from heddle.runtime.step import Key, Target
-from heddle.runtime.wiring import Lens, Wired, Wiring
+from heddle.runtime.flow.errors import NOTHING, Answer, Payload
+from heddle.runtime.flow.flow import Flow
+from heddle.runtime.flow.machine import Pending
+from heddle.runtime.flow.node import Action, Choice, Conversation, Handler, Node, Visit
+from heddle.runtime.flow.process import Process, finish
+from heddle.runtime.flow.reader import Reader
+from heddle.runtime.flow.step import Key, Target
+from heddle.runtime.flow.wiring import Lens, Wired, Wiring
 
 
 class Made(Node):

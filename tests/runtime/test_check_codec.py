@@ -1,10 +1,10 @@
 """A check outlives the codec of a kind that breaks."""
 
 from heddle.extensions.extension import Build, Extension, Fields, Kind, Node, Schema
-from heddle.runtime.checking import check_specs
-from heddle.runtime.extension import registry
-from heddle.specs.bind import Values
-from heddle.specs.document import read_text
+from heddle.runtime.assembly.check import check_specs
+from heddle.runtime.assembly.extension import registry
+from heddle.specs.binding.bind import Values
+from heddle.specs.yaml.document import read_text
 
 
 def compile_broken(fields: Fields, build: Build) -> Node:

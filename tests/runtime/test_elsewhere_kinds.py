@@ -22,9 +22,9 @@ from heddle.extensions.extension import (
     Schema,
     about,
 )
-from heddle.runtime.elsewhere import finish
-from heddle.runtime.errors import Error
-from heddle.runtime.stream import ByteStream
+from heddle.runtime.flow.elsewhere import finish
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.stream import ByteStream
 from tests.extensions.test_every_program import BEATS, SPIN, beating, slow
 from tests.support import fetch, port_of, running
 
@@ -129,7 +129,7 @@ async def test_a_kind_that_forgets_to_wait_hears_what_to_do() -> None:
     async with running(flow, extensions=[kind("forgetful")]) as rt:
         answer = await rt.send("a", [1])
         assert isinstance(answer, Error)
-        assert "await heddle.runtime.elsewhere.finish" in answer.message
+        assert "await heddle.runtime.flow.elsewhere.finish" in answer.message
 
 
 async def test_cel_on_what_no_worker_can_be_given_leaves_the_loop_too() -> None:

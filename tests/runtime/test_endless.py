@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from heddle.extensions.extension import Extension, node
-from heddle.runtime import machine, process
-from heddle.runtime.errors import NOTHING, Error
+from heddle.runtime.flow import machine, process
+from heddle.runtime.flow.errors import NOTHING, Error
 from tests.cli.support import heddle, ran_json
 from tests.support import running
 

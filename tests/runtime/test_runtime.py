@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from heddle.runtime.errors import Error
-from heddle.runtime.kind import node
-from heddle.runtime.process import finish
+from heddle.runtime.assembly.kind import node
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.process import finish
 from heddle.runtime.runtime import NoSymbol, Runtime
-from heddle.specs.errors import StoreError
-from heddle.specs.memory import MemoryStore
-from heddle.specs.store import ChangeSet, Put
+from heddle.schemas.errors import StoreError
+from heddle.specs.model.store import ChangeSet, Put
+from heddle.specs.stores.memory import MemoryStore
 from tests.runtime.worlds import (
     World,
     linked,
@@ -319,7 +319,7 @@ async def test_a_store_that_cannot_be_read_is_closed_again() -> None:
 async def test_a_change_that_the_store_cannot_read_is_looked_at_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("heddle.runtime.watcher.PAUSE", 0.01)
+    monkeypatch.setattr("heddle.runtime.assembly.watcher.PAUSE", 0.01)
 
     class Flaky(MemoryStore):
         broken = False

@@ -5,23 +5,23 @@ from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-from heddle.runtime.codec import Build, Kind
-from heddle.runtime.errors import Answer, Payload
-from heddle.runtime.events import Event
-from heddle.runtime.extension import Registry, Source, registry
-from heddle.runtime.host import Host
-from heddle.runtime.node import Action, Choice, Handler, Node
+from heddle.runtime.assembly.codec import Build, Kind
+from heddle.runtime.assembly.extension import Registry, Source, registry
+from heddle.runtime.assembly.host import Host
+from heddle.runtime.assembly.outcome import Loaded
+from heddle.runtime.events.events import Event
+from heddle.runtime.flow.errors import Answer, Payload
+from heddle.runtime.flow.node import Action, Choice, Handler, Node
 from heddle.runtime.runtime import Runtime
-from heddle.runtime.tried import Loaded
 from heddle.schemas.field import Fields, about
 from heddle.schemas.port import Port
+from heddle.schemas.problem import Place
 from heddle.schemas.schema import Schema
-from heddle.specs.memory import MemoryStore
-from heddle.specs.names import named_id
-from heddle.specs.problem import Place
-from heddle.specs.spec import Binding, Link, Path, Spec
-from heddle.specs.store import ChangeSet, Delete, Put, Resource
-from heddle.specs.value import Value
+from heddle.specs.model.names import named_id
+from heddle.specs.model.spec import Binding, Link, Path, Spec
+from heddle.specs.model.store import ChangeSet, Delete, Put, Resource
+from heddle.specs.model.value import Value
+from heddle.specs.stores.memory import MemoryStore
 
 
 class NoFields(Fields):

@@ -9,11 +9,11 @@ from heddle.schemas.code import Code, Expression, LanguageName, Text
 from heddle.schemas.common import Target
 from heddle.schemas.field import Fields, Unfit, about
 from heddle.schemas.port import ERROR, IN, OUT, Port
+from heddle.schemas.problem import Place
 from heddle.schemas.schema import Ports, Schema
 from heddle.schemas.units import Duration, Interval, Size
-from heddle.specs.names import new_id
-from heddle.specs.problem import Place
-from heddle.specs.spec import Link, Path, Spec
+from heddle.specs.model.names import new_id
+from heddle.specs.model.spec import Link, Path, Spec
 
 OUTS = Port("out", "Where the chosen packet goes.", indexed=True)
 

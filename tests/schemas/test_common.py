@@ -8,9 +8,9 @@ from heddle.schemas.common import Bound, Common, Setting, Target
 from heddle.schemas.export import file_schema
 from heddle.schemas.field import read_field
 from heddle.schemas.shape import fields_of
-from heddle.specs.entry import SPEC_FIELDS, VALUE_FIELDS, spec_of, value_of
-from heddle.specs.names import new_id
-from heddle.specs.spec import Link
+from heddle.specs.model.entry import SPEC_FIELDS, VALUE_FIELDS, spec_of, value_of
+from heddle.specs.model.names import new_id
+from heddle.specs.model.spec import Link
 
 
 def names(group: type[msgspec.Struct]) -> set[str]:

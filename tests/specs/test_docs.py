@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from heddle.specs.bind import bind
-from heddle.specs.document import read_text
+from heddle.specs.binding.bind import bind
+from heddle.specs.yaml.document import read_text
 
 PAGE = (Path(__file__).parents[2] / "docs" / "specs.md").read_text()
 BLOCKS = re.findall(r"```yaml(?: fragment)?\n(.*?)```", PAGE, re.DOTALL)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from heddle.specs.folder import FolderStore
-from heddle.specs.report import Report
-from heddle.specs.store import ChangeSet, Store
+from heddle.specs.model.report import Report
+from heddle.specs.model.store import ChangeSet, Store
+from heddle.specs.stores.folder.store import FolderStore
 
 
 def write(folder: Path, value: int) -> Path:

@@ -15,7 +15,7 @@ def test_every_public_name_is_there() -> None:
 def test_importing_the_room_imports_no_parser_and_no_watcher() -> None:
     code = """
 import sys
-import heddle.specs, heddle.specs.document, heddle.specs.bind, heddle.specs.open
+import heddle.specs, heddle.specs.yaml.document, heddle.specs.binding.bind, heddle.specs.stores.opener
 heavy = {"ruamel", "watchfiles", "minijinja", "anyio"} & {name.split(".")[0] for name in sys.modules}
 print(", ".join(sorted(heavy)))
 """

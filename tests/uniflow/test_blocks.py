@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from heddle.extensions.testing.runner import Runner
-from heddle.runtime.errors import Error
+from heddle.runtime.flow.errors import Error
 from heddle.runtime.runtime import Runtime
-from heddle.specs.document import read_text
-from heddle.specs.spec import Spec
+from heddle.specs.model.spec import Spec
+from heddle.specs.yaml.document import read_text
 from tests.docs.fences import ROOT
 from tests.support import fetch, port_of, running
 

@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from heddle.specs.document import read_text
-from heddle.specs.memory import MemoryStore
-from heddle.specs.spec import Spec
-from heddle.specs.store import Delete, Put
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Delete, Put
+from heddle.specs.stores.memory import MemoryStore
+from heddle.specs.yaml.document import read_text
 from tests.docs.fences import ROOT
 from tests.support import change, fetch, port_of, running
 
 CONTROL = "tests/extensions/control"
-CLIENT = "tests/extensions/net/calling/test_client.py"
+CLIENT = "tests/extensions/net/http_client/test_client.py"
 LISTENER = "tests/extensions/net/test_listener.py"
-CONTRACT = "specs/contract.py"
+CONTRACT = "specs/stores/contract.py"
 HERE = "tests/uniflow/test_defects.py"
 
 SANE: dict[int, tuple[str, list[str]]] = {
@@ -29,7 +29,7 @@ SANE: dict[int, tuple[str, list[str]]] = {
     ),
     2: (f"{CONTROL}/test_for.py", ["test_results_keep_the_shape_of_what_was_given"]),
     3: (f"{CONTROL}/test_control.py", ["test_a_fork_without_a_link_leaks_nothing"]),
-    4: ("tests/runtime/test_process.py", ["test_an_exception_never_ends_another_process"]),
+    4: ("tests/runtime/flow/test_process.py", ["test_an_exception_never_ends_another_process"]),
     5: (CONTRACT, ["test_a_put_replaces_what_was_there_as_a_whole"]),
     6: (CONTRACT, ["test_find_narrows_by_namespace_and_id"]),
     7: (CONTRACT, ["test_nameless_specs_live_side_by_side"]),
@@ -62,8 +62,8 @@ SANE: dict[int, tuple[str, list[str]]] = {
         ],
     ),
     21: (HERE, ["test_a_condition_that_comes_to_null_is_not_true"]),
-    22: ("tests/specs/test_bind.py", ["test_null_fields_are_no_trouble"]),
-    23: ("tests/runtime/test_process.py", ["test_a_child_has_begun_and_has_not_ended"]),
+    22: ("tests/specs/binding/test_bind.py", ["test_null_fields_are_no_trouble"]),
+    23: ("tests/runtime/flow/test_process.py", ["test_a_child_has_begun_and_has_not_ended"]),
     24: (
         f"{CONTROL}/test_merge_split.py",
         [

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from heddle.runtime.language import Language, OptionError, Options, Program
+from heddle.runtime.assembly.language import Language, OptionError, Options, Program
 
 MEMORY: Final = 1 << 30
 """Bytes that a run may take in a worker: the limits of CEL count elements, not bytes."""
@@ -36,8 +36,8 @@ def _tuned(code: str, options: Options) -> Program:
     if not (options.leaves and getattr(program, "budgeted", False)):
         return program
     from heddle.extensions.languages.cel.compiler import compile_condition, compile_program
-    from heddle.extensions.languages.cel.leaving import BUDGET, LeavingProgram
-    from heddle.extensions.languages.leaving import leave_of
+    from heddle.extensions.languages.cel.offload import BUDGET, LeavingProgram
+    from heddle.extensions.languages.offload import leave_of
 
     room = msgspec.structs.replace(options, memory=MEMORY)
     leave = leave_of("cel", code, room, program)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Final
 
-from heddle.specs.errors import HeddleError
+from heddle.schemas.errors import HeddleError
 
 FILENAME: Final = "<cel>"
 """The file name that generated code carries, so that its frames are known in a traceback."""

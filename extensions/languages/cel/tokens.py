@@ -4,7 +4,7 @@ import re
 from typing import Any, Final, NamedTuple
 
 from heddle.extensions.languages.cel.values import INT_MAX, UINT_MAX
-from heddle.runtime.language import CompileError
+from heddle.runtime.assembly.language import CompileError
 
 MAX_LENGTH: Final = 100_000
 """The longest text that is compiled, in characters."""

@@ -6,8 +6,8 @@ from types import NoneType
 from typing import Any, Final
 
 from heddle.extensions.languages.cel.errors import Fault
-from heddle.runtime.errors import Error
-from heddle.runtime.stream import ByteStream
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.stream import ByteStream
 
 INT_MIN: Final = -(2**63)
 INT_MAX: Final = 2**63 - 1

@@ -5,7 +5,7 @@ Their machinery is imported when the first text is compiled.
 
 from typing import Final
 
-from heddle.runtime.language import Language, Options, Program
+from heddle.runtime.assembly.language import Language, Options, Program
 
 
 def _script(code: str, options: Options, typescript: bool) -> Program:

@@ -12,8 +12,8 @@ from typing import Any, Final
 import msgspec
 
 from heddle.extensions.languages.errors import ProgramError
-from heddle.runtime.errors import Error
-from heddle.runtime.stream import ByteStream
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.stream import ByteStream
 
 BYTES: Final = "\0bytes"
 LONG: Final = "\0int"

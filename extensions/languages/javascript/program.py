@@ -7,9 +7,9 @@ from heddle.extensions.languages.errors import TimedOut
 from heddle.extensions.languages.javascript import realm as realms
 from heddle.extensions.languages.javascript.realm import Realm
 from heddle.extensions.languages.javascript.source import shaped
-from heddle.extensions.languages.leaving import HOLD, Leave, leave_of
 from heddle.extensions.languages.limits import memory_of, timeout_of
-from heddle.runtime.language import Options
+from heddle.extensions.languages.offload import HOLD, Leave, leave_of
+from heddle.runtime.assembly.language import Options
 
 STATEMENTS: Final = 0.05
 """Seconds that the statements of a module may take when its text is compiled."""

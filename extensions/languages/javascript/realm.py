@@ -20,8 +20,8 @@ import msgspec
 from heddle.extensions.languages.errors import ProgramError
 from heddle.extensions.languages.javascript.bridge import from_text, to_text
 from heddle.extensions.languages.limits import out_of_memory, timed_out
-from heddle.runtime.errors import Error, Failure
-from heddle.runtime.language import CompileError, MissingExtra, Say
+from heddle.runtime.assembly.language import CompileError, MissingExtra, Say
+from heddle.runtime.flow.errors import Error, Failure
 
 ABOVE: Final = 10_000
 """How many lines stand above the first line of every program, so that its lines are known."""

@@ -7,8 +7,8 @@ from typing import Any, Final, NamedTuple
 from heddle.extensions.languages.errors import ProgramError, TimedOut
 from heddle.extensions.languages.javascript import realm as realms
 from heddle.extensions.languages.javascript.realm import SyntaxFault
-from heddle.runtime.errors import Failure
-from heddle.runtime.language import CompileError
+from heddle.runtime.assembly.language import CompileError
+from heddle.runtime.flow.errors import Failure
 from heddle.schemas.units import Duration
 
 _MODULE: Final = re.compile(r"\b(?:export|import)\b")

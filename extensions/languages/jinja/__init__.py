@@ -6,14 +6,14 @@ nothing else can stop it from taking all the memory there is.
 
 from typing import Final
 
-from heddle.runtime.language import CompileError, Language, Options, Program
+from heddle.runtime.assembly.language import CompileError, Language, Options, Program
 
 MAX_CODE: Final = 100_000
 """Characters of one template."""
 
 
 def _tuned(code: str, options: Options) -> Program:
-    from heddle.extensions.languages.jinja.calm import calm
+    from heddle.extensions.languages.jinja.output_bound import calm
     from heddle.extensions.languages.jinja.template import TemplateProgram
 
     if len(code) > MAX_CODE:

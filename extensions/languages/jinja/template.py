@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Never
 
 from heddle.extensions.languages.errors import ProgramError
 from heddle.extensions.languages.jinja.parts import parts_of
-from heddle.runtime.errors import Error
-from heddle.runtime.language import CompileError
-from heddle.runtime.stream import ByteStream
+from heddle.runtime.assembly.language import CompileError
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.stream import ByteStream
 
 if TYPE_CHECKING:
     from minijinja import Environment, TemplateError

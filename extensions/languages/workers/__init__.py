@@ -3,7 +3,7 @@
 Their machinery is imported when the first program is isolated.
 """
 
-from heddle.runtime.language import OptionError, Options, Program
+from heddle.runtime.assembly.language import OptionError, Options, Program
 
 WAYS = ("process",)
 """What `isolation` may be."""
@@ -23,7 +23,7 @@ def isolated(language: str, code: str, options: Options, slack: float = 0.0) -> 
     if sys.platform == "win32":
         raise OptionError("isolation", "isolated processes need a POSIX system")
     if options.leaves and not options.waits:
-        from heddle.extensions.languages.leaving import Leave
+        from heddle.extensions.languages.offload import Leave
 
         return Leave(language, code, options)
     from heddle.extensions.languages.workers.program import IsolatedProgram

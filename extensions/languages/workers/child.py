@@ -26,8 +26,8 @@ from heddle.extensions.languages.workers.protocol import (
     from_bytes,
     to_bytes,
 )
-from heddle.runtime.errors import Failure
-from heddle.runtime.language import CompileError, Options, Program
+from heddle.runtime.assembly.language import CompileError, Options, Program
+from heddle.runtime.flow.errors import Failure
 
 KEPT: Final = 256
 """How many programs a worker keeps compiled."""

@@ -17,8 +17,8 @@ from heddle.extensions.languages.limits import (
 )
 from heddle.extensions.languages.workers.pool import BENCH, Bench, Pool, pool_here
 from heddle.extensions.languages.workers.protocol import Answer, Request, from_bytes, to_bytes
-from heddle.runtime.errors import Error, Failure
-from heddle.runtime.language import Options
+from heddle.runtime.assembly.language import Options
+from heddle.runtime.flow.errors import Error, Failure
 
 _numbers: Final = count(1)
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 import msgspec
 
 from heddle.extensions.languages.errors import ProgramError, UnsendableError
-from heddle.runtime.errors import Error
-from heddle.runtime.plain import encode_with
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.materialize import encode_with
 
 HEAD: Final = struct.Struct("!I")
 _ERROR: Final = 1

@@ -1,7 +1,8 @@
 """Every operation by its name, a module for each sort of thing that is managed."""
 
 from heddle.extensions.manage.operation import Operation
-from heddle.extensions.manage.operations import about, accepted, changes, resources, runtimes, sql
+from heddle.extensions.manage.operations import accepted, changes, resources, runtimes, sql
+from heddle.extensions.manage.operations import meta as about
 
 OPERATIONS: dict[str, Operation] = {
     operation.name: operation

@@ -2,17 +2,17 @@
 
 import msgspec
 
-from heddle.extensions.manage import shapes
-from heddle.extensions.manage.asked import Asked
+from heddle.extensions.manage import models as shapes
 from heddle.extensions.manage.operation import JSON, Body, Operation, Outcome, Reply
-from heddle.extensions.manage.reading import sent_json
-from heddle.extensions.manage.refusal import Refusal, Wrong, wrong
-from heddle.specs.accepted import Accepted, AcceptedKey, Accepting
-from heddle.specs.errors import HeddleError, NotFound
-from heddle.specs.journal import recorded
-from heddle.specs.revision import Recording
-from heddle.specs.spec import Spec
-from heddle.specs.store import Resource, Store
+from heddle.extensions.manage.problem_response import Refusal, Wrong, wrong
+from heddle.extensions.manage.request import Asked
+from heddle.extensions.manage.request_body import sent_json
+from heddle.schemas.errors import HeddleError, NotFound
+from heddle.specs.model.accepted import Accepted, AcceptedKey, Accepting
+from heddle.specs.model.revision import Recording
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Resource, Store
+from heddle.specs.stores.folder.journal import recorded
 
 
 class AcceptedRevisions(shapes.Shape, frozen=True, kw_only=True):

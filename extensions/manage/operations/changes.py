@@ -7,29 +7,30 @@ import msgspec
 from msgspec import UNSET
 
 from heddle.extensions.extension import about
-from heddle.extensions.manage import forms, shapes
-from heddle.extensions.manage.asked import KEY, Asked
-from heddle.extensions.manage.changing import finish, note_of, refused
+from heddle.extensions.manage import models as shapes
+from heddle.extensions.manage import serializers as forms
+from heddle.extensions.manage.change import finish, note_of, refused
+from heddle.extensions.manage.idempotency import REPLAYED, made_before
 from heddle.extensions.manage.operation import JSON, Body, Operation, Outcome, Reply
-from heddle.extensions.manage.operations.questions import DryRun, Message, Wait
-from heddle.extensions.manage.reading import read_entries, sent_entries, sent_json
-from heddle.extensions.manage.refusal import Refusal, wrong
-from heddle.extensions.manage.repeating import REPLAYED, made_before
-from heddle.runtime.applying import plan_apply
-from heddle.runtime.planning import Step, check_change, current
-from heddle.runtime.rollback import plan_rollback
-from heddle.runtime.sealing import have_keys, kept_all
+from heddle.extensions.manage.operations.query_params import DryRun, Message, Wait
+from heddle.extensions.manage.problem_response import Refusal, wrong
+from heddle.extensions.manage.request import KEY, Asked
+from heddle.extensions.manage.request_body import read_entries, sent_entries, sent_json
+from heddle.runtime.changes.apply import plan_apply
+from heddle.runtime.changes.plan import Step, check_change, current
+from heddle.runtime.changes.rollback import plan_rollback
+from heddle.runtime.changes.sealing import have_keys, kept_all
 from heddle.schemas.ascii import is_number
-from heddle.specs.index import Key, key_of
-from heddle.specs.keyed import Keyed, put_under
-from heddle.specs.masking import MASK
-from heddle.specs.problem import Problem
-from heddle.specs.report import Reporting
-from heddle.specs.revision import Note, Recording, Turn
-from heddle.specs.revision import Revision as Kept
-from heddle.specs.spec import DEFAULT_NAMESPACE, Spec
-from heddle.specs.store import Change, Delete, Put, Resource
-from heddle.specs.value import Value
+from heddle.schemas.problem import Problem
+from heddle.specs.model.index import Key, key_of
+from heddle.specs.model.keyed import Keyed, put_under
+from heddle.specs.model.report import Reporting
+from heddle.specs.model.revision import Note, Recording, Turn
+from heddle.specs.model.revision import Revision as Kept
+from heddle.specs.model.spec import DEFAULT_NAMESPACE, Spec
+from heddle.specs.model.store import Change, Delete, Put, Resource
+from heddle.specs.model.value import Value
+from heddle.specs.secrets.mask import MASK
 
 
 class Applying(msgspec.Struct, frozen=True, kw_only=True):

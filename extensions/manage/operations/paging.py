@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from heddle.extensions.manage.refusal import Refusal
-from heddle.specs.store import Resource
+from heddle.extensions.manage.problem_response import Refusal
+from heddle.specs.model.store import Resource
 
 
 def order(one: Resource) -> tuple[str, str, str]:

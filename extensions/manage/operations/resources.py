@@ -2,20 +2,20 @@
 
 from typing import Any
 
-from heddle.extensions.manage import shapes
-from heddle.extensions.manage.asked import KEY
+from heddle.extensions.manage import models as shapes
 from heddle.extensions.manage.operation import JSON, PATCH, YAML, Body, Operation, Outcome
-from heddle.extensions.manage.operations.questions import (
+from heddle.extensions.manage.operations.query_params import (
     GetSpec,
     GetValue,
     ListSpecs,
     ListValues,
     Writing,
 )
-from heddle.extensions.manage.operations.sort import Sort
+from heddle.extensions.manage.operations.resource_ops import Sort
+from heddle.extensions.manage.request import KEY
 from heddle.schemas.ascii import capital
-from heddle.specs.spec import Spec
-from heddle.specs.value import Value
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.value import Value
 
 MATCH = ("If-Match", "If-None-Match", KEY)
 

@@ -7,20 +7,21 @@ from urllib.parse import quote
 import msgspec
 
 from heddle.extensions.extension import Error, about
-from heddle.extensions.manage import forms, shapes
-from heddle.extensions.manage.asked import Asked
+from heddle.extensions.manage import models as shapes
+from heddle.extensions.manage import serializers as forms
 from heddle.extensions.manage.operation import JSON, STREAM, Body, Operation, Outcome, Reply
-from heddle.extensions.manage.operations.questions import LIMIT, MOST
-from heddle.extensions.manage.reading import sent_json
-from heddle.extensions.manage.refusal import Refusal
-from heddle.runtime.process import Process
+from heddle.extensions.manage.operations.query_params import LIMIT, MOST
+from heddle.extensions.manage.problem_response import Refusal
+from heddle.extensions.manage.request import Asked
+from heddle.extensions.manage.request_body import sent_json
+from heddle.runtime.assembly.symbol import SymbolStatus
+from heddle.runtime.flow.process import Process
 from heddle.runtime.runtime import Runtime
-from heddle.runtime.standing import Standing, SymbolStanding, standing
-from heddle.runtime.symbol import SymbolStatus
-from heddle.specs.names import parse_id
-from heddle.specs.placement import LONGEST_NAME
-from heddle.specs.problem import did_you_mean
-from heddle.specs.report import Report, Reporting
+from heddle.runtime.status.namespace_status import Standing, SymbolStanding, standing
+from heddle.schemas.problem import did_you_mean
+from heddle.specs.model.names import parse_id
+from heddle.specs.model.report import Report, Reporting
+from heddle.specs.stores.folder.placement import LONGEST_NAME
 
 LONGEST = 3600.0
 """Seconds between two Reports of a runtime, at most."""

@@ -5,14 +5,14 @@ from typing import Annotated, Any
 import msgspec
 
 from heddle.extensions.extension import Error, about
-from heddle.extensions.manage import shapes
-from heddle.extensions.manage.asked import Asked
+from heddle.extensions.manage import models as shapes
 from heddle.extensions.manage.caller import EVERY
 from heddle.extensions.manage.operation import JSON, Body, Operation, Outcome, Reply
-from heddle.extensions.manage.reading import sent_json
-from heddle.extensions.manage.refusal import Refusal
+from heddle.extensions.manage.problem_response import Refusal
+from heddle.extensions.manage.request import Asked
+from heddle.extensions.manage.request_body import sent_json
 from heddle.runtime.runtime import NoSymbol
-from heddle.specs.marking import marked, unmarked
+from heddle.specs.model.lossless_json import marked, unmarked
 
 ANSWERS = "sql"
 """The symbol that answers; without the extra `internal` there is none."""

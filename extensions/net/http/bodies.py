@@ -5,7 +5,7 @@ from typing import Any, Final
 from heddle.extensions.net.http import media
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.negotiate import accepts
-from heddle.runtime.errors import Error
+from heddle.runtime.flow.errors import Error
 
 LARGE: Final = 64 * 1024
 """A body larger than this is looked at before it is decoded: how much will come of it?"""

@@ -8,7 +8,7 @@ from heddle.extensions.net.http.limits import LINGER_SECONDS, PIPELINE_BYTES
 from heddle.extensions.net.http.receiving import Upload
 from heddle.extensions.net.http.request import Peer
 from heddle.extensions.net.http.shared import Shared
-from heddle.runtime.budget import FREE, Held
+from heddle.runtime.flow.budget import FREE, Held
 
 # HEAD: between requests or inside a head. BODY: collecting a body. BUSY: a request waits for its
 # answer. SENDING: a streamed response is on its way. TAKEN: a guest takes over once all is written.

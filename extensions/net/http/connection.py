@@ -44,9 +44,9 @@ from heddle.extensions.net.http.sending import close_source, send_body
 from heddle.extensions.net.http.shared import Shared
 from heddle.extensions.net.http.turns import SLICE, turns
 from heddle.extensions.net.http.upgrade import Guest, Upgrade
-from heddle.runtime.budget import BUDGET, FREE
-from heddle.runtime.errors import Answer, Error
-from heddle.runtime.stream import ByteStream
+from heddle.runtime.flow.budget import BUDGET, FREE
+from heddle.runtime.flow.errors import Answer, Error
+from heddle.runtime.flow.stream import ByteStream
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _KEEP: Final = b"Connection: keep-alive\r\n"

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from heddle.extensions.net.http.live import dropped
 from heddle.extensions.net.http.request import Request
-from heddle.runtime.errors import Answer
+from heddle.runtime.flow.errors import Answer
 
 
 class Replier(Protocol):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Any
 
 from heddle.extensions.net.http.upgrade import Upgrade
-from heddle.runtime.stream import ByteStream
+from heddle.runtime.flow.stream import ByteStream
 
 
 class Live(ByteStream):

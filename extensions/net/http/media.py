@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl, urlencode
 import msgspec
 
 from heddle.extensions.net.http.errors import BadAnswer, BadRequest
-from heddle.runtime.errors import Error
-from heddle.runtime.plain import plain
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.materialize import plain
 from heddle.schemas.ascii import lower, trim
 
 JSON: Final = "application/json"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from heddle.extensions.net.http.compression import unpack_stream
 from heddle.extensions.net.http.head import Head
 from heddle.extensions.net.http.limits import UPLOAD_BYTES
-from heddle.runtime.stream import ByteStream
+from heddle.runtime.flow.stream import ByteStream
 
 
 class Upload:

@@ -14,9 +14,9 @@ from heddle.extensions.net.http.head import Head, Line
 from heddle.extensions.net.http.latin import kept_latin, latin_of
 from heddle.extensions.net.http.limits import USUAL, Limits
 from heddle.extensions.net.http.media import from_form
-from heddle.runtime.budget import FREE, Held
-from heddle.runtime.plain import plain
-from heddle.runtime.stream import ByteStream
+from heddle.runtime.flow.budget import FREE, Held
+from heddle.runtime.flow.materialize import plain
+from heddle.runtime.flow.stream import ByteStream
 
 FIELDS: Final = (
     "method",

@@ -17,8 +17,8 @@ from heddle.extensions.net.http.latin import latin_of
 from heddle.extensions.net.http.negotiate import accepts
 from heddle.extensions.net.http.request import FIELDS
 from heddle.extensions.net.http.upgrade import Upgrade
-from heddle.runtime.errors import NOTHING, Error, Failure
-from heddle.runtime.stream import ByteStream
+from heddle.runtime.flow.errors import NOTHING, Error, Failure
+from heddle.runtime.flow.stream import ByteStream
 from heddle.schemas.ascii import elements, is_number, lower
 
 ENVELOPE: Final = frozenset([*FIELDS, "status", "params"])

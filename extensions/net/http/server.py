@@ -15,7 +15,7 @@ from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.request import address_text
 from heddle.extensions.net.http.shared import Handler, Report, Shared, Tenant, log_report
 from heddle.extensions.net.http.tls import TLS, Certificate
-from heddle.specs.spare import is_passing
+from heddle.specs.files.spare import is_passing
 
 
 class ServerSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.head import Line, parse_line
 from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.request import Request
-from heddle.runtime.errors import Error
+from heddle.runtime.flow.errors import Error
 
 Handler: TypeAlias = Callable[[Exchange], None]
 """Called on the loop for each request; it replies before it returns, or later."""

@@ -16,18 +16,20 @@ import msgspec
 from heddle.extensions.extension import Failure
 from heddle.extensions.sql.database import Isolation, Outcome, Row, columns, too_many
 from heddle.extensions.sql.errors import failed, refused
-from heddle.extensions.sql.internal import bounded, running, written
-from heddle.extensions.sql.internal.editing import Editing
+from heddle.extensions.sql.internal import bounded
+from heddle.extensions.sql.internal import runtime_tables as running
+from heddle.extensions.sql.internal import store_tables as written
+from heddle.extensions.sql.internal.edit_batch import Editing
 from heddle.extensions.sql.internal.frames import FrameLog
 from heddle.extensions.sql.internal.table import Frames, Table, View
 from heddle.extensions.sql.internal.virtual import Module, Rows
 from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.threaded import Thread
 from heddle.runtime.managed import Managed
-from heddle.specs.problem import did_you_mean
-from heddle.specs.spec import Spec
-from heddle.specs.store import Resource
-from heddle.specs.value import Value
+from heddle.schemas.problem import did_you_mean
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Resource
+from heddle.specs.model.value import Value
 
 TABLES: Final[Mapping[str, Table]] = {
     table.name: table for table in (*written.TABLES, *running.TABLES)

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 import msgspec
 
-from heddle.runtime.agent import Frame, Watch
-from heddle.runtime.errors import Error
-from heddle.runtime.events import Events, mask
-from heddle.runtime.plain import plain
+from heddle.runtime.events.events import Events, mask
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.materialize import plain
+from heddle.runtime.flow.stream import ByteStream
 from heddle.runtime.runtime import Runtime
-from heddle.runtime.stream import ByteStream
+from heddle.runtime.status.agent import Frame, Watch
 
 LARGE: Final = 64 * 1024
 """Bytes of a payload that are kept; of a larger one only its type and its size are."""

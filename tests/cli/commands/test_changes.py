@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from heddle.cli.failure import DIFFERENT
+from heddle.cli.exit_codes import DIFFERENT
 from tests.cli.support import PATIENCE, PING, heddle, ran, ran_json
-from tests.specs.postgres.databases import dropped, url_in
+from tests.specs.stores.postgres.databases import dropped, url_in
 
 NO_VALUES = "- {kind: nop, name: extra}\n"
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from heddle.cli.failure import UNFOLLOWED
-from heddle.cli.watching import looked, picture, tell_changes
+from heddle.cli.exit_codes import UNFOLLOWED
+from heddle.cli.views.status_watch import looked, picture, tell_changes
 from heddle.runtime.runtime import Runtime
-from heddle.runtime.standing import Standing, standing
+from heddle.runtime.status.namespace_status import Standing, standing
 from tests.cli.support import PATIENCE, PING, get, heddle, ran, ran_json, started
 from tests.runtime.changing import FLOW, do, store_of, until
-from tests.specs.postgres.databases import dropped, url_in
+from tests.specs.stores.postgres.databases import dropped, url_in
 
 WRONG = "{kind: listener, name: second, host: 203.0.113.1, port: 1}"
 """Nobody can listen at an address that is another machine's."""
@@ -127,7 +127,7 @@ def test_a_store_where_runtimes_say_nothing_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "mute.py").write_text(
-        "from heddle.specs.memory import MemoryStore\n"
+        "from heddle.specs.stores.memory import MemoryStore\n"
         "class Mute(MemoryStore):\n"
         "    report = history = None\n"
         "def register(extension):\n"

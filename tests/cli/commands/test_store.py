@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.support import heddle, ran, ran_json
 from tests.postgres import server
-from tests.specs.postgres.databases import dropped, in_schema
+from tests.specs.stores.postgres.databases import dropped, in_schema
 
 
 @pytest.fixture

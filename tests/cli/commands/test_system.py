@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from heddle.cli.failure import CommandError
+from heddle.cli.exit_codes import CommandError
 from heddle.cli.system import address
 from heddle.extensions.manage.system import texts
 from tests.cli.support import PATIENCE, PING, Started, heddle, ran, ran_json, started

@@ -9,8 +9,8 @@ import pytest
 
 from tests.cli.support import heddle
 from tests.postgres import Line, server
-from tests.specs.postgres.databases import fresh, in_schema, opened, schema_of
-from tests.specs.postgres.test_writing import slow
+from tests.specs.stores.postgres.databases import fresh, in_schema, opened, schema_of
+from tests.specs.stores.postgres.test_change_writer import slow
 
 pytestmark = pytest.mark.anyio
 

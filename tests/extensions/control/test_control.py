@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from heddle.runtime.errors import NOTHING, Error
-from heddle.runtime.stream import ByteStream
+from heddle.runtime.flow.errors import NOTHING, Error
+from heddle.runtime.flow.stream import ByteStream
 from tests.clock import JUMPING
 from tests.support import change, running
 

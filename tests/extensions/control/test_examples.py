@@ -3,7 +3,7 @@
 import pytest
 
 from heddle.extensions.control import KINDS
-from heddle.runtime.extension import registry
+from heddle.runtime.assembly.extension import registry
 from heddle.schemas.page import gaps
 from tests.support import running
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from heddle.runtime.errors import NOTHING, Error
+from heddle.runtime.flow.errors import NOTHING, Error
 from tests.clock import JUMPING
 from tests.support import running
 

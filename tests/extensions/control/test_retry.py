@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from heddle.extensions.extension import Error, Failure, node
-from heddle.runtime.attempts import Attempts
+from heddle.runtime.assembly.retry_rule import Attempts
 from tests.clock import JUMPING
 from tests.support import running
 

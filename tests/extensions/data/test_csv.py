@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from heddle.extensions.data.lines import gathered
 from heddle.extensions.data.records import Records, Rules
 from heddle.extensions.extension import node
-from heddle.runtime.errors import Error
-from heddle.runtime.stream import ByteStream
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.stream import ByteStream
 from tests.support import running
 
 pytestmark = pytest.mark.anyio
@@ -273,8 +273,8 @@ async def test_a_line_that_is_no_json_is_told_by_number() -> None:
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 async def test_the_example_of_the_page_runs(kind: str) -> None:
-    from heddle.extensions.data.jsonlines import JSONL
-    from heddle.extensions.data.tables import CSV
+    from heddle.extensions.data.csv_ import CSV
+    from heddle.extensions.data.jsonl import JSONL
 
     async with running((CSV if kind == "csv" else JSONL).schema.example) as rt:
         assert not rt.status().problems

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from heddle.extensions.data.files import fits
+from heddle.extensions.data.file_io import fits
+from heddle.extensions.data.folder_watch import Watching
 from heddle.extensions.data.root import Root
-from heddle.extensions.data.watching import Watching
 from heddle.extensions.extension import node
-from heddle.runtime.errors import Error
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.stream import ByteStream
 from heddle.runtime.runtime import Runtime
-from heddle.runtime.stream import ByteStream
 from tests.runtime.worlds import until
 from tests.support import change, degraded, fetch, port_of, running
 

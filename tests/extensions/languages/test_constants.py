@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 
 from heddle.extensions.languages.constants import JSON, TEXT, YAML
-from heddle.runtime.language import CompileError, Language
+from heddle.runtime.assembly.language import CompileError, Language
 
 
 def test_text_is_itself() -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from heddle.runtime.errors import Error
-from heddle.runtime.events import MASK
+from heddle.runtime.events.events import MASK
+from heddle.runtime.flow.errors import Error
 from tests.support import running
 
 pytestmark = pytest.mark.anyio

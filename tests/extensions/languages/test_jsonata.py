@@ -6,7 +6,7 @@ import pytest
 
 from heddle.extensions.languages.errors import ProgramError
 from heddle.extensions.languages.jsonata import LANGUAGE
-from heddle.runtime.language import CompileError
+from heddle.runtime.assembly.language import CompileError
 
 ORDER = {
     "id": 7,

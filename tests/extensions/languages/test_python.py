@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from heddle.extensions.languages.python import LANGUAGE, PythonError
-from heddle.runtime.errors import Error, Failure
-from heddle.runtime.language import CompileError
+from heddle.runtime.assembly.language import CompileError
+from heddle.runtime.flow.errors import Error, Failure
 
 
 def run(code: str, payload: Any = None) -> Any:
@@ -97,7 +97,7 @@ def test_exit_fails_the_packet_and_not_the_process() -> None:
 
 def test_error_of_its_own_making_passes_untouched() -> None:
     code = (
-        "from heddle.runtime.errors import Error, Failure\n"
+        "from heddle.runtime.flow.errors import Error, Failure\n"
         "def main(payload):\n    raise Failure(Error('sold out', code='sold'))"
     )
     with pytest.raises(Failure) as caught:

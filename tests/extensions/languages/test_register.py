@@ -5,8 +5,8 @@ import sys
 
 from heddle.extensions.extension import Extension
 from heddle.extensions.languages import LANGUAGES, register
-from heddle.runtime.extension import Registry
-from heddle.runtime.language import Languages
+from heddle.runtime.assembly.extension import Registry
+from heddle.runtime.assembly.language import Languages
 from heddle.schemas.code import Code
 
 

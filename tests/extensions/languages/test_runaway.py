@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from heddle.runtime.errors import Error
+from heddle.runtime.flow.errors import Error
 from heddle.runtime.runtime import Runtime
 from tests.support import running
 

@@ -10,9 +10,9 @@ import msgspec
 from heddle.extensions.manage.caller import Role
 from heddle.extensions.manage.system import SYSTEM, Serving, system_runtime
 from heddle.extensions.manage.tokens import Token, hash_of, new_token, value_of
-from heddle.runtime.events import Event
+from heddle.runtime.events.events import Event
 from heddle.runtime.runtime import Runtime
-from heddle.specs.store import Put, Store
+from heddle.specs.model.store import Put, Store
 from tests.support import Reply, fetch, port_of, stored
 
 PING = """\

@@ -14,14 +14,14 @@ from heddle.extensions.manage.caller import Role
 from heddle.extensions.manage.system import SYSTEM, Serving, system_runtime
 from heddle.extensions.manage.tokens import PREFIX, Token, hash_of, moment, new_token, value_of
 from heddle.runtime.runtime import Runtime, ShiftError
-from heddle.specs.folder import FolderStore
-from heddle.specs.names import named_id, new_id
-from heddle.specs.remote.store import RemoteStore
-from heddle.specs.report import Report, Reporting
-from heddle.specs.revision import Note
-from heddle.specs.spec import Spec
-from heddle.specs.store import Delete, Put
-from heddle.specs.value import Source, Value
+from heddle.specs.model.names import named_id, new_id
+from heddle.specs.model.report import Report, Reporting
+from heddle.specs.model.revision import Note
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Delete, Put
+from heddle.specs.model.value import Source, Value
+from heddle.specs.stores.folder.store import FolderStore
+from heddle.specs.stores.remote.store import RemoteStore
 from tests.extensions.manage.support import DEFAULT, PING, Client, data, managing
 from tests.support import fetch, port_of, stored
 

@@ -5,8 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from heddle.specs.accepted import Accepted
-from heddle.specs.contract import AWKWARD
+from heddle.specs.model.accepted import Accepted
+from heddle.specs.stores.contract import AWKWARD
 from tests.extensions.manage.support import DEFAULT, data, managing
 from tests.support import fetch, port_of
 
@@ -253,7 +253,7 @@ async def test_a_change_that_would_break_the_api_is_refused_and_it_serves_on() -
 
 
 def _shipped(system: Any, name: str) -> dict[str, Any]:
-    from heddle.specs.entry import data_of
+    from heddle.specs.model.entry import data_of
 
     found = system.table.get(name)
     assert found is not None

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from heddle.specs.folder import FolderStore
+from heddle.specs.stores.folder.store import FolderStore
 from tests.extensions.manage.support import DEFAULT, data, managing
 from tests.support import fetch
 

@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 
 from heddle.extensions.manage.system import Serving, system_runtime
-from heddle.runtime.extension import registry
-from heddle.specs.contract import AWKWARD
-from heddle.specs.keyring import File, Keyring
-from heddle.specs.names import new_id
-from heddle.specs.sealing import new_key, sealed_by
-from heddle.specs.store import Put
-from heddle.specs.value import Value
+from heddle.runtime.assembly.extension import registry
+from heddle.specs.model.names import new_id
+from heddle.specs.model.store import Put
+from heddle.specs.model.value import Value
+from heddle.specs.secrets.keyring import File, Keyring
+from heddle.specs.secrets.seal import new_key, sealed_by
+from heddle.specs.stores.contract import AWKWARD
 from tests.extensions.manage.support import DEFAULT, PING, Client, data, managing
 from tests.support import fetch, port_of, stored
 

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from heddle.runtime.managed import managed_by
-from heddle.specs.folder import FolderStore
-from heddle.specs.memory import MemoryStore
+from heddle.specs.stores.folder.store import FolderStore
+from heddle.specs.stores.memory import MemoryStore
 from tests.extensions.manage.support import DEFAULT, PING, Client, data, managing
 from tests.support import fetch, port_of, running
 

@@ -9,7 +9,7 @@ import pytest
 import trustme
 
 from heddle.extensions.manage.system import SYSTEM, Serving, shipped, texts
-from heddle.specs.folder import FolderStore
+from heddle.specs.stores.folder.store import FolderStore
 from tests.extensions.manage.support import DEFAULT, PING, data, managing
 
 pytestmark = pytest.mark.anyio

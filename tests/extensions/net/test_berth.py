@@ -43,9 +43,9 @@ def listener(
 
 async def replace(rt: Runtime, text: str) -> None:
     """Apply what a text says, and remove every listener that it does not say."""
-    from heddle.specs.document import read_text
-    from heddle.specs.spec import Spec
-    from heddle.specs.store import Delete, Put
+    from heddle.specs.model.spec import Spec
+    from heddle.specs.model.store import Delete, Put
+    from heddle.specs.yaml.document import read_text
 
     reading = read_text(text, file="flow.yaml")
     assert not reading.problems

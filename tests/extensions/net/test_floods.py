@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from heddle.runtime.budget import BUDGET
+from heddle.runtime.flow.budget import BUDGET
 from heddle.runtime.runtime import Runtime
 from tests.support import port_of, running
 
@@ -141,7 +141,7 @@ async def test_a_flood_keeps_the_loop_for_a_moment_only(name: str) -> None:
 
 
 async def test_empty_fragments_of_a_message_take_no_memory() -> None:
-    from heddle.extensions.net.websocket import WebSocketNode
+    from heddle.extensions.net.ws.websocket import WebSocketNode
 
     async with running(FLOW, drain=0.2) as rt, flooding(rt, "fragments"):
         symbol = rt.table.get("ws")

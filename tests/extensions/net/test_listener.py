@@ -11,10 +11,10 @@ import pytest
 import trustme
 
 from heddle.extensions.extension import ByteStream, Extension, Process, about, node
-from heddle.runtime.codec import Kind
-from heddle.runtime.errors import Error
-from heddle.runtime.node import Action, Node
-from heddle.runtime.shift import ShiftError
+from heddle.runtime.assembly.codec import Kind
+from heddle.runtime.assembly.rollout import ShiftError
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.node import Action, Node
 from heddle.schemas.field import Fields
 from heddle.schemas.port import IN, OUT
 from heddle.schemas.schema import Schema

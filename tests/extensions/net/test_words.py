@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from heddle.extensions.net.auth import AUTH
+from heddle.extensions.net.authn.auth import AUTH
 from heddle.extensions.net.http.bodies import decode
 from heddle.extensions.net.http.compression import unpack
 from heddle.extensions.net.http.errors import BadRequest
@@ -14,7 +14,7 @@ from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.media import is_json, media_type, parameter
 from heddle.extensions.net.http.negotiate import accepts, choose_coding
 from heddle.extensions.net.origins import Origins, same_host
-from heddle.extensions.net.serving.ranges import ranges_of
+from heddle.extensions.net.static.ranges import ranges_of
 from tests.support import fetch, port_of, running
 
 pytestmark = pytest.mark.anyio

@@ -11,13 +11,13 @@ from heddle.extensions.sql.internal import database
 from heddle.extensions.sql.internal.ask import ask
 from heddle.extensions.sql.internal.database import TABLES, InternalDatabase
 from heddle.extensions.sql.internal.table import View
-from heddle.runtime.errors import Error, Failure
+from heddle.runtime.flow.errors import Error, Failure
 from heddle.runtime.managed import Managed
 from heddle.runtime.runtime import Runtime
-from heddle.specs.contract import value
-from heddle.specs.memory import MemoryStore
-from heddle.specs.revision import Note
-from heddle.specs.store import Put
+from heddle.specs.model.revision import Note
+from heddle.specs.model.store import Put
+from heddle.specs.stores.contract import value
+from heddle.specs.stores.memory import MemoryStore
 from tests.support import fetch, port_of, running, stored
 
 pytestmark = pytest.mark.anyio

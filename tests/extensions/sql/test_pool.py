@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from heddle.runtime.errors import Error
+from heddle.runtime.flow.errors import Error
 from heddle.runtime.runtime import Runtime
 from tests.extensions.sql.test_sql import asked, sql
 from tests.postgres import Line, schema, server

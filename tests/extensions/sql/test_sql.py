@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from heddle.extensions.extension import node
-from heddle.runtime.errors import Error
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.stream import ByteStream
 from heddle.runtime.runtime import Runtime
-from heddle.runtime.stream import ByteStream
 from tests.postgres import schema
 from tests.support import change, fetch, port_of, running
 
@@ -675,7 +675,7 @@ async def test_a_changed_statement_keeps_the_connections_and_what_is_in_memory()
 
 
 async def test_the_example_of_the_page_runs() -> None:
-    from heddle.extensions.sql.query import SQL
+    from heddle.extensions.sql.sql import SQL
 
     async with running(SQL.schema.example) as rt:
         assert not rt.status().problems

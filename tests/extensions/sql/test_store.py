@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from heddle.extensions import control, languages
-from heddle.extensions.sql.query import SQL
+from heddle.extensions.sql.sql import SQL
 from heddle.extensions.sql.store import STORE, store
-from heddle.runtime.errors import Error
-from heddle.runtime.extension import Registry
+from heddle.runtime.assembly.extension import Registry
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.stream import ByteStream
 from heddle.runtime.runtime import Runtime
-from heddle.runtime.stream import ByteStream
 from tests.postgres import schema
 from tests.support import change, stored
 

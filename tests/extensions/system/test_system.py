@@ -10,14 +10,14 @@ import pytest
 
 from heddle.extensions.extension import node
 from heddle.extensions.system.log import LOG
-from heddle.extensions.system.printing import PRINT
-from heddle.extensions.system.signals import SIGNAL
-from heddle.runtime.errors import Error
-from heddle.runtime.events import Event
+from heddle.extensions.system.print_ import PRINT
+from heddle.extensions.system.signal_ import SIGNAL
+from heddle.runtime.events.events import Event
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.stream import ByteStream
 from heddle.runtime.runtime import Runtime
-from heddle.runtime.stream import ByteStream
-from heddle.specs.spec import Spec
-from heddle.specs.store import Delete
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Delete
 from tests.cli.support import started
 from tests.support import change, running
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from heddle.extensions.testing.runner import FAILED, LEFT_OUT, PASSED, Result, Runner
-from heddle.runtime.errors import Error
-from heddle.runtime.kind import node
+from heddle.runtime.assembly.kind import node
+from heddle.runtime.flow.errors import Error
 from tests.support import running
 
 pytestmark = pytest.mark.anyio
@@ -296,7 +296,7 @@ async def test_a_test_whose_runner_is_cancelled_ends_its_process() -> None:
 
 @pytest.mark.parametrize("kind", ["assert", "test"])
 async def test_the_example_of_the_page_passes(kind: str) -> None:
-    from heddle.runtime.extension import registry
+    from heddle.runtime.assembly.extension import registry
 
     schema = registry().scheme.schema(kind)
     assert schema is not None

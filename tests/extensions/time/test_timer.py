@@ -12,10 +12,10 @@ from heddle.extensions import control, languages
 from heddle.extensions.extension import node
 from heddle.extensions.time.clock import SystemClock
 from heddle.extensions.time.timer import timer
-from heddle.runtime.extension import Registry
+from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.runtime import Runtime
-from heddle.specs.spec import Spec
-from heddle.specs.store import Delete
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Delete
 from tests.support import change, stored
 
 pytestmark = pytest.mark.anyio

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heddle.specs.masking import MASK
 from heddle.specs.secrets import REDACTED, Redactor
+from heddle.specs.secrets.mask import MASK
 
 SECRET = "Hunter2Zq9"
 

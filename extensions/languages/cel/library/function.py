@@ -6,7 +6,7 @@ from typing import Any
 
 from heddle.extensions.languages.cel.errors import Fault
 from heddle.extensions.languages.cel.values import kind
-from heddle.specs.problem import did_you_mean
+from heddle.schemas.problem import did_you_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,8 +5,8 @@ from typing import Any, Final
 
 from heddle.extensions.languages.cel.errors import Fault
 from heddle.extensions.languages.cel.library.bounds import bounded
+from heddle.extensions.languages.cel.library.equality import order_keys, same_key
 from heddle.extensions.languages.cel.library.function import Function, no_overload, typed
-from heddle.extensions.languages.cel.library.sameness import order_keys, same_key
 from heddle.extensions.languages.cel.values import kind
 
 

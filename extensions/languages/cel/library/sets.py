@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from heddle.extensions.languages.cel.library.equality import same_key
 from heddle.extensions.languages.cel.library.function import Function, typed
-from heddle.extensions.languages.cel.library.sameness import same_key
 
 
 def _keys(items: list[Any]) -> set[Any]:

@@ -3,7 +3,7 @@
 import pytest
 
 from heddle.extensions.languages.cel.compiler import compile_program
-from heddle.runtime.language import CompileError
+from heddle.runtime.assembly.language import CompileError
 
 # text, line, column, a part of the message, a part of the hint
 REFUSED = [

@@ -7,7 +7,7 @@ import pytest
 from heddle.extensions.languages.cel.compiler import compile_condition, compile_program
 from heddle.extensions.languages.cel.errors import EvaluationError
 from heddle.extensions.languages.cel.values import kind
-from heddle.runtime.language import CompileError
+from heddle.runtime.assembly.language import CompileError
 from tests.extensions.languages.cel.oracle import PAYLOAD, oracle, ours
 
 ERROR = "fails"

@@ -8,7 +8,7 @@ import pytest
 
 from heddle.extensions.languages.cel.compiler import compile_condition, compile_program
 from heddle.extensions.languages.cel.errors import EvaluationError
-from heddle.runtime.language import CompileError
+from heddle.runtime.assembly.language import CompileError
 
 THOUSAND = {"l": list(range(1000)), "s": "x" * 1000, "a": 1}
 

@@ -9,7 +9,7 @@ import pytest
 
 from heddle.extensions.languages.cel.compiler import compile_condition, compile_program
 from heddle.extensions.languages.cel.errors import EvaluationError
-from heddle.runtime.errors import Error
+from heddle.runtime.flow.errors import Error
 
 
 def run(text: str, payload: Any) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from heddle.extensions.languages.javascript import JAVASCRIPT
 from heddle.extensions.languages.javascript.realm import current
 from heddle.extensions.languages.jsonata import LANGUAGE as JSONATA
-from heddle.runtime.language import Options
+from heddle.runtime.assembly.language import Options
 
 
 def test_one_program_serves_many_threads() -> None:

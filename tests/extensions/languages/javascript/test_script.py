@@ -10,9 +10,9 @@ import pytest
 
 from heddle.extensions.languages.errors import ProgramError
 from heddle.extensions.languages.javascript import JAVASCRIPT, TYPESCRIPT
-from heddle.runtime.errors import Error, Failure
-from heddle.runtime.language import CompileError, Options
-from heddle.runtime.stream import ByteStream
+from heddle.runtime.assembly.language import CompileError, Options
+from heddle.runtime.flow.errors import Error, Failure
+from heddle.runtime.flow.stream import ByteStream
 
 
 def run(code: str, payload: Any = None) -> Any:
@@ -400,7 +400,7 @@ def test_a_missing_engine_names_what_to_install() -> None:
     code = (
         "import sys\nsys.modules['_quickjs'] = None\n"
         "from heddle.extensions.languages import javascript, jsonata\n"
-        "from heddle.runtime.language import CompileError\n"
+        "from heddle.runtime.assembly.language import CompileError\n"
         "for language in (javascript.JAVASCRIPT, javascript.TYPESCRIPT, jsonata.LANGUAGE):\n"
         "    try:\n        language.compile('1')\n"
         "    except CompileError as error:\n        print(error.hint)\n"

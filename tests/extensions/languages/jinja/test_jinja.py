@@ -6,10 +6,10 @@ import pytest
 
 from heddle.extensions.languages.errors import ProgramError
 from heddle.extensions.languages.jinja import LANGUAGE
-from heddle.extensions.languages.jinja.calm import calm
+from heddle.extensions.languages.jinja.output_bound import calm
 from heddle.extensions.languages.jinja.parts import parts_of
-from heddle.runtime.errors import Error
-from heddle.runtime.language import CompileError, Options, Program
+from heddle.runtime.assembly.language import CompileError, Options, Program
+from heddle.runtime.flow.errors import Error
 
 ORDER: dict[str, Any] = {"name": "Ann", "n": 3, "lines": [{"p": 1.5}, {"p": 2.5}], "text": "<b>"}
 

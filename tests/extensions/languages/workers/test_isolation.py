@@ -10,8 +10,8 @@ from heddle.extensions.languages.errors import ProgramError
 from heddle.extensions.languages.javascript import JAVASCRIPT
 from heddle.extensions.languages.python import LANGUAGE as PYTHON
 from heddle.extensions.languages.workers.pool import BENCH, SIZE, pool_here
-from heddle.runtime.errors import Error, Failure
-from heddle.runtime.language import CompileError, Language, OptionError, Options
+from heddle.runtime.assembly.language import CompileError, Language, OptionError, Options
+from heddle.runtime.flow.errors import Error, Failure
 from tests.support import change, running
 
 pytestmark = pytest.mark.anyio
@@ -79,7 +79,7 @@ async def test_failures_carry_their_line_and_errors_their_code() -> None:
         with pytest.raises(ProgramError, match=r"^line 2: KeyError: 'x'$"):
             await run({})
     code = (
-        "from heddle.runtime.errors import Error, Failure\n"
+        "from heddle.runtime.flow.errors import Error, Failure\n"
         "def main(payload):\n    raise Failure(Error('sold out', code='sold', data=payload))"
     )
     async with Isolated(code) as run:

@@ -13,7 +13,7 @@ from heddle.extensions.net.http.errors import BadAnswer, BadRequest
 from heddle.extensions.net.http.media import media_type, parameter
 from heddle.extensions.net.http.multipart import decode_multipart
 from heddle.extensions.net.http.negotiate import accepts, choose_coding
-from heddle.runtime.errors import Error
+from heddle.runtime.flow.errors import Error
 
 
 @pytest.mark.parametrize(

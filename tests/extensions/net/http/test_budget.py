@@ -8,7 +8,7 @@ import pytest
 
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.limits import Limits
-from heddle.runtime.budget import BUDGET
+from heddle.runtime.flow.budget import BUDGET
 from tests.extensions.net.http.wire import GET, answering, serve, until
 
 pytestmark = pytest.mark.anyio

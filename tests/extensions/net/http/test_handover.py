@@ -7,7 +7,7 @@ import pytest
 
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.server import Server
-from heddle.runtime.stream import ByteStream
+from heddle.runtime.flow.stream import ByteStream
 from tests.extensions.net.http.wire import GET, Wire, answering, get, post, serve, until
 
 pytestmark = pytest.mark.anyio

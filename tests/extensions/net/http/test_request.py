@@ -13,8 +13,8 @@ from heddle.extensions.net.http.head import parse_head, parse_line
 from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.media import to_json
 from heddle.extensions.net.http.request import FIELDS, Peer, Request, address_text, make_request
-from heddle.runtime.plain import plain
-from heddle.runtime.stream import ByteStream
+from heddle.runtime.flow.materialize import plain
+from heddle.runtime.flow.stream import ByteStream
 
 LIMITS = Limits()
 

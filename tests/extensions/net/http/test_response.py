@@ -9,7 +9,7 @@ from heddle.extensions.net.http.head import parse_head, parse_line
 from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.request import Peer, make_request
 from heddle.extensions.net.http.response import is_envelope, phrase, respond, status_of
-from heddle.runtime.errors import NOTHING, Error
+from heddle.runtime.flow.errors import NOTHING, Error
 
 HEAD = parse_head(b"Host: x", 11, Limits())
 

@@ -11,7 +11,7 @@ import pytest
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.limits import BURST, Limits
 from heddle.extensions.net.http.server import Server
-from heddle.runtime.errors import NOTHING, Error, Failure
+from heddle.runtime.flow.errors import NOTHING, Error, Failure
 from tests.extensions.net.http.wire import GET, Wire, answering, get, post, serve, until
 
 pytestmark = pytest.mark.anyio

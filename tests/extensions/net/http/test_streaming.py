@@ -9,8 +9,8 @@ import pytest
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.limits import UPLOAD_BYTES, Limits
-from heddle.runtime.errors import Error
-from heddle.runtime.stream import ByteStream
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.stream import ByteStream
 from tests.extensions.net.http.wire import GET, answering, get, post, serve, until
 
 pytestmark = pytest.mark.anyio

@@ -10,7 +10,7 @@ from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.http.server import Server
-from heddle.runtime.errors import Error
+from heddle.runtime.flow.errors import Error
 
 PATIENCE = 60.0
 """Seconds after which a test that awaits something fails."""

@@ -1,0 +1,96 @@
+"""What a command raises becomes one clear line on standard error and an exit code."""
+
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from errno import ENOSPC
+from typing import Any
+
+import click
+
+from heddle.cli.exit_codes import FAILED, INTERRUPTED, UNCONFIRMED
+from heddle.cli.group import AS_JSON, DEBUG, KEYED
+from heddle.schemas.errors import HeddleError, SpecError, Unconfirmed
+from heddle.schemas.problem import Problem
+
+
+def rescued(ctx: click.Context, run: Callable[[click.Context], Any]) -> Any:
+    """Run it; a traceback is shown only where one is wanted (`--debug`, HEDDLE_DEBUG).
+
+    With `--json`, standard output has the failure as `{"ok": false, "error": …}`, too.
+    """
+    try:
+        return run(ctx)
+    except click.ClickException as error:
+        _told(ctx, error.format_message())
+        raise
+    except (click.exceptions.Exit, click.Abort, BrokenPipeError):
+        raise
+    except KeyboardInterrupt:
+        _told(ctx, "interrupted")
+        complain("interrupted")
+        ctx.exit(INTERRUPTED)
+    except SpecError as error:
+        from heddle.cli.views.output import print_problems
+
+        _told(ctx, str(error), error.problems)
+        print_problems(error.problems)
+        ctx.exit(FAILED)
+    except Unconfirmed as error:
+        hint = repeat(ctx, error)
+        _told(ctx, f"{error}. {hint}", unconfirmed=True, key=str(error.key))
+        complain(f"{error}. {hint}")
+        ctx.exit(UNCONFIRMED)
+    except Exception as error:
+        if ctx.meta.get(DEBUG):
+            traceback.print_exc(file=sys.stderr)
+        _told(ctx, said(error))
+        complain(said(error))
+        ctx.exit(FAILED)
+
+
+def repeat(ctx: click.Context, error: Unconfirmed) -> str:
+    """Return what to do about a change set that may have been made."""
+    if ctx.meta.get(KEYED):
+        return f"Try the same command with --key {error.key}: it is made once"
+    return "Look whether it was: heddle history"
+
+
+def _told(ctx: click.Context, error: str, problems: Sequence[Problem] = (), **more: object) -> None:
+    """A failure for programs, where JSON is wanted."""
+    if not ctx.meta.get(AS_JSON):
+        return
+    from heddle.cli.views.output import print_json
+
+    print_json({**failure(error, problems), **more})
+
+
+def failure(error: str, problems: Sequence[Problem] = ()) -> dict[str, Any]:
+    """What `--json` prints where a command could not do what was asked."""
+    from heddle.cli.views.problem_report import as_data
+
+    more = {"problems": [as_data(problem) for problem in problems]} if problems else {}
+    return {"ok": False, "error": error, **more}
+
+
+def complain(message: str) -> None:
+    """One error for people, on standard error."""
+    click.echo(click.style("error", fg="red", bold=True) + f": {message}", err=True)
+
+
+def said(error: Exception) -> str:
+    """What an exception says to people."""
+    if isinstance(error, HeddleError):
+        cause = getattr(error, "cause", None)
+        if isinstance(cause, OSError) and cause.strerror:
+            return str(error).replace(str(cause), cause.strerror)
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        full = error.errno == ENOSPC  # without a file it is our own output
+        place = f"{error.filename}: " if error.filename is not None else ""
+        place = place or ("standard output: " if full else "")
+        return f"{place}{error.strerror.lower()}"
+    return (
+        f"{type(error).__name__}: {error} (this should not happen; --debug shows where it did, "
+        "please tell us)"
+    )

@@ -1,0 +1,32 @@
+"""A CommandError ends a command with one clear line for people; and the exit codes."""
+
+from heddle.schemas.errors import HeddleError
+
+OK = 0
+FAILED = 1
+USAGE = 2
+DIFFERENT = 3
+UNFOLLOWED = 4
+UNCONFIRMED = 7
+INTERRUPTED = 130
+
+EXIT_CODES = (
+    (OK, "It did what was asked, and found nothing wrong."),
+    (FAILED, "Problems were found, or it could not be done; why stands on standard error."),
+    (USAGE, "The command line itself is wrong: an unknown command, flag or argument."),
+    (DIFFERENT, "Of `heddle plan` and `heddle diff`: something would change, or differs."),
+    (UNFOLLOWED, "Of `heddle status`: no runtime follows the namespace."),
+    (
+        UNCONFIRMED,
+        (
+            "A change set may have been made: the store was lost before it answered. The message "
+            "holds its key; repeated with `--key`, it is made once."
+        ),
+    ),
+    (INTERRUPTED, "It was interrupted: Ctrl-C, or a second signal while `heddle start` drains."),
+)
+"""Every exit code of every command, and what it means."""
+
+
+class CommandError(HeddleError):
+    """A command cannot go on; the message tells place, found, wanted and what to try."""

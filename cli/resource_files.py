@@ -1,0 +1,105 @@
+"""What the files of a command say, as resources for a store; and what is wrong with them."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from heddle.cli.documents import Documents
+from heddle.cli.settings import Settings
+from heddle.schemas.problem import Problem
+from heddle.specs.model.store import Resource, Store
+from heddle.specs.yaml.document import Only
+
+if TYPE_CHECKING:
+    from heddle.runtime.assembly.extension import Registry
+    from heddle.runtime.changes.plan import Applied, Planned
+
+
+class Given:
+    """The files of a command, read as Specs (`specs`), as Values (`values`), or as both (`all`)."""
+
+    def __init__(self, files: Sequence[str], sort: str, settings: Settings) -> None:
+        self.only: Only = "specs" if sort == "specs" else "values" if sort == "values" else None
+        self.documents = Documents(files)
+        self.settings = settings
+        self.reading = self.documents.read(namespace=settings.namespace, only=self.only)
+
+    @property
+    def resources(self) -> list[Resource]:
+        """Everything that was read."""
+        return [*self.reading.specs, *self.reading.values]
+
+    @property
+    def nothing(self) -> str:
+        """What is said where the files hold nothing."""
+        return f"nothing to apply: {', '.join(self.documents.files) or 'no files'} hold nothing"
+
+    def problems(self, registry: "Registry") -> Sequence[Problem]:
+        """The Problems of reading, and those of what could be read; empty where it reads well."""
+        if not self.reading.problems:
+            return ()
+        from heddle.runtime.assembly.check import check_specs
+        from heddle.schemas.check import in_order
+        from heddle.specs.binding.bind import Values
+
+        checked = check_specs(
+            self.reading.specs,
+            Values(self.reading.values),
+            registry,
+            spoiled=self.reading.spoiled,
+            environment=self.settings.environment,
+            later=True,
+        )
+        return in_order([*self.reading.problems, *checked.problems])
+
+    @property
+    def anonymous(self) -> frozenset[UUID]:
+        """The ids that no document says: read under another key, they come out otherwise."""
+        nameless = {each.id for each in self.resources if each.name is None}
+        if not nameless:
+            return frozenset()
+        again = self.documents.read(
+            namespace=self.settings.namespace, only=self.only, key="another key/"
+        )
+        said = {spec.id for spec in again.specs} | {value.id for value in again.values}
+        return frozenset(nameless - said)
+
+
+class Planner:
+    """Plans what files would change, as often as it takes.
+
+    `base` is the revision that the files were made from. With `merge`, what somebody else changed
+    meanwhile is put together with what the files change, where that fits: before it is planned, and
+    once more where it happened between the plan and its making.
+    """
+
+    def __init__(
+        self, given: Given, *, prune: bool = False, base: int | None = None, merge: bool = False
+    ) -> None:
+        self.given = given
+        self._prune = prune
+        self._base = base
+        self._merge = merge
+        self._read = 0
+
+    async def plan(self, store: Store, registry: "Registry") -> "Planned":
+        """What the files would change in the store as it is now."""
+        from heddle.runtime.changes.apply import plan_apply
+
+        self._read = await store.newest()
+        return await plan_apply(
+            store,
+            self.given.resources,
+            registry,
+            anonymous=self.given.anonymous,
+            prune=self._prune,
+            base=self._base,
+            merge=self._merge,
+        )
+
+    def again(self, planned: "Planned", applied: "Applied") -> bool:
+        """Whether to plan once more: somebody was faster, and both changes may be put together."""
+        faster = bool(applied.clashes) and not planned.clashes
+        if self._merge and faster and self._base is None:
+            self._base = self._read
+        return self._merge and faster

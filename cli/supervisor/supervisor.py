@@ -1,0 +1,184 @@
+"""A Supervisor keeps the crews of some namespaces running: one log, one set of signals, one end."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any, Final
+
+from heddle.cli.exit_codes import INTERRUPTED, CommandError
+from heddle.cli.settings import Settings
+from heddle.cli.supervisor.health import Health
+from heddle.cli.supervisor.worker_group import Crew
+from heddle.cli.views.log import form_of, make_log
+from heddle.cli.views.output import colored
+from heddle.runtime.events.events import Event
+
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM)
+_PASSED: Final = (signal.SIGUSR1, signal.SIGUSR2)
+
+
+class Supervisor:
+    """Runs crews until a signal comes: `crews` are settings, each with a number of workers.
+
+    SIGINT and SIGTERM stop everything in order, a second one at once; SIGHUP replaces the workers, one
+    after the other; SIGUSR1 and SIGUSR2 go to the first worker of each crew. `health` is for how many
+    seconds nothing may be heard of a worker (0: for ever), `address` where GET /healthz is answered.
+    """
+
+    def __init__(
+        self,
+        crews: Sequence[tuple[Settings, int]],
+        *,
+        form: str,
+        level: str,
+        health: float = 30.0,
+        address: str = "",
+    ) -> None:
+        self._text = form_of(form, sys.stdout) == "text"
+        self._color = self._text and colored(sys.stdout)
+        self._log = make_log("text" if self._text else "json", level)
+        self._many = len(crews) > 1
+        self._crews = [self._crew(settings, size, health) for settings, size in crews]
+        self._health = Health(address, self.state) if address else None
+        self._stop = asyncio.Event()
+        self._reason = ""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._rolling: set[asyncio.Task[None]] = set()
+
+    def run(self) -> None:
+        """Keep them running to the end; CommandError where one of them cannot begin."""
+        with asyncio.Runner() as runner:
+            runner.run(self._run())
+
+    def state(self) -> dict[str, Any]:
+        """How all of them are, as plain data."""
+        crews = [crew.state() for crew in self._crews]
+        reasons = [
+            f"{crew['namespace']}: {why}"
+            for crew in crews
+            for why in dict.fromkeys(one["unready"] for one in crew["workers"] if one["unready"])
+        ]
+        return {"ok": all(crew["ok"] for crew in crews), "reasons": reasons, "namespaces": crews}
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        with self._signals(self._loop):
+            if self._health is not None:
+                await self._health.open()
+            starting = asyncio.ensure_future(self._start())
+            stopped = asyncio.ensure_future(self._stop.wait())
+            try:
+                ends: list[asyncio.Future[Any]] = [starting, stopped]
+                await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+                if not self._stop.is_set():
+                    self._began(starting.result())
+                    await stopped
+                self._tell("stopping", reason=self._reason)
+            finally:
+                stopped.cancel()
+                await asyncio.gather(*(crew.stop() for crew in self._crews))
+                starting.cancel()
+                await asyncio.gather(starting, *self._rolling, return_exceptions=True)
+                if self._health is not None:
+                    await self._health.close()
+            self._tell("stopped")
+
+    async def _start(self) -> list[bool]:
+        return await asyncio.gather(*(crew.start() for crew in self._crews))
+
+    def _began(self, began: Sequence[bool]) -> None:
+        failed = [crew.namespace for crew, did in zip(self._crews, began, strict=True) if not did]
+        if failed:
+            names = ", ".join(failed)
+            raise CommandError(f"the namespace {names} cannot begin: what is wrong stands above")
+        health = {"health": self._health.url} if self._health is not None else {}
+        self._tell(
+            "all workers ready",
+            namespaces=[crew.namespace for crew in self._crews],
+            workers=sum(crew.size for crew in self._crews),
+            pid=os.getpid(),
+            **health,
+        )
+
+    # --- telling ---
+
+    def _crew(self, settings: Settings, size: int, health: float) -> Crew:
+        namespace = settings.namespace
+
+        def write(number: int, text: str) -> None:
+            self._log.write(self._marked(namespace, number, text))
+
+        def tell(event: str, *, level: str = "info", reason: str = "", **data: Any) -> None:
+            self._tell(event, level=level, reason=reason, namespace=namespace, **data)
+
+        return Crew(
+            settings,
+            size,
+            tell=tell,
+            write=write,
+            text=self._text,
+            color=self._color,
+            health=health,
+        )
+
+    def _marked(self, namespace: str, number: int, text: str) -> str:
+        """A text of a worker's log, with who has said it."""
+        if not self._text:
+            return text.replace("{", f'{{"worker":{number},', 1)
+        mark = f"{namespace}/{number}" if self._many else f"{number}"
+        mark = f"\x1b[2m{mark}\x1b[0m" if self._color else mark
+        return "".join(f"{mark} {line}" for line in text.splitlines(keepends=True))
+
+    def _tell(
+        self, event: str, *, level: str = "info", reason: str = "", namespace: str = "", **data: Any
+    ) -> None:
+        import time
+
+        self._log(
+            Event(
+                time=time.time(),
+                level=level,
+                event=event,
+                namespace=namespace,
+                reason=reason,
+                data=data,
+            )
+        )
+
+    # --- signals ---
+
+    @contextmanager
+    def _signals(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+        handlers: dict[signal.Signals, Any] = dict.fromkeys(_ENDING, self._ending)
+        handlers[signal.SIGHUP] = lambda *_: loop.call_soon_threadsafe(self._roll)
+        for number in _PASSED:
+            handlers[number] = lambda heard, _: loop.call_soon_threadsafe(self._pass_on, heard)
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _ending(self, number: int, _: FrameType | None) -> None:
+        if self._reason:
+            for crew in self._crews:
+                crew.kill()
+            os._exit(INTERRUPTED)
+        self._reason = signal.Signals(number).name
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+
+    def _pass_on(self, number: int) -> None:
+        for crew in self._crews:
+            crew.signal(number)
+
+    def _roll(self) -> None:
+        for crew in self._crews:
+            task = asyncio.ensure_future(crew.roll())
+            self._rolling.add(task)
+            task.add_done_callback(self._rolling.discard)

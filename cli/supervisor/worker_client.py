@@ -1,0 +1,149 @@
+"""A Seat is a worker's place in its team: it asks the supervisor for sockets and for its turn."""
+
+import asyncio
+import errno
+import socket
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from heddle.cli.supervisor.ipc import Told, Wire
+from heddle.cli.supervisor.worker_config import Orders
+from heddle.runtime.assembly.team import Team
+
+_LAST_WORDS = 2.0
+"""Seconds that the supervisor has to take what is still to be said."""
+
+
+class Seat(Team):
+    """This worker's end of the wire. `ended` is set once the supervisor is gone."""
+
+    def __init__(self, orders: Orders, sock: socket.socket) -> None:
+        self.number = orders.number
+        self.size = orders.size
+        self.orders = orders
+        self.ended = asyncio.Event()
+        self._wire = Wire(sock, self._heard, self._alone)
+        self._asked: dict[int, asyncio.Future[tuple[Told, list[socket.socket]]]] = {}
+        self._bind = 0
+        self._turns: dict[int, asyncio.Event] = {}
+        self._turn = 0
+        self.noted: Callable[[], None] = lambda: None
+        """Called when the supervisor says what is wrong with the others."""
+        self._state: Callable[[], dict[str, Any]] = dict
+        self._beating = asyncio.ensure_future(self._beat())
+
+    def ready(self, state: Callable[[], dict[str, Any]]) -> None:
+        """Tell that all is live, and from now on again and again the state that there is."""
+        self._state = state
+        self._wire.say({"say": "ready", **state()})
+
+    def blocked(self, where: str) -> None:
+        """Tell what holds the event loop; another thread than that of the loop may call this."""
+        self._wire.say({"say": "blocked", "where": where})
+
+    async def close(self) -> None:
+        """Say the last words, and let go of the wire."""
+        self._beating.cancel()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_WORDS):
+                await self._wire.sent()
+        self._wire.close()
+
+    # --- the team ---
+
+    async def bind(
+        self, host: str, port: int, owner: str, beside: Sequence[tuple[int, str, int]] = ()
+    ) -> Sequence[socket.socket]:
+        """Sockets that all workers accept from; OSError where they cannot be had."""
+        if self.ended.is_set():
+            raise _gone()
+        self._bind += 1
+        number = self._bind
+        asked: asyncio.Future[tuple[Told, list[socket.socket]]]
+        asked = self._asked[number] = asyncio.get_running_loop().create_future()
+        said = {
+            "ask": "bind",
+            "bind": number,
+            "host": host,
+            "port": port,
+            "owner": owner,
+            "beside": [list(one) for one in beside],
+        }
+        self._wire.say(said)
+        try:
+            told, sockets = await asked
+        finally:
+            del self._asked[number]
+        if "failed" in told:
+            raise OSError(told["number"], told["failed"])
+        return sockets
+
+    def release(self, host: str, port: int, owner: str) -> None:
+        """Accept no more from what was bound like this."""
+        self._wire.say({"say": "release", "host": host, "port": port, "owner": owner})
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait until no other worker changes, and let none begin to until this is over."""
+        self._turn += 1
+        number = self._turn
+        mine = self._turns[number] = asyncio.Event()
+        self._wire.say({"ask": "turn", "turn": number})
+        if self.ended.is_set():
+            mine.set()
+        try:
+            await mine.wait()
+            yield
+        finally:
+            del self._turns[number]
+            self._wire.say({"say": "done", "turn": number})
+
+    # --- the log ---
+
+    def write(self, text: str) -> int:
+        """A line of the log, for the supervisor to write."""
+        self._wire.say({"log": text})
+        return len(text)
+
+    def flush(self) -> None:
+        """It is on its way already."""
+
+    # --- the wire ---
+
+    def _heard(self, told: Told, sockets: list[socket.socket]) -> None:
+        if "turn" in told:
+            mine = self._turns.get(told["turn"])
+            if mine is not None:
+                mine.set()
+            return
+        if "note" in told:
+            self.trouble = told["note"]
+            self.noted()
+            return
+        asked = self._asked.get(told.get("bind", 0))
+        if asked is not None and not asked.done():
+            asked.set_result((told, sockets))
+            return
+        for sock in sockets:
+            # Whoever asked for them waits no more.
+            sock.close()
+
+    def _alone(self) -> None:
+        """The supervisor is gone: nobody answers any more, and nobody has to wait for a turn."""
+        self.ended.set()
+        for mine in self._turns.values():
+            mine.set()
+        for asked in self._asked.values():
+            if not asked.done():
+                asked.set_exception(_gone())
+
+    async def _beat(self) -> None:
+        """Tell again and again that the loop turns."""
+        while True:
+            self._wire.say({"say": "beat", **self._state()})
+            await asyncio.sleep(self.orders.beat)
+
+
+def _gone() -> OSError:
+    return OSError(errno.EPIPE, "the supervisor is gone")

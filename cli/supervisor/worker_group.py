@@ -1,0 +1,496 @@
+"""A Crew is the workers of one namespace: kept running, kept well, and replaced one after the other."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from heddle.cli.settings import Settings
+from heddle.cli.supervisor.ipc import Told, Wire
+from heddle.cli.supervisor.socket_broker import Broker
+from heddle.cli.supervisor.worker_config import Orders
+
+FIRST: Final = 0.1
+LONGEST: Final = 10.0
+"""Seconds before a worker that ended is begun again: at first, and at most."""
+
+SETTLED: Final = 3.0
+"""Seconds in which a new worker has to come to as much as those before it."""
+
+WELL: Final = 30.0
+"""Seconds after which a worker counts as well: when it ends later, the pause is short again."""
+
+_LATE: Final = 2.0
+"""Seconds beyond the drain time that a worker has to end itself."""
+
+Tell: TypeAlias = Callable[..., None]
+"""Tells an event: a phrase, a level, a reason, and named values."""
+
+
+class Worker:
+    """One process, and what was heard of it."""
+
+    def __init__(self, number: int, process: asyncio.subprocess.Process, wire: Wire) -> None:
+        self.number = number
+        self.process = process
+        self.wire = wire
+        self.began = self.heard = time.monotonic()
+        self.blocked = ""
+        self.hung = False
+        self.ready = asyncio.Event()
+        self.active = 0
+        self.unready = ""
+        self.over = asyncio.ensure_future(process.wait())
+
+    def signal(self, number: int) -> None:
+        """Send it a signal, if it still runs."""
+        if self.process.returncode is None:
+            with suppress(ProcessLookupError):
+                self.process.send_signal(number)
+
+
+class Crew:
+    """So many workers of one namespace. `tell` is told what becomes of them, `write` what they log.
+
+    `health` is for how many seconds nothing may be heard of a worker before it is killed; 0: for ever.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        size: int,
+        *,
+        tell: Tell,
+        write: Callable[[int, str], None],
+        text: bool,
+        color: bool,
+        health: float = 30.0,
+    ) -> None:
+        self.settings = settings
+        self.size = size
+        self.namespace = settings.namespace
+        self.restarts = 0
+        self._tell = tell
+        self._write = write
+        self._text = text
+        self._color = color
+        self._health = health
+        self._broker = Broker()
+        self._workers: dict[int, Worker] = {}
+        self._keepers: list[asyncio.Task[None]] = []
+        self._turning = asyncio.Lock()
+        self._turn: tuple[Worker, int] | None = None
+        self._given_up: set[tuple[Worker, int]] = set()
+        self._asks: set[asyncio.Task[None]] = set()
+        self._rolling = asyncio.Lock()
+        self._rolled: set[int] = set()
+        self._stopping = False
+        self._since = 0.0
+        self._stopped = asyncio.Event()
+        self.failed: int | None = None
+        self.trouble = ""
+
+    # --- life ---
+
+    async def start(self) -> bool:
+        """Begin all; whether they did. The first one is ready before the others begin."""
+        if not await self._first(0):
+            return False
+        for number in range(1, self.size):
+            self._keepers.append(asyncio.ensure_future(self._keep(number, None)))
+        await asyncio.gather(*(self._until_ready(number) for number in range(1, self.size)))
+        return not self._stopping
+
+    async def _first(self, number: int) -> bool:
+        try:
+            worker = await self._begin(number)
+        except OSError as error:
+            self._not_begun(number, error)
+            self.failed = 1
+            return False
+        ready = asyncio.ensure_future(worker.ready.wait())
+        await asyncio.wait([ready, worker.over], return_when=asyncio.FIRST_COMPLETED)
+        if not worker.ready.is_set():
+            ready.cancel()
+            self.failed = worker.over.result() if worker.over.done() else 1
+            self._lost(worker)
+            return False
+        self._keepers.append(asyncio.ensure_future(self._keep(number, worker)))
+        return True
+
+    async def stop(self) -> None:
+        """Let every worker drain and end; nothing is begun again."""
+        self._stopping = True
+        self._since = time.monotonic()
+        self._stopped.set()
+        for worker in self._workers.values():
+            worker.signal(signal.SIGTERM)
+        # The very first one has nobody else who sees to its end until it is ready.
+        watched = [self._watch(worker) for worker in self._workers.values()]
+        await asyncio.gather(*self._keepers, *watched, return_exceptions=True)
+        for task in self._asks:
+            task.cancel()
+        self._broker.close()
+
+    def kill(self) -> None:
+        """End every worker at once."""
+        self._stopping = True
+        for worker in self._workers.values():
+            worker.signal(signal.SIGKILL)
+
+    async def roll(self) -> None:
+        """Replace every worker, one after the other: each by one that has begun anew."""
+        async with self._rolling:
+            why = await self._tried()
+            for number in range(self.size if not why else 0):
+                worker = self._workers.get(number)
+                if worker is None or worker.over.done() or self._stopping:
+                    continue
+                self._rolled.add(number)
+                worker.signal(signal.SIGTERM)
+                await worker.over
+                fresh = await self._until_ready(number, after=worker)
+                why = await self._less(fresh, [worker]) if fresh is not None else ""
+                if why:
+                    break
+            if self._stopping:
+                return
+            self._note(why)
+        if why:
+            self._tell("replacement stopped", level="error", reason=why, workers=self.size)
+        else:
+            self._tell("workers replaced", reason="they were told to begin anew", workers=self.size)
+
+    async def _tried(self) -> str:
+        """Begin one worker beside the others; return why they are not to be replaced by such as it.
+
+        It never acts for all of them, and ends again: so nothing happens twice while it is there.
+        """
+        before = [worker for worker in self._workers.values() if worker.ready.is_set()]
+        try:
+            probe = await self._begin(self.size)
+        except OSError as error:
+            return f"no worker can be begun: {error.strerror or error}"
+        try:
+            watching = asyncio.ensure_future(self._watch(probe))
+            ready = asyncio.ensure_future(probe.ready.wait())
+            stopped = asyncio.ensure_future(self._stopped.wait())
+            await asyncio.wait([ready, watching, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if probe.ready.is_set():
+                return await self._less(probe, before)
+            if watching.done():
+                return f"a worker cannot begin: {_ended(watching.result())}. Those that run go on"
+            return ""
+        finally:
+            ready.cancel()
+            stopped.cancel()
+            probe.signal(signal.SIGTERM)
+            await watching
+            self._lost(probe)
+
+    async def _less(self, fresh: Worker, before: Sequence[Worker]) -> str:
+        """Return what a worker has less of than those before it; empty if it has as much."""
+        active = max((worker.active for worker in before), default=0)
+        unready = all(worker.unready for worker in before)
+        # A change may be on its way through all of them: one has it a moment before another.
+        end = time.monotonic() + SETTLED
+        while fresh.active < active or (fresh.unready and not unready):
+            if time.monotonic() > end or self._stopping or fresh.over.done():
+                reason = f": {fresh.unready}" if fresh.unready else ""
+                return (
+                    f"a new worker has {fresh.active} active symbols, those before have {active}"
+                    f"{reason}. Those that run go on"
+                )
+            await asyncio.sleep(0.1)
+            active = max((worker.active for worker in before), default=0)
+        return ""
+
+    def _note(self, trouble: str) -> None:
+        """Have every worker report why their replacement was stopped; empty: it was not."""
+        self.trouble = trouble
+        for worker in self._workers.values():
+            worker.wire.say({"note": trouble})
+
+    def signal(self, number: int) -> None:
+        """Pass a signal on to one worker: the first that is there and ready."""
+        workers = [worker for _, worker in sorted(self._workers.items())]
+        ready = [one for one in workers if one.ready.is_set() and one.process.returncode is None]
+        for worker in (ready or workers)[:1]:
+            worker.signal(number)
+
+    def state(self) -> dict[str, Any]:
+        """How it is, as plain data."""
+        now = time.monotonic()
+        workers = [
+            {
+                "worker": worker.number,
+                "pid": worker.process.pid,
+                "ready": worker.ready.is_set(),
+                "seconds": round(now - worker.began, 3),
+                "silent": round(now - worker.heard, 3),
+                "active": worker.active,
+                "unready": worker.unready,
+            }
+            for number, worker in sorted(self._workers.items())
+            if number < self.size
+        ]
+        well = len(workers) == self.size and all(
+            one["ready"] and not one["unready"] for one in workers
+        )
+        return {
+            "namespace": self.namespace,
+            "ok": well,
+            "restarts": self.restarts,
+            "replacement": self.trouble,
+            "workers": workers,
+        }
+
+    # --- one worker ---
+
+    async def _keep(self, number: int, worker: Worker | None) -> None:
+        """Have a worker of this number, whatever becomes of it."""
+        pause = FIRST
+        while True:
+            if worker is None:
+                try:
+                    worker = await self._begin(number)
+                except OSError as error:
+                    self._not_begun(number, error, again=pause)
+                    pause = await self._pause(pause)
+                    if self._over():
+                        return
+                    continue
+            if self._stopping:
+                worker.signal(signal.SIGTERM)
+            code = await self._watch(worker)
+            self._lost(worker)
+            lasted = time.monotonic() - worker.began
+            reason = "it was killed: it hung" if worker.hung else _ended(code)
+            worker = None
+            if self._over():
+                return
+            if number in self._rolled:
+                self._rolled.discard(number)
+                continue
+            pause = FIRST if lasted > WELL else pause
+            self.restarts += 1
+            self._tell(
+                "worker ended",
+                level="error",
+                reason=reason,
+                worker=number,
+                again=pause,
+            )
+            pause = await self._pause(pause)
+            if self._over():
+                return
+
+    async def _pause(self, seconds: float) -> float:
+        """Wait so long, unless everything ends before; how long to wait the next time."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
+        return min(seconds * 2, LONGEST)
+
+    def _not_begun(self, number: int, error: OSError, **data: Any) -> None:
+        """Tell that the system has no process for it."""
+        reason = error.strerror or str(error)
+        self._tell("worker not begun", level="error", reason=reason, worker=number, **data)
+
+    def _over(self) -> bool:
+        """Whether nothing is to be begun any more."""
+        return self._stopping
+
+    async def _watch(self, worker: Worker) -> int:
+        """Wait until it ends; kill it where nothing is heard of it any more."""
+        while not worker.over.done():
+            silence = self._silence()
+            waits: list[asyncio.Future[Any]] = [worker.over]
+            stopped = None if self._stopping else asyncio.ensure_future(self._stopped.wait())
+            if stopped is not None:
+                waits.append(stopped)
+            await asyncio.wait(
+                waits,
+                timeout=min(silence / 4, 1.0) if self._stopping else silence / 4 or None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if stopped is not None:
+                stopped.cancel()
+            silence = self._silence()
+            silent = time.monotonic() - max(worker.heard, self._since)
+            if silence and silent > silence and not (worker.hung or worker.over.done()):
+                worker.hung = True
+                self._tell(
+                    "worker hung",
+                    level="error",
+                    reason=f"{worker.blocked or 'something'} holds up its event loop; it is killed",
+                    worker=worker.number,
+                    seconds=round(time.monotonic() - worker.heard, 1),
+                )
+                worker.signal(signal.SIGKILL)
+                await worker.over
+        return worker.over.result()
+
+    def _silence(self) -> float:
+        """Return for how many seconds nothing may be heard of a worker; 0: for ever."""
+        if not self._stopping:
+            return self._health
+        # Who is to end within the drain time, and says nothing for as long, never will.
+        late = self.settings.drain + _LATE
+        return min(self._health, late) if self._health else late
+
+    async def _begin(self, number: int) -> Worker:
+        ours, its = socket.socketpair()
+        heard: list[Worker] = []
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "heddle.cli.supervisor.worker",
+                str(its.fileno()),
+                pass_fds=(its.fileno(),),
+                stdin=asyncio.subprocess.DEVNULL,
+                # Ctrl-C is for the supervisor alone, which then stops them in order.
+                process_group=0,
+            )
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            its.close()
+        wire = Wire(
+            ours,
+            lambda told, _: self._heard(heard[0], told),
+            lambda: self._lost(heard[0]),
+        )
+        worker = Worker(number, process, wire)
+        heard.append(worker)
+        orders = Orders(
+            settings=self.settings,
+            number=number,
+            size=self.size,
+            text=self._text,
+            color=self._color,
+            path=tuple(sys.path),
+            beat=min(max(self._health / 10, 0.1), 1.0) if self._health else 1.0,
+        )
+        wire.say(msgspec.to_builtins(orders, enc_hook=str))
+        self._workers[number] = worker
+        return worker
+
+    async def _until_ready(self, number: int, after: Worker | None = None) -> Worker | None:
+        """Wait until a worker of this number, later than the one given, is ready; return it."""
+        while not self._stopping:
+            worker = self._workers.get(number)
+            if worker is not None and worker is not after:
+                ready = asyncio.ensure_future(worker.ready.wait())
+                await asyncio.wait([ready, worker.over], return_when=asyncio.FIRST_COMPLETED)
+                ready.cancel()
+                if worker.ready.is_set():
+                    return worker
+                after = worker
+            await asyncio.sleep(0.02)
+        return None
+
+    def _lost(self, worker: Worker) -> None:
+        """Nothing more is heard of it."""
+        worker.wire.close()
+        self._broker.lost(worker)
+        if self._turn is not None and self._turn[0] is worker:
+            self._done(*self._turn)
+        if self._workers.get(worker.number) is worker and worker.over.done():
+            del self._workers[worker.number]
+
+    # --- what workers say ---
+
+    def _heard(self, worker: Worker, told: Told) -> None:
+        if told.get("say") == "blocked":
+            worker.blocked = told["where"]
+            return
+        if told.get("say") == "beat":
+            worker.heard, worker.blocked = time.monotonic(), ""
+        if "active" in told:
+            worker.active, worker.unready = told["active"], told["unready"]
+        if "log" in told:
+            self._write(worker.number, told["log"])
+        elif told.get("ask") == "bind":
+            self._later(self._bind(worker, told))
+        elif told.get("ask") == "turn":
+            self._later(self._give_turn(worker, told["turn"]))
+        elif told.get("say") == "release":
+            self._broker.release(worker, told["host"], told["port"], told["owner"])
+        elif told.get("say") == "done":
+            self._done(worker, told["turn"])
+        elif told.get("say") == "ready":
+            worker.ready.set()
+            if self.trouble:
+                worker.wire.say({"note": self.trouble})
+            if len(self._workers) == self.size and all(
+                one.ready.is_set() for one in self._workers.values()
+            ):
+                self._broker.sweep()
+
+    def _later(self, work: Any) -> None:
+        task = asyncio.ensure_future(work)
+        self._asks.add(task)
+        task.add_done_callback(self._asks.discard)
+
+    async def _bind(self, worker: Worker, told: Told) -> None:
+        host, port, owner, asked = told["host"], told["port"], told["owner"], told["bind"]
+        try:
+            beside = [(family, name, number) for family, name, number in told.get("beside", ())]
+            sockets = await self._broker.bind(worker, host, port, owner, beside)
+        except (OSError, ValueError, OverflowError) as error:
+            reason, number = str(error), 0
+            if isinstance(error, OSError):
+                reason, number = error.strerror or reason, error.errno or 0
+            worker.wire.say({"bind": asked, "failed": reason, "number": number})
+            return
+        if worker.over.done() or self._workers.get(worker.number) is not worker:
+            # It has gone meanwhile, and would hold them for ever.
+            self._broker.lost(worker)
+        worker.wire.say({"bind": asked, "sockets": len(sockets)}, sockets)
+
+    async def _give_turn(self, worker: Worker, turn: int) -> None:
+        await self._turning.acquire()
+        gone = worker.over.done() or self._workers.get(worker.number) is not worker
+        if gone or (worker, turn) in self._given_up:
+            self._given_up.discard((worker, turn))
+            self._turning.release()
+            return
+        self._turn = worker, turn
+        worker.wire.say({"turn": turn})
+
+    def _done(self, worker: Worker, turn: int) -> None:
+        if self._turn == (worker, turn):
+            self._turn = None
+            self._turning.release()
+        else:
+            # It did not wait for its turn, which is still to come.
+            self._given_up.add((worker, turn))
+
+
+def _ended(code: int) -> str:
+    """How a process ended, in words."""
+    if code >= 0:
+        return f"it ended with the exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"it was ended by {name}" + (" (out of memory?)" if -code == signal.SIGKILL else "")
+
+
+def cores() -> int:
+    """How many processors there are for us."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1

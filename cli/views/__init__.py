@@ -1,0 +1,1 @@
+"""Views: what commands show to people and to programs."""

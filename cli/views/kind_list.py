@@ -1,0 +1,65 @@
+"""Kinds that can be described, and those of broken extensions that cannot."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from heddle.runtime.assembly.extension import Registry
+from heddle.schemas.schema import Schema
+
+
+class Broken(msgspec.Struct, frozen=True, kw_only=True):
+    """A kind that cannot be described, and why."""
+
+    extension: str
+    kind: str
+    error: str
+
+    def __str__(self) -> str:
+        of = f"extension {self.extension}, " if self.extension else ""
+        return f"{of}kind {self.kind}: cannot be described: {self.error}"
+
+
+def described(
+    registry: Registry, describe: Callable[[Schema[Any]], object]
+) -> tuple[list[Schema[Any]], list[Broken]]:
+    """The Schema of every kind that is imported and described without fail, and the rest."""
+    sound: list[Schema[Any]] = []
+    broken: list[Broken] = []
+    for kind in sorted(registry.scheme.names):
+        found = tried(registry, kind, describe)
+        if isinstance(found, Broken):
+            broken.append(found)
+        else:
+            sound.append(found)
+    return sound, broken
+
+
+def tried(
+    registry: Registry, kind: str, describe: Callable[[Schema[Any]], object]
+) -> Schema[Any] | Broken:
+    """The Schema of a kind that there is, if it can be described."""
+    try:
+        schema = registry.scheme.schema(kind)
+        if schema is None:
+            raise RuntimeError("there is no such kind")
+        describe(schema)
+    except Exception as error:
+        # Whatever an extension declares is code of strangers.
+        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return Broken(extension=registry.scheme.owner(kind), kind=kind, error=said)
+    return schema
+
+
+def complain_of(broken: Sequence[Broken]) -> None:
+    """Tell people of each, on standard error; then the exit code is 1."""
+    import click
+
+    from heddle.cli.error_boundary import complain
+    from heddle.cli.exit_codes import FAILED
+
+    for one in broken:
+        complain(str(one))
+    if broken:
+        raise click.exceptions.Exit(FAILED)

@@ -1,0 +1,101 @@
+"""Output goes to people or to programs: Problems with their lines, tables, YAML, and JSON."""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import click
+import msgspec
+
+from heddle.cli.error_boundary import complain
+from heddle.schemas.problem import Problem
+from heddle.specs.model.store import Resource
+
+
+def print_json(data: Any) -> None:
+    """One JSON document on standard output: two spaces in, unicode as it is, UUIDs as text."""
+    click.echo(msgspec.json.format(msgspec.json.encode(data), indent=2))
+
+
+def print_problems(
+    problems: Iterable[Problem],
+    *,
+    source: Callable[[str], str | None] | None = None,
+    err: bool = True,
+    strict: bool = False,
+) -> None:
+    """Problems like a compiler shows them; `source` gives the text of what is no file.
+
+    With `strict`, what could come later counts as an error.
+    """
+    from heddle.cli.views.problem_report import report
+
+    color = colored(sys.stderr if err else sys.stdout)
+    text = report(problems, source=source, color=color, strict=strict)
+    if text:
+        click.echo(text, err=err, color=color)
+
+
+def colored(stream: Any) -> bool:
+    """Whether colours may be shown there: on a terminal, unless NO_COLOR is set."""
+    import os
+
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or bool(getattr(stream, "isatty", bool)())
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table without borders; on a terminal it fits the width, elsewhere nothing is cut."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column.upper(), no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        table.add_row(*(_plain(cell) for cell in row))
+    terminal = sys.stdout.isatty()
+    console = Console(
+        file=sys.stdout, width=None if terminal else 10_000, highlight=False, markup=False
+    )
+    if terminal:
+        console.print(table)
+        return
+    with console.capture() as captured:
+        console.print(table)
+    click.echo("\n".join(line.rstrip() for line in captured.get().splitlines()))
+
+
+def _plain(cell: str) -> str:
+    """Text on one line, with nothing in it that moves the cursor."""
+    return "".join(char if char.isprintable() else " " for char in cell)
+
+
+def entry_of(resource: Resource, *, reveal: bool = False) -> dict[str, Any]:
+    """A Spec or Value as it would be written, its id and namespace always; secrets are masked."""
+    from heddle.specs.model.entry import data_of, shown_of
+
+    said = data_of(resource, namespace="") if reveal else shown_of(resource, namespace="")
+    return {"id": str(resource.id), **{k: v for k, v in said.items() if k != "id"}}
+
+
+def to_yaml(entries: Iterable[dict[str, Any]]) -> str:
+    """Entries as a YAML list in our own style; reading it gives the same data again."""
+    import textwrap
+
+    from heddle.specs.yaml.round_trip import Layout, alone, dump, machine
+
+    texts = [textwrap.dedent(dump(machine(Layout()), alone(entry))) for entry in entries]
+    return "\n".join(texts) or "[]\n"
+
+
+__all__ = [
+    "colored",
+    "complain",
+    "entry_of",
+    "print_json",
+    "print_problems",
+    "print_table",
+    "to_yaml",
+]

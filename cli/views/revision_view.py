@@ -1,0 +1,143 @@
+"""Revisions on the command line: how they are named, and how they are shown."""
+
+import re
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from heddle.cli.exit_codes import CommandError
+
+if TYPE_CHECKING:
+    from heddle.specs.model.revision import Recording, Revision
+    from heddle.specs.model.store import Store
+
+WANTED = "the number of a revision, `now`, or `now~2` for two before it"
+_TERM = re.compile(r"(\d+)|now(?:~(\d+))?")
+_PAGE = 100
+
+
+def is_term(text: str) -> bool:
+    """Whether a text names a revision."""
+    return _TERM.fullmatch(text) is not None
+
+
+async def number_of(store: "Store", term: str, namespace: str | None) -> int | None:
+    """The number that a term names; None is what the store says now. CommandError where there is none.
+
+    `now~2` counts the revisions that changed something in the namespace (None: in any).
+    """
+    from heddle.runtime.changes.plan import recording
+
+    found = _TERM.fullmatch(term)
+    if found is None:
+        raise CommandError(f'"{term}" is no revision (wanted: {WANTED})')
+    kept = recording(store)
+    if found[1]:
+        return int(found[1])
+    back = int(found[2] or 0)
+    if not back:
+        return None
+    page: Sequence[Revision] = await kept.history(namespace, limit=back + 1)
+    if len(page) > back:
+        return page[back].number
+    if len(page) == back:
+        return 0
+    where = f"the namespace {namespace}" if namespace is not None else store.url
+    raise CommandError(f"{term}: {where} has only {len(page)} revisions")
+
+
+async def changing(
+    store: "Recording", namespace: str | None, names: Collection[str], limit: int
+) -> "list[Revision]":
+    """The newest revisions that changed one of these names (or ids; empty: anything)."""
+    found: list[Revision] = []
+    before: int | None = None
+    while len(found) < limit:
+        page = await store.history(
+            namespace, before=before, limit=_PAGE if names else limit - len(found)
+        )
+        if not page:
+            break
+        before = page[-1].number
+        found += [kept for each in page if (kept := _only(each, names)).turns]
+    return found[:limit]
+
+
+def _only(revision: "Revision", names: Collection[str]) -> "Revision":
+    """The revision with what it did to these names."""
+    if not names:
+        return revision
+    turns = tuple(
+        turn
+        for turn in revision.turns
+        if any(
+            side is not None and {side.name, side.label, str(side.id)} & set(names)
+            for side in (turn.before, turn.after)
+        )
+    )
+    return msgspec.structs.replace(revision, turns=turns)
+
+
+# --- showing --------------------------------------------------------------------------------------
+
+
+def when(seconds: float) -> str:
+    """A time for people: local, to the second."""
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+
+
+def stamp(seconds: float) -> str:
+    """A time for programs: ISO 8601, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def row_of(revision: "Revision") -> list[str]:
+    """A revision as a row: number, when, author, what it changed, why."""
+    return [
+        str(revision.number),
+        when(revision.time),
+        revision.author,
+        changed_by(revision),
+        (revision.message.splitlines() or [""])[0],
+    ]
+
+
+def changed_by(revision: "Revision", most: int = 3) -> str:
+    """`+pong ~router`: what a revision created, updated and deleted."""
+    said = []
+    for turn in revision.turns[:most]:
+        mark = "+" if turn.before is None else "-" if turn.after is None else "~"
+        said.append(f"{mark}{turn.resource.label}")
+    more = len(revision.turns) - most
+    return " ".join([*said, f"and {more} more"] if more > 0 else said)
+
+
+def tell_head(revision: "Revision") -> None:
+    """A revision's number, who made it, when, and why."""
+    click.echo(f"revision {revision.number}")
+    click.echo(f"  when    {when(revision.time)}")
+    if revision.author:
+        click.echo(f"  author  {revision.author}")
+    for number, line in enumerate(revision.message.splitlines()):
+        click.echo(f"  {'why' if not number else '':<6}  {line}")
+
+
+def as_revision(revision: "Revision") -> dict[str, Any]:
+    """A revision as plain data; secrets are masked."""
+    from heddle.cli.views.diff_view import as_change
+    from heddle.specs.model.difference import differences
+
+    return {
+        "revision": revision.number,
+        "time": stamp(revision.time),
+        "author": revision.author,
+        "message": revision.message,
+        "changes": [as_change(each) for each in differences(revision.turns)],
+    }
+
+
+SHAPE = "{revision, time, author, message, changes: [as of heddle plan]}"
+"""What `as_revision` gives, as help shows it."""

@@ -1,0 +1,110 @@
+"""What `block` and `step` have in common: Specs inside, given names, used by others with params."""
+
+from typing import Annotated, Any
+
+import msgspec
+
+from heddle.extensions.extension import (
+    Answer,
+    Build,
+    Fields,
+    Flow,
+    Handler,
+    Node,
+    Payload,
+    Unfit,
+    Visit,
+    about,
+)
+from heddle.runtime.assembly.expansion import HELD
+from heddle.runtime.assembly.params import Param, check_params
+from heddle.schemas.port import canonical
+from heddle.specs.model.names import NAME_RULE, legal_name
+
+
+class Holding(Fields):
+    """What a Spec that holds others says of them."""
+
+    specs: Annotated[
+        list[dict[str, Any]],
+        about(
+            "The Specs inside, written like any other. Each may have an `env` of its own, over that "
+            "of the Specs around it, and hold Specs itself."
+        ),
+    ] = msgspec.field(default_factory=list)
+    params: Annotated[
+        dict[str, Param] | None,
+        about(
+            "What is left open: names that blanks inside may use. A Spec with params runs only "
+            "where another one `uses` it; `{}` says that nothing is left open.",
+            examples=[{"greeting": {"type": "text", "default": "Hello"}}],
+        ),
+    ] = None
+    uses: Annotated[
+        str | None,
+        about("The name of a Spec of the same kind; what stands in there stands here too."),
+    ] = None
+    with_: Annotated[
+        dict[str, Any], about("What the params of the Spec that it uses stand for here, by name.")
+    ] = msgspec.field(name="with", default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.uses is not None:
+            if self.params is not None:
+                raise Unfit("both uses and params", wanted="one of them", path=("params",))
+            if self.specs:
+                raise Unfit("both uses and specs", wanted="one of them", path=("specs",))
+        elif self.with_:
+            raise Unfit("with without uses", wanted="the name of what is used", path=("with",))
+        elif not self.specs:
+            raise Unfit("no specs", wanted="specs, or uses", code="missing", path=("specs",))
+        if self.params is not None:
+            try:
+                check_params(self.params)
+            except Unfit as unfit:
+                raise Unfit(
+                    unfit.found, wanted=unfit.wanted, path=("params", *unfit.path)
+                ) from None
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is something inside that runs."""
+        return self.params is None and self.uses is None
+
+
+class HoldingNode(Node):
+    """Stands where others are: packets for it go straight to those, unless it has a guard."""
+
+    def __init__(self, ports: list[str]) -> None:
+        self._visits = {canonical(port): self._into(canonical(port)) for port in ports}
+
+    def handler(self, port: str) -> Handler | None:
+        """The in ports that lead inside."""
+        return self._visits.get(port)
+
+    def _into(self, port: str) -> Visit:
+        async def visit(flow: Flow, payload: Payload) -> Answer:
+            return await flow.send(HELD + port, payload)
+
+        return Visit(visit)
+
+
+def names_of(fields: Holding, build: Build) -> tuple[str, ...]:
+    """What the Specs inside are called: by name, or `$0`, `$1`, … by number; SpecError where two are one."""
+    found: dict[str, int] = {}
+    for number, spec in enumerate(fields.specs):
+        at = ("specs", number)
+        name = spec.get("name")
+        if name is None:
+            name = f"${number}"
+        elif not isinstance(name, str) or not legal_name(name):
+            build.refuse(*at, "name", found=f'the name "{name}"', wanted=NAME_RULE, code="name")
+        if name in found:
+            first = f"specs[{found[name]}]"
+            found_twice = f'the name "{name}" is taken by {first}'
+            build.refuse(*at, "name", found=found_twice, code="duplicate-name")
+        if spec.get("namespace") is not None:
+            said = "a namespace inside"
+            build.refuse(*at, "namespace", found=said, hint="It is that of the Spec around it.")
+        found[name] = number
+    return tuple(found)

@@ -1,0 +1,295 @@
+"""for: sends each item of a list, a map or a stream on, and gathers the answers."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, suppress
+from typing import Annotated, Any, Literal
+
+from heddle.extensions.control.concurrent import together
+from heddle.extensions.control.items import Item, Parts, arriving, items, sized, streams
+from heddle.extensions.control.ports import only_outs
+from heddle.extensions.extension import (
+    IN,
+    NOTHING,
+    Answer,
+    Build,
+    Error,
+    Failure,
+    Fields,
+    Flow,
+    Handler,
+    Kind,
+    Node,
+    Payload,
+    Port,
+    Schema,
+    Visit,
+    about,
+)
+from heddle.runtime.assembly.retry_rule import error_data
+from heddle.runtime.flow.process import finish
+
+
+class For(Fields):
+    """What a `for` says."""
+
+    concurrency: Annotated[
+        int,
+        about(
+            "How many items are under way at the same time. With more than one, each item runs in "
+            "a child process; the answers keep the order of the items.",
+            ge=1,
+            le=10_000,
+        ),
+    ] = 1
+    on_error: Annotated[
+        Literal["collect", "fail", "skip", "keep"],
+        about(
+            "What an item that is answered with an Error does. `collect`: every item has its turn, "
+            "then one Error carries them all. `fail`: the first ends it. `skip`: its answer is left "
+            "out. `keep`: `{error: {code, message, …}}` stands in its place."
+        ),
+    ] = "collect"
+    entries: Annotated[
+        bool,
+        about(
+            "Send `{index, key, value}` instead of the item alone. In a list `key` is the index, "
+            "in a map the name."
+        ),
+    ] = False
+    results: Annotated[
+        Literal["all", "count"],
+        about("`all`: the answers; `count`: only how many items were answered without an Error."),
+    ] = "all"
+    stream: Annotated[
+        Parts, about("What a stream of bytes is taken apart into: lines of text, or its chunks.")
+    ] = "lines"
+    limit: Annotated[int, about("More items than this are an Error.", ge=1)] = 1_000_000
+
+
+class Gathered:
+    """The answers of one packet's items so far."""
+
+    __slots__ = ("_all", "_named", "answers", "count", "errors", "fields", "halted", "keys")
+
+    def __init__(self, fields: For, payload: Payload) -> None:
+        self.fields = fields
+        self._named = isinstance(payload, dict)
+        self._all = fields.results == "all"
+        self.answers: dict[int, Answer] = {}
+        self.keys: dict[int, Any] = {}
+        self.errors: dict[int, Error] = {}
+        self.count = 0
+        self.halted = False
+
+    def take(self, index: int, key: Any, answer: Answer) -> None:
+        """An item was answered."""
+        if type(answer) is not Error:
+            self.count += 1
+        else:
+            policy = self.fields.on_error
+            if policy == "keep":
+                answer = {"error": error_data(answer)}
+            else:
+                if policy != "skip":
+                    self.errors[index] = answer
+                    self.halted = policy == "fail"
+                return
+        if answer is not NOTHING and self._all:
+            self.answers[index] = answer
+            if self._named:
+                self.keys[index] = key
+
+    def error(self) -> Error | None:
+        """Every Error that counts, as one."""
+        if not self.errors:
+            return None
+        return Error.join(self.errors[index] for index in sorted(self.errors))
+
+    def results(self, payload: Payload) -> Answer:
+        """What the items come to: a map for a map, one answer for what is no list, else a list."""
+        if self.fields.results == "count":
+            return self.count
+        answers = self.answers
+        if self.fields.concurrency > 1:
+            answers = {index: answers[index] for index in sorted(answers)}
+        if isinstance(payload, dict):
+            return {self.keys[index]: answer for index, answer in answers.items()}
+        found = list(answers.values())
+        if not sized(payload) and not streams(payload):
+            return found[0] if found else NOTHING
+        return found
+
+
+class Feed:
+    """The items, handed to whoever is free, each with its number."""
+
+    __slots__ = ("_known", "_later", "_limit", "_lock", "_number")
+
+    def __init__(
+        self, known: Iterator[Item] | None, later: AsyncIterator[Item] | None, limit: int
+    ) -> None:
+        self._known = known
+        self._later = later
+        self._limit = limit
+        self._number = -1
+        self._lock = asyncio.Lock()
+
+    async def next(self) -> tuple[int, Item] | None:
+        """The next one; None after the last."""
+        if self._known is not None:
+            item = next(self._known, None)
+        else:
+            if self._later is None:
+                raise RuntimeError("there are no items")
+            async with self._lock:
+                item = await anext(self._later, None)
+        if item is None:
+            return None
+        self._number += 1
+        if self._number >= self._limit:
+            raise too_many(self._limit)
+        return self._number, item
+
+
+class ForNode(Node):
+    """Visits `out` once for each item."""
+
+    def __init__(self, fields: For) -> None:
+        self._fields = fields
+        self._visit = Visit(self._act, waits=fields.concurrency > 1)
+
+    def handler(self, port: str) -> Handler | None:
+        """Its only in port."""
+        return self._visit if port == "in" else None
+
+    async def _act(self, flow: Flow, payload: Payload) -> Answer:
+        gathered = Gathered(self._fields, payload)
+        if streams(payload):
+            # Who reads a stream waits for it, and that needs a task: from here on there is one.
+            await asyncio.sleep(0)
+            async with aclosing(arriving(payload, self._fields.stream)) as later:
+                await self._visit_all(flow, gathered, None, later, self._fields.concurrency)
+        else:
+            most = min(self._fields.concurrency, len(payload) if sized(payload) else 1)
+            if most:
+                await self._visit_all(flow, gathered, items(payload), None, most)
+        error = gathered.error()
+        if error is not None:
+            return await flow.send("error", error)
+        return await flow.send("out[1]", gathered.results(payload))
+
+    async def _visit_all(
+        self,
+        flow: Flow,
+        gathered: Gathered,
+        known: Iterator[Item] | None,
+        later: AsyncIterator[Item] | None,
+        most: int,
+    ) -> None:
+        if self._fields.concurrency > 1:
+            feed = Feed(known, later, self._fields.limit)
+            with suppress(HaltedError):
+                await together(
+                    flow.process, [self._work(flow, gathered, feed) for _ in range(most)]
+                )
+        elif known is not None:
+            entries, limit = self._fields.entries, self._fields.limit
+            for index, (key, value) in enumerate(known):
+                if index >= limit:
+                    raise too_many(limit)
+                sent = {"index": index, "key": key, "value": value} if entries else value
+                gathered.take(index, key, await flow.send("out", sent))
+                if gathered.halted:
+                    return
+        elif later is not None:
+            feed = Feed(None, later, self._fields.limit)
+            while not gathered.halted and (found := await feed.next()) is not None:
+                index, (key, value) = found
+                sent = self._sent(index, key, value)
+                gathered.take(index, key, await flow.send("out", sent))
+
+    def _sent(self, index: int, key: Any, value: Any) -> Payload:
+        """What is sent for one item."""
+        return {"index": index, "key": key, "value": value} if self._fields.entries else value
+
+    async def _work(self, flow: Flow, gathered: Gathered, feed: Feed) -> None:
+        """Take items as long as there are any, each in a child process of its own."""
+        while not gathered.halted and (found := await feed.next()) is not None:
+            index, (key, value) = found
+            sent = self._sent(index, key, value)
+            child = flow.fork()
+            answer = await finish(child, flow.run(child, "out", sent))
+            gathered.take(index, key, answer)
+            if gathered.halted:
+                raise HaltedError
+
+
+class HaltedError(Exception):
+    """An item failed, and the others are to stop."""
+
+
+def too_many(limit: int) -> Failure:
+    """What more items than the limit are answered with."""
+    return Failure(Error(f"there are more than {limit} items", code="limit"))
+
+
+def compile_for(fields: For, build: Build) -> Node:
+    """A link past `out[1]` is a Problem."""
+    only_outs(build, "each item", "the results")
+    return ForNode(fields)
+
+
+FOR: Kind[Any] = Kind(
+    Schema(
+        kind="for",
+        fields=For,
+        summary="Sends each item of a list, a map or a stream on, and gathers the answers in order.",
+        category="control",
+        ins=(IN,),
+        outs=(
+            Port(
+                "out",
+                "`out[0]`: each item; `out[1]`: the results, once all are there.",
+                indexed=True,
+            ),
+            Port(
+                "error",
+                "What failed: an item, or the stream itself; what it answers is the answer.",
+            ),
+        ),
+        example="""\
+- kind: for
+  name: each
+  concurrency: 4
+  ports:
+    out[0]:
+      - {name: double, port: in}
+    out[1]:
+      - {name: total, port: in}
+- kind: snippet
+  name: double
+  language: cel
+  code: self * 2
+- kind: snippet
+  name: total
+  language: cel
+  code: "{'items': size(self), 'doubled': self}"
+""",
+        details="""\
+A list comes out as a list, whatever its length: an empty one as `[]`, one item as a list of one. The
+entries of a map are visited value by value, and the results are a map with the same keys. A stream of
+bytes is taken apart into lines or chunks while it arrives; any other stream into what it brings. Its
+results are a list. Anything else is one item, and its answer is the result.
+
+An answer of NOTHING leaves its item out of the results. With `out[0]` not linked, each item is its own
+answer; with `out[1]` not linked, the results are the answer.
+
+One after the other (`concurrency: 1`), items run in the process of the packet: they share its data and
+its transaction. At the same time, each runs in a child process: it reads the data of the packet's process
+and writes its own. Items are only taken from a stream as fast as they are worked on. A packet that is
+cancelled stops every item that is under way, and so does the first Error where `on_error` is `fail`.
+""",
+    ),
+    compile_for,
+)

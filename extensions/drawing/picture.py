@@ -1,0 +1,176 @@
+"""A Picture is what a drawing shows of some Specs: nodes, and the edges that their Links make."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from heddle.specs.model.spec import Link, Spec
+
+LIFECYCLE = ("init", "active", "deactive", "deinit")
+"""The ports through which a node tells that it comes and goes; they carry no traffic."""
+
+Strand: TypeAlias = Literal["plain", "error", "lifecycle"]
+"""What an edge carries: traffic, failures, or news of coming and going."""
+
+OutPorts: TypeAlias = Callable[[Spec], Iterable[str]]
+
+_INDEXED = re.compile(r"(.*?)\[(\d+)\]\Z", re.DOTALL)
+
+
+class PictureNode(msgspec.Struct, frozen=True, kw_only=True):
+    """One node as drawn. A node that is only linked to, and not there yet, is `waiting`.
+
+    `id` is that of the Spec; `namespace/name` where only a name is linked to.
+    `outs` and `ins` are port names in the order in which people count them; `outs` may hold
+    ports that no edge leaves. `named` is false where the label is made from the kind and id.
+    """
+
+    label: str
+    kind: str
+    namespace: str
+    id: str = ""
+    named: bool = True
+    waiting: bool = False
+    outs: tuple[str, ...] = ()
+    ins: tuple[str, ...] = ()
+
+
+class PictureEdge(msgspec.Struct, frozen=True, kw_only=True):
+    """One Link as drawn: `source` and `target` count the nodes of the Picture from 0."""
+
+    source: int
+    out: str
+    target: int
+    port: str
+
+    @property
+    def strand(self) -> Strand:
+        """What it carries, as its out port tells."""
+        return strand(self.out)
+
+
+class Picture(msgspec.Struct, frozen=True, kw_only=True):
+    """Nodes and edges, in the order of the Specs; the same Specs make the same Picture."""
+
+    nodes: tuple[PictureNode, ...] = ()
+    edges: tuple[PictureEdge, ...] = ()
+
+    @classmethod
+    def of(cls, specs: Iterable[Spec], ports: OutPorts | None = None) -> "Picture":
+        """Every Spec once, every Link once, and a waiting node for each target that is missing.
+
+        `ports` tells which out ports a Spec has besides those it links (its Schema knows).
+        """
+        return _Painter(tuple(specs), ports).paint()
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces shown, in the order in which they first appear."""
+        return tuple(dict.fromkeys(node.namespace for node in self.nodes))
+
+    def within(self, namespace: str) -> tuple[int, ...]:
+        """Which nodes stand in the namespace."""
+        return tuple(index for index, node in enumerate(self.nodes) if node.namespace == namespace)
+
+    def said(self, edge: PictureEdge) -> str:
+        """The edge in words: `listener.out → router.in`."""
+        source, target = self.nodes[edge.source], self.nodes[edge.target]
+        return f"{source.label}.{edge.out} → {target.label}.{edge.port}"
+
+
+def strand(port: str) -> Strand:
+    """What leaves through an out port of this name."""
+    if port in LIFECYCLE:
+        return "lifecycle"
+    return "error" if _counted(port)[0] == "error" else "plain"
+
+
+def in_order(ports: Iterable[str]) -> tuple[str, ...]:
+    """Port names as people count them: `out`, `out[2]`, `out[10]`, then `error`, then lifecycle."""
+    ranks = {"plain": 0, "error": 1, "lifecycle": 2}
+
+    def rank(port: str) -> tuple[int, int, str, int]:
+        age = LIFECYCLE.index(port) if port in LIFECYCLE else 0
+        return ranks[strand(port)], age, *_counted(port)
+
+    return tuple(sorted(set(ports), key=rank))
+
+
+def _counted(port: str) -> tuple[str, int]:
+    found = _INDEXED.match(port)
+    # int() refuses thousands of digits: such a name is no index but somebody's joke.
+    return (found[1], int(found[2])) if found and len(found[2]) < 10 else (port, -1)
+
+
+class _Painter:
+    """Finds the target of every Link, and makes one up where there is none."""
+
+    def __init__(self, specs: Sequence[Spec], ports: OutPorts | None) -> None:
+        self._specs = specs
+        self._ports = ports
+        self._ids: dict[tuple[str, UUID], int] = {}
+        self._names: dict[tuple[str, str], int] = {}
+        for index, spec in enumerate(specs):
+            self._ids.setdefault((spec.namespace, spec.id), index)
+            if spec.name is not None:
+                self._names.setdefault((spec.namespace, spec.name), index)
+        self._waiting: dict[tuple[str, UUID | str], int] = {}
+        self._labels: list[tuple[str, str, str]] = []
+
+    def paint(self) -> Picture:
+        edges = tuple(
+            PictureEdge(source=index, out=out, target=self._target(spec, link), port=link.port)
+            for index, spec in enumerate(self._specs)
+            for out in in_order(spec.ports)
+            for link in spec.ports[out]
+        )
+        ins: dict[int, set[str]] = {}
+        for edge in edges:
+            ins.setdefault(edge.target, set()).add(edge.port)
+        present = [self._node(spec, ins.get(i, ())) for i, spec in enumerate(self._specs)]
+        missing = self._missing(ins)
+        return Picture(nodes=(*present, *missing), edges=edges)
+
+    def _node(self, spec: Spec, ins: Iterable[str]) -> PictureNode:
+        outs = [*spec.ports, *(self._ports(spec) if self._ports else ())]
+        return PictureNode(
+            label=spec.label,
+            kind=spec.kind,
+            namespace=spec.namespace,
+            id=str(spec.id),
+            named=spec.name is not None,
+            outs=in_order(outs),
+            ins=in_order(ins),
+        )
+
+    def _missing(self, ins: Mapping[int, Iterable[str]]) -> list[PictureNode]:
+        return [
+            PictureNode(
+                label=label,
+                kind="waiting",
+                namespace=namespace,
+                id=id_,
+                waiting=True,
+                ins=in_order(ins[index]),
+            )
+            for index, (namespace, label, id_) in enumerate(self._labels, len(self._specs))
+        ]
+
+    def _target(self, spec: Spec, link: Link) -> int:
+        known = (
+            self._ids.get((spec.namespace, link.id))
+            if link.id is not None
+            else self._names.get((spec.namespace, link.name or ""))
+        )
+        return known if known is not None else self._wait(spec.namespace, link)
+
+    def _wait(self, namespace: str, link: Link) -> int:
+        key = (namespace, link.id or link.name or "")
+        if key not in self._waiting:
+            self._waiting[key] = len(self._specs) + len(self._labels)
+            label = link.name or str(link.id or "(no name)")
+            self._labels.append((namespace, label, str(link.id or f"{namespace}/{label}")))
+        return self._waiting[key]

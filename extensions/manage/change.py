@@ -1,0 +1,188 @@
+"""Changes are planned, checked and made in one way, whoever asks; refused ones say why."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from heddle.extensions.manage import models as shapes
+from heddle.extensions.manage import serializers as forms
+from heddle.extensions.manage.problem_response import Refusal
+from heddle.extensions.manage.request import Asked
+from heddle.runtime.changes.plan import Applied, Clash, Planned, Step, make, plan_steps
+from heddle.runtime.changes.wait_live import wait_live
+from heddle.schemas.ascii import elements, is_number
+from heddle.schemas.errors import NotFound, StoreError
+from heddle.schemas.problem import Problem
+from heddle.specs.merge.merge import MergeConflict, merge_one
+from heddle.specs.model.difference import ABSENT
+from heddle.specs.model.lossless_json import marked
+from heddle.specs.model.report import Reporting
+from heddle.specs.model.revision import Note, Recording
+from heddle.specs.model.store import Resource
+from heddle.specs.model.value import Value
+
+
+def note_of(asked: Asked, message: str = "") -> Note:
+    """Who asks, and why."""
+    message = message or getattr(asked.query, "message", "")
+    return Note(asked.caller.name, message, asked.key_of(asked.once))
+
+
+async def carry_out(
+    asked: Asked, steps: Sequence[Step], *, dry_run: bool, note: Note
+) -> shapes.Applied:
+    """Make these steps, all or none; with `dry_run` only tell."""
+    planned = await plan_steps(asked.managed.store, steps, asked.managed.registry)
+    return await finish(asked, planned, dry_run=dry_run, note=note)
+
+
+async def finish(asked: Asked, planned: Planned, *, dry_run: bool, note: Note) -> shapes.Applied:
+    """Make what was planned; Refusal where something is wrong with it."""
+    for each in planned.differences:
+        if each.what != "unchanged":
+            for side in (each.turn.before, each.turn.after):
+                if side is not None:
+                    asked.need(asked.right, side.namespace)
+    if planned.problems:
+        raise refused(asked, planned.problems)
+    if planned.clashes:
+        raise await clashed(asked, planned.clashes)
+    if dry_run:
+        return forms.applied(planned.differences, 0, dry_run=True)
+    done = await make(asked.managed.store, planned, note)
+    if done.problems:
+        raise refused(asked, done.problems)
+    if done.clashes:
+        raise await clashed(asked, done.clashes)
+    asked.made = done.revision, tuple(each.resource.label for each in planned.changed)
+    return forms.applied(done.differences, done.revision, waited=await _waited(asked, done))
+
+
+async def _waited(asked: Asked, done: Applied) -> list[shapes.Arrival]:
+    """What became of it in the runtimes that follow, where the caller wants to wait for that."""
+    seconds = getattr(asked.query, "wait", 0.0)
+    store = asked.managed.store
+    if not seconds or not done.revision or not isinstance(store, Reporting):
+        return []
+    try:
+        waited = await asyncio.gather(
+            *(
+                wait_live(store, space, done.revision, done.ids(space), timeout=seconds)
+                for space in done.namespaces
+            )
+        )
+    except StoreError:
+        # It is made: that nobody can say any more what became of it does not make it a failure.
+        return []
+    return [forms.arrival(one.namespace, each) for one in waited for each in one.arrivals]
+
+
+def refused(asked: Asked, problems: Sequence[Problem]) -> Refusal:
+    """The Refusal of what does not pass its check; no secret stands in it."""
+    return Refusal(
+        422,
+        "invalid",
+        "nothing was changed: put the problems right first",
+        problems=asked.hidden(problems),
+    )
+
+
+async def clashed(asked: Asked, clashes: Sequence[Clash]) -> Refusal:
+    """The Refusal where somebody else was quicker."""
+    first = clashes[0]
+    more = merged(first.base, first.mine, first.theirs) if len(clashes) == 1 else {}
+    if asked.header("If-Match"):
+        # It was as expected when it was looked at, and is not any more: the same, a moment later.
+        return _failed(first.theirs, f"{first}. Nothing was changed", more)
+    return Refusal(
+        409,
+        "conflict",
+        "; ".join(str(clash) for clash in clashes) + ". Nothing was changed: look again, and retry",
+        revision=first.theirs.revision if first.theirs is not None else 0,
+        **more,
+    )
+
+
+# --- what the caller expects ----------------------------------------------------------------------
+
+
+async def expected(
+    asked: Asked, old: Resource | None, new: Resource | None, match: str, none_match: str
+) -> None:
+    """Refusal 412, with what there is and both changes merged, where it is not as expected."""
+    if none_match:
+        known = [f'"{old.revision}"', "*"] if old is not None else []
+        if any(tag in known for tag in _tags(none_match)):
+            if old is None:
+                raise RuntimeError("only what is there has a tag")
+            raise _failed(old, f"it is there, with revision {old.revision}", {})
+    if not match:
+        return
+    tags = _tags(match)
+    if old is None:
+        raise _failed(None, f"there is none, and If-Match wants {match}", {})
+    if "*" in tags or f'"{old.revision}"' in tags or str(old.revision) in tags:
+        return
+    more: dict[str, Any] = {}
+    if new is not None:
+        base = await _before(asked, old, tags)
+        more = merged(base, new, old) if base is not None else {}
+    raise _failed(
+        old,
+        f"somebody else changed it: its revision is {old.revision}, and If-Match wants {match}",
+        more,
+    )
+
+
+def _tags(header: str) -> list[str]:
+    return elements(header)
+
+
+def _failed(old: Resource | None, detail: str, more: dict[str, Any]) -> Refusal:
+    header = {"ETag": f'"{old.revision}"'} if old is not None else {}
+    return Refusal(
+        412,
+        "revision",
+        detail,
+        header=header,
+        revision=old.revision if old is not None else 0,
+        current=forms.sent(old) if old is not None else None,
+        **more,
+    )
+
+
+async def _before(asked: Asked, old: Resource, tags: Sequence[str]) -> Resource | None:
+    """What the caller began with; None where the store does not know that any more."""
+    store = asked.managed.store
+    if not isinstance(store, Recording):
+        return None
+    for tag in tags:
+        number = tag.strip('"')
+        if not is_number(number) or len(number) > 18:
+            continue
+        try:
+            revision = await store.revision(int(number))
+        except NotFound:
+            continue
+        for turn in revision.turns:
+            if turn.key == (type(old), old.id) and turn.after is not None:
+                return turn.after
+    return None
+
+
+def merged(base: Resource | None, mine: Resource | None, theirs: Resource | None) -> dict[str, Any]:
+    """Both changes in one, or where they cannot be."""
+    if base is None or mine is None or theirs is None:
+        return {}
+    if any(isinstance(one, Value) and one.secret for one in (base, mine, theirs)):
+        return {}
+    found = merge_one(base, mine, theirs)
+    if found.conflicts:
+        return {"conflicts": tuple(_conflict(each) for each in found.conflicts)}
+    return {"merged": forms.sent(found.resources[0])} if found.resources else {}
+
+
+def _conflict(one: MergeConflict) -> dict[str, Any]:
+    sides = {"base": one.base, "yours": one.ours, "theirs": one.theirs}
+    said = {name: marked(data) for name, data in sides.items() if data is not ABSENT}
+    return {"at": one.at, "reason": one.reason, **said}

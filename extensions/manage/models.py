@@ -1,0 +1,301 @@
+"""What the API sends and takes, as types: the answers are made of them, and so is their description."""
+
+from typing import Annotated, Any, Literal, TypeAlias
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from heddle.extensions.extension import about
+from heddle.extensions.manage.problem_response import Wrong
+from heddle.specs.model.report import SymbolReport
+
+SPEC, VALUE = "Spec", "Value"
+
+
+def _ref(name: str) -> Meta:
+    return Meta(extra_json_schema={"$ref": f"#/components/schemas/{name}"})
+
+
+SpecEntry: TypeAlias = Annotated[dict[str, Any], _ref(SPEC)]
+ValueEntry: TypeAlias = Annotated[dict[str, Any], _ref(VALUE)]
+Entry: TypeAlias = Annotated[
+    dict[str, Any],
+    Meta(
+        extra_json_schema={
+            "anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in (SPEC, VALUE)]
+        }
+    ),
+]
+Sort: TypeAlias = Literal["spec", "value"]
+What: TypeAlias = Literal["created", "updated", "unchanged", "deleted"]
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """The base of all of them."""
+
+
+class HeldSpec(Shape, frozen=True, kw_only=True):
+    """A Spec as the store holds it."""
+
+    revision: Annotated[int, about("The revision that changed it last.")]
+    spec: SpecEntry
+
+
+class HeldValue(Shape, frozen=True, kw_only=True):
+    """A Value as the store holds it."""
+
+    revision: Annotated[int, about("The revision that changed it last.")]
+    value: ValueEntry
+
+
+class Held(Shape, frozen=True, kw_only=True):
+    """A Spec or a Value as the store holds it."""
+
+    revision: Annotated[int, about("The revision that changed it last.")]
+    spec: SpecEntry | UnsetType = UNSET
+    value: ValueEntry | UnsetType = UNSET
+
+
+class Specs(Shape, frozen=True, kw_only=True):
+    """Some of the Specs, by name."""
+
+    items: list[HeldSpec]
+    revision: Annotated[int, about("What the store had come to before it was read.")]
+    cursor: Annotated[
+        str | None, about("Give it as `cursor` for what comes next; null: this is all.")
+    ] = None
+
+
+class Values(Shape, frozen=True, kw_only=True):
+    """Some of the Values, by name; secrets are masked."""
+
+    items: list[HeldValue]
+    revision: Annotated[int, about("What the store had come to before it was read.")]
+    cursor: Annotated[
+        str | None, about("Give it as `cursor` for what comes next; null: this is all.")
+    ] = None
+
+
+class Detail(Shape, frozen=True, kw_only=True):
+    """One field that differs; a side that has no such field is left out."""
+
+    at: Annotated[str, about("The field.", examples=["ports.out", "routes[0].path"])]
+    before: Any = UNSET
+    after: Any = UNSET
+
+
+class Change(Shape, frozen=True, kw_only=True):
+    """What became of one resource."""
+
+    what: What
+    type: Sort
+    id: UUID
+    namespace: str
+    name: str | None = None
+    kind: str | UnsetType = UNSET
+    details: Annotated[list[Detail], about("Which fields differ.")] = []
+
+
+class Arrival(Shape, frozen=True, kw_only=True):
+    """How far one runtime has come with a change set."""
+
+    namespace: str
+    runtime: Annotated[str, about("The id of the runtime.")]
+    state: Annotated[
+        Literal["live", "waiting", "refused", "behind"],
+        about("`behind`: it had not looked at it yet when the time was over."),
+    ]
+    symbols: Annotated[
+        list[SymbolReport], about("Those of the change set that are not well, and why.")
+    ] = []
+
+
+class Applied(Shape, frozen=True, kw_only=True):
+    """What a change set did, or would do."""
+
+    revision: Annotated[
+        int, about("The revision that holds it; 0 where nothing was changed, or nothing written.")
+    ]
+    dry_run: Annotated[bool, about("Whether nothing was written because nobody asked for it.")] = (
+        msgspec.field(name="dryRun", default=False)
+    )
+    changes: Annotated[list[Change], about("In the order in which they were sent.")] = []
+    waited: Annotated[
+        list[Arrival], about("What became of it in each runtime that follows, with `wait`.")
+    ] = []
+
+
+class Turn(Shape, frozen=True, kw_only=True):
+    """What a revision made of one resource: no `before` where it is new, no `after` where it is gone."""
+
+    type: Sort
+    before: Held | None = None
+    after: Held | None = None
+
+
+class Revision(Shape, frozen=True, kw_only=True):
+    """One change set that the store has kept."""
+
+    number: int
+    time: Annotated[float, about("When, in seconds since 1970.")]
+    author: str = ""
+    message: str = ""
+    turns: list[Turn] = []
+
+
+class Revisions(Shape, frozen=True, kw_only=True):
+    """Some revisions, the newest first."""
+
+    items: list[Revision]
+    before: Annotated[
+        int | None, about("Give it as `before` for older ones; null: these are all.")
+    ] = None
+
+
+class Newest(Shape, frozen=True, kw_only=True):
+    """How far the store has come."""
+
+    revision: int
+    url: Annotated[str, about("Where the store is, as a person would write it.")]
+    records: Annotated[bool, about("Whether it keeps its revisions.")]
+    reports: Annotated[bool, about("Whether runtimes say in it how they are.")]
+
+
+class Problems(Shape, frozen=True, kw_only=True):
+    """What is wrong."""
+
+    items: list[Wrong]
+
+
+class Namespace(Shape, frozen=True, kw_only=True):
+    """A namespace, and what it holds."""
+
+    name: str
+    specs: int
+    values: int
+    here: Annotated[bool, about("Whether a runtime of it runs in this process.")]
+
+
+class Namespaces(Shape, frozen=True, kw_only=True):
+    """The namespaces that the caller may look into."""
+
+    items: list[Namespace]
+
+
+class Process(Shape, frozen=True, kw_only=True):
+    """One run that has not ended."""
+
+    id: UUID
+    status: Literal["running", "ending", "ended"]
+    origin: Annotated[str, about("The symbol that began it.")]
+    generation: int
+    started: Annotated[float, about("When, in seconds since 1970.")]
+    parent: UUID | None = None
+    children: list[UUID] = []
+    reason: Annotated[str, about("Why nothing more is done for it.")] = ""
+
+
+class Processes(Shape, frozen=True, kw_only=True):
+    """The processes of a namespace that run in this process of the machine, the oldest first."""
+
+    items: list[Process]
+    total: int
+
+
+class KindLine(Shape, frozen=True, kw_only=True):
+    """A kind, in one line."""
+
+    kind: str
+    category: str
+    summary: str
+
+
+class Kinds(Shape, frozen=True, kw_only=True):
+    """Every kind that Specs may have here."""
+
+    items: list[KindLine]
+
+
+class PortForm(Shape, frozen=True, kw_only=True):
+    """A port of a kind."""
+
+    name: str
+    help: str
+    indexed: Annotated[bool, about("Whether there are several: `out[0]`, `out[1]`, …")] = False
+
+
+class KindForm(Shape, frozen=True, kw_only=True):
+    """What a kind accepts."""
+
+    kind: str
+    category: str
+    summary: str
+    details: str
+    example: str
+    ins: list[PortForm]
+    outs: list[PortForm]
+    schema: Annotated[dict[str, Any], about("The JSON Schema (draft-07) of a Spec of this kind.")]
+
+
+class Health(Shape, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether it is well; without a token, at most the names of the sources that wait."""
+
+    status: Literal["ok", "unready"]
+    reason: Annotated[str, about("Why it is not; details only for those who may read.")] = ""
+
+
+class Api(Shape, frozen=True, kw_only=True):
+    """What answers here."""
+
+    product: str
+    version: str
+    namespace: Annotated[str, about("The namespace that serves this API.")]
+    caller: Annotated[str, about("Who you are here.")]
+    roles: list[str]
+    namespaces: Annotated[list[str], about("Where your roles hold; `*` is everywhere.")]
+    openapi: Annotated[str, about("Where the description of this API is.")]
+
+
+class Gone(Shape, frozen=True, kw_only=True):
+    """What to drop."""
+
+    type: Sort
+    id: UUID
+
+
+class StoreChange(Shape, frozen=True, kw_only=True):
+    """Either keep this or drop it; with `revision`, only if what is stored still has that revision.
+
+    A revision of 0 is: only where it is new.
+    """
+
+    put: Entry | UnsetType = UNSET
+    delete: Gone | UnsetType = UNSET
+    revision: int | None = None
+
+
+class ChangeSet(Shape, frozen=True, kw_only=True):
+    """Changes that are all made, or none: as the contract of a store has them."""
+
+    changes: list[StoreChange]
+    author: Annotated[
+        str,
+        about(
+            "Who makes it, if the API needs no token; with a token, the history names that token."
+        ),
+    ] = ""
+    message: Annotated[str, about("Why.")] = ""
+
+
+class Done(Shape, frozen=True, kw_only=True):
+    """What was put, in order, with new revisions."""
+
+    revision: Annotated[int, about("What the store has come to.")]
+    items: list[Held]
+
+
+class Back(Shape, frozen=True, kw_only=True):
+    """Where to roll back to."""
+
+    revision: Annotated[int, about("The revision whose state shall be that of now.", ge=0)]

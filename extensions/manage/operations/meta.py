@@ -1,0 +1,200 @@
+"""What answers here: its health, its kinds, and the description of the API."""
+
+from importlib.metadata import version
+from typing import Any
+
+from heddle.extensions.manage import models as shapes
+from heddle.extensions.manage.operation import Operation, Outcome, Reply
+from heddle.extensions.manage.problem_response import TITLES, Refusal
+from heddle.extensions.manage.request import Asked
+from heddle.schemas.ascii import lower
+from heddle.schemas.errors import StoreError
+from heddle.schemas.export import file_schema, kind_schema
+from heddle.schemas.port import Port
+from heddle.schemas.problem import did_you_mean
+
+_NOT_KEPT = {"Cache-Control": "no-store"}
+
+
+async def healthy(asked: Asked) -> Reply:
+    """It answers, and no source waits that was active before a runtime here began."""
+    return _unready(asked) or Reply(shapes.Health(status="ok"), header=_NOT_KEPT)
+
+
+async def ready(asked: Asked) -> Reply:
+    """Its store can be read, every runtime here has begun, and no source waits that was active before."""
+    try:
+        await asked.managed.store.newest()
+    except StoreError:
+        return Reply(shapes.Health(status="unready"), 503, header=_NOT_KEPT)
+    return await healthy(asked)
+
+
+def _unready(asked: Asked) -> Reply | None:
+    """Return that a source waits; why is said only to those who may read the namespace."""
+    waiting = {one.namespace: why for one in asked.managed.runtimes if (why := one.unready)}
+    if not waiting:
+        return None
+    # Why it waits may quote what somebody wrote: without a token only its name is said.
+    said = [why if asked.sees(name) else why.partition(":")[0] for name, why in waiting.items()]
+    return Reply(shapes.Health(status="unready", reason="; ".join(said)), 503, header=_NOT_KEPT)
+
+
+async def api(asked: Asked) -> Reply:
+    """What answers here, and who asks."""
+    return Reply(
+        shapes.Api(
+            product="heddle",
+            version=version("heddle-runtime"),
+            namespace=asked.host.namespace,
+            caller=asked.caller.name,
+            roles=list(asked.caller.roles),
+            namespaces=list(asked.caller.namespaces),
+            openapi="/v1/openapi.json",
+        )
+    )
+
+
+async def openapi(asked: Asked) -> Reply:
+    """The description of this API, as its routes are now."""
+    from heddle.extensions.manage.openapi import describe
+
+    specs = [symbol.spec for symbol in asked.home.table.all()]
+    return Reply(describe(specs))
+
+
+async def kinds(asked: Asked) -> Reply:
+    """Every kind, in one line."""
+    found = sorted(asked.managed.registry.scheme.kinds.items())
+    return Reply(
+        shapes.Kinds(
+            items=[
+                shapes.KindLine(
+                    kind=name, category=kind.schema.category, summary=kind.schema.summary
+                )
+                for name, kind in found
+            ]
+        )
+    )
+
+
+async def kind(asked: Asked) -> Reply:
+    """One kind."""
+    scheme = asked.managed.registry.scheme
+    schema = scheme.schema(asked.key)
+    if schema is None:
+        near = did_you_mean(asked.key, scheme.names)
+        raise Refusal(404, "not-found", f'there is no kind "{asked.key}". {near}'.rstrip())
+    return Reply(
+        shapes.KindForm(
+            kind=schema.kind,
+            category=schema.category,
+            summary=schema.summary,
+            details=schema.details,
+            example=schema.example,
+            ins=[_port(port) for port in schema.ins],
+            outs=[_port(port) for port in schema.outs],
+            schema=kind_schema(schema, scheme.languages.known),
+        )
+    )
+
+
+def _port(port: Port) -> shapes.PortForm:
+    return shapes.PortForm(name=port.name, help=port.help, indexed=port.indexed)
+
+
+async def schema(asked: Asked) -> Reply:
+    """The JSON Schema of spec files, with every kind that is known here."""
+    scheme = asked.managed.registry.scheme
+    schemas = [kind.schema for kind in scheme.kinds.values()]
+    return Reply(file_schema(schemas, scheme.languages.known))
+
+
+async def refuse(asked: Asked) -> Reply:
+    """The problem document of a response that another node has made, or of an Error."""
+    said: Any = asked.payload
+    status = said.get("status", 500) if isinstance(said.get("status"), int) else 500
+    if status < 400:
+        return Reply(status=status, header=_headers(said))
+    title = TITLES.get(status, "")
+    detail = said.get("detail") or {
+        404: "nothing is found at this path. Try: /v1/openapi.json says which there are",
+        405: "this path does not have this method",
+        429: "too many requests in too short a time. Try again a little later",
+    }.get(status, title)
+    raise Refusal(
+        status, lower(title).replace(" ", "-") or "refused", detail, header=_headers(said)
+    )
+
+
+def _headers(said: Any) -> dict[str, str]:
+    header = said.get("header") or {}
+    return {
+        name: ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        for name, value in header.items()
+        if lower(name) not in ("content-type", "content-length")
+    }
+
+
+OPERATIONS = [
+    Operation(
+        name="health.live",
+        summary="Whether it answers.",
+        details="And whether every source that was active before the start of a runtime is so again.",
+        run=healthy,
+        right=None,
+        replies={
+            200: Outcome(about="It does.", type=shapes.Health),
+            503: Outcome(about="A source waits that was active before.", type=shapes.Health),
+        },
+    ),
+    Operation(
+        name="health.ready",
+        summary="Whether it can do its work: the store can be read.",
+        details="And whether every source that was active before the start of a runtime is so again.",
+        run=ready,
+        right=None,
+        replies={
+            200: Outcome(about="It can.", type=shapes.Health),
+            503: Outcome(about="It cannot.", type=shapes.Health),
+        },
+    ),
+    Operation(
+        name="api.get",
+        summary="What answers here, and who you are.",
+        run=api,
+        replies={200: Outcome(about="What answers.", type=shapes.Api)},
+    ),
+    Operation(
+        name="openapi.get",
+        summary="The description of this API (OpenAPI 3.1).",
+        run=openapi,
+        replies={200: Outcome(about="The document.", type=dict[str, Any])},
+    ),
+    Operation(
+        name="kinds.list",
+        summary="List the kinds that Specs may have.",
+        run=kinds,
+        replies={200: Outcome(about="The kinds.", type=shapes.Kinds)},
+    ),
+    Operation(
+        name="kinds.get",
+        summary="Look at a kind: its ports, and the schema of its fields.",
+        run=kind,
+        replies={200: Outcome(about="The kind.", type=shapes.KindForm)},
+        refusals=(404,),
+    ),
+    Operation(
+        name="schema.get",
+        summary="The JSON Schema of spec files, for editors.",
+        run=schema,
+        replies={200: Outcome(about="The schema.", type=dict[str, Any])},
+    ),
+    Operation(
+        name="refuse",
+        summary="Make a problem document of a response that says no.",
+        run=refuse,
+        right=None,
+        replies={},
+    ),
+]

@@ -1,0 +1,184 @@
+"""What was sent is read into Specs and Values, or refused with every Problem and its line."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from heddle.extensions.manage.operation import JSON, PATCH, YAML
+from heddle.extensions.manage.problem_response import Refusal
+from heddle.extensions.manage.request import Asked
+from heddle.specs.model.lossless_json import BadMark, unmarked
+from heddle.specs.model.spec import Binding, Spec
+from heddle.specs.model.store import Resource
+from heddle.specs.model.value import Value
+from heddle.specs.yaml.document import Only, Reading, read_data, read_text
+
+_JSON = frozenset({JSON, "text/json"})
+_YAML = frozenset({YAML, "application/x-yaml", "text/yaml", "text/x-yaml"})
+
+
+def is_json(media: str) -> bool:
+    """Whether a media type is JSON, or built upon it."""
+    return media in _JSON or media.endswith("+json")
+
+
+async def sent_entries(
+    asked: Asked, namespace: str, only: Only
+) -> tuple[list[Resource], frozenset[UUID]]:
+    """The entries of the body, and those ids among them that nobody wrote.
+
+    An entry that names no namespace is of this one. Refusal with every Problem.
+    """
+    reading, again = await _read(asked, namespace, only)
+    if reading.problems:
+        raise invalid(reading)
+    found: list[Resource] = [*reading.specs, *reading.values]
+    written = {each.id for each in again.specs} | {each.id for each in again.values}
+    nameless = {each.id for each in found if each.name is None}
+    return found, frozenset(nameless - written)
+
+
+async def sent_entry(
+    asked: Asked, namespace: str, only: Only, *, named: str | None = None
+) -> tuple[Resource, bool]:
+    """The one entry of the body, and whether it says its own id; `named` is its name where it says none."""
+    found, unwritten = await sent_entries(asked, namespace, only)
+    if len(found) != 1:
+        count = len(found) or "no"
+        word = "entry" if only is None else only.removesuffix("s")
+        raise Refusal(422, "invalid", f"{count} of them were sent (wanted: one {word})")
+    [one] = found
+    if one.name is None and named is not None:
+        one = msgspec.structs.replace(one, name=named)
+    return one, one.id not in unwritten
+
+
+async def sent_json(asked: Asked, kind: type[msgspec.Struct]) -> Any:
+    """The body as this struct; Refusal says what does not fit."""
+    accept(asked, is_json, (JSON,))
+    body = await asked.body()
+    try:
+        if isinstance(body, str | bytes):
+            return msgspec.json.decode(body, type=kind)
+        return msgspec.convert(body, kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(
+            422 if isinstance(error, msgspec.ValidationError) else 400, "body", f"the body: {error}"
+        ) from None
+
+
+async def sent_patch(asked: Asked) -> Any:
+    """A merge patch: a map."""
+    accept(asked, is_json, (PATCH, JSON))
+    body = await asked.body()
+    try:
+        patch = msgspec.json.decode(body) if isinstance(body, str | bytes) else body
+        patch = unmarked(patch)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadMark) as error:
+        raise Refusal(400, "body", f"the body is no JSON: {error}") from None
+    if not isinstance(patch, dict):
+        raise Refusal(422, "body", "the body is no map (wanted: the fields that change)")
+    return patch
+
+
+def merge_patch(target: Any, patch: Any) -> Any:
+    """RFC 7396: maps are merged, null takes a field away, anything else takes its place."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(target) if isinstance(target, dict) else {}
+    for key, value in patch.items():
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = merge_patch(result.get(key), value)
+    return result
+
+
+def read_entries(entries: Any, namespace: str, only: Only) -> list[Resource]:
+    """Entries that are data already; Refusal with every Problem."""
+    try:
+        reading = read_data(unmarked(entries), namespace=namespace, only=only)
+    except BadMark as error:
+        raise Refusal(422, "invalid", str(error)) from None
+    if reading.problems:
+        raise invalid(reading)
+    return [*reading.specs, *reading.values]
+
+
+def invalid(reading: Reading) -> Refusal:
+    """The Refusal of what cannot be read."""
+    broken = not reading.whole
+    return Refusal(
+        400 if broken else 422,
+        "syntax" if broken else "invalid",
+        "what was sent cannot be read" if broken else "something is wrong with what was sent",
+        problems=reading.problems,
+    )
+
+
+def accept(asked: Asked, fits: Callable[[str], bool], wanted: Sequence[str]) -> None:
+    """Raise a Refusal 415 unless the body has a type that is read here.
+
+    A page of another site can send a body without a type, or as plain text or a form, and is not asked
+    first whether it may. What comes from a flow needs no type.
+    """
+    media = asked.media
+    if not fits(media) and (media or not asked.inside):
+        raise unsupported(media, wanted)
+
+
+def unsupported(media: str, wanted: Sequence[str]) -> Refusal:
+    """The Refusal of a body in a type that is not read here."""
+    hint = f". Try: -H 'Content-Type: {wanted[-1]}'"
+    header = (
+        {"Accept-Patch": ", ".join(wanted)} if PATCH in wanted else {"Accept": ", ".join(wanted)}
+    )
+    sort = f'of type "{media}"' if media else "without Content-Type"
+    detail = f"a body {sort} is not read here (wanted: {' or '.join(wanted)}){hint}"
+    return Refusal(415, "media-type", detail, header=header)
+
+
+async def _read(asked: Asked, namespace: str, only: Only) -> tuple[Reading, Reading]:
+    """The body read twice, with other ids for what has none: that shows which those are."""
+    accept(asked, lambda media: is_json(media) or media in _YAML, (JSON, YAML))
+    marks, body = is_json(asked.media), await asked.body()
+    if body is None or body in (b"", ""):
+        raise Refusal(400, "body", "there is no body (wanted: entries in JSON or YAML)")
+    if isinstance(body, str | bytes):
+        first, again = (
+            read_text(body, namespace=namespace, only=only, key=key) for key in ("sent", "again")
+        )
+    else:
+        first, again = (
+            read_data(body, namespace=namespace, only=only, key=key) for key in ("sent", "again")
+        )
+    if not marks:
+        return first, again
+    try:
+        return _unmarked(first), again
+    except BadMark as error:
+        raise Refusal(422, "invalid", str(error)) from None
+
+
+def _unmarked(reading: Reading) -> Reading:
+    return msgspec.structs.replace(
+        reading,
+        specs=tuple(_unmarked_spec(spec) for spec in reading.specs),
+        values=tuple(_unmarked_value(value) for value in reading.values),
+    )
+
+
+def _unmarked_spec(spec: Spec) -> Spec:
+    env = {
+        key: binding
+        if binding.data is msgspec.UNSET
+        else Binding(binding.id, binding.name, unmarked(binding.data))
+        for key, binding in spec.env.items()
+    }
+    return msgspec.structs.replace(spec, fields=unmarked(dict(spec.fields)), env=env)
+
+
+def _unmarked_value(value: Value) -> Value:
+    return msgspec.structs.replace(value, data=unmarked(value.data))

@@ -1,0 +1,145 @@
+"""Specs, Values and what becomes of them, in the form in which they are sent."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from heddle.extensions.manage import models as shapes
+from heddle.runtime.changes.wait_live import Arrival
+from heddle.runtime.flow.process import Process
+from heddle.specs.model.difference import ABSENT, Difference
+from heddle.specs.model.entry import data_of
+from heddle.specs.model.lossless_json import marked
+from heddle.specs.model.revision import Revision, Turn
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Resource
+from heddle.specs.model.value import Value
+from heddle.specs.secrets.keyring import Keyring
+from heddle.specs.secrets.mask import covered
+
+
+def sort_of(resource: Resource) -> shapes.Sort:
+    """`spec` or `value`."""
+    return "spec" if isinstance(resource, Spec) else "value"
+
+
+def entry_of(resource: Resource, *, reveal: bool = False) -> dict[str, Any]:
+    """The entry that says it, its id and namespace always; the data of a secret is masked.
+
+    What is sealed stays so: see `opened`.
+    """
+    said = data_of(resource, namespace="")
+    entry: dict[str, Any] = {"id": str(resource.id), **{k: v for k, v in said.items() if k != "id"}}
+    if isinstance(resource, Value) and resource.secret and not reveal and resource.plain:
+        entry["data"] = covered(resource.data)
+    return entry
+
+
+def opened(resource: Resource, keys: Keyring) -> Resource:
+    """A Value that is sealed with its data instead; SecretError where no key opens it."""
+    if not isinstance(resource, Value) or not resource.sealed:
+        return resource
+    return msgspec.structs.replace(resource, data=keys.open(resource), sealed="")
+
+
+def sent(resource: Resource, *, reveal: bool = False) -> dict[str, Any]:
+    """The entry as JSON can say it."""
+    found: dict[str, Any] = marked(entry_of(resource, reveal=reveal))
+    return found
+
+
+def held(resource: Resource, *, reveal: bool = False) -> shapes.Held:
+    """A resource with its revision."""
+    entry = sent(resource, reveal=reveal)
+    if isinstance(resource, Spec):
+        return shapes.Held(revision=resource.revision, spec=entry)
+    return shapes.Held(revision=resource.revision, value=entry)
+
+
+def change(difference: Difference) -> shapes.Change:
+    """What becomes of one resource, field by field; of a secret only which fields."""
+    one = difference.resource
+    secret = any(
+        isinstance(side, Value) and side.secret
+        for side in (difference.turn.before, difference.turn.after)
+    )
+    return shapes.Change(
+        what=difference.what,
+        type=sort_of(one),
+        id=one.id,
+        namespace=one.namespace,
+        name=one.name,
+        kind=one.kind if isinstance(one, Spec) else UNSET,
+        details=[
+            shapes.Detail(
+                at=detail.at,
+                before=_side(detail.before, hide=secret and detail.path[:1] == ("data",)),
+                after=_side(detail.after, hide=secret and detail.path[:1] == ("data",)),
+            )
+            for detail in difference.details
+        ],
+    )
+
+
+def _side(data: Any, *, hide: bool) -> Any:
+    if data is ABSENT:
+        return UNSET
+    return marked(covered(data) if hide else data)
+
+
+def applied(
+    differences: Iterable[Difference],
+    revision: int,
+    *,
+    dry_run: bool = False,
+    waited: Sequence[shapes.Arrival] = (),
+) -> shapes.Applied:
+    """What a change set did."""
+    changes = [change(each) for each in differences]
+    return shapes.Applied(revision=revision, dry_run=dry_run, changes=changes, waited=list(waited))
+
+
+def arrival(namespace: str, one: Arrival) -> shapes.Arrival:
+    """How far a runtime has come with a change set."""
+    return shapes.Arrival(
+        namespace=namespace,
+        runtime=one.report.runtime,
+        state=one.state,
+        symbols=list(one.symbols),
+    )
+
+
+def turn(one: Turn) -> shapes.Turn:
+    """What a revision made of one resource."""
+    return shapes.Turn(
+        type=sort_of(one.resource),
+        before=held(one.before) if one.before is not None else None,
+        after=held(one.after) if one.after is not None else None,
+    )
+
+
+def revision(one: Revision, turns: Iterable[Turn]) -> shapes.Revision:
+    """A revision with those of its turns that may be seen."""
+    return shapes.Revision(
+        number=one.number,
+        time=one.time,
+        author=one.author,
+        message=one.message,
+        turns=[turn(each) for each in turns],
+    )
+
+
+def process(one: Process) -> shapes.Process:
+    """A process as it is now."""
+    return shapes.Process(
+        id=one.id,
+        status=one.status.value,
+        origin=one.origin,
+        generation=one.wiring.generation.number,
+        started=one.started,
+        parent=one.parent.id if one.parent is not None else None,
+        children=[child.id for child in one.children],
+        reason=one.reason.message if one.reason is not None else "",
+    )

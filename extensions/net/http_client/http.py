@@ -1,0 +1,464 @@
+"""http: asks others over HTTP, through connections that are kept open."""
+
+import asyncio
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from time import time
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+import msgspec
+
+from heddle.extensions.extension import (
+    ERROR,
+    IN,
+    Action,
+    Build,
+    ByteStream,
+    Error,
+    Failure,
+    Fields,
+    Handler,
+    Host,
+    Kind,
+    Node,
+    Payload,
+    Port,
+    Process,
+    Schema,
+    Unfit,
+    about,
+)
+from heddle.extensions.net.certificate import pem
+from heddle.extensions.net.http_client.fields import (
+    AuthFields,
+    ClientLimits,
+    ClientTls,
+    RetryFields,
+)
+from heddle.extensions.net.http_client.pool import (
+    Pool,
+    Settings,
+    failure,
+    need_aiohttp,
+    tls_context,
+)
+from heddle.extensions.net.http_client.request import (
+    ACCEPTED,
+    Ask,
+    Headers,
+    ask,
+    header_name,
+    header_text,
+)
+from heddle.extensions.net.http_client.response import Form, header_text_of, payload_of
+from heddle.extensions.net.http_client.target import Base, checked, written_query
+from heddle.runtime.assembly.retry_rule import Attempts
+from heddle.runtime.flow.budget import Held
+from heddle.schemas.ascii import is_number, lower, trim, upper
+
+if TYPE_CHECKING:
+    import aiohttp
+
+Texts: TypeAlias = str | int | float | bool | list[str | int | float]
+
+_MOVED = (301, 302, 303, 307, 308)
+
+
+class HttpClient(Fields):
+    """What an `http` says."""
+
+    url: Annotated[
+        str | None,
+        about(
+            "Where to. The packet's path goes below it, and its query before its own. Without it, "
+            "the packet says where to.",
+            examples=["https://api.example.com/v1"],
+        ),
+    ] = None
+    method: Annotated[
+        str, about("The method where the packet says none; GET, or POST with a body.")
+    ] = ""
+    header: Annotated[
+        dict[str, Texts],
+        about(
+            "Headers of every request; they win over the packet's.",
+            examples=[{"Accept": "application/json"}],
+        ),
+    ] = msgspec.field(default_factory=dict)
+    query: Annotated[
+        dict[str, Texts], about("Query parameters that are added to every request.")
+    ] = msgspec.field(default_factory=dict)
+    auth: Annotated[AuthFields | None, about("Who we say we are.")] = None
+    body: Annotated[
+        Form,
+        about(
+            "What becomes of a response's body: `data` as its Content-Type says, `bytes`, or a "
+            "byte `stream` that is read while it comes."
+        ),
+    ] = "data"
+    errors: Annotated[
+        bool,
+        about(
+            "A response with a status of 400 or more is an Error `status`, whose data is the "
+            "response."
+        ),
+    ] = False
+    retry: Annotated[
+        Annotated[int, msgspec.Meta(ge=1)] | RetryFields,
+        about(
+            "How often a request is sent at most, the first time included, or a mapping that says "
+            "more. Only what does no harm twice is sent twice.",
+            examples=[1, {"attempts": 4, "delay": "200ms"}],
+        ),
+    ] = RetryFields()
+    private: Annotated[
+        Literal["allow", "refuse"],
+        about(
+            "`refuse` connects to addresses of the public internet only, whatever names and "
+            "redirects lead to: for URLs that come from strangers."
+        ),
+    ] = "allow"
+    proxy: Annotated[
+        str,
+        about(
+            "The proxy to go through, as a URL; `environment` heeds `HTTP_PROXY`, `HTTPS_PROXY` "
+            "and `NO_PROXY`.",
+            examples=["http://proxy:3128", "environment"],
+        ),
+    ] = ""
+    cookies: Annotated[
+        bool, about("Keep the cookies that come, and send them back where they belong.")
+    ] = False
+    compress: Annotated[
+        Literal["", "gzip", "deflate", "br"], about("Pack what is sent, with this coding.")
+    ] = ""
+    tls: Annotated[ClientTls, about("How https is spoken.")] = ClientTls()
+    limits: Annotated[ClientLimits, about("What is allowed.")] = ClientLimits()
+
+    def __post_init__(self) -> None:
+        if self.private == "refuse" and self.proxy:
+            raise Unfit(
+                "private: refuse together with a proxy",
+                wanted="one of them",
+                hint="The proxy would connect, to addresses that are not seen from here.",
+                code="conflict",
+                path=("private",),
+            )
+
+    @property
+    def again(self) -> RetryFields:
+        """`retry` as the mapping it stands for."""
+        return RetryFields(attempts=self.retry) if isinstance(self.retry, int) else self.retry
+
+
+class HttpNode(Node):
+    """Sends requests through a pool; a successor with the same settings takes the pool over."""
+
+    def __init__(
+        self, fields: HttpClient, base: Base | None, settings: Settings, context: Any
+    ) -> None:
+        self._fields = fields
+        self._base = base
+        self._settings = settings
+        self._context = context
+        self._pool: Pool | None = None
+        self._fixed = _fixed(fields)
+        self._query = written_query({"query": dict(fields.query)})
+        again = fields.again
+        self._methods = frozenset(upper(one) for one in again.methods)
+        self._attempts = Attempts(
+            most=again.attempts,
+            delay=float(again.delay),
+            factor=again.factor,
+            longest=float(again.max_delay),
+            jitter=again.jitter,
+        )
+        self._handler = Action(self._act, process=True, waits=True)
+
+    # -- life ----------------------------------------------------------------------------------
+
+    def adopt(self, predecessor: Node) -> None:
+        """Share the pool of a predecessor with the same settings, cookies and all."""
+        if not isinstance(predecessor, HttpNode):
+            return
+        if predecessor._pool is not None and predecessor._settings == self._settings:
+            self._pool = predecessor._pool.enter()
+
+    def disown(self, predecessor: Node) -> None:
+        """Use it no more; the predecessor still does."""
+        del predecessor
+        if self._pool is not None:
+            self._pool.users -= 1
+            self._pool = None
+
+    async def open(self, host: Host) -> None:
+        """Open a pool, unless one was taken over; nothing is connected yet."""
+        del host
+        if self._pool is None:
+            self._pool = Pool(self._settings, self._context).enter()
+
+    async def close(self) -> None:
+        """Leave the pool; who leaves it last closes it."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.leave()
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Open connections, and how many requests were sent through them."""
+        pool = self._pool
+        if pool is None:
+            return {}
+        return {"connections": pool.open_connections, "requests": pool.calls}
+
+    def handler(self, port: str) -> Handler | None:
+        """Its only in port."""
+        return self._handler if port == "in" else None
+
+    # -- calls ---------------------------------------------------------------------------------
+
+    async def _act(self, payload: Payload, process: Process) -> Payload:
+        fields = self._fields
+        asked = ask(
+            payload,
+            self._base,
+            method=fields.method,
+            fixed=self._fixed,
+            query=self._query,
+            coding=fields.compress,
+        )
+        response = await self._attempt(asked, process)
+        held = Held()
+        try:
+            limits = fields.limits
+            answer = await payload_of(
+                response,
+                fields.body,
+                limit=int(limits.body) or None,
+                silence=float(limits.silence) or None,
+                held=held,
+            )
+        except BaseException as error:
+            held.free()
+            response.close()
+            raise _raised(error, asked) from error
+        if held.size:
+            # The flow has the body as long as the process runs.
+            process.on_exit(lambda _: held.free())
+        body = answer["body"]
+        if isinstance(body, ByteStream):
+            # What was not read when the process ends is not read any more.
+            process.on_exit(lambda _: response.close())
+        if fields.errors and response.status >= 400:
+            reason = header_text_of(response.reason or "")
+            said = f"{place_of(asked)}: answered {response.status} {reason}".rstrip()
+            raise Failure(Error(said, code="status", data=answer))
+        return answer
+
+    async def _attempt(self, asked: Ask, process: Process) -> "aiohttp.ClientResponse":
+        """Send until there is a response that counts; Failure with the last error otherwise."""
+        made = 0
+        again = asked.again and asked.method in self._methods
+        while True:
+            made += 1
+            response: aiohttp.ClientResponse | None = None
+            wanted = 0.0
+            try:
+                response = await self._follow(asked)
+            except Exception as error:
+                found = failure(error, place_of(asked))
+                if found is None:
+                    raise
+            else:
+                if not again or response.status not in self._fields.again.statuses:
+                    return response
+                found = Error("", code="status")
+                wanted = retry_after(response)
+            pause = self._attempts.pause(found, made, process.deadline) if again else None
+            if found.code in ("refused", "request", "redirects"):
+                pause = None
+            if pause is None or wanted > float(self._fields.again.max_delay):
+                if response is not None:
+                    return response
+                raise Failure(found)
+            if response is not None:
+                response.close()
+            await asyncio.sleep(max(pause, wanted))
+
+    async def _follow(self, asked: Ask) -> "aiohttp.ClientResponse":
+        """Send, and go where redirects lead."""
+        most = self._fields.limits.redirects
+        hops = 0
+        while True:
+            response = await self._send(asked)
+            if response.status not in _MOVED or not most or "Location" not in response.headers:
+                return response
+            hops += 1
+            response.release()
+            if hops > most:
+                raise Failure(
+                    Error(f"{place_of(asked)}: more than {most} redirects", code="redirects")
+                )
+            asked = moved(asked, response)
+
+    async def _send(self, asked: Ask) -> "aiohttp.ClientResponse":
+        pool = self._pool
+        if pool is None:
+            raise Failure(Error("the node is closed", code="dropped"))
+        async with asyncio.timeout(float(self._fields.limits.response) or None):
+            return await pool.send(asked.method, asked.url, asked.headers, asked.body)
+
+
+def moved(asked: Ask, response: "aiohttp.ClientResponse") -> Ask:
+    """What is asked after a redirect; Failure where it leads nowhere we go."""
+    from yarl import URL
+
+    where = header_text_of(response.headers["Location"])
+    try:
+        url = response.url.join(URL(where)).with_fragment(None)
+        target = checked(str(url))
+    except ValueError as error:
+        raise Failure(
+            Error(f"{place_of(asked)}: it redirects to {where!r}: {error}", code="redirects")
+        ) from None
+    same = url.origin() == response.url.origin()
+    following = asked.moved(target, response.status, same_origin=same)
+    if following is None:
+        raise Failure(
+            Error(
+                f"{place_of(asked)}: it redirects, and a streamed body cannot be sent twice",
+                code="redirects",
+            )
+        )
+    return following
+
+
+def retry_after(response: "aiohttp.ClientResponse") -> float:
+    """Seconds that a Retry-After asks for; 0 without one."""
+    text = trim(response.headers.get("Retry-After", ""))
+    if is_number(text):
+        return float(text[:9])
+    try:
+        return max(parsedate_to_datetime(text).timestamp() - time(), 0.0)
+    except (ValueError, TypeError, OverflowError):
+        return 0.0
+
+
+def place_of(asked: Ask) -> str:
+    """Method and URL for people: without a query, which may hold secrets, and without a user."""
+    parts = urlsplit(asked.url)
+    return f"{asked.method} {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _raised(error: BaseException, asked: Ask) -> BaseException:
+    """What a failure while a body came is for the flow."""
+    if not isinstance(error, Exception) or isinstance(error, Failure):
+        return error
+    found = failure(error, place_of(asked))
+    return error if found is None else Failure(found)
+
+
+def _fixed(fields: HttpClient) -> Headers:
+    """The headers of every request."""
+    found: Headers = [("Accept-Encoding", ACCEPTED)]
+    if not any(lower(name) == "user-agent" for name in fields.header):
+        found.append(("User-Agent", "heddle"))
+    for given, values in fields.header.items():
+        name = header_name(given)
+        for value in values if isinstance(values, list) else [values]:
+            found.append((name, header_text(name, value)))
+    if fields.auth is not None:
+        found.append(("Authorization", fields.auth.header))
+    return found
+
+
+def settings_of(fields: HttpClient) -> Settings:
+    """What the pool is made of."""
+    limits, tls = fields.limits, fields.tls
+    return Settings(
+        connections=limits.connections,
+        per_host=limits.per_host,
+        idle=float(limits.idle),
+        connect=float(limits.connect),
+        wait=float(limits.wait),
+        public=fields.private == "refuse",
+        cookies=fields.cookies,
+        proxy=fields.proxy,
+        verify=tls.verify,
+        ca=pem(tls.ca),
+        cert=pem(tls.cert),
+        key=pem(tls.key),
+    )
+
+
+def compile_http(fields: HttpClient, build: Build) -> Node:
+    """A URL that is none, a header that is none and a certificate that cannot be used are Problems."""
+    need_aiohttp(build)
+    base: Base | None = None
+    for name, url in (("url", fields.url), ("proxy", fields.proxy)):
+        if not url or url == "environment":
+            continue
+        try:
+            found = Base(url)
+        except ValueError as error:
+            build.refuse(
+                name, found=f'"{url}": {error}', wanted="a URL such as https://example.com/v1"
+            )
+        base = found if name == "url" else base
+    settings = settings_of(fields)
+    try:
+        context = tls_context(settings)
+    except ValueError as error:
+        build.refuse("tls", found=str(error), wanted="PEM text, or the path of a PEM file")
+    try:
+        return HttpNode(fields, base, settings, context)
+    except Failure as error:
+        build.refuse("header", found=error.error.message)
+
+
+HTTP: Kind[Any] = Kind(
+    Schema(
+        kind="http",
+        fields=HttpClient,
+        summary="Asks others over HTTP, through connections that are kept open.",
+        category="net",
+        ins=(IN,),
+        outs=(Port("out", "Responses, whatever their status."), ERROR),
+        example="""\
+- kind: http
+  name: weather
+  url: https://api.example.com/v1
+  header: {Accept: application/json}
+  retry: {attempts: 3, delay: 200ms}
+  timeout: 20s
+""",
+        details="""\
+A packet that is a map with the keys of a request, one of `method url path query header body` among
+them, says what is asked. Anything else is a body. Without a `method` it is GET, or POST where there is
+a body. A body of null is none; text is sent as text, data as JSON, or as the `Content-Type` says: a
+form, multipart. A byte stream is sent as it comes.
+
+With `url`, scheme and host are fixed: the packet's `path` goes below the path of `url`, its `query`
+before that of `url`, and dot segments are refused. Without it, the packet has a `url`, or `scheme`,
+`host` and `path`. A request that comes straight from a listener goes on without its `Cookie` and
+`Authorization`, and every packet without headers that are between two neighbours (`Connection`, …).
+
+The response is a map `method scheme host path query protocol header body status`; a status of 400 and
+more is one too, unless `errors` is set. The body is unpacked. JSON is data, a form a map of lists, text
+a text, anything else bytes; an empty body is null.
+
+An Error has the code `timeout`, `unreachable`, `refused` (an address that is not public), `redirects`,
+`request` (the packet asks for what cannot be asked), `response` (what came cannot be used) or `status`.
+
+Redirects are followed; to another host without `Cookie` and `Authorization`. Requests that failed to
+reach the other side, or were answered a status of `retry.statuses`, are sent again where their method
+is one of `retry.methods` and their body is no stream; a `Retry-After` is heeded. `timeout` is for all of
+that together, the limits under `limits` for each part of it. With `private: refuse` the very address
+that is connected to is judged, so neither redirects nor names that change lead inside.
+
+A node whose spec changes keeps its connections and its cookies, unless `private`, `proxy`, `cookies`,
+`tls` or one of the limits `connections per_host wait connect idle` changed. Needs the extra `http`.
+""",
+    ),
+    compile_http,
+)

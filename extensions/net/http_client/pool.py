@@ -1,0 +1,203 @@
+"""A Pool keeps connections to others open between calls; nodes with the same settings share one."""
+
+import ssl
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import msgspec
+
+from heddle.extensions.extension import Build, Error, Failure
+from heddle.extensions.net.http_client.address import PrivateAddress, public_socket
+from heddle.extensions.net.http_client.raw_head import request_class
+
+if TYPE_CHECKING:
+    import aiohttp
+
+
+READ_BYTES: Final = 16 * 1024
+"""How much of a response waits for its reader before nothing more is taken apart."""
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What makes one pool differ from another. Times are in seconds, zero is no limit."""
+
+    connections: int = 100
+    per_host: int = 0
+    idle: float = 30.0
+    connect: float = 10.0
+    wait: float = 30.0
+    public: bool = False
+    cookies: bool = False
+    proxy: str = ""
+    verify: bool = True
+    ca: str = ""
+    cert: str = ""
+    key: str = ""
+
+
+class Pool:
+    """Connections that are used again; closed when its last user has left."""
+
+    def __init__(self, settings: Settings, context: ssl.SSLContext | None) -> None:
+        import aiohttp
+
+        self.settings = settings
+        self.users = 0
+        self.calls = 0
+        environment = settings.proxy == "environment"
+        self._proxy = "" if environment else settings.proxy
+        self._connector = aiohttp.TCPConnector(
+            limit=settings.connections,
+            limit_per_host=settings.per_host,
+            keepalive_timeout=settings.idle,
+            ssl=context if context is not None else True,
+            socket_factory=public_socket if settings.public else None,
+            # Redirects and retries may come minutes later: look names up again.
+            ttl_dns_cache=10,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=self._connector,
+            request_class=request_class(),
+            auto_decompress=False,
+            # Twice as much is taken apart before the reader has its turn: tiny chunks take long.
+            read_bufsize=READ_BYTES,
+            cookie_jar=aiohttp.CookieJar() if settings.cookies else aiohttp.DummyCookieJar(),
+            trust_env=environment,
+            timeout=aiohttp.ClientTimeout(
+                total=None,
+                connect=settings.wait or None,
+                sock_connect=settings.connect or None,
+                sock_read=None,
+            ),
+            skip_auto_headers=("User-Agent", "Content-Type", "Accept", "Accept-Encoding"),
+        )
+
+    async def send(
+        self, method: str, url: str, headers: list[tuple[str, str]], body: Any
+    ) -> "aiohttp.ClientResponse":
+        """Send one request; the response once its head is there. Raises what aiohttp raises."""
+        from yarl import URL
+
+        self.calls += 1
+        return await self._session.request(
+            method,
+            URL(url, encoded=True),
+            headers=headers,
+            data=body,
+            allow_redirects=False,
+            proxy=self._proxy or None,
+        )
+
+    def enter(self) -> "Pool":
+        """One more uses it."""
+        self.users += 1
+        return self
+
+    async def leave(self) -> None:
+        """One less uses it; the last one closes it."""
+        self.users -= 1
+        if not self.users:
+            await self._session.close()
+
+    @property
+    def open_connections(self) -> int:
+        """How many connections are open, in use or idle."""
+        connector: Any = self._connector
+        return len(connector._acquired) + sum(map(len, connector._conns.values()))
+
+
+def failure(error: BaseException, place: str) -> Error | None:
+    """What went wrong between us and them, for people; None where it is none of that."""
+    import aiohttp
+
+    if isinstance(error, Failure):
+        return error.error
+    if isinstance(error, TimeoutError):
+        what = "no connection in time" if _connecting(error) else "no response in time"
+        return Error(f"{place}: {what}", code="timeout", cause=error)
+    private = _private(error)
+    if private is not None:
+        return Error(f"{place}: {private}", code="refused", cause=error)
+    if isinstance(error, aiohttp.InvalidURL):
+        return Error(f"{place}: it is no URL", code="request", cause=error)
+    if isinstance(error, aiohttp.ClientError | OSError | ValueError):
+        said = str(error) or type(error).__name__
+        return Error(f"{place}: {said}", code="unreachable", cause=error)
+    return None
+
+
+def _connecting(error: BaseException) -> bool:
+    import aiohttp
+
+    return isinstance(error, aiohttp.ConnectionTimeoutError)
+
+
+def _private(error: BaseException) -> PrivateAddress | None:
+    """The refusal of an address, wherever aiohttp has put it."""
+    todo: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while todo:
+        one = todo.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, PrivateAddress):
+            return one
+        todo += [one.__cause__, one.__context__, getattr(one, "os_error", None)]
+        todo += list(getattr(one, "exceptions", ()))
+    return None
+
+
+def tls_context(settings: Settings) -> ssl.SSLContext | None:
+    """The TLS that settings ask for, None for the usual; ValueError where it cannot be had."""
+    if settings.verify and not (settings.ca or settings.cert):
+        return None
+    context = ssl.create_default_context()
+    try:
+        if settings.ca:
+            if "-----BEGIN" in settings.ca:
+                context.load_verify_locations(cadata=settings.ca)
+            else:
+                context.load_verify_locations(cafile=settings.ca)
+        if settings.cert:
+            _load(context, settings)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"the certificate cannot be used: {error}") from None
+    if not settings.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _load(context: ssl.SSLContext, settings: Settings) -> None:
+    """A certificate of our own, out of PEM text or files."""
+    with tempfile.TemporaryDirectory(prefix="heddle-tls-") as folder:
+        files = []
+        for name, given in (("cert", settings.cert), ("key", settings.key)):
+            file = Path(given)
+            if "-----BEGIN" in given:
+                file = Path(folder) / f"{name}.pem"
+                file.write_text(given)
+            files.append(file if given else None)
+        cert, key = files
+        if cert is None:
+            raise RuntimeError("there is no certificate")
+        context.load_cert_chain(cert, key, password="")
+
+
+def need_aiohttp(build: Build) -> None:
+    """Refuse a Spec where aiohttp is not installed."""
+    if find_spec("aiohttp") is None:
+        missing("http", "aiohttp", build)
+
+
+def missing(extra: str, package: str, build: Build) -> NoReturn:
+    """Refuse a Spec whose extra is not installed."""
+    build.refuse(
+        found=f"{package} is not installed",
+        wanted=f"the extra {extra}",
+        hint=f"pip install 'heddle-runtime[{extra}]'",
+        code="missing-extra",
+    )

@@ -1,0 +1,203 @@
+"""An Ask is one request to somebody else: made of a packet, and sent as often as it must be."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from typing import Any, Final
+
+from heddle.extensions.extension import NOTHING, ByteStream, Payload
+from heddle.extensions.net.http.bodies import encode
+from heddle.extensions.net.http.compression import OFFERS, pack, packer
+from heddle.extensions.net.http.errors import BadAnswer, BadRequest
+from heddle.extensions.net.http.head import canonical
+from heddle.extensions.net.http.media import BYTES
+from heddle.extensions.net.http.request import FIELDS, Request
+from heddle.extensions.net.http_client.hop_headers import HOP, hop_by_hop, is_claim, is_unsafe
+from heddle.extensions.net.http_client.target import Base, refused, target
+from heddle.schemas.ascii import trim, upper
+
+REQUEST: Final = frozenset([*FIELDS, "url", "status", "params", "auth", "cookies"])
+"""The keys that a map may have to be read as a request."""
+
+_OURS: Final = HOP | {"Host", "Content-Length", "Accept-Encoding"}
+_SECRETS: Final = frozenset({"Authorization", "Cookie"})
+_ANYWHERE: Final = frozenset(
+    [
+        "Accept",
+        "Accept-Charset",
+        "Accept-Encoding",
+        "Accept-Language",
+        "Cache-Control",
+        "Content-Encoding",
+        "Content-Language",
+        "Content-Length",
+        "Content-Type",
+        "Pragma",
+        "User-Agent",
+    ]
+)
+"""Headers that may follow a redirect to another origin: they hold nothing that is for one host only."""
+
+_SAYS: Final = ("method", "url", "path", "query", "header", "body")
+_METHOD: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-")
+
+Headers = list[tuple[str, str]]
+
+
+class Ask:
+    """Method, URL, headers and body. `again` says that the body can be sent a second time."""
+
+    __slots__ = ("again", "body", "headers", "latin", "method", "url")
+
+    def __init__(
+        self, method: str, url: str, headers: Headers, body: bytes | AsyncIterable[bytes] | None
+    ) -> None:
+        self.method = method
+        self.url = url
+        self.headers = headers
+        self.body = body
+        self.again = body is None or isinstance(body, bytes)
+        self.latin: frozenset[str] = frozenset()
+        """The values of headers that came as Latin-1, and go on as such."""
+
+    def moved(self, url: str, status: int, *, same_origin: bool) -> "Ask | None":
+        """What is asked after a redirect; None where the body would have to be sent twice."""
+        method, headers, body = self.method, self.headers, self.body
+        if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
+            method, body = "GET", None
+            headers = [one for one in headers if not one[0].startswith("Content-")]
+        elif not self.again:
+            return None
+        if not same_origin:
+            # What was meant for one host is not for the next.
+            headers = [one for one in headers if one[0] in _ANYWHERE]
+        return Ask(method, url, headers, body)
+
+
+def ask(
+    payload: Payload,
+    base: Base | None,
+    *,
+    method: str = "",
+    fixed: Headers | None = None,
+    query: str = "",
+    coding: str = "",
+) -> Ask:
+    """The request that a packet stands for; Failure where it stands for none.
+
+    A map whose keys are those of a request, one of `method url path query header body` among them,
+    says the request itself. Anything else is a body. `fixed` headers win over the packet's.
+    """
+    asked = payload if is_request(payload) else {"body": payload}
+    url = target(base, asked)
+    if query:
+        url += ("&" if "?" in url else "?") + query
+    headers = given_headers(asked)
+    names = {name for name, _ in fixed or ()}
+    headers = [one for one in headers if one[0] not in names] + list(fixed or ())
+    body = _body(asked, headers, coding)
+    said = asked.get("method") or method or ("GET" if body is None else "POST")
+    if not isinstance(said, str) or not set(said) <= _METHOD:
+        raise refused(f"method is {said!r}", "a word such as GET")
+    return Ask(upper(said), url, headers, body)
+
+
+def is_request(payload: Payload) -> bool:
+    """Whether a packet is a map that says a request, rather than being the body."""
+    if not isinstance(payload, dict):
+        return False
+    if type(payload) is Request:
+        return True
+    return any(name in payload for name in _SAYS) and payload.keys() <= REQUEST
+
+
+def given_headers(asked: Mapping[str, Any]) -> Headers:
+    """The headers that a packet gives, without those that are for the connection.
+
+    A request as a listener made it goes on without its Cookie and Authorization: nobody has said
+    that somebody else may have them. What its client says in the place of a proxy stays here as well.
+    """
+    header = asked.get("header")
+    if header is None:
+        return []
+    if not isinstance(header, dict):
+        raise refused(f"header is {type(header).__name__}", "a map of names to values")
+    request = type(asked) is Request
+    left_out = _OURS
+    if isinstance(asked, Request):
+        left_out = _OURS | _SECRETS | hop_by_hop(asked.head.fields)
+    found: Headers = []
+    for given, values in header.items():
+        name = header_name(given)
+        if name in left_out or (request and (is_claim(name) or is_unsafe(name))):
+            continue
+        for value in values if isinstance(values, list) else [values]:
+            found.append((name, header_text(name, value)))
+    return found
+
+
+def header_name(given: Any) -> str:
+    """A name as it is written: `content-type` is `Content-Type`; Failure where it is none."""
+    try:
+        return canonical(given) if isinstance(given, str) else canonical("")
+    except BadRequest:
+        raise refused(f"header: {given!r} is no name", "letters, digits and hyphens") from None
+
+
+def header_text(name: str, value: Any) -> str:
+    """The text of a header's value; Failure where it is none."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if not isinstance(value, str | int | float):
+        raise refused(f"header.{name} is {type(value).__name__}", "text, or a list of it")
+    text = str(value)
+    if any((one < " " and one != "\t") or one == "\x7f" for one in text):
+        raise refused(f"header.{name} holds a line end or a control character", "one line of text")
+    return trim(text)
+
+
+def _body(
+    asked: Mapping[str, Any], headers: Headers, coding: str
+) -> bytes | AsyncIterable[bytes] | None:
+    """The body as bytes or as a stream; its Content-Type and Content-Encoding join the headers."""
+    value = asked.get("body")
+    kinds = [text for name, text in headers if name == "Content-Type"]
+    if type(asked) is Request:
+        # A listener has unpacked what came packed.
+        headers[:] = [one for one in headers if one[0] != "Content-Encoding"]
+    if value is None or value is NOTHING:
+        return None
+    packed = any(name == "Content-Encoding" for name, _ in headers)
+    if coding and not packed:
+        headers.append(("Content-Encoding", coding))
+    else:
+        coding = ""
+    if isinstance(value, AsyncIterable):
+        if not kinds:
+            headers.append(("Content-Type", getattr(value, "media", "") or BYTES))
+        if coding:
+            return _packed(value, coding)
+        size = value.size if isinstance(value, ByteStream) else None
+        if size is not None:
+            headers.append(("Content-Length", str(size)))
+        return value
+    try:
+        data, kind = encode(value, kinds[-1] if kinds else "")
+    except BadAnswer as error:
+        raise refused(str(error), "a body that its Content-Type can hold") from None
+    if not kinds or kinds[-1] != kind:
+        headers[:] = [one for one in headers if one[0] != "Content-Type"]
+        headers.append(("Content-Type", kind))
+    return pack(data, coding) if coding else data
+
+
+async def _packed(chunks: AsyncIterable[bytes], coding: str) -> AsyncIterator[bytes]:
+    """A stream, packed on its way."""
+    work = packer(coding)
+    async for chunk in chunks:
+        data = work.pack(chunk)
+        if data:
+            yield data
+    yield work.finish()
+
+
+ACCEPTED: Final = ", ".join(OFFERS)
+"""The codings that we can unpack, as Accept-Encoding says it."""

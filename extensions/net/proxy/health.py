@@ -1,0 +1,74 @@
+"""Health: backends are asked whether they are well, each as often as it is said."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from random import random
+from typing import Annotated
+
+from heddle.extensions.extension import Fields, Interval, about
+from heddle.extensions.net.http_client.pool import Pool, failure
+from heddle.extensions.net.http_client.target import joined
+from heddle.extensions.net.proxy.backend import Backend
+
+
+class HealthFields(Fields):
+    """How backends are asked whether they are well."""
+
+    path: Annotated[
+        str, about("What is asked for with GET; any status below 400 is well.", pattern="^/")
+    ] = "/"
+    every: Annotated[Interval, about("How often each is asked.")] = Interval(10)
+    timeout: Annotated[Interval, about("How long it has to answer.")] = Interval(2)
+    falls: Annotated[int, about("How many bad answers in a row take it out.", ge=1)] = 2
+    rises: Annotated[int, about("How many good ones bring it back.", ge=1)] = 1
+
+
+class Health:
+    """Asks until it is stopped; `tell(backend, up, why)` is told of every change."""
+
+    def __init__(
+        self,
+        fields: HealthFields,
+        pool: Pool,
+        backends: Sequence[Backend],
+        tell: Callable[[Backend, bool, str], None],
+    ) -> None:
+        self._fields = fields
+        self._pool = pool
+        self._backends = backends
+        self._tell = tell
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to ask."""
+        self._tasks = [asyncio.ensure_future(self._watch(one)) for one in self._backends]
+
+    async def stop(self) -> None:
+        """Ask no more."""
+        # A cancelled task keeps its frames, and they keep what asked: let go of the tasks.
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _watch(self, backend: Backend) -> None:
+        fields = self._fields
+        while True:
+            why = await self._ask(backend)
+            if backend.checked(not why, fields.falls, fields.rises):
+                self._tell(backend, backend.up, why or "it is well again")
+            # Many runtimes that were started together do not ask together.
+            await asyncio.sleep(float(fields.every) * (0.9 + 0.2 * random()))
+
+    async def _ask(self, backend: Backend) -> str:
+        """What is wrong with it; "" where it is well."""
+        url = backend.base.origin + joined(backend.base.path, self._fields.path)
+        try:
+            async with asyncio.timeout(float(self._fields.timeout)):
+                response = await self._pool.send("GET", url, [("User-Agent", "heddle")], None)
+                status = response.status
+                response.release()
+        except Exception as error:
+            found = failure(error, f"GET {self._fields.path}")
+            return found.message if found is not None else repr(error)
+        return f"GET {self._fields.path}: answered {status}" if status >= 400 else ""

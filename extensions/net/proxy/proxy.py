@@ -1,0 +1,514 @@
+"""proxy: passes requests on to one of several backends, and their responses back."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from heddle.extensions.extension import (
+    ERROR,
+    IN,
+    Action,
+    Answer,
+    Build,
+    ByteStream,
+    Duration,
+    Error,
+    Expression,
+    Failure,
+    Fields,
+    Handler,
+    Host,
+    Interval,
+    Kind,
+    Node,
+    Payload,
+    Port,
+    Process,
+    Program,
+    Schema,
+    Unfit,
+    about,
+)
+from heddle.extensions.net.certificate import pem
+from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.upgrade import Upgrade
+from heddle.extensions.net.http_client.fields import ClientTls
+from heddle.extensions.net.http_client.pool import (
+    Pool,
+    Settings,
+    failure,
+    need_aiohttp,
+    tls_context,
+)
+from heddle.extensions.net.http_client.request import Headers
+from heddle.extensions.net.http_client.response import headers_of, pieces
+from heddle.extensions.net.proxy.backend import Backend, Balance, Balancer
+from heddle.extensions.net.proxy.forward import forwarded, returned
+from heddle.extensions.net.proxy.health import Health, HealthFields
+from heddle.extensions.net.proxy.own import Own, own_headers
+from heddle.extensions.net.proxy.tunnel import Refusal, dig, wants_websocket
+from heddle.runtime.flow.elsewhere import Elsewhere, finish, resume
+from heddle.schemas.ascii import upper
+
+if TYPE_CHECKING:
+    import aiohttp
+
+SMALL = 64 * 1024
+"""A body of at most so many bytes is read at once: streaming it would cost more than it saves."""
+
+
+class BackendFields(Fields):
+    """One backend."""
+
+    url: Annotated[str, about("Where it is; a path stands before that of every request.")]
+    weight: Annotated[int, about("How many times the requests of another it gets.", ge=1)] = 1
+
+
+class ProxyRetry(Fields):
+    """When another backend is tried."""
+
+    attempts: Annotated[
+        int, about("How many backends are tried at most for one request.", ge=1)
+    ] = 2
+    methods: Annotated[
+        list[Annotated[str, msgspec.Meta(pattern="^[A-Za-z]+$")]],
+        about(
+            "The methods that may be sent twice. What never reached a backend is sent to another "
+            "whatever its method."
+        ),
+    ] = msgspec.field(default_factory=lambda: ["GET", "HEAD", "OPTIONS"])
+    statuses: Annotated[
+        list[Annotated[int, msgspec.Meta(ge=400, le=599)]],
+        about("Responses with which another backend is tried."),
+    ] = msgspec.field(default_factory=lambda: [502, 503, 504])
+
+
+class ProxyLimits(Fields):
+    """How long is waited, and how much is kept open. Zero is no limit."""
+
+    connections: Annotated[int, about("Open connections, all backends together.", ge=0)] = 1000
+    connect: Annotated[Duration, about("For a new connection to a backend.")] = Duration(5)
+    response: Annotated[Duration, about("For the head of a response.")] = Duration(60)
+    silence: Annotated[Duration, about("Between two pieces of a response.")] = Duration(60)
+    idle: Annotated[Duration, about("How long a connection is kept that nobody uses.")] = Duration(
+        30
+    )
+
+
+class Proxy(Fields):
+    """What a `proxy` says."""
+
+    backends: Annotated[
+        list[str | BackendFields],
+        about(
+            "Who answers for us: URLs, or `{url, weight}`.",
+            examples=[["http://10.0.0.1:8080", "http://10.0.0.2:8080"]],
+            min_length=1,
+        ),
+    ]
+    balance: Annotated[
+        Balance,
+        about(
+            "Who gets a request: each in its turn, who has the least to do, anyone, or the same one "
+            "for the same `key`."
+        ),
+    ] = "round-robin"
+    key: Annotated[
+        Expression | None,
+        about("What `hash` goes by, out of the request; the client's address without it."),
+    ] = None
+    prefix: Annotated[str, about("What is taken off the path of a request.", examples=["/api"])] = (
+        ""
+    )
+    keep_host: Annotated[
+        bool, about("Send the `Host` that the client has asked for, rather than the backend's.")
+    ] = False
+    trust: Annotated[
+        bool,
+        about(
+            "Believe the `X-Forwarded-…`, `Forwarded`, `X-Real-IP` and the like that come in: only "
+            "behind a proxy of our own."
+        ),
+    ] = False
+    underscores: Annotated[
+        bool,
+        about(
+            "Pass headers on whose names hold a `_`. Many backends do not tell them from those with "
+            "a `-`."
+        ),
+    ] = False
+    header: Annotated[
+        dict[str, str | int | float | bool | None],
+        about(
+            "Headers that every request is given, whatever it says itself; null keeps one from the "
+            "backends.",
+            examples=[{"Authorization": None}],
+        ),
+    ] = msgspec.field(default_factory=dict)
+    values: Annotated[
+        dict[str, Expression],
+        about(
+            "Headers that are made of each request, whatever it says itself; null leaves one out.",
+            examples=[{"X-User": "self.auth.user"}],
+        ),
+    ] = msgspec.field(default_factory=dict)
+    retry: Annotated[
+        Annotated[int, msgspec.Meta(ge=1)] | ProxyRetry,
+        about(
+            "How many backends are tried at most for one request, or a mapping that says more.",
+            examples=[1, {"attempts": 3}],
+        ),
+    ] = ProxyRetry()
+    health: Annotated[
+        HealthFields | None, about("Ask backends whether they are well; without it nobody asks.")
+    ] = None
+    failures: Annotated[
+        int,
+        about("How many failures in a row set a backend aside; 0 sets none aside.", ge=0),
+    ] = 3
+    aside: Annotated[Interval, about("For how long that is.")] = Interval(10)
+    websocket: Annotated[bool, about("Pass WebSockets on as well.")] = True
+    tls: Annotated[ClientTls, about("How https is spoken with backends.")] = ClientTls()
+    limits: Annotated[ProxyLimits, about("What is allowed.")] = ProxyLimits()
+
+    def __post_init__(self) -> None:
+        if self.key is not None and self.balance != "hash":
+            raise Unfit("key without balance: hash", wanted="balance: hash", path=("key",))
+
+    @property
+    def again(self) -> ProxyRetry:
+        """`retry` as the mapping it stands for."""
+        return ProxyRetry(attempts=self.retry) if isinstance(self.retry, int) else self.retry
+
+
+class ProxyNode(Node):
+    """Owns a pool, and knows how its backends do; a successor takes over what stays the same."""
+
+    def __init__(
+        self,
+        fields: Proxy,
+        balancer: Balancer,
+        settings: Settings,
+        context: Any,
+        key: Program | None,
+        own: Own,
+    ) -> None:
+        self._fields = fields
+        self._balancer = balancer
+        self._settings = settings
+        self._context = context
+        self._key = key
+        self._own = own
+        self._methods = frozenset(upper(one) for one in fields.again.methods)
+        self._pool: Pool | None = None
+        self._host: Host | None = None
+        self._health: Health | None = None
+        self._handler = Action(self._act, process=True, waits=True)
+
+    # -- life ----------------------------------------------------------------------------------
+
+    def handler(self, port: str) -> Handler | None:
+        """Its only in port."""
+        return self._handler if port == "in" else None
+
+    def adopt(self, predecessor: Node) -> None:
+        """Share the pool where its settings are the same; remember how backends have done."""
+        if not isinstance(predecessor, ProxyNode):
+            return
+        if predecessor._pool is not None and predecessor._settings == self._settings:
+            self._pool = predecessor._pool.enter()
+        self._balancer.adopt(predecessor._balancer)
+
+    def disown(self, predecessor: Node) -> None:
+        """Use the pool no more; the predecessor still does."""
+        del predecessor
+        if self._pool is not None:
+            self._pool.users -= 1
+            self._pool = None
+
+    async def open(self, host: Host) -> None:
+        """Open a pool, and begin to ask how backends are."""
+        self._host = host
+        if self._pool is None:
+            self._pool = Pool(self._settings, self._context).enter()
+        if self._fields.health is not None:
+            self._health = Health(
+                self._fields.health, self._pool, self._balancer.backends, self._told
+            )
+            self._health.start()
+        else:
+            for backend in self._balancer.backends:
+                backend.up = True
+
+    async def pause(self) -> None:
+        """Ask no more; a successor does."""
+        if self._health is not None:
+            await self._health.stop()
+            self._health = None
+
+    async def close(self) -> None:
+        """Leave the pool; who leaves it last closes it."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            await pool.leave()
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """How each backend does."""
+        return {
+            "backends": [
+                {
+                    "url": shown(one.url),
+                    "healthy": one.healthy,
+                    "active": one.active,
+                    "requests": one.requests,
+                }
+                for one in self._balancer.backends
+            ]
+        }
+
+    def degraded(self) -> str:
+        """Which backends are down, as long as some are."""
+        down = [shown(one.url) for one in self._balancer.backends if not one.healthy]
+        if not down:
+            return ""
+        return f"{len(down)} of {len(self._balancer.backends)} backends are down: {', '.join(down)}"
+
+    def _told(self, backend: Backend, up: bool, why: str) -> None:
+        if self._host is not None:
+            event, level = ("backend up", "info") if up else ("backend down", "warning")
+            self._host.tell(event, level=level, backend=shown(backend.url), reason=why)
+
+    # -- requests ------------------------------------------------------------------------------
+
+    async def _act(self, payload: Payload, process: Process) -> Answer:
+        fields = self._fields
+        if not isinstance(payload, dict):
+            raise TypeError("found no request (wanted: a map with method and path)")
+        key = await finish(self._key_of, payload) if fields.balance == "hash" else ""
+        try:
+            own = self._own.of(payload)
+        except Elsewhere as later:
+            own = await resume(later, self._own.of, payload)
+        again = fields.again
+        tried: list[Backend] = []
+        while True:
+            backend = self._balancer.choose(tried, key)
+            if backend is None:
+                raise Failure(Error("no backend can be reached", code="busy"))
+            tried.append(backend)
+            last = len(tried) >= again.attempts or self._balancer.choose(tried, key) is None
+            try:
+                return await self._pass(payload, process, backend, own, last=last)
+            except Another:
+                continue
+
+    async def _pass(
+        self, payload: Payload, process: Process, backend: Backend, own: Headers, *, last: bool
+    ) -> Answer:
+        """Ask one backend; Another where the next may be asked instead."""
+        fields = self._fields
+        asked = forwarded(
+            payload,
+            backend.base,
+            prefix=fields.prefix,
+            keep_host=fields.keep_host,
+            trust=fields.trust,
+            underscores=fields.underscores,
+            own=own,
+            hidden=self._own.names,
+        )
+        websocket = fields.websocket and type(payload) is Request and wants_websocket(payload)
+        backend.active += 1
+        backend.requests += 1
+        kept = False
+        try:
+            if websocket:
+                answer = await self._dig(asked, process)
+                backend.succeeded()
+                return answer
+            response = await self._send(asked)
+            safe = asked.again and asked.method in self._methods
+            if response.status in fields.again.statuses and safe and not last:
+                response.close()
+                raise Another
+            backend.succeeded()
+            answer, kept = await self._answer(response, process, backend)
+            return answer
+        except (Failure, Another):
+            raise
+        except Exception as error:
+            found = failure(error, f"{asked.method} {shown(backend.url)}")
+            if found is None or found.code not in ("unreachable", "timeout"):
+                raise
+            if backend.failed(fields.failures, float(fields.aside)):
+                self._told(backend, False, found.message)
+            safe = asked.again and asked.method in self._methods
+            if not last and (safe or (asked.again and never_sent(error))):
+                raise Another from error
+            raise Failure(found) from error
+        finally:
+            if not kept:
+                backend.active -= 1
+
+    async def _send(self, asked: Any) -> "aiohttp.ClientResponse":
+        pool = self._pool
+        if pool is None:
+            raise Failure(Error("the node is closed", code="dropped"))
+        async with asyncio.timeout(float(self._fields.limits.response) or None):
+            return await pool.send(asked.method, asked.url, asked.headers, asked.body)
+
+    async def _answer(
+        self, response: "aiohttp.ClientResponse", process: Process, backend: Backend
+    ) -> tuple[Answer, bool]:
+        """The response, and whether the backend still works at it."""
+        header = returned(headers_of(response))
+        header.pop("Content-Length", None)
+        size = response.content_length
+        bare = response.method == "HEAD" or response.status in (204, 304)
+        silence = float(self._fields.limits.silence) or None
+        answer: dict[str, Any] = {"status": response.status, "header": header}
+        if not bare and size is not None and size <= SMALL:
+            parts = [part async for part in pieces(response, silence)]
+            return {**answer, "body": b"".join(parts)}, False
+        body = ByteStream(pieces(response, silence), size=size)
+
+        def ended(_: Error | None) -> None:
+            response.close()
+            backend.active -= 1
+
+        process.on_exit(ended)
+        return {**answer, "body": body}, True
+
+    async def _dig(self, asked: Any, process: Process) -> Answer:
+        """A WebSocket to a backend, or what it answered instead."""
+        parts = urlsplit(asked.url)
+        secure = parts.scheme == "https"
+        tls = (self._context or True) if secure else None
+        limits = self._fields.limits
+        if parts.hostname is None:
+            raise Failure(Error(f"{shown(asked.url)}: it has no host", code="request"))
+        try:
+            async with asyncio.timeout(float(limits.connect) or None):
+                tunnel = await dig(
+                    asked,
+                    parts.hostname,
+                    parts.port or (443 if secure else 80),
+                    tls,
+                    float(limits.response) or None,
+                )
+        except Refusal as refusal:
+            return refusal.response
+        process.on_exit(lambda error: tunnel.drop() if error is not None else None)
+        return Upgrade(tunnel)
+
+    def _key_of(self, payload: Payload) -> str:
+        if self._key is not None:
+            return str(self._key(payload))
+        remote = payload.get("remote")
+        return remote.rpartition(":")[0] if isinstance(remote, str) else ""
+
+
+class Another(Exception):  # noqa: N818 - it is no error yet
+    """This backend has failed, and the next may be asked."""
+
+
+def never_sent(error: BaseException) -> bool:
+    """Whether a request has failed before a byte of it was sent."""
+    import aiohttp
+
+    return isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+
+
+def shown(url: str) -> str:
+    """A URL for people: without what may be secret in it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def compile_proxy(fields: Proxy, build: Build) -> Node:
+    """A backend that is no URL, and one that is named twice, are Problems."""
+    need_aiohttp(build)
+    backends: list[Backend] = []
+    weights: list[int] = []
+    for index, one in enumerate(fields.backends):
+        url, weight = (one, 1) if isinstance(one, str) else (one.url, one.weight)
+        try:
+            backend = Backend(url)
+        except ValueError as error:
+            build.refuse("backends", index, found=f'"{url}": {error}', wanted="http://host:port")
+        if any(url == known.url for known in backends):
+            build.refuse(
+                "backends", index, found=f'"{url}" stands twice', wanted="each once, with a weight"
+            )
+        backends.append(backend)
+        weights.append(weight)
+    limits, tls = fields.limits, fields.tls
+    settings = Settings(
+        connections=limits.connections,
+        idle=float(limits.idle),
+        connect=float(limits.connect),
+        wait=0.0,
+        verify=tls.verify,
+        ca=pem(tls.ca),
+        cert=pem(tls.cert),
+        key=pem(tls.key),
+    )
+    try:
+        context = tls_context(settings)
+    except ValueError as error:
+        build.refuse("tls", found=str(error), wanted="PEM text, or the path of a PEM file")
+    own = own_headers(fields.header, fields.values, build)
+    key = build.program(fields.key, "key") if fields.key is not None else None
+    balancer = Balancer(backends, weights, fields.balance)
+    return ProxyNode(fields, balancer, settings, context, key, own)
+
+
+PROXY: Kind[Any] = Kind(
+    Schema(
+        kind="proxy",
+        fields=Proxy,
+        summary="Passes requests on to one of several backends, and their responses back.",
+        category="net",
+        ins=(IN,),
+        outs=(Port("out", "The response; not linked, it is the answer."), ERROR),
+        example="""\
+- kind: listener
+  name: front
+  port: 0
+  ports:
+    out: {name: shop, port: in}
+- kind: proxy
+  name: shop
+  backends: ['http://10.0.0.1:8080', {url: 'http://10.0.0.2:8080', weight: 2}]
+  balance: least
+  prefix: /shop
+  health: {path: /healthz, every: 5s}
+""",
+        details="""\
+A request goes on as it came: its path below that of the backend's URL, without `prefix`; its query; its
+body, packed as it is; its headers, but those that are between two neighbours (`Connection`, …), those that
+`header` and `values` say, and `Host` unless `keep_host` is set. `X-Forwarded-For`, `-Proto` and `-Host` say who has asked, and for what.
+What a client says in the place of a proxy goes no further unless `trust` is set: `X-Forwarded-…`, `Forwarded`,
+`X-Real-IP`, `X-Original-URL` and the like. `Proxy` never goes on, and names with a `_` only with `underscores`. The response comes back in the same way. Bodies are
+streamed both ways, a request's where its listener streams. Redirects are for the client to follow.
+
+A backend that fails `failures` times in a row is set `aside`, and asked again afterwards, or before
+where there is no other. One that fails its health checks gets nothing until it passes them again. How
+they do is told in the log, and shown by `heddle status`.
+
+Where a backend cannot be reached, or answers a status of `retry.statuses`, another one is tried, if the
+method is one of `retry.methods` and the body is no stream; what never reached a backend goes to another
+whatever its method. Otherwise the answer is an Error: `unreachable` (502), `timeout` (504), or `busy`
+(503) where there is no backend left.
+
+A WebSocket is passed on byte by byte, and belongs to the listener's connection: it outlives reloads.
+
+A `proxy` whose spec changes keeps its connections where `tls` and the limits `connections connect idle`
+stay the same, and remembers how backends do whose URL stays. Needs the extra `http`.
+""",
+    ),
+    compile_proxy,
+)

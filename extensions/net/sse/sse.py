@@ -1,0 +1,266 @@
+"""sse: answers requests with streams of server-sent events, and sends events to them."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Annotated, Any
+
+from heddle.extensions.extension import (
+    IN,
+    NOTHING,
+    Answer,
+    Build,
+    ByteStream,
+    Duration,
+    Error,
+    Expression,
+    Failure,
+    Fields,
+    Flow,
+    Handler,
+    Host,
+    Kind,
+    Node,
+    Payload,
+    Port,
+    Program,
+    Schema,
+    Visit,
+    about,
+)
+from heddle.extensions.net.answers import header_of, method_of
+from heddle.extensions.net.sse.event import KEYS, is_event, lines_of, written
+from heddle.extensions.net.sse.feed import Feeders
+from heddle.runtime.flow.elsewhere import finish
+
+
+class Sse(Fields):
+    """What an `sse` says."""
+
+    topics: Annotated[
+        Expression | None,
+        about(
+            "What a client wants to hear of: a text or a list, out of its request; all there is "
+            "without it.",
+            examples=["self.query.topic"],
+        ),
+    ] = None
+    once: Annotated[bool, about("End the stream after the events that `open` is answered.")] = False
+    keep: Annotated[
+        int,
+        about(
+            "How many events are kept for clients that come back and say which they have seen "
+            "last; these events get ids.",
+            ge=0,
+        ),
+    ] = 0
+    retry: Annotated[
+        Duration | None, about("How long a client shall wait before it comes back.")
+    ] = None
+    heartbeat: Annotated[
+        Duration, about("A comment is sent after so long without an event; 0 sends none.")
+    ] = Duration(15)
+    queue: Annotated[
+        int,
+        about("How many events may wait for one client; one more ends its stream.", ge=1),
+    ] = 1000
+
+
+class SseNode(Node):
+    """Owns its streams; a successor takes them over as they are."""
+
+    def __init__(self, fields: Sse, topics: Program | None) -> None:
+        self._fields = fields
+        self._topics = topics
+        self._feeders = Feeders()
+        self._feeders.owner = self
+        self._in = Visit(self._begin)
+        self._send = Visit(self._push)
+
+    # -- life ----------------------------------------------------------------------------------
+
+    def handler(self, port: str) -> Handler | None:
+        """`in` takes requests, `send` events."""
+        if port == "in":
+            return self._in
+        return self._send if port == "send" else None
+
+    def adopt(self, predecessor: Node) -> None:
+        """Take over its streams, and the events that are kept."""
+        if not isinstance(predecessor, SseNode):
+            return
+        self._feeders = predecessor._feeders
+
+    def disown(self, predecessor: Node) -> None:
+        """They are the predecessor's again."""
+        if not isinstance(predecessor, SseNode):
+            return
+        self._feeders.owner = predecessor
+        predecessor._set()
+        self._feeders = Feeders()
+
+    async def open(self, host: Host) -> None:
+        """Its settings hold for streams that are open, too."""
+        del host
+        self._feeders.owner = self
+        self._set()
+
+    def _set(self) -> None:
+        feeders = self._feeders
+        feeders.beat = float(self._fields.heartbeat) or None
+        feeders.most = self._fields.queue
+        feeders.keep(self._fields.keep)
+
+    async def pause(self) -> None:
+        """Nobody takes the streams over: end them."""
+        if self._feeders.owner is self:
+            self._feeders.end()
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """How many streams are open, and what was sent."""
+        feeders = self._feeders
+        return {
+            "streams": len(feeders.feeds),
+            "sent": feeders.sent,
+            "kept": feeders.kept,
+            "slow": feeders.slow,
+        }
+
+    # -- packets -------------------------------------------------------------------------------
+
+    async def _begin(self, flow: Flow, payload: Payload) -> Answer:
+        method, last = _asked(payload)
+        if method not in ("GET", "HEAD"):
+            return {"status": 405, "header": {"Allow": "GET"}, "body": "Method Not Allowed"}
+        topics = None
+        if self._topics is not None:
+            topics = _names(await finish(self._topics, payload), "topics")
+        fields = self._fields
+        first = b"" if fields.retry is None else written({"retry": float(fields.retry) * 1000})
+        answer: Answer = NOTHING
+        if flow.linked("open"):
+            answer = await flow.send("open", {"request": payload, "last_event_id": last or None})
+            if type(answer) is Error:
+                return answer
+        if isinstance(answer, ByteStream):
+            return _response(ByteStream(_from(first, answer), close=answer.aclose))
+        if answer is not NOTHING:
+            first += b"".join(written(one) for one in _events(answer))
+        if fields.once:
+            return _response(first)
+        return _response(self._feeders.open(topics, first, last).body())
+
+    async def _push(self, flow: Flow, payload: Payload) -> Answer:
+        topics: frozenset[str] = frozenset()
+        event = payload
+        if isinstance(payload, dict) and "topic" in payload and payload.keys() <= KEYS | {"topic"}:
+            topics = _names(payload["topic"], "topic")
+            event = {key: value for key, value in payload.items() if key != "topic"}
+        feeders = self._feeders
+        given = event.get("id") if is_event(event) else None
+        identity = feeders.number() if given is None else str(given)
+        count = feeders.send(written(event, identity), topics, identity)
+        if flow.linked("sent"):
+            return await flow.send("sent", {"sent": count})
+        return NOTHING
+
+
+def _asked(payload: Payload) -> tuple[str, str]:
+    """The method of a request, and the last event that its client has seen."""
+    last = header_of(payload, "Last-Event-Id") or header_of(payload, "Last-Event-ID")
+    return method_of(payload), last
+
+
+def _events(answer: Answer) -> list[Payload]:
+    """The events of an answer: a list is several."""
+    return answer if isinstance(answer, list) else [answer]
+
+
+def _names(value: Payload, what: str) -> frozenset[str]:
+    many = value if isinstance(value, list) else [value]
+    if not all(isinstance(one, str) for one in many):
+        raise Failure(Error(f"{what}: {value!r} is no text, nor a list of texts", code="request"))
+    return frozenset(many)
+
+
+async def _from(first: bytes, stream: ByteStream) -> AsyncIterator[bytes]:
+    if first:
+        yield first
+    async for event in lines_of(stream):
+        yield event
+
+
+def _response(body: bytes | ByteStream) -> Answer:
+    return {
+        "status": 200,
+        "header": {
+            "Content-Type": "text/event-stream; charset=utf-8",
+            "Cache-Control": "no-cache",
+            # Some proxies keep a response back until there is enough of it.
+            "X-Accel-Buffering": "no",
+        },
+        "body": body,
+    }
+
+
+def compile_sse(fields: Sse, build: Build) -> Node:
+    """The expression is compiled once."""
+    topics = build.program(fields.topics, "topics") if fields.topics is not None else None
+    return SseNode(fields, topics)
+
+
+SSE: Kind[Any] = Kind(
+    Schema(
+        kind="sse",
+        fields=Sse,
+        summary="Answers requests with streams of server-sent events, and sends events to them.",
+        category="net",
+        ins=(IN, Port("send", "An event for all who want to hear of it.")),
+        outs=(
+            Port(
+                "open",
+                "`{request, last_event_id}` when a client has come; the answer is its first events.",
+            ),
+            Port("sent", "`{sent}`: to how many clients an event went."),
+            Port("error", "Errors of this node; not linked, they are the answer."),
+        ),
+        example="""\
+- kind: listener
+  name: listener
+  port: 0
+  ports:
+    out: {name: news, port: in}
+- kind: sse
+  name: news
+  keep: 100
+  retry: 2s
+- kind: timer
+  name: clock
+  interval: 1s
+  ports:
+    out: {name: tick, port: in}
+- kind: snippet
+  name: tick
+  language: cel
+  code: "{'event': 'tick', 'data': {'hello': 'world'}}"
+  ports:
+    out: {name: news, port: send}
+""",
+        details="""\
+A request that reaches `in` is answered with a stream that stays open. `open`, if linked, gives its first
+events: one, a list of them, or a byte stream of which each line is one; the stream then ends with that.
+With `once` it ends in any case.
+
+An event is a map of `event`, `id`, `data`, `retry` (milliseconds) and `comment`; anything else is its
+data. Text is sent as it is, line by line, and data as JSON. At `send`, `topic` (one or several) says
+what it is about: who has asked for other `topics` does not get it. The answer is NOTHING, unless `sent`
+is linked.
+
+With `keep`, events get ids. A client that comes back with `Last-Event-ID` is sent what it has missed;
+where that event is not kept any more, all that is kept. A client that is too slow for `queue` events
+loses its stream, and comes back by itself.
+
+A stream belongs to no process: it outlives reloads of everything else. An `sse` whose spec changes
+keeps its streams and its events; one that is removed ends them.
+""",
+    ),
+    compile_sse,
+)

@@ -1,0 +1,92 @@
+"""Reading: a file, or parts of it, without ever holding all of it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from io import BufferedReader
+from pathlib import Path
+from secrets import token_hex
+from typing import Final
+
+from heddle.extensions.extension import ByteStream
+from heddle.extensions.net.static.place import Found
+from heddle.extensions.net.static.ranges import Range
+
+PIECE: Final = 256 * 1024
+"""How much is read at a time; a file that is no larger is read at once."""
+
+
+def open_at(found: Found) -> BufferedReader:
+    """The file, open; OSError where it is gone, or not the one that was found."""
+    file = Path(found.path).open("rb")  # noqa: SIM115 - the stream closes it
+    size = file.seek(0, 2)
+    if size != found.size:
+        file.close()
+        raise FileNotFoundError(f"{found.path} changed while it was opened")
+    file.seek(0)
+    return file
+
+
+def whole(found: Found) -> tuple[BufferedReader | None, bytes]:
+    """A file to be streamed, or all there is in one that is small."""
+    file = open_at(found)
+    if found.size > PIECE:
+        return file, b""
+    with file:
+        return None, file.read(PIECE)
+
+
+def stream(file: BufferedReader, start: int, end: int) -> ByteStream:
+    """The bytes from `start` to before `end`; closes the file."""
+
+    async def close() -> None:
+        file.close()
+
+    return ByteStream(_part(file, start, end), size=end - start, close=close)
+
+
+def multipart(
+    file: BufferedReader, ranges: Sequence[Range], size: int, kind: str
+) -> tuple[ByteStream, str]:
+    """Several parts as one body, and its Content-Type; closes the file."""
+    edge = token_hex(16)
+    heads = [
+        (
+            f"--{edge}\r\nContent-Type: {kind}\r\n"
+            f"Content-Range: bytes {start}-{end - 1}/{size}\r\n\r\n"
+        ).encode()
+        for start, end in ranges
+    ]
+    last = f"--{edge}--\r\n".encode()
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for head, (start, end) in zip(heads, ranges, strict=True):
+            yield head
+            async for piece in _part(file, start, end):
+                yield piece
+            yield b"\r\n"
+        yield last
+
+    async def close() -> None:
+        file.close()
+
+    total = sum(
+        len(head) + end - start + 2 for head, (start, end) in zip(heads, ranges, strict=True)
+    )
+    body = ByteStream(chunks(), size=total + len(last), close=close)
+    return body, f"multipart/byteranges; boundary={edge}"
+
+
+async def _part(file: BufferedReader, start: int, end: int) -> AsyncIterator[bytes]:
+    at = start
+    while at < end:
+        data = await asyncio.to_thread(_read, file, at, min(PIECE, end - at))
+        if not data:
+            # The size was announced already: breaking off is all that can be said.
+            raise OSError("the file has become shorter")
+        at += len(data)
+        yield data
+
+
+def _read(file: BufferedReader, at: int, size: int) -> bytes:
+    file.seek(at)
+    return file.read(size)

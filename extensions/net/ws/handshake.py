@@ -1,0 +1,144 @@
+"""The handshake: an HTTP request becomes a WebSocket, or is told why it does not."""
+
+from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Final
+
+from heddle.extensions.extension import Build, Payload
+from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http_client.pool import missing
+from heddle.extensions.net.origins import Origins, same_host
+from heddle.extensions.net.ws.connection import log
+from heddle.schemas.ascii import lower
+
+if TYPE_CHECKING:
+    from websockets.protocol import Protocol
+
+
+class Refused(Exception):  # noqa: N818 - reads as what it tells: raise Refused
+    """No WebSocket comes of it; `response` says so to whoever asked."""
+
+    def __init__(self, status: int, text: str, header: Mapping[str, str] | None = None) -> None:
+        super().__init__(text)
+        self.response = {
+            "status": status,
+            "header": {"Content-Type": "text/plain; charset=utf-8", **(header or {})},
+            "body": text,
+        }
+
+
+def accepted(
+    payload: Payload,
+    *,
+    origins: Origins,
+    protocols: Sequence[str],
+    compress: bool,
+    max_message: int | None,
+) -> "Protocol":
+    """The protocol of a new connection, its 101 ready to be sent; Refused with a response."""
+    from websockets.datastructures import Headers
+    from websockets.exceptions import NegotiationError
+    from websockets.http11 import Request as Asked
+    from websockets.protocol import State
+    from websockets.server import ServerProtocol
+    from websockets.typing import Subprotocol
+
+    header = _header(payload)
+    check_origin(header, origins)
+
+    def choose(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+        if not protocols or not offered:
+            return None
+        for one in protocols:
+            if one in offered:
+                return Subprotocol(one)
+        raise NegotiationError(f"none of the subprotocols is spoken here: {', '.join(protocols)}")
+
+    judge = ServerProtocol(
+        extensions=server_extensions() if compress else None,
+        select_subprotocol=choose,
+        logger=log,
+    )
+    response = judge.accept(Asked("/", Headers(_asked(header))))
+    if response.status_code != 101:
+        said = (response.body or b"").decode().strip()
+        extra = {"Sec-WebSocket-Version": "13"} if response.status_code in (400, 426) else None
+        raise Refused(response.status_code, said, extra)
+    # One that judges reads a request first; that has been read already.
+    made = ServerProtocol(state=State.OPEN, max_size=max_message, logger=log)
+    made.extensions = judge.extensions
+    made.subprotocol = judge.subprotocol
+    made.writes.append(response.serialize())
+    return made
+
+
+_ASKED: Final = (
+    "Connection",
+    "Upgrade",
+    "Host",
+    "Sec-Websocket-Key",
+    "Sec-Websocket-Version",
+    "Sec-Websocket-Protocol",
+    "Sec-Websocket-Extensions",
+)
+"""The headers that ask for a WebSocket; what the others hold is not for the protocol to judge."""
+
+
+def _asked(header: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The headers of a handshake; Refused if one has characters that none of its words has."""
+    known = {lower(str(name)): values for name, values in header.items()}
+    asked: list[tuple[str, str]] = []
+    for name in _ASKED:
+        values = known.get(lower(name), [])
+        for value in values if isinstance(values, list) else [values]:
+            text = str(value)
+            if not text.isascii():
+                raise Refused(400, f"the header {name} of a WebSocket holds more than ASCII")
+            asked.append((name, text))
+    return asked
+
+
+def _header(payload: Payload) -> Mapping[str, Any]:
+    """The headers of a request; TypeError where it is none."""
+    if type(payload) is Request:
+        method, header = payload.method_text, payload.head.fields
+        if payload.head.version == 10:
+            raise Refused(505, "a WebSocket begins with HTTP/1.1")
+    elif isinstance(payload, dict) and isinstance(payload.get("header"), dict):
+        method, header = payload.get("method", "GET"), payload["header"]
+    else:
+        raise TypeError("a websocket wants a request, as a listener sends it")
+    if method != "GET":
+        raise Refused(405, "a WebSocket begins with GET", {"Allow": "GET"})
+    return header
+
+
+def check_origin(header: Mapping[str, Any], origins: Origins) -> None:
+    """Refuse pages of sites that are not let in: a browser sends our cookies along with them."""
+    origin = header.get("Origin")
+    if not origin:
+        return
+    origin = origin[0] if isinstance(origin, list) else origin
+    host = header.get("Host") or [""]
+    host = host[0] if isinstance(host, list) else host
+    if not origins.allow(origin) and not same_host(origin, host):
+        raise Refused(403, f"pages of {origin} are not let in")
+
+
+def server_extensions() -> Any:
+    """permessage-deflate with windows that keep a thousand connections small."""
+    from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+
+    return [
+        ServerPerMessageDeflateFactory(
+            server_max_window_bits=12,
+            client_max_window_bits=12,
+            compress_settings={"memLevel": 5},
+        )
+    ]
+
+
+def need_websockets(build: Build) -> None:
+    """Refuse a Spec where websockets is not installed."""
+    if find_spec("websockets") is None:
+        missing("websocket", "websockets", build)

@@ -1,0 +1,147 @@
+"""test: tries a flow out, and has its answer checked."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Annotated, Any
+
+import msgspec
+
+from heddle.extensions.extension import (
+    NOTHING,
+    Build,
+    Error,
+    Fields,
+    Host,
+    Interval,
+    Kind,
+    Node,
+    Port,
+    Process,
+    Schema,
+    about,
+)
+from heddle.extensions.testing.test_frames import KEY, Record
+from heddle.runtime.flow.process import settle
+
+
+class Test(Fields):
+    """What a `test` says."""
+
+    __test__ = False
+
+    limit: Annotated[
+        Interval | None,
+        about(
+            "The longest that it may take; that of `heddle test --timeout` where it says nothing."
+        ),
+    ] = None
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """How a test ended: the Error that it failed by, and what people should know of it."""
+
+    error: Error | None = None
+    remark: str = ""
+
+
+class TestNode(Node):
+    """Begins a process, sends it on its way, and has the answer checked."""
+
+    __test__ = False
+
+    def __init__(self, limit: float | None) -> None:
+        self.limit = limit
+        self._host: Host | None = None
+
+    async def open(self, host: Host) -> None:
+        """It can be run from now on."""
+        self._host = host
+
+    async def run(self, limit: float) -> Tried:
+        """Run the test in a process of its own, for at most `limit` seconds. Never raises."""
+        host = self._host
+        if host is None:
+            raise RuntimeError("the node is not open")
+        process = host.start()
+        process.set(KEY, Record())
+        process.deadline = asyncio.get_running_loop().time() + limit
+        try:
+            tried = await self._try(host, process)
+        except BaseException:
+            process.cancel(Error("the test was cancelled", code="cancelled"))
+            await _ended(process, process.reason)
+            raise
+        late = process.reason is not None and process.reason.code == "timeout"
+        ended = await _ended(process, tried.error)
+        if late:
+            return Tried(
+                Error(f"expected an answer within {limit:g} s, found none", code="timeout")
+            )
+        return Tried(tried.error or ended, tried.remark)
+
+    async def _try(self, host: Host, process: Process) -> Tried:
+        answer = await settle(host.send(process, "out", None))
+        if type(answer) is Error:
+            return Tried(answer)
+        if not process.wiring.targets(host.id, "out[1]"):
+            return Tried()
+        if answer is NOTHING:
+            return Tried(remark="the flow answered nothing, so nothing was checked at out[1]")
+        answer = await settle(host.send(process, "out[1]", [answer, -1]))
+        return Tried(answer if type(answer) is Error else None)
+
+
+async def _ended(process: Process, error: Error | None) -> Error | None:
+    """End the process; how it ended, for an exit hook may have failed."""
+    ended = process.end(error)
+    return await ended if isinstance(ended, Awaitable) else ended
+
+
+def compile_test(fields: Test, build: Build) -> Node:
+    """The limit is in seconds here."""
+    del build
+    return TestNode(float(fields.limit) if fields.limit is not None else None)
+
+
+TEST: Kind[Any] = Kind(
+    Schema(
+        kind="test",
+        fields=Test,
+        summary="Tries a flow out, and has its answer checked; `heddle test` runs it.",
+        category="testing",
+        outs=(
+            Port(
+                "out",
+                "`out[0]` is sent null, to begin the flow; `out[1]` its answer, as `[payload, -1]`.",
+                indexed=True,
+            ),
+        ),
+        example="""\
+- kind: test
+  name: pong_is_answered
+  limit: 1s
+  ports:
+    out[0]:
+      - {name: pong, port: in}
+    out[1]:
+      - {name: is_pong, port: in}
+- kind: snippet
+  name: pong
+  language: text
+  code: pong
+- kind: assert
+  name: is_pong
+  expect: self == 'pong'
+""",
+        details="""\
+A test passes when neither port answers an Error, and the process ends well: a transaction that cannot
+be committed fails it. Where the flow answers nothing at all, there is nothing to check: `out[1]` is not
+asked, and the report says so.
+
+Each test is a process of its own, which is cancelled at its time limit. A test runs when `heddle test`
+is told to run it, and never by itself. One that is not active is reported with the reason, and counts
+as a failure.
+""",
+    ),
+    compile_test,
+)

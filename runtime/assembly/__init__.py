@@ -1,0 +1,1 @@
+"""The assembly of Specs into Symbols, tables and generations."""

@@ -1,0 +1,176 @@
+"""A check tells all that is wrong with some Specs, as far as that shows without running them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from heddle.runtime.assembly.codec import codec_failed
+from heddle.runtime.assembly.cycles import endless_cycles
+from heddle.runtime.assembly.expander import Expander
+from heddle.runtime.assembly.extension import Registry
+from heddle.runtime.assembly.link_check import check_links
+from heddle.runtime.events.events import masked
+from heddle.runtime.flow.step import FAILURES
+from heddle.schemas.check import in_order
+from heddle.schemas.errors import SpecError
+from heddle.schemas.problem import Problem
+from heddle.specs.binding.bind import Bound, Values, bind
+from heddle.specs.model.names import new_id
+from heddle.specs.model.spec import Binding, Spec
+from heddle.specs.secrets.keyring import EXTRA
+from heddle.specs.secrets.vault import Vault
+
+LATER = frozenset({"missing-link", "missing-use", "missing-value"})
+"""What may come later: nothing that a file alone can know."""
+
+
+CLOSED = frozenset({"missing-key", "missing-source"})
+"""What only the place where the Specs run has to have: keys, and what Values come from."""
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """The Problems by place, and the names that the environment would have to give.
+
+    `cycles` are those of nodes that pass a packet round for ever: what runs ends it with an Error.
+    `closed` are the Values whose data cannot be had here.
+    """
+
+    problems: tuple[Problem, ...] = ()
+    cycles: tuple[Problem, ...] = ()
+    missing: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+
+
+def check_specs(
+    specs: Sequence[Spec],
+    values: Values,
+    registry: Registry,
+    *,
+    spoiled: Sequence[Spec] = (),
+    environment: Mapping[str, Any] | None = None,
+    only: frozenset[UUID] | None = None,
+    later: bool = False,
+    strict_env: bool = False,
+) -> Checked:
+    """Check Specs one by one, and the links between them.
+
+    A Spec with blanks whose names the environment does not give, or whose Values cannot be opened
+    here, is checked with them open, and the names are told; with `strict_env` they are Problems. With `only`, these ids alone are
+    checked one by one. With `later`, links and Values that are not there yet are no Problems.
+    The `spoiled` ones (see Reading) are checked for what reading them did not tell.
+    """
+    problems: list[Problem] = []
+    missing: set[str] = set()
+    closed: dict[str, None] = {}
+    values = values.opened_by(Vault(registry.keys))
+    filled: list[Spec] = []
+    named = {spec.name: spec for spec in specs if spec.name is not None}
+    apart = _apart(specs, spoiled)
+    for spec in apart:
+        if spec.name is not None:
+            named.setdefault(spec.name, spec)
+    known = {spec.id for spec in apart}
+    told: set[UUID] = set()
+    for spec in (*specs, *apart):
+        given = _Environment(environment or {})
+        expander = Expander(registry.scheme, values, given, named.get)
+        found: Iterable[Problem] = ()
+        counted = [spec]
+        try:
+            effective = expander.bind(spec)
+            bound = effective.binding
+            if spec.id in known and _unread(spec):
+                found = registry.scheme.check_unbound(spec)
+                given = _Environment({})
+            elif bound.problems:
+                found = _unbound(spec, bound, values, given, registry, strict_env)
+            elif only is None or spec.id in only:
+                counted = [bound.spec]
+                counted = [symbol.binding.spec for symbol in expander.symbols(effective)]
+            else:
+                counted = [bound.spec]
+        except SpecError as error:
+            found, bound = error.problems, bind(spec, values, given)
+        except FAILURES as error:
+            found, bound = (codec_failed(spec, error),), bind(spec, values, given)
+        if only is None or spec.id in only:
+            kept = [problem for problem in found if not (later and problem.code in LATER)]
+            if not strict_env:
+                away = [problem for problem in kept if _away(problem)]
+                closed |= dict.fromkeys(problem.path.rpartition(".")[0] for problem in away)
+                kept = [problem for problem in kept if not _away(problem)]
+            problems += masked(tuple(kept), bound.secrets)
+            missing |= given.missed
+        filled += counted
+        if spec.id in known:
+            told |= {each.id for each in counted}
+    links = check_links(filled, registry.scheme.schema, spoiled=told)
+    problems += [problem for problem in links if not (later and problem.code in LATER)]
+    return Checked(
+        problems=tuple(in_order(problems)),
+        cycles=tuple(endless_cycles(filled, registry.scheme.schema)) if only is None else (),
+        missing=tuple(sorted(missing)),
+        closed=tuple(sorted(closed)),
+    )
+
+
+def _away(problem: Problem) -> bool:
+    """Whether a Value cannot be opened here for lack of what another place may have."""
+    if problem.code == "missing-extra":
+        # That of a kind is a Problem wherever the Spec is checked.
+        return problem.wanted == f"the extra {EXTRA}"
+    return problem.code in CLOSED
+
+
+def _apart(specs: Sequence[Spec], spoiled: Sequence[Spec]) -> list[Spec]:
+    """The spoiled Specs, each with an id of its own: some have a name, or an id, twice."""
+    ids = {spec.id for spec in specs}
+    apart: list[Spec] = []
+    for spec in spoiled:
+        one = msgspec.structs.replace(spec, id=new_id()) if spec.id in ids else spec
+        ids.add(one.id)
+        apart.append(one)
+    return apart
+
+
+def _unread(spec: Spec) -> bool:
+    """Whether some of its `env` could not be read, so that its blanks cannot be filled."""
+    return Binding() in spec.env.values()
+
+
+class _Environment(dict[str, Any]):
+    """An environment that notes which names it was asked for in vain."""
+
+    def __init__(self, names: Mapping[str, Any]) -> None:
+        super().__init__(names)
+        self.missed: set[str] = set()
+
+    def __bool__(self) -> bool:
+        # An empty one is asked, too.
+        return True
+
+    def __contains__(self, name: object) -> bool:
+        found = super().__contains__(name)
+        if not found:
+            self.missed.add(str(name))
+        return found
+
+
+def _unbound(
+    spec: Spec,
+    bound: Bound,
+    values: Values,
+    environment: _Environment,
+    registry: Registry,
+    strict_env: bool,
+) -> Iterable[Problem]:
+    """What is wrong with a Spec that has blanks which cannot be filled."""
+    problems = bound.problems
+    if environment.missed and not strict_env:
+        # What is wrong whatever the missing names may be is wrong for another reason.
+        given = {**environment, **dict.fromkeys(environment.missed, "")}
+        rest = bind(spec, values, given).problems
+        problems = tuple(problem for problem in problems if problem in rest)
+    return [*problems, *registry.scheme.check_unbound(spec)]

@@ -1,0 +1,164 @@
+"""A Codec builds a Node from one kind of Spec; a Kind is a Schema and its Codec."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
+
+import msgspec
+
+from heddle.runtime.assembly.expansion import Expansion
+from heddle.runtime.assembly.language import (
+    CompileError,
+    Languages,
+    MissingExtra,
+    OptionError,
+    Options,
+    Program,
+    Voice,
+)
+from heddle.runtime.flow.node import Node
+from heddle.schemas.code import Expression
+from heddle.schemas.errors import SpecError
+from heddle.schemas.problem import Place, Problem
+from heddle.schemas.schema import Schema
+from heddle.specs.model.spec import Link, Path, Spec
+
+F = TypeVar("F", bound=msgspec.Struct)
+
+_NO_OPTIONS = Options()
+
+
+class Build:
+    """What a Codec is given beside the fields: the Spec, the languages, and a way to refuse."""
+
+    __slots__ = ("_language", "languages", "leaves", "spec", "voice")
+
+    def __init__(self, spec: Spec, languages: Languages, language: str) -> None:
+        self.spec = spec
+        self.languages = languages
+        self._language = language
+        self.voice = Voice(spec.label)
+        self.leaves = False
+
+    def program(self, expression: Expression, *path: str | int, leaves: bool = True) -> Program:
+        """Compile an expression; SpecError at the field `path`, and at the line inside the code.
+
+        A program that would hold the event loop raises Elsewhere: a plain function of an Action or
+        a Choice lets it pass, if what it did before can be done twice; `async` code awaits `finish`.
+        Pass `leaves=False` only for a program that is never called on an event loop.
+        """
+        language = expression.language or self._language
+        path = self._written(path)
+        return self.code(language, expression.code, *path, leaves=leaves)
+
+    def condition(self, expression: Expression, *path: str | int, leaves: bool = True) -> Program:
+        """Compile a condition: only the truth of its result counts. `leaves` as for `program`."""
+        language = expression.language or self._language
+        path = self._written(path)
+        return self.code(language, expression.code, *path, condition=True, leaves=leaves)
+
+    def _written(self, path: Path) -> Path:
+        """Where the code of an expression stands: at its field, or under `code` of the mapping there."""
+        field: Any = self.spec.fields
+        for step in path:
+            try:
+                field = field[step]
+            except (LookupError, TypeError):
+                return path
+        return (*path, "code") if isinstance(field, Mapping) else path
+
+    def code(
+        self,
+        language: str,
+        code: str,
+        *path: str | int,
+        condition: bool = False,
+        leaves: bool = True,
+        options: Options | None = None,
+    ) -> Program:
+        """Compile code in a language; SpecError where it does not compile.
+
+        The program waits only where `options` allow it. An option that the language cannot keep is
+        a Problem at the field of that name beside the code. `leaves` as for `program`.
+        """
+        try:
+            found = self.languages.get(language)
+        except CompileError as error:
+            at = (*path[:-1], "language") if path and path[-1] == "code" else path
+            self.refuse(
+                *at,
+                code="unknown-language",
+                found=error.message,
+                hint=error.hint or "See heddle kinds snippet, or add the extension that has it.",
+            )
+        try:
+            told = msgspec.structs.replace(
+                options or _NO_OPTIONS, condition=condition, leaves=leaves, say=self.voice
+            )
+            # Compilers and programs deal in plain text, not in the field types that say what it is.
+            program = found.program(str(code), told)
+            self.leaves = self.leaves or bool(told.leaves and getattr(program, "leaves", False))
+            return program
+        except OptionError as error:
+            at = (*path[:-1], error.option)
+            self.refuse(*at, code="code", found=error.message, hint=error.hint)
+        except MissingExtra as error:
+            self.refuse(
+                *path,
+                code="missing-extra",
+                found=error.message,
+                wanted=f"the extra {error.extra}",
+                hint=error.hint,
+            )
+        except CompileError as error:
+            spec = self.spec
+            place = spec.inside(path, error.line, error.column) if error.line else spec.place(path)
+            self.refuse(*path, code="code", found=error.message, hint=error.hint, place=place)
+
+    def refuse(
+        self,
+        *path: str | int,
+        found: str,
+        wanted: str = "",
+        hint: str = "",
+        code: str = "range",
+        place: Place | None = None,
+    ) -> NoReturn:
+        """Raise the SpecError of one Problem at a field of this Spec."""
+        problem = Problem(
+            code=code,
+            found=found,
+            wanted=wanted,
+            hint=hint,
+            place=place or self.spec.place(path),
+            path=self.spec.at(path),
+        )
+        raise SpecError([problem])
+
+
+def codec_failed(spec: Spec, error: BaseException) -> Problem:
+    """The Problem of a Spec whose codec raised what no codec should: the author of the kind mends it."""
+    found = f"its codec failed: {type(error).__name__}: {error}"
+    return Problem(code="codec", found=found, place=spec.place(), path=spec.at(()))
+
+
+Codec: TypeAlias = Callable[[F, Build], Node]
+"""Builds a Node from decoded fields; SpecError where they cannot be used together. Never waits."""
+
+
+class Kind(msgspec.Struct, Generic[F], frozen=True, eq=False):
+    """One kind: what it accepts, and how its nodes are built."""
+
+    schema: Schema[F]
+    codec: Codec[F]
+    expand: Callable[[F, Build], Expansion | None] | None = None
+    """What a Spec of this kind holds, for a kind whose Specs hold others; SpecError where that is wrong."""
+    links: Callable[[F], Mapping[str, tuple[Link, ...]]] | None = None
+    """Links that stand among the fields, by out port, beside those under `ports`."""
+
+    @property
+    def name(self) -> str:
+        """The word that stands behind `kind:`."""
+        return self.schema.kind
+
+
+Kinds: TypeAlias = Mapping[str, Kind[Any]]

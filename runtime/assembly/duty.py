@@ -1,0 +1,272 @@
+"""A Duty is what one runtime of several does for all: it acts while it holds the lease.
+
+`Duties` are those of one runtime. They outlive nodes: a node whose spec changes hands its duty to its
+successor, and the lease stays where it is.
+"""
+
+import asyncio
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final, Literal, TypeAlias
+from uuid import UUID
+
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.step import FAILURES
+from heddle.schemas.errors import StoreError
+from heddle.specs.model.lease import Granted, Holder, Lease, leasing, uptime
+from heddle.specs.model.store import Store
+from heddle.specs.stores.lease_file import machine_lease
+
+Singleton: TypeAlias = Literal["cluster", "machine", "worker"]
+"""Of how many one acts: of all that follow the store, of those of one machine, or each for itself."""
+
+TTL: Final = 15.0
+"""Seconds that a lease lasts unless it is renewed."""
+
+LOOK: Final = 1.0
+"""Seconds between two attempts to get a lease that somebody else has, at most."""
+
+LIMIT: Final = 5.0
+"""Seconds that one attempt may take."""
+
+
+class Actor:
+    """What acts: `take` begins it, `lose` ends it, both at once.
+
+    `take` is told the mark of who acted before. `claim` says up to when it acts without recording each
+    step (None: it records them); `done` is the last step that it has made.
+    """
+
+    def take(self, mark: float | None) -> None:
+        """Begin to act."""
+
+    def lose(self) -> None:
+        """Act no more."""
+
+    def claim(self) -> float | None:
+        """Return up to when it acts until the next renewal."""
+        return None
+
+    def done(self) -> float | None:
+        """Return what was done last; None if nothing was, or it was recorded."""
+        return None
+
+
+class Duty:
+    """The right of one runtime to act for a symbol. The last actor that follows it acts."""
+
+    def __init__(
+        self,
+        lease: Lease,
+        ttl: float,
+        tell: Callable[..., Any],
+        forget: Callable[[], Any] = lambda: None,
+        changed: Callable[[], Any] = lambda: None,
+    ) -> None:
+        """`forget` is called when nobody follows it any more, `changed` when it is taken or lost."""
+        self._forget = forget
+        self._changed = changed
+        self.lease = lease
+        self.ttl = ttl
+        self.trouble = ""
+        """Why it cannot act though nobody else does; empty if all is well."""
+        self._tell = tell
+        self._actors: list[Actor] = []
+        self._had = False
+        self._keeping: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+
+    @property
+    def held(self) -> bool:
+        """Whether it may act at this moment."""
+        return self._had and uptime() < self.lease.expires
+
+    @property
+    def alone(self) -> bool:
+        """Whether there is nobody else who could act."""
+        return isinstance(self.lease, Granted)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return who has the lease, for people."""
+        holder = self.lease.holder
+        shown: dict[str, Any] = {"held": self.held}
+        if holder is not None and holder.runtime:
+            shown |= {"runtime": holder.runtime, "host": holder.host, "pid": holder.pid}
+        return shown
+
+    # --- actors ---
+
+    async def follow(self, actor: Actor) -> None:
+        """Have this one act from now on, in the place of the one before, whenever the lease is ours."""
+        first = not self._actors
+        self._actors.append(actor)
+        if self.alone:
+            self._had = True
+            actor.take(None)
+        elif first:
+            await self._attempt()
+            self._keeping = asyncio.ensure_future(self._keep())
+        elif self.held:
+            # What its predecessor did, it knows from there.
+            actor.take(None)
+
+    async def leave(self, actor: Actor) -> None:
+        """Have this one act no more; after the last one the lease is released."""
+        if actor not in self._actors:
+            return
+        done = actor.done()
+        self._actors.remove(actor)
+        if self._actors:
+            return
+        self._forget()
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+            self._keeping = None
+        had, self._had = self._had, False
+        if had:
+            # A lease that cannot be given back ends by itself.
+            with suppress(*FAILURES, TimeoutError):
+                async with asyncio.timeout(LIMIT):
+                    await self.lease.release(done)
+
+    # --- acting ---
+
+    async def record(self, mark: float) -> bool:
+        """Record a step before it is made; return False if it is not ours to make.
+
+        While the place that keeps the lease cannot be asked, it waits, as long as the lease lasts.
+        """
+        while self.held:
+            try:
+                async with asyncio.timeout(max(self.lease.expires - uptime(), 0.01)):
+                    if await self.lease.record(mark):
+                        return self.held
+                self._wake.set()
+                return False
+            except (StoreError, TimeoutError):
+                await asyncio.sleep(min(self.ttl / 20, 0.5))
+        return False
+
+    # --- the lease ---
+
+    async def _keep(self) -> None:
+        while True:
+            pause = self.ttl / 3 if self.held and not self.trouble else min(self.ttl / 6, LOOK)
+            if self._had:
+                pause = min(pause, max(self.lease.expires - uptime(), 0.0))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+            self._wake.clear()
+            try:
+                await self._attempt()
+            except FAILURES as error:
+                # The lease stays ours: somebody else would fail in the same way.
+                self._tell("cannot act", level="error", error=Error.of(error))
+
+    async def _attempt(self) -> None:
+        """Take the lease, or renew it, and have the actor know what has changed."""
+        actor = self._actors[-1] if self._actors else None
+        left = self.lease.expires - uptime() if self._had else LIMIT
+        try:
+            async with asyncio.timeout(min(max(left, 0.05), LIMIT)):
+                ours = await self.lease.take(actor.claim() if self.held and actor else None)
+        except FAILURES as error:
+            self._away(str(error) or "the store does not answer")
+            return
+        self.trouble = ""
+        if ours and not self._had:
+            await self._begin()
+        elif self._had and not ours:
+            self._lost("another runtime has it", trouble=False)
+
+    async def _begin(self) -> None:
+        actor = self._actors[-1] if self._actors else None
+        if actor is None:
+            return
+        mark, claim = self.lease.mark, actor.claim()
+        if claim is not None and not self.lease.exact:
+            # What is claimed stands there before anything is done.
+            try:
+                if not await self.lease.take(claim):
+                    return
+            except StoreError as error:
+                self._away(str(error))
+                return
+        self._had = True
+        if self._keeping is not None:
+            self._tell("lease taken", reason="nobody else has it any more")
+        self._changed()
+        actor.take(mark)
+
+    def _away(self, reason: str) -> None:
+        """The lease could not be renewed, or even asked for."""
+        if self.held:
+            # It is ours as long as it lasts; what keeps us from renewing it is tried again soon.
+            self.trouble = ""
+            return
+        if self._had:
+            self._lost(reason, trouble=True)
+        elif not self.trouble:
+            self.trouble = f"there is no lease to act: {reason}"
+
+    def _lost(self, reason: str, *, trouble: bool) -> None:
+        self._had = False
+        self.trouble = f"lease lost: {reason}" if trouble else ""
+        self._tell("lease lost", level="warning", reason=reason)
+        self._changed()
+        if self._actors:
+            self._actors[-1].lose()
+
+
+class Duties:
+    """The duties of one runtime: `store` grants their leases; without one, everything is granted."""
+
+    def __init__(
+        self,
+        store: Store | None = None,
+        runtime: str = "",
+        namespace: str = "",
+        ttl: float = TTL,
+        changed: Callable[[], Any] = lambda: None,
+    ) -> None:
+        """`changed` is called when it begins to act for others, or acts no more."""
+        self._changed = changed
+        self._store = store
+        self._holder = Holder(runtime=runtime, host=socket.gethostname(), pid=os.getpid())
+        self._namespace = namespace
+        self._ttl = ttl
+        self._duties: dict[tuple[UUID, Singleton], Duty] = {}
+
+    @property
+    def held(self) -> tuple[UUID, ...]:
+        """The symbols for which it acts in the place of others."""
+        return tuple(key[0] for key, one in self._duties.items() if one.held and not one.alone)
+
+    def of(self, symbol: UUID, singleton: Singleton, tell: Callable[..., Any]) -> Duty:
+        """Return the duty of a symbol: the same one for all nodes that it has one after the other."""
+        found = self._duties.get((symbol, singleton))
+        if found is None:
+            key = symbol, singleton
+            lease = self._lease(symbol, singleton)
+            found = Duty(lease, self._ttl, tell, lambda: self._duties.pop(key, None), self._changed)
+            self._duties[key] = found
+        return found
+
+    def _lease(self, symbol: UUID, singleton: Singleton) -> Lease:
+        store = self._store
+        if store is None or singleton == "worker" or store.url.startswith("memory:"):
+            return Granted(self._holder)
+        name = f"symbol/{self._namespace}/{symbol}"
+        local = store.url.startswith("file:")
+        granting = leasing(store) if local or singleton == "cluster" else None
+        if granting is not None:
+            return granting.lease(name, self._ttl, self._holder)
+        return machine_lease([store.url, name], self._holder)
+
+
+NOBODY = Duties()
+"""The duties of a runtime that is alone."""

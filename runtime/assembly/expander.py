@@ -1,0 +1,401 @@
+"""Expanding makes Symbols of a Spec: its own, and one for each Spec that it holds, to any depth.
+
+They all stand in the one table of the namespace, under names such as `outer/inner`, so a packet
+that goes through a `block` makes the same calls as it would without it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeAlias
+from uuid import UUID, uuid5
+
+import msgspec
+
+from heddle.runtime.assembly.codec import Build, Kind
+from heddle.runtime.assembly.expansion import Expansion
+from heddle.runtime.assembly.params import given
+from heddle.runtime.assembly.scheme import Scheme
+from heddle.runtime.assembly.symbol import Symbol
+from heddle.schemas.check import decode
+from heddle.schemas.errors import SpecError
+from heddle.schemas.port import canonical
+from heddle.schemas.problem import Place, Problem
+from heddle.schemas.words import suggest
+from heddle.specs.binding.bind import Bound, Values, bind
+from heddle.specs.model.entry import SPEC_FIELDS, spec_of
+from heddle.specs.model.spec import Link, Path, Spec
+
+Find: TypeAlias = Callable[[str], Spec | None]
+"""The Spec of that name that others may use; None where there is none."""
+
+DEPTH = 50
+"""How deep Specs may hold each other."""
+
+_OF_DEFINITION = frozenset({"specs", "inbounds", "outbounds", "env", "params"})
+
+
+class Effective(NamedTuple):
+    """A Spec as written, and as it counts: whole, with what it uses put in, and with its blanks filled."""
+
+    spec: Spec
+    whole: Spec
+    binding: Bound
+    uses: frozenset[str] = frozenset()
+
+
+class Inside:
+    """Places of a Spec that stands inside another."""
+
+    __slots__ = ("_path", "_spec")
+
+    def __init__(self, spec: Spec, path: Path) -> None:
+        self._spec = spec
+        self._path = path
+
+    def __call__(self, path: Path) -> Place:
+        return self._spec.place((*self._path, *path))
+
+    def inside(self, path: Path, line: int, column: int = 0) -> Place:
+        """Where line and column of the text at this path stand in the file."""
+        return self._spec.inside((*self._path, *path), line, column)
+
+
+class Used:
+    """Places of a Spec that uses another: what it took from there stands there."""
+
+    __slots__ = ("_definition", "_user")
+
+    def __init__(self, user: Spec, definition: Spec) -> None:
+        self._user = user
+        self._definition = definition
+
+    def __call__(self, path: Path) -> Place:
+        return self._of(path).place(path)
+
+    def inside(self, path: Path, line: int, column: int = 0) -> Place:
+        """Where line and column of the text at this path stand in the file."""
+        return self._of(path).inside(path, line, column)
+
+    def moved(self, user: Spec) -> "Used":
+        """The same for a user that stands somewhere else."""
+        return Used(user, self._definition)
+
+    def _of(self, path: Path) -> Spec:
+        return self._definition if path and path[0] in _OF_DEFINITION else self._user
+
+
+class Root:
+    """Places of a Spec that holds others: whoever stands inside asks it where that is by now."""
+
+    __slots__ = ("_spec",)
+
+    def __init__(self, spec: Spec) -> None:
+        self._spec = spec
+
+    def __call__(self, path: Path) -> Place:
+        return self._spec.place(path)
+
+    def inside(self, path: Path, line: int, column: int = 0) -> Place:
+        """Where line and column of the text at this path stand in the file."""
+        return self._spec.inside(path, line, column)
+
+    def move(self, spec: Spec) -> None:
+        """The same Spec stands somewhere else."""
+        places = self._spec.places
+        if isinstance(places, Used):
+            spec = msgspec.structs.replace(spec, places=places.moved(spec))
+        self._spec = spec
+
+
+def moved(symbol: Symbol, spec: Spec) -> None:
+    """The Spec of a symbol says the same as before, and may stand somewhere else."""
+    symbol.spec = spec
+    root = symbol.binding.spec.places
+    if isinstance(root, Root):
+        root.move(spec)
+
+
+class Expander:
+    """Expands Specs of one namespace. `find` gives the Specs that others may use, by name."""
+
+    def __init__(
+        self,
+        scheme: Scheme,
+        values: Values,
+        environment: Mapping[str, Any],
+        find: Find,
+    ) -> None:
+        self._scheme = scheme
+        self._values = values
+        self._environment = environment
+        self._find = find
+
+    def bind(self, spec: Spec) -> Effective:
+        """A Spec of the store as it counts; its Problems are those of the binding.
+
+        SpecError where what it uses is not there, or is used wrongly.
+        """
+        if self._defines(spec):
+            # Its blanks are filled where it is used, by what it is given there.
+            return Effective(spec, spec, Bound(spec=spec))
+        binding = bind(spec, self._values, self._environment)
+        if binding.problems:
+            return Effective(spec, spec, binding)
+        return self._effective(spec, binding, ())
+
+    def symbols(self, effective: Effective) -> list[Symbol]:
+        """The Symbol of a Spec, and one for each that it holds; SpecError with every Problem."""
+        problems: list[Problem] = []
+        if self._expands(effective.spec.kind):
+            bound = effective.binding.spec
+            rooted = msgspec.structs.replace(bound, places=Root(bound))
+            binding = msgspec.structs.replace(effective.binding, spec=rooted)
+            effective = effective._replace(binding=binding)
+        found = self._expand(effective, problems, ())
+        if problems:
+            raise SpecError(problems)
+        outer = found[0]
+        outer.held = frozenset(symbol.id for symbol in found[1:])
+        outer.uses = frozenset().union(*(symbol.uses for symbol in found))
+        for symbol in found:
+            symbol.source = outer.id
+        return found
+
+    def check(self, spec: Spec) -> list[Problem]:
+        """Every Problem of a Spec and of those that it holds, its blanks included; nothing is opened."""
+        try:
+            effective = self.bind(spec)
+            if effective.binding.problems:
+                return [*effective.binding.problems, *self._scheme.check_unbound(spec)]
+            self.symbols(effective)
+        except SpecError as error:
+            return list(error.problems)
+        return []
+
+    # -- what a Spec uses ----------------------------------------------------------------------
+
+    def _defines(self, spec: Spec) -> bool:
+        """Whether it is there to be used by others only."""
+        return spec.fields.get("params") is not None and self._expands(spec.kind)
+
+    def _expands(self, kind: str) -> bool:
+        found = self._scheme.find(kind)
+        return found is not None and found.expand is not None
+
+    def _effective(self, spec: Spec, binding: Bound, trail: tuple[str, ...]) -> Effective:
+        """The Spec with what it uses put in, and with the links that stand among its fields."""
+        uses: frozenset[str] = frozenset()
+        whole = spec
+        name = binding.spec.fields.get("uses")
+        if isinstance(name, str) and name and self._expands(spec.kind):
+            whole, binding = self._using(spec, binding, name, trail)
+            uses = frozenset({name})
+        kind = self._scheme.find(spec.kind)
+        if kind is None or kind.links is None:
+            return Effective(spec, whole, binding, uses)
+        bound = binding.spec
+        links = kind.links(decode(bound, kind.schema))
+        ports = {**bound.ports}
+        for port, added in links.items():
+            ports[port] = (*ports.get(port, ()), *added)
+        bound = msgspec.structs.replace(bound, ports=ports)
+        return Effective(spec, whole, msgspec.structs.replace(binding, spec=bound), uses)
+
+    def _using(
+        self, spec: Spec, binding: Bound, name: str, trail: tuple[str, ...]
+    ) -> tuple[Spec, Bound]:
+        """The Spec with what stands in the definition, the names of its parameters given."""
+        bound = binding.spec
+        definition = self._find(name)
+        if definition is None or definition.kind != spec.kind:
+            found = f'there is no {spec.kind} "{name}" to use'
+            if definition is not None:
+                found = f'"{name}" is a {definition.kind}, not a {spec.kind}'
+            raise _wrong(bound, ("uses",), "missing-use", found)
+        kind = self._scheme.find(spec.kind)
+        if kind is not None:
+            # What is wrong with its own fields goes before what it is given.
+            decode(bound, kind.schema)
+        if name in trail or (not trail and name == spec.name):
+            raise _wrong(bound, ("uses",), "ring", f'"{name}" uses itself')
+        names = given(definition, bound)
+        taken = {key: value for key, value in definition.fields.items() if key != "params"}
+        own = {
+            key: value for key, value in bound.fields.items() if key not in ("uses", "with", *taken)
+        }
+        whole = msgspec.structs.replace(
+            spec, fields={**taken, **own}, env=definition.env, places=Used(spec, definition)
+        )
+        filled = bind(whole, self._values, self._environment, names=names)
+        if filled.problems:
+            raise SpecError(filled.problems)
+        return whole, Bound(
+            spec=msgspec.structs.replace(filled.spec, env=bound.env),
+            uses=binding.uses | filled.uses,
+            asks=binding.asks | filled.asks,
+            secrets=tuple(sorted({*binding.secrets, *filled.secrets}, key=len, reverse=True)),
+        )
+
+    # -- what a Spec holds ---------------------------------------------------------------------
+
+    def _expand(
+        self, effective: Effective, problems: list[Problem], trail: tuple[str, ...]
+    ) -> list[Symbol]:
+        """The Symbols of a Spec, its own first; what is wrong is noted."""
+        spec, whole, binding, uses = effective
+        if self._defines(spec):
+            problems += self._unfilled(spec)
+        try:
+            node = self._scheme.compile(binding.spec)
+        except SpecError as error:
+            problems += error.problems
+            return []
+        symbol = Symbol(spec, binding, node)
+        symbol.uses = uses
+        kind = self._scheme.find(spec.kind)
+        expansion = self._expansion(kind, binding.spec, problems)
+        if kind is None or expansion is None:
+            return [symbol]
+        if len(trail) >= DEPTH:
+            found = f"Specs hold each other more than {DEPTH} deep"
+            problems.append(_wrong(binding.spec, (), "depth", found).problems[0])
+            return [symbol]
+        ids = [uuid5(spec.id, name) for name in expansion.names]
+        symbol.hold(expansion, ids)
+        symbols = [symbol]
+        for place, bound in self._held(binding.spec, expansion, ids, problems):
+            raw = _raw(bound, _walk(whole.fields, place))
+            inner = Bound(spec=bound, secrets=binding.secrets)
+            below = (*trail, *uses, spec.name or "")
+            try:
+                counts = self._effective(raw, inner, below)
+            except SpecError as error:
+                problems += error.problems
+                continue
+            symbols += self._expand(counts, problems, below)
+        return symbols
+
+    def _expansion(
+        self, kind: Kind[Any] | None, spec: Spec, problems: list[Problem]
+    ) -> Expansion | None:
+        if kind is None or kind.expand is None:
+            return None
+        build = Build(spec, self._scheme.languages, self._scheme.language)
+        try:
+            return kind.expand(decode(spec, kind.schema), build)
+        except SpecError as error:
+            problems += error.problems
+            return None
+
+    def _held(
+        self, outer: Spec, expansion: Expansion, ids: list[UUID], problems: list[Problem]
+    ) -> list[tuple[Path, Spec]]:
+        """Where each held Spec stands, and the Spec with an id and a name of its own, its links made."""
+        found = []
+        for number, place in enumerate(expansion.places):
+            data = _walk(outer.fields, place)
+            label = f"{outer.label}/{expansion.names[number]}"
+            spec, wrong = spec_of(
+                {key: value for key, value in data.items() if key not in ("id", "name")},
+                namespace=outer.namespace,
+                places=Inside(outer, place),
+                label=label,
+            )
+            problems += wrong
+            if spec is not None:
+                spec = msgspec.structs.replace(spec, id=ids[number], name=label)
+                ports = self._links(outer, expansion, number, spec, ids, problems)
+                found.append((place, msgspec.structs.replace(spec, ports=ports)))
+        return found
+
+    def _links(
+        self,
+        outer: Spec,
+        expansion: Expansion,
+        number: int,
+        spec: Spec,
+        ids: list[UUID],
+        problems: list[Problem],
+    ) -> Mapping[str, tuple[Link, ...]]:
+        """The links of a held Spec: to its siblings, and where the out ports of the outer one lead."""
+        links: dict[str, tuple[Link, ...]] = {}
+        for port, written in spec.ports.items():
+            for index, link in enumerate(written):
+                target = self._sibling(outer, expansion, link)
+                if target is None:
+                    names = ", ".join(expansion.names)
+                    hint = (
+                        suggest(link.target, expansion.names) or "Links stay inside; see outbounds."
+                    )
+                    found = (
+                        f'there is no "{link.target}" inside "{outer.label}" (there is: {names})'
+                    )
+                    path = ("ports", port, index)
+                    problems.append(_wrong(spec, path, "missing-link", found, hint).problems[0])
+                    continue
+                links[port] = (*links.get(port, ()), Link(id=ids[target], port=link.port))
+        for (whose, port), targets in expansion.joins.items():
+            if whose == number:
+                made = tuple(Link(id=ids[target], port=name) for target, name in targets)
+                links[port] = (*links.get(port, ()), *made)
+        outs = {canonical(port): found for port, found in outer.ports.items()}
+        for (whose, port), owns in expansion.outlets.items():
+            if whose == number and not (expansion.soft and not self._has_out(spec, port)):
+                led = tuple(link for name in owns for link in outs.get(canonical(name), ()))
+                if led:
+                    links[port] = (*links.get(port, ()), *led)
+        return links
+
+    def _sibling(self, outer: Spec, expansion: Expansion, link: Link) -> int | None:
+        """Which of the held Specs a link inside means."""
+        if link.id is None:
+            names = list(expansion.names)
+            return names.index(link.name) if link.name in names else None
+        for number, place in enumerate(expansion.places):
+            if str(_walk(outer.fields, place).get("id", "")).lower() == str(link.id):
+                return number
+        return None
+
+    def _has_out(self, spec: Spec, port: str) -> bool:
+        schema = self._scheme.schema(spec.kind)
+        return schema is None or schema.ports is not None or schema.has_out(port)
+
+    def _unfilled(self, spec: Spec) -> list[Problem]:
+        """What is wrong with the held Specs of a definition whatever its parameters may be."""
+        problems: list[Problem] = []
+        held = spec.fields.get("specs")
+        for number, data in enumerate(held if isinstance(held, list) else ()):
+            if not isinstance(data, dict):
+                continue
+            place = ("specs", number)
+            name = data.get("name") or f"${number}"
+            label = f"{spec.label}/{name}"
+            inner, wrong = spec_of(data, places=Inside(spec, place), label=label)
+            problems += wrong
+            if inner is not None and "{{" not in inner.kind:
+                inner = msgspec.structs.replace(inner, name=label)
+                problems += self._scheme.check_unbound(inner)
+        return problems
+
+
+def _walk(fields: Any, path: Path) -> Any:
+    """What stands at a path; an empty mapping where it is not there."""
+    for step in path:
+        # A lone one may stand where a list is wanted.
+        if step == 0 and isinstance(fields, dict):
+            continue
+        try:
+            fields = fields[step]
+        except (LookupError, TypeError):
+            return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _raw(bound: Spec, data: Mapping[str, Any]) -> Spec:
+    """The same held Spec as it was written, its blanks not filled: what people may see of it."""
+    fields = {key: value for key, value in data.items() if key not in SPEC_FIELDS}
+    return msgspec.structs.replace(bound, fields=fields)
+
+
+def _wrong(spec: Spec, path: Path, code: str, found: str, hint: str = "") -> SpecError:
+    problem = Problem(code=code, found=found, hint=hint, place=spec.place(path), path=spec.at(path))
+    return SpecError([problem])

@@ -1,0 +1,32 @@
+"""An Expansion says what a Spec that holds Specs stands for: which they are, and how they are linked."""
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+import msgspec
+
+from heddle.specs.model.spec import Path
+
+End: TypeAlias = tuple[int, str]
+"""A port of a held Spec: which one by number, and the name of the port."""
+
+HELD = "/"
+"""The out port by which a Spec is linked to those that it holds; no written port has such a name."""
+
+
+class Expansion(msgspec.Struct, frozen=True, kw_only=True):
+    """What a Spec holds. `places` tell where each of them stands in its fields, `names` what it is called.
+
+    `inlets` are its own in ports, and the in ports inside that they stand for; `outlets` the out
+    ports inside, and its own out ports that they stand for; `joins` link out ports inside to in
+    ports inside. With `linked`, the held Specs may link each other by `ports` of their own. An
+    outlet that its Spec's kind does not have is left out where it is `soft`.
+    """
+
+    places: tuple[Path, ...]
+    names: tuple[str, ...]
+    inlets: Mapping[str, tuple[End, ...]] = {}
+    outlets: Mapping[End, tuple[str, ...]] = {}
+    joins: Mapping[End, tuple[End, ...]] = {}
+    linked: bool = True
+    soft: bool = False

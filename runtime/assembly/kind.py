@@ -1,0 +1,114 @@
+"""A new kind in ten lines: a decorated function, given a packet's payload, returning a payload.
+
+    @node("shout", summary="Says it louder.")
+    def shout(payload: str, *, times: Annotated[int, about("How many marks.", ge=1)] = 1) -> str:
+        return payload.upper() + "!" * times
+
+Keyword-only parameters become the fields of the kind: their types, defaults and help. A first
+parameter of a type other than Any is checked against each payload. `async def` may wait.
+"""
+
+import inspect
+from collections.abc import Callable
+from functools import partial
+from types import new_class
+from typing import Any, get_type_hints
+
+import msgspec
+
+from heddle.runtime.assembly.codec import Build, Kind
+from heddle.runtime.flow.node import Action, Handler, Node
+from heddle.schemas.field import Fields
+from heddle.schemas.port import ERROR, IN, OUT
+from heddle.schemas.schema import Schema
+
+
+class FunctionNode(Node):
+    """A one-to-one node that is a function."""
+
+    def __init__(self, fn: Callable[..., Any], waits: bool) -> None:
+        self._action = Action(fn, waits=waits)
+
+    def handler(self, port: str) -> Handler | None:
+        """Its only in port."""
+        return self._action if port == "in" else None
+
+
+def node(
+    kind: str, *, summary: str = "", details: str = "", example: str = "", category: str = "own"
+) -> Callable[[Callable[..., Any]], Kind[Any]]:
+    """Make a kind of a function; give the result to `extension.kind` or `Runtime(extensions=[…])`.
+
+    TypeError names the parameter that cannot become a field.
+    """
+
+    def make(function: Callable[..., Any]) -> Kind[Any]:
+        accepts, fields = _fields(kind, function)
+        waits = inspect.iscoroutinefunction(function)
+        schema = Schema(
+            kind=kind,
+            fields=fields,
+            summary=summary or (inspect.getdoc(function) or f"The node {kind}.").partition("\n")[0],
+            details=details,
+            example=example,
+            category=category,
+            ins=(IN,),
+            outs=(OUT, ERROR),
+        )
+        names = [field.name for field in msgspec.structs.fields(fields)]
+
+        def compile(found: Any, build: Build) -> Node:  # noqa: A001 - the word of the contract
+            given = {name: getattr(found, name) for name in names}
+            act: Callable[..., Any] = partial(function, **given) if given else function
+            if accepts is not Any:
+                act = _checked_async(act, accepts) if waits else _checked(act, accepts)
+            return FunctionNode(act, waits)
+
+        return Kind(schema, compile)
+
+    return make
+
+
+def _fields(kind: str, function: Callable[..., Any]) -> tuple[Any, type[Fields]]:
+    """What the payload must be, and the Struct of the keyword-only parameters."""
+    hints = get_type_hints(function, include_extras=True)
+    said: dict[str, Any] = {"__module__": function.__module__, "__annotations__": {}}
+    positional: list[inspect.Parameter] = []
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            if parameter.name not in hints:
+                raise TypeError(f'kind "{kind}": the parameter "{parameter.name}" has no type')
+            said["__annotations__"][parameter.name] = hints[parameter.name]
+            if parameter.default is not parameter.empty:
+                said[parameter.name] = parameter.default
+        elif parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
+            positional.append(parameter)
+        else:
+            raise TypeError(f'kind "{kind}": *args and **kwargs cannot become fields')
+    if len(positional) != 1:
+        raise TypeError(
+            f'kind "{kind}": one positional parameter, the payload, is wanted; '
+            f"{len(positional)} found. Write fields after a *: def {function.__name__}(payload, *, …)"
+        )
+    accepts = hints.get(positional[0].name, Any)
+    return accepts, new_class(
+        f"{kind.title()}Fields", (Fields,), exec_body=lambda body: body.update(said)
+    )
+
+
+def _checked(act: Callable[..., Any], accepts: Any) -> Callable[[Any], Any]:
+    """The function, with its payload checked and converted first."""
+
+    def checked(payload: Any) -> Any:
+        return act(msgspec.convert(payload, accepts))
+
+    return checked
+
+
+def _checked_async(act: Callable[..., Any], accepts: Any) -> Callable[[Any], Any]:
+    """The waiting function, with its payload checked and converted first."""
+
+    async def checked(payload: Any) -> Any:
+        return await act(msgspec.convert(payload, accepts))
+
+    return checked

@@ -1,0 +1,164 @@
+"""A Language turns code into a program that maps one payload to another."""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import msgspec
+
+from heddle.schemas.errors import HeddleError
+from heddle.schemas.problem import did_you_mean
+
+if TYPE_CHECKING:
+    from heddle.runtime.assembly.host import Host
+
+_log = logging.getLogger("heddle.console")
+
+Program: TypeAlias = Callable[[Any], Any]
+"""Runs on one payload and returns the result as plain data; raises what went wrong.
+
+An exception's text is for people and names the line inside the code where that is known.
+A program never changes the payload it is given. One that is an `async` function waits; only code
+that was compiled with `Options.waits` may. One that has a method `close()` holds something: whoever
+had it compiled calls that, once, when the program is not needed any more.
+"""
+
+Say: TypeAlias = Callable[[str, str], None]
+"""Takes what code prints: a level (`debug`, `info`, `warning`, `error`) and one line of text."""
+
+
+class CompileError(HeddleError):
+    """The code cannot be compiled; `line` and `column` count from 1 inside the code, 0 is unknown."""
+
+    def __init__(self, message: str, *, line: int = 0, column: int = 0, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+        self.column = column
+        self.hint = hint
+
+
+class MissingExtra(CompileError):  # noqa: N818 - reads as what it tells
+    """What the language runs on is not installed; `extra` is what to install."""
+
+    def __init__(self, language: str, extra: str) -> None:
+        super().__init__(
+            f"what {language} runs on is not installed",
+            hint=f"pip install 'heddle-runtime[{extra}]'",
+        )
+        self.extra = extra
+
+
+class OptionError(CompileError):
+    """An option that the language cannot keep; `option` is its name in Options."""
+
+    def __init__(self, option: str, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.option = option
+
+
+class Voice:
+    """What the code of one node prints: an event `console` of its symbol, once that has begun."""
+
+    __slots__ = ("host", "label")
+
+    def __init__(self, label: str) -> None:
+        self.label = label
+        self.host: Host | None = None
+
+    def __call__(self, level: str, text: str) -> None:
+        if self.host is not None:
+            self.host.tell("console", level=level, text=text)
+        else:
+            _log.log(logging.getLevelNamesMapping()[level.upper()], "%s: %s", self.label, text)
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """How code is to run; what is None is left to the language.
+
+    One run may take `timeout` seconds and `memory` bytes. `isolation` is "process" where it runs
+    in a process of its own. `waits` says that whoever runs the program can await it; `condition`
+    that only the truth of its result counts; `leaves` that the program may raise Elsewhere. `say` takes what the code prints.
+    """
+
+    timeout: float | None = None
+    memory: int | None = None
+    isolation: str | None = None
+    waits: bool = False
+    leaves: bool = False
+    condition: bool = False
+    say: Say = Voice("code")
+
+
+class Language(msgspec.Struct, frozen=True, kw_only=True):
+    """One language: its name, what it is for, and its compiler.
+
+    `compile(code)` raises CompileError with the place inside the code. `condition(code)` does the
+    same for a program whose result is used as true or false and may be left out: `truthy` of the
+    result then decides. `constant` languages give the same result whatever the payload.
+
+    `tuned(code, options)` stands for both where a language heeds Options; it raises OptionError
+    for one that it cannot keep. Without it, `timeout` and `memory` are never reached, and there is
+    no isolation.
+    """
+
+    name: str
+    summary: str
+    compile: Callable[[str], Program]
+    condition: Callable[[str], Program] | None = None
+    constant: bool = False
+    tuned: Callable[[str, Options], Program] | None = None
+
+    def program(self, code: str, options: Options) -> Program:
+        """Compile code under options; CompileError, or OptionError for an option it cannot keep."""
+        if self.tuned is not None:
+            return self.tuned(code, options)
+        if options.isolation is not None:
+            raise OptionError(
+                "isolation",
+                f"the language {self.name} has no isolation: its programs can harm nothing",
+                hint="Leave it out.",
+            )
+        compiler = self.condition if options.condition and self.condition else self.compile
+        return compiler(code)
+
+
+class Languages:
+    """The languages that a runtime knows, by name."""
+
+    def __init__(self, languages: Iterable[Language] = ()) -> None:
+        self._known: dict[str, Language] = {}
+        self._owner: dict[str, str] = {}
+        for language in languages:
+            self.add(language)
+
+    def add(self, language: Language, owner: str = "") -> None:
+        """Add a language; ValueError names both owners when the name is taken."""
+        if language.name in self._known:
+            first = self._owner[language.name] or "another extension"
+            raise ValueError(
+                f'language "{language.name}" of {owner or "an extension"} is there already, from {first}'
+            )
+        self._known[language.name] = language
+        self._owner[language.name] = owner
+
+    def get(self, name: str) -> Language:
+        """The language of that name; CompileError with the nearest right name otherwise."""
+        language = self._known.get(name)
+        if language is None:
+            known = ", ".join(sorted(self._known)) or "none"
+            raise CompileError(
+                f'unknown language "{name}" (known: {known})',
+                hint=did_you_mean(name, list(self._known)),
+            )
+        return language
+
+    @property
+    def known(self) -> Mapping[str, Language]:
+        """Every language by name."""
+        return self._known
+
+
+def truthy(value: Any) -> bool:
+    """Whether a condition's result counts as true: false, null, 0, "" and empty data do not."""
+    return bool(value)

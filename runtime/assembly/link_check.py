@@ -1,0 +1,187 @@
+"""Links are checked across Specs: does the target stand there, and do both ports exist?"""
+
+from collections.abc import Callable, Iterable, Set
+from typing import Any, TypeAlias
+from uuid import UUID
+
+from heddle.schemas.check import decode, in_order
+from heddle.schemas.errors import SpecError
+from heddle.schemas.port import LIFECYCLE, Port, find_port, parse_port
+from heddle.schemas.problem import Problem
+from heddle.schemas.schema import Ports, Schema
+from heddle.schemas.words import nearest, suggest
+from heddle.specs.model.spec import Link, Path, Spec, dotted
+
+SchemaOf: TypeAlias = Callable[[str], Schema[Any] | None]
+"""The Schema of a kind; None where nobody serves it."""
+
+
+def check_links(
+    specs: Iterable[Spec], schema_of: SchemaOf, *, spoiled: Set[UUID] = frozenset()
+) -> list[Problem]:
+    """Every Problem between these Specs, by place.
+
+    `duplicate-name` and `duplicate-id`: two Specs claim one. `unknown-port`: an out port that the
+    kind does not have, or a link to an in port that its target does not have. `missing-link`: the
+    target is not among these Specs; that is no mistake where it may come later, or is stored
+    already. Ports of an unknown kind, or of fields that do not decode, are not judged.
+    Of the `spoiled` ones is known already that a name is taken or that a link cannot be read.
+    """
+    check = _Links(list(specs), schema_of, spoiled)
+    return in_order(check.problems)
+
+
+class _Links:
+    """One way through the links of some Specs, picking up Problems."""
+
+    def __init__(self, specs: list[Spec], schema_of: SchemaOf, spoiled: Set[UUID]) -> None:
+        self.problems: list[Problem] = []
+        self._schema_of = schema_of
+        self._spoiled = spoiled
+        self._ids: dict[UUID, Spec] = {}
+        self._names: dict[tuple[str, str], Spec] = {}
+        self._ports: dict[UUID, Ports | None] = {}
+        for spec in specs:
+            self._claim(spec)
+        for spec in specs:
+            for port, links in spec.ports.items():
+                self._out(spec, port)
+                for index, link in enumerate(links):
+                    self._link(spec, ("ports", port, index), link, alone=len(links) == 1)
+
+    def _claim(self, spec: Spec) -> None:
+        """Take the id and the name, if they are free."""
+        first = self._ids.setdefault(spec.id, spec)
+        if first is not spec and spec.id not in self._spoiled:
+            self._tell(
+                "duplicate-id",
+                f"the id {spec.id} is taken by {_who(first)}",
+                spec,
+                ("id",),
+                "Give it an id of its own, or leave it out.",
+            )
+        if spec.name is None:
+            return
+        first = self._names.setdefault((spec.namespace, spec.name), spec)
+        if first is not spec and first.id != spec.id and spec.id not in self._spoiled:
+            self._tell(
+                "duplicate-name",
+                f'the name "{spec.name}" is taken by {_who(first)}',
+                spec,
+                ("name",),
+                "Names are unique in a namespace.",
+            )
+
+    def _out(self, spec: Spec, name: str) -> None:
+        """Is this an out port of the Spec's own kind?"""
+        ports = self._of(spec)
+        if ports is None or find_port((*ports[1], *LIFECYCLE), name) is not None:
+            return
+        known = (*ports[1], *LIFECYCLE)
+        text = _has(ports[1]) if ports[1] else "only the lifecycle ports"
+        found = f'kind "{spec.kind}" has no out port "{name}" (it has: {text})'
+        self._tell("unknown-port", found, spec, ("ports", name), _near(name, known))
+
+    def _link(self, spec: Spec, path: Path, link: Link, *, alone: bool) -> None:
+        """Does the target stand there, and has it this in port?"""
+        if spec.id in self._spoiled and link.id is None and link.name is None:
+            return
+        target = self._target(spec, link)
+        if target is None:
+            self._missing(spec, path, link, alone=alone)
+            return
+        ports = self._of(target)
+        if ports is None or find_port(ports[0], link.port) is not None:
+            return
+        has = f"(it has: {_has(ports[0])})" if ports[0] else "(it has no in ports)"
+        found = f'"{target.label}" has no port "{link.port}" {has}'
+        hint = _near(link.port, ports[0])
+        self._tell(
+            "unknown-port", found, spec, (*path, "port"), hint, shown=path[:2] if alone else path
+        )
+
+    def _target(self, spec: Spec, link: Link) -> Spec | None:
+        """The Spec that the link leads to; an id wins over a name, and namespaces never mix."""
+        if link.id is not None:
+            target = self._ids.get(link.id)
+            return target if target is not None and target.namespace == spec.namespace else None
+        return None if link.name is None else self._names.get((spec.namespace, link.name))
+
+    def _missing(self, spec: Spec, path: Path, link: Link, *, alone: bool) -> None:
+        """Tell of a link whose target is not there."""
+        key = "name" if link.id is None else "id"
+        found, hint = f'there is no "{link.target}"', ""
+        if link.id is None and link.name is not None:
+            names = [name for space, name in self._names if space == spec.namespace]
+            hint = suggest(link.name, names)
+            elsewhere = sorted(space for space, name in self._names if name == link.name)
+            if not hint and elsewhere:
+                hint = f'It stands in namespace "{elsewhere[0]}"; links stay inside "{spec.namespace}".'
+        elif link.id is None:
+            found, hint = "a link to nobody", "Give the name or the id of the target."
+        self._tell(
+            "missing-link", found, spec, (*path, key), hint, shown=path[:2] if alone else path
+        )
+
+    def _of(self, spec: Spec) -> Ports | None:
+        """The ports of a Spec, as far as they can be known."""
+        if spec.id not in self._ports:
+            self._ports[spec.id] = self._read(spec)
+        return self._ports[spec.id]
+
+    def _read(self, spec: Spec) -> Ports | None:
+        schema = self._schema_of(spec.kind)
+        if schema is None or schema.ports is None:
+            return None if schema is None else (schema.ins, schema.outs)
+        try:
+            return schema.ports_of(decode(spec, schema))
+        except SpecError:
+            return None
+
+    def _tell(
+        self,
+        code: str,
+        found: str,
+        spec: Spec,
+        path: Path,
+        hint: str = "",
+        *,
+        shown: Path | None = None,
+    ) -> None:
+        self.problems.append(
+            Problem(
+                code=code,
+                found=found,
+                hint=hint,
+                place=spec.place(path),
+                path=dotted(spec.label, path if shown is None else shown),
+            )
+        )
+
+
+def _has(ports: tuple[Port, ...]) -> str:
+    """`out[0], out[1], …, error`."""
+    return ", ".join(
+        f"{port.name}[0], {port.name}[1], …" if port.indexed else port.name for port in ports
+    )
+
+
+def _near(name: str, ports: tuple[Port, ...]) -> str:
+    """The port that was probably meant, with its index where it may have one."""
+    parsed = parse_port(name)
+    base, index = parsed if parsed is not None else (name.partition("[")[0], None)
+    near = nearest(base, [port.name for port in ports])
+    if near is None:
+        return f'Try "{ports[0].name}".' if len(ports) == 1 else ""
+    indexed = any(port.indexed for port in ports if port.name == near)
+    return (
+        f'Did you mean "{near}[{index}]"?'
+        if indexed and index is not None
+        else f'Did you mean "{near}"?'
+    )
+
+
+def _who(spec: Spec) -> str:
+    """A Spec and where it stands."""
+    place = spec.place()
+    return f"{spec.label} at {place}" if place.line else spec.label

@@ -1,0 +1,478 @@
+"""The Loader makes the table agree with the store.
+
+It is told which keys may have changed, reads them as they are now, and makes the difference: a
+doubled, late, reordered or missed change does no harm. A change set goes live as a whole or not at
+all; what it refused is looked at again with every later one.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from heddle.runtime.assembly.accepter import Accepter
+from heddle.runtime.assembly.draft import Draft, Drafter, stopping
+from heddle.runtime.assembly.invalid import check_spoiled
+from heddle.runtime.assembly.outcome import Loaded, Tried
+from heddle.runtime.assembly.recovery import Recovery
+from heddle.runtime.assembly.rejection import Refusal, of_spoiled
+from heddle.runtime.assembly.rollout import Shift, ShiftError
+from heddle.runtime.assembly.scheme import Scheme
+from heddle.runtime.assembly.start import Start
+from heddle.runtime.assembly.symbol import Symbol
+from heddle.runtime.assembly.table import Plan, SymbolTable
+from heddle.runtime.events.events import Events
+from heddle.schemas.check import in_order
+from heddle.schemas.problem import Problem
+from heddle.specs.binding.bind import Values, bind
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import ChangeSet, Spoiling, Store
+from heddle.specs.secrets.vault import Vault
+
+
+class Loader:
+    """Brings one namespace of a store into one table."""
+
+    def __init__(
+        self,
+        *,
+        namespace: str,
+        store: Store,
+        table: SymbolTable,
+        scheme: Scheme,
+        shift: Shift,
+        events: Events,
+        environment: Mapping[str, Any],
+        vault: Vault | None = None,
+        accepter: Accepter | None = None,
+    ) -> None:
+        self.namespace = namespace
+        self.vault = vault if vault is not None else Vault()
+        self.refused: dict[UUID, Refusal] = {}
+        """What the store says and the table does not, and why not."""
+        self.spoiled: dict[UUID, Refusal] = {}
+        """What documents say that cannot be read as they are, and the table does not."""
+        self.unreadable: tuple[Problem, ...] = ()
+        self._store = store
+        self._table = table
+        self._shift = shift
+        self._events = events
+        self._drafter = Drafter(table, scheme, environment)
+        self._scheme = scheme
+        self._environment = environment
+        self._again: set[UUID] = set()
+        self._recovery = Recovery(table, store, namespace, self.vault, accepter)
+
+    @property
+    def unfit(self) -> dict[UUID, Refusal]:
+        """Whatever is written and is not live, and why not."""
+        blocked = self._recovery.blocked
+        return (
+            {**blocked, **self.refused, **self.spoiled} if blocked or self.spoiled else self.refused
+        )
+
+    @property
+    def fallbacks(self) -> list[UUID]:
+        """The Specs of which, since the start, the last accepted revision serves and not the newest."""
+        return self._recovery.fallbacks(self.unfit)
+
+    @property
+    def waiting_sources(self) -> dict[UUID, str]:
+        """The labels of sources that were active before the start, and have waited since."""
+        return self._recovery.waiting_sources(self.unfit)
+
+    def rebuild(self, symbol: Symbol) -> Symbol:
+        """A fresh Symbol of the same Spec, for one whose Node was closed meanwhile."""
+        return symbol.renewed(self._scheme.compile(symbol.binding.spec))
+
+    async def load_all(self) -> Loaded:
+        """Load everything that is fit; what is not is left out and told."""
+        specs = await self._store.specs(self.namespace)
+        values = await self._values()
+        self.unreadable = tuple(await self._store.problems())
+        if await self._recovery.read():
+            return await self._load_over(specs, values)
+        draft = self._drafter.draft(specs, values)
+        self._refuse(draft, set(draft.problems), draft.all_problems())
+        spoiled: Sequence[Spec] = ()
+        if self.unreadable and isinstance(self._store, Spoiling):
+            spoiled = await self._store.spoiled(self.namespace)
+        unread = await self._with_spoiled(self.unreadable, spoiled, specs)
+        self.spoiled = self._of_spoiled(spoiled, unread)
+        problems = tuple(dict.fromkeys((*unread, *draft.all_problems())))
+        if draft.empty:
+            return self._told_left_out(problems) if problems else Loaded()
+        plan = self._table.plan(list(draft.puts.values()), draft.removes)
+        loaded = await self._live(draft, plan, problems)
+        self._recovery.note_start(set(draft.puts), values, self.unfit)
+        return loaded
+
+    async def _load_over(self, specs: Sequence[Spec], values: Values) -> Loaded:
+        """Load the newest; of what is not fit, what was accepted last."""
+        if not self.unreadable:
+            draft = self._drafter.draft(specs, values)
+            plan = self._table.plan(list(draft.puts.values()), draft.removes)
+            ids = {spec.id for spec in specs}
+            before = self._recovery.last.active
+            waiting = any(one in ids and one not in plan.layout.active for one in before)
+            if not (draft.problems or waiting):
+                try:
+                    loaded = await self._live(draft, plan, ()) if not draft.empty else Loaded()
+                except ShiftError as error:
+                    return await self._fall_back(specs, values, error)
+                self._recovery.note_start(ids, values, self.unfit)
+                return loaded
+        return await self._fall_back(specs, values, None)
+
+    async def _fall_back(
+        self, specs: Sequence[Spec], values: Values, failed: ShiftError | None
+    ) -> Loaded:
+        """Load as much of the newest as is fit, and of the rest what was accepted last."""
+        accepted, changed = await self._recovery.values()
+        failures: dict[UUID, tuple[Problem, ...]] = {}
+        while True:
+            start = Start(
+                self._recovery.last,
+                specs,
+                values=values,
+                accepted=accepted,
+                changed=changed,
+                problems=self.unreadable,
+                scheme=self._scheme,
+                environment=self._environment,
+                failures=failures,
+            )
+            if failed is not None:
+                one = failed.symbol.source
+                if not start.may_fall_back(one):
+                    raise failed
+                failures[one], failed = (failed.problem,), None
+                continue
+            draft = Draft()
+            draft.puts = {symbol.id: symbol for symbol in start.symbols}
+            plan = self._table.plan(start.symbols, ())
+            try:
+                loaded = await self._live(draft, plan, ()) if start.symbols else Loaded()
+            except ShiftError as error:
+                failed = error
+                continue
+            return await self._tell_fallback(start, loaded, specs, values)
+
+    async def _tell_fallback(
+        self, start: Start, loaded: Loaded, specs: Sequence[Spec], values: Values
+    ) -> Loaded:
+        """Remember what serves instead of the newest, and tell of it."""
+        self.refused = start.refused
+        self._again = set(start.refused)
+        labels = self._recovery.remember(start)
+        spoiled: Sequence[Spec] = ()
+        if self.unreadable and isinstance(self._store, Spoiling):
+            spoiled = await self._store.spoiled(self.namespace)
+        unread = await self._with_spoiled(self.unreadable, spoiled, specs)
+        self.spoiled = self._of_spoiled(spoiled, unread)
+        wrong = [problem for one in start.refused.values() for problem in one.problems]
+        problems = tuple(dict.fromkeys((*unread, *in_order(wrong))))
+        self._recovery.note_start(start.newest, values, self.unfit)
+        if labels:
+            self._events.tell(
+                "last accepted revision serves",
+                level="error",
+                reason=f"the newest of {_some(labels)} has problems",
+                problems=problems,
+                generation=self._table.wiring.generation.number,
+                symbols=labels,
+            )
+        left_out = set(start.refused) - set(start.fallbacks)
+        if problems and (left_out or not labels):
+            self._told_left_out(problems)
+        waiting = self.waiting_sources
+        if waiting:
+            self._events.tell(
+                "source waits",
+                level="error",
+                reason=f"{_some(sorted(waiting.values()))} was active before this start",
+            )
+        return msgspec.structs.replace(loaded, problems=problems)
+
+    async def load(self, changes: ChangeSet, *, trial: bool = False) -> Loaded:
+        """Look at the keys of a change set; all that follows from it goes live, or nothing.
+
+        What was refused before is looked at again: together with it where it is not fit by itself,
+        after it otherwise. So a mistake holds up nothing but itself, and goes live as soon as what
+        it lacked is there. A `trial` that is refused is not told: its parts are tried one by one.
+        """
+        self.vault.forget(changes.values)
+        before = self.unreadable
+        amiss = bool(self.refused or before)
+        self.unreadable = tuple(await self._store.problems())
+        if trial and changes.problems:
+            return Loaded(problems=changes.problems)
+        free = await self._recovery.unblock(self.unreadable)
+        if free:
+            changes = msgspec.structs.replace(changes, specs=changes.specs | free)
+        loaded = await self._load(changes, trial=trial)
+        if changes.problems or changes.spoiled or before != self.unreadable:
+            await self._look_at_spoiled()
+        if amiss and loaded.generation is None and not loaded.refused:
+            self._told_well()
+        return loaded
+
+    async def _load(self, changes: ChangeSet, *, trial: bool) -> Loaded:
+        forced = self._bound_to(changes.values, await self._names_of(changes.values))
+        asked = {*changes.specs, *forced}
+        unread = await self._with_spoiled(changes.problems, changes.spoiled)
+        tried = await self._try(asked, forced)
+        before = self._again - asked
+        if tried.refused and before and not tried.undone:
+            with_those = await self._try_most(before, required=asked, forced=forced)
+            tried = tried if with_those.refused else with_those
+        if not tried.refused:
+            if self._again - asked:
+                await self._try_most(self._again - asked)
+            if unread:
+                self._told_refusal(unread, changes.origin)
+            return msgspec.structs.replace(tried.loaded, problems=unread)
+        problems = tuple(dict.fromkeys((*unread, *tried.problems)))
+        if trial:
+            return Loaded(problems=problems)
+        self._refuse(tried.draft, asked, tried.problems)
+        return self._told_refusal(problems, changes.origin)
+
+    async def look_again(self) -> None:
+        """Look at everything: changes may have been missed. What is not fit stays as it is."""
+        specs = await self._store.specs(self.namespace)
+        known = {symbol.id for symbol in self._table.all()}
+        self.unreadable = tuple(await self._store.problems())
+        before = dict(self.refused)
+        await self._recovery.unblock(self.unreadable)
+        await self._try_most({spec.id for spec in specs} | known | self._again)
+        await self._look_at_spoiled()
+        found = {problem for one in self.refused.values() for problem in one.problems}
+        found -= {problem for one in before.values() for problem in one.problems}
+        if found:
+            self._told_refusal(tuple(in_order(sorted(found, key=str))), "")
+
+    # -- trying --------------------------------------------------------------------------------
+
+    async def _try(self, asked: set[UUID], forced: set[UUID]) -> "Tried":
+        """Make what these keys come to live, as a whole; or say why not."""
+        draft = await self._draft(asked, forced)
+        if draft.problems:
+            return Tried(draft, draft.all_problems(), set(draft.problems))
+        if draft.empty:
+            self._accept(draft, asked)
+            self._recovery.note_change(draft, None)
+            return Tried(draft, loaded=Loaded())
+        plan = self._table.plan(list(draft.puts.values()), draft.removes)
+        stopped = stopping(plan, self._scheme)
+        if stopped:
+            put = {one.source for one in draft.puts.values()}
+            culprits = draft.removes | {one.source for one in plan.stops if one.source in put}
+            return Tried(draft, tuple(stopped), culprits)
+        try:
+            loaded = await self._live(draft, plan, ())
+        except ShiftError as error:
+            return Tried(draft, (error.problem,), {error.symbol.source}, undone=True)
+        self._accept(draft, asked)
+        self._recovery.note_change(draft, plan)
+        return Tried(draft, loaded=loaded)
+
+    async def _try_most(
+        self,
+        optional: set[UUID],
+        *,
+        required: Set[UUID] = frozenset(),
+        forced: Set[UUID] = frozenset(),
+    ) -> "Tried":
+        """Make all of the required live, with as much of the optional as is fit together.
+
+        What is optional and is not fit is remembered as refused.
+        """
+        left = set(optional)
+        while True:
+            tried = await self._try(left | required, left | forced)
+            if not tried.refused:
+                return tried
+            unfit = tried.culprits & left
+            if not unfit:
+                # Whose mistake it is cannot be told, or it is one of those that are required.
+                unfit = set(left)
+            if not required:
+                self._refuse(tried.draft, unfit, tried.problems)
+            if not left or (required and not left - unfit):
+                return tried
+            left -= unfit
+
+    async def _draft(self, keys: set[UUID], forced: set[UUID]) -> Draft:
+        # What cannot be read at the moment is not gone: what was accepted stands in for it.
+        specs = self._recovery.stand_in(list(await self._store.specs(self.namespace, keys)), keys)
+        identified = any(entry.identified for spec in specs for entry in spec.env.values())
+        nested = any("specs" in spec.fields or "uses" in spec.fields for spec in specs)
+        values = await self._values() if identified or nested else Values()
+        return self._drafter.draft(specs, values, asked=keys, forced=frozenset(forced))
+
+    async def _live(self, draft: Draft, plan: Plan, problems: tuple[Problem, ...]) -> Loaded:
+        """Make the difference live, and tell it; ShiftError where it was undone."""
+        removed = tuple(
+            sorted(symbol.label for one in draft.removes if (symbol := self._table.get(one)))
+        )
+        changed = tuple(sorted(symbol.label for symbol in draft.puts.values()))
+        await self._shift.make(plan)
+        number = self._table.wiring.generation.number
+        self._events.tell(
+            "generation live",
+            generation=number,
+            reason=_told(changed, removed),
+            symbols=len(self._table),
+            changed=len(changed),
+            removed=len(removed),
+            waiting=self._table.waiting,
+        )
+        for symbol in {one.id: one for one in (*draft.puts.values(), *plan.stops)}.values():
+            if not self._table.active(symbol):
+                reason = "; ".join(self._table.reasons(symbol)) or "part of a ring that waits"
+                self._events.tell(
+                    "symbol waiting", level="warning", symbol=symbol.label, reason=reason
+                )
+        if problems:
+            self._told_left_out(problems)
+        return Loaded(generation=number, changed=changed, removed=removed, problems=problems)
+
+    # -- remembering ---------------------------------------------------------------------------
+
+    def _accept(self, draft: Draft, asked: set[UUID]) -> None:
+        """Forget that any of these was refused, and note what they are bound to now."""
+        for one in asked:
+            self.refused.pop(one, None)
+        self._again -= asked
+        for symbol, binding in draft.rebound:
+            if self._table.get(symbol.id) is symbol:
+                if self._table.active(symbol):
+                    self._events.hide(binding.secrets)
+                    self._events.unhide(symbol.binding.secrets)
+                symbol.binding = binding
+
+    def _refuse(self, draft: Draft, asked: Set[UUID], problems: tuple[Problem, ...]) -> None:
+        """Remember what is refused: each with its own Problems, or those that hold it up."""
+        before = {one: self.refused.pop(one) for one in asked if one in self.refused}
+        self._again = (self._again - asked) | (draft.ids & asked)
+        for one in draft.ids & asked:
+            spec = draft.specs.get(one)
+            if one in draft.puts:
+                spec = draft.puts[one].spec
+            elif spec is None and (gone := self._table.get(one)) is not None:
+                spec = gone.spec
+            if spec is not None:
+                why = tuple(draft.problems.get(one, problems))
+                refusal = Refusal(spec=spec, problems=why, gone=one in draft.removes)
+                self.refused[one] = refusal.after(before.get(one))
+
+    def _told_refusal(self, problems: tuple[Problem, ...], origin: str) -> Loaded:
+        """Tell that what ran goes on running, and why."""
+        running = self._table.wiring.generation.number
+        self._events.tell(
+            "change refused",
+            level="error",
+            reason=f"generation {running} goes on running" if running else "nothing is live yet",
+            problems=problems,
+            generation=running,
+            **({"origin": origin} if origin else {}),
+        )
+        return Loaded(problems=problems)
+
+    def _told_well(self) -> None:
+        """Tell that what was refused was taken back, where nothing is amiss any more."""
+        if not (self.refused or self.unreadable):
+            running = self._table.wiring.generation.number
+            self._events.tell(
+                "problems gone",
+                generation=running,
+                reason=f"generation {running} runs, and the store says the same",
+            )
+
+    def _told_left_out(self, problems: tuple[Problem, ...]) -> Loaded:
+        """Tell what a start goes without, and why."""
+        running = self._table.wiring.generation.number
+        self._events.tell(
+            "specs left out",
+            level="error",
+            reason="the rest runs" if running else "nothing is live yet",
+            problems=problems,
+            generation=running,
+        )
+        return Loaded(problems=problems)
+
+    async def _look_at_spoiled(self) -> None:
+        """Note what is wrong now in documents that cannot be read as they are."""
+        spoiled: Sequence[Spec] = ()
+        if self.unreadable and isinstance(self._store, Spoiling):
+            spoiled = await self._store.spoiled(self.namespace)
+        self.spoiled = self._of_spoiled(spoiled, await self._with_spoiled(self.unreadable, spoiled))
+
+    def _of_spoiled(
+        self, spoiled: Sequence[Spec], problems: tuple[Problem, ...]
+    ) -> dict[UUID, Refusal]:
+        mine = [spec for spec in spoiled if spec.namespace == self.namespace]
+        running = {spec.id: runs.spec for spec in mine if (runs := self._table.get(spec.id))}
+        return of_spoiled(mine, problems, self.spoiled, running)
+
+    async def _with_spoiled(
+        self,
+        problems: tuple[Problem, ...],
+        spoiled: Sequence[Spec],
+        specs: Sequence[Spec] | None = None,
+    ) -> tuple[Problem, ...]:
+        """Problems of reading, and whatever else is wrong with what could be read."""
+        mine = [spec for spec in spoiled if spec.namespace == self.namespace]
+        if not mine:
+            return problems
+        others = specs if specs is not None else await self._store.specs(self.namespace)
+        values = await self._values()
+        found = check_spoiled(mine, others, values, self._scheme, self._environment)
+        return tuple(in_order([*problems, *found]))
+
+    # -- Values --------------------------------------------------------------------------------
+
+    async def _values(self) -> Values:
+        """The Values of the namespace, ready to be opened."""
+        found = await self._store.values(self.namespace)
+        await self.vault.ready(found)
+        return Values(found, self.vault)
+
+    async def _names_of(self, values: Iterable[UUID]) -> frozenset[str]:
+        if not values:
+            return frozenset()
+        found = await self._store.values(self.namespace, values)
+        return frozenset(value.name for value in found if value.name is not None)
+
+    def _bound_to(self, values: frozenset[UUID], names: frozenset[str]) -> set[UUID]:
+        """Who is bound to these Values, or asks for one of their names."""
+        if not values:
+            return set()
+        wanted: set[UUID | str] = {*values, *names}
+        found = {
+            symbol.id
+            for symbol in self._table.all()
+            if symbol.binding.asks
+            and (symbol.binding.uses & values or symbol.binding.asks & wanted)
+        }
+        for one, refusal in self.refused.items():
+            if bind(refusal.spec, (), self._environment).asks & wanted:
+                found.add(one)
+        return found
+
+
+def _some(labels: Sequence[str]) -> str:
+    """`pong, router and 3 more`."""
+    return f"{', '.join(labels[:5])}{f' and {len(labels) - 5} more' if len(labels) > 5 else ''}"
+
+
+def _told(changed: tuple[str, ...], removed: tuple[str, ...]) -> str:
+    """`changed pong, router; removed old`, shortened."""
+    parts = []
+    for word, labels in (("changed", changed), ("removed", removed)):
+        if labels:
+            more = f" and {len(labels) - 5} more" if len(labels) > 5 else ""
+            parts.append(f"{word} {', '.join(labels[:5])}{more}")
+    return "; ".join(parts)

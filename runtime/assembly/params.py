@@ -1,0 +1,146 @@
+"""Params are what a Spec that others use leaves open: each name with its type and its default."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from heddle.schemas.code import Text
+from heddle.schemas.errors import SpecError
+from heddle.schemas.field import Fields, Unfit, about, read_field
+from heddle.schemas.problem import Problem
+from heddle.schemas.words import plain, suggest
+from heddle.specs.model.entry import found_type
+from heddle.specs.model.names import legal_key
+from heddle.specs.model.spec import Path, Spec
+
+Sort = Literal["any", "text", "number", "whole", "flag", "list", "map"]
+
+_TYPES: dict[str, Any] = {
+    "any": Any,
+    "text": Text,
+    "number": float,
+    "whole": int,
+    "flag": bool,
+    "list": list[Any],
+    "map": dict[str, Any],
+}
+_WANTED = {
+    "text": "text",
+    "number": "a number",
+    "whole": "a whole number",
+    "flag": "true or false",
+    "list": "a list",
+    "map": "a mapping",
+}
+
+
+class Param(Fields):
+    """One name that is left open."""
+
+    type: Annotated[Sort, about("What may be given; `flag` is true or false.")] = "any"
+    default: Annotated[Any, about("What counts where nothing is given.")] = None
+    required: Annotated[
+        bool | None, about("Whether it must be given; it must, unless there is a default.")
+    ] = None
+    choices: Annotated[list[Any], about("What may be given, where that is not everything.")] = (
+        msgspec.field(default_factory=list)
+    )
+    help: Annotated[str, about("What it is for, in a sentence.")] = ""
+
+    def __post_init__(self) -> None:
+        if self.default is not None and _fits(self, self.default) is None:
+            raise Unfit(
+                found_type(self.default), wanted=_wanted(self), code="type", path=("default",)
+            )
+
+    @property
+    def must(self) -> bool:
+        """Whether it must be given."""
+        return self.default is None if self.required is None else self.required
+
+
+def given(definition: Spec, user: Spec) -> dict[str, Any]:
+    """What the names of a definition stand for where this Spec uses it; SpecError with every Problem.
+
+    A definition whose own params are not right tells that itself, and leaves nothing open here.
+    """
+    try:
+        params = msgspec.convert(
+            definition.fields.get("params") or {}, dict[str, Param], dec_hook=read_field
+        )
+    except msgspec.ValidationError:
+        found = f'the params of "{definition.label}" are not right'
+        raise SpecError([_problem(user, ("uses",), "params", found)]) from None
+    values = user.fields.get("with")
+    values = values if isinstance(values, dict) else {}
+    problems: list[Problem] = []
+    for name in values:
+        if name not in params:
+            known = ", ".join(params) or "none"
+            found = f'"{definition.label}" has no param "{name}" (it has: {known})'
+            hint = suggest(str(name), params)
+            problems.append(_problem(user, ("with", name), "unknown-field", found, hint=hint))
+    names: dict[str, Any] = {}
+    for name, param in params.items():
+        if values.get(name) is None:
+            names[name] = param.default
+            if param.must:
+                path: Path = ("with", name)
+                problems.append(
+                    _problem(user, path, "missing", "missing", _wanted(param), param.help)
+                )
+            continue
+        fitted = _fits(param, values[name])
+        if fitted is None:
+            found = found_type(values[name])
+            problems.append(
+                _problem(user, ("with", name), "type", found, _wanted(param), param.help)
+            )
+        else:
+            names[name] = fitted[0]
+    if problems:
+        raise SpecError(problems)
+    return names
+
+
+def check_params(params: "dict[str, Param]") -> None:
+    """Unfit where a name cannot stand in a blank."""
+    for name in params:
+        if not legal_key(name):
+            raise Unfit(
+                f'the name "{name}"',
+                wanted="a letter or _, then letters, digits and _",
+                path=(name,),
+            )
+
+
+def _fits(param: Param, value: Any) -> tuple[Any] | None:
+    """The value as its type takes it; None where it does not fit."""
+    try:
+        made = msgspec.convert(value, _TYPES[param.type], strict=False, dec_hook=read_field)
+    except msgspec.ValidationError:
+        return None
+    if isinstance(made, float) and made.is_integer() and isinstance(value, int):
+        made = value
+    if isinstance(made, Text):
+        made = str(made)
+    return None if param.choices and made not in param.choices else (made,)
+
+
+def _wanted(param: Param) -> str:
+    if param.choices:
+        return " or ".join(plain(choice) for choice in param.choices)
+    return _WANTED.get(param.type, "")
+
+
+def _problem(
+    spec: Spec, path: Path, code: str, found: str, wanted: str = "", hint: str = ""
+) -> Problem:
+    return Problem(
+        code=code,
+        found=found,
+        wanted=wanted,
+        hint=hint,
+        place=spec.place(path),
+        path=spec.at(path),
+    )

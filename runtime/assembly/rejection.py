@@ -1,0 +1,69 @@
+"""A Refusal is what the store says and the table does not, and why not."""
+
+import time
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+import msgspec
+
+from heddle.schemas.problem import Problem
+from heddle.specs.model.spec import Spec
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """One Spec that is not live as the store has it. `since` is in seconds since 1970.
+
+    `problems` are its own, or those of whatever holds it up. With `gone` it is the removal that
+    was refused: the store has it no more.
+    """
+
+    spec: Spec
+    problems: tuple[Problem, ...] = ()
+    since: float = msgspec.field(default_factory=time.time)
+    gone: bool = False
+
+    @property
+    def revision(self) -> int:
+        """The revision that the store holds; 0 where it is gone."""
+        return 0 if self.gone else self.spec.revision
+
+    def after(self, before: "Refusal | None") -> "Refusal":
+        """The same, which goes on since it was refused before for the same reasons."""
+        if before is None or before.problems != self.problems:
+            return self
+        return msgspec.structs.replace(self, since=before.since)
+
+    @property
+    def own(self) -> list[Problem]:
+        """The Problems that are of this Spec."""
+        return [problem for problem in self.problems if owns(self.spec, problem)]
+
+
+def owns(spec: Spec, problem: Problem) -> bool:
+    """Whether a Problem is of this Spec, going by its path and its file."""
+    file = spec.place().file
+    if file and problem.place.file and file != problem.place.file:
+        return False
+    label = spec.label
+    return problem.path == label or problem.path.startswith((f"{label}.", f"{label}["))
+
+
+def of_spoiled(
+    spoiled: Iterable[Spec],
+    problems: Sequence[Problem],
+    before: dict[UUID, Refusal],
+    running: dict[UUID, Spec],
+) -> dict[UUID, Refusal]:
+    """What documents with Problems say, and does not count: what is wrong, and what differs from what runs."""
+    found: dict[UUID, Refusal] = {}
+    for spec in spoiled:
+        own = [problem for problem in problems if owns(spec, problem)]
+        runs = running.get(spec.id)
+        if not own and runs is not None and runs.same(spec):
+            continue
+        file = spec.place().file
+        why = tuple(own or [problem for problem in problems if problem.place.file == file])
+        if not why:
+            continue
+        found[spec.id] = Refusal(spec=spec, problems=why).after(before.get(spec.id))
+    return found

@@ -1,0 +1,135 @@
+"""The Scheme knows which Schema and Codec serve which kind."""
+
+from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
+
+from heddle.runtime.assembly.codec import Build, Kind, Kinds
+from heddle.runtime.assembly.guard import Guard
+from heddle.runtime.assembly.language import Languages
+from heddle.runtime.assembly.retry_rule import Attempts
+from heddle.runtime.flow.node import Node
+from heddle.schemas.check import check, decode, decode_guard, unknown_kind
+from heddle.schemas.errors import SpecError
+from heddle.schemas.problem import Problem
+from heddle.schemas.schema import Schema
+from heddle.specs.model.spec import Spec
+
+
+class Scheme:
+    """Kinds by name, and the languages that their code is written in.
+
+    `language` is the one of conditions that name none.
+    """
+
+    def __init__(
+        self,
+        kinds: Iterable[Kind[Any]] = (),
+        languages: Languages | None = None,
+        language: str = "cel",
+    ) -> None:
+        self.languages = languages if languages is not None else Languages()
+        self.language = language
+        self._kinds: dict[str, Kind[Any] | str] = {}
+        self._owner: dict[str, str] = {}
+        for kind in kinds:
+            self.add(kind)
+
+    def add(self, kind: Kind[Any], owner: str = "") -> None:
+        """Serve a kind; ValueError names both owners when it is served already."""
+        self._claim(kind.name, kind, owner)
+
+    def add_later(self, kind: str, place: str, owner: str = "") -> None:
+        """Serve a kind that is imported from `module:NAME` when a Spec first asks for it."""
+        self._claim(kind, place, owner)
+
+    def _claim(self, name: str, kind: Kind[Any] | str, owner: str) -> None:
+        if name in self._kinds:
+            first = self._owner[name] or "another extension"
+            raise ValueError(
+                f'kind "{name}" of {owner or "an extension"} is there already, from {first}'
+            )
+        self._kinds[name] = kind
+        self._owner[name] = owner
+
+    @property
+    def kinds(self) -> Kinds:
+        """Every kind by name; this imports those that nobody has asked for yet."""
+        return {name: found for name in self._kinds if (found := self.find(name)) is not None}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The name of every kind; nothing is imported."""
+        return frozenset(self._kinds)
+
+    def find(self, kind: str) -> Kind[Any] | None:
+        """A kind by name; None where nobody serves it."""
+        found = self._kinds.get(kind)
+        if not isinstance(found, str):
+            return found
+        module, _, name = found.partition(":")
+        made: Kind[Any] = getattr(import_module(module), name)
+        self._kinds[kind] = made
+        return made
+
+    def owner(self, kind: str) -> str:
+        """The extension that a kind came from."""
+        return self._owner.get(kind, "")
+
+    def schema(self, kind: str) -> Schema[Any] | None:
+        """The Schema of a kind; None where nobody serves it."""
+        found = self.find(kind)
+        return found.schema if found is not None else None
+
+    def compile(self, spec: Spec) -> Node:
+        """Decode a bound Spec and build its Node; SpecError carries every Problem."""
+        kind = self.find(spec.kind)
+        if kind is None:
+            raise SpecError([unknown_kind(spec, self.names)])
+        build = Build(spec, self.languages, self.language)
+        fields = decode(spec, kind.schema)
+        guard = self._guard(spec, kind, build)
+        node = kind.codec(fields, build)
+        node.voice = build.voice
+        node.guard = guard
+        node.leaves = build.leaves
+        return node
+
+    def _guard(self, spec: Spec, kind: Kind[Any], build: Build) -> Guard | None:
+        """What a Spec that decodes says round its node; SpecError where a condition does not compile."""
+        said = decode_guard(spec, kind.schema)
+        if said is None:
+            return None
+        again, turns = said.again, said.turns
+        attempts: Attempts | None = None
+        if again is not None:
+            when = again.when
+            attempts = Attempts(
+                most=again.attempts,
+                delay=float(again.delay),
+                factor=again.factor,
+                longest=float(again.max_delay),
+                jitter=again.jitter,
+                when=build.condition(when, "retry", "when") if when is not None else None,
+            )
+        return Guard(
+            timeout=float(said.timeout) if said.timeout is not None else None,
+            attempts=attempts,
+            limit=turns.limit if turns is not None else None,
+            queue=turns.queue if turns is not None else 0,
+        )
+
+    def check(self, spec: Spec) -> list[Problem]:
+        """Every Problem of a bound Spec by itself; its code is compiled, nothing is opened."""
+        try:
+            self.compile(spec)
+        except SpecError as error:
+            return list(error.problems)
+        return []
+
+    def check_unbound(self, spec: Spec) -> list[Problem]:
+        """Every Problem of a Spec whose blanks are not known yet."""
+        schema = self.schema(spec.kind)
+        if schema is None:
+            return [unknown_kind(spec, self.names)]
+        return check(spec, schema, unfilled=True)

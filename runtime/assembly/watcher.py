@@ -1,0 +1,257 @@
+"""The Watcher hears which keys changed and hands them to the Loader; keys wait, each once."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from heddle.runtime.assembly.outcome import Loaded
+from heddle.runtime.events.events import Events
+from heddle.runtime.flow.errors import Error, Failure
+from heddle.runtime.flow.step import FAILURES
+from heddle.schemas.errors import StoreError
+from heddle.specs.files.spare import SPARE
+from heddle.specs.model.store import ChangeSet, Resuming, Store
+
+T = TypeVar("T")
+
+PAUSE = 0.1
+LONGEST = 10.0
+"""Seconds before a store that could not be followed is tried again: at first, and at most."""
+
+FIRST = 1.0
+"""Seconds before what was refused while descriptors were short is tried again, at first."""
+
+
+class Load(Protocol):
+    """What a change set is handed to."""
+
+    def __call__(self, changes: ChangeSet, *, trial: bool = False) -> Awaitable[Loaded]:
+        """Load it; a refused trial is not told."""
+        ...
+
+
+class Watcher:
+    """Follows one store.
+
+    Change sets that arrive while one is loaded wait and are taken together; where together they
+    are refused, each is tried by itself, in the order it came. Where the store could not be
+    followed or read for a while, a store that is Resuming tells what was missed once it can be again;
+    otherwise `missed` looks at everything.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        namespace: str,
+        load: Load,
+        events: Events,
+        missed: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._store = store
+        self._namespace = namespace
+        self._load = load
+        self._events = events
+        self._missed = missed
+        self._behind = False
+        self._lost = ""
+        self._failed = ""
+        self._reached: int | None = None
+        self._pause = PAUSE
+        self._retry = FIRST
+        self._waiting: list[ChangeSet] = []
+        self._heard = asyncio.Event()
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    async def start(self) -> None:
+        """Begin to follow; changes from this moment on are heard.
+
+        Where the store cannot be followed yet, that is told and tried again. Whoever reads the store
+        afterwards has seen what was there before.
+        """
+        self._reached = await self._newest()
+        ready = asyncio.get_running_loop().create_future()
+        self._tasks = [
+            asyncio.create_task(self._listen(ready)),
+            asyncio.create_task(self._work()),
+        ]
+        await ready
+
+    async def stop(self) -> None:
+        """Hear nothing more. What is being loaded goes on."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+
+    @property
+    def behind(self) -> bool:
+        """Whether something was missed that has not been looked at yet."""
+        return self._behind
+
+    @property
+    def trouble(self) -> str:
+        """Why the store cannot be followed, or read, at this moment; empty where it can."""
+        return self._lost or self._failed
+
+    async def _listen(self, ready: "asyncio.Future[None]") -> None:
+        pause = PAUSE
+        while True:
+            try:
+                async for changes in self._follow(ready):
+                    pause, self._lost = PAUSE, ""
+                    self._waiting.append(changes)
+                    self._heard.set()
+                return
+            except FAILURES as error:
+                self._behind = True
+                told = self._events.failed(
+                    "watch failed", Error.of(error), store=self._store.url, again=pause
+                )
+                self._lost = f"its changes cannot be followed: {told.reason}"
+                _set(ready)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST)
+
+    async def _follow(self, ready: "asyncio.Future[None]") -> AsyncIterator[ChangeSet]:
+        """One watch, to its end; it has begun once its first step waits."""
+        changes = self._store.watch(self._namespace)
+        step = asyncio.ensure_future(_next(changes))
+        try:
+            await asyncio.sleep(0)
+            if not step.done():
+                _set(ready)
+                if self._behind:
+                    self._heard.set()
+            while (heard := await step) is not None:
+                yield heard
+                step = asyncio.ensure_future(_next(changes))
+            _set(ready)
+        finally:
+            step.cancel()
+            await asyncio.wait([step])
+
+    async def _work(self) -> None:
+        while True:
+            await self._heard.wait()
+            self._heard.clear()
+            waiting, self._waiting = self._waiting, []
+            began = time.monotonic()
+            if self._behind and self._missed is not None:
+                self._behind = False
+                missed = await self._whole(self._catch_up(self._missed))
+                if missed is not None:
+                    self._lost = ""
+                waiting = [*(missed or ()), *waiting]
+                if SPARE.short_since(began):
+                    self._again()
+                else:
+                    self._retry = FIRST
+            waiting = self._unseen(waiting)
+            if len(waiting) > 1 and not await self._refused(merge(waiting), trial=True):
+                self._reach(waiting[-1].revision)
+                continue
+            for changes in waiting:
+                await self._refused(changes)
+                self._reach(changes.revision)
+
+    async def _catch_up(self, everything: Callable[[], Awaitable[None]]) -> Sequence[ChangeSet]:
+        """The change sets that were missed; where nobody can tell them, look at everything."""
+        if self._reached is not None and isinstance(self._store, Resuming):
+            missed = await self._store.missed(self._reached, self._namespace)
+            if missed is not None:
+                return missed
+        newest = await self._newest()
+        await everything()
+        self._reached = newest
+        return ()
+
+    def _unseen(self, waiting: list[ChangeSet]) -> list[ChangeSet]:
+        """Each once, and none that was looked at while we caught up."""
+        if self._reached is None or not isinstance(self._store, Resuming):
+            return waiting
+        unseen: dict[int, ChangeSet] = {}
+        for changes in waiting:
+            if changes.revision > self._reached:
+                unseen.setdefault(changes.revision, changes)
+        return list(unseen.values())
+
+    def _reach(self, revision: int) -> None:
+        """Note that everything up to here was looked at; not while something of it is missing."""
+        if self._reached is not None and not self._behind:
+            self._reached = max(self._reached, revision)
+
+    async def _newest(self) -> int | None:
+        """How far the store has come; None where it does not matter, or cannot be told now."""
+        if not isinstance(self._store, Resuming):
+            return None
+        try:
+            return await self._store.newest()
+        except StoreError:
+            return None
+
+    async def _refused(self, changes: ChangeSet, *, trial: bool = False) -> bool:
+        """Load a change set; whether it is not live.
+
+        What was refused while file descriptors were short is looked at again: they may be why.
+        """
+        began = time.monotonic()
+        loaded = await self._whole(self._load(changes, trial=trial))
+        if loaded is not None and loaded.refused and not trial and SPARE.short_since(began):
+            self._again()
+        return loaded is None or loaded.refused
+
+    def _again(self) -> None:
+        """Look at everything again in a moment, which gets longer from one to the next."""
+        if self._missed is not None:
+            self._behind = True
+            asyncio.get_running_loop().call_later(self._retry, self._heard.set)
+            self._retry = min(self._retry * 2, LONGEST)
+
+    async def _whole(self, work: Awaitable[T]) -> T | None:
+        """Do work to its end, even when this task is stopped meanwhile; None where it failed."""
+        task = asyncio.ensure_future(self._told(work))
+        # Where we are stopped meanwhile, nobody else asks what became of it; it was told.
+        task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        try:
+            done = await asyncio.shield(task)
+        except Failure:
+            if self._missed is not None:
+                self._behind = True
+                asyncio.get_running_loop().call_later(self._pause, self._heard.set)
+                self._pause = min(self._pause * 2, LONGEST)
+            return None
+        self._pause, self._failed = PAUSE, ""
+        return done
+
+    async def _told(self, work: Awaitable[T]) -> T:
+        """Await work; what it raises is told, and becomes a Failure."""
+        try:
+            return await work
+        except FAILURES as error:
+            found = Error.of(error)
+            told = self._events.failed("load failed", found)
+            self._failed = f"it could not be read after a change: {told.reason}"
+            raise Failure(found) from error
+
+
+async def _next(changes: AsyncIterator[ChangeSet]) -> ChangeSet | None:
+    """The next change set; None where the store has closed."""
+    return await anext(changes, None)
+
+
+def _set(ready: "asyncio.Future[None]") -> None:
+    if not ready.done():
+        ready.set_result(None)
+
+
+def merge(sets: list[ChangeSet]) -> ChangeSet:
+    """One change set that tells to look wherever one of these does."""
+    return ChangeSet(
+        specs=frozenset().union(*(one.specs for one in sets)),
+        values=frozenset().union(*(one.values for one in sets)),
+        problems=tuple(dict.fromkeys(problem for one in sets for problem in one.problems)),
+        spoiled=tuple(spec for one in sets for spec in one.spoiled),
+        revision=max((one.revision for one in sets), default=0),
+        origin=", ".join(dict.fromkeys(one.origin for one in sets if one.origin)),
+    )

@@ -1,0 +1,1 @@
+"""Change sets: planned, checked, applied, rolled back."""

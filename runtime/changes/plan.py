@@ -1,0 +1,424 @@
+"""What a change set would make of a store is planned and checked; then it is made whole, or not at all."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from uuid import UUID
+
+import msgspec
+
+from heddle.runtime.assembly.check import check_specs
+from heddle.runtime.assembly.extension import Registry
+from heddle.runtime.changes.dangling import Served, Step, after, left_behind
+from heddle.runtime.changes.sealing import alike, have_keys, kept_all
+from heddle.schemas.errors import Conflict, NotFound, SpecError, StoreError
+from heddle.schemas.problem import Problem
+from heddle.specs.binding.bind import Values, bind
+from heddle.specs.merge.merge import Merged, merge_one
+from heddle.specs.model.accepted import AcceptedState, Accepting
+from heddle.specs.model.difference import Difference, difference
+from heddle.specs.model.index import Key, key_of
+from heddle.specs.model.report import Reporting
+from heddle.specs.model.revision import NO_NOTE, Note, Recording, Turn, since
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Change, Delete, Placing, Put, Resource, Store
+from heddle.specs.model.value import Value
+from heddle.specs.secrets.keyring import Keyring
+from heddle.specs.secrets.mask import MASK
+
+
+class Clash(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody else changed what was to be changed: the state that both began with, mine, and theirs."""
+
+    base: Resource | None
+    mine: Resource | None
+    theirs: Resource | None
+
+    @property
+    def resource(self) -> Resource:
+        """What it is about, in the latest form that there is."""
+        found = self.theirs or self.mine or self.base
+        if found is None:
+            raise RuntimeError("a conflict needs one form of its resource")
+        return found
+
+    def merged(self) -> Merged:
+        """Both changes put together, by field and by port; with conflicts where they do not fit."""
+        return merge_one(self.base, self.mine, self.theirs)
+
+    def __str__(self) -> str:
+        """What happened, in one line."""
+        one = self.resource
+        what = f"{type(one).__name__.lower()} {one.label}"
+        if self.theirs is None:
+            return f"{what} was deleted by somebody else in the meantime"
+        if self.base is None:
+            return f"{what} was created by somebody else in the meantime"
+        return f"{what} was changed by somebody else in the meantime"
+
+
+class Planned(msgspec.Struct, frozen=True, kw_only=True):
+    """What would become of each resource, in order. With Problems or Clashes nothing can be made of it."""
+
+    differences: tuple[Difference, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    clashes: tuple[Clash, ...] = ()
+
+    @property
+    def changed(self) -> tuple[Difference, ...]:
+        """The differences that change something."""
+        return tuple(each for each in self.differences if each.what != "unchanged")
+
+    @property
+    def changes(self) -> list[Change]:
+        """What to ask of the store: each only if it is still as it was when this was planned."""
+        return [_change(each.turn) for each in self.changed]
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a Planned; with Problems or Clashes nothing was written.
+
+    `revision` is the one that holds the change set; 0 where nothing was changed.
+    """
+
+    differences: tuple[Difference, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    clashes: tuple[Clash, ...] = ()
+    revision: int = 0
+
+    @property
+    def changed(self) -> tuple[Difference, ...]:
+        """The differences that change something."""
+        return tuple(each for each in self.differences if each.what != "unchanged")
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces in which something changed."""
+        found = {side.namespace for each in self.changed for side in _sides(each.turn)}
+        return tuple(sorted(found))
+
+    def ids(self, namespace: str) -> frozenset[UUID]:
+        """What changed in a namespace."""
+        return frozenset(
+            side.id
+            for each in self.changed
+            for side in _sides(each.turn)
+            if side.namespace == namespace
+        )
+
+
+async def make(store: Store, planned: Planned, note: Note = NO_NOTE) -> Applied:
+    """Do what was planned as one change set, or nothing.
+
+    Nothing is written where there are Problems or Clashes, nor where somebody else changed one of
+    these in the meantime: then the Clashes tell what they made of it. Conflict where a name was
+    taken meanwhile, StoreError where the store cannot do it.
+    """
+    if planned.problems or planned.clashes:
+        return Applied(problems=planned.problems, clashes=planned.clashes)
+    if not planned.changed:
+        return Applied(differences=planned.differences)
+    try:
+        put = await store.apply(planned.changes, note)
+    except (Conflict, NotFound):
+        clashes = await _clashes(store, planned)
+        if not clashes:
+            raise
+        return Applied(clashes=clashes)
+    applied = Applied(
+        differences=planned.differences, revision=max((each.revision for each in put), default=0)
+    )
+    if applied.revision:
+        return applied
+    return msgspec.structs.replace(applied, revision=await _last(store, applied.namespaces))
+
+
+async def plan_steps(
+    store: Store,
+    steps: Sequence[Step],
+    registry: Registry,
+    *,
+    stored: Sequence[Resource] = (),
+    base: int | None = None,
+    merge: bool = False,
+) -> Planned:
+    """Check what these steps come to, among everything that is stored in their namespaces.
+
+    `stored` is what was read already. With `base`, what somebody else changed since that revision
+    is a Clash where the steps change it otherwise, and stays as it is where they do not change it;
+    with `merge`, both changes are put together where they fit. StoreError where the store keeps no
+    revisions. Secrets are sealed with the keys of the registry, see heddle.runtime.changes.sealing. Whoever
+    is left behind with a link to what goes is a Problem, where a link to what may come later is none.
+    """
+    unfit = _unfit(steps)
+    stored = await _around(store, steps, stored)
+    await have_keys([*stored, *(side for step in steps for side in step)], registry.keys)
+    steps, unsealed = kept_all(steps, registry.keys)
+    steps, clashes = await _rebased(store, steps, base, registry.keys, merge=merge)
+    problems = [
+        *unfit,
+        *unsealed,
+        *await check_change(store, steps, registry, stored=stored),
+        *(await store.misplaced(steps) if isinstance(store, Placing) else ()),
+    ]
+    return Planned(
+        differences=tuple(difference(old, new) for old, new in steps),
+        problems=tuple(dict.fromkeys(problems)),
+        clashes=tuple(clashes),
+    )
+
+
+async def plan_delete(
+    store: Store,
+    resources: Iterable[Resource],
+    registry: Registry | None = None,
+) -> Planned:
+    """What it comes to that these are deleted.
+
+    Whatever would stop without them, or lose its Value, is a Problem. Without a registry, links that
+    only a kind knows (those of a block) are not followed.
+    """
+    steps: list[Step] = [(each, None) for each in resources]
+    problems = await check_change(store, steps, registry or Registry())
+    return Planned(
+        differences=tuple(difference(old, new) for old, new in steps), problems=tuple(problems)
+    )
+
+
+def recording(store: Store) -> Recording:
+    """The store as one that keeps its Revisions; StoreError where it keeps none."""
+    if not isinstance(store, Recording):
+        raise StoreError(f"{store.url} keeps no revisions (wanted: a store with a history)")
+    return store
+
+
+# --- checking -------------------------------------------------------------------------------------
+
+
+async def check_change(
+    store: Store,
+    steps: Sequence[Step],
+    registry: Registry,
+    *,
+    stored: Sequence[Resource] = (),
+    whole: bool = True,
+) -> list[Problem]:
+    """Return what a runtime would reject of these steps, among everything that is stored there.
+
+    `stored` is what was read already. Without `whole`, only what would stop what is active.
+    """
+    stored = await _around(store, steps, stored)
+    problems = check_steps(steps, stored, registry) if whole else []
+    problems += left_behind(steps, stored, registry, await _served(store, steps))
+    return list(dict.fromkeys(problems))
+
+
+async def _served(store: Store, steps: Sequence[Step]) -> Served:
+    """Return what runs of the Specs of which a runtime has rejected the newest."""
+    found: dict[UUID, Spec | None] = {}
+    if not isinstance(store, Reporting):
+        return found
+    for space in sorted({side.namespace for step in steps for side in step if side is not None}):
+        reports = await store.reports(space)
+        rejected = {one.id for report in reports for one in report.symbols if one.refused}
+        if not rejected:
+            continue
+        runs = {one.id for report in reports for one in report.symbols if one.observed}
+        state = await store.accepted(space) if isinstance(store, Accepting) else AcceptedState()
+        kept = {one.id: one for one in state.items if one.id in rejected & runs}
+        for one in rejected:
+            try:
+                resource = kept[one].resource if one in kept else None
+            except SpecError:
+                continue
+            if one not in runs or isinstance(resource, Spec):
+                found[one] = resource if isinstance(resource, Spec) else None
+    return found
+
+
+def check_steps(
+    steps: Sequence[Step], stored: Sequence[Resource], registry: Registry
+) -> list[Problem]:
+    """What would be wrong with what these steps put, and whoever is made with it, and is not wrong already.
+
+    What may come later is no Problem: links to what is not there, Values and the environment.
+    """
+    specs = [new for _, new in steps if isinstance(new, Spec)]
+    changed = {spec.id for spec in specs}
+    gone = {old.id for old, new in steps if new is None and isinstance(old, Spec)}
+    before = [each for each in stored if isinstance(each, Spec)]
+    others = [each for each in before if each.id not in changed and each.id not in gone]
+    bound, users = _bound(steps, others), _users(steps, others)
+    if not (specs or bound or users):
+        return []
+    values = Values([each for each in after(steps, stored) if isinstance(each, Value)])
+    was = Values([each for each in stored if isinstance(each, Value)])
+    checked = frozenset(bound | users)
+    known = set(check_specs(before, was, registry, only=checked).problems)
+    found = check_specs([*specs, *others], values, registry, only=checked | changed, later=True)
+    problems = [problem for problem in found.problems if problem not in known]
+    if users:
+        away = check_specs([*specs, *others], values, registry, only=frozenset(users)).problems
+        problems += [each for each in away if each.code == "missing-use" and each not in known]
+    return problems
+
+
+def _bound(steps: Sequence[Step], others: Sequence[Spec]) -> set[UUID]:
+    """Return who is bound to a Value that these steps change."""
+    wanted: dict[str, set[UUID | str | None]] = {}
+    for old, new in steps:
+        if isinstance(new, Value) and old != new:
+            wanted.setdefault(new.namespace, set()).update((new.id, new.name))
+    return {
+        spec.id
+        for spec in others
+        if spec.namespace in wanted
+        and ("uses" in spec.fields or bind(spec).asks & wanted[spec.namespace])
+    }
+
+
+def _users(steps: Sequence[Step], others: Sequence[Spec]) -> set[UUID]:
+    """Return who may be made with a Spec that these steps change, take out or rename."""
+    sides = [side for step in steps for side in step if isinstance(side, Spec)]
+    spaces = {side.namespace for side in sides if "specs" in side.fields}
+    return {
+        spec.id
+        for spec in others
+        if spec.namespace in spaces and ("uses" in spec.fields or "specs" in spec.fields)
+    }
+
+
+def _unfit(steps: Sequence[Step]) -> list[Problem]:
+    """Secrets that were shown masked, and would be lost when they are put back so."""
+    return [
+        Problem(
+            code="masked",
+            found=f"the secret is masked ({MASK})",
+            wanted="the secret itself",
+            hint="Leave the entry out: what a file does not name stays as it is",
+            place=new.place(("data",)),
+            path=f"{new.label}.data",
+        )
+        for old, new in steps
+        if isinstance(new, Value) and old != new and _masked(new.data)
+    ]
+
+
+def _masked(data: object) -> bool:
+    if isinstance(data, dict):
+        return any(_masked(each) for each in data.values())
+    if isinstance(data, list):
+        return any(_masked(each) for each in data)
+    return data == MASK
+
+
+async def _around(
+    store: Store, steps: Sequence[Step], stored: Sequence[Resource]
+) -> Sequence[Resource]:
+    """Everything that is stored in the namespaces of these steps; `stored` was read already."""
+    known = {each.namespace for each in stored}
+    wanted = {side.namespace for step in steps for side in step if side is not None}
+    found = list(stored)
+    for space in sorted(wanted - known):
+        found += await store.specs(space)
+        found += await store.values(space)
+    return found
+
+
+# --- somebody else --------------------------------------------------------------------------------
+
+
+async def _rebased(
+    store: Store, steps: Sequence[Step], base: int | None, keys: Keyring, *, merge: bool
+) -> tuple[list[Step], list[Clash]]:
+    """The steps as they are to be done now, when they were thought of at the revision `base`."""
+    if base is None:
+        return list(steps), []
+    kept = recording(store)
+    if base:
+        await kept.revision(base)
+    turns = {turn.key: turn for turn in await since(kept, base)}
+    kept_steps: list[Step] = []
+    clashes: list[Clash] = []
+    for theirs, mine in steps:
+        side = theirs if theirs is not None else mine
+        turn = turns.get(key_of(side)) if side is not None else None
+        if turn is None or mine == theirs:
+            kept_steps.append((theirs, mine))
+        elif alike(turn.before, mine, keys):
+            # Nothing of it is mine: what they made of it stays.
+            if theirs is not None:
+                kept_steps.append((theirs, theirs))
+        else:
+            clash = Clash(base=turn.before, mine=mine, theirs=theirs)
+            merged = clash.merged() if merge else None
+            if merged is None or merged.conflicts:
+                kept_steps.append((theirs, mine))
+                clashes.append(clash)
+            else:
+                kept_steps.append((theirs, next(iter(merged.resources), None)))
+    return kept_steps, clashes
+
+
+async def _clashes(store: Store, planned: Planned) -> tuple[Clash, ...]:
+    """What of this was changed by somebody else since it was planned."""
+    changed = planned.changed
+    now = await current(store, [key_of(each.resource) for each in changed])
+    found: list[Clash] = []
+    for each in changed:
+        theirs = now.get(key_of(each.resource))
+        before = each.turn.before
+        if theirs != before or _revision(theirs) != _revision(before):
+            found.append(Clash(base=before, mine=each.turn.after, theirs=theirs))
+    return tuple(found)
+
+
+async def current(store: Store, keys: Sequence[Key]) -> dict[Key, Resource]:
+    """What is stored under these keys now, in whichever namespace."""
+    specs = [id_ for sort, id_ in keys if sort is Spec]
+    values = [id_ for sort, id_ in keys if sort is Value]
+    found: list[Resource] = []
+    if specs:
+        found += await store.specs(None, specs)
+    if values:
+        found += await store.values(None, values)
+    return {key_of(each): each for each in found}
+
+
+def _revision(resource: Resource | None) -> int:
+    return resource.revision if resource is not None else 0
+
+
+async def _last(store: Store, namespaces: Iterable[str]) -> int:
+    """The newest revision that changed something in these namespaces."""
+    if not isinstance(store, Recording):
+        return await store.newest()
+    pages = [await store.history(space, limit=1) for space in namespaces]
+    return max((page[0].number for page in pages if page), default=0)
+
+
+def _change(turn: Turn) -> Change:
+    old, new = turn.before, turn.after
+    if new is not None:
+        return Put(resource=new, revision=_revision(old))
+    if old is None:
+        raise RuntimeError("a change needs an old or a new resource")
+    return Delete(type=key_of(old)[0], id=old.id, revision=old.revision)
+
+
+def _sides(turn: Turn) -> Iterator[Resource]:
+    return (side for side in (turn.before, turn.after) if side is not None)
+
+
+__all__ = [
+    "Applied",
+    "Clash",
+    "Planned",
+    "Step",
+    "check_change",
+    "check_steps",
+    "current",
+    "left_behind",
+    "make",
+    "plan_delete",
+    "plan_steps",
+    "recording",
+]

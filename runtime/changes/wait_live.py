@@ -1,0 +1,103 @@
+"""Waiting for a change set: until every runtime that follows the namespace has it live, or refused it."""
+
+import asyncio
+from collections.abc import Callable, Collection
+from typing import Literal, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from heddle.specs.model.report import Report, Reporting, SymbolReport
+
+FIRST = 0.02
+LONGEST = 0.25
+"""Seconds between two looks at the Reports: at first, and at most."""
+
+Came: TypeAlias = Literal["live", "waiting", "refused", "behind"]
+
+
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """How far one runtime has come with a change set.
+
+    `live`: everything of it runs. `waiting`: it was taken up, and something of it waits for what it
+    leads to. `refused`: the runtime goes on with what it had. `behind`: it has not looked yet.
+    `symbols` are those of the change set that are not well, `report` is what the runtime said last.
+    """
+
+    state: Came
+    report: Report
+    symbols: tuple[SymbolReport, ...] = ()
+
+
+class Waited(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a change set in the runtimes of one namespace; none where nobody follows it."""
+
+    namespace: str
+    revision: int
+    arrivals: tuple[Arrival, ...] = ()
+
+    @property
+    def behind(self) -> bool:
+        """Whether somebody has not looked at it yet."""
+        return any(each.state == "behind" for each in self.arrivals)
+
+    @property
+    def refused(self) -> bool:
+        """Whether somebody refused it."""
+        return any(each.state == "refused" for each in self.arrivals)
+
+
+async def wait_live(
+    store: Reporting,
+    namespace: str,
+    revision: int,
+    changed: Collection[UUID],
+    *,
+    timeout: float | None = None,
+    told: Callable[[Waited], None] | None = None,
+) -> Waited:
+    """Wait until every runtime that follows the namespace has come to this revision.
+
+    `changed` are the ids of the change set. Ends at once where no runtime follows, and after
+    `timeout` seconds with some still `behind`; a runtime that ends meanwhile is waited for no
+    longer. `told` is called with each state that differs from the last. StoreError where the
+    store cannot be read.
+    """
+    pause = FIRST
+    last: list[Came] = []
+    try:
+        async with asyncio.timeout(timeout):
+            while True:
+                waited = _looked(await store.reports(namespace), namespace, revision, changed)
+                states = [each.state for each in waited.arrivals]
+                if told is not None and states != last:
+                    told(waited)
+                if not waited.behind:
+                    return waited
+                last = states
+                await asyncio.sleep(pause)
+                pause = min(pause * 1.5, LONGEST)
+    except TimeoutError:
+        return _looked(await store.reports(namespace), namespace, revision, changed)
+
+
+def _looked(
+    reports: Collection[Report], namespace: str, revision: int, changed: Collection[UUID]
+) -> Waited:
+    return Waited(
+        namespace=namespace,
+        revision=revision,
+        arrivals=tuple(_arrival(report, revision, changed) for report in reports),
+    )
+
+
+def _arrival(report: Report, revision: int, changed: Collection[UUID]) -> Arrival:
+    mine = tuple(each for each in report.symbols if each.id in changed)
+    if report.observed < revision:
+        return Arrival(state="behind", report=report)
+    state: Came = "live"
+    if any(each.refused for each in mine):
+        state = "refused"
+    elif any(each.waiting for each in mine):
+        state = "waiting"
+    return Arrival(state=state, report=report, symbols=mine)

@@ -1,0 +1,1 @@
+"""Events: what happened in a runtime, and why."""

@@ -1,0 +1,1 @@
+"""Packets between nodes: the traffic, which knows nothing of Specs."""

@@ -1,0 +1,148 @@
+"""Elsewhere is raised by a program that would hold the event loop for too long: it goes on apart.
+
+The node's function is given up where it stands, the program runs in another process, and then the
+function runs anew: this time the program has its outcome at hand. Nothing of it is on the way of
+packets whose programs are quick.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from threading import local
+from typing import Any, Final, NamedTuple
+
+RUNS: Final = 1000
+"""How often one function runs anew for one packet."""
+
+
+class Outcome(NamedTuple):
+    """A program, its payload, whether it succeeded, and its result or the exception that it raised."""
+
+    program: object
+    payload: Any
+    succeeded: bool
+    value: Any
+
+
+_here = local()
+
+
+class Elsewhere(Exception):  # noqa: N818 - it is not an error
+    """A program has to go on elsewhere; `run` does that. `limit` bounds it, in seconds."""
+
+    def __init__(self, program: object, payload: Any, run: Callable[[Any], Awaitable[Any]]) -> None:
+        super().__init__(
+            "the program took too long for the event loop, and its caller did not wait for it "
+            "(wanted: await heddle.runtime.flow.elsewhere.finish(program, payload))"
+        )
+        self.program = program
+        self.payload = payload
+        self.run = run
+        self.done: list[Outcome] = []
+        self.limit: float | None = None
+        self.expired: Exception | None = None
+
+
+def outcome(program: object, payload: Any) -> Outcome | None:
+    """Take the outcome of a program for this payload, if its caller runs anew and it had its run."""
+    outcomes: list[Outcome] = getattr(_here, "outcomes", None) or []
+    for index, one in enumerate(outcomes):
+        if one.program is program and _same(one.payload, payload):
+            del outcomes[index]
+            return one
+    return None
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Return whether two payloads are the same data, down to the types: a function made both."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    try:
+        if isinstance(one, dict):
+            return one.keys() == other.keys() and all(
+                _same(value, other[key]) for key, value in one.items()
+            )
+        if isinstance(one, list | tuple):
+            return len(one) == len(other) and all(map(_same, one, other))
+    except RecursionError:
+        # Nothing that is nested so deep is handed to another process: its outcome is that Error.
+        return True
+    return bool(one == other) or (isinstance(one, float) and one != one and other != other)
+
+
+def once(
+    programs: Mapping[str, Callable[[Any], Any]],
+    payload: Any,
+    names: Iterable[str] | None = None,
+    made: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return what each program gives, or those of these `names`, beside what is `made` already.
+
+    Each runs once, even if the function that calls this runs anew for another of them.
+    """
+    made = {} if made is None else made
+    anew = getattr(_here, "outcomes", None)
+    try:
+        for name in programs if names is None else names:
+            program = programs[name]
+            known = outcome(program, payload) if anew else None
+            if known is not None and not known.succeeded:
+                raise known.value
+            made[name] = program(payload) if known is None else known.value
+    except Elsewhere as later:
+        later.done += [
+            Outcome(programs[name], payload, True, value) for name, value in made.items()
+        ]
+        raise
+    return made
+
+
+async def finish(fn: Callable[..., Any], *args: Any) -> Any:
+    """Return what `fn` returns, now or once each program that it calls has gone on elsewhere.
+
+    `fn` may do nothing before its programs that must not be done twice.
+    """
+    try:
+        return fn(*args)
+    except Elsewhere as later:
+        return await resume(later, fn, *args)
+
+
+async def resume(later: Elsewhere, fn: Callable[..., Any], *args: Any) -> Any:
+    """Wait for the program, then return what `fn` returns when it runs anew.
+
+    `fn` may do nothing before its programs that must not be done twice.
+    """
+    # From here on there is a task, which waiting needs.
+    await asyncio.sleep(0)
+    outcomes: list[Outcome] = []
+    for _ in range(RUNS):
+        # Its frames hold the payload, and the frame here holds it: that circle must not stay.
+        later.__traceback__ = later.__context__ = None
+        outcomes.append(await _outcome(later))
+        _here.outcomes = [*outcomes, *later.done]
+        try:
+            return fn(*args)
+        except Elsewhere as another:
+            another.limit, another.expired = another.limit or later.limit, later.expired
+            later = another
+        finally:
+            _here.outcomes = None
+    raise RuntimeError(
+        f"a function ran {RUNS} times, and its programs still have no outcome: "
+        "does it give them another payload each time?"
+    )
+
+
+async def _outcome(later: Elsewhere) -> Outcome:
+    limit = asyncio.timeout(later.limit)
+    try:
+        async with limit:
+            return Outcome(later.program, later.payload, True, await later.run(later.payload))
+    except TimeoutError as error:
+        if limit.expired() and later.expired is not None:
+            raise later.expired from None
+        return Outcome(later.program, later.payload, False, error)
+    except Exception as error:
+        return Outcome(later.program, later.payload, False, error)

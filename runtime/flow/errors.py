@@ -1,0 +1,133 @@
+"""An Error is a payload that says what failed; NOTHING is the answer that carries no value."""
+
+from asyncio import CancelledError
+from collections.abc import Iterable
+from enum import Enum
+from typing import Any, Final, TypeAlias
+
+from heddle.runtime.flow.trace import Trace, taken
+
+
+class Nothing(Enum):
+    """The type of NOTHING, so that type checkers can tell it from every payload."""
+
+    NOTHING = "nothing"
+
+    def __repr__(self) -> str:
+        return "NOTHING"
+
+    def __bool__(self) -> bool:
+        return False
+
+
+NOTHING: Final = Nothing.NOTHING
+"""The answer «accepted, no value». It is not null."""
+
+
+class Error:
+    """A payload that says what failed.
+
+    `message` is for people; `code` is a stable word (`failed`, `thrown`, `dropped`, `timeout`,
+    `cancelled`, `depth`, `endless`); `data` is what was thrown, if anything was; `cause` the exception behind
+    it, kept for logs; `errors` what it joins; `symbol` and `port` where it arose.
+
+    The cause loses its traceback: its frames, and all that stands in them, such as the body of a
+    request, would live as long as the Error. `trace` has the places of the frames instead.
+    """
+
+    __slots__ = ("cause", "code", "data", "errors", "message", "port", "symbol", "trace")
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str = "failed",
+        data: Any = None,
+        cause: BaseException | None = None,
+        errors: "tuple[Error, ...]" = (),
+        symbol: str = "",
+        port: str = "",
+    ) -> None:
+        self.message = message
+        self.code = code
+        self.data = data
+        self.cause = cause
+        self.errors = errors
+        self.symbol = symbol
+        self.port = port
+        self.trace: Trace = {} if cause is None else taken(cause)
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __repr__(self) -> str:
+        return f"Error({self.message!r}, code={self.code!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Error):
+            return NotImplemented
+        return (self.code, self.message, self.data) == (other.code, other.message, other.data)
+
+    def __hash__(self) -> int:
+        return hash((self.code, self.message))
+
+    @staticmethod
+    def of(exception: BaseException, *, symbol: str = "", port: str = "") -> "Error":
+        """The Error that an exception becomes; a Failure keeps the Error it carries.
+
+        `symbol` and `port` say where it arose, unless the Error knows that already.
+        """
+        if isinstance(exception, Failure):
+            return exception.error.at(symbol, port)
+        text, name = str(exception), type(exception).__name__
+        code = "failed"
+        if isinstance(exception, TimeoutError):
+            code = "timeout"
+        elif isinstance(exception, CancelledError):
+            code, text = "cancelled", text or "what it waited for was cancelled"
+        elif isinstance(exception, LookupError) or not isinstance(exception, Exception):
+            # `exit(1)` says "1" and a missing key its name: that alone would tell nobody anything.
+            text = f"{name}: {text}" if text else name
+        return Error(text or name, code=code, cause=exception, symbol=symbol, port=port)
+
+    def at(self, symbol: str, port: str) -> "Error":
+        """The same Error, told where it arose; one that knows it already stays as it is."""
+        if self.symbol or not symbol:
+            return self
+        placed = Error(
+            self.message,
+            code=self.code,
+            data=self.data,
+            cause=self.cause,
+            errors=self.errors,
+            symbol=symbol,
+            port=port,
+        )
+        placed.trace = self.trace
+        return placed
+
+    @staticmethod
+    def join(errors: "Iterable[Error]") -> "Error":
+        """One Error that carries them all; their messages stand on lines of their own."""
+        flat = tuple(errors)
+        if len(flat) == 1:
+            return flat[0]
+        return Error("\n".join(error.message for error in flat), code=flat[0].code, errors=flat)
+
+
+class Failure(Exception):  # noqa: N818 - the name says what it is; Error is the payload
+    """Raised by a node that wants to fail with an Error of its own making."""
+
+    def __init__(self, error: Error) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+
+Payload: TypeAlias = Any
+"""Plain data: None, bool, int, float, str, bytes, list, dict, a byte stream, or an Error.
+
+A payload is never changed after it was sent: who wants another value sends another value.
+"""
+
+Answer: TypeAlias = Any
+"""A Payload or NOTHING."""

@@ -1,0 +1,314 @@
+"""Fusing makes one plain function of a whole tree of plain nodes: its result is the answer.
+
+Where everything behind an in port is plain actions, choices and visits, and it branches, walking it
+step by step costs more than the nodes do. Fused, a branching port is a function that calls functions.
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from enum import Enum
+from types import coroutine
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from weakref import proxy
+
+from heddle.runtime.flow.elsewhere import Elsewhere
+from heddle.runtime.flow.errors import NOTHING, Answer, Error, Payload
+from heddle.runtime.flow.flow import Flow
+from heddle.runtime.flow.node import LIFECYCLE, Action, Choice, Visit
+from heddle.runtime.flow.packet import join
+from heddle.runtime.flow.step import RAISED, Key, Target
+
+if TYPE_CHECKING:
+    from heddle.runtime.flow.wiring import Wiring
+
+Whole: TypeAlias = Callable[[Payload], Answer]
+Fail: TypeAlias = Callable[[BaseException], Answer]
+
+DEPTH = 40
+"""How deep a fused tree may be: fused functions call each other, so this bounds the recursion."""
+
+WIDTH = 32
+"""How many links a fused node may have: a router of thousands of routes is woven as it is used."""
+
+SIZE = 256
+"""How many nodes are fused at a time: more are woven as they are used."""
+
+
+class Fused(NamedTuple):
+    """A whole tree as one function, and how many calls deep it goes."""
+
+    whole: Whole
+    depth: int
+
+
+class Unfit(Enum):
+    """Why something is not fused: never, or not where so little depth is left."""
+
+    NEVER = "never"
+    DEEP = "deep"
+
+
+class TooLargeError(Exception):
+    """There are more than SIZE nodes behind an in port."""
+
+
+def plain(action: Action) -> bool:
+    """Whether an action is a plain function of its payload."""
+    return not action.waits and not action.process
+
+
+class Fuser:
+    """Fuses in ports of one wiring; None where something behind a port is not plain."""
+
+    __slots__ = ("_deeper", "_fused", "_left", "_open", "_root", "_wiring")
+
+    def __init__(self, wiring: "Wiring") -> None:
+        # The wiring owns it: a strong reference back would make a cycle of every generation.
+        self._wiring: Wiring = proxy(wiring)
+        self._fused: dict[Target, Fused | Unfit] = {}
+        # What is known to be deeper than this: looked at again only where more depth is left.
+        self._deeper: dict[Target, int] = {}
+        self._open: set[Target] = set()
+        self._left = SIZE
+        self._root: Target | None = None
+
+    def fuse(self, target: Target) -> Whole | None:
+        """The whole tree behind an in port as one function; None where it is a straight run anyway."""
+        # Along a deep way every other node would fail for want of a little depth: try some of them.
+        if self._deeper.get(target, 0) > DEPTH // 2 or not self._branches(target):
+            return None
+        self._left = SIZE
+        self._root = target
+        found: Fused | Unfit
+        try:
+            found = self._fuse(target, DEPTH)
+        except TooLargeError:
+            self._open.clear()
+            self._fused[target] = found = Unfit.NEVER
+        return found.whole if isinstance(found, Fused) else None
+
+    def _branches(self, target: Target) -> bool:
+        """Whether the straight run from here ends at a node that branches."""
+        for _ in range(DEPTH):
+            handler = self._wiring.handler(target)
+            if isinstance(handler, Choice) or (isinstance(handler, Visit) and handler.plain):
+                return True
+            if not isinstance(handler, Action) or handler.out is None:
+                return False
+            targets = self._wiring.targets(target[0], handler.out)
+            if len(targets) != 1:
+                return bool(targets)
+            target = targets[0]
+        return False
+
+    def _fuse(self, target: Target, budget: int) -> Fused | Unfit:
+        """The tree fused, where it is not deeper than the budget."""
+        if self._leaves(target):
+            # A fused tree runs in one go: what goes on elsewhere can only be at its beginning, from
+            # where all of it runs anew.
+            if target != self._root or isinstance(self._wiring.handler(target), Visit):
+                return Unfit.NEVER
+            return self._build(target, budget)
+        known = self._fused.get(target)
+        if known is not None:
+            return known if isinstance(known, Unfit) or known.depth <= budget else Unfit.DEEP
+        if target in self._open:
+            return Unfit.NEVER
+        if budget <= self._deeper.get(target, 0):
+            return Unfit.DEEP
+        if not self._left:
+            raise TooLargeError
+        self._left -= 1
+        self._open.add(target)
+        found = self._build(target, budget)
+        self._open.discard(target)
+        if found is Unfit.DEEP:
+            self._deeper[target] = budget
+        else:
+            self._fused[target] = found
+        return found
+
+    def _leaves(self, target: Target) -> bool:
+        wired = self._wiring.symbols.get(target[0])
+        return wired is not None and wired.node.leaves
+
+    def _build(self, target: Target, budget: int) -> Fused | Unfit:
+        handler = self._wiring.handler(target)
+        owner = target[0]
+        if isinstance(handler, Visit):
+            if not handler.plain:
+                return Unfit.NEVER
+        elif not isinstance(handler, Choice) and not (
+            isinstance(handler, Action) and plain(handler)
+        ):
+            return Unfit.NEVER
+        failing = self._all(self._wiring.targets(owner, "error"), budget)
+        if isinstance(failing, Unfit):
+            return failing
+        fail = failure(self._wiring.label(owner), target[1], [one.whole for one in failing])
+        if isinstance(handler, Choice | Visit):
+            return self._ways(owner, handler, fail, budget)
+        targets = self._wiring.targets(owner, handler.out) if handler.out is not None else ()
+        branches = self._all(targets, budget)
+        if isinstance(branches, Unfit):
+            return branches
+        depth = 1 + max((one.depth for one in (*failing, *branches)), default=0)
+        return Fused(action(handler.fn, [one.whole for one in branches], fail), depth)
+
+    def _ways(self, owner: Key, handler: Choice | Visit, fail: Fail, budget: int) -> Fused | Unfit:
+        links = self._wiring.symbols[owner].links
+        if len(links) > WIDTH:
+            return Unfit.NEVER
+        ways: dict[str | None, Whole] = {}
+        depth = 0
+        for port, targets in links.items():
+            if port in LIFECYCLE or not targets:
+                continue
+            branches = self._all(targets, budget)
+            if isinstance(branches, Unfit):
+                return branches
+            ways[port] = ways[f"{port}[0]"] = spread([one.whole for one in branches])
+            depth = max(depth, *(one.depth for one in branches))
+        if isinstance(handler, Choice):
+            return Fused(choice(handler.fn, ways, fail), depth + 1)
+        return Fused(visit(handler.fn, ways, fail), depth + 1)
+
+    def _all(self, targets: tuple[Target, ...], budget: int) -> list[Fused] | Unfit:
+        """Every target fused, or why not."""
+        if len(targets) > WIDTH:
+            return Unfit.NEVER
+        found = []
+        for target in targets:
+            fused = self._fuse(target, budget - 1)
+            if isinstance(fused, Unfit):
+                return fused
+            found.append(fused)
+        return found
+
+
+def failure(label: str, port: str, branches: list[Whole]) -> Fail:
+    """What a node's own failure leads to."""
+    onward = spread(branches) if branches else None
+
+    def fail(error: BaseException) -> Answer:
+        if type(error) is Elsewhere:
+            raise error
+        failed = Error.of(error, symbol=label, port=port)
+        return failed if onward is None else onward(failed)
+
+    return fail
+
+
+def leaf(fn: Callable[[Any], Any], fail: Fail) -> Whole:
+    """An action whose result is the answer."""
+
+    def whole(payload: Payload) -> Answer:
+        try:
+            return fn(payload)
+        except RAISED as error:
+            return fail(error)
+
+    return whole
+
+
+def action(fn: Callable[[Any], Any], branches: list[Whole], fail: Fail) -> Whole:
+    """An action and what its out port leads to."""
+    if not branches:
+        return leaf(fn, fail)
+    if len(branches) == 1:
+        only = branches[0]
+
+        def straight(payload: Payload) -> Answer:
+            try:
+                value = fn(payload)
+            except RAISED as error:
+                return fail(error)
+            return NOTHING if value is NOTHING else only(value)
+
+        return straight
+    if len(branches) == 2:
+        first, second = branches
+
+        def forked(payload: Payload) -> Answer:
+            try:
+                value = fn(payload)
+            except RAISED as error:
+                return fail(error)
+            if value is NOTHING:
+                return NOTHING
+            one = first(value)
+            two = second(value)
+            if two is NOTHING:
+                return one
+            return two if one is NOTHING else join((one, two))
+
+        return forked
+    onward = spread(branches)
+
+    def many(payload: Payload) -> Answer:
+        try:
+            value = fn(payload)
+        except RAISED as error:
+            return fail(error)
+        return NOTHING if value is NOTHING else onward(value)
+
+    return many
+
+
+def choice(
+    fn: Callable[[Any], tuple[str | None, Any]], ways: Mapping[str | None, Whole], fail: Fail
+) -> Whole:
+    """A choice and what each of its ports leads to."""
+    find = ways.get
+
+    def whole(payload: Payload) -> Answer:
+        try:
+            port, value = fn(payload)
+            way = find(port)
+        except RAISED as error:
+            return fail(error)
+        return way(value) if way is not None else value
+
+    return whole
+
+
+class PlainFlow:
+    """All that a plain visit asks of a flow."""
+
+    __slots__ = ()
+
+    @coroutine
+    def send(self, port: str, payload: Payload) -> Generator[Any, Any, Answer]:
+        """As `Flow.send` does it."""
+        answer = yield (port, payload)
+        return answer
+
+
+_FLOW = cast(Flow, PlainFlow())
+
+
+def visit(fn: Callable[..., Any], ways: Mapping[str | None, Whole], fail: Fail) -> Whole:
+    """A visit and what each of its ports leads to: whatever it sends is answered on the spot."""
+    find = ways.get
+
+    def whole(payload: Payload) -> Answer:
+        answer: Answer = None
+        try:
+            running = fn(_FLOW, payload)
+            while True:
+                port, sent = running.send(answer)
+                way = find(port)
+                answer = way(sent) if way is not None else sent
+        except StopIteration as stop:
+            return stop.value
+        except RAISED as error:
+            return fail(error)
+
+    return whole
+
+
+def spread(branches: list[Whole]) -> Whole:
+    """An out port: the payload goes to each branch in order, and the answers are joined."""
+    if len(branches) == 1:
+        return branches[0]
+    wholes = tuple(branches)
+    return lambda payload: join([whole(payload) for whole in wholes])

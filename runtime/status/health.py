@@ -1,0 +1,411 @@
+"""Health is what is not well in a runtime: the conditions of its symbols, and of itself.
+
+It is looked up, not remembered, except since when something is so. To tell what is not well costs
+what that is, and what can say of itself that it is not; never what the namespace holds.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from uuid import UUID
+
+import msgspec
+
+from heddle.runtime.assembly.loader import Loader
+from heddle.runtime.assembly.rejection import Refusal
+from heddle.runtime.assembly.rollout import Shift
+from heddle.runtime.assembly.symbol import Symbol
+from heddle.runtime.assembly.table import SymbolTable
+from heddle.runtime.assembly.team import ALONE, Team
+from heddle.runtime.events.events import Events
+from heddle.runtime.flow.step import FAILURES
+from heddle.schemas.problem import Place, Problem
+from heddle.specs.model.report import CONDITIONS, Condition, SymbolReport
+from heddle.specs.model.spec import Spec
+
+_COMPILED = frozenset({"code", "codec"})
+_LINKED = frozenset({"unknown-port", "missing-link", "waiting-link"})
+_BEGIN = "begin"
+_NOT = frozenset({"Draining", "Degraded"})
+"""What is as it should be where it is not so."""
+
+NAMED = 5
+"""So many symbols are named where more are meant."""
+
+
+class Health:
+    """What is not well in one runtime.
+
+    `trouble` says why the store cannot be followed, `unkept` why what it reports cannot be kept;
+    each is empty when it can.
+    """
+
+    def __init__(
+        self,
+        table: SymbolTable,
+        loader: Loader,
+        shift: Shift,
+        events: Events,
+        trouble: Callable[[], str],
+        team: Team = ALONE,
+        unkept: Callable[[], str] = str,
+    ) -> None:
+        self._table = table
+        self._loader = loader
+        self._shift = shift
+        self._events = events
+        self._trouble = trouble
+        self._team = team
+        self._unkept = unkept
+        self._since: dict[UUID | None, dict[str, tuple[bool, float]]] = {}
+        self.stopping = False
+
+    # -- one symbol ----------------------------------------------------------------------------
+
+    def of(self, one: UUID) -> tuple[Condition, ...]:
+        """All conditions of a symbol, in their order; none of one that is neither here nor refused."""
+        symbol, refusal = self._table.get(one), self._loader.unfit.get(one)
+        draining = self._draining(one)
+        if symbol is None and refusal is None:
+            return self._dated(one, [_yes("Draining", draining)], 0.0) if draining else ()
+        active = symbol is not None and self._table.active(symbol)
+        told = self._told(symbol) if symbol is not None and active else ""
+        if active and not (refusal or draining or told or one in self._since):
+            return _well(_natural(symbol, active=True))
+        found = [
+            *_written(refusal),
+            self._linked(symbol, refusal),
+            self._active(symbol, refusal, active=active),
+            _yes("Draining", draining) if draining else Condition(type="Draining", status=False),
+            self._degraded(symbol, refusal, told, active=active),
+        ]
+        return self._dated(one, found, _natural(symbol, active=active))
+
+    def _linked(self, symbol: Symbol | None, refusal: Refusal | None) -> Condition:
+        for problem in refusal.own if refusal is not None else ():
+            if problem.code in _LINKED:
+                return _no("Linked", problem, refusal)
+        lacks = self._table.lacks(symbol) if symbol is not None else None
+        if symbol is None or lacks is None:
+            return Condition(type="Linked", status=True)
+        path, _ = lacks
+        return Condition(
+            type="Linked",
+            status=False,
+            reason="TargetMissing",
+            message="; ".join(self._table.reasons(symbol)),
+            place=_at(symbol.spec, symbol.spec.place(path)),
+        )
+
+    def _active(self, symbol: Symbol | None, refusal: Refusal | None, *, active: bool) -> Condition:
+        if active:
+            return Condition(type="Active", status=True)
+        if symbol is not None:
+            why = "; ".join(self._table.reasons(symbol)) or "part of a ring that waits"
+            return Condition(type="Active", status=False, reason="Waiting", message=why)
+        if refusal is None:
+            raise RuntimeError("neither the table nor the loader knows this symbol")
+        return _refused("Active", refusal, "Refused", "")
+
+    def _degraded(
+        self, symbol: Symbol | None, refusal: Refusal | None, told: str, *, active: bool
+    ) -> Condition:
+        if symbol is not None and refusal is not None:
+            runs = symbol.spec.revision
+            what = "its deletion" if refusal.gone else f"revision {refusal.revision}"
+            if refusal.revision == runs:
+                what = "what was written"
+            goes_on = "goes on running" if active else "stays"
+            said = f"{what} was refused, revision {runs} {goes_on}: "
+            return _refused("Degraded", refusal, "Refused", said, status=True)
+        if told:
+            return Condition(type="Degraded", status=True, reason="Impaired", message=told)
+        return Condition(type="Degraded", status=False)
+
+    def _told(self, symbol: Symbol) -> str:
+        """What a node says of itself; what it raises is what is wrong with it."""
+        try:
+            return symbol.node.degraded()
+        except FAILURES as error:
+            return f"it cannot say how it is: {type(error).__name__}: {error}"
+
+    def _draining(self, one: UUID) -> float:
+        """Since when something of a symbol drains; 0 where nothing does."""
+        left = self._shift.draining.get(one)
+        return left[1] if left is not None else 0.0
+
+    def report(self, one: UUID) -> SymbolReport:
+        """What there is to say of a symbol."""
+        symbol, refusal = self._table.get(one), self._loader.unfit.get(one)
+        spec = self._spec(one)
+        held = symbol.spec.revision if symbol is not None else 0
+        return SymbolReport(
+            id=one,
+            name=spec.name if spec is not None else None,
+            kind=spec.kind if spec is not None else "",
+            revision=refusal.revision if refusal is not None else held,
+            observed=held,
+            conditions=self.of(one),
+        )
+
+    def _spec(self, one: UUID) -> Spec | None:
+        symbol, refusal = self._table.get(one), self._loader.unfit.get(one)
+        if symbol is not None:
+            return symbol.spec
+        if refusal is not None:
+            return refusal.spec
+        left = self._shift.draining.get(one)
+        return left[0].spec if left is not None else None
+
+    # -- all of them ---------------------------------------------------------------------------
+
+    def ill(self) -> tuple[SymbolReport, ...]:
+        """Every symbol with a condition that is not as it should be, and those that drain."""
+        found: dict[UUID, None] = dict.fromkeys(self._loader.unfit)
+        found |= dict.fromkeys(symbol.id for symbol in self._table.waiters())
+        found |= dict.fromkeys(one.id for one in self._shift.telling.values() if self._told(one))
+        if not self.stopping:
+            # Then all of them drain, which goes without saying.
+            found |= dict.fromkeys(self._shift.draining)
+        self._forget(found)
+        return tuple(self.report(one) for one in found)
+
+    def _forget(self, ill: dict[UUID, None]) -> None:
+        """Forget since when something was so with symbols that are no more."""
+        for one in [one for one in self._since if one is not None and one not in ill]:
+            if self._table.get(one) is None:
+                del self._since[one]
+
+    # -- the runtime ---------------------------------------------------------------------------
+
+    def overall(self, ill: Sequence[SymbolReport]) -> tuple[Condition, ...]:
+        """The conditions of the runtime as a whole, given the symbols that are not well."""
+        found = [
+            self._sound("Valid", ill),
+            self._sound("Compiled", ill),
+            self._sound("Linked", ill),
+            Condition(type="Active", status=not self.stopping),
+            Condition(type="Draining", status=bool(self._shift.draining) or self.stopping),
+            self._impaired(ill),
+        ]
+        unready = self.unready()
+        if unready:
+            found[3] = Condition(
+                type="Active", status=False, reason="SourceWaiting", message=unready
+            )
+        if self.stopping:
+            found[3] = Condition(
+                type="Active", status=False, reason="Stopping", message="the runtime is stopping"
+            )
+        return self._dated(None, found, 0.0)
+
+    def unready(self) -> str:
+        """Return why it is not ready: sources that were active before it began wait; empty if none does."""
+        waiting = self._loader.waiting_sources
+        if not waiting:
+            return ""
+        fallbacks = set(self._loader.fallbacks)
+        why = [
+            str(problem)
+            for one, refusal in self._loader.unfit.items()
+            if one not in fallbacks
+            for problem in refusal.problems
+        ]
+        labels = some(sorted(waiting.values()))
+        first = f": {why[0]}" if why else ""
+        return str(self._events.mask(f"{labels} waits, and was active before{first}"))
+
+    def _sound(self, sort: str, ill: Sequence[SymbolReport]) -> Condition:
+        """That something is so with every symbol."""
+        if sort == "Valid" and self._loader.unreadable:
+            problem = self._loader.unreadable[0]
+            more = len(self._loader.unreadable) - 1
+            told = _no(sort, problem, None)
+            return msgspec.structs.replace(
+                told, message=f"{told.message} (and {more} more)" if more else told.message
+            )
+        failing = [
+            (one, condition)
+            for one in ill
+            for condition in one.conditions
+            if condition.type == sort and not condition.status
+        ]
+        if not failing:
+            return Condition(type=sort, status=True)
+        first = failing[0][1]
+        names = _names(one for one, _ in failing)
+        return msgspec.structs.replace(
+            first, message=f"{names}: {first.message}" if first.message else names, since=0.0
+        )
+
+    def _impaired(self, ill: Sequence[SymbolReport]) -> Condition:
+        trouble = self._trouble()
+        if trouble:
+            return Condition(
+                type="Degraded", status=True, reason="StoreNotFollowed", message=trouble
+            )
+        fallbacks = self._loader.fallbacks
+        if fallbacks:
+            return self._fallback(fallbacks, ill)
+        if self._loader.unreadable:
+            told = _no("Degraded", self._loader.unreadable[0], None)
+            return msgspec.structs.replace(told, status=True, reason="Unreadable")
+        if self._team.trouble:
+            return Condition(
+                type="Degraded",
+                status=True,
+                reason="ReplacementStopped",
+                message=self._team.trouble,
+            )
+        bad = [one for one in ill if one.refused or _is(one, "Degraded")]
+        unkept = self._unkept() if not bad else ""
+        if unkept:
+            return Condition(type="Degraded", status=True, reason="ReportsNotKept", message=unkept)
+        if not bad:
+            return Condition(type="Degraded", status=False)
+        refused = [one for one in bad if one.refused]
+        said = f"{_names(refused)} refused" if refused else f"{_names(bad)} impaired"
+        reason = "Refused" if refused else "Impaired"
+        return Condition(type="Degraded", status=True, reason=reason, message=said)
+
+    def _fallback(self, fallbacks: Sequence[UUID], ill: Sequence[SymbolReport]) -> Condition:
+        """That it serves what was accepted last, as the newest had Problems when it began."""
+        found = [one for one in ill if one.id in fallbacks]
+        problem = next(
+            (each for one in fallbacks for each in self._loader.unfit[one].problems), None
+        )
+        what = f"{_names(found)}: the last accepted revision serves"
+        told = _no("Degraded", problem, None) if problem is not None else None
+        return Condition(
+            type="Degraded",
+            status=True,
+            reason="LastAccepted",
+            message=f"{what}: {told.message}" if told is not None else what,
+            place=told.place if told is not None else "",
+        )
+
+    # -- since when ----------------------------------------------------------------------------
+
+    def _dated(
+        self, one: UUID | None, found: Iterable[Condition], natural: float
+    ) -> tuple[Condition, ...]:
+        """The conditions with since when they are so, secrets masked."""
+        before = self._since.get(one, {})
+        now = time.time()
+        noted: dict[str, tuple[bool, float]] = {}
+        dated: list[Condition] = []
+        for condition in found:
+            status, since = before.get(condition.type, (condition.status, 0.0))
+            if status is not condition.status:
+                since = condition.since or now
+            since = since or condition.since or natural or now
+            noted[condition.type] = condition.status, since
+            message = condition.message and self._events.shown(condition.message)
+            dated.append(msgspec.structs.replace(condition, since=since, message=message))
+        if before or any(not _fine(condition) for condition in dated):
+            self._since[one] = noted
+        return tuple(dated)
+
+
+def _well(since: float) -> tuple[Condition, ...]:
+    """The conditions of a symbol that is as it should be."""
+    return tuple(Condition(type=sort, status=sort not in _NOT, since=since) for sort in CONDITIONS)
+
+
+def _natural(symbol: Symbol | None, *, active: bool) -> float:
+    """Since when all is as it is with a symbol of which nothing else is known."""
+    if symbol is None:
+        return 0.0
+    return symbol.began if active and symbol.began else symbol.made
+
+
+def _written(refusal: Refusal | None) -> Iterator[Condition]:
+    """Whether what was written is valid, and compiles."""
+    own = refusal.own if refusal is not None else []
+    for sort in ("Valid", "Compiled"):
+        wrong = next((problem for problem in own if _concerns(problem) == sort), None)
+        yield Condition(type=sort, status=True) if wrong is None else _no(sort, wrong, refusal)
+
+
+def _concerns(problem: Problem) -> str:
+    """Which condition a Problem makes untrue."""
+    if problem.code in _COMPILED:
+        return "Compiled"
+    if problem.code in _LINKED:
+        return "Linked"
+    return "Active" if problem.code == _BEGIN else "Valid"
+
+
+def _no(sort: str, problem: Problem, refusal: Refusal | None) -> Condition:
+    """That a condition is not so, for this Problem."""
+    return Condition(
+        type=sort,
+        status=False,
+        reason=camel(problem.code),
+        message=said(problem),
+        place=_at(refusal.spec if refusal is not None else None, problem.place),
+        since=refusal.since if refusal is not None else 0.0,
+    )
+
+
+def _refused(
+    sort: str, refusal: Refusal, reason: str, prefix: str, *, status: bool = False
+) -> Condition:
+    """A condition that is as it is because of a refusal: its own Problem says why, or who holds it up."""
+    own = refusal.own
+    problem = own[0] if own else refusal.problems[0] if refusal.problems else None
+    if problem is None:
+        return Condition(type=sort, status=status, reason=reason, since=refusal.since)
+    told = said(problem)
+    if not own and problem.place.file and problem.path:
+        told = f"{problem.path}: {told}"
+    return Condition(
+        type=sort,
+        status=status,
+        reason=reason if own else "HeldUp",
+        message=f"{prefix}{told}",
+        place=_at(refusal.spec, problem.place),
+        since=refusal.since,
+    )
+
+
+def _yes(sort: str, since: float) -> Condition:
+    return Condition(type=sort, status=True, since=since)
+
+
+def _fine(condition: Condition) -> bool:
+    return condition.status is (condition.type not in _NOT)
+
+
+def _is(one: SymbolReport, sort: str) -> bool:
+    return any(each.type == sort and each.status for each in one.conditions)
+
+
+def _names(ill: Iterable[SymbolReport]) -> str:
+    """`pong, router and 3 more`."""
+    return some([one.name or f"{one.kind}:{str(one.id)[:8]}" for one in ill])
+
+
+def some(names: Sequence[str]) -> str:
+    """`pong, router and 3 more`."""
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
+
+
+def _at(spec: Spec | None, place: Place) -> str:
+    """`flow.yaml:7:3`; of what stands in no file, its revision."""
+    if place.file or place.line:
+        return str(place)
+    return f"revision {spec.revision}" if spec is not None and spec.revision else ""
+
+
+def said(problem: Problem) -> str:
+    """A Problem without its place; where that is not known, with its path."""
+    where = f"{problem.path}: " if problem.path and not problem.place.file else ""
+    wanted = f" (wanted: {problem.wanted})" if problem.wanted else ""
+    hint = f". {problem.hint}" if problem.hint else ""
+    return f"{where}{problem.found}{wanted}{hint}"
+
+
+def camel(code: str) -> str:
+    """`unknown-field` as one word for programs: `UnknownField`."""
+    return "".join(word.capitalize() for word in code.replace("_", "-").split("-"))

@@ -1,0 +1,89 @@
+"""Status is what a runtime is doing, as people see it: every symbol, and why it is as it is."""
+
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from heddle.runtime.assembly.loader import Loader
+from heddle.runtime.assembly.symbol import State, Symbol, SymbolStatus
+from heddle.runtime.assembly.table import SymbolTable
+from heddle.runtime.events.events import Events
+from heddle.runtime.status.health import Health
+from heddle.schemas.problem import Problem
+from heddle.specs.model.report import Buffers, Condition
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """What a runtime is doing, as people see it.
+
+    `observed` is the newest revision of the store that it has looked at, be it live or refused.
+    """
+
+    namespace: str
+    store: str
+    runtime: str = ""
+    generation: int
+    observed: int = 0
+    processes: int
+    buffers: Buffers = Buffers()
+    conditions: tuple[Condition, ...] = ()
+    symbols: tuple[SymbolStatus, ...]
+    problems: tuple[Problem, ...]
+
+
+class Look:
+    """Looks at the symbols of one runtime. What is shown of them has secrets masked."""
+
+    def __init__(self, table: SymbolTable, loader: Loader, health: Health, events: Events) -> None:
+        self._table = table
+        self._loader = loader
+        self._health = health
+        self._events = events
+
+    def symbol(self, one: UUID) -> SymbolStatus:
+        """One that is in the table, or that was refused."""
+        symbol, refusal = self._table.get(one), self._loader.unfit.get(one)
+        spec = symbol.spec if symbol is not None else refusal.spec if refusal is not None else None
+        if spec is None:
+            raise RuntimeError("neither the table nor the loader knows this symbol")
+        told = self._health.report(one)
+        wrong = [str(problem) for problem in refusal.problems] if refusal is not None else []
+        state, reasons = State.REFUSED, wrong
+        if symbol is not None:
+            active = self._table.active(symbol)
+            state = State.ACTIVE if active else State.WAITING
+            reasons = [] if active else self.waits(symbol)
+            reasons += [f"refused: {problem}" for problem in wrong]
+        return SymbolStatus(
+            id=spec.id,
+            name=spec.name,
+            kind=spec.kind,
+            namespace=spec.namespace,
+            state=state.value,
+            reasons=tuple(reasons),
+            place=str(spec.place()) if spec.places is not None else "",
+            revision=told.revision,
+            observed=told.observed,
+            generation=symbol.since if symbol is not None else 0,
+            conditions=told.conditions,
+            node=self._node(symbol) if symbol is not None else {},
+        )
+
+    def waits(self, symbol: Symbol) -> list[str]:
+        """What a symbol waits for that is not active."""
+        return self._table.reasons(symbol) or ["part of a ring that waits"]
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Every Problem that keeps something from being live."""
+        wrong = list(self._loader.unreadable)
+        for refusal in self._loader.refused.values():
+            wrong += refusal.problems
+        return self._events.masked(tuple(dict.fromkeys(wrong)))
+
+    def _node(self, symbol: Symbol) -> dict[str, Any]:
+        node = dict(symbol.node.snapshot())
+        if symbol.node.guard is not None:
+            node = {**symbol.node.guard.snapshot(), **node}
+        shown: dict[str, Any] = self._events.shown(node)
+        return shown

@@ -1,0 +1,60 @@
+"""What can go wrong with what someone wrote and with the place that keeps it.
+
+HeddleError
+├── SpecError        edit the file: carries every Problem
+│   └── SecretError  a secret cannot be opened or sealed: give the key
+└── StoreError       the store: retry, or look at its address
+    ├── NotFound     there is no such Spec or Value
+    ├── Unwritable   a file has to be corrected, or edited by hand, first
+    ├── Conflict     someone else changed it since you read it
+    └── Unconfirmed  it may have been made: repeat it with its key
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from heddle.schemas.problem import Problem
+
+
+class HeddleError(Exception):
+    """The root of everything that Heddle raises on purpose."""
+
+
+class SpecError(HeddleError):
+    """What was written cannot be used; `problems` holds all that is wrong with it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class SecretError(SpecError):
+    """A Value cannot be opened or sealed; the Problem names it and the key, and nothing of its data."""
+
+
+class StoreError(HeddleError):
+    """The store could not do it; the message names the store and the reason."""
+
+
+class NotFound(StoreError):  # noqa: N818 - reads as what it tells: raise NotFound
+    """There is no such Spec or Value in the store."""
+
+
+class Unwritable(StoreError):  # noqa: N818 - reads as what it tells: raise Unwritable
+    """The store cannot take this change as it stands; trying again does not help."""
+
+
+class Conflict(StoreError):  # noqa: N818 - reads as what it tells: raise Conflict
+    """It changed since it was read, or its name is taken."""
+
+
+class Unconfirmed(StoreError):  # noqa: N818 - reads as what it tells: raise Unconfirmed
+    """A change set may have been made: the store was lost after it was sent, and before it answered.
+
+    `key` is its key: the same changes under the same key are made once, however often they are sent.
+    """
+
+    def __init__(self, reason: str, key: UUID) -> None:
+        self.reason = reason
+        self.key = key
+        super().__init__(f"{reason}. The change set may have been made: its key is {key}")

@@ -1,0 +1,1 @@
+"""Binding: how a Spec gets the Values that its `env` asks for."""

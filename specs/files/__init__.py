@@ -1,0 +1,1 @@
+"""Files: how they are watched and read, whatever changes below their paths."""

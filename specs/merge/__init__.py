@@ -1,0 +1,1 @@
+"""Comparison and three-way merge of Specs by node and port."""

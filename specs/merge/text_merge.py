@@ -1,0 +1,235 @@
+"""Merging three texts of Specs by what they say; the result is the text of ours, with theirs in it.
+
+Lines are only the means: where merging them gives what the merge of the Specs gives, the comments
+of both sides stay. Where it does not, the entries of ours are rewritten in their places. What the
+sides disagree about stands between conflict markers, as git writes them, and nothing else does.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import msgspec
+
+from heddle.specs.merge.comparison import Sheet, content, paired
+from heddle.specs.merge.merge import Favor, MergeConflict, merge
+from heddle.specs.model.index import key_of
+from heddle.specs.model.spec import DEFAULT_NAMESPACE
+from heddle.specs.model.store import Resource
+from heddle.specs.model.strict_eq import identical
+from heddle.specs.model.three_way import Chunk, chunks
+from heddle.specs.yaml.rewrite import Edit, rewrite
+
+
+class Labels(msgspec.Struct, frozen=True, kw_only=True):
+    """What the sides are called behind the conflict markers, and how long those are."""
+
+    base: str = "base"
+    ours: str = "ours"
+    theirs: str = "theirs"
+    size: int = 7
+
+
+class TextMerged(msgspec.Struct, frozen=True, kw_only=True):
+    """What comes of it. `clean` is that nothing is left between markers.
+
+    `by_lines` says why the texts were merged line by line, as they could not be merged by what they
+    say; `conflicts` are empty then.
+    """
+
+    text: str
+    clean: bool
+    conflicts: tuple[MergeConflict, ...] = ()
+    by_lines: str = ""
+
+
+def merge_texts(
+    base: str,
+    ours: str,
+    theirs: str,
+    *,
+    file: str = "",
+    labels: Labels = Labels(),  # noqa: B008 - frozen
+) -> TextMerged:
+    """Merge what ours and theirs made of base. `file` is what places call it; its end tells JSON."""
+    before, mine, other = (Sheet.read(_plain(each), file=file) for each in (base, ours, theirs))
+    for name, side in ((labels.base, before), (labels.ours, mine), (labels.theirs, other)):
+        if side.problems:
+            return _by_lines(base, ours, theirs, labels, f"{name}: {side.problems[0]}")
+    merging = _Merging(before, mine, other, file)
+    return _told(merging, ours, labels) or _by_lines(
+        base, ours, theirs, labels, "what comes of it cannot be written into the text of ours"
+    )
+
+
+def _told(merging: "_Merging", ours: str, labels: Labels) -> TextMerged | None:
+    """What comes of a merge of Specs; None where it cannot be written."""
+    mine = merging.said("ours")
+    if mine is None:
+        return None
+    if not merging.conflicts:
+        return TextMerged(text=_ended(mine, ours), clean=True)
+    other, before = merging.turned(mine, "theirs"), merging.turned(mine, "base")
+    if other is None or before is None:
+        return None
+    text = _marked(before, mine, other, labels)
+    return TextMerged(text=_ended(text, ours), clean=False, conflicts=merging.conflicts)
+
+
+def _plain(text: str) -> str:
+    return text.removeprefix("\ufeff").replace("\r\n", "\n")
+
+
+def _ended(text: str, like: str) -> str:
+    """The text with the line ends, and the mark at the beginning, of another."""
+    if "\r\n" in like and "\n" not in like.replace("\r\n", ""):
+        text = text.replace("\n", "\r\n")
+    return f"\ufeff{text}" if like.startswith("\ufeff") else text
+
+
+class _Merging:
+    """One merge of three texts that can be read."""
+
+    def __init__(self, base: Sheet, ours: Sheet, theirs: Sheet, file: str) -> None:
+        self.base, self.ours, self.theirs, self.file = base, ours, theirs, file
+        mine = paired(base, ours)
+        known = {key[1] for key in base.anonymous}
+        fresh = {id_ for id_ in mine.values() if id_ not in known}
+        called = ours.called(mine)
+        other = paired(base, theirs, known=[each for each in called if each.id in fresh])
+        self.sides = base.resources, called, theirs.called(other)
+        self.nobody = {*known, *mine.values(), *other.values()}
+        self.conflicts: tuple[MergeConflict, ...] = ()
+
+    def wanted(self, favor: Favor) -> Sheet:
+        """What the text has to say."""
+        merged = merge(*self.sides, favor=favor)
+        if favor == "ours":
+            self.conflicts = merged.conflicts
+        keys = (key_of(each) for each in merged.resources)
+        return Sheet(
+            resources=merged.resources,
+            anonymous=frozenset(key for key in keys if key[1] in self.nobody),
+        )
+
+    def said(self, favor: Favor) -> str | None:
+        """The text of ours that says what comes of the merge."""
+        wanted = self.wanted(favor)
+        lines = [
+            each.text.splitlines(keepends=True) for each in (self.base, self.ours, self.theirs)
+        ]
+        found = list(chunks(*map(_ending, lines)))
+        both = "".join(line for chunk in found for line in _both(chunk))
+        settled = [(chunk.settled, chunk.ours) for chunk in found]
+        mine = "".join(line for part, own in settled for line in (own if part is None else part))
+        for start in dict.fromkeys((both, mine, self.ours.text)):
+            text = self.written(start, wanted)
+            if text is not None:
+                return text
+        return None
+
+    def turned(self, text: str, favor: Favor) -> str | None:
+        """A text that says what ours does, made to say what another side does where they disagree."""
+        return self.written(text, self.wanted(favor))
+
+    def written(self, start: str, wanted: Sheet) -> str | None:
+        """The text, rewritten where it does not say yet what is wanted; None where that cannot be."""
+        sheet = Sheet.read(start, file=self.file)
+        if sheet.problems:
+            return None
+        called = paired(wanted, sheet)
+        then = {(type(each), called.get(key_of(each), each.id)): each for each in sheet.resources}
+        now = {key_of(each): each for each in wanted.resources}
+        edits = [
+            edit
+            for key in {**then, **now}
+            if (edit := _edit(then.get(key), now.get(key), key in wanted.anonymous)) is not None
+        ]
+        if not edits:
+            return start
+        return rewrite(
+            start,
+            edits,
+            check=lambda text: _same(Sheet.read(text, file=self.file), wanted),
+            namespace=DEFAULT_NAMESPACE,
+            is_json=self.file.endswith(".json"),
+            unnumbered=frozenset(key[1] for key in wanted.anonymous),
+        )
+
+
+def _edit(old: Resource | None, new: Resource | None, nobody: bool) -> Edit | None:
+    """What is to be done with an entry; None where it says what it should."""
+    if old is not None and new is not None:
+        if nobody:
+            # It keeps the id that its place gives it.
+            new = msgspec.structs.replace(new, id=old.id)
+        return None if old == new else Edit(old, new)
+    return Edit(old, new)
+
+
+def _same(sheet: Sheet, wanted: Sheet) -> bool:
+    """Whether a text says what is wanted, whatever the numbers of those that have only numbers."""
+    if sheet.problems or len(sheet.resources) != len(wanted.resources):
+        return False
+    called = paired(wanted, sheet)
+    found = {(type(each), called.get(key_of(each), each.id)): each for each in sheet.resources}
+    return all(
+        key_of(each) in found
+        and identical(content(found[key_of(each)]), content(each))
+        and (key_of(each) in wanted.anonymous or found[key_of(each)] == each)
+        for each in wanted.resources
+    )
+
+
+# --- lines --------------------------------------------------------------------------------------
+
+
+def _ending(lines: list[str]) -> list[str]:
+    """Lines of which the last one ends, too."""
+    if lines and not lines[-1].endswith("\n"):
+        return [*lines[:-1], f"{lines[-1]}\n"]
+    return lines
+
+
+def _both(chunk: Chunk[str]) -> Sequence[str]:
+    """What is left of lines that both sides touched: both, where each only added some."""
+    settled = chunk.settled
+    if settled is not None:
+        return settled
+    return chunk.ours if chunk.base else [*chunk.ours, *chunk.theirs]
+
+
+def _marked(base: str, ours: str, theirs: str, labels: Labels) -> str:
+    """The three as one text, with markers around whatever ours and theirs say differently."""
+    lines: list[str] = []
+    for chunk in _chunks(base, ours, theirs):
+        lines += chunk.ours if chunk.ours == chunk.theirs else _between(chunk, labels)
+    return "".join(lines)
+
+
+def _by_lines(base: str, ours: str, theirs: str, labels: Labels, why: str) -> TextMerged:
+    """Merge line by line, as git itself would."""
+    found = list(_chunks(_plain(base), _plain(ours), _plain(theirs)))
+    parts = [chunk.settled for chunk in found]
+    lines = [
+        line
+        for chunk, part in zip(found, parts, strict=True)
+        for line in (part if part is not None else _between(chunk, labels))
+    ]
+    return TextMerged(text=_ended("".join(lines), ours), clean=None not in parts, by_lines=why)
+
+
+def _chunks(base: str, ours: str, theirs: str) -> Iterator[Chunk[str]]:
+    sides = [_ending(text.splitlines(keepends=True)) for text in (base, ours, theirs)]
+    return chunks(sides[0], sides[1], sides[2])
+
+
+def _between(chunk: Chunk[str], labels: Labels) -> list[str]:
+    """A stretch between conflict markers."""
+    return [
+        f"{'<' * labels.size} {labels.ours}\n",
+        *chunk.ours,
+        f"{'|' * labels.size} {labels.base}\n",
+        *chunk.base,
+        f"{'=' * labels.size}\n",
+        *chunk.theirs,
+        f"{'>' * labels.size} {labels.theirs}\n",
+    ]

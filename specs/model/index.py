@@ -1,0 +1,178 @@
+"""An Index holds Specs and Values by id and by name, and says whether changes fit together."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from heddle.schemas.errors import Conflict, NotFound
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Change, Delete, Put, Resource
+from heddle.specs.model.value import Value
+
+Key: TypeAlias = tuple[type[Spec] | type[Value], UUID]
+"""What an Index finds a resource by; Specs and Values may share an id."""
+
+Name: TypeAlias = tuple[type[Spec] | type[Value], str, str]
+
+Step: TypeAlias = tuple[Resource | None, Resource | None]
+"""What was there, and what comes: one change with its consequence."""
+
+
+class Index:
+    """Specs and Values by id, by name and by namespace. Every question costs what its answer holds."""
+
+    def __init__(self) -> None:
+        self._all: dict[Key, Resource] = {}
+        self._names: dict[Name, Key] = {}
+        self._spaces: dict[tuple[type[Spec] | type[Value], str], dict[UUID, Resource]] = {}
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def keys(self) -> Iterable[Key]:
+        """Every key, in the order of arrival."""
+        return self._all.keys()
+
+    def all(self) -> Iterable[Resource]:
+        """Every resource, in the order of arrival."""
+        return self._all.values()
+
+    def get(self, key: Key) -> Resource | None:
+        """The resource of that key; None if there is none."""
+        return self._all.get(key)
+
+    def named(self, like: Resource) -> Resource | None:
+        """The resource that has the name of this one; None if there is none."""
+        key = self._names.get(_name(like)) if like.name is not None else None
+        return self._all[key] if key is not None else None
+
+    def put(self, resource: Resource) -> None:
+        """Hold this resource, in the place of the one with its id."""
+        key = key_of(resource)
+        old = self._all.get(key)
+        if old is not None and (old.namespace != resource.namespace or old.name != resource.name):
+            self._forget(old)
+        self._all[key] = resource
+        if resource.name is not None:
+            self._names[_name(resource)] = key
+        self._spaces.setdefault((key[0], resource.namespace), {})[resource.id] = resource
+
+    def drop(self, key: Key) -> Resource | None:
+        """Hold it no longer; what it was, or None."""
+        old = self._all.pop(key, None)
+        if old is not None:
+            self._forget(old)
+        return old
+
+    def find(self, sort: type[Any], namespace: str | None, ids: Iterable[UUID] | None) -> list[Any]:
+        """The resources of one sort and namespace (None: of all); with `ids`, those that exist."""
+        if ids is not None:
+            found = [self._all.get((sort, id_)) for id_ in dict.fromkeys(ids)]
+            return [
+                each
+                for each in found
+                if each is not None and (namespace is None or each.namespace == namespace)
+            ]
+        if namespace is not None:
+            return list(self._spaces.get((sort, namespace), {}).values())
+        return [each for key, each in self._all.items() if key[0] is sort]
+
+    def _forget(self, old: Resource) -> None:
+        key = key_of(old)
+        if old.name is not None and self._names.get(_name(old)) == key:
+            del self._names[_name(old)]
+        space = self._spaces[(key[0], old.namespace)]
+        space.pop(old.id, None)
+        if not space:
+            del self._spaces[(key[0], old.namespace)]
+
+
+def key_of(resource: Resource) -> Key:
+    """The key of a resource."""
+    return (Spec if isinstance(resource, Spec) else Value, resource.id)
+
+
+def _name(resource: Resource) -> Name:
+    return (key_of(resource)[0], resource.namespace, resource.name or "")
+
+
+def plan(index: Index, changes: Sequence[Change], revise: Callable[[int], int]) -> list[Step]:
+    """What these changes come to, in order, as one change set; nothing is done yet.
+
+    A Put of what is there already keeps its revision; otherwise `revise` makes the new one of the
+    old (0: there was none). Conflict when a revision does not match, or a name would be held
+    twice after all of them; NotFound when a Delete names what is not there.
+    """
+    steps: list[Step] = []
+    later: dict[Key, Resource | None] = {}
+    for change in changes:
+        key = key_of(change.resource) if isinstance(change, Put) else (change.type, change.id)
+        old = later[key] if key in later else index.get(key)
+        _check_revision(change, old)
+        new: Resource | None = None
+        if isinstance(change, Put):
+            new = _revised(change.resource, old, revise)
+        elif old is None:
+            raise NotFound(f"there is no {change.type.__name__} {change.id}")
+        later[key] = new
+        steps.append((old, new))
+    _check_names(index, later)
+    return steps
+
+
+def net(steps: Sequence[Step]) -> list[Step]:
+    """What all steps together change: the first state of each resource, and its last."""
+    first: dict[Key, Resource | None] = {}
+    last: dict[Key, Resource | None] = {}
+    for old, new in steps:
+        resource = new if new is not None else old
+        if resource is not None:
+            key = key_of(resource)
+            first.setdefault(key, old)
+            last[key] = new
+    return [(old, last[key]) for key, old in first.items() if old != last[key]]
+
+
+def _revised(resource: Resource, old: Resource | None, revise: Callable[[int], int]) -> Resource:
+    before = old.revision if old is not None else 0
+    same = old is not None and old == resource
+    revision = before if same else revise(before)
+    if resource.revision == revision:
+        return resource
+    return msgspec.structs.replace(resource, revision=revision)
+
+
+def _check_revision(change: Put | Delete, old: Resource | None) -> None:
+    stored = old.revision if old is not None else 0
+    if change.revision is None or change.revision == stored:
+        return
+    if isinstance(change, Put):
+        what = f"{type(change.resource).__name__} {change.resource.label}"
+    else:
+        what = f"{change.type.__name__} {old.label if old is not None else change.id}"
+    if old is None:
+        raise Conflict(f"{what} is gone: you read its revision {change.revision}")
+    if change.revision == 0:
+        raise Conflict(f"{what} is there already, in revision {stored}")
+    raise Conflict(
+        f"{what} was changed since you read it: revision {stored}, not {change.revision}"
+    )
+
+
+def _check_names(index: Index, later: dict[Key, Resource | None]) -> None:
+    taken: dict[Name, Resource] = {}
+    for key, new in later.items():
+        if new is None or new.name is None:
+            continue
+        holder = index.named(new)
+        if holder is not None and key_of(holder) != key and key_of(holder) not in later:
+            other = holder
+        else:
+            other = taken.setdefault(_name(new), new)
+        if key_of(other) != key:
+            raise Conflict(
+                f'the name "{new.name}" is taken in the namespace {new.namespace}: '
+                f"{type(other).__name__} {other.id} has it"
+            )

@@ -1,0 +1,108 @@
+"""A Value is a named setting or secret that a Spec may ask for through `env`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from heddle.schemas.problem import NOWHERE, Place
+from heddle.specs.model.spec import DEFAULT_NAMESPACE, Path
+from heddle.specs.model.strict_eq import identical
+from heddle.specs.secrets.mask import MASK
+
+FORMATS = ("text", "json", "yaml", "bytes")
+"""How what a Source holds is read; text is without the line break at its end."""
+
+
+class Source(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a Value comes from that stands outside: a variable of the environment, or a file.
+
+    One of `env` and `file` is given. A relative path is seen from the working directory of whoever
+    reads it.
+    """
+
+    env: str = ""
+    file: str = ""
+    format: str = "text"
+
+    @property
+    def name(self) -> str:
+        """What people call it: `the variable DB_PASSWORD`, `the file /run/secrets/db`."""
+        return f"the variable {self.env}" if self.env else f"the file {self.file}"
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """A named piece of plain data, unique by name in its namespace.
+
+    It says its data in one of three ways: `data` itself; `sealed`, a text that only a key opens
+    (see heddle.specs.secrets.seal); or a `source` outside. Only of the first is `data` what it holds: a
+    Vault gives the data of each. `secret` Values are masked wherever people look; a sealed one is
+    secret. Two Values are equal when what they say is equal, wherever it stands and whatever its
+    revision.
+    """
+
+    id: UUID
+    namespace: str = DEFAULT_NAMESPACE
+    name: str | None = None
+    annotations: Mapping[str, str] = {}
+    data: Any = None
+    sealed: str = ""
+    source: Source | None = None
+    secret: bool = False
+    revision: int = 0
+    places: Callable[[Path], Place] | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether it says its data itself, for everybody to read."""
+        return not self.sealed and self.source is None
+
+    @property
+    def label(self) -> str:
+        """What people call it: its name, or the start of its id."""
+        return self.name or f"value:{str(self.id)[:8]}"
+
+    def place(self, path: Path = ()) -> Place:
+        """Where this path of the Value was written; the nearest known place above it otherwise."""
+        return self.places(path) if self.places is not None else NOWHERE
+
+    def same(self, other: "Value") -> bool:
+        """Whether both say the same, down to the types of numbers: place and revision do not count."""
+        return (
+            self.id == other.id
+            and self.namespace == other.namespace
+            and self.name == other.name
+            and self.sealed == other.sealed
+            and self.source == other.source
+            and identical(self.data, other.data)
+            and self.secret == other.secret
+            and self.annotations == other.annotations
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return self.same(other) if isinstance(other, Value) else NotImplemented
+
+    def __ne__(self, other: object) -> bool:
+        # The base class compares by identity here, and does not ask __eq__.
+        return not self.same(other) if isinstance(other, Value) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __repr__(self) -> str:
+        return f"Value({', '.join(f'{name}={said!r}' for name, said in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """What a debugger or a failing test shows: that is no place for a secret."""
+        said: tuple[str, Any] = ("data", MASK if self.secret else self.data)
+        if self.sealed or self.source is not None:
+            said = ("sealed", self.sealed) if self.sealed else ("source", self.source)
+        return [
+            ("namespace", self.namespace),
+            ("name", self.name),
+            said,
+            ("secret", self.secret),
+            ("id", str(self.id)),
+            ("revision", self.revision),
+        ]

@@ -1,0 +1,1 @@
+"""Stores: the places that keep Specs and Values."""

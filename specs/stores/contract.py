@@ -1,0 +1,516 @@
+"""What every Store has to pass: subclass StoreContract in a test module, and say how one is made.
+
+    class TestMyStore(StoreContract):
+        def make(self, folder: Path) -> Store:
+            return MyStore(...)
+
+Every test gets a folder of its own from pytest (`tmp_path`). `make` gives a Store that is not open
+yet, and for the same folder always one with the same contents, where those are `kept`.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from heddle.schemas.errors import Conflict, NotFound, StoreError
+from heddle.specs.model.names import named_id, new_id
+from heddle.specs.model.spec import Binding, Link, Spec
+from heddle.specs.model.store import Change, ChangeSet, Delete, Put, Store
+from heddle.specs.model.value import Source, Value
+from heddle.specs.secrets.keyring import Keyring
+from heddle.specs.secrets.seal import new_key
+
+PATIENCE = 20.0
+"""Seconds until something that has to come counts as missing."""
+
+AWKWARD: dict[str, Any] = {
+    "nothing": None,
+    "yes": True,
+    "no": False,
+    "int": 8000,
+    "big": 9_007_199_254_740_991,
+    "negative": -1,
+    "float": 0.25,
+    "empty": "",
+    "list": [],
+    "mapping": {},
+    "nested": {"list": [1, "1", [None, {"deep": True}]]},
+    "texts": ["yes", "on", "null", "~", "1_000", "0o17", "012", "1e3", ".5e3", "true", "<<", "="],
+    "signs": [
+        "# no",
+        "a: b",
+        "- x",
+        "*x",
+        "&x",
+        "!x",
+        "%x",
+        "@x",
+        "`x",
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        "|",
+    ],
+    "quotes": ["it's", 'say "so"', "back\\slash"],
+    "spaces": [
+        " before",
+        "after ",
+        "  ",
+        "tab\tin",
+        "two\nlines",
+        "end\n",
+        "\nstart",
+        "a\n\n\nb\n\n",
+    ],
+    "letters": "Grüße, 世界, 🧵",
+    "blank": "{{ .PORT }} {% raw %}",
+    "1": "a key that looks like a number",
+    "key: with, signs": 1,
+}
+"""Fields that every store has to give back as they are."""
+
+
+def spec(name: str | None, kind: str = "nop", **more: Any) -> Spec:
+    """A Spec; one without a name gets a new id."""
+    namespace = more.pop("namespace", "default")
+    id_ = more.pop("id", None) or (named_id("spec", namespace, name) if name else new_id())
+    return Spec(id=id_, kind=kind, name=name, namespace=namespace, **more)
+
+
+def value(name: str | None, data: Any = None, **more: Any) -> Value:
+    """A Value; one without a name gets a new id."""
+    namespace = more.pop("namespace", "default")
+    id_ = more.pop("id", None) or (named_id("value", namespace, name) if name else new_id())
+    return Value(id=id_, name=name, namespace=namespace, data=data, **more)
+
+
+class Watch:
+    """A watch that has begun, and what it told so far."""
+
+    def __init__(self, changes: AsyncIterator[ChangeSet]) -> None:
+        self._changes = changes
+        self._next: asyncio.Future[ChangeSet] = asyncio.ensure_future(anext(self._changes))
+
+    @staticmethod
+    async def begin(store: Store) -> "Watch":
+        """Begin to watch; from its return on every change is told."""
+        watch = Watch(store.watch())
+        await asyncio.sleep(0)
+        return watch
+
+    async def next(self) -> ChangeSet:
+        """The next change set."""
+        changes = await asyncio.wait_for(self._next, PATIENCE)
+        self._next = asyncio.ensure_future(anext(self._changes))
+        await asyncio.sleep(0)
+        return changes
+
+    async def until(self, ids: Iterable[UUID]) -> list[ChangeSet]:
+        """The change sets up to the one with which all these ids were told."""
+        wanted = set(ids)
+        told: list[ChangeSet] = []
+        while wanted:
+            changes = await self.next()
+            told.append(changes)
+            wanted -= changes.specs | changes.values
+        return told
+
+    async def ended(self) -> bool:
+        """Whether the watch ends, instead of telling something."""
+        try:
+            await asyncio.wait_for(self._next, PATIENCE)
+        except StopAsyncIteration:
+            return True
+        return False
+
+    async def stop(self) -> None:
+        """End the watch."""
+        self._next.cancel()
+        await asyncio.gather(self._next, return_exceptions=True)
+
+
+class Contract(ABC):
+    """How a store is made, and how a story with it is told."""
+
+    kept = True
+    """Whether what is stored is still there in a second Store made for the same folder."""
+
+    @abstractmethod
+    def make(self, folder: Path) -> Store:
+        """A Store, not open yet."""
+
+    def run(self, folder: Path, story: Callable[[Store], Awaitable[None]]) -> None:
+        """Run a story with an open Store."""
+
+        async def tell() -> None:
+            store = self.make(folder)
+            await store.open()
+            try:
+                await story(store)
+            finally:
+                await store.close()
+
+        asyncio.run(tell())
+
+
+class StoreContract(Contract):
+    """The promises of a Store, one a test."""
+
+    # --- keeping ---
+
+    def test_what_is_put_is_found(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            one = spec(
+                "one",
+                "router",
+                annotations={"team": "web"},
+                env={"PORT": Binding(data=8000), "DB": Binding(name="database")},
+                ports={
+                    "out[0]": (Link("two"), Link("three", None, "side")),
+                    "error": (Link("two"),),
+                },
+                fields={"routes": [{"method": "GET", "path": "/users/:id", "port": "out[0]"}]},
+            )
+            secret = value("database", {"url": "pg://x", "pool": 4}, secret=True)
+            await store.apply([Put(resource=one), Put(resource=secret)])
+            assert list(await store.specs()) == [one]
+            assert list(await store.values()) == [secret]
+            assert list(await store.problems()) == []
+
+        self.run(tmp_path, story)
+
+    def test_awkward_data_comes_back_as_it_was(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            awkward = spec("awkward", fields=AWKWARD)
+            await store.apply([Put(resource=awkward), Put(resource=value("awkward", AWKWARD))])
+            (found,) = await store.specs()
+            assert found.fields == AWKWARD
+            assert list(found.fields) == list(AWKWARD)
+            (held,) = await store.values()
+            assert held.data == AWKWARD
+            assert list(await store.problems()) == []
+
+        self.run(tmp_path, story)
+
+    def test_a_value_stays_as_it_says_its_data(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            key = new_key()
+            sealed = [
+                Keyring.of(key).seal(value(name, f"hunter2 {name}", secret=True))
+                for name in ("first", "second")
+            ]
+            outside = [
+                value("env", None, source=Source(env="DB_PASSWORD"), secret=True),
+                value("file", None, source=Source(file="/run/secrets/db", format="json")),
+            ]
+            every = [*sealed, *outside, value("third", "hunter2 third")]
+            await store.apply([Put(resource=each) for each in every])
+            found = {each.name: each for each in await store.values()}
+            assert found == {each.name: each for each in every}
+            assert found["file"].source == Source(file="/run/secrets/db", format="json")
+            assert Keyring.of(key).open(found["first"]) == "hunter2 first"
+            # From one way to the next and back.
+            turned = [
+                msgspec.structs.replace(every[4], data=None, source=Source(env="THIRD")),
+                msgspec.structs.replace(outside[0], data="hunter2 env", source=None),
+                Keyring.of(key).seal(msgspec.structs.replace(outside[1], source=None, data=[1])),
+            ]
+            await store.apply([Put(resource=each) for each in turned])
+            found = {each.name: each for each in await store.values()}
+            assert [found["third"], found["env"], found["file"]] == turned
+
+        self.run(tmp_path, story)
+
+    def test_find_narrows_by_namespace_and_id(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            here, there = spec("one"), spec("one", namespace="other")
+            await store.apply([Put(resource=here), Put(resource=there)])
+            assert list(await store.specs("other")) == [there]
+            assert list(await store.specs("nowhere")) == []
+            assert list(await store.specs(ids=[here.id, new_id()])) == [here]
+            assert list(await store.specs("other", ids=[here.id])) == []
+            assert {each.id for each in await store.specs()} == {here.id, there.id}
+
+        self.run(tmp_path, story)
+
+    def test_a_put_replaces_what_was_there_as_a_whole(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            first = spec("one", fields={"a": 1, "b": 2}, ports={"out": (Link("x"),)})
+            await store.apply([Put(resource=first)])
+            await store.apply([Put(resource=spec("one", fields={"b": 3}))])
+            (found,) = await store.specs()
+            assert dict(found.fields) == {"b": 3}
+            assert dict(found.ports) == {}
+
+        self.run(tmp_path, story)
+
+    def test_specs_and_values_may_share_a_name(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            await store.apply([Put(resource=spec("one")), Put(resource=value("one", 1))])
+            assert len(await store.specs()) == len(await store.values()) == 1
+
+        self.run(tmp_path, story)
+
+    def test_nameless_specs_live_side_by_side(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            first, second = spec(None, fields={"a": 1}), spec(None, fields={"a": 2})
+            await store.apply([Put(resource=first), Put(resource=second)])
+            changed = msgspec.structs.replace(second, fields={"a": 3})
+            await store.apply([Put(resource=changed)])
+            found = {each.id: each for each in await store.specs()}
+            assert found == {first.id: first, second.id: changed}
+            await store.apply([Delete(type=Spec, id=first.id)])
+            assert list(await store.specs()) == [changed]
+
+        self.run(tmp_path, story)
+
+    def test_a_name_may_change(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            await store.apply([Put(resource=spec("one"))])
+            (found,) = await store.specs()
+            await store.apply([Put(resource=msgspec.structs.replace(found, name="two"))])
+            (renamed,) = await store.specs()
+            assert (renamed.id, renamed.name) == (found.id, "two")
+            await store.apply([Put(resource=spec("one", id=new_id()))])
+            assert len(await store.specs()) == 2
+
+        self.run(tmp_path, story)
+
+    def test_what_is_stored_is_there_the_next_time(self, tmp_path: Path) -> None:
+        one, two = spec("one", fields=AWKWARD), spec(None, "router", fields={"routes": [{"a": 1}]})
+
+        async def write(store: Store) -> None:
+            await store.apply(
+                [Put(resource=one), Put(resource=two), Put(resource=value("v", AWKWARD))]
+            )
+
+        async def read(store: Store) -> None:
+            assert {each.id: each for each in await store.specs()} == {one.id: one, two.id: two}
+            assert [each.data for each in await store.values()] == [AWKWARD]
+
+        self.run(tmp_path, write)
+        if self.kept:
+            self.run(tmp_path, read)
+
+    # --- revisions ---
+
+    def test_each_change_gives_a_greater_revision(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            (first,) = await store.apply([Put(resource=spec("one", fields={"a": 1}))])
+            (second,) = await store.apply([Put(resource=spec("one", fields={"a": 2}))])
+            assert 0 < first.revision < second.revision
+            (found,) = await store.specs()
+            assert found.revision == second.revision
+
+        self.run(tmp_path, story)
+
+    def test_the_same_again_is_no_change(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            (first,) = await store.apply([Put(resource=spec("one", fields={"a": 1}))])
+            (again,) = await store.apply([Put(resource=spec("one", fields={"a": 1}))])
+            assert again.revision == first.revision
+
+        self.run(tmp_path, story)
+
+    def test_a_stale_revision_conflicts_and_changes_nothing(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            (first,) = await store.apply([Put(resource=spec("one", fields={"a": 1}))])
+            await store.apply([Put(resource=spec("one", fields={"a": 2}), revision=first.revision)])
+            late: list[Change] = [
+                Put(resource=spec("two")),
+                Put(resource=spec("one", fields={"a": 3}), revision=first.revision),
+            ]
+            assert await refused(store, late, Conflict)
+            stale = Delete(type=Spec, id=first.id, revision=first.revision)
+            assert await refused(store, [stale], Conflict)
+            (found,) = await store.specs()
+            assert dict(found.fields) == {"a": 2}
+
+        self.run(tmp_path, story)
+
+    def test_revision_zero_puts_only_what_is_new(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            await store.apply([Put(resource=spec("one"), revision=0)])
+            assert await refused(
+                store, [Put(resource=spec("one", fields={"a": 1}), revision=0)], Conflict
+            )
+
+        self.run(tmp_path, story)
+
+    def test_the_newest_revision_grows_with_what_changes_something(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            (first,) = await store.apply([Put(resource=spec("one", fields={"a": 1}))])
+            newest = await store.newest()
+            assert newest >= first.revision
+            await store.apply([Put(resource=spec("one", fields={"a": 1}))])
+            assert await store.newest() == newest
+            (second,) = await store.apply([Put(resource=spec("one", fields={"a": 2}))])
+            assert await store.newest() >= second.revision > first.revision
+
+        self.run(tmp_path, story)
+
+    # --- change sets ---
+
+    def test_a_taken_name_conflicts(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            await store.apply([Put(resource=spec("one"))])
+            thief = spec("one", id=new_id(), fields={"a": 1})
+            assert await refused(store, [Put(resource=thief)], Conflict)
+            twice = [
+                Put(resource=spec("two", id=new_id())),
+                Put(resource=spec("two", id=new_id())),
+            ]
+            assert await refused(store, twice, Conflict)
+            assert [each.name for each in await store.specs()] == ["one"]
+
+        self.run(tmp_path, story)
+
+    def test_two_may_swap_their_names(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            one, two = spec("one", fields={"a": 1}), spec("two", fields={"a": 2})
+            await store.apply([Put(resource=one), Put(resource=two)])
+            swapped = [
+                msgspec.structs.replace(one, name="two"),
+                msgspec.structs.replace(two, name="one"),
+            ]
+            await store.apply([Put(resource=each) for each in swapped])
+            assert {each.id: each.name for each in await store.specs()} == {
+                one.id: "two",
+                two.id: "one",
+            }
+
+        self.run(tmp_path, story)
+
+    def test_a_name_is_free_in_the_change_set_that_drops_it(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            old, new = spec("one"), spec("one", id=new_id(), fields={"a": 1})
+            await store.apply([Put(resource=old)])
+            await store.apply([Delete(type=Spec, id=old.id), Put(resource=new)])
+            assert list(await store.specs()) == [new]
+
+        self.run(tmp_path, story)
+
+    def test_deleting_what_is_not_there_fails_as_a_whole(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            await store.apply([Put(resource=spec("one"))])
+            changes: list[Change] = [
+                Put(resource=spec("two")),
+                Delete(type=Spec, id=new_id()),
+            ]
+            assert await refused(store, changes, NotFound)
+            wrong_sort = Delete(type=Value, id=spec("one").id)
+            assert await refused(store, [wrong_sort], NotFound)
+            assert [each.name for each in await store.specs()] == ["one"]
+
+        self.run(tmp_path, story)
+
+    # --- watching ---
+
+    def test_a_change_set_is_told_once(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            watch = await Watch.begin(store)
+            one, two, held = spec("one"), spec("two"), value("v", 1)
+            await store.apply([Put(resource=each) for each in (one, two, held)])
+            changes = await watch.next()
+            assert changes.specs == {one.id, two.id}
+            assert changes.values == {held.id}
+            assert changes.revision >= max(each.revision for each in await store.specs())
+            await store.apply([Put(resource=spec("last"))])
+            assert (await watch.next()).specs == {spec("last").id}
+            await watch.stop()
+
+        self.run(tmp_path, story)
+
+    def test_what_is_told_can_be_read(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            watch = await Watch.begin(store)
+            one = spec("one", fields={"a": 1})
+            await store.apply([Put(resource=one)])
+            (id_,) = (await watch.next()).specs
+            assert list(await store.specs(ids=[id_])) == [one]
+            await store.apply([Delete(type=Spec, id=id_)])
+            assert (await watch.next()).specs == {id_}
+            assert list(await store.specs(ids=[id_])) == []
+            await watch.stop()
+
+        self.run(tmp_path, story)
+
+    def test_what_changes_nothing_is_not_told(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            await store.apply([Put(resource=spec("one"))])
+            watch = await Watch.begin(store)
+            await store.apply([Put(resource=spec("one"))])
+            await refused(store, [Delete(type=Spec, id=new_id())], NotFound)
+            await store.apply([Put(resource=spec("two"))])
+            assert (await watch.next()).specs == {spec("two").id}
+            await watch.stop()
+
+        self.run(tmp_path, story)
+
+    def test_every_watcher_is_told(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            first, second = await Watch.begin(store), await Watch.begin(store)
+            await store.apply([Put(resource=spec("one"))])
+            assert (await first.next()).specs == (await second.next()).specs == {spec("one").id}
+            await first.stop()
+            await store.apply([Put(resource=spec("two"))])
+            assert (await second.next()).specs == {spec("two").id}
+            await second.stop()
+
+        self.run(tmp_path, story)
+
+    def test_another_store_at_the_same_place_tells_it_too(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            if not self.kept:
+                return
+            other = self.make(tmp_path)
+            await other.open()
+            try:
+                watch = await Watch.begin(store)
+                await other.apply([Put(resource=spec("one", fields={"a": 1}))])
+                await watch.until([spec("one").id])
+                assert [each.name for each in await store.specs()] == ["one"]
+                await watch.stop()
+            finally:
+                await other.close()
+
+        self.run(tmp_path, story)
+
+    # --- opening and closing ---
+
+    def test_closing_ends_every_watch(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            watch = await Watch.begin(store)
+            await store.close()
+            assert await watch.ended()
+
+        self.run(tmp_path, story)
+
+    def test_a_closed_store_says_so(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            await store.close()
+            assert await refused(store, [Put(resource=spec("one"))], StoreError)
+
+        self.run(tmp_path, story)
+
+    def test_the_address_names_the_store(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            assert "://" in store.url
+
+        self.run(tmp_path, story)
+
+
+async def refused(store: Store, changes: Sequence[Change], error: type[StoreError]) -> bool:
+    """Whether the store refuses the changes with this very error."""
+    try:
+        await store.apply(changes)
+    except StoreError as raised:
+        return isinstance(raised, error)
+    return False

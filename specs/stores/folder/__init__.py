@@ -1,0 +1,1 @@
+"""The folder store: Specs and Values in YAML files."""

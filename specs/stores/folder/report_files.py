@@ -1,0 +1,98 @@
+"""A Noticeboard keeps the Reports of runtimes as files of a folder, one each, whole at every moment."""
+
+# Paths are text here, as the folder store has them.
+# ruff: noqa: PTH102, PTH105, PTH108, PTH112, PTH118, PTH208
+
+import os
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+
+from heddle.schemas.errors import StoreError
+from heddle.specs.files.spare import SPARE
+from heddle.specs.model.report import Report
+from heddle.specs.stores.folder.state_folder import FOLDER_MODE, write_private
+
+_SUFFIX = ".json"
+
+
+class Noticeboard:
+    """The Reports below one folder. What is left of runtimes that are gone is cleared away.
+
+    The folder is made inside of the state folder, which is never made here.
+    """
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def put(self, report: Report) -> None:
+        """Keep this Report in the place of the one before; StoreError where it cannot be written."""
+        path = self._path(report.runtime)
+        part = f"{path}.part"
+        try:
+            SPARE.attempt(lambda: self._write(part, report))
+            os.replace(part, path)
+        except OSError as error:
+            raise StoreError(
+                f"{path} cannot be written: {(error.strerror or str(error)).lower()}"
+            ) from error
+
+    def _write(self, part: str, report: Report) -> None:
+        if not os.path.isdir(self.folder):
+            os.mkdir(self.folder, FOLDER_MODE)
+        write_private(part, msgspec.json.encode(report))
+
+    def drop(self, runtime: str) -> None:
+        """Take the Report of a runtime away; nothing where there is none."""
+        with suppress(OSError):
+            os.unlink(self._path(runtime))
+
+    def all(self, namespace: str | None = None) -> Sequence[Report]:
+        """The Reports of a namespace (None: of all) whose runtimes are not gone."""
+        try:
+            names = sorted(SPARE.attempt(lambda: os.listdir(self.folder)))
+        except OSError:
+            return []
+        now, host = time.time(), socket.gethostname()
+        found: list[Report] = []
+        for name in names:
+            path = os.path.join(self.folder, name)
+            report = _read(path) if name.endswith(_SUFFIX) else None
+            if report is None:
+                continue
+            if report.late(now) or (report.host == host and not _alive(report.pid)):
+                with suppress(OSError):
+                    os.unlink(path)
+            elif namespace in (None, report.namespace):
+                found.append(report)
+        return found
+
+    def _path(self, runtime: str) -> str:
+        name = quote(runtime, safe="").replace(".", "%2E")
+        return os.path.join(self.folder, name + _SUFFIX)
+
+
+def _read(path: str) -> Report | None:
+    """A Report; None where the file is gone, or is none."""
+    try:
+        return msgspec.json.decode(SPARE.attempt(Path(path).read_bytes), type=Report)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _alive(pid: int) -> bool:
+    """Whether there is a process of this number; 0 is that nobody knows."""
+    if pid <= 0 or os.name != "posix":
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -1,0 +1,515 @@
+"""What the spec files of a folder say, or a single one: read anew where they changed, fitted together."""
+
+# Paths are text here, as the kernel tells them.
+# ruff: noqa: PTH100, PTH110, PTH112, PTH116, PTH118, PTH120
+
+import os
+import stat
+import time
+from collections.abc import Iterable
+from errno import ENOENT
+from hashlib import sha256
+from pathlib import Path as FilePath
+
+import msgspec
+
+from heddle.schemas.problem import Place, Problem
+from heddle.specs.files.identity import Stamp, place_of, stamp_of
+from heddle.specs.files.identity import stamp as stamp_in
+from heddle.specs.files.spare import SPARE, is_passing
+from heddle.specs.model.index import Index, Key, key_of
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import ChangeSet, Resource
+from heddle.specs.model.value import Value
+from heddle.specs.stores.folder.placement import is_reserved
+from heddle.specs.yaml.document import Reading, files_below, read_text, taken, unreadable
+
+# A file that was written this short a time before it was read may be written again within the
+# same tick of the file system's clock.
+_RACY = 100_000_000
+
+_STEM = 200
+"""Bytes that the name of a file may take from that of its namespace."""
+
+_NEVER: Stamp = (0, 0, 0, 0, 0)
+
+WRITING = 30_000_000
+"""Nanoseconds after its last change in which a file may be in the midst of being written."""
+
+SAVING = 100_000_000
+"""The same for one that is gone or empty, and was not: some editors save so."""
+
+CLEARING = 2_000_000_000
+"""Nanoseconds for which a file that is gone counts, at most, while its folder goes on changing."""
+
+EMPTYING = 1_000_000_000
+"""Nanoseconds until a folder without any spec file counts as emptied: who removes it empties it first."""
+
+FILLING, FILLED = 300_000_000, 10_000_000_000
+"""Nanoseconds that a folder in the place of another has to lie still to be read, and the longest wait."""
+
+
+class File(msgspec.Struct):
+    """What one file said when it was read last."""
+
+    stamp: Stamp = (0, 0, 0, 0, 0)
+    racy: bool = False
+    digest: int = 0
+    entries: tuple[Resource, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    spoiled: tuple[Spec, ...] = ()
+    sound: bool = False
+    own: bool = False
+    missed: int = 0
+    passing: bool = False
+
+
+class Files:
+    """The Specs and Values in the YAML and JSON files below a folder, or in a single file.
+
+    A file with a Problem keeps what it said when it was sound. Where two files use one name, the
+    one that had it first keeps it. `newest` is when something changed last, in microseconds since
+    1970, which is the revision of what is read.
+    """
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.root = path
+        """The path for the file system; that of messages is as it was given."""
+        self.marker = ""
+        """A folder that is in the root for as long as that is the same; empty when there is none."""
+        self.removed = False
+        """Whether the folder was removed since it was read: the next one may have its number."""
+        self.single = False
+        self.index = Index()
+        self.newest = 0
+        self.unrecorded: set[Key] = set()
+        self._files: dict[str, File] = {}
+        self._holders: dict[Key, str] = {}
+        self._clashes: tuple[Problem, ...] = ()
+        self._gone: Problem | None = None
+        self._place: tuple[int, int] | None = None
+        self.moves = 0
+        """How often another folder was read in the place of the one before."""
+        self._replaced = 0
+        self._emptied = 0
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What is wrong in the files, file by file."""
+        found = [problem for name in sorted(self._files) for problem in self._files[name].problems]
+        return [*([self._gone] if self._gone is not None else []), *found, *self._clashes]
+
+    @property
+    def spoiled(self) -> list[Spec]:
+        """The Specs in files with Problems, as far as they can be read, that do not count."""
+        return [spec for name in sorted(self._files) for spec in self._files[name].spoiled]
+
+    def file(self, name: str) -> File:
+        """What one file said when it was read last."""
+        return self._files.get(name, File())
+
+    def holder(self, resource: Resource) -> str | None:
+        """The file that a resource stands in."""
+        return self._holders.get(key_of(resource))
+
+    def homes(self, namespace: str) -> set[str]:
+        """The files that hold Values of this namespace, and the one that a new Value goes to."""
+        held = (self.holder(value) for value in self.index.find(Value, namespace, None))
+        return {home_of(namespace), *(name for name in held if name is not None)}
+
+    @property
+    def lost(self) -> str:
+        """Why there is nothing to write to; empty when there is."""
+        if self.single:
+            return "" if os.path.exists(self.root) else "the file is gone"
+        return self._gone.found if self._gone is not None else ""
+
+    @property
+    def bare(self) -> bool:
+        """Whether a folder is without any of the files that were read in it."""
+        return not self.single and self._none_left(())
+
+    @property
+    def again(self) -> bool:
+        """Whether something could not be read for a reason that may pass: look at it later."""
+        return self._gone is not None or any(each.passing for each in self._files.values())
+
+    def full(self, name: str) -> str:
+        """Return the path of a file for the file system."""
+        return self.root if self.single else os.path.join(self.root, name)
+
+    def shown(self, name: str) -> str:
+        """Return the path of a file for people."""
+        return self.path if self.single else os.path.join(self.path, name)
+
+    def names(self) -> list[str]:
+        """Return the files that are there now; OSError when the folder cannot be listed."""
+        if not self.single:
+            return SPARE.attempt(lambda: files_below(self.root))
+        return [os.path.normpath(self.path).replace(os.sep, "/")]
+
+    def refresh(self, names: Iterable[str] | None, *, careful: bool = False) -> ChangeSet | None:
+        """Read the files that changed among these (None: among all); what that comes to.
+
+        With `careful`, one that has just been emptied or removed counts as it was: whoever asks so
+        has to ask again.
+        """
+        before = self._gone
+        if self.single:
+            names = self.names()
+        elif (
+            names is None
+            or before is not None
+            or place_of(self.root) != self._place
+            or self._none_left(names)
+        ):
+            try:
+                present = self._present(careful)
+            except OSError as error:
+                return self._lost(error)
+            if present is None:
+                return None
+            names = {*present, *self._files}
+            self._gone = None
+        old: list[Resource] = []
+        changed: list[str] = []
+        for name in sorted(names):
+            entries = self._files[name].entries if name in self._files else ()
+            if not (careful and self.saving(name)) and self._load(name, careful):
+                old.extend(entries)
+                changed.append(name)
+        if not changed:
+            # A file with a new time says the same, at a later revision: who follows has seen it.
+            stamps = (self._files[name].stamp[0] for name in names if name in self._files)
+            later = max(stamps, default=0) // 1000
+            again = later > self.newest
+            self.newest = max(self.newest, later)
+            return self._told((), (), again or before != self._gone)
+        self.newest = max(self.newest, *(self._changed_at(name) for name in changed))
+        return self._arrange(old, changed)
+
+    def _present(self, careful: bool) -> list[str] | None:
+        """Return the files of the folder; None while it is being filled or emptied, OSError when it is gone.
+
+        An empty folder in the place of one that was not counts as gone: it was mounted, made or
+        linked by mistake, or is about to be filled. One that was made anew may have the number of
+        the one before; then the state folder is missing, which nobody removes with the specs.
+        """
+        if not os.path.isdir(self.root):
+            raise FileNotFoundError(ENOENT, "it is gone")
+        place = place_of(self.root)
+        found = self.names()
+        another = self._place not in (None, place)
+        bare = another or self.removed
+        bare = bare or bool(self.marker and not os.path.lexists(self.marker))
+        if bare and not found and self._files:
+            raise FileNotFoundError(ENOENT, "another folder is there, which is empty")
+        if another and careful and self._filling(found):
+            return None
+        if not found and careful and self._emptying():
+            return None
+        self.moves += another
+        self._place, self._replaced, self._emptied = place, 0, 0
+        self.removed = False
+        return found
+
+    def _filling(self, found: list[str]) -> bool:
+        """Return whether a folder that stands in the place of another is still being written."""
+        now = time.time_ns()
+        self._replaced = self._replaced or now
+        if now - self._replaced > FILLED:
+            return False
+        paths = {self.full(name) for name in found}
+        paths |= {os.path.dirname(path) for path in paths} | {self.root}
+        stamps = [stamp for path in paths if (stamp := stamp_of(path)) is not None]
+        return any(0 <= now - max(stamp[0], stamp[4]) < FILLING for stamp in stamps)
+
+    def _none_left(self, names: Iterable[str]) -> bool:
+        """Return whether none of the files is there any more, nor one of these."""
+        known = [name for name, record in self._files.items() if record.entries]
+        return bool(known) and not any(os.path.exists(self.full(each)) for each in (*names, *known))
+
+    def _emptying(self) -> bool:
+        """Return whether the last of the files went a moment ago: the folder may go next."""
+        if not any(record.entries for record in self._files.values()):
+            return False
+        now = time.time_ns()
+        self._emptied = self._emptied or now
+        return now - self._emptied < EMPTYING
+
+    def moving(self) -> bool:
+        """Whether a file looks as if somebody were in the midst of saving it. What we wrote does not."""
+        try:
+            names = {*self.names(), *self._files}
+        except OSError:
+            return False
+        now = time.time_ns()
+        return any(self._moves(name, now) for name in names)
+
+    def _moves(self, name: str, now: int) -> bool:
+        try:
+            status = os.stat(self.full(name))
+        except OSError:
+            return self.saving(name)
+        record = self._files.get(name)
+        if record is not None and record.own and record.stamp == stamp_in(status):
+            return False
+        return 0 <= now - status.st_mtime_ns < WRITING or self.saving(name)
+
+    def saving(self, name: str) -> bool:
+        """Whether a file that held something has just been emptied or removed, as some editors save."""
+        record = self._files.get(name)
+        if record is None or not record.entries:
+            return False
+        now = time.time_ns()
+        try:
+            status = os.stat(self.full(name))
+        except OSError:
+            record.missed = record.missed or now
+            folder = now - self._changed_at(name, gone=True) * 1000
+            return folder < SAVING and now - record.missed < CLEARING
+        record.missed = 0
+        return not status.st_size and 0 <= now - status.st_mtime_ns < SAVING
+
+    def left(self, names: Iterable[str] | None) -> bool:
+        """Whether a careful refresh leaves one of these (None: of all) for later."""
+        if self._emptied or self._replaced:
+            return True
+        if names is None:
+            names = list(self._files)
+        elif self.single:
+            names = self.names()
+        return any(self.saving(name) for name in names)
+
+    def written(self, names: Iterable[str]) -> None:
+        """Note that we wrote these files: they are whole."""
+        for name in names:
+            if name in self._files:
+                self._files[name].own = True
+
+    def _changed_at(self, name: str, *, gone: bool = False) -> int:
+        """The revision of what a file says now; where it is gone, when its folder changed."""
+        record = self._files.get(name)
+        if record is not None and record.stamp[0] and not gone:
+            return record.stamp[0] // 1000
+        folder = os.path.dirname(os.path.abspath(self.full(name)))
+        while True:
+            try:
+                return os.stat(folder).st_mtime_ns // 1000
+            except OSError:
+                folder, last = os.path.dirname(folder), folder
+                if folder == last:
+                    return 0
+
+    def _lost(self, error: OSError) -> ChangeSet | None:
+        """The folder itself is gone: what it held goes on, and the Problem says so."""
+        problem = Problem(
+            code="unreadable",
+            found=f"the folder cannot be read: {(error.strerror or 'it is gone').lower()}",
+            hint="What it held before goes on running, and it is read again when it is back",
+            place=Place(self.path),
+        )
+        self._replaced = self._emptied = 0
+        known, self._gone = self._gone, problem
+        return None if known == problem else self._told((), (problem,), True)
+
+    def _load(self, name: str, careful: bool) -> bool:
+        """Read one file if it changed; whether it did."""
+        path = self.full(name)
+        record = self._files.get(name)
+        try:
+            status = os.stat(path)
+            if not self.single and not stat.S_ISREG(status.st_mode):
+                # A pipe with the name of a spec file: reading it could wait for ever.
+                return self._vanished(name)
+            stamp = stamp_in(status)
+            if record is not None and record.stamp == stamp and not record.racy:
+                return False
+            data = SPARE.attempt(FilePath(path).read_bytes)
+            if record is not None and stamp_in(os.stat(path)) != stamp:
+                # Somebody writes it at this moment, and will be told of, or looked at again.
+                return False
+            fresh = 0 <= time.time_ns() - stamp[0] < SAVING
+            if careful and fresh and not data and record is not None and record.entries:
+                return False
+        except (FileNotFoundError, NotADirectoryError):
+            known = record is not None and bool(record.entries)
+            if careful and known and (self.saving(name) or os.path.exists(path)):
+                return False
+            return self._vanished(name)
+        except OSError as error:
+            problem = unreadable(self.shown(name), error)
+            if is_passing(error):
+                hint = "What it said before goes on running; it is read again by itself"
+                problem = msgspec.structs.replace(problem, hint=hint)
+            return self._refused(name, problem, passing=True)
+        racy = time.time_ns() - max(stamp[0], stamp[4]) < _RACY
+        digest = hash(data)
+        if record is not None and record.digest == digest and record.stamp != _NEVER:
+            record.stamp, record.racy = stamp, racy
+            return False
+        try:
+            reading = SPARE.attempt(
+                lambda: read_text(data, file=self.shown(name), key=name, revision=stamp[0] // 1000)
+            )
+        except OSError as error:
+            # The reader itself could not be loaded.
+            return self._refused(name, unreadable(self.shown(name), error), passing=True)
+        self._files[name] = _accepted(reading, record, stamp, racy, digest)
+        return True
+
+    def _vanished(self, name: str) -> bool:
+        if self.single:
+            problem = Problem(
+                code="unreadable",
+                found="the file is gone",
+                hint="What it held before goes on running",
+                place=Place(self.path),
+            )
+            return self._refused(name, problem)
+        return self._files.pop(name, None) is not None
+
+    def _refused(self, name: str, problem: Problem, *, passing: bool = False) -> bool:
+        record = self._files.setdefault(name, File())
+        record.passing = passing
+        known, record.problems = record.problems, (problem,)
+        record.spoiled = ()
+        record.stamp = _NEVER
+        return known != record.problems
+
+    # --- fitting together what the files say ---
+
+    def _arrange(self, old: list[Resource], changed: list[str]) -> ChangeSet | None:
+        """Bring the index in line with the files that changed."""
+        known = self._clashes
+        before: dict[Key, Resource | None] = {key_of(each): None for each in old}
+        before.update(
+            (key_of(each), None)
+            for name in changed
+            if name in self._files
+            for each in self._files[name].entries
+        )
+        if self._clashes or not self._exchange(old, changed, before):
+            before = self._rebuild(before)
+        keys = [key for key, was in before.items() if self.index.get(key) != was]
+        found = [self.index.get(key) for key in keys]
+        self.newest = max(self.newest, *(each.revision for each in found if each is not None), 0)
+        problems = tuple(
+            problem
+            for name in changed
+            if name in self._files
+            for problem in self._files[name].problems
+        )
+        if self._clashes != known:
+            problems += self._clashes
+        spoiled = tuple(
+            spec for name in changed if name in self._files for spec in self._files[name].spoiled
+        )
+        return self._told(keys, problems, True, spoiled)
+
+    def _exchange(
+        self, old: list[Resource], changed: list[str], before: dict[Key, Resource | None]
+    ) -> bool:
+        """Put what the changed files say in the place of what they said; False where names clash."""
+        for key in before:
+            before[key] = self.index.get(key)
+        for resource in old:
+            self.index.drop(key_of(resource))
+            self._holders.pop(key_of(resource), None)
+        for name in changed:
+            for resource in self._files[name].entries if name in self._files else ():
+                key = key_of(resource)
+                if self.index.get(key) is not None or self.index.named(resource) is not None:
+                    # Back to what it was: who had the name keeps it.
+                    for each, was in before.items():
+                        self.index.drop(each)
+                        if was is not None:
+                            self.index.put(was)
+                    return False
+                self.index.put(_kept(resource, before.get(key)))
+                self._holders[key] = name
+        return True
+
+    def _rebuild(self, before: dict[Key, Resource | None]) -> dict[Key, Resource | None]:
+        """Fit everything together anew; the one that had a name keeps it."""
+        was, holders = self.index, self._holders
+        entries = [
+            (name, each) for name in sorted(self._files) for each in self._files[name].entries
+        ]
+        entries.sort(key=lambda each: holders.get(key_of(each[1])) != each[0])
+        self.index, self._holders = Index(), {}
+        clashes: list[Problem] = []
+        for name, resource in entries:
+            key = key_of(resource)
+            first = self.index.get(key) or self.index.named(resource)
+            if first is not None:
+                clashes.append(taken(resource, first))
+                continue
+            self.index.put(_kept(resource, was.get(key)))
+            self._holders[key] = name
+        self._clashes = tuple(clashes)
+        keys = {**before, **dict.fromkeys(was.keys()), **dict.fromkeys(self.index.keys())}
+        return {key: was.get(key) for key in keys}
+
+    def _told(
+        self,
+        keys: Iterable[Key],
+        problems: tuple[Problem, ...],
+        tell: bool,
+        spoiled: tuple[Spec, ...] = (),
+    ) -> ChangeSet | None:
+        if not tell:
+            return None
+        keys = list(keys)
+        self.unrecorded.update(keys)
+        return ChangeSet(
+            specs=frozenset(id_ for sort, id_ in keys if sort is Spec),
+            values=frozenset(id_ for sort, id_ in keys if sort is Value),
+            problems=problems,
+            spoiled=spoiled,
+            origin=f"file://{self.path}",
+            revision=self.newest,
+        )
+
+
+def home_of(namespace: str) -> str:
+    """The file of a folder that a new Spec or Value of this namespace goes to."""
+    stem = namespace.replace("/", "-")
+    if len(stem.encode()) > _STEM or is_reserved(f"{stem}.yaml"):
+        # A file system takes 255 bytes, and Windows keeps some names for itself.
+        stem = f"{stem.encode()[:_STEM].decode(errors='ignore')}-{sha256(namespace.encode()).hexdigest()[:8]}"
+    return f"{stem}.yaml"
+
+
+def _accepted(
+    reading: Reading,
+    record: File | None,
+    stamp: Stamp,
+    racy: bool,
+    digest: int,
+) -> File:
+    """The file as it counts from now on: a broken one keeps what it said when it was sound."""
+    entries: tuple[Resource, ...] = (*reading.specs, *reading.values)
+    sound = not reading.problems and reading.whole
+    spoiled = reading.spoiled
+    if not sound and record is not None and record.sound:
+        entries = record.entries
+        spoiled = (*reading.specs, *reading.spoiled)
+    return File(
+        stamp=stamp,
+        racy=racy,
+        digest=digest,
+        entries=entries,
+        problems=reading.problems,
+        spoiled=spoiled,
+        sound=sound or (record is not None and record.sound),
+    )
+
+
+def _kept(new: Resource, old: Resource | None) -> Resource:
+    """The resource as it stands now, with the revision of the old one if it says the same."""
+    if old is None or (old == new and old.revision == new.revision):
+        return new
+    revision = old.revision if old == new else max(new.revision, old.revision + 1)
+    return new if revision == new.revision else msgspec.structs.replace(new, revision=revision)

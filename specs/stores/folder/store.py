@@ -1,0 +1,483 @@
+"""The folder store keeps Specs and Values in YAML files that people edit; a single file is one too."""
+
+# Paths are text here, as the kernel tells them.
+# ruff: noqa: PTH100, PTH102, PTH112, PTH116, PTH118, PTH119, PTH120, PTH208, ASYNC240
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote
+from uuid import UUID
+
+from heddle.schemas.errors import NotFound, StoreError
+from heddle.schemas.problem import Problem
+from heddle.specs.files.debounce import LONGEST, QUICK, SLOW, Settling
+from heddle.specs.files.spare import SPARE, is_passing
+from heddle.specs.model.accepted import Accepted, AcceptedKey, AcceptedState
+from heddle.specs.model.index import Step, key_of, net, plan
+from heddle.specs.model.keyed import put_under
+from heddle.specs.model.lease import Holder, Lease
+from heddle.specs.model.report import Report
+from heddle.specs.model.revision import NO_NOTE, Note, Revision, Turn
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Change, ChangeSet, Resource
+from heddle.specs.model.value import Value
+from heddle.specs.stores.broadcast import Feed
+from heddle.specs.stores.folder.accepted_file import AcceptedFile
+from heddle.specs.stores.folder.file_layout import filed, misplaced, rewritten
+from heddle.specs.stores.folder.journal import Journal, recorded
+from heddle.specs.stores.folder.notifier import EVERYTHING, REMOVED, Notifier, notifier
+from heddle.specs.stores.folder.report_files import Noticeboard
+from heddle.specs.stores.folder.spec_files import Files
+from heddle.specs.stores.folder.state_folder import StateFolder, state_of
+from heddle.specs.stores.lease_file import FileLease, machine_lease
+
+AGAIN = 1.0
+"""Seconds until what could not be read is looked at again, whether anything tells of a change or not."""
+
+BY_HAND = "edited by hand"
+"""The message of a Revision that nobody applied."""
+
+
+class FolderStore:
+    """A Store in the YAML and JSON files below a folder, or in a single file.
+
+    A file with a Problem keeps what it said when it was sound: half of an edit never goes live.
+    A file that never was sound gives what is sound in it. Where two files use one name, the one
+    that had it first keeps it. An entry without `namespace` belongs to `default`, whoever looks.
+    Revisions are times, in microseconds since 1970.
+
+    It records what is applied in a Journal (`history.jsonl` in its state folder), which begins with
+    the first `apply`; what was edited by hand in between is noticed with the next one, or when the
+    history is asked for. `state` is the state folder; see heddle.specs.stores.folder.state_folder.
+
+    A folder that is gone, or an empty one in the place of one that was not, changes nothing: what it
+    held stays, `problems` says so, and it is read again when it is back.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        polling: bool | None = None,
+        state: str = "",
+    ) -> None:
+        """`state` is the folder of its state; empty for the one that it has by itself."""
+        self._path = os.fspath(path)
+        self._root = self._path
+        self._given = state
+        self.state = StateFolder("")
+        self._moves = 0
+        self._polling = polling
+        self._files = Files(self._path)
+        self._journal = Journal("")
+        self._board = Noticeboard("")
+        self._accepted = AcceptedFile("")
+        self._synced = False
+        self._feed = Feed()
+        self._settling: Settling | None = None
+        self._notifier: Notifier | None = None
+        self._retry: asyncio.TimerHandle | None = None
+        self._open = False
+
+    @property
+    def url(self) -> str:
+        """`file://` and the path as it was given."""
+        return f"file://{self._path}"
+
+    async def open(self) -> None:
+        """Read everything; StoreError when there is no such folder or file, or it cannot be read."""
+        single = not os.path.isdir(self._path)
+        try:
+            if single:
+                os.stat(self._path)
+            else:
+                os.listdir(self._path)
+        except OSError as error:
+            raise StoreError(f"{self._path}: {(error.strerror or str(error)).lower()}") from None
+        # The working folder may be moved: what we were given stands where it stood.
+        self._root = self._files.root = os.path.abspath(self._path)
+        self._files.single = single
+        self.state = state_of(self._path, single=single, folder=self._given)
+        self._use_state()
+        SPARE.keep()
+        self._open = True
+        self._files.refresh(None)
+
+    async def close(self) -> None:
+        """Stop watching; the files stay."""
+        self._open = False
+        self._stop()
+        self._feed.end()
+
+    async def specs(
+        self, namespace: str | None = None, ids: Iterable[UUID] | None = None
+    ) -> Sequence[Spec]:
+        """The Specs of a namespace (None: of all); with `ids` only those that exist."""
+        self._look()
+        return self._files.index.find(Spec, namespace, ids)
+
+    async def values(
+        self, namespace: str | None = None, ids: Iterable[UUID] | None = None
+    ) -> Sequence[Value]:
+        """The Values of a namespace (None: of all); with `ids` only those that exist."""
+        self._look()
+        return self._files.index.find(Value, namespace, ids)
+
+    async def problems(self) -> Sequence[Problem]:
+        """What is wrong in the files at this moment, file by file; and in the history, once it was read."""
+        self._look()
+        return [*self._files.problems, *self._journal.problems]
+
+    async def spoiled(self, namespace: str | None = None) -> Sequence[Spec]:
+        """The Specs in files with Problems, as far as they can be read, that do not count."""
+        self._look()
+        return [spec for spec in self._files.spoiled if namespace in (None, spec.namespace)]
+
+    async def newest(self) -> int:
+        """When something in it changed last, in microseconds since 1970: its revisions are times."""
+        self._look()
+        return self._files.newest
+
+    async def look(self, namespace: str) -> bool:
+        """Read the files that hold Values of this namespace, or would, if they changed; see Looking."""
+        self._check_open()
+        homes = self._files.homes(namespace)
+        # Before, not after: what has just been saved by then was not read.
+        left = self._files.left(homes)
+        self._tell(self._files.refresh(homes, careful=True))
+        return not left
+
+    async def misplaced(self, steps: Sequence[Step]) -> Sequence[Problem]:
+        """The Problems of those whose file may not be written; see Placing."""
+        self._look()
+        return misplaced(self._files, [step for step in steps if step[0] != step[1]])
+
+    async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
+        """Write all of them into the files as one change set, or none; see Store.apply.
+
+        What is there is changed where it stands, comments and style kept; what is new goes into the
+        file that its annotation `heddle/file` names, else into `<namespace>.yaml`, or into the file
+        of the store. StoreError when a file cannot be written. That it cannot be recorded hinders
+        nothing. It waits a moment while another process writes into the same folder, or an editor is
+        in the midst of saving a file.
+        """
+        from heddle.specs.stores.folder.atomic_write import write_files
+
+        self._check_open()
+        self._prepare()
+        async with self._journal.locked() as alone:
+            await self._still()
+            self._look(always=True)
+            if self._files.lost:
+                raise StoreError(f"{self._path} cannot be written: {self._files.lost}")
+            made = self._journal.keyed(note.key) if note.key is not None else None
+            if made is not None:
+                return put_under(changes, made)
+            number = max(self._files.newest + 1, time.time_ns() // 1000)
+            steps = plan(self._files.index, changes, lambda before: max(before + 1, number))
+            changed = net(steps)
+            edits = filed(self._files, changed)
+            try:
+                contents = {
+                    self._files.full(name): rewritten(self._files, name, each)
+                    for name, each in edits.items()
+                }
+            except OSError as error:
+                raise StoreError(
+                    f"{error.filename}: {(error.strerror or str(error)).lower()}"
+                ) from error
+            recording = alone and bool(changed) and self._begin()
+            root = None if self._files.single else self._root
+            write_files(contents, stamp=number * 1000, root=root)
+            told = self._files.refresh(edits)
+            self._files.written(edits)
+            self._files.newest = max(self._files.newest, number if changed else 0)
+            if recording:
+                self._record(changed, number, note)
+        self._tell(told)
+        return [self._files.index.get(key_of(new)) or new for _, new in steps if new is not None]
+
+    def watch(self, namespace: str | None = None) -> AsyncIterator[ChangeSet]:
+        """Change sets from the first `anext` on; those of other namespaces may be among them."""
+        self._check_open()
+        del namespace  # a change set only tells where to look: what is elsewhere does no harm
+        return self._feed.watch(self._start, self._stop_unwatched)
+
+    async def _still(self) -> None:
+        """Wait while somebody is in the midst of saving a file: half of a file is not what it says."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + LONGEST
+        while self._files.moving() and loop.time() < end:  # noqa: ASYNC110 - files tell nobody
+            await asyncio.sleep(QUICK)
+        self._check_open()
+
+    # --- looking back ---
+
+    async def history(
+        self, namespace: str | None = None, *, before: int | None = None, limit: int = 50
+    ) -> Sequence[Revision]:
+        """The Revisions since the first `apply`, the newest first; see Recording.history."""
+        await self._notice()
+        try:
+            return self._journal.history(namespace, before=before, limit=limit)
+        except OSError as error:
+            # Not as if nothing had ever been: whoever asks may decide by it who is let in.
+            raise StoreError(
+                f"the history cannot be read: {(error.strerror or str(error)).lower()}"
+            ) from error
+
+    async def revision(self, number: int) -> Revision:
+        """One Revision; NotFound where there is none of that number.
+
+        That the files changed last without a change of what they say is a Revision without turns.
+        """
+        await self._notice()
+        try:
+            return self._journal.revision(number)
+        except OSError as error:
+            raise StoreError(
+                f"the history cannot be read: {(error.strerror or str(error)).lower()}"
+            ) from error
+        except NotFound:
+            # Before the first recorded change only what the files say now is known to have been.
+            known = self._journal.newest or self._files.newest - 1
+            if known < number <= self._files.newest:
+                return Revision(number=number, time=number / 1_000_000)
+            raise
+
+    async def keyed(self, key: UUID) -> Revision | None:
+        """The Revision that was made under this key, None if there is none; see Keyed."""
+        await self._notice()
+        return self._journal.keyed(key)
+
+    async def _notice(self) -> None:
+        """Record what was edited by hand, where anything is recorded."""
+        self._check_open()
+        if self._journal.there:
+            async with self._journal.locked() as alone:
+                await self._still()
+                self._look(always=True)
+                if alone:
+                    self._begin()
+
+    def _begin(self) -> bool:
+        """Have the Journal say what the files say now; False where it cannot be written."""
+        try:
+            if self._journal.there:
+                for revision in self._edited():
+                    self._journal.append(revision)
+            else:
+                self._journal.begin(self._files.index.all())
+        except OSError:
+            return False
+        self._files.newest = max(self._files.newest, self._journal.newest)
+        self._synced = True
+        return True
+
+    def _edited(self) -> list[Revision]:
+        """What the files say otherwise than the Journal: a Revision for each time of a change."""
+        state, files = self._journal.state(), self._files
+        keys = set(files.unrecorded)
+        if not self._synced:
+            keys |= {*state, *files.index.keys()}
+        files.unrecorded.clear()
+        turns: dict[int, list[Turn]] = {}
+        for key in sorted(keys, key=str):
+            was, now = state.get(key), files.index.get(key)
+            if now is None and was is not None and files.problems:
+                # It may stand in a file that cannot be read at the moment.
+                files.unrecorded.add(key)
+            elif now is not None and was is not None and recorded(now) == was:
+                self._journal.settle(key, now)
+            elif now is not None or was is not None:
+                number = now.revision if now is not None else files.newest
+                turns.setdefault(number, []).append(Turn(before=was, after=now))
+        last = self._journal.newest
+        found: list[Revision] = []
+        for number, each in sorted(turns.items()):
+            last = max(number, last + 1)
+            found.append(
+                Revision(number=last, time=number / 1_000_000, message=BY_HAND, turns=tuple(each))
+            )
+        return found
+
+    def _record(self, steps: Sequence[Step], number: int, note: Note) -> None:
+        """Record one change set that was written. What cannot be recorded now is noticed later."""
+        index = self._files.index
+        turns = tuple(
+            Turn(before=old, after=index.get(key_of(new)) if new is not None else None)
+            for old, new in steps
+        )
+        revision = Revision(
+            number=number,
+            time=time.time(),
+            author=note.author,
+            message=note.message,
+            turns=turns,
+        )
+        try:
+            self._journal.append(revision, note.key)
+        except OSError:
+            return
+        self._files.unrecorded -= {turn.key for turn in turns}
+
+    # --- runtimes ---
+
+    async def report(self, report: Report) -> None:
+        """Keep this Report in a file of its own; StoreError where it cannot be written."""
+        self._check_open()
+        self._prepare()
+        if self.state.reason:
+            raise StoreError(f"the state folder cannot be written: {self.state.reason}")
+        self._board.put(report)
+
+    def _prepare(self) -> None:
+        """Make the state folder with the first write, and once in each folder that took its place."""
+        if self._moves != self._files.moves and not self._files.bare:
+            self._moves = self._files.moves
+            self.state.renew()
+        path = self.state.path
+        self.state.prepare()
+        if self.state.path != path or not self._files.marker:
+            self._use_state()
+
+    def _use_state(self) -> None:
+        """Use the files of the state folder; one beside the specs shows that their folder is the same."""
+        prefix = f"{os.path.basename(self._root)}." if self._files.single else ""
+        path = self.state.file(f"{prefix}history.jsonl")
+        if path != self._journal.path:
+            self._journal = Journal(path)
+            self._board = Noticeboard(self.state.file(f"{prefix}runtimes"))
+            self._accepted = AcceptedFile(self.state.file(f"{prefix}accepted.jsonl"))
+        if self.state.beside and self.state.there and not self._files.single:
+            self._files.marker = self.state.path
+
+    async def withdraw(self, runtime: str) -> None:
+        """Drop the Report of a runtime that ends."""
+        self._board.drop(runtime)
+
+    async def reports(self, namespace: str | None = None) -> Sequence[Report]:
+        """The Reports of a namespace (None: of all) whose runtimes are not gone."""
+        self._check_open()
+        return self._board.all(namespace)
+
+    async def accepted(self, namespace: str) -> AcceptedState:
+        """Return what a runtime accepted last in this namespace."""
+        self._check_open()
+        return await asyncio.to_thread(self._accepted.read, namespace)
+
+    async def accept(
+        self, namespace: str, kept: Sequence[Accepted], dropped: Collection[AcceptedKey] = ()
+    ) -> None:
+        """Keep these records in a file beside the history; StoreError if it cannot be written."""
+        self._check_open()
+        self._prepare()
+        if self.state.reason:
+            raise StoreError(f"the state folder cannot be written: {self.state.reason}")
+        async with self._journal.locked() as alone:
+            if not alone:
+                raise StoreError(
+                    f"{self._accepted.path} cannot be written: it is locked, or has no folder"
+                )
+            await asyncio.to_thread(self._accepted.write, namespace, kept, dropped)
+
+    def lease(self, name: str, ttl: float, holder: Holder) -> Lease:
+        """Return the lease of this name: the lock of a file beside the history, on this machine.
+
+        If no file can be made there, it is one of the machine, for this folder.
+        """
+        del ttl
+        whole = os.path.realpath(self._path)
+        apart = machine_lease([f"file://{whole}", name], holder)
+        folder = os.path.join(os.path.dirname(self._journal.path), "leases")
+        return FileLease(lambda: _lock_path(folder, name) or apart.path, holder)
+
+    # --- watching ---
+
+    def _start(self) -> None:
+        if self._settling is not None:
+            return
+        self._settling = Settling(self._changed)
+        self._notifier = notifier(self._root, self._settling, polling=self._polling)
+        try:
+            self._notifier.open()
+        except OSError as error:
+            self._stop()
+            raise StoreError(f"{self._path} cannot be watched: {error.strerror}") from error
+        self._tell(self._files.refresh(None))
+        if self._files.again:
+            self._settling.touch(EVERYTHING, AGAIN)
+
+    def _stop_unwatched(self) -> None:
+        if not self._feed.watched:
+            self._stop()
+
+    def _stop(self) -> None:
+        if self._notifier is not None:
+            self._notifier.close()
+        if self._settling is not None:
+            self._settling.close()
+        if self._retry is not None:
+            self._retry.cancel()
+        self._notifier = self._settling = self._retry = None
+
+    def _changed(self, paths: frozenset[str]) -> None:
+        names: list[str] | None = None
+        if REMOVED in paths:
+            self._files.removed = True
+            paths = paths - {REMOVED} | {EVERYTHING}
+        if EVERYTHING not in paths:
+            names = [os.path.relpath(path, self._root).replace(os.sep, "/") for path in paths]
+        try:
+            self._tell(self._files.refresh(names, careful=True))
+        except Exception as error:
+            if not is_passing(error) or self._settling is None:
+                raise
+            for path in paths:
+                self._settling.touch(path, AGAIN)
+        if self._settling is None:
+            return
+        if self._files.left(names):
+            for path in paths:
+                self._settling.touch(path, SLOW)
+        if self._files.again and self._retry is None:
+            self._retry = asyncio.get_running_loop().call_later(AGAIN, self._look_again)
+
+    def _look_again(self) -> None:
+        self._retry = None
+        if self._settling is not None:
+            self._settling.touch(EVERYTHING)
+
+    def _tell(self, changes: ChangeSet | None) -> None:
+        if changes is not None:
+            self._feed.tell(changes)
+
+    def _check_open(self) -> None:
+        if not self._open:
+            raise StoreError(f"the store {self.url} is not open")
+
+    def _look(self, *, always: bool = False) -> None:
+        """See what changed, unless a watcher tells it anyway."""
+        self._check_open()
+        if always or self._settling is None:
+            self._tell(self._files.refresh(None, careful=always))
+
+
+def _lock_path(folder: str, name: str) -> str:
+    """Return the path of a lock in this folder, made if it can be; empty if it cannot be written to.
+
+    What the folder stands in is never made anew: the specs may have been moved away.
+    """
+    hidden = os.path.dirname(folder)
+    with suppress(OSError):
+        os.mkdir(hidden)
+        Path(os.path.join(hidden, ".gitignore")).write_text("*\n")
+    with suppress(OSError):
+        os.mkdir(folder)
+    return (
+        os.path.join(folder, f"{quote(name, safe='')}.lock") if os.access(folder, os.W_OK) else ""
+    )

@@ -1,0 +1,183 @@
+"""An Overlay is a store seen through what is there anyway: what the store says stands over that.
+
+    overlay(store, shipped)   gives the shipped resources, but for those that the store says itself
+
+Whoever changes it changes the store beneath. Deleted there, the shipped resource is back.
+"""
+
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from typing import TypeVar
+from uuid import UUID
+
+import msgspec
+
+from heddle.schemas.problem import Problem
+from heddle.specs.model.accepted import Accepted, AcceptedKey, AcceptedState, Accepting
+from heddle.specs.model.report import Report, Reporting
+from heddle.specs.model.revision import NO_NOTE, Note
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Change, ChangeSet, Resource, Spoiling, Store
+from heddle.specs.model.value import Value
+
+R = TypeVar("R", Spec, Value)
+
+
+def overlay(store: Store, base: Iterable[Resource], *, owned: bool = True) -> "Overlay":
+    """The store over these resources; with `owned` it opens and closes with the Overlay."""
+    kind = ReportingOverlay if isinstance(store, Reporting) else Overlay
+    if kind is ReportingOverlay and isinstance(store, Accepting):
+        kind = AcceptingOverlay
+    return kind(store, base, owned=owned)
+
+
+class Overlay:
+    """A Store that is seen so. See `overlay`."""
+
+    def __init__(self, store: Store, base: Iterable[Resource], *, owned: bool = True) -> None:
+        many = list(base)
+        self.store = store
+        self._specs = [one for one in many if isinstance(one, Spec)]
+        self._values = [one for one in many if isinstance(one, Value)]
+        self._owned = owned
+
+    @property
+    def url(self) -> str:
+        """That of the store beneath."""
+        return self.store.url
+
+    async def open(self) -> None:
+        """Open the store beneath, unless somebody else does."""
+        if self._owned:
+            await self.store.open()
+
+    async def close(self) -> None:
+        """Close the store beneath, unless somebody else does."""
+        if self._owned:
+            await self.store.close()
+
+    async def specs(
+        self, namespace: str | None = None, ids: Iterable[UUID] | None = None
+    ) -> Sequence[Spec]:
+        """Those of the store, and what it says nothing of."""
+        wanted = None if ids is None else list(ids)
+        found = list(await self.store.specs(namespace, wanted))
+        below = _wanted(self._specs, namespace, wanted)
+        if below:
+            below = _uncovered(below, await self._over(found, below, wanted))
+        return [*found, *below]
+
+    async def _over(
+        self, found: Sequence[Spec], below: Sequence[Spec], ids: Sequence[UUID] | None
+    ) -> Sequence[Spec]:
+        """What may stand over these: by id, or by name under another id."""
+        if ids is None:
+            return found
+        spaces = {one.namespace for one in below}
+        return [one for space in sorted(spaces) for one in await self.store.specs(space)]
+
+    async def values(
+        self, namespace: str | None = None, ids: Iterable[UUID] | None = None
+    ) -> Sequence[Value]:
+        """Those of the store, and what it says nothing of."""
+        wanted = None if ids is None else list(ids)
+        found = list(await self.store.values(namespace, wanted))
+        below = _wanted(self._values, namespace, wanted)
+        if below and wanted is not None:
+            spaces = {one.namespace for one in below}
+            over = [one for space in sorted(spaces) for one in await self.store.values(space)]
+            return [*found, *_uncovered(below, over)]
+        return [*found, *_uncovered(below, found)]
+
+    async def problems(self) -> Sequence[Problem]:
+        """Those of the store."""
+        return await self.store.problems()
+
+    async def spoiled(self, namespace: str | None = None) -> Sequence[Spec]:
+        """Those of the store."""
+        return await self.store.spoiled(namespace) if isinstance(self.store, Spoiling) else ()
+
+    async def newest(self) -> int:
+        """That of the store."""
+        return await self.store.newest()
+
+    async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
+        """Change the store beneath."""
+        return await self.store.apply(changes, note)
+
+    async def watch(self, namespace: str | None = None) -> AsyncIterator[ChangeSet]:
+        """The change sets of the store; with each, what may have come out from under it."""
+        below = [one for one in self._specs if namespace in (None, one.namespace)]
+        ids = frozenset(one.id for one in below)
+        values = frozenset(one.id for one in self._values if namespace in (None, one.namespace))
+        async for changes in self.store.watch(namespace):
+            specs = changes.specs | ids if changes.specs else changes.specs
+            others = changes.values | values if changes.values else changes.values
+            yield msgspec.structs.replace(changes, specs=specs, values=others)
+
+
+class ReportingOverlay(Overlay):
+    """An Overlay of a store in which runtimes say how they are."""
+
+    @property
+    def _reporting(self) -> Reporting:
+        if not isinstance(self.store, Reporting):
+            raise TypeError(f"runtimes do not say how they are in a {type(self.store).__name__}")
+        return self.store
+
+    async def report(self, report: Report) -> None:
+        """Keep it in the store."""
+        await self._reporting.report(report)
+
+    async def withdraw(self, runtime: str) -> None:
+        """Drop it in the store."""
+        await self._reporting.withdraw(runtime)
+
+    async def reports(self, namespace: str | None = None) -> Sequence[Report]:
+        """Those of the store."""
+        return await self._reporting.reports(namespace)
+
+
+class AcceptingOverlay(ReportingOverlay):
+    """An Overlay of a store that keeps what a runtime accepted last as well.
+
+    What is there anyway is not written down: it counts as it is now.
+    """
+
+    @property
+    def _accepting(self) -> Accepting:
+        if not isinstance(self.store, Accepting):
+            raise TypeError(f"nothing accepted is kept in a {type(self.store).__name__}")
+        return self.store
+
+    async def accepted(self, namespace: str) -> AcceptedState:
+        """Return what the store has, and what it says nothing of."""
+        state = await self._accepting.accepted(namespace)
+        if not state.items and not await self.store.specs(namespace):
+            # Nothing stands over what is there anyway: nothing can be wrong with it.
+            return state
+        over = [one.resource for one in state.items if one.sort == "spec"]
+        specs = [one for one in over if isinstance(one, Spec)]
+        below = _uncovered(_wanted(self._specs, namespace, None), specs)
+        items = (*state.items, *(Accepted.of(one) for one in below))
+        return AcceptedState(items=items, problems=state.problems)
+
+    async def accept(
+        self, namespace: str, kept: Sequence[Accepted], dropped: Collection[AcceptedKey] = ()
+    ) -> None:
+        """Keep in the store what is its own."""
+        own = [one for one in kept if one.revision]
+        if own or dropped:
+            await self._accepting.accept(namespace, own, dropped)
+
+
+def _wanted(base: Sequence[R], namespace: str | None, ids: Sequence[UUID] | None) -> list[R]:
+    return [
+        one for one in base if namespace in (None, one.namespace) and (ids is None or one.id in ids)
+    ]
+
+
+def _uncovered(below: Sequence[R], over: Sequence[R]) -> list[R]:
+    """Those over which nothing stands, by id or by name."""
+    ids = {one.id for one in over}
+    names = {(one.namespace, one.name) for one in over if one.name is not None}
+    return [one for one in below if one.id not in ids and (one.namespace, one.name) not in names]

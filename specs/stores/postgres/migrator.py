@@ -1,0 +1,170 @@
+"""Migrations bring the tables of a store to the form that this Heddle knows."""
+
+import re
+from functools import cache
+from importlib.metadata import version as version_of
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import errors
+
+from heddle.schemas.errors import StoreError
+from heddle.specs.stores.postgres.address import SCHEMA, Address
+from heddle.specs.stores.postgres.connections import failed, reason
+from heddle.specs.stores.postgres.pool import Connection
+from heddle.specs.stores.postgres.queries import Queries
+
+_READABLE = re.compile(r"-- readable since (\d+)")
+
+
+class Migration(msgspec.Struct, frozen=True):
+    """One step: from the version before to this one. Its SQL stands in `migrations/`."""
+
+    version: int
+    name: str
+    sql: str
+    readable_since: int
+    """Programs that know this version at least may go on with the tables as they are after it."""
+
+
+@cache
+def migrations() -> tuple[Migration, ...]:
+    """Every step, in order."""
+    found = []
+    for file in files("heddle.specs.stores.postgres").joinpath("migrations").iterdir():
+        number, _, name = file.name.removesuffix(".sql").partition("_")
+        if file.name.endswith(".sql"):
+            sql = file.read_text("utf-8")
+            since = _READABLE.match(sql)
+            readable = int(since[1]) if since else int(number)
+            found.append(Migration(int(number), name, sql, readable))
+    return tuple(sorted(found, key=lambda one: one.version))
+
+
+def newest() -> int:
+    """The version that this Heddle knows."""
+    return migrations()[-1].version
+
+
+def script(schema: str = SCHEMA, since: int = 0) -> str:
+    """The SQL that a person may run in the place of Heddle, to come from a version to the newest."""
+    lines = ["BEGIN;", f"SELECT pg_advisory_xact_lock(1751475308, hashtext('\"{schema}\"'));"]
+    if since == 0:
+        lines.append(f'CREATE SCHEMA IF NOT EXISTS "{schema}";')
+    lines.append(f'SET LOCAL search_path = "{schema}";')
+    for one in migrations():
+        if one.version > since:
+            row = f"{one.version}, '{one.name}', '{_us()}'"
+            lines += [
+                f"\n-- {one.version}: {one.name}",
+                one.sql.strip(),
+                f"INSERT INTO migrations (version, name, by) VALUES ({row});",
+            ]
+            if one.version > 1:
+                lines.append(
+                    f"UPDATE migrations SET readable_since = {one.readable_since} "
+                    f"WHERE version = {one.version};"
+                )
+    return "\n".join([*lines, "COMMIT;", ""])
+
+
+class Found(msgspec.Struct, frozen=True):
+    """The version of the tables that are there, 0 if there are none; and who may still use them."""
+
+    version: int = 0
+    readable_since: int = 0
+
+
+async def version(connection: Connection, queries: Queries) -> Found:
+    """Return the version of the tables that are there."""
+    if not await _one(connection, queries.migrations):
+        return Found()
+    row = await (await connection.execute(queries.version)).fetchone()
+    return Found(*row) if row is not None else Found()
+
+
+async def standing(connection: Connection, address: Address, queries: Queries) -> int:
+    """The version of the tables; StoreError where they are newer than this Heddle."""
+    try:
+        found = await version(connection, queries)
+    except psycopg.Error as error:
+        raise failed(address, error) from None
+    check(found, address)
+    return found.version
+
+
+async def migrate(
+    connection: Connection, address: Address, queries: Queries, *, asked: bool = False
+) -> int:
+    """Bring the tables to the newest version; the version that they had before.
+
+    What was `asked` for is done though the address says migrate=off.
+
+    Only one does it at a time, and either all of it is done or nothing. StoreError where the tables
+    are newer than this Heddle, and, with the SQL to run, where this role may not change them.
+    """
+    found = await standing(connection, address, queries)
+    if found >= newest():
+        return found
+    if not (address.options.migrate or asked):
+        raise StoreError(_behind(address, found, "its address says migrate=off"))
+    try:
+        return await _migrate(connection, address, queries)
+    except errors.InsufficientPrivilege as error:
+        why = f"the role {connection.info.user} may not change that: {reason(error)}"
+        raise StoreError(_behind(address, found, why)) from None
+    except psycopg.Error as error:
+        raise failed(address, error) from None
+
+
+def check(found: Found, address: Address) -> None:
+    """Raise StoreError if the tables are newer than what this Heddle knows, and say that it matters."""
+    if found.readable_since > newest():
+        raise StoreError(
+            f"the tables of the store {address.shown} have version {found.version}, which is newer than this "
+            f"Heddle ({_us()}, which knows {newest()}). Use the Heddle that the others use"
+        )
+
+
+async def _migrate(connection: Connection, address: Address, queries: Queries) -> int:
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise StoreError(
+            f"the database of the store {address.shown} is encoded as {encoding} (wanted: UTF8)"
+        )
+    async with connection.transaction():
+        await connection.execute(queries.alone)
+        if not await _one(connection, queries.schema):
+            await connection.execute(f'CREATE SCHEMA "{address.schema}"'.encode())
+        # Another may have done it while we waited.
+        found = await version(connection, queries)
+        check(found, address)
+        if found.version >= newest():
+            return found.version
+        await connection.execute(f'SET LOCAL search_path = "{address.schema}"'.encode())
+        for one in migrations():
+            if one.version > found.version:
+                await connection.execute(one.sql.encode())
+                await connection.execute(queries.migrated, [one.version, one.name, _us()])
+                if one.version > 1:
+                    await connection.execute(queries.readable, [one.readable_since, one.version])
+    return found.version
+
+
+def _behind(address: Address, found: int, why: str) -> str:
+    what = f"have version {found}, not {newest()}" if found else "are not there"
+    return (
+        f"the tables of the store {address.shown} {what}, and {why}. Let the owner of the database "
+        f"run `heddle store migrate`, or this SQL:\n\n{script(address.schema, found)}"
+    )
+
+
+async def _one(connection: Connection, query: bytes) -> Any:
+    row = await (await connection.execute(query)).fetchone()
+    return row[0] if row is not None else None
+
+
+def _us() -> str:
+    return f"heddle {version_of('heddle-runtime')}"

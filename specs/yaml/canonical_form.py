@@ -1,0 +1,428 @@
+"""The canonical form of a text of Specs: one order of keys, one way to write each thing, comments in their places.
+
+What a text says is never changed: the result is read again, and has to say the same.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from heddle.schemas.errors import SpecError
+from heddle.schemas.problem import Place, Problem
+from heddle.specs.model.entry import Order, no_order, ordered
+from heddle.specs.yaml.document import Reading, decode, read_text
+from heddle.specs.yaml.fast import resolve
+from heddle.specs.yaml.tree import Document, Entry, NoTree, Tree, documents_of
+
+WIDTH = 100
+"""Columns that what is written in braces may reach; what is longer goes over several lines."""
+
+LINK = ("id", "name", "port")
+
+
+def formatted(
+    data: str | bytes, *, file: str = "", order: Order = no_order, is_json: bool = False
+) -> str:
+    """The text in canonical form; SpecError with every Problem where it cannot be read."""
+    text = data if isinstance(data, str) else decode(data)
+    if text is None:
+        raise SpecError(read_text(data, file=file).problems)
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    reading = _read(text, file)
+    if reading.problems:
+        raise SpecError(reading.problems)
+    try:
+        result = _json(text, order) if is_json else _yaml(text, order)
+        if _says(_read(result, file)) != _says(reading):
+            raise NoTree("something that would read differently")
+        if not is_json and _comments(result) != _comments(text):
+            raise NoTree("comments in places that they cannot keep")
+    except NoTree as error:
+        problem = Problem(
+            code="format",
+            found=f"cannot be brought into canonical form: it has {error}",
+            hint="It is left as it is",
+            place=Place(file),
+        )
+        raise SpecError([problem]) from None
+    return result
+
+
+def _read(text: str, file: str) -> Reading:
+    return read_text(text, file=file, key=file or "-")
+
+
+def _says(reading: Reading) -> tuple[Any, ...]:
+    problems = tuple(problem.code for problem in reading.problems)
+    return reading.specs, reading.values, problems, reading.whole
+
+
+def _comments(text: str) -> Counter[str]:
+    return Counter(comment for document in documents_of(text) for comment in _all(document))
+
+
+def _all(document: Document) -> Iterator[str]:
+    yield from (each for each in (*document.head, *document.tail) if each)
+    waiting = [document.root] if document.root is not None else []
+    while waiting:
+        tree = waiting.pop()
+        yield from (each for each in tree.tail if each)
+        for entry in tree.entries:
+            yield from (each for each in (*entry.before, entry.beside) if each)
+            waiting.append(entry.value)
+
+
+# --- the order of keys --------------------------------------------------------------------------
+
+
+def _arrange(tree: Tree, order: Order, *, inner: bool = False) -> None:
+    """Bring the keys of an entry, and what is in them, into canonical order.
+
+    The links of a Spec inside another stay as they are: there they are fields like others.
+    """
+    if tree.sort != "mapping" or any(entry.key is None or entry.key.tag for entry in tree.entries):
+        return
+    keys = {entry.key.text: entry for entry in tree.entries if entry.key is not None}
+    kind = keys["kind"].value.text if "kind" in keys else None
+    tree.entries[0].blank = False
+    if not _anchored(tree):
+        tree.entries = [keys[name] for name in ordered(keys, kind, order)]
+    if kind is None:
+        return
+    for port in keys["ports"].value.entries if "ports" in keys and not inner else ():
+        _links(port)
+    for item in keys["specs"].value.entries if "specs" in keys else ():
+        if any(entry.key is not None and entry.key.text == "kind" for entry in item.value.entries):
+            _arrange(item.value, order, inner=True)
+
+
+def _anchored(tree: Tree) -> bool:
+    """Whether something in it has an anchor, or leads to one: its order is of meaning then."""
+    return any(
+        each.anchor or each.sort == "alias" or _anchored(each)
+        for entry in tree.entries
+        for each in (entry.key, entry.value)
+        if each is not None
+    )
+
+
+def _links(port: Entry) -> None:
+    """A list with one link a line, each with its port."""
+    value = port.value
+    if value.anchor or value.sort == "alias" or _anchored(value):
+        return
+    if value.sort == "mapping":
+        item = Entry(None, value, value.start, 0)
+        port.value = Tree("sequence", value.start, value.end, 0, entries=[item])
+    elif value.sort == "scalar" and not value.tag and value.text in ("", "null", "~"):
+        port.value = Tree("sequence", value.start, value.end, 0, style="flow")
+    port.value.style = "" if port.value.entries else "flow"
+    for item in port.value.entries:
+        link = item.value
+        keys = {entry.key.text: entry for entry in link.entries if entry.key is not None}
+        if link.sort != "mapping" or not keys.keys() <= set(LINK):
+            continue
+        if "port" not in keys:
+            keys["port"] = Entry(_scalar("port"), _scalar("in"), 0, 0)
+        link.entries = [keys[name] for name in LINK if name in keys]
+        if not link.tail and not any(entry.before or entry.beside for entry in link.entries):
+            link.style = "flow"
+
+
+def _scalar(text: str) -> Tree:
+    return Tree("scalar", 0, 0, 0, text=text)
+
+
+# --- YAML ---------------------------------------------------------------------------------------
+
+
+def _yaml(text: str, order: Order) -> str:
+    documents = documents_of(text)
+    lines: list[str] = []
+    for number, document in enumerate(documents):
+        if number:
+            lines.append("---")
+        root = document.root
+        entries = root.entries if root is not None and root.sort == "sequence" else []
+        for each in [entry.value for entry in entries] if entries else [root]:
+            if each is not None:
+                _arrange(each, order)
+        lines += _document(document, text)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _document(document: Document, text: str) -> list[str]:
+    writer = _Writer(text)
+    lines = list(document.head)
+    root = document.root
+    if root is not None:
+        if root.sort == "sequence" and root.entries and not root.anchor and not root.tag:
+            body = writer.specs(root)
+        elif root.entries and not root.anchor and not root.tag and root.sort == "mapping":
+            body = writer.block(root, 0)
+        else:
+            body = [writer.inline(root)]
+        if lines and body and lines[-1] and _gap_below(document, text):
+            lines.append("")
+        lines += body
+    return _followed(lines, document.tail)
+
+
+def _followed(lines: list[str], tail: list[str]) -> list[str]:
+    """Lines with those behind them, and never two blank ones: a text may count those at its end."""
+    return lines + (tail[1:] if tail and not tail[0] and lines and not lines[-1] else tail)
+
+
+def _gap_below(document: Document, text: str) -> bool:
+    """Whether a blank line stands between the comment that opens a document and what follows."""
+    root = document.root
+    if root is None:
+        return False
+    above = text[: text.rfind("\n", 0, root.start) + 1]
+    return above.endswith("\n\n") or above.rsplit("\n", 2)[-2:-1] == [""]
+
+
+class _Writer:
+    """Writes trees in canonical form."""
+
+    def __init__(self, text: str) -> None:
+        self.source = text
+
+    def specs(self, root: Tree) -> list[str]:
+        """The list of a document: a blank line around each entry that takes several lines."""
+        lines: list[str] = []
+        long = False
+        for number, entry in enumerate(root.entries):
+            body = self.entry(entry, 0)
+            several = len(body) > 1 or bool(entry.before)
+            if number and (long or several or entry.blank) and lines[-1]:
+                lines.append("")
+            lines += body
+            long = len(body) > 1
+        return _followed(lines, root.tail)
+
+    def block(self, tree: Tree, indent: int) -> list[str]:
+        """A mapping or a list, one entry a line."""
+        lines: list[str] = []
+        for number, entry in enumerate(tree.entries):
+            if number and entry.blank and lines[-1]:
+                lines.append("")
+            lines += self.entry(entry, indent)
+        margin = " " * indent
+        return _followed(lines, [margin + each if each else "" for each in tree.tail])
+
+    def entry(self, entry: Entry, indent: int) -> list[str]:
+        """An entry with its comments."""
+        margin = " " * indent
+        value = entry.value
+        before = list(entry.before)
+        if entry.key is None and value.sort == "mapping" and value.entries and not value.flow:
+            # What stands above the first key of an item stands above its dash.
+            first = value.entries[0]
+            if first.before and not (value.anchor or value.tag):
+                before, first.before = [*before, *first.before], []
+        lines = [margin + each if each else "" for each in before]
+        beside = f"  {entry.beside}" if entry.beside else ""
+        lead = "-" if entry.key is None else f"{self.scalar(entry.key, key=True)}:"
+        decor = "".join(f" {each}" for each in (self.anchor(value), value.tag) if each)
+        if value.sort == "scalar" and value.style in ("|", ">"):
+            header, body = self.literal(value, indent + 2)
+            return [*lines, f"{margin}{lead}{decor} {header}{beside}", *body]
+        inline = self.inline(value) if self.fits(value, indent + len(lead) + 1) else None
+        if inline is not None:
+            return [*lines, f"{margin}{lead} {inline}{beside}"]
+        inner = self.block(value, indent + 2)
+        if entry.key is None and not decor and not beside and inner:
+            return [*lines, f"{margin}- {inner[0].lstrip()}", *inner[1:]]
+        if entry.key is None and beside and not decor:
+            # The comment beside a bare dash stands above it.
+            return [*lines, f"{margin}{entry.beside}", f"{margin}- {inner[0].lstrip()}", *inner[1:]]
+        return [*lines, f"{margin}{lead}{decor}{beside}", *inner]
+
+    def fits(self, tree: Tree, column: int) -> bool:
+        """Whether a node is written on the line on which it begins."""
+        if tree.sort in ("scalar", "alias") or not tree.entries:
+            return not tree.tail
+        if not tree.flow or "\n" in self.source[tree.start : tree.end] or not _plain(tree):
+            return False
+        return column + len(self.inline(tree)) <= WIDTH
+
+    def inline(self, tree: Tree) -> str:
+        """A node on one line."""
+        if tree.sort == "alias":
+            return self.source[tree.start : tree.end].strip()
+        decor = "".join(f"{each} " for each in (self.anchor(tree), tree.tag) if each)
+        if tree.sort == "scalar":
+            return (decor + self.scalar(tree)).rstrip(" ") if decor else self.scalar(tree)
+        if tree.sort == "sequence":
+            return f"{decor}[{', '.join(self.inline_item(each.value) for each in tree.entries)}]"
+        pairs = (
+            f"{self.scalar(each.key, key=True, flow=True)}: {self.inline_item(each.value)}"
+            for each in tree.entries
+            if each.key is not None
+        )
+        return f"{decor}{{{', '.join(pairs)}}}"
+
+    def inline_item(self, tree: Tree) -> str:
+        """A node inside braces."""
+        if tree.sort != "scalar":
+            return self.inline(tree)
+        decor = "".join(f"{each} " for each in (self.anchor(tree), tree.tag) if each)
+        return decor + self.scalar(tree, flow=True)
+
+    def anchor(self, tree: Tree) -> str:
+        """The anchor as it is written."""
+        return f"&{tree.anchor}" if tree.anchor and tree.sort != "alias" else ""
+
+    def literal(self, tree: Tree, indent: int) -> tuple[str, list[str]]:
+        """The header and the lines of a block scalar."""
+        source = self.source
+        start = source.index("\n", tree.start) + 1 if "\n" in source[tree.start :] else len(source)
+        raw = source[start : tree.end].split("\n")
+        said = tree.text.split("\n")
+        first = next((line for line in raw if line.strip()), "")
+        lead = next((line for line in said if line.strip()), "")
+        depth = len(first) - len(first.lstrip(" ")) - (len(lead) - len(lead.lstrip(" ")))
+        body = [line[depth:] for line in raw]
+        while body and not body[-1].strip(" "):
+            body.pop()
+        ends = len(tree.text) - len(tree.text.rstrip("\n"))
+        if not body or (ends > 1 and tree.style == ">"):
+            return self.quoted(tree.text), []
+        chomp = "-" if not ends else "+" if ends > 1 else ""
+        body += [""] * (ends - 1)
+        digit = "2" if lead.startswith(" ") else ""
+        margin = " " * indent
+        return f"{tree.style}{digit}{chomp}", [margin + line if line else "" for line in body]
+
+    def scalar(self, tree: Tree, *, key: bool = False, flow: bool = False) -> str:
+        """A scalar on one line, in quotes only where it needs them."""
+        text = tree.text
+        if tree.tag:
+            return self.quoted(text) if tree.style or "\n" in text else text
+        if not tree.style and "\n" not in text:
+            if key:
+                return text
+            meaning = resolve(text)
+            if meaning is None or meaning is True or meaning is False:
+                return {None: "null", True: "true", False: "false"}[meaning]
+            if tree.end > tree.start:
+                # A text that stood without quotes can go on so, and a number stays as it is spelled.
+                return text
+        return text if _bare(text, flow) else self.quoted(text, tree.style)
+
+    def quoted(self, text: str, style: str = "'") -> str:
+        """A text in single quotes, or in double ones where only they can hold it."""
+        if all(character.isprintable() and character not in _BREAKS for character in text):
+            return "'" + text.replace("'", "''") + "'"
+        del style
+        escaped = json.dumps(text, ensure_ascii=False)
+        return "".join(
+            character
+            if character.isprintable() and character not in _BREAKS
+            else _escape(character)
+            for character in escaped
+        )
+
+
+def _plain(tree: Tree) -> bool:
+    """Whether there is nothing in it that needs a line of its own."""
+    return (
+        not tree.tail
+        and tree.style not in ("|", ">")
+        and all(
+            not entry.before and not entry.beside and _plain(entry.value) for entry in tree.entries
+        )
+    )
+
+
+_BREAKS = frozenset("\x85\u2028\u2029\ufeff")
+_BARE = re.compile(r"[A-Za-z_/.$](?:[\w ./$@+~=()%*\[\]-]|:(?! |$))*")
+_UNSURE = frozenset(("yes", "no", "on", "off", "y", "n"))
+
+
+def _bare(text: str, flow: bool) -> bool:
+    """Whether a text may stand without quotes, in this reader and in every other one."""
+    return (
+        bool(text)
+        and text.isascii()
+        and _BARE.fullmatch(text) is not None
+        and text[-1] not in " :"
+        and resolve(text) is text
+        and text.lower() not in _UNSURE
+        and not (flow and not {"[", "]"}.isdisjoint(text))
+        and not (flow and ":" in text)
+        and text != "<<"
+    )
+
+
+def _escape(character: str) -> str:
+    number = ord(character)
+    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
+
+
+# --- JSON ---------------------------------------------------------------------------------------
+
+
+class _Number(str):
+    """A number as it is spelled."""
+
+    __slots__ = ()
+
+
+def _json(text: str, order: Order) -> str:
+    if not text.strip():
+        return text.strip()
+    try:
+        data = json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
+    except ValueError:
+        raise NoTree("no JSON in it, though its name says so") from None
+    single = isinstance(data, dict)
+    entries = [_arranged(each, order) for each in ([data] if single else data)]
+    return _written(entries[0] if single else entries, "") + "\n"
+
+
+def _arranged(entry: Any, order: Order, *, inner: bool = False) -> Any:
+    """An entry of JSON with its keys, and those of its links, in order."""
+    if not isinstance(entry, dict):
+        return entry
+    kind = entry.get("kind")
+    result = {key: entry[key] for key in ordered(entry, kind, order)}
+    if kind is None:
+        return result
+    ports = result.get("ports")
+    if isinstance(ports, dict) and not inner:
+        result["ports"] = {port: _arranged_links(links) for port, links in ports.items()}
+    if isinstance(result.get("specs"), list):
+        result["specs"] = [
+            _arranged(each, order, inner=True)
+            if isinstance(each, dict) and "kind" in each
+            else each
+            for each in result["specs"]
+        ]
+    return result
+
+
+def _arranged_links(links: Any) -> Any:
+    found = links if isinstance(links, list) else [links] if links is not None else []
+    return [
+        {key: {"port": "in", **link}[key] for key in LINK if key in link or key == "port"}
+        if isinstance(link, dict) and link.keys() <= set(LINK)
+        else link
+        for link in found
+    ]
+
+
+def _written(data: Any, margin: str) -> str:
+    inner = f"{margin}  "
+    if isinstance(data, dict) and data:
+        pairs = [
+            f"{inner}{json.dumps(key, ensure_ascii=False)}: {_written(value, inner)}"
+            for key, value in data.items()
+        ]
+        return "{\n" + ",\n".join(pairs) + f"\n{margin}}}"
+    if isinstance(data, list) and data:
+        return "[\n" + ",\n".join(inner + _written(each, inner) for each in data) + f"\n{margin}]"
+    return str(data) if isinstance(data, _Number) else json.dumps(data, ensure_ascii=False)

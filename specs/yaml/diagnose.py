@@ -1,0 +1,458 @@
+"""The thorough pass over a text: anchors, merge keys, tags, every mistake, and where it all stands."""
+
+import json
+import re
+from base64 import b64decode
+from binascii import Error as BinasciiError
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from heddle.specs.model.spec import Path
+from heddle.specs.yaml.fast import MAX_DEPTH, MAX_NODES, Fault, Parsed, Where, c_parser, resolve
+
+_TAG = "tag:yaml.org,2002:"
+# Where the C parser is known to refuse good YAML 1.2, and a text is short enough to ask the
+# slow parser about it, that one decides.
+_SLOW_LIMIT = 200_000
+_FLOWS = ("flow sequence", "flow mapping", "flow node")
+_BRACKETED = re.compile(r"[{,]\s*([\w-]+\[\d+\])\s*:")
+_MARKER = re.compile(r"^<{7,} .*\n(?:.*\n)*?={7,}\n(?:.*\n)*?>{7,} ", re.MULTILINE)
+_C_MISTAKES = ("unexpected ':'", "unknown escape character", "incompatible YAML document")
+
+
+def thorough(text: str) -> Parsed:
+    """The documents of a text, their positions and every fault; never raises for what it says."""
+    if not _clean(text):
+        found = "half of a character pair, which cannot be written as UTF-8"
+        return Parsed([], [Fault(code="syntax", found=found)], [], whole=False)
+    known = as_json(text)
+    parsed = _as_yaml(text)
+    if known is None:
+        return parsed
+    known.where = parsed.where if parsed.whole else [Where(1, 1)]
+    if parsed.whole and known.faults:
+        known.faults = parsed.faults
+    return known
+
+
+def _as_yaml(text: str) -> Parsed:
+    from ruamel.yaml import YAML
+
+    quick = c_parser()
+    first = _run(lambda: quick(text)) if quick is not None else None
+    if first is not None and (first.whole or first.faults[-1].code != "syntax"):
+        return first
+    if first is None or len(text) < _SLOW_LIMIT or _may_be_c(first):
+        # The C parser is strict where YAML 1.2 is not: `{path: /users/:id, port: x}`.
+        slow = _run(lambda: YAML(typ="safe", pure=True).get_constructor_parser(text)[1])
+        if first is None or slow.whole:
+            first = slow
+    return first if first.whole else _explained(first, text)
+
+
+def _run(parser: Callable[[], Any]) -> Parsed:
+    from ruamel.yaml.error import YAMLError
+
+    try:
+        return _Pass(parser()).run()
+    except YAMLError as error:
+        # The slow parser reads ahead when it is made.
+        return Parsed([], [_fault_of(error)], [], whole=False)
+
+
+def _clean(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _may_be_c(parsed: Parsed) -> bool:
+    return any(word in fault.found for fault in parsed.faults for word in _C_MISTAKES)
+
+
+class _Stop(Exception):  # noqa: N818 - it ends the pass; the fault is told elsewhere
+    """Nothing after this point can be read."""
+
+
+class _Pass:
+    """One pass over the events of a parser."""
+
+    def __init__(self, parser: Any) -> None:
+        self.take: Callable[[], Any] = parser.get_event
+        self.faults: list[Fault] = []
+        self.anchors: dict[str, tuple[Any, Where, int] | None] = {}
+        self.nodes = 0
+
+    def run(self) -> Parsed:
+        """Everything up to the end, or up to the first thing that cannot be read over."""
+        from ruamel.yaml import events
+        from ruamel.yaml.error import YAMLError
+
+        documents: list[Any] = []
+        where: list[Where] = []
+        try:
+            self.take()
+            while type(self.take()) is not events.StreamEndEvent:
+                self.anchors.clear()
+                value, place = self.node(self.take(), (len(documents),))
+                documents.append(value)
+                where.append(place)
+                self.take()
+        except _Stop:
+            return Parsed(documents, self.faults, where, whole=False)
+        except YAMLError as error:
+            self.faults.append(_fault_of(error))
+            return Parsed(documents, self.faults, where, whole=False)
+        return Parsed(documents, self.faults, where)
+
+    def fault(
+        self, event: Any, path: Path, code: str, found: str, wanted: str = "", hint: str = ""
+    ) -> None:
+        """Note one thing wrong at this event."""
+        mark = event.start_mark
+        self.faults.append(
+            Fault(
+                code=code,
+                found=found,
+                wanted=wanted,
+                hint=hint,
+                line=mark.line + 1,
+                column=mark.column + 1,
+                path=path,
+            )
+        )
+
+    def node(self, event: Any, path: Path) -> tuple[Any, Where]:
+        """The node that starts with this event, and where it stands."""
+        from ruamel.yaml import events
+
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            self.fault(
+                event,
+                path[:1],
+                "too-large",
+                f"more than {MAX_NODES} nodes once aliases are followed",
+                hint="Split the file, or write less with aliases",
+            )
+            raise _Stop
+        mark = event.start_mark
+        if type(event) is events.AliasEvent:
+            return self.alias(event, path)
+        before = self.nodes
+        anchor = event.anchor
+        if anchor is not None:
+            self.anchors[anchor] = None
+        if type(event) is events.ScalarEvent:
+            where = Where(mark.line + 1, mark.column + 1, event.style or "")
+            value = self.scalar(event, path)
+        else:
+            if len(path) > MAX_DEPTH:
+                self.fault(event, path[:1], "too-deep", f"more than {MAX_DEPTH} levels of nesting")
+                raise _Stop
+            where = Where(mark.line + 1, mark.column + 1)
+            if type(event) is events.MappingStartEvent:
+                value = self.mapping(event, path, where)
+            else:
+                value = self.sequence(event, path, where)
+        if anchor is not None:
+            self.anchors[anchor] = (value, where, self.nodes - before + 1)
+        return value, where
+
+    def alias(self, event: Any, path: Path) -> tuple[Any, Where]:
+        """What the alias stands for; a Fault where it stands for nothing."""
+        known = self.anchors.get(event.anchor)
+        where = Where(event.start_mark.line + 1, event.start_mark.column + 1)
+        if known is None:
+            inside = event.anchor in self.anchors
+            found = f"the alias *{event.anchor} " + (
+                "stands inside what it means" if inside else "has no anchor before it"
+            )
+            self.fault(event, path, "alias", found, f"&{event.anchor} earlier in this document")
+            return None, where
+        value, target, size = known
+        self.nodes += size - 1
+        where.children = target.children
+        where.style = "*"
+        return value, where
+
+    def sequence(self, event: Any, path: Path, where: Where) -> list[Any]:
+        """The items of a list."""
+        from ruamel.yaml import events
+
+        self.check_tag(event, path, "seq")
+        items: list[Any] = []
+        while type(event := self.take()) is not events.SequenceEndEvent:
+            number = len(items)
+            value, place = self.node(event, (*path, number))
+            items.append(value)
+            where.children[number] = (place.line, place.column, place)
+        return items
+
+    def mapping(self, event: Any, path: Path, where: Where) -> dict[str, Any]:
+        """The entries of a mapping; keys are text as it is written, merged ones come last."""
+        from ruamel.yaml import events
+
+        self.check_tag(event, path, "map")
+        record: dict[str, Any] = {}
+        merges: list[tuple[Any, Where, Any]] = []
+        while type(event := self.take()) is not events.MappingEndEvent:
+            key = self.key(event, path)
+            mark = event.start_mark
+            if key == "<<" and event.implicit[0]:
+                merges.append((*self.node(self.take(), (*path, key)), event))
+                continue
+            value, place = self.node(self.take(), path if key is None else (*path, key))
+            if key is None:
+                continue
+            if key in record:
+                line, column, _ = where.children[key]
+                self.fault(
+                    event,
+                    (*path, key),
+                    "duplicate-key",
+                    f'"{key}" is written twice, first at {line}:{column}',
+                    hint="Keep one of them",
+                )
+                continue
+            record[key] = value
+            where.children[key] = (mark.line + 1, mark.column + 1, place)
+        for value, place, start in merges:
+            self.merge(record, where, value, place, start, path)
+        return record
+
+    def key(self, event: Any, path: Path) -> str | None:
+        """The text of a key; None, with a Fault, where it is no scalar."""
+        from ruamel.yaml import events
+
+        if type(event) is events.ScalarEvent:
+            if event.anchor is not None:
+                self.anchors[event.anchor] = (event.value, Where(0, 0), 1)
+            return str(event.value)
+        value, _ = self.node(event, path)
+        if type(event) is events.AliasEvent and isinstance(value, str):
+            return value
+        self.fault(
+            event,
+            path,
+            "type",
+            "a mapping or a list as a key",
+            "text as a key",
+            'Blanks such as {{ .NAME }} stand in quotes: "{{ .NAME }}"',
+        )
+        return None
+
+    def merge(
+        self, record: dict[str, Any], where: Where, value: Any, place: Where, start: Any, path: Path
+    ) -> None:
+        """Add the entries that `<<` brings; what is written out wins, then the earlier one."""
+        parts = list(enumerate(value)) if isinstance(value, list) else [(None, value)]
+        for number, part in parts:
+            if not isinstance(part, dict):
+                self.fault(
+                    start, path, "type", "<< with something else", "a mapping, or a list of them"
+                )
+                continue
+            children = place.children if number is None else place.children[number][2].children
+            for key, entry in part.items():
+                if key not in record:
+                    record[key] = entry
+                    where.children[key] = children[key]
+
+    def check_tag(self, event: Any, path: Path, wanted: str) -> None:
+        """Refuse tags that make something else of a mapping or a list."""
+        tag = _tag(event)
+        if tag and tag not in (_TAG + wanted, "!"):
+            self.unknown_tag(event, path, tag)
+
+    def scalar(self, event: Any, path: Path) -> Any:
+        """What a scalar means by its style and tag."""
+        text = str(event.value)
+        if not text.isascii():
+            text = self.paired(event, text, path)
+        if event.implicit[0]:
+            return resolve(text)
+        tag = _tag(event)
+        if event.implicit[1] or not tag or tag in ("!", _TAG + "str"):
+            return text
+        reader = _TAGS.get(tag.removeprefix(_TAG)) if tag.startswith(_TAG) else None
+        if reader is None:
+            self.unknown_tag(event, path, tag)
+            return text
+        try:
+            return reader(text)
+        except (ValueError, BinasciiError):
+            self.fault(
+                event, path, "type", f"{_short(tag)} {text!r}", f"what {_short(tag)} can read"
+            )
+            return text
+
+    def paired(self, event: Any, text: str, path: Path) -> str:
+        """The text with character pairs that were escaped one by one put together."""
+        try:
+            return text.encode("utf-16", "surrogatepass").decode("utf-16")
+        except UnicodeDecodeError:
+            self.fault(event, path, "syntax", "half of a character pair in an escape")
+            return text.encode("utf-8", "replace").decode()
+
+    def unknown_tag(self, event: Any, path: Path, tag: str) -> None:
+        """Note a tag that we do not know."""
+        known = "!!str, !!int, !!float, !!bool, !!null, !!binary, !!map, !!seq"
+        self.fault(event, path, "unknown-tag", f"the tag {_short(tag)}", known)
+
+
+def _tag(event: Any) -> str:
+    tag = event.ctag if event.ctag is not None else event.tag
+    return str(tag) if tag is not None else ""
+
+
+def _short(tag: str) -> str:
+    return "!!" + tag.removeprefix(_TAG) if tag.startswith(_TAG) else tag
+
+
+def _word(kind: type) -> Callable[[str], Any]:
+    def read(text: str) -> Any:
+        value = resolve(text)
+        if type(value) is not kind:
+            raise ValueError(text)
+        return value
+
+    return read
+
+
+def _binary(text: str) -> bytes:
+    return b64decode("".join(text.split()), validate=True)
+
+
+def _float(text: str) -> float:
+    value = resolve(text)
+    if type(value) not in (int, float):
+        raise ValueError(text)
+    return float(value)
+
+
+_TAGS: dict[str, Callable[[str], Any]] = {
+    "int": _word(int),
+    "float": _float,
+    "bool": _word(bool),
+    "null": _word(type(None)),
+    "binary": _binary,
+}
+
+
+# --- errors of the parser, in our words ---------------------------------------------------------
+
+
+def _fault_of(error: Exception) -> Fault:
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    context = getattr(error, "context", None)
+    found = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    character = getattr(error, "character", None)
+    if isinstance(character, int):
+        found = f"the character U+{character:04X}, which YAML does not allow"
+    return Fault(
+        code="syntax",
+        found=f"{found} {context}" if context and "context" not in str(context) else str(found),
+        line=mark.line + 1 if mark is not None else 0,
+        column=mark.column + 1 if mark is not None else 0,
+    )
+
+
+def _explained(parsed: Parsed, text: str) -> Parsed:
+    """Add what to try to a fault of the parser, where the line shows it."""
+    marker = _MARKER.search(text)
+    if marker is not None:
+        # Whatever else the parser makes of it follows from this.
+        line = text.count("\n", 0, marker.start()) + 1
+        return Parsed(parsed.documents, [_conflict(line)], parsed.where, parsed.whole)
+    faults = [_hinted(fault, text) if fault.code == "syntax" else fault for fault in parsed.faults]
+    return Parsed(parsed.documents, faults, parsed.where, parsed.whole)
+
+
+def _conflict(line: int) -> Fault:
+    return Fault(
+        code="syntax",
+        found="a conflict marker: here two versions were not brought together",
+        hint="Keep what is to stay, and remove the lines that begin with <<<<<<<, |||||||, ======= and >>>>>>>",
+        line=line,
+        column=1,
+    )
+
+
+def _hinted(fault: Fault, text: str) -> Fault:
+    lines = text.splitlines()
+    line = lines[fault.line - 1] if 0 < fault.line <= len(lines) else ""
+    blank = line[: len(line) - len(line.lstrip())]
+    hint = ""
+    if "\t" in blank:
+        hint = "Indent with spaces; YAML does not take tabs there"
+    elif "quoted scalar" in fault.found:
+        hint = "Is a quote missing at an end?"
+    elif "mapping values are not allowed" in fault.found:
+        hint = 'Put text that holds ": " in quotes'
+    elif "cannot start any token" in fault.found:
+        hint = "Put text that starts with this character in quotes"
+    elif "block mapping" in fault.found or "block collection" in fault.found:
+        hint = "Look at the indentation: entries of one list or mapping start in one column"
+    elif "flow mapping" in fault.found and (key := _BRACKETED.search(line)) is not None:
+        hint = f"Put a key with brackets in quotes between braces: '{key[1]}'"
+    elif any(what in fault.found for what in _FLOWS):
+        hint = "Is a closing bracket missing?"
+    return msgspec.structs.replace(fault, hint=hint)
+
+
+# --- JSON that is no YAML -----------------------------------------------------------------------
+
+
+def as_json(text: str) -> Parsed | None:
+    """The document of a JSON text, as JSON has it; None where the text is no JSON.
+
+    YAML differs in tabs, in halves of character pairs, and in what some escapes mean.
+    """
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    twice: list[str] = []
+
+    def record(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        result = dict(pairs)
+        if len(result) != len(pairs):
+            count = Counter(key for key, _ in pairs)
+            twice.extend(key for key, number in count.items() if number > 1)
+        return result
+
+    try:
+        document = json.loads(text, object_pairs_hook=record)
+        msgspec.json.encode(document)  # refuses halves of character pairs
+    except (ValueError, RecursionError):
+        return None
+    if _too_deep(document):
+        return None
+    faults = [
+        Fault(
+            code="duplicate-key",
+            found=f'"{key}" is written twice',
+            hint="Keep one of them",
+            path=(0,),
+        )
+        for key in twice
+    ]
+    return Parsed([document], faults)
+
+
+def _too_deep(document: Any) -> bool:
+    level = [document]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            inner
+            for each in level
+            if isinstance(each, dict | list)
+            for inner in (each.values() if isinstance(each, dict) else each)
+        ]
+        if not level:
+            return False
+    return True

@@ -1,0 +1,440 @@
+"""A document is what someone wrote in one text: read it, and know the line of everything in it.
+
+One entry (a mapping), a list of entries, several `---` documents, YAML 1.2 or JSON. An entry with
+`kind` is a Spec; an entry with `data`, `sealed` or `from` and no `kind` is a Value; anything else is
+a Problem. An entry without an id gets one that is the same whenever it is read again: from its namespace and
+name, or, where it has no name, from its file, its kind and its number among the nameless ones.
+"""
+
+import os
+import stat
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from hashlib import sha1
+from pathlib import Path as FilePath
+from typing import Any, Literal, TypeAlias, TypeVar
+from uuid import UUID
+
+import msgspec
+
+from heddle.schemas.problem import Place, Problem, did_you_mean
+from heddle.specs.files.spare import is_passing
+from heddle.specs.model import names
+from heddle.specs.model.entry import SAID, found_type, spoiled_spec_of, value_of
+from heddle.specs.model.spec import DEFAULT_NAMESPACE, Path, Spec, dotted
+from heddle.specs.model.value import Value
+from heddle.specs.yaml.fast import Fault, Parsed, Places, Source, parse, resolve
+
+Entry = TypeVar("Entry", Spec, Value)
+
+SUFFIXES = (".yaml", ".yml", ".json")
+"""The files of a folder that are read."""
+
+Only: TypeAlias = Literal["specs", "values"] | None
+"""What a text may hold: only Specs, only Values, or both."""
+
+scalar = resolve
+"""What a piece of text means when it stands unquoted in YAML 1.2: `8000` is a number."""
+
+
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What a text says. `whole` is false where some of it could not be read at all.
+
+    `spoiled` are the Specs with a Problem, as far as they could be read: more may be wrong with
+    them, and links lead to them, but they are never stored or run.
+    """
+
+    specs: tuple[Spec, ...] = ()
+    spoiled: tuple[Spec, ...] = ()
+    values: tuple[Value, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    whole: bool = True
+
+
+def read_text(
+    text: str | bytes,
+    *,
+    file: str = "",
+    namespace: str = DEFAULT_NAMESPACE,
+    only: Only = None,
+    key: str | None = None,
+    revision: int = 0,
+) -> Reading:
+    """Read a text; never raises for what it says: `problems` holds all that is wrong.
+
+    `file` is what Problems call it. `namespace` is that of entries which name none. `key` is what
+    ids of nameless entries are derived from (the file; without one, the text of the entry).
+    `revision` is that of everything read.
+    An entry with a Problem is left out of `specs` and `values`; the others are there.
+    """
+    if isinstance(text, bytes):
+        decoded = decode(text)
+        if decoded is None:
+            problem = Problem(
+                code="syntax",
+                found="bytes that are not UTF-8",
+                wanted="UTF-8 (or UTF-16 with its mark)",
+                place=Place(file),
+            )
+            return Reading(problems=(problem,), whole=False)
+        text = decoded
+    text = text.removeprefix("\ufeff")
+    parsed = parse(text)
+    reader = _Reader(Source(text, file), namespace, only, file if key is None else key)
+    reader.revision = revision
+    return reader.read(parsed)
+
+
+def read_path(
+    path: str | os.PathLike[str],
+    *,
+    namespace: str = DEFAULT_NAMESPACE,
+    only: Only = None,
+) -> Reading:
+    """Read a file, every `*.yaml`, `*.yml` and `*.json` of a folder, or standard input (`-`).
+
+    What cannot be opened is a Problem. Names and ids are unique over everything that is read: the
+    second one is a Problem that names both places.
+    """
+    if str(path) == "-":
+        data = sys.stdin.buffer.read()
+        return read_text(data, file="<stdin>", namespace=namespace, only=only, key="")
+    root = FilePath(path)
+    if not root.is_dir():
+        return _read_file(root, os.path.normpath(path), namespace, only)
+    readings = [
+        _read_file(root / name, name, namespace, only) for name in files_below(os.fspath(path))
+    ]
+    return join(readings)
+
+
+def _read_file(path: FilePath, key: str, namespace: str, only: Only) -> Reading:
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        return Reading(problems=(unreadable(str(path), error),), whole=False)
+    key = key.replace(os.sep, "/")
+    return read_text(data, file=str(path), namespace=namespace, only=only, key=key)
+
+
+def unreadable(file: str, error: OSError) -> Problem:
+    """The Problem of a file that cannot be opened."""
+    reason = (error.strerror or str(error)).lower()
+    return Problem(code="unreadable", found=f"cannot be read: {reason}", place=Place(file))
+
+
+def is_spec_file(name: str) -> bool:
+    """Whether a file of this name is read: by its suffix, and not hidden or an editor's own."""
+    return name.endswith(SUFFIXES) and not name.startswith((".", "#", "~"))
+
+
+def is_spec_folder(name: str) -> bool:
+    """Whether a folder of this name is looked into."""
+    return not name.startswith(".") and name not in ("__pycache__", "node_modules")
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of a folder is a folder, or a link to one."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link that leads to itself.
+        return False
+
+
+def may_be_read(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry of a folder is a file, or a link that leads to one, or to what is not there.
+
+    A pipe is none: whoever opens it waits for somebody who writes, maybe for ever.
+    """
+    if not entry.is_symlink():
+        return entry.is_file()
+    try:
+        return stat.S_ISREG(entry.stat().st_mode)
+    except OSError:
+        return True
+
+
+def files_below(root: str) -> list[str]:
+    """The spec files below a folder, relative to it, sorted; links are followed, circles are not.
+
+    OSError when the folder itself cannot be listed, or one below it for a reason that may pass;
+    others that cannot be are left out.
+    """
+    found: list[str] = []
+    seen: set[tuple[int, int]] = set()
+
+    def look(folder: str, prefix: str) -> None:
+        status = FilePath(folder).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            return
+        seen.add((status.st_dev, status.st_ino))
+        # Listed at once: a descriptor for each folder on the way down would be many.
+        with os.scandir(folder) as entries:
+            listed = list(entries)
+        for entry in listed:
+            if entry.name.endswith(SUFFIXES):
+                if is_spec_file(entry.name) and may_be_read(entry):
+                    found.append(prefix + entry.name)
+            elif is_spec_folder(entry.name) and is_folder(entry):
+                try:
+                    look(entry.path, f"{prefix}{entry.name}/")
+                except OSError as error:
+                    if is_passing(error):
+                        raise
+
+    look(root, "")
+    found.sort()
+    return found
+
+
+def read_data(
+    entries: Any,
+    *,
+    namespace: str = DEFAULT_NAMESPACE,
+    only: Only = None,
+    places: Places | None = None,
+    key: str = "",
+) -> Reading:
+    """Read plain data, one entry or a list, as it comes from JSON over HTTP or from a field.
+
+    `places` tells where the data stands, for a field of a Spec that holds Specs.
+    """
+    source = places.source if places is not None else Source("", "")
+    reader = _Reader(source, namespace, only, key)
+    reader.located = places is not None
+    reader.document(entries, places.root if places is not None else ())
+    return reader.done(whole=True)
+
+
+def join(readings: Iterable[Reading]) -> Reading:
+    """What several texts say together; the second use of an id or a name is a Problem."""
+    specs: list[Spec] = []
+    values: list[Value] = []
+    problems: list[Problem] = []
+    whole = True
+    spoiled: list[Spec] = []
+    for reading in readings:
+        specs.extend(reading.specs)
+        spoiled.extend(reading.spoiled)
+        values.extend(reading.values)
+        problems.extend(reading.problems)
+        whole = whole and reading.whole
+    kept_specs, twice = unique(specs)
+    kept_values, twice_values = unique(values)
+    return Reading(
+        specs=tuple(kept_specs),
+        spoiled=(*spoiled, *_beside(specs, kept_specs)),
+        values=tuple(kept_values),
+        problems=(*problems, *twice, *twice_values),
+        whole=whole,
+    )
+
+
+def unique(resources: Sequence[Entry]) -> tuple[list[Entry], list[Problem]]:
+    """The resources whose id and name are theirs alone, the first of each; Problems for the rest."""
+    kept: list[Entry] = []
+    problems: list[Problem] = []
+    ids: dict[UUID, Entry] = {}
+    known: dict[tuple[str, str], Entry] = {}
+    for resource in resources:
+        first = ids.get(resource.id)
+        name = resource.name
+        if name is not None:
+            by_name = known.setdefault((resource.namespace, name), resource)
+            first = by_name if by_name is not resource else first
+        if first is None:
+            ids[resource.id] = resource
+            kept.append(resource)
+        else:
+            problems.append(taken(resource, first))
+    return kept, problems
+
+
+def _beside(specs: Sequence[Spec], kept: Sequence[Spec]) -> list[Spec]:
+    """The Specs that are not among the kept ones themselves: an equal one may be."""
+    known = {id(spec) for spec in kept}
+    return [spec for spec in specs if id(spec) not in known]
+
+
+def taken(resource: Spec | Value, first: Spec | Value) -> Problem:
+    """The Problem of a resource whose name, or id, another one has already."""
+    same_name = resource.name is not None and resource.name == first.name
+    field = "name" if same_name else "id"
+    what = f'the name "{resource.name}"' if same_name else f"the id {resource.id}"
+    where = f" in the namespace {resource.namespace}" if same_name else ""
+    return Problem(
+        code="duplicate-name" if same_name else "duplicate-id",
+        found=f"{what} is taken{where}: {first.place((field,))} has it",
+        hint="Give one of them another" + (" name" if same_name else ", or leave the id out"),
+        place=resource.place((field,)),
+        path=f"{resource.name or resource.id}.{field}",
+    )
+
+
+def _label(root: Path) -> str:
+    """What to call an entry that has no name: its number, if it is one of several."""
+    if len(root) > 1 and isinstance(root[-1], int):
+        return f"entry {root[-1] + 1}"
+    return f"document {root[0] + 1}" if root and isinstance(root[0], int) and root[0] else ""
+
+
+class _Reader:
+    """Turns the entries of one text into Specs and Values."""
+
+    def __init__(self, source: Source, namespace: str, only: Only, key: str) -> None:
+        self.source = source
+        self.namespace = namespace
+        self.only = only
+        self.key = key
+        self.located = True
+        self.revision = 0
+        self.specs: list[Spec] = []
+        self.spoiled: list[Spec] = []
+        self.values: list[Value] = []
+        self.problems: list[Problem] = []
+        self.broken: set[Path] = set()
+        self.nameless: Counter[str] = Counter()
+        self.position = ""
+
+    def read(self, parsed: Parsed) -> Reading:
+        """Every entry of every document."""
+        for fault in parsed.faults:
+            self.fault(fault, parsed.documents)
+        for number, document in enumerate(parsed.documents):
+            self.document(document, (number,))
+        return self.done(parsed.whole)
+
+    def done(self, whole: bool) -> Reading:
+        """What was read, with names and ids that are used twice told."""
+        specs, twice = unique(self.specs)
+        values, twice_values = unique(self.values)
+        problems = sorted(
+            (*self.problems, *twice, *twice_values),
+            key=lambda each: (each.place.line, each.place.column),
+        )
+        return Reading(
+            specs=tuple(specs),
+            spoiled=(*self.spoiled, *_beside(self.specs, specs)),
+            values=tuple(values),
+            problems=tuple(problems),
+            whole=whole,
+        )
+
+    def document(self, document: Any, root: Path) -> None:
+        """One document: an entry, a list of entries, or nothing."""
+        if type(document) is list:
+            for number, entry in enumerate(document):
+                self.entry(entry, (*root, number))
+        elif document is not None:
+            self.entry(document, root)
+
+    def entry(self, data: Any, root: Path) -> None:
+        """One entry: a Spec, a Value, or a Problem."""
+        if type(data) is not dict:
+            self.shape(root, found_type(data), "a mapping with `kind`, or with `data`")
+            return
+        says = "kind" not in data and (
+            self.only == "values" or any(field in data for field in SAID)
+        )
+        sort = "value" if says else "spec"
+        if "kind" not in data and sort == "spec" and self.only is None:
+            near = did_you_mean("kind", list(data)) or did_you_mean("data", list(data))
+            hint = near.replace("Did you mean", "Is it").replace("?", " that was meant so?")
+            wanted = "`kind` makes it a Spec, `data` a Value"
+            self.shape(root, "an entry without `kind`", wanted, hint, data)
+            return
+        if self.only is not None and not self.only.startswith(sort):
+            what = "a Spec, it has `kind`" if sort == "spec" else "a Value, it has no `kind`"
+            self.shape(root, what, f"only {self.only} here", data=data)
+            return
+        if data.get("name") is None and data.get("id") is None:
+            self.count(data, sort)
+        read = spoiled_spec_of if sort == "spec" else value_of
+        resource, problems = read(
+            data,
+            namespace=self.namespace,
+            derive=self.derive,
+            places=Places(self.source, root) if self.located else None,
+            label=_label(root),
+            revision=self.revision,
+        )
+        self.problems.extend(problems)
+        if resource is None or root in self.broken:
+            return
+        if isinstance(resource, Spec):
+            (self.spoiled if problems else self.specs).append(resource)
+        else:
+            self.values.append(resource)
+
+    def count(self, data: dict[str, Any], sort: str) -> None:
+        """Note which of the nameless entries this is."""
+        kind = str(data.get("kind", sort))
+        if not self.key:
+            kind = sha1(msgspec.json.encode(data), usedforsecurity=False).hexdigest()
+        self.position = f"{kind}[{self.nameless[kind]}]"
+        self.nameless[kind] += 1
+
+    def derive(self, sort: str, namespace: str, name: str | None) -> UUID:
+        """The id of an entry that has none."""
+        if name is not None:
+            return names.named_id(sort, namespace, name)
+        return names.anonymous_id(sort, namespace, self.key, self.position)
+
+    def shape(
+        self,
+        root: Path,
+        found: str,
+        wanted: str,
+        hint: str = "",
+        data: dict[str, Any] | None = None,
+    ) -> None:
+        """Note an entry that is nothing we know."""
+        name = data.get("name") if data is not None else None
+        place = self.source.place(root) if self.located else Place(self.source.file)
+        self.problems.append(
+            Problem(
+                code="shape",
+                found=found,
+                wanted=wanted,
+                hint=hint,
+                place=place,
+                path=name if isinstance(name, str) else "",
+            )
+        )
+
+    def fault(self, fault: Fault, documents: list[Any]) -> None:
+        """Tell what is wrong with the text itself, and leave out the entries that it spoils."""
+        root = fault.path[:1]
+        label = ""
+        if root and isinstance(root[0], int) and root[0] < len(documents):
+            entry = documents[root[0]]
+            if type(entry) is list:
+                root = fault.path[:2]
+                if len(root) == 1:
+                    self.broken.update((*root, number) for number in range(len(entry)))
+                elif isinstance(root[1], int) and root[1] < len(entry):
+                    entry = entry[root[1]]
+            self.broken.add(root)
+            if type(entry) is dict:
+                label = str(entry.get("name") or entry.get("kind") or "")
+        self.problems.append(
+            Problem(
+                code=fault.code,
+                found=fault.found,
+                wanted=fault.wanted,
+                hint=fault.hint,
+                place=Place(self.source.file, fault.line, fault.column),
+                path=dotted(label, fault.path[len(root) :]),
+            )
+        )
+
+
+def decode(data: bytes) -> str | None:
+    """The text of a file: UTF-8, or UTF-16 with its mark; None where it is neither."""
+    wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    try:
+        return data.decode("utf-16" if wide else "utf-8")
+    except UnicodeDecodeError:
+        return None

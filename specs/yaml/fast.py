@@ -1,0 +1,274 @@
+"""YAML or JSON text becomes plain data; where each thing stands is found when someone asks.
+
+The usual document is built straight from the parser's events, in one pass, and keeps no
+positions: that takes a fifth of the time of ruamel's own loader. What is rare (anchors, tags,
+merge keys, mistakes, and the question where something stands) is served by a second, thorough
+pass over the same text.
+"""
+
+import re
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import msgspec
+
+from heddle.schemas.problem import Place
+from heddle.specs.model.spec import Path
+
+MAX_DEPTH = 100
+"""Levels of nesting that a document may have."""
+
+MAX_NODES = 1_000_000
+"""Nodes that a text may have once every alias is followed."""
+
+
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing wrong with the text itself; `path` starts with the number of the document."""
+
+    code: str
+    found: str
+    wanted: str = ""
+    hint: str = ""
+    line: int = 0
+    column: int = 0
+    path: Path = ()
+
+
+class Where:
+    """Where one node of a text stands (from 1), and where its children stand."""
+
+    __slots__ = ("children", "column", "line", "style")
+
+    def __init__(self, line: int, column: int, style: str = "") -> None:
+        self.line = line
+        self.column = column
+        self.style = style
+        self.children: dict[str | int, tuple[int, int, Where]] = {}
+
+
+class Parsed(msgspec.Struct):
+    """The documents of a text, and what is wrong with it.
+
+    `whole` tells whether it could be read to its end. A document with faults is among the
+    documents: whoever uses it looks at the paths of the faults.
+    """
+
+    documents: list[Any]
+    faults: list[Fault] = []
+    where: list[Where] | None = None
+    whole: bool = True
+
+
+class Source:
+    """A text that was read, kept to answer where things stand in it."""
+
+    __slots__ = ("_where", "file", "text")
+
+    def __init__(self, text: str, file: str) -> None:
+        self.text = text
+        self.file = file
+        self._where: list[Where] | None = None
+
+    @property
+    def where(self) -> list[Where]:
+        """Positions of every document, found at the first question."""
+        if self._where is None:
+            from heddle.specs.yaml.diagnose import thorough
+
+            self._where = thorough(self.text).where or []
+        return self._where
+
+    def place(self, path: Path) -> Place:
+        """Where the path stands; `path` starts with the number of the document."""
+        if not path or not isinstance(path[0], int) or path[0] >= len(self.where):
+            return Place(self.file)
+        node = self.where[path[0]]
+        line, column = node.line, node.column
+        for step in path[1:]:
+            child = node.children.get(step)
+            if child is None:
+                break
+            line, column, node = child
+        return Place(self.file, line, column)
+
+    def inside(self, path: Path, line: int, column: int) -> Place:
+        """Where line and column (from 1) of the text at this path stand in the file."""
+        place = self.place(path)
+        if not path or not isinstance(path[0], int) or path[0] >= len(self.where):
+            return place
+        node = self.where[path[0]]
+        for step in path[1:]:
+            if step not in node.children:
+                return place
+            node = node.children[step][2]
+        if node.style == "|":
+            return self._inside_block(node, line, column)
+        if line <= 1 and node.style in ("", "'", '"'):
+            return Place(self.file, node.line, node.column + len(node.style) + max(column, 1) - 1)
+        return Place(self.file, node.line, node.column)
+
+    def _inside_block(self, node: Where, line: int, column: int) -> Place:
+        below = self.text.splitlines()[node.line :]
+        indent = next((len(text) - len(text.lstrip(" ")) for text in below if text.strip()), 0)
+        return Place(self.file, node.line + max(line, 1), indent + max(column, 1))
+
+
+class Places:
+    """Answers where the paths of one Spec stand."""
+
+    __slots__ = ("root", "source")
+
+    def __init__(self, source: Source, root: Path) -> None:
+        self.source = source
+        self.root = root
+
+    def __call__(self, path: Path) -> Place:
+        return self.source.place(self.root + path)
+
+    def inside(self, path: Path, line: int, column: int = 0) -> Place:
+        """Where line and column (from 1) of the text at this path stand in the file."""
+        return self.source.inside(self.root + path, line, column)
+
+    def below(self, path: Path) -> "Places":
+        """The places of what stands at this path, as if it were a Spec of its own."""
+        return Places(self.source, self.root + path)
+
+
+# --- scalars ------------------------------------------------------------------------------------
+
+_WORDS: dict[str, Any] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+_FIRST = frozenset("-+.0123456789")
+_INT = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+_BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
+_NONE = object()
+
+
+def resolve(text: str) -> Any:
+    """What an unquoted scalar means by the core rules of YAML 1.2; the text itself otherwise."""
+    word = _WORDS.get(text, _NONE)
+    if word is not _NONE:
+        return word
+    if text[0] not in _FIRST:
+        return text
+    if len(text) > 1000:
+        return text
+    if _INT.fullmatch(text):
+        return int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text)
+    return int(text, 0) if _BASED.fullmatch(text) else text
+
+
+# --- the quick pass -----------------------------------------------------------------------------
+
+
+@cache
+def c_parser() -> Callable[[str], Any] | None:
+    """The parser written in C; None where only the slow one is installed."""
+    found: Callable[[str], Any] | None = getattr(
+        import_module("ruamel.yaml.cyaml"), "CParser", None
+    )
+    return found
+
+
+class _Odd(Exception):  # noqa: N818 - it is a turn of the road, not an error
+    """The text holds something that only the thorough pass knows."""
+
+
+def parse(text: str) -> Parsed:
+    """The documents of a YAML or JSON text; never raises for what the text says."""
+    from ruamel.yaml.error import YAMLError
+
+    if text[:1] in ("{", "["):
+        from heddle.specs.yaml.diagnose import as_json, thorough
+
+        known = as_json(text)
+        if known is not None:
+            # The reader of JSON is quick, and does not know where it found what is wrong.
+            return thorough(text) if known.faults else known
+    try:
+        return Parsed(_quick(text))
+    except (_Odd, YAMLError, UnicodeError):
+        from heddle.specs.yaml.diagnose import thorough
+
+        return thorough(text)
+
+
+def _quick(text: str) -> list[Any]:
+    # Everything is a local name here: this loop is the whole cost of starting a namespace.
+    from ruamel.yaml import events
+
+    parser = c_parser()
+    if parser is None:
+        raise _Odd
+    take = parser(text).get_event
+    scalar, mapping, sequence = (
+        events.ScalarEvent,
+        events.MappingStartEvent,
+        events.SequenceStartEvent,
+    )
+    mapping_end, sequence_end = events.MappingEndEvent, events.SequenceEndEvent
+    known: dict[str, Any] = {}
+    known_get = known.get
+    none = _NONE
+
+    def build(event: Any, depth: int) -> Any:
+        sort = type(event)
+        if event.anchor is not None:
+            raise _Odd
+        if sort is scalar:
+            value = event.value
+            if event.implicit[0]:
+                found = known_get(value, none)
+                if found is none:
+                    found = known[value] = resolve(value)
+                return found
+            if event.implicit[1]:
+                return value
+            raise _Odd
+        if depth > MAX_DEPTH or not event.implicit:
+            raise _Odd
+        depth += 1
+        if sort is mapping:
+            record: dict[str, Any] = {}
+            size = 0
+            while True:
+                event = take()
+                sort = type(event)
+                if sort is mapping_end:
+                    return record
+                if sort is not scalar or event.anchor is not None:
+                    raise _Odd
+                implicit = event.implicit
+                key = event.value
+                if not (implicit[0] or implicit[1]) or (key == "<<" and implicit[0]):
+                    raise _Odd
+                record[key] = build(take(), depth)
+                size += 1
+                if len(record) != size:
+                    raise _Odd
+        if sort is sequence:
+            items: list[Any] = []
+            while True:
+                event = take()
+                if type(event) is sequence_end:
+                    return items
+                items.append(build(event, depth))
+        raise _Odd
+
+    documents: list[Any] = []
+    take()
+    while type(take()) is not events.StreamEndEvent:
+        documents.append(build(take(), 0))
+        take()
+    return documents

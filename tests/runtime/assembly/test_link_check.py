@@ -1,0 +1,124 @@
+"""Links are judged across Specs: the target, its in port, and the own out port."""
+
+from uuid import UUID
+
+from heddle.runtime.assembly.link_check import check_links
+from heddle.schemas.problem import Problem
+from heddle.specs.model.names import new_id
+from heddle.specs.model.spec import Link, Spec
+from tests.schemas.kinds import BY_KIND, linked, spec
+
+
+def told(*specs: Spec) -> list[Problem]:
+    return check_links(specs, BY_KIND.get)
+
+
+def pong(name: str = "pong") -> Spec:
+    return spec("snippet", name, language="text", code="pong")
+
+
+def test_a_flow_that_fits_has_no_problems() -> None:
+    flow = [
+        linked("listener", "listener", {"out": [Link("router")], "init": [Link("pong")]}),
+        linked(
+            "router",
+            "router",
+            {"out[0]": [Link("pong")], "out[7]": [Link("pong")], "error": [Link("pong")]},
+        ),
+        pong(),
+    ]
+    assert told(*flow) == []
+
+
+def test_an_in_port_that_is_not_there_is_told_with_the_nearest() -> None:
+    (problem,) = told(linked("router", "router", {"out[0]": [Link("pong", None, "inn")]}), pong())
+    assert problem.code == "unknown-port"
+    assert str(problem) == (
+        'flow.yaml:10:1 router.ports.out[0]: "pong" has no port "inn" (it has: in). Did you mean "in"?'
+    )
+
+
+def test_one_of_several_links_is_told_by_its_number() -> None:
+    (problem,) = told(
+        linked("router", "router", {"out": [Link("pong"), Link("pong", None, "x")]}), pong()
+    )
+    assert problem.path == "router.ports.out[1]"
+    assert problem.hint == 'Try "in".'
+
+
+def test_a_node_without_in_ports_cannot_be_linked_to() -> None:
+    (problem,) = told(linked("router", "r", {"out": [Link("l")]}), linked("listener", "l", {}))
+    assert problem.found == '"l" has no port "in" (it has no in ports)'
+
+
+def test_an_out_port_that_the_kind_does_not_have_is_told() -> None:
+    (problem,) = told(linked("router", "router", {"oot[2]": [Link("pong")]}), pong())
+    assert str(problem) == (
+        'flow.yaml:10:1 router.ports.oot[2]: kind "router" has no out port "oot[2]" '
+        '(it has: out[0], out[1], …, error). Did you mean "out[2]"?'
+    )
+    (problem,) = told(linked("snippet", "s", {"out[1]": [Link("pong")]}), pong())
+    assert problem.hint == 'Did you mean "out"?'
+
+
+def test_a_missing_target_is_told_apart_with_the_nearest_name() -> None:
+    (problem,) = told(linked("router", "router", {"out": [Link("pongg")]}), pong())
+    assert (problem.code, problem.found) == ("missing-link", 'there is no "pongg"')
+    assert problem.hint == 'Did you mean "pong"?'
+
+
+def test_links_stay_inside_their_namespace() -> None:
+    other = Spec(id=new_id(), kind="snippet", namespace="blue", name="pong")
+    (problem,) = told(linked("router", "router", {"out": [Link("pong")]}), other)
+    assert problem.code == "missing-link"
+    assert problem.hint == 'It stands in namespace "blue"; links stay inside "default".'
+    (problem,) = told(linked("router", "router", {"out": [Link(id=other.id)]}), other)
+    assert problem.code == "missing-link"
+
+
+def test_an_id_wins_over_a_name() -> None:
+    target = pong("there")
+    assert told(linked("router", "router", {"out": [Link("nobody", target.id)]}), target) == []
+    nobody = UUID(int=7)
+    (problem,) = told(linked("router", "router", {"out": [Link("there", nobody)]}), target)
+    assert problem.found == f'there is no "{nobody}"'
+
+
+def test_a_name_and_an_id_belong_to_one_spec() -> None:
+    first = linked("snippet", "pong", {})
+    problems = told(first, pong())
+    assert [problem.code for problem in problems] == ["duplicate-name"]
+    assert problems[0].found == 'the name "pong" is taken by pong at flow.yaml:10:1'
+    twin = Spec(id=first.id, kind="snippet", name="twin")
+    assert [problem.code for problem in told(first, twin)] == ["duplicate-id"]
+
+
+def test_ports_that_depend_on_fields_are_judged_by_them() -> None:
+    block = spec("block", "block", inbounds={"jobs": {"name": "a"}})
+    assert told(linked("router", "router", {"out": [Link("block", None, "jobs")]}), block) == []
+    (problem,) = told(linked("router", "router", {"out": [Link("block", None, "job")]}), block)
+    assert problem.hint == 'Did you mean "jobs"?'
+
+
+def test_what_cannot_be_known_is_not_judged() -> None:
+    broken = spec("block", "block", inbounds=5)
+    strange = spec("strange", "strange")
+    flow = linked(
+        "router", "router", {"out": [Link("block", None, "x"), Link("strange", None, "y")]}
+    )
+    assert told(flow, broken, strange, linked("strange", "s2", {"z": [Link("router")]})) == []
+
+
+def test_problems_of_all_specs_stand_in_order_of_place() -> None:
+    flow = linked(
+        "router",
+        "router",
+        {"out[0]": [Link("a"), Link("b")], "nope": [Link("pong")], "error": [Link("c")]},
+    )
+    problems = told(flow, pong())
+    assert [(problem.place.line, problem.place.column) for problem in problems] == [
+        (10, 1),
+        (10, 2),
+        (11, 1),
+        (12, 1),
+    ]
