@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.problem import Problem
-from heddle.specs.model.spec import DEFAULT_NAMESPACE
 from heddle.specs.yaml.document import (
     Only,
     Reading,

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import msgspec
 
 from heddle.cli.exit_codes import CommandError
+from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.problem import Place, Problem, did_you_mean
 from heddle.specs.model.names import NAMESPACE_RULE, legal_namespace
-from heddle.specs.model.spec import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
     from heddle.specs.secrets import Redactor

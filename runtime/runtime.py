@@ -37,12 +37,12 @@ from heddle.runtime.status.health import Health
 from heddle.runtime.status.reporter import INTERVAL, Reporter
 from heddle.runtime.status.status import Look, Status
 from heddle.schemas.errors import HeddleError
+from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.port import canonical
 from heddle.specs.model.accepted import Accepting
 from heddle.specs.model.names import new_id
 from heddle.specs.model.report import Buffers, Report, Reporting
 from heddle.specs.model.revision import Recording
-from heddle.specs.model.spec import DEFAULT_NAMESPACE
 from heddle.specs.model.store import ChangeSet, Store
 from heddle.specs.secrets import Redactor
 from heddle.specs.secrets.keyring import Keyring

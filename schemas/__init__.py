@@ -1,6 +1,5 @@
 """What is well formed: one declaration a kind gives checks, defaults, editors' help and the docs."""
 
-from heddle.runtime.assembly.link_check import check_links
 from heddle.schemas.check import check, decode, in_order, unknown_kind
 from heddle.schemas.code import Code, Expression, LanguageName, Text
 from heddle.schemas.field import Fields, FieldType, Unfit, about
@@ -29,7 +28,6 @@ __all__ = [
     "about",
     "canonical",
     "check",
-    "check_links",
     "decode",
     "find_port",
     "in_order",

@@ -13,21 +13,23 @@ from typing import Any
 
 import msgspec
 
+from heddle.schemas.common_fields import SPEC_FIELDS
+from heddle.schemas.data_type import describe_type
+from heddle.schemas.declaration import Declaration
 from heddle.schemas.errors import SpecError
 from heddle.schemas.field import Unfit, read_field, written
 from heddle.schemas.guard import GUARDS, Guard, apart
+from heddle.schemas.path import Path, dotted
 from heddle.schemas.problem import Place, Problem
 from heddle.schemas.schema import F, Schema
 from heddle.schemas.shape import Field, Shape, fields_of, shape_of, tag_of
 from heddle.schemas.words import any_of, field_named, nearest, plain, suggest, wanted
-from heddle.specs.model.entry import SPEC_FIELDS, found_type
-from heddle.specs.model.spec import Path, Spec, dotted
 
 _ITSELF: Any = object()
 _TOLD: list[Shape] = []
 
 
-def decode(spec: Spec, schema: Schema[F]) -> F:
+def decode(spec: Declaration, schema: Schema[F]) -> F:
     """The fields of a Spec, defaults filled in; SpecError carries everything that is wrong with them."""
     own, guard = apart(spec.fields, schema)
     try:
@@ -47,7 +49,7 @@ def decode(spec: Spec, schema: Schema[F]) -> F:
     return msgspec.convert(better, schema.fields, strict=False, dec_hook=read_field)
 
 
-def decode_guard(spec: Spec, schema: Schema[Any]) -> Guard | None:
+def decode_guard(spec: Declaration, schema: Schema[Any]) -> Guard | None:
     """What a Spec that decodes says round its node; None where it says nothing."""
     given = apart(spec.fields, schema)[1]
     if not given:
@@ -55,7 +57,7 @@ def decode_guard(spec: Spec, schema: Schema[Any]) -> Guard | None:
     return msgspec.convert(given, Guard, strict=False, dec_hook=read_field)
 
 
-def check(spec: Spec, schema: Schema[Any], *, unfilled: bool = False) -> list[Problem]:
+def check(spec: Declaration, schema: Schema[Any], *, unfilled: bool = False) -> list[Problem]:
     """Every Problem of a Spec's own fields, by place; none means that `decode` gives its fields.
 
     With `unfilled`, a text with a blank (`{{ PORT }}`) may stand anywhere: what will fill it is not
@@ -69,7 +71,9 @@ def check(spec: Spec, schema: Schema[Any], *, unfilled: bool = False) -> list[Pr
     return in_order(walk.problems)
 
 
-def unknown_kind(spec: Spec, known: Mapping[str, Any] | set[str] | frozenset[str]) -> Problem:
+def unknown_kind(
+    spec: Declaration, known: Mapping[str, Any] | set[str] | frozenset[str]
+) -> Problem:
     """The Problem of a Spec whose kind nobody serves."""
     names = sorted(known)
     return Problem(
@@ -97,7 +101,7 @@ class _Walk:
     `look` returns the value as it should have been written, so that single items become lists.
     """
 
-    def __init__(self, spec: Spec, *, unfilled: bool = False) -> None:
+    def __init__(self, spec: Declaration, *, unfilled: bool = False) -> None:
         self.problems: list[Problem] = []
         self._spec = spec
         self._unfilled = unfilled
@@ -168,7 +172,7 @@ class _Walk:
             default = written(field.default)
             shown = "" if default in ("", [], {}, None) else f", {plain(default)}"
             hint = f"Leave it out for the default{shown}."
-            self._tell("type", found_type(None), path, wanted(field.shape), hint)
+            self._tell("type", describe_type(None), path, wanted(field.shape), hint)
             return value
         return self.look(field.shape, value, path)
 
@@ -189,7 +193,7 @@ class _Walk:
                 hint = f'Write it in quotes: "{key}".' if not isinstance(key, str) else ""
                 self._tell(
                     "type",
-                    f"the name {found_type(key)}",
+                    f"the name {describe_type(key)}",
                     (*path, str(key)),
                     wanted(shape.items[0]),
                     hint,
@@ -230,7 +234,7 @@ class _Walk:
         found = value.get(name)
         if str(found) in tags:
             return [tags[str(found)]]
-        said = "missing" if name not in value else found_type(found)
+        said = "missing" if name not in value else describe_type(found)
         code = "missing" if name not in value else "choice"
         self._tell(code, said, (*path, name), any_of(sorted(tags)), suggest(str(found), set(tags)))
         return _TOLD
@@ -274,7 +278,7 @@ def _found(value: Any) -> str:
     """What was found, with its length where it has one."""
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}" if value else "an empty list"
-    return "an empty mapping" if value == {} else found_type(value)
+    return "an empty mapping" if value == {} else describe_type(value)
 
 
 def _refusal(shape: Shape, value: Any) -> msgspec.ValidationError | None:

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
+from heddle.schemas.data_type import describe_type
 from heddle.schemas.field import FieldType, Unfit
 from heddle.schemas.problem import did_you_mean
-from heddle.specs.model.entry import found_type
 
 _SCALAR = ["string", "number", "boolean"]
 
@@ -28,7 +28,7 @@ class Text(str, FieldType):
         if isinstance(value, int | float):
             return cls(value)
         hint = "Write it as text: in quotes, or as a block after |." if value is not None else ""
-        raise Unfit(found_type(value), wanted=cls.wanted, hint=hint, code="type")
+        raise Unfit(describe_type(value), wanted=cls.wanted, hint=hint, code="type")
 
 
 class Code(Text):
@@ -51,7 +51,7 @@ class LanguageName(str, FieldType):
     def read(cls, value: Any) -> Self:
         """The name written; Unfit where it is no text, or empty."""
         if not isinstance(value, str) or not value:
-            raise Unfit(found_type(value), wanted=cls.wanted, code="type")
+            raise Unfit(describe_type(value), wanted=cls.wanted, code="type")
         return cls(value)
 
 
@@ -93,7 +93,7 @@ class Expression(FieldType):
             try:
                 return cls(str(Text.read(value)))
             except Unfit:
-                raise Unfit(found_type(value), wanted=cls.wanted, code="type") from None
+                raise Unfit(describe_type(value), wanted=cls.wanted, code="type") from None
         for key in value:
             if key not in ("language", "code"):
                 hint = did_you_mean(str(key), ("language", "code"))

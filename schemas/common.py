@@ -10,9 +10,9 @@ from uuid import UUID
 import msgspec
 
 from heddle.schemas.code import Text
+from heddle.schemas.common_fields import SEAL_PREFIX
 from heddle.schemas.field import Fields, Unfit, about
-from heddle.specs.model.spec import DEFAULT_NAMESPACE, Link
-from heddle.specs.secrets.seal import PREFIX
+from heddle.schemas.link import DEFAULT_NAMESPACE, Link
 
 
 class Target(Fields):
@@ -126,7 +126,9 @@ class Setting(Fields):
         about("The setting itself: any plain data. One of `data`, `sealed` and `from` is there."),
     ] = None
     sealed: Annotated[
-        Annotated[str, msgspec.Meta(pattern=rf"^{PREFIX}:[0-9a-f]{{12}}:[A-Za-z0-9_-]{{38,}}$")]
+        Annotated[
+            str, msgspec.Meta(pattern=rf"^{SEAL_PREFIX}:[0-9a-f]{{12}}:[A-Za-z0-9_-]{{38,}}$")
+        ]
         | None,
         about(
             "The setting as a text that only a key opens; `heddle` writes it, see docs/secrets.md."

@@ -13,12 +13,12 @@ import msgspec
 
 from heddle.schemas.code import Expression, LanguageName
 from heddle.schemas.common import Common, Setting, Target
+from heddle.schemas.common_fields import DATA_FIELDS
 from heddle.schemas.field import FieldType, written
 from heddle.schemas.guard import Guard, guards_of
 from heddle.schemas.port import LIFECYCLE, Port
 from heddle.schemas.schema import Schema
 from heddle.schemas.shape import Field, Shape, fields_of, tag_of
-from heddle.specs.model.entry import SAID
 
 JsonSchema: TypeAlias = dict[str, Any]
 
@@ -61,7 +61,7 @@ def file_schema(schemas: Iterable[Schema[Any]], languages: Iterable[str] = ()) -
         export.definitions[name] = export.kind(schema)
         is_it = {"properties": {"kind": {"const": schema.kind}}, "required": ["kind"]}
         branches.append({"if": is_it, "then": _ref(name)})
-    said = [{"required": [field]} for field in SAID]
+    said = [{"required": [field]} for field in DATA_FIELDS]
     export.definitions["value"] = {**export.group(Setting, "value"), "oneOf": said}
     branches.append({"if": {"not": {"required": ["kind"]}}, "then": _ref("value")})
     kind: JsonSchema = {

@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Self, dataclass_transform
 
 import msgspec
 
-from heddle.specs.model.spec import Path
+from heddle.schemas.path import Path
 
 
 class _FieldsType(msgspec.StructMeta):

@@ -6,10 +6,10 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
+from heddle.schemas.common_fields import SPEC_FIELDS
 from heddle.schemas.field import read_field
 from heddle.schemas.port import LIFECYCLE, Port, find_port
 from heddle.schemas.shape import Shape, fields_of, shape_of
-from heddle.specs.model.entry import SPEC_FIELDS
 
 F = TypeVar("F", bound=msgspec.Struct)
 

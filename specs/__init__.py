@@ -16,6 +16,8 @@ if TYPE_CHECKING:
         SpecError,
         StoreError,
     )
+    from heddle.schemas.link import DEFAULT_NAMESPACE, Link
+    from heddle.schemas.path import Path, dotted
     from heddle.schemas.problem import NOWHERE, Place, Problem, did_you_mean
     from heddle.specs.binding.bind import Bound, Values
     from heddle.specs.merge.merge import MergeConflict, Merged
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from heddle.specs.model.names import named_id, new_id
     from heddle.specs.model.report import Condition, Report, Reporting, SymbolReport
     from heddle.specs.model.revision import Note, Recording, Revision, Turn
-    from heddle.specs.model.spec import DEFAULT_NAMESPACE, Binding, Link, Path, Spec, dotted
+    from heddle.specs.model.spec import Binding, Spec
     from heddle.specs.model.store import Change, ChangeSet, Delete, Put, Resource, Store
     from heddle.specs.model.value import Source, Value
     from heddle.specs.secrets.keyring import Keyring

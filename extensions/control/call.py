@@ -29,8 +29,8 @@ from heddle.extensions.extension import (
 )
 from heddle.runtime.flow.elsewhere import Elsewhere, resume
 from heddle.schemas.common import Target
+from heddle.schemas.link import Link
 from heddle.schemas.words import suggest
-from heddle.specs.model.spec import Link
 
 
 class Call(Fields):

@@ -7,7 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.specs.model.spec import Link, Spec
+from heddle.schemas.link import Link
+from heddle.specs.model.spec import Spec
 
 LIFECYCLE = ("init", "active", "deactive", "deinit")
 """The ports through which a node tells that it comes and goes; they carry no traffic."""

@@ -11,7 +11,7 @@ import msgspec
 from heddle.extensions.extension import Failure, FieldType, Unfit
 from heddle.extensions.sql.errors import refused
 from heddle.extensions.sql.statement import Statement
-from heddle.specs.model.entry import found_type
+from heddle.schemas.data_type import describe_type
 
 Row: TypeAlias = dict[str, Any]
 """The columns of one row, by name; NULL is None."""
@@ -41,7 +41,7 @@ class Isolation(str, FieldType):
             return cls(_LEVELS[_NUMBERS[value]])
         text = value.lower().replace("_", " ").replace("-", " ") if isinstance(value, str) else ""
         if text not in _LEVELS:
-            raise Unfit(found_type(value), wanted=cls.wanted, code="type")
+            raise Unfit(describe_type(value), wanted=cls.wanted, code="type")
         return cls(text)
 
     @property

@@ -18,9 +18,11 @@ from heddle.runtime.assembly.language import (
 from heddle.runtime.flow.node import Node
 from heddle.schemas.code import Expression
 from heddle.schemas.errors import SpecError
+from heddle.schemas.link import Link
+from heddle.schemas.path import Path
 from heddle.schemas.problem import Place, Problem
 from heddle.schemas.schema import Schema
-from heddle.specs.model.spec import Link, Path, Spec
+from heddle.specs.model.spec import Spec
 
 F = TypeVar("F", bound=msgspec.Struct)
 

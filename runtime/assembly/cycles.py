@@ -6,9 +6,11 @@ from uuid import UUID
 
 from heddle.runtime.assembly.link_check import SchemaOf
 from heddle.schemas.check import in_order
+from heddle.schemas.link import Link
+from heddle.schemas.path import Path
 from heddle.schemas.port import canonical
 from heddle.schemas.problem import Problem
-from heddle.specs.model.spec import Link, Path, Spec
+from heddle.specs.model.spec import Spec
 
 
 def endless_cycles(specs: Iterable[Spec], schema_of: SchemaOf) -> list[Problem]:

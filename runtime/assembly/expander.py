@@ -16,13 +16,16 @@ from heddle.runtime.assembly.params import given
 from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.schemas.check import decode
+from heddle.schemas.common_fields import SPEC_FIELDS
 from heddle.schemas.errors import SpecError
+from heddle.schemas.link import Link
+from heddle.schemas.path import Path
 from heddle.schemas.port import canonical
 from heddle.schemas.problem import Place, Problem
 from heddle.schemas.words import suggest
 from heddle.specs.binding.bind import Bound, Values, bind
-from heddle.specs.model.entry import SPEC_FIELDS, spec_of
-from heddle.specs.model.spec import Link, Path, Spec
+from heddle.specs.model.entry import spec_of
+from heddle.specs.model.spec import Spec
 
 Find: TypeAlias = Callable[[str], Spec | None]
 """The Spec of that name that others may use; None where there is none."""

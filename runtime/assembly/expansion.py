@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from heddle.specs.model.spec import Path
+from heddle.schemas.path import Path
 
 End: TypeAlias = tuple[int, str]
 """A port of a held Spec: which one by number, and the name of the port."""

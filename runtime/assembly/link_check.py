@@ -6,11 +6,13 @@ from uuid import UUID
 
 from heddle.schemas.check import decode, in_order
 from heddle.schemas.errors import SpecError
+from heddle.schemas.link import Link
+from heddle.schemas.path import Path, dotted
 from heddle.schemas.port import LIFECYCLE, Port, find_port, parse_port
 from heddle.schemas.problem import Problem
 from heddle.schemas.schema import Ports, Schema
 from heddle.schemas.words import nearest, suggest
-from heddle.specs.model.spec import Link, Path, Spec, dotted
+from heddle.specs.model.spec import Spec
 
 SchemaOf: TypeAlias = Callable[[str], Schema[Any] | None]
 """The Schema of a kind; None where nobody serves it."""

@@ -5,13 +5,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from heddle.schemas.code import Text
+from heddle.schemas.data_type import describe_type
 from heddle.schemas.errors import SpecError
 from heddle.schemas.field import Fields, Unfit, about, read_field
+from heddle.schemas.path import Path
 from heddle.schemas.problem import Problem
 from heddle.schemas.words import plain, suggest
-from heddle.specs.model.entry import found_type
 from heddle.specs.model.names import legal_key
-from heddle.specs.model.spec import Path, Spec
+from heddle.specs.model.spec import Spec
 
 Sort = Literal["any", "text", "number", "whole", "flag", "list", "map"]
 
@@ -50,7 +51,7 @@ class Param(Fields):
     def __post_init__(self) -> None:
         if self.default is not None and _fits(self, self.default) is None:
             raise Unfit(
-                found_type(self.default), wanted=_wanted(self), code="type", path=("default",)
+                describe_type(self.default), wanted=_wanted(self), code="type", path=("default",)
             )
 
     @property
@@ -92,7 +93,7 @@ def given(definition: Spec, user: Spec) -> dict[str, Any]:
             continue
         fitted = _fits(param, values[name])
         if fitted is None:
-            found = found_type(values[name])
+            found = describe_type(values[name])
             problems.append(
                 _problem(user, ("with", name), "type", found, _wanted(param), param.help)
             )

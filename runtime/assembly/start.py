@@ -15,9 +15,10 @@ from heddle.runtime.assembly.rejection import Refusal
 from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import Plan, SymbolTable
+from heddle.schemas.link import Link
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import Values
-from heddle.specs.model.spec import Link, Spec
+from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
 
 

@@ -10,10 +10,11 @@ import msgspec
 
 from heddle.runtime.assembly.expansion import HELD, Expansion
 from heddle.runtime.flow.node import Node
+from heddle.schemas.link import Link
 from heddle.schemas.port import LIFECYCLE, canonical
 from heddle.specs.binding.bind import Bound
 from heddle.specs.model.report import Condition
-from heddle.specs.model.spec import Link, Spec
+from heddle.specs.model.spec import Spec
 
 LIFECYCLE_NAMES = frozenset(port.name for port in LIFECYCLE)
 

@@ -14,8 +14,9 @@ from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.flow.generation import Ended, Generation
 from heddle.runtime.flow.step import Key, Target
 from heddle.runtime.flow.wiring import Lens, Wired, Wiring
+from heddle.schemas.link import Link
+from heddle.schemas.path import Path
 from heddle.schemas.port import canonical, parse_port
-from heddle.specs.model.spec import Link, Path
 
 Wanted: TypeAlias = str | UUID
 """What a link names its target by."""

@@ -14,10 +14,12 @@ from heddle.runtime.assembly.draft import label_owner, stopped
 from heddle.runtime.assembly.expander import Expander
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.flow.step import FAILURES
+from heddle.schemas.link import Link
+from heddle.schemas.path import Path
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import Values
 from heddle.specs.model.index import key_of
-from heddle.specs.model.spec import Binding, Link, Path, Spec
+from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.model.value import Value
 

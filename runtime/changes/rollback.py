@@ -4,11 +4,11 @@ import msgspec
 
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.changes.plan import Planned, Step, current, plan_steps, recording
+from heddle.schemas.path import Path
 from heddle.schemas.problem import Place
 from heddle.specs.model.difference import Difference, difference
 from heddle.specs.model.index import Key
 from heddle.specs.model.revision import Turn, since
-from heddle.specs.model.spec import Path
 from heddle.specs.model.store import Resource, Store
 
 

@@ -7,10 +7,11 @@ from uuid import UUID
 import msgspec
 
 from heddle.schemas.errors import SecretError
+from heddle.schemas.path import Path
 from heddle.schemas.problem import NOWHERE, Problem, did_you_mean
 from heddle.specs.binding.template import BlankError, Scope, derived, failures, fill, has_braces
 from heddle.specs.model.entry import bindings_of
-from heddle.specs.model.spec import Binding, Path, Spec
+from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.value import Value
 from heddle.specs.secrets.mask import in_order, secrets_in
 from heddle.specs.secrets.vault import Vault

@@ -11,12 +11,14 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from heddle.schemas.common_fields import DATA_FIELDS
 from heddle.schemas.errors import SpecError
+from heddle.schemas.path import Path, dotted
 from heddle.schemas.problem import NOWHERE, Place
 from heddle.specs.model.difference import ABSENT, said
-from heddle.specs.model.entry import SAID, spec_of, value_of
+from heddle.specs.model.entry import spec_of, value_of
 from heddle.specs.model.index import Key, key_of
-from heddle.specs.model.spec import Path, Spec, dotted
+from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.model.strict_eq import identical
 from heddle.specs.model.three_way import chunks
@@ -381,7 +383,7 @@ def _said_in_one(trees: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The same, with what a Value says of its data in one piece, where it is not plain on every side."""
     if all(tree.keys().isdisjoint(("sealed", "from")) for tree in trees):
         return trees
-    fields = (*SAID, "secret")
+    fields = (*DATA_FIELDS, "secret")
     rest = [{key: each for key, each in tree.items() if key not in fields} for tree in trees]
     ways = [_Way({key: tree[key] for key in fields if key in tree}) for tree in trees]
     return [

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.specs.merge.comparison import Sheet, content, paired
 from heddle.specs.merge.merge import Favor, MergeConflict, merge
 from heddle.specs.model.index import key_of
-from heddle.specs.model.spec import DEFAULT_NAMESPACE
 from heddle.specs.model.store import Resource
 from heddle.specs.model.strict_eq import identical
 from heddle.specs.model.three_way import Chunk, chunks

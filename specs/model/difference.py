@@ -5,9 +5,10 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from heddle.schemas.path import Path, dotted
 from heddle.specs.model.entry import data_of
 from heddle.specs.model.revision import Turn
-from heddle.specs.model.spec import Path, Spec, dotted
+from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
 from heddle.specs.secrets.mask import covered
 

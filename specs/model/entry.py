@@ -6,21 +6,16 @@ from uuid import UUID
 
 import msgspec
 
+from heddle.schemas.common_fields import DATA_FIELDS, SEAL_PREFIX, VALUE_FIELDS
+from heddle.schemas.data_type import describe_type
+from heddle.schemas.link import DEFAULT_NAMESPACE, Link
+from heddle.schemas.path import Path, dotted
 from heddle.schemas.problem import NOWHERE, Place, Problem, did_you_mean
 from heddle.specs.model import names
-from heddle.specs.model.spec import DEFAULT_NAMESPACE, Binding, Link, Path, Spec, dotted
+from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.value import FORMATS, Source, Value
 from heddle.specs.secrets.mask import covered
-from heddle.specs.secrets.seal import PREFIX, sealed_by
-
-SPEC_FIELDS = ("id", "kind", "namespace", "name", "annotations", "env", "ports")
-"""The common fields of a Spec; every other field belongs to its kind."""
-
-VALUE_FIELDS = ("id", "namespace", "name", "annotations", "data", "sealed", "from", "secret")
-"""Every field of a Value."""
-
-SAID = ("data", "sealed", "from")
-"""The fields by one of which a Value says its data; an entry with one of them and no `kind` is a Value."""
+from heddle.specs.secrets.seal import sealed_by
 
 Derive: TypeAlias = Callable[[str, str, str | None], UUID]
 """The id of an entry that has none, from its sort (`spec`, `value`), namespace and name."""
@@ -268,21 +263,6 @@ def _plain(kind: str) -> bool:
     return kind.isprintable() and " " not in kind and "{{" not in kind
 
 
-def found_type(value: Any) -> str:
-    """What a person calls this piece of data: `a list`, `the number 5`, `the text "x"`."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return f"{str(value).lower()}, which is a boolean"
-    if isinstance(value, int | float):
-        return f"the number {value}"
-    if isinstance(value, str):
-        return f'the text "{value}"' if len(value) <= 60 else f'the text "{value[:57]}…"'
-    if isinstance(value, list):
-        return "a list"
-    return "a mapping" if isinstance(value, dict) else "binary data"
-
-
 class _Check:
     """Reads the common fields of one entry and collects what is wrong with them."""
 
@@ -315,7 +295,7 @@ class _Check:
 
     def type(self, path: Path, value: Any, wanted: str, hint: str = "") -> None:
         """Note a value of the wrong type."""
-        self.problem(path, "type", found_type(value), wanted, hint)
+        self.problem(path, "type", describe_type(value), wanted, hint)
 
     def kind(self, kind: Any) -> None:
         """Note what is wrong with a kind."""
@@ -330,7 +310,7 @@ class _Check:
         """Note what is wrong with a name or a namespace."""
         if type(value) is str:
             blank = "Blanks are not filled here" if "{{" in value else ""
-            self.problem((field,), "name", found_type(value), rule, blank)
+            self.problem((field,), "name", describe_type(value), rule, blank)
         else:
             quoted = type(value) in (int, float, bool)
             hint = f'Put it in quotes: "{str(value).lower()}"' if quoted else ""
@@ -367,7 +347,7 @@ class _Check:
 
     def said(self, entry: dict[str, Any]) -> Source | None:
         """Exactly one of the ways to say the data of a Value; its Source, where it says one."""
-        ways = [field for field in SAID if field in entry]
+        ways = [field for field in DATA_FIELDS if field in entry]
         if not ways:
             wanted = "data: what it holds"
             self.problem((), "missing", "a Value without `data`, `sealed` or `from`", wanted)
@@ -382,7 +362,7 @@ class _Check:
         """A sealed text; what stands there may be a secret by mistake, and is not repeated."""
         if type(value) is not str or not sealed_by(value):
             hint = "To hold what is not sealed, write `data`; `heddle value seal` seals"
-            wanted = f"{PREFIX}:… as heddle writes it"
+            wanted = f"{SEAL_PREFIX}:… as heddle writes it"
             self.problem(("sealed",), "sealed", "this is no sealed text", wanted, hint)
 
     def source(self, value: Any) -> Source | None:

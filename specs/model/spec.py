@@ -1,42 +1,15 @@
 """A Spec is what someone wrote: one node, declaratively."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias
+from typing import Any
 from uuid import UUID
 
 import msgspec
 
+from heddle.schemas.link import DEFAULT_NAMESPACE, Link
+from heddle.schemas.path import Path, dotted
 from heddle.schemas.problem import NOWHERE, Place
 from heddle.specs.model.strict_eq import identical
-
-Path: TypeAlias = tuple[str | int, ...]
-"""The way to a field inside a Spec: `("ports", "out[0]", 0, "name")`."""
-
-DEFAULT_NAMESPACE = "default"
-
-
-def dotted(label: str, path: Path) -> str:
-    """The path as a person reads it: `dotted("router", ("routes", 0, "port"))` is `router.routes[0].port`."""
-    text = label
-    for step in path:
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return text
-
-
-class Link(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One entry under `ports:`: this out port goes to that node's in port.
-
-    `id` wins over `name`; one of them is given. `port` is the in port of the target.
-    """
-
-    name: str | None = None
-    id: UUID | None = None
-    port: str = "in"
-
-    @property
-    def target(self) -> str:
-        """The target as a person would say it."""
-        return self.name if self.name is not None and self.id is None else str(self.id)
 
 
 class Binding(msgspec.Struct, frozen=True, omit_defaults=True):

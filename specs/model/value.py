@@ -6,8 +6,9 @@ from uuid import UUID
 
 import msgspec
 
+from heddle.schemas.link import DEFAULT_NAMESPACE
+from heddle.schemas.path import Path
 from heddle.schemas.problem import NOWHERE, Place
-from heddle.specs.model.spec import DEFAULT_NAMESPACE, Path
 from heddle.specs.model.strict_eq import identical
 from heddle.specs.secrets.mask import MASK
 

@@ -16,15 +16,13 @@ from typing import Any
 
 import msgspec
 
+from heddle.schemas.common_fields import SEAL_PREFIX
 from heddle.specs.model.value import Value
-
-PREFIX = "heddle:v1"
-"""How every sealed text begins."""
 
 KEY_PREFIX = "heddle-key:v1:"
 """How the text of every key begins, so that those who search for leaked keys find it."""
 
-_SEALED = re.compile(rf"{PREFIX}:([0-9a-f]{{12}}):([\w-]{{38,}})", re.ASCII)
+_SEALED = re.compile(rf"{SEAL_PREFIX}:([0-9a-f]{{12}}):([\w-]{{38,}})", re.ASCII)
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
 _PAD = 32
@@ -81,7 +79,7 @@ def seal(data: Any, key: Key, value: Value) -> str:
     plain += b" " * (-len(plain) % _PAD)
     nonce = os.urandom(_NONCE_BYTES)
     ciphertext = AESGCM(key.data).encrypt(nonce, plain, _about(value, key.id))
-    return f"{PREFIX}:{key.id}:{_base64(nonce + ciphertext)}"
+    return f"{SEAL_PREFIX}:{key.id}:{_base64(nonce + ciphertext)}"
 
 
 def unseal(text: str, key: Key, value: Value) -> Any:
@@ -113,7 +111,7 @@ def _key(data: bytes) -> Key:
 def _about(value: Value, key: str) -> bytes:
     """What a sealed text is about; it has to be the same when it is opened."""
     who = f"name\0{value.name}" if value.name is not None else f"id\0{value.id}"
-    return f"{PREFIX}\0{key}\0{value.namespace}\0{who}".encode()
+    return f"{SEAL_PREFIX}\0{key}\0{value.namespace}\0{who}".encode()
 
 
 def _base64(data: bytes) -> str:

@@ -18,8 +18,9 @@ from uuid import UUID
 import msgspec
 
 from heddle.schemas.errors import Conflict, NotFound, StoreError
+from heddle.schemas.link import Link
 from heddle.specs.model.names import named_id, new_id
-from heddle.specs.model.spec import Binding, Link, Spec
+from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.store import Change, ChangeSet, Delete, Put, Store
 from heddle.specs.model.value import Source, Value
 from heddle.specs.secrets.keyring import Keyring

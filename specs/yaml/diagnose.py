@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from heddle.specs.model.spec import Path
+from heddle.schemas.path import Path
 from heddle.specs.yaml.fast import MAX_DEPTH, MAX_NODES, Fault, Parsed, Where, c_parser, resolve
 
 _TAG = "tag:yaml.org,2002:"

@@ -18,11 +18,15 @@ from uuid import UUID
 
 import msgspec
 
+from heddle.schemas.common_fields import DATA_FIELDS
+from heddle.schemas.data_type import describe_type
+from heddle.schemas.link import DEFAULT_NAMESPACE
+from heddle.schemas.path import Path, dotted
 from heddle.schemas.problem import Place, Problem, did_you_mean
 from heddle.specs.files.spare import is_passing
 from heddle.specs.model import names
-from heddle.specs.model.entry import SAID, found_type, spoiled_spec_of, value_of
-from heddle.specs.model.spec import DEFAULT_NAMESPACE, Path, Spec, dotted
+from heddle.specs.model.entry import spoiled_spec_of, value_of
+from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
 from heddle.specs.yaml.fast import Fault, Parsed, Places, Source, parse, resolve
 
@@ -333,10 +337,10 @@ class _Reader:
     def entry(self, data: Any, root: Path) -> None:
         """One entry: a Spec, a Value, or a Problem."""
         if type(data) is not dict:
-            self.shape(root, found_type(data), "a mapping with `kind`, or with `data`")
+            self.shape(root, describe_type(data), "a mapping with `kind`, or with `data`")
             return
         says = "kind" not in data and (
-            self.only == "values" or any(field in data for field in SAID)
+            self.only == "values" or any(field in data for field in DATA_FIELDS)
         )
         sort = "value" if says else "spec"
         if "kind" not in data and sort == "spec" and self.only is None:

@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
+from heddle.schemas.path import Path
 from heddle.schemas.problem import Place
-from heddle.specs.model.spec import Path
 
 MAX_DEPTH = 100
 """Levels of nesting that a document may have."""

@@ -8,8 +8,10 @@ from uuid import UUID
 
 import msgspec
 
+from heddle.schemas.link import DEFAULT_NAMESPACE
+from heddle.schemas.path import Path
 from heddle.specs.model.entry import data_of, ordered
-from heddle.specs.model.spec import DEFAULT_NAMESPACE, Path, Spec
+from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.yaml.diagnose import thorough
 from heddle.specs.yaml.fast import Places, Where, parse

@@ -14,11 +14,13 @@ from heddle.runtime.flow.errors import Answer, Payload
 from heddle.runtime.flow.node import Action, Choice, Handler, Node
 from heddle.runtime.runtime import Runtime
 from heddle.schemas.field import Fields, about
+from heddle.schemas.link import Link
+from heddle.schemas.path import Path
 from heddle.schemas.port import Port
 from heddle.schemas.problem import Place
 from heddle.schemas.schema import Schema
 from heddle.specs.model.names import named_id
-from heddle.specs.model.spec import Binding, Link, Path, Spec
+from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.store import ChangeSet, Delete, Put, Resource
 from heddle.specs.model.value import Value
 from heddle.specs.stores.memory import MemoryStore

@@ -8,12 +8,14 @@ import msgspec
 from heddle.schemas.code import Code, Expression, LanguageName, Text
 from heddle.schemas.common import Target
 from heddle.schemas.field import Fields, Unfit, about
+from heddle.schemas.link import Link
+from heddle.schemas.path import Path
 from heddle.schemas.port import ERROR, IN, OUT, Port
 from heddle.schemas.problem import Place
 from heddle.schemas.schema import Ports, Schema
 from heddle.schemas.units import Duration, Interval, Size
 from heddle.specs.model.names import new_id
-from heddle.specs.model.spec import Link, Path, Spec
+from heddle.specs.model.spec import Spec
 
 OUTS = Port("out", "Where the chosen packet goes.", indexed=True)
 

@@ -11,10 +11,11 @@ from heddle.schemas.check import check, decode, in_order, unknown_kind
 from heddle.schemas.code import Expression
 from heddle.schemas.errors import SpecError
 from heddle.schemas.field import Fields, about
+from heddle.schemas.path import Path
 from heddle.schemas.problem import Place, Problem
 from heddle.schemas.schema import Schema
 from heddle.schemas.units import Duration, Interval, Size
-from heddle.specs.model.spec import Path, Spec
+from heddle.specs.model.spec import Spec
 from tests.schemas.kinds import (
     ALL,
     BATCH,

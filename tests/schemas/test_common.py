@@ -5,12 +5,13 @@ import msgspec
 import pytest
 
 from heddle.schemas.common import Bound, Common, Setting, Target
+from heddle.schemas.common_fields import SPEC_FIELDS, VALUE_FIELDS
 from heddle.schemas.export import file_schema
 from heddle.schemas.field import read_field
+from heddle.schemas.link import Link
 from heddle.schemas.shape import fields_of
-from heddle.specs.model.entry import SPEC_FIELDS, VALUE_FIELDS, spec_of, value_of
+from heddle.specs.model.entry import spec_of, value_of
 from heddle.specs.model.names import new_id
-from heddle.specs.model.spec import Link
 
 
 def names(group: type[msgspec.Struct]) -> set[str]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 
 from heddle.schemas.check import check
 from heddle.schemas.export import file_schema, kind_schema, to_json
-from heddle.specs.model.spec import dotted
+from heddle.schemas.path import dotted
 from tests.schemas.kinds import ALL, BATCH, BLOCK, BY_KIND, LISTENER, ROUTER, SNIPPET, spec
 from tests.schemas.test_check import GOOD, nearly_good
 

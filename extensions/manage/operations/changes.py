@@ -21,13 +21,14 @@ from heddle.runtime.changes.plan import Step, check_change, current
 from heddle.runtime.changes.rollback import plan_rollback
 from heddle.runtime.changes.sealing import have_keys, kept_all
 from heddle.schemas.ascii import is_number
+from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.problem import Problem
 from heddle.specs.model.index import Key, key_of
 from heddle.specs.model.keyed import Keyed, put_under
 from heddle.specs.model.report import Reporting
 from heddle.specs.model.revision import Note, Recording, Turn
 from heddle.specs.model.revision import Revision as Kept
-from heddle.specs.model.spec import DEFAULT_NAMESPACE, Spec
+from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, Delete, Put, Resource
 from heddle.specs.model.value import Value
 from heddle.specs.secrets.mask import MASK

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from heddle.schemas.errors import Conflict, SpecError, Unwritable
+from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.problem import Problem
 from heddle.specs.model.index import Key, Step, key_of
-from heddle.specs.model.spec import DEFAULT_NAMESPACE
 from heddle.specs.model.store import Resource
 from heddle.specs.stores.folder.atomic_write import read_bytes
 from heddle.specs.stores.folder.placement import illegal, outside

@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from heddle.schemas.errors import SpecError, StoreError
+from heddle.schemas.path import Path, dotted
 from heddle.specs.model.entry import data_of, spec_of, value_of
-from heddle.specs.model.spec import Path, Spec, dotted
+from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
 
 _TAG = '"!!'

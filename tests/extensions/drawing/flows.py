@@ -6,7 +6,8 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.specs.model.spec import Link, Spec
+from heddle.schemas.link import Link
+from heddle.specs.model.spec import Spec
 
 NASTY = (
     'say "hi"',

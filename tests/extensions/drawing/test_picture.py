@@ -5,7 +5,8 @@ from uuid import UUID
 import msgspec
 
 from heddle.extensions.drawing.picture import Picture, in_order
-from heddle.specs.model.spec import Link, Spec
+from heddle.schemas.link import Link
+from heddle.specs.model.spec import Spec
 from tests.extensions.drawing import flows
 
 

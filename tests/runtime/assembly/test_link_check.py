@@ -3,9 +3,10 @@
 from uuid import UUID
 
 from heddle.runtime.assembly.link_check import check_links
+from heddle.schemas.link import Link
 from heddle.schemas.problem import Problem
 from heddle.specs.model.names import new_id
-from heddle.specs.model.spec import Link, Spec
+from heddle.specs.model.spec import Spec
 from tests.schemas.kinds import BY_KIND, linked, spec
 
 

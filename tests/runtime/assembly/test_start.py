@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heddle.runtime.runtime import Runtime, ShiftError
+from heddle.schemas.link import Link
 from heddle.specs.model.names import named_id
-from heddle.specs.model.spec import Link, Spec
+from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, Delete, Put
 from heddle.specs.stores.folder.store import FolderStore
 from heddle.specs.stores.memory import MemoryStore

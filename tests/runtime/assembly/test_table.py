@@ -12,9 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import Plan, SymbolTable
 from heddle.runtime.flow.node import Node
+from heddle.schemas.link import Link
 from heddle.specs.binding.bind import Bound
 from heddle.specs.model.names import named_id
-from heddle.specs.model.spec import Link, Spec
+from heddle.specs.model.spec import Spec
 from tests.runtime.nodes import add, run
 from tests.runtime.worlds import linked
 

@@ -6,9 +6,10 @@ from hypothesis import strategies as st
 
 from heddle.runtime.changes.plan import Planned, make, plan_delete, plan_steps
 from heddle.runtime.runtime import Runtime
+from heddle.schemas.link import Link
 from heddle.specs.model.difference import difference
 from heddle.specs.model.names import named_id
-from heddle.specs.model.spec import Link, Spec
+from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import ChangeSet
 from heddle.specs.stores.memory import MemoryStore
 from tests.runtime.changing import codes, do, everything, plan, store_of

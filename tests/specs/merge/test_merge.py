@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heddle.schemas.link import Link
 from heddle.specs.merge.merge import MergeConflict, Merged, merge, merge_one
 from heddle.specs.model.difference import ABSENT
 from heddle.specs.model.index import key_of
 from heddle.specs.model.names import named_id, new_id
-from heddle.specs.model.spec import Binding, Link, Spec
+from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.model.value import Source
 from heddle.specs.stores.contract import spec, value

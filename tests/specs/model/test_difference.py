@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heddle.schemas.link import Link
 from heddle.specs.model.difference import ABSENT, difference
-from heddle.specs.model.spec import Link
 from heddle.specs.stores.contract import spec, value
 
 

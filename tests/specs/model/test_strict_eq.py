@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heddle.specs.model.spec import Binding, Link, Spec
+from heddle.schemas.link import Link
+from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.strict_eq import identical
 from heddle.specs.stores.contract import AWKWARD, spec, value
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heddle.schemas.link import Link
 from heddle.specs.model.entry import data_of
 from heddle.specs.model.names import legal_name, named_id
-from heddle.specs.model.spec import Link
 from heddle.specs.stores.contract import AWKWARD
 from heddle.specs.yaml.document import Reading, files_below, read_data, read_path, read_text
 from heddle.specs.yaml.fast import Places

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from heddle.schemas.link import Link
 from heddle.specs.model.index import key_of
-from heddle.specs.model.spec import Link, Spec
+from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.stores.contract import AWKWARD, spec
 from heddle.specs.yaml.document import read_text

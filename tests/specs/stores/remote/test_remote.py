@@ -11,7 +11,7 @@ from heddle.extensions.manage.tokens import Token, hash_of, new_token, value_of
 from heddle.runtime.assembly.extension import registry
 from heddle.runtime.runtime import Runtime
 from heddle.schemas.errors import SecretError, SpecError, StoreError
-from heddle.specs.model.spec import Link
+from heddle.schemas.link import Link
 from heddle.specs.model.store import Put, Store
 from heddle.specs.model.value import Source
 from heddle.specs.secrets.keyring import Keyring
