@@ -8,7 +8,6 @@ Kinds with ports of their own are built from Schema, Port, Kind, Build and Node.
 from heddle.runtime.assembly.codec import Build, Codec, Kind
 from heddle.runtime.assembly.duty import Actor, Duty, Singleton
 from heddle.runtime.assembly.extension import Extension
-from heddle.runtime.assembly.host import Host
 from heddle.runtime.assembly.kind import node
 from heddle.runtime.assembly.language import (
     CompileError,
@@ -18,10 +17,10 @@ from heddle.runtime.assembly.language import (
     Options,
     Program,
 )
+from heddle.runtime.flow.contracts import Host, Process
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, Failure, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.node import Action, Choice, Conversation, Handler, Node, Visit
-from heddle.runtime.flow.process import Process
 from heddle.runtime.flow.reader import Reader
 from heddle.runtime.flow.stream import ByteStream
 from heddle.schemas.code import Code, Expression, LanguageName, Text

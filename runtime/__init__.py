@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from heddle.runtime.assembly.codec import Build, Codec, Kind
     from heddle.runtime.assembly.extension import Extension, ExtensionError, Registry, registry
-    from heddle.runtime.assembly.host import Host
     from heddle.runtime.assembly.language import CompileError, Language, Languages, Program
     from heddle.runtime.assembly.outcome import Loaded
     from heddle.runtime.assembly.rollout import ShiftError
@@ -18,13 +17,14 @@ if TYPE_CHECKING:
     from heddle.runtime.assembly.symbol import Symbol, SymbolStatus
     from heddle.runtime.assembly.table import SymbolTable
     from heddle.runtime.events.events import Event, Events
+    from heddle.runtime.flow.contracts import Host, Process
     from heddle.runtime.flow.errors import NOTHING, Answer, Error, Failure, Payload
     from heddle.runtime.flow.flow import Flow
     from heddle.runtime.flow.generation import Generation
     from heddle.runtime.flow.machine import Pending
     from heddle.runtime.flow.node import Action, Choice, Conversation, Handler, Node, Visit
     from heddle.runtime.flow.packet import Packet, join
-    from heddle.runtime.flow.process import Process, finish, settle
+    from heddle.runtime.flow.process import finish, settle
     from heddle.runtime.flow.reader import Reader
     from heddle.runtime.flow.shapes import many_to_one, one_to_many, one_to_one
     from heddle.runtime.flow.stream import ByteStream

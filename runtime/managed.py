@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from heddle.runtime.assembly.extension import Registry
-    from heddle.runtime.assembly.host import Host
+    from heddle.runtime.flow.contracts import Host
     from heddle.runtime.runtime import Runtime
     from heddle.specs.model.store import Store
 

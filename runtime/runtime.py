@@ -29,8 +29,9 @@ from heddle.runtime.assembly.value_sources import Sources
 from heddle.runtime.assembly.watcher import Watcher
 from heddle.runtime.events.events import Events
 from heddle.runtime.flow.budget import BUDGET
+from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Answer, Error, Payload
-from heddle.runtime.flow.process import Process, finish
+from heddle.runtime.flow.process import LiveProcess, finish
 from heddle.runtime.managed import Managed, give
 from heddle.runtime.status.agent import Agent
 from heddle.runtime.status.health import Health
@@ -294,7 +295,7 @@ class Runtime:
 
     def start(self, parent: Process | None = None) -> Process:
         """A new process on the current generation; whoever starts it ends it (see `finish`)."""
-        return Process(self.table.wiring, parent, "runtime")
+        return LiveProcess(self.table.wiring, parent, "runtime")
 
     async def send(
         self,

@@ -22,5 +22,9 @@ class Declaration(Protocol):
     def fields(self) -> Mapping[str, Any]:
         """Its own fields, plain data."""
 
+    @property
+    def env(self) -> Mapping[str, Any]:
+        """The names that its blanks may use; empty if there are none."""
+
     def place(self, path: Path = ()) -> Place:
         """Return where this path was written; the nearest known place above it otherwise."""

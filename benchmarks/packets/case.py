@@ -11,8 +11,9 @@ from benchmarks.calls import compare, compare_waiting
 from benchmarks.measure import Measure, at_most
 from benchmarks.row import WrongAnswer
 from benchmarks.scale import Scale
+from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import NOTHING
-from heddle.runtime.flow.process import Process, finish
+from heddle.runtime.flow.process import finish
 from heddle.runtime.runtime import Runtime
 from heddle.specs.stores.memory import MemoryStore
 from heddle.specs.yaml.document import read_text

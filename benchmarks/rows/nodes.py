@@ -7,10 +7,9 @@ from benchmarks.calls import compare
 from benchmarks.measure import Measure, at_most
 from benchmarks.row import Row, Say, WrongAnswer
 from benchmarks.scale import Scale
+from heddle.runtime.flow.contracts import Process, Target
 from heddle.runtime.flow.errors import NOTHING
 from heddle.runtime.flow.node import Action, Choice, Handler, Node
-from heddle.runtime.flow.process import Process
-from heddle.runtime.flow.step import Target
 from heddle.runtime.flow.wiring import Wired, Wiring
 
 COUNT = 10

@@ -5,7 +5,7 @@ from benchmarks.measure import Measure, at_most
 from benchmarks.row import Row, Say, WrongAnswer
 from benchmarks.rows.nodes import straight
 from benchmarks.scale import Scale
-from heddle.runtime.flow.process import Process
+from heddle.runtime.flow.contracts import Process
 
 SUBJECT = "process = Process(wiring); run = process.run(entry, 0); process.end()"
 

@@ -8,7 +8,7 @@ from msgspec import UNSET
 
 from heddle.extensions.manage import models as shapes
 from heddle.runtime.changes.wait_live import Arrival
-from heddle.runtime.flow.process import Process
+from heddle.runtime.flow.contracts import Process
 from heddle.specs.model.difference import ABSENT, Difference
 from heddle.specs.model.entry import data_of
 from heddle.specs.model.lossless_json import marked

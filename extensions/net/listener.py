@@ -34,7 +34,7 @@ from heddle.extensions.net.http.response import status_of
 from heddle.extensions.net.http.server import Server
 from heddle.extensions.net.http.tls import TLS
 from heddle.runtime.flow.machine import Pending
-from heddle.runtime.flow.process import settle
+from heddle.runtime.flow.process import LiveProcess, settle
 
 _DEFAULT = Limits()
 
@@ -228,7 +228,7 @@ class ListenerNode(Node):
             step = wiring.starts[host]
         except KeyError:
             step = host.first(wiring)
-        process = Process(wiring, None, self._label)
+        process = LiveProcess(wiring, None, self._label)
         answer: Answer | Pending = NOTHING
         if step is not None:
             answer = process.run(step, exchange.request)

@@ -13,9 +13,9 @@ from heddle.runtime.assembly.language import (
     OptionError,
     Options,
     Program,
-    Voice,
 )
 from heddle.runtime.flow.node import Node
+from heddle.runtime.flow.voice import Voice
 from heddle.schemas.code import Expression
 from heddle.schemas.errors import SpecError
 from heddle.schemas.link import Link

@@ -4,18 +4,16 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from heddle.runtime.assembly.retry_rule import Attempts
+from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.elsewhere import Elsewhere, finish, resume
 from heddle.runtime.flow.errors import Answer, Error, Failure, Payload
+from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.node import Action, Choice, Handler, Visit
 from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.units import Duration
-
-if TYPE_CHECKING:
-    from heddle.runtime.flow.flow import Flow
-    from heddle.runtime.flow.process import Process
 
 
 class Gate:
@@ -27,7 +25,7 @@ class Gate:
         self.inside: dict[Process, int] = {}
         self.waiting: deque[tuple[asyncio.Future[None], Process, int]] = deque()
 
-    async def enter(self, process: "Process", limit: int, queue: int) -> "Process":
+    async def enter(self, process: Process, limit: int, queue: int) -> Process:
         """Come in, as soon as fewer than `limit` are inside; Failure where more than `queue` wait.
 
         Who is inside already, or has an ancestor inside, does not wait for itself. Returns who is
@@ -58,7 +56,7 @@ class Gate:
             raise
         return process
 
-    def leave(self, process: "Process") -> None:
+    def leave(self, process: Process) -> None:
         """Go out again, and let in who waits."""
         self.inside[process] -= 1
         if self.inside[process]:
@@ -113,7 +111,7 @@ class Guard:
     def visit(self) -> Visit:
         """A Visit that sends on by the port `""`, to whoever holds a conversation."""
 
-        async def guarded(flow: "Flow", payload: Payload) -> Answer:
+        async def guarded(flow: Flow, payload: Payload) -> Answer:
             return await self._guarded(flow.process, lambda: flow.send("", payload))
 
         return Visit(guarded, waits=True)
@@ -125,7 +123,7 @@ class Guard:
                 return Action(self._timed(fn), out=handler.out, process=True)
             return Action(self._timed(fn), out=handler.out)
 
-        async def guarded(payload: Payload, process: "Process") -> Any:
+        async def guarded(payload: Payload, process: Process) -> Any:
             async def act() -> Any:
                 begun = monotonic()
                 args = (payload, process) if wants else (payload,)
@@ -147,7 +145,7 @@ class Guard:
         if self._plain:
             return Choice(fn)
 
-        async def guarded(flow: "Flow", payload: Payload) -> Answer:
+        async def guarded(flow: Flow, payload: Payload) -> Answer:
             async def act() -> tuple[str | None, Payload]:
                 chosen: tuple[str | None, Payload]
                 try:
@@ -162,7 +160,7 @@ class Guard:
         return Visit(guarded, waits=True)
 
     def _visit(self, handler: Visit) -> Visit:
-        async def guarded(flow: "Flow", payload: Payload) -> Answer:
+        async def guarded(flow: Flow, payload: Payload) -> Answer:
             return await self._guarded(flow.process, lambda: handler.fn(flow, payload))
 
         return Visit(guarded, waits=True, turns=handler.turns)
@@ -196,7 +194,7 @@ class Guard:
     def _expired(self) -> Failure:
         return Failure(Error(f"it took longer than {Duration(self._timeout or 0)}", code="timeout"))
 
-    async def _guarded(self, process: "Process", act: Callable[[], Awaitable[Any]]) -> Any:
+    async def _guarded(self, process: Process, act: Callable[[], Awaitable[Any]]) -> Any:
         """Take a turn, and try as often as there are attempts."""
         if self._limit is None:
             return await self._tried(process, act)
@@ -206,7 +204,7 @@ class Guard:
         finally:
             self._gate.leave(counted)
 
-    async def _tried(self, process: "Process", act: Callable[[], Awaitable[Any]]) -> Any:
+    async def _tried(self, process: Process, act: Callable[[], Awaitable[Any]]) -> Any:
         made = 0
         while True:
             failure: BaseException | None = None

@@ -1,13 +1,14 @@
-"""A Host is what a Node that begins things is given: a way to start processes, and to tell events."""
+"""A SymbolHost is what a Node that begins things is given: a way to start processes, and to tell events."""
 
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from heddle.runtime.assembly.duty import NOBODY, Duties, Duty, Singleton
 from heddle.runtime.assembly.team import ALONE, Team
+from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Answer, Error, Payload
 from heddle.runtime.flow.machine import Pending
-from heddle.runtime.flow.process import Process, finish, settle
+from heddle.runtime.flow.process import LiveProcess, finish, settle
 from heddle.runtime.flow.wiring import NOWHERE, Wiring
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from heddle.runtime.flow.step import Step
 
 
-class Host:
+class SymbolHost:
     """One symbol's view of its runtime."""
 
     __slots__ = (
@@ -91,7 +92,7 @@ class Host:
 
     def start(self, parent: Process | None = None) -> Process:
         """A new process on the current generation; whoever starts it ends it."""
-        return Process(self.wiring, parent, self.label)
+        return LiveProcess(self.wiring, parent, self.label)
 
     def send(self, process: Process, port: str, payload: Payload) -> Answer | Pending:
         """Send out of a port of this symbol in a process: its answer, or a Pending to await."""

@@ -1,18 +1,13 @@
 """A Language turns code into a program that maps one payload to another."""
 
-import logging
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
+from heddle.runtime.flow.voice import Voice
 from heddle.schemas.errors import HeddleError
 from heddle.schemas.problem import did_you_mean
-
-if TYPE_CHECKING:
-    from heddle.runtime.assembly.host import Host
-
-_log = logging.getLogger("heddle.console")
 
 Program: TypeAlias = Callable[[Any], Any]
 """Runs on one payload and returns the result as plain data; raises what went wrong.
@@ -55,22 +50,6 @@ class OptionError(CompileError):
     def __init__(self, option: str, message: str, *, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.option = option
-
-
-class Voice:
-    """What the code of one node prints: an event `console` of its symbol, once that has begun."""
-
-    __slots__ = ("host", "label")
-
-    def __init__(self, label: str) -> None:
-        self.label = label
-        self.host: Host | None = None
-
-    def __call__(self, level: str, text: str) -> None:
-        if self.host is not None:
-            self.host.tell("console", level=level, text=text)
-        else:
-            _log.log(logging.getLevelNamesMapping()[level.upper()], "%s: %s", self.label, text)
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, eq=False):

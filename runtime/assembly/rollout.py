@@ -13,15 +13,16 @@ from uuid import UUID
 
 from heddle.runtime.assembly.duty import NOBODY, Duties
 from heddle.runtime.assembly.hooks import Hooks
-from heddle.runtime.assembly.host import Host
+from heddle.runtime.assembly.host import SymbolHost
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import Plan, SymbolTable
 from heddle.runtime.assembly.team import ALONE, Team
 from heddle.runtime.events.events import Events, masked
+from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.generation import Generation
 from heddle.runtime.flow.node import Node, dissolve
-from heddle.runtime.flow.process import Process, finish
+from heddle.runtime.flow.process import LiveProcess, finish
 from heddle.runtime.flow.step import FAILURES
 from heddle.runtime.flow.wiring import Wiring
 from heddle.schemas.errors import HeddleError
@@ -86,7 +87,7 @@ class Shift:
         self._drain = drain
         self._old: list[Generation] = []
         self._retiring: set[asyncio.Task[None]] = set()
-        self._hosts: dict[Symbol, Host] = {}
+        self._hosts: dict[Symbol, SymbolHost] = {}
         self.draining: dict[UUID, tuple[Symbol, float]] = {}
         """The symbols that have left and are not closed yet, and since when (seconds since 1970)."""
         self.telling: dict[UUID, Symbol] = {}
@@ -151,7 +152,7 @@ class Shift:
         self._events.hide(symbol.binding.secrets)
         heir = plan.heirs.get(symbol.id)
         port = ""
-        host = self._hosts[symbol] = Host(
+        host = self._hosts[symbol] = SymbolHost(
             self._table,
             self._events,
             symbol,
@@ -286,7 +287,7 @@ class Shift:
         """Send the Spec, as written, through a lifecycle port; what it answers in error is raised."""
         if not symbol.lifecycle(port):
             return
-        process = Process(wiring, origin=symbol.label)
+        process = LiveProcess(wiring, origin=symbol.label)
         process.deadline = asyncio.get_running_loop().time() + self._lifecycle
         answer: Any = await finish(process, process.send(symbol.id, port, data_of(symbol.spec)))
         if type(answer) is Error:

@@ -11,8 +11,8 @@ from uuid import UUID
 from heddle.runtime.assembly.expansion import HELD
 from heddle.runtime.assembly.overlay_map import branch
 from heddle.runtime.assembly.symbol import Symbol
+from heddle.runtime.flow.contracts import Key, Target
 from heddle.runtime.flow.generation import Ended, Generation
-from heddle.runtime.flow.step import Key, Target
 from heddle.runtime.flow.wiring import Lens, Wired, Wiring
 from heddle.schemas.link import Link
 from heddle.schemas.path import Path

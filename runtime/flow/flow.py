@@ -2,14 +2,24 @@
 
 from collections.abc import Generator, Sequence
 from types import coroutine
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
+from heddle.runtime.flow.contracts import Key, Process
 from heddle.runtime.flow.errors import Answer, Payload
 
-if TYPE_CHECKING:
-    from heddle.runtime.flow.machine import Pending
-    from heddle.runtime.flow.process import Process
-    from heddle.runtime.flow.step import VisitStep
+
+class Onward(Protocol):
+    """The step of a visiting node: where its out ports lead."""
+
+    owner: Key
+    port: str
+    waiting: dict[str, bool]
+
+    def leads(self, port: str) -> Any:
+        """Return the step that an out port leads to; None if nothing is linked."""
+
+    def inputs(self) -> Sequence[str]:
+        """Return the in ports of this node that something is linked to."""
 
 
 class Flow:
@@ -17,7 +27,7 @@ class Flow:
 
     __slots__ = ("_step", "process")
 
-    def __init__(self, process: "Process", step: "VisitStep") -> None:
+    def __init__(self, process: Process, step: Onward) -> None:
         self.process = process
         self._step = step
 
@@ -30,7 +40,7 @@ class Flow:
         answer = yield (port, payload)
         return answer
 
-    def begin(self, port: str, payload: Payload) -> "Answer | Pending":
+    def begin(self, port: str, payload: Payload) -> Answer:
         """Send beside the visit: the answer, or a Pending to await (in any task, at the same time)."""
         return self.process.run(self._step.leads(port), payload)
 
@@ -47,11 +57,11 @@ class Flow:
             self._step.waiting[port] = known
         return known
 
-    def fork(self) -> "Process":
+    def fork(self) -> Process:
         """A child process on the same generation."""
         return self.process.fork()
 
-    def run(self, process: "Process", port: str, payload: Payload) -> "Answer | Pending":
+    def run(self, process: Process, port: str, payload: Payload) -> Answer:
         """Like `begin`, but in another process: a child made by `fork`."""
         return process.run(self._step.leads(port), payload)
 

@@ -4,21 +4,38 @@ Where everything behind an in port is plain actions, choices and visits, and it 
 step by step costs more than the nodes do. Fused, a branching port is a function that calls functions.
 """
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from enum import Enum
 from types import coroutine
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 from weakref import proxy
 
+from heddle.runtime.flow.contracts import Key, Target
 from heddle.runtime.flow.elsewhere import Elsewhere
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, Payload
 from heddle.runtime.flow.flow import Flow
-from heddle.runtime.flow.node import LIFECYCLE, Action, Choice, Visit
+from heddle.runtime.flow.node import LIFECYCLE, Action, Choice, Handler, Visit
 from heddle.runtime.flow.packet import join
-from heddle.runtime.flow.step import RAISED, Key, Target
+from heddle.runtime.flow.step import RAISED
 
-if TYPE_CHECKING:
-    from heddle.runtime.flow.wiring import Wiring
+
+class Handlers(Protocol):
+    """What fusing asks of a wiring."""
+
+    symbols: Mapping[Key, Any]
+
+    def handler(self, target: Target) -> Handler:
+        """Return what a symbol does at an in port."""
+
+    def targets(self, owner: Key, port: str) -> tuple[Target, ...]:
+        """Return the links of an out port, in order."""
+
+    def onward(self, target: Target) -> Sequence[Target]:
+        """Return where a packet that comes in here may be sent."""
+
+    def label(self, owner: Key) -> str:
+        """Return the name of a symbol for people."""
+
 
 Whole: TypeAlias = Callable[[Payload], Answer]
 Fail: TypeAlias = Callable[[BaseException], Answer]
@@ -61,9 +78,9 @@ class Fuser:
 
     __slots__ = ("_deeper", "_fused", "_left", "_open", "_root", "_wiring")
 
-    def __init__(self, wiring: "Wiring") -> None:
+    def __init__(self, wiring: Handlers) -> None:
         # The wiring owns it: a strong reference back would make a cycle of every generation.
-        self._wiring: Wiring = proxy(wiring)
+        self._wiring: Handlers = proxy(wiring)
         self._fused: dict[Target, Fused | Unfit] = {}
         # What is known to be deeper than this: looked at again only where more depth is left.
         self._deeper: dict[Target, int] = {}

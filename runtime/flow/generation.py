@@ -2,23 +2,21 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
-if TYPE_CHECKING:
-    from heddle.runtime.flow.process import Process
-
+from heddle.runtime.flow.contracts import Process
 
 T = TypeVar("T")
 
 
-Ended: TypeAlias = "Callable[[Process], None]"
+Ended: TypeAlias = Callable[[Process], None]
 """Told of each process that has ended; it must not wait, and must not raise."""
 
 
-class Ends(set["Process"]):
+class Ends(set[Process]):
     """The processes of a generation, where somebody wants to hear of their ends."""
 
-    def __init__(self, listeners: list[Ended], processes: "Iterable[Process]" = ()) -> None:
+    def __init__(self, listeners: list[Ended], processes: Iterable[Process] = ()) -> None:
         super().__init__(processes)
         self._listeners = listeners
 
@@ -45,7 +43,7 @@ class Generation:
         """From now on these are told of each end."""
         self.processes = Ends(listeners, self.processes)
 
-    def left(self, process: "Process") -> None:
+    def left(self, process: Process) -> None:
         """A process has ended."""
         self.processes.discard(process)
         if self.awaited is not None and not self.processes:

@@ -10,8 +10,9 @@ import asyncio
 from collections.abc import Callable, Coroutine, Generator
 from operator import length_hint
 from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import Any, TypeAlias, cast
 
+from heddle.runtime.flow.contracts import Key, Process
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.packet import join
@@ -29,7 +30,6 @@ from heddle.runtime.flow.step import (
     ActionStep,
     ChoiceStep,
     JoinStep,
-    Key,
     LazyStep,
     NodeStep,
     ReadStep,
@@ -37,9 +37,6 @@ from heddle.runtime.flow.step import (
     Step,
     VisitStep,
 )
-
-if TYPE_CHECKING:
-    from heddle.runtime.flow.process import Process
 
 DEPTH = 100_000
 """How many visits and joins may be nested before a packet is answered with an Error `depth`."""
@@ -110,7 +107,7 @@ class Pending:
 
     def __init__(
         self,
-        process: "Process",
+        process: Process,
         step: Step | None,
         payload: Payload,
         stack: Stack | None = None,
@@ -201,7 +198,7 @@ class Pending:
 
 
 def drive(
-    process: "Process",
+    process: Process,
     step: Step | None,
     payload: Payload,
     stack: Stack | None = None,
@@ -412,7 +409,7 @@ def drive(
                 )
 
 
-def _may_wait(process: "Process", step: Step | None, stack: Stack | None) -> bool:
+def _may_wait(process: Process, step: Step | None, stack: Stack | None) -> bool:
     """Whether a packet at this step, or else at the top of the stack, may have to wait.
 
     What may not wait is in no ring: it has an end, and is walked to it without a breath.
@@ -447,7 +444,7 @@ def too_deep() -> Error:
 
 
 def _begin(
-    process: "Process", step: Step, payload: Payload, stack: Stack, above: Nested | None
+    process: Process, step: Step, payload: Payload, stack: Stack, above: Nested | None
 ) -> Coroutine[Any, Any, Any]:
     """The coroutine of a step that waits, ready to be driven inside a task."""
     if step.op == WAIT:
@@ -477,7 +474,7 @@ def _inside(owner: Key, stack: Stack, above: Nested | None) -> bool:
         stack, above = above.stack, above.above
 
 
-async def _in_turn(process: "Process", step: NodeStep, fn: Callable[..., Any], *args: Any) -> Any:
+async def _in_turn(process: Process, step: NodeStep, fn: Callable[..., Any], *args: Any) -> Any:
     """Packets of one process through one waiting node take turns, in the order they came."""
     await process.take_turn(step.owner)
     try:
@@ -486,7 +483,7 @@ async def _in_turn(process: "Process", step: NodeStep, fn: Callable[..., Any], *
         process.pass_turn(step.owner)
 
 
-async def _together(process: "Process", step: JoinStep, payload: Payload, above: Nested) -> Answer:
+async def _together(process: Process, step: JoinStep, payload: Payload, above: Nested) -> Answer:
     """Send to every target at the same time; the answers are joined in the order of the links."""
     tasks: list[asyncio.Task[Answer]] = [
         process.spawn(Pending(process, target, payload, None, above)) for target in step.targets
@@ -502,7 +499,7 @@ async def _together(process: "Process", step: JoinStep, payload: Payload, above:
     return join([_answer_of(process, task) for task in tasks])
 
 
-def _answer_of(process: "Process", task: "asyncio.Task[Answer]") -> Answer:
+def _answer_of(process: Process, task: "asyncio.Task[Answer]") -> Answer:
     """What a task has come to; one that was stopped is answered with the reason."""
     if task.cancelled():
         return process.reason or Error("the packet was cancelled", code="cancelled")

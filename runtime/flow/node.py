@@ -6,17 +6,13 @@ process's generation knows where that leads. So one node serves two generations 
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
+from heddle.runtime.flow.contracts import Host
 from heddle.runtime.flow.errors import Answer, Payload
-
-if TYPE_CHECKING:
-    from heddle.runtime.assembly.guard import Guard
-    from heddle.runtime.assembly.host import Host
-    from heddle.runtime.assembly.language import Voice
-    from heddle.runtime.flow.flow import Flow
-    from heddle.runtime.flow.reader import Reader
-
+from heddle.runtime.flow.flow import Flow
+from heddle.runtime.flow.reader import Reader
+from heddle.runtime.flow.voice import Voice
 
 LIFECYCLE = frozenset({"init", "active", "deactive", "deinit"})
 """Out ports that every node has beside its own: the packets it is sent never leave by them."""
@@ -73,7 +69,7 @@ class Visit:
 
     def __init__(
         self,
-        fn: "Callable[[Flow, Payload], Coroutine[Any, Any, Answer]]",
+        fn: Callable[[Flow, Payload], Coroutine[Any, Any, Answer]],
         *,
         waits: bool = False,
         turns: bool = False,
@@ -95,11 +91,27 @@ class Conversation:
 
     __slots__ = ("fn",)
 
-    def __init__(self, fn: "Callable[[Reader], Awaitable[None]]") -> None:
+    def __init__(self, fn: Callable[[Reader], Awaitable[None]]) -> None:
         self.fn = fn
 
 
 Handler: TypeAlias = Action | Choice | Visit | Conversation
+
+
+class HandlerGuard(Protocol):
+    """What stands round the handlers of one node: a time limit, further attempts, turns."""
+
+    def around(self, handler: Handler) -> Handler:
+        """Return the handler with the limits round it."""
+
+    def adopt(self, predecessor: Any) -> None:
+        """Take over what is inside and what waits from the guard of the predecessor."""
+
+    def visit(self) -> Visit:
+        """Return the limits as a visit of their own, for a conversation."""
+
+    def snapshot(self) -> Mapping[str, Any]:
+        """Return what people may want to see of it, as plain data."""
 
 
 class Node:
@@ -109,10 +121,10 @@ class Node:
     `pause` (no longer current; what is in flight goes on), `close` (nothing is in flight any more).
     """
 
-    voice: "Voice | None" = None
+    voice: Voice | None = None
     """What its code prints goes here; set by the Scheme that had it built."""
 
-    guard: "Guard | None" = None
+    guard: HandlerGuard | None = None
     """The limits that its Spec sets round it; set by the Scheme that had it built."""
 
     leaves: bool = False
@@ -144,7 +156,7 @@ class Node:
     def renounce(self) -> None:
         """Take nothing over from the nodes of `inherit`: they go on as if nothing had happened."""
 
-    async def open(self, host: "Host") -> None:
+    async def open(self, host: Host) -> None:
         """Begin to act: called when the symbol becomes active; what it raises refuses the change."""
 
     async def pause(self) -> None:

@@ -1,18 +1,18 @@
-"""A Process is one run: a request, a tick, a message. It owns everything opened for it."""
+"""A LiveProcess is one run: a request, a tick, a message. It owns everything opened for it."""
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterator
-from enum import Enum
 from operator import length_hint
 from time import time
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
+from heddle.runtime.flow.contracts import ExitHook, Key, Process, ProcessStatus
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, Failure, Payload
 from heddle.runtime.flow.machine import DEPTH, Pending, drive
 from heddle.runtime.flow.reader import Reader
-from heddle.runtime.flow.step import FAILURES, RAISED, RUN, Key, ReadStep, RunStep, Step
+from heddle.runtime.flow.step import FAILURES, RAISED, RUN, ReadStep, RunStep, Step
 from heddle.runtime.flow.writer import Writer
 from heddle.specs.model.names import new_id
 
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from heddle.runtime.flow.wiring import Wiring
 
 T = TypeVar("T")
-
-ExitHook: TypeAlias = Callable[[Error | None], Awaitable[None] | None]
-"""Told how the process ended: None where all went well, otherwise the Error. It may wait."""
 
 PARTING = 1.0
 """Seconds that a conversation has, once its reader is closed, to come to its own end."""
@@ -33,19 +30,15 @@ _TOO_MANY = Error(
 _OVER = Error("the process has ended", code="dropped")
 
 
-class Status(Enum):
-    """How far a process is."""
-
-    RUNNING = "running"
-    ENDING = "ending"
-    ENDED = "ended"
-
-
 # To look a member of an Enum up costs more than all else at the end of a short process.
-_RUNNING, _ENDING, _ENDED = Status.RUNNING, Status.ENDING, Status.ENDED
+_RUNNING, _ENDING, _ENDED = (
+    ProcessStatus.RUNNING,
+    ProcessStatus.ENDING,
+    ProcessStatus.ENDED,
+)
 
 
-class Process:
+class LiveProcess:
     """One run on one generation.
 
     It has an id, times, a status, a parent and children, key/value data, a deadline, and exit hooks
@@ -65,7 +58,7 @@ class Process:
     _id: UUID | None = None
     _data: dict[str, Any] | None = None
     _hooks: list[ExitHook] | None = None
-    _children: "set[Process] | None" = None
+    _children: "set[LiveProcess] | None" = None
     _locals: dict[Any, Any] | None = None
     _readers: "dict[tuple[Key, str], tuple[Reader, asyncio.Task[None]]] | None" = None
     _writers: list[Writer] | None = None
@@ -77,15 +70,16 @@ class Process:
     _above = 0  # how many processes it is nested in
     _outlived = False  # it has ended but for its children
 
-    def __init__(self, wiring: "Wiring", parent: "Process | None" = None, origin: str = "") -> None:
+    def __init__(self, wiring: "Wiring", parent: Process | None = None, origin: str = "") -> None:
         self.wiring = wiring
-        self.parent = parent
+        # Every Process is one of these: the contract is for those below.
+        self.parent: LiveProcess | None = parent  # type: ignore[assignment]
         self.origin = origin
         self.started = time()
         wiring.processes.add(self)
 
     @classmethod
-    def lasting(cls, wiring: "Wiring", origin: str = "") -> "Process":
+    def lasting(cls, wiring: "Wiring", origin: str = "") -> "LiveProcess":
         """What many processes belong to, each on the generation of its own time: they share its data.
 
         It runs nothing itself, need not be ended, and keeps no generation from ending.
@@ -104,17 +98,17 @@ class Process:
         return self._id
 
     @property
-    def children(self) -> "tuple[Process, ...]":
+    def children(self) -> "tuple[LiveProcess, ...]":
         """The children that have not ended."""
         return tuple(self._children or ())
 
-    def fork(self, origin: str = "") -> "Process":
+    def fork(self, origin: str = "") -> "LiveProcess":
         """A child on the same generation: it reads through to this one's data and writes its own."""
         if self.status is _ENDED:
             raise Failure(_OVER)
         if self._above >= DEPTH:
             raise Failure(_TOO_MANY)
-        child = Process(self.wiring, self, origin or self.origin)
+        child = LiveProcess(self.wiring, self, origin or self.origin)
         child._above = self._above + 1
         child.owns = self.owns = True
         if self._children is None:
@@ -128,7 +122,7 @@ class Process:
 
     def get(self, key: str, default: Any = None) -> Any:
         """What is kept under this key here or, failing that, in the nearest ancestor."""
-        process: Process | None = self
+        process: LiveProcess | None = self
         while process is not None:
             if process._data is not None and key in process._data:
                 return process._data[key]
@@ -148,7 +142,7 @@ class Process:
     def keys(self) -> Iterator[str]:
         """Every key that `get` would find, each once."""
         seen: set[str] = set()
-        process: Process | None = self
+        process: LiveProcess | None = self
         while process is not None:
             for key in process._data or ():
                 if key not in seen:
@@ -366,7 +360,7 @@ class Process:
         """Stop whatever waits on behalf of this process; what is unanswered is answered with the reason."""
         reason = reason or Error("the process was cancelled", code="cancelled")
         current = _current_task()
-        tree: list[Process] = []
+        tree: list[LiveProcess] = []
         todo = [self]
         while todo:
             process = todo.pop()
@@ -468,7 +462,7 @@ class Process:
 
     def _end_children(self) -> None:
         """End the children of a cancelled process, whose owners may have forgotten them."""
-        tree: list[Process] = []
+        tree: list[LiveProcess] = []
         todo = list(self.children)
         while todo:
             process = todo.pop()
@@ -570,4 +564,4 @@ async def finish(process: Process, answer: Answer | Pending) -> Answer:
     return ended if failed is None and ended is not None else answer
 
 
-__all__ = ["NOTHING", "ExitHook", "Process", "Status", "finish", "settle"]
+__all__ = ["NOTHING", "LiveProcess", "finish", "settle"]

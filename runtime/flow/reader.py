@@ -3,13 +3,10 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Answer, Error, Failure, Payload
 from heddle.runtime.flow.packet import Packet
-
-if TYPE_CHECKING:
-    from heddle.runtime.flow.process import Process
 
 
 class Reader:
@@ -20,7 +17,7 @@ class Reader:
 
     __slots__ = ("_closed", "_queue", "_waiting", "label", "port", "process", "unanswered")
 
-    def __init__(self, process: "Process", label: str, port: str) -> None:
+    def __init__(self, process: Process, label: str, port: str) -> None:
         self.process = process
         self.label = label
         self.port = port

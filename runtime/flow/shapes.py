@@ -11,16 +11,13 @@ a Node with handlers of its own.
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
+from heddle.runtime.flow.contracts import Host, Process
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.node import Action, Handler, Node, Visit
 from heddle.runtime.flow.packet import join
-
-if TYPE_CHECKING:
-    from heddle.runtime.assembly.host import Host
-    from heddle.runtime.flow.process import Process
 
 Many: TypeAlias = Mapping[str, Payload] | Sequence[Payload]
 """What goes out by each port: by its name, or by its number (`out`, `out[1]`, …)."""
@@ -113,7 +110,7 @@ class ManyToOne(Node):
         """`in`, `in[1]`, `in[2]`, …"""
         return self._visit if port == "in" or port.startswith("in[") else None
 
-    async def open(self, host: "Host") -> None:
+    async def open(self, host: Host) -> None:
         """Rows that stay incomplete are told through the host."""
         self._host = host
 
@@ -129,14 +126,14 @@ class ManyToOne(Node):
         value = await found if self._waits else found
         return NOTHING if value is NOTHING else await flow.send("out", value)
 
-    def _of(self, process: "Process") -> "Rows":
+    def _of(self, process: Process) -> "Rows":
         rows = self._rows.get(process)
         if rows is None:
             rows = self._rows[process] = Rows()
             process.on_exit(lambda error: self._left(process, error))
         return rows
 
-    def _left(self, process: "Process", error: Error | None) -> None:
+    def _left(self, process: Process, error: Error | None) -> None:
         """The process ends: what is left of its rows is told, unless it was cut short anyway."""
         rows = self._rows.pop(process)
         if rows.empty or error is not None or self._host is None:

@@ -5,9 +5,10 @@ packet gets there, so a new generation costs only the way that packets take thro
 """
 
 from asyncio import CancelledError
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+from heddle.runtime.flow.contracts import Key
 from heddle.runtime.flow.elsewhere import Elsewhere, resume
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.node import Action, Choice, Conversation, Visit
@@ -26,10 +27,6 @@ FAILURES = (Exception, SystemExit)
 
 RAISED = (*FAILURES, CancelledError, GeneratorExit)
 """What a plain function may raise to fail: nobody can cancel or close that, so these are its own."""
-
-Key: TypeAlias = Hashable
-Target: TypeAlias = tuple[Key, str]
-"""A symbol and the name of its in port."""
 
 _WAITS = Action(lambda payload: payload, waits=True)
 

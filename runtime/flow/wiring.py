@@ -10,6 +10,7 @@ from weakref import ref
 
 import msgspec
 
+from heddle.runtime.flow.contracts import Key, Target
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.fusion import Fuser, plain
 from heddle.runtime.flow.generation import Ended, Generation
@@ -19,13 +20,11 @@ from heddle.runtime.flow.step import (
     ActionStep,
     ChoiceStep,
     JoinStep,
-    Key,
     LazyStep,
     ReadStep,
     Resolve,
     RunStep,
     Step,
-    Target,
     VisitStep,
 )
 

@@ -2,14 +2,11 @@
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
 
+from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Answer, Error, Payload
 from heddle.runtime.flow.machine import Pending
-
-if TYPE_CHECKING:
-    from heddle.runtime.flow.process import Process
-    from heddle.runtime.flow.step import Step
+from heddle.runtime.flow.step import Step
 
 
 class Closed(Exception):  # noqa: N818 - reads as what it tells: you closed it
@@ -21,7 +18,7 @@ class Writer:
 
     __slots__ = ("_closed", "_flight", "_open", "_process", "_step", "linked")
 
-    def __init__(self, process: "Process", step: "Step | None", linked: bool) -> None:
+    def __init__(self, process: Process, step: Step | None, linked: bool) -> None:
         self.linked = linked
         """Whether anything is linked to the port."""
         self._process = process

@@ -17,8 +17,7 @@ from heddle.runtime.flow.node import Visit
 
 if TYPE_CHECKING:
     from heddle.runtime.assembly.table import SymbolTable
-    from heddle.runtime.flow.process import Process
-    from heddle.runtime.flow.step import Key
+    from heddle.runtime.flow.contracts import Key, Process
 
 _log = logging.getLogger("heddle")
 

@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from heddle.runtime.flow.contracts import Key, Process, Target
 from heddle.runtime.flow.errors import NOTHING, Answer, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.machine import Pending
 from heddle.runtime.flow.node import Action, Choice, Conversation, Handler, Node, Visit
-from heddle.runtime.flow.process import Process, finish
+from heddle.runtime.flow.process import finish
 from heddle.runtime.flow.reader import Reader
-from heddle.runtime.flow.step import Key, Target
 from heddle.runtime.flow.wiring import Lens, Wired, Wiring
 
 

@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.fusion import Fuser
 from heddle.runtime.flow.machine import Pending
 from heddle.runtime.flow.node import Action, Choice, Handler, Node, Visit
-from heddle.runtime.flow.process import Process, finish
+from heddle.runtime.flow.process import finish
 from heddle.runtime.flow.wiring import Lens, Wired, Wiring
 from tests.runtime.nodes import made, wired
 

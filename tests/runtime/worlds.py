@@ -10,6 +10,7 @@ from heddle.runtime.assembly.extension import Registry, Source, registry
 from heddle.runtime.assembly.host import Host
 from heddle.runtime.assembly.outcome import Loaded
 from heddle.runtime.events.events import Event
+from heddle.runtime.flow.contracts import Host
 from heddle.runtime.flow.errors import Answer, Payload
 from heddle.runtime.flow.node import Action, Choice, Handler, Node
 from heddle.runtime.runtime import Runtime

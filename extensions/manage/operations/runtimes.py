@@ -15,7 +15,7 @@ from heddle.extensions.manage.problem_response import Refusal
 from heddle.extensions.manage.request import Asked
 from heddle.extensions.manage.request_body import sent_json
 from heddle.runtime.assembly.symbol import SymbolStatus
-from heddle.runtime.flow.process import Process
+from heddle.runtime.flow.contracts import Process
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.status.namespace_status import Standing, SymbolStanding, standing
 from heddle.schemas.problem import did_you_mean

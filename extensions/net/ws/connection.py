@@ -20,6 +20,7 @@ from heddle.extensions.net.http.turns import SLICE, turns
 from heddle.extensions.net.http.upgrade import Guest
 from heddle.extensions.net.ws.message import Message
 from heddle.runtime.flow.budget import FREE, Held
+from heddle.runtime.flow.process import LiveProcess
 
 if TYPE_CHECKING:
     from websockets.protocol import Protocol
@@ -99,7 +100,7 @@ class Talk(Guest):
         self.said = self.heard = 0
         self.gone = False
         self.process: Process | None = None
-        self.home: Process | None = None
+        self.home: LiveProcess | None = None
         self._leaving: tuple[int, str] | None = None
         self._waiting: deque[Message] = deque()
         self._size = 0

@@ -7,8 +7,9 @@ from typing import Any
 from heddle.extensions.extension import NOTHING, Answer, ByteStream, Error, Failure, Host, Payload
 from heddle.extensions.net.ws.connection import INTERNAL, Talk
 from heddle.extensions.net.ws.message import said
+from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.machine import Pending
-from heddle.runtime.flow.process import Process, settle
+from heddle.runtime.flow.process import LiveProcess, settle
 from heddle.runtime.flow.step import FAILURES
 from heddle.runtime.flow.wiring import NOWHERE
 
@@ -31,7 +32,7 @@ class Speaker:
         step = wiring.out(host.id, port)
         if step is None:
             return False
-        process = Process(wiring, self._home(talk), host.label)
+        process = LiveProcess(wiring, self._home(talk), host.label)
         answer = process.run(step, payload)
         kind = type(answer)
         if kind in _LATER or process.owns:
@@ -49,15 +50,15 @@ class Speaker:
         wiring = host.wiring
         step = wiring.out(host.id, port)
         if step is not None:
-            process = Process(wiring, self._home(talk), host.label)
+            process = LiveProcess(wiring, self._home(talk), host.label)
             self._spawn(self._carry(process, process.run(step, payload)))
 
-    def _home(self, talk: Talk) -> Process:
+    def _home(self, talk: Talk) -> LiveProcess:
         """What the processes of one connection have in common: its id, and what a flow keeps for it."""
         home = talk.home
         if home is None:
             # It outlives generations, and keeps none of them alive.
-            home = talk.home = Process.lasting(NOWHERE, self.host.label)
+            home = talk.home = LiveProcess.lasting(NOWHERE, self.host.label)
             home.set(self.key, talk.id)
         return home
 

@@ -11,7 +11,7 @@ from heddle.extensions.sql.internal.store_tables import specs_of
 from heddle.extensions.sql.internal.table import Table, Values, View, columns
 from heddle.runtime.assembly.expansion import HELD
 from heddle.runtime.flow.budget import BUDGET
-from heddle.runtime.flow.process import Process
+from heddle.runtime.flow.contracts import Process
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.status.namespace_status import SymbolStanding, standing
 from heddle.schemas.page import describe

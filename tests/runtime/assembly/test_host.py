@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from heddle.runtime.assembly.codec import Kind
-from heddle.runtime.assembly.host import Host
+from heddle.runtime.flow.contracts import Host, Process
 from heddle.runtime.flow.errors import Answer, Error, Payload
 from heddle.runtime.flow.node import Node
-from heddle.runtime.flow.process import Process, finish
+from heddle.runtime.flow.process import finish
 from heddle.runtime.runtime import Runtime
 from tests.runtime.worlds import World, kind_of, linked, put, remove, step, told, until, world
 

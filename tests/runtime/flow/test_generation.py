@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.generation import Generation
-from heddle.runtime.flow.process import Process
 from tests.runtime.nodes import add, wire
 
 pytestmark = pytest.mark.anyio

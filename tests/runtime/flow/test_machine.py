@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from heddle.runtime.flow import machine
+from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, Failure, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.machine import Pending
 from heddle.runtime.flow.node import Action, Node, Visit
-from heddle.runtime.flow.process import Process, settle
+from heddle.runtime.flow.process import settle
 from heddle.runtime.flow.reader import Reader
 from heddle.runtime.flow.wiring import Wiring
 from tests.runtime.nodes import (

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from heddle.runtime.flow.contracts import Process, ProcessStatus
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, Failure, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.machine import Pending
-from heddle.runtime.flow.process import Process, Status, finish, settle
+from heddle.runtime.flow.process import finish, settle
 from heddle.runtime.flow.wiring import Wiring
 from tests.runtime.nodes import act, add, ask, later, same, say, visit, wire
 
@@ -20,7 +21,7 @@ def process() -> Process:
     return Process(wire({"a": act(same)}))
 
 
-def status(one: Process) -> Status:
+def status(one: Process) -> ProcessStatus:
     return one.status
 
 
@@ -62,9 +63,9 @@ def test_a_child_has_begun_and_has_not_ended() -> None:
 def test_a_process_stands_in_its_generation_until_it_ends() -> None:
     one = process()
     assert one in one.wiring.processes
-    assert status(one) is Status.RUNNING
+    assert status(one) is ProcessStatus.RUNNING
     one.end()
-    assert status(one) is Status.ENDED
+    assert status(one) is ProcessStatus.ENDED
     assert not one.wiring.processes
 
 
@@ -124,7 +125,7 @@ def test_plain_exit_hooks_need_no_loop() -> None:
     one = process()
     one.on_exit(lambda _: None)
     assert one.end() is None
-    assert status(one) is Status.ENDED
+    assert status(one) is ProcessStatus.ENDED
 
 
 def test_a_hook_may_add_a_hook() -> None:
@@ -261,7 +262,7 @@ async def test_whoever_gives_up_waiting_cancels_the_process() -> None:
     await asyncio.wait([waiting])
     assert waiting.cancelled()
     assert [error.message for error in told] == ["whoever waited for the answer has gone"]
-    assert status(one) is Status.ENDED
+    assert status(one) is ProcessStatus.ENDED
 
 
 async def test_what_is_sent_after_the_end_is_answered_with_that() -> None:
@@ -418,7 +419,7 @@ async def test_a_child_that_nobody_ends_ends_with_its_cancelled_parent() -> None
     await ended(parent)
     await parent.wiring.generation.idle()
     assert [error.code for error in told] == ["cancelled"]
-    assert status(child) is Status.ENDED
+    assert status(child) is ProcessStatus.ENDED
 
 
 async def test_forked_work_outlives_the_answer_and_keeps_the_process_from_ending() -> None:
@@ -426,11 +427,11 @@ async def test_forked_work_outlives_the_answer_and_keeps_the_process_from_ending
     parent = Process(flow)
     child = parent.fork()
     assert await finish(parent, "answer") == "answer"
-    assert status(parent) is Status.ENDING
+    assert status(parent) is ProcessStatus.ENDING
     assert parent in flow.processes
     child.end()
     await flow.generation.idle()
-    assert status(parent) is Status.ENDED
+    assert status(parent) is ProcessStatus.ENDED
 
 
 def test_outliving_needs_no_loop_where_nothing_waits() -> None:
@@ -438,9 +439,9 @@ def test_outliving_needs_no_loop_where_nothing_waits() -> None:
     first, second = parent.fork(), parent.fork()
     assert parent.end() is None
     first.end()
-    assert status(parent) is Status.ENDING
+    assert status(parent) is ProcessStatus.ENDING
     second.end()
-    assert status(parent) is Status.ENDED
+    assert status(parent) is ProcessStatus.ENDED
 
 
 async def test_a_process_that_only_its_children_keep_can_still_be_cancelled() -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.node import Node
-from heddle.runtime.flow.process import Process
 from heddle.runtime.flow.shapes import ManyToOne, many_to_one, one_to_many, one_to_one
 from heddle.runtime.flow.wiring import Wiring
 from heddle.runtime.runtime import Runtime

@@ -2,9 +2,9 @@
 
 import pytest
 
+from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.node import LIFECYCLE, Action, Handler, Node
-from heddle.runtime.flow.process import Process
 from heddle.runtime.flow.step import JoinStep, RunStep
 from heddle.runtime.flow.wiring import RUN, Wired, Wiring
 from heddle.schemas import port as ports

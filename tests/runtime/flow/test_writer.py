@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
+from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Error, Payload
-from heddle.runtime.flow.process import Process, finish
+from heddle.runtime.flow.process import finish
 from heddle.runtime.flow.writer import Closed, Writer
 from tests.runtime.nodes import act, add, say, wire
 
