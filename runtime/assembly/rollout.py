@@ -231,7 +231,7 @@ class Shift:
         replaced: Wiring,
         symbols: list[Symbol],
         generations: Sequence[Generation],
-        hosts: Sequence[Host],
+        hosts: Sequence[SymbolHost],
     ) -> None:
         """End old nodes once nothing is in flight through them."""
         for symbol in symbols:

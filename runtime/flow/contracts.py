@@ -197,6 +197,15 @@ class Host(Protocol):
     def mask(self, value: Any) -> Any:
         """Return the same plain data with every known secret masked."""
 
+    def shown(self, value: Any) -> Any:
+        """Return the same plain data as people may see it: secrets masked, secret keys redacted."""
+
+    def duty(self, singleton: Any) -> Any:
+        """Return what this symbol does as one of several runtimes; its successor has the same."""
+
+    def first(self, wiring: Any) -> Any:
+        """Return the first step behind `out` in this wiring; None if nothing is linked."""
+
     def linked(self, process: Process, port: str) -> bool:
         """Return whether anything is linked to an out port of this symbol."""
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from heddle.runtime.assembly.codec import Build
-from heddle.runtime.assembly.host import Host
+from heddle.runtime.assembly.host import SymbolHost
 from heddle.runtime.flow import fusion as fuse
 from heddle.runtime.flow import machine, process
 from heddle.runtime.flow.node import Node
@@ -105,7 +105,7 @@ def _symbol(frame: FrameType) -> str:
         code = frame.f_code
         if code is machine.drive.__code__:
             return _of_drive(held)
-        if code is process.Process.run.__code__:
+        if code is process.LiveProcess.run.__code__:
             return _of_run(held.get("run"), held.get("actions"))
         if code.co_filename == fuse.__file__ and "fail" in held:
             return _of_fused(held["fail"])
@@ -152,6 +152,6 @@ def _of_owner(owner: Any) -> str:
         return owner.voice.label if owner.voice is not None else ""
     if isinstance(owner, Build):
         return owner.spec.label
-    host = owner if isinstance(owner, Host) else getattr(owner, "host", None)
-    host = host if isinstance(host, Host) else getattr(owner, "_host", None)
-    return host.label if isinstance(host, Host) else ""
+    host = owner if isinstance(owner, SymbolHost) else getattr(owner, "host", None)
+    host = host if isinstance(host, SymbolHost) else getattr(owner, "_host", None)
+    return host.label if isinstance(host, SymbolHost) else ""

@@ -7,7 +7,6 @@ from typing import Annotated, Any
 
 from heddle.runtime.assembly.codec import Build, Kind
 from heddle.runtime.assembly.extension import Registry, Source, registry
-from heddle.runtime.assembly.host import Host
 from heddle.runtime.assembly.outcome import Loaded
 from heddle.runtime.events.events import Event
 from heddle.runtime.flow.contracts import Host
