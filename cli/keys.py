@@ -8,7 +8,7 @@ import click
 
 from heddle.cli.exit_codes import CommandError
 from heddle.cli.settings import Settings
-from heddle.specs.secrets.keyring import Command, File, KeyPlace, Keyring, Variable, keys_in
+from heddle.specs.secrets.keyring import Command, KeyFile, KeyPlace, Keyring, Variable, keys_in
 from heddle.specs.secrets.seal import Key
 
 
@@ -17,7 +17,7 @@ def keyring(settings: Settings, environ: Mapping[str, str] | None = None) -> Key
     variable = Variable(environ=os.environ if environ is None else environ)
     places: list[KeyPlace] = [variable] if variable.read().strip() else []
     if settings.key_file:
-        places.append(File(settings.key_file))
+        places.append(KeyFile(settings.key_file))
     if settings.key_command:
         places.append(Command(settings.key_command))
     return Keyring(places)

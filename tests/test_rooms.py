@@ -1,47 +1,64 @@
-"""Each room lists its public names, and they are there."""
+"""The front door lists what a program needs, each name once; the files say their idea."""
 
+import ast
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+import heddle
+
 ROOT = Path(__file__).parent.parent
-ROOMS = ("specs", "schemas", "runtime", "extensions", "cli")
+ROOMS = ("schemas", "specs", "runtime", "extensions", "cli")
 
 
-def listed() -> list[str]:
-    """The rooms, and the doors inside them that list public names too."""
-    doors = ["heddle.extensions.extension"]
-    return [f"heddle.{room}" for room in ROOMS] + doors
+def test_every_name_of_the_front_door_can_be_loaded() -> None:
+    assert [name for name in heddle.__all__ if getattr(heddle, name, None) is None] == []
+    assert [name for name in heddle.__all__ if name not in dir(heddle)] == []
 
 
-@pytest.mark.parametrize("name", listed())
-def test_every_listed_name_is_there_once_and_in_order(name: str) -> None:
-    room = import_module(name)
-    names = list(getattr(room, "__all__", ()))
-    assert len(set(names)) == len(names)
-    assert [one for one in names if not hasattr(room, one)] == []
-    assert [one for one in names if one not in dir(room)] == []
+def test_the_types_of_the_front_door_are_those_of_its_names() -> None:
+    stub = ast.parse((ROOT / "src" / "heddle" / "__init__.pyi").read_text())
+    typed = {
+        (alias.name, node.module)
+        for node in stub.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    loaded = {(name, f"heddle.{home}") for name, home in heddle._HOMES.items()}
+    assert typed == loaded
 
 
-@pytest.mark.parametrize("room", ["specs", "schemas", "runtime"])
-def test_a_library_room_lists_what_it_offers(room: str) -> None:
-    assert import_module(f"heddle.{room}").__all__
-
-
-@pytest.mark.parametrize("room", ["specs", "runtime"])
-def test_no_name_that_is_brought_in_late_is_that_of_a_file(room: str) -> None:
-    # Importing the file would put the module in the place of what the name promises.
-    files = {path.stem for path in (ROOT / room).glob("*.py")}
-    assert files & set(import_module(f"heddle.{room}").__all__) == set()
-
-
-@pytest.mark.parametrize("room", ["specs", "schemas", "runtime"])
-def test_a_name_that_is_not_there_says_so(room: str) -> None:
+def test_a_name_that_is_not_public_is_rejected_with_its_name() -> None:
     with pytest.raises(AttributeError, match="no_such_name"):
-        import_module(f"heddle.{room}").no_such_name  # noqa: B018 - asking is the test
+        heddle.no_such_name  # noqa: B018 - the look-up is the test
+
+
+def test_the_front_door_loads_only_what_is_used() -> None:
+    code = (
+        "import sys, heddle; print([m for m in sys.modules if m.startswith('heddle.')]); "
+        "heddle.Packet; "
+        "print(sorted(m for m in sys.modules if m.startswith('heddle.runtime.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, after = done.stdout.splitlines()
+    assert before == "[]"
+    assert after == (
+        "['heddle.runtime.flow', 'heddle.runtime.flow.errors', 'heddle.runtime.flow.packet']"
+    )
+
+
+def test_pages_and_examples_import_from_the_front_door_alone() -> None:
+    pages = [*(ROOT / "docs").glob("*.md"), ROOT / "README.md", *(ROOT / "examples").rglob("*.py")]
+    past = [
+        f"{page.relative_to(ROOT)}: {line.strip()}"
+        for page in pages
+        for line in page.read_text().splitlines()
+        if line.strip().startswith(("from heddle.", "import heddle."))
+        and not line.strip().startswith("from heddle.testing import")
+    ]
+    assert past == []
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -52,13 +69,3 @@ def test_every_file_says_its_idea_in_its_first_line(room: str) -> None:
         if path.read_text().strip() and not path.read_text().startswith('"""')
     ]
     assert silent == []
-
-
-def test_entering_a_room_loads_only_what_is_asked_for() -> None:
-    code = (
-        "import sys, heddle.runtime; before = set(sys.modules); "
-        "heddle.runtime.Packet; "
-        "print(sorted(m for m in sys.modules if m.startswith('heddle.runtime.')))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['heddle.runtime.flow.errors', 'heddle.runtime.flow.packet']"

@@ -122,7 +122,7 @@ async def make_it(
     store: "Store", planned: "Planned", settings: "Settings", asked: Asked
 ) -> Outcome:
     """Make what was planned, and wait for it, as asked."""
-    from heddle.runtime.changes.plan import Applied, make
+    from heddle.runtime.changes.plan import Applied, apply_plan
 
     if asked.dry_run:
         applied = Applied(
@@ -130,7 +130,7 @@ async def make_it(
         )
         return Outcome(applied=applied, dry_run=True)
     ready_to_wait(store, asked)
-    applied = await make(store, planned, note_of(settings, asked.message, asked.key))
+    applied = await apply_plan(store, planned, note_of(settings, asked.message, asked.key))
     waited = await _wait(store, applied, asked) if asked.wait and applied.revision else []
     return Outcome(applied=applied, waited=tuple(waited))
 

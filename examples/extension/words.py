@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Annotated
 
-from heddle.extensions.extension import Extension, about, node
+from heddle import Extension, about, node
 
 
 @node(

@@ -8,7 +8,7 @@ from heddle.extensions.manage import models as shapes
 from heddle.extensions.manage import serializers as forms
 from heddle.extensions.manage.problem_response import Refusal
 from heddle.extensions.manage.request import Asked
-from heddle.runtime.changes.plan import Applied, Clash, Planned, Step, make, plan_steps
+from heddle.runtime.changes.plan import Applied, Clash, Planned, Step, apply_plan, plan_steps
 from heddle.runtime.changes.wait_live import wait_live
 from heddle.schemas.ascii import elements, is_number
 from heddle.schemas.errors import NotFound, StoreError
@@ -49,7 +49,7 @@ async def finish(asked: Asked, planned: Planned, *, dry_run: bool, note: Note) -
         raise await clashed(asked, planned.clashes)
     if dry_run:
         return forms.applied(planned.differences, 0, dry_run=True)
-    done = await make(asked.managed.store, planned, note)
+    done = await apply_plan(asked.managed.store, planned, note)
     if done.problems:
         raise refused(asked, done.problems)
     if done.clashes:
@@ -72,7 +72,7 @@ async def _waited(asked: Asked, done: Applied) -> list[shapes.Arrival]:
             )
         )
     except StoreError:
-        # It is made: that nobody can say any more what became of it does not make it a failure.
+        # It is made: that nobody can say any more what became of it does not apply_plan it a failure.
         return []
     return [forms.arrival(one.namespace, each) for one in waited for each in one.arrivals]
 

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from heddle.runtime.assembly.extension import Registry
-from heddle.runtime.changes.plan import Applied, Planned, Step, make, plan_steps
+from heddle.runtime.changes.plan import Applied, Planned, Step, apply_plan, plan_steps
 from heddle.specs.model.index import key_of
 from heddle.specs.model.names import named_id, new_id
 from heddle.specs.model.revision import NO_NOTE, Note
@@ -24,9 +24,9 @@ async def apply_into(
 ) -> Applied:
     """Create or update each by its id, else by its namespace and name; all of them or none.
 
-    As `plan_apply` and then `make`, which see.
+    As `plan_apply` and then `apply_plan`, which see.
     """
-    return await make(
+    return await apply_plan(
         store, await plan_apply(store, resources, registry, anonymous=anonymous), note
     )
 

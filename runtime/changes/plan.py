@@ -105,7 +105,7 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-async def make(store: Store, planned: Planned, note: Note = NO_NOTE) -> Applied:
+async def apply_plan(store: Store, planned: Planned, note: Note = NO_NOTE) -> Applied:
     """Do what was planned as one change set, or nothing.
 
     Nothing is written where there are Problems or Clashes, nor where somebody else changed one of
@@ -413,11 +413,11 @@ __all__ = [
     "Clash",
     "Planned",
     "Step",
+    "apply_plan",
     "check_change",
     "check_steps",
     "current",
     "left_behind",
-    "make",
     "plan_delete",
     "plan_steps",
     "recording",

@@ -69,7 +69,7 @@ class Variable(msgspec.Struct, frozen=True):
         return f"Variable({self.variable!r})"
 
 
-class File(msgspec.Struct, frozen=True):
+class KeyFile(msgspec.Struct, frozen=True):
     """Keys in a file, one a line; `#` begins a comment."""
 
     path: str

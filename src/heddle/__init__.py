@@ -1,3 +1,116 @@
-"""Heddle: a declarative, hot-reloading workflow runtime for Python."""
+"""Heddle: a declarative, hot-reloading workflow runtime for Python.
+
+This is the front door: everything that a program, an extension or a test needs is imported from here.
+
+    from heddle import Extension, Runtime, node
+
+A name is loaded when it is first used, so `import heddle` costs nothing. What is not listed here is private.
+"""
+
+from importlib import import_module
 
 __version__ = "0.1.0"
+
+_NAMES: dict[str, tuple[str, ...]] = {
+    "extensions.extension": (
+        "Action",
+        "Answer",
+        "Build",
+        "ByteStream",
+        "Choice",
+        "Code",
+        "Codec",
+        "CompileError",
+        "Conversation",
+        "Duration",
+        "ERROR",
+        "Error",
+        "Expression",
+        "Extension",
+        "Failure",
+        "FieldType",
+        "Fields",
+        "Flow",
+        "Handler",
+        "Host",
+        "IN",
+        "Interval",
+        "Kind",
+        "Language",
+        "LanguageName",
+        "MissingExtra",
+        "NOTHING",
+        "Node",
+        "OUT",
+        "OptionError",
+        "Options",
+        "Payload",
+        "Port",
+        "Process",
+        "Program",
+        "Reader",
+        "Schema",
+        "Size",
+        "Text",
+        "Unfit",
+        "Visit",
+        "about",
+        "node",
+    ),
+    "extensions.manage.system": ("Serving", "system_runtime"),
+    "runtime.assembly.extension": ("ExtensionError", "Registry", "registry"),
+    "runtime.assembly.rollout": ("ShiftError",),
+    "runtime.assembly.symbol": ("Symbol",),
+    "runtime.changes.apply": ("plan_apply",),
+    "runtime.changes.plan": ("apply_plan", "plan_delete", "plan_steps"),
+    "runtime.changes.rollback": ("plan_rollback",),
+    "runtime.events.events": ("Event", "Events"),
+    "runtime.flow.packet": ("Packet",),
+    "runtime.flow.process": ("finish", "settle"),
+    "runtime.flow.shapes": ("many_to_one", "one_to_many", "one_to_one"),
+    "runtime.flow.writer": ("Closed", "Writer"),
+    "runtime.runtime": ("NoSymbol", "Runtime"),
+    "runtime.status.status": ("Status",),
+    "schemas.errors": (
+        "Conflict",
+        "HeddleError",
+        "NotFound",
+        "SecretError",
+        "SpecError",
+        "StoreError",
+    ),
+    "schemas.link": ("DEFAULT_NAMESPACE", "Link"),
+    "schemas.path": ("Path",),
+    "schemas.problem": ("Place", "Problem"),
+    "specs.binding.bind": ("Values", "bind"),
+    "specs.model.names": ("named_id", "new_id"),
+    "specs.model.report": ("Condition", "Report", "Reporting", "SymbolReport"),
+    "specs.model.revision": ("Note", "Recording", "Revision", "Turn"),
+    "specs.model.spec": ("Binding", "Spec"),
+    "specs.model.store": ("Change", "ChangeSet", "Delete", "Put", "Store"),
+    "specs.model.value": ("Source", "Value"),
+    "specs.secrets.keyring": ("KeyFile", "Keyring"),
+    "specs.secrets.seal": ("Key", "new_key"),
+    "specs.stores.folder.store": ("FolderStore",),
+    "specs.stores.memory": ("MemoryStore",),
+    "specs.stores.opener": ("Opener", "Stores", "open_store"),
+    "specs.yaml.canonical_form": ("formatted",),
+    "specs.yaml.document": ("Reading", "read_data", "read_path", "read_text"),
+}
+"""The module below `heddle` that each public name is loaded from."""
+
+_HOMES = {name: home for home, names in _NAMES.items() for name in names}
+
+__all__ = sorted([*_HOMES, "__version__"])
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'heddle' has no attribute {name!r}")
+    loaded = globals()[name] = getattr(import_module(f"heddle.{home}"), name)
+    return loaded
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

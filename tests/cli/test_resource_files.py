@@ -6,7 +6,7 @@ import pytest
 
 from heddle.cli.resource_files import Given, Planner
 from heddle.cli.settings import Settings
-from heddle.runtime.changes.plan import make
+from heddle.runtime.changes.plan import apply_plan
 from tests.runtime.changing import FLOW, do, everything, store_of
 
 pytestmark = pytest.mark.anyio
@@ -30,12 +30,12 @@ async def test_who_was_faster_is_merged_with_where_that_is_wanted(
         planner = Planner(mine, merge=merge)
         planned = await planner.plan(store, everything())
         await do(store, THEIRS)
-        applied = await make(store, planned)
+        applied = await apply_plan(store, planned)
         assert applied.clashes
         assert planner.again(planned, applied) is merge
         if merge:
             planned = await planner.plan(store, everything())
-            assert not planner.again(planned, await make(store, planned))
+            assert not planner.again(planned, await apply_plan(store, planned))
             (pong,) = (each for each in await store.specs() if each.name == "pong")
             assert (pong.fields["code"], pong.annotations) == ("mine", {"by": "them"})
 
@@ -45,10 +45,10 @@ async def test_what_contradicts_is_not_tried_again(tmp_path: Path) -> None:
         planner = Planner(given(tmp_path, FLOW.replace("code: pong", "code: mine")), merge=True)
         planned = await planner.plan(store, everything())
         await do(store, FLOW.replace("code: pong", "code: theirs"))
-        assert planner.again(planned, await make(store, planned))
+        assert planner.again(planned, await apply_plan(store, planned))
         planned = await planner.plan(store, everything())
         assert planned.clashes
-        assert not planner.again(planned, await make(store, planned))
+        assert not planner.again(planned, await apply_plan(store, planned))
 
 
 def test_ids_that_nobody_wrote_are_known(tmp_path: Path) -> None:

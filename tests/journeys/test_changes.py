@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from heddle.runtime.changes.plan import Applied, Planned, make, plan_delete
+from heddle.runtime.changes.plan import Applied, Planned, apply_plan, plan_delete
 from heddle.runtime.changes.rollback import plan_rollback
 from heddle.runtime.changes.wait_live import Waited, wait_live
 from heddle.runtime.runtime import Runtime
@@ -157,7 +157,7 @@ async def test_two_operators_race_at_one_node(house: House) -> None:
         ada = FLOW.replace("name: pong, language", "name: pong, annotations: {by: ada}, language")
         bob = FLOW.replace("code: pong", "code: hello")
         plans = [await plan(house.operator, text) for text in (ada, bob)]
-        made = await asyncio.gather(*(make(house.operator, each) for each in plans))
+        made = await asyncio.gather(*(apply_plan(house.operator, each) for each in plans))
         (lost,) = (each for each in made if each.clashes)
         (won,) = (each for each in made if each.revision)
         (clash,) = lost.clashes
@@ -185,7 +185,7 @@ async def test_a_change_is_rolled_back_and_live(house: House) -> None:
         await house.wait(bad)
         assert await ping(rt) == "broken"
         planned = await plan_rollback(house.operator, good.revision, everything())
-        back = await make(house.operator, planned, Note("ada", "roll back"))
+        back = await apply_plan(house.operator, planned, Note("ada", "roll back"))
         assert [each.state for each in (await house.wait(back)).arrivals] == ["live"]
         assert await ping(rt) == "pong"
         assert isinstance(house.operator, Recording)
@@ -207,7 +207,7 @@ async def test_a_namespace_in_use_is_deleted_whole_and_requests_in_flight_are_an
         part = await plan_delete(house.operator, [each for each in specs if each.name == "pong"])
         assert [problem.code for problem in part.problems] == ["left-behind"] * len(part.problems)
         assert part.problems
-        gone = await make(house.operator, await plan_delete(house.operator, specs))
+        gone = await apply_plan(house.operator, await plan_delete(house.operator, specs))
         waited = await house.wait(gone)
         assert not waited.refused
         assert (await in_flight).text == "pong"
@@ -223,7 +223,7 @@ async def test_a_deletion_that_would_stop_what_runs_is_refused_and_seen(house: H
         assert (await plan_delete(house.operator, pong)).problems
         # Somebody who does not ask, such as an SQL client.
         step = (pong[0], None)
-        applied = await make(house.operator, Planned(differences=(difference(*step),)))
+        applied = await apply_plan(house.operator, Planned(differences=(difference(*step),)))
         assert (await house.wait(applied)).refused
         assert await ping(rt) == "pong"
         found = await house.symbol("pong")

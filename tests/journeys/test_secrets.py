@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from heddle.runtime.runtime import Runtime
-from heddle.specs.secrets.keyring import File, Keyring, keys_in
+from heddle.specs.secrets.keyring import KeyFile, Keyring, keys_in
 from heddle.specs.secrets.seal import sealed_by
 from heddle.specs.stores.opener import open_store
 from tests.cli.support import heddle, started
@@ -99,7 +99,7 @@ async def test_the_key_is_rotated_while_clients_hammer(tmp_path: Path, sort: str
         await command("apply", "all", "-f", "-", cwd=tmp_path, stdin=FLOW + VALUES)
         [old] = keys_in((tmp_path / "keys").read_text())
         assert await sealed_with(url) == {old.id}
-        keys = Keyring([File(str(tmp_path / "keys"))])
+        keys = Keyring([KeyFile(str(tmp_path / "keys"))])
         async with Runtime(store=url, keys=keys) as rt:
             port, generation = port_of(rt), rt.status().generation
             stop = asyncio.Event()

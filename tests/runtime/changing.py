@@ -7,7 +7,7 @@ from functools import cache
 
 from heddle.runtime.assembly.extension import Registry, registry
 from heddle.runtime.changes.apply import plan_apply
-from heddle.runtime.changes.plan import Applied, Planned, make
+from heddle.runtime.changes.plan import Applied, Planned, apply_plan
 from heddle.runtime.runtime import Runtime
 from heddle.specs.model.report import Report, Reporting
 from heddle.specs.model.revision import NO_NOTE, Note
@@ -63,7 +63,7 @@ async def plan(store: Store, text: str, **options: object) -> Planned:
 
 async def do(store: Store, text: str, note: Note = NO_NOTE, **options: object) -> Applied:
     """Apply a text."""
-    return await make(store, await plan(store, text, **options), note)
+    return await apply_plan(store, await plan(store, text, **options), note)
 
 
 def said(planned: Planned | Applied) -> list[tuple[str, str]]:

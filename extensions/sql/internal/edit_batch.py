@@ -8,7 +8,7 @@ import msgspec
 from heddle.extensions.extension import Failure
 from heddle.extensions.sql.errors import failed, refused, unconfirmed
 from heddle.extensions.sql.internal.table import Table
-from heddle.runtime.changes.plan import make, plan_steps
+from heddle.runtime.changes.plan import apply_plan, plan_steps
 from heddle.runtime.managed import Managed
 from heddle.schemas.errors import StoreError, Unconfirmed
 from heddle.schemas.problem import Problem
@@ -98,7 +98,7 @@ class Editing:
         self.forget()
         try:
             planned = await plan_steps(self._managed.store, steps, self._managed.registry)
-            applied = await make(self._managed.store, planned, self._note)
+            applied = await apply_plan(self._managed.store, planned, self._note)
         except Unconfirmed as error:
             raise unconfirmed(str(error), "store", error) from error
         except StoreError as error:

@@ -10,7 +10,7 @@ from heddle.runtime.assembly.extension import registry
 from heddle.specs.model.names import new_id
 from heddle.specs.model.store import Put
 from heddle.specs.model.value import Value
-from heddle.specs.secrets.keyring import File, Keyring
+from heddle.specs.secrets.keyring import KeyFile, Keyring
 from heddle.specs.secrets.seal import new_key, sealed_by
 from heddle.specs.stores.contract import AWKWARD
 from tests.extensions.manage.support import DEFAULT, PING, Client, data, managing
@@ -363,7 +363,7 @@ async def test_a_key_that_was_rotated_elsewhere_seals_and_opens_here_as_well(
     old, new, file = new_key(), new_key(), tmp_path / "keys"
     file.write_text(old.text)
     found = registry()
-    found.keys = Keyring([File(str(file))])
+    found.keys = Keyring([KeyFile(str(file))])
     store = stored(PING)
     await store.open()
     async with system_runtime(store, found, serving=Serving(port=0)) as system:

@@ -16,7 +16,7 @@ from heddle.runtime.runtime import NoSymbol, Runtime
 from heddle.schemas.errors import StoreError
 from heddle.specs.model.store import Put
 from heddle.specs.model.value import Value
-from heddle.specs.secrets.keyring import File, Keyring
+from heddle.specs.secrets.keyring import KeyFile, Keyring
 from heddle.specs.secrets.mask import MASK
 from heddle.specs.secrets.seal import new_key
 from heddle.specs.stores.memory import MemoryStore
@@ -160,7 +160,7 @@ async def test_a_key_that_comes_into_the_file_is_taken_up(tmp_path: Path) -> Non
     store = stored(saying("a", "v"))
     await store.open()
     await store.apply([Put(resource=Keyring.of(OLD).seal(_value("v", "hunter2-a")))])
-    async with Runtime(store=store, keys=Keyring([File(str(path))])) as rt:
+    async with Runtime(store=store, keys=Keyring([KeyFile(str(path))])) as rt:
         [exposed] = [each for each in rt.events.recent if each.event == "keys exposed"]
         assert f"the key file {path} can be read by others" in exposed.reason
         async with told(rt, "generation live"):
@@ -175,7 +175,7 @@ async def test_a_place_of_keys_that_has_none_is_told_at_the_start(tmp_path: Path
     store = stored(saying("a", "v"))
     await store.open()
     await store.apply([Put(resource=Keyring.of(OLD).seal(_value("v", "hunter2-a")))])
-    async with Runtime(store=store, keys=Keyring([File(str(tmp_path / "gone"))])) as rt:
+    async with Runtime(store=store, keys=Keyring([KeyFile(str(tmp_path / "gone"))])) as rt:
         [event] = [each for each in rt.events.recent if each.event == "keys missing"]
         assert event.reason == f"the file {tmp_path}/gone: no such file or directory"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from heddle.runtime.changes.apply import match
-from heddle.runtime.changes.plan import make, plan_delete
+from heddle.runtime.changes.plan import apply_plan, plan_delete
 from heddle.schemas.errors import Conflict, NotFound, StoreError
 from heddle.specs.model.revision import Note
 from heddle.specs.model.spec import Spec
@@ -27,7 +27,7 @@ async def test_a_plan_writes_nothing_and_tells_each_field() -> None:
         assert said(planned) == [("updated", "pong")]
         assert [each.at for each in planned.differences[0].details] == ["code"]
         assert await store.newest() == 1
-        applied = await make(store, planned, Note("ada", "politer"))
+        applied = await apply_plan(store, planned, Note("ada", "politer"))
         assert (applied.revision, applied.namespaces) == (2, ("default",))
         newest = await store.revision(2)
         assert (newest.author, newest.message) == ("ada", "politer")
@@ -54,7 +54,7 @@ async def test_prune_deletes_what_the_files_do_not_name_in_their_namespaces_only
     async with store_of(FLOW + shop) as store:
         planned = await plan(store, FLOW.replace("- {kind: nop, name: other}\n", ""), prune=True)
         assert said(planned)[-1] == ("deleted", "other")
-        await make(store, planned)
+        await apply_plan(store, planned)
         assert await names(store) == ["pong", "start"]
         assert await names(store, "shop") == ["kept"]
 
@@ -76,7 +76,7 @@ async def test_who_is_left_behind_by_a_prune_is_a_problem() -> None:
         assert codes(planned) == ["left-behind"]
         assert planned.problems[0].path == "start.ports.out"
         assert '"pong" goes with this change' in planned.problems[0].found
-        assert (await make(store, planned)).revision == 0
+        assert (await apply_plan(store, planned)).revision == 0
         # Together with whoever needs it, it may go.
         assert not (await plan(store, "{kind: nop, name: other}", prune=True)).problems
 
@@ -106,7 +106,7 @@ async def test_what_was_changed_between_the_plan_and_its_making_is_a_clash() -> 
     async with store_of(FLOW) as store:
         mine = await plan(store, HELLO)
         await do(store, HELLO.replace("hello", "theirs"))
-        applied = await make(store, mine)
+        applied = await apply_plan(store, mine)
         assert (applied.revision, len(applied.clashes)) == (0, 1)
         clash = applied.clashes[0]
         assert isinstance(clash.base, Spec)
@@ -123,13 +123,13 @@ async def test_what_was_created_or_deleted_meanwhile_is_a_clash_too() -> None:
     async with store_of(FLOW) as store:
         mine = await plan(store, "{kind: nop, name: new}")
         await do(store, "{kind: pipe, name: new}")
-        (clash,) = (await make(store, mine)).clashes
+        (clash,) = (await apply_plan(store, mine)).clashes
         assert "was created by somebody else" in str(clash)
         mine = await plan_delete(
             store, [each for each in await store.specs() if each.name == "new"]
         )
-        await make(store, mine)
-        (clash,) = (await make(store, mine)).clashes
+        await apply_plan(store, mine)
+        (clash,) = (await apply_plan(store, mine)).clashes
         assert "was deleted by somebody else" in str(clash)
 
 
@@ -188,7 +188,7 @@ async def test_a_name_that_was_taken_meanwhile_is_a_conflict_of_the_store() -> N
         planned = await plan(store, f"{{kind: nop, id: {mine.id}, name: new}}")
         await store.apply([Put(resource=theirs)])
         with pytest.raises(Conflict, match='the name "new" is taken'):
-            await make(store, planned)
+            await apply_plan(store, planned)
 
 
 async def test_matching_goes_by_id_and_then_by_name() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from heddle.runtime.changes.plan import make
+from heddle.runtime.changes.plan import apply_plan
 from heddle.runtime.changes.rollback import between, plan_rollback
 from heddle.schemas.errors import NotFound, StoreError
 from heddle.specs.model.store import Put
@@ -18,10 +18,10 @@ NEW = "{kind: nop, name: new}"
 async def test_a_rollback_undoes_what_came_after_and_can_be_rolled_back() -> None:
     async with store_of(FLOW, HELLO, NEW) as store:
         await do(store, FLOW.replace("- {kind: nop, name: other}\n", ""), prune=True)
-        applied = await make(store, await plan_rollback(store, 1, everything()))
+        applied = await apply_plan(store, await plan_rollback(store, 1, everything()))
         assert sorted(said(applied)) == [("created", "other")]
         assert await store.specs() == read(FLOW)
-        again = await make(store, await plan_rollback(store, 3, everything()))
+        again = await apply_plan(store, await plan_rollback(store, 3, everything()))
         assert sorted(said(again)) == [("created", "new"), ("updated", "pong")]
         assert applied.revision < again.revision == await store.newest()
 
@@ -29,7 +29,7 @@ async def test_a_rollback_undoes_what_came_after_and_can_be_rolled_back() -> Non
 async def test_revision_0_is_the_empty_store_and_the_newest_one_is_no_change() -> None:
     async with store_of(FLOW, HELLO) as store:
         assert not (await plan_rollback(store, 2, everything())).changed
-        await make(store, await plan_rollback(store, 0, everything()))
+        await apply_plan(store, await plan_rollback(store, 0, everything()))
         assert list(await store.specs()) == []
 
 
@@ -50,7 +50,7 @@ async def test_a_past_that_cannot_run_any_more_is_refused_with_its_revision_as_i
         await do(store, "{kind: nop, name: old}")
         planned = await plan_rollback(store, 2, everything())
         assert [problem.code for problem in planned.problems] == ["unknown-field"]
-        assert (await make(store, planned)).revision == 0
+        assert (await apply_plan(store, planned)).revision == 0
 
 
 async def test_a_revision_that_is_not_there_is_said() -> None:

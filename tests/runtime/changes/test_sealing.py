@@ -7,7 +7,7 @@ import pytest
 from heddle.runtime.assembly.extension import Registry, registry
 from heddle.runtime.changes.apply import apply_into, plan_apply
 from heddle.runtime.changes.key_rotation import counts_of, plan_rotation
-from heddle.runtime.changes.plan import Applied, make
+from heddle.runtime.changes.plan import Applied, apply_plan
 from heddle.runtime.changes.sealing import kept
 from heddle.schemas.errors import SecretError
 from heddle.specs.model.store import Put
@@ -152,13 +152,13 @@ async def test_rotating_seals_everything_anew_in_one_change_set() -> None:
     store = await opened(keys.seal(PASSWORD), clear, outside, there)
     both = Keyring.of(NEW, OLD)
     before = await store.newest()
-    applied = await make(store, await plan_rotation(store, both))
+    applied = await apply_plan(store, await plan_rotation(store, both))
     assert sorted(whats(applied)) == ["updated", "updated"]
     assert await store.newest() == before + 1
     assert counts_of(await store.values()) == {NEW.id: 2, "": 1}
     assert Keyring.of(NEW).open(await held(store, "there")) == [1]
     assert Keyring.of(NEW).open(await held(store)) == PASSWORD.data
-    again = await make(store, await plan_rotation(store, both, clear=True))
+    again = await apply_plan(store, await plan_rotation(store, both, clear=True))
     assert sorted(whats(again)) == ["unchanged", "unchanged", "updated"]
     assert counts_of(await store.values()) == {NEW.id: 3}
 
@@ -169,7 +169,7 @@ async def test_rotating_does_nothing_where_one_value_does_not_open() -> None:
     )
     planned = await plan_rotation(store, Keyring.of(NEW, OLD))
     assert [problem.path for problem in planned.problems] == ["lost.sealed"]
-    assert (await make(store, planned)).revision == 0
+    assert (await apply_plan(store, planned)).revision == 0
     assert sealed_by((await held(store)).sealed) == OLD.id
 
 

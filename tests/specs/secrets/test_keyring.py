@@ -9,7 +9,7 @@ import pytest
 from heddle.schemas.errors import SecretError
 from heddle.schemas.problem import Problem
 from heddle.specs.model.value import Source, Value
-from heddle.specs.secrets.keyring import Command, File, Keyring, Variable, exposed, keys_in
+from heddle.specs.secrets.keyring import Command, KeyFile, Keyring, Variable, exposed, keys_in
 from heddle.specs.secrets.seal import Key, new_key, sealed_by
 from heddle.specs.stores.contract import value
 
@@ -89,7 +89,7 @@ def test_keys_come_from_the_environment_a_file_and_a_command_in_this_order(tmp_p
     path = key_file(tmp_path / "keys", OLD, third)
     command = Command.of([sys.executable, "-c", f"print('{third.text}')"])
     environ = {"HEDDLE_KEY": f"{NEW.text}, {OLD.text}"}
-    keys = Keyring([Variable(environ=environ), File(str(path)), command])
+    keys = Keyring([Variable(environ=environ), KeyFile(str(path)), command])
     assert keys.ids == (NEW.id, OLD.id, third.id)
     assert [held.place for held in keys.held] == [
         "the variable HEDDLE_KEY",
@@ -104,8 +104,8 @@ def test_a_place_without_keys_is_told_and_the_others_count(tmp_path: Path) -> No
     broken.write_text(f"{OLD.text}\nhunter2\n")
     keys = Keyring(
         [
-            File(str(tmp_path / "gone")),
-            File(str(broken)),
+            KeyFile(str(tmp_path / "gone")),
+            KeyFile(str(broken)),
             Command.of([sys.executable, "-c", "import sys; print('hunter2'); sys.exit(3)"]),
             Command.of("no-such-command-here"),
             Variable(environ={"HEDDLE_KEY": NEW.text}),
@@ -125,7 +125,9 @@ def test_a_place_without_keys_is_told_and_the_others_count(tmp_path: Path) -> No
 def test_nothing_of_a_key_shows(tmp_path: Path) -> None:
     path = key_file(tmp_path / "keys", OLD)
     environ = {"HEDDLE_KEY": NEW.text}
-    keys = Keyring([Variable(environ=environ), File(str(path)), Command.of("vault read token=x")])
+    keys = Keyring(
+        [Variable(environ=environ), KeyFile(str(path)), Command.of("vault read token=x")]
+    )
     shown = f"{keys!r} {keys} {vars(keys)} {Keyring.of(OLD)!r}"
     assert OLD.text not in shown
     assert NEW.text not in shown
@@ -135,7 +137,7 @@ def test_nothing_of_a_key_shows(tmp_path: Path) -> None:
 
 def test_renewing_finds_what_was_added(tmp_path: Path) -> None:
     path = key_file(tmp_path / "keys", OLD)
-    keys = Keyring([File(str(path))])
+    keys = Keyring([KeyFile(str(path))])
     assert keys.ids == (OLD.id,)
     assert not keys.renew()
     key_file(path, NEW, OLD)
@@ -145,7 +147,7 @@ def test_renewing_finds_what_was_added(tmp_path: Path) -> None:
 
 def test_a_key_file_that_others_can_read_is_warned_about(tmp_path: Path) -> None:
     path = key_file(tmp_path / "keys", OLD)
-    keys = Keyring([File(str(path))])
+    keys = Keyring([KeyFile(str(path))])
     assert keys.warnings == ()
     path.chmod(0o644)
     [warning] = keys.warnings

@@ -9,7 +9,7 @@ import pytest
 from heddle.schemas.errors import SecretError
 from heddle.schemas.problem import Problem
 from heddle.specs.model.value import Value
-from heddle.specs.secrets.keyring import File, Keyring
+from heddle.specs.secrets.keyring import KeyFile, Keyring
 from heddle.specs.secrets.seal import new_key
 from heddle.specs.secrets.vault import Vault
 from heddle.specs.yaml.document import read_text
@@ -94,7 +94,7 @@ def test_the_keys_are_no_source(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     path.write_text(OLD.text)
     (tmp_path / "link").symlink_to(path)
-    vault = Vault(Keyring([File(str(path))]), environ={"HEDDLE_KEY": OLD.text})
+    vault = Vault(Keyring([KeyFile(str(path))]), environ={"HEDDLE_KEY": OLD.text})
     for way in ("{env: HEDDLE_KEY}", f"{{file: {path}}}", f"{{file: {tmp_path}/link}}"):
         problem = refused(f"{{name: a, from: {way}}}", vault)
         assert problem.code == "unreadable-source"
@@ -135,7 +135,7 @@ def test_it_tells_which_values_have_changed_outside(tmp_path: Path) -> None:
 async def test_a_key_that_came_later_is_found_before_it_is_needed(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     path.write_text(OLD.text)
-    keys = Keyring([File(str(path))])
+    keys = Keyring([KeyFile(str(path))])
     vault = Vault(keys)
     sealed = Keyring.of(NEW).seal(said("{name: a, secret: true, data: hunter2}"))
     assert keys.ids == (OLD.id,)
@@ -150,7 +150,7 @@ async def test_places_are_not_asked_again_and_again_for_a_key_that_nobody_has(
 ) -> None:
     path = tmp_path / "keys"
     path.write_text(OLD.text)
-    keys = Keyring([File(str(path))])
+    keys = Keyring([KeyFile(str(path))])
     vault = Vault(keys)
     sealed = Keyring.of(NEW).seal(said("{name: a, secret: true, data: hunter2}"))
     await vault.ready([sealed])

@@ -1,0 +1,25 @@
+"""Test kits for authors of stores: subclass one in a test module, and say how your store is made.
+
+    from heddle.testing import StoreContract
+
+    class TestMyStore(StoreContract):
+        def make(self, folder: Path) -> Store:
+            return MyStore(...)
+"""
+
+from heddle.specs.stores.contract import StoreContract, Watch, spec, value
+from heddle.specs.stores.recording_contract import (
+    RecordingContract,
+    ReportingContract,
+    ResumingContract,
+)
+
+__all__ = [
+    "RecordingContract",
+    "ReportingContract",
+    "ResumingContract",
+    "StoreContract",
+    "Watch",
+    "spec",
+    "value",
+]
