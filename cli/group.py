@@ -21,7 +21,8 @@ class LazyGroup(click.Group):
     """Commands of which each stands in a module of its own, as `command`.
 
     `lazy` gives the short help of each by name, so that help and completion import none of them.
-    `more` is asked for commands that are not among them: those of extensions, by name.
+    `more` is asked for commands that are not among them: those of extensions, by name. `boundary` runs a
+    command and turns what it raises into an exit code.
     """
 
     def __init__(
@@ -30,12 +31,14 @@ class LazyGroup(click.Group):
         package: str,
         lazy: Mapping[str, str],
         more: Callable[[], Mapping[str, click.Command]],
+        boundary: Callable[[click.Context, Callable[[click.Context], Any]], Any],
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.package = package
         self.lazy = lazy
         self._more = more
+        self._boundary = boundary
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of our own commands, in the order in which people need them."""
@@ -71,9 +74,7 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; what it raises becomes one line on standard error and an exit code."""
-        from heddle.cli.error_boundary import rescued
-
-        return rescued(ctx, super().invoke)
+        return self._boundary(ctx, super().invoke)
 
 
 class Command(click.Command):

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import click
 
 from heddle.cli.group import DEBUG, LazyGroup
+from heddle.cli.views.error_boundary import rescued
 
 COMMANDS = {
     "start": "Run the specs of a folder, a file or a store.",
@@ -61,6 +62,7 @@ def _debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     package="heddle.cli.commands",
     lazy=COMMANDS,
     more=of_extensions,
+    boundary=rescued,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     invoke_without_command=False,
     epilog="`heddle COMMAND --help` shows examples. Extensions may add commands: `heddle help`.",

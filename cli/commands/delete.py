@@ -106,7 +106,7 @@ def command(
         raise click.UsageError("give NAMEs, files (-f) or --all: without them nothing is deleted")
     if everything and (names or files):
         raise click.UsageError("give --all, or NAMEs and files, not both")
-    from heddle.cli.error_boundary import complain
+    from heddle.cli.complaint import complain
     from heddle.cli.views.apply_view import outcome_data, tell_outcome
     from heddle.cli.views.output import print_json
 

@@ -78,7 +78,7 @@ def command(
         raise click.UsageError("give --json or --yaml, not both")
     if reveal and sort != "values":
         raise click.UsageError("--reveal is for values: specs hold no secrets")
-    from heddle.cli.error_boundary import complain
+    from heddle.cli.complaint import complain
     from heddle.cli.views.output import entry_of, print_json, print_problems, print_table, to_yaml
 
     settings = settings_of(config, extensions, **flags)
@@ -168,8 +168,8 @@ def _shown(value: "Value", reveal: bool) -> str:
     """What a Value says of its data, on one line; secrets are masked, or revealed whole."""
     import msgspec
 
-    from heddle.specs.secrets.mask import MASK, covered
-    from heddle.specs.secrets.seal import sealed_by
+    from heddle.specs.model.mask import MASK, covered
+    from heddle.specs.model.sealed_text import sealed_by
 
     if value.sealed:
         return f"{MASK} (sealed with {sealed_by(value.sealed)})"

@@ -68,7 +68,7 @@ def command(
         raise click.UsageError("give --json or --format, not both")
     from heddle.cli.commands.schema import write
     from heddle.cli.documents import Documents
-    from heddle.cli.error_boundary import failure
+    from heddle.cli.views.error_boundary import failure
     from heddle.cli.views.output import print_json, print_problems
     from heddle.extensions.drawing import Picture
 

@@ -53,7 +53,7 @@ def command(
     what it created, `~` what it updated, `-` what it deleted. `heddle show REV` tells all of it. The
     exit code is 1 where a NAME was never there.
     """
-    from heddle.cli.error_boundary import complain
+    from heddle.cli.complaint import complain
     from heddle.cli.views.output import print_json, print_table
     from heddle.cli.views.revision_view import as_revision, row_of
 

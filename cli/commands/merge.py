@@ -154,7 +154,7 @@ def _as_data(merged: "TextMerged", *, with_text: bool) -> dict[str, Any]:
 
 def _conflict(one: "MergeConflict") -> dict[str, Any]:
     from heddle.specs.model.difference import ABSENT
-    from heddle.specs.secrets.mask import covered
+    from heddle.specs.model.mask import covered
 
     sides = {"base": one.base, "ours": one.ours, "theirs": one.theirs}
     said: dict[str, Any] = {

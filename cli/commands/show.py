@@ -65,7 +65,7 @@ def command(
         for one, past in found:
             _tell_named(one, past)
     else:
-        from heddle.cli.error_boundary import complain
+        from heddle.cli.complaint import complain
 
         complain(
             f'there is no spec or value "{what}" in the namespace {settings.namespace} of '

@@ -89,26 +89,17 @@ def command(
 
 async def _look(settings: "Settings", names: tuple[str, ...]) -> "Standing":
     from heddle.cli.stores import opened
+    from heddle.cli.views.status_view import require_reports
     from heddle.runtime.status.namespace_status import standing
 
     async with opened(settings) as store:
-        reported(store)
+        require_reports(store)
         return await standing(store, settings.namespace, names=names)
-
-
-def reported(store: object) -> None:
-    """CommandError where runtimes do not say how they are in this store."""
-    from heddle.cli.exit_codes import CommandError
-    from heddle.specs.model.report import Reporting
-
-    if not isinstance(store, Reporting):
-        url = getattr(store, "url", "")
-        raise CommandError(f"{url}: runtimes do not say there how they are, so nobody can look")
 
 
 def exit_code(found: "Standing", names: tuple[str, ...], *, tell: bool) -> int:
     """What the state comes to as an exit code; what is missing is told, if wanted."""
-    from heddle.cli.error_boundary import complain
+    from heddle.cli.complaint import complain
 
     known = {name for each in found.symbols for name in (each.name, each.label, str(each.id))}
     missing = [name for name in names if name not in known]

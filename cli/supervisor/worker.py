@@ -13,7 +13,7 @@ from heddle.cli.supervisor.worker_config import Orders
 
 
 def read_orders(sock: socket.socket) -> Orders:
-    """The first line, which is there before anything else is said."""
+    """The first line, which is there before anything else is explain_error."""
     data = bytearray()
     while not data.endswith(b"\n"):
         piece = sock.recv(65536)
@@ -28,7 +28,7 @@ def main() -> None:
     sock = socket.socket(fileno=int(sys.argv[1]))
     orders = read_orders(sock)
     sys.path[:0] = [path for path in orders.path if path not in sys.path]
-    from heddle.cli.error_boundary import complain, said
+    from heddle.cli.complaint import complain, explain_error
     from heddle.cli.serve import Serve
     from heddle.cli.supervisor.worker_client import Seat
     from heddle.schemas.errors import SpecError
@@ -41,7 +41,7 @@ def main() -> None:
         print_problems(error.problems)
         raise SystemExit(FAILED) from None
     except Exception as error:
-        complain(said(error))
+        complain(explain_error(error))
         raise SystemExit(FAILED) from None
 
 

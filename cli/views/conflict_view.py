@@ -10,7 +10,7 @@ from heddle.cli.views.output import colored, entry_of
 from heddle.runtime.changes.plan import Clash
 from heddle.specs.merge.merge import MergeConflict
 from heddle.specs.model.difference import ABSENT, difference
-from heddle.specs.secrets.mask import covered
+from heddle.specs.model.mask import covered
 
 
 def tell_clashes(clashes: Sequence[Clash]) -> None:

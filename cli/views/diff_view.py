@@ -10,10 +10,10 @@ from heddle.cli.views.output import colored
 from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.path import dotted
 from heddle.specs.model.difference import ABSENT, Detail, Difference, What
+from heddle.specs.model.mask import covered
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.model.value import Value
-from heddle.specs.secrets.mask import covered
 
 MARKS: dict[What, tuple[str, str]] = {
     "created": ("+", "green"),

@@ -56,7 +56,7 @@ def complain_of(broken: Sequence[Broken]) -> None:
     """Tell people of each, on standard error; then the exit code is 1."""
     import click
 
-    from heddle.cli.error_boundary import complain
+    from heddle.cli.complaint import complain
     from heddle.cli.exit_codes import FAILED
 
     for one in broken:

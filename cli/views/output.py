@@ -7,7 +7,7 @@ from typing import Any
 import click
 import msgspec
 
-from heddle.cli.error_boundary import complain
+from heddle.cli.complaint import complain
 from heddle.schemas.problem import Problem
 from heddle.specs.model.store import Resource
 

@@ -215,3 +215,13 @@ def _condition_data(one: Condition) -> dict[str, Any]:
     if one.since:
         said["since"] = stamp(one.since)
     return said
+
+
+def require_reports(store: object) -> None:
+    """Raise CommandError if runtimes keep no Reports in this store."""
+    from heddle.cli.exit_codes import CommandError
+    from heddle.specs.model.report import Reporting
+
+    if not isinstance(store, Reporting):
+        url = getattr(store, "url", "")
+        raise CommandError(f"{url}: runtimes do not say there how they are, so nobody can look")

@@ -29,10 +29,10 @@ EVERY = 0.5
 
 async def watch_standing(settings: Settings, names: tuple[str, ...], *, as_json: bool) -> None:
     """Show every change until it is interrupted."""
-    from heddle.cli.commands.status import reported
+    from heddle.cli.views.status_view import require_reports
 
     async with opened(settings) as store:
-        reported(store)
+        require_reports(store)
         looks = looked(store, settings.namespace, names)
         if as_json or not sys.stdout.isatty():
             await tell_changes(looks, names, as_json=as_json)

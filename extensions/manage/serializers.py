@@ -12,12 +12,12 @@ from heddle.runtime.flow.contracts import Process
 from heddle.specs.model.difference import ABSENT, Difference
 from heddle.specs.model.entry import data_of
 from heddle.specs.model.lossless_json import marked
+from heddle.specs.model.mask import covered
 from heddle.specs.model.revision import Revision, Turn
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.model.value import Value
 from heddle.specs.secrets.keyring import Keyring
-from heddle.specs.secrets.mask import covered
 
 
 def sort_of(resource: Resource) -> shapes.Sort:

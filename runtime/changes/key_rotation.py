@@ -8,10 +8,10 @@ from heddle.runtime.changes.sealing import resealed
 from heddle.schemas.errors import SecretError
 from heddle.schemas.problem import Problem
 from heddle.specs.model.difference import difference
+from heddle.specs.model.sealed_text import sealed_by
 from heddle.specs.model.store import Resource, Store
 from heddle.specs.model.value import Value
 from heddle.specs.secrets.keyring import Keyring
-from heddle.specs.secrets.seal import sealed_by
 
 
 async def plan_rotation(

@@ -17,12 +17,12 @@ from heddle.specs.model.accepted import AcceptedState, Accepting
 from heddle.specs.model.difference import Difference, difference
 from heddle.specs.model.index import Key, key_of
 from heddle.specs.model.report import Reporting
+from heddle.specs.model.mask import MASK
 from heddle.specs.model.revision import NO_NOTE, Note, Recording, Turn, since
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, Delete, Placing, Put, Resource, Store
 from heddle.specs.model.value import Value
 from heddle.specs.secrets.keyring import Keyring
-from heddle.specs.secrets.mask import MASK
 
 
 class Clash(msgspec.Struct, frozen=True, kw_only=True):

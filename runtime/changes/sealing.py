@@ -11,11 +11,11 @@ import msgspec
 
 from heddle.schemas.errors import SecretError
 from heddle.schemas.problem import Problem
+from heddle.specs.model.sealed_text import sealed_by
 from heddle.specs.model.store import Resource
 from heddle.specs.model.strict_eq import identical
 from heddle.specs.model.value import Value
 from heddle.specs.secrets.keyring import Keyring, wrong
-from heddle.specs.secrets.seal import sealed_by
 from heddle.specs.secrets.vault import Vault, opens
 
 Step: TypeAlias = tuple[Resource | None, Resource | None]

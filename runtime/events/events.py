@@ -14,8 +14,9 @@ from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.trace import written
 from heddle.schemas.problem import Problem
 from heddle.specs.files.spare import SPARE, is_passing
+from heddle.specs.model.mask import MASK
 from heddle.specs.secrets import Redactor
-from heddle.specs.secrets.mask import MASK, SHORTEST, hidden, in_order
+from heddle.specs.secrets.mask import SHORTEST, hidden, in_order
 
 LEVELS = ("debug", "info", "warning", "error")
 

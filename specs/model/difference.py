@@ -7,10 +7,10 @@ import msgspec
 
 from heddle.schemas.path import Path, dotted
 from heddle.specs.model.entry import data_of
+from heddle.specs.model.mask import covered
 from heddle.specs.model.revision import Turn
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
-from heddle.specs.secrets.mask import covered
 
 What: TypeAlias = Literal["created", "updated", "unchanged", "deleted"]
 

@@ -12,10 +12,10 @@ from heddle.schemas.link import DEFAULT_NAMESPACE, Link
 from heddle.schemas.path import Path, dotted
 from heddle.schemas.problem import NOWHERE, Place, Problem, did_you_mean
 from heddle.specs.model import names
+from heddle.specs.model.mask import covered
+from heddle.specs.model.sealed_text import sealed_by
 from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.value import FORMATS, Source, Value
-from heddle.specs.secrets.mask import covered
-from heddle.specs.secrets.seal import sealed_by
 
 Derive: TypeAlias = Callable[[str, str, str | None], UUID]
 """The id of an entry that has none, from its sort (`spec`, `value`), namespace and name."""

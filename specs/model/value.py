@@ -9,8 +9,8 @@ import msgspec
 from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.path import Path
 from heddle.schemas.problem import NOWHERE, Place
+from heddle.specs.model.mask import MASK
 from heddle.specs.model.strict_eq import identical
-from heddle.specs.secrets.mask import MASK
 
 FORMATS = ("text", "json", "yaml", "bytes")
 """How what a Source holds is read; text is without the line break at its end."""

@@ -19,8 +19,9 @@ import msgspec
 from heddle.schemas.errors import SecretError
 from heddle.schemas.problem import Problem
 from heddle.specs.files.spare import SPARE, is_passing
+from heddle.specs.model.sealed_text import sealed_by
 from heddle.specs.model.value import Value
-from heddle.specs.secrets.seal import Key, key_of, seal, sealed_by, unseal
+from heddle.specs.secrets.seal import Key, key_of, seal, unseal
 
 VARIABLE = "HEDDLE_KEY"
 """The variable of the environment that may hold keys."""
@@ -190,7 +191,7 @@ class Keyring:
     @property
     def files(self) -> tuple[str, ...]:
         """The files that keys come from."""
-        return tuple(place.path for place in self._places if isinstance(place, File))
+        return tuple(place.path for place in self._places if isinstance(place, KeyFile))
 
     @property
     def troubles(self) -> tuple[str, ...]:

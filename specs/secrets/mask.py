@@ -7,8 +7,7 @@ from html import escape
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-MASK = "••••••"
-"""What stands where a secret stood."""
+from heddle.specs.model.mask import MASK
 
 SHORTEST = 3
 """Shorter secrets are not masked: they would stand for half of every text."""
@@ -19,23 +18,6 @@ LONG = 8
 
 _CUT = 40
 _HEAD = 20
-
-
-def covered(data: Any) -> Any:
-    """The same shape, with everything that it says masked; keys stay."""
-    if isinstance(data, Mapping):
-        return {key: covered(value) for key, value in data.items()}
-    if isinstance(data, list):
-        return [covered(value) for value in data]
-    return MASK
-
-
-def is_covered(data: Any) -> bool:
-    """Whether this is data that `covered` gives, and says nothing any more."""
-    if isinstance(data, Mapping | list):
-        inner = list(data.values()) if isinstance(data, Mapping) else data
-        return bool(inner) and all(is_covered(each) for each in inner)
-    return bool(data == MASK)
 
 
 def secrets_in(data: Any) -> Iterator[str]:

@@ -10,19 +10,18 @@ import base64
 import binascii
 import json
 import os
-import re
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
 
 from heddle.schemas.common_fields import SEAL_PREFIX
+from heddle.specs.model.sealed_text import SEALED
 from heddle.specs.model.value import Value
 
 KEY_PREFIX = "heddle-key:v1:"
 """How the text of every key begins, so that those who search for leaked keys find it."""
 
-_SEALED = re.compile(rf"{SEAL_PREFIX}:([0-9a-f]{{12}}):([\w-]{{38,}})", re.ASCII)
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
 _PAD = 32
@@ -62,12 +61,6 @@ def key_of(text: str) -> Key:
     return _key(data)
 
 
-def sealed_by(text: str) -> str:
-    """The id of the key that a sealed text was made with; empty where it is no sealed text."""
-    found = _SEALED.fullmatch(text)
-    return found[1] if found is not None else ""
-
-
 def seal(data: Any, key: Key, value: Value) -> str:
     """The sealed text of plain data, for this Value and no other; another one each time.
 
@@ -90,7 +83,7 @@ def unseal(text: str, key: Key, value: Value) -> Any:
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    found = _SEALED.fullmatch(text)
+    found = SEALED.fullmatch(text)
     held = _bytes(found[2]) if found is not None else None
     if held is None:
         raise ValueError("no sealed text")

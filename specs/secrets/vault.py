@@ -8,10 +8,10 @@ from uuid import UUID
 import msgspec
 
 from heddle.schemas.errors import SecretError
+from heddle.specs.model.mask import is_covered
+from heddle.specs.model.sealed_text import sealed_by
 from heddle.specs.model.value import Value
 from heddle.specs.secrets.keyring import Keyring, wrong
-from heddle.specs.secrets.mask import is_covered
-from heddle.specs.secrets.seal import sealed_by
 from heddle.specs.secrets.value_source import Reading, read_source
 
 

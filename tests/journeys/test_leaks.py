@@ -14,9 +14,9 @@ import pytest
 from heddle.cli.views.problem_report import report
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.runtime import Runtime
+from heddle.specs.model.mask import MASK
 from heddle.specs.model.store import Put
 from heddle.specs.secrets.keyring import Keyring
-from heddle.specs.secrets.mask import MASK
 from heddle.specs.secrets.seal import key_of, new_key
 from heddle.specs.stores.memory import MemoryStore
 from tests.cli.support import PATIENCE, heddle, started

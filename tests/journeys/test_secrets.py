@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from heddle.runtime.runtime import Runtime
+from heddle.specs.model.sealed_text import sealed_by
 from heddle.specs.secrets.keyring import KeyFile, Keyring, keys_in
-from heddle.specs.secrets.seal import sealed_by
 from heddle.specs.stores.opener import open_store
 from tests.cli.support import heddle, started
 from tests.postgres import schema

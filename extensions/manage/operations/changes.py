@@ -25,13 +25,13 @@ from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.problem import Problem
 from heddle.specs.model.index import Key, key_of
 from heddle.specs.model.keyed import Keyed, put_under
+from heddle.specs.model.mask import MASK
 from heddle.specs.model.report import Reporting
 from heddle.specs.model.revision import Note, Recording, Turn
 from heddle.specs.model.revision import Revision as Kept
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, Delete, Put, Resource
 from heddle.specs.model.value import Value
-from heddle.specs.secrets.mask import MASK
 
 
 class Applying(msgspec.Struct, frozen=True, kw_only=True):

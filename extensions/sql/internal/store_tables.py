@@ -7,10 +7,10 @@ import msgspec
 
 from heddle.extensions.sql.internal.table import Table, Values, View, columns
 from heddle.specs.model.entry import data_of
+from heddle.specs.model.mask import covered
 from heddle.specs.model.revision import Recording
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
-from heddle.specs.secrets.mask import covered
 
 SPEC_COLUMNS = columns(
     id="TEXT the id",

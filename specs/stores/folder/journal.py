@@ -28,11 +28,11 @@ from heddle.schemas.problem import Place, Problem
 from heddle.specs.files.spare import SPARE
 from heddle.specs.model.entry import data_of, spec_of, value_of
 from heddle.specs.model.index import Key, key_of
+from heddle.specs.model.mask import covered
 from heddle.specs.model.revision import Revision, Turn
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.model.value import Value
-from heddle.specs.secrets.mask import covered
 from heddle.specs.stores.folder.state_folder import FILE_MODE
 
 LIMIT = 4 << 20

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from heddle.cli.settings import load_settings
+from heddle.specs.model.mask import MASK
+from heddle.specs.model.sealed_text import sealed_by
 from heddle.specs.secrets.keyring import keys_in
-from heddle.specs.secrets.mask import MASK
-from heddle.specs.secrets.seal import KEY_PREFIX, sealed_by
+from heddle.specs.secrets.seal import KEY_PREFIX
 from tests.cli.support import heddle, ran, ran_json
 
 VALUES = (

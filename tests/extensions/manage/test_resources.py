@@ -8,10 +8,11 @@ import pytest
 from heddle.extensions.manage.system import Serving, system_runtime
 from heddle.runtime.assembly.extension import registry
 from heddle.specs.model.names import new_id
+from heddle.specs.model.sealed_text import sealed_by
 from heddle.specs.model.store import Put
 from heddle.specs.model.value import Value
 from heddle.specs.secrets.keyring import KeyFile, Keyring
-from heddle.specs.secrets.seal import new_key, sealed_by
+from heddle.specs.secrets.seal import new_key
 from heddle.specs.stores.contract import AWKWARD
 from tests.extensions.manage.support import DEFAULT, PING, Client, data, managing
 from tests.support import fetch, port_of, stored

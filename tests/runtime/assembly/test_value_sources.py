@@ -14,10 +14,10 @@ from heddle.runtime.events.events import Event
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.runtime import NoSymbol, Runtime
 from heddle.schemas.errors import StoreError
+from heddle.specs.model.mask import MASK
 from heddle.specs.model.store import Put
 from heddle.specs.model.value import Value
 from heddle.specs.secrets.keyring import KeyFile, Keyring
-from heddle.specs.secrets.mask import MASK
 from heddle.specs.secrets.seal import new_key
 from heddle.specs.stores.memory import MemoryStore
 from tests.support import running, stored

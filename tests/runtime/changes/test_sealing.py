@@ -10,11 +10,12 @@ from heddle.runtime.changes.key_rotation import counts_of, plan_rotation
 from heddle.runtime.changes.plan import Applied, apply_plan
 from heddle.runtime.changes.sealing import kept
 from heddle.schemas.errors import SecretError
+from heddle.specs.model.mask import MASK
+from heddle.specs.model.sealed_text import sealed_by
 from heddle.specs.model.store import Put
 from heddle.specs.model.value import Source, Value
 from heddle.specs.secrets.keyring import Keyring
-from heddle.specs.secrets.mask import MASK
-from heddle.specs.secrets.seal import new_key, sealed_by
+from heddle.specs.secrets.seal import new_key
 from heddle.specs.stores.contract import value
 from heddle.specs.stores.memory import MemoryStore
 

@@ -6,9 +6,9 @@ import pytest
 
 from heddle.specs.model.difference import difference
 from heddle.specs.model.entry import data_of, shown_of, value_of
+from heddle.specs.model.mask import MASK
 from heddle.specs.model.value import Source
 from heddle.specs.secrets.keyring import Keyring
-from heddle.specs.secrets.mask import MASK
 from heddle.specs.secrets.seal import new_key
 from heddle.specs.stores.contract import value
 from heddle.specs.yaml.document import read_text

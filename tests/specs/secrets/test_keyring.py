@@ -8,9 +8,10 @@ import pytest
 
 from heddle.schemas.errors import SecretError
 from heddle.schemas.problem import Problem
+from heddle.specs.model.sealed_text import sealed_by
 from heddle.specs.model.value import Source, Value
 from heddle.specs.secrets.keyring import Command, KeyFile, Keyring, Variable, exposed, keys_in
-from heddle.specs.secrets.seal import Key, new_key, sealed_by
+from heddle.specs.secrets.seal import Key, new_key
 from heddle.specs.stores.contract import value
 
 OLD, NEW = new_key(), new_key()

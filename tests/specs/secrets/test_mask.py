@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heddle.specs.secrets.mask import MASK, covered, forms, hidden, in_order, secrets_in
+from heddle.specs.model.mask import MASK, covered
+from heddle.specs.secrets.mask import forms, hidden, in_order, secrets_in
 from heddle.specs.secrets.mask_text import DOT, concealed
 
 WRITTEN = {

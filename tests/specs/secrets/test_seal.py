@@ -8,16 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heddle.specs.secrets.seal import (
-    KEY_PREFIX,
-    decode,
-    encode,
-    key_of,
-    new_key,
-    seal,
-    sealed_by,
-    unseal,
-)
+from heddle.specs.model.sealed_text import sealed_by
+from heddle.specs.secrets.seal import KEY_PREFIX, decode, encode, key_of, new_key, seal, unseal
 from heddle.specs.stores.contract import AWKWARD, value
 
 KEY = new_key()

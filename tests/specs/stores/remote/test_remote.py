@@ -12,10 +12,10 @@ from heddle.runtime.assembly.extension import registry
 from heddle.runtime.runtime import Runtime
 from heddle.schemas.errors import SecretError, SpecError, StoreError
 from heddle.schemas.link import Link
+from heddle.specs.model.mask import MASK
 from heddle.specs.model.store import Put, Store
 from heddle.specs.model.value import Source
 from heddle.specs.secrets.keyring import Keyring
-from heddle.specs.secrets.mask import MASK
 from heddle.specs.secrets.seal import new_key
 from heddle.specs.secrets.vault import Vault
 from heddle.specs.stores.contract import StoreContract, Watch, refused, spec, value

@@ -3,14 +3,14 @@
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from errno import ENOSPC
 from typing import Any
 
 import click
 
+from heddle.cli.complaint import complain, explain_error
 from heddle.cli.exit_codes import FAILED, INTERRUPTED, UNCONFIRMED
 from heddle.cli.group import AS_JSON, DEBUG, KEYED
-from heddle.schemas.errors import HeddleError, SpecError, Unconfirmed
+from heddle.schemas.errors import SpecError, Unconfirmed
 from heddle.schemas.problem import Problem
 
 
@@ -44,8 +44,8 @@ def rescued(ctx: click.Context, run: Callable[[click.Context], Any]) -> Any:
     except Exception as error:
         if ctx.meta.get(DEBUG):
             traceback.print_exc(file=sys.stderr)
-        _told(ctx, said(error))
-        complain(said(error))
+        _told(ctx, explain_error(error))
+        complain(explain_error(error))
         ctx.exit(FAILED)
 
 
@@ -71,26 +71,3 @@ def failure(error: str, problems: Sequence[Problem] = ()) -> dict[str, Any]:
 
     more = {"problems": [as_data(problem) for problem in problems]} if problems else {}
     return {"ok": False, "error": error, **more}
-
-
-def complain(message: str) -> None:
-    """One error for people, on standard error."""
-    click.echo(click.style("error", fg="red", bold=True) + f": {message}", err=True)
-
-
-def said(error: Exception) -> str:
-    """What an exception says to people."""
-    if isinstance(error, HeddleError):
-        cause = getattr(error, "cause", None)
-        if isinstance(cause, OSError) and cause.strerror:
-            return str(error).replace(str(cause), cause.strerror)
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        full = error.errno == ENOSPC  # without a file it is our own output
-        place = f"{error.filename}: " if error.filename is not None else ""
-        place = place or ("standard output: " if full else "")
-        return f"{place}{error.strerror.lower()}"
-    return (
-        f"{type(error).__name__}: {error} (this should not happen; --debug shows where it did, "
-        "please tell us)"
-    )
