@@ -5,16 +5,14 @@ is given the store and the runtimes that it is there for.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from heddle.runtime.runtime import HOME, MANAGED, Runtime
 
 if TYPE_CHECKING:
     from heddle.runtime.assembly.extension import Registry
     from heddle.runtime.flow.contracts import Host
-    from heddle.runtime.runtime import Runtime
     from heddle.specs.model.store import Store
-
-_MANAGED = "runtime.managed"
-_HOME = "runtime.home"
 
 
 class Managed:
@@ -28,7 +26,7 @@ class Managed:
         self,
         store: "Store",
         registry: "Registry",
-        runtimes: "Iterable[Runtime]" = (),
+        runtimes: Iterable[Runtime] = (),
         *,
         namespaces: Iterable[str] | None = None,
         audit: str = "",
@@ -44,7 +42,7 @@ class Managed:
         """Whether this namespace may be managed from here."""
         return self.namespaces is None or namespace in self.namespaces
 
-    def runtime(self, namespace: str) -> "Runtime | None":
+    def runtime(self, namespace: str) -> Runtime | None:
         """The runtime of a namespace in this process; None where none runs here."""
         for one in self.runtimes:
             if one.namespace == namespace:
@@ -52,26 +50,17 @@ class Managed:
         return None
 
 
-def give(runtime: "Runtime", managed: Managed | None) -> None:
-    """Let the flows of a runtime manage this, or else its own namespace."""
-    if managed is None:
-        managed = Managed(
-            runtime.store, runtime.registry, [runtime], namespaces=[runtime.namespace]
-        )
-    else:
-        managed.home = runtime
-    shared: dict[Any, Any] = runtime.table.shared
-    shared[_MANAGED] = managed
-    shared[_HOME] = runtime
-
-
 def managed_by(host: "Host") -> Managed:
-    """What the flows of this host's runtime may manage."""
-    found: Managed = host.shared[_MANAGED]
-    return found
+    """Return what the flows of this host's runtime may manage: its own namespace, if nothing else was given."""
+    managed: Managed | None = host.shared[MANAGED]
+    if managed is None:
+        home = home_of(host)
+        managed = Managed(home.store, home.registry, [home], namespaces=[home.namespace])
+        host.shared[MANAGED] = managed
+    return managed
 
 
-def home_of(host: "Host") -> "Runtime":
-    """The runtime that this host's node runs in."""
-    found: Runtime = host.shared[_HOME]
-    return found
+def home_of(host: "Host") -> Runtime:
+    """Return the runtime that this host's node runs in."""
+    home: Runtime = host.shared[HOME]
+    return home

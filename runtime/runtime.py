@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 from heddle import __version__
@@ -32,7 +32,6 @@ from heddle.runtime.flow.budget import BUDGET
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Answer, Error, Payload
 from heddle.runtime.flow.process import LiveProcess, finish
-from heddle.runtime.managed import Managed, give
 from heddle.runtime.status.agent import Agent
 from heddle.runtime.status.health import Health
 from heddle.runtime.status.reporter import INTERVAL, Reporter
@@ -48,6 +47,18 @@ from heddle.specs.model.store import ChangeSet, Store
 from heddle.specs.secrets import Redactor
 from heddle.specs.secrets.keyring import Keyring
 from heddle.specs.secrets.vault import Vault
+
+HOME = "runtime.home"
+"""The key in `shared` of the runtime that a node runs in."""
+
+MANAGED = "runtime.managed"
+"""The key in `shared` of what its flows may manage; None is its own namespace."""
+
+
+class Scope(Protocol):
+    """What the flows of a runtime may manage; see `runtime/managed.py`."""
+
+    home: Any
 
 
 class NoSymbol(HeddleError, LookupError):  # noqa: N818 - reads as what it tells
@@ -88,7 +99,7 @@ class Runtime:
         interval: float = INTERVAL,
         found: Registry | None = None,
         keys: Keyring | None = None,
-        managed: Managed | None = None,
+        managed: Scope | None = None,
         team: Team = ALONE,
         redactor: Redactor | None = None,
         lease: float = TTL,
@@ -141,7 +152,9 @@ class Runtime:
             if watch
             else None
         )
-        give(self, managed)
+        self.table.shared.update({HOME: self, MANAGED: managed})
+        if managed is not None:
+            managed.home = self
         self._health = Health(
             self.table, self._loader, self._shift, self.events, self._trouble, team, self._unkept
         )
