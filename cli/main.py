@@ -3,12 +3,12 @@
 Nothing heavy is imported here: help costs little more than Python and click themselves.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import click
 
 from heddle.cli.group import DEBUG, LazyGroup
-from heddle.cli.views.error_boundary import rescued
 
 COMMANDS = {
     "start": "Run the specs of a folder, a file or a store.",
@@ -52,6 +52,13 @@ def of_extensions() -> Mapping[str, click.Command]:
     return commands
 
 
+def _guarded(ctx: click.Context, run: Callable[[click.Context], Any]) -> Any:
+    """Run a command; what it raises becomes one line and an exit code."""
+    from heddle.cli.views.error_boundary import rescued
+
+    return rescued(ctx, run)
+
+
 def _debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     if value:
         ctx.meta[DEBUG] = True
@@ -62,7 +69,7 @@ def _debug(ctx: click.Context, _: click.Parameter, value: bool) -> None:
     package="heddle.cli.commands",
     lazy=COMMANDS,
     more=of_extensions,
-    boundary=rescued,
+    boundary=_guarded,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     invoke_without_command=False,
     epilog="`heddle COMMAND --help` shows examples. Extensions may add commands: `heddle help`.",

@@ -123,7 +123,7 @@ async def _show(settings: "Settings") -> dict[str, Any]:
     if settings.store.partition("://")[0].lower() in ("postgresql", "postgres"):
         from heddle.specs.stores.opener import needed
 
-        stands = await needed("tending").look(settings.store)
+        stands = await needed("admin").look(settings.store)
         names = ("schema", "role", "server", "version", "known")
         told["url"] = stands.url
         tables = {name: getattr(stands, name) for name in names}
@@ -145,14 +145,14 @@ async def _show(settings: "Settings") -> dict[str, Any]:
 async def _migrate(url: str) -> dict[str, Any]:
     from heddle.specs.stores.opener import needed
 
-    stands, before = await needed("tending").bring_up(url)
+    stands, before = await needed("admin").bring_up(url)
     return {"url": stands.url, "before": before, "version": stands.version}
 
 
 async def _grant(settings: "Settings", role: str, sort: str) -> dict[str, Any]:
     from heddle.specs.stores.opener import needed
 
-    await needed("tending").grant(settings.store, role, sort)
+    await needed("admin").grant(settings.store, role, sort)
     return {"url": needed("address").read_address(settings.store).shown, "role": role, "as": sort}
 
 
@@ -162,9 +162,9 @@ async def _sql(url: str, role: str | None, sort: str, since: int | None) -> str:
 
     schema = needed("address").read_address(url).schema
     if role is not None:
-        return str(needed("granting").grants(role, sort, schema))
+        return str(needed("grants").grants(role, sort, schema))
     if since is None:
-        since = (await needed("tending").look(url)).version
+        since = (await needed("admin").look(url)).version
     if since >= needed("migrating").newest():
         return "-- there is nothing to migrate\n"
     return str(needed("migrating").script(schema, since))

@@ -42,7 +42,7 @@ SANE: dict[int, tuple[str, list[str]]] = {
     11: (HERE, ["test_the_environment_is_never_taken_from_a_stored_value"]),
     12: (CONTRACT, ["test_the_same_again_is_no_change", "test_what_changes_nothing_is_not_told"]),
     13: (HERE, ["test_who_is_no_longer_linked_by_one_is_still_held_by_another"]),
-    14: (f"{CONTROL}/test_holding.py", ["test_a_step_of_one_is_that_one"]),
+    14: (f"{CONTROL}/test_container.py", ["test_a_step_of_one_is_that_one"]),
     15: (LISTENER, ["test_cookies_and_cors_headers_reach_the_client"]),
     16: (LISTENER, ["test_malformed_json_is_a_400_when_the_flow_reads_it"]),
     17: (HERE, ["test_a_map_without_a_body_is_the_body"]),
