@@ -165,9 +165,9 @@ async def _sql(url: str, role: str | None, sort: str, since: int | None) -> str:
         return str(needed("grants").grants(role, sort, schema))
     if since is None:
         since = (await needed("admin").look(url)).version
-    if since >= needed("migrating").newest():
+    if since >= needed("migrator").newest():
         return "-- there is nothing to migrate\n"
-    return str(needed("migrating").script(schema, since))
+    return str(needed("migrator").script(schema, since))
 
 
 def _tell(deed: str, told: dict[str, Any]) -> None:
