@@ -9,9 +9,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 ROOMS = ("schemas", "specs", "runtime", "extensions", "cli")
 # Test kits that are shipped: for stores of others to assert that they keep their promises.
-KITS = frozenset(f"specs/{kit}_contract.py" for kit in ("keyed", "lease", "recording")) | {
-    "specs/stores/contract.py"
-}
+KITS = frozenset(
+    f"specs/stores/{kit}.py"
+    for kit in ("contract", "keyed_contract", "lease_contract", "recording_contract")
+)
 PROTOCOLS = ("extensions/net", "extensions/manage")
 FOLDING = frozenset({"lower", "upper", "casefold", "title", "capitalize", "swapcase"})
 TRIMMING = frozenset({"strip", "lstrip", "rstrip", "split", "rsplit"})

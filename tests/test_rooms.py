@@ -45,7 +45,8 @@ def test_the_front_door_loads_only_what_is_used() -> None:
     before, after = done.stdout.splitlines()
     assert before == "[]"
     assert after == (
-        "['heddle.runtime.flow', 'heddle.runtime.flow.errors', 'heddle.runtime.flow.packet']"
+        "['heddle.runtime.flow', 'heddle.runtime.flow.errors', 'heddle.runtime.flow.packet', "
+        "'heddle.runtime.flow.trace']"
     )
 
 

@@ -11,9 +11,8 @@ from benchmarks.calls import compare, compare_waiting
 from benchmarks.measure import Measure, at_most
 from benchmarks.row import WrongAnswer
 from benchmarks.scale import Scale
-from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import NOTHING
-from heddle.runtime.flow.process import finish
+from heddle.runtime.flow.process import LiveProcess, finish
 from heddle.runtime.runtime import Runtime
 from heddle.specs.stores.memory import MemoryStore
 from heddle.specs.yaml.document import read_text
@@ -112,7 +111,7 @@ class _Subject:
         self._wiring = rt.table.wiring
         self._setup = setup
         self.entry = self._wiring.entry(symbol.id, setup.port)
-        self._process = Process(self._wiring)
+        self._process = LiveProcess(self._wiring)
         self.run = self._process.run
 
     def at_once(self) -> Any:
@@ -125,7 +124,7 @@ class _Subject:
 
     async def waiting(self) -> Any:
         """The answer of one that may, in a process of its own."""
-        process = Process(self._wiring)
+        process = LiveProcess(self._wiring)
         return await finish(process, process.run(self.entry, self._setup.packet))
 
     async def bursts(self) -> None:

@@ -7,9 +7,10 @@ from benchmarks.calls import compare
 from benchmarks.measure import Measure, at_most
 from benchmarks.row import Row, Say, WrongAnswer
 from benchmarks.scale import Scale
-from heddle.runtime.flow.contracts import Process, Target
+from heddle.runtime.flow.contracts import Target
 from heddle.runtime.flow.errors import NOTHING
 from heddle.runtime.flow.node import Action, Choice, Handler, Node
+from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.flow.wiring import Wired, Wiring
 
 COUNT = 10
@@ -104,7 +105,7 @@ def run(scale: Scale, say: Say) -> list[Measure]:
     measures = []
     for name, wiring, reach in shapes:
         say(name)
-        process = Process(wiring)
+        process = LiveProcess(wiring)
         entry = wiring.entry(0, "in")
         answer = process.run(entry, 0)
         if answer != floor(0):

@@ -6,8 +6,9 @@ from benchmarks.row import Row, Say, WrongAnswer
 from benchmarks.rows.nodes import straight
 from benchmarks.scale import Scale
 from heddle.runtime.flow.contracts import Process
+from heddle.runtime.flow.process import LiveProcess
 
-SUBJECT = "process = Process(wiring); run = process.run(entry, 0); process.end()"
+SUBJECT = "process = LiveProcess(wiring); run = process.run(entry, 0); process.end()"
 
 
 REASON = (
@@ -24,7 +25,7 @@ def run(scale: Scale, say: Say) -> list[Measure]:
     """Create it, open it on a flow of three nodes (a packet goes through), end it."""
     wiring = straight([lambda x: x + 1] * 3)
     entry = wiring.entry(0, "in")
-    process = Process(wiring)
+    process = LiveProcess(wiring)
     answer = process.run(entry, 0)
     process.end()
     if answer != 3 or wiring.processes:
@@ -44,7 +45,7 @@ def run(scale: Scale, say: Say) -> list[Measure]:
         compare(
             "created and ended",
             floor="empty()",
-            subject="Process(wiring).end()",
+            subject="LiveProcess(wiring).end()",
             names=names,
             scale=scale,
         ),

@@ -16,8 +16,8 @@ from heddle.specs.merge.merge import Merged, merge_one
 from heddle.specs.model.accepted import AcceptedState, Accepting
 from heddle.specs.model.difference import Difference, difference
 from heddle.specs.model.index import Key, key_of
-from heddle.specs.model.report import Reporting
 from heddle.specs.model.mask import MASK
+from heddle.specs.model.report import Reporting
 from heddle.specs.model.revision import NO_NOTE, Note, Recording, Turn, since
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, Delete, Placing, Put, Resource, Store

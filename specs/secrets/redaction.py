@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from typing import Any, Self
 
-from heddle.specs.secrets.mask import MASK
+from heddle.specs.model.mask import MASK
 from heddle.specs.secrets.texts import Texts
 from heddle.specs.secrets.words import Words
 

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, NamedTuple
 from urllib.parse import unquote_plus
 
-from heddle.specs.secrets.mask import MASK
+from heddle.specs.model.mask import MASK
 from heddle.specs.secrets.words import Words
 
 _JSON = 256 * 1024

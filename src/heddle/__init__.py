@@ -71,6 +71,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "runtime.flow.writer": ("Closed", "Writer"),
     "runtime.runtime": ("NoSymbol", "Runtime"),
     "runtime.status.status": ("Status",),
+    "runtime.status.watchdog": ("Watchdog",),
     "schemas.errors": (
         "Conflict",
         "HeddleError",

@@ -71,6 +71,7 @@ from heddle.runtime.flow.shapes import (
 from heddle.runtime.flow.writer import Closed as Closed, Writer as Writer
 from heddle.runtime.runtime import NoSymbol as NoSymbol, Runtime as Runtime
 from heddle.runtime.status.status import Status as Status
+from heddle.runtime.status.watchdog import Watchdog as Watchdog
 from heddle.schemas.errors import (
     Conflict as Conflict,
     HeddleError as HeddleError,

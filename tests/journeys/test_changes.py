@@ -240,7 +240,7 @@ async def test_what_nobody_checked_is_no_outage_at_the_next_start(house: House) 
     pong = next(each for each in await house.operator.specs() if each.name == "pong")
     # Somebody who does not ask, such as an SQL client.
     broken = msgspec.structs.replace(pong, kind="snipet")
-    await make(house.operator, Planned(differences=(difference(pong, broken),)))
+    await apply_plan(house.operator, Planned(differences=(difference(pong, broken),)))
     for _ in range(2):
         async with house.runtime() as rt:
             assert await ping(rt) == "pong"

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from heddle.runtime.flow.contracts import Key, Process, Target
+from heddle.runtime.flow.contracts import Key, Target
 from heddle.runtime.flow.errors import NOTHING, Answer, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.machine import Pending
 from heddle.runtime.flow.node import Action, Choice, Conversation, Handler, Node, Visit
-from heddle.runtime.flow.process import finish
+from heddle.runtime.flow.process import LiveProcess, finish
 from heddle.runtime.flow.reader import Reader
 from heddle.runtime.flow.wiring import Lens, Wired, Wiring
 
@@ -125,7 +125,7 @@ def chain(count: int, make: Callable[[int], Node]) -> Wiring:
 
 def run(wiring: Wiring, payload: Payload = "x", start: Key = "a", port: str = "in") -> Answer:
     """Send a payload into a plain flow, outside any event loop; its answer is there at once."""
-    process = Process(wiring)
+    process = LiveProcess(wiring)
     answer = process.run(wiring.entry(start, port), payload)
     assert type(answer) is not Pending
     ended = process.end()
@@ -142,7 +142,7 @@ async def ask(
     deadline: float | None = None,
 ) -> Answer:
     """Send a payload in a process of its own, and wait for whatever it waits for."""
-    process = Process(wiring)
+    process = LiveProcess(wiring)
     if deadline is not None:
         process.deadline = asyncio.get_running_loop().time() + deadline
     answer = await finish(process, process.run(wiring.entry(start, port), payload))

@@ -18,7 +18,7 @@ from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.fusion import Fuser
 from heddle.runtime.flow.machine import Pending
 from heddle.runtime.flow.node import Action, Choice, Handler, Node, Visit
-from heddle.runtime.flow.process import finish
+from heddle.runtime.flow.process import LiveProcess, finish
 from heddle.runtime.flow.wiring import Lens, Wired, Wiring
 from tests.runtime.nodes import made, wired
 
@@ -206,7 +206,7 @@ def plain(value: Answer) -> Any:
 
 
 def at_once(wiring: Wiring, start: int, payload: Payload) -> Answer:
-    process = Process(wiring)
+    process = LiveProcess(wiring)
     found = process.run(wiring.entry(start, "in"), payload)
     assert type(found) is not Pending
     process.end()
@@ -266,7 +266,7 @@ def test_waiting_flows_answer_by_the_book(
 
     async def story() -> None:
         wiring = flow_of(graph, log, waiting, every if observed else None)
-        process = Process(wiring)
+        process = LiveProcess(wiring)
         found = process.run(wiring.entry(0, "in"), payload)
         assert type(found) is not Pending or wiring.may_wait(0, "in")
         async with asyncio.timeout(60):
@@ -288,7 +288,7 @@ def test_answers_come_back_in_the_order_of_the_questions(
     async def story() -> None:
         wiring = flow_of(graph, [], waiting)
         wiring = Wiring({**wiring.symbols, "start": start_of(wiring)})
-        process = Process(wiring)
+        process = LiveProcess(wiring)
         writer = process.writer("start", "out")
         for payload in payloads:
             writer.write(payload)
@@ -314,7 +314,7 @@ def test_a_cancelled_flow_leaves_nothing_behind(
 ) -> None:
     async def story() -> None:
         wiring = flow_of(graph, [], waiting)
-        process = Process(wiring)
+        process = LiveProcess(wiring)
         found = process.run(wiring.entry(0, "in"), payload)
         task = asyncio.ensure_future(finish(process, found))
         for _ in range(ticks):

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.generation import Generation
+from heddle.runtime.flow.process import LiveProcess
 from tests.runtime.nodes import add, wire
 
 pytestmark = pytest.mark.anyio
@@ -17,7 +17,7 @@ async def test_a_generation_without_processes_is_idle() -> None:
 
 async def test_it_is_idle_when_the_last_process_has_ended() -> None:
     flow = wire({"a": add("")})
-    first, second = Process(flow), Process(flow)
+    first, second = LiveProcess(flow), LiveProcess(flow)
     waits = [asyncio.ensure_future(flow.generation.idle()) for _ in range(2)]
     first.end()
     await asyncio.sleep(0)
@@ -28,7 +28,7 @@ async def test_it_is_idle_when_the_last_process_has_ended() -> None:
 
 async def test_whoever_gives_up_waiting_does_not_keep_the_others_waiting() -> None:
     flow = wire({"a": add("")})
-    process = Process(flow)
+    process = LiveProcess(flow)
     first = asyncio.ensure_future(flow.generation.idle())
     second = asyncio.ensure_future(flow.generation.idle())
     await asyncio.sleep(0)
@@ -40,11 +40,11 @@ async def test_whoever_gives_up_waiting_does_not_keep_the_others_waiting() -> No
 
 async def test_a_process_that_begins_meanwhile_is_waited_for_too() -> None:
     flow = wire({"a": add("")})
-    first = Process(flow)
+    first = LiveProcess(flow)
     waiting = asyncio.ensure_future(flow.generation.idle())
     await asyncio.sleep(0)
     first.end()
-    second = Process(flow)
+    second = LiveProcess(flow)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert not waiting.done()

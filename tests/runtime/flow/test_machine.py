@@ -16,7 +16,7 @@ from heddle.runtime.flow.errors import NOTHING, Answer, Error, Failure, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.machine import Pending
 from heddle.runtime.flow.node import Action, Node, Visit
-from heddle.runtime.flow.process import settle
+from heddle.runtime.flow.process import LiveProcess, settle
 from heddle.runtime.flow.reader import Reader
 from heddle.runtime.flow.wiring import Wiring
 from tests.runtime.nodes import (
@@ -49,7 +49,7 @@ def test_a_node_with_nowhere_further_to_send_answers_with_its_result() -> None:
 
 
 def test_a_port_without_a_link_answers_with_the_packet_itself() -> None:
-    process = Process(wire({"a": add("!")}))
+    process = LiveProcess(wire({"a": add("!")}))
     assert process.send("a", "nowhere", "hello") == "hello"
 
 
@@ -406,7 +406,7 @@ async def test_a_ring_without_an_end_lets_the_loop_live_and_stops_at_its_deadlin
     # However quick the machine is, the deadline comes first.
     monkeypatch.setattr(machine, "ROUNDS", 10**12)
     flow = wire({"a": MAKERS[sort](), "b": MAKERS[sort]()}, {"a.out": "b", "b.out": "a"})
-    process = Process(flow)
+    process = LiveProcess(flow)
     waiting = asyncio.ensure_future(settle(process.run(flow.entry("a", "in"), 0)))
     # The ring goes on all the while, and lets everything else have its turn.
     for _ in range(5):
@@ -437,7 +437,7 @@ async def test_a_ring_that_forks_is_answered_with_depth() -> None:
 async def test_a_ring_that_forks_into_waiting_nodes_can_be_cancelled() -> None:
     nodes = {"a": act(later), "b": act(later)}
     flow = wire(nodes, {"a.out": ["b", "a"]})
-    process = Process(flow)
+    process = LiveProcess(flow)
     waiting = asyncio.ensure_future(settle(process.run(flow.entry("a", "in"), 0)))
     for _ in range(200):
         await asyncio.sleep(0)
@@ -510,7 +510,7 @@ async def test_one_waiting_target_among_plain_ones_makes_no_task() -> None:
     nodes = {"a": same_node(), "b": act(later), "c": add("c")}
     flow = wire(nodes, {"a.out": ["b", "c"]})
     before = len(asyncio.all_tasks())
-    process = Process(flow)
+    process = LiveProcess(flow)
     pending = process.run(flow.entry("a", "in"), "x")
     assert isinstance(pending, Pending)
     assert len(asyncio.all_tasks()) == before
@@ -550,7 +550,7 @@ async def test_different_processes_do_not_wait_for_each_other() -> None:
         return payload
 
     flow = wire({"a": act(meets)})
-    process, other = Process(flow), Process(flow)
+    process, other = LiveProcess(flow), LiveProcess(flow)
     step = flow.entry("a", "in")
     answers = asyncio.gather(settle(process.run(step, 1)), settle(other.run(step, 2)))
     assert list(await asyncio.wait_for(answers, 60)) == [1, 2]
@@ -564,7 +564,7 @@ async def test_a_cancelled_packet_gives_its_turn_away() -> None:
         return payload
 
     flow = wire({"a": act(held)})
-    process = Process(flow)
+    process = LiveProcess(flow)
     step = flow.entry("a", "in")
     tasks: list[asyncio.Task[Answer]] = [
         asyncio.ensure_future(settle(process.run(step, number))) for number in range(3)
@@ -677,14 +677,14 @@ async def test_no_task_outlives_a_process_and_no_coroutine_is_left_unawaited() -
     with warnings.catch_warnings(record=True) as caught, unraised() as unraisable:
         warnings.simplefilter("always")
         for wait in (0, 1, 2, 5):
-            process = Process(flow)
+            process = LiveProcess(flow)
             task = asyncio.ensure_future(settle(process.run(flow.entry("a", "in"), 1)))
             for _ in range(wait):
                 await asyncio.sleep(0)
             process.cancel()
             assert (await task).code == "cancelled"
             await process_ended(process)
-        dropped = Process(flow).run(flow.entry("a", "in"), 1)
+        dropped = LiveProcess(flow).run(flow.entry("a", "in"), 1)
         assert isinstance(dropped, Pending)
         dropped.close()
         del dropped
@@ -697,7 +697,7 @@ async def test_no_task_outlives_a_process_and_no_coroutine_is_left_unawaited() -
 
 async def test_a_pending_answer_wants_a_task() -> None:
     flow = wire({"a": act(later)})
-    pending = Process(flow).run(flow.entry("a", "in"), 1)
+    pending = LiveProcess(flow).run(flow.entry("a", "in"), 1)
     assert isinstance(pending, Pending)
     seen: list[BaseException] = []
 

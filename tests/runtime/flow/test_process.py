@@ -10,7 +10,7 @@ from heddle.runtime.flow.contracts import Process, ProcessStatus
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, Failure, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.machine import Pending
-from heddle.runtime.flow.process import finish, settle
+from heddle.runtime.flow.process import LiveProcess, finish, settle
 from heddle.runtime.flow.wiring import Wiring
 from tests.runtime.nodes import act, add, ask, later, same, say, visit, wire
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 
 def process() -> Process:
-    return Process(wire({"a": act(same)}))
+    return LiveProcess(wire({"a": act(same)}))
 
 
 def status(one: Process) -> ProcessStatus:
@@ -254,7 +254,7 @@ async def test_a_second_end_changes_nothing_and_waits_for_the_first() -> None:
 async def test_whoever_gives_up_waiting_cancels_the_process() -> None:
     told: list[Any] = []
     flow = wire({"a": act(for_ever)})
-    one = Process(flow)
+    one = LiveProcess(flow)
     one.on_exit(told.append)
     waiting = asyncio.ensure_future(finish(one, one.run(flow.entry("a", "in"), 1)))
     await asyncio.sleep(0)
@@ -267,7 +267,7 @@ async def test_whoever_gives_up_waiting_cancels_the_process() -> None:
 
 async def test_what_is_sent_after_the_end_is_answered_with_that() -> None:
     flow = wire({"a": add("!")})
-    one = Process(flow)
+    one = LiveProcess(flow)
     one.end()
     assert one.run(flow.entry("a", "in"), "x") == Error("the process has ended", code="dropped")
     with pytest.raises(Failure):
@@ -283,7 +283,7 @@ async def test_the_answer_of_a_cancelled_process_is_the_reason() -> None:
     flow = wire(
         {"a": add("1"), "b": visit_through(), "c": act(for_ever)}, {"a.out": "b", "b.out": "c"}
     )
-    one, reason = Process(flow), Error("the client went away", code="cancelled")
+    one, reason = LiveProcess(flow), Error("the client went away", code="cancelled")
     waiting = asyncio.ensure_future(finish(one, one.run(flow.entry("a", "in"), "x")))
     await asyncio.sleep(0)
     one.cancel(reason)
@@ -293,7 +293,7 @@ async def test_the_answer_of_a_cancelled_process_is_the_reason() -> None:
 
 async def test_cancelled_before_it_was_awaited_the_answer_is_the_reason_too() -> None:
     flow = wire({"a": visit_through(), "b": act(for_ever)}, {"a.out": "b"})
-    one, reason = Process(flow), Error("too late", code="cancelled")
+    one, reason = LiveProcess(flow), Error("too late", code="cancelled")
     pending = one.run(flow.entry("a", "in"), "x")
     one.cancel(reason)
     assert await finish(one, pending) is reason
@@ -322,7 +322,7 @@ async def test_a_deadline_that_has_passed_stops_the_first_thing_that_waits() -> 
 
 async def test_a_deadline_can_be_moved_and_lifted() -> None:
     flow = wire({"a": act(slowly)})
-    one = Process(flow)
+    one = LiveProcess(flow)
     loop = asyncio.get_running_loop()
     one.deadline = loop.time() + 0.005
     waiting = asyncio.ensure_future(finish(one, one.run(flow.entry("a", "in"), "x")))
@@ -397,7 +397,7 @@ async def test_an_exception_never_ends_another_process() -> None:
 
 async def test_children_end_with_a_cancelled_parent() -> None:
     flow = wire({"a": act(for_ever)})
-    parent = Process(flow)
+    parent = LiveProcess(flow)
     child = parent.fork()
     grandchild = child.fork()
     waiting = asyncio.ensure_future(finish(grandchild, grandchild.run(flow.entry("a", "in"), 1)))
@@ -424,7 +424,7 @@ async def test_a_child_that_nobody_ends_ends_with_its_cancelled_parent() -> None
 
 async def test_forked_work_outlives_the_answer_and_keeps_the_process_from_ending() -> None:
     flow = wire({"a": act(same)})
-    parent = Process(flow)
+    parent = LiveProcess(flow)
     child = parent.fork()
     assert await finish(parent, "answer") == "answer"
     assert status(parent) is ProcessStatus.ENDING
@@ -446,7 +446,7 @@ def test_outliving_needs_no_loop_where_nothing_waits() -> None:
 
 async def test_a_process_that_only_its_children_keep_can_still_be_cancelled() -> None:
     flow = wire({"a": act(for_ever)})
-    parent = Process(flow)
+    parent = LiveProcess(flow)
     child = parent.fork()
     waiting = asyncio.ensure_future(finish(child, child.run(flow.entry("a", "in"), 1)))
     await finish(parent, "answer")
@@ -464,7 +464,7 @@ async def test_a_child_of_a_cancelled_process_is_cancelled_at_once() -> None:
 
 async def test_the_deadline_of_an_answer_does_not_stop_what_was_forked() -> None:
     flow = wire({"a": act(later), "b": act(slowly)})
-    parent = Process(flow)
+    parent = LiveProcess(flow)
     parent.deadline = asyncio.get_running_loop().time() + 0.005
     child = parent.fork()
     waiting = asyncio.ensure_future(finish(child, child.run(flow.entry("b", "in"), "x")))
@@ -613,7 +613,7 @@ async def slowly(payload: Payload) -> Payload:
 
 
 async def ask_of(flow: Wiring, payload: Payload) -> Answer:
-    one = Process(flow)
+    one = LiveProcess(flow)
     answer = one.run(flow.entry("a", "in"), payload)
     assert type(answer) is Pending
     return await finish(one, answer)
@@ -621,7 +621,7 @@ async def ask_of(flow: Wiring, payload: Payload) -> Answer:
 
 async def test_sending_from_a_process_looks_where_its_port_leads() -> None:
     flow = wire({"a": say("never"), "b": add("!")}, {"a.out": "b"})
-    one = Process(flow)
+    one = LiveProcess(flow)
     assert one.send("a", "out", "x") == "x!"
     assert one.send("a", "out[0]", "x") == "x!"
     assert one.send("a", "out[1]", "x") == "x"

@@ -5,11 +5,10 @@ from typing import Any
 
 import pytest
 
-from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Answer, Error, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.packet import Packet
-from heddle.runtime.flow.process import finish, settle
+from heddle.runtime.flow.process import LiveProcess, finish, settle
 from heddle.runtime.flow.reader import Reader
 from tests.runtime.nodes import act, ask, say, talk, visit, wire
 
@@ -58,7 +57,7 @@ async def test_what_is_unanswered_at_the_end_is_answered_with_the_reason() -> No
             pass
 
     flow = wire({"a": talk(silent)})
-    one = Process(flow)
+    one = LiveProcess(flow)
     waiting = asyncio.ensure_future(settle(one.run(flow.entry("a", "in"), 1)))
     await settled()
     found = one.end(Error("broken"))
@@ -158,7 +157,7 @@ async def test_a_packet_whose_sender_has_gone_may_still_be_answered() -> None:
         taken.extend([packet async for packet in reader])
 
     flow = wire({"a": talk(keeps)})
-    one = Process(flow)
+    one = LiveProcess(flow)
     waiting = asyncio.ensure_future(settle(one.run(flow.entry("a", "in"), 1)))
     await settled()
     waiting.cancel()

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.node import Node
+from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.flow.shapes import ManyToOne, many_to_one, one_to_many, one_to_one
 from heddle.runtime.flow.wiring import Wiring
 from heddle.runtime.runtime import Runtime
@@ -157,7 +157,7 @@ async def test_many_to_one_may_wait_and_rows_go_in_order() -> None:
 
     nodes = {"a": one_to_many(lambda n: [n, n]), "m": many_to_one(slowly)}
     flow = wire(nodes, {"a.out": "m", "a.out[1]": "m:in[1]"})
-    process = Process(flow)
+    process = LiveProcess(flow)
     writer = process.writer("start", "out")
     writer._step = flow.entry("a", "in")
     for number in range(3):
@@ -171,7 +171,7 @@ def test_nothing_of_a_process_is_kept_once_it_has_ended() -> None:
     flow = merging()
     node = flow.symbols["m"].node
     assert isinstance(node, ManyToOne)
-    process = Process(flow)
+    process = LiveProcess(flow)
     process.run(flow.entry("m", "in"), 1)
     assert node.snapshot() == {"waiting": 1}
     process.end()

@@ -2,9 +2,9 @@
 
 import pytest
 
-from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.node import LIFECYCLE, Action, Handler, Node
+from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.flow.step import JoinStep, RunStep
 from heddle.runtime.flow.wiring import RUN, Wired, Wiring
 from heddle.schemas import port as ports
@@ -182,7 +182,7 @@ def test_only_the_way_that_packets_take_is_woven() -> None:
 def test_an_observed_wiring_shares_the_generation() -> None:
     flow = wire({"a": add("!")})
     seen = flow.observed(lambda *_: None)
-    Process(seen)
+    LiveProcess(seen)
     assert seen.generation is flow.generation
     assert len(flow.processes) == 1
 

@@ -6,7 +6,7 @@ import pytest
 
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Error, Payload
-from heddle.runtime.flow.process import finish
+from heddle.runtime.flow.process import LiveProcess, finish
 from heddle.runtime.flow.writer import Closed, Writer
 from tests.runtime.nodes import act, add, say, wire
 
@@ -24,7 +24,7 @@ async def for_ever(_: Payload) -> Payload:
 
 
 async def test_answers_come_back_in_the_order_of_the_questions() -> None:
-    process = Process(wire({"a": add(""), "b": act(slow_first)}, {"a.out": "b"}))
+    process = LiveProcess(wire({"a": add(""), "b": act(slow_first)}, {"a.out": "b"}))
     writer = process.writer("a", "out")
     for number in range(5):
         writer.write(number)
@@ -33,7 +33,7 @@ async def test_answers_come_back_in_the_order_of_the_questions() -> None:
 
 
 async def test_plain_and_waiting_answers_keep_their_order() -> None:
-    process = Process(wire({"a": add(""), "b": say("plain")}, {"a.out": "b"}))
+    process = LiveProcess(wire({"a": add(""), "b": say("plain")}, {"a.out": "b"}))
     writer = process.writer("a", "out")
     writer.write(1)
     assert await writer.receive() == "plain"
@@ -41,14 +41,14 @@ async def test_plain_and_waiting_answers_keep_their_order() -> None:
 
 
 async def test_each_sender_gets_the_answer_to_its_own_packet() -> None:
-    process = Process(wire({"a": add(""), "b": act(slow_first)}, {"a.out": "b"}))
+    process = LiveProcess(wire({"a": add(""), "b": act(slow_first)}, {"a.out": "b"}))
     writer = process.writer("a", "out")
     assert await asyncio.gather(*(writer.send(number) for number in range(5))) == [0, 1, 2, 3, 4]
     await finish(process, None)
 
 
 async def test_an_unlinked_port_answers_with_the_packet() -> None:
-    process = Process(wire({"a": add("")}))
+    process = LiveProcess(wire({"a": add("")}))
     writer = process.writer("a", "out")
     assert not writer.linked
     assert await writer.send("x") == "x"
@@ -56,7 +56,7 @@ async def test_an_unlinked_port_answers_with_the_packet() -> None:
 
 
 async def test_there_is_nothing_to_receive_where_nothing_is_in_flight() -> None:
-    process = Process(wire({"a": add("")}))
+    process = LiveProcess(wire({"a": add("")}))
     with pytest.raises(Closed, match="no packet is in flight"):
         await process.writer("a", "out").receive()
     await finish(process, None)
@@ -119,7 +119,7 @@ async def test_whoever_gives_up_a_send_gives_up_its_packet() -> None:
         finally:
             stopped.set()
 
-    process = Process(wire({"a": add(""), "b": act(holds)}, {"a.out": "b"}))
+    process = LiveProcess(wire({"a": add(""), "b": act(holds)}, {"a.out": "b"}))
     sending = asyncio.ensure_future(process.writer("a", "out").send(1))
     for _ in range(3):
         await asyncio.sleep(0)
@@ -129,5 +129,5 @@ async def test_whoever_gives_up_a_send_gives_up_its_packet() -> None:
 
 
 def to_for_ever() -> tuple[Process, Writer]:
-    process = Process(wire({"a": add(""), "b": act(for_ever)}, {"a.out": "b"}))
+    process = LiveProcess(wire({"a": add(""), "b": act(for_ever)}, {"a.out": "b"}))
     return process, process.writer("a", "out")
