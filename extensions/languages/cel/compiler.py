@@ -5,11 +5,12 @@ from typing import Any, Final, Protocol, cast
 
 from heddle.extensions.languages.cel.access import build_map, elements, has, index, resolve, select
 from heddle.extensions.languages.cel.binaries import HELPERS, RUN
+from heddle.extensions.languages.cel.budget import BUDGET, charge, exhausted
 from heddle.extensions.languages.cel.emitter import Emitter
 from heddle.extensions.languages.cel.errors import FILENAME, Exhausted, explain
 from heddle.extensions.languages.cel.operators import invert, negate, not_bool
 from heddle.extensions.languages.cel.parser import parse
-from heddle.extensions.languages.cel.results import BUDGET, charge, deep_plain, exhausted, plain
+from heddle.extensions.languages.cel.results import deep_plain, plain
 from heddle.extensions.languages.cel.tokens import Source
 
 SMALL: Final = 4000
