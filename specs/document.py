@@ -20,7 +20,14 @@ import msgspec
 
 from heddle.specs import names
 from heddle.specs.entry import SAID, found_type, spoiled_spec_of, value_of
-from heddle.specs.problem import Place, Problem, did_you_mean
+from heddle.specs.problem import (
+    DEFECT,
+    REPORT_IT,
+    Place,
+    Problem,
+    defect_of,
+    did_you_mean,
+)
 from heddle.specs.spec import DEFAULT_NAMESPACE, Path, Spec, dotted
 from heddle.specs.syntax import Fault, Parsed, Places, Source, parse, resolve
 from heddle.specs.value import Value
@@ -79,10 +86,14 @@ def read_text(
             return Reading(problems=(problem,), whole=False)
         text = decoded
     text = text.removeprefix("\ufeff")
-    parsed = parse(text)
-    reader = _Reader(Source(text, file), namespace, only, file if key is None else key)
-    reader.revision = revision
-    return reader.read(parsed)
+    try:
+        parsed = parse(text)
+        reader = _Reader(Source(text, file), namespace, only, file if key is None else key)
+        reader.revision = revision
+        return reader.read(parsed)
+    except Exception as error:
+        # One text that trips over a defect must never hold up the others.
+        return Reading(problems=(failed(error, file),), whole=False)
 
 
 def read_path(
@@ -113,6 +124,9 @@ def _read_file(path: FilePath, key: str, namespace: str, only: Only) -> Reading:
         data = path.read_bytes()
     except OSError as error:
         return Reading(problems=(unreadable(str(path), error),), whole=False)
+    except ValueError as error:
+        # A path that no system call takes.
+        return Reading(problems=(failed(error, str(path)),), whole=False)
     key = key.replace(os.sep, "/")
     return read_text(data, file=str(path), namespace=namespace, only=only, key=key)
 
@@ -121,6 +135,11 @@ def unreadable(file: str, error: OSError) -> Problem:
     """The Problem of a file that cannot be opened."""
     reason = (error.strerror or str(error)).lower()
     return Problem(code="unreadable", found=f"cannot be read: {reason}", place=Place(file))
+
+
+def failed(error: Exception, file: str) -> Problem:
+    """Return the Problem of a text over which Heddle itself failed."""
+    return Problem(code=DEFECT, found=defect_of(error), hint=REPORT_IT, place=Place(file))
 
 
 def is_spec_file(name: str) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path as FilePath
 
 import msgspec
 
-from heddle.specs.document import Reading, files_below, read_text, taken, unreadable
+from heddle.specs.document import Reading, failed, files_below, read_text, taken, unreadable
 from heddle.specs.index import Index, Key, key_of
 from heddle.specs.problem import Place, Problem
 from heddle.specs.spec import Spec
@@ -110,7 +110,7 @@ class Files:
         changed: list[str] = []
         for name in sorted(names):
             entries = self._files[name].entries if name in self._files else ()
-            if not (careful and self.saving(name)) and self._load(name, careful):
+            if not (careful and self.saving(name)) and self._read(name, careful):
                 old.extend(entries)
                 changed.append(name)
         if not changed:
@@ -190,6 +190,13 @@ class Files:
         )
         known, self._gone = self._gone, problem
         return None if known == problem else self._told((), (problem,), True)
+
+    def _read(self, name: str, careful: bool) -> bool:
+        """Read one file if it changed; return True if it did. Whatever fails is its Problem alone."""
+        try:
+            return self._load(name, careful)
+        except Exception as error:
+            return self._refused(name, failed(error, self.full(name)))
 
     def _load(self, name: str, careful: bool) -> bool:
         """Read one file if it changed; whether it did."""

@@ -187,8 +187,6 @@ class _Odd(Exception):  # noqa: N818 - it is a turn of the road, not an error
 
 def parse(text: str) -> Parsed:
     """The documents of a YAML or JSON text; never raises for what the text says."""
-    from ruamel.yaml.error import YAMLError
-
     if text[:1] in ("{", "["):
         from heddle.specs.thorough import as_json, thorough
 
@@ -198,7 +196,8 @@ def parse(text: str) -> Parsed:
             return thorough(text) if known.faults else known
     try:
         return Parsed(_quick(text))
-    except (_Odd, YAMLError, UnicodeError):
+    except Exception:
+        # Something odd, a mistake, or a failure of the parser: the thorough pass tells which.
         from heddle.specs.thorough import thorough
 
         return thorough(text)

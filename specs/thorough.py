@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from heddle.specs.problem import DEFECT, REPORT_IT, defect_of
 from heddle.specs.spec import Path
 from heddle.specs.syntax import MAX_DEPTH, MAX_NODES, Fault, Parsed, Where, c_parser, resolve
 
@@ -48,7 +49,7 @@ def _as_yaml(text: str) -> Parsed:
     if first is None or len(text) < _SLOW_LIMIT or _may_be_c(first):
         # The C parser is strict where YAML 1.2 is not: `{path: /users/:id, port: x}`.
         slow = _run(lambda: YAML(typ="safe", pure=True).get_constructor_parser(text)[1])
-        if first is None or slow.whole:
+        if first is None or slow.whole or first.faults[-1].code == DEFECT:
             first = slow
     return first if first.whole else _explained(first, text)
 
@@ -61,6 +62,9 @@ def _run(parser: Callable[[], Any]) -> Parsed:
     except YAMLError as error:
         # The slow parser reads ahead when it is made.
         return Parsed([], [_fault_of(error)], [], whole=False)
+    except Exception as error:
+        # The slow parser fails in many ways: IndexError for a directive behind content.
+        return Parsed([], [_failed(error)], [], whole=False)
 
 
 def _clean(text: str) -> bool:
@@ -107,6 +111,9 @@ class _Pass:
             return Parsed(documents, self.faults, where, whole=False)
         except YAMLError as error:
             self.faults.append(_fault_of(error))
+            return Parsed(documents, self.faults, where, whole=False)
+        except Exception as error:
+            self.faults.append(_failed(error))
             return Parsed(documents, self.faults, where, whole=False)
         return Parsed(documents, self.faults, where)
 
@@ -363,6 +370,11 @@ def _fault_of(error: Exception) -> Fault:
     )
 
 
+def _failed(error: Exception) -> Fault:
+    """Return the Fault of a parser that raised what it does not document."""
+    return Fault(code=DEFECT, found=defect_of(error), hint=REPORT_IT)
+
+
 def _explained(parsed: Parsed, text: str) -> Parsed:
     """Add what to try to a fault of the parser, where the line shows it."""
     marker = _MARKER.search(text)
@@ -401,6 +413,11 @@ def _hinted(fault: Fault, text: str) -> Fault:
         hint = "Look at the indentation: entries of one list or mapping start in one column"
     elif "flow mapping" in fault.found and (key := _BRACKETED.search(line)) is not None:
         hint = f"Put a key with brackets in quotes between braces: '{key[1]}'"
+    elif line.startswith("%"):
+        hint = (
+            "A directive stands before `---`. Where one text ends and another begins, as in two files "
+            "put one behind the other, write a line `...`"
+        )
     elif any(what in fault.found for what in _FLOWS):
         hint = "Is a closing bracket missing?"
     return msgspec.structs.replace(fault, hint=hint)
