@@ -218,8 +218,11 @@ def read_data(
     source = places.source if places is not None else Source("", "")
     reader = _Reader(source, namespace, only, key)
     reader.located = places is not None
-    reader.document(entries, places.root if places is not None else ())
-    return reader.done(whole=True)
+    try:
+        reader.document(entries, places.root if places is not None else ())
+        return reader.done(whole=True)
+    except Exception as error:
+        return Reading(problems=(failed(error, source.file),), whole=False)
 
 
 def join(readings: Iterable[Reading]) -> Reading:
@@ -285,6 +288,15 @@ def taken(resource: Spec | Value, first: Spec | Value) -> Problem:
         place=resource.place((field,)),
         path=f"{resource.name or resource.id}.{field}",
     )
+
+
+def _stable(data: dict[str, Any]) -> bytes:
+    """Return bytes that are the same for equal data."""
+    try:
+        return msgspec.json.encode(data)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        # Whole numbers of more than 64 bits, or halves of character pairs.
+        return repr(data).encode("utf-8", "surrogatepass")
 
 
 def _label(root: Path) -> str:
@@ -384,9 +396,9 @@ class _Reader:
 
     def count(self, data: dict[str, Any], sort: str) -> None:
         """Note which of the nameless entries this is."""
-        kind = str(data.get("kind", sort))
+        kind = str(data.get("kind", sort)).encode("utf-8", "replace").decode()
         if not self.key:
-            kind = sha1(msgspec.json.encode(data), usedforsecurity=False).hexdigest()
+            kind = sha1(_stable(data), usedforsecurity=False).hexdigest()
         self.position = f"{kind}[{self.nameless[kind]}]"
         self.nameless[kind] += 1
 

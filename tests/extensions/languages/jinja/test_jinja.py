@@ -119,7 +119,9 @@ def test_a_template_cannot_change_the_payload() -> None:
 CALM = [
     "Hello {{ name|upper }}, {{ n + 1 }} {{ price * 1.19 }} {{ (a ~ b)[0] }}",
     "{% if a is defined and not b %}{{ a|tojson }}{% elif c in d %}{{ d|join(', ') }}{% endif %}",
-    "{{ n * 2 }} {{ 1.19 * price }} {{ a|default('-') }} {{ b[0].c['d'] if e else {'f': [1]} }}",
+    "{{ n * 2 }}",
+    "{{ 1.19 * price }}",
+    "{{ a|default('-') }} {{ b[0].c['d'] if e else {'f': [1]} }}",
 ]
 GROWING = [
     "{% for x in y %}{{ x }}{% endfor %}",
