@@ -149,6 +149,9 @@ def _read(file: str) -> dict[str, Any]:
         raise CommandError(f"{file}: the settings are not UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise CommandError(f"{_where(file, text, str(error))} (wanted: TOML 1.0)") from error
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits, or brackets inside brackets without end.
+        raise CommandError(f"{file}: the settings cannot be read: {error}") from error
     reader = _Reader(file, text)
     said = reader.table(data, _KEYS, ())
     if reader.problems:

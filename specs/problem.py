@@ -61,7 +61,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         return text
 
 
-def defect_of(error: Exception) -> str:
+def defect_of(error: BaseException) -> str:
     """Return what such a Problem found: `cannot be read: IndexError: list index out of range`."""
     text = " ".join(str(error).split())
     shown = text if len(text) <= 200 else f"{text[:199]}…"

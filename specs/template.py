@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from heddle.specs.problem import did_you_mean
+from heddle.specs.problem import defect_of, did_you_mean
 
 if TYPE_CHECKING:
     from minijinja import Environment
@@ -344,11 +344,20 @@ def _evaluate(blank: Blank, given: Mapping[str, Any], missing: BlankError | None
         result = _machine().eval_expr(blank.expression, **given)
         if result is None and _machine().eval_expr(f"({blank.expression}) is undefined", **given):
             raise missing or BlankError(blank.text, "nothing: it is undefined")
+    except UnicodeError:
+        raise BlankError(blank.text, "half of a character pair", "text") from None
     except TemplateError as error:
         if missing is not None and error.kind in ("UndefinedError", "InvalidOperation"):
             raise missing from None
         detail = (error.detail or str(error.kind)).replace("__0", "the value")
         raise BlankError(blank.text, detail, "an expression", _RULES) from None
+    except BlankError:
+        raise
+    except BaseException as error:
+        # A panic of the engine comes as an exception that is no Exception.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise BlankError(blank.text, defect_of(error), "an expression", _RULES) from None
     return _plain(result)
 
 

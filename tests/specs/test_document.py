@@ -331,7 +331,7 @@ def test_a_text_with_an_old_line_break_is_written_so_that_it_reads_back(text: st
 
 
 def test_two_files_put_one_behind_the_other_are_a_problem_with_its_place() -> None:
-    reading = read_text("kind: log\n%YAML 1.2\n---\nkind: log\n", file="a.yaml")
+    reading = read_text("kind: log\n%YAML 1.2\n", file="a.yaml")
     assert not reading.whole
     [problem] = [each for each in reading.problems if each.code == "syntax"]
     assert problem.place.file == "a.yaml"
