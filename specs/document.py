@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha1
 from pathlib import Path as FilePath
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -20,6 +20,7 @@ import msgspec
 
 from heddle.specs import names
 from heddle.specs.entry import SAID, found_type, spoiled_spec_of, value_of
+from heddle.specs.limits import limits
 from heddle.specs.problem import (
     DEFECT,
     REPORT_IT,
@@ -29,7 +30,7 @@ from heddle.specs.problem import (
     did_you_mean,
 )
 from heddle.specs.spec import DEFAULT_NAMESPACE, Path, Spec, dotted
-from heddle.specs.syntax import Fault, Parsed, Places, Source, parse, resolve
+from heddle.specs.syntax import Fault, Parsed, Places, Source, Where, parse, resolve
 from heddle.specs.value import Value
 
 Entry = TypeVar("Entry", Spec, Value)
@@ -66,34 +67,75 @@ def read_text(
     only: Only = None,
     key: str | None = None,
     revision: int = 0,
+    most: int | None = None,
 ) -> Reading:
     """Read a text; never raises for what it says: `problems` holds all that is wrong.
 
     `file` is what Problems call it. `namespace` is that of entries which name none. `key` is what
     ids of nameless entries are derived from (the file; without one, the text of the entry).
-    `revision` is that of everything read.
+    `revision` is that of everything read. `most` are the bytes that it may have: by default, those of
+    a file.
     An entry with a Problem is left out of `specs` and `values`; the others are there.
     """
-    if isinstance(text, bytes):
-        decoded = decode(text)
-        if decoded is None:
-            problem = Problem(
-                code="syntax",
-                found="bytes that are not UTF-8",
-                wanted="UTF-8 (or UTF-16 with its mark)",
-                place=Place(file),
-            )
-            return Reading(problems=(problem,), whole=False)
-        text = decoded
-    text = text.removeprefix("\ufeff")
+    return read_parsed(
+        text,
+        parse,
+        file=file,
+        namespace=namespace,
+        only=only,
+        key=key,
+        revision=revision,
+        most=most,
+    )[0]
+
+
+def read_parsed(
+    text: str | bytes,
+    parser: Callable[[str], Parsed],
+    *,
+    file: str,
+    namespace: str,
+    only: Only,
+    key: str | None,
+    revision: int,
+    most: int | None,
+    again: str | None = None,
+) -> tuple[Reading, Reading | None, list[Where]]:
+    """Read a text as `read_text` does, with this parser.
+
+    Return the Reading, the same with the ids of another key (`again`), and the places of everything
+    if the parser knows them.
+    """
+    most = limits().file if most is None else most
+    if len(text) > most:
+        return Reading(problems=(too_large(file, len(text), most),), whole=False), None, []
+    decoded = decode(text) if isinstance(text, bytes) else text
+    if decoded is None:
+        problem = Problem(
+            code="syntax",
+            found="bytes that are not UTF-8",
+            wanted="UTF-8 (or UTF-16 with its mark)",
+            place=Place(file),
+        )
+        return Reading(problems=(problem,), whole=False), None, []
+    decoded = decoded.removeprefix("\ufeff")
     try:
-        parsed = parse(text)
-        reader = _Reader(Source(text, file), namespace, only, file if key is None else key)
-        reader.revision = revision
-        return reader.read(parsed)
+        parsed = parser(decoded)
+        source = Source(decoded, file, parsed.where)
+
+        def read(key: str) -> Reading:
+            reader = _Reader(source, namespace, only, key)
+            reader.revision = revision
+            return reader.read(parsed)
+
+        first = read(file if key is None else key)
+        other = read(again) if again is not None and not first.problems else None
+        return first, other, parsed.where or []
+    except MemoryError:
+        raise
     except Exception as error:
         # One text that trips over a defect must never hold up the others.
-        return Reading(problems=(failed(error, file),), whole=False)
+        return Reading(problems=(failed(error, file),), whole=False), None, []
 
 
 def read_path(
@@ -135,6 +177,18 @@ def unreadable(file: str, error: OSError) -> Problem:
     """The Problem of a file that cannot be opened."""
     reason = (error.strerror or str(error)).lower()
     return Problem(code="unreadable", found=f"cannot be read: {reason}", place=Place(file))
+
+
+def too_large(file: str, size: int, most: int) -> Problem:
+    """Return the Problem of a text that is larger than a text may be."""
+    what = "[limits] file" if most == limits().file else "[limits] change_set"
+    return Problem(
+        code="too-large",
+        found=f"{size:,} bytes",
+        wanted=f"at most {most:,}",
+        hint=f"Split it into several; the setting is {what}",
+        place=Place(file),
+    )
 
 
 def failed(error: Exception, file: str) -> Problem:

@@ -10,9 +10,10 @@ from typing import Any
 
 import msgspec
 
+from heddle.specs.limits import limits
 from heddle.specs.problem import DEFECT, REPORT_IT, defect_of
 from heddle.specs.spec import Path
-from heddle.specs.syntax import MAX_DEPTH, MAX_NODES, Fault, Parsed, Where, c_parser, resolve
+from heddle.specs.syntax import Fault, Parsed, Where, c_parser, resolve, too_many
 
 _TAG = "tag:yaml.org,2002:"
 # Where the C parser is known to refuse good YAML 1.2, and a text is short enough to ask the
@@ -30,6 +31,8 @@ def thorough(text: str) -> Parsed:
         found = "half of a character pair, which cannot be written as UTF-8"
         return Parsed([], [Fault(code="syntax", found=found)], [], whole=False)
     known = as_json(text)
+    if known is not None and not known.whole:
+        return known
     parsed = _as_yaml(text)
     if known is None:
         return parsed
@@ -91,6 +94,8 @@ class _Pass:
         self.faults: list[Fault] = []
         self.anchors: dict[str, tuple[Any, Where, int] | None] = {}
         self.nodes = 0
+        self.most = limits().nodes
+        self.deepest = limits().depth
 
     def run(self) -> Parsed:
         """Everything up to the end, or up to the first thing that cannot be read over."""
@@ -139,16 +144,10 @@ class _Pass:
         from ruamel.yaml import events
 
         self.nodes += 1
-        if self.nodes > MAX_NODES:
-            self.fault(
-                event,
-                path[:1],
-                "too-large",
-                f"more than {MAX_NODES} nodes once aliases are followed",
-                hint="Split the file, or write less with aliases",
-            )
-            raise _Stop
         mark = event.start_mark
+        if self.nodes > self.most:
+            self.faults.append(too_many(mark.line + 1, mark.column + 1, path[:1]))
+            raise _Stop
         if type(event) is events.AliasEvent:
             return self.alias(event, path)
         before = self.nodes
@@ -159,8 +158,9 @@ class _Pass:
             where = Where(mark.line + 1, mark.column + 1, event.style or "")
             value = self.scalar(event, path)
         else:
-            if len(path) > MAX_DEPTH:
-                self.fault(event, path[:1], "too-deep", f"more than {MAX_DEPTH} levels of nesting")
+            if len(path) > self.deepest:
+                found = f"more than {self.deepest} levels of nesting"
+                self.fault(event, path[:1], "too-deep", found)
                 raise _Stop
             where = Where(mark.line + 1, mark.column + 1)
             if type(event) is events.MappingStartEvent:
@@ -449,6 +449,8 @@ def as_json(text: str) -> Parsed | None:
         return None
     if _too_deep(document):
         return None
+    if _nodes(document, limits().nodes) < 0:
+        return Parsed([], [too_many()], [], whole=False)
     faults = [
         Fault(
             code="duplicate-key",
@@ -463,7 +465,7 @@ def as_json(text: str) -> Parsed | None:
 
 def _too_deep(document: Any) -> bool:
     level = [document]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(limits().depth + 1):
         level = [
             inner
             for each in level
@@ -473,3 +475,16 @@ def _too_deep(document: Any) -> bool:
         if not level:
             return False
     return True
+
+
+def _nodes(document: Any, most: int) -> int:
+    """Return how many more nodes a text with this document might have; negative if it has too many."""
+    waiting = [document]
+    while waiting and most >= 0:
+        each = waiting.pop()
+        most -= 1
+        if isinstance(each, dict):
+            waiting.extend(each.values())
+        elif isinstance(each, list):
+            waiting.extend(each)
+    return most - len(waiting)
