@@ -18,9 +18,10 @@ from heddle.runtime.scheme import Scheme
 from heddle.runtime.step import FAILURES
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import Plan, SymbolTable
-from heddle.schemas.links import check_links
+from heddle.schemas.links import links_in_pieces
 from heddle.specs.bind import Bound, Values
 from heddle.specs.errors import SpecError
+from heddle.specs.pieces import Pieces, by_turns
 from heddle.specs.problem import Problem
 from heddle.specs.spec import Spec
 
@@ -74,7 +75,7 @@ class Drafter:
         self._scheme = scheme
         self._environment = environment
 
-    def draft(
+    async def draft(
         self,
         specs: Sequence[Spec],
         values: Values,
@@ -88,6 +89,15 @@ class Drafter:
         have is removed. `forced` are rebuilt although their Spec is the same: a Value of theirs
         has changed.
         """
+        return await by_turns(self._pieces(specs, values, asked, forced))
+
+    def _pieces(
+        self,
+        specs: Sequence[Spec],
+        values: Values,
+        asked: Iterable[UUID] | None,
+        forced: frozenset[UUID],
+    ) -> Pieces[Draft]:
         draft = Draft()
         stored = {spec.id for spec in specs}
         known = asked if asked is not None else [symbol.id for symbol in self._table.all()]
@@ -97,6 +107,7 @@ class Drafter:
                 draft.removes.add(one)
         expander = self._expander(draft, specs, values)
         for spec in specs:
+            yield
             symbol = self._table.get(spec.id)
             if symbol is not None and spec.id not in forced and symbol.spec.same(spec):
                 # Its lines may have moved in the file: Problems should point at where they are now.
@@ -104,9 +115,10 @@ class Drafter:
             else:
                 self._compile(draft, spec, expander, symbol)
         for symbol in self._users(draft, specs):
+            yield
             self._compile(draft, symbol.spec, expander, symbol)
         self._names(draft)
-        self._links(draft)
+        yield from self._links(draft)
         self._let_go(draft)
         return draft
 
@@ -198,13 +210,14 @@ class Drafter:
             )
             draft.refuse(symbol.spec, [problem])
 
-    def _links(self, draft: Draft) -> None:
+    def _links(self, draft: Draft) -> Pieces[None]:
         """Links to ports that are not there, of what changes and of whoever is linked to it."""
         if not draft.puts:
             return
         around: dict[UUID, Spec] = {one: symbol.binding.spec for one, symbol in draft.puts.items()}
         if len(self._table):
             for symbol in list(draft.puts.values()):
+                yield
                 near = self._table.neighbours(symbol)
                 near += [
                     found
@@ -217,7 +230,8 @@ class Drafter:
                 for other in near:
                     if other.id not in draft.removes:
                         around.setdefault(other.id, other.binding.spec)
-        for problem in check_links(around.values(), self._scheme.schema):
+        found_links = yield from links_in_pieces(around.values(), self._scheme.schema)
+        for problem in found_links:
             if problem.code != "unknown-port":
                 continue
             spec = _owner(problem, around.values())
@@ -239,7 +253,7 @@ def _alike(before: Symbol, after: Symbol) -> bool:
     )
 
 
-def stopping(plan: Plan, scheme: Scheme) -> list[Problem]:
+def stopping(plan: Plan, scheme: Scheme) -> Pieces[list[Problem]]:
     """The links by which a plan would stop symbols that are active now, and stay in the store.
 
     That is what a mistyped name or a premature deletion looks like: a Problem, where a link of a
@@ -250,7 +264,8 @@ def stopping(plan: Plan, scheme: Scheme) -> list[Problem]:
         return []
     specs = [symbol.binding.spec for symbol in plan.layout.symbols.values()]
     found = []
-    for problem in (*check_links(specs, scheme.schema), *_waiting(plan)):
+    links = yield from links_in_pieces(specs, scheme.schema)
+    for problem in (*links, *_waiting(plan)):
         spec = _owner(problem, stops) if problem.code in ("missing-link", "waiting-link") else None
         if spec is not None:
             hint = f"{problem.hint} {spec.label} is active and would stop.".lstrip()

@@ -16,11 +16,12 @@ from heddle.runtime.events import Events
 from heddle.runtime.refusal import Refusal, of_spoiled
 from heddle.runtime.scheme import Scheme
 from heddle.runtime.shift import Shift, ShiftError
-from heddle.runtime.spoiled import check_spoiled
+from heddle.runtime.spoiled import spoiled_in_pieces
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import Plan, SymbolTable
 from heddle.schemas.check import in_order
 from heddle.specs.bind import Values, bind
+from heddle.specs.pieces import by_turns
 from heddle.specs.problem import Problem
 from heddle.specs.spec import Spec
 from heddle.specs.store import ChangeSet, Spoiling, Store
@@ -87,7 +88,7 @@ class Loader:
         specs = await self._store.specs(self.namespace)
         values = await self._values()
         self.unreadable = tuple(await self._store.problems())
-        draft = self._drafter.draft(specs, values)
+        draft = await self._drafter.draft(specs, values)
         self._refuse(draft, set(draft.problems), draft.all_problems())
         spoiled: Sequence[Spec] = ()
         if self.unreadable and isinstance(self._store, Spoiling):
@@ -165,7 +166,7 @@ class Loader:
             self._accept(draft, asked)
             return Tried(draft, loaded=Loaded())
         plan = self._table.plan(list(draft.puts.values()), draft.removes)
-        stopped = stopping(plan, self._scheme)
+        stopped = await by_turns(stopping(plan, self._scheme))
         if stopped:
             put = {one.source for one in draft.puts.values()}
             culprits = draft.removes | {one.source for one in plan.stops if one.source in put}
@@ -208,7 +209,7 @@ class Loader:
         identified = any(entry.identified for spec in specs for entry in spec.env.values())
         nested = any("specs" in spec.fields or "uses" in spec.fields for spec in specs)
         values = await self._values() if identified or nested else Values()
-        return self._drafter.draft(specs, values, asked=keys, forced=frozenset(forced))
+        return await self._drafter.draft(specs, values, asked=keys, forced=frozenset(forced))
 
     async def _live(self, draft: Draft, plan: Plan, problems: tuple[Problem, ...]) -> Loaded:
         """Make the difference live, and tell it; ShiftError where it was undone."""
@@ -327,7 +328,9 @@ class Loader:
             return problems
         others = specs if specs is not None else await self._store.specs(self.namespace)
         values = await self._values()
-        found = check_spoiled(mine, others, values, self._scheme, self._environment)
+        found = await by_turns(
+            spoiled_in_pieces(mine, others, values, self._scheme, self._environment)
+        )
         return tuple(in_order([*problems, *found]))
 
     # -- Values --------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.runtime.checking import check_specs
+from heddle.runtime.checking import checked_in_pieces
 from heddle.runtime.extension import Registry
 from heddle.runtime.leaving import Step, after, left_behind
 from heddle.runtime.sealing import alike, have_keys, kept_all
@@ -16,6 +16,7 @@ from heddle.specs.index import Key, key_of
 from heddle.specs.keyring import Keyring
 from heddle.specs.masking import MASK
 from heddle.specs.merging import Merged, merge_one
+from heddle.specs.pieces import Pieces, Turns, at_once, by_turns
 from heddle.specs.problem import Problem
 from heddle.specs.revision import NO_NOTE, Note, Recording, Turn, since
 from heddle.specs.spec import Spec
@@ -146,18 +147,20 @@ async def plan_steps(
     is left behind with a link to what goes is a Problem, where a link to what may come later is none.
     """
     unfit = _unfit(steps)
+    turns = Turns()
     stored = await _around(store, steps, stored)
     await have_keys([*stored, *(side for step in steps for side in step)], registry.keys)
     steps, unsealed = kept_all(steps, registry.keys)
     steps, clashes = await _rebased(store, steps, base, registry.keys, merge=merge)
-    problems = [
-        *unfit,
-        *unsealed,
-        *check_steps(steps, stored, registry),
-        *left_behind(steps, stored),
-    ]
+    await turns.rest()
+    checked = await by_turns(steps_in_pieces(steps, stored, registry))
+    problems = [*unfit, *unsealed, *checked, *left_behind(steps, stored)]
+    differences: list[Difference] = []
+    for old, new in steps:
+        await turns.rest()
+        differences.append(difference(old, new))
     return Planned(
-        differences=tuple(difference(old, new) for old, new in steps),
+        differences=tuple(differences),
         problems=tuple(dict.fromkeys(problems)),
         clashes=tuple(clashes),
     )
@@ -194,6 +197,13 @@ def check_steps(
 
     What may come later is no Problem: links to what is not there, Values and the environment.
     """
+    return at_once(steps_in_pieces(steps, stored, registry))
+
+
+def steps_in_pieces(
+    steps: Sequence[Step], stored: Sequence[Resource], registry: Registry
+) -> Pieces[list[Problem]]:
+    """As `check_steps`, a Spec at a time."""
     specs = [new for _, new in steps if isinstance(new, Spec)]
     if not specs:
         return []
@@ -202,8 +212,11 @@ def check_steps(
     values = Values([each for each in after(steps, stored) if isinstance(each, Value)])
     before = [each for each in stored if isinstance(each, Spec)]
     others = [each for each in before if each.id not in changed and each.id not in gone]
-    known = set(check_specs(before, values, registry, only=frozenset()).problems)
-    found = check_specs([*specs, *others], values, registry, only=frozenset(changed), later=True)
+    was = yield from checked_in_pieces(before, values, registry, only=frozenset())
+    known = set(was.problems)
+    found = yield from checked_in_pieces(
+        [*specs, *others], values, registry, only=frozenset(changed), later=True
+    )
     return [problem for problem in found.problems if problem not in known]
 
 

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterator
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -20,6 +19,7 @@ import msgspec
 from heddle.specs.document import Only, Reading, decode
 from heddle.specs.limits import limits
 from heddle.specs.parsing.wire import HEAD, Away, Reply, Request, joined, replies, spec_of, value_of
+from heddle.specs.pieces import Pieces, at_once, by_turns
 from heddle.specs.problem import Place, Problem
 from heddle.specs.spec import DEFAULT_NAMESPACE
 
@@ -27,9 +27,6 @@ _CHILD: Final = "heddle.specs.parsing.child"
 
 LONGEST: Final = 60.0
 """Seconds that a text may take, the start of the process included; then it is ended."""
-
-SLICE: Final = 0.005
-"""Seconds after which a long piece of work on an event loop lets others have their turn."""
 
 _KEPT: Final = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "PYTHONHOME", "VIRTUAL_ENV")
 """What it sees of the environment: nothing that could be a secret."""
@@ -173,8 +170,7 @@ def read_aside(
     """As `read_text`, in the parsing process; whoever calls it waits, so call it in a thread."""
     request = Request(data, file, namespace, only, key, revision, limits().file, None, limits())
     reply = PARSER.ask(request)
-    *_, reading = _made(reply, data, file)
-    return reading
+    return at_once(_made(reply, data, file))
 
 
 async def read_twice_aside(
@@ -187,30 +183,27 @@ async def read_twice_aside(
     request = Request(data, "", namespace, only, key, 0, most, again, limits())
     loop = asyncio.get_running_loop()
     reply = await loop.run_in_executor(None, partial(PARSER.ask, request))
-    reading = Reading()
-    end = time.perf_counter() + SLICE
-    for made in _made(reply, data, ""):
-        reading = made
-        if time.perf_counter() > end:
-            await asyncio.sleep(0)
-            end = time.perf_counter() + SLICE
+    reading = await by_turns(_made(reply, data, ""))
     return reading, frozenset(UUID(bytes=each) for each in reply.written)
 
 
-def _made(reply: Reply, data: bytes, file: str) -> Iterator[Reading]:
-    """Make a Reading of a reply, in small steps; the last one that it gives is whole."""
+def _made(reply: Reply, data: bytes, file: str) -> Pieces[Reading]:
+    """Make a Reading of a reply."""
     source = Away((decode(data) or "").removeprefix("\ufeff"), file, reply.where)
-    reading = Reading(problems=tuple(reply.problems), whole=reply.whole)
     specs, spoiled, values = [], [], []
     for said in reply.specs:
         specs.append(spec_of(said, source))
-        yield reading
+        yield
     for said in reply.spoiled:
         spoiled.append(spec_of(said, source))
-        yield reading
+        yield
     for each in reply.values:
         values.append(value_of(each, source))
-        yield reading
-    yield msgspec.structs.replace(
-        reading, specs=tuple(specs), spoiled=tuple(spoiled), values=tuple(values)
+        yield
+    return Reading(
+        specs=tuple(specs),
+        spoiled=tuple(spoiled),
+        values=tuple(values),
+        problems=tuple(reply.problems),
+        whole=reply.whole,
     )
