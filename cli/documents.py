@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from heddle.specs.document import (
     Only,
     Reading,
+    TooManyError,
     files_below,
     join,
+    link_outside,
     read_text,
     unreadable,
 )
@@ -69,11 +71,18 @@ class Documents:
             self._texts["<stdin>"] = _standard_input()
             return
         root = Path(path)
+        outside: list[str] = []
         try:
-            files = [root / name for name in files_below(path)] if root.is_dir() else [root]
+            files = (
+                [root / name for name in files_below(path, outside)] if root.is_dir() else [root]
+            )
+        except TooManyError as error:
+            self.problems.append(error.problem)
+            return
         except OSError as error:
             self.problems.append(unreadable(path, error))
             return
+        self.problems += [link_outside(str(root / name)) for name in outside]
         for file in files:
             try:
                 self._texts[str(file)] = file.read_bytes()

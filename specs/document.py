@@ -155,10 +155,14 @@ def read_path(
     root = FilePath(path)
     if not root.is_dir():
         return _read_file(root, os.path.normpath(path), namespace, only)
-    readings = [
-        _read_file(root / name, name, namespace, only) for name in files_below(os.fspath(path))
-    ]
-    return join(readings)
+    outside: list[str] = []
+    try:
+        names = files_below(os.fspath(path), outside)
+    except TooManyError as error:
+        return Reading(problems=(error.problem,), whole=False)
+    readings = [_read_file(root / name, name, namespace, only) for name in names]
+    problems = tuple(link_outside(str(root / name)) for name in outside)
+    return join([*readings, Reading(problems=problems)])
 
 
 def _read_file(path: FilePath, key: str, namespace: str, only: Only) -> Reading:
@@ -228,13 +232,61 @@ def may_be_read(entry: os.DirEntry[str]) -> bool:
         return True
 
 
-def files_below(root: str) -> list[str]:
+class TooManyError(Exception):
+    """A folder holds more spec files than are read; `problem` says so."""
+
+    def __init__(self, root: str, most: int) -> None:
+        self.problem = Problem(
+            code="too-many-files",
+            found=f"more than {most:,} spec files in one folder",
+            wanted=f"at most {most:,}",
+            hint="Is it the right folder? The setting is [limits] files",
+            place=Place(root),
+        )
+        super().__init__(str(self.problem))
+
+
+def link_outside(path: str) -> Problem:
+    """Return the Problem of a link that leads out of the folder of the specs."""
+    return Problem(
+        code="outside-link",
+        found="a link that leads out of the folder, and is not followed",
+        wanted="a link to somewhere in the folder",
+        hint="To follow it, set [limits] follow_links = true",
+        place=Place(path),
+    )
+
+
+def is_below(path: str, root: str) -> bool:
+    """Return True if a real path is in a real folder, or is that folder."""
+    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
+
+
+def leads_out(entry: os.DirEntry[str], real: str) -> bool:
+    """Return True if an entry is a link that leads out of this real folder and is not followed."""
+    if limits().follow_links or not entry.is_symlink():
+        return False
+    return not is_below(os.path.realpath(entry.path), real)
+
+
+def files_below(root: str, outside: list[str] | None = None) -> list[str]:
     """The spec files below a folder, relative to it, sorted; links are followed, circles are not.
 
-    OSError when the folder itself cannot be listed; folders below that cannot be are left out.
+    Links that lead out of the folder are noted in `outside`, and followed only if the limits say so.
+    OSError when the folder itself cannot be listed, TooManyError when it holds too many of them;
+    folders below that cannot be listed are left out.
     """
     found: list[str] = []
     seen: set[tuple[int, int]] = set()
+    most = limits().files
+    real = os.path.realpath(root)
+
+    def leaves(entry: os.DirEntry[str], prefix: str) -> bool:
+        if not leads_out(entry, real):
+            return False
+        if outside is not None:
+            outside.append(prefix + entry.name)
+        return True
 
     def look(folder: str, prefix: str) -> None:
         status = FilePath(folder).stat()
@@ -244,9 +296,15 @@ def files_below(root: str) -> list[str]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.endswith(SUFFIXES):
-                    if is_spec_file(entry.name) and may_be_read(entry):
+                    if not is_spec_file(entry.name) or leaves(entry, prefix):
+                        continue
+                    if may_be_read(entry):
                         found.append(prefix + entry.name)
+                        if len(found) > most:
+                            raise TooManyError(root, most)
                 elif is_spec_folder(entry.name) and is_folder(entry):
+                    if leaves(entry, prefix):
+                        continue
                     try:
                         look(entry.path, f"{prefix}{entry.name}/")
                     except OSError:

@@ -6,13 +6,25 @@
 import os
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path as FilePath
 
 import msgspec
 
-from heddle.specs.document import Reading, failed, files_below, read_text, taken, unreadable
+from heddle.specs.document import (
+    Reading,
+    TooManyError,
+    failed,
+    files_below,
+    is_below,
+    link_outside,
+    read_text,
+    taken,
+    too_large,
+    unreadable,
+)
 from heddle.specs.index import Index, Key, key_of
+from heddle.specs.limits import ASIDE, limits
 from heddle.specs.problem import Place, Problem
 from heddle.specs.spec import Spec
 from heddle.specs.store import ChangeSet, Resource
@@ -21,6 +33,12 @@ from heddle.specs.value import Value
 # A file that was written this short a time before it was read may be written again within the
 # same tick of the file system's clock.
 _RACY = 100_000_000
+
+MANY = 256
+"""Files from which to look at all of them may take longer than a moment."""
+
+FEW = 16
+"""Files that changed at once which are read in a moment, if none of them is large."""
 
 WRITING = 30_000_000
 """Nanoseconds after its last change in which a file may be in the midst of being written."""
@@ -61,6 +79,22 @@ class Files:
         self._holders: dict[Key, str] = {}
         self._clashes: tuple[Problem, ...] = ()
         self._gone: Problem | None = None
+        self.aside = False
+        """Whether an event loop runs beside it: large files are read in a process of their own."""
+        self.outside: tuple[Problem, ...] = ()
+        """The links that lead out of the folder, and are not followed."""
+
+    def long(self, names: Sequence[str] | None) -> bool:
+        """Return True if to look at these (None: at all) may take longer than a moment."""
+        if names is None:
+            return self.aside or len(self._files) > MANY
+        return len(names) > FEW or any(self._size(name) > ASIDE for name in names)
+
+    def _size(self, name: str) -> int:
+        try:
+            return os.stat(self.full(name)).st_size
+        except OSError:
+            return 0
 
     @property
     def problems(self) -> list[Problem]:
@@ -86,7 +120,10 @@ class Files:
 
     def names(self) -> list[str]:
         if not self.single:
-            return files_below(self.path)
+            leaving: list[str] = []
+            found = files_below(self.path, leaving)
+            self.outside = tuple(link_outside(os.path.join(self.path, one)) for one in leaving)
+            return found
         return [os.path.normpath(self.path).replace(os.sep, "/")]
 
     def refresh(self, names: Iterable[str] | None, *, careful: bool = False) -> ChangeSet | None:
@@ -95,17 +132,21 @@ class Files:
         With `careful`, one that has just been emptied or removed counts as it was: whoever asks so
         has to ask again.
         """
-        before = self._gone
+        before = self._gone, self.outside
         if names is None:
             try:
                 names = {*self.names(), *self._files}
                 self._gone = None
                 if not self.single and not os.path.isdir(self.path):
                     raise FileNotFoundError
+            except TooManyError as error:
+                return self._lost(error.problem)
             except OSError as error:
-                return self._lost(error)
+                return self._lost(self._unread(error))
         elif self.single:
             names = self.names()
+        elif not limits().follow_links:
+            names = [name for name in names if not self._leaves(name)]
         old: list[Resource] = []
         changed: list[str] = []
         for name in sorted(names):
@@ -114,7 +155,8 @@ class Files:
                 old.extend(entries)
                 changed.append(name)
         if not changed:
-            return self._told((), (), before != self._gone)
+            new = before != (self._gone, self.outside)
+            return self._told((), self.outside if new else (), new)
         self.newest = max(self.newest, *(self._changed_at(name) for name in changed))
         return self._arrange(old, changed)
 
@@ -180,14 +222,22 @@ class Files:
                 if folder == last:
                     return 0
 
-    def _lost(self, error: OSError) -> ChangeSet | None:
-        """The folder itself is gone: what it held goes on, and the Problem says so."""
-        problem = Problem(
+    def _leaves(self, name: str) -> bool:
+        """Return True if this leads out of the folder, through links."""
+        real = os.path.realpath(self.full(name))
+        return not is_below(real, os.path.realpath(self.path))
+
+    def _unread(self, error: OSError) -> Problem:
+        """Return the Problem of a folder that is gone."""
+        return Problem(
             code="unreadable",
             found=f"the folder cannot be read: {(error.strerror or 'it is gone').lower()}",
             hint="What it held before goes on running",
             place=Place(self.path),
         )
+
+    def _lost(self, problem: Problem) -> ChangeSet | None:
+        """The folder cannot be read: what it held goes on, and the Problem says so."""
         known, self._gone = self._gone, problem
         return None if known == problem else self._told((), (problem,), True)
 
@@ -210,6 +260,9 @@ class Files:
             stamp = _stamp(status)
             if record is not None and record.stamp == stamp and not record.racy:
                 return False
+            most = limits().file
+            if status.st_size > most:
+                return self._refused(name, too_large(path, status.st_size, most), stamp)
             data = FilePath(path).read_bytes()
             if record is not None and _stamp(os.stat(path)) != stamp:
                 # Somebody writes it at this moment, and will be told of, or looked at again.
@@ -229,9 +282,17 @@ class Files:
         if record is not None and record.digest == digest and record.stamp != (0, 0, 0, 0):
             record.stamp, record.racy = stamp, racy
             return False
-        reading = read_text(data, file=path, key=name, revision=stamp[0] // 1000)
+        reading = self._reading(data, path, name, stamp[0] // 1000)
         self._files[name] = _accepted(reading, record, stamp, racy, digest)
         return True
+
+    def _reading(self, data: bytes, path: str, name: str, revision: int) -> Reading:
+        """Read the text of a file, in the parsing process if it is large."""
+        if not self.aside or len(data) <= ASIDE:
+            return read_text(data, file=path, key=name, revision=revision)
+        from heddle.specs.parsing.parser import read_aside
+
+        return read_aside(data, file=path, key=name, revision=revision)
 
     def _vanished(self, name: str) -> bool:
         if self.single:
@@ -244,11 +305,13 @@ class Files:
             return self._refused(name, problem)
         return self._files.pop(name, None) is not None
 
-    def _refused(self, name: str, problem: Problem) -> bool:
+    def _refused(
+        self, name: str, problem: Problem, stamp: tuple[int, int, int, int] = (0, 0, 0, 0)
+    ) -> bool:
         record = self._files.setdefault(name, File())
         known, record.problems = record.problems, (problem,)
         record.spoiled = ()
-        record.stamp = (0, 0, 0, 0)
+        record.stamp = stamp
         return known != record.problems
 
     # --- fitting together what the files say ---

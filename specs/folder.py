@@ -9,9 +9,10 @@ import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from uuid import UUID
 
+from heddle.specs.aside import Aside
 from heddle.specs.errors import NotFound, StoreError
 from heddle.specs.feed import Feed
-from heddle.specs.files import Files
+from heddle.specs.files import MANY, Files
 from heddle.specs.filing import filed, rewritten
 from heddle.specs.index import Step, key_of, net, plan
 from heddle.specs.journal import Journal, recorded
@@ -61,6 +62,8 @@ class FolderStore:
         self._settling: Settling | None = None
         self._notifier: Notifier | None = None
         self._open = False
+        self._aside = Aside()
+        self._following: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -89,35 +92,38 @@ class FolderStore:
         """Stop watching; the files stay."""
         self._open = False
         self._stop()
+        for task in self._following:
+            task.cancel()
+        await self._aside.do(lambda: None, long=False)
         self._feed.end()
 
     async def specs(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Spec]:
         """The Specs of a namespace (None: of all); with `ids` only those that exist."""
-        self._look()
+        await self._look()
         return self._files.index.find(Spec, namespace, ids)
 
     async def values(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Value]:
         """The Values of a namespace (None: of all); with `ids` only those that exist."""
-        self._look()
+        await self._look()
         return self._files.index.find(Value, namespace, ids)
 
     async def problems(self) -> Sequence[Problem]:
         """What is wrong in the files at this moment, file by file; and in the history, once it was read."""
-        self._look()
-        return [*self._files.problems, *self._journal.problems]
+        await self._look()
+        return [*self._files.problems, *self._files.outside, *self._journal.problems]
 
     async def spoiled(self, namespace: str | None = None) -> Sequence[Spec]:
         """The Specs in files with Problems, as far as they can be read, that do not count."""
-        self._look()
+        await self._look()
         return [spec for spec in self._files.spoiled if namespace in (None, spec.namespace)]
 
     async def newest(self) -> int:
         """When something in it changed last, in microseconds since 1970: its revisions are times."""
-        self._look()
+        await self._look()
         return self._files.newest
 
     async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
@@ -129,34 +135,45 @@ class FolderStore:
         nothing. It waits a moment while another process writes into the same folder, or an editor is
         in the midst of saving a file.
         """
-        from heddle.specs.writeback import write_files
-
         self._check_open()
         async with self._journal.locked() as alone:
             await self._still()
-            self._look(always=True)
-            number = max(self._files.newest + 1, time.time_ns() // 1000)
-            steps = plan(self._files.index, changes, lambda before: max(before + 1, number))
-            changed = net(steps)
-            edits = filed(self._files, changed)
-            try:
-                contents = {
-                    self._files.full(name): rewritten(self._files, name, each)
-                    for name, each in edits.items()
-                }
-            except OSError as error:
-                raise StoreError(
-                    f"{error.filename}: {(error.strerror or str(error)).lower()}"
-                ) from error
-            recording = alone and bool(changed) and self._begin()
-            write_files(contents, stamp=number * 1000)
-            told = self._files.refresh(edits)
-            self._files.written(edits)
-            self._files.newest = max(self._files.newest, number if changed else 0)
-            if recording:
-                self._record(changed, number, note)
+            await self._look(always=True)
+            told, put = await self._aside.do(
+                lambda: self._write(changes, note, alone),
+                long=self._files.long(None) or len(changes) > MANY,
+            )
         self._tell(told)
-        return [self._files.index.get(key_of(new)) or new for _, new in steps if new is not None]
+        return put
+
+    def _write(
+        self, changes: Sequence[Change], note: Note, alone: bool
+    ) -> tuple[ChangeSet | None, list[Resource]]:
+        """Write all of them, or none; return what changed, and what is put."""
+        from heddle.specs.writeback import write_files
+
+        number = max(self._files.newest + 1, time.time_ns() // 1000)
+        steps = plan(self._files.index, changes, lambda before: max(before + 1, number))
+        changed = net(steps)
+        edits = filed(self._files, changed)
+        try:
+            contents = {
+                self._files.full(name): rewritten(self._files, name, each)
+                for name, each in edits.items()
+            }
+        except OSError as error:
+            raise StoreError(
+                f"{error.filename}: {(error.strerror or str(error)).lower()}"
+            ) from error
+        recording = alone and bool(changed) and self._begin()
+        write_files(contents, stamp=number * 1000)
+        told = self._files.refresh(edits)
+        self._files.written(edits)
+        self._files.newest = max(self._files.newest, number if changed else 0)
+        if recording:
+            self._record(changed, number, note)
+        index = self._files.index
+        return told, [index.get(key_of(new)) or new for _, new in steps if new is not None]
 
     def watch(self, namespace: str | None = None) -> AsyncIterator[ChangeSet]:
         """Change sets from the first `anext` on; those of other namespaces may be among them."""
@@ -168,9 +185,12 @@ class FolderStore:
         """Wait while somebody is in the midst of saving a file: half of a file is not what it says."""
         loop = asyncio.get_running_loop()
         end = loop.time() + LONGEST
-        while self._files.moving() and loop.time() < end:  # noqa: ASYNC110 - files tell nobody
+        while await self._moving() and loop.time() < end:  # noqa: ASYNC110 - files tell nobody
             await asyncio.sleep(QUICK)
         self._check_open()
+
+    async def _moving(self) -> bool:
+        return await self._aside.do(self._files.moving, long=self._files.long(None))
 
     # --- looking back ---
 
@@ -202,9 +222,9 @@ class FolderStore:
         if self._journal.there:
             async with self._journal.locked() as alone:
                 await self._still()
-                self._look(always=True)
+                await self._look(always=True)
                 if alone:
-                    self._begin()
+                    await self._aside.do(self._begin, long=self._files.long(None))
 
     def _begin(self) -> bool:
         """Have the Journal say what the files say now; False where it cannot be written."""
@@ -296,6 +316,8 @@ class FolderStore:
         except OSError as error:
             self._stop()
             raise StoreError(f"{self._path} cannot be watched: {error.strerror}") from error
+        # From now on others run beside it: what takes long is done in a thread.
+        self._files.aside = True
         self._tell(self._files.refresh(None))
 
     def _stop_unwatched(self) -> None:
@@ -314,7 +336,26 @@ class FolderStore:
         if EVERYTHING not in paths:
             root = os.path.abspath(self._path)
             names = [os.path.relpath(path, root).replace(os.sep, "/") for path in paths]
-        self._tell(self._files.refresh(names, careful=True))
+        if not self._files.long(names) and self._aside.free:
+            self._changed_to(paths, names, self._files.refresh(names, careful=True))
+            return
+        task = asyncio.ensure_future(self._follow(paths, names))
+        self._following.add(task)
+        task.add_done_callback(self._following.discard)
+
+    async def _follow(self, paths: frozenset[str], names: list[str] | None) -> None:
+        """Read what changed in a thread, as it may take long."""
+        told = await self._aside.do(
+            lambda: self._files.refresh(names, careful=True), long=self._files.long(names)
+        )
+        if self._open:
+            self._changed_to(paths, names, told)
+
+    def _changed_to(
+        self, paths: frozenset[str], names: list[str] | None, told: ChangeSet | None
+    ) -> None:
+        """Tell what changed, and look again at what is left."""
+        self._tell(told)
         if self._settling is not None and self._files.left(names):
             for path in paths:
                 self._settling.touch(path, SLOW)
@@ -327,8 +368,15 @@ class FolderStore:
         if not self._open:
             raise StoreError(f"the store {self.url} is not open")
 
-    def _look(self, *, always: bool = False) -> None:
+    async def _look(self, *, always: bool = False) -> None:
         """See what changed, unless a watcher tells it anyway."""
         self._check_open()
         if always or self._settling is None:
-            self._tell(self._files.refresh(None, careful=always))
+            told = await self._aside.do(
+                lambda: self._files.refresh(None, careful=always), long=self._files.long(None)
+            )
+            self._tell(told)
+            self._check_open()
+        elif not self._aside.free:
+            # What is being read is not to be seen half.
+            await self._aside.do(lambda: None, long=False)

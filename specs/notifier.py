@@ -17,7 +17,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from heddle.specs.document import is_folder, is_spec_file, is_spec_folder
+from heddle.specs.document import is_below, is_folder, is_spec_file, is_spec_folder, leads_out
+from heddle.specs.limits import limits
 from heddle.specs.settle import QUICK, SLOW, Settling
 
 EVERYTHING = ""
@@ -147,7 +148,8 @@ class InotifyNotifier:
                     if entry.is_symlink():
                         self._links.add(entry.path)
                         self._targets |= link_folders(entry.path)
-                    if is_spec_folder(entry.name) and is_folder(entry):
+                    out = leads_out(entry, os.path.realpath(self._root))
+                    if is_spec_folder(entry.name) and is_folder(entry) and not out:
                         self._descend(entry.path, wanted, seen)
 
     def _watch(self, folder: str) -> None:
@@ -250,6 +252,13 @@ class InotifyNotifier:
         return True
 
 
+def _leaves(path: str, root: str) -> bool:
+    """Return True if a folder is a link that leads out of the root and is not followed."""
+    if limits().follow_links or not os.path.islink(path):
+        return False
+    return not is_below(os.path.realpath(path), os.path.realpath(root))
+
+
 def _emptied(path: str) -> bool:
     """Whether a file holds nothing: some editors empty it first, and then write it."""
     try:
@@ -292,7 +301,11 @@ class WatchfilesNotifier:
     def _start_outside(self) -> None:
         folders = {os.path.dirname(self._root), *link_folders(self._root)}
         for folder, below, files in os.walk(self._root, followlinks=True):
-            below[:] = [name for name in below if is_spec_folder(name)]
+            below[:] = [
+                name
+                for name in below
+                if is_spec_folder(name) and not _leaves(os.path.join(folder, name), self._root)
+            ]
             self._known.add(folder)
             for name in (*below, *files):
                 folders |= link_folders(os.path.join(folder, name))

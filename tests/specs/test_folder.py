@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from heddle.specs.contract import StoreContract, Watch, refused, spec, value
 from heddle.specs.errors import Conflict, StoreError
 from heddle.specs.files import Files
 from heddle.specs.folder import FolderStore
+from heddle.specs.limits import Limits, limits, use_limits
 from heddle.specs.names import named_id
 from heddle.specs.notifier import Notifier, WatchfilesNotifier
 from heddle.specs.open import open_store
@@ -203,7 +204,19 @@ def test_folders_come_move_and_go(flows: Path) -> None:
     run(flows, story)
 
 
-def test_a_linked_file_and_a_linked_folder_are_followed(flows: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def following() -> Iterator[None]:
+    """Links that lead out of the folder are followed meanwhile."""
+    before = limits()
+    use_limits(Limits(follow_links=True))
+    yield
+    use_limits(before)
+
+
+@pytest.mark.usefixtures("following")
+def test_linked_files_and_folders_elsewhere_are_followed_if_asked(
+    flows: Path, tmp_path: Path
+) -> None:
     async def story(store: FolderStore, watch: Watch) -> None:
         far = tmp_path / "far"
         (far / "in").mkdir(parents=True)
