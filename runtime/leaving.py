@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from heddle.specs.index import key_of
+from heddle.specs.pieces import Pieces, at_once
 from heddle.specs.problem import Problem
 from heddle.specs.spec import Binding, Link, Path, Spec
 from heddle.specs.store import Resource
@@ -15,6 +16,13 @@ Step: TypeAlias = tuple[Resource | None, Resource | None]
 
 def left_behind(steps: Sequence[Step], stored: Sequence[Resource]) -> list[Problem]:
     """The links and bonds that would lead nowhere because their target goes with these steps."""
+    return at_once(left_in_pieces(steps, stored))
+
+
+def left_in_pieces(steps: Sequence[Step], stored: Sequence[Resource]) -> Pieces[list[Problem]]:
+    """As `left_behind`, a Spec at a time."""
+    if all(old is None for old, _ in steps):
+        return []
     found = {key_of(each): each for each in after(steps, stored)}
     names = {(type(each), each.namespace, each.name) for each in found.values()}
     gone: dict[object, Resource] = {}
@@ -29,12 +37,12 @@ def left_behind(steps: Sequence[Step], stored: Sequence[Resource]) -> list[Probl
             gone[type(old), old.id] = old
     if not gone:
         return []
-    return [
-        problem
-        for each in found.values()
-        if isinstance(each, Spec)
-        for problem in _left_behind(each, gone)
-    ]
+    problems: list[Problem] = []
+    for each in found.values():
+        yield
+        if isinstance(each, Spec):
+            problems += _left_behind(each, gone)
+    return problems
 
 
 def _left_behind(spec: Spec, gone: Mapping[object, Resource]) -> Iterator[Problem]:

@@ -21,7 +21,7 @@ from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import Plan, SymbolTable
 from heddle.schemas.check import in_order
 from heddle.specs.bind import Values, bind
-from heddle.specs.pieces import by_turns
+from heddle.specs.pieces import Turns, by_turns
 from heddle.specs.problem import Problem
 from heddle.specs.spec import Spec
 from heddle.specs.store import ChangeSet, Spoiling, Store
@@ -98,7 +98,7 @@ class Loader:
         problems = tuple(dict.fromkeys((*unread, *draft.all_problems())))
         if draft.empty:
             return self._told_left_out(problems) if problems else Loaded()
-        plan = self._table.plan(list(draft.puts.values()), draft.removes)
+        plan = await by_turns(self._table.plan_in_pieces(list(draft.puts.values()), draft.removes))
         return await self._live(draft, plan, problems)
 
     async def load(self, changes: ChangeSet, *, trial: bool = False) -> Loaded:
@@ -165,7 +165,7 @@ class Loader:
         if draft.empty:
             self._accept(draft, asked)
             return Tried(draft, loaded=Loaded())
-        plan = self._table.plan(list(draft.puts.values()), draft.removes)
+        plan = await by_turns(self._table.plan_in_pieces(list(draft.puts.values()), draft.removes))
         stopped = await by_turns(stopping(plan, self._scheme))
         if stopped:
             put = {one.source for one in draft.puts.values()}
@@ -228,7 +228,9 @@ class Loader:
             removed=len(removed),
             waiting=self._table.waiting,
         )
+        turns = Turns()
         for symbol in {one.id: one for one in (*draft.puts.values(), *plan.stops)}.values():
+            await turns.rest()
             if not self._table.active(symbol):
                 reason = "; ".join(self._table.reasons(symbol)) or "part of a ring that waits"
                 self._events.tell(

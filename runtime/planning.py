@@ -7,7 +7,7 @@ import msgspec
 
 from heddle.runtime.checking import checked_in_pieces
 from heddle.runtime.extension import Registry
-from heddle.runtime.leaving import Step, after, left_behind
+from heddle.runtime.leaving import Step, after, left_behind, left_in_pieces
 from heddle.runtime.sealing import alike, have_keys, kept_all
 from heddle.specs.bind import Values
 from heddle.specs.difference import Difference, difference
@@ -154,7 +154,8 @@ async def plan_steps(
     steps, clashes = await _rebased(store, steps, base, registry.keys, merge=merge)
     await turns.rest()
     checked = await by_turns(steps_in_pieces(steps, stored, registry))
-    problems = [*unfit, *unsealed, *checked, *left_behind(steps, stored)]
+    left = await by_turns(left_in_pieces(steps, stored))
+    problems = [*unfit, *unsealed, *checked, *left]
     differences: list[Difference] = []
     for old, new in steps:
         await turns.rest()

@@ -25,6 +25,7 @@ from heddle.runtime.team import ALONE, Team
 from heddle.runtime.wiring import Wiring
 from heddle.specs.entry import data_of
 from heddle.specs.errors import HeddleError
+from heddle.specs.pieces import Turns, by_turns
 from heddle.specs.problem import Problem
 
 GRACE = 5.0
@@ -96,8 +97,10 @@ class Shift:
     async def make(self, plan: Plan) -> None:
         """Begin what is new, swap, and retire what is old; ShiftError where something cannot begin."""
         begun: list[Beginning] = []
+        turns = Turns()
         try:
             for symbol in plan.opens:
+                await turns.rest()
                 begun.append(Beginning(symbol))
                 await self._begin(begun[-1], plan)
         except BaseException:
@@ -107,6 +110,7 @@ class Shift:
         replaced = self._table.commit(plan)
         self._old.append(replaced.generation)
         for symbol in plan.opens:
+            await turns.rest()
             symbol.since = number
             symbol.began = time.time()
             if type(symbol.node).degraded is not Node.degraded:
@@ -115,6 +119,7 @@ class Shift:
                 "symbol active", level="debug", symbol=symbol.label, generation=number
             )
         for symbol in plan.retires:
+            await turns.rest()
             host = self._hosts.pop(symbol, None)
             if host is not None:
                 host.left(replaced)
@@ -131,7 +136,8 @@ class Shift:
 
     async def stop(self) -> None:
         """Retire everything: nothing new begins, what is in flight may end within the drain time."""
-        plan = self._table.plan([], [symbol.id for symbol in self._table.all()])
+        gone = [symbol.id for symbol in self._table.all()]
+        plan = await by_turns(self._table.plan_in_pieces([], gone))
         await self.make(plan)
         while self._retiring:
             await asyncio.wait(self._retiring)
@@ -209,7 +215,9 @@ class Shift:
         self, replaced: Wiring, symbols: list[Symbol], generations: Sequence[Generation]
     ) -> None:
         """End old nodes once nothing is in flight through them."""
+        turns = Turns()
         for symbol in symbols:
+            await turns.rest()
             await self._safely(symbol, "deactive flow", self._exec(symbol, "deactive", replaced))
             await self._unloaded(symbol)
         if not symbols:
@@ -219,6 +227,7 @@ class Shift:
             await self._cut(generations)
         self._old = [one for one in self._old if one.processes]
         for symbol in symbols:
+            await turns.rest()
             await self._safely(symbol, "deinit flow", self._exec(symbol, "deinit", replaced))
             await self._safely(symbol, "close", symbol.node.close())
             if self.draining.get(symbol.id, (None,))[0] is symbol:

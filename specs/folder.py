@@ -199,7 +199,10 @@ class FolderStore:
     ) -> Sequence[Revision]:
         """The Revisions since the first `apply`, the newest first; see Recording.history."""
         await self._notice()
-        return self._journal.history(namespace, before=before, limit=limit)
+        return await self._aside.do(
+            lambda: self._journal.history(namespace, before=before, limit=limit),
+            long=self._journal.large,
+        )
 
     async def revision(self, number: int) -> Revision:
         """One Revision; NotFound where there is none of that number.
@@ -208,7 +211,9 @@ class FolderStore:
         """
         await self._notice()
         try:
-            return self._journal.revision(number)
+            return await self._aside.do(
+                lambda: self._journal.revision(number), long=self._journal.large
+            )
         except NotFound:
             # Before the first recorded change only what the files say now is known to have been.
             known = self._journal.newest or self._files.newest - 1
@@ -224,7 +229,8 @@ class FolderStore:
                 await self._still()
                 await self._look(always=True)
                 if alone:
-                    await self._aside.do(self._begin, long=self._files.long(None))
+                    long = self._files.long(None) or self._journal.large
+                    await self._aside.do(self._begin, long=long)
 
     def _begin(self) -> bool:
         """Have the Journal say what the files say now; False where it cannot be written."""

@@ -1,8 +1,10 @@
 """Pieces: long work in small steps, done at once, or in turns with everything else on the event loop."""
 
 import asyncio
+import gc
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from typing import Final, TypeAlias, TypeVar
 
 T = TypeVar("T")
@@ -35,8 +37,34 @@ async def by_turns(work: Pieces[T]) -> T:
             value: T = done.value
             return value
         if clock() > end:
+            break
+    with no_full_collection():
+        while True:
             await asyncio.sleep(0)
             end = clock() + SLICE
+            while clock() < end:
+                try:
+                    next(work)
+                except StopIteration as done:
+                    last: T = done.value
+                    return last
+
+
+_busy: list[tuple[int, int, int]] = []
+
+
+@contextmanager
+def no_full_collection() -> Iterator[None]:
+    """Collect young garbage alone meanwhile: much is made that stays, and a look at all of it is long."""
+    before = _busy[0] if _busy else gc.get_threshold()
+    _busy.append(before)
+    gc.set_threshold(before[0], before[1], 1_000_000)
+    try:
+        yield
+    finally:
+        _busy.pop()
+        if not _busy:
+            gc.set_threshold(*before)
 
 
 class Turns:

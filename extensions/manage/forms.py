@@ -14,6 +14,7 @@ from heddle.specs.entry import data_of
 from heddle.specs.keyring import Keyring
 from heddle.specs.marking import marked
 from heddle.specs.masking import covered
+from heddle.specs.pieces import Pieces
 from heddle.specs.revision import Revision, Turn
 from heddle.specs.spec import Spec
 from heddle.specs.store import Resource
@@ -95,9 +96,12 @@ def applied(
     *,
     dry_run: bool = False,
     waited: Sequence[shapes.Arrival] = (),
-) -> shapes.Applied:
+) -> Pieces[shapes.Applied]:
     """What a change set did."""
-    changes = [change(each) for each in differences]
+    changes: list[shapes.Change] = []
+    for each in differences:
+        changes.append(change(each))
+        yield
     return shapes.Applied(revision=revision, dry_run=dry_run, changes=changes, waited=list(waited))
 
 

@@ -183,8 +183,15 @@ async def read_twice_aside(
     request = Request(data, "", namespace, only, key, 0, most, again, limits())
     loop = asyncio.get_running_loop()
     reply = await loop.run_in_executor(None, partial(PARSER.ask, request))
-    reading = await by_turns(_made(reply, data, ""))
-    return reading, frozenset(UUID(bytes=each) for each in reply.written)
+    return await by_turns(_made(reply, data, "")), await by_turns(_ids(reply.written))
+
+
+def _ids(written: list[bytes]) -> Pieces[frozenset[UUID]]:
+    ids: list[UUID] = []
+    for each in written:
+        ids.append(UUID(bytes=each))
+        yield
+    return frozenset(ids)
 
 
 def _made(reply: Reply, data: bytes, file: str) -> Pieces[Reading]:

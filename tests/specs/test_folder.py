@@ -533,6 +533,7 @@ def test_a_single_file_stays_however_empty(flows: Path) -> None:
     assert "name: new" in (flows / "a.yaml").read_text()
 
 
+@pytest.mark.usefixtures("following")
 def test_the_mode_of_a_file_and_a_link_to_it_stay(flows: Path, tmp_path: Path) -> None:
     far = tmp_path / "far.yaml"
     (flows / "a.yaml").rename(far)

@@ -75,8 +75,8 @@ def test_links_that_lead_out_of_the_folder_are_told_and_not_followed(tmp_path: P
 
     async def story(store: FolderStore, watch: Watch) -> None:
         assert await store.specs() == []
-        told = [(each.code, each.place.file) for each in await store.problems()]
-        assert sorted(told) == [
+        links = [(each.code, each.place.file) for each in await store.problems()]
+        assert sorted(links) == [
             ("outside-link", str(flows / name)) for name in ("gone.yaml", "in", "l.yaml")
         ]
         (flows / "n.yaml").write_text("{kind: nop, name: n}")

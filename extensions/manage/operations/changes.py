@@ -85,8 +85,8 @@ async def apply(asked: Asked) -> Reply:
     assert asked.namespace is not None
     query = asked.query
     found, unwritten = await sent_entries(asked, asked.namespace, None)
-    for one in found:
-        asked.need("edit", one.namespace)
+    for space in sorted({one.namespace for one in found}):
+        asked.need("edit", space)
     planned = await plan_apply(
         asked.managed.store,
         found,
