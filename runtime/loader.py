@@ -6,6 +6,7 @@ all; what it refused is looked at again with every later one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -21,11 +22,14 @@ from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import Plan, SymbolTable
 from heddle.schemas.check import in_order
 from heddle.specs.bind import Values, bind
-from heddle.specs.pieces import Turns, by_turns
+from heddle.specs.pieces import Turns, by_turns, no_full_collection
 from heddle.specs.problem import Problem
 from heddle.specs.spec import Spec
 from heddle.specs.store import ChangeSet, Spoiling, Store
 from heddle.specs.vault import Vault
+
+MANY = 100
+"""Symbols that make a change a large one."""
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,7 +221,8 @@ class Loader:
             sorted(symbol.label for one in draft.removes if (symbol := self._table.get(one)))
         )
         changed = tuple(sorted(symbol.label for symbol in draft.puts.values()))
-        await self._shift.make(plan)
+        with no_full_collection() if len(changed) > MANY else nullcontext():
+            await self._shift.make(plan)
         number = self._table.wiring.generation.number
         self._events.tell(
             "generation live",
