@@ -159,7 +159,8 @@ async def _read(asked: Asked, namespace: str, only: Only) -> tuple[Reading, froz
         first, again = (
             read_data(body, namespace=namespace, only=only, key=key) for key in ("sent", "again")
         )
-    written = frozenset(each.id for each in (*again.specs, *again.values))
+    written = frozenset(spec.id for spec in again.specs)
+    written |= frozenset(value.id for value in again.values)
     return (await _without_marks(first) if marks else first), written
 
 

@@ -71,7 +71,8 @@ def _reply(request: Request) -> Reply:
             most=request.most,
             again=request.again,
         )
-        written = [each.id for each in (*again.specs, *again.values)] if again is not None else []
+        written = [spec.id for spec in again.specs] if again is not None else []
+        written += [value.id for value in again.values] if again is not None else []
         return reply_of(reading, packed_where(where), written)
     except MemoryError:
         found = "it takes too much memory to be read"
