@@ -124,14 +124,18 @@ def turn(one: Turn) -> shapes.Turn:
     )
 
 
-def revision(one: Revision, turns: Iterable[Turn]) -> shapes.Revision:
+def revision(one: Revision, turns: Iterable[Turn]) -> Pieces[shapes.Revision]:
     """A revision with those of its turns that may be seen."""
+    shown: list[shapes.Turn] = []
+    for each in turns:
+        shown.append(turn(each))
+        yield
     return shapes.Revision(
         number=one.number,
         time=one.time,
         author=one.author,
         message=one.message,
-        turns=[turn(each) for each in turns],
+        turns=shown,
     )
 
 

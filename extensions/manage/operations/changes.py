@@ -15,11 +15,12 @@ from heddle.extensions.manage.operations.questions import DryRun, Message, Wait
 from heddle.extensions.manage.reading import read_entries, sent_entries, sent_json
 from heddle.extensions.manage.refusal import Refusal, wrong
 from heddle.runtime.applying import plan_apply
-from heddle.runtime.planning import Step, check_steps, current
+from heddle.runtime.planning import Step, current, steps_in_pieces
 from heddle.runtime.rollback import plan_rollback
 from heddle.runtime.sealing import have_keys, kept_all
 from heddle.specs.index import Key, key_of
 from heddle.specs.masking import MASK
+from heddle.specs.pieces import by_turns
 from heddle.specs.problem import Problem
 from heddle.specs.report import Reporting
 from heddle.specs.revision import Note, Recording, Turn
@@ -130,7 +131,7 @@ async def revisions(asked: Asked) -> Reply:
             if turns and len(found) == query.limit:
                 return Reply(shapes.Revisions(items=found, before=found[-1].number))
             if turns:
-                found.append(forms.revision(each, turns))
+                found.append(await by_turns(forms.revision(each, turns)))
         more = len(page) == query.limit
         before = page[-1].number if page else None
     return Reply(shapes.Revisions(items=found))
@@ -149,7 +150,7 @@ async def revision(asked: Asked) -> Reply:
     if not turns:
         where = f" in the namespace {asked.namespace}" if asked.namespace is not None else ""
         raise Refusal(404, "not-found", f"revision {number} changed nothing{where}")
-    return Reply(forms.revision(kept, turns))
+    return Reply(await by_turns(forms.revision(kept, turns)))
 
 
 def _visible(asked: Asked, turns: tuple[Turn, ...], names: list[str]) -> list[Turn]:
@@ -221,7 +222,7 @@ async def store_changes(asked: Asked) -> Reply:
         for space in sorted({side.namespace for step in steps for side in step if side}):
             stored += await store.specs(space)
             stored += await store.values(space)
-        problems = check_steps(steps, stored, asked.managed.registry)
+        problems = await by_turns(steps_in_pieces(steps, stored, asked.managed.registry))
         if problems:
             raise refused(asked, problems)
     note = Note(_author(asked, sent.author, steps), sent.message)

@@ -17,6 +17,7 @@ from heddle.runtime.runtime import Runtime
 from heddle.runtime.standing import Standing, SymbolStanding, standing
 from heddle.runtime.symbol import SymbolStatus
 from heddle.specs.names import parse_id
+from heddle.specs.pieces import Turns
 from heddle.specs.problem import did_you_mean
 from heddle.specs.report import Report, Reporting
 
@@ -119,7 +120,7 @@ async def status(asked: Asked) -> Reply:
     """How a namespace stands: each symbol in each runtime that follows it."""
     assert asked.namespace is not None
     found = await standing(asked.managed.store, asked.namespace)
-    return Reply(_masked(asked, found), header={"Cache-Control": "no-store"})
+    return Reply(await _masked(asked, found), header={"Cache-Control": "no-store"})
 
 
 async def symbols(asked: Asked) -> Reply:
@@ -129,7 +130,7 @@ async def symbols(asked: Asked) -> Reply:
     runtime = asked.managed.runtime(asked.namespace)
     here = list(runtime.status().symbols) if runtime is not None else []
     return Reply(
-        _masked(asked, Symbols(items=list(found.symbols), here=here)),
+        await _masked(asked, Symbols(items=list(found.symbols), here=here)),
         header={"Cache-Control": "no-store"},
     )
 
@@ -152,13 +153,23 @@ async def symbol(asked: Asked) -> Reply:
             f"{did_you_mean(asked.key, known)}".rstrip(),
         )
     return Reply(
-        _masked(asked, OneSymbol(standing=stands, here=here)), header={"Cache-Control": "no-store"}
+        await _masked(asked, OneSymbol(standing=stands, here=here)),
+        header={"Cache-Control": "no-store"},
     )
 
 
-def _masked(asked: Asked, shape: msgspec.Struct) -> Any:
-    """The same with every secret masked that a runtime here knows."""
-    return asked.masked(msgspec.to_builtins(shape))
+async def _masked(asked: Asked, shape: msgspec.Struct) -> Any:
+    """The same with every secret masked that a runtime here knows; long lists in slices."""
+    data: dict[str, Any] = msgspec.to_builtins(shape)
+    turns = Turns()
+    for name, value in data.items():
+        if not isinstance(value, list):
+            data[name] = asked.masked(value)
+            continue
+        for number, each in enumerate(value):
+            await turns.rest()
+            value[number] = asked.masked(each)
+    return data
 
 
 # --- processes ------------------------------------------------------------------------------------
@@ -192,14 +203,14 @@ async def processes(asked: Asked) -> Reply:
     found = _runtime(asked).processes
     items = [forms.process(one) for one in found[: asked.query.limit]]
     return Reply(
-        _masked(asked, shapes.Processes(items=items, total=len(found))),
+        await _masked(asked, shapes.Processes(items=items, total=len(found))),
         header={"Cache-Control": "no-store"},
     )
 
 
 async def process(asked: Asked) -> Reply:
     """One of them."""
-    found = _masked(asked, forms.process(_process(asked)))
+    found = await _masked(asked, forms.process(_process(asked)))
     return Reply(found, header={"Cache-Control": "no-store"})
 
 
