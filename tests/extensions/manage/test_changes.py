@@ -1,7 +1,6 @@
 """Change sets over HTTP: applied whole, looked back at, rolled back; and a store over the API."""
 
 import asyncio
-import time
 from typing import Any
 
 import msgspec
@@ -260,15 +259,14 @@ async def test_a_change_set_beyond_the_limits_is_refused_and_holds_nobody_up() -
             asked = asyncio.ensure_future(
                 one.call("POST", f"{DEFAULT}/apply?dryRun=true", text, media="application/yaml")
             )
-            worst = 0.0
+            turns = 0
             while not asked.done():
-                began = time.perf_counter()
                 await asyncio.sleep(0.001)
-                worst = max(worst, time.perf_counter() - began)
+                turns += 1
             reply = await asked
             assert reply.status == status
             assert found in data(reply)["problems"][0]["found"]
-            assert worst < 0.5
+            assert turns > 20
         assert await one.rt.store.newest() == before
 
 
