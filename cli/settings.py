@@ -494,7 +494,7 @@ def _meant(path: str, text: str) -> Any:
     """The text of a variable as what stands in the file."""
     if path == "extensions":
         return [name.strip() for name in text.split(",") if name.strip()]
-    if path == "workers" and text.isdecimal():
+    if path == "workers" and text.isdecimal() and len(text) < 10:
         return int(text)
     if path == "drain":
         try:

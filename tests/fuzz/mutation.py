@@ -20,6 +20,15 @@ fuzz: Callable[[Callable[..., None]], Callable[..., None]] = settings(
 )
 """How a test of this folder runs."""
 
+few: Callable[[Callable[..., None]], Callable[..., None]] = settings(
+    max_examples=EXAMPLES or 30,
+    derandomize=not EXAMPLES,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+"""How a test runs that is there for each kind."""
+
 ODD = [
     *(
         "",

@@ -14,7 +14,7 @@ from heddle.specs.bind import Values
 from heddle.specs.document import Reading, read_data, read_text
 from heddle.specs.problem import DEFECT
 from heddle.specs.syntax import parse
-from tests.fuzz.mutation import fuzz
+from tests.fuzz.mutation import few
 
 REGISTRY = registry([])
 KINDS = sorted(REGISTRY.scheme.names)
@@ -137,7 +137,7 @@ def checked(reading: Reading) -> None:
 def test_any_value_at_any_place_of_a_kind_is_judged(kind: str) -> None:
     entries = _entries(kind)
 
-    @fuzz
+    @few
     @given(st.data())
     def judged(data: st.DataObject) -> None:
         changed = copy.deepcopy(entries)
