@@ -87,8 +87,15 @@ class Files:
     def long(self, names: Sequence[str] | None) -> bool:
         """Return True if to look at these (None: at all) may take longer than a moment."""
         if names is None:
-            return self.aside or len(self._files) > MANY
+            return self.aside or self.many
         return len(names) > FEW or any(self._size(name) > ASIDE for name in names)
+
+    @property
+    def many(self) -> bool:
+        """Whether there are so many files, or so large ones, that to work on them takes a while."""
+        if len(self._files) > MANY:
+            return True
+        return any(record.stamp[1] > ASIDE for record in self._files.values())
 
     def _size(self, name: str) -> int:
         try:

@@ -141,7 +141,7 @@ class FolderStore:
             await self._look(always=True)
             told, put = await self._aside.do(
                 lambda: self._write(changes, note, alone),
-                long=self._files.long(None) or len(changes) > MANY,
+                long=self._files.many or len(changes) > MANY,
             )
         self._tell(told)
         return put
@@ -190,7 +190,7 @@ class FolderStore:
         self._check_open()
 
     async def _moving(self) -> bool:
-        return await self._aside.do(self._files.moving, long=self._files.long(None))
+        return await self._aside.do(self._files.moving, long=self._files.many)
 
     # --- looking back ---
 
@@ -229,7 +229,7 @@ class FolderStore:
                 await self._still()
                 await self._look(always=True)
                 if alone:
-                    long = self._files.long(None) or self._journal.large
+                    long = self._files.many or self._journal.large
                     await self._aside.do(self._begin, long=long)
 
     def _begin(self) -> bool:
@@ -379,7 +379,7 @@ class FolderStore:
         self._check_open()
         if always or self._settling is None:
             told = await self._aside.do(
-                lambda: self._files.refresh(None, careful=always), long=self._files.long(None)
+                lambda: self._files.refresh(None, careful=always), long=self._files.many
             )
             self._tell(told)
             self._check_open()
