@@ -2,19 +2,33 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+BASE   := $(VENV)/.base
 READY  := $(VENV)/.ready
+PIP    := $(BIN)/pip --disable-pip-version-check install --progress-bar on
 
 .PHONY: demo test check bench docs clean format
 
-$(READY): pyproject.toml
+# What the demo stands on; pip shows how far it is.
+$(BASE): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "heddle needs Python 3.11 or newer; try: make PYTHON=python3.12")'
-	@echo "setting up $(VENV) (once)…"
+	@echo "setting up $(VENV), once: a minute or less"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip --disable-pip-version-check --quiet install --editable '.[dev]'
+	@$(PIP) --editable .
 	@touch $@
 
-demo: $(READY)  ## run the demo flow on http://localhost:8000/ping
-	@$(BIN)/heddle start examples/ping.yaml -e PORT=8000
+# What tests and tools need beside that.
+$(READY): $(BASE)
+	@echo "installing what the tests need, once: a few minutes"
+	@$(PIP) --editable '.[dev]'
+	@touch $@
+
+# A copy to play with: git and the tests know only the one in examples/.
+demo/ping.yaml:
+	@mkdir -p demo
+	@cp examples/ping.yaml $@
+
+demo: $(BASE) demo/ping.yaml  ## run the demo flow on http://localhost:8000/ping
+	@$(BIN)/heddle start demo/ping.yaml -e PORT=8000
 
 test: $(READY)  ## run every test
 	@$(BIN)/python -m pytest -n auto -q
@@ -37,5 +51,5 @@ docs: $(READY)  ## write the generated pages of docs/
 	@$(BIN)/python docs/build.py
 
 clean:  ## remove everything that set-up and tests made
-	rm -rf $(VENV) build dist *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo build dist *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

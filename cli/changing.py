@@ -121,7 +121,8 @@ async def _wait(store: "Store", applied: "Applied", asked: Asked) -> "list[Waite
     from heddle.runtime.waiting import wait_live
     from heddle.specs.report import Reporting
 
-    assert isinstance(store, Reporting)
+    if not isinstance(store, Reporting):
+        raise TypeError(f"runtimes do not say how they are in a {type(store).__name__}")
     return [
         await wait_live(store, space, applied.revision, applied.ids(space), timeout=asked.timeout)
         for space in applied.namespaces

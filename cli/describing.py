@@ -42,7 +42,8 @@ def tried(
     """The Schema of a kind that there is, if it can be described."""
     try:
         schema = registry.scheme.schema(kind)
-        assert schema is not None
+        if schema is None:
+            raise RuntimeError("there is no such kind")
         describe(schema)
     except Exception as error:
         # Whatever an extension declares is code of strangers.

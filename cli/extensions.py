@@ -26,6 +26,7 @@ def installed(settings: "Settings | None" = None) -> "Registry":
     found = registry(settings.extensions, language=settings.language)
     found.keys = keyring(settings)
     found.stores.token_file = settings.token_file
+    found.stores.state_folder = settings.state_folder
     return found
 
 

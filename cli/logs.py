@@ -109,14 +109,16 @@ class TextLog(_Log):
         """Tell one event."""
         if not self.wants(event.level):
             return
-        self.write(self.line(event) + "\n")
+        text = self.line(event) + "\n"
         if event.problems:
             from heddle.schemas.report import report
 
             shown = report(event.problems, color=self._color, source=self._text)
-            self.write(f"\n{self.mask(shown)}\n")
+            text += f"\n{self.mask(shown)}\n"
         if event.detail and self.wants("debug"):
-            self.write(_indented(event.detail))
+            text += _indented(event.detail)
+        # At once: who fails on the way has written nothing, and may be called again.
+        self.write(text)
 
     def line(self, event: Event) -> str:
         """`09:41:07 info     generation live  changed pong  generation=2 symbols=3`."""

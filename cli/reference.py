@@ -18,11 +18,13 @@ def reference() -> str:
     parts = [_exit_codes()]
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)
-        assert isinstance(command, Command | Family)
+        if not isinstance(command, Command | Family):
+            raise TypeError(f"{name} is not a command of ours")
         inner = click.Context(command, info_name=name, parent=context)
         parts.append(_command(inner, command))
         for below, one in command.commands.items() if isinstance(command, Family) else ():
-            assert isinstance(one, Command)
+            if not isinstance(one, Command):
+                raise TypeError(f"{name} {below} is not a command of ours")
             parts.append(_command(click.Context(one, info_name=below, parent=inner), one))
     return "\n\n".join(parts) + "\n"
 

@@ -2,17 +2,17 @@
 
 import asyncio
 import gc
-import os
-import signal
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from types import FrameType
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from heddle.cli.curl import curl
 from heddle.cli.documents import Documents
+from heddle.cli.ending import Ending
 from heddle.cli.extensions import installed
-from heddle.cli.failure import INTERRUPTED, CommandError
+from heddle.cli.failure import CommandError
+from heddle.cli.importing import spare_imports
 from heddle.cli.logs import TextLog, make_log
 from heddle.cli.settings import SYSTEM, Settings
 from heddle.cli.stores import check_path
@@ -20,6 +20,7 @@ from heddle.cli.streams import masked_streams
 from heddle.runtime.events import Event
 from heddle.runtime.runtime import Runtime, ShiftError
 from heddle.runtime.team import ALONE
+from heddle.runtime.watchdog import Watchdog
 from heddle.specs.document import Reading, join
 from heddle.specs.store import Store
 
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from heddle.cli.working.seat import Seat
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Serve:
@@ -51,9 +50,10 @@ class Serve:
         self._registry = installed(settings)
         self._log = make_log(settings.log_format, settings.log_level, source=self._source)
         self._listening: list[Event] = []
-        self._reason = ""
+        self._ending = Ending(self._told, drain=settings.drain, report=self._cut)
         self._starting: asyncio.Task[Any] | None = None
         self._stop = asyncio.Event()
+        self._shown: Callable[[str], str] = str
 
     def run(self) -> None:
         """Serve to the end; HeddleError says why it could not begin."""
@@ -62,30 +62,39 @@ class Serve:
 
     async def _serve(self) -> None:
         with (
-            self._signals(asyncio.get_running_loop()),
-            masked_streams(lambda text: self._log.mask(text)),
+            self._ending.signals(asyncio.get_running_loop()),
+            masked_streams(lambda text: self._shown(text)),
         ):
             self._starting = asyncio.current_task()
             if self._take_seat is not None:
                 self._sit(self._take_seat())
             try:
-                async with await self._runtime() as rt, self._beside(rt):
-                    self._starting = None
-                    await self._ready(rt)
-                    await self._end(rt)
-                    rt.events.tell(
-                        "runtime stopping",
-                        reason=self._reason or "it was closed",
-                        processes=len(rt.processes),
-                        drain=self._settings.drain,
-                    )
-                rt.events.tell("runtime stopped")
+                rt = await self._runtime()
+                with self._watchdog(rt):
+                    async with rt, self._beside(rt):
+                        self._starting = None
+                        await self._ready(rt)
+                        await self._end(rt)
+                        rt.events.tell(
+                            "runtime stopping",
+                            reason=self._ending.reason or "it was closed",
+                            processes=len(rt.processes),
+                            drain=self._settings.drain,
+                        )
+                    rt.events.tell("runtime stopped")
             except asyncio.CancelledError:
-                if not self._reason:
+                if not self._ending.reason:
                     raise
             finally:
                 if self._seat is not None:
                     await self._seat.close()
+
+    def _watchdog(self, rt: Runtime) -> AbstractContextManager[object]:
+        """Return what watches the event loop, unless the settings turn that off."""
+        if not self._settings.watchdog:
+            return nullcontext()
+        report = self._seat.blocked if self._seat is not None else None
+        return Watchdog(rt, report=report, dump=True)
 
     def _sit(self, seat: "Seat") -> None:
         """Work as one of several: tell the supervisor what there is to tell, and end when it is gone."""
@@ -103,7 +112,10 @@ class Serve:
         """Wait for a signal, or until the runtime is closed from within."""
         ends = [asyncio.ensure_future(self._stop.wait()), asyncio.ensure_future(rt.wait_closed())]
         if self._seat is not None:
-            self._seat.ready()
+            self._seat.noted = rt.changed
+            self._seat.ready(
+                lambda: {"active": len(rt.table) - rt.table.waiting, "unready": rt.unready}
+            )
             ends.append(asyncio.ensure_future(self._seat.ended.wait()))
         try:
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
@@ -130,9 +142,11 @@ class Serve:
                 drain=settings.drain,
                 found=self._registry,
                 team=self._seat or ALONE,
+                redactor=settings.redactor,
             )
         self._log.mask = rt.events.mask
-        rt.events.listen(self._log)
+        self._shown = rt.events.shown
+        rt.events.listen(self._log, threads=True)
         rt.events.listen(lambda event: self._heard(rt, event))
         if reading.problems:
             rt.events.tell(
@@ -222,6 +236,7 @@ class Serve:
             active=active,
             **{state: count for state, count in counts.items() if count},
         )
+        spare_imports()
         # What a start made stays: a collection that looks at all of it would stop the traffic.
         gc.freeze()
 
@@ -258,28 +273,23 @@ class Serve:
 
     # --- ending ---
 
-    @contextmanager
-    def _signals(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
-        """SIGINT and SIGTERM end it in order; a second one ends it at once."""
-
-        def heard(number: int, _: FrameType | None) -> None:
-            # Not add_signal_handler: a flow that hogs the loop must not keep a second signal out.
-            if self._reason:
-                os._exit(INTERRUPTED)
-            self._reason = signal.Signals(number).name
-            loop.call_soon_threadsafe(self._told)
-
-        before = {number: signal.signal(number, heard) for number in _SIGNALS}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
     def _told(self) -> None:
         if self._starting is not None:
             self._starting.cancel()
         self._stop.set()
+
+    def _cut(self, reason: str) -> None:
+        """Write why the process ends before everything has ended."""
+        namespace = self._settings.namespace
+        self._log(
+            Event(
+                time=time.time(),
+                level="error",
+                event="runtime cut",
+                namespace=namespace,
+                reason=reason,
+            )
+        )
 
 
 def _loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":

@@ -8,7 +8,7 @@ import re
 import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import msgspec
 
@@ -17,6 +17,9 @@ from heddle.specs.limits import Limits
 from heddle.specs.names import NAMESPACE_RULE, legal_namespace
 from heddle.specs.problem import Place, Problem, did_you_mean
 from heddle.specs.spec import DEFAULT_NAMESPACE
+
+if TYPE_CHECKING:
+    from heddle.specs.secrets import Redactor
 
 FILE = "heddle.toml"
 SYSTEM = "system"
@@ -32,7 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     `store` is an address or a path; `given` tells whether anybody named it. `folder` is where
     `heddle.toml` stands, or the working directory. `drain` is in seconds. `environment` is what
-    blanks of specs are filled from. `workers` is how many processes run a namespace (0: one for each
+    blanks of specs are filled from. `watchdog` says whether a thread watches the event loop. `workers` is how many processes run a namespace (0: one for each
     processor), `health` for how many seconds nothing may be heard of one of them, `health_address`
     where a supervisor says how it is. `namespaces` are the settings of those that `heddle up` runs,
     each as far as they differ from these.
@@ -40,7 +43,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     served beside a runtime; those that begin with `system_` say how it is served. `token_file` is the file
     of the token that an API wants, where the store is one. `key_file` and
     `key_command` say where the keys of secrets come from, beside the variable HEDDLE_KEY. Those that
-    begin with `limit_`, and `follow_links`, say what is read at most.
+    begin with `limit_`, and `follow_links`, say what is read at most. Those that begin
+    with `redact_` say what is hidden, and what is not, wherever payloads are shown. `state_folder`
+    is where a store in files keeps its history and what runtimes report; empty is beside the specs.
     """
 
     namespace: str = DEFAULT_NAMESPACE
@@ -49,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     language: str = "cel"
     extensions: tuple[str, ...] = ()
     drain: float = 30.0
+    watchdog: bool = True
     workers: int = 1
     health: float = 30.0
     health_address: str = ""
@@ -63,6 +69,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     system_audit: str = ""
     system_rate: int = 500
     system_body: int = 32 * 1024 * 1024
+    redact_keys: tuple[str, ...] = ()
+    redact_paths: tuple[str, ...] = ()
+    redact_allow: tuple[str, ...] = ()
     log_format: str = "auto"
     log_level: str = "info"
     token_file: str = ""
@@ -74,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limit_depth: int = Limits().depth
     limit_files: int = Limits().files
     follow_links: bool = False
+    state_folder: str = ""
     file: str = ""
     folder: str = "."
 
@@ -88,6 +98,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             files=self.limit_files,
             follow_links=self.follow_links,
         )
+
+    @property
+    def redactor(self) -> "Redactor":
+        """What hides secrets in whatever is shown of payloads."""
+        from heddle.specs.secrets import Redactor
+
+        return Redactor(self.redact_keys, self.redact_paths, self.redact_allow)
 
     @property
     def shown(self) -> str:
@@ -126,7 +143,7 @@ def load_settings(
     for table in (said, *said.get("namespaces", {}).values()):
         if "store" in table:
             table["store"] = _from(folder, table["store"])
-    for name in ("key_file", "token_file"):
+    for name in ("key_file", "token_file", "state_folder"):
         if name in said:
             said[name] = os.path.normpath(os.path.join(folder, said[name]))  # noqa: PTH118
     for part in (_of(environ), {k: v for k, v in (flags or {}).items() if v is not None}):
@@ -358,6 +375,26 @@ _SECRETS = {
         made=lambda value: tuple(shlex.split(value) if isinstance(value, str) else value),
     ),
 }
+_REDACT = {
+    "keys": _Key(
+        name="redact_keys",
+        wanted='a list of keys whose values are hidden, such as ["pin"]',
+        fits=_is_names,
+        made=tuple,
+    ),
+    "paths": _Key(
+        name="redact_paths",
+        wanted='a list of places in payloads that are hidden, such as ["body.address", "**.phone"]',
+        fits=_is_names,
+        made=tuple,
+    ),
+    "allow": _Key(
+        name="redact_allow",
+        wanted='a list of keys or places that are shown all the same, such as ["token_type"]',
+        fits=_is_names,
+        made=tuple,
+    ),
+}
 _NAMESPACE = {
     "namespace": _Key(
         name="namespace",
@@ -373,6 +410,9 @@ _NAMESPACE = {
         made=tuple,
     ),
     "drain": _Key(name="drain", wanted="a number of seconds", fits=_is_seconds, made=float),
+    "watchdog": _Key(
+        name="watchdog", wanted="true or false", fits=lambda value: isinstance(value, bool)
+    ),
     "workers": _Key(
         name="workers",
         wanted="a number of processes, or 0 for one on each processor",
@@ -385,6 +425,14 @@ _NAMESPACE = {
     ),
 }
 """What may differ from one namespace to another."""
+_STATE = {
+    "folder": _Key(
+        name="state_folder",
+        wanted="the path of a folder",
+        fits=_is_text,
+        made=os.path.expanduser,
+    ),
+}
 _UP = {
     "health": _Key(name="health", wanted="a number of seconds", fits=_is_seconds, made=float),
     "address": _Key(name="health_address", wanted="HOST:PORT", fits=_is_text),
@@ -424,6 +472,8 @@ _KEYS = {
     "log": _Key(wanted="a table with format and level", table=_LOG),
     "system": _Key(wanted=f"a table with {', '.join(_SYSTEM)}", table=_SYSTEM),
     "secrets": _Key(wanted=f"a table with {', '.join(_SECRETS)}", table=_SECRETS),
+    "redact": _Key(wanted=f"a table with {', '.join(_REDACT)}", table=_REDACT),
+    "state": _Key(wanted=f"a table with {', '.join(_STATE)}", table=_STATE),
     "up": _Key(wanted="a table with health and address", table=_UP),
     "namespaces": _Key(
         name="namespaces",
@@ -453,6 +503,7 @@ VARIABLES = {
     "HEDDLE_LANGUAGE": "language",
     "HEDDLE_EXTENSIONS": "extensions",
     "HEDDLE_DRAIN": "drain",
+    "HEDDLE_WATCHDOG": "watchdog",
     "HEDDLE_WORKERS": "workers",
     "HEDDLE_AUTHOR": "author",
     "HEDDLE_SYSTEM_LISTEN": "system.listen",
@@ -462,6 +513,7 @@ VARIABLES = {
     "HEDDLE_TOKEN_FILE": "secrets.token_file",
     "HEDDLE_KEY_FILE": "secrets.key_file",
     "HEDDLE_KEY_COMMAND": "secrets.key_command",
+    "HEDDLE_STATE_FOLDER": "state.folder",
 }
 """The variables that stand for one key of the file each."""
 
@@ -494,6 +546,8 @@ def _meant(path: str, text: str) -> Any:
     """The text of a variable as what stands in the file."""
     if path == "extensions":
         return [name.strip() for name in text.split(",") if name.strip()]
+    if path == "watchdog":
+        return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
     if path == "workers" and text.isdecimal() and len(text) < 10:
         return int(text)
     if path == "drain":

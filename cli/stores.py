@@ -41,6 +41,7 @@ def _stores(settings: Settings) -> Stores:
     """The stores that are known: our own, or, where that does not do, those of extensions."""
     own = Stores()
     own.token_file = settings.token_file
+    own.state_folder = settings.state_folder
     scheme, mark, _ = settings.store.partition("://")
     if not mark or scheme.lower() in own.known:
         return own

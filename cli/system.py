@@ -62,5 +62,6 @@ def system(
         owned=not beside,
         environment=settings.environment,
         drain=settings.drain,
+        redactor=settings.redactor,
         **options,
     )

@@ -101,6 +101,7 @@ class Trying:
             drain=min(settings.drain, DRAIN),
             found=installed(settings),
             watch=False,
+            redactor=settings.redactor,
         )
         async with rt:
             self._problems = tuple(rt.events.masked(rt.status().problems))

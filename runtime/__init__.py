@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from heddle.runtime.generation import Generation
     from heddle.runtime.host import Host
     from heddle.runtime.language import CompileError, Language, Languages, Program
-    from heddle.runtime.loader import Loaded
     from heddle.runtime.machine import Pending
     from heddle.runtime.node import Action, Choice, Conversation, Handler, Node, Visit
     from heddle.runtime.packet import Packet, join
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from heddle.runtime.stream import ByteStream
     from heddle.runtime.symbol import Symbol, SymbolStatus
     from heddle.runtime.table import SymbolTable
+    from heddle.runtime.tried import Loaded
     from heddle.runtime.wiring import Wired, Wiring
     from heddle.runtime.writer import Closed, Writer
 
@@ -43,7 +43,7 @@ _HOMES = {
     "generation": ("Generation",),
     "host": ("Host",),
     "language": ("CompileError", "Language", "Languages", "Program"),
-    "loader": ("Loaded",),
+    "tried": ("Loaded",),
     "machine": ("Pending",),
     "node": ("Action", "Choice", "Conversation", "Handler", "Node", "Visit"),
     "packet": ("Packet", "join"),

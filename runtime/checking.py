@@ -12,6 +12,7 @@ from heddle.runtime.expand import Expander
 from heddle.runtime.extension import Registry
 from heddle.runtime.step import FAILURES
 from heddle.schemas.check import in_order
+from heddle.schemas.cycles import endless_cycles
 from heddle.schemas.links import links_in_pieces
 from heddle.specs.bind import Bound, Values, bind
 from heddle.specs.errors import SpecError
@@ -33,10 +34,12 @@ CLOSED = frozenset({"missing-key", "missing-source"})
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """The Problems by place, and the names that the environment would have to give.
 
+    `cycles` are those of nodes that pass a packet round for ever: what runs ends it with an Error.
     `closed` are the Values whose data cannot be had here.
     """
 
     problems: tuple[Problem, ...] = ()
+    cycles: tuple[Problem, ...] = ()
     missing: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
 
@@ -135,6 +138,7 @@ def checked_in_pieces(
     problems += [problem for problem in links if not (later and problem.code in LATER)]
     return Checked(
         problems=tuple(in_order(problems)),
+        cycles=tuple(endless_cycles(filled, registry.scheme.schema)) if only is None else (),
         missing=tuple(sorted(missing)),
         closed=tuple(sorted(closed)),
     )

@@ -25,28 +25,37 @@ from heddle.specs.spec import Link, Path, Spec
 F = TypeVar("F", bound=msgspec.Struct)
 
 _NO_OPTIONS = Options()
+_LEAVES = Options(leaves=True)
 
 
 class Build:
     """What a Codec is given beside the fields: the Spec, the languages, and a way to refuse."""
 
-    __slots__ = ("_language", "languages", "spec", "voice")
+    __slots__ = ("_language", "languages", "leaves", "spec", "voice")
 
     def __init__(self, spec: Spec, languages: Languages, language: str) -> None:
         self.spec = spec
         self.languages = languages
         self._language = language
         self.voice = Voice(spec.label)
+        self.leaves = False
 
-    def program(self, expression: Expression, *path: str | int) -> Program:
-        """Compile an expression; SpecError at the field `path`, and at the line inside the code."""
-        language = expression.language or self._language
-        return self.code(language, expression.code, *self._written(path))
+    def program(self, expression: Expression, *path: str | int, leaves: bool = False) -> Program:
+        """Compile an expression; SpecError at the field `path`, and at the line inside the code.
 
-    def condition(self, expression: Expression, *path: str | int) -> Program:
-        """Compile a condition: only the truth of its result counts."""
+        With `leaves`, a program that would hold the event loop may raise Elsewhere: an Action or a
+        Choice just lets it pass, if what it did before can be done twice; a Visit awaits `resume`.
+        """
         language = expression.language or self._language
-        return self.code(language, expression.code, *self._written(path), condition=True)
+        options = _LEAVES if leaves else None
+        return self.code(language, expression.code, *self._written(path), options=options)
+
+    def condition(self, expression: Expression, *path: str | int, leaves: bool = False) -> Program:
+        """Compile a condition: only the truth of its result counts. `leaves` as for `program`."""
+        language = expression.language or self._language
+        options = _LEAVES if leaves else None
+        path = self._written(path)
+        return self.code(language, expression.code, *path, condition=True, options=options)
 
     def _written(self, path: Path) -> Path:
         """Where the code of an expression stands: at its field, or under `code` of the mapping there."""
@@ -86,7 +95,9 @@ class Build:
                 options or _NO_OPTIONS, condition=condition, say=self.voice
             )
             # Compilers and programs deal in plain text, not in the field types that say what it is.
-            return found.program(str(code), told)
+            program = found.program(str(code), told)
+            self.leaves = self.leaves or bool(told.leaves and getattr(program, "leaves", False))
+            return program
         except OptionError as error:
             at = (*path[:-1], error.option)
             self.refuse(*at, code="code", found=error.message, hint=error.hint)

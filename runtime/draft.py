@@ -4,7 +4,7 @@ Nothing of it is live. What is wrong is told spec by spec, so that a runtime tha
 out what is broken, and one that runs can refuse the change as a whole.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -38,6 +38,7 @@ class Draft:
         self.problems: dict[UUID, list[Problem]] = {}
         self.specs: dict[UUID, Spec] = {}
         self.rebound: list[tuple[Symbol, Bound]] = []
+        self.values = Values()
 
     @property
     def empty(self) -> bool:
@@ -89,16 +90,19 @@ class Drafter:
         have is removed. `forced` are rebuilt although their Spec is the same: a Value of theirs
         has changed.
         """
-        return await by_turns(self._pieces(specs, values, asked, forced))
+        return await by_turns(self.draft_in_pieces(specs, values, asked=asked, forced=forced))
 
-    def _pieces(
+    def draft_in_pieces(
         self,
         specs: Sequence[Spec],
         values: Values,
-        asked: Iterable[UUID] | None,
-        forced: frozenset[UUID],
+        *,
+        asked: Iterable[UUID] | None = None,
+        forced: frozenset[UUID] = frozenset(),
     ) -> Pieces[Draft]:
+        """As `draft`, a Spec at a time; the table must not change meanwhile."""
         draft = Draft()
+        draft.values = values
         stored = {spec.id for spec in specs}
         known = asked if asked is not None else [symbol.id for symbol in self._table.all()]
         for one in known:
@@ -106,6 +110,7 @@ class Drafter:
             if symbol is not None and symbol.source == one and one not in stored:
                 draft.removes.add(one)
         expander = self._expander(draft, specs, values)
+        compiled: set[UUID] = set()
         for spec in specs:
             yield
             symbol = self._table.get(spec.id)
@@ -113,8 +118,9 @@ class Drafter:
                 # Its lines may have moved in the file: Problems should point at where they are now.
                 moved(symbol, spec)
             else:
+                compiled.add(spec.id)
                 self._compile(draft, spec, expander, symbol)
-        for symbol in self._users(draft, specs):
+        for symbol in self._users(draft, compiled):
             yield
             self._compile(draft, symbol.spec, expander, symbol)
         self._names(draft)
@@ -135,14 +141,14 @@ class Drafter:
 
         return Expander(self._scheme, values, self._environment, find)
 
-    def _users(self, draft: Draft, specs: Sequence[Spec]) -> list[Symbol]:
+    def _users(self, draft: Draft, compiled: set[UUID]) -> list[Symbol]:
         """Who is made with what changes here, and does not change itself."""
         changed = [symbol.spec for one in draft.ids if (symbol := self._table.get(one))]
         changed += [symbol.spec for symbol in draft.puts.values()]
         names = {spec.name for spec in changed if "specs" in spec.fields}
         if not names:
             return []
-        seen = {spec.id for spec in specs} | draft.removes
+        seen = compiled | draft.removes
         return [one for one in self._table.users if one.uses & names and one.id not in seen]
 
     def _let_go(self, draft: Draft) -> None:
@@ -234,7 +240,7 @@ class Drafter:
         for problem in found_links:
             if problem.code != "unknown-port":
                 continue
-            spec = _owner(problem, around.values())
+            spec = label_owner(problem, around.values())
             if spec is not None:
                 bound = draft.puts.get(spec.id) or self._table.get(spec.id)
                 secrets = bound.binding.secrets if bound is not None else ()
@@ -263,10 +269,22 @@ def stopping(plan: Plan, scheme: Scheme) -> Pieces[list[Problem]]:
     if not stops:
         return []
     specs = [symbol.binding.spec for symbol in plan.layout.symbols.values()]
+    return (yield from stopped(stops, specs, _waiting(plan), scheme.schema))
+
+
+def stopped(
+    stops: Sequence[Spec],
+    specs: Sequence[Spec],
+    waiting: Iterable[Problem],
+    schema_of: Callable[[str], Any],
+) -> Pieces[list[Problem]]:
+    """Return the Problems with the links of Specs that would stop; `specs` are all that there are."""
     found = []
-    links = yield from links_in_pieces(specs, scheme.schema)
-    for problem in (*links, *_waiting(plan)):
-        spec = _owner(problem, stops) if problem.code in ("missing-link", "waiting-link") else None
+    links = yield from links_in_pieces(specs, schema_of)
+    for problem in (*links, *waiting):
+        yield
+        linked = problem.code in ("missing-link", "waiting-link")
+        spec = label_owner(problem, stops) if linked else None
         if spec is not None:
             hint = f"{problem.hint} {spec.label} is active and would stop.".lstrip()
             found.append(msgspec.structs.replace(problem, hint=hint))
@@ -292,7 +310,7 @@ def _waiting(plan: Plan) -> Iterator[Problem]:
                 )
 
 
-def _owner(problem: Problem, specs: Iterable[Spec]) -> Spec | None:
+def label_owner(problem: Problem, specs: Iterable[Spec]) -> Spec | None:
     """Whose Problem with a link it is: one name may begin as another does, and have dots in it."""
     found: Spec | None = None
     for spec in specs:

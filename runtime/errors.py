@@ -26,7 +26,7 @@ class Error:
     """A payload that says what failed.
 
     `message` is for people; `code` is a stable word (`failed`, `thrown`, `dropped`, `timeout`,
-    `cancelled`, `depth`); `data` is what was thrown, if anything was; `cause` the exception behind
+    `cancelled`, `depth`, `endless`); `data` is what was thrown, if anything was; `cause` the exception behind
     it, kept for logs; `errors` what it joins; `symbol` and `port` where it arose.
     """
 

@@ -13,6 +13,11 @@ import msgspec
 from heddle.runtime.errors import Error
 from heddle.specs.masking import MASK, SHORTEST, hidden, in_order
 from heddle.specs.problem import Problem
+from heddle.specs.secrets import Redactor
+from heddle.specs.spare import SPARE, is_passing
+
+LONGEST = 64 * 1024
+"""Characters of a reason and of a detail that are told."""
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -40,23 +45,31 @@ Listener: TypeAlias = Callable[[Event], None]
 class Events:
     """Where a runtime tells what happens; whoever listens is told at once, in order.
 
-    Secrets that were bound into Specs are masked in everything that is told. The last `keep`
-    events can be looked at.
+    Secrets that were bound into Specs are masked in everything that is told, and so are the values of
+    keys that the `redactor` hides. The last `keep` events can be looked at.
     """
 
-    def __init__(self, namespace: str, keep: int = 1000) -> None:
+    def __init__(
+        self, namespace: str, keep: int = 1000, *, redactor: Redactor | None = None
+    ) -> None:
         self.namespace = namespace
+        self.redactor = (redactor or Redactor()).also(_without_secrets)
         self.recent: deque[Event] = deque(maxlen=keep)
         self._listeners: list[Listener] = []
+        self._threaded: list[Listener] = []
         self._secrets: dict[str, int] = {}
         self._longest: tuple[str, ...] | None = None
 
-    def listen(self, listener: Listener) -> Callable[[], None]:
+    def listen(self, listener: Listener, *, threads: bool = False) -> Callable[[], None]:
         """Be told every event from now on; returns what ends it.
 
-        A listener must not wait; what it raises is logged and holds nothing up.
+        A listener must not wait; what it raises is logged and holds nothing up. It may be called
+        again with the same event when it failed as no file descriptor was free. With `threads`, it
+        may be called in another thread: events that say why the loop stands still reach it at once.
         """
         self._listeners.append(listener)
+        if threads:
+            self._threaded.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     async def wait(self, *names: str, since: int | None = None) -> Event:
@@ -110,6 +123,10 @@ class Events:
         """The same plain data with every known secret masked."""
         return mask(value, self.secrets)
 
+    def shown(self, value: Any) -> Any:
+        """Return the same plain data as people may see it: secret keys redacted, known secrets masked."""
+        return mask(self.redactor.redacted(value), self.secrets)
+
     def masked(self, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
         """The same Problems with every known secret masked."""
         return masked(problems, self.secrets)
@@ -127,25 +144,69 @@ class Events:
         **data: Any,
     ) -> Event:
         """Tell one event to everyone who listens."""
-        told = Event(
+        told = self._event(
+            event,
+            level=level,
+            symbol=symbol,
+            generation=generation,
+            reason=reason,
+            problems=problems,
+            detail=detail,
+            data=data,
+        )
+        self._hand_out(told, self._listeners)
+        return told
+
+    def tell_apart(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        event: str,
+        *,
+        level: str = "info",
+        symbol: str = "",
+        reason: str = "",
+        detail: str = "",
+        **data: Any,
+    ) -> None:
+        """Emit an event from another thread: at once to listeners with `threads`, later to all others."""
+        told = self._event(
+            event, level=level, symbol=symbol, reason=reason, detail=detail, data=data
+        )
+        now = [one for one in tuple(self._listeners) if one in self._threaded]
+        for listener in now:
+            _hand(listener, told)
+        later = [one for one in tuple(self._listeners) if one not in now]
+        loop.call_soon_threadsafe(self._hand_out, told, later)
+
+    def _event(
+        self,
+        event: str,
+        *,
+        level: str,
+        symbol: str = "",
+        generation: int | None = None,
+        reason: str = "",
+        problems: tuple[Problem, ...] = (),
+        detail: str = "",
+        data: dict[str, Any],
+    ) -> Event:
+        return Event(
             time=time.time(),
             level=level,
             event=event,
             namespace=self.namespace,
             symbol=symbol,
             generation=generation,
-            reason=self.mask(reason),
+            reason=self.shown(_cut(reason)) if reason else "",
             problems=self.masked(problems),
-            data=self.mask(data),
-            detail=self.mask(detail),
+            data=mask(self.redactor.values(data), self.secrets) if data else {},
+            detail=self.shown(_cut(detail)) if detail else "",
         )
+
+    def _hand_out(self, told: Event, listeners: Iterable[Listener]) -> None:
         self.recent.append(told)
-        for listener in tuple(self._listeners):
-            try:
-                listener(told)
-            except Exception:
-                _log.exception("a listener failed at the event %r", told.event)
-        return told
+        for listener in tuple(listeners):
+            _hand(listener, told)
 
     def failed(self, event: str, error: Error, *, level: str = "error", **data: Any) -> Event:
         """Tell of an Error, with all the detail that is known about it."""
@@ -161,6 +222,40 @@ class Events:
             code=error.code,
             **data,
         )
+
+
+def _hand(listener: Listener, told: Event) -> None:
+    """Hand an event to a listener; one that fails keeps nobody else from hearing it.
+
+    If it fails because no file descriptor is free it is called once more, with spare ones.
+    """
+    try:
+        SPARE.attempt(lambda: listener(told))
+    except Exception as error:
+        if is_passing(error):
+            # Expected where resources are short: the trace would help nobody.
+            _log.error("a listener failed at the event %r: %s", told.event, error)
+        else:
+            _log.exception("a listener failed at the event %r", told.event)
+
+
+def _cut(text: str) -> str:
+    """The beginning of a text, and how long it is: the message of an Error may be a whole payload."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+
+
+def _without_secrets(redactor: Redactor, value: Any) -> Any:
+    """An Error with its message and its data redacted, and without its cause; anything else as it is."""
+    if not isinstance(value, Error):
+        return value
+    return Error(
+        redactor.text(value.message),
+        code=value.code,
+        data=redactor.redacted(value.data),
+        errors=tuple(_without_secrets(redactor, error) for error in value.errors),
+        symbol=value.symbol,
+        port=value.port,
+    )
 
 
 def mask(value: Any, secrets: Sequence[str]) -> Any:

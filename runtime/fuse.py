@@ -9,6 +9,7 @@ from enum import Enum
 from types import coroutine
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
+from heddle.runtime.elsewhere import Elsewhere
 from heddle.runtime.errors import NOTHING, Answer, Error, Payload
 from heddle.runtime.flow import Flow
 from heddle.runtime.node import LIFECYCLE, Action, Choice, Visit
@@ -57,7 +58,7 @@ def plain(action: Action) -> bool:
 class Fuser:
     """Fuses in ports of one wiring; None where something behind a port is not plain."""
 
-    __slots__ = ("_deeper", "_fused", "_left", "_open", "_wiring")
+    __slots__ = ("_deeper", "_fused", "_left", "_open", "_root", "_wiring")
 
     def __init__(self, wiring: "Wiring") -> None:
         self._wiring = wiring
@@ -66,6 +67,7 @@ class Fuser:
         self._deeper: dict[Target, int] = {}
         self._open: set[Target] = set()
         self._left = SIZE
+        self._root: Target | None = None
 
     def fuse(self, target: Target) -> Whole | None:
         """The whole tree behind an in port as one function; None where it is a straight run anyway."""
@@ -73,6 +75,7 @@ class Fuser:
         if self._deeper.get(target, 0) > DEPTH // 2 or not self._branches(target):
             return None
         self._left = SIZE
+        self._root = target
         found: Fused | Unfit
         try:
             found = self._fuse(target, DEPTH)
@@ -97,6 +100,12 @@ class Fuser:
 
     def _fuse(self, target: Target, budget: int) -> Fused | Unfit:
         """The tree fused, where it is not deeper than the budget."""
+        if self._leaves(target):
+            # A fused tree runs in one go: what goes on elsewhere can only be at its beginning, from
+            # where all of it runs anew.
+            if target != self._root or isinstance(self._wiring.handler(target), Visit):
+                return Unfit.NEVER
+            return self._build(target, budget)
         known = self._fused.get(target)
         if known is not None:
             return known if isinstance(known, Unfit) or known.depth <= budget else Unfit.DEEP
@@ -115,6 +124,10 @@ class Fuser:
         else:
             self._fused[target] = found
         return found
+
+    def _leaves(self, target: Target) -> bool:
+        wired = self._wiring.symbols.get(target[0])
+        return wired is not None and wired.node.leaves
 
     def _build(self, target: Target, budget: int) -> Fused | Unfit:
         handler = self._wiring.handler(target)
@@ -172,10 +185,15 @@ class Fuser:
 
 def failure(label: str, port: str, branches: list[Whole]) -> Fail:
     """What a node's own failure leads to."""
-    if not branches:
-        return lambda error: Error.of(error, symbol=label, port=port)
-    onward = spread(branches)
-    return lambda error: onward(Error.of(error, symbol=label, port=port))
+    onward = spread(branches) if branches else None
+
+    def fail(error: BaseException) -> Answer:
+        if type(error) is Elsewhere:
+            raise error
+        failed = Error.of(error, symbol=label, port=port)
+        return failed if onward is None else onward(failed)
+
+    return fail
 
 
 def leaf(fn: Callable[[Any], Any], fail: Fail) -> Whole:

@@ -7,6 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from heddle.runtime.attempts import Attempts
+from heddle.runtime.elsewhere import Elsewhere, resume
 from heddle.runtime.errors import Answer, Error, Failure, Payload
 from heddle.runtime.node import Action, Choice, Handler, Visit
 from heddle.runtime.step import FAILURES
@@ -127,7 +128,11 @@ class Guard:
         async def guarded(payload: Payload, process: "Process") -> Any:
             async def act() -> Any:
                 begun = monotonic()
-                result = fn(payload, process) if wants else fn(payload)
+                args = (payload, process) if wants else (payload,)
+                try:
+                    result = fn(*args)
+                except Elsewhere as later:
+                    return await resume(later, fn, *args)
                 if waits:
                     return await result
                 self._late(begun)
@@ -144,7 +149,11 @@ class Guard:
 
         async def guarded(flow: "Flow", payload: Payload) -> Answer:
             async def act() -> tuple[str | None, Payload]:
-                chosen: tuple[str | None, Payload] = fn(payload)
+                chosen: tuple[str | None, Payload]
+                try:
+                    chosen = fn(payload)
+                except Elsewhere as later:
+                    chosen = await resume(later, fn, payload)
                 return chosen
 
             port, value = await self._guarded(flow.process, act)
@@ -170,7 +179,11 @@ class Guard:
 
         def timed(*args: Any) -> Any:
             begun = monotonic()
-            result = fn(*args)
+            try:
+                result = fn(*args)
+            except Elsewhere as later:
+                later.limit, later.expired = self._timeout, self._expired()
+                raise
             self._late(begun)
             return result
 

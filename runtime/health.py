@@ -17,6 +17,7 @@ from heddle.runtime.shift import Shift
 from heddle.runtime.step import FAILURES
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import SymbolTable
+from heddle.runtime.team import ALONE, Team
 from heddle.specs.problem import Place, Problem
 from heddle.specs.report import CONDITIONS, Condition, SymbolReport
 from heddle.specs.spec import Spec
@@ -32,7 +33,11 @@ NAMED = 5
 
 
 class Health:
-    """What is not well in one runtime. `trouble` says why the store cannot be followed; empty where it can."""
+    """What is not well in one runtime.
+
+    `trouble` says why the store cannot be followed, `unkept` why what it reports cannot be kept;
+    each is empty when it can.
+    """
 
     def __init__(
         self,
@@ -41,12 +46,16 @@ class Health:
         shift: Shift,
         events: Events,
         trouble: Callable[[], str],
+        team: Team = ALONE,
+        unkept: Callable[[], str] = str,
     ) -> None:
         self._table = table
         self._loader = loader
         self._shift = shift
         self._events = events
         self._trouble = trouble
+        self._team = team
+        self._unkept = unkept
         self._since: dict[UUID | None, dict[str, tuple[bool, float]]] = {}
         self.stopping = False
 
@@ -93,7 +102,8 @@ class Health:
         if symbol is not None:
             why = "; ".join(self._table.reasons(symbol)) or "part of a ring that waits"
             return Condition(type="Active", status=False, reason="Waiting", message=why)
-        assert refusal is not None
+        if refusal is None:
+            raise RuntimeError("neither the table nor the loader knows this symbol")
         return _refused("Active", refusal, "Refused", "")
 
     def _degraded(
@@ -177,11 +187,32 @@ class Health:
             Condition(type="Draining", status=bool(self._shift.draining) or self.stopping),
             self._impaired(ill),
         ]
+        unready = self.unready()
+        if unready:
+            found[3] = Condition(
+                type="Active", status=False, reason="SourceWaiting", message=unready
+            )
         if self.stopping:
             found[3] = Condition(
                 type="Active", status=False, reason="Stopping", message="the runtime is stopping"
             )
         return self._dated(None, found, 0.0)
+
+    def unready(self) -> str:
+        """Return why it is not ready: sources that were active before it began wait; empty if none does."""
+        waiting = self._loader.waiting_sources
+        if not waiting:
+            return ""
+        fallbacks = set(self._loader.fallbacks)
+        why = [
+            str(problem)
+            for one, refusal in self._loader.unfit.items()
+            if one not in fallbacks
+            for problem in refusal.problems
+        ]
+        labels = some(sorted(waiting.values()))
+        first = f": {why[0]}" if why else ""
+        return str(self._events.mask(f"{labels} waits, and was active before{first}"))
 
     def _sound(self, sort: str, ill: Sequence[SymbolReport]) -> Condition:
         """That something is so with every symbol."""
@@ -212,16 +243,45 @@ class Health:
             return Condition(
                 type="Degraded", status=True, reason="StoreNotFollowed", message=trouble
             )
+        fallbacks = self._loader.fallbacks
+        if fallbacks:
+            return self._fallback(fallbacks, ill)
         if self._loader.unreadable:
             told = _no("Degraded", self._loader.unreadable[0], None)
             return msgspec.structs.replace(told, status=True, reason="Unreadable")
+        if self._team.trouble:
+            return Condition(
+                type="Degraded",
+                status=True,
+                reason="ReplacementStopped",
+                message=self._team.trouble,
+            )
         bad = [one for one in ill if one.refused or _is(one, "Degraded")]
+        unkept = self._unkept() if not bad else ""
+        if unkept:
+            return Condition(type="Degraded", status=True, reason="ReportsNotKept", message=unkept)
         if not bad:
             return Condition(type="Degraded", status=False)
         refused = [one for one in bad if one.refused]
         said = f"{_names(refused)} refused" if refused else f"{_names(bad)} impaired"
         reason = "Refused" if refused else "Impaired"
         return Condition(type="Degraded", status=True, reason=reason, message=said)
+
+    def _fallback(self, fallbacks: Sequence[UUID], ill: Sequence[SymbolReport]) -> Condition:
+        """That it serves what was accepted last, as the newest had Problems when it began."""
+        found = [one for one in ill if one.id in fallbacks]
+        problem = next(
+            (each for one in fallbacks for each in self._loader.unfit[one].problems), None
+        )
+        what = f"{_names(found)}: the last accepted revision serves"
+        told = _no("Degraded", problem, None) if problem is not None else None
+        return Condition(
+            type="Degraded",
+            status=True,
+            reason="LastAccepted",
+            message=f"{what}: {told.message}" if told is not None else what,
+            place=told.place if told is not None else "",
+        )
 
     # -- since when ----------------------------------------------------------------------------
 
@@ -239,7 +299,7 @@ class Health:
                 since = condition.since or now
             since = since or condition.since or natural or now
             noted[condition.type] = condition.status, since
-            message = condition.message and self._events.mask(condition.message)
+            message = condition.message and self._events.shown(condition.message)
             dated.append(msgspec.structs.replace(condition, since=since, message=message))
         if before or any(not _fine(condition) for condition in dated):
             self._since[one] = noted
@@ -296,7 +356,7 @@ def _refused(
     if problem is None:
         return Condition(type=sort, status=status, reason=reason, since=refusal.since)
     told = said(problem)
-    if not own and problem.place.file:
+    if not own and problem.place.file and problem.path:
         told = f"{problem.path}: {told}"
     return Condition(
         type=sort,
@@ -322,7 +382,11 @@ def _is(one: SymbolReport, sort: str) -> bool:
 
 def _names(ill: Iterable[SymbolReport]) -> str:
     """`pong, router and 3 more`."""
-    names = [one.name or f"{one.kind}:{str(one.id)[:8]}" for one in ill]
+    return some([one.name or f"{one.kind}:{str(one.id)[:8]}" for one in ill])
+
+
+def some(names: Sequence[str]) -> str:
+    """`pong, router and 3 more`."""
     more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
     return f"{', '.join(names[:NAMED])}{more}"
 

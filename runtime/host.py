@@ -85,6 +85,10 @@ class Host:
         """The same plain data with every known secret masked, for whatever people may see."""
         return self._events.mask(value)
 
+    def shown(self, value: Any) -> Any:
+        """Return a payload as people may see it: known secrets masked, and what secret keys hold."""
+        return self._events.shown(value)
+
     def linked(self, process: Process, port: str) -> bool:
         """Whether anything is linked to an out port of this symbol, in the process's generation."""
         return bool(process.wiring.targets(self.id, port))

@@ -78,13 +78,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     One run may take `timeout` seconds and `memory` bytes. `isolation` is "process" where it runs
     in a process of its own. `waits` says that whoever runs the program can await it; `condition`
-    that only the truth of its result counts. `say` takes what the code prints.
+    that only the truth of its result counts; `leaves` that the program may raise Elsewhere. `say` takes what the code prints.
     """
 
     timeout: float | None = None
     memory: int | None = None
     isolation: str | None = None
     waits: bool = False
+    leaves: bool = False
     condition: bool = False
     say: Say = Voice("code")
 

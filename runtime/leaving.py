@@ -1,8 +1,20 @@
-"""Who is left behind when something leaves: the links and bonds that would lead nowhere."""
+"""What a change would stop: the links and bonds that would lead nowhere, by the rule of the runtime.
 
-from collections.abc import Iterator, Mapping, Sequence
+A link of a new Spec may lead to what comes later. What is active and would stop is a Problem, and so
+is a bond to a Value that goes. Whoever writes to a store asks here; a runtime asks its own table.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeAlias
+from uuid import UUID
 
+import msgspec
+
+from heddle.runtime.draft import label_owner, stopped
+from heddle.runtime.expand import Expander
+from heddle.runtime.extension import Registry
+from heddle.runtime.step import FAILURES
+from heddle.specs.bind import Values
 from heddle.specs.index import key_of
 from heddle.specs.pieces import Pieces, at_once
 from heddle.specs.problem import Problem
@@ -13,18 +25,95 @@ from heddle.specs.value import Value
 Step: TypeAlias = tuple[Resource | None, Resource | None]
 """What is stored, and what it becomes; None is that there is none."""
 
+Served: TypeAlias = Mapping[UUID, Spec | None]
+"""What runs of the Specs of which a runtime has rejected the newest; None: nothing of it."""
 
-def left_behind(steps: Sequence[Step], stored: Sequence[Resource]) -> list[Problem]:
-    """The links and bonds that would lead nowhere because their target goes with these steps."""
-    return at_once(left_in_pieces(steps, stored))
+NOBODY: Served = {}
 
 
-def left_in_pieces(steps: Sequence[Step], stored: Sequence[Resource]) -> Pieces[list[Problem]]:
+def left_behind(
+    steps: Sequence[Step],
+    stored: Sequence[Resource],
+    registry: Registry,
+    served: Served = NOBODY,
+) -> list[Problem]:
+    """Return the Problems of whatever would stop, or lose its Value, with these steps."""
+    return at_once(left_in_pieces(steps, stored, registry, served))
+
+
+def left_in_pieces(
+    steps: Sequence[Step],
+    stored: Sequence[Resource],
+    registry: Registry,
+    served: Served = NOBODY,
+) -> Pieces[list[Problem]]:
     """As `left_behind`, a Spec at a time."""
     if all(old is None for old, _ in steps):
         return []
-    found = {key_of(each): each for each in after(steps, stored)}
-    names = {(type(each), each.namespace, each.name) for each in found.values()}
+    before = [each for each in _running(stored, served) if isinstance(each, Spec)]
+    later = list(after(steps, stored))
+    changed = {key_of(side) for step in steps for side in step if side is not None}
+    left = [
+        each if key_of(each) in changed or not isinstance(each, Spec) else served.get(each.id, each)
+        for each in later
+    ]
+    yield
+    gone = _gone(steps, later)
+    specs = [each for each in left if isinstance(each, Spec)]
+    bonds: list[Problem] = []
+    for spec in specs if gone else ():
+        yield
+        bonds += _bonds(spec, gone)
+    if not any(_relinks(step, served, registry) for step in steps):
+        return bonds
+    was = _Graph([each for each in stored if isinstance(each, Value)], registry)
+    yield from was.build(before)
+    now = _Graph([each for each in later if isinstance(each, Value)], registry)
+    yield from now.build(specs)
+    stops = [one for one in was.active if one in now.nodes and one not in now.active]
+    if not stops:
+        return bonds
+    told = yield from _told(now, stops, gone, registry)
+    return [*bonds, *told]
+
+
+def after(steps: Sequence[Step], stored: Sequence[Resource]) -> Iterator[Resource]:
+    """What there is once the steps are done."""
+    touched = {key_of(side) for step in steps for side in step if side is not None}
+    yield from (each for each in stored if key_of(each) not in touched)
+    yield from (new for _, new in steps if new is not None)
+
+
+# --- who goes -------------------------------------------------------------------------------------
+
+
+def _running(stored: Iterable[Resource], served: Served) -> Iterator[Resource]:
+    for each in stored:
+        if isinstance(each, Spec) and each.id in served:
+            runs = served[each.id]
+            if runs is not None:
+                yield runs
+        else:
+            yield each
+
+
+def _relinks(step: Step, served: Served, registry: Registry) -> bool:
+    """Return whether a step can stop anybody: it takes a Spec out, or changes its name or its links."""
+    old, new = step
+    if not isinstance(old, Spec):
+        # What is only created leads nobody elsewhere.
+        return False
+    if not isinstance(new, Spec) or new.id in served:
+        return True
+    kind = registry.scheme.find(new.kind)
+    by_fields = kind is not None and (kind.links is not None or kind.expand is not None)
+    before = (old.namespace, old.name, old.kind, old.ports)
+    return by_fields or before != (new.namespace, new.name, new.kind, new.ports)
+
+
+def _gone(steps: Sequence[Step], later: Iterable[Resource]) -> dict[object, Resource]:
+    """Return what goes with these steps, by its name and by its id."""
+    names = {(type(each), each.namespace, each.name) for each in later}
     gone: dict[object, Resource] = {}
     for old, new in steps:
         if old is None or (
@@ -35,37 +124,25 @@ def left_in_pieces(steps: Sequence[Step], stored: Sequence[Resource]) -> Pieces[
             gone[type(old), old.namespace, old.name] = old
         if new is None:
             gone[type(old), old.id] = old
-    if not gone:
-        return []
-    problems: list[Problem] = []
-    for each in found.values():
-        yield
-        if isinstance(each, Spec):
-            problems += _left_behind(each, gone)
-    return problems
+    return gone
 
 
-def _left_behind(spec: Spec, gone: Mapping[object, Resource]) -> Iterator[Problem]:
-    """What of one Spec would lead nowhere."""
-    wanted: list[tuple[Path, Path, object]] = []
-    for port, links in spec.ports.items():
-        for number, link in enumerate(links):
-            said = "name" if link.id is None else "id"
-            shown: Path = ("ports", port) if len(links) == 1 else ("ports", port, number)
-            wanted.append((("ports", port, number, said), shown, _target(Spec, spec, link)))
+def _bonds(spec: Spec, gone: Mapping[object, Resource]) -> Iterator[Problem]:
+    """Yield the bonds of a Spec to Values that go."""
     for name, bond in spec.env.items():
-        if bond.identified:
-            wanted.append((("env", name), ("env", name), _target(Value, spec, bond)))
-    for path, shown, key in wanted:
-        target = gone.get(key)
+        target = gone.get(_target(Value, spec, bond)) if bond.identified else None
         if target is not None:
-            yield Problem(
-                code="left-behind",
-                found=f'"{target.label}" goes with this change, and {spec.label} needs it',
-                wanted=f"{spec.label} changed or deleted together with it, or it kept",
-                place=spec.place(path),
-                path=spec.at(shown),
-            )
+            yield _behind(spec, target, ("env", name), ("env", name))
+
+
+def _behind(spec: Spec, target: Resource, path: Path, shown: Path) -> Problem:
+    return Problem(
+        code="left-behind",
+        found=f'"{target.label}" goes with this change, and {spec.label} needs it',
+        wanted=f"{spec.label} changed or deleted together with it, or it kept",
+        place=spec.place(path),
+        path=spec.at(shown),
+    )
 
 
 def _target(sort: type[Spec] | type[Value], spec: Spec, wants: Link | Binding) -> object:
@@ -73,8 +150,148 @@ def _target(sort: type[Spec] | type[Value], spec: Spec, wants: Link | Binding) -
     return (sort, spec.namespace, wants.name) if wants.id is None else (sort, wants.id)
 
 
-def after(steps: Sequence[Step], stored: Sequence[Resource]) -> Iterator[Resource]:
-    """What there is once the steps are done."""
-    touched = {key_of(side) for step in steps for side in step if side is not None}
-    yield from (each for each in stored if key_of(each) not in touched)
-    yield from (new for _, new in steps if new is not None)
+# --- who stops ------------------------------------------------------------------------------------
+
+_Node: TypeAlias = tuple[str, UUID]
+
+
+class _Linked(msgspec.Struct, frozen=True):
+    """A Spec with its links as they count, those that it holds among them."""
+
+    spec: Spec
+    links: Mapping[str, Sequence[Link]]
+
+
+class _Graph:
+    """Some Specs and their links; `active` are those that lead to nothing that is missing."""
+
+    def __init__(self, values: Sequence[Value], registry: Registry) -> None:
+        self.nodes: dict[_Node, _Linked] = {}
+        self.active: set[_Node] = set()
+        self._registry = registry
+        self._values = Values(values)
+        self._names: dict[tuple[str, str], _Node] = {}
+
+    def build(self, specs: Sequence[Spec]) -> Pieces[None]:
+        """Add these Specs, which are all that there are, one at a time."""
+        named = {(spec.namespace, spec.name): spec for spec in specs if spec.name is not None}
+        for spec in specs:
+            yield
+            space = spec.namespace
+            for each in self._linked(spec, lambda name, space=space: named.get((space, name))):
+                self.nodes[space, each.spec.id] = each
+        self._names = {
+            (space, each.spec.name): (space, id_)
+            for (space, id_), each in self.nodes.items()
+            if each.spec.name is not None
+        }
+        self.active = yield from self._active()
+
+    def find(self, space: str, link: Link) -> _Node | None:
+        """Return where a link leads; None if nobody is there."""
+        if link.id is not None:
+            return (space, link.id) if (space, link.id) in self.nodes else None
+        return self._names.get((space, link.name or ""))
+
+    def _linked(self, spec: Spec, find: "object") -> Iterator[_Linked]:
+        kind = self._registry.scheme.find(spec.kind)
+        if kind is None or (kind.links is None and kind.expand is None):
+            yield _Linked(spec, spec.ports)
+            return
+        expander = Expander(self._registry.scheme, self._values, _Anything(), find)  # type: ignore[arg-type]
+        try:
+            effective = expander.bind(spec)
+            if kind.expand is None:
+                yield _Linked(effective.binding.spec, effective.binding.spec.ports)
+                return
+            found = [_Linked(each.binding.spec, each.links) for each in expander.symbols(effective)]
+        except FAILURES:
+            # What is wrong with it is told elsewhere.
+            found = [_Linked(spec, spec.ports)]
+        yield from found
+
+    def _active(self) -> Pieces[set[_Node]]:
+        """Return the nodes whose links all lead to active ones; a ring counts as a whole."""
+        wanted: dict[_Node, list[_Node]] = {}
+        stuck: list[_Node] = []
+        for node, each in self.nodes.items():
+            yield
+            for links in each.links.values():
+                for link in links:
+                    target = self.find(node[0], link)
+                    if target is None:
+                        stuck.append(node)
+                    else:
+                        wanted.setdefault(target, []).append(node)
+        active = set(self.nodes)
+        while stuck:
+            yield
+            node = stuck.pop()
+            if node in active:
+                active.discard(node)
+                stuck += wanted.get(node, ())
+        return active
+
+
+class _Anything(dict[str, object]):
+    """An environment that gives every name: which links there are does not hang on it."""
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __missing__(self, name: str) -> object:
+        return ""
+
+
+def _told(
+    now: _Graph, stops: Sequence[_Node], gone: Mapping[object, Resource], registry: Registry
+) -> Pieces[list[Problem]]:
+    """Return why these stop: who leads to what goes, and else the links that lead nowhere."""
+    still = set(stops)
+    told: list[Problem] = []
+    waiting: list[Problem] = []
+    for node in stops:
+        yield
+        spec = now.nodes[node].spec
+        for port, links in spec.ports.items():
+            for number, link in enumerate(links):
+                target = gone.get(_target(Spec, spec, link))
+                shown: Path = ("ports", port) if len(links) == 1 else ("ports", port, number)
+                place: Path = ("ports", port, number)
+                found = now.find(node[0], link)
+                if target is not None and found is None:
+                    said = "name" if link.id is None else "id"
+                    told.append(_behind(spec, target, (*place, said), shown))
+                elif found is not None and found not in now.active and found not in still:
+                    waiting.append(_waiting(spec, now.nodes[found].spec, place, shown))
+    specs = [each.spec for each in now.nodes.values()]
+    stopping = [now.nodes[node].spec for node in stops]
+    problems = yield from stopped(stopping, specs, waiting, registry.scheme.schema)
+    for problem in problems:
+        yield
+        owner = label_owner(problem, stopping)
+        if owner is None or not _is_behind(problem, owner, gone):
+            told.append(problem)
+    return told
+
+
+def _waiting(spec: Spec, target: Spec, place: Path, shown: Path) -> Problem:
+    return Problem(
+        code="waiting-link",
+        found=f'"{target.label}" is not active',
+        place=spec.place(place),
+        path=spec.at(shown),
+    )
+
+
+def _is_behind(problem: Problem, spec: Spec, gone: Mapping[object, Resource]) -> bool:
+    """Return whether this missing link was told already: its target goes with the change."""
+    return problem.code == "missing-link" and any(
+        _target(Spec, spec, link) in gone
+        and problem.path in (spec.at(("ports", port)), spec.at(("ports", port, number)))
+        for port, links in spec.ports.items()
+        for number, link in enumerate(links)
+    )

@@ -12,14 +12,18 @@ from uuid import UUID
 
 import msgspec
 
+from heddle.runtime.accepting import Accepter
 from heddle.runtime.draft import Draft, Drafter, stopping
 from heddle.runtime.events import Events
+from heddle.runtime.recovery import Recovery
 from heddle.runtime.refusal import Refusal, of_spoiled
 from heddle.runtime.scheme import Scheme
 from heddle.runtime.shift import Shift, ShiftError
 from heddle.runtime.spoiled import spoiled_in_pieces
+from heddle.runtime.starting import Start
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import Plan, SymbolTable
+from heddle.runtime.tried import Loaded, Tried
 from heddle.schemas.check import in_order
 from heddle.specs.bind import Values, bind
 from heddle.specs.pieces import Turns, by_turns, no_full_collection
@@ -30,21 +34,6 @@ from heddle.specs.vault import Vault
 
 MANY = 100
 """Symbols that make a change a large one."""
-
-
-class Loaded(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a change set. `generation` is the number that it went live as, or None."""
-
-    generation: int | None = None
-    changed: tuple[str, ...] = ()
-    removed: tuple[str, ...] = ()
-    problems: tuple[Problem, ...] = ()
-    reason: str = ""
-
-    @property
-    def refused(self) -> bool:
-        """Whether something of it, or all of it, is not live."""
-        return bool(self.problems or self.reason)
 
 
 class Loader:
@@ -61,6 +50,7 @@ class Loader:
         events: Events,
         environment: Mapping[str, Any],
         vault: Vault | None = None,
+        accepter: Accepter | None = None,
     ) -> None:
         self.namespace = namespace
         self.vault = vault if vault is not None else Vault()
@@ -77,11 +67,25 @@ class Loader:
         self._scheme = scheme
         self._environment = environment
         self._again: set[UUID] = set()
+        self._recovery = Recovery(table, store, namespace, self.vault, accepter)
 
     @property
     def unfit(self) -> dict[UUID, Refusal]:
         """Whatever is written and is not live, and why not."""
-        return {**self.refused, **self.spoiled} if self.spoiled else self.refused
+        blocked = self._recovery.blocked
+        return (
+            {**blocked, **self.refused, **self.spoiled} if blocked or self.spoiled else self.refused
+        )
+
+    @property
+    def fallbacks(self) -> list[UUID]:
+        """The Specs of which, since the start, the last accepted revision serves and not the newest."""
+        return self._recovery.fallbacks(self.unfit)
+
+    @property
+    def waiting_sources(self) -> dict[UUID, str]:
+        """The labels of sources that were active before the start, and have waited since."""
+        return self._recovery.waiting_sources(self.unfit)
 
     def rebuild(self, symbol: Symbol) -> Symbol:
         """A fresh Symbol of the same Spec, for one whose Node was closed meanwhile."""
@@ -92,6 +96,8 @@ class Loader:
         specs = await self._store.specs(self.namespace)
         values = await self._values()
         self.unreadable = tuple(await self._store.problems())
+        if await self._recovery.read():
+            return await self._load_over(specs, values)
         draft = await self._drafter.draft(specs, values)
         self._refuse(draft, set(draft.problems), draft.all_problems())
         spoiled: Sequence[Spec] = ()
@@ -102,8 +108,101 @@ class Loader:
         problems = tuple(dict.fromkeys((*unread, *draft.all_problems())))
         if draft.empty:
             return self._told_left_out(problems) if problems else Loaded()
-        plan = await by_turns(self._table.plan_in_pieces(list(draft.puts.values()), draft.removes))
-        return await self._live(draft, plan, problems)
+        plan = await self._planned(draft)
+        loaded = await self._live(draft, plan, problems)
+        await self._recovery.note_start(set(draft.puts), values, self.unfit)
+        return loaded
+
+    async def _planned(self, draft: Draft) -> Plan:
+        return await by_turns(self._table.plan_in_pieces(list(draft.puts.values()), draft.removes))
+
+    async def _load_over(self, specs: Sequence[Spec], values: Values) -> Loaded:
+        """Load the newest; of what is not fit, what was accepted last."""
+        if not self.unreadable:
+            draft = await self._drafter.draft(specs, values)
+            plan = await self._planned(draft)
+            ids = {spec.id for spec in specs}
+            before = self._recovery.last.active
+            waiting = any(one in ids and one not in plan.layout.active for one in before)
+            if not (draft.problems or waiting):
+                try:
+                    loaded = await self._live(draft, plan, ()) if not draft.empty else Loaded()
+                except ShiftError as error:
+                    return await self._fall_back(specs, values, error)
+                await self._recovery.note_start(ids, values, self.unfit)
+                return loaded
+        return await self._fall_back(specs, values, None)
+
+    async def _fall_back(
+        self, specs: Sequence[Spec], values: Values, failed: ShiftError | None
+    ) -> Loaded:
+        """Load as much of the newest as is fit, and of the rest what was accepted last."""
+        accepted, changed = await self._recovery.values()
+        failures: dict[UUID, tuple[Problem, ...]] = {}
+        while True:
+            start = Start(
+                self._recovery.last,
+                specs,
+                values=values,
+                accepted=accepted,
+                changed=changed,
+                problems=self.unreadable,
+                scheme=self._scheme,
+                environment=self._environment,
+                failures=failures,
+            )
+            await by_turns(start.begin())
+            if failed is not None:
+                one = failed.symbol.source
+                if not start.may_fall_back(one):
+                    raise failed
+                failures[one], failed = (failed.problem,), None
+                continue
+            draft = Draft()
+            draft.puts = {symbol.id: symbol for symbol in start.symbols}
+            plan = await self._planned(draft)
+            try:
+                loaded = await self._live(draft, plan, ()) if start.symbols else Loaded()
+            except ShiftError as error:
+                failed = error
+                continue
+            return await self._tell_fallback(start, loaded, specs, values)
+
+    async def _tell_fallback(
+        self, start: Start, loaded: Loaded, specs: Sequence[Spec], values: Values
+    ) -> Loaded:
+        """Remember what serves instead of the newest, and tell of it."""
+        self.refused = start.refused
+        self._again = set(start.refused)
+        labels = self._recovery.remember(start)
+        spoiled: Sequence[Spec] = ()
+        if self.unreadable and isinstance(self._store, Spoiling):
+            spoiled = await self._store.spoiled(self.namespace)
+        unread = await self._with_spoiled(self.unreadable, spoiled, specs)
+        self.spoiled = self._of_spoiled(spoiled, unread)
+        wrong = [problem for one in start.refused.values() for problem in one.problems]
+        problems = tuple(dict.fromkeys((*unread, *in_order(wrong))))
+        await self._recovery.note_start(start.newest, values, self.unfit)
+        if labels:
+            self._events.tell(
+                "last accepted revision serves",
+                level="error",
+                reason=f"the newest of {_some(labels)} has problems",
+                problems=problems,
+                generation=self._table.wiring.generation.number,
+                symbols=labels,
+            )
+        left_out = set(start.refused) - set(start.fallbacks)
+        if problems and (left_out or not labels):
+            self._told_left_out(problems)
+        waiting = self.waiting_sources
+        if waiting:
+            self._events.tell(
+                "source waits",
+                level="error",
+                reason=f"{_some(sorted(waiting.values()))} was active before this start",
+            )
+        return msgspec.structs.replace(loaded, problems=problems)
 
     async def load(self, changes: ChangeSet, *, trial: bool = False) -> Loaded:
         """Look at the keys of a change set; all that follows from it goes live, or nothing.
@@ -118,6 +217,9 @@ class Loader:
         self.unreadable = tuple(await self._store.problems())
         if trial and changes.problems:
             return Loaded(problems=changes.problems)
+        free = await self._recovery.unblock(self.unreadable)
+        if free:
+            changes = msgspec.structs.replace(changes, specs=changes.specs | free)
         loaded = await self._load(changes, trial=trial)
         if changes.problems or changes.spoiled or before != self.unreadable:
             await self._look_at_spoiled()
@@ -152,6 +254,7 @@ class Loader:
         known = {symbol.id for symbol in self._table.all()}
         self.unreadable = tuple(await self._store.problems())
         before = dict(self.refused)
+        await self._recovery.unblock(self.unreadable)
         await self._try_most({spec.id for spec in specs} | known | self._again)
         await self._look_at_spoiled()
         found = {problem for one in self.refused.values() for problem in one.problems}
@@ -168,8 +271,9 @@ class Loader:
             return Tried(draft, draft.all_problems(), set(draft.problems))
         if draft.empty:
             self._accept(draft, asked)
+            await self._recovery.note_change(draft, None)
             return Tried(draft, loaded=Loaded())
-        plan = await by_turns(self._table.plan_in_pieces(list(draft.puts.values()), draft.removes))
+        plan = await self._planned(draft)
         stopped = await by_turns(stopping(plan, self._scheme))
         if stopped:
             put = {one.source for one in draft.puts.values()}
@@ -180,6 +284,7 @@ class Loader:
         except ShiftError as error:
             return Tried(draft, (error.problem,), {error.symbol.source}, undone=True)
         self._accept(draft, asked)
+        await self._recovery.note_change(draft, plan)
         return Tried(draft, loaded=loaded)
 
     async def _try_most(
@@ -209,7 +314,8 @@ class Loader:
             left -= unfit
 
     async def _draft(self, keys: set[UUID], forced: set[UUID]) -> Draft:
-        specs = await self._store.specs(self.namespace, keys)
+        # What cannot be read at the moment is not gone: what was accepted stands in for it.
+        specs = self._recovery.stand_in(list(await self._store.specs(self.namespace, keys)), keys)
         identified = any(entry.identified for spec in specs for entry in spec.env.values())
         nested = any("specs" in spec.fields or "uses" in spec.fields for spec in specs)
         values = await self._values() if identified or nested else Values()
@@ -371,34 +477,9 @@ class Loader:
         return found
 
 
-class Tried:
-    """What became of some keys: they are live, or they are not, for these Problems.
-
-    `culprits` are the ids that it failed for, as far as that can be told. What was `undone` had
-    begun already.
-    """
-
-    __slots__ = ("culprits", "draft", "loaded", "problems", "undone")
-
-    def __init__(
-        self,
-        draft: Draft,
-        problems: tuple[Problem, ...] = (),
-        culprits: Set[UUID] = frozenset(),
-        *,
-        undone: bool = False,
-        loaded: Loaded | None = None,
-    ) -> None:
-        self.draft = draft
-        self.problems = problems
-        self.culprits = culprits
-        self.undone = undone
-        self.loaded = loaded if loaded is not None else Loaded(problems=problems)
-
-    @property
-    def refused(self) -> bool:
-        """Whether nothing of it is live."""
-        return bool(self.problems)
+def _some(labels: Sequence[str]) -> str:
+    """`pong, router and 3 more`."""
+    return f"{', '.join(labels[:5])}{f' and {len(labels) - 5} more' if len(labels) > 5 else ''}"
 
 
 def _told(changed: tuple[str, ...], removed: tuple[str, ...]) -> str:

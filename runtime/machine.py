@@ -51,6 +51,12 @@ BREATH = 0.01
 """Seconds after which a packet that goes round in a ring lets everything else have its turn."""
 
 
+ROUNDS = 1_000_000
+"""How many steps a packet may go on without an answer, before it is answered with an Error `endless`.
+
+Only steps of flows with a cycle are counted, and only roughly: a chain of ten thousand is far from it.
+"""
+
 _FAILED = object()
 """In the place of what a visit sends: what it sent has failed, and that goes to an error port."""
 
@@ -96,6 +102,7 @@ class Pending:
         "_payload",
         "_process",
         "_rests",
+        "_rounds",
         "_stack",
         "_step",
         "_unwinding",
@@ -113,6 +120,7 @@ class Pending:
         rests: bool = False,
         future: Any = None,
         unwinding: bool = False,
+        rounds: int = 0,
     ) -> None:
         self._process = process
         self._step = step
@@ -123,6 +131,7 @@ class Pending:
         self._rests = rests
         self._future = future
         self._unwinding = unwinding
+        self._rounds = rounds
 
     def __await__(self) -> Generator[Any, Any, Answer]:
         process = self._process
@@ -166,6 +175,7 @@ class Pending:
             self._forward,
             above=self._above,
             unwinding=self._unwinding,
+            rounds=self._rounds,
         )
 
     def _unwind(self) -> "Answer | Pending":
@@ -201,12 +211,14 @@ def drive(
     *,
     above: Nested | None = None,
     unwinding: bool = False,
+    rounds: int = 0,
 ) -> Answer | Pending:
     """Walk from `step` with `payload` until there is an answer, or something to wait for.
 
     `tasked` says that a task is running, so waiting nodes may begin. With `forward=False` the
     payload is the answer for the top of the stack; `thrown` is raised there instead. `above` is
-    the stack below which this one hangs; `unwinding` says that its packet is being cancelled.
+    the stack below which this one hangs; `unwinding` says that its packet is being cancelled. `rounds`
+    is how many steps its packet has come without an answer, as far as that is counted.
     """
     unwinding = unwinding or thrown is not None
     limit = DEPTH - above.depth if above is not None else DEPTH
@@ -217,12 +229,24 @@ def drive(
         if not hops:
             hops = HOPS
             if thrown is None and _may_wait(process, step if forward else None, stack):
+                # A straight run counts for more: a cycle of nothing else is one run after the other.
+                rounds += HOPS * (min(len(step.actions), 8) if type(step) is RunStep else 1)
+                if forward and rounds > ROUNDS:
+                    step, payload = None, _endless(step)
+                    continue
                 now = monotonic()
                 if not began:
                     began = now
                 elif now - began > BREATH:
                     return Pending(
-                        process, step, payload, stack, above, forward=forward, rests=True
+                        process,
+                        step,
+                        payload,
+                        stack,
+                        above,
+                        forward=forward,
+                        rests=True,
+                        rounds=rounds,
                     )
         if forward and step is not None:
             op = step.op
@@ -241,7 +265,7 @@ def drive(
                             continue
                 except RAISED as error:
                     index = len(run.actions) - length_hint(actions) - 1
-                    step, payload = run.failed(index, error)
+                    step, payload = run.failed(index, error, payload)
                     continue
             elif op == CHOOSE:
                 choice = cast(ChoiceStep, step)
@@ -249,7 +273,7 @@ def drive(
                     port, payload = choice.fn(payload)
                     step = choice.nexts[port]
                 except RAISED as error:
-                    step, payload = choice.failed(error)
+                    step, payload = choice.gave_up(error, payload)
                 continue
             elif op == JOIN and not cast(JoinStep, step).concurrent:
                 if stack is None:
@@ -270,7 +294,7 @@ def drive(
                     payload = act.fn(payload, process)
                     step = act.following() if payload is not NOTHING else None
                 except RAISED as error:
-                    step, payload = act.failed(error)
+                    step, payload = act.gave_up(error, payload)
                 continue
             else:
                 visit = cast(VisitStep, step)
@@ -305,6 +329,7 @@ def drive(
             if thrown is not None:
                 stack.pop()
                 continue
+            rounds = 0
             answers, targets = top.answers, top.step.targets
             answers.append(payload)
             if len(answers) < len(targets):
@@ -324,6 +349,8 @@ def drive(
                 request = running.throw(raised)
             # What goes to nothing but plain actions is answered on the spot: most visits of a `for`
             # or a `pipe` are that, and the way round this loop would cost more than they do.
+            if type(request) is tuple:
+                rounds = 0
             while type(request) is tuple and hops > 1:
                 port, payload = request
                 near = owner.nexts.get(port) if type(port) is str else None  # type: ignore[union-attr]
@@ -338,7 +365,7 @@ def drive(
                             break
                 except RAISED as error:
                     index = len(near.actions) - length_hint(actions) - 1
-                    step, payload = near.failed(index, error)
+                    step, payload = near.failed(index, error, payload)
                     forward, request = True, _FAILED
                     break
                 request = running.send(payload)
@@ -400,6 +427,16 @@ def _may_wait(process: "Process", step: Step | None, stack: Stack | None) -> boo
     if isinstance(step, NodeStep | LazyStep):
         return process.wiring.waits_after(step.owner)
     return False
+
+
+def _endless(step: Step | None) -> Error:
+    """Return the answer of a packet that goes round in a cycle without an end."""
+    label = step.labels[0] if isinstance(step, RunStep) else getattr(step, "label", "")
+    return Error(
+        f"the packet went {ROUNDS:,} steps without an answer: is its flow a cycle without an end?",
+        code="endless",
+        symbol=label,
+    )
 
 
 def too_deep() -> Error:

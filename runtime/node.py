@@ -4,7 +4,7 @@ A node holds no reference to its neighbours: it names its own out port, and the 
 process's generation knows where that leads. So one node serves two generations at once.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -105,7 +105,7 @@ Handler: TypeAlias = Action | Choice | Visit | Conversation
 class Node:
     """The base of every node; each method has a default that does nothing.
 
-    Order of calls: `adopt` (only where a predecessor of the same kind is replaced), `open`, packets,
+    Order of calls: `adopt` (only where a predecessor of the same kind is replaced), `inherit`, `open`, packets,
     `pause` (no longer current; what is in flight goes on), `close` (nothing is in flight any more).
     """
 
@@ -114,6 +114,9 @@ class Node:
 
     guard: "Guard | None" = None
     """The limits that its Spec sets round it; set by the Scheme that had it built."""
+
+    leaves: bool = False
+    """Whether its programs may raise Elsewhere; set by the Scheme that had it built."""
 
     def handler(self, port: str) -> Handler | None:
         """What to do with packets at this in port; None where there is no such port.
@@ -130,6 +133,16 @@ class Node:
 
     def disown(self, predecessor: "Node") -> None:
         """Give back what `adopt` took: the predecessor goes on as if nothing had happened."""
+
+    def inherit(self, leaving: "Sequence[Node]") -> None:
+        """Be shown all nodes of this sort that leave in the same change. Called before `open`.
+
+        `open` may arrange to take over what they hold, whatever their names, once the change is made:
+        each of them is paused then. `renounce` cancels that if the change is rejected.
+        """
+
+    def renounce(self) -> None:
+        """Take nothing over from the nodes of `inherit`: they go on as if nothing had happened."""
 
     async def open(self, host: "Host") -> None:
         """Begin to act: called when the symbol becomes active; what it raises refuses the change."""

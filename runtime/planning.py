@@ -7,20 +7,22 @@ import msgspec
 
 from heddle.runtime.checking import checked_in_pieces
 from heddle.runtime.extension import Registry
-from heddle.runtime.leaving import Step, after, left_behind, left_in_pieces
+from heddle.runtime.leaving import Served, Step, after, left_behind, left_in_pieces
 from heddle.runtime.sealing import alike, have_keys, kept_all
-from heddle.specs.bind import Values
+from heddle.specs.accepted import AcceptedState, Accepting
+from heddle.specs.bind import Values, bind
 from heddle.specs.difference import Difference, difference
-from heddle.specs.errors import Conflict, NotFound, StoreError
+from heddle.specs.errors import Conflict, NotFound, SpecError, StoreError
 from heddle.specs.index import Key, key_of
 from heddle.specs.keyring import Keyring
 from heddle.specs.masking import MASK
 from heddle.specs.merging import Merged, merge_one
 from heddle.specs.pieces import Pieces, Turns, at_once, by_turns
 from heddle.specs.problem import Problem
+from heddle.specs.report import Reporting
 from heddle.specs.revision import NO_NOTE, Note, Recording, Turn, since
 from heddle.specs.spec import Spec
-from heddle.specs.store import Change, Delete, Put, Resource, Store
+from heddle.specs.store import Change, Delete, Placing, Put, Resource, Store
 from heddle.specs.value import Value
 
 
@@ -35,7 +37,8 @@ class Clash(msgspec.Struct, frozen=True, kw_only=True):
     def resource(self) -> Resource:
         """What it is about, in the latest form that there is."""
         found = self.theirs or self.mine or self.base
-        assert found is not None
+        if found is None:
+            raise RuntimeError("a conflict needs one form of its resource")
         return found
 
     def merged(self) -> Merged:
@@ -153,9 +156,12 @@ async def plan_steps(
     steps, unsealed = kept_all(steps, registry.keys)
     steps, clashes = await _rebased(store, steps, base, registry.keys, merge=merge)
     await turns.rest()
-    checked = await by_turns(steps_in_pieces(steps, stored, registry))
-    left = await by_turns(left_in_pieces(steps, stored))
-    problems = [*unfit, *unsealed, *checked, *left]
+    problems = [
+        *unfit,
+        *unsealed,
+        *await check_change(store, steps, registry, stored=stored),
+        *(await store.misplaced(steps) if isinstance(store, Placing) else ()),
+    ]
     differences: list[Difference] = []
     for old, new in steps:
         await turns.rest()
@@ -168,17 +174,23 @@ async def plan_steps(
 
 
 async def plan_delete(
-    store: Store, resources: Iterable[Resource], *, lenient: bool = False
+    store: Store,
+    resources: Iterable[Resource],
+    registry: Registry | None = None,
 ) -> Planned:
     """What it comes to that these are deleted.
 
-    Whoever is left behind with a link or a bond to one of them is a Problem, unless `lenient`.
+    Whatever would stop without them, or lose its Value, is a Problem. Without a registry, links that
+    only a kind knows (those of a block) are not followed.
     """
     steps: list[Step] = [(each, None) for each in resources]
-    problems = [] if lenient else left_behind(steps, await _around(store, steps, ()))
-    return Planned(
-        differences=tuple(difference(old, new) for old, new in steps), problems=tuple(problems)
-    )
+    problems = await check_change(store, steps, registry or Registry())
+    turns = Turns()
+    differences: list[Difference] = []
+    for old, new in steps:
+        await turns.rest()
+        differences.append(difference(old, new))
+    return Planned(differences=tuple(differences), problems=tuple(problems))
 
 
 def recording(store: Store) -> Recording:
@@ -191,10 +203,52 @@ def recording(store: Store) -> Recording:
 # --- checking -------------------------------------------------------------------------------------
 
 
+async def check_change(
+    store: Store,
+    steps: Sequence[Step],
+    registry: Registry,
+    *,
+    stored: Sequence[Resource] = (),
+    whole: bool = True,
+) -> list[Problem]:
+    """Return what a runtime would reject of these steps, among everything that is stored there.
+
+    `stored` is what was read already. Without `whole`, only what would stop what is active.
+    """
+    stored = await _around(store, steps, stored)
+    problems = await by_turns(steps_in_pieces(steps, stored, registry)) if whole else []
+    served = await _served(store, steps)
+    problems += await by_turns(left_in_pieces(steps, stored, registry, served))
+    return list(dict.fromkeys(problems))
+
+
+async def _served(store: Store, steps: Sequence[Step]) -> Served:
+    """Return what runs of the Specs of which a runtime has rejected the newest."""
+    found: dict[UUID, Spec | None] = {}
+    if not isinstance(store, Reporting):
+        return found
+    for space in sorted({side.namespace for step in steps for side in step if side is not None}):
+        reports = await store.reports(space)
+        rejected = {one.id for report in reports for one in report.symbols if one.refused}
+        if not rejected:
+            continue
+        runs = {one.id for report in reports for one in report.symbols if one.observed}
+        state = await store.accepted(space) if isinstance(store, Accepting) else AcceptedState()
+        kept = {one.id: one for one in state.items if one.id in rejected & runs}
+        for one in rejected:
+            try:
+                resource = kept[one].resource if one in kept else None
+            except SpecError:
+                continue
+            if one not in runs or isinstance(resource, Spec):
+                found[one] = resource if isinstance(resource, Spec) else None
+    return found
+
+
 def check_steps(
     steps: Sequence[Step], stored: Sequence[Resource], registry: Registry
 ) -> list[Problem]:
-    """What would be wrong with the Specs that these steps put, and is not wrong already.
+    """What would be wrong with what these steps put, and whoever is made with it, and is not wrong already.
 
     What may come later is no Problem: links to what is not there, Values and the environment.
     """
@@ -206,19 +260,59 @@ def steps_in_pieces(
 ) -> Pieces[list[Problem]]:
     """As `check_steps`, a Spec at a time."""
     specs = [new for _, new in steps if isinstance(new, Spec)]
-    if not specs:
-        return []
     changed = {spec.id for spec in specs}
     gone = {old.id for old, new in steps if new is None and isinstance(old, Spec)}
-    values = Values([each for each in after(steps, stored) if isinstance(each, Value)])
     before = [each for each in stored if isinstance(each, Spec)]
     others = [each for each in before if each.id not in changed and each.id not in gone]
-    was = yield from checked_in_pieces(before, values, registry, only=frozenset())
-    known = set(was.problems)
+    bound = yield from _bound(steps, others)
+    users = _users(steps, others)
+    if not (specs or bound or users):
+        return []
+    values = Values([each for each in after(steps, stored) if isinstance(each, Value)])
+    was = Values([each for each in stored if isinstance(each, Value)])
+    checked = frozenset(bound | users)
+    earlier = yield from checked_in_pieces(before, was, registry, only=checked)
+    known = set(earlier.problems)
     found = yield from checked_in_pieces(
-        [*specs, *others], values, registry, only=frozenset(changed), later=True
+        [*specs, *others], values, registry, only=checked | changed, later=True
     )
-    return [problem for problem in found.problems if problem not in known]
+    problems = [problem for problem in found.problems if problem not in known]
+    if users:
+        away = yield from checked_in_pieces(
+            [*specs, *others], values, registry, only=frozenset(users)
+        )
+        problems += [
+            each for each in away.problems if each.code == "missing-use" and each not in known
+        ]
+    return problems
+
+
+def _bound(steps: Sequence[Step], others: Sequence[Spec]) -> Pieces[set[UUID]]:
+    """Return who is bound to a Value that these steps change."""
+    wanted: dict[str, set[UUID | str | None]] = {}
+    for old, new in steps:
+        if isinstance(new, Value) and old != new:
+            wanted.setdefault(new.namespace, set()).update((new.id, new.name))
+    bound: set[UUID] = set()
+    for spec in others:
+        names = wanted.get(spec.namespace)
+        if names is None:
+            continue
+        yield
+        if "uses" in spec.fields or bind(spec).asks & names:
+            bound.add(spec.id)
+    return bound
+
+
+def _users(steps: Sequence[Step], others: Sequence[Spec]) -> set[UUID]:
+    """Return who may be made with a Spec that these steps change, take out or rename."""
+    sides = [side for step in steps for side in step if isinstance(side, Spec)]
+    spaces = {side.namespace for side in sides if "specs" in side.fields}
+    return {
+        spec.id
+        for spec in others
+        if spec.namespace in spaces and ("uses" in spec.fields or "specs" in spec.fields)
+    }
 
 
 def _unfit(steps: Sequence[Step]) -> list[Problem]:
@@ -334,7 +428,8 @@ def _change(turn: Turn) -> Change:
     old, new = turn.before, turn.after
     if new is not None:
         return Put(resource=new, revision=_revision(old))
-    assert old is not None
+    if old is None:
+        raise RuntimeError("a change needs an old or a new resource")
     return Delete(type=key_of(old)[0], id=old.id, revision=old.revision)
 
 
@@ -347,6 +442,7 @@ __all__ = [
     "Clash",
     "Planned",
     "Step",
+    "check_change",
     "check_steps",
     "current",
     "left_behind",

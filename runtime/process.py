@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from heddle.runtime.errors import NOTHING, Answer, Error, Failure, Payload
-from heddle.runtime.machine import Pending, drive
+from heddle.runtime.machine import DEPTH, Pending, drive
 from heddle.runtime.reader import Reader
 from heddle.runtime.step import FAILURES, RAISED, RUN, Key, ReadStep, RunStep, Step
 from heddle.runtime.writer import Writer
@@ -27,6 +27,9 @@ ExitHook: TypeAlias = Callable[[Error | None], Awaitable[None] | None]
 PARTING = 1.0
 """Seconds that a conversation has, once its reader is closed, to come to its own end."""
 
+_TOO_MANY = Error(
+    f"a process is nested in {DEPTH:,} others: is its flow a cycle without an end?", code="depth"
+)
 _OVER = Error("the process has ended", code="dropped")
 
 
@@ -71,6 +74,7 @@ class Process:
     _deadline: float | None = None
     _timer: asyncio.TimerHandle | None = None
     _ending: "asyncio.Task[Error | None] | None" = None
+    _above = 0  # how many processes it is nested in
     _outlived = False  # it has ended but for its children
 
     def __init__(self, wiring: "Wiring", parent: "Process | None" = None, origin: str = "") -> None:
@@ -108,7 +112,10 @@ class Process:
         """A child on the same generation: it reads through to this one's data and writes its own."""
         if self.status is _ENDED:
             raise Failure(_OVER)
+        if self._above >= DEPTH:
+            raise Failure(_TOO_MANY)
         child = Process(self.wiring, self, origin or self.origin)
+        child._above = self._above + 1
         child.owns = self.owns = True
         if self._children is None:
             self._children = set()
@@ -168,7 +175,7 @@ class Process:
                         return NOTHING
             except RAISED as error:
                 index = len(run.actions) - length_hint(actions) - 1
-                following, payload = run.failed(index, error)
+                following, payload = run.failed(index, error, payload)
             else:
                 following = run.next
             if following is None:
@@ -283,7 +290,8 @@ class Process:
 
     def pass_turn(self, owner: Key) -> None:
         """Let the next packet in."""
-        assert self._turns is not None
+        if self._turns is None:
+            raise RuntimeError("no packet of this process takes turns")
         queue = self._turns[owner]
         while queue:
             turn = queue.popleft()
@@ -345,7 +353,8 @@ class Process:
             self._arm()
 
     def _arm(self) -> None:
-        assert self._deadline is not None
+        if self._deadline is None:
+            raise RuntimeError("the process has no deadline")
         loop = asyncio.get_running_loop()
         self._timer = loop.call_at(self._deadline, self._late)
 

@@ -45,6 +45,8 @@ class Reporter:
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._failing: set[str] = set()
+        self.trouble = ""
+        """Why the last Report could not be kept; empty when it was."""
 
     async def start(self) -> None:
         """Begin to report; once this is done the first Report is there, unless the store is away."""
@@ -95,8 +97,12 @@ class Reporter:
             async with asyncio.timeout(LIMIT):
                 await work
         except FAILURES as error:
+            if what == "report":
+                self.trouble = f"its reports cannot be kept: {Error.of(error).message}"
             if not self._failing:
                 self._events.failed("report failed", Error.of(error), level="warning")
             self._failing.add(what)
         else:
+            if what == "report":
+                self.trouble = ""
             self._failing.discard(what)

@@ -16,12 +16,13 @@ from typing import Any, Self
 from uuid import UUID
 
 from heddle import __version__
+from heddle.runtime.accepting import Accepter
 from heddle.runtime.agent import Agent
 from heddle.runtime.errors import Answer, Error, Payload
 from heddle.runtime.events import Events
 from heddle.runtime.extension import Registry, Source, registry
 from heddle.runtime.health import Health
-from heddle.runtime.loader import Loaded, Loader
+from heddle.runtime.loader import Loader
 from heddle.runtime.managed import Managed, give
 from heddle.runtime.process import Process, finish
 from heddle.runtime.reporter import INTERVAL, Reporter
@@ -31,13 +32,16 @@ from heddle.runtime.status import Look, Status
 from heddle.runtime.symbol import Symbol
 from heddle.runtime.table import SymbolTable
 from heddle.runtime.team import ALONE, Team
+from heddle.runtime.tried import Loaded
 from heddle.runtime.watcher import Watcher
 from heddle.schemas.port import canonical
+from heddle.specs.accepted import Accepting
 from heddle.specs.errors import HeddleError
 from heddle.specs.keyring import Keyring
 from heddle.specs.names import new_id
 from heddle.specs.report import Report, Reporting
 from heddle.specs.revision import Recording
+from heddle.specs.secrets import Redactor
 from heddle.specs.spec import DEFAULT_NAMESPACE
 from heddle.specs.store import ChangeSet, Store
 from heddle.specs.vault import Vault
@@ -59,7 +63,7 @@ class Runtime:
     `managed` is what its flows may manage: their own namespace, unless said otherwise.
     Where it follows a store that keeps Reports, it says there how it is, every `interval` seconds
     and after each change. `team` are the runtimes that serve the same namespace beside this one, in
-    other processes.
+    other processes. `redactor` says which keys hold secrets in what is shown of payloads.
 
     Entering raises StoreError where the store cannot be reached, ExtensionError where an extension
     cannot be loaded, and ShiftError where something cannot begin (a port in use). Specs with
@@ -82,6 +86,7 @@ class Runtime:
         keys: Keyring | None = None,
         managed: Managed | None = None,
         team: Team = ALONE,
+        redactor: Redactor | None = None,
     ) -> None:
         self.id = str(new_id())
         self.started = time.time()
@@ -92,7 +97,7 @@ class Runtime:
         if keys is not None:
             self.registry.keys = keys
         self.vault = Vault(self.registry.keys)
-        self.events = Events(namespace)
+        self.events = Events(namespace, redactor=redactor)
         self.table = SymbolTable(lambda symbol: self._loader.rebuild(symbol))
         self.agent = Agent(self.table)
         self.store = (
@@ -108,6 +113,11 @@ class Runtime:
             drain=drain,
             team=team,
         )
+        self._accepter = (
+            Accepter(self.store, namespace, self.events)
+            if watch and isinstance(self.store, Accepting)
+            else None
+        )
         self._loader = Loader(
             namespace=namespace,
             store=self.store,
@@ -117,6 +127,7 @@ class Runtime:
             events=self.events,
             environment=environment or {},
             vault=self.vault,
+            accepter=self._accepter,
         )
         self._watcher = (
             Watcher(self.store, namespace, self.load, self.events, self._look_again)
@@ -124,7 +135,9 @@ class Runtime:
             else None
         )
         give(self, managed)
-        self._health = Health(self.table, self._loader, self._shift, self.events, self._trouble)
+        self._health = Health(
+            self.table, self._loader, self._shift, self.events, self._trouble, team, self._unkept
+        )
         self._look = Look(self.table, self._loader, self._health, self.events)
         self._reporter: Reporter | None = None
         if watch and isinstance(self.store, Reporting):
@@ -159,6 +172,8 @@ class Runtime:
             self._told_of_keys()
             if self._reporter is not None:
                 await self._reporter.start()
+            if self._accepter is not None:
+                self._accepter.start()
         except BaseException:
             await self.close()
             raise
@@ -193,6 +208,8 @@ class Runtime:
                 self._looked(0)
                 await self._shift.stop()
         finally:
+            if self._accepter is not None:
+                await self._accepter.stop()
             if self._reporter is not None:
                 await self._reporter.stop()
             await self.store.close()
@@ -250,6 +267,9 @@ class Runtime:
 
     def _trouble(self) -> str:
         return self._watcher.trouble if self._watcher is not None else ""
+
+    def _unkept(self) -> str:
+        return self._reporter.trouble if self._reporter is not None else ""
 
     def _follow(self) -> None:
         """Follow the files that Values came from."""
@@ -324,6 +344,16 @@ class Runtime:
             symbols=tuple(sorted(symbols, key=lambda one: (one.name or "~", str(one.id)))),
             problems=self._look.problems(),
         )
+
+    def changed(self) -> None:
+        """Something is otherwise that it reports: report soon."""
+        if self._reporter is not None:
+            self._reporter.changed()
+
+    @property
+    def unready(self) -> str:
+        """Why it is not ready: what came in before it began does not; empty if all is as it was."""
+        return self._health.unready()
 
     def report(self) -> Report:
         """What it says of itself in its store: this costs what is not well, not what it holds."""

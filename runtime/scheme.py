@@ -92,6 +92,7 @@ class Scheme:
         node = kind.codec(fields, build)
         node.voice = build.voice
         node.guard = guard
+        node.leaves = build.leaves
         return node
 
     def _guard(self, spec: Spec, kind: Kind[Any], build: Build) -> Guard | None:

@@ -51,11 +51,12 @@ class ShiftError(HeddleError):
 class Beginning:
     """How far a symbol has come on its way to act: what has to be undone if the change is."""
 
-    __slots__ = ("active", "adopted", "init", "loaded", "opened", "symbol")
+    __slots__ = ("active", "adopted", "inherited", "init", "loaded", "opened", "symbol")
 
     def __init__(self, symbol: Symbol) -> None:
         self.symbol = symbol
-        self.adopted = self.init = self.loaded = self.opened = self.active = False
+        self.adopted = self.inherited = self.init = False
+        self.loaded = self.opened = self.active = False
 
 
 class Shift:
@@ -162,6 +163,9 @@ class Shift:
                 node.adopt(heir.node)
                 if node.guard is not None and heir.node.guard is not None:
                     node.guard.adopt(heir.node.guard)
+            if type(node).inherit is not Node.inherit:
+                begun.inherited = True
+                node.inherit([one.node for one in plan.retires if type(one.node) is type(node)])
             port = "init"
             await self._exec(symbol, port, plan.wiring)
             begun.init = True
@@ -189,6 +193,8 @@ class Shift:
             if begun.adopted and heir is not None:
                 # Before it pauses: what it adopted is not its own to stop.
                 await self._safely(symbol, "disown", _call(node.disown, heir.node))
+            if begun.inherited:
+                await self._safely(symbol, "renounce", _call(node.renounce))
             if begun.opened:
                 await self._safely(symbol, "pause", node.pause())
             if begun.loaded:

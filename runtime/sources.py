@@ -4,19 +4,17 @@ They are looked at again and again, for they stand wherever they like: on networ
 that are swapped, in folders that are not there yet. A look costs one question to the file system each.
 """
 
-# Paths are text here, as the kernel tells them.
-# ruff: noqa: PTH116
-
 import asyncio
-import os
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import TypeAlias
 from uuid import UUID
 
 from heddle.runtime.errors import Error
 from heddle.runtime.events import Events
-from heddle.runtime.loader import Loaded
 from heddle.runtime.step import FAILURES
+from heddle.runtime.tried import Loaded
+from heddle.specs.identity import Stamp, stamp_of
+from heddle.specs.spare import SPARE
 from heddle.specs.store import ChangeSet
 from heddle.specs.value import Value
 from heddle.specs.vault import Vault
@@ -26,8 +24,6 @@ EVERY = 0.5
 
 LONGEST = 10.0
 """Seconds to the next look, at most, while what changed cannot be loaded."""
-
-Stamp: TypeAlias = tuple[int, int, int]
 
 
 class Sources:
@@ -55,6 +51,7 @@ class Sources:
         self._seen: dict[str, Stamp | None] = {}
         self._pending: set[UUID] = set()
         self._anew = False
+        self._again = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -78,21 +75,24 @@ class Sources:
     async def _work(self) -> None:
         while True:
             await asyncio.sleep(self._pause)
-            if not (self.files or self._pending or self._anew):
+            if not (self.files or self._pending or self._anew or self._again):
                 continue
             now = await asyncio.to_thread(_stamps, self.files)
             still = {path for path, stamp in now.items() if self._last.get(path, 0) == stamp}
             changed = {path for path in still if self._seen.get(path, 0) != now[path]}
             self._last = now
-            if changed or self._pending or self._anew:
+            if changed or self._pending or self._anew or self._again:
                 kept = {path: stamp for path, stamp in self._seen.items() if path in now}
                 self._seen = kept | {path: now[path] for path in changed}
                 await self._look(changed)
 
     async def _look(self, changed: set[str]) -> None:
         """Hand on what these files hold now; what could not be loaded is tried at the next look."""
+        began = time.monotonic()
+        keys = self._vault.keys
+        again, self._again = self._again, True
         try:
-            if changed & set(self._vault.keys.files):
+            if changed & set(keys.files) or (again and keys.read and keys.passing):
                 await self._renew()
             if self._anew:
                 # With other keys, whatever is sealed is opened anew.
@@ -102,8 +102,13 @@ class Sources:
             if self._pending:
                 origin = ", ".join(f"file://{path}" for path in sorted(changed))
                 work = self._load(ChangeSet(values=frozenset(self._pending), origin=origin))
-                await asyncio.shield(asyncio.ensure_future(work))
+                loaded = await asyncio.shield(asyncio.ensure_future(work))
+                if loaded.refused and SPARE.short_since(began):
+                    # That may be why; what they hold is looked at again.
+                    self._pause = min(self._pause * 2, LONGEST)
+                    return
                 self._pending.clear()
+            self._again = keys.read and keys.passing
             self._pause = self._every
         except FAILURES as error:
             self._pause = min(self._pause * 2, LONGEST)
@@ -119,11 +124,4 @@ class Sources:
 
 def _stamps(paths: Iterable[str]) -> dict[str, Stamp | None]:
     """What tells one state of each file from the next; None for one that is not there."""
-    found: dict[str, Stamp | None] = {}
-    for path in paths:
-        try:
-            status = os.stat(path)
-            found[path] = (status.st_mtime_ns, status.st_size, status.st_ino)
-        except OSError:
-            found[path] = None
-    return found
+    return {path: stamp_of(path) for path in paths}

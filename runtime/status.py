@@ -44,7 +44,8 @@ class Look:
         """One that is in the table, or that was refused."""
         symbol, refusal = self._table.get(one), self._loader.unfit.get(one)
         spec = symbol.spec if symbol is not None else refusal.spec if refusal is not None else None
-        assert spec is not None
+        if spec is None:
+            raise RuntimeError("neither the table nor the loader knows this symbol")
         told = self._health.report(one)
         wrong = [str(problem) for problem in refusal.problems] if refusal is not None else []
         state, reasons = State.REFUSED, wrong
@@ -83,5 +84,5 @@ class Look:
         node = dict(symbol.node.snapshot())
         if symbol.node.guard is not None:
             node = {**symbol.node.guard.snapshot(), **node}
-        shown: dict[str, Any] = self._events.mask(node)
+        shown: dict[str, Any] = self._events.shown(node)
         return shown

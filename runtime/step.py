@@ -8,6 +8,7 @@ from asyncio import CancelledError
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeAlias
 
+from heddle.runtime.elsewhere import Elsewhere, resume
 from heddle.runtime.errors import Error
 from heddle.runtime.node import Action, Choice, Conversation, Visit
 
@@ -29,6 +30,8 @@ RAISED = (*FAILURES, CancelledError, GeneratorExit)
 Key: TypeAlias = Hashable
 Target: TypeAlias = tuple[Key, str]
 """A symbol and the name of its in port."""
+
+_WAITS = Action(lambda payload: payload, waits=True)
 
 Resolve: TypeAlias = "Callable[[Key, str], Step | None]"
 """Where an out port of a symbol leads in this generation; None where nothing is linked."""
@@ -66,12 +69,40 @@ class RunStep(Step):
         self.next = following
         self._resolve = resolve
 
-    def failed(self, index: int, error: BaseException) -> tuple[Step | None, Error]:
-        """Where the failure of the action at `index` goes, and the Error that it is."""
+    def failed(self, index: int, error: BaseException, payload: Any) -> tuple[Step | None, Any]:
+        """Return where the failure of the action at `index` on this payload goes, and its Error.
+
+        If the action goes on elsewhere, that is a step which waits for it, and the payload.
+        """
+        if type(error) is Elsewhere:
+            return self._resumed(index, error), payload
         return (
             self._resolve(self.owners[index], "error"),
             Error.of(error, symbol=self.labels[index], port=self.ports[index]),
         )
+
+    def _resumed(self, index: int, later: Elsewhere) -> Step:
+        rest, fn = index + 1, self.actions[index]
+        then = self.next
+        if rest < len(self.actions):
+            # Its own copy: where a run goes on is looked up once, and kept in it.
+            then = RunStep(
+                self.actions[rest:],
+                self.owners[rest:],
+                self.labels[rest:],
+                self.ports[rest:],
+                self.next,
+                self._resolve,
+            )
+        step = ResumedStep(self.owners[index], self.labels[index], self._resolve, self.ports[index])
+
+        async def resumed(payload: Any) -> Any:
+            result = await resume(later, fn, payload)
+            step.then = then
+            return result
+
+        step.fn = resumed
+        return step
 
 
 class Ways(dict[str | None, Step | None]):
@@ -92,12 +123,13 @@ class Ways(dict[str | None, Step | None]):
 class NodeStep(Step):
     """A step of one node, at one in port, that finds its ways by the names of its out ports."""
 
-    __slots__ = ("label", "nexts", "owner", "port")
+    __slots__ = ("_resolve", "label", "nexts", "owner", "port")
 
     def __init__(self, owner: Key, label: str, resolve: Resolve, port: str) -> None:
         self.owner = owner
         self.label = label
         self.port = port
+        self._resolve = resolve
         self.nexts = Ways(owner, resolve)
 
     def leads(self, port: str) -> Step | None:
@@ -120,6 +152,20 @@ class ChoiceStep(NodeStep):
         super().__init__(owner, label, resolve, port)
         self.op = CHOOSE
         self.fn = handler.fn
+
+    def gave_up(self, error: BaseException, payload: Any) -> tuple[Step | None, Any]:
+        """Return where its failure goes, and the Error; or a step that waits, and the payload."""
+        if type(error) is not Elsewhere:
+            return self.failed(error)
+        step, later = ResumedStep(self.owner, self.label, self._resolve, self.port), error
+
+        async def resumed(payload: Any) -> Any:
+            port, value = await resume(later, self.fn, payload)
+            step.then = self.nexts[port]
+            return value
+
+        step.fn = resumed
+        return step, payload
 
 
 class VisitStep(NodeStep):
@@ -172,6 +218,34 @@ class ActionStep(NodeStep):
     def following(self) -> Step | None:
         """Where the result goes."""
         return self.leads(self.out) if self.out is not None else None
+
+    def gave_up(self, error: BaseException, payload: Any) -> tuple[Step | None, Any]:
+        """Return where its failure goes, and the Error; or a step that waits, and the payload."""
+        if type(error) is not Elsewhere:
+            return self.failed(error)
+        step, later = ResumedStep(self.owner, self.label, self._resolve, self.port), error
+
+        async def resumed(payload: Any, process: Any) -> Any:
+            result = await resume(later, self.fn, payload, process)
+            step.then = self.following()
+            return result
+
+        step.fn, step.process = resumed, True
+        return step, payload
+
+
+class ResumedStep(ActionStep):
+    """What waits for a function that goes on elsewhere: made for one packet. `then` follows it."""
+
+    __slots__ = ("then",)
+
+    def __init__(self, owner: Key, label: str, resolve: Resolve, port: str) -> None:
+        super().__init__(owner, label, resolve, _WAITS, port)
+        self.then: Step | None = None
+
+    def following(self) -> Step | None:
+        """Return where the result goes, once there is one."""
+        return self.then
 
 
 class ReadStep(NodeStep):

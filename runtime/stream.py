@@ -12,7 +12,7 @@ class ByteStream:
     media type of what the bytes are, such as `application/json`.
     """
 
-    __slots__ = ("_chunks", "_close", "_taken", "media", "size")
+    __slots__ = ("__weakref__", "_chunks", "_close", "_taken", "media", "size")
 
     def __init__(
         self,

@@ -16,19 +16,24 @@ class Team:
     """Which one this is, from 0."""
     size = 1
     """How many there are."""
+    trouble = ""
+    """Why those beside it are not as they should be; empty if they are."""
 
     @property
     def leads(self) -> bool:
         """Whether what is to happen once in the namespace, such as a timer's ticks, happens here."""
         return self.number == 0
 
-    async def bind(self, host: str, port: int, owner: str) -> Sequence[socket.socket]:
+    async def bind(
+        self, host: str, port: int, owner: str, beside: Sequence[tuple[int, str, int]] = ()
+    ) -> Sequence[socket.socket]:
         """Sockets that all of the team accept from; none where everyone binds for itself.
 
         Port 0 is one free port for all who ask for the same `owner`. OSError where the address cannot
-        be had. Who closes them says so with `release`.
+        be had. `beside` are the addresses (family, host, port) of sockets of this team that are about
+        to be replaced, and may overlap. Who closes them says so with `release`.
         """
-        del host, port, owner
+        del host, port, owner, beside
         return ()
 
     def release(self, host: str, port: int, owner: str) -> None:

@@ -1,14 +1,16 @@
 """The Watcher hears which keys changed and hands them to the Loader; keys wait, each once."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 from heddle.runtime.errors import Error, Failure
 from heddle.runtime.events import Events
-from heddle.runtime.loader import Loaded
 from heddle.runtime.step import FAILURES
+from heddle.runtime.tried import Loaded
 from heddle.specs.errors import StoreError
+from heddle.specs.spare import SPARE
 from heddle.specs.store import ChangeSet, Resuming, Store
 
 T = TypeVar("T")
@@ -16,6 +18,9 @@ T = TypeVar("T")
 PAUSE = 0.1
 LONGEST = 10.0
 """Seconds before a store that could not be followed is tried again: at first, and at most."""
+
+FIRST = 1.0
+"""Seconds before what was refused while descriptors were short is tried again, at first."""
 
 
 class Load(Protocol):
@@ -53,6 +58,7 @@ class Watcher:
         self._failed = ""
         self._reached: int | None = None
         self._pause = PAUSE
+        self._retry = FIRST
         self._waiting: list[ChangeSet] = []
         self._heard = asyncio.Event()
         self._tasks: list[asyncio.Task[Any]] = []
@@ -130,12 +136,17 @@ class Watcher:
             await self._heard.wait()
             self._heard.clear()
             waiting, self._waiting = self._waiting, []
+            began = time.monotonic()
             if self._behind and self._missed is not None:
                 self._behind = False
                 missed = await self._whole(self._catch_up(self._missed))
                 if missed is not None:
                     self._lost = ""
                 waiting = [*(missed or ()), *waiting]
+                if SPARE.short_since(began):
+                    self._again()
+                else:
+                    self._retry = FIRST
             waiting = self._unseen(waiting)
             if len(waiting) > 1 and not await self._refused(merge(waiting), trial=True):
                 self._reach(waiting[-1].revision)
@@ -180,9 +191,22 @@ class Watcher:
             return None
 
     async def _refused(self, changes: ChangeSet, *, trial: bool = False) -> bool:
-        """Load a change set; whether it is not live."""
+        """Load a change set; whether it is not live.
+
+        What was refused while file descriptors were short is looked at again: they may be why.
+        """
+        began = time.monotonic()
         loaded = await self._whole(self._load(changes, trial=trial))
+        if loaded is not None and loaded.refused and not trial and SPARE.short_since(began):
+            self._again()
         return loaded is None or loaded.refused
+
+    def _again(self) -> None:
+        """Look at everything again in a moment, which gets longer from one to the next."""
+        if self._missed is not None:
+            self._behind = True
+            asyncio.get_running_loop().call_later(self._retry, self._heard.set)
+            self._retry = min(self._retry * 2, LONGEST)
 
     async def _whole(self, work: Awaitable[T]) -> T | None:
         """Do work to its end, even when this task is stopped meanwhile; None where it failed."""

@@ -178,7 +178,8 @@ class Wiring:
         else:
             step = self._weave_read(owner, port, handler)
         seen = self._look(owner, port, True, step)
-        assert seen is not None
+        if seen is None:
+            raise RuntimeError("a lens took a step away")
         return seen
 
     def _weave_read(self, owner: Key, port: str, handler: Conversation) -> Step:

@@ -1,8 +1,8 @@
 """A Schema is what one kind accepts: its fields, its ports, a summary, a worked example."""
 
 import re
-from collections.abc import Callable, Iterator
-from typing import Generic, TypeAlias, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
@@ -38,6 +38,8 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
     details: str = ""
     category: str = ""
     ports: Callable[[F], Ports] | None = None
+    passes_on: Callable[[Mapping[str, Any]], bool] | None = None
+    """Whether, by its fields as written, every packet leaves by `out`: it never ends a cycle."""
 
     def __post_init__(self) -> None:
         if not _KIND.fullmatch(self.kind):

@@ -67,6 +67,10 @@ class Values:
             return value if value is not None and value.namespace == namespace else None
         return self._by_name.get((namespace, binding.name or ""))
 
+    def of(self, ids: Iterable[UUID]) -> dict[UUID, Value]:
+        """Return the Values of these ids that are here."""
+        return {one: self._by_id[one] for one in ids if one in self._by_id}
+
     def open(self, value: Value) -> "Opened":
         """The data of a Value, the same for everybody who asks; SecretError where it cannot be had here."""
         found = self._opened.get(value.id)

@@ -29,6 +29,7 @@ from heddle.specs.problem import (
     defect_of,
     did_you_mean,
 )
+from heddle.specs.spare import is_passing
 from heddle.specs.spec import DEFAULT_NAMESPACE, Path, Spec, dotted
 from heddle.specs.syntax import Fault, Parsed, Places, Source, Where, parse, resolve
 from heddle.specs.value import Value
@@ -273,8 +274,8 @@ def files_below(root: str, outside: list[str] | None = None) -> list[str]:
     """The spec files below a folder, relative to it, sorted; links are followed, circles are not.
 
     Links that lead out of the folder are noted in `outside`, and followed only if the limits say so.
-    OSError when the folder itself cannot be listed, TooManyError when it holds too many of them;
-    folders below that cannot be listed are left out.
+    OSError when the folder itself cannot be listed, or one below it for a reason that may pass,
+    TooManyError when it holds too many of them; others that cannot be listed are left out.
     """
     found: list[str] = []
     seen: set[tuple[int, int]] = set()
@@ -293,22 +294,25 @@ def files_below(root: str, outside: list[str] | None = None) -> list[str]:
         if (status.st_dev, status.st_ino) in seen:
             return
         seen.add((status.st_dev, status.st_ino))
+        # Listed at once: a descriptor for each folder on the way down would be many.
         with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.endswith(SUFFIXES):
-                    if not is_spec_file(entry.name) or leaves(entry, prefix):
-                        continue
-                    if may_be_read(entry):
-                        found.append(prefix + entry.name)
-                        if len(found) > most:
-                            raise TooManyError(root, most)
-                elif is_spec_folder(entry.name) and is_folder(entry):
-                    if leaves(entry, prefix):
-                        continue
-                    try:
-                        look(entry.path, f"{prefix}{entry.name}/")
-                    except OSError:
-                        continue
+            listed = list(entries)
+        for entry in listed:
+            if entry.name.endswith(SUFFIXES):
+                if not is_spec_file(entry.name) or leaves(entry, prefix):
+                    continue
+                if may_be_read(entry):
+                    found.append(prefix + entry.name)
+                    if len(found) > most:
+                        raise TooManyError(root, most)
+            elif is_spec_folder(entry.name) and is_folder(entry):
+                if leaves(entry, prefix):
+                    continue
+                try:
+                    look(entry.path, f"{prefix}{entry.name}/")
+                except OSError as error:
+                    if is_passing(error):
+                        raise
 
     look(root, "")
     found.sort()

@@ -5,6 +5,7 @@ HeddleError
 │   └── SecretError  a secret cannot be opened or sealed: give the key
 └── StoreError       the store: retry, or look at its address
     ├── NotFound     there is no such Spec or Value
+    ├── Unwritable   a file has to be corrected, or edited by hand, first
     └── Conflict     someone else changed it since you read it
 """
 
@@ -35,6 +36,10 @@ class StoreError(HeddleError):
 
 class NotFound(StoreError):  # noqa: N818 - reads as what it tells: raise NotFound
     """There is no such Spec or Value in the store."""
+
+
+class Unwritable(StoreError):  # noqa: N818 - reads as what it tells: raise Unwritable
+    """The store cannot take this change as it stands; trying again does not help."""
 
 
 class Conflict(StoreError):  # noqa: N818 - reads as what it tells: raise Conflict

@@ -7,6 +7,8 @@ import os
 import stat
 import time
 from collections.abc import Iterable, Sequence
+from errno import ENOENT
+from hashlib import sha256
 from pathlib import Path as FilePath
 
 import msgspec
@@ -23,9 +25,13 @@ from heddle.specs.document import (
     too_large,
     unreadable,
 )
+from heddle.specs.identity import Stamp, place_of, stamp_of
+from heddle.specs.identity import stamp as stamp_in
 from heddle.specs.index import Index, Key, key_of
 from heddle.specs.limits import ASIDE, limits
+from heddle.specs.placement import is_reserved
 from heddle.specs.problem import Place, Problem
+from heddle.specs.spare import SPARE, is_passing
 from heddle.specs.spec import Spec
 from heddle.specs.store import ChangeSet, Resource
 from heddle.specs.value import Value
@@ -40,17 +46,31 @@ MANY = 256
 FEW = 16
 """Files that changed at once which are read in a moment, if none of them is large."""
 
+_STEM = 200
+"""Bytes that the name of a file may take from that of its namespace."""
+
+_NEVER: Stamp = (0, 0, 0, 0, 0)
+
 WRITING = 30_000_000
 """Nanoseconds after its last change in which a file may be in the midst of being written."""
 
 SAVING = 100_000_000
 """The same for one that is gone or empty, and was not: some editors save so."""
 
+CLEARING = 2_000_000_000
+"""Nanoseconds for which a file that is gone counts, at most, while its folder goes on changing."""
+
+EMPTYING = 1_000_000_000
+"""Nanoseconds until a folder without any spec file counts as emptied: who removes it empties it first."""
+
+FILLING, FILLED = 300_000_000, 10_000_000_000
+"""Nanoseconds that a folder in the place of another has to lie still to be read, and the longest wait."""
+
 
 class File(msgspec.Struct):
     """What one file said when it was read last."""
 
-    stamp: tuple[int, int, int, int] = (0, 0, 0, 0)
+    stamp: Stamp = (0, 0, 0, 0, 0)
     racy: bool = False
     digest: int = 0
     entries: tuple[Resource, ...] = ()
@@ -59,6 +79,7 @@ class File(msgspec.Struct):
     sound: bool = False
     own: bool = False
     missed: int = 0
+    passing: bool = False
 
 
 class Files:
@@ -71,6 +92,12 @@ class Files:
 
     def __init__(self, path: str) -> None:
         self.path = path
+        self.root = path
+        """The path for the file system; that of messages is as it was given."""
+        self.marker = ""
+        """A folder that is in the root for as long as that is the same; empty when there is none."""
+        self.removed = False
+        """Whether the folder was removed since it was read: the next one may have its number."""
         self.single = False
         self.index = Index()
         self.newest = 0
@@ -79,10 +106,17 @@ class Files:
         self._holders: dict[Key, str] = {}
         self._clashes: tuple[Problem, ...] = ()
         self._gone: Problem | None = None
+        self._place: tuple[int, int] | None = None
+        self.moves = 0
+        """How often another folder was read in the place of the one before."""
+        self._replaced = 0
+        self._emptied = 0
         self.aside = False
         """Whether an event loop runs beside it: large files are read in a process of their own."""
         self.outside: tuple[Problem, ...] = ()
         """The links that lead out of the folder, and are not followed."""
+        self._away: frozenset[str] = frozenset()
+        """The files that were read and are behind such a link now."""
 
     def long(self, names: Sequence[str] | None) -> bool:
         """Return True if to look at these (None: at all) may take longer than a moment."""
@@ -122,16 +156,50 @@ class Files:
         """The file that a resource stands in."""
         return self._holders.get(key_of(resource))
 
+    def homes(self, namespace: str) -> set[str]:
+        """The files that hold Values of this namespace, and the one that a new Value goes to."""
+        held = (self.holder(value) for value in self.index.find(Value, namespace, None))
+        return {home_of(namespace), *(name for name in held if name is not None)}
+
+    @property
+    def lost(self) -> str:
+        """Why there is nothing to write to; empty when there is."""
+        if self.single:
+            return "" if os.path.exists(self.root) else "the file is gone"
+        return self._gone.found if self._gone is not None else ""
+
+    @property
+    def bare(self) -> bool:
+        """Whether a folder is without any of the files that were read in it."""
+        return not self.single and self._none_left(())
+
+    @property
+    def again(self) -> bool:
+        """Whether something could not be read for a reason that may pass: look at it later."""
+        return self._gone is not None or any(each.passing for each in self._files.values())
+
     def full(self, name: str) -> str:
+        """Return the path of a file for the file system."""
+        return self.root if self.single else os.path.join(self.root, name)
+
+    def shown(self, name: str) -> str:
+        """Return the path of a file for people."""
         return self.path if self.single else os.path.join(self.path, name)
 
     def names(self) -> list[str]:
+        """Return the files that are there now; OSError when the folder cannot be listed."""
         if not self.single:
-            leaving: list[str] = []
-            found = files_below(self.path, leaving)
-            self.outside = tuple(link_outside(os.path.join(self.path, one)) for one in leaving)
-            return found
+            return self._list()[0]
         return [os.path.normpath(self.path).replace(os.sep, "/")]
+
+    def _list(self) -> tuple[list[str], list[str]]:
+        """Return the files below the folder, and the links that lead out of it."""
+
+        def look() -> tuple[list[str], list[str]]:
+            leaving: list[str] = []
+            return files_below(self.root, leaving), leaving
+
+        return SPARE.attempt(look)
 
     def refresh(self, names: Iterable[str] | None, *, careful: bool = False) -> ChangeSet | None:
         """Read the files that changed among these (None: among all); what that comes to.
@@ -140,38 +208,101 @@ class Files:
         has to ask again.
         """
         before = self._gone, self.outside
-        if names is None:
+        known = list(names) if names is not None else []
+        if self.single:
+            known = self.names()
+        elif (
+            names is None
+            or before[0] is not None
+            or place_of(self.root) != self._place
+            or self._none_left(known)
+            or self._leaving(known)
+        ):
             try:
-                names = {*self.names(), *self._files}
-                self._gone = None
-                if not self.single and not os.path.isdir(self.path):
-                    raise FileNotFoundError
-            except TooManyError as error:
-                return self._lost(error.problem)
+                present = self._present(careful)
+            except TooManyError:
+                return self._lost(TooManyError(self.path, limits().files).problem)
             except OSError as error:
                 return self._lost(self._unread(error))
-        elif self.single:
-            names = self.names()
-        elif not limits().follow_links:
-            names = [name for name in names if not self._leaves(name)]
+            if present is None:
+                return None
+            there = set(present)
+            self._away = self._leaving(name for name in self._files if name not in there)
+            known = [*there.union(self._files)]
+            self._gone = None
         old: list[Resource] = []
         changed: list[str] = []
-        for name in sorted(names):
+        for name in sorted(set(known)):
             entries = self._files[name].entries if name in self._files else ()
             if not (careful and self.saving(name)) and self._read(name, careful):
                 old.extend(entries)
                 changed.append(name)
         if not changed:
+            # A file with a new time says the same, at a later revision: who follows has seen it.
+            stamps = (self._files[name].stamp[0] for name in known if name in self._files)
+            later = max(stamps, default=0) // 1000
+            again = later > self.newest
+            self.newest = max(self.newest, later)
             new = before != (self._gone, self.outside)
-            return self._told((), self.outside if new else (), new)
+            return self._told((), self.outside if new else (), again or new)
         self.newest = max(self.newest, *(self._changed_at(name) for name in changed))
         return self._arrange(old, changed)
+
+    def _present(self, careful: bool) -> list[str] | None:
+        """Return the files of the folder; None while it is being filled or emptied, OSError when it is gone.
+
+        An empty folder in the place of one that was not counts as gone: it was mounted, made or
+        linked by mistake, or is about to be filled. One that was made anew may have the number of
+        the one before; then the state folder is missing, which nobody removes with the specs.
+        """
+        if not os.path.isdir(self.root):
+            raise FileNotFoundError(ENOENT, "it is gone")
+        place = place_of(self.root)
+        found, leaving = self._list()
+        another = self._place not in (None, place)
+        bare = another or self.removed
+        bare = bare or bool(self.marker and not os.path.lexists(self.marker))
+        if bare and not found and self._files:
+            raise FileNotFoundError(ENOENT, "another folder is there, which is empty")
+        if another and careful and self._filling(found):
+            return None
+        if not found and careful and self._emptying():
+            return None
+        self.moves += another
+        self._place, self._replaced, self._emptied = place, 0, 0
+        self.outside = tuple(link_outside(self.shown(one)) for one in leaving)
+        self.removed = False
+        return found
+
+    def _filling(self, found: list[str]) -> bool:
+        """Return whether a folder that stands in the place of another is still being written."""
+        now = time.time_ns()
+        self._replaced = self._replaced or now
+        if now - self._replaced > FILLED:
+            return False
+        paths = {self.full(name) for name in found}
+        paths |= {os.path.dirname(path) for path in paths} | {self.root}
+        stamps = [stamp for path in paths if (stamp := stamp_of(path)) is not None]
+        return any(0 <= now - max(stamp[0], stamp[4]) < FILLING for stamp in stamps)
+
+    def _none_left(self, names: Iterable[str]) -> bool:
+        """Return whether none of the files is there any more, nor one of these."""
+        known = [name for name, record in self._files.items() if record.entries]
+        return bool(known) and not any(os.path.exists(self.full(each)) for each in (*names, *known))
+
+    def _emptying(self) -> bool:
+        """Return whether the last of the files went a moment ago: the folder may go next."""
+        if not any(record.entries for record in self._files.values()):
+            return False
+        now = time.time_ns()
+        self._emptied = self._emptied or now
+        return now - self._emptied < EMPTYING
 
     def moving(self) -> bool:
         """Whether a file looks as if somebody were in the midst of saving it. What we wrote does not."""
         try:
             names = {*self.names(), *self._files}
-        except OSError:
+        except (OSError, TooManyError):
             return False
         now = time.time_ns()
         return any(self._moves(name, now) for name in names)
@@ -182,7 +313,7 @@ class Files:
         except OSError:
             return self.saving(name)
         record = self._files.get(name)
-        if record is not None and record.own and record.stamp == _stamp(status):
+        if record is not None and record.own and record.stamp == stamp_in(status):
             return False
         return 0 <= now - status.st_mtime_ns < WRITING or self.saving(name)
 
@@ -197,12 +328,14 @@ class Files:
         except OSError:
             record.missed = record.missed or now
             folder = now - self._changed_at(name, gone=True) * 1000
-            return max(folder, now - record.missed) < SAVING
+            return folder < SAVING and now - record.missed < CLEARING
         record.missed = 0
         return not status.st_size and 0 <= now - status.st_mtime_ns < SAVING
 
     def left(self, names: Iterable[str] | None) -> bool:
         """Whether a careful refresh leaves one of these (None: of all) for later."""
+        if self._emptied or self._replaced:
+            return True
         if names is None:
             names = list(self._files)
         elif self.single:
@@ -229,22 +362,27 @@ class Files:
                 if folder == last:
                     return 0
 
-    def _leaves(self, name: str) -> bool:
-        """Return True if this leads out of the folder, through links."""
-        real = os.path.realpath(self.full(name))
-        return not is_below(real, os.path.realpath(self.path))
+    def _leaving(self, names: Iterable[str]) -> frozenset[str]:
+        """Return those that lead out of the folder, through links that are not followed."""
+        if limits().follow_links:
+            return frozenset()
+        root = os.path.realpath(self.root)
+        return frozenset(
+            name for name in names if not is_below(os.path.realpath(self.full(name)), root)
+        )
 
     def _unread(self, error: OSError) -> Problem:
         """Return the Problem of a folder that is gone."""
         return Problem(
             code="unreadable",
             found=f"the folder cannot be read: {(error.strerror or 'it is gone').lower()}",
-            hint="What it held before goes on running",
+            hint="What it held before goes on running, and it is read again when it is back",
             place=Place(self.path),
         )
 
     def _lost(self, problem: Problem) -> ChangeSet | None:
         """The folder cannot be read: what it held goes on, and the Problem says so."""
+        self._replaced = self._emptied = 0
         known, self._gone = self._gone, problem
         return None if known == problem else self._told((), (problem,), True)
 
@@ -253,25 +391,27 @@ class Files:
         try:
             return self._load(name, careful)
         except Exception as error:
-            return self._refused(name, failed(error, self.full(name)))
+            return self._refused(name, failed(error, self.shown(name)))
 
     def _load(self, name: str, careful: bool) -> bool:
         """Read one file if it changed; whether it did."""
         path = self.full(name)
         record = self._files.get(name)
+        if name in self._away:
+            return self._vanished(name)
         try:
             status = os.stat(path)
             if not self.single and not stat.S_ISREG(status.st_mode):
                 # A pipe with the name of a spec file: reading it could wait for ever.
                 return self._vanished(name)
-            stamp = _stamp(status)
+            stamp = stamp_in(status)
             if record is not None and record.stamp == stamp and not record.racy:
                 return False
             most = limits().file
             if status.st_size > most:
-                return self._refused(name, too_large(path, status.st_size, most), stamp)
-            data = FilePath(path).read_bytes()
-            if record is not None and _stamp(os.stat(path)) != stamp:
+                return self._refused(name, too_large(self.shown(name), status.st_size, most), stamp)
+            data = SPARE.attempt(FilePath(path).read_bytes)
+            if record is not None and stamp_in(os.stat(path)) != stamp:
                 # Somebody writes it at this moment, and will be told of, or looked at again.
                 return False
             fresh = 0 <= time.time_ns() - stamp[0] < SAVING
@@ -283,18 +423,27 @@ class Files:
                 return False
             return self._vanished(name)
         except OSError as error:
-            return self._refused(name, unreadable(path, error))
-        racy = time.time_ns() - stamp[0] < _RACY
+            problem = unreadable(self.shown(name), error)
+            if is_passing(error):
+                hint = "What it said before goes on running; it is read again by itself"
+                problem = msgspec.structs.replace(problem, hint=hint)
+            return self._refused(name, problem, passing=True)
+        racy = time.time_ns() - max(stamp[0], stamp[4]) < _RACY
         digest = hash(data)
-        if record is not None and record.digest == digest and record.stamp != (0, 0, 0, 0):
+        if record is not None and record.digest == digest and record.stamp != _NEVER:
             record.stamp, record.racy = stamp, racy
             return False
-        reading = self._reading(data, path, name, stamp[0] // 1000)
+        try:
+            reading = SPARE.attempt(lambda: self._reading(data, name, stamp[0] // 1000))
+        except OSError as error:
+            # The reader itself could not be loaded.
+            return self._refused(name, unreadable(self.shown(name), error), passing=True)
         self._files[name] = _accepted(reading, record, stamp, racy, digest)
         return True
 
-    def _reading(self, data: bytes, path: str, name: str, revision: int) -> Reading:
+    def _reading(self, data: bytes, name: str, revision: int) -> Reading:
         """Read the text of a file, in the parsing process if it is large."""
+        path = self.shown(name)
         if not self.aside or len(data) <= ASIDE:
             return read_text(data, file=path, key=name, revision=revision)
         from heddle.specs.parsing.parser import read_aside
@@ -313,9 +462,10 @@ class Files:
         return self._files.pop(name, None) is not None
 
     def _refused(
-        self, name: str, problem: Problem, stamp: tuple[int, int, int, int] = (0, 0, 0, 0)
+        self, name: str, problem: Problem, stamp: Stamp = _NEVER, *, passing: bool = False
     ) -> bool:
         record = self._files.setdefault(name, File())
+        record.passing = passing
         known, record.problems = record.problems, (problem,)
         record.spoiled = ()
         record.stamp = stamp
@@ -416,14 +566,19 @@ class Files:
         )
 
 
-def _stamp(status: os.stat_result) -> tuple[int, int, int, int]:
-    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_dev
+def home_of(namespace: str) -> str:
+    """The file of a folder that a new Spec or Value of this namespace goes to."""
+    stem = namespace.replace("/", "-")
+    if len(stem.encode()) > _STEM or is_reserved(f"{stem}.yaml"):
+        # A file system takes 255 bytes, and Windows keeps some names for itself.
+        stem = f"{stem.encode()[:_STEM].decode(errors='ignore')}-{sha256(namespace.encode()).hexdigest()[:8]}"
+    return f"{stem}.yaml"
 
 
 def _accepted(
     reading: Reading,
     record: File | None,
-    stamp: tuple[int, int, int, int],
+    stamp: Stamp,
     racy: bool,
     digest: int,
 ) -> File:

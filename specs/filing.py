@@ -5,10 +5,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from heddle.specs.document import decode, is_spec_file, is_spec_folder, read_text
-from heddle.specs.errors import Conflict, StoreError
-from heddle.specs.files import Files
+from heddle.specs.document import decode, read_text
+from heddle.specs.errors import Conflict, SpecError, Unwritable
+from heddle.specs.files import Files, home_of
 from heddle.specs.index import Key, Step, key_of
+from heddle.specs.placement import illegal, outside
+from heddle.specs.problem import Problem
 from heddle.specs.spec import DEFAULT_NAMESPACE
 from heddle.specs.store import Resource
 from heddle.specs.writeback import read_bytes
@@ -21,13 +23,22 @@ FILE = "heddle/file"
 
 
 def filed(files: Files, steps: Sequence[Step]) -> "dict[str, list[Edit]]":
-    """The steps as edits of files, by the names of those."""
+    """Return the steps as edits of files, by the names of those; SpecError if one may not be written."""
     from heddle.specs.rewrite import Edit
 
+    problems = misplaced(files, steps)
+    if problems:
+        raise SpecError(problems)
     edits: dict[str, list[Edit]] = {}
     for old, new in steps:
         edits.setdefault(_home(files, old, new), []).append(Edit(old, new))
     return edits
+
+
+def misplaced(files: Files, steps: Sequence[Step]) -> list[Problem]:
+    """Return the Problems of resources whose file may not be written."""
+    found = (_misplaced(files, _home(files, old, new), old, new) for old, new in steps)
+    return [problem for problem in found if problem is not None]
 
 
 def _home(files: Files, old: Resource | None, new: Resource | None) -> str:
@@ -38,39 +49,48 @@ def _home(files: Files, old: Resource | None, new: Resource | None) -> str:
     if files.single:
         return files.names()[0]
     wish = new.annotations.get(FILE) if new is not None else None
-    if new is not None and wish is not None:
-        return _wished(new, wish)
-    namespace = new.namespace if new is not None else DEFAULT_NAMESPACE
-    return namespace.replace("/", "-") + ".yaml"
+    if wish is not None:
+        return wish
+    return home_of(new.namespace if new is not None else DEFAULT_NAMESPACE)
 
 
-def _wished(new: Resource, wish: str) -> str:
-    """The file that an annotation asks for; StoreError where it is none of this folder."""
-    *folders, name = wish.split("/")
-    inside = all(each and is_spec_folder(each) for each in folders) and "\\" not in wish
-    if not inside or not is_spec_file(name):
-        raise StoreError(
-            f'{new.place(("annotations", FILE))} {new.label}.annotations: "{wish}" is no spec file of '
-            "the folder (wanted: a path below it that ends in .yaml, .yml or .json, such as "
-            "shop/orders.yaml)"
-        )
-    return wish
+def _misplaced(
+    files: Files, name: str, old: Resource | None, new: Resource | None
+) -> Problem | None:
+    """The Problem of a resource whose file may not be written; None if it may."""
+    if files.single:
+        return None
+    resource = new if new is not None else old
+    fresh = old is None or files.holder(old) is None
+    # A file that is there already was named by somebody who may name it as they like.
+    why = (illegal(name) if fresh else "") or outside(files.path, name)
+    if not why or resource is None:
+        return None
+    return Problem(
+        code="file",
+        found=f'"{name}" cannot be written: {why}',
+        wanted="a path below the folder that ends in .yaml, .yml or .json, such as shop/orders.yaml",
+        hint="" if fresh else "Edit the file by hand",
+        place=resource.place(("annotations", FILE)),
+        path=f"{resource.label}.annotations.{FILE}",
+    )
 
 
 def rewritten(files: Files, name: str, edits: "list[Edit]") -> tuple[bytes | None, bytes | None]:
     """What a file holds, and what it holds after these edits; None is no file.
 
-    Conflict when it is not what it was when it was read; StoreError when it cannot say this.
+    Conflict when it is not what it was when it was read; Unwritable when it cannot say this.
     """
     from heddle.specs.rewrite import pinned, rewrite
 
     path = files.full(name)
+    shown = files.shown(name)
     record = files.file(name)
     if record.problems:
-        raise StoreError(f"{path} has to be put right first: {record.problems[0]}")
+        raise Unwritable(f"{shown} has to be put right first: {record.problems[0]}")
     before = read_bytes(path)
     if before is not None and hash(before) != record.digest:
-        raise Conflict(f"{path} was changed by somebody else in the meantime")
+        raise Conflict(f"{shown} was changed by somebody else in the meantime")
     text = decode(before or b"")
     wanted: dict[Key, Resource] = {key_of(each): each for each in record.entries}
     for edit in edits:
@@ -80,7 +100,7 @@ def rewritten(files: Files, name: str, edits: "list[Edit]") -> tuple[bytes | Non
             wanted[key_of(edit.new)] = edit.new
 
     def says_so(candidate: str) -> bool:
-        reading = read_text(candidate, file=path, key=name)
+        reading = read_text(candidate, file=shown, key=name)
         entries: tuple[Resource, ...] = (*reading.specs, *reading.values)
         found = {key_of(each): each for each in entries}
         return not reading.problems and found == wanted
@@ -93,7 +113,7 @@ def rewritten(files: Files, name: str, edits: "list[Edit]") -> tuple[bytes | Non
         is_json=name.endswith(".json"),
     )
     if after is None:
-        raise StoreError(f"{path} cannot be changed so that it says this; edit it by hand")
+        raise Unwritable(f"{shown} cannot be changed so that it says this; edit it by hand")
     if not wanted and not files.single and not after.strip().strip("[]-."):
         return before, None
     wide = (before or b"")[:2] in (b"\xff\xfe", b"\xfe\xff")

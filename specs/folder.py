@@ -1,33 +1,38 @@
 """The folder store keeps Specs and Values in YAML files that people edit; a single file is one too."""
 
 # Paths are text here, as the kernel tells them.
-# ruff: noqa: PTH100, PTH112, PTH116, PTH118, PTH119, PTH120, PTH208, ASYNC240
+# ruff: noqa: PTH100, PTH112, PTH116, PTH119, PTH208, ASYNC240
 
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from uuid import UUID
 
+from heddle.specs.accepted import Accepted, AcceptedKey, AcceptedState
+from heddle.specs.accepted_file import AcceptedFile
 from heddle.specs.aside import Aside
 from heddle.specs.errors import NotFound, StoreError
 from heddle.specs.feed import Feed
 from heddle.specs.files import MANY, Files
-from heddle.specs.filing import filed, rewritten
+from heddle.specs.filing import filed, misplaced, rewritten
 from heddle.specs.index import Step, key_of, net, plan
 from heddle.specs.journal import Journal, recorded
 from heddle.specs.noticeboard import Noticeboard
-from heddle.specs.notifier import EVERYTHING, Notifier, notifier
+from heddle.specs.notifier import EVERYTHING, REMOVED, Notifier, notifier
 from heddle.specs.problem import Problem
 from heddle.specs.report import Report
 from heddle.specs.revision import NO_NOTE, Note, Revision, Turn
 from heddle.specs.settle import LONGEST, QUICK, SLOW, Settling
+from heddle.specs.spare import SPARE, is_passing
 from heddle.specs.spec import Spec
+from heddle.specs.state import StateFolder, state_of
 from heddle.specs.store import Change, ChangeSet, Resource
 from heddle.specs.value import Value
 
-HIDDEN = ".heddle"
-"""The folder, beside the specs and never read as such, for the history and what runtimes report."""
+AGAIN = 1.0
+"""Seconds until what could not be read is looked at again, whether anything tells of a change or not."""
 
 BY_HAND = "edited by hand"
 """The message of a Revision that nobody applied."""
@@ -41,9 +46,12 @@ class FolderStore:
     that had it first keeps it. An entry without `namespace` belongs to `default`, whoever looks.
     Revisions are times, in microseconds since 1970.
 
-    It records what is applied in a Journal (`.heddle/history.jsonl`), which begins with the first
-    `apply`; what was edited by hand in between is noticed with the next one, or when the history is
-    asked for.
+    It records what is applied in a Journal (`history.jsonl` in its state folder), which begins with
+    the first `apply`; what was edited by hand in between is noticed with the next one, or when the
+    history is asked for. `state` is the state folder; see heddle.specs.state.
+
+    A folder that is gone, or an empty one in the place of one that was not, changes nothing: what it
+    held stays, `problems` says so, and it is read again when it is back.
     """
 
     def __init__(
@@ -51,16 +59,24 @@ class FolderStore:
         path: str | os.PathLike[str],
         *,
         polling: bool | None = None,
+        state: str = "",
     ) -> None:
+        """`state` is the folder of its state; empty for the one that it has by itself."""
         self._path = os.fspath(path)
+        self._root = self._path
+        self._given = state
+        self.state = StateFolder("")
+        self._moves = 0
         self._polling = polling
         self._files = Files(self._path)
         self._journal = Journal("")
         self._board = Noticeboard("")
+        self._accepted = AcceptedFile("")
         self._synced = False
         self._feed = Feed()
         self._settling: Settling | None = None
         self._notifier: Notifier | None = None
+        self._retry: asyncio.TimerHandle | None = None
         self._open = False
         self._aside = Aside()
         self._following: set[asyncio.Task[None]] = set()
@@ -80,11 +96,12 @@ class FolderStore:
                 os.listdir(self._path)
         except OSError as error:
             raise StoreError(f"{self._path}: {(error.strerror or str(error)).lower()}") from None
+        # The working folder may be moved: what we were given stands where it stood.
+        self._root = self._files.root = os.path.abspath(self._path)
         self._files.single = single
-        hidden = os.path.join(os.path.dirname(self._path) if single else self._path, HIDDEN)
-        prefix = f"{os.path.basename(self._path)}." if single else ""
-        self._journal = Journal(os.path.join(hidden, f"{prefix}history.jsonl"))
-        self._board = Noticeboard(os.path.join(hidden, f"{prefix}runtimes"))
+        self.state = state_of(self._path, single=single, folder=self._given)
+        self._use_state()
+        SPARE.keep()
         self._open = True
         self._files.refresh(None)
 
@@ -126,6 +143,23 @@ class FolderStore:
         await self._look()
         return self._files.newest
 
+    async def look(self, namespace: str) -> bool:
+        """Read the files that hold Values of this namespace, or would, if they changed; see Looking."""
+        self._check_open()
+        homes = self._files.homes(namespace)
+        # Before, not after: what has just been saved by then was not read.
+        left = self._files.left(homes)
+        told = await self._aside.do(
+            lambda: self._files.refresh(homes, careful=True), long=self._files.long(list(homes))
+        )
+        self._tell(told)
+        return not left
+
+    async def misplaced(self, steps: Sequence[Step]) -> Sequence[Problem]:
+        """The Problems of those whose file may not be written; see Placing."""
+        await self._look()
+        return misplaced(self._files, [step for step in steps if step[0] != step[1]])
+
     async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
         """Write all of them into the files as one change set, or none; see Store.apply.
 
@@ -136,9 +170,12 @@ class FolderStore:
         in the midst of saving a file.
         """
         self._check_open()
+        self._prepare()
         async with self._journal.locked() as alone:
             await self._still()
             await self._look(always=True)
+            if self._files.lost:
+                raise StoreError(f"{self._path} cannot be written: {self._files.lost}")
             told, put = await self._aside.do(
                 lambda: self._write(changes, note, alone),
                 long=self._files.many or len(changes) > MANY,
@@ -166,7 +203,8 @@ class FolderStore:
                 f"{error.filename}: {(error.strerror or str(error)).lower()}"
             ) from error
         recording = alone and bool(changed) and self._begin()
-        write_files(contents, stamp=number * 1000)
+        root = None if self._files.single else self._root
+        write_files(contents, stamp=number * 1000, root=root)
         told = self._files.refresh(edits)
         self._files.written(edits)
         self._files.newest = max(self._files.newest, number if changed else 0)
@@ -199,10 +237,16 @@ class FolderStore:
     ) -> Sequence[Revision]:
         """The Revisions since the first `apply`, the newest first; see Recording.history."""
         await self._notice()
-        return await self._aside.do(
-            lambda: self._journal.history(namespace, before=before, limit=limit),
-            long=self._journal.large,
-        )
+        try:
+            return await self._aside.do(
+                lambda: self._journal.history(namespace, before=before, limit=limit),
+                long=self._journal.large,
+            )
+        except OSError as error:
+            # Not as if nothing had ever been: whoever asks may decide by it who is let in.
+            raise StoreError(
+                f"the history cannot be read: {(error.strerror or str(error)).lower()}"
+            ) from error
 
     async def revision(self, number: int) -> Revision:
         """One Revision; NotFound where there is none of that number.
@@ -214,6 +258,10 @@ class FolderStore:
             return await self._aside.do(
                 lambda: self._journal.revision(number), long=self._journal.large
             )
+        except OSError as error:
+            raise StoreError(
+                f"the history cannot be read: {(error.strerror or str(error)).lower()}"
+            ) from error
         except NotFound:
             # Before the first recorded change only what the files say now is known to have been.
             known = self._journal.newest or self._files.newest - 1
@@ -298,8 +346,31 @@ class FolderStore:
     async def report(self, report: Report) -> None:
         """Keep this Report in a file of its own; StoreError where it cannot be written."""
         self._check_open()
-        self._journal.hide()
+        self._prepare()
+        if self.state.reason:
+            raise StoreError(f"the state folder cannot be written: {self.state.reason}")
         self._board.put(report)
+
+    def _prepare(self) -> None:
+        """Make the state folder with the first write, and once in each folder that took its place."""
+        if self._moves != self._files.moves and not self._files.bare:
+            self._moves = self._files.moves
+            self.state.renew()
+        path = self.state.path
+        self.state.prepare()
+        if self.state.path != path or not self._files.marker:
+            self._use_state()
+
+    def _use_state(self) -> None:
+        """Use the files of the state folder; one beside the specs shows that their folder is the same."""
+        prefix = f"{os.path.basename(self._root)}." if self._files.single else ""
+        path = self.state.file(f"{prefix}history.jsonl")
+        if path != self._journal.path:
+            self._journal = Journal(path)
+            self._board = Noticeboard(self.state.file(f"{prefix}runtimes"))
+            self._accepted = AcceptedFile(self.state.file(f"{prefix}accepted.jsonl"))
+        if self.state.beside and self.state.there and not self._files.single:
+            self._files.marker = self.state.path
 
     async def withdraw(self, runtime: str) -> None:
         """Drop the Report of a runtime that ends."""
@@ -310,13 +381,33 @@ class FolderStore:
         self._check_open()
         return self._board.all(namespace)
 
+    async def accepted(self, namespace: str) -> AcceptedState:
+        """Return what a runtime accepted last in this namespace."""
+        self._check_open()
+        return await asyncio.to_thread(self._accepted.read, namespace)
+
+    async def accept(
+        self, namespace: str, kept: Sequence[Accepted], dropped: Collection[AcceptedKey] = ()
+    ) -> None:
+        """Keep these records in a file beside the history; StoreError if it cannot be written."""
+        self._check_open()
+        self._prepare()
+        if self.state.reason:
+            raise StoreError(f"the state folder cannot be written: {self.state.reason}")
+        async with self._journal.locked() as alone:
+            if not alone:
+                raise StoreError(
+                    f"{self._accepted.path} cannot be written: it is locked, or has no folder"
+                )
+            await asyncio.to_thread(self._accepted.write, namespace, kept, dropped)
+
     # --- watching ---
 
     def _start(self) -> None:
         if self._settling is not None:
             return
         self._settling = Settling(self._changed)
-        self._notifier = notifier(self._path, self._settling, polling=self._polling)
+        self._notifier = notifier(self._root, self._settling, polling=self._polling)
         try:
             self._notifier.open()
         except OSError as error:
@@ -325,6 +416,8 @@ class FolderStore:
         # From now on others run beside it: what takes long is done in a thread.
         self._files.aside = True
         self._tell(self._files.refresh(None))
+        if self._files.again:
+            self._settling.touch(EVERYTHING, AGAIN)
 
     def _stop_unwatched(self) -> None:
         if not self._feed.watched:
@@ -335,15 +428,21 @@ class FolderStore:
             self._notifier.close()
         if self._settling is not None:
             self._settling.close()
-        self._notifier = self._settling = None
+        if self._retry is not None:
+            self._retry.cancel()
+        self._notifier = self._settling = self._retry = None
 
     def _changed(self, paths: frozenset[str]) -> None:
         names: list[str] | None = None
+        if REMOVED in paths:
+            self._files.removed = True
+            paths = paths - {REMOVED} | {EVERYTHING}
         if EVERYTHING not in paths:
-            root = os.path.abspath(self._path)
-            names = [os.path.relpath(path, root).replace(os.sep, "/") for path in paths]
+            names = [os.path.relpath(path, self._root).replace(os.sep, "/") for path in paths]
         if not self._files.long(names) and self._aside.free:
-            self._changed_to(paths, names, self._files.refresh(names, careful=True))
+            with self._passing(paths):
+                self._tell(self._files.refresh(names, careful=True))
+            self._look_later(paths, names)
             return
         task = asyncio.ensure_future(self._follow(paths, names))
         self._following.add(task)
@@ -351,20 +450,40 @@ class FolderStore:
 
     async def _follow(self, paths: frozenset[str], names: list[str] | None) -> None:
         """Read what changed in a thread, as it may take long."""
-        told = await self._aside.do(
-            lambda: self._files.refresh(names, careful=True), long=self._files.long(names)
-        )
+        with self._passing(paths):
+            told = await self._aside.do(
+                lambda: self._files.refresh(names, careful=True), long=self._files.long(names)
+            )
+            if self._open:
+                self._tell(told)
         if self._open:
-            self._changed_to(paths, names, told)
+            self._look_later(paths, names)
 
-    def _changed_to(
-        self, paths: frozenset[str], names: list[str] | None, told: ChangeSet | None
-    ) -> None:
-        """Tell what changed, and look again at what is left."""
-        self._tell(told)
-        if self._settling is not None and self._files.left(names):
+    @contextmanager
+    def _passing(self, paths: frozenset[str]) -> Iterator[None]:
+        """Have these looked at again when it fails for a reason that may pass."""
+        try:
+            yield
+        except Exception as error:
+            if not is_passing(error) or self._settling is None:
+                raise
+            for path in paths:
+                self._settling.touch(path, AGAIN)
+
+    def _look_later(self, paths: frozenset[str], names: list[str] | None) -> None:
+        """Look again at what is left."""
+        if self._settling is None:
+            return
+        if self._files.left(names):
             for path in paths:
                 self._settling.touch(path, SLOW)
+        if self._files.again and self._retry is None:
+            self._retry = asyncio.get_running_loop().call_later(AGAIN, self._look_again)
+
+    def _look_again(self) -> None:
+        self._retry = None
+        if self._settling is not None:
+            self._settling.touch(EVERYTHING)
 
     def _tell(self, changes: ChangeSet | None) -> None:
         if changes is not None:

@@ -9,7 +9,7 @@ written down, only that it changed; a sealed one is recorded as it is sealed.
 """
 
 # Paths are text here, as the folder store has them.
-# ruff: noqa: PTH103, PTH105, PTH110, PTH116, PTH118, PTH120
+# ruff: noqa: PTH105, PTH110, PTH116
 
 import asyncio
 import base64
@@ -29,7 +29,9 @@ from heddle.specs.limits import ASIDE
 from heddle.specs.masking import covered
 from heddle.specs.problem import Place, Problem
 from heddle.specs.revision import Revision, Turn
+from heddle.specs.spare import SPARE
 from heddle.specs.spec import Spec
+from heddle.specs.state import FILE_MODE
 from heddle.specs.store import Resource
 from heddle.specs.value import Value
 
@@ -64,18 +66,12 @@ class Journal:
         """The number of the last Revision, as far as it was read; 0 where there is none."""
         return self._newest
 
-    def hide(self) -> None:
-        """Make the folder that it is in, where git does not look; nothing where that cannot be."""
-        with suppress(OSError):
-            _make(os.path.dirname(self.path))
-
     @asynccontextmanager
     async def locked(self) -> AsyncIterator[bool]:
         """Be the only writer of this folder until the block ends; False where that cannot be had."""
-        folder = os.path.dirname(self.path)
         try:
-            _make(folder)
-            handle = os.open(f"{self.path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            # The folder is not made here: it may have been moved away.
+            handle = _opened(f"{self.path}.lock", os.O_RDWR | os.O_CREAT)
         except OSError:
             yield False
             return
@@ -129,7 +125,6 @@ class Journal:
 
     def begin(self, resources: Iterable[Resource]) -> None:
         """Begin it with what the files say now; OSError where it cannot be written."""
-        _make(os.path.dirname(self.path))
         state = {key_of(each): recorded(each) for each in resources}
         self._replace([_base(state.values())])
         self._state, self._newest, self._beyond = state, 0, 0
@@ -137,7 +132,7 @@ class Journal:
     def append(self, revision: Revision) -> None:
         """Add one Revision, on disk when it returns; OSError where it cannot be written."""
         line = _line(revision)
-        handle = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        handle = _opened(self.path, os.O_RDWR | os.O_APPEND)
         try:
             size = os.fstat(handle).st_size
             torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
@@ -180,9 +175,10 @@ class Journal:
         self.problems = tuple(_broken(self.path, number) for number in broken)
 
     def _lines(self) -> list[bytes]:
+        """Its lines; none without a file. OSError if there is one that cannot be read."""
         try:
-            return Path(self.path).read_bytes().split(b"\n")
-        except OSError:
+            return SPARE.attempt(Path(self.path).read_bytes).split(b"\n")
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def _apply(self, revision: Revision) -> None:
@@ -215,7 +211,7 @@ class Journal:
 
     def _replace(self, lines: list[bytes]) -> None:
         part = f"{self.path}.part"
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+        handle = _opened(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
             _write(handle, b"".join(lines))
             os.fsync(handle)
@@ -239,12 +235,9 @@ def _withheld(resource: Resource) -> bool:
 # --- files --------------------------------------------------------------------------------------
 
 
-def _make(folder: str) -> None:
-    """The hidden folder beside the specs, which git does not look into."""
-    os.makedirs(folder, exist_ok=True)
-    ignore = Path(os.path.join(folder, ".gitignore"))
-    if not ignore.exists():
-        ignore.write_text("*\n")
+def _opened(path: str, flags: int) -> int:
+    """Open a file that only its owner may read, with a spare descriptor if no other is free."""
+    return SPARE.attempt(lambda: os.open(path, flags | os.O_CLOEXEC, FILE_MODE))
 
 
 def _write(handle: int, data: bytes) -> None:
@@ -376,7 +369,7 @@ def _resource(said: dict[str, Any]) -> Resource:
 
 def _broken(path: str, line: int) -> Problem:
     return Problem(
-        code="unreadable",
+        code="unreadable-history",
         found="this line of the history cannot be read, and is left out",
         hint="Specs are not concerned. The line, or the whole file, may be deleted",
         place=Place(path, line),

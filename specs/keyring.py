@@ -19,6 +19,7 @@ import msgspec
 from heddle.specs.errors import SecretError
 from heddle.specs.problem import Problem
 from heddle.specs.sealing import Key, key_of, seal, sealed_by, unseal
+from heddle.specs.spare import SPARE, is_passing
 from heddle.specs.value import Value
 
 VARIABLE = "HEDDLE_KEY"
@@ -148,6 +149,7 @@ class Keyring:
         self._held: tuple[Held, ...] | None = None
         self._troubles: tuple[str, ...] = ()
         self._asked: dict[str, float] = {}
+        self._passing = False
 
     @staticmethod
     def of(*keys: "Key | str") -> "Keyring":
@@ -197,6 +199,11 @@ class Keyring:
         return self._troubles
 
     @property
+    def passing(self) -> bool:
+        """Whether a place could not be asked for a reason that may pass: ask again later."""
+        return self._passing
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What is not safe about the places: files that others may read."""
         return tuple(said for path in self.files if (said := exposed(path)))
@@ -205,11 +212,17 @@ class Keyring:
         """Ask every place again; whether other keys are there now. It may wait."""
         found: dict[str, Held] = {}
         troubles: list[str] = []
+        self._passing = False
         for place in self._places:
             try:
-                for key in keys_in(place.read()):
+                for key in keys_in(SPARE.attempt(place.read)):
                     found.setdefault(key.id, Held(key, place.name))
             except (OSError, ValueError) as error:
+                if is_passing(error):
+                    # It says nothing of the keys: those that came from there stay.
+                    self._passing = True
+                    kept = [each for each in self._held or () if each.place == place.name]
+                    found.update((each.key.id, each) for each in kept if each.key.id not in found)
                 reason = getattr(error, "strerror", None) or str(error)
                 troubles.append(f"{place.name}: {reason[:1].lower()}{reason[1:]}")
         before = self._held

@@ -1,9 +1,10 @@
 """The memory store keeps Specs and Values in this process; nothing stays when it ends."""
 
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from uuid import UUID
 
+from heddle.specs.accepted import Accepted, AcceptedKey, AcceptedState, updated
 from heddle.specs.errors import NotFound, StoreError
 from heddle.specs.feed import Feed
 from heddle.specs.index import Index, Step, key_of, net, plan
@@ -25,6 +26,7 @@ class MemoryStore:
         self._open = False
         self._revisions: list[Revision] = []
         self._reports: dict[str, Report] = {}
+        self._accepted: dict[str, dict[AcceptedKey, Accepted]] = {}
         self._hold(self._plan([Put(resource=each) for each in resources]), NO_NOTE)
 
     @property
@@ -64,6 +66,12 @@ class MemoryStore:
         """The number of the newest revision; 0 where nothing was ever put."""
         self._check_open()
         return self._newest
+
+    async def look(self, namespace: str) -> bool:
+        """Nothing is to be looked for: all of it is here."""
+        del namespace
+        self._check_open()
+        return True
 
     async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
         """Do all of them as one change set, or none; see Store.apply."""
@@ -136,6 +144,18 @@ class MemoryStore:
             for report in self._reports.values()
             if namespace in (None, report.namespace) and not report.late(now)
         ]
+
+    async def accepted(self, namespace: str) -> AcceptedState:
+        """Return what a runtime accepted last in this namespace."""
+        self._check_open()
+        return AcceptedState(items=tuple(self._accepted.get(namespace, {}).values()))
+
+    async def accept(
+        self, namespace: str, kept: Sequence[Accepted], dropped: Collection[AcceptedKey] = ()
+    ) -> None:
+        """Keep these records, and drop others."""
+        self._check_open()
+        updated(self._accepted.setdefault(namespace, {}), kept, dropped)
 
     @property
     def _newest(self) -> int:

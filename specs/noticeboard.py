@@ -1,7 +1,7 @@
 """A Noticeboard keeps the Reports of runtimes as files of a folder, one each, whole at every moment."""
 
 # Paths are text here, as the folder store has them.
-# ruff: noqa: PTH103, PTH105, PTH108, PTH118, PTH208
+# ruff: noqa: PTH102, PTH105, PTH108, PTH112, PTH118, PTH208
 
 import os
 import socket
@@ -15,12 +15,17 @@ import msgspec
 
 from heddle.specs.errors import StoreError
 from heddle.specs.report import Report
+from heddle.specs.spare import SPARE
+from heddle.specs.state import FOLDER_MODE, write_private
 
 _SUFFIX = ".json"
 
 
 class Noticeboard:
-    """The Reports below one folder. What is left of runtimes that are gone is cleared away."""
+    """The Reports below one folder. What is left of runtimes that are gone is cleared away.
+
+    The folder is made inside of the state folder, which is never made here.
+    """
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
@@ -30,13 +35,17 @@ class Noticeboard:
         path = self._path(report.runtime)
         part = f"{path}.part"
         try:
-            os.makedirs(self.folder, exist_ok=True)
-            Path(part).write_bytes(msgspec.json.encode(report))
+            SPARE.attempt(lambda: self._write(part, report))
             os.replace(part, path)
         except OSError as error:
             raise StoreError(
                 f"{path} cannot be written: {(error.strerror or str(error)).lower()}"
             ) from error
+
+    def _write(self, part: str, report: Report) -> None:
+        if not os.path.isdir(self.folder):
+            os.mkdir(self.folder, FOLDER_MODE)
+        write_private(part, msgspec.json.encode(report))
 
     def drop(self, runtime: str) -> None:
         """Take the Report of a runtime away; nothing where there is none."""
@@ -46,7 +55,7 @@ class Noticeboard:
     def all(self, namespace: str | None = None) -> Sequence[Report]:
         """The Reports of a namespace (None: of all) whose runtimes are not gone."""
         try:
-            names = sorted(os.listdir(self.folder))
+            names = sorted(SPARE.attempt(lambda: os.listdir(self.folder)))
         except OSError:
             return []
         now, host = time.time(), socket.gethostname()
@@ -71,7 +80,7 @@ class Noticeboard:
 def _read(path: str) -> Report | None:
     """A Report; None where the file is gone, or is none."""
     try:
-        return msgspec.json.decode(Path(path).read_bytes(), type=Report)
+        return msgspec.json.decode(SPARE.attempt(Path(path).read_bytes), type=Report)
     except (OSError, msgspec.DecodeError):
         return None
 

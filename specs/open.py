@@ -23,7 +23,9 @@ class Stores:
         self.token_file = ""
         """The file of the token that lets us into an API; HEDDLE_TOKEN without it."""
         self.add("memory", _memory, "heddle")
-        self.add("file", _folder, "heddle")
+        self.state_folder = ""
+        """The state folder of a store in files; empty for the one that it has by itself."""
+        self.add("file", self._folder, "heddle")
         self.add("postgresql", _postgres, "heddle")
         self.add("postgres", _postgres, "heddle")
         self.add("http", self._remote, "heddle")
@@ -52,7 +54,7 @@ class Stores:
         address = os.fspath(url)
         scheme, mark, _ = address.partition("://")
         if not mark:
-            return _folder(address, namespace)
+            return self._folder(address, namespace)
         opener = self._openers.get(scheme.lower())
         if opener is None:
             known = ", ".join(f"{each}://" for each in sorted(self._openers))
@@ -69,6 +71,14 @@ class Stores:
 
         del namespace
         return RemoteStore(url, token=token_of(os.environ, self.token_file))
+
+    def _folder(self, url: str, namespace: str) -> Store:
+        from heddle.specs.folder import FolderStore
+
+        path = url.removeprefix("file://") or "."
+        # What a file says is the same for whoever looks at it.
+        del namespace
+        return FolderStore(path, state=self.state_folder)
 
     async def open(
         self, url: str | os.PathLike[str], *, namespace: str = DEFAULT_NAMESPACE
@@ -97,15 +107,6 @@ def _memory(url: str, namespace: str) -> Store:
 
     del namespace
     return MemoryStore(url=url)
-
-
-def _folder(url: str, namespace: str) -> Store:
-    from heddle.specs.folder import FolderStore
-
-    path = url.removeprefix("file://") or "."
-    # What a file says is the same for whoever looks at it.
-    del namespace
-    return FolderStore(path)
 
 
 def needed(module: str) -> Any:

@@ -5,12 +5,13 @@
 Whoever changes it changes the store beneath. Deleted there, the shipped resource is back.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import TypeVar
 from uuid import UUID
 
 import msgspec
 
+from heddle.specs.accepted import Accepted, AcceptedKey, AcceptedState, Accepting
 from heddle.specs.problem import Problem
 from heddle.specs.report import Report, Reporting
 from heddle.specs.revision import NO_NOTE, Note
@@ -24,6 +25,8 @@ R = TypeVar("R", Spec, Value)
 def overlay(store: Store, base: Iterable[Resource], *, owned: bool = True) -> "Overlay":
     """The store over these resources; with `owned` it opens and closes with the Overlay."""
     kind = ReportingOverlay if isinstance(store, Reporting) else Overlay
+    if kind is ReportingOverlay and isinstance(store, Accepting):
+        kind = AcceptingOverlay
     return kind(store, base, owned=owned)
 
 
@@ -117,7 +120,8 @@ class ReportingOverlay(Overlay):
 
     @property
     def _reporting(self) -> Reporting:
-        assert isinstance(self.store, Reporting)
+        if not isinstance(self.store, Reporting):
+            raise TypeError(f"runtimes do not say how they are in a {type(self.store).__name__}")
         return self.store
 
     async def report(self, report: Report) -> None:
@@ -131,6 +135,39 @@ class ReportingOverlay(Overlay):
     async def reports(self, namespace: str | None = None) -> Sequence[Report]:
         """Those of the store."""
         return await self._reporting.reports(namespace)
+
+
+class AcceptingOverlay(ReportingOverlay):
+    """An Overlay of a store that keeps what a runtime accepted last as well.
+
+    What is there anyway is not written down: it counts as it is now.
+    """
+
+    @property
+    def _accepting(self) -> Accepting:
+        if not isinstance(self.store, Accepting):
+            raise TypeError(f"nothing accepted is kept in a {type(self.store).__name__}")
+        return self.store
+
+    async def accepted(self, namespace: str) -> AcceptedState:
+        """Return what the store has, and what it says nothing of."""
+        state = await self._accepting.accepted(namespace)
+        if not state.items and not await self.store.specs(namespace):
+            # Nothing stands over what is there anyway: nothing can be wrong with it.
+            return state
+        over = [one.resource for one in state.items if one.sort == "spec"]
+        specs = [one for one in over if isinstance(one, Spec)]
+        below = _uncovered(_wanted(self._specs, namespace, None), specs)
+        items = (*state.items, *(Accepted.of(one) for one in below))
+        return AcceptedState(items=items, problems=state.problems)
+
+    async def accept(
+        self, namespace: str, kept: Sequence[Accepted], dropped: Collection[AcceptedKey] = ()
+    ) -> None:
+        """Keep in the store what is its own."""
+        own = [one for one in kept if one.revision]
+        if own or dropped:
+            await self._accepting.accept(namespace, own, dropped)
 
 
 def _wanted(base: Sequence[R], namespace: str | None, ids: Sequence[UUID] | None) -> list[R]:

@@ -1,4 +1,4 @@
-"""What a store that keeps its Revisions, resumes, or keeps Reports has to pass beside StoreContract.
+"""What a store that keeps its Revisions, Reports or what was accepted, or resumes, has to pass beside StoreContract.
 
 class TestMyStoreLooksBack(RecordingContract):
     def make(self, folder: Path) -> Store:
@@ -11,11 +11,14 @@ from pathlib import Path
 
 import msgspec
 
-from heddle.specs.contract import Contract, spec, value
+from heddle.specs.accepted import Accepted, Accepting
+from heddle.specs.contract import AWKWARD, Contract, spec, value
 from heddle.specs.errors import NotFound
+from heddle.specs.keyring import Keyring
 from heddle.specs.names import new_id
 from heddle.specs.report import Condition, Report, Reporting, SymbolReport
 from heddle.specs.revision import Note, Recording, Revision, since
+from heddle.specs.sealing import new_key
 from heddle.specs.spec import Spec
 from heddle.specs.store import Delete, Put, Resuming, Store
 
@@ -32,12 +35,22 @@ def reporting(store: Store) -> Reporting:
     return store
 
 
+def accepting(store: Store) -> Accepting:
+    """Return the store as one that keeps what was accepted last."""
+    assert isinstance(store, Accepting)
+    return store
+
+
 def _messages(revisions: Sequence[Revision]) -> list[str]:
     return [each.message for each in revisions]
 
 
 class RecordingContract(Contract):
     """The promises of a store that keeps its Revisions, one a test."""
+
+    def author(self, name: str) -> str:
+        """How a revision names the author of a change; a store behind an API marks what it is told."""
+        return name
 
     def test_a_revision_says_who_when_why_and_what(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
@@ -48,7 +61,7 @@ class RecordingContract(Contract):
             await store.apply([Put(resource=changed)], Note("bob", "more"))
             await store.apply([Delete(type=Spec, id=one.id)])
             last, more, begin = await recording(store).history()
-            assert (begin.author, begin.message) == ("ada", "begin")
+            assert (begin.author, begin.message) == (self.author("ada"), "begin")
             assert began < begin.time < time.time() + 60
             assert [(turn.before, turn.after) for turn in begin.turns] == [(None, one), (None, two)]
             assert {each.revision for each in put} == {begin.number}
@@ -169,6 +182,86 @@ class ResumingContract(Contract):
             assert await store.missed(await store.newest() + 1_000) is None
 
         self.run(tmp_path, story)
+
+
+class AcceptingContract(Contract):
+    """The promises of a store that keeps what a runtime accepted last, one a test."""
+
+    def test_what_was_accepted_stays_when_the_store_goes_on(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            one, two, held = spec("one", fields=AWKWARD), spec("two"), value("held", AWKWARD)
+            put = await store.apply([Put(resource=each) for each in (one, two, held)])
+            first = [Accepted.of(each, active=each.name != "two") for each in put]
+            await accepting(store).accept("default", first)
+            changed = spec("one", fields={"a": 2})
+            await store.apply([Put(resource=changed), Delete(type=Spec, id=two.id)])
+            found = await accepting(store).accepted("default")
+            assert list(found.items) == first
+            assert [each.resource for each in found.items] == [one, two, held]
+            assert [each.active for each in found.items] == [True, False, True]
+            assert found.problems == ()
+            [now] = await store.specs()
+            await accepting(store).accept("default", [Accepted.of(now)], [("spec", two.id)])
+            again = (await accepting(store).accepted("default")).items
+            assert {each.name: each for each in (one.resource for one in again)} == {
+                "one": changed,
+                "held": held,
+            }
+            assert list((await accepting(store).accepted("other")).items) == []
+
+        self.run(tmp_path, story)
+
+    def test_accepting_the_same_again_and_dropping_nothing_do_no_harm(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            [put] = await store.apply([Put(resource=spec("one"))])
+            kept = [Accepted.of(put)]
+            await accepting(store).accept("default", kept)
+            await accepting(store).accept("default", kept, [("value", new_id())])
+            await accepting(store).accept("default", [], [])
+            assert list((await accepting(store).accepted("default")).items) == kept
+
+        self.run(tmp_path, story)
+
+    def test_a_secret_in_clear_is_accepted_masked_and_a_sealed_one_sealed(
+        self, tmp_path: Path
+    ) -> None:
+        async def story(store: Store) -> None:
+            sealed = Keyring.of(new_key()).seal(value("sealed", "hunter2 sealed", secret=True))
+            clear = value("clear", {"password": "hunter2 clear"}, secret=True)
+            put = await store.apply([Put(resource=sealed), Put(resource=clear)])
+            await accepting(store).accept("default", [Accepted.of(each) for each in put])
+            found = (await accepting(store).accepted("default")).items
+            assert "hunter2" not in str(found)
+            assert found[0].resource == sealed
+            assert found[1].resource.id == clear.id
+
+        self.run(tmp_path, story)
+
+    def test_accepting_changes_nothing_that_is_watched(self, tmp_path: Path) -> None:
+        async def story(store: Store) -> None:
+            [put] = await store.apply([Put(resource=spec("one"))])
+            newest = await store.newest()
+            await accepting(store).accept("default", [Accepted.of(put)])
+            assert await store.newest() == newest
+            assert [each.name for each in await store.specs()] == ["one"]
+            assert list(await store.problems()) == []
+
+        self.run(tmp_path, story)
+
+    def test_what_was_accepted_is_there_the_next_time(self, tmp_path: Path) -> None:
+        kept: list[Accepted] = []
+
+        async def write(store: Store) -> None:
+            [put] = await store.apply([Put(resource=spec("one"))])
+            kept.append(Accepted.of(put))
+            await accepting(store).accept("default", kept)
+
+        async def read(store: Store) -> None:
+            assert list((await accepting(store).accepted("default")).items) == kept
+
+        self.run(tmp_path, write)
+        if self.kept:
+            self.run(tmp_path, read)
 
 
 class ReportingContract(Contract):

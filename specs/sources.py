@@ -13,6 +13,7 @@ import msgspec
 
 from heddle.specs.errors import SecretError
 from heddle.specs.keyring import VARIABLE, wrong
+from heddle.specs.spare import SPARE, is_passing
 from heddle.specs.value import Value
 
 LARGEST = 1 << 20
@@ -33,10 +34,12 @@ class Reading(msgspec.Struct, frozen=True):
     digest: bytes = b""
 
     def stale(self) -> bool:
-        """Whether the file holds something else now."""
+        """Whether the file holds something else now; OSError when it cannot be read for a while."""
         try:
             return _digest(_bytes(self.path)) != self.digest
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            if is_passing(error):
+                raise
             return self.digest != b""
 
     def __repr__(self) -> str:
@@ -54,7 +57,8 @@ _MISSING = (FileNotFoundError, NotADirectoryError, PermissionError, _NotSetError
 def read_source(value: Value, environ: Mapping[str, str]) -> Reading:
     """Read where a Value comes from, as it is now. The error names the Value, and holds no data."""
     source = value.source
-    assert source is not None
+    if source is None:
+        raise RuntimeError("the Value comes from no source")
     path = os.path.abspath(source.file) if source.file else ""
     content, digest = b"", b""
     try:
@@ -87,14 +91,15 @@ def _bytes(path: str) -> bytes:
         # There stands the environment of this process, and in it may stand its keys.
         raise ValueError("it tells of processes, and is given to nobody")
     # Opened without waiting: a pipe that nobody writes into would hold up everything.
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+    handle = SPARE.attempt(lambda: os.open(path, flags))
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
             raise ValueError("it is no file")
         if status.st_size > LARGEST:
             raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
-        with os.fdopen(os.dup(handle), "rb") as file:
+        with os.fdopen(handle, "rb", closefd=False) as file:
             content = file.read(LARGEST + 1)
     finally:
         os.close(handle)

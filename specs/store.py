@@ -129,6 +129,29 @@ class Spoiling(Protocol):
 
 
 @runtime_checkable
+class Looking(Protocol):
+    """A store that can look for changes of a namespace at once, before it is told of them."""
+
+    async def look(self, namespace: str) -> bool:
+        """See what changed in this namespace by now; False if somebody is in the midst of saving it.
+
+        Cheap, and never waits for long.
+        """
+        ...
+
+
+@runtime_checkable
+class Placing(Protocol):
+    """A store that keeps each resource at a place that an annotation of it may name."""
+
+    async def misplaced(
+        self, steps: Sequence[tuple[Resource | None, Resource | None]]
+    ) -> Sequence[Problem]:
+        """The Problems of those that `apply` would not write there; each step is before and after."""
+        ...
+
+
+@runtime_checkable
 class Resuming(Protocol):
     """A store that remembers what changed when: who was away need not look at everything."""
 

@@ -1,25 +1,28 @@
 """Writing files: all of them or none, each one whole at every moment."""
 
 # Paths are text here, as the folder store has them.
-# ruff: noqa: PTH101, PTH103, PTH105, PTH108, PTH116, PTH120
+# ruff: noqa: PTH101, PTH112, PTH114, PTH103, PTH105, PTH108, PTH116, PTH120
 
 import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
-from errno import EACCES
+from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, EPERM, EROFS
 from pathlib import Path
 
-from heddle.specs.errors import Conflict, StoreError
+from heddle.specs.errors import Conflict, StoreError, Unwritable
 
 
 def write_files(
-    contents: Mapping[str, tuple[bytes | None, bytes | None]], *, stamp: int | None = None
+    contents: Mapping[str, tuple[bytes | None, bytes | None]],
+    *,
+    stamp: int | None = None,
+    root: str | None = None,
 ) -> None:
     """Write files, each given as what it held and what it is to hold (None: no file).
 
     With `stamp`, nanoseconds since 1970, all of them changed at that very time, and the folders of
-    those that are removed not before it.
+    those that are removed not before it. Folders are made below `root`, which has to be there.
 
     Everything is written beside the files first and flushed to disk, then renamed into place; a
     mode is kept, a link stays a link. When one of them fails, those before it are put back.
@@ -32,18 +35,20 @@ def write_files(
         for path, (_, new) in contents.items():
             target = os.path.realpath(path)
             _check_writable(target)
+            _make_below(root, os.path.dirname(target))
             parts.append((target, _beside(target, new, stamp) if new is not None else None))
         for path, (old, _) in contents.items():
             if read_bytes(path) != old:
                 raise Conflict(f"{path} was changed by somebody else in the meantime")
         for target, part in parts:
+            _check_still(target)
             _place(target, part)
             done.append(target)
     except OSError as error:
         _undo(contents, done)
-        raise StoreError(
-            f"{error.filename or 'a file'} cannot be written: {error.strerror}"
-        ) from error
+        # Nobody but who runs it can put these right: trying again does not help.
+        kind = Unwritable if error.errno in (EACCES, EPERM, EROFS, ENAMETOOLONG) else StoreError
+        raise kind(f"{error.filename or 'a file'} cannot be written: {error.strerror}") from error
     finally:
         for _, part in parts:
             if part is not None:
@@ -56,6 +61,20 @@ def write_files(
             with suppress(OSError):
                 if os.stat(folder).st_mtime_ns < stamp:
                     os.utime(folder, ns=(stamp, stamp))
+
+
+def _check_still(target: str) -> None:
+    """OSError if a folder on the way has become a link since: the file would be written elsewhere."""
+    folder = os.path.dirname(target)
+    if os.path.realpath(folder) != folder or os.path.islink(target):
+        raise OSError(ELOOP, "a link has come in between", target)
+
+
+def _make_below(root: str | None, folder: str) -> None:
+    """Make a folder; FileNotFoundError when the root that it has to stand in is gone."""
+    if root is not None and not os.path.isdir(root):
+        raise FileNotFoundError(ENOENT, "the folder is gone", root)
+    os.makedirs(folder, exist_ok=True)
 
 
 def _check_writable(target: str) -> None:
@@ -79,7 +98,6 @@ def read_bytes(path: str) -> bytes | None:
 def _beside(target: str, data: bytes, stamp: int | None = None) -> str:
     """A file beside the target that holds the data, on disk, with the target's mode."""
     folder = os.path.dirname(target)
-    os.makedirs(folder, exist_ok=True)
     handle, part = tempfile.mkstemp(prefix=".heddle-", suffix=".part", dir=folder)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -16,7 +16,18 @@ ROOMS = ("specs", "schemas", "runtime", "extensions", "cli")
 
 TRAFFIC = frozenset(
     {
-        *("errors", "packet", "stream", "node", "flow", "step", "fuse", "wiring", "machine"),
+        *(
+            "errors",
+            "packet",
+            "stream",
+            "node",
+            "flow",
+            "step",
+            "elsewhere",
+            "fuse",
+            "wiring",
+            "machine",
+        ),
         *("reader", "writer", "generation", "process", "shapes"),
     }
 )

@@ -63,3 +63,29 @@ def test_the_wheel_runs_without_the_repository(wheel: Path, tmp_path: Path) -> N
     assert told.returncode == 0, told.stderr
     assert told.stdout.startswith(str(tmp_path))
     assert "listener" in told.stdout
+
+
+def test_the_demo_runs_a_copy_that_may_be_edited(tmp_path: Path) -> None:
+    (tmp_path / "examples").mkdir()
+    for name in ("Makefile", "pyproject.toml", "examples/ping.yaml"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    copy = tmp_path / "demo" / "ping.yaml"
+
+    def make(*args: str) -> str:
+        return subprocess.run(
+            ["make", *args], cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout
+
+    make("demo/ping.yaml")
+    assert copy.read_text() == (ROOT / "examples" / "ping.yaml").read_text()
+    copy.write_text("changed")
+    make("demo/ping.yaml")
+    assert copy.read_text() == "changed"
+    assert "start demo/ping.yaml" in make("-n", "demo")
+    assert "/demo/" in (ROOT / ".gitignore").read_text().splitlines()
+
+
+def test_the_readme_edits_nothing_that_git_tracks() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "Change the last line of `demo/ping.yaml`" in text
+    assert text.index(".venv/bin/heddle") < text.index("heddle check")

@@ -80,7 +80,7 @@ def command(
     unread = not reading.whole
     rest = [
         problem
-        for problem in checked.problems
+        for problem in (*checked.problems, *checked.cycles)
         if problem.code != "missing-link"
         or not (unread or any(problem.found.endswith(f'"{name}"') for name in left_out if name))
     ]

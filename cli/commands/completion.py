@@ -24,7 +24,8 @@ def command(ctx: click.Context, shell: str, as_json: bool) -> None:
     from click.shell_completion import get_completion_class
 
     found = get_completion_class(shell)
-    assert found is not None
+    if found is None:
+        raise RuntimeError("this shell is not known")
     completion = found(ctx.find_root().command, {}, "heddle", "_HEDDLE_COMPLETE")
     # Not source(): it would run the shell to ask for its version.
     script = completion.source_template % completion.source_vars()

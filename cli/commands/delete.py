@@ -14,7 +14,6 @@ from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, setti
 if TYPE_CHECKING:
     from heddle.cli.changing import Outcome
     from heddle.cli.settings import Settings
-    from heddle.specs.problem import Problem
     from heddle.specs.store import Resource, Store
 
 FILES = click.option(
@@ -57,7 +56,7 @@ EVERY = "*"
             "--json",
             (
                 "{ok, changes: [{what: deleted, type, id, namespace, name?, kind?}], missing: "
-                "[text], left_behind?: [as of heddle check], revision?, conflicts?, runtimes?: [as "
+                "[text], problems?: [as of heddle check], revision?, conflicts?, runtimes?: [as "
                 "of heddle apply]}"
             ),
         )
@@ -98,8 +97,8 @@ def command(
     """Delete by NAME (or id) in the namespace, or whatever the files name by id or name, or --all.
 
     Only the identity of a document counts, not what it says. What is there is deleted as one
-    change; what is not there is said, and the exit code is 1 then. Whoever still leads to what goes
-    is told of: a runtime that runs both refuses to let it go, until that is changed or deleted too.
+    change; what is not there is said, and the exit code is 1 then. If something active leads to what
+    goes, or a spec needs a value that goes, nothing is deleted: change it before, or delete it too.
     """
     if not names and not files and not everything:
         raise click.UsageError("give NAMEs, files (-f) or --all: without them nothing is deleted")
@@ -108,27 +107,24 @@ def command(
     from heddle.cli.changing import outcome_data, tell_outcome
     from heddle.cli.output import print_json
     from heddle.cli.rescue import complain
-    from heddle.schemas.report import as_data
 
     settings = settings_of(config, extensions, **flags)
     wanted = [*((settings.namespace, name) for name in names), *_named(files, sort, settings)]
     asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout)
     if everything:
         wanted = [(settings.namespace, EVERY)]
-    outcome, missing, behind = asyncio.run(
+    outcome, missing = asyncio.run(
         _delete(settings, sort, wanted, asked, ask=everything and not yes)
     )
     failed = bool(missing) and not ignore_missing
     ok = outcome.ok and not failed
     if as_json:
         said = {**outcome_data(outcome), "ok": ok, "missing": missing}
-        del said["problems"]
-        more = {"left_behind": [as_data(problem) for problem in behind]} if behind else {}
-        print_json({**said, **more})
+        if not said["problems"]:
+            del said["problems"]
+        print_json(said)
     else:
         tell_outcome(outcome)
-        for problem in behind:
-            click.echo(f"warning: {problem.path}: {problem.found}", err=True)
         for name in missing:
             told = f'there is no {sort[:-1] if sort != "all" else "spec or value"} "{name}" in {settings.shown}'
             if ignore_missing:
@@ -172,9 +168,10 @@ async def _delete(
     asked: Asked,
     *,
     ask: bool,
-) -> "tuple[Outcome, list[str], Sequence[Problem]]":
-    """What became of it, what is not there, and what is left behind."""
+) -> "tuple[Outcome, list[str]]":
+    """What became of it, and what is not there."""
     from heddle.cli.changing import confirm, make_it
+    from heddle.cli.extensions import installed
     from heddle.cli.stores import opened
     from heddle.runtime.planning import plan_delete
 
@@ -190,11 +187,10 @@ async def _delete(
             found |= dict.fromkeys(here)
             if not here and name != EVERY:
                 missing.append(name)
-        strict = await plan_delete(store, found)
-        planned = await plan_delete(store, found, lenient=True)
+        planned = await plan_delete(store, found, installed(settings))
         if ask and not asked.dry_run:
             confirm(planned)
-        return await make_it(store, planned, settings, asked), missing, strict.problems
+        return await make_it(store, planned, settings, asked), missing
 
 
 async def _stored(store: "Store", sort: str, namespace: str) -> "list[Resource]":

@@ -22,7 +22,8 @@ def command(ctx: click.Context, name: str | None) -> None:
     root = ctx.find_root()
     if name is not None:
         _, found, _ = cli.resolve_command(root, [name])
-        assert found is not None
+        if found is None:
+            raise RuntimeError("there is no such command")
         inner = click.Context(found, info_name=name, parent=root)
         click.echo(found.get_help(inner))
         return

@@ -90,8 +90,8 @@ def command(
     """Make a token, list those that there are, or revoke one by its NAME.
 
     A token is shown once, when it is made: the store keeps only a hash of it, in a value of the
-    namespace `system`. As long as there is none, the API lets in whoever is on the same machine; with
-    the first one, everybody needs one.
+    namespace `system`. As long as there has been none, the API lets in whoever is on the same machine;
+    with the first one, everybody needs one, also after the last one is revoked.
     """
     settings = settings_of(config, extensions, **flags)
     if action == "list":
@@ -223,9 +223,9 @@ async def _revoke(settings: "Settings", name: str) -> None:
     from heddle.cli.changing import note_of
     from heddle.cli.stores import opened
     from heddle.extensions.manage.system import SYSTEM
-    from heddle.extensions.manage.tokens import PREFIX
+    from heddle.extensions.manage.tokens import CLOSED, PREFIX, closing_mark
     from heddle.specs.problem import did_you_mean
-    from heddle.specs.store import Delete
+    from heddle.specs.store import Change, Delete, Put
     from heddle.specs.value import Value
 
     async with opened(settings) as store:
@@ -235,10 +235,12 @@ async def _revoke(settings: "Settings", name: str) -> None:
             known = [one.removeprefix(PREFIX) for one in values if one.startswith(PREFIX)]
             near = did_you_mean(name, known) or f"There are: {', '.join(sorted(known)) or 'none'}"
             raise CommandError(f'there is no token "{name}". {near}')
-        await store.apply(
-            [Delete(type=Value, id=found.id, revision=found.revision)],
-            note_of(settings, f"the token of {name} is revoked"),
-        )
+        changes: list[Change] = [Delete(type=Value, id=found.id, revision=found.revision)]
+        last = not any(one.startswith(PREFIX) and one != found.name for one in values)
+        if last and CLOSED not in values:
+            # Without it, whoever starts on a copy of the store would find an API that is open.
+            changes.append(Put(resource=closing_mark(SYSTEM), revision=0))
+        await store.apply(changes, note_of(settings, f"the token of {name} is revoked"))
 
 
 def _list(settings: "Settings", as_json: bool) -> None:
@@ -248,12 +250,13 @@ def _list(settings: "Settings", as_json: bool) -> None:
     from heddle.extensions.manage.tokens import moment
 
     now = time.time()
-    tokens = asyncio.run(_tokens(settings))
+    tokens, closed = asyncio.run(_tokens(settings))
     if as_json:
         print_json([{**_shown(one), "expired": one.expired(now)} for one in tokens])
         return
     if not tokens:
-        click.echo("there is no token: the API lets in whoever is on the same machine", err=True)
+        who = "nobody in, for there were tokens" if closed else "in whoever is on the same machine"
+        click.echo(f"there is no token: the API lets {who}", err=True)
         return
     rows = [
         (
@@ -269,10 +272,12 @@ def _list(settings: "Settings", as_json: bool) -> None:
     print_table(("name", "roles", "namespaces", "created", "expires"), rows)
 
 
-async def _tokens(settings: "Settings") -> "list[Token]":
+async def _tokens(settings: "Settings") -> "tuple[list[Token], bool]":
+    """The tokens, and whether callers need one."""
     from heddle.cli.stores import opened
     from heddle.extensions.manage.system import SYSTEM
-    from heddle.extensions.manage.tokens import tokens_of
+    from heddle.extensions.manage.tokens import guarded, tokens_of
 
     async with opened(settings) as store:
-        return tokens_of(await store.values(SYSTEM))
+        values = await store.values(SYSTEM)
+        return tokens_of(values), guarded(values)

@@ -12,27 +12,51 @@ from typing import TypeAlias
 Address: TypeAlias = tuple[str, int, str]
 """Host, port, and for port 0 whose free port it is."""
 
+Place: TypeAlias = tuple[int, str, int]
+"""Where one socket is bound: address family, host and port."""
+
 
 class Broker:
-    """The sockets of one namespace, by address."""
+    """The sockets of one namespace: by where they are bound, and by the addresses that they stand for."""
 
     def __init__(self) -> None:
-        self._sockets: dict[Address, Sequence[socket.socket]] = {}
+        self._sockets: dict[Place, socket.socket] = {}
+        self._places: dict[Address, tuple[Place, ...]] = {}
         self._holders: dict[Address, set[Hashable]] = {}
         self._opening = asyncio.Lock()
 
     async def bind(
-        self, holder: Hashable, host: str, port: int, owner: str
+        self,
+        holder: Hashable,
+        host: str,
+        port: int,
+        owner: str,
+        beside: Sequence[Place] = (),
     ) -> Sequence[socket.socket]:
-        """The sockets of an address, opened for whoever asks first; OSError where they cannot be had."""
-        from heddle.extensions.net.http.server import bind
+        """Return the sockets of an address, opened for the first holder; OSError if it cannot be had.
 
+        `beside` are places that the holder is about to leave: the address may take over what is
+        bound there, and overlap with it.
+        """
         address = _address(host, port, owner)
         async with self._opening:
-            if address not in self._sockets:
-                self._sockets[address] = await bind(host, port)
+            if address not in self._places:
+                self._places[address] = await self._open(host, port, beside)
         self._holders.setdefault(address, set()).add(holder)
-        return self._sockets[address]
+        return [self._sockets[place] for place in self._places[address]]
+
+    async def _open(self, host: str, port: int, beside: Sequence[Place]) -> tuple[Place, ...]:
+        """Bind what is not bound yet; all places of the address."""
+        from heddle.extensions.net.http.door import address_of, covers
+        from heddle.extensions.net.http.server import bind, places
+
+        own = {place: self._sockets[place] for place in beside if place in self._sockets}
+        wanted = [place.at(port) for place in await places(host, port)] if own else []
+        # What is bound inside the new address already keeps its queue, and what waits there.
+        kept = [one for one in own if any(covers(where, one) for where in wanted)]
+        made = {address_of(sock): sock for sock in await bind(host, port, own)}
+        self._sockets.update(made)
+        return (*made, *kept)
 
     def release(self, holder: Hashable, host: str, port: int, owner: str) -> None:
         """This holder needs it no more; after the last one it is closed."""
@@ -47,21 +71,25 @@ class Broker:
 
     def sweep(self) -> None:
         """Close what nobody holds; called once all are there that should be."""
-        for address in list(self._sockets):
+        for address in list(self._places):
             self._close_unheld(address)
 
     def close(self) -> None:
         """Close everything."""
-        for sockets in self._sockets.values():
-            for sock in sockets:
-                sock.close()
+        for sock in self._sockets.values():
+            sock.close()
         self._sockets.clear()
+        self._places.clear()
 
     def _close_unheld(self, address: Address) -> None:
-        if not self._holders.get(address):
-            self._holders.pop(address, None)
-            for sock in self._sockets.pop(address, ()):
-                sock.close()
+        if self._holders.get(address):
+            return
+        self._holders.pop(address, None)
+        gone = self._places.pop(address, ())
+        used = {place for places in self._places.values() for place in places}
+        for place in gone:
+            if place not in used:
+                self._sockets.pop(place).close()
 
 
 def _address(host: str, port: int, owner: str) -> Address:

@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
@@ -21,8 +21,14 @@ FIRST: Final = 0.1
 LONGEST: Final = 10.0
 """Seconds before a worker that ended is begun again: at first, and at most."""
 
+SETTLED: Final = 3.0
+"""Seconds in which a new worker has to come to as much as those before it."""
+
 WELL: Final = 30.0
 """Seconds after which a worker counts as well: when it ends later, the pause is short again."""
+
+_LATE: Final = 2.0
+"""Seconds beyond the drain time that a worker has to end itself."""
 
 Tell: TypeAlias = Callable[..., None]
 """Tells an event: a phrase, a level, a reason, and named values."""
@@ -36,7 +42,11 @@ class Worker:
         self.process = process
         self.wire = wire
         self.began = self.heard = time.monotonic()
+        self.blocked = ""
+        self.hung = False
         self.ready = asyncio.Event()
+        self.active = 0
+        self.unready = ""
         self.over = asyncio.ensure_future(process.wait())
 
     def signal(self, number: int) -> None:
@@ -82,8 +92,10 @@ class Crew:
         self._rolling = asyncio.Lock()
         self._rolled: set[int] = set()
         self._stopping = False
+        self._since = 0.0
         self._stopped = asyncio.Event()
         self.failed: int | None = None
+        self.trouble = ""
 
     # --- life ---
 
@@ -116,6 +128,7 @@ class Crew:
     async def stop(self) -> None:
         """Let every worker drain and end; nothing is begun again."""
         self._stopping = True
+        self._since = time.monotonic()
         self._stopped.set()
         for worker in self._workers.values():
             worker.signal(signal.SIGTERM)
@@ -135,16 +148,75 @@ class Crew:
     async def roll(self) -> None:
         """Replace every worker, one after the other: each by one that has begun anew."""
         async with self._rolling:
-            for number in range(self.size):
+            why = await self._tried()
+            for number in range(self.size if not why else 0):
                 worker = self._workers.get(number)
                 if worker is None or worker.over.done() or self._stopping:
                     continue
                 self._rolled.add(number)
                 worker.signal(signal.SIGTERM)
                 await worker.over
-                await self._until_ready(number, after=worker)
-        if not self._stopping:
+                fresh = await self._until_ready(number, after=worker)
+                why = await self._less(fresh, [worker]) if fresh is not None else ""
+                if why:
+                    break
+            if self._stopping:
+                return
+            self._note(why)
+        if why:
+            self._tell("replacement stopped", level="error", reason=why, workers=self.size)
+        else:
             self._tell("workers replaced", reason="they were told to begin anew", workers=self.size)
+
+    async def _tried(self) -> str:
+        """Begin one worker beside the others; return why they are not to be replaced by such as it.
+
+        It never acts for all of them, and ends again: so nothing happens twice while it is there.
+        """
+        before = [worker for worker in self._workers.values() if worker.ready.is_set()]
+        try:
+            probe = await self._begin(self.size)
+        except OSError as error:
+            return f"no worker can be begun: {error.strerror or error}"
+        try:
+            watching = asyncio.ensure_future(self._watch(probe))
+            ready = asyncio.ensure_future(probe.ready.wait())
+            stopped = asyncio.ensure_future(self._stopped.wait())
+            await asyncio.wait([ready, watching, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if probe.ready.is_set():
+                return await self._less(probe, before)
+            if watching.done():
+                return f"a worker cannot begin: {_ended(watching.result())}. Those that run go on"
+            return ""
+        finally:
+            ready.cancel()
+            stopped.cancel()
+            probe.signal(signal.SIGTERM)
+            await watching
+            self._lost(probe)
+
+    async def _less(self, fresh: Worker, before: Sequence[Worker]) -> str:
+        """Return what a worker has less of than those before it; empty if it has as much."""
+        active = max((worker.active for worker in before), default=0)
+        unready = all(worker.unready for worker in before)
+        # A change may be on its way through all of them: one has it a moment before another.
+        end = time.monotonic() + SETTLED
+        while fresh.active < active or (fresh.unready and not unready):
+            if time.monotonic() > end or self._stopping or fresh.over.done():
+                reason = f": {fresh.unready}" if fresh.unready else ""
+                return (
+                    f"a new worker has {fresh.active} active symbols, those before have {active}"
+                    f"{reason}. Those that run go on"
+                )
+            await asyncio.sleep(0.1)
+            active = max((worker.active for worker in before), default=0)
+        return ""
+
+    def _note(self, trouble: str) -> None:
+        """Have every worker report why their replacement was stopped; empty: it was not."""
+        self.trouble = trouble
+        for worker in self._workers.values():
+            worker.wire.say({"note": trouble})
 
     def signal(self, number: int) -> None:
         """Pass a signal on to the worker that acts for all of them."""
@@ -161,14 +233,20 @@ class Crew:
                 "ready": worker.ready.is_set(),
                 "seconds": round(now - worker.began, 3),
                 "silent": round(now - worker.heard, 3),
+                "active": worker.active,
+                "unready": worker.unready,
             }
-            for _, worker in sorted(self._workers.items())
+            for number, worker in sorted(self._workers.items())
+            if number < self.size
         ]
-        well = len(workers) == self.size and all(one["ready"] for one in workers)
+        well = len(workers) == self.size and all(
+            one["ready"] and not one["unready"] for one in workers
+        )
         return {
             "namespace": self.namespace,
             "ok": well,
             "restarts": self.restarts,
+            "replacement": self.trouble,
             "workers": workers,
         }
 
@@ -192,6 +270,7 @@ class Crew:
             code = await self._watch(worker)
             self._lost(worker)
             lasted = time.monotonic() - worker.began
+            reason = "it was killed: it hung" if worker.hung else _ended(code)
             worker = None
             if self._over():
                 return
@@ -203,7 +282,7 @@ class Crew:
             self._tell(
                 "worker ended",
                 level="error",
-                reason=_ended(code),
+                reason=reason,
                 worker=number,
                 again=pause,
             )
@@ -230,19 +309,40 @@ class Crew:
     async def _watch(self, worker: Worker) -> int:
         """Wait until it ends; kill it where nothing is heard of it any more."""
         while not worker.over.done():
-            await asyncio.wait([worker.over], timeout=self._health / 4 or None)
-            silent = time.monotonic() - worker.heard
-            if self._health and silent > self._health and not worker.over.done():
+            silence = self._silence()
+            waits: list[asyncio.Future[Any]] = [worker.over]
+            stopped = None if self._stopping else asyncio.ensure_future(self._stopped.wait())
+            if stopped is not None:
+                waits.append(stopped)
+            await asyncio.wait(
+                waits,
+                timeout=min(silence / 4, 1.0) if self._stopping else silence / 4 or None,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if stopped is not None:
+                stopped.cancel()
+            silence = self._silence()
+            silent = time.monotonic() - max(worker.heard, self._since)
+            if silence and silent > silence and not (worker.hung or worker.over.done()):
+                worker.hung = True
                 self._tell(
                     "worker hung",
                     level="error",
-                    reason="something holds up its event loop; it is killed",
+                    reason=f"{worker.blocked or 'something'} holds up its event loop; it is killed",
                     worker=worker.number,
-                    seconds=round(silent, 1),
+                    seconds=round(time.monotonic() - worker.heard, 1),
                 )
                 worker.signal(signal.SIGKILL)
                 await worker.over
         return worker.over.result()
+
+    def _silence(self) -> float:
+        """Return for how many seconds nothing may be heard of a worker; 0: for ever."""
+        if not self._stopping:
+            return self._health
+        # Who is to end within the drain time, and says nothing for as long, never will.
+        late = self.settings.drain + _LATE
+        return min(self._health, late) if self._health else late
 
     async def _begin(self, number: int) -> Worker:
         ours, its = socket.socketpair()
@@ -283,8 +383,8 @@ class Crew:
         self._workers[number] = worker
         return worker
 
-    async def _until_ready(self, number: int, after: Worker | None = None) -> None:
-        """Wait until a worker of this number, later than the one given, is ready."""
+    async def _until_ready(self, number: int, after: Worker | None = None) -> Worker | None:
+        """Wait until a worker of this number, later than the one given, is ready; return it."""
         while not self._stopping:
             worker = self._workers.get(number)
             if worker is not None and worker is not after:
@@ -292,9 +392,10 @@ class Crew:
                 await asyncio.wait([ready, worker.over], return_when=asyncio.FIRST_COMPLETED)
                 ready.cancel()
                 if worker.ready.is_set():
-                    return
+                    return worker
                 after = worker
             await asyncio.sleep(0.02)
+        return None
 
     def _lost(self, worker: Worker) -> None:
         """Nothing more is heard of it."""
@@ -308,7 +409,13 @@ class Crew:
     # --- what workers say ---
 
     def _heard(self, worker: Worker, told: Told) -> None:
-        worker.heard = time.monotonic()
+        if told.get("say") == "blocked":
+            worker.blocked = told["where"]
+            return
+        if told.get("say") == "beat":
+            worker.heard, worker.blocked = time.monotonic(), ""
+        if "active" in told:
+            worker.active, worker.unready = told["active"], told["unready"]
         if "log" in told:
             self._write(worker.number, told["log"])
         elif told.get("ask") == "bind":
@@ -321,6 +428,8 @@ class Crew:
             self._done(worker, told["turn"])
         elif told.get("say") == "ready":
             worker.ready.set()
+            if self.trouble:
+                worker.wire.say({"note": self.trouble})
             if len(self._workers) == self.size and all(
                 one.ready.is_set() for one in self._workers.values()
             ):
@@ -334,7 +443,8 @@ class Crew:
     async def _bind(self, worker: Worker, told: Told) -> None:
         host, port, owner, asked = told["host"], told["port"], told["owner"], told["bind"]
         try:
-            sockets = await self._broker.bind(worker, host, port, owner)
+            beside = [(family, name, number) for family, name, number in told.get("beside", ())]
+            sockets = await self._broker.bind(worker, host, port, owner, beside)
         except (OSError, ValueError, OverflowError) as error:
             reason, number = str(error), 0
             if isinstance(error, OSError):

@@ -1,4 +1,7 @@
-"""Health answers over HTTP whether every worker is there: GET /healthz, and all that is known at /."""
+"""Health answers over HTTP whether every worker is there and ready: GET /healthz, and all that is known at /.
+
+GET /livez answers as long as this process does: a restart would not help against what /healthz tells.
+"""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -49,7 +52,11 @@ class Health:
         state = self._state()
         status = 200 if state["ok"] else 503
         if path == "/healthz":
-            exchange.reply({"status": status, "body": "ok" if state["ok"] else "not ok"})
+            why = "; ".join(state.get("reasons", ()))
+            body = "ok" if state["ok"] else f"not ok: {why}" if why else "not ok"
+            exchange.reply({"status": status, "body": body})
+        elif path == "/livez":
+            exchange.reply({"status": 200, "body": "ok"})
         elif path == "/":
             exchange.reply({"status": status, "body": state})
         else:

@@ -3,8 +3,9 @@
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from heddle.cli.working.orders import Orders
 from heddle.cli.working.wire import Told, Wire
@@ -27,11 +28,19 @@ class Seat(Team):
         self._bind = 0
         self._turns: dict[int, asyncio.Event] = {}
         self._turn = 0
+        self.noted: Callable[[], None] = lambda: None
+        """Called when the supervisor says what is wrong with the others."""
+        self._state: Callable[[], dict[str, Any]] = dict
         self._beating = asyncio.ensure_future(self._beat())
 
-    def ready(self) -> None:
-        """Tell that all is live."""
-        self._wire.say({"say": "ready"})
+    def ready(self, state: Callable[[], dict[str, Any]]) -> None:
+        """Tell that all is live, and from now on again and again the state that there is."""
+        self._state = state
+        self._wire.say({"say": "ready", **state()})
+
+    def blocked(self, where: str) -> None:
+        """Tell what holds the event loop; another thread than that of the loop may call this."""
+        self._wire.say({"say": "blocked", "where": where})
 
     async def close(self) -> None:
         """Say the last words, and let go of the wire."""
@@ -43,7 +52,9 @@ class Seat(Team):
 
     # --- the team ---
 
-    async def bind(self, host: str, port: int, owner: str) -> Sequence[socket.socket]:
+    async def bind(
+        self, host: str, port: int, owner: str, beside: Sequence[tuple[int, str, int]] = ()
+    ) -> Sequence[socket.socket]:
         """Sockets that all workers accept from; OSError where they cannot be had."""
         if self.ended.is_set():
             raise _gone()
@@ -51,7 +62,14 @@ class Seat(Team):
         number = self._bind
         asked: asyncio.Future[tuple[Told, list[socket.socket]]]
         asked = self._asked[number] = asyncio.get_running_loop().create_future()
-        said = {"ask": "bind", "bind": number, "host": host, "port": port, "owner": owner}
+        said = {
+            "ask": "bind",
+            "bind": number,
+            "host": host,
+            "port": port,
+            "owner": owner,
+            "beside": [list(one) for one in beside],
+        }
         self._wire.say(said)
         try:
             told, sockets = await asked
@@ -99,6 +117,10 @@ class Seat(Team):
             if mine is not None:
                 mine.set()
             return
+        if "note" in told:
+            self.trouble = told["note"]
+            self.noted()
+            return
         asked = self._asked.get(told.get("bind", 0))
         if asked is not None and not asked.done():
             asked.set_result((told, sockets))
@@ -119,7 +141,7 @@ class Seat(Team):
     async def _beat(self) -> None:
         """Tell again and again that the loop turns."""
         while True:
-            self._wire.say({"say": "beat"})
+            self._wire.say({"say": "beat", **self._state()})
             await asyncio.sleep(self.orders.beat)
 
 

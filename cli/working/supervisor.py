@@ -57,7 +57,12 @@ class Supervisor:
     def state(self) -> dict[str, Any]:
         """How all of them are, as plain data."""
         crews = [crew.state() for crew in self._crews]
-        return {"ok": all(crew["ok"] for crew in crews), "namespaces": crews}
+        reasons = [
+            f"{crew['namespace']}: {why}"
+            for crew in crews
+            for why in dict.fromkeys(one["unready"] for one in crew["workers"] if one["unready"])
+        ]
+        return {"ok": all(crew["ok"] for crew in crews), "reasons": reasons, "namespaces": crews}
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()

@@ -3,6 +3,7 @@
 import array
 import asyncio
 import socket
+import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
@@ -18,6 +19,8 @@ _SOCKETS: Final = 32
 
 class Wire:
     """One end of a pair of sockets. Used inside one event loop; nothing of it waits.
+
+    Other threads may `say` lines, too: they leave at once, even while the loop stands still.
 
     `heard(told, sockets)` is called for every line, `ended()` once the other end is gone.
     """
@@ -37,6 +40,8 @@ class Wire:
         self._came: list[socket.socket] = []
         self._waiting: deque[tuple[bytes, list[int]]] = deque()
         self._writing = False
+        self._turn = threading.RLock()
+        self._thread = threading.get_ident()
         self._open = True
         self._empty = asyncio.Event()
         self._loop.add_reader(sock, self._read)
@@ -47,8 +52,10 @@ class Wire:
             return
         # A copy of each: it is sent when there is room, and may be closed here before that.
         copies = [sock.dup().detach() for sock in sockets]
-        self._waiting.append((msgspec.json.encode(told, enc_hook=str) + b"\n", copies))
-        self._write()
+        line = msgspec.json.encode(told, enc_hook=str) + b"\n"
+        with self._turn:
+            self._waiting.append((line, copies))
+            self._write()
 
     def close(self) -> None:
         """Let go of this end."""
@@ -75,24 +82,42 @@ class Wire:
     # --- writing ---
 
     def _write(self) -> None:
+        with self._turn:
+            self._write_on()
+
+    def _write_on(self) -> None:
         while self._waiting:
             data, copies = self._waiting[0]
             try:
                 count = self._send(data, copies)
             except (BlockingIOError, InterruptedError):
-                self._listen_for_room()
+                self._on_loop(self._listen_for_room)
                 return
             except OSError:
-                self._gone()
+                self._on_loop(self._gone)
                 return
             _close(copies)
             self._waiting.popleft()
             if count < len(data):
                 self._waiting.appendleft((data[count:], []))
-        self._empty.set()
-        if self._writing:
-            self._writing = False
-            self._loop.remove_writer(self._sock)
+        self._on_loop(self._written)
+
+    def _written(self) -> None:
+        """Wait for room no more, unless a line came meanwhile."""
+        with self._turn:
+            if self._waiting or not self._open:
+                return
+            self._empty.set()
+            if self._writing:
+                self._writing = False
+                self._loop.remove_writer(self._sock)
+
+    def _on_loop(self, act: Callable[[], None]) -> None:
+        """Do what only the thread of the loop may do."""
+        if threading.get_ident() == self._thread:
+            act()
+        else:
+            self._loop.call_soon_threadsafe(act)
 
     def _send(self, data: bytes, copies: list[int]) -> int:
         if not copies:
@@ -101,7 +126,7 @@ class Wire:
         return self._sock.sendmsg([data], beside)
 
     def _listen_for_room(self) -> None:
-        if not self._writing:
+        if not self._writing and self._open:
             self._writing = True
             self._loop.add_writer(self._sock, self._write)
 

@@ -129,7 +129,8 @@ class BreakerNode(Node):
 
     def _left(self, circuit: Circuit) -> Error | None:
         """The Error of a packet that is not let through; None where it is."""
-        assert circuit.opened is not None
+        if circuit.opened is None:
+            raise RuntimeError("the circuit is closed")
         left = circuit.opened + self._wait - monotonic()
         if left <= 0 and circuit.trying + circuit.succeeded < self._fields.trials:
             return None

@@ -27,6 +27,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
+from heddle.runtime.elsewhere import Elsewhere, resume
 from heddle.schemas.common import Target
 from heddle.schemas.words import suggest
 from heddle.specs.spec import Link
@@ -92,8 +93,10 @@ class CallNode(Node):
         return self._visit if port == "in" else None
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
-        port = self._port(payload)
-        asked = self._args(payload) if self._args is not None else payload
+        try:
+            port, asked = self._way(payload)
+        except Elsewhere as later:
+            port, asked = await resume(later, self._way, payload)
         answer = await flow.send(port, asked)
         if type(answer) is Error:
             return await flow.send("error", answer)
@@ -101,8 +104,16 @@ class CallNode(Node):
             return NOTHING
         if self._result is not None:
             known = None if answer is NOTHING else answer
-            answer = self._result({"payload": payload, "answer": known})
+            both = {"payload": payload, "answer": known}
+            try:
+                answer = self._result(both)
+            except Elsewhere as later:
+                answer = await resume(later, self._result, both)
         return await flow.send("out", answer)
+
+    def _way(self, payload: Payload) -> tuple[str, Payload]:
+        """Return the port to send to, and what to send."""
+        return self._port(payload), self._args(payload) if self._args is not None else payload
 
     def _port(self, payload: Payload) -> str:
         """The port of the target that this packet is for."""
@@ -135,9 +146,9 @@ def compile_call(fields: Call, build: Build) -> Node:
     """Each expression is compiled once."""
     return CallNode(
         ports_of(fields.targets),
-        build.program(fields.choose, "choose") if fields.choose is not None else None,
-        build.program(fields.args, "args") if fields.args is not None else None,
-        build.program(fields.result, "result") if fields.result is not None else None,
+        build.program(fields.choose, "choose", leaves=True) if fields.choose is not None else None,
+        build.program(fields.args, "args", leaves=True) if fields.args is not None else None,
+        build.program(fields.result, "result", leaves=True) if fields.result is not None else None,
     )
 
 

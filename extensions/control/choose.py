@@ -66,7 +66,7 @@ class ChoiceNode(Node):
 def compile_if(fields: If, build: Build) -> Node:
     """One condition, two ways; a link of a third is a Problem."""
     only_outs(build, "it is true", "it is not")
-    when = build.condition(fields.when, "when")
+    when = build.condition(fields.when, "when", leaves=True)
 
     def choose(payload: Payload) -> tuple[str, Payload]:
         return ("out" if when(payload) else "out[1]"), payload
@@ -78,7 +78,7 @@ def compile_switch(fields: Switch, build: Build) -> Node:
     """Cases in order, then the default. A port that is no out port of a switch is a Problem."""
     cases: list[tuple[Program, str]] = []
     for index, match in enumerate(fields.matches):
-        when = build.condition(match.when, "matches", index, "when")
+        when = build.condition(match.when, "matches", index, "when", leaves=True)
         cases.append((when, out_port(match.port, build, "matches", index, "port")))
     default = None if fields.default is None else out_port(fields.default, build, "default")
 

@@ -102,7 +102,8 @@ class Windows:
         self.held -= len(window.items)
         self.sent += 1
         host = self.owner.host
-        assert host is not None
+        if host is None:
+            raise RuntimeError("the node is not open")
         self.beside.send(host, window.items)
 
 

@@ -86,7 +86,8 @@ class Bursts:
         if self.owner.edge == "last":
             self.passed += 1
             host = self.owner.host
-            assert host is not None
+            if host is None:
+                raise RuntimeError("the node is not open")
             self.beside.send(host, burst.last)
 
 

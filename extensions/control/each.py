@@ -140,7 +140,8 @@ class Feed:
         if self._known is not None:
             item = next(self._known, None)
         else:
-            assert self._later is not None
+            if self._later is None:
+                raise RuntimeError("there are no items")
             async with self._lock:
                 item = await anext(self._later, None)
         if item is None:

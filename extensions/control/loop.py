@@ -25,6 +25,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
+from heddle.runtime.elsewhere import Elsewhere, resume
 
 
 class While(Fields):
@@ -56,7 +57,14 @@ class WhileNode(Node):
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
         rounds = 0
-        while (self._first and not rounds) or self._when(payload):
+        while True:
+            if rounds or not self._first:
+                try:
+                    holds = self._when(payload)
+                except Elsewhere as later:
+                    holds = await resume(later, self._when, payload)
+                if not holds:
+                    break
             if rounds >= self._limit:
                 found = f"the condition still holds after {self._limit} rounds"
                 raise Failure(Error(found, code="limit", data=payload))
@@ -75,7 +83,7 @@ class WhileNode(Node):
 def compile_while(fields: While, build: Build) -> Node:
     """A link past `out[1]` is a Problem."""
     only_outs(build, "each round", "the end")
-    return WhileNode(fields, build.condition(fields.when, "when"))
+    return WhileNode(fields, build.condition(fields.when, "when", leaves=True))
 
 
 WHILE: Kind[Any] = Kind(

@@ -26,6 +26,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
+from heddle.runtime.elsewhere import Elsewhere, resume
 
 Round: TypeAlias = Callable[[dict[str, Any]], Awaitable[Answer]]
 
@@ -103,7 +104,10 @@ class ReduceNode(Node):
             return True
         sent = {"total": total.value, "value": value, "index": index, "key": key}
         if self._program is not None:
-            total.value = self._program(sent)
+            try:
+                total.value = self._program(sent)
+            except Elsewhere as later:
+                total.value = await resume(later, self._program, sent)
             return True
         answer = await flow.send("out", sent)
         if type(answer) is Error:
@@ -132,7 +136,7 @@ def compile_reduce(fields: Reduce, build: Build) -> Node:
             found="neither `each` nor a link of out[0]",
             wanted="one of them: it makes the totals",
         )
-    program = build.program(fields.each, "each") if fields.each is not None else None
+    program = build.program(fields.each, "each", leaves=True) if fields.each is not None else None
     return ReduceNode(fields, program)
 
 

@@ -105,7 +105,9 @@ class SessionNode(Node):
 
 def compile_session(fields: Session, build: Build) -> Node:
     """Each expression is compiled once."""
-    programs = {name: build.program(one, "set", name) for name, one in fields.set.items()}
+    programs = {
+        name: build.program(one, "set", name, leaves=True) for name, one in fields.set.items()
+    }
     return SessionNode(fields, programs)
 
 
@@ -115,6 +117,7 @@ SESSION: Kind[Any] = Kind(
         fields=Session,
         summary="Keeps values for the process, and gives them to later packets of it.",
         category="control",
+        passes_on=lambda _: True,
         ins=(IN,),
         outs=(OUT, ERROR),
         example="""\

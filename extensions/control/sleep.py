@@ -54,6 +54,7 @@ SLEEP: Kind[Any] = Kind(
         fields=Sleep,
         summary="Waits, then passes the packet on.",
         category="control",
+        passes_on=lambda _: True,
         ins=(IN,),
         outs=(OUT, ERROR),
         example="""\

@@ -1,6 +1,8 @@
 """snippet: runs a piece of code on each packet."""
 
-from typing import Annotated, Literal
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from heddle.extensions.extension import (
     ERROR,
@@ -75,9 +77,21 @@ class SnippetNode(Node):
 def compile_snippet(fields: Snippet, build: Build) -> Node:
     """Compile the code once; a mistake in it is a Problem at its line."""
     options = Options(
-        timeout=fields.timeout, memory=fields.memory, isolation=fields.isolation, waits=True
+        timeout=fields.timeout,
+        memory=fields.memory,
+        isolation=fields.isolation,
+        waits=True,
+        leaves=True,
     )
     return SnippetNode(build.code(fields.language, fields.code, "code", options=options))
+
+
+_FAILS = re.compile(r"raise|throw|assert|exit|error|reject|Failure", re.IGNORECASE)
+
+
+def _passes_on(fields: Mapping[str, Any]) -> bool:
+    """Return False if the code may fail because its author wants it to: that ends a cycle."""
+    return not _FAILS.search(str(fields.get("code", "")))
 
 
 SNIPPET = Kind(
@@ -86,6 +100,7 @@ SNIPPET = Kind(
         fields=Snippet,
         summary="Runs a piece of code on each packet.",
         category="control",
+        passes_on=_passes_on,
         ins=(IN,),
         outs=(OUT, ERROR),
         example="""\

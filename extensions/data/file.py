@@ -215,9 +215,10 @@ class WatchNode(Node):
 
     def adopt(self, predecessor: Node) -> None:
         """Take over the folder that is looked at, where it is the same, with what waits."""
-        assert isinstance(predecessor, WatchNode)
+        if not isinstance(predecessor, WatchNode):
+            return
         mine, its = self._fields, predecessor._fields
-        same = self._root.path == predecessor._root.path and mine.settle == its.settle
+        same = self._root.given == predecessor._root.given and mine.settle == its.settle
         if same and predecessor._watching is not None:
             self._watching, self._adopted = predecessor._watching, True
             self._watching.deliver = None
@@ -225,7 +226,8 @@ class WatchNode(Node):
 
     def disown(self, predecessor: Node) -> None:
         """Give it back."""
-        assert isinstance(predecessor, WatchNode)
+        if not isinstance(predecessor, WatchNode):
+            return
         if self._adopted:
             self._watching, self._adopted = None, False
             predecessor._given_away = False
@@ -279,12 +281,13 @@ class WatchNode(Node):
         watching = self._watching
         if watching is None or not watching.trouble:
             return ""
-        return f"{self._root.path} cannot be watched: {watching.trouble}"
+        return f"{self._root.given} cannot be watched: {watching.trouble}"
 
     async def _changed(self, path: str, change: str) -> None:
         """One file: a process of its own; the next one comes when this has ended."""
         host = self._host
-        assert host is not None
+        if host is None:
+            raise RuntimeError("the node is not open")
         if not files.fits(path, self._fields.pattern):
             return
         await host.run({"path": path, "change": change}, failed="file failed", path=path)
@@ -337,7 +340,7 @@ FILE: Kind[Any] = Kind(
         details="""\
 Without a `path` of its own, `read` and `remove` take the packet, or what it has as `path`, as the path;
 `write` and `append` take `{path, data}`. So a request can be read from as it is: its `path` begins in the
-folder. A path with `..`, and one that leads out of the folder through a link, is refused (`forbidden`).
+folder. `root` is where its path leads at that moment: a link in it may be swapped. A path with `..`, and one that leads out of the folder through a link, is refused (`forbidden`).
 Whoever can change the folder itself can move links while they are followed: give it to nobody else.
 
 * `read` answers the contents. With `format: stream` they are a byte stream, which lives as long as its
@@ -352,7 +355,8 @@ Whoever can change the folder itself can move links while they are followed: giv
 * `watch` has no in port. Each file that fits the `pattern` and was `added`, `modified` or `deleted` is a
   process of its own, with `{path, change}`; with `existing`, those that are there at first are, too. They
   are told one after the other, and a file that changes again before its turn has one turn. An Error goes
-  to `error`, or is told as the event `file failed`. Nothing is lost in a reload that leaves `root` and
+  to `error`, or is told as the event `file failed`. When a link in the path of `root` is swapped, or the
+  folder comes back after it was gone, the files that differ are told. Nothing is lost in a reload that leaves `root` and
   `settle` as they are. What is added by moving a file over another may be told as `modified` or `added`.
 
 With `format: json` data is read and written as JSON; otherwise what is written is text or bytes. Errors

@@ -12,24 +12,38 @@ class Root:
     """
 
     def __init__(self, folder: str) -> None:
-        self.path = Path(folder).expanduser().resolve()
+        self.given = Path(folder).expanduser().absolute()
+        """The folder as it was given: links in it may lead elsewhere tomorrow."""
+        self._before = self._last = self.given.resolve()
+
+    @property
+    def path(self) -> Path:
+        """The folder that it leads to now."""
+        now = self.given.resolve()
+        if now != self._last:
+            self._before, self._last = self._last, now
+        return now
 
     def inside(self, path: str) -> Path:
         """The file of this path; Failure (`forbidden`) where it is outside of the folder."""
         if "\0" in path or ".." in path.replace("\\", "/").split("/"):
             raise refused(f'"{path}" is no path: it may not lead upwards', "forbidden")
-        found = (self.path / path.lstrip("/")).resolve()
-        if found != self.path and self.path not in found.parents:
+        root = self.path
+        found = (root / path.lstrip("/")).resolve()
+        if found != root and root not in found.parents:
             raise refused(f'"{path}" leads out of the folder', "forbidden")
         return found
 
     def file(self, path: str) -> Path:
         """The same, where it has to be a file's."""
         found = self.inside(path)
-        if found == self.path or path.endswith("/"):
+        if found == self._last or path.endswith("/"):
             raise refused(f'"{path}" is the path of a folder (wanted: that of a file)', "folder")
         return found
 
     def name(self, path: Path) -> str:
-        """The path from the folder on, with `/`."""
-        return path.relative_to(self.path).as_posix()
+        """The path from the folder on, with `/`; also when it leads elsewhere since a moment."""
+        root = self.path
+        if not path.is_relative_to(root) and path.is_relative_to(self._before):
+            root = self._before
+        return path.relative_to(root).as_posix()

@@ -1,16 +1,22 @@
 """Watching is a folder that is looked at: changes of its files are handed on one by one.
 
+The folder is the one that its path leads to: when a link in it is swapped, or the folder comes back as
+another one, what differs is handed on. So is what changed while it could not be watched.
+
 It outlives the node: one that was changed hands it to its successor, with what waits, so that no
 change is lost meanwhile.
 """
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
 from heddle.extensions.data.files import is_draft
 from heddle.extensions.data.root import Root
+from heddle.specs.identity import Part, parts_of, stamp_of
 
 _WORDS = {1: "added", 2: "modified", 3: "deleted"}
 
@@ -19,6 +25,10 @@ FIRST, LAST = 0.1, 30.0
 
 BACK = 0.5
 """A folder that could be looked at for so many seconds is there again."""
+
+
+EVERY = 0.5
+"""Seconds between two looks at where the path of the folder leads."""
 
 
 class Watching:
@@ -35,7 +45,10 @@ class Watching:
         """Why the folder cannot be looked at; empty where it can."""
         self._quiet = max(int(settle * 1000), 1)
         self._changes: dict[str, str] = {}
+        self._known: dict[str, int] | None = None
+        self._links: dict[str, int] = {}
         self._there = asyncio.Event()
+        self._began = asyncio.Event()
         self._end = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -52,45 +65,131 @@ class Watching:
             asyncio.ensure_future(self._look()),
             asyncio.ensure_future(self._hand_on()),
         ]
-        # The first step of looking asks the system to tell of changes; after it none is missed.
-        await asyncio.sleep(0)
+        # From then on the system tells of changes, and what was there is known: none is missed.
+        await self._began.wait()
 
     async def _look(self) -> None:
         pause = FIRST
         while not self._end.is_set():
+            place = parts_of(str(self.root.given))
             back = asyncio.get_running_loop().call_later(BACK, self._back)
             try:
-                async for changes in self._asked():
-                    pause = FIRST
-                    self._back()
-                    for change, path in sorted(changes, key=lambda one: one[1]):
-                        self._noted(_WORDS[change], Path(path))
+                await self._follow(place)
+                pause = FIRST
             except Exception as error:
                 back.cancel()
+                self._began.set()
                 self.trouble = str(error) or type(error).__name__
                 self.failed(error)
-                await asyncio.sleep(pause)
+                await self._another(place, pause)
                 pause = min(pause * 2, LAST)
+            finally:
+                back.cancel()
 
     def _back(self) -> None:
         """It can be looked at."""
         self.trouble = ""
 
-    def _asked(self) -> AsyncGenerator[set[tuple[Any, str]], None]:
+    async def _follow(self, place: list[Part]) -> None:
+        """Note what changes, until the path leads to another folder."""
+        stop = asyncio.Event()
+        elsewhere = asyncio.ensure_future(self._stop_elsewhere(place, stop))
+        try:
+            async with aclosing(self._asked(self.root.path, stop)) as asked:
+                step = asyncio.ensure_future(anext(asked, None))
+                # Watched before it is listed: what comes in between is told, or listed, or both.
+                await asyncio.sleep(0)
+                try:
+                    await self._catch_up()
+                    self._began.set()
+                    while (changes := await step) is not None:
+                        self._back()
+                        if parts_of(str(self.root.given)) != place:
+                            # Of what was moved as a whole nothing is told: it may come back.
+                            return
+                        for change, path in sorted(changes, key=lambda one: one[1]):
+                            self._noted(_WORDS[change], Path(path))
+                        await self._look_at_links(changes)
+                        step = asyncio.ensure_future(anext(asked, None))
+                finally:
+                    stop.set()
+                    await asyncio.gather(step, return_exceptions=True)
+        finally:
+            elsewhere.cancel()
+
+    async def _stop_elsewhere(self, place: list[Part], stop: asyncio.Event) -> None:
+        """Set the event once the path leads elsewhere, or all of it ends."""
+        while not self._end.is_set() and parts_of(str(self.root.given)) == place:
+            await self._ended(EVERY)
+        stop.set()
+
+    async def _another(self, place: list[Part], longest: float) -> None:
+        """Wait until the path leads elsewhere, no longer than so many seconds."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + longest
+        while loop.time() < end and not self._end.is_set():
+            await self._ended(min(EVERY, longest))
+            if parts_of(str(self.root.given)) != place:
+                return
+
+    async def _ended(self, seconds: float) -> None:
+        """Wait for the end, no longer than so many seconds."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._end.wait()
+        except TimeoutError:
+            return
+
+    def _asked(
+        self, folder: Path, stop: asyncio.Event
+    ) -> AsyncGenerator[set[tuple[Any, str]], None]:
         from watchfiles import awatch
 
         return awatch(
-            self.root.path,
+            folder,
             watch_filter=None,
             debounce=max(self._quiet * 10, 1600),
             step=self._quiet,
-            stop_event=self._end,
+            stop_event=stop,
         )
 
-    def _noted(self, word: str, path: Path) -> None:
-        if is_draft(path.name) or path.is_dir() or self.root.path not in path.parents:
+    async def _catch_up(self) -> None:
+        """Note how the files differ from what is known of them; at first, only know them."""
+        now, links = await asyncio.to_thread(_states, self.root.path)
+        before, self._known, self._links = self._known, now, links
+        if before is None:
             return
-        name = self.root.name(path)
+        for name in sorted(before.keys() | now.keys()):
+            if before.get(name) != now.get(name):
+                word = "deleted" if name not in now else "modified" if name in before else "added"
+                self._turn(word, name)
+
+    async def _look_at_links(self, changes: set[tuple[Any, str]]) -> None:
+        """Note which links lead to something else since a link was swapped."""
+        if not self._links and not any(_is_link(path) for _, path in changes):
+            return
+        now, links = await asyncio.to_thread(_states, self.root.path)
+        for name in sorted(links):
+            if name in self._links and self._links[name] != links[name]:
+                self._turn("modified", name)
+        self._known, self._links = now, links
+
+    def _noted(self, word: str, path: Path) -> None:
+        if is_draft(path.name) or path.is_dir():
+            return
+        root = self.root.path
+        if root not in path.parents:
+            return
+        name = path.relative_to(root).as_posix()
+        state = _state(str(path))
+        if self._known is not None:
+            if state is None:
+                self._known.pop(name, None)
+            else:
+                self._known[name] = state
+        self._turn(word, name)
+
+    def _turn(self, word: str, name: str) -> None:
         before = self._changes.get(name)
         if word == "added" and before == "deleted":
             word = "modified"
@@ -128,3 +227,43 @@ class Watching:
             await asyncio.wait([looking])
             handing.cancel()
             await asyncio.wait([handing])
+
+
+def _state(path: str) -> int | None:
+    """Return a number that stands for one state of a file; None if it is missing."""
+    stamp = stamp_of(path)
+    return None if stamp is None else hash(stamp)
+
+
+def _states(root: Path) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the state of each file below a folder, and of those that are links into the folder."""
+    top = os.path.realpath(root)
+    found: dict[str, int] = {}
+    links: dict[str, int] = {}
+    folders = [top]
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            listed = list(entries)
+        for entry in listed:
+            if entry.is_dir(follow_symlinks=False):
+                folders.append(entry.path)
+                continue
+            state = None if is_draft(entry.name) or _is_folder(entry) else _state(entry.path)
+            if state is None:
+                continue
+            name = os.path.relpath(entry.path, top).replace(os.sep, "/")
+            found[name] = state
+            if entry.is_symlink() and os.path.realpath(entry.path).startswith(top + os.sep):
+                links[name] = state
+    return found, links
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        return True
+
+
+def _is_link(path: str) -> bool:
+    return os.path.islink(path)  # noqa: PTH114 - as the system names it

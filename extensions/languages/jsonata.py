@@ -57,7 +57,8 @@ _MAKE: Final = """
 def compile_query(code: str, options: Options) -> "RealmProgram":
     """The program of a query; CompileError where it is wrong, or where the engine is missing."""
     from heddle.extensions.languages.javascript.program import RealmProgram
-    from heddle.extensions.languages.javascript.realm import ABOVE, current, engine
+    from heddle.extensions.languages.javascript.realm import ABOVE, current, engine, reserve
+    from heddle.extensions.languages.leaving import leave_of
 
     engine("JSONata", "jsonata")
     if len(code) > MAX_CODE:
@@ -70,8 +71,11 @@ def compile_query(code: str, options: Options) -> "RealmProgram":
             raise CompileError(message, line=line, column=column)
         return realm.keep(made)
 
-    program = RealmProgram(load, options)
+    leave = leave_of("jsonata", code, options)
+    program = RealmProgram(load, options, leave)
     program.enter(current())
+    if leave is not None:
+        reserve()
     return program
 
 

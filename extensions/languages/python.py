@@ -16,6 +16,7 @@ from heddle.runtime.errors import Failure
 from heddle.runtime.language import CompileError, Language, OptionError, Options, Program
 
 _FILENAME: Final = "<python>"
+"""The file of code that belongs to nobody; that of a node has its name: `<python busy>`."""
 _SHAPE: Final = "Write one expression over payload, or define main(payload)"
 
 
@@ -23,9 +24,20 @@ class PythonError(ProgramError):
     """What the code raised, as `line 3: KeyError: 'x'`; the exception itself is its cause."""
 
 
-def _compile(code: str) -> Program:
-    expression = _expression(code)
-    return _guarded(_from_statements(code) if expression is None else expression)
+def _compile(code: str, file: str = _FILENAME) -> Program:
+    expression = _expression(code, file)
+    return _guarded(_from_statements(code, file) if expression is None else expression)
+
+
+def _is_code(file: str) -> bool:
+    """Return whether a frame of this file is one of a snippet."""
+    return file.startswith("<python")
+
+
+def _file(options: Options) -> str:
+    """Return the file of a node's code, by which a stack names the node."""
+    label = getattr(options.say, "label", "")
+    return f"<python {label}>" if label else _FILENAME
 
 
 def compile_fresh(code: str) -> Program:
@@ -57,23 +69,23 @@ def _guarded(main: Callable[[Any], Any]) -> Program:
     return program
 
 
-def _expression(code: str) -> Callable[[Any], Any] | None:
+def _expression(code: str, file: str = _FILENAME) -> Callable[[Any], Any] | None:
     """The function of a lone expression; None where the code is something else."""
     code = code.lstrip(" \t")
     try:
-        compile(code, _FILENAME, "eval", dont_inherit=True)
-        tree = ast.parse(code, _FILENAME, "eval")
+        compile(code, file, "eval", dont_inherit=True)
+        tree = ast.parse(code, file, "eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return None
     # A lambda, for eval() hides its names from the comprehensions inside it.
     wrapper = ast.parse("lambda payload: None", _FILENAME, "eval")
     cast(ast.Lambda, wrapper.body).body = tree.body
-    return cast("Callable[[Any], Any]", eval(compile(wrapper, _FILENAME, "eval"), _namespace()))
+    return cast("Callable[[Any], Any]", eval(compile(wrapper, file, "eval"), _namespace()))
 
 
-def _from_statements(code: str) -> Callable[[Any], Any]:
+def _from_statements(code: str, file: str) -> Callable[[Any], Any]:
     """The `main` that the code defines; what stands around it runs once, now."""
-    compiled = _compiled(code)
+    compiled = _compiled(code, file)
     namespace = _namespace()
     try:
         exec(compiled, namespace)  # noqa: S102
@@ -82,9 +94,9 @@ def _from_statements(code: str) -> Callable[[Any], Any]:
     return _checked(namespace.get("main"))
 
 
-def _compiled(code: str) -> CodeType:
+def _compiled(code: str, file: str = _FILENAME) -> CodeType:
     try:
-        return compile(code, _FILENAME, "exec", dont_inherit=True)
+        return compile(code, file, "exec", dont_inherit=True)
     except SyntaxError as error:
         raise CompileError(
             error.msg, line=error.lineno or 0, column=max(error.offset or 0, 0)
@@ -113,7 +125,7 @@ def _checked(main: Any) -> Callable[[Any], Any]:
 
 def _refuse(message: str, main: Any) -> Never:
     code = getattr(main, "__code__", None)
-    line = code.co_firstlineno if code is not None and code.co_filename == _FILENAME else 0
+    line = code.co_firstlineno if code is not None and _is_code(code.co_filename) else 0
     raise CompileError(message, line=line, hint=_SHAPE)
 
 
@@ -127,7 +139,7 @@ def line_of(error: BaseException) -> int:
         (
             number
             for frame, number in reversed(list(traceback.walk_tb(error.__traceback__)))
-            if frame.f_code.co_filename == _FILENAME
+            if _is_code(frame.f_code.co_filename)
         ),
         0,
     )
@@ -156,7 +168,7 @@ def _tuned(code: str, options: Options) -> Program:
                 f"Python in this process has no {name} limit",
                 hint="Add isolation: process",
             )
-    return _compile(code)
+    return _compile(code, _file(options))
 
 
 def _defines_main(code: str) -> None:

@@ -1,9 +1,7 @@
 """access: lets those requests through whose token is known, and says what they may do."""
 
-import asyncio
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import lru_cache
 from ipaddress import ip_address
 from time import monotonic
@@ -32,16 +30,12 @@ from heddle.extensions.extension import (
 )
 from heddle.extensions.manage.audit import note
 from heddle.extensions.manage.caller import Caller, Role, introduce
+from heddle.extensions.manage.doorkeeper import Doorkeeper, Unsure
 from heddle.extensions.manage.refusal import Refusal
-from heddle.extensions.manage.tokens import Token, guarded, match, tokens_of
-from heddle.runtime.managed import managed_by
+from heddle.extensions.manage.streams import lasting
+from heddle.extensions.manage.tokens import Token, match
+from heddle.schemas.ascii import lower, trim
 from heddle.specs.errors import StoreError
-
-FRESH = 5.0
-"""Seconds for which tokens that were read are believed, though nobody told that they changed."""
-
-AGAIN = 1.0
-"""Seconds until a watch that broke is tried again."""
 
 TOLD = 10
 """How many who came in vain are told in a second: whoever can reach it must not fill the log."""
@@ -84,70 +78,15 @@ class Fielded(Protocol):
         ...
 
 
-class Doorkeeper:
-    """Knows the tokens of a namespace, as they are now."""
-
-    def __init__(self, host: Host) -> None:
-        self._store = managed_by(host).store
-        self._namespace = host.namespace
-        self._tokens: list[Token] = []
-        self.guarded = False
-        self._read = -FRESH
-        self._stale = True
-        self._reading = asyncio.Lock()
-        self._watching: asyncio.Task[None] | None = None
-
-    async def open(self) -> None:
-        """Read them, and follow their changes; StoreError where they cannot be read."""
-        self._watching = asyncio.ensure_future(self._watch())
-        await self.tokens()
-
-    async def close(self) -> None:
-        """Follow no more."""
-        if self._watching is not None:
-            self._watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._watching
-
-    async def tokens(self) -> list[Token]:
-        """All of them; what was read last where the store is away now."""
-        if self._fresh():
-            return self._tokens
-        async with self._reading:
-            if self._fresh():
-                return self._tokens
-            self._stale = False
-            try:
-                values = await self._store.values(self._namespace)
-            except StoreError:
-                self._stale = True
-                if self._read < 0:
-                    raise
-                return self._tokens
-            self._tokens, self.guarded = tokens_of(values), guarded(values)
-            self._read = monotonic()
-        return self._tokens
-
-    def _fresh(self) -> bool:
-        return not self._stale and monotonic() - self._read < FRESH
-
-    async def _watch(self) -> None:
-        while True:
-            with suppress(StoreError):
-                async for _ in self._store.watch(self._namespace):
-                    self._stale = True
-            self._stale = True
-            await asyncio.sleep(AGAIN)
-
-
 class AccessNode(Node):
     """Introduces who comes, or turns away."""
 
     def __init__(self, fields: Access) -> None:
         self._fields = fields
-        self._hosts = frozenset(one.lower() for one in fields.hosts)
+        self._hosts = frozenset(lower(one) for one in fields.hosts)
         self._visit = Visit(self._act, waits=True)
         self._door: Doorkeeper | None = None
+        self._before: AccessNode | None = None
         self._host: Host | None = None
         self._let_in = 0
         self._turned_away = 0
@@ -157,12 +96,24 @@ class AccessNode(Node):
 
     # -- life ----------------------------------------------------------------------------------
 
+    def adopt(self, predecessor: Node) -> None:
+        """Take over its streams; that a token has existed stays known."""
+        if isinstance(predecessor, AccessNode):
+            self._before = predecessor
+
+    def disown(self, predecessor: Node) -> None:
+        """The streams are the predecessor's again."""
+        if isinstance(predecessor, AccessNode) and predecessor._door is not None:
+            predecessor._door.streams.owner = predecessor
+        self._before = None
+
     async def open(self, host: Host) -> None:
         """Refuses to begin where others can reach it, and nobody needs a token."""
-        door = Doorkeeper(host)
+        before, self._before = self._before, None
+        door = Doorkeeper(host, before._door if before is not None else None)
         try:
             await door.open()
-            if not is_local(self._fields.bind) and not await door.tokens():
+            if not is_local(self._fields.bind) and not await self._any(door):
                 raise Failure(
                     Error(
                         f"{self._fields.bind or 'every address'} can be reached by others, and there "
@@ -176,6 +127,20 @@ class AccessNode(Node):
             await door.close()
             raise
         self._host, self._door = host, door
+        door.streams.owner = self
+
+    @staticmethod
+    async def _any(door: Doorkeeper) -> bool:
+        """Whether there is a token, or may be one."""
+        try:
+            return bool(await door.tokens())
+        except Unsure:
+            return True
+
+    async def pause(self) -> None:
+        """End the streams if no successor has taken them over."""
+        if self._door is not None and self._door.streams.owner is self:
+            await self._door.streams.end()
 
     async def close(self) -> None:
         """Follow no more changes of tokens."""
@@ -196,7 +161,7 @@ class AccessNode(Node):
         if not isinstance(payload, dict) or not isinstance(payload.get("header") or {}, Mapping):
             raise TypeError("found no request (wanted: a map with header, as a listener sends it)")
         try:
-            caller = await self._known(payload)
+            caller, token = await self._known(payload)
         except Refusal as refusal:
             self._turned_away += 1
             brought = bool(_one(payload.get("header") or {}, "Authorization"))
@@ -211,11 +176,16 @@ class AccessNode(Node):
             if isinstance(payload, Fielded)
             else {**payload, "auth": auth}
         )
-        return await flow.send("out", asked)
+        answer = await flow.send("out", asked)
+        stream = lasting(answer)
+        if stream is not None and self._door is not None:
+            self._door.streams.add(stream, token)
+        return answer
 
-    async def _known(self, payload: dict[str, Any]) -> Caller:
-        """Who sent it; Refusal where nobody knows."""
-        assert self._door is not None
+    async def _known(self, payload: dict[str, Any]) -> tuple[Caller, Token | None]:
+        """Return who sent it, and with which token; Refusal if nobody knows."""
+        if self._door is None:
+            raise Refusal(503, "store", "it does not know its tokens yet", header=_LATER)
         remote = str(payload.get("remote") or "")
         header = payload.get("header") or {}
         host = _one(header, "Host") or str(payload.get("host") or "")
@@ -224,17 +194,20 @@ class AccessNode(Node):
         try:
             tokens = await self._door.tokens()
         except StoreError as error:
-            raise Refusal(503, "store", str(error), header={"Retry-After": "1"}) from None
-        if not self._door.guarded:
-            return self._local(remote, host, header)
-        scheme, _, given = _one(header, "Authorization").strip().partition(" ")
+            raise Refusal(503, "store", str(error), header=_LATER) from None
+        scheme, _, given = trim(_one(header, "Authorization")).partition(" ")
+        if not self._door.guarded and not _brings(header):
+            return self._local(remote, host, header), None
         if not scheme:
-            raise _unauthorized("a token is needed (wanted: Authorization: Bearer TOKEN)", "")
-        token = match(tokens, given.strip()) if scheme.lower() == "bearer" else None
+            hint = "" if tokens else ". None is left. Try: heddle token new NAME --role admin"
+            raise _unauthorized(
+                f"a token is needed (wanted: Authorization: Bearer TOKEN){hint}", ""
+            )
+        token = match(tokens, trim(given)) if lower(scheme) == "bearer" else None
         if token is None or token.expired(time.time()):
             why = "the token has expired" if token is not None else "nobody knows this token"
             raise _unauthorized(why, "invalid_token")
-        return token.caller(remote)
+        return token.caller(remote), token
 
     def _local(self, remote: str, host: str, header: Mapping[str, Any]) -> Caller:
         """A caller from this machine, as long as there is no token.
@@ -250,18 +223,19 @@ class AccessNode(Node):
             raise _misdirected(host)
         origin = _one(header, "Origin")
         site = _one(header, "Sec-Fetch-Site")
-        foreign = bool(origin) and urlsplit(origin).netloc.lower() != host.lower()
+        foreign = bool(origin) and _netloc(origin) != lower(host)
         if foreign or site not in ("", "same-origin", "none"):
             raise Refusal(
                 403,
                 "cross-site",
                 f"a page of {origin or 'another site'} sent this, and those need a token",
             )
-        return Caller("local", (self._fields.local,), remote=remote)
+        return Caller("local", (self._fields.local,), remote=remote, known=False)
 
     def _tell(self, payload: dict[str, Any], refusal: Refusal) -> None:
         """Write down who came in vain, and why. Who merely brought no token is not worth a line."""
-        assert self._host is not None
+        if self._host is None:
+            raise RuntimeError("the node is not open")
         second, reason = int(monotonic()), refusal.detail
         if second != self._second:
             self._second, self._told = second, 0
@@ -276,9 +250,25 @@ class AccessNode(Node):
         note(self._host, caller, "access", status=refusal.status, reason=reason)
 
 
+def _netloc(origin: str) -> str:
+    """Host and port of an origin; empty if it is not a URL."""
+    try:
+        return lower(urlsplit(origin).netloc)
+    except ValueError:
+        return ""
+
+
 def _one(header: Mapping[str, Any], name: str) -> str:
     values = header.get(name, "")
     return str(values[0] if isinstance(values, list) and values else values or "")
+
+
+def _brings(header: Mapping[str, Any]) -> bool:
+    """Whether a request has the header Authorization, whatever it holds."""
+    return "Authorization" in header
+
+
+_LATER = {"Retry-After": "1"}
 
 
 def _unauthorized(detail: str, error: str) -> Refusal:
@@ -297,7 +287,7 @@ def _misdirected(host: str) -> Refusal:
 
 def name_of(host: str) -> str:
     """The name in a Host header, without its port."""
-    text = host.strip().lower()
+    text = lower(trim(host))
     if text.startswith("["):
         return text[1:].partition("]")[0]
     return text.rpartition(":")[0] if text.count(":") == 1 else text
@@ -306,7 +296,7 @@ def name_of(host: str) -> str:
 @lru_cache(maxsize=1024)
 def is_local(host: str) -> bool:
     """Whether an address or a name is one of this machine alone."""
-    text = host.lower().removesuffix(".")
+    text = lower(host).removesuffix(".")
     if text in _NAMES or text.endswith(".localhost"):
         return True
     try:
@@ -354,11 +344,13 @@ ACCESS: Kind[Any] = Kind(
         details="""\
 It stands in front of what a [`manage`](manage.md) does. Tokens are Values of its namespace whose names
 begin with `token.`, made by `heddle token new`; they hold a hash, never the token. A change of them holds
-from the next request on.
+from the next request on, and ends the streams whose token is revoked, has expired, or has lost a right.
 
-As long as there is no token, callers from this machine are let in as `local` says, and nobody else: the
-address, `Host` and `Origin` of the request have to be of this machine. With the first token, everybody
-needs one.
+As long as there has been no token, callers from this machine are let in as `local` says, and nobody else:
+the address, `Host` and `Origin` of the request have to be of this machine. Who brings a token that nobody
+knows is answered 401 even then. With the first token, everybody needs one, and that stays so: after the
+last one is revoked nobody is let in until there is a new one. If the tokens cannot be read, the answer is
+503.
 
 `auth` is `{scheme, user, roles}`. What a caller may do is kept with the process, not in the packet.
 """,

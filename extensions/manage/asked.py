@@ -9,9 +9,11 @@ import msgspec
 
 from heddle.extensions.extension import ByteStream, Host
 from heddle.extensions.manage.caller import EVERY, RIGHTS, Caller, Role
+from heddle.extensions.manage.paths import relative
 from heddle.extensions.manage.refusal import Refusal
 from heddle.runtime.managed import Managed, home_of, managed_by
 from heddle.runtime.runtime import Runtime
+from heddle.schemas.ascii import lower, trim
 from heddle.specs.names import NAMESPACE_RULE, legal_namespace
 from heddle.specs.problem import Problem, did_you_mean
 
@@ -140,6 +142,10 @@ class Asked:
             data = runtime.events.mask(data)
         return data
 
+    def relative(self, data: Any) -> Any:
+        """Return the same plain data with no path of the server in it."""
+        return relative(data, self.managed.store.url)
+
     # -- how -----------------------------------------------------------------------------------
 
     def header(self, name: str) -> str:
@@ -150,8 +156,21 @@ class Asked:
 
     @property
     def media(self) -> str:
-        """The media type of the body, without parameters; empty where none is said."""
-        return self.header("Content-Type").partition(";")[0].strip().lower()
+        """The media type of the body, without parameters; empty if the request names none.
+
+        Several of them are no type: they are given as they came, for whoever refuses them.
+        """
+        header = self.payload.get("header")
+        values = header.get("Content-Type", "") if isinstance(header, Mapping) else ""
+        if isinstance(values, list) and len(values) != 1:
+            return ", ".join(map(str, values))
+        text = str(values[0]) if isinstance(values, list) else str(values)
+        return lower(trim(text.partition(";")[0]))
+
+    @property
+    def inside(self) -> bool:
+        """Whether it comes from a flow, not over HTTP: no page of a browser can have sent it."""
+        return "header" not in self.payload and "method" not in self.payload
 
     async def body(self) -> Any:
         """The body: bytes as they came, or data where somebody has read them; None without one."""

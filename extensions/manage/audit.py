@@ -48,7 +48,7 @@ def note(
         status=status,
         names=names,
         revision=revision,
-        reason=host.mask(reason),
+        reason=host.shown(reason),
     )
     said: dict[str, Any] = {
         "user": record.user,

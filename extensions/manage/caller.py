@@ -26,12 +26,16 @@ _KEY = "manage.caller"
 
 
 class Caller(msgspec.Struct, frozen=True):
-    """Who asks, and from where. `namespaces` are those that its rights are for; `*` is all."""
+    """Who asks, and from where. `namespaces` are those that its rights are for; `*` is all.
+
+    `known` says whether it proved who it is: a caller without a token did not.
+    """
 
     name: str
     roles: tuple[Role, ...] = ()
     namespaces: tuple[str, ...] = (EVERY,)
     remote: str = ""
+    known: bool = True
 
     def may(self, right: Role, namespace: str) -> bool:
         """Whether it has this right in this namespace (`*`: in every one)."""

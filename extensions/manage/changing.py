@@ -9,6 +9,7 @@ from heddle.extensions.manage.asked import Asked
 from heddle.extensions.manage.refusal import Refusal
 from heddle.runtime.planning import Applied, Clash, Planned, Step, make, plan_steps
 from heddle.runtime.waiting import wait_live
+from heddle.schemas.ascii import elements, is_number
 from heddle.specs.difference import ABSENT
 from heddle.specs.errors import NotFound, StoreError
 from heddle.specs.marking import marked
@@ -115,7 +116,8 @@ async def expected(
     if none_match:
         known = [f'"{old.revision}"', "*"] if old is not None else []
         if any(tag in known for tag in _tags(none_match)):
-            assert old is not None
+            if old is None:
+                raise RuntimeError("only what is there has a tag")
             raise _failed(old, f"it is there, with revision {old.revision}", {})
     if not match:
         return
@@ -136,7 +138,7 @@ async def expected(
 
 
 def _tags(header: str) -> list[str]:
-    return [tag.strip() for tag in header.split(",") if tag.strip()]
+    return elements(header)
 
 
 def _failed(old: Resource | None, detail: str, more: dict[str, Any]) -> Refusal:
@@ -159,7 +161,7 @@ async def _before(asked: Asked, old: Resource, tags: Sequence[str]) -> Resource 
         return None
     for tag in tags:
         number = tag.strip('"')
-        if not number.isdecimal() or len(number) > 18:
+        if not is_number(number) or len(number) > 18:
             continue
         try:
             revision = await store.revision(int(number))

@@ -22,6 +22,7 @@ from heddle.extensions.extension import (
     Schema,
     about,
 )
+from heddle.extensions.manage.paths import relative
 from heddle.runtime.events import Event
 from heddle.runtime.managed import home_of, managed_by
 from heddle.specs.errors import StoreError
@@ -96,7 +97,8 @@ class FollowNode(Node):
     # -- what happens --------------------------------------------------------------------------
 
     async def _watch(self) -> None:
-        assert self._host is not None
+        if self._host is None:
+            raise RuntimeError("the node is not open")
         store = managed_by(self._host).store
         while True:
             with suppress(StoreError):
@@ -115,14 +117,16 @@ class FollowNode(Node):
 
     async def _know(self) -> None:
         """Know of everything in the store where it is: what is deleted does not say it any more."""
-        assert self._host is not None
+        if self._host is None:
+            raise RuntimeError("the node is not open")
         store = managed_by(self._host).store
         self._where |= {one.id: one.namespace for one in await store.specs()}
         self._where |= {one.id: one.namespace for one in await store.values()}
 
     async def _changed(self, changes: ChangeSet) -> None:
         """A change set, told apart by namespace."""
-        assert self._host is not None
+        if self._host is None:
+            raise RuntimeError("the node is not open")
         store = managed_by(self._host).store
         now: dict[UUID, str] = {}
         if changes.specs:
@@ -192,11 +196,15 @@ class FollowNode(Node):
         if self._waiting.qsize() >= self._fields.queue:
             self._left_out += 1
             return
-        assert self._host is not None
-        topics = [namespace, f"{namespace}/{kind}", "*", f"*/{kind}"]
-        masked = self._host.mask(data)
-        for runtime in managed_by(self._host).runtimes:
+        if self._host is None:
+            raise RuntimeError("the node is not open")
+        # Neither a namespace nor `*` holds a colon: no topic of one namespace is that of another.
+        topics = [namespace, f"{namespace}:{kind}", "*", f"*:{kind}"]
+        masked = self._host.shown(data)
+        managed = managed_by(self._host)
+        for runtime in managed.runtimes:
             masked = runtime.events.mask(masked)
+        masked = relative(masked, managed.store.url)
         self._waiting.put_nowait({"topic": topics, "event": kind, "data": masked})
 
     async def _tell_on(self, host: Host) -> None:
@@ -244,7 +252,7 @@ a change set of the store touched in one namespace. `reload`: a generation went 
 namespace in which the `follow` stands are not told. `event`: anything else that a runtime tells, as its log
 has it. Secrets are masked.
 
-`topic` is `[NAMESPACE, NAMESPACE/EVENT, *, */EVENT]`. Processes that began on a generation that drained
+`topic` is `[NAMESPACE, NAMESPACE:EVENT, *, *:EVENT]`; no namespace has a colon in its name. Processes that began on a generation that drained
 already are not told.
 """,
     ),

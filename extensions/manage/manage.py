@@ -30,9 +30,12 @@ from heddle.extensions.manage.audit import note
 from heddle.extensions.manage.caller import Caller, Role, caller_of
 from heddle.extensions.manage.operation import JSON, YAML, Operation, Reply
 from heddle.extensions.manage.operations import OPERATIONS
+from heddle.extensions.manage.paths import relative
 from heddle.extensions.manage.refusal import Refusal
+from heddle.runtime.managed import home_of, managed_by
+from heddle.schemas.ascii import lower, trim
 from heddle.schemas.words import listed, suggest
-from heddle.specs.errors import Conflict, NotFound, SpecError, StoreError
+from heddle.specs.errors import Conflict, NotFound, SpecError, StoreError, Unwritable
 
 
 class Manage(Fields):
@@ -75,7 +78,8 @@ class ManageNode(Node):
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
         host, operation = self._host, self._operation
-        assert host is not None
+        if host is None:
+            raise RuntimeError("the node is not open")
         caller = self._caller(flow, payload)
         namespace = ""
         asked: Asked | None = None
@@ -107,7 +111,7 @@ class ManageNode(Node):
                     namespace=namespace,
                     reason=refusal.detail,
                 )
-            return refusal.response
+            return _shown(refusal, host).response
         except asyncio.CancelledError:
             # Whoever hangs up does not keep what was done out of the audit log.
             if asked is not None and operation.audit:
@@ -137,6 +141,30 @@ class ManageNode(Node):
         if self._role is None or self._host is None:
             return None
         return Caller(self._host.label, (self._role,), remote=_remote(payload))
+
+
+def _shown(refusal: Refusal, host: Host) -> Refusal:
+    """The same, with no secret and no path of the server in what it says."""
+    url = managed_by(host).store.url
+    runtimes = dict.fromkeys((*managed_by(host).runtimes, home_of(host)))
+
+    def clean(text: str) -> str:
+        for runtime in runtimes:
+            text = runtime.events.shown(text)
+        return str(relative(text, url))
+
+    refusal.detail = clean(refusal.detail)
+    refusal.problems = tuple(
+        msgspec.structs.replace(
+            problem,
+            found=clean(problem.found),
+            wanted=clean(problem.wanted),
+            hint=clean(problem.hint),
+            place=msgspec.structs.replace(problem.place, file=relative(problem.place.file, url)),
+        )
+        for problem in refusal.problems
+    )
+    return refusal
 
 
 _CHALLENGE = {"WWW-Authenticate": 'Bearer realm="heddle"'}
@@ -217,6 +245,8 @@ async def _refusing(asked: Asked, operation: Operation) -> Reply:
         raise Refusal(409, "conflict", str(error)) from None
     except NotFound as error:
         raise Refusal(404, "not-found", str(error)) from None
+    except Unwritable as error:
+        raise Refusal(409, "unwritable", str(error)) from None
     except StoreError as error:
         raise Refusal(503, "store", str(error), header={"Retry-After": "1"}) from None
     except Refusal:
@@ -250,8 +280,8 @@ def rendered(reply: Reply, accept: str) -> Answer:
 
 def prefers_yaml(accept: str) -> bool:
     """Whether an Accept header names YAML, and not JSON before it."""
-    for media in accept.lower().split(","):
-        kind = media.partition(";")[0].strip()
+    for media in lower(accept).split(","):
+        kind = trim(media.partition(";")[0])
         if kind in (JSON, "*/*"):
             return False
         if kind.endswith("yaml"):

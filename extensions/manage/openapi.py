@@ -13,6 +13,7 @@ from heddle.extensions.manage.operation import STREAM, YAML, Operation, Outcome
 from heddle.extensions.manage.operations import OPERATIONS
 from heddle.extensions.manage.refusal import Document
 from heddle.extensions.manage.shapes import SPEC, VALUE
+from heddle.schemas.ascii import lower, upper
 from heddle.schemas.port import canonical
 from heddle.specs.names import MAX_NAME
 from heddle.specs.spec import Spec
@@ -122,7 +123,7 @@ def routes_of(specs: Iterable[Spec]) -> list[Route]:
                     continue
                 operation = OPERATIONS.get(str(target.fields.get("operation")))
                 if operation is not None:
-                    found.append(Route(str(route["method"]).upper(), str(route["path"]), operation))
+                    found.append(Route(upper(str(route["method"])), str(route["path"]), operation))
     return found
 
 
@@ -137,7 +138,7 @@ def describe(specs: Iterable[Spec]) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         said = _operation(route, shapes, alone=counts[route.operation.name] == 1)
-        paths.setdefault(route.template, {})[route.method.lower()] = said
+        paths.setdefault(route.template, {})[lower(route.method)] = said
     groups = list(dict.fromkeys(route.operation.group for route in routes))
     document = {
         "openapi": "3.1.0",

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from heddle.schemas.ascii import lower, upper
+
 MARK = "<!-- What follows is written by heddle.extensions.manage.page; change the operations instead. -->"
 """Stands in the page before the part that is written from the operations."""
 
@@ -33,7 +35,7 @@ def reference(document: Mapping[str, Any]) -> str:
 
 
 def _operation(method: str, path: str, said: Mapping[str, Any]) -> str:
-    parts = [f"### {method.upper()} {path}", f"{said['summary']}."]
+    parts = [f"### {upper(method)} {path}", f"{said['summary']}."]
     if "description" in said:
         parts.append(said["description"])
     rows = [
@@ -83,7 +85,7 @@ def _type(schema: Mapping[str, Any]) -> str:
     """A schema in a few words, with a link where it is one of the shapes."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
-        return f"[{name}](#{name.lower()})"
+        return f"[{name}](#{lower(name)})"
     many = schema.get("anyOf")
     if many:
         return " or ".join(dict.fromkeys(_type(one) for one in many))

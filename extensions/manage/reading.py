@@ -1,6 +1,6 @@
 """What was sent is read into Specs and Values, or refused with every Problem and its line."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,7 @@ from heddle.specs.store import Resource
 from heddle.specs.value import Value
 
 _JSON = frozenset({JSON, "text/json"})
-_YAML = frozenset({YAML, "application/x-yaml", "text/yaml", "text/x-yaml", ""})
+_YAML = frozenset({YAML, "application/x-yaml", "text/yaml", "text/x-yaml"})
 
 
 def is_json(media: str) -> bool:
@@ -58,9 +58,8 @@ async def sent_entry(
 
 async def sent_json(asked: Asked, kind: type[msgspec.Struct]) -> Any:
     """The body as this struct; Refusal says what does not fit."""
-    media, body = asked.media, await asked.body()
-    if media and not is_json(media):
-        raise unsupported(media, (JSON,))
+    accept(asked, is_json, (JSON,))
+    body = await asked.body()
     try:
         if isinstance(body, str | bytes):
             return msgspec.json.decode(body, type=kind)
@@ -73,9 +72,8 @@ async def sent_json(asked: Asked, kind: type[msgspec.Struct]) -> Any:
 
 async def sent_patch(asked: Asked) -> Any:
     """A merge patch: a map."""
-    media, body = asked.media, await asked.body()
-    if media and not is_json(media):
-        raise unsupported(media, (PATCH, JSON))
+    accept(asked, is_json, (PATCH, JSON))
+    body = await asked.body()
     try:
         patch = msgspec.json.decode(body) if isinstance(body, str | bytes) else body
         patch = unmarked(patch)
@@ -121,22 +119,32 @@ def invalid(reading: Reading, status: int = 400) -> Refusal:
     )
 
 
+def accept(asked: Asked, fits: Callable[[str], bool], wanted: Sequence[str]) -> None:
+    """Raise a Refusal 415 unless the body has a type that is read here.
+
+    A page of another site can send a body without a type, or as plain text or a form, and is not asked
+    first whether it may. What comes from a flow needs no type.
+    """
+    media = asked.media
+    if not fits(media) and (media or not asked.inside):
+        raise unsupported(media, wanted)
+
+
 def unsupported(media: str, wanted: Sequence[str]) -> Refusal:
     """The Refusal of a body in a type that is not read here."""
-    hint = f". Try: -H 'Content-Type: {wanted[-1]}'" if "form" in media else ""
+    hint = f". Try: -H 'Content-Type: {wanted[-1]}'"
     header = (
         {"Accept-Patch": ", ".join(wanted)} if PATCH in wanted else {"Accept": ", ".join(wanted)}
     )
-    detail = f'a body of type "{media}" is not read here (wanted: {" or ".join(wanted)}){hint}'
+    sort = f'of type "{media}"' if media else "without Content-Type"
+    detail = f"a body {sort} is not read here (wanted: {' or '.join(wanted)}){hint}"
     return Refusal(415, "media-type", detail, header=header)
 
 
 async def _read(asked: Asked, namespace: str, only: Only) -> tuple[Reading, frozenset[UUID]]:
     """The body read twice, with other ids for what has none: those that stay the same are written."""
-    media, body = asked.media, await asked.body()
-    marks = is_json(media)
-    if not marks and media not in _YAML:
-        raise unsupported(media, (JSON, YAML))
+    accept(asked, lambda media: is_json(media) or media in _YAML, (JSON, YAML))
+    marks, body = is_json(asked.media), await asked.body()
     if body is None or body in (b"", ""):
         raise Refusal(400, "body", "there is no body (wanted: entries in JSON or YAML)")
     most = limits().change_set

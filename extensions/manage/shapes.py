@@ -238,10 +238,11 @@ class KindForm(Shape, frozen=True, kw_only=True):
     schema: Annotated[dict[str, Any], about("The JSON Schema (draft-07) of a Spec of this kind.")]
 
 
-class Health(Shape, frozen=True, kw_only=True):
-    """Whether it is well; nothing more is told without a token."""
+class Health(Shape, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether it is well; without a token, at most the names of the sources that wait."""
 
     status: Literal["ok", "unready"]
+    reason: Annotated[str, about("Why it is not; details only for those who may read.")] = ""
 
 
 class Api(Shape, frozen=True, kw_only=True):
@@ -278,7 +279,12 @@ class ChangeSet(Shape, frozen=True, kw_only=True):
     """Changes that are all made, or none: as the contract of a store has them."""
 
     changes: list[StoreChange]
-    author: Annotated[str, about("Who makes it; the caller, where that is empty.")] = ""
+    author: Annotated[
+        str,
+        about(
+            "Who makes it, if the API needs no token; with a token, the history names that token."
+        ),
+    ] = ""
     message: Annotated[str, about("Why.")] = ""
 
 

@@ -12,6 +12,7 @@ from heddle.runtime.extension import Registry
 from heddle.runtime.managed import Managed
 from heddle.runtime.runtime import Runtime
 from heddle.specs.document import read_path
+from heddle.specs.errors import SpecError
 from heddle.specs.overlay import overlay
 from heddle.specs.spec import Spec
 from heddle.specs.store import Store
@@ -57,7 +58,8 @@ class Serving(msgspec.Struct, frozen=True, kw_only=True):
 def shipped() -> tuple[Spec, ...]:
     """The Specs of the system namespace as they are shipped."""
     reading = read_path(FLOWS, namespace=SYSTEM)
-    assert not reading.problems, [str(problem) for problem in reading.problems]
+    if reading.problems:
+        raise SpecError(reading.problems)
     # Nothing leads to what answers SQL: without the extra it takes all else is there.
     without = "" if find_spec("apsw") is not None else "sql"
     return tuple(spec for spec in reading.specs if spec.name != without)

@@ -20,6 +20,9 @@ from heddle.specs.value import Value
 PREFIX = "token."
 """The names of the Values that hold tokens begin so."""
 
+CLOSED = "tokens.needed"
+"""The name of the Value that stays when the last token is revoked: callers still need a token."""
+
 BEGINS = "heddle_"
 """Every token begins so: whoever finds one in a log or in a repository knows what it is."""
 
@@ -88,7 +91,8 @@ def token_of(value: Value) -> Token | None:
         name=name.removeprefix(PREFIX),
         hash=said,
         roles=roles,
-        namespaces=tuple(_texts(data.get("namespaces", [EVERY]))),
+        # Not all of them if it names none: what is missing must not open anything.
+        namespaces=tuple(_texts(data.get("namespaces"))),
         created=_read(data.get("created")) or 0.0,
         expires=until,
     )
@@ -100,9 +104,22 @@ def tokens_of(values: Iterable[Value]) -> list[Token]:
     return sorted((one for one in found if one is not None), key=lambda one: one.name)
 
 
+def is_token(resource: object) -> bool:
+    """Whether this is a Value that holds a token, or says that tokens are needed."""
+    name = resource.name or "" if isinstance(resource, Value) else ""
+    return name.startswith(PREFIX) or name == CLOSED
+
+
 def guarded(values: Iterable[Value]) -> bool:
     """Whether there is a token, be it one that lets nobody in any more."""
-    return any((value.name or "").startswith(PREFIX) for value in values)
+    return any(is_token(value) for value in values)
+
+
+def closing_mark(namespace: str) -> Value:
+    """The Value that says that callers need a token, although none is left."""
+    return Value(
+        id=named_id("value", namespace, CLOSED), namespace=namespace, name=CLOSED, data="closed"
+    )
 
 
 def match(tokens: Sequence[Token], given: str) -> Token | None:
@@ -141,10 +158,13 @@ def _read(text: Any) -> float | None:
 
 
 __all__ = [
+    "CLOSED",
     "PREFIX",
     "Token",
+    "closing_mark",
     "guarded",
     "hash_of",
+    "is_token",
     "legal_token_name",
     "match",
     "moment",

@@ -3,9 +3,11 @@
 from typing import Any
 
 from heddle.extensions.extension import NOTHING, Answer, Error
+from heddle.extensions.net.http.latin import kept_latin, latin_of
 from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.http.response import is_envelope
 from heddle.extensions.net.http.upgrade import Upgrade
+from heddle.schemas.ascii import lower, upper
 
 Headers = dict[str, list[str]]
 
@@ -26,18 +28,18 @@ def with_headers(answer: Answer, added: Headers) -> Answer:
         return {"header": dict(added), "body": answer}
     given = answer.get("header")
     header: dict[str, Any] = {}
-    joined = {name.lower(): list(values) for name, values in added.items() if name in _JOINED}
+    joined = {lower(name): list(values) for name, values in added.items() if name in _JOINED}
     for name, value in (given or {}).items():
-        lower = str(name).lower()
-        if lower in joined:
-            joined[lower] = [*(value if isinstance(value, list) else [value]), *joined[lower]]
-        elif not any(lower == one.lower() for one in added):
+        small = lower(str(name))
+        if small in joined:
+            joined[small] = [*(value if isinstance(value, list) else [value]), *joined[small]]
+        elif not any(small == lower(one) for one in added):
             header[name] = value
     for name, values in added.items():
-        header[name] = joined.get(name.lower(), values)
+        header[name] = joined.get(lower(name), values)
     # A request that is echoed is told from data by its method: that stays.
     base = answer.plain() if isinstance(answer, Request) else answer
-    return {**base, "header": header}
+    return {**base, "header": kept_latin(header, latin_of(given))}
 
 
 _JOINED = frozenset({"Vary", "Set-Cookie"})
@@ -57,7 +59,7 @@ def method_of(payload: Any) -> str:
     if type(payload) is Request:
         return payload.method_text
     if isinstance(payload, dict) and isinstance(payload.get("method", "GET"), str):
-        return str(payload.get("method", "GET")).upper()
+        return upper(str(payload.get("method", "GET")))
     raise TypeError(
         "found no request (wanted: a map with method and header, as a listener sends it)"
     )

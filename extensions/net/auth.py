@@ -28,6 +28,7 @@ from heddle.extensions.net.certificate import pem
 from heddle.extensions.net.checking.jwt import HMAC, KeyFile, Verifier, WrongToken
 from heddle.extensions.net.checking.secrets import Passwords, Tokens
 from heddle.extensions.net.cooking.cookie import parsed
+from heddle.schemas.ascii import lower, trim
 
 _Secrets = dict[str, Annotated[str, msgspec.Meta(min_length=1)]]
 Algorithm = Literal[
@@ -163,8 +164,8 @@ class AuthNode(Node):
 
     def _known(self, payload: dict[str, Any]) -> dict[str, Any] | None:
         """Who sent it; None where it says nothing, WrongToken where that is wrong."""
-        scheme, _, credentials = header_of(payload, "Authorization").strip().partition(" ")
-        scheme, credentials = scheme.lower(), credentials.strip()
+        scheme, _, credentials = trim(header_of(payload, "Authorization")).partition(" ")
+        scheme, credentials = lower(scheme), trim(credentials)
         if scheme == "basic" and self._passwords is not None:
             user = self._passwords.user(credentials)
             if user is None:

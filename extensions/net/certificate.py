@@ -9,10 +9,15 @@ from pathlib import Path
 from heddle.extensions.extension import Error, Host
 from heddle.extensions.net.http.server import Server
 from heddle.extensions.net.http.tls import TLS
+from heddle.specs.identity import stamp_of
+from heddle.specs.spare import SPARE
 
 EVERY = 0.5
 """Seconds between two looks. Certificates are swapped by symlink, by rename or in place: looking at
 what the path leads to sees them all."""
+
+LONGEST = 5.0
+"""Seconds between two attempts, at most, while what is in the files cannot be used."""
 
 
 def files_of(tls: TLS) -> tuple[Path, ...]:
@@ -32,34 +37,38 @@ async def follow(
     with why they cannot be used, and with nothing once they can again.
     """
     files = files_of(tls)
-    seen = stamp(files)
+    seen = tried = stamp(files)
+    pause = EVERY
     while files:
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(pause)
         now = stamp(files)
         if now == seen:
+            # Also when they are back to what is offered.
+            if tried != seen:
+                tried, pause = seen, EVERY
+                refused("")
             continue
-        seen = now
+        if now != tried:
+            pause = EVERY
         try:
-            server.reload_tls(tls)
+            SPARE.attempt(lambda: server.reload_tls(tls))
         except ValueError as error:
-            host.tell("certificate refused", level="error", error=Error.of(error))
-            refused(str(error))
+            # It is tried again all the same: why they cannot be read may pass without a trace.
+            pause = min(pause * 2, LONGEST)
+            if now != tried:
+                tried = now
+                host.tell("certificate refused", level="error", error=Error.of(error))
+                refused(str(error))
         else:
+            seen = tried = now
+            pause = EVERY
             refused("")
             host.tell("certificate changed", file=str(files[0]))
 
 
 def stamp(files: tuple[Path, ...]) -> tuple[object, ...]:
     """What tells one state of the files from another; a file that is not there counts too."""
-    found: list[object] = []
-    for file in files:
-        try:
-            state = file.stat()
-        except OSError:
-            found.append(None)
-        else:
-            found.append((state.st_mtime_ns, state.st_ino, state.st_size))
-    return tuple(found)
+    return tuple(stamp_of(file) for file in files)
 
 
 def pem(given: str) -> str:

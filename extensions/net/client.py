@@ -30,12 +30,13 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.extensions.net.calling.ask import ACCEPTED, Ask, Headers, ask, header_name, header_text
-from heddle.extensions.net.calling.came import Form, payload_of
+from heddle.extensions.net.calling.came import Form, header_text_of, payload_of
 from heddle.extensions.net.calling.fields import AuthFields, ClientLimits, ClientTls, RetryFields
 from heddle.extensions.net.calling.pool import Pool, Settings, failure, need_aiohttp, tls_context
 from heddle.extensions.net.calling.target import Base, checked, written_query
 from heddle.extensions.net.certificate import pem
 from heddle.runtime.attempts import Attempts
+from heddle.schemas.ascii import is_number, lower, trim, upper
 
 if TYPE_CHECKING:
     import aiohttp
@@ -146,7 +147,7 @@ class HttpNode(Node):
         self._fixed = _fixed(fields)
         self._query = written_query({"query": dict(fields.query)})
         again = fields.again
-        self._methods = frozenset(one.upper() for one in again.methods)
+        self._methods = frozenset(upper(one) for one in again.methods)
         self._attempts = Attempts(
             most=again.attempts,
             delay=float(again.delay),
@@ -160,7 +161,8 @@ class HttpNode(Node):
 
     def adopt(self, predecessor: Node) -> None:
         """Share the pool of a predecessor with the same settings, cookies and all."""
-        assert isinstance(predecessor, HttpNode)
+        if not isinstance(predecessor, HttpNode):
+            return
         if predecessor._pool is not None and predecessor._settings == self._settings:
             self._pool = predecessor._pool.enter()
 
@@ -223,7 +225,8 @@ class HttpNode(Node):
             # What was not read when the process ends is not read any more.
             process.on_exit(lambda _: response.close())
         if fields.errors and response.status >= 400:
-            said = f"{place_of(asked)}: answered {response.status} {response.reason or ''}".rstrip()
+            reason = header_text_of(response.reason or "")
+            said = f"{place_of(asked)}: answered {response.status} {reason}".rstrip()
             raise Failure(Error(said, code="status", data=answer))
         return answer
 
@@ -285,7 +288,7 @@ def moved(asked: Ask, response: "aiohttp.ClientResponse") -> Ask:
     """What is asked after a redirect; Failure where it leads nowhere we go."""
     from yarl import URL
 
-    where = response.headers["Location"]
+    where = header_text_of(response.headers["Location"])
     try:
         url = response.url.join(URL(where)).with_fragment(None)
         target = checked(str(url))
@@ -307,8 +310,8 @@ def moved(asked: Ask, response: "aiohttp.ClientResponse") -> Ask:
 
 def retry_after(response: "aiohttp.ClientResponse") -> float:
     """Seconds that a Retry-After asks for; 0 without one."""
-    text = response.headers.get("Retry-After", "").strip()
-    if text.isascii() and text.isdigit():
+    text = trim(response.headers.get("Retry-After", ""))
+    if is_number(text):
         return float(text[:9])
     try:
         return max(parsedate_to_datetime(text).timestamp() - time(), 0.0)
@@ -333,7 +336,7 @@ def _raised(error: BaseException, asked: Ask) -> BaseException:
 def _fixed(fields: HttpClient) -> Headers:
     """The headers of every request."""
     found: Headers = [("Accept-Encoding", ACCEPTED)]
-    if not any(name.lower() == "user-agent" for name in fields.header):
+    if not any(lower(name) == "user-agent" for name in fields.header):
         found.append(("User-Agent", "heddle"))
     for given, values in fields.header.items():
         name = header_name(given)

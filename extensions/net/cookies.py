@@ -119,7 +119,8 @@ class CookiesNode(Node):
         found: dict[str, str] = {}
         for name, value in parsed(header_of(payload, "Cookie"), joined=_joined(payload)):
             if self._is_signed(name):
-                assert self._signer is not None
+                if self._signer is None:
+                    raise RuntimeError("a signed cookie needs secrets")
                 age = self._fields.max_age
                 opened = self._signer.open(name, value, None if age is None else float(age))
                 if opened is None:
@@ -144,7 +145,8 @@ class CookiesNode(Node):
             raise refused(f"the cookie {name} is {type(text).__name__}", "text, or null to end it")
         said = str(text)
         if self._is_signed(name):
-            assert self._signer is not None
+            if self._signer is None:
+                raise RuntimeError("a signed cookie needs secrets")
             return set_cookie(name, self._signer.sign(name, said), attributes)
         return set_cookie(name, said, attributes)
 

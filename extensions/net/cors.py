@@ -23,6 +23,7 @@ from heddle.extensions.extension import (
 )
 from heddle.extensions.net.answers import Headers, header_of, method_of, with_headers
 from heddle.extensions.net.origins import Origins
+from heddle.schemas.ascii import upper
 
 _Token = Annotated[str, msgspec.Meta(pattern=r"^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")]
 
@@ -71,7 +72,7 @@ class CorsNode(Node):
     def __init__(self, fields: Cors, origins: Origins) -> None:
         self._origins = origins
         self._every = origins.any
-        self._methods = ", ".join(one.upper() for one in fields.methods)
+        self._methods = ", ".join(upper(one) for one in fields.methods)
         self._headers = None if "*" in fields.headers else ", ".join(fields.headers)
         self._expose = ", ".join(fields.expose)
         self._credentials = fields.credentials

@@ -5,7 +5,6 @@ import mimetypes
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import quote
 
 import msgspec
 
@@ -26,10 +25,13 @@ from heddle.extensions.extension import (
 )
 from heddle.extensions.net.answers import header_of, method_of
 from heddle.extensions.net.http.negotiate import weights
+from heddle.extensions.net.http.path import raw_of, segment_of
 from heddle.extensions.net.serving import known, reading
-from heddle.extensions.net.serving.place import Folder, Found, Links, Root
+from heddle.extensions.net.serving.place import SWAPS, Folder, Found, Links, Root
 from heddle.extensions.net.serving.ranges import Range, Unsatisfiable, ranges_of
 from heddle.runtime.stream import ByteStream
+from heddle.schemas.ascii import lower
+from heddle.specs.spare import is_passing
 
 Coding = Literal["br", "gzip", "zst"]
 _ENDINGS: Final = {"br": ".br", "gzip": ".gz", "zst": ".zst"}
@@ -157,36 +159,45 @@ class FilesNode(Node):
         if not isinstance(path, str):
             raise TypeError("found no path (wanted: a request, as a listener sends it)")
         prefix = self._fields.prefix.rstrip("/")
-        if not prefix:
-            return path
-        if path != prefix and not path.startswith(prefix + "/"):
-            return None
-        return path[len(prefix) :]
+        if prefix:
+            if path != prefix and not path.startswith(prefix + "/"):
+                return None
+            path = path[len(prefix) :]
+        # The slash before the path is not a part of it: one more would be an empty segment.
+        return path.removeprefix("/")
 
     # -- in a thread: looks at the disk ----------------------------------------------------------
 
     def _answer(self, path: str, header: Callable[[str], str], method: str) -> dict[str, Any]:
+        for _ in range(SWAPS):
+            try:
+                return self._looked_up(path, header, method)
+            except FileNotFoundError:
+                # It was swapped after it was looked up: look again.
+                continue
+            except OSError as error:
+                return _SHORT if is_passing(error) else _LOST
+        return _LOST
+
+    def _looked_up(self, path: str, header: Callable[[str], str], method: str) -> dict[str, Any]:
         name = path
         found = self._root.find(path)
         if isinstance(found, Folder):
             if path and not path.endswith("/"):
                 # Links of a page would lead astray; relative, because of what stands before us.
                 last = path.rpartition("/")[2]
-                return {"status": 301, "header": {"Location": f"./{quote(last)}/"}}
+                return {"status": 301, "header": {"Location": f"./{raw_of(last)}/"}}
             name, found = self._index(path)
         if found is None and self._fields.fallback:
             name = self._fields.fallback
             found = self._root.find(name)
         if not isinstance(found, Found):
             return _LOST
-        try:
-            return self._found(name, found, header, method)
-        except OSError:
-            return _LOST
+        return self._found(name, found, header, method)
 
     def _index(self, path: str) -> tuple[str, Found | None]:
         for one in self._fields.index:
-            name = f"{path.rstrip('/')}/{one}"
+            name = f"{path}/{one}" if path and not path.endswith("/") else path + one
             found = self._root.find(name)
             if isinstance(found, Found):
                 return name, found
@@ -249,7 +260,7 @@ class FilesNode(Node):
 
     def _kind(self, name: str) -> str:
         """The content type, by the ending."""
-        ending = Path(name).suffix.lower()
+        ending = lower(Path(segment_of(name)).suffix)
         kind = self._types.get(ending) or mimetypes.guess_type(name)[0]
         if kind is None:
             return "application/octet-stream"
@@ -259,6 +270,8 @@ class FilesNode(Node):
 
 _NO_BYTES: Final[tuple[bytes, ...]] = ()
 _LOST: Final[dict[str, Any]] = {"status": 404, "body": "Not Found"}
+_SHORT: Final[dict[str, Any]] = {"status": 503, "header": {"Retry-After": "1"}}
+"""The answer when a file cannot be opened for a reason that may pass."""
 
 
 def _partial(found: Found, ranges: list[Range], said: dict[str, str], kind: str) -> dict[str, Any]:
@@ -280,7 +293,7 @@ async def _nothing() -> AsyncIterator[bytes]:
 
 
 def _ending(name: str) -> str:
-    return name.lower() if name.startswith(".") else f".{name.lower()}"
+    return lower(name) if name.startswith(".") else f".{lower(name)}"
 
 
 def compile_files(fields: Files, build: Build) -> Node:
@@ -321,7 +334,8 @@ FILES: Kind[Any] = Kind(
         details="""\
 The path is that below a router's `*`, or the whole path of the request without `prefix`. It never leads
 out of the root: dot segments, backslashes and NUL find nothing, and links may lead inside only, unless
-`symlinks` says otherwise. What begins with a dot is not there, unless `hidden` is set. A folder is served
+`symlinks` says otherwise. A file has one path: one with an empty segment (`a//b`), with a slash that came
+encoded (`a%2Fb`) or in other letters than the file's name is answered 404. What begins with a dot is not there, unless `hidden` is set. A folder is served
 by its `index`; without a slash at its end, the client is sent there (301). There are no listings.
 
 Every file has an `ETag`, made of its time, size and number, and a `Last-Modified`; `If-None-Match`,

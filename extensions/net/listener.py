@@ -1,7 +1,7 @@
 """listener: begins a process for each HTTP request, and answers it."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -23,6 +23,7 @@ from heddle.extensions.extension import (
     Size,
     about,
 )
+from heddle.extensions.net.berth import Berth
 from heddle.extensions.net.certificate import files_of, follow, pem
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.exchange import Exchange
@@ -91,16 +92,15 @@ class Listener(Fields):
 
 
 class ListenerNode(Node):
-    """Owns one server; a successor with the same address takes the server over as it runs."""
+    """Owns one server; who comes to its address takes it over as it runs."""
 
     def __init__(self, fields: Listener, tls: TLS | None, label: str) -> None:
         self._fields = fields
         self._tls = tls
         self._label = label
         self._limits = limits_of(fields.limits)
-        self._server: Server | None = None
+        self._berth = Berth(fields.host, fields.port, secure=fields.tls is not None)
         self._host: Host | None = None
-        self._taken: Server | None = None
         self._following: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
         self._running: set[asyncio.Task[None]] = set()
@@ -112,30 +112,24 @@ class ListenerNode(Node):
 
     def adopt(self, predecessor: Node) -> None:
         """Take over the server of a predecessor that listens at the same address in the same way."""
-        assert isinstance(predecessor, ListenerNode)
-        mine, its = self._fields, predecessor._fields
-        same = (mine.host, mine.port, mine.tls is None) == (its.host, its.port, its.tls is None)
-        if same and predecessor._server is not None:
-            self._taken, predecessor._server = predecessor._server, None
+        if isinstance(predecessor, ListenerNode):
+            self._berth.adopt(predecessor._berth)
 
-    def disown(self, predecessor: Node) -> None:
-        """Give the server back, with everything set as it was."""
-        assert isinstance(predecessor, ListenerNode)
-        server = self._server if self._server is not None else self._taken
-        if self._taken is not None and server is not None:
-            predecessor._server = server
-            predecessor._set(server)
-            self._server = self._taken = None
+    def inherit(self, leaving: Sequence[Node]) -> None:
+        """Take over what listens at this address, whatever the listener was called that leaves."""
+        self._berth.inherit([one._berth for one in leaving if isinstance(one, ListenerNode)])
+
+    def renounce(self) -> None:
+        """Leave everything to those that have it."""
+        self._berth.renounce()
 
     async def open(self, host: Host) -> None:
         """Listen; OSError says which address cannot be had."""
         self._host = host
-        if self._taken is not None:
-            self._set(self._taken)
-            self._server = self._taken
-            self._follow(host)
-            return
-        server = Server(
+        await self._berth.open(host, self._make, self._begun, self._moved)
+
+    def _make(self) -> Server:
+        return Server(
             self._handle,
             limits=self._limits,
             tls=self._tls,
@@ -143,37 +137,12 @@ class ListenerNode(Node):
             name=self._label,
             on_error=self._report,
         )
-        await self._start(server, host)
-        self._server = server
-        self._follow(host)
-        scheme = "https" if self._tls is not None else "http"
-        where, port = server.address
-        shown = f"[{where}]" if ":" in where else where
-        host.tell("listening", url=f"{scheme}://{shown}:{port}")
 
-    async def _start(self, server: Server, host: Host) -> None:
-        """Listen on sockets of its own, or on those that it has in common with its team."""
-        where, port, owner = self._fields.host, self._fields.port, str(host.id)
-        sockets = await host.team.bind(where, port, owner)
-        if not sockets:
-            await server.start(where, port)
+    def _begun(self, server: Server) -> None:
+        """The server is ours, and serves this node from its next request on."""
+        host = self._host
+        if host is None:
             return
-        server.on_closed = lambda: host.team.release(where, port, owner)
-        await server.start(sockets=sockets, shared=True)
-
-    def _follow(self, host: Host) -> None:
-        """Let the server offer what the files of its certificate hold."""
-        if self._server is not None and self._tls is not None and files_of(self._tls):
-            self._following = asyncio.ensure_future(
-                follow(self._server, self._tls, host, self._refused)
-            )
-
-    def _refused(self, why: str) -> None:
-        """Why the files of its certificate cannot be used; empty where they can."""
-        self._stale = why
-
-    def _set(self, server: Server) -> None:
-        """Let a server that runs serve this node from its next request on."""
         server.swap(
             handler=self._handle,
             limits=self._limits,
@@ -181,12 +150,35 @@ class ListenerNode(Node):
             stream_body=self._fields.stream,
             on_error=self._report,
         )
+        server.name = self._label
+        self._follow(host)
+
+    def _moved(self, server: Server) -> None:
+        """The server listens at an address that was not ours before."""
+        if self._host is not None:
+            scheme = "https" if self._tls is not None else "http"
+            where, port = server.address
+            shown = f"[{where}]" if ":" in where else where
+            self._host.tell("listening", url=f"{scheme}://{shown}:{port}")
+
+    def _follow(self, host: Host) -> None:
+        """Let the server offer what the files of its certificate hold."""
+        if self._berth.server is not None and self._tls is not None and files_of(self._tls):
+            self._following = asyncio.ensure_future(
+                follow(self._berth.server, self._tls, host, self._refused)
+            )
+
+    def _refused(self, why: str) -> None:
+        """Why the files of its certificate cannot be used; empty where they can."""
+        self._stale = why
 
     async def pause(self) -> None:
         """Accept nothing new; what is in flight is answered."""
         if self._following is not None:
             self._following.cancel()
-        server, self._server = self._server, None
+        for failure in await self._berth.leave():
+            self._report("an address was not handed over", failure, None)
+        server, self._berth.server = self._berth.server, None
         if server is not None:
             # A moment more than processes have: one that is cut still gets its answer out.
             seconds = (self._host.drain if self._host is not None else 0.0) + 1.0
@@ -201,7 +193,7 @@ class ListenerNode(Node):
 
     def snapshot(self) -> Mapping[str, Any]:
         """The server as it is now."""
-        server = self._server
+        server = self._berth.server
         return msgspec.to_builtins(server.snapshot()) if server is not None else {}
 
     def degraded(self) -> str:
@@ -215,14 +207,16 @@ class ListenerNode(Node):
     @property
     def address(self) -> tuple[str, int] | None:
         """Host and port it listens on; None while it does not."""
-        return self._server.address if self._server is not None else None
+        return self._berth.server.address if self._berth.server is not None else None
 
     # -- requests ------------------------------------------------------------------------------
 
     def _handle(self, exchange: Exchange) -> None:
         """One request: where nothing waits, all of it happens in this call."""
         host = self._host
-        assert host is not None
+        if host is None:
+            exchange.reply(Error("the node is closed", code="dropped"))
+            return
         wiring = host.wiring
         if wiring is not self._wiring:
             self._wiring, self._out = wiring, wiring.out(host.id, "out")
@@ -270,10 +264,10 @@ class ListenerNode(Node):
 
     async def _handled(self, process: Process, error: Error) -> Answer:
         """What the flow at `error` answers; the Error itself where nothing is linked there."""
-        assert self._host is not None
-        if process.reason is not None or not self._host.linked(process, "error"):
+        host = self._host
+        if host is None or process.reason is not None or not host.linked(process, "error"):
             return error
-        return await settle(self._host.send(process, "error", error))
+        return await settle(host.send(process, "error", error))
 
     def _sent(self, process: Process, complete: bool) -> None:
         """A streamed answer was sent to its end, or could not be."""

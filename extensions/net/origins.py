@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from heddle.schemas.ascii import lower
+
 _ORIGIN: Final = re.compile(
     r"\*|null|[a-z][a-z0-9+.-]*://(?:\*\.)?[^/?#\s*]+", re.ASCII | re.IGNORECASE
 )
@@ -23,7 +25,7 @@ class Origins:
         for pattern in patterns:
             if _ORIGIN.fullmatch(pattern) is None:
                 raise ValueError(f'"{pattern}" is no origin')
-            scheme, mark, host = pattern.lower().partition("://")
+            scheme, mark, host = lower(pattern).partition("://")
             if pattern == "*":
                 self.any = True
             elif host.startswith("*."):
@@ -44,7 +46,7 @@ class Origins:
 
 def plain(origin: str) -> str:
     """An origin in one form: small letters, no port that goes without saying."""
-    found = origin.lower()
+    found = lower(origin)
     scheme, _, host = found.partition("://")
     port = _PORTS.get(scheme)
     return found.removesuffix(f":{port}") if port and host else found
@@ -53,5 +55,5 @@ def plain(origin: str) -> str:
 def same_host(origin: str, host: str) -> bool:
     """Whether an origin is of the host that was asked, whatever the scheme: a proxy may end TLS."""
     scheme, _, named = plain(origin).partition("://")
-    asked = host.lower().removesuffix(f":{_PORTS.get(scheme, '')}")
+    asked = lower(host).removesuffix(f":{_PORTS.get(scheme, '')}")
     return bool(named) and named == asked

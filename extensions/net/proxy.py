@@ -44,6 +44,7 @@ from heddle.extensions.net.passing.forward import forwarded, returned
 from heddle.extensions.net.passing.health import Health, HealthFields
 from heddle.extensions.net.passing.own import Own, own_headers
 from heddle.extensions.net.passing.tunnel import Refusal, dig, wants_websocket
+from heddle.schemas.ascii import upper
 
 if TYPE_CHECKING:
     import aiohttp
@@ -120,7 +121,17 @@ class Proxy(Fields):
     ] = False
     trust: Annotated[
         bool,
-        about("Believe the `X-Forwarded-…` that come in: only behind a proxy of our own."),
+        about(
+            "Believe the `X-Forwarded-…`, `Forwarded`, `X-Real-IP` and the like that come in: only "
+            "behind a proxy of our own."
+        ),
+    ] = False
+    underscores: Annotated[
+        bool,
+        about(
+            "Pass headers on whose names hold a `_`. Many backends do not tell them from those with "
+            "a `-`."
+        ),
     ] = False
     header: Annotated[
         dict[str, str | int | float | bool | None],
@@ -184,7 +195,7 @@ class ProxyNode(Node):
         self._context = context
         self._key = key
         self._own = own
-        self._methods = frozenset(one.upper() for one in fields.again.methods)
+        self._methods = frozenset(upper(one) for one in fields.again.methods)
         self._pool: Pool | None = None
         self._host: Host | None = None
         self._health: Health | None = None
@@ -198,7 +209,8 @@ class ProxyNode(Node):
 
     def adopt(self, predecessor: Node) -> None:
         """Share the pool where its settings are the same; remember how backends have done."""
-        assert isinstance(predecessor, ProxyNode)
+        if not isinstance(predecessor, ProxyNode):
+            return
         if predecessor._pool is not None and predecessor._settings == self._settings:
             self._pool = predecessor._pool.enter()
         self._balancer.adopt(predecessor._balancer)
@@ -294,6 +306,7 @@ class ProxyNode(Node):
             prefix=fields.prefix,
             keep_host=fields.keep_host,
             trust=fields.trust,
+            underscores=fields.underscores,
             own=own,
             hidden=self._own.names,
         )
@@ -365,7 +378,8 @@ class ProxyNode(Node):
         secure = parts.scheme == "https"
         tls = (self._context or True) if secure else None
         limits = self._fields.limits
-        assert parts.hostname is not None
+        if parts.hostname is None:
+            raise Failure(Error(f"{shown(asked.url)}: it has no host", code="request"))
         try:
             async with asyncio.timeout(float(limits.connect) or None):
                 tunnel = await dig(
@@ -466,8 +480,9 @@ PROXY: Kind[Any] = Kind(
         details="""\
 A request goes on as it came: its path below that of the backend's URL, without `prefix`; its query; its
 body, packed as it is; its headers, but those that are between two neighbours (`Connection`, …), those that
-`header` and `values` say, and `Host` unless `keep_host` is set. `X-Forwarded-For`, `-Proto` and `-Host` say who has asked, and for what; those
-that come in are replaced, unless `trust` is set. The response comes back in the same way. Bodies are
+`header` and `values` say, and `Host` unless `keep_host` is set. `X-Forwarded-For`, `-Proto` and `-Host` say who has asked, and for what.
+What a client says in the place of a proxy goes no further unless `trust` is set: `X-Forwarded-…`, `Forwarded`,
+`X-Real-IP`, `X-Original-URL` and the like. `Proxy` never goes on, and names with a `_` only with `underscores`. The response comes back in the same way. Bodies are
 streamed both ways, a request's where its listener streams. Redirects are for the client to follow.
 
 A backend that fails `failures` times in a row is set `aside`, and asked again afterwards, or before

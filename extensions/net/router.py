@@ -1,7 +1,6 @@
 """router: sends an HTTP request the way of its method and path."""
 
 from typing import Annotated, Any
-from urllib.parse import unquote
 
 from heddle.extensions.extension import (
     IN,
@@ -17,8 +16,10 @@ from heddle.extensions.extension import (
     Unfit,
     about,
 )
+from heddle.extensions.net.http.path import segments_of
 from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.routes import ANY, Routes, split_segment
+from heddle.schemas.ascii import upper
 from heddle.schemas.port import canonical, find_port
 
 OUT_PORTS = Port("out", "Where routes lead.", indexed=True)
@@ -85,10 +86,12 @@ class RouterNode(Node):
             method, path = payload.method_text, payload.path_text
         else:
             method, path = asked(payload)
-        exact = self._routes.exact(method, path)
-        if exact is not None:
-            return exact, with_params(payload, {})
-        segments = segments_of(payload, path)
+        if "%" not in path:
+            # The text of such a path is all of its segments.
+            exact = self._routes.exact(method, path)
+            if exact is not None:
+                return exact, with_params(payload, {})
+        segments = segments_of(path)
         found = self._routes.find(method, segments)
         if found is None:
             return "error", self._lost(method, path, segments)
@@ -116,16 +119,8 @@ def asked(payload: Payload) -> tuple[str, str]:
     if isinstance(payload, dict):
         method, path = payload.get("method", "GET"), payload.get("path")
         if isinstance(method, str) and isinstance(path, str):
-            return method.upper(), path
+            return upper(method), path
     raise TypeError("a router wants a map with method and path, as a listener sends it")
-
-
-def segments_of(payload: Payload, path: str) -> list[str]:
-    """The segments of a path, decoded; a slash that came encoded is part of its segment."""
-    if type(payload) is Request and "%2f" in payload.raw_path.lower():
-        path = payload.raw_path
-        return [unquote(segment) for segment in path.split("/")[1:]]
-    return path.split("/")[1:] if path.startswith("/") else path.split("/")
 
 
 def with_params(payload: Payload, params: dict[str, str]) -> Payload:
@@ -149,15 +144,15 @@ def compile_router(fields: Router, build: Build) -> Node:
                 wanted="out[0], out[1], …",
             )
         path = "/" + route.path if route.path.startswith("*") else route.path
-        if not routes.add(route.method.upper(), path, canonical(route.port)):
+        if not routes.add(upper(route.method), path, canonical(route.port)):
             build.refuse(
                 "routes",
                 index,
                 code="duplicate-route",
-                found=f"{route.method.upper()} {route.path} leads somewhere already",
+                found=f"{upper(route.method)} {route.path} leads somewhere already",
                 hint="Each method and path has one route.",
             )
-    return RouterNode(routes, frozenset(route.method.upper() for route in fields.routes))
+    return RouterNode(routes, frozenset(upper(route.method) for route in fields.routes))
 
 
 ROUTER: Kind[Any] = Kind(
@@ -189,7 +184,8 @@ ROUTER: Kind[Any] = Kind(
 The request goes on with `params` added: what the names in the path stand for.
 
 `:name` takes one segment that is not empty, also behind a literal beginning (`/v:version`); `\\:` is a
-colon. `*` takes the rest of the path under the name `*`. Where several routes fit, the most literal
+colon. `*` takes the rest of the path under the name `*`. Empty segments count, and a slash that came
+encoded belongs to its segment: `:name` is `a/b` for `a%2Fb`, and in `*` it stays `%2F`. Where several routes fit, the most literal
 wins, from left to right: `/users/new` before `/users/:id` before `/users/*`. At one path, a method before `*`.
 
 Where no route leads, `error` is sent a response: 404, or 405 with `Allow` where the path has other

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Final, Generic, TypeAlias, TypeVar
 
+from heddle.extensions.net.http.path import written
+
 T = TypeVar("T")
 
 Ends: TypeAlias = dict[str, tuple[T, tuple[str, ...]]]
@@ -28,8 +30,8 @@ class Routes(Generic[T]):
     """Paths with what they lead to, by method.
 
     A segment `:name` takes any one segment that is not empty, also after a literal beginning
-    (`v:version`); `\\:` is a colon. `*` takes the rest of the path, empty too, under the key `*`;
-    whatever is written behind it is ignored. Where several fit, the most literal wins, from left to
+    (`v:version`); `\\:` is a colon. `*` takes the rest of the path, empty too, under the key `*`, as the
+    text of a path; whatever is written behind it is ignored. Where several fit, the most literal wins, from left to
     right; where that leads nowhere, the next is tried.
     """
 
@@ -99,7 +101,7 @@ class Routes(Generic[T]):
         while todo:
             branch, index, values, rest = todo.pop()
             if rest:
-                yield branch.rest, [*values, "/".join(segments[index:])]
+                yield branch.rest, [*values, "/".join(map(written, segments[index:]))]
                 continue
             if branch.rest:
                 todo.append((branch, index, values, True))

@@ -84,12 +84,14 @@ class SseNode(Node):
 
     def adopt(self, predecessor: Node) -> None:
         """Take over its streams, and the events that are kept."""
-        assert isinstance(predecessor, SseNode)
+        if not isinstance(predecessor, SseNode):
+            return
         self._feeders = predecessor._feeders
 
     def disown(self, predecessor: Node) -> None:
         """They are the predecessor's again."""
-        assert isinstance(predecessor, SseNode)
+        if not isinstance(predecessor, SseNode):
+            return
         self._feeders.owner = predecessor
         predecessor._set()
         self._feeders = Feeders()

@@ -91,12 +91,14 @@ class WebSocketNode(Node):
 
     def adopt(self, predecessor: Node) -> None:
         """Take over its connections, and the rooms they are in."""
-        assert isinstance(predecessor, WebSocketNode)
+        if not isinstance(predecessor, WebSocketNode):
+            return
         self._hub = predecessor._hub
 
     def disown(self, predecessor: Node) -> None:
         """They are the predecessor's again."""
-        assert isinstance(predecessor, WebSocketNode)
+        if not isinstance(predecessor, WebSocketNode):
+            return
         self._hub.owner = predecessor
         predecessor._limit()
         self._hub = Hub(self)
@@ -157,7 +159,8 @@ class WebSocketNode(Node):
         return Upgrade(talk)
 
     async def _order(self, flow: Flow, payload: Payload) -> Answer:
-        assert self._speaker is not None
+        if self._speaker is None:
+            raise RuntimeError("the node is not open")
         count = self._hub.carry_out(payload, flow.process.get(self._speaker.key))
         if flow.linked("sent"):
             return await flow.send("sent", {"sent": count})
@@ -167,14 +170,16 @@ class WebSocketNode(Node):
 
     def opened(self, talk: Talk) -> bool:
         """A connection has begun: the flow may greet it."""
-        assert self._speaker is not None
+        if self._speaker is None:
+            raise RuntimeError("the node is not open")
         self._hub.enter(talk)
         self._hub.join(talk, list(talk.rooms))
         return self._speaker.ask(talk, "open", {"connection": talk.id, "request": talk.request})
 
     def heard(self, talk: Talk, message: Message) -> bool:
         """A message has come: the flow may answer it."""
-        assert self._speaker is not None
+        if self._speaker is None:
+            raise RuntimeError("the node is not open")
         try:
             data = heard(message, self._fields.format)
         except BadRequest as refusal:

@@ -96,13 +96,15 @@ class WebSocketClientNode(Node):
 
     def adopt(self, predecessor: Node) -> None:
         """Take over a link that goes to the same place in the same way."""
-        assert isinstance(predecessor, WebSocketClientNode)
+        if not isinstance(predecessor, WebSocketClientNode):
+            return
         if predecessor._same == self._same:
             self._link = predecessor._link
 
     def disown(self, predecessor: Node) -> None:
         """It is the predecessor's again."""
-        assert isinstance(predecessor, WebSocketClientNode)
+        if not isinstance(predecessor, WebSocketClientNode):
+            return
         link = self._link
         if link is not None and link is predecessor._link:
             link.owner = predecessor
@@ -184,13 +186,15 @@ class WebSocketClientNode(Node):
 
     def opened(self, talk: Talk) -> bool:
         """It is connected: the flow may say the first word."""
-        assert self._speaker is not None
+        if self._speaker is None:
+            raise RuntimeError("the node is not open")
         payload = {"connection": talk.id, "protocol": talk.protocol.subprotocol}
         return self._speaker.ask(talk, "open", payload)
 
     def heard(self, talk: Talk, message: Message) -> bool:
         """A message has come: the flow may answer it."""
-        assert self._speaker is not None
+        if self._speaker is None:
+            raise RuntimeError("the node is not open")
         try:
             data = heard(message, self._fields.format)
         except BadRequest as refusal:

@@ -76,7 +76,8 @@ class LogNode(Node):
         elif not data:
             data["payload"] = brief(payload)
         if self._host is not None:
-            self._host.tell(self._event, level=self._level, **data)
+            # A blank may have put a secret into the phrase.
+            self._host.tell(self._host.shown(self._event), level=self._level, **data)
         return payload
 
 
@@ -91,9 +92,13 @@ def compile_log(fields: Log, build: Build) -> Node:
                 wanted="another name",
                 hint="Use message for the reason." if name == "reason" else "",
             )
-    message = build.program(fields.message, "message") if fields.message is not None else None
+    message = (
+        build.program(fields.message, "message", leaves=True)
+        if fields.message is not None
+        else None
+    )
     values = {
-        name: build.program(expression, "values", name)
+        name: build.program(expression, "values", name, leaves=True)
         for name, expression in fields.values.items()
     }
     return LogNode(fields, message, values)
@@ -105,6 +110,7 @@ LOG: Kind[Any] = Kind(
         fields=Log,
         summary="Tells an event for each packet, and passes it on.",
         category="system",
+        passes_on=lambda _: True,
         ins=(IN,),
         outs=(OUT, ERROR),
         example="""\

@@ -21,6 +21,7 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.extensions.system.shown import as_json, as_text, harmless
+from heddle.runtime.plain import plain
 
 
 class Print(Fields):
@@ -56,9 +57,10 @@ class PrintNode(Node):
 
     def _act(self, payload: Payload) -> Payload:
         value = self._text(payload) if self._text is not None else payload
+        if self._host is not None:
+            value = self._host.shown(plain(value))
+        # Masked again: in what is written as JSON a text may be JSON itself.
         mask = self._host.mask if self._host is not None else lambda shown: shown
-        # Before and after: in what is written as JSON a text may be JSON itself.
-        value = mask(value)
         shown = mask(as_json(value) if self._fields.format == "json" else as_text(value))
         # Looked up each time: whoever runs the command line may have put another in its place.
         stream = sys.stdout if self._fields.to == "stdout" else sys.stderr
@@ -69,7 +71,7 @@ class PrintNode(Node):
 
 def compile_print(fields: Print, build: Build) -> Node:
     """The expression is compiled now."""
-    text = build.program(fields.text, "text") if fields.text is not None else None
+    text = build.program(fields.text, "text", leaves=True) if fields.text is not None else None
     return PrintNode(fields, text)
 
 
@@ -79,6 +81,7 @@ PRINT: Kind[Any] = Kind(
         fields=Print,
         summary="Shows packets on standard output, and passes them on.",
         category="system",
+        passes_on=lambda _: True,
         ins=(IN,),
         outs=(OUT, ERROR),
         example="""\

@@ -100,13 +100,15 @@ class SignalNode(Node):
 
     def adopt(self, predecessor: Node) -> None:
         """From here on one of the two acts upon a signal, and not both; none is lost."""
-        assert isinstance(predecessor, SignalNode)
+        if not isinstance(predecessor, SignalNode):
+            return
         self._count = predecessor._count
         self._before = predecessor
 
     def disown(self, predecessor: Node) -> None:
         """The predecessor acts upon them again."""
-        assert isinstance(predecessor, SignalNode)
+        if not isinstance(predecessor, SignalNode):
+            return
         predecessor._quiet = False
 
     async def open(self, host: Host) -> None:

@@ -90,7 +90,7 @@ class Runner:
         began = perf_counter()
         self.running = one, began, limit
         tried = await _limited(node, limit)
-        mask = self._rt.events.mask
+        mask = self._rt.events.shown
         return Result(
             name=name_of(one),
             result=PASSED if tried.error is None else FAILED,

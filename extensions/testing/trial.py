@@ -60,7 +60,8 @@ class TestNode(Node):
     async def run(self, limit: float) -> Tried:
         """Run the test in a process of its own, for at most `limit` seconds. Never raises."""
         host = self._host
-        assert host is not None, "a test that is not active cannot be run"
+        if host is None:
+            raise RuntimeError("the node is not open")
         process = host.start()
         process.set(KEY, Record())
         process.deadline = asyncio.get_running_loop().time() + limit

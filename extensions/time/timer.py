@@ -115,7 +115,8 @@ class TimerNode(Node):
 
     def adopt(self, predecessor: Node) -> None:
         """Take over what runs and what waits; and the next tick, where the time for it is the same."""
-        assert isinstance(predecessor, TimerNode)
+        if not isinstance(predecessor, TimerNode):
+            return
         predecessor._give_away()
         self._ticks = predecessor._ticks
         self._before = self._ticks.next
@@ -128,7 +129,8 @@ class TimerNode(Node):
 
     def disown(self, predecessor: Node) -> None:
         """Give it all back."""
-        assert isinstance(predecessor, TimerNode)
+        if not isinstance(predecessor, TimerNode):
+            return
         self._give_away()
         self._ticks.next = self._before
         predecessor._given_away = False
@@ -221,7 +223,8 @@ class TimerNode(Node):
     async def _run(self, tick: Tick) -> None:
         """One process; what it answers in error goes to `error`, or is told."""
         host = self._host
-        assert host is not None
+        if host is None:
+            raise RuntimeError("the node is not open")
         at = self._said(tick.at)
         payload = {"at": at, "count": tick.count, "missed": tick.missed}
         await host.run(payload, failed="tick failed", at=at)
@@ -246,7 +249,8 @@ def compile_timer(fields: Timer, build: Build, *, clock: Clock) -> Node:
     if fields.interval is not None:
         interval = float(fields.interval)
         return TimerNode(fields, clock, zone, lambda now: Every(interval, now))
-    assert fields.cron is not None
+    if fields.cron is None:
+        raise RuntimeError("the timer has neither an interval nor a schedule")
     try:
         cron = Cron(fields.cron, zone)
     except ImportError:

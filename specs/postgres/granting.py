@@ -6,11 +6,12 @@ _RIGHTS = {
     "reader": ("GRANT SELECT ON ALL TABLES IN SCHEMA {s} TO {r};",),
     "runtime": (
         "GRANT SELECT ON ALL TABLES IN SCHEMA {s} TO {r};",
-        "GRANT INSERT, UPDATE, DELETE ON {s}.reports TO {r};",
+        "GRANT INSERT, UPDATE, DELETE ON {s}.reports, {s}.accepted TO {r};",
     ),
     "writer": (
         "GRANT SELECT ON ALL TABLES IN SCHEMA {s} TO {r};",
-        "GRANT INSERT, UPDATE, DELETE ON {s}.reports, {s}.specs, {s}.values TO {r};",
+        "GRANT INSERT, UPDATE, DELETE ON {s}.reports, {s}.accepted TO {r};",
+        "GRANT INSERT, UPDATE, DELETE ON {s}.specs, {s}.values TO {r};",
         "GRANT INSERT ON {s}.revisions, {s}.turns TO {r};",
         "GRANT UPDATE ON {s}.head TO {r};",
     ),

@@ -168,6 +168,26 @@ class Queries:
             DELETE FROM {s}.reports WHERE runtime IN (
                 SELECT runtime FROM {s}.reports WHERE renewed + late < now() FOR UPDATE SKIP LOCKED)
         """)
+        self.accepted = of("""
+            SELECT sort, id, revision, active, file, body::text FROM {s}.accepted
+            WHERE namespace = %s ORDER BY ordinal
+        """)
+        self.unaccept = of("""
+            DELETE FROM {s}.accepted USING unnest(%(sorts)s::text[], %(ids)s::uuid[]) AS gone (sort, id)
+            WHERE namespace = %(namespace)s AND accepted.sort = gone.sort AND accepted.id = gone.id
+        """)
+        # Sorted by key: two that keep the same at the same time wait for each other in one order.
+        self.accept = of("""
+            INSERT INTO {s}.accepted (namespace, sort, id, revision, active, file, body)
+            SELECT %(namespace)s, sort, id, revision, active, file, body::json
+            FROM unnest(%(sorts)s::text[], %(ids)s::uuid[], %(revisions)s::bigint[],
+                        %(actives)s::boolean[], %(files)s::text[], %(bodies)s::text[])
+                 AS new (sort, id, revision, active, file, body) ORDER BY sort, id
+            ON CONFLICT (namespace, sort, id) DO UPDATE SET revision = EXCLUDED.revision,
+                active = EXCLUDED.active, file = EXCLUDED.file, body = EXCLUDED.body
+            WHERE (accepted.revision, accepted.active, accepted.file, accepted.body::text)
+                IS DISTINCT FROM (EXCLUDED.revision, EXCLUDED.active, EXCLUDED.file, EXCLUDED.body::text)
+        """)
         self.withdraw = of("DELETE FROM {s}.reports WHERE runtime = %s")
         self.reports = of("""
             SELECT body::text FROM {s}.reports

@@ -1,12 +1,13 @@
 """The PostgreSQL store keeps Specs and Values in a database, for as many runtimes as follow it."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
 
+from heddle.specs.accepted import Accepted, AcceptedKey, AcceptedState
 from heddle.specs.errors import NotFound, SpecError, StoreError
 from heddle.specs.postgres.address import read_address
 from heddle.specs.postgres.body import resource_of
@@ -197,6 +198,45 @@ class PostgresStore:
         """The Reports of a namespace (None: of all) whose runtimes are not gone."""
         rows = await self._rows(self._queries.reports, {"namespace": namespace})
         return [msgspec.json.decode(body, type=Report) for (body,) in rows]
+
+    async def accepted(self, namespace: str) -> AcceptedState:
+        """Return what a runtime accepted last in this namespace."""
+        rows = await self._rows(self._queries.accepted, [namespace])
+        return AcceptedState(
+            items=tuple(
+                Accepted(sort=sort, id=id_, revision=number, active=active, file=file, body=body)
+                for sort, id_, number, active, file, body in rows
+            )
+        )
+
+    async def accept(
+        self, namespace: str, kept: Sequence[Accepted], dropped: Collection[AcceptedKey] = ()
+    ) -> None:
+        """Keep these records, and drop others, in one transaction."""
+        gone = sorted(set(dropped) - {one.key for one in kept})
+        drops = {
+            "namespace": namespace,
+            "sorts": [sort for sort, _ in gone],
+            "ids": [id_ for _, id_ in gone],
+        }
+        puts = {
+            "namespace": namespace,
+            "sorts": [one.sort for one in kept],
+            "ids": [one.id for one in kept],
+            "revisions": [one.revision for one in kept],
+            "actives": [one.active for one in kept],
+            "files": [one.file for one in kept],
+            "bodies": [one.body for one in kept],
+        }
+
+        async def work(connection: Connection) -> None:
+            async with connection.transaction():
+                if gone:
+                    await connection.execute(self._queries.unaccept, drops)
+                if kept:
+                    await connection.execute(self._queries.accept, puts)
+
+        await self._run(work)
 
     # --- the database ---
 

@@ -121,7 +121,8 @@ class Writing:
         }
         for old, new in changed:
             one = new if new is not None else old
-            assert one is not None
+            if one is None:
+                raise RuntimeError("a change needs an old or a new resource")
             moved = old is not None and old.namespace != one.namespace
             row = (
                 sort_of(one),

@@ -1,7 +1,7 @@
 """The remote store speaks to the HTTP API of a system namespace, with the promises of any store."""
 
 import os
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
@@ -9,6 +9,7 @@ from uuid import UUID
 
 import msgspec
 
+from heddle.specs.accepted import Accepted, AcceptedKey, AcceptedState
 from heddle.specs.entry import data_of, spec_of, value_of
 from heddle.specs.errors import SpecError, StoreError
 from heddle.specs.marking import marked, unmarked
@@ -231,6 +232,24 @@ class RemoteStore:
         query = [("namespace", namespace)] if namespace is not None else []
         said = await self._ask("GET", "/v1/reports", query=query)
         return [msgspec.convert(each, Report) for each in said["items"]]
+
+    async def accepted(self, namespace: str) -> AcceptedState:
+        """Return what a runtime accepted last in this namespace."""
+        said = await self._ask("GET", f"{_space(namespace)}/accepted")
+        return AcceptedState(
+            items=tuple(msgspec.convert(each, Accepted) for each in said["items"]),
+            problems=tuple(problem_of(each) for each in said["problems"]),
+        )
+
+    async def accept(
+        self, namespace: str, kept: Sequence[Accepted], dropped: Collection[AcceptedKey] = ()
+    ) -> None:
+        """Keep these records, and drop others; SpecError if the store never had what they say."""
+        body = {
+            "kept": msgspec.to_builtins(list(kept)),
+            "dropped": msgspec.to_builtins(list(dropped)),
+        }
+        await self._ask("PUT", f"{_space(namespace)}/accepted", body=body)
 
     # --- asking ---
 

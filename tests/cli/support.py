@@ -121,7 +121,11 @@ class Started:
 
 @contextmanager
 def started(
-    *args: str | Path, cwd: Path, env: Mapping[str, str] | None = None, command: str = "start"
+    *args: str | Path,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    command: str = "start",
+    before: str = "",
 ) -> Iterator[Started]:
     """`heddle start`, or another command that runs on, with these arguments; it is gone when the block ends."""
     clean = {name: text for name, text in os.environ.items() if not name.startswith("HEDDLE_")}
@@ -129,7 +133,7 @@ def started(
         [
             sys.executable,
             "-c",
-            "from heddle.cli.__main__ import main; main()",
+            f"{before}\nfrom heddle.cli.__main__ import main; main()",
             command,
             *map(str, args),
         ],

@@ -6,6 +6,7 @@ import pytest
 
 from heddle.cli.failure import CommandError
 from heddle.cli.settings import Settings, load_settings, without_password
+from heddle.cli.stores import _stores
 from heddle.specs.limits import Limits
 
 
@@ -141,3 +142,13 @@ def test_limits_that_are_none_are_told(tmp_path: Path, line: str) -> None:
     file.write_text(f"[limits]\n{line}\n")
     with pytest.raises(CommandError, match="wanted"):
         load_settings(config=str(file), environ={})
+
+
+def test_the_state_folder_is_seen_from_the_file_and_a_variable_wins(here: Path) -> None:
+    (here / "heddle.toml").write_text('[state]\nfolder = "state"\n')
+    (here / "below").mkdir()
+    found = load_settings(config="heddle.toml", environ={})
+    assert found.state_folder == "state"
+    found = load_settings(environ={"HEDDLE_STATE_FOLDER": "/var/lib/heddle"})
+    assert found.state_folder == "/var/lib/heddle"
+    assert _stores(found).state_folder == "/var/lib/heddle"

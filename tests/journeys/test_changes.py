@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from heddle.runtime.planning import Applied, make, plan_delete
+from heddle.runtime.planning import Applied, Planned, make, plan_delete
 from heddle.runtime.rollback import plan_rollback
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.standing import SymbolStanding, standing
 from heddle.runtime.waiting import Waited, wait_live
+from heddle.specs.difference import difference
 from heddle.specs.folder import FolderStore
 from heddle.specs.memory import MemoryStore
 from heddle.specs.report import Condition, Reporting
@@ -218,12 +220,38 @@ async def test_a_deletion_that_would_stop_what_runs_is_refused_and_seen(house: H
     async with house.runtime() as rt:
         specs = await house.operator.specs("default")
         pong = [each for each in specs if each.name == "pong"]
-        applied = await make(house.operator, await plan_delete(house.operator, pong, lenient=True))
+        assert (await plan_delete(house.operator, pong)).problems
+        # Somebody who does not ask, such as an SQL client.
+        step = (pong[0], None)
+        applied = await make(house.operator, Planned(differences=(difference(*step),)))
         assert (await house.wait(applied)).refused
         assert await ping(rt) == "pong"
         found = await house.symbol("pong")
         assert (found.state, found.revision) == ("degraded", 0)
         assert found.seen[0].observed
+
+
+async def test_what_nobody_checked_is_no_outage_at_the_next_start(house: House) -> None:
+    await do(house.operator, FLOW)
+    async with house.runtime() as rt:
+        assert await ping(rt) == "pong"
+    if not house.url:
+        await house.operator.open()
+    pong = next(each for each in await house.operator.specs() if each.name == "pong")
+    # Somebody who does not ask, such as an SQL client.
+    broken = msgspec.structs.replace(pong, kind="snipet")
+    await make(house.operator, Planned(differences=(difference(pong, broken),)))
+    for _ in range(2):
+        async with house.runtime() as rt:
+            assert await ping(rt) == "pong"
+            assert (await house.symbol("pong")).state == "degraded"
+        if not house.url:
+            await house.operator.open()
+    async with house.runtime() as rt:
+        better = FLOW.replace("code: pong", "code: better")
+        waited = await house.wait(await do(house.operator, better))
+        assert not waited.refused
+        assert await ping(rt) == "better"
 
 
 async def test_a_file_saved_with_a_mistake_is_degraded_with_its_line_and_the_last_good_one_serves(

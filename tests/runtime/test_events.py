@@ -1,6 +1,7 @@
 """Events tell what happened, in order, to everyone who listens; secrets stay hidden."""
 
 import asyncio
+import errno
 import logging
 
 import pytest
@@ -131,3 +132,38 @@ def test_a_failure_is_told_with_its_place_and_its_trace() -> None:
     assert told.data == {"code": "failed", "count": 1}
     assert "test_events.py" in told.detail
     assert "hunter2" not in told.detail
+
+
+def test_a_reason_that_is_a_whole_payload_is_cut() -> None:
+    told = Events("default").tell("failed", reason="x" * 3_000_000, detail="y" * 3_000_000)
+    assert told.reason.endswith("… (3000000 characters)")
+    assert len(told.reason) + len(told.detail) < 200_000
+
+
+def test_what_a_secret_key_holds_is_told_nowhere() -> None:
+    told = Events("default").tell(
+        "failed",
+        reason='{"password": "Hunter2Zq9"}',
+        detail="Authorization: Bearer Hunter2Zq9",
+        header={"Cookie": ["a=Hunter2Zq9"]},
+    )
+    assert "Hunter2Zq9" not in repr(told)
+
+
+def test_a_listener_without_descriptors_keeps_the_event_for_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    events, heard, calls = Events("default"), list[str](), list[str]()
+
+    def failing(told: Event) -> None:
+        calls.append(told.event)
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    events.listen(failing)
+    events.listen(lambda told: heard.append(told.event))
+    events.tell("one")
+    assert heard == ["one"]
+    # With spare descriptors it may well succeed.
+    assert calls == ["one", "one"]
+    assert "a listener failed at the event 'one': [Errno 24]" in caplog.text
+    assert "Traceback" not in caplog.text

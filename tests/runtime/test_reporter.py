@@ -1,13 +1,15 @@
 """A runtime says in its store how it is: after every load, and every few seconds."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from heddle.runtime.runtime import Runtime
 from heddle.specs.errors import StoreError
+from heddle.specs.folder import FolderStore
 from heddle.specs.memory import MemoryStore
-from heddle.specs.report import Report
+from heddle.specs.report import Condition, Report
 from heddle.specs.store import ChangeSet, Put
 from tests.runtime.changing import FLOW, do, looked, read, store_of, until
 from tests.runtime.worlds import told
@@ -159,3 +161,37 @@ async def test_nothing_counts_as_looked_at_while_something_is_missing() -> None:
         store.broken = False
         await looked(rt, 2)
         assert rt.table.get("x") is not None
+
+
+def condition(rt: Runtime) -> Condition:
+    """What the runtime says of whether it is as it should be."""
+    (found,) = (each for each in rt.report().conditions if each.type == "Degraded")
+    return found
+
+
+async def test_a_folder_that_is_gone_is_told_as_degraded_until_it_is_back(tmp_path: Path) -> None:
+    folder, away = tmp_path / "flows", tmp_path / "away"
+    folder.mkdir()
+    (folder / "flow.yaml").write_text(FLOW)
+    async with Runtime(store=str(folder), interval=0.05) as rt:
+        folder.rename(away)
+        await so(lambda: condition(rt).reason == "Unreadable")
+        found = condition(rt)
+        assert "the folder cannot be read: it is gone" in found.message
+        assert await rt.send("start") == "pong"
+        assert not folder.exists()
+        away.rename(folder)
+        await so(lambda: not condition(rt).status)
+        assert await rt.send("start") == "pong"
+
+
+async def test_a_state_folder_that_cannot_be_written_is_told_and_hinders_nothing(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "flow.yaml").write_text(FLOW)
+    store = FolderStore(tmp_path, state="/proc/state")
+    async with Runtime(store=store) as rt:
+        found = condition(rt)
+        assert (found.status, found.reason) == (True, "ReportsNotKept")
+        assert "/proc/state" in found.message
+        assert await rt.send("start") == "pong"

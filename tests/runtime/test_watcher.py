@@ -9,8 +9,8 @@ import pytest
 
 from heddle.runtime import watcher
 from heddle.runtime.events import Events
-from heddle.runtime.loader import Loaded
 from heddle.runtime.runtime import Runtime
+from heddle.runtime.tried import Loaded
 from heddle.runtime.watcher import Watcher, merge
 from heddle.specs.errors import StoreError
 from heddle.specs.memory import MemoryStore

@@ -10,9 +10,9 @@ from heddle.runtime.errors import Answer, Payload
 from heddle.runtime.events import Event
 from heddle.runtime.extension import Registry, Source, registry
 from heddle.runtime.host import Host
-from heddle.runtime.loader import Loaded
 from heddle.runtime.node import Action, Choice, Handler, Node
 from heddle.runtime.runtime import Runtime
+from heddle.runtime.tried import Loaded
 from heddle.schemas.field import Fields, about
 from heddle.schemas.port import Port
 from heddle.schemas.schema import Schema

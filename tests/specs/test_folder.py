@@ -11,30 +11,31 @@ from pathlib import Path
 import pytest
 
 from heddle.specs import folder as folder_module
-from heddle.specs import notifier, settle
+from heddle.specs import inotify, settle, treescan
 from heddle.specs.contract import StoreContract, Watch, refused, spec, value
-from heddle.specs.errors import Conflict, StoreError
+from heddle.specs.errors import Conflict, SpecError, StoreError
 from heddle.specs.files import Files
 from heddle.specs.folder import FolderStore
 from heddle.specs.limits import Limits, limits, use_limits
 from heddle.specs.names import named_id
-from heddle.specs.notifier import Notifier, WatchfilesNotifier
+from heddle.specs.notifier import Notifier
 from heddle.specs.open import open_store
-from heddle.specs.recording_contract import RecordingContract, ReportingContract
+from heddle.specs.recording_contract import AcceptingContract, RecordingContract, ReportingContract
 from heddle.specs.report import Report
 from heddle.specs.settle import Settling
 from heddle.specs.spec import Spec
 from heddle.specs.store import ChangeSet, Delete, Put, Store
+from heddle.specs.treescan import TreeNotifier
 
 A, B = named_id("spec", "default", "a"), named_id("spec", "default", "b")
 
 
-class TestFolderStore(StoreContract, RecordingContract, ReportingContract):
+class TestFolderStore(StoreContract, RecordingContract, ReportingContract, AcceptingContract):
     def make(self, folder: Path) -> Store:
         return FolderStore(folder)
 
 
-class TestFileStore(StoreContract, RecordingContract, ReportingContract):
+class TestFileStore(StoreContract, RecordingContract, ReportingContract, AcceptingContract):
     def make(self, folder: Path) -> Store:
         path = folder / "flow.yaml"
         path.touch()
@@ -67,15 +68,17 @@ def run(path: Path, story: Story) -> None:
     asyncio.run(tell())
 
 
-@pytest.fixture(params=["inotify", "watchfiles"])
+@pytest.fixture(params=["inotify", "watchfiles", "polling"])
 def flows(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with two files, watched in each of the ways there are."""
     if request.param == "inotify" and sys.platform != "linux":
         pytest.skip("only Linux has inotify")
-    if request.param == "watchfiles":
+    if request.param != "inotify":
+        polling_too = request.param == "polling"
 
         def other(root: str, settling: Settling, *, polling: bool | None = None) -> Notifier:
-            return WatchfilesNotifier(root, settling, polling=bool(polling))
+            del polling
+            return TreeNotifier(root, settling, polling=polling_too)
 
         monkeypatch.setattr(folder_module, "notifier", other)
     path = tmp_path / "flows"
@@ -344,7 +347,8 @@ def test_an_emptied_file_has_a_moment_to_be_filled(
     flows: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A machine that is busy with other things may need more than a moment.
-    monkeypatch.setattr(notifier, "SLOW", 2.0)
+    for module in (inotify, treescan):
+        monkeypatch.setattr(module, "SLOW", 2.0)
     monkeypatch.setattr(settle, "LONGEST", 4.0)
 
     async def story(store: FolderStore, watch: Watch) -> None:
@@ -533,9 +537,9 @@ def test_a_single_file_stays_however_empty(flows: Path) -> None:
     assert "name: new" in (flows / "a.yaml").read_text()
 
 
-@pytest.mark.usefixtures("following")
-def test_the_mode_of_a_file_and_a_link_to_it_stay(flows: Path, tmp_path: Path) -> None:
-    far = tmp_path / "far.yaml"
+def test_the_mode_of_a_file_and_a_link_to_it_stay(flows: Path) -> None:
+    far = flows / ".real" / "far.yaml"
+    far.parent.mkdir()
     (flows / "a.yaml").rename(far)
     (flows / "a.yaml").symlink_to(far)
     far.chmod(0o640)
@@ -543,7 +547,81 @@ def test_the_mode_of_a_file_and_a_link_to_it_stay(flows: Path, tmp_path: Path) -
     assert (flows / "a.yaml").is_symlink()
     assert "v: 2" in far.read_text()
     assert far.stat().st_mode & 0o777 == 0o640
-    assert [each.name for each in tmp_path.iterdir() if "heddle" in each.name] == []
+    assert [each.name for each in far.parent.iterdir()] == ["far.yaml"]
+
+
+@pytest.mark.usefixtures("following")
+@pytest.mark.parametrize("link", ["file", "folder", "annotation", "dangling"])
+def test_nothing_is_written_out_of_the_folder_through_a_link(
+    flows: Path, tmp_path: Path, link: str
+) -> None:
+    far = tmp_path / "far"
+    far.mkdir()
+    text = (flows / "a.yaml").read_text()
+    (far / "a.yaml").write_text(text)
+    change = Put(resource=spec("a", fields={"v": 2}))
+    if link == "file":
+        (flows / "a.yaml").unlink()
+        (flows / "a.yaml").symlink_to(far / "a.yaml")
+    elif link == "folder":
+        (flows / "a.yaml").unlink()
+        (flows / "in").symlink_to(far)
+    elif link == "dangling":
+        (flows / "web.yaml").symlink_to(far / "new.yaml")
+        change = Put(resource=spec("n", namespace="web"))
+    else:
+        (flows / "in").symlink_to(far)
+        (far / "a.yaml").unlink()
+        change = Put(resource=spec("n", annotations={"heddle/file": "in/x.yaml"}))
+
+    async def story(store: FolderStore, watch: Watch) -> None:
+        with pytest.raises(SpecError):
+            await store.apply([change])
+
+    run(flows, story)
+    assert {each.name: each.read_text() for each in far.iterdir()} == (
+        {} if link == "annotation" else {"a.yaml": text}
+    )
+
+
+ODD_FILES = (
+    *("n.yaml/x.yaml", ".heddle/x.yaml", "a\0.yaml", "../x.yaml", "/tmp/x.yaml", "a//x.yaml"),
+    *("./x.yaml", "con.yaml", "NUL.json", "sub/aux/x.yaml", "a:b.yaml", "a\\b.yaml", "x.txt", ""),
+    *(
+        "a.yaml/x.yaml",
+        " x.yaml",
+        "x /y.yaml",
+        "n" * 300 + ".yaml",
+        "d/" * 600 + "x.yaml",
+        "\x1b.yaml",
+    ),
+)
+
+
+@pytest.mark.parametrize("name", ODD_FILES)
+def test_an_illegal_file_name_is_a_problem_with_its_place(flows: Path, name: str) -> None:
+    before = sorted(str(each) for each in flows.parent.rglob("*.yaml"))
+
+    async def story(store: FolderStore, watch: Watch) -> None:
+        put = Put(resource=spec("n", annotations={"heddle/file": name}))
+        with pytest.raises(SpecError) as caught:
+            await store.apply([put])
+        [problem] = caught.value.problems
+        assert problem.path == "n.annotations.heddle/file"
+        assert str(flows.parent) not in str(problem).replace("/tmp/x.yaml", "")
+
+    run(flows, story)
+    assert sorted(str(each) for each in flows.parent.rglob("*.yaml")) == before
+
+
+@pytest.mark.parametrize("namespace", ["é" * 200, "con", "a" * 200])
+def test_every_legal_namespace_has_a_file_that_can_be_written(flows: Path, namespace: str) -> None:
+    applied(flows, Put(resource=spec("n", namespace=namespace)))
+
+    async def story(store: FolderStore, watch: Watch) -> None:
+        assert [each.name for each in await store.specs(namespace)] == ["n"]
+
+    run(flows, story)
 
 
 def test_several_files_are_written_or_none(flows: Path) -> None:
@@ -556,7 +634,8 @@ def test_several_files_are_written_or_none(flows: Path) -> None:
             Put(resource=spec("a", fields={"v": 2})),
             Put(resource=spec("n", namespace="web")),
         ]
-        assert await refused(store, changes, StoreError)
+        with pytest.raises(SpecError):
+            await store.apply(changes)
         assert await field(store, "a") == 1
 
     run(flows, story)
@@ -645,6 +724,6 @@ def test_an_annotation_names_the_file_of_a_new_spec(flows: Path) -> None:
     ["../x.yaml", "/x.yaml", "x.txt", ".x.yaml", "a//b.yaml", ".git/x.yaml", "", "a\\..\\x.yaml"],
 )
 def test_an_annotation_does_not_lead_out_of_the_folder(flows: Path, wish: str) -> None:
-    with pytest.raises(StoreError, match=r"n\.annotations.*is no spec file of the folder"):
+    with pytest.raises(SpecError, match=r"n\.annotations.*cannot be written"):
         applied(flows, Put(resource=spec("n", annotations={"heddle/file": wish})))
     assert names(flows) == ["a.yaml", "b.yaml"]

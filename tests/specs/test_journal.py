@@ -300,6 +300,7 @@ def test_what_could_not_be_recorded_is_noticed_later(tmp_path: Path) -> None:
 
 def test_it_stays_below_its_size_and_forgets_the_oldest(tmp_path: Path) -> None:
     path = tmp_path / ".heddle" / "history.jsonl"
+    path.parent.mkdir()
     kept = Journal(str(path), limit=4000)
     kept.begin([spec("base", fields={"v": 0})])
     for number in range(1, 200):
@@ -317,7 +318,7 @@ def test_it_stays_below_its_size_and_forgets_the_oldest(tmp_path: Path) -> None:
 
 
 def test_a_huge_revision_is_kept_however_small_the_limit(tmp_path: Path) -> None:
-    kept = Journal(str(tmp_path / "h" / "history.jsonl"), limit=100)
+    kept = Journal(str(tmp_path / "history.jsonl"), limit=100)
     kept.begin([])
     turns = tuple(Turn(after=spec(f"n{number}")) for number in range(50))
     kept.append(Revision(number=1, time=0.0, turns=turns))

@@ -1,5 +1,6 @@
 """The Keyring: the first key seals, all of them open, and what is wrong is told without a secret."""
 
+import errno
 import sys
 from pathlib import Path
 
@@ -170,3 +171,28 @@ def test_without_the_package_that_seals_the_extra_is_named(monkeypatch: pytest.M
         problem = told(caught)
         assert (problem.code, problem.wanted) == ("missing-extra", "the extra secrets")
         assert "heddle-runtime[secrets]" in problem.hint
+
+
+def test_a_place_that_cannot_be_asked_for_a_while_keeps_its_keys() -> None:
+    key = new_key()
+
+    class Place:
+        name = "the vault"
+        short = False
+
+        def read(self) -> str:
+            if self.short:
+                raise OSError(errno.EMFILE, "Too many open files")
+            return key.text
+
+    place = Place()
+    keys = Keyring([place])
+    assert keys.ids == (key.id,)
+    place.short = True
+    assert not keys.renew()
+    assert keys.ids == (key.id,)
+    assert keys.passing
+    assert keys.troubles == ("the vault: too many open files",)
+    place.short = False
+    assert not keys.renew()
+    assert not keys.passing

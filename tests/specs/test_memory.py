@@ -5,11 +5,18 @@ from pathlib import Path
 
 from heddle.specs.contract import StoreContract, Watch, spec
 from heddle.specs.memory import MemoryStore
-from heddle.specs.recording_contract import RecordingContract, ReportingContract, ResumingContract
+from heddle.specs.recording_contract import (
+    AcceptingContract,
+    RecordingContract,
+    ReportingContract,
+    ResumingContract,
+)
 from heddle.specs.store import Put, Store
 
 
-class TestMemoryStore(StoreContract, RecordingContract, ResumingContract, ReportingContract):
+class TestMemoryStore(
+    StoreContract, RecordingContract, ResumingContract, ReportingContract, AcceptingContract
+):
     kept = False
 
     def make(self, folder: Path) -> Store:

@@ -5,7 +5,7 @@ Its machinery is imported when the first text is compiled.
 
 from typing import Final
 
-from heddle.runtime.language import Language, Program
+from heddle.runtime.language import Language, OptionError, Options, Program
 
 
 def _compile(code: str) -> Program:
@@ -20,9 +20,31 @@ def _condition(code: str) -> Program:
     return compile_condition(code)
 
 
+def _tuned(code: str, options: Options) -> Program:
+    if options.isolation is not None:
+        raise OptionError(
+            "isolation",
+            "the language cel has no isolation: its programs can harm nothing",
+            hint="Leave it out.",
+        )
+    program = _condition(code) if options.condition else _compile(code)
+    if not (options.leaves and getattr(program, "visits", False)):
+        return program
+    from heddle.extensions.languages.cel.compiler import compile_condition, compile_program
+    from heddle.extensions.languages.cel.leaving import BUDGET, LeavingProgram
+    from heddle.extensions.languages.leaving import leave_of
+
+    leave = leave_of("cel", code, options)
+    if leave is None:
+        return program
+    compiler = compile_condition if options.condition else compile_program
+    return LeavingProgram(compiler(code, BUDGET), leave)
+
+
 LANGUAGE: Final = Language(
     name="cel",
     summary="expressions over the payload: quick, safe, and free of side effects",
     compile=_compile,
     condition=_condition,
+    tuned=_tuned,
 )

@@ -43,7 +43,7 @@ class Body(ABC):
         self.constants: dict[str, Any] = {}
         self.scope: dict[str, Code] = {}
         self.loops = 0
-        self.budgeted = False
+        self.budgeted = self.visits = False
         self.weight = 0
         self._done: list[tuple[str, tuple[int, int]]] = []
         self._lines: list[tuple[str, tuple[int, int]]] = []

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from heddle.extensions.languages.cel.errors import Exhausted
+from heddle.extensions.languages.cel.errors import Exhausted, Oversize
 
 LONGEST: Final = 10_000_000
 """Characters, bytes or elements that one function may make."""
@@ -14,22 +14,23 @@ LETTERS: Final = 8
 """How many characters or bytes cost as much as one element."""
 
 
-def exhausted() -> Exhausted:
-    """Return the Fault of a run that visited or made too much."""
-    return Exhausted(f"one run may visit or make at most {BUDGET:,} elements")
+def exhausted(size: int = 0) -> Exhausted:
+    """Return the Fault of a run that visited or made too much, this size of it at once."""
+    sort = Oversize if size > BUDGET else Exhausted
+    return sort(f"one run may visit or make at most {BUDGET:,} elements")
 
 
 def spend(budget: list[int], size: int) -> None:
     """Pay for so many elements before they are made; Exhausted if that is more than is left."""
     budget[0] -= size
     if budget[0] < 0:
-        raise exhausted()
+        raise exhausted(size)
 
 
 def bounded(budget: list[int], size: int) -> None:
     """Pay for a text of this many characters before it is made; `||` does not forgive a refusal."""
     if size > LONGEST:
-        raise Exhausted(f"a function would make more than {LONGEST:,} characters or elements")
+        raise Oversize(f"a function would make more than {LONGEST:,} characters or elements")
     spend(budget, 1 + size // LETTERS)
 
 

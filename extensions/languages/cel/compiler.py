@@ -42,36 +42,39 @@ _WORLD: Final[dict[str, Any]] = {
 class CelProgram(Protocol):
     """A compiled text: call it with a payload; EvaluationError is all that it raises.
 
-    `names` holds the free names of the text: keys it expects in the payload, and `self`.
+    `names` holds the free names of the text: keys it expects in the payload, and `self`. `visits`
+    says that it has macros, which visit elements.
     """
 
     names: frozenset[str]
+    visits: bool
 
     def __call__(self, payload: Any, /) -> Any: ...
 
 
-def compile_program(code: str) -> CelProgram:
+def compile_program(code: str, budget: int = BUDGET) -> CelProgram:
     """The program of a text, whose results are plain data; CompileError where it is wrong."""
-    return _compiled(code, out=True)
+    return _compiled(code, budget, out=True)
 
 
-def compile_condition(code: str) -> CelProgram:
+def compile_condition(code: str, budget: int = BUDGET) -> CelProgram:
     """The same for a text whose result is only asked whether it is true."""
-    return _compiled(code, out=False)
+    return _compiled(code, budget, out=False)
 
 
-def _compiled(code: str, *, out: bool) -> CelProgram:
+def _compiled(code: str, budget: int, *, out: bool) -> CelProgram:
     source = Source(str(code))
     try:
         emitter = Emitter(source)
         result = emitter.value(parse(source), out=out)
-        text, places = emitter.finished(result, BUDGET)
+        text, places = emitter.finished(result, budget)
         world = {**_WORLD, **emitter.constants, "places": places}
         program = _later(text, world) if _surely_compiles(text) else _now(text, world)
     except (RecursionError, MemoryError, SyntaxError):
         raise source.error(0, "the expression is too large or too deeply nested") from None
     found = cast(CelProgram, program)
     found.names = frozenset(emitter.names)
+    found.visits = emitter.visits
     return found
 
 

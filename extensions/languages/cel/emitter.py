@@ -97,7 +97,8 @@ class Emitter(Body):
             return branch(node, out)  # type: ignore[arg-type]
         if isinstance(node, Select):
             return self.constant(_long_type(node), "type", 1)
-        assert isinstance(node, Method)
+        if not isinstance(node, Method):
+            raise TypeError(f"a {type(node).__name__} has no way into code")
         name = self._qualified(node) or node.name
         return self._invoke(node, name, False, list(map(self.value, node.args)))
 
@@ -115,10 +116,10 @@ class Emitter(Body):
         """Reads a chain of fields at one go: only maps let themselves be read by a text."""
         quick = f"{head}[{field!r}]"
         for _ in range(_AT_ONCE):
-            if not spine or not isinstance(spine[-1], Select):
+            part = spine[-1] if spine else None
+            if not isinstance(part, Select):
                 break
-            part = spine.pop()
-            assert isinstance(part, Select)
+            spine.pop()
             quick += f"[{part.field!r}]"
             slow = f"select({slow}, {part.field!r})"
         return self._read(quick, slow)
@@ -257,7 +258,8 @@ class Emitter(Body):
             raise self.source.error(node.args[-1].at, str(fault)) from None
         self.place(node.at)
         function = LIBRARY.find("matches", False, 2)
-        assert function is not None
+        if function is None:
+            raise RuntimeError("the library has no function matches")
         slow = f"{self.keep(function.run)}({text.text}, {pattern.text})"
         test = self.is_exact(text, "string")
         if pattern.type != "string" or test is None:

@@ -46,7 +46,7 @@ class _Loop:
             body.line(f"{items} = {body.keep(pairs)}(B, {source})")
         elif head.type != "list":
             body.line(f"{items} = {source} if type({source}) is list else elements({source})")
-        body.budgeted = True
+        body.budgeted = body.visits = True
         self._pay = body.later()
         body.line("if B[0] < 0: raise exhausted()")
         self.items = items

@@ -34,7 +34,7 @@ def to_text(payload: Any) -> tuple[str, bool]:
     except RecursionError:
         raise ProgramError("the payload is nested too deeply") from None
     except (TypeError, ValueError, OverflowError) as error:
-        raise ProgramError(f"the payload cannot be given to the program: {error}") from None
+        raise ProgramError(f"the payload cannot be given to the program: {error}") from error
 
 
 def from_text(text: str, marked: bool) -> Any:

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+from heddle.extensions.languages.errors import TimedOut
 from heddle.extensions.languages.javascript import realm as realms
 from heddle.extensions.languages.javascript.realm import Realm
 from heddle.extensions.languages.javascript.source import shaped
+from heddle.extensions.languages.leaving import HOLD, Leave, leave_of
 from heddle.extensions.languages.limits import memory_of, timeout_of
 from heddle.runtime.language import Options
 
@@ -16,22 +18,40 @@ class RealmProgram:
     `load` takes the code into a realm and gives its number there; it is asked once for each realm.
     """
 
-    __slots__ = ("_load", "_loaded", "_memory", "_say", "_timeout")
+    __slots__ = ("_hold", "_leave", "_load", "_loaded", "_memory", "_say", "leaves")
 
-    def __init__(self, load: Callable[[Realm], int], options: Options) -> None:
+    def __init__(
+        self, load: Callable[[Realm], int], options: Options, leave: Leave | None = None
+    ) -> None:
+        """`leave` is how it goes on in a worker when it would hold the event loop."""
+        self._leave = leave
+        self.leaves = leave is not None
         self._loaded = (0, 0)
         self._load = load
-        self._timeout = timeout_of(options)
+        self._hold = timeout_of(options) if leave is None else HOLD
         self._memory = memory_of(options)
         self._say = options.say
 
     def __call__(self, payload: Any) -> Any:
+        leave = self._leave
+        if leave is not None and leave.away:
+            return leave(payload)
         realm = realms.current()
         # Read once: another thread may enter its own realm meanwhile.
         place, number = self._loaded
         if place != realm.id:
             number = self.enter(realm)
-        return realm.run(number, payload, self._timeout, self._memory, self._say)
+        try:
+            return realm.run(number, payload, self._hold, self._memory, self._say)
+        except TimedOut:
+            if leave is None:
+                raise
+        return leave(payload)
+
+    def close(self) -> None:
+        """Let go of the worker, if there is one."""
+        if self._leave is not None:
+            self._leave.close()
 
     def enter(self, realm: Realm) -> int:
         """Take the code into a realm: its number there."""
@@ -49,4 +69,7 @@ def compile_script(code: str, options: Options, *, typescript: bool) -> RealmPro
     """The program of a text; CompileError where it is wrong, or where the engine is missing."""
     realms.engine()
     shape = shaped(code, typescript, timeout_of(options), memory_of(options))
-    return RealmProgram(lambda realm: realm.load(*shape), options)
+    leave = leave_of("typescript" if typescript else "javascript", code, options)
+    if leave is not None:
+        realms.reserve()
+    return RealmProgram(lambda realm: realm.load(*shape), options, leave)

@@ -51,6 +51,7 @@ class Realm:
         )
         self._kinds = {kind: hand(kind) for kind in ("expression", "module")}
         self._libraries: dict[str, Any] = {}
+        self.libraries: dict[str, str] = {}
         self.taken = 0
         self._limits = (0.0, 0)
         self.id = next(_ids)
@@ -88,6 +89,7 @@ class Realm:
     def library(self, name: str, make: str) -> Any:
         """What `make` gives of a library: a function of its exports, as JavaScript."""
         found = self._libraries.get(name)
+        self.libraries[name] = make
         if found is None:
             self._limit(_PREPARING, _ROOM)
             text = resource(f"vendor/{name}.js")
@@ -238,8 +240,18 @@ def current() -> Realm:
     """The realm of this thread; a fresh one where there is none, or the last was thrown away."""
     realm: Realm | None = getattr(_here, "realm", None)
     if realm is None:
-        realm = _here.realm = Realm()
+        realm, _here.spare = getattr(_here, "spare", None) or Realm(), None
+        _here.realm = realm
     return realm
+
+
+def reserve() -> None:
+    """Have a realm at hand for when this thread's has to be thrown away: making one takes a while."""
+    spare: Realm | None = getattr(_here, "spare", None)
+    if spare is None:
+        spare = _here.spare = Realm()
+    for name, make in current().libraries.items():
+        spare.library(name, make)
 
 
 def forget() -> None:

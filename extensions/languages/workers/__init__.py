@@ -9,8 +9,10 @@ WAYS = ("process",)
 """What `isolation` may be."""
 
 
-def isolated(language: str, code: str, options: Options) -> Program:
+def isolated(language: str, code: str, options: Options, slack: float = 0.0) -> Program:
     """The program of a text that runs in a worker; it waits where the options allow that.
+
+    `slack` is for how many seconds beyond its time limit the worker may have no processor.
 
     The text is taken as it stands: whoever calls this has seen that it compiles.
     """
@@ -20,7 +22,11 @@ def isolated(language: str, code: str, options: Options) -> Program:
         raise OptionError("isolation", f'there is no isolation "{options.isolation}"')
     if sys.platform == "win32":
         raise OptionError("isolation", "isolated processes need a POSIX system")
+    if options.leaves and not options.waits:
+        from heddle.extensions.languages.leaving import Leave
+
+        return Leave(language, code, options)
     from heddle.extensions.languages.workers.program import IsolatedProgram
 
-    program = IsolatedProgram(language, code, options)
+    program = IsolatedProgram(language, code, options, slack)
     return program.waiting() if options.waits else program

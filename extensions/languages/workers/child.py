@@ -136,7 +136,7 @@ def _run(request: Request, programs: dict[int, Program], said: list[tuple[str, s
     out, err = Printed("info", said), Printed("warning", said)
     sys.stdout, sys.stderr = out, err
     try:
-        signal.setitimer(signal.ITIMER_REAL, request.timeout)
+        signal.setitimer(signal.ITIMER_REAL, request.timeout + request.slack)
         try:
             answer = _answer(request, programs, said)
         finally:
@@ -225,7 +225,23 @@ def _jinja(code: str, options: Options) -> Program:
     return TemplateProgram(code, options.condition)
 
 
+def _cel(code: str, options: Options) -> Program:
+    from heddle.extensions.languages.cel.compiler import compile_condition, compile_program
+    from heddle.extensions.languages.cel.errors import EvaluationError
+
+    compiled = compile_condition(code) if options.condition else compile_program(code)
+
+    def program(payload: object) -> object:
+        try:
+            return compiled(payload)
+        except EvaluationError as error:
+            raise ProgramError(error.message, line=error.line) from error
+
+    return program
+
+
 _COMPILERS: Final[dict[str, Callable[[str, Options], Program]]] = {
+    "cel": _cel,
     "python": _python,
     "javascript": _javascript,
     "typescript": _typescript,

@@ -26,13 +26,14 @@ _numbers: Final = count(1)
 class IsolatedProgram:
     """Called, it runs at once and everything else stands still; `waiting` gives one that waits."""
 
-    def __init__(self, language: str, code: str, options: Options) -> None:
+    def __init__(self, language: str, code: str, options: Options, slack: float = 0.0) -> None:
         self._language = language
         self._code = code
         self._number = next(_numbers)
         self._options = options
         self._timeout = timeout_of(options, WORKER_TIMEOUT)
         self._memory = memory_of(options)
+        self._slack = slack
         self._pool: Pool | None = None
         self._releases: list[weakref.finalize[Any, Any]] = []
         self._benched = False
@@ -77,6 +78,7 @@ class IsolatedProgram:
             self._timeout,
             self._memory,
             self._options.condition,
+            self._slack,
         )
 
     def _result(self, answer: Answer) -> Any:

@@ -19,7 +19,10 @@ _INT: Final = 2
 
 
 class Request(msgspec.Struct, array_like=True, frozen=True):
-    """One run. `code` is empty where the worker has seen the program before."""
+    """One run. `code` is empty where the worker has seen the program before.
+
+    The engines count `timeout` on the clock of the processor. All else may take `slack` more seconds.
+    """
 
     program: int
     language: str
@@ -28,6 +31,7 @@ class Request(msgspec.Struct, array_like=True, frozen=True):
     timeout: float
     memory: int
     condition: bool = False
+    slack: float = 0.0
 
 
 class Answer(msgspec.Struct, array_like=True, frozen=True):
@@ -75,7 +79,7 @@ def to_bytes(value: Any) -> bytes:
     except RecursionError:
         raise ProgramError("the data is nested too deeply") from None
     except (TypeError, ValueError) as error:
-        raise ProgramError(f"the data cannot be handed over: {error}") from None
+        raise ProgramError(f"the data cannot be handed over: {error}") from error
 
 
 def from_bytes(data: bytes | bytearray | memoryview) -> Any:

@@ -87,7 +87,7 @@ class Worker:
                 async with asyncio.timeout(STARTING):
                     await self._receive(loop, MOST)
                 self._ready = True
-            async with asyncio.timeout(request.timeout + GRACE):
+            async with asyncio.timeout(request.timeout + request.slack + GRACE):
                 await loop.sock_sendall(self._socket, frame)
                 return self._answered(request, await self._receive(loop, _most(request)))
         except (TimeoutError, OSError, EOFError) as error:
@@ -103,8 +103,9 @@ class Worker:
             if not self._ready:
                 self._receive_now(time.monotonic() + STARTING, MOST)
                 self._ready = True
-            end = time.monotonic() + request.timeout + GRACE
-            self._socket.settimeout(request.timeout + GRACE)
+            patience = request.timeout + request.slack + GRACE
+            end = time.monotonic() + patience
+            self._socket.settimeout(patience)
             self._socket.sendall(frame)
             return self._answered(request, self._receive_now(end, _most(request)))
         except (TimeoutError, OSError, EOFError) as error:

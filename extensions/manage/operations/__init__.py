@@ -1,11 +1,11 @@
 """Every operation by its name, a module for each sort of thing that is managed."""
 
 from heddle.extensions.manage.operation import Operation
-from heddle.extensions.manage.operations import about, changes, resources, runtimes, sql
+from heddle.extensions.manage.operations import about, accepted, changes, resources, runtimes, sql
 
 OPERATIONS: dict[str, Operation] = {
     operation.name: operation
-    for module in (about, resources, changes, runtimes, sql)
+    for module in (about, resources, changes, runtimes, accepted, sql)
     for operation in module.OPERATIONS
 }
 """By name, in the order in which they are told."""

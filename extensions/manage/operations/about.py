@@ -8,6 +8,7 @@ from heddle.extensions.manage import shapes
 from heddle.extensions.manage.asked import Asked
 from heddle.extensions.manage.operation import Operation, Outcome, Reply
 from heddle.extensions.manage.refusal import TITLES, Refusal
+from heddle.schemas.ascii import lower
 from heddle.schemas.export import file_schema, kind_schema
 from heddle.schemas.port import Port
 from heddle.specs.errors import StoreError
@@ -16,19 +17,28 @@ from heddle.specs.problem import did_you_mean
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
 
-async def alive(asked: Asked) -> Reply:
-    """It answers."""
-    del asked
-    return Reply(shapes.Health(status="ok"), header=_NOT_KEPT)
+async def healthy(asked: Asked) -> Reply:
+    """It answers, and no source waits that was active before a runtime here began."""
+    return _unready(asked) or Reply(shapes.Health(status="ok"), header=_NOT_KEPT)
 
 
 async def ready(asked: Asked) -> Reply:
-    """Its store can be read, and every runtime here has begun."""
+    """Its store can be read, every runtime here has begun, and no source waits that was active before."""
     try:
         await asked.managed.store.newest()
     except StoreError:
         return Reply(shapes.Health(status="unready"), 503, header=_NOT_KEPT)
-    return Reply(shapes.Health(status="ok"), header=_NOT_KEPT)
+    return await healthy(asked)
+
+
+def _unready(asked: Asked) -> Reply | None:
+    """Return that a source waits; why is said only to those who may read the namespace."""
+    waiting = {one.namespace: why for one in asked.managed.runtimes if (why := one.unready)}
+    if not waiting:
+        return None
+    # Why it waits may quote what somebody wrote: without a token only its name is said.
+    said = [why if asked.sees(name) else why.partition(":")[0] for name, why in waiting.items()]
+    return Reply(shapes.Health(status="unready", reason="; ".join(said)), 503, header=_NOT_KEPT)
 
 
 async def api(asked: Asked) -> Reply:
@@ -115,7 +125,7 @@ async def refuse(asked: Asked) -> Reply:
         429: "too many requests in too short a time. Try again a little later",
     }.get(status, title)
     raise Refusal(
-        status, title.lower().replace(" ", "-") or "refused", detail, header=_headers(said)
+        status, lower(title).replace(" ", "-") or "refused", detail, header=_headers(said)
     )
 
 
@@ -124,7 +134,7 @@ def _headers(said: Any) -> dict[str, str]:
     return {
         name: ", ".join(map(str, value)) if isinstance(value, list) else str(value)
         for name, value in header.items()
-        if name.lower() not in ("content-type", "content-length")
+        if lower(name) not in ("content-type", "content-length")
     }
 
 
@@ -132,13 +142,18 @@ OPERATIONS = [
     Operation(
         name="health.live",
         summary="Whether it answers.",
-        run=alive,
+        details="And whether every source that was active before the start of a runtime is so again.",
+        run=healthy,
         right=None,
-        replies={200: Outcome(about="It does.", type=shapes.Health)},
+        replies={
+            200: Outcome(about="It does.", type=shapes.Health),
+            503: Outcome(about="A source waits that was active before.", type=shapes.Health),
+        },
     ),
     Operation(
         name="health.ready",
         summary="Whether it can do its work: the store can be read.",
+        details="And whether every source that was active before the start of a runtime is so again.",
         run=ready,
         right=None,
         replies={

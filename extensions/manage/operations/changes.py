@@ -15,9 +15,10 @@ from heddle.extensions.manage.operations.questions import DryRun, Message, Wait
 from heddle.extensions.manage.reading import read_entries, sent_entries, sent_json
 from heddle.extensions.manage.refusal import Refusal, wrong
 from heddle.runtime.applying import plan_apply
-from heddle.runtime.planning import Step, current, steps_in_pieces
+from heddle.runtime.planning import Step, check_change, current
 from heddle.runtime.rollback import plan_rollback
 from heddle.runtime.sealing import have_keys, kept_all
+from heddle.schemas.ascii import is_number
 from heddle.specs.index import Key, key_of
 from heddle.specs.masking import MASK
 from heddle.specs.pieces import by_turns
@@ -74,7 +75,11 @@ class Storing(msgspec.Struct, frozen=True, kw_only=True):
     """How to store."""
 
     check: Annotated[
-        bool, about("Refuse Specs with Problems; without, they are kept as they are.")
+        bool,
+        about(
+            "Refuse Specs with Problems; without, they are kept as they are. What would stop what is "
+            "active is refused always."
+        ),
     ] = True
 
 
@@ -83,7 +88,8 @@ class Storing(msgspec.Struct, frozen=True, kw_only=True):
 
 async def apply(asked: Asked) -> Reply:
     """Create or update what was sent, all or none."""
-    assert asked.namespace is not None
+    if asked.namespace is None:
+        raise RuntimeError("the operation needs a namespace in its path")
     query = asked.query
     found, unwritten = await sent_entries(asked, asked.namespace, None)
     for space in sorted({one.namespace for one in found}):
@@ -141,7 +147,7 @@ async def revision(asked: Asked) -> Reply:
     """One revision."""
     number = asked.params.get("number", "")
     store = _recording(asked)
-    if not number.isascii() or not number.isdecimal() or len(number) > 18:
+    if not is_number(number) or len(number) > 18:
         raise Refusal(400, "revision", f'"{number}" is no number of a revision')
     kept: Kept = await store.revision(int(number))
     if asked.namespace is not None:
@@ -185,7 +191,7 @@ async def newest(asked: Asked) -> Reply:
     return Reply(
         shapes.Newest(
             revision=await store.newest(),
-            url=store.url,
+            url=asked.relative(store.url),
             records=isinstance(store, Recording),
             reports=isinstance(store, Reporting),
         ),
@@ -196,7 +202,8 @@ async def newest(asked: Asked) -> Reply:
 async def problems(asked: Asked) -> Reply:
     """What cannot be read in the store at this moment."""
     found = await asked.managed.store.problems()
-    return Reply(shapes.Problems(items=[wrong(one) for one in asked.hidden(found)]))
+    items = shapes.Problems(items=[wrong(one) for one in asked.hidden(found)])
+    return Reply(asked.relative(msgspec.to_builtins(items)))
 
 
 async def store_changes(asked: Asked) -> Reply:
@@ -217,15 +224,10 @@ async def store_changes(asked: Asked) -> Reply:
     changes, unsealed = _sealed(asked, changes, now)
     if unsealed:
         raise refused(asked, unsealed)
-    if asked.query.check:
-        stored: list[Resource] = []
-        for space in sorted({side.namespace for step in steps for side in step if side}):
-            stored += await store.specs(space)
-            stored += await store.values(space)
-        problems = await by_turns(steps_in_pieces(steps, stored, asked.managed.registry))
-        if problems:
-            raise refused(asked, problems)
-    note = Note(_author(asked, sent.author, steps), sent.message)
+    problems = await check_change(store, steps, asked.managed.registry, whole=asked.query.check)
+    if problems:
+        raise refused(asked, problems)
+    note = Note(_author(asked, sent.author), sent.message)
     put = await store.apply(changes, note)
     reached = max((each.revision for each in put), default=0) or await store.newest()
     touched = [new if new is not None else old for old, new in steps]
@@ -238,13 +240,13 @@ async def store_changes(asked: Asked) -> Reply:
     )
 
 
-def _author(asked: Asked, said: str, steps: list[Step]) -> str:
-    """Who stands in the history: whom an admin says; of anybody else, always who it was as well."""
+def _author(asked: Asked, said: str) -> str:
+    """Who stands in the history: the token, whatever the request says.
+
+    Without a token nobody is known: what the request says is kept, and marked as no more than that.
+    """
     name = asked.caller.name
-    spaces = {side.namespace for step in steps for side in step if side is not None}
-    if not said or said == name:
-        return name
-    return said if all(asked.caller.may("admin", one) for one in spaces) else f"{said} (as {name})"
+    return f"{said} (as {name})" if said and said != name and not asked.caller.known else name
 
 
 def _sealed(
@@ -258,7 +260,8 @@ def _sealed(
             step = now.get(_key(change)), change.resource
             [(_, kept)], wrong = kept_all([step], asked.managed.registry.keys)
             problems += wrong
-            assert kept is not None
+            if kept is None:
+                raise RuntimeError("a change that is written has a resource")
             change = msgspec.structs.replace(change, resource=kept)
         found.append(change)
     return found, problems

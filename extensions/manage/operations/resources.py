@@ -12,6 +12,7 @@ from heddle.extensions.manage.operations.questions import (
     Writing,
 )
 from heddle.extensions.manage.operations.sort import Sort
+from heddle.schemas.ascii import capital
 from heddle.specs.spec import Spec
 from heddle.specs.value import Value
 
@@ -20,9 +21,9 @@ MATCH = ("If-Match", "If-None-Match")
 
 def _operations(sort: Sort, held: Any, many: Any) -> list[Operation]:
     word, words, a = (
-        sort.word.capitalize(),
-        f"{sort.word.capitalize()}s",
-        f"a {sort.word.capitalize()}",
+        capital(sort.word),
+        f"{capital(sort.word)}s",
+        f"a {capital(sort.word)}",
     )
     values = sort.type is Value
     shown = Outcome(about=f"The {word}.", type=held, media=(JSON, YAML), headers=("ETag",))

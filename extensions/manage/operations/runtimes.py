@@ -2,6 +2,7 @@
 
 import time
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import msgspec
 
@@ -16,8 +17,10 @@ from heddle.runtime.process import Process
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.standing import Standing, SymbolStanding, standing
 from heddle.runtime.symbol import SymbolStatus
+from heddle.specs.masking import MASK
 from heddle.specs.names import parse_id
 from heddle.specs.pieces import Turns
+from heddle.specs.placement import LONGEST_NAME
 from heddle.specs.problem import did_you_mean
 from heddle.specs.report import Report, Reporting
 
@@ -92,7 +95,8 @@ async def namespaces(asked: Asked) -> Reply:
 
 async def namespace(asked: Asked) -> Reply:
     """One of them."""
-    assert asked.namespace is not None
+    if asked.namespace is None:
+        raise RuntimeError("the operation needs a namespace in its path")
     store = asked.managed.store
     specs, values = await store.specs(asked.namespace), await store.values(asked.namespace)
     found = _namespace(asked, asked.namespace, len(specs), len(values))
@@ -118,14 +122,16 @@ def _namespace(asked: Asked, name: str, specs: int, values: int) -> shapes.Names
 
 async def status(asked: Asked) -> Reply:
     """How a namespace stands: each symbol in each runtime that follows it."""
-    assert asked.namespace is not None
+    if asked.namespace is None:
+        raise RuntimeError("the operation needs a namespace in its path")
     found = await standing(asked.managed.store, asked.namespace)
     return Reply(await _masked(asked, found), header={"Cache-Control": "no-store"})
 
 
 async def symbols(asked: Asked) -> Reply:
     """Every symbol."""
-    assert asked.namespace is not None
+    if asked.namespace is None:
+        raise RuntimeError("the operation needs a namespace in its path")
     found = await standing(asked.managed.store, asked.namespace)
     runtime = asked.managed.runtime(asked.namespace)
     here = list(runtime.status().symbols) if runtime is not None else []
@@ -137,7 +143,8 @@ async def symbols(asked: Asked) -> Reply:
 
 async def symbol(asked: Asked) -> Reply:
     """One symbol, by its name or id."""
-    assert asked.namespace is not None
+    if asked.namespace is None:
+        raise RuntimeError("the operation needs a namespace in its path")
     found = await standing(asked.managed.store, asked.namespace)
     runtime = asked.managed.runtime(asked.namespace)
     live = runtime.status().symbols if runtime is not None else ()
@@ -159,16 +166,21 @@ async def symbol(asked: Asked) -> Reply:
 
 
 async def _masked(asked: Asked, shape: msgspec.Struct) -> Any:
-    """The same with every secret masked that a runtime here knows; long lists in slices."""
+    """The same with every secret masked that a runtime here knows, and without paths of the server.
+
+    Long lists in slices.
+    """
     data: dict[str, Any] = msgspec.to_builtins(shape)
-    turns = Turns()
-    for name, value in data.items():
-        if not isinstance(value, list):
-            data[name] = asked.masked(value)
-            continue
-        for number, each in enumerate(value):
+    redactor, turns = asked.home.events.redactor, Turns()
+    lists = {name: value for name, value in data.items() if isinstance(value, list)}
+    rest = {name: value for name, value in data.items() if name not in lists}
+    data |= asked.relative(asked.masked(redactor.redacted(rest)))
+    for name, items in lists.items():
+        for number, each in enumerate(items):
             await turns.rest()
-            value[number] = asked.masked(each)
+            # A place begins at the name of the list, whose items do not count in it.
+            shown = redactor.redacted({name: [each]})[name]
+            items[number] = asked.relative(asked.masked(shown[0] if shown != MASK else MASK))
     return data
 
 
@@ -177,7 +189,8 @@ async def _masked(asked: Asked, shape: msgspec.Struct) -> Any:
 
 def _runtime(asked: Asked) -> Runtime:
     """The runtime of the namespace in this process; Refusal where none is here."""
-    assert asked.namespace is not None
+    if asked.namespace is None:
+        raise RuntimeError("the operation needs a namespace in its path")
     found = asked.managed.runtime(asked.namespace)
     if found is None:
         here = ", ".join(sorted(one.namespace for one in asked.managed.runtimes)) or "none"
@@ -219,7 +232,7 @@ async def cancel(asked: Asked) -> Reply:
     found = _process(asked)
     # Not `cancelled`: that is a client that went away, and nobody answers those.
     found.cancel(Error(f"{asked.caller.name} cancelled it", code="dropped"))
-    return Reply(forms.process(found), 202, names=(str(found.id),), told=True)
+    return Reply(await _masked(asked, forms.process(found)), 202, names=(str(found.id),), told=True)
 
 
 # --- reports --------------------------------------------------------------------------------------
@@ -242,7 +255,10 @@ async def reports(asked: Asked) -> Reply:
     for space in spaces:
         found += await store.reports(space)
     seen = [one for one in found if asked.sees(one.namespace)]
-    return Reply(Reports(items=seen), header={"Cache-Control": "no-store"})
+    return Reply(
+        asked.relative(msgspec.to_builtins(Reports(items=seen))),
+        header={"Cache-Control": "no-store"},
+    )
 
 
 async def report(asked: Asked) -> Reply:
@@ -252,6 +268,10 @@ async def report(asked: Asked) -> Reply:
     asked.need("operate", said.namespace)
     if said.runtime != asked.key:
         raise Refusal(422, "runtime", f"the Report is of {said.runtime}, the path says {asked.key}")
+    if len(quote(said.runtime, safe="")) > LONGEST_NAME:
+        raise Refusal(
+            422, "runtime", f"the name of the runtime is longer than {LONGEST_NAME} bytes"
+        )
     if not 0 < said.interval <= LONGEST or not 0 <= said.pid <= _PIDS:
         raise Refusal(
             422,

@@ -1,5 +1,6 @@
 """A Sort is what the operations on Specs and those on Values do, each for one of the two."""
 
+import json
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -16,8 +17,9 @@ from heddle.extensions.manage.operations.paging import order, page_of
 from heddle.extensions.manage.reading import merge_patch, read_entries, sent_entry, sent_patch
 from heddle.extensions.manage.refusal import Refusal
 from heddle.runtime.sealing import have_keys
+from heddle.schemas.ascii import elements, lower
 from heddle.specs.errors import SecretError
-from heddle.specs.names import named_id, new_id, parse_id
+from heddle.specs.names import NAME_RULE, legal_name, named_id, new_id, parse_id
 from heddle.specs.pieces import Pieces, by_turns
 from heddle.specs.problem import did_you_mean
 from heddle.specs.spec import Spec
@@ -33,7 +35,7 @@ class Sort:
 
     def __init__(self, type_: type[Spec] | type[Value]) -> None:
         self.type: type[Spec] | type[Value] = type_
-        self.word = type_.__name__.lower()
+        self.word = lower(type_.__name__)
         self.words: Any = f"{self.word}s"
 
     async def read(
@@ -57,7 +59,8 @@ class Sort:
 
     async def get(self, asked: Asked) -> Resource:
         """The one that the path names; Refusal 404 with the nearest name."""
-        assert asked.namespace is not None
+        if asked.namespace is None:
+            raise RuntimeError("the operation needs a namespace in its path")
         found = await self.find(asked.managed.store, asked.namespace, asked.key)
         if found is None:
             every = await self.read(asked.managed.store, asked.namespace)
@@ -141,7 +144,8 @@ class Sort:
         """One of them."""
         reveal = getattr(asked.query, "reveal", False)
         if reveal:
-            assert asked.namespace is not None
+            if asked.namespace is None:
+                raise RuntimeError("the operation needs a namespace in its path")
             asked.need("admin", asked.namespace)
         one = await self.get(asked)
         tag = etag(one)
@@ -162,7 +166,8 @@ class Sort:
 
     async def create(self, asked: Asked) -> Reply:
         """A new one; its name and its id must be free."""
-        assert asked.namespace is not None
+        if asked.namespace is None:
+            raise RuntimeError("the operation needs a namespace in its path")
         new, said = await sent_entry(asked, asked.namespace, self.words)
         same_space(asked, new)
         old = await self._taken(asked, new)
@@ -194,11 +199,19 @@ class Sort:
 
     async def replace(self, asked: Asked) -> Reply:
         """Put it in the place of what the path names, or create it there."""
-        assert asked.namespace is not None
+        if asked.namespace is None:
+            raise RuntimeError("the operation needs a namespace in its path")
         store = asked.managed.store
         old = await self.find(store, asked.namespace, asked.key)
         id_ = parse_id(asked.key)
         named = asked.key if id_ is None else (old.name if old is not None else None)
+        if old is None and id_ is None and not legal_name(asked.key):
+            raise Refusal(
+                422,
+                "name",
+                f"{json.dumps(asked.key[:40])} in the path cannot be the name of a {self.word} "
+                f"(wanted: {NAME_RULE})",
+            )
         new, said = await sent_entry(asked, asked.namespace, self.words, named=named)
         same_space(asked, new)
         kept = old.id if old is not None else id_
@@ -228,7 +241,8 @@ class Sort:
 
     async def patch(self, asked: Asked) -> Reply:
         """Change some fields of it, and leave the others."""
-        assert asked.namespace is not None
+        if asked.namespace is None:
+            raise RuntimeError("the operation needs a namespace in its path")
         old = await self.get(asked)
         patch = await sent_patch(asked)
         held = forms.entry_of(old, reveal=True)
@@ -288,7 +302,7 @@ def etag(one: Resource) -> str:
 
 
 def _tags(header: str) -> list[str]:
-    return [tag.strip().removeprefix("W/") for tag in header.split(",") if tag.strip()]
+    return [tag.removeprefix("W/") for tag in elements(header)]
 
 
 def _opened(asked: Asked, one: Resource) -> Resource:

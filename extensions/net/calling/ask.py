@@ -4,6 +4,7 @@ from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from typing import Any, Final
 
 from heddle.extensions.extension import NOTHING, ByteStream, Payload
+from heddle.extensions.net.calling.neighbours import HOP, hop_by_hop, is_claim, is_unsafe
 from heddle.extensions.net.calling.target import Base, refused, target
 from heddle.extensions.net.http.bodies import encode
 from heddle.extensions.net.http.compression import OFFERS, pack, packer
@@ -11,28 +12,30 @@ from heddle.extensions.net.http.errors import BadAnswer, BadRequest
 from heddle.extensions.net.http.head import canonical
 from heddle.extensions.net.http.media import BYTES
 from heddle.extensions.net.http.request import FIELDS, Request
+from heddle.schemas.ascii import trim, upper
 
 REQUEST: Final = frozenset([*FIELDS, "url", "status", "params", "auth", "cookies"])
 """The keys that a map may have to be read as a request."""
 
-HOP: Final = frozenset(
-    [
-        "Connection",
-        "Keep-Alive",
-        "Proxy-Connection",
-        "Proxy-Authenticate",
-        "Proxy-Authorization",
-        "Te",
-        "Trailer",
-        "Transfer-Encoding",
-        "Upgrade",
-        "Expect",
-    ]
-)
-"""Headers that are between two neighbours, and never go further."""
-
 _OURS: Final = HOP | {"Host", "Content-Length", "Accept-Encoding"}
 _SECRETS: Final = frozenset({"Authorization", "Cookie"})
+_ANYWHERE: Final = frozenset(
+    [
+        "Accept",
+        "Accept-Charset",
+        "Accept-Encoding",
+        "Accept-Language",
+        "Cache-Control",
+        "Content-Encoding",
+        "Content-Language",
+        "Content-Length",
+        "Content-Type",
+        "Pragma",
+        "User-Agent",
+    ]
+)
+"""Headers that may follow a redirect to another origin: they hold nothing that is for one host only."""
+
 _SAYS: Final = ("method", "url", "path", "query", "header", "body")
 _METHOD: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-")
 
@@ -42,7 +45,7 @@ Headers = list[tuple[str, str]]
 class Ask:
     """Method, URL, headers and body. `again` says that the body can be sent a second time."""
 
-    __slots__ = ("again", "body", "headers", "method", "url")
+    __slots__ = ("again", "body", "headers", "latin", "method", "url")
 
     def __init__(
         self, method: str, url: str, headers: Headers, body: bytes | AsyncIterable[bytes] | None
@@ -52,6 +55,8 @@ class Ask:
         self.headers = headers
         self.body = body
         self.again = body is None or isinstance(body, bytes)
+        self.latin: frozenset[str] = frozenset()
+        """The values of headers that came as Latin-1, and go on as such."""
 
     def moved(self, url: str, status: int, *, same_origin: bool) -> "Ask | None":
         """What is asked after a redirect; None where the body would have to be sent twice."""
@@ -63,7 +68,7 @@ class Ask:
             return None
         if not same_origin:
             # What was meant for one host is not for the next.
-            headers = [one for one in headers if one[0] not in _SECRETS]
+            headers = [one for one in headers if one[0] in _ANYWHERE]
         return Ask(method, url, headers, body)
 
 
@@ -92,7 +97,7 @@ def ask(
     said = asked.get("method") or method or ("GET" if body is None else "POST")
     if not isinstance(said, str) or not set(said) <= _METHOD:
         raise refused(f"method is {said!r}", "a word such as GET")
-    return Ask(said.upper(), url, headers, body)
+    return Ask(upper(said), url, headers, body)
 
 
 def is_request(payload: Payload) -> bool:
@@ -108,18 +113,21 @@ def given_headers(asked: Mapping[str, Any]) -> Headers:
     """The headers that a packet gives, without those that are for the connection.
 
     A request as a listener made it goes on without its Cookie and Authorization: nobody has said
-    that somebody else may have them.
+    that somebody else may have them. What its client says in the place of a proxy stays here as well.
     """
     header = asked.get("header")
     if header is None:
         return []
     if not isinstance(header, dict):
         raise refused(f"header is {type(header).__name__}", "a map of names to values")
-    left_out = _OURS | _SECRETS if type(asked) is Request else _OURS
+    request = type(asked) is Request
+    left_out = _OURS
+    if isinstance(asked, Request):
+        left_out = _OURS | _SECRETS | hop_by_hop(asked.head.fields)
     found: Headers = []
     for given, values in header.items():
         name = header_name(given)
-        if name in left_out:
+        if name in left_out or (request and (is_claim(name) or is_unsafe(name))):
             continue
         for value in values if isinstance(values, list) else [values]:
             found.append((name, header_text(name, value)))
@@ -143,7 +151,7 @@ def header_text(name: str, value: Any) -> str:
     text = str(value)
     if any((one < " " and one != "\t") or one == "\x7f" for one in text):
         raise refused(f"header.{name} holds a line end or a control character", "one line of text")
-    return text.strip(" \t")
+    return trim(text)
 
 
 def _body(

@@ -9,6 +9,8 @@ from heddle.extensions.net.http.bodies import decode
 from heddle.extensions.net.http.compression import unpack, unpack_stream
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.head import canonical
+from heddle.extensions.net.http.latin import kept_latin, text_of_bytes
+from heddle.extensions.net.http.path import text_of
 
 if TYPE_CHECKING:
     import aiohttp
@@ -45,7 +47,7 @@ def head_of(response: "aiohttp.ClientResponse") -> dict[str, Any]:
         "method": response.method,
         "scheme": url.scheme,
         "host": url.authority.rpartition("@")[2],
-        "path": url.path,
+        "path": _path_of(url.raw_path),
         "query": query,
         "protocol": f"HTTP/{version.major}.{version.minor}" if version else "HTTP/1.1",
         "header": header,
@@ -53,16 +55,36 @@ def head_of(response: "aiohttp.ClientResponse") -> dict[str, Any]:
     }
 
 
+def _path_of(raw: str) -> str:
+    """The text of the path that was asked; as it was written where it has no such text."""
+    try:
+        return text_of(raw)
+    except BadRequest:
+        return raw
+
+
 def headers_of(response: "aiohttp.ClientResponse") -> dict[str, list[str]]:
-    """Canonical names to lists of values."""
+    """Canonical names to lists of values: UTF-8, or else Latin-1, which `LatinHeader` remembers."""
     header: dict[str, list[str]] = {}
-    for name, value in response.headers.items():
+    latin: set[str] = set()
+    for name, given in response.headers.items():
+        value = given
+        if not given.isascii():
+            # aiohttp keeps a byte that is not UTF-8 as a lone surrogate.
+            value, old = text_of_bytes(given.encode("utf-8", "surrogateescape"))
+            if old:
+                latin.add(value)
         try:
             header.setdefault(canonical(name), []).append(value)
         except BadRequest:
             # A name that is none cannot be handed on.
             continue
-    return header
+    return kept_latin(header, frozenset(latin))
+
+
+def header_text_of(text: str) -> str:
+    """Text out of a head that aiohttp has read, as a header's value is read."""
+    return text if text.isascii() else text_of_bytes(text.encode("utf-8", "surrogateescape"))[0]
 
 
 async def _body(

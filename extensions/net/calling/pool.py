@@ -10,6 +10,7 @@ import msgspec
 
 from heddle.extensions.extension import Build, Error, Failure
 from heddle.extensions.net.calling.address import PrivateAddress, public_socket
+from heddle.extensions.net.calling.rawhead import request_class
 
 if TYPE_CHECKING:
     import aiohttp
@@ -54,6 +55,7 @@ class Pool:
         )
         self._session = aiohttp.ClientSession(
             connector=self._connector,
+            request_class=request_class(),
             auto_decompress=False,
             cookie_jar=aiohttp.CookieJar() if settings.cookies else aiohttp.DummyCookieJar(),
             trust_env=environment,
@@ -174,7 +176,8 @@ def _load(context: ssl.SSLContext, settings: Settings) -> None:
                 file.write_text(given)
             files.append(file if given else None)
         cert, key = files
-        assert cert is not None
+        if cert is None:
+            raise RuntimeError("there is no certificate")
         context.load_cert_chain(cert, key, password="")
 
 

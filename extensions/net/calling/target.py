@@ -3,12 +3,12 @@
 import re
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from heddle.extensions.extension import Error, Failure
+from heddle.extensions.net.http.path import climbs, raw_of, segments_of
 from heddle.extensions.net.http.request import Request
 
-_SAFE: Final = "/:@!$&'()*+,;=~-._"
 _DOTS: Final = re.compile(r"(?:^|/)(?:\.|%2[eE]){1,2}(?:/|$)")
 
 
@@ -76,16 +76,18 @@ def raw_path(asked: Mapping[str, Any]) -> str:
         return ""
     if not isinstance(path, str):
         raise refused(f"path is {type(path).__name__}", "text")
-    return quote(path, safe=_SAFE)
+    if any(climbs(one) for one in segments_of(path)):
+        raise refused("the path holds a dot segment", "a path that stays below the url")
+    return raw_of(path)
 
 
 def joined(base: str, path: str) -> str:
-    """One path below another, with one slash between; Failure where it climbs."""
+    """One path below another; Failure where it climbs. Empty segments count: `//a` stays `//a`."""
     if _DOTS.search(path):
         raise refused("the path holds a dot segment", "a path that stays below the url")
     if not path or path == "/":
         return base or "/"
-    return base.rstrip("/") + "/" + path.lstrip("/")
+    return base.rstrip("/") + (path if path.startswith("/") else f"/{path}")
 
 
 def written_query(asked: Mapping[str, Any]) -> str:

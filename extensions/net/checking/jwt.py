@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any, Final
 
 from heddle.extensions.net.certificate import stamp
+from heddle.specs.spare import SPARE
 
 HMAC: Final = {"HS256": 32, "HS384": 48, "HS512": 64}
 """Algorithms with a shared secret, and how long that has to be."""
@@ -70,10 +71,11 @@ class KeyFile:
         import jwt
 
         self._looked = monotonic()
-        self._stamp = stamp((self._file,))
+        seen = stamp((self._file,))
         found: dict[str | None, Any] = {}
         try:
-            entries = json.loads(self._file.read_text(encoding="utf-8"))["keys"]
+            text = SPARE.attempt(lambda: self._file.read_text(encoding="utf-8"))
+            entries = json.loads(text)["keys"]
             for entry in entries:
                 if entry.get("use", "sig") != "sig" or entry.get("kty") == "oct":
                     continue
@@ -86,7 +88,8 @@ class KeyFile:
             raise ValueError(f"the keys in {self._file} cannot be read: {error}") from None
         if not found:
             raise ValueError(f"there is no key in {self._file} that verifies signatures")
-        self._keys = found
+        # Noted only now: what cannot be read is read again at the next look.
+        self._keys, self._stamp = found, seen
 
 
 class Verifier:

@@ -8,6 +8,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from heddle.extensions.extension import Error, Failure
+from heddle.schemas.ascii import lower
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # What a value may hold as it is: neither quote, comma, semicolon, backslash, space nor percent.
@@ -69,7 +70,7 @@ def set_cookie(name: str, value: str, about: Attributes) -> str:
     for word, text in (("Path", about.path), ("Domain", about.domain)):
         if any(one in ";," or not " " < one < "\x7f" for one in text):
             raise refused(
-                f"the {word.lower()} of a cookie is {text!r}", "text without ; , and spaces"
+                f"the {lower(word)} of a cookie is {text!r}", "text without ; , and spaces"
             )
         if text:
             parts.append(f"{word}={text}")

@@ -57,7 +57,15 @@ class Accepting:
         more: dict[str, Any] = {}
         if self.tls is not None:
             more = {"ssl": self.tls, "ssl_handshake_timeout": self.handshake_timeout}
-        try:
-            await self._loop.connect_accepted_socket(self._connect, connection, **more)
-        except (OSError, ssl.SSLError):
-            connection.close()  # it was no TLS, or the client went away meanwhile
+        await begin(connection, self._connect, more)
+
+
+async def begin(
+    connection: socket.socket, connect: Callable[[], asyncio.Protocol], tls: dict[str, Any]
+) -> None:
+    """Give a connection that was accepted its protocol; close it if it does not speak TLS."""
+    try:
+        loop = asyncio.get_running_loop()
+        await loop.connect_accepted_socket(connect, connection, **tls)
+    except (OSError, ssl.SSLError):
+        connection.close()  # it was no TLS, or the client went away meanwhile

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Final, cast
 
+from heddle.extensions.net.http.door import Address, local_address
 from heddle.extensions.net.http.limits import LINGER_SECONDS, PIPELINE_BYTES
 from heddle.extensions.net.http.receiving import Upload
 from heddle.extensions.net.http.request import Peer
@@ -30,6 +31,7 @@ class Channel(asyncio.Protocol):
         "_out",
         "_paused",
         "_peer",
+        "_retired",
         "_shared",
         "_state",
         "_transport",
@@ -48,6 +50,7 @@ class Channel(asyncio.Protocol):
         self._held = False
         self._congested = False
         self._paused = False
+        self._retired = False
         self._mark = 0
         self._upload: Upload | None = None
         self._drained: asyncio.Future[None] | None = None
@@ -58,6 +61,10 @@ class Channel(asyncio.Protocol):
         shared = self._shared
         self._peer = Peer(shared.scheme, transport.get_extra_info("peername"))
         self.deadline = shared.clock.after(shared.limits.header_timeout)
+
+    def local(self) -> Address | None:
+        """Return the address that the client has connected to; None if it is not known."""
+        return local_address(self._transport)
 
     def pause_writing(self) -> None:
         self._congested = self._held = True

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any, Final, Protocol
 
 from heddle.extensions.net.http.errors import BadRequest
+from heddle.schemas.ascii import lower, trim
 
 OFFERS: Final = ("br", "gzip", "deflate")
 """The codings we send, the one we like best first."""
@@ -73,7 +74,7 @@ def pack(data: bytes, coding: str) -> bytes:
 
 def codings_of(header: str) -> list[str]:
     """The codings of a Content-Encoding header in the order they were applied; BadRequest 415."""
-    names = [name.strip().lower() for name in header.split(",")]
+    names = [lower(trim(name)) for name in header.split(",")]
     found = [name.removeprefix("x-") for name in names if name not in ("", "identity")]
     for name in found:
         if name not in OFFERS:

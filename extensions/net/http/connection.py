@@ -25,7 +25,7 @@ from heddle.extensions.net.http.compression import packer
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.framing import Body, ChunkedBody, DiscardedBody, FixedBody
-from heddle.extensions.net.http.head import Head, Line, parse_head
+from heddle.extensions.net.http.head import Head, Line, parse_head, with_host
 from heddle.extensions.net.http.limits import BURST, LINGER_BYTES, PROGRESS_BYTES
 from heddle.extensions.net.http.live import dropped
 from heddle.extensions.net.http.packing import pack_response
@@ -136,6 +136,7 @@ class Connection(Channel):
 
     def retire(self) -> None:
         """Close once there is nothing left to answer: at once when idle."""
+        self._retired = True
         if self._state != HEAD or self._buffer:
             return
         if self._served:
@@ -227,6 +228,9 @@ class Connection(Channel):
         if block != self._block or line.version != self._head.version:
             self._head = parse_head(block, line.version, shared.limits)
             self._block = block
+        if line.host and line.host != self._head.host:
+            self._head = with_host(self._head, line.host)
+            self._block = None
         self._line = line
         self._started = False
 
@@ -290,7 +294,8 @@ class Connection(Channel):
 
     def _take_body(self, data: bytes) -> None:
         body = self._body
-        assert body is not None
+        if body is None:
+            raise RuntimeError("no body is being received")
         upload = self._upload
         try:
             rest = body.feed(data)
@@ -392,7 +397,7 @@ class Connection(Channel):
                 shared.report("a bad request", fault, exchange.request)
                 response = plain_response(fault.status, str(fault))
         status, lines, body, coding = pack_response(response, head, shared.limits.compress_bytes)
-        if self._body is not None or shared.draining:
+        if self._body is not None or shared.draining or self._retired:
             self._keep = False
         version = head.version
         if lines.startswith(CLOSE):
@@ -443,7 +448,7 @@ class Connection(Channel):
         shared.hand_over(self, guest)
         transport.set_protocol(guest)
         guest.take(transport, shared, rest)
-        if shared.draining:
+        if shared.draining or self._retired:
             guest.retire()
 
     def _say_nothing(self, exchange: Exchange) -> None:
@@ -502,7 +507,7 @@ class Connection(Channel):
                 self._shared.report("a stream failed to close", error, exchange.request)
             self._sent(exchange, complete)
         if self._state == SENDING:
-            if self._shared.draining:
+            if self._shared.draining or self._retired:
                 self._keep = False
             self._finish()
             self._settle()
@@ -530,7 +535,8 @@ class Connection(Channel):
         shared = self._shared
         shared.refused += 1
         status, lines, body, _ = plain_response(refusal.status, str(refusal))
-        assert isinstance(body, bytes)
+        if not isinstance(body, bytes):
+            raise TypeError("a refusal is not a stream")
         length = b"Content-Length: %d\r\n\r\n" % len(body)
         prefix = shared.clock.prefix(status)
         self._out.append(b"".join((prefix, CLOSE, lines, length, body)))

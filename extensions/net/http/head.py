@@ -12,7 +12,10 @@ import re
 from typing import Final
 
 from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.latin import LatinHeader, kept_latin, latin_of, text_of_bytes
 from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.path import text_of
+from heddle.schemas.ascii import capital, is_number, lower, trim
 
 TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 """The bytes that a method or a header name is made of."""
@@ -24,9 +27,6 @@ _LINE: Final = re.compile(
 _HOST: Final = re.compile(
     r"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9\-._~!$&'()*+,;=%]{1,255})(?::[0-9]{0,5})?"
 )
-_ESCAPE: Final = re.compile(r"%(?:([0-9A-Fa-f]{2})|)")
-_ESCAPES: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
-_DOTS: Final = re.compile(r"(?:^|[/\\])\.\.?(?:[/\\]|$)")
 
 _KEPT_NAMES: Final = 512
 _KEPT_LINES: Final = 1024
@@ -41,7 +41,7 @@ def words(text: str) -> frozenset[str]:
 class Line:
     """A request line: method, target and version (10 or 11), with the target taken apart.
 
-    `path` is percent-decoded, `raw_path` as it came; `query` is raw and without its mark; `host`
+    `path` is its text (see `path`), `raw_path` as it came; `query` is raw and without its mark; `host`
     is the authority of an absolute target and otherwise empty.
     """
 
@@ -57,6 +57,12 @@ class Line:
         self.host = host
         self.version = version
         self.head_only = method == "HEAD"
+
+
+def with_host(head: "Head", host: str) -> "Head":
+    """Return a head whose Host is the authority of its request line, which is what counts."""
+    fields = kept_latin({**head.fields, "Host": [host]}, latin_of(head.fields))
+    return Head(fields, head.version)
 
 
 class Head:
@@ -128,11 +134,11 @@ def parse_head(block: bytes, version: int, limits: Limits) -> Head:
     """The header lines between the request line and the empty line; BadRequest otherwise."""
     if not block:
         return Head({}, version)
+    latin: set[str] = set()
     try:
-        text = block.decode()
+        lines = block.decode().split("\r\n")
     except UnicodeDecodeError:
-        text = block.decode("latin-1")
-    lines = text.split("\r\n")
+        lines = _lines(block, latin)
     breaks = len(lines) - 1
     # One pass in C finds every control character; what is left may only be the line ends.
     if len(block.translate(None, _TEXT)) != 2 * breaks or block.count(b"\n") != breaks:
@@ -146,7 +152,20 @@ def parse_head(block: bytes, version: int, limits: Limits) -> Head:
             fields[name].append(value)
         else:
             fields[name] = [value]
+    if latin:
+        fields = LatinHeader(fields, frozenset(latin))
     return Head(fields, version)
+
+
+def _lines(block: bytes, latin: set[str]) -> list[str]:
+    """The lines of a block that is not all UTF-8; the values read as Latin-1 join `latin`."""
+    lines: list[str] = []
+    for raw in block.split(b"\r\n"):
+        line, old = text_of_bytes(raw)
+        if old:
+            latin.add(line.partition(":")[2].strip(" \t"))
+        lines.append(line)
+    return lines
 
 
 def _field(line: str) -> tuple[str, str]:
@@ -168,32 +187,10 @@ def canonical(name: str) -> str:
     if known is None:
         if not name or not name.isascii() or name.encode().translate(None, TOKEN):
             raise BadRequest("a header name is empty or holds a character that names do not have")
-        known = "-".join(word.capitalize() for word in name.split("-"))
+        known = "-".join(capital(word) for word in name.split("-"))
         if len(_names) < _KEPT_NAMES and len(name) <= 64:
             _names[name] = known
     return known
-
-
-def decode_path(raw: str) -> str:
-    """The path percent-decoded once; BadRequest when it is malformed or climbs.
-
-    Dot segments are refused rather than resolved, whether written plainly or escaped: clients
-    resolve them before they send, so one that arrives here is an attempt to leave the root.
-    """
-    path = raw
-    if "%" in raw:
-        for escape in _ESCAPE.finditer(raw):
-            if escape[1] is None:
-                raise BadRequest("a percent sign in the path is not followed by two hex digits")
-        try:
-            path = _ESCAPES.sub(lambda run: bytes.fromhex(run[0].replace("%", "")).decode(), raw)
-        except UnicodeDecodeError:
-            raise BadRequest("the path is not UTF-8") from None
-        if "\0" in path:
-            raise BadRequest("the path holds a NUL")
-    if "." in path and _DOTS.search(path):
-        raise BadRequest("the path holds a dot segment")
-    return path
 
 
 def _take_apart(method: str, target: bytes, version: int) -> Line:
@@ -211,13 +208,13 @@ def _take_apart(method: str, target: bytes, version: int) -> Line:
     if not text.startswith("/"):
         host, text = _absolute(text)
     raw_path, _, query = text.partition("?")
-    return Line(method, raw_path, decode_path(raw_path), query, host, version)
+    return Line(method, raw_path, text_of(raw_path), query, host, version)
 
 
 def _absolute(text: str) -> tuple[str, str]:
     """The authority and the rest of `http://authority/rest`."""
     scheme, separator, rest = text.partition("://")
-    if not separator or scheme.lower() not in ("http", "https"):
+    if not separator or lower(scheme) not in ("http", "https"):
         raise BadRequest('the request target neither begins with "/" nor is an http URL')
     end = min((at for at in (rest.find("/"), rest.find("?")) if at >= 0), default=len(rest))
     host = rest[:end]
@@ -244,7 +241,7 @@ def _length(values: list[str]) -> int:
     if len(values) > 1:
         raise BadRequest("there is more than one Content-Length")
     text = values[0]
-    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+    if not (is_number(text) and len(text) <= 18):
         raise BadRequest("Content-Length is not a number")
     return int(text)
 
@@ -255,7 +252,7 @@ def _chunked(fields: dict[str, list[str]], version: int) -> bool:
         raise BadRequest("HTTP/1.0 has no Transfer-Encoding")
     if "Content-Length" in fields:
         raise BadRequest("Content-Length and Transfer-Encoding exclude each other")
-    codings = [coding.strip(" \t").lower() for value in values for coding in value.split(",")]
+    codings = [lower(trim(coding)) for value in values for coding in value.split(",")]
     if codings == ["chunked"]:
         return True
     if "chunked" in codings[:-1] or "" in codings:
@@ -264,7 +261,7 @@ def _chunked(fields: dict[str, list[str]], version: int) -> bool:
 
 
 def _keep(values: list[str], version: int) -> bool:
-    options = {option.strip(" \t").lower() for value in values for option in value.split(",")}
+    options = {lower(trim(option)) for value in values for option in value.split(",")}
     if "close" in options:
         return False
     return version == 11 or "keep-alive" in options
@@ -273,6 +270,6 @@ def _keep(values: list[str], version: int) -> bool:
 def _continues(values: list[str], version: int) -> bool:
     if version == 10:
         return False
-    if len(values) > 1 or values[0].lower() != "100-continue":
+    if len(values) > 1 or lower(values[0]) != "100-continue":
         raise BadRequest("the only expectation understood is 100-continue", 417)
     return True

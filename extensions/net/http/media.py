@@ -10,6 +10,7 @@ import msgspec
 from heddle.extensions.net.http.errors import BadAnswer, BadRequest
 from heddle.runtime.errors import Error
 from heddle.runtime.plain import plain
+from heddle.schemas.ascii import lower, trim
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
@@ -31,13 +32,13 @@ _PARAMETER: Final = re.compile(
 
 def media_type(header: str) -> str:
     """`Text/HTML; charset=x` as `text/html`."""
-    return header.partition(";")[0].strip().lower()
+    return lower(trim(header.partition(";")[0]))
 
 
 def parameter(header: str, name: str) -> str | None:
     """A parameter of a Content-Type or Content-Disposition header; None without it."""
     for match in _PARAMETER.finditer(header):
-        if match[1].lower() == name:
+        if lower(match[1]) == name:
             quoted: str | None = match[2]
             return match[3] if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
     return None
@@ -90,8 +91,11 @@ def to_text(text: str, content_type: str) -> bytes:
 def _charset(content_type: str) -> str:
     """The charset that a type names, or UTF-8; LookupError where it is none that text is sent in."""
     named = parameter(content_type, "charset") if ";" in content_type else None
-    if not named or named.lower() == "utf-8":
+    if not named or lower(named) == "utf-8":
         return "utf-8"
+    if not named.isascii():
+        # Python would look for the name without these characters.
+        raise LookupError(f'"{named}" is not a charset')
     known = lookup(named).name
     if known.replace("_", "-") in _NO_CHARSETS:
         raise LookupError(f'"{named}" is no charset')

@@ -8,6 +8,7 @@ from heddle.extensions.net.http.errors import BadAnswer, BadRequest
 from heddle.extensions.net.http.head import parse_head
 from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.media import BYTES, MULTIPART, TEXT, from_text, parameter, to_bytes
+from heddle.schemas.ascii import lower, trim
 
 _PARTS: Final = 1000
 _LIMITS: Final = Limits(header_bytes=8 * 1024, headers=20)
@@ -25,7 +26,7 @@ def decode_multipart(data: bytes, boundary: str) -> dict[str, Any]:
     for part in _split(data, b"--" + boundary.encode("latin-1", "replace")):
         header, content = _part(part)
         disposition = header.get("Content-Disposition", [""])[0]
-        if disposition.partition(";")[0].strip().lower() != "form-data":
+        if lower(trim(disposition.partition(";")[0])) != "form-data":
             raise BadRequest("a multipart part is not form-data")
         name = parameter(disposition, "name")
         if not name:

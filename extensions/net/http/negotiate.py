@@ -6,13 +6,15 @@ There are few different Accept headers in the world, so their outcome is remembe
 from collections.abc import Sequence
 from functools import lru_cache
 
+from heddle.schemas.ascii import is_number, lower, trim
+
 
 def weights(header: str) -> dict[str, float]:
     """`gzip;q=0.5, br` as {"gzip": 0.5, "br": 1.0}, in the order written; a bad q counts as 0."""
     found: dict[str, float] = {}
     for entry in header.split(","):
         name, *parameters = entry.split(";")
-        name = name.strip().lower()
+        name = lower(trim(name))
         if name and name not in found:
             found[name] = _quality(parameters)
     return found
@@ -53,13 +55,13 @@ def accepts(header: str, media_type: str) -> float:
 def _quality(parameters: Sequence[str]) -> float:
     for parameter in parameters:
         name, _, value = parameter.partition("=")
-        if name.strip().lower() == "q":
-            return _number(value.strip())
+        if lower(trim(name)) == "q":
+            return _number(trim(value))
     return 1.0
 
 
 def _number(text: str) -> float:
     digits = text.replace(".", "", 1)
-    if not (digits.isascii() and digits.isdigit() and len(text) <= 5):
+    if not (is_number(digits) and len(text) <= 5):
         return 0.0
     return min(float(text), 1.0)

@@ -25,7 +25,8 @@ def pack_response(response: Response, head: Head, least: int | None) -> Packed:
     status, lines, body, worth = response
     if not worth or least is None or (isinstance(body, bytes) and len(body) < least):
         return status, lines, body, ""
-    assert not isinstance(body, Upgrade)
+    if isinstance(body, Upgrade):
+        return status, lines, body, ""
     lines += b"Vary: Accept-Encoding\r\n"
     coding = choose_coding(head.get("Accept-Encoding"), OFFERS)
     if not coding:

@@ -11,6 +11,7 @@ from heddle.extensions.net.http.bodies import decode
 from heddle.extensions.net.http.compression import unpack
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.head import Head, Line
+from heddle.extensions.net.http.latin import kept_latin, latin_of
 from heddle.extensions.net.http.media import from_form
 from heddle.runtime.plain import plain
 from heddle.runtime.stream import ByteStream
@@ -49,7 +50,8 @@ class Request(dict[str, Any]):
     """The map `method scheme host path query protocol header body remote`.
 
     `query` and `header` map names to lists of values; header names are canonical (`Content-Type`).
-    `path` is percent-decoded once and free of dot segments, `raw_path` is as it came. `body` is
+    `path` is percent-decoded once and free of dot segments, a slash that came encoded stays `%2F` in it;
+    `raw_path` is as it came. `body` is
     None without a body, else what its Content-Type makes of it (see `bodies.decode`), or a
     ByteStream where the listener streams. `remote` is `host:port` of the client.
 
@@ -235,11 +237,13 @@ def _decode(request: Request, field: str) -> Any:
     if field == "path":
         return line.path
     if field == "header":
-        return {name: values.copy() for name, values in request.head.fields.items()}
+        fields = request.head.fields
+        header = {name: values.copy() for name, values in fields.items()}
+        return kept_latin(header, latin_of(fields))
     if field == "query":
         return _decode_query(line.query)
     if field == "host":
-        return line.host or request.head.host
+        return request.head.host
     if field == "scheme":
         return request._peer.scheme
     if field == "remote":

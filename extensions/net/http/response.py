@@ -13,11 +13,13 @@ from heddle.extensions.net.http import media
 from heddle.extensions.net.http.bodies import encode
 from heddle.extensions.net.http.errors import BadAnswer, BadRequest
 from heddle.extensions.net.http.head import TOKEN, Head, words
+from heddle.extensions.net.http.latin import latin_of
 from heddle.extensions.net.http.negotiate import accepts
 from heddle.extensions.net.http.request import FIELDS
 from heddle.extensions.net.http.upgrade import Upgrade
-from heddle.runtime.errors import NOTHING, Error
+from heddle.runtime.errors import NOTHING, Error, Failure
 from heddle.runtime.stream import ByteStream
+from heddle.schemas.ascii import elements, is_number, lower
 
 ENVELOPE: Final = frozenset([*FIELDS, "status", "params"])
 """The keys that a map may have to be read as a response."""
@@ -143,12 +145,22 @@ def status_of(answer: Any) -> int:
 
 
 def fault_of(error: Error | BaseException) -> BadRequest | None:
-    """What the client did wrong, where that is what the error came from."""
-    cause = error.cause if isinstance(error, Error) else error
-    while cause is not None:
+    """What the client did wrong, where that is what the error came from.
+
+    Of several errors it is the first, if the client is at fault for all of them.
+    """
+    if isinstance(error, Error) and error.errors:
+        faults = [fault_of(one) for one in error.errors]
+        return faults[0] if None not in faults else None
+    cause: BaseException | None = error.cause if isinstance(error, Error) else error
+    seen: set[int] = set()
+    while cause is not None and id(cause) not in seen:
         # A program wraps what reading the request raised in an error with its own line.
         if isinstance(cause, BadRequest):
             return cause
+        if isinstance(cause, Failure):
+            return fault_of(cause.error)
+        seen.add(id(cause))
         cause = cause.__cause__
     return None
 
@@ -178,21 +190,23 @@ def phrase(status: int) -> str:
 
 def _envelope(answer: dict[str, Any], head: Head) -> Response:
     status = _status(answer.get("status"))
-    lines, content_type, packed = _header_lines(answer.get("header"), "method" in answer)
+    header = answer.get("header")
+    lines, content_type, packed = _header_lines(header, "method" in answer)
+    latin = latin_of(header)
     value = answer.get("body")
     if status in (204, 304):
         return status, b"".join(lines), b"", False
     if value is None or value is NOTHING:
         if content_type:
-            lines.append(_content_type(content_type))
+            lines.append(_content_type(content_type, latin))
         return status, b"".join(lines), b"", False
     if isinstance(value, AsyncIterable):
         content_type = content_type or getattr(value, "media", "") or media.BYTES
         body: bytes | Streamed = _streamed(value)
     else:
         body, content_type = encode(value, content_type, head.get("Accept"))
-    lines.append(_content_type(content_type))
-    worth = not packed and status != 206 and _PACKABLE.match(content_type.lower()) is not None
+    lines.append(_content_type(content_type, latin))
+    worth = not packed and status != 206 and _PACKABLE.match(lower(content_type)) is not None
     return status, b"".join(lines), body, worth
 
 
@@ -201,7 +215,7 @@ def _status(value: Any) -> int:
         return 200
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    if isinstance(value, str) and len(value) == 3 and value.isascii() and value.isdigit():
+    if isinstance(value, str) and len(value) == 3 and is_number(value):
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 200 <= value <= 599:
         raise BadAnswer(f"status: found {value!r}, wanted a whole number from 200 to 599")
@@ -217,33 +231,35 @@ def _header_lines(header: Any, echoed: bool) -> tuple[list[bytes], str, bool]:
         return lines, content_type, packed
     if not isinstance(header, dict):
         raise BadAnswer(f"header: found {type(header).__name__}, wanted a map of names to values")
+    latin = latin_of(header)
     for name, values in header.items():
-        lower = _name(name)
-        if lower == "connection" and not echoed and _says_close(values):
+        small = _name(name)
+        if small == "connection" and not echoed and _says_close(values):
             lines.insert(0, CLOSE)
-        if lower in _FRAMING or (echoed and lower in _ASKING):
+        if small in _FRAMING or (echoed and small in _ASKING):
             continue
         texts = [
-            _text(lower, value) for value in (values if isinstance(values, list) else [values])
+            _text(small, value) for value in (values if isinstance(values, list) else [values])
         ]
-        if lower == "content-type":
+        if small == "content-type":
             if len(texts) > 1:
                 raise BadAnswer("header.Content-Type: found several values, wanted one")
             content_type = texts[0] if texts else ""
             continue
-        packed = packed or _forbids_packing(lower, texts)
-        lines.extend(f"{name}: {text}\r\n".encode() for text in texts)
+        packed = packed or _forbids_packing(small, texts)
+        lines.extend(_line(name, text, latin) for text in texts)
     return lines, content_type, packed
 
 
 def _says_close(values: Any) -> bool:
-    return "close" in str(values[-1] if isinstance(values, list) and values else values).lower()
+    last = values[-1] if isinstance(values, list) and values else values
+    return "close" in elements(lower(str(last)))
 
 
-def _forbids_packing(lower: str, texts: list[str]) -> bool:
-    if lower == "cache-control":
-        return any("no-transform" in text.lower() for text in texts)
-    return lower in ("content-encoding", "content-range")
+def _forbids_packing(small: str, texts: list[str]) -> bool:
+    if small == "cache-control":
+        return any("no-transform" in lower(text) for text in texts)
+    return small in ("content-encoding", "content-range")
 
 
 def _name(name: Any) -> str:
@@ -251,7 +267,7 @@ def _name(name: Any) -> str:
         raise BadAnswer(f"header: found {name!r} as a name, wanted text")
     if name.encode("utf-8", "surrogatepass").translate(None, TOKEN):
         raise BadAnswer(f"header: found {name!r} as a name, wanted letters, digits and hyphens")
-    return name.lower()
+    return lower(name)
 
 
 def _text(name: str, value: Any) -> str:
@@ -270,12 +286,19 @@ def _text(name: str, value: Any) -> str:
     return value.strip(" \t")
 
 
-def _content_type(text: str) -> bytes:
+def _line(name: str, text: str, latin: frozenset[str]) -> bytes:
+    """A header line: text that came as Latin-1 goes on as the bytes that it was."""
+    if latin and text in latin:
+        return f"{name}: {text}\r\n".encode("latin-1")
+    return f"{name}: {text}\r\n".encode()
+
+
+def _content_type(text: str, latin: frozenset[str] = frozenset()) -> bytes:
     if text == media.JSON:
         return _JSON
     if text == media.TEXT:
         return _TEXT
-    return f"Content-Type: {text}\r\n".encode()
+    return _line("Content-Type", text, latin)
 
 
 def _streamed(value: AsyncIterable[bytes]) -> Streamed:

@@ -4,19 +4,18 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
-from heddle.extensions.net.http.accepting import Accepting
 from heddle.extensions.net.http.connection import Connection
+from heddle.extensions.net.http.door import Address, Claim, Door, allow_beside, covered, overlap
 from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.request import address_text
 from heddle.extensions.net.http.shared import Handler, Report, Shared, Tenant, log_report
 from heddle.extensions.net.http.tls import TLS, Certificate
-
-_BACKLOG: Final = 2048
+from heddle.specs.spare import is_passing
 
 
 class ServerSnapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,8 +63,7 @@ class Server:
         )
         self.on_closed: Callable[[], None] | None = None
         """Called once when it accepts no more and its sockets are closed."""
-        self._sockets: list[socket.socket] = []
-        self._listeners: list[asyncio.Server | Accepting] = []
+        self.doors: list[Door] = []
 
     async def start(
         self,
@@ -74,61 +72,79 @@ class Server:
         *,
         sockets: Sequence[socket.socket] = (),
         shared: bool = False,
+        claim: Claim | None = None,
     ) -> None:
         """Listen on a host and port ("" is every address, 0 any port), or on sockets handed over.
 
         OSError says which address cannot be had. Given sockets are closed with the server. Those that
         are `shared` with other processes are accepted from one connection at a time, so that all of
-        them get some.
+        them get some; they are kept by a `claim`.
         """
-        if self._listeners:
+        if self.doors:
             raise RuntimeError(f"the server {self.name} was started already")
         found = list(sockets) or await bind(host, port)
         try:
-            for sock in found:
-                listen = self._accept if shared else self._listen
-                self._listeners.append(await listen(sock))
+            await self.add([Door(sock, shared=shared, claim=claim) for sock in found])
         except BaseException:
             self._stop_listening()
-            for sock in found:
-                sock.close()
             raise
-        self._sockets = found
 
-    async def _listen(self, sock: socket.socket) -> asyncio.Server:
-        certificate = self._certificate
-        loop = asyncio.get_running_loop()
-        sock.setblocking(False)
-        if certificate is None:
-            return await loop.create_server(self._connect, sock=sock, backlog=_BACKLOG)
-        return await loop.create_server(
-            self._connect,
-            sock=sock,
-            backlog=_BACKLOG,
-            ssl=certificate.listening,
-            ssl_handshake_timeout=certificate.tls.handshake_timeout,
-        )
+    async def add(self, doors: Sequence[Door]) -> None:
+        """Open more doors; those that cannot be opened are closed, and OSError says why."""
+        for number, door in enumerate(doors):
+            try:
+                await door.turn(self)
+            except BaseException:
+                for each in doors[number:]:
+                    each.close()
+                raise
+            self.doors.append(door)
 
-    async def _accept(self, sock: socket.socket) -> Accepting:
-        certificate = self._certificate
-        sock.setblocking(False)
-        sock.listen(_BACKLOG)
-        accepting = Accepting(sock, self._connect)
-        if certificate is not None:
-            accepting.tls = certificate.listening
-            accepting.handshake_timeout = certificate.tls.handshake_timeout
-        accepting.open()
-        return accepting
+    async def receive(self, door: Door) -> None:
+        """Take a door over from another server, with the clients that wait in its queue."""
+        before = door.owner
+        await door.turn(self)
+        if before is not None:
+            before.give(door)
+        self.doors.append(door)
 
-    def _connect(self) -> Connection:
+    def give(self, door: Door) -> None:
+        """Leave a door to another server."""
+        self.doors.remove(door)
+
+    def shed(self, doors: Sequence[Door], heirs: Sequence["Server"]) -> None:
+        """Close doors; clients that wait at them go to the heir that serves their address.
+
+        Connections that are open at an address which is not served any more end after their answer.
+        """
+        for door in doors:
+            self.doors.remove(door)
+        for door in doors:
+            door.close(lambda at: next((one for one in heirs if covered(one.doors, at)), None))
+        for tenant in self._open():
+            local = tenant.local()
+            if local is not None and not covered(self.doors, local):
+                tenant.retire()
+
+    @property
+    def certificate(self) -> Certificate | None:
+        """The certificate that it speaks TLS with; None if it does not."""
+        return self._certificate
+
+    def connection(self) -> Connection:
+        """Return the protocol of a new connection."""
         return Connection(self._shared)
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something that the server waits for when it drains."""
+        return self._shared.spawn(work)
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port of the first socket, or path and 0; RuntimeError when the server does not listen."""
-        if not self._sockets:
+        if not self.doors:
             raise RuntimeError(f"the server {self.name} does not listen")
-        name = self._sockets[0].getsockname()
+        name = self.doors[0].sock.getsockname()
         return (name, 0) if isinstance(name, str) else (name[0], name[1])
 
     @property
@@ -175,7 +191,7 @@ class Server:
         They stay open throughout: clients that connect before the successor listens wait in the
         queue of the socket, and none is refused. Connections that are open stay with this server.
         """
-        given = [sock.dup() for sock in self._sockets]
+        given = [door.sock.dup() for door in self.doors]
         self._stop_listening()
         return given
 
@@ -210,7 +226,7 @@ class Server:
         shared = self._shared
         return ServerSnapshot(
             name=self.name,
-            addresses=tuple(address_text(sock.getsockname()) for sock in self._sockets),
+            addresses=tuple(address_text(door.sock.getsockname()) for door in self.doors),
             tls=self._certificate is not None,
             draining=shared.draining,
             connections=len(shared.connections),
@@ -223,19 +239,29 @@ class Server:
         return list(self._shared.connections)
 
     def _stop_listening(self) -> None:
-        for listener in self._listeners:
-            listener.close()
-        self._listeners.clear()
-        for sock in self._sockets:
-            sock.close()
-        self._sockets = []
+        doors, self.doors = self.doors, []
+        for door in doors:
+            door.close()
         closed, self.on_closed = self.on_closed, None
         if closed is not None:
             closed()
 
 
-async def bind(host: str, port: int) -> list[socket.socket]:
-    """A socket for every address of the host, all on one port."""
+class Place(NamedTuple):
+    """One address of a host, as `getaddrinfo` gives it."""
+
+    family: int
+    kind: int
+    protocol: int
+    address: tuple[Any, ...]
+
+    def at(self, port: int) -> Address:
+        """Return where a socket is that is bound here."""
+        return self.family, self.address[0], port
+
+
+async def places(host: str, port: int) -> list[Place]:
+    """Return every address of a host ("" is every address of this machine), each once."""
     loop = asyncio.get_running_loop()
     try:
         found = await loop.getaddrinfo(
@@ -243,13 +269,33 @@ async def bind(host: str, port: int) -> list[socket.socket]:
         )
     except OSError as error:
         raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from error
+    every = (Place(family, kind, protocol, address) for family, kind, protocol, _, address in found)
+    return list(dict.fromkeys(every))
+
+
+async def bind(
+    host: str, port: int, beside: Mapping[Address, socket.socket] | None = None
+) -> list[socket.socket]:
+    """Return a socket for every address of the host, all on one port.
+
+    `beside` are sockets of ours that may be in the way, because they are about to be replaced: an
+    address that one of them has is left out, and one that overlaps with them is bound all the same.
+    """
+    own = beside or {}
+    found = await places(host, port)
     sockets: list[socket.socket] = []
-    for family, kind, protocol, _, address in dict.fromkeys(found):
-        sock = _open_socket(family, kind, protocol)
+    for place in found:
+        where = place.at(port)
+        if port and where in own:
+            continue
+        sock = _open_socket(place.family, place.kind, place.protocol)
         if sock is None:
             continue
         try:
-            sock.bind((address[0], port, *address[2:]))
+            way = [one for address, one in own.items() if overlap(address, where)]
+            if way:
+                allow_beside([*way, sock])
+            sock.bind((place.address[0], port, *place.address[2:]))
         except OSError as error:
             sock.close()
             if error.errno == errno.EADDRNOTAVAIL and len(found) > 1:
@@ -260,7 +306,7 @@ async def bind(host: str, port: int) -> list[socket.socket]:
         sockets.append(sock)
         # The first one finds the free port, the others follow.
         port = port or sock.getsockname()[1]
-    if not sockets:
+    if not sockets and not any(place.at(port) in own for place in found):
         raise OSError(errno.EADDRNOTAVAIL, f"cannot listen on {host}:{port}: no usable address")
     return sockets
 
@@ -268,7 +314,9 @@ async def bind(host: str, port: int) -> list[socket.socket]:
 def _open_socket(family: int, kind: int, protocol: int) -> socket.socket | None:
     try:
         sock = socket.socket(family, kind, protocol)
-    except OSError:
+    except OSError as error:
+        if is_passing(error):
+            raise OSError(error.errno, f"cannot open a socket: {error.strerror}") from error
         # The machine knows the address family but does not speak it.
         return None
     if os.name == "posix":

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, Protocol, TypeAlias
 
 from heddle.extensions.net.http.clock import Clock
+from heddle.extensions.net.http.door import Address
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.head import Line, parse_line
@@ -36,6 +37,10 @@ class Tenant(Protocol):
 
     def retire(self) -> None:
         """Close once there is nothing left to answer."""
+        ...
+
+    def local(self) -> Address | None:
+        """Return the address that the client has connected to; None if it is not known."""
         ...
 
     def cut(self) -> None:

@@ -4,7 +4,10 @@ import asyncio
 from math import inf
 from typing import TYPE_CHECKING
 
+from heddle.extensions.net.http.door import local_address
+
 if TYPE_CHECKING:
+    from heddle.extensions.net.http.door import Address
     from heddle.extensions.net.http.shared import Shared
 
 
@@ -30,6 +33,10 @@ class Guest(asyncio.Protocol):
         if rest:
             self.data_received(rest)
 
+    def local(self) -> "Address | None":
+        """Return the address that the other side has connected to; None if it is not known."""
+        return local_address(self.transport)
+
     def begin(self) -> None:
         """Say the first word."""
 
@@ -43,6 +50,13 @@ class Guest(asyncio.Protocol):
     def cut(self) -> None:
         """End at once."""
         self.transport.abort()
+
+    async def aclose(self) -> None:
+        """Come to an end: whoever let it in does so no longer."""
+        if hasattr(self, "transport"):
+            self.retire()
+        else:
+            self.drop()
 
     def expire(self) -> None:
         """A guest keeps its own time."""

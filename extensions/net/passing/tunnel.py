@@ -2,14 +2,17 @@
 
 import asyncio
 import ssl
-from typing import Final
+from typing import Final, cast
 
 from heddle.extensions.net.calling.ask import Ask
+from heddle.extensions.net.calling.neighbours import hop_by_hop
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.head import parse_head
+from heddle.extensions.net.http.latin import kept_latin, latin_of
 from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.http.upgrade import Guest
+from heddle.schemas.ascii import elements, lower
 
 _HEAD: Final = 64 * 1024
 _BODY: Final = 64 * 1024
@@ -19,8 +22,8 @@ _LIMITS: Final = Limits()
 def wants_websocket(request: Request) -> bool:
     """Whether a request asks for a WebSocket."""
     fields = request.head.fields
-    upgrade = ",".join(fields.get("Upgrade", ())).lower()
-    connection = ",".join(fields.get("Connection", ())).lower()
+    upgrade = elements(lower(",".join(fields.get("Upgrade", ()))))
+    connection = elements(lower(",".join(fields.get("Connection", ()))))
     return "websocket" in upgrade and "upgrade" in connection and request.method_text == "GET"
 
 
@@ -38,8 +41,8 @@ class BackSide(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """There is a connection."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # Not asked for its class: that of uvloop is another one.
+        self.transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         """Bytes have come: they go on, once there is somewhere to go."""
@@ -174,12 +177,10 @@ async def _refusal(back: BackSide, status: int, block: bytes, wait: float | None
     length = min(head.length, _BODY)
     async with asyncio.timeout(wait):
         await back.until(length)
-    header = {
-        name: values
-        for name, values in head.fields.items()
-        if name not in ("Connection", "Upgrade", "Content-Length", "Transfer-Encoding")
-    }
-    return Refusal(max(status, 200), header, back.rest[:length])
+    ended = hop_by_hop(head.fields) | {"Content-Length"}
+    header = {name: values for name, values in head.fields.items() if name not in ended}
+    kept = kept_latin(header, latin_of(head.fields))
+    return Refusal(max(status, 200), kept, back.rest[:length])
 
 
 def _written(asked: Ask, host: str, port: int, *, secure: bool) -> bytes:
@@ -191,6 +192,9 @@ def _written(asked: Ask, host: str, port: int, *, secure: bool) -> bytes:
     lines = [f"GET {path} HTTP/1.1"]
     if "Host" not in headers:
         lines.append(f"Host: {named}" if port == usual else f"Host: {named}:{port}")
-    lines += [f"{name}: {value}" for name, value in asked.headers]
     lines += ["Connection: Upgrade", "Upgrade: websocket"]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+    written = [line.encode() for line in lines]
+    for name, value in asked.headers:
+        code = "latin-1" if value in asked.latin else "utf-8"
+        written.append(f"{name}: {value}".encode(code))
+    return b"\r\n".join(written) + b"\r\n\r\n"

@@ -6,6 +6,7 @@ from email.utils import formatdate, parsedate_to_datetime
 from typing import Final
 
 from heddle.extensions.net.serving.place import Found
+from heddle.schemas.ascii import trim
 
 _SECOND: Final = 1_000_000_000
 
@@ -13,7 +14,7 @@ _SECOND: Final = 1_000_000_000
 def tag_of(found: Found, coding: str = "") -> str:
     """The tag of a file: another as soon as anything about it changes."""
     packed = f"-{coding}" if coding else ""
-    return f'"{found.changed:x}-{found.size:x}-{found.number:x}{packed}"'
+    return f'"{found.changed:x}-{found.size:x}-{found.number:x}-{found.entry:x}{packed}"'
 
 
 def date_of(found: Found) -> str:
@@ -49,10 +50,10 @@ def same(found: Found, tag: str, condition: str) -> bool:
 
 
 def _listed(header: str, tag: str, *, weak: bool) -> bool:
-    if header.strip() == "*":
+    if trim(header) == "*":
         return True
     for one in header.split(","):
-        given = one.strip()
+        given = trim(one)
         if weak:
             # Our own server makes a tag weak where it packs on the way.
             given = given.removeprefix("W/")

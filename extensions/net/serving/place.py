@@ -7,19 +7,28 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from heddle.extensions.net.http.path import segment_of
+
 Links: TypeAlias = Literal["inside", "refuse", "follow"]
 """What symbolic links may do: lead to places inside the root, nothing, or anywhere."""
+
+SWAPS: Final = 5
+"""So many times a path is looked up again whose links are swapped meanwhile."""
 
 _FORBIDDEN: Final = frozenset("\\\0:" if os.name == "nt" else "\\\0")
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A regular file: its real path, its size in bytes, and when it changed (nanoseconds)."""
+    """A regular file: its real path, its size in bytes, and when it changed (nanoseconds).
+
+    `number` and `entry`, when its entry changed, tell it from another file with the same time.
+    """
 
     path: str
     size: int
     changed: int
     number: int
+    entry: int = 0
 
 
 class Folder(msgspec.Struct, frozen=True):
@@ -33,37 +42,90 @@ class Root:
         self.folder = Path(folder)
         self._links = links
         self._hidden = hidden
+        self._folds: bool | None = None
 
     def find(self, path: str) -> Found | Folder | None:
-        """What a path with slashes stands for; None where there is nothing, or nothing to see.
+        """What the text of a path below the root stands for; None where there is nothing to see.
 
-        Looks at the disk. A path that climbs, or has a part that no file can be named, is nothing.
+        Looks at the disk. Each file has one path: one that climbs, has an empty segment before its
+        end or one with a slash inside, or differs from the name on the disk, is nothing.
         """
-        parts = [part for part in path.split("/") if part]
+        parts = [segment_of(part) for part in path.split("/")]
+        if not parts[-1]:
+            parts.pop()
         if not all(self._named(part) for part in parts):
             return None
         try:
-            root = os.path.realpath(self.folder)
-            asked = str(Path(root, *parts))
-            real = os.path.realpath(asked)
-            if self._links == "refuse" and real != asked:
+            real = self._real(parts)
+            for _ in range(SWAPS):
+                try:
+                    state = None if real is None else Path(real).stat()
+                    break
+                except FileNotFoundError:
+                    # A link on the way may have been swapped in this very moment.
+                    before, real = real, self._real(parts)
+                    if real == before:
+                        return None
+            else:
                 return None
-            if self._links != "follow" and real != root and not real.startswith(_below(root)):
-                return None
-            state = Path(real).stat()
         except (OSError, ValueError):
+            return None
+        if real is None or state is None:
             return None
         if stat.S_ISDIR(state.st_mode):
             return Folder()
         if not stat.S_ISREG(state.st_mode) or path.endswith("/"):
             return None
-        return Found(real, state.st_size, state.st_mtime_ns, state.st_ino)
+        return Found(real, state.st_size, state.st_mtime_ns, state.st_ino, state.st_ctime_ns)
+
+    def _real(self, parts: list[str]) -> str | None:
+        """Return where these parts lead now; None if that is not to be seen."""
+        root = os.path.realpath(self.folder)
+        asked = str(Path(root, *parts))
+        real = os.path.realpath(asked)
+        if not self._spelled(root, parts):
+            return None
+        if self._links == "refuse" and real != asked:
+            return None
+        if self._links != "follow" and real != root and not real.startswith(_below(root)):
+            return None
+        return real
 
     def _named(self, part: str) -> bool:
         """Whether a part of a path may name something."""
-        if part in (".", "..") or not _FORBIDDEN.isdisjoint(part):
+        if part in ("", ".", "..") or "/" in part or not _FORBIDDEN.isdisjoint(part):
             return False
         return self._hidden or not part.startswith(".") or part == ".well-known"
+
+    def _spelled(self, root: str, parts: list[str]) -> bool:
+        """Whether the disk has these very names; one that folds case would serve them under others."""
+        if self._folds is None:
+            self._folds = _folds(root)
+        if self._folds is False:
+            return True
+        return all(
+            part in _names(str(Path(root, *parts[:number]))) for number, part in enumerate(parts)
+        )
+
+
+def _folds(folder: str) -> bool | None:
+    """Whether a folder has its files under names in other letters, too; None if nothing tells."""
+    if os.name == "nt":
+        return True
+    names = _names(folder)
+    for name in names:
+        other = name.swapcase()
+        if other not in names:
+            return (Path(folder) / other).exists()
+    # Its own name tells it as well, where its files are called by numbers.
+    itself = Path(folder)
+    twin = itself.with_name(itself.name.swapcase()) if itself.name else itself
+    return None if twin == itself else twin.exists() and twin.samefile(itself)
+
+
+def _names(folder: str) -> set[str]:
+    with os.scandir(folder) as entries:
+        return {entry.name for entry in entries}
 
 
 def _below(root: str) -> str:

@@ -3,6 +3,8 @@
 import re
 from typing import Final, TypeAlias
 
+from heddle.schemas.ascii import lower, trim
+
 Range: TypeAlias = tuple[int, int]
 """From the first byte to the one behind the last."""
 
@@ -23,10 +25,10 @@ def ranges_of(header: str, size: int) -> list[Range] | None:
     right and there is nothing to send.
     """
     unit, mark, rest = header.partition("=")
-    if not mark or unit.strip().lower() != "bytes":
+    if not mark or lower(trim(unit)) != "bytes":
         return None
     found: list[Range] = []
-    parts = [part for part in rest.split(",") if part.strip()]
+    parts = [part for part in rest.split(",") if trim(part)]
     if not parts or len(parts) > MANY:
         return None
     for part in parts:

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from heddle.extensions.extension import Build, Payload
 from heddle.extensions.net.calling.pool import missing
 from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.origins import Origins, same_host
 from heddle.extensions.net.talking.talk import log
+from heddle.schemas.ascii import lower
 
 if TYPE_CHECKING:
     from websockets.protocol import Protocol
@@ -58,11 +59,7 @@ def accepted(
         select_subprotocol=choose,
         logger=log,
     )
-    headers = Headers()
-    for name, values in header.items():
-        for value in values if isinstance(values, list) else [values]:
-            headers[name] = str(value)
-    response = judge.accept(Asked("/", headers))
+    response = judge.accept(Asked("/", Headers(_asked(header))))
     if response.status_code != 101:
         said = (response.body or b"").decode().strip()
         extra = {"Sec-WebSocket-Version": "13"} if response.status_code in (400, 426) else None
@@ -73,6 +70,32 @@ def accepted(
     made.subprotocol = judge.subprotocol
     made.writes.append(response.serialize())
     return made
+
+
+_ASKED: Final = (
+    "Connection",
+    "Upgrade",
+    "Host",
+    "Sec-Websocket-Key",
+    "Sec-Websocket-Version",
+    "Sec-Websocket-Protocol",
+    "Sec-Websocket-Extensions",
+)
+"""The headers that ask for a WebSocket; what the others hold is not for the protocol to judge."""
+
+
+def _asked(header: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The headers of a handshake; Refused if one has characters that none of its words has."""
+    known = {lower(str(name)): values for name, values in header.items()}
+    asked: list[tuple[str, str]] = []
+    for name in _ASKED:
+        values = known.get(lower(name), [])
+        for value in values if isinstance(values, list) else [values]:
+            text = str(value)
+            if not text.isascii():
+                raise Refused(400, f"the header {name} of a WebSocket holds more than ASCII")
+            asked.append((name, text))
+    return asked
 
 
 def _header(payload: Payload) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 
@@ -52,10 +52,13 @@ class LinkTalk(Talk):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """There is a connection: ask for a WebSocket."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # Not asked for its class: that of uvloop is another one.
+        self.transport = cast(asyncio.Transport, transport)
         request = self.protocol.connect()
-        request.headers.update(dict(self._link.where.header))
+        # The protocol writes Latin-1: so each byte of UTF-8 passes as one character.
+        request.headers.update(
+            {name: value.encode().decode("latin-1") for name, value in self._link.where.header}
+        )
         self.protocol.send_request(request)
         self._flush()
 

@@ -18,11 +18,11 @@ from heddle.extensions.sql.database import Isolation, Outcome, Row, columns, too
 from heddle.extensions.sql.errors import failed, refused
 from heddle.extensions.sql.internal import bounded, running, written
 from heddle.extensions.sql.internal.editing import Editing
+from heddle.extensions.sql.internal.frames import FrameLog
 from heddle.extensions.sql.internal.table import Frames, Table, View
 from heddle.extensions.sql.internal.virtual import Module, Rows
 from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.threaded import Thread
-from heddle.runtime.agent import Watch
 from heddle.runtime.managed import Managed
 from heddle.specs.problem import did_you_mean
 from heddle.specs.spec import Spec
@@ -69,14 +69,14 @@ class InternalDatabase:
         self.writes = writes
         self.author = author
         self.seconds = seconds
-        self._watches: dict[str, Watch] = {}
+        self._watches: dict[str, FrameLog] = {}
         self._unwatch: asyncio.TimerHandle | None = None
 
     async def connect(self) -> "InternalConnection":
         """A connection with a thread of its own."""
         return InternalConnection(self)
 
-    def frames(self) -> Mapping[str, Watch]:
+    def frames(self) -> Mapping[str, FrameLog]:
         """The frames that were noted; from now on, and for a while, they are."""
         loop = asyncio.get_running_loop()
         for runtime in self.managed.runtimes:
@@ -84,7 +84,7 @@ class InternalDatabase:
                 # Whoever may look at frames must not find the tokens of those who may do more.
                 continue
             if runtime.namespace not in self._watches and self.managed.covers(runtime.namespace):
-                self._watches[runtime.namespace] = runtime.agent.watch(keep=1000)
+                self._watches[runtime.namespace] = FrameLog(runtime)
         if self._unwatch is not None:
             self._unwatch.cancel()
         self._unwatch = loop.call_later(_WATCHED, self.unwatch)
@@ -95,10 +95,8 @@ class InternalDatabase:
         if self._unwatch is not None:
             self._unwatch.cancel()
             self._unwatch = None
-        for runtime in self.managed.runtimes:
-            watch = self._watches.pop(runtime.namespace, None)
-            if watch is not None:
-                runtime.agent.unwatch(watch)
+        for log in self._watches.values():
+            log.close()
         self._watches.clear()
 
 

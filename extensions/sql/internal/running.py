@@ -1,14 +1,15 @@
 """Symbols, processes, frames, events: the tables of what runs in this process."""
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import msgspec
 
+from heddle.extensions.sql.internal.frames import Later, rows_of, shower
 from heddle.extensions.sql.internal.table import Table, Values, View, columns
 from heddle.extensions.sql.internal.written import specs_of
 from heddle.runtime.expansion import HELD
-from heddle.runtime.plain import plain
 from heddle.runtime.process import Process
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.standing import SymbolStanding, standing
@@ -154,6 +155,8 @@ async def _processes(view: View) -> Iterable[Values]:
 def _process(runtime: Runtime, one: Process) -> Values:
     keys = one.keys()
     error = one.error or one.reason
+    show = shower(runtime.events)
+    data = {key: one.get(key) for key in keys}
     return (
         str(one.id),
         runtime.namespace,
@@ -163,43 +166,19 @@ def _process(runtime: Runtime, one: Process) -> Values:
         one.started,
         one.ended,
         one.wiring.generation.number,
-        runtime.events.mask(error.message) if error is not None else None,
-        runtime.events.mask({key: plain(one.get(key)) for key in keys}),
+        runtime.events.shown(error.message) if error is not None else None,
+        Later(lambda: show(data)),
     )
 
 
 async def _frames(view: View) -> Iterable[Values]:
-    found: list[Values] = []
-    watches = view.frames.ask()
-    for runtime in _runtimes(view):
-        watch = watches.get(runtime.namespace)
-        labels = {symbol.id: symbol.label for symbol in runtime.table.all()}
-        for frame in watch.frames if watch is not None else ():
-            label = labels.get(frame.symbol, str(frame.symbol))
-            found.append(
-                (
-                    str(frame.process.id),
-                    runtime.namespace,
-                    str(frame.symbol),
-                    label,
-                    frame.port,
-                    "in" if frame.inbound else "out",
-                    _said(runtime, frame.payload),
-                    _said(runtime, frame.answer) if frame.answered else None,
-                    frame.answered,
-                    frame.ended - frame.began if frame.answered else None,
-                )
-            )
-    return found
-
-
-def _said(runtime: Runtime, payload: Any) -> str:
-    # A request that nobody has read yet is read here: the encoder would show a part of it only.
-    return msgspec.json.encode(runtime.events.mask(plain(payload)), enc_hook=_shown).decode()
-
-
-def _shown(value: Any) -> Any:
-    return dict(value) if hasattr(value, "keys") else str(value)
+    logs = view.frames.ask()
+    return [
+        row
+        for runtime in _runtimes(view)
+        if runtime.namespace in logs
+        for row in rows_of(runtime, logs[runtime.namespace])
+    ]
 
 
 async def _events(view: View) -> Iterable[Values]:
@@ -264,7 +243,7 @@ async def _kinds(view: View) -> Iterable[Values]:
                 scheme.owner(name),
                 [port.name for port in ins],
                 [port.name for port in outs],
-                describe(schema),
+                Later(partial(describe, schema)),
             )
         )
     return found
@@ -340,6 +319,7 @@ TABLES = (
         name="frames",
         help="The last thousand packets that went through a port, of processes that began while "
         "somebody asked for this table: from the first time on, and until a minute after the last. "
+        "At most 16 MiB are kept; of a packet of more than 64 KiB only `{type, size}` is. "
         "Those of the namespace that serves the API are not kept: tokens go through it.",
         columns=columns(
             process_id="TEXT the process",

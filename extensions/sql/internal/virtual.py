@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import apsw
 
+from heddle.extensions.sql.internal.frames import Later
 from heddle.extensions.sql.internal.table import Table, Values, plain
 
 Edit: TypeAlias = Callable[[Table, int | None, Sequence[Any] | None], int]
@@ -16,22 +17,19 @@ Edit: TypeAlias = Callable[[Table, int | None, Sequence[Any] | None], int]
 
 
 class Rows:
-    """What a table holds during one statement, as SQLite takes it."""
+    """What a table holds during one statement, as SQLite takes it; a cell is made when it is asked for."""
 
     def __init__(self, rows: Sequence[Values]) -> None:
         self._raw = rows
-        self._made: list[tuple[Any, ...] | None] = [None] * len(rows)
         self._by: dict[int, dict[Any, list[int]]] = {}
 
     def __len__(self) -> int:
         return len(self._raw)
 
-    def row(self, number: int) -> tuple[Any, ...]:
-        """One row."""
-        made = self._made[number]
-        if made is None:
-            made = self._made[number] = tuple(plain(value) for value in self._raw[number])
-        return made
+    def cell(self, row: int, column: int) -> Any:
+        """One value of one row."""
+        value = self._raw[row][column]
+        return plain(value() if type(value) is Later else value)
 
     def where(self, column: int, value: str) -> list[int]:
         """The numbers of the rows that have this text in a column."""
@@ -139,7 +137,7 @@ class Cursor:
     def Column(self, number: int) -> Any:  # noqa: N802
         """One of its values."""
         row = self._numbers[self._at]
-        return row if number < 0 else self._rows.row(row)[number]
+        return row if number < 0 else self._rows.cell(row, number)
 
     def Next(self) -> None:  # noqa: N802
         """Go on."""

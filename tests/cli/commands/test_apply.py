@@ -155,22 +155,22 @@ def test_delete_by_name_by_id_and_by_file(store: Path) -> None:
     text = PING + f"- {{kind: nop, id: {OLD}}}\n"
     ran("apply", "specs", "-f", "-", *args, stdin=text)
     assert "deleted    spec nop:01890a5d" in ran("delete", "specs", OLD, *args)
+    ways_in = PING.partition("- kind: snippet")[0]
+    ran("delete", "specs", "-f", "-", "--dry-run", *args, stdin=ways_in)
+    assert names(store) == ["listener", "pong", "router"]
+    ran("delete", "specs", "-f", "-", *args, stdin=ways_in)
+    assert names(store) == ["pong"]
     assert "deleted    spec pong" in ran("delete", "specs", "pong", *args)
-    ran(
-        "delete", "specs", "-f", "-", "--dry-run", *args, stdin=PING.partition("- kind: snippet")[0]
-    )
-    assert names(store) == ["listener", "router"]
-    ran("delete", "specs", "-f", "-", *args, stdin=PING.partition("- kind: snippet")[0])
     assert names(store) == []
 
 
 def test_deleting_what_is_not_there_is_said(store: Path) -> None:
     args = ("--store", store)
     ran("apply", "specs", "-f", "-", *args, stdin=PING)
-    result = heddle("delete", "specs", "pong", "pang", *args)
+    result = heddle("delete", "specs", "listener", "pang", *args)
     assert result.exit_code == 1
     assert 'there is no spec "pang"' in result.stderr
-    assert names(store) == ["listener", "router"]
+    assert names(store) == ["pong", "router"]
     assert heddle("delete", "specs", "pang", "--ignore-missing", *args).exit_code == 0
     assert ran_json("delete", "specs", "pang", *args) == {
         "ok": False,

@@ -346,10 +346,19 @@ def test_a_revision_that_is_none_is_one_line(
 # --- delete ---------------------------------------------------------------------------------------
 
 
-def test_a_deletion_says_why_and_who_is_left_behind(args: tuple[str, ...]) -> None:
-    result = heddle("delete", "specs", "pong", "-m", "gone", *args)
+def test_a_deletion_that_would_stop_what_is_active_is_rejected(args: tuple[str, ...]) -> None:
+    for more in ((), ("--dry-run",)):
+        result = heddle("delete", "specs", "pong", *more, *args)
+        assert result.exit_code == 1
+        assert '"pong" goes with this change, and router needs it' in result.stderr
+        assert "router.ports.out[0]" in result.stderr
+    said = ran_json("delete", "specs", "pong", *args)
+    assert (said["ok"], said["changes"]) == (False, [])
+    assert [problem["code"] for problem in said["problems"]] == ["left-behind"]
+    assert len(ran_json("history", *args)) == 1
+    # Together with whoever leads to it, it goes.
+    result = heddle("delete", "specs", "pong", "router", "listener", "-m", "gone", *args)
     assert result.exit_code == 0
-    assert 'warning: router.ports.out[0]: "pong" goes with this change' in result.stderr
     (newest, _) = ran_json("history", *args)
     assert (newest["message"], newest["changes"][0]["what"]) == ("gone", "deleted")
 

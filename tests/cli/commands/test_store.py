@@ -66,7 +66,7 @@ def test_the_rights_it_prints_name_the_role_and_nothing_else(schema: str) -> Non
     assert said.splitlines() == [
         f'GRANT USAGE ON SCHEMA "{schema}" TO "so""so";',
         f'GRANT SELECT ON ALL TABLES IN SCHEMA "{schema}" TO "so""so";',
-        f'GRANT INSERT, UPDATE, DELETE ON "{schema}".reports TO "so""so";',
+        f'GRANT INSERT, UPDATE, DELETE ON "{schema}".reports, "{schema}".accepted TO "so""so";',
     ]
 
 

@@ -51,7 +51,19 @@ def test_a_revoked_one_is_gone() -> None:
     assert "revoked  ci" in ran("token", "revoke", "ci")
     assert ran_json("token", "list") == []
     result = heddle("token", "list")
-    assert "there is no token" in result.stderr
+    assert "there is no token: the API lets nobody in, for there were tokens" in result.stderr
+    assert "tokens.needed" in ran("get", "values", "-n", "system")
+
+
+def test_without_any_token_ever_the_list_says_who_gets_in() -> None:
+    assert "in whoever is on the same machine" in heddle("token", "list").stderr
+
+
+def test_revoking_one_of_two_leaves_no_mark(flows: Path) -> None:
+    ran("token", "new", "ci", "--role", "read")
+    ran("token", "new", "ada", "--role", "read")
+    ran("token", "revoke", "ci")
+    assert "tokens.needed" not in (flows / "system.yaml").read_text()
 
 
 @pytest.mark.parametrize(

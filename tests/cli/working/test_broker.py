@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from heddle.cli.working.broker import Broker
+from heddle.extensions.net.http.door import address_of
 
 pytestmark = pytest.mark.anyio
 
@@ -64,3 +65,27 @@ async def test_an_address_that_is_taken_is_told_to_each_who_asks() -> None:
                 await broker.bind(holder, "127.0.0.1", port, "a")
     await bound(broker, "one", port=port)
     broker.close()
+
+
+async def test_an_address_takes_over_what_is_bound_inside_it_and_beside_it() -> None:
+    broker = Broker()
+    (narrow,) = await broker.bind("one", "127.0.0.1", 0, "a")
+    narrow.listen()
+    port = narrow.getsockname()[1]
+    with pytest.raises(OSError, match="in use"):
+        await broker.bind("one", "0.0.0.0", port, "a")
+    await broker.bind("one", "127.0.0.1", 0, "a")
+    wide = await broker.bind("one", "0.0.0.0", port, "a", [address_of(narrow)])
+    assert [sock.getsockname()[0] for sock in wide] == ["0.0.0.0", "127.0.0.1"]
+    wide[0].listen()
+    # The name under which it was bound first is given up, and the socket stays.
+    broker.release("one", "127.0.0.1", 0, "a")
+    assert listens(port)
+    assert narrow.fileno() >= 0
+    places = [address_of(sock) for sock in wide]
+    assert await broker.bind("one", "127.0.0.1", port, "a", places) == [narrow]
+    broker.release("one", "0.0.0.0", port, "a")
+    assert wide[0].fileno() < 0
+    assert listens(port)
+    broker.close()
+    assert not listens(port)

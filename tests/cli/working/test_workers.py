@@ -180,6 +180,27 @@ def test_who_hangs_is_killed_and_replaced(tmp_path: Path) -> None:
         assert one.stop() == 0
 
 
+def test_the_node_that_hangs_a_worker_is_named_and_a_stop_ends_it(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "heddle.toml").write_text("drain = 1\n[up]\nhealth = 4\n")
+    with started("flow.yaml", "--workers", "2", "--log-format", "json", cwd=tmp_path) as one:
+        port = ready(one)
+        with socket.create_connection(("127.0.0.1", port)) as stuck:
+            stuck.sendall(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
+            blocked = one.until("loop blocked")
+            assert blocked["symbol"] == "hang"
+            hung = one.until("worker hung")
+            assert "snippet hang, line " in hung["reason"]
+            assert one.until("worker ended")["reason"] == "it was killed: it hung"
+        until(lambda: len(pids(port, 60)) == 2)
+        with socket.create_connection(("127.0.0.1", port)) as stuck:
+            stuck.sendall(b"GET /hang HTTP/1.1\r\nHost: x\r\n\r\n")
+            one.until("loop blocked")
+            began = time.monotonic()
+            assert one.stop() == 0
+            assert time.monotonic() - began < 1 + 10
+
+
 def test_what_happens_once_happens_in_one_of_them(tmp_path: Path) -> None:
     write(
         tmp_path,
@@ -330,3 +351,47 @@ def until(fits: Any) -> None:
     while not fits():
         assert time.monotonic() < end, "it did not come"
         time.sleep(0.02)
+
+
+def apart(one: int, two: int, hosts: tuple[str, str], word: str) -> str:
+    """Two listeners, each in front of a snippet that answers its name and a word."""
+    return "".join(
+        f"- kind: listener\n  name: {name}\n  port: {port}\n  host: '{host}'\n"
+        f"  ports: {{out: {{name: say-{name}, port: in}}}}\n"
+        f"- {{kind: snippet, name: say-{name}, language: text, code: {name} {word}}}\n"
+        for name, port, host in (("a", one, hosts[0]), ("b", two, hosts[1]))
+    )
+
+
+ALL = "0.0.0.0"
+HERE = "127.0.0.1"
+
+
+def test_workers_swap_addresses_and_widen_hosts_and_refuse_nobody(tmp_path: Path) -> None:
+    spare = [socket.create_server((HERE, 0)) for _ in range(2)]
+    one, two = (int(sock.getsockname()[1]) for sock in spare)
+    for sock in spare:
+        sock.close()
+    file, part = tmp_path / "flow.yaml", tmp_path / ".flow.part"
+    file.write_text(apart(one, two, (HERE, HERE), "0"))
+    steps = [
+        (two, one, (HERE, HERE)),
+        (two, one, (ALL, "")),
+        (one, two, ("", HERE)),
+        (one, two, (HERE, ALL)),
+        (two, one, (HERE, HERE)),
+    ]
+    with started("flow.yaml", "--workers", "2", "--log-format", "json", cwd=tmp_path) as run:
+        run.until("all workers ready")
+        with Hammer(one) as first, Hammer(two) as second:
+            for number, (left, right, hosts) in enumerate(steps, 1):
+                part.write_text(apart(left, right, hosts, str(number)))
+                part.rename(file)
+                changed = [run.until("generation live")["worker"] for _ in range(2)]
+                assert sorted(changed) == [0, 1], number
+                assert {get(left) for _ in range(20)} == {f"a {number}"}
+                assert {get(right) for _ in range(20)} == {f"b {number}"}
+        assert (first.failures, second.failures) == ([], [])
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.2", one), 5)
+        assert run.stop() == 0

@@ -15,7 +15,7 @@ from heddle.runtime.errors import Error
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.stream import ByteStream
 from tests.runtime.worlds import until
-from tests.support import change, fetch, port_of, running
+from tests.support import change, degraded, fetch, port_of, running
 
 pytestmark = pytest.mark.anyio
 
@@ -418,3 +418,68 @@ async def test_the_example_of_the_page_runs() -> None:
         # The packet of the second node is the answer of the first.
         assert await rt.send("write_and_read", {"hello": "world"}) == {"hello": "world"}
     assert os.path.isdir("/tmp/heddle-example")  # noqa: PTH112, ASYNC240 - as the page says
+
+
+async def test_a_link_in_the_path_that_is_swapped_shows_what_differs(tmp_path: Path) -> None:
+    make(tmp_path / "r1", "same", "old", "both")
+    make(tmp_path / "r2", "new", "both")
+    (tmp_path / "r1" / "same").rename(tmp_path / "r2" / "same")
+    (tmp_path / "current").symlink_to("r1")
+    seen = Seen()
+    async with running(watch(tmp_path / "current"), extensions=[seen.kind()]):
+        (tmp_path / "r1" / "first").write_text("x")
+        assert await seen.next() == ("added", "first")
+        (tmp_path / "next").symlink_to("r2")
+        (tmp_path / "next").replace(tmp_path / "current")
+        told = {await seen.next() for _ in range(5)}
+        assert told == {
+            ("modified", "both"),
+            ("deleted", "first"),
+            ("added", "new"),
+            ("deleted", "old"),
+            ("added", "same"),
+        }
+        (tmp_path / "r2" / "last").write_text("x")
+        assert await seen.next() == ("added", "last")
+
+
+async def test_files_of_a_config_map_are_seen_at_every_swap(tmp_path: Path) -> None:
+    def mount(number: int) -> None:
+        make(tmp_path / f"..{number}", "a.json")
+        (tmp_path / f"..{number}" / "a.json").write_text(str(number))
+        (tmp_path / "..new").symlink_to(f"..{number}")
+        (tmp_path / "..new").replace(tmp_path / "..data")
+
+    mount(0)
+    (tmp_path / "a.json").symlink_to("..data/a.json")
+    seen = Seen()
+    async with running(watch(tmp_path, "pattern: a.json"), extensions=[seen.kind()]):
+        for number in range(1, 6):
+            mount(number)
+            assert await seen.next() == ("modified", "a.json")
+
+
+async def test_a_watched_folder_that_is_moved_away_and_back_goes_on(tmp_path: Path) -> None:
+    folder, away = tmp_path / "in", tmp_path / "away"
+    make(folder, "kept")
+    seen = Seen()
+    async with running(watch(folder), extensions=[seen.kind()]) as rt:
+        folder.rename(away)
+        await until(lambda: bool(degraded(rt, "f")))
+        (away / "new").write_text("x")
+        away.rename(folder)
+        assert await seen.next() == ("added", "new")
+        (folder / "last").write_text("x")
+        assert await seen.next() == ("added", "last")
+
+
+async def test_reading_follows_a_link_that_is_swapped(tmp_path: Path) -> None:
+    for name in ("r1", "r2"):
+        make(tmp_path / name, "x")
+        (tmp_path / name / "x").write_text(name)
+    (tmp_path / "current").symlink_to("r1")
+    async with running(a_file(tmp_path / "current", "path: x", "format: text")) as rt:
+        assert await rt.send("f") == "r1"
+        (tmp_path / "next").symlink_to("r2")
+        (tmp_path / "next").replace(tmp_path / "current")
+        assert await rt.send("f") == "r2"

@@ -12,12 +12,16 @@ from heddle.extensions.manage import access
 from heddle.extensions.manage.access import is_local, name_of
 from heddle.extensions.manage.caller import Role
 from heddle.extensions.manage.system import SYSTEM, Serving, system_runtime
-from heddle.extensions.manage.tokens import PREFIX
+from heddle.extensions.manage.tokens import PREFIX, Token, hash_of, moment, new_token, value_of
 from heddle.runtime.runtime import Runtime, ShiftError
-from heddle.specs.names import named_id
+from heddle.specs.folder import FolderStore
+from heddle.specs.names import named_id, new_id
+from heddle.specs.remote.store import RemoteStore
 from heddle.specs.report import Report, Reporting
+from heddle.specs.revision import Note
+from heddle.specs.spec import Spec
 from heddle.specs.store import Delete, Put
-from heddle.specs.value import Value
+from heddle.specs.value import Source, Value
 from tests.extensions.manage.support import DEFAULT, PING, Client, data, managing
 from tests.support import fetch, port_of, stored
 
@@ -175,6 +179,47 @@ async def test_an_id_of_another_namespace_is_out_of_reach() -> None:
         ):
             assert reply.status in (403, 409), reply
         assert str((await one.rt.store.specs("default"))[0].id) == id_
+
+
+async def test_a_broken_route_of_ones_own_does_not_take_the_api_away_at_the_next_start() -> None:
+    store = stored(PING)
+    async with managing(store=store):
+        pass
+    await store.open()
+    broken = Spec(id=new_id(), kind="ruoter", namespace="system", name="router")
+    await store.apply([Put(resource=broken)])
+    async with managing(store=store) as one:
+        assert (await one.call("GET", "/v1/kinds")).status == 200
+        event = next(
+            each
+            for each in one.system.events.recent
+            if each.event == "last accepted revision serves"
+        )
+        assert 'no kind "ruoter"' in str(event.problems)
+
+
+async def test_health_says_which_source_waits_and_not_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = stored(PING.replace("code: pong", "code: '{{ W }}'\n  env: {W: {name: word}}"))
+    await store.open()
+    word = Value(id=new_id(), name="word", data="hi", source=Source(env="HEDDLE_TEST_WORD"))
+    monkeypatch.setenv("HEDDLE_TEST_WORD", "hi")
+    await store.apply([Put(resource=word)])
+    async with Runtime(store=store) as rt:
+        assert await rt.send("pong") == "hi"
+    monkeypatch.delenv("HEDDLE_TEST_WORD")
+    await store.open()
+    async with managing(store=store) as one:
+        admin = await one.token("ada", "admin")
+        for call in (one.call, admin):
+            for path in ("/healthz", "/readyz"):
+                reply = await call("GET", path)
+                assert reply.status == 503
+                said = data(reply)
+                assert said["status"] == "unready"
+                assert said["reason"].startswith("listener waits, and was active before")
+                assert "flow.yaml" not in said["reason"]
 
 
 async def test_health_needs_no_token_and_tells_nothing() -> None:
@@ -360,24 +405,218 @@ async def test_a_taken_id_does_not_tell_what_has_it() -> None:
         assert "default" not in reply.text
 
 
-async def test_nobody_but_an_admin_makes_changes_in_the_name_of_others() -> None:
+async def test_the_history_names_the_token_whatever_a_request_says() -> None:
     async with managing() as one:
         ada, bob = await one.token("ada", "admin"), await one.token("bob", "edit")
-        for client, said in ((bob, "ada (as bob)"), (ada, "ada")):
-            put = {**PONG, "name": "pong", "code": said}
-            sent = {"changes": [{"put": {**put, "id": PONG_ID}}], "author": "ada"}
-            assert (await client("POST", "/v1/store/changes", sent)).status == 200
-            [newest] = (await ada.get(f"{DEFAULT}/revisions?limit=1"))["items"]
-            assert newest["author"] == said
+        for client, name in ((bob, "bob"), (ada, "ada")):
+            put = {**PONG, "name": "pong", "code": name, "id": PONG_ID}
+            for author in ("root", "ada", "bob (as root)"):
+                put["code"] = f"{name} {author}"
+                sent = {"changes": [{"put": put}], "author": author}
+                headers = {"X-Author": author, "Heddle-Author": author, "From": author}
+                reply = await client("POST", "/v1/store/changes", sent, headers=headers)
+                assert reply.status == 200
+                [newest] = (await ada.get(f"{DEFAULT}/revisions?limit=1"))["items"]
+                assert newest["author"] == name
+
+
+async def test_a_remote_store_cannot_choose_its_author() -> None:
+    pytest.importorskip("aiohttp")
+    async with managing() as one:
+        bob = await one.token("bob", "edit")
+        store = RemoteStore(f"http://127.0.0.1:{one.port}", token=bob.token)
+        await store.open()
+        try:
+            [pong] = [each for each in await store.specs("default") if each.name == "pong"]
+            new = msgspec.structs.replace(pong, fields={**pong.fields, "code": "forged"})
+            await store.apply([Put(resource=new)], Note(author="root", message="why"))
+            [newest] = await store.history("default", limit=1)
+            assert (newest.author, newest.message) == ("bob", "why")
+            every = [Delete(type=Spec, id=each.id) for each in await store.specs("default")]
+            await store.apply(every, Note(author="root"))
+            [newest] = await store.history("default", limit=1)
+            assert newest.author == "bob"
+        finally:
+            await store.close()
+
+
+@pytest.mark.parametrize("way", ["api", "store", "rename"])
+async def test_the_last_token_that_is_revoked_opens_nothing(way: str) -> None:
+    async with managing() as one:
+        ada = await one.token("ada", "admin")
+        [token] = await one.rt.store.values(SYSTEM)
+        if way == "api":
+            gone = await ada("DELETE", f"/v1/namespaces/{SYSTEM}/values/{PREFIX}ada")
+            assert gone.status == 204
+        elif way == "store":
+            await one.rt.store.apply([Delete(type=Value, id=token.id)])
+        else:
+            renamed = msgspec.structs.replace(token, name="no-token")
+            await one.rt.store.apply([Put(resource=renamed)])
+        for client in (one.call, ada):
+            reply = await client("PUT", f"{DEFAULT}/specs/pong", PONG)
+            assert reply.status == 401
+        assert "heddle token new" in data(await one.call("GET", "/v1"))["detail"]
+        again = system_runtime(one.rt.store, one.rt.registry, [one.rt], serving=Serving(port=0))
+        async with again:
+            assert (await Client(port_of(again))("GET", "/v1")).status == 401
+        bob = await one.token("bob", "read")
+        assert (await bob("GET", "/v1")).status == 200
+
+
+@pytest.mark.parametrize(
+    "header", ["Bearer heddle_wrong", "Basic YTpi", "Bearer", "", "bearer  x", "Negotiate x"]
+)
+async def test_an_unknown_token_is_401_even_without_any_token(header: str) -> None:
+    async with managing() as one:
+        reply = await one.call("GET", "/v1", headers={"Authorization": header})
+        assert reply.status == 401
+        assert (await one.call("GET", "/v1")).status == 200
+
+
+async def test_a_token_that_was_made_by_hand_and_removed_by_hand_counts(tmp_path: Path) -> None:
+    (tmp_path / "default.yaml").write_text("- {kind: nop, name: n}\n")
+    tokens = tmp_path / "tokens.yaml"
+    async with managing(store=FolderStore(tmp_path)) as one:
+        assert (await one.call("GET", "/v1")).status == 200
+        tokens.write_text(_token())
+        await one.call.until(401)
+        tokens.unlink()
+        # Somebody may be in the midst of saving it.
+        assert (await one.call("GET", "/v1")).status in (401, 503)
+        assert (await one.call.until(200, 401)).status == 401
+    # Another process knows it, too, as long as it was noticed.
+    async with managing(store=FolderStore(tmp_path)) as one:
+        reply = await one.call("GET", "/v1")
+        assert reply.status == 401
+
+
+async def test_a_token_of_another_process_counts_for_the_next_request(tmp_path: Path) -> None:
+    (tmp_path / "default.yaml").write_text("- {kind: nop, name: n}\n")
+    other = FolderStore(tmp_path)
+    await other.open()
+    async with managing(store=FolderStore(tmp_path)) as one:
+        assert (await one.call("GET", "/v1")).status == 200
+        token = new_token()
+        made = Token(name="ada", hash=hash_of(token), roles=("read",))
+        await other.apply([Put(resource=value_of(made, SYSTEM))])
+        assert (await one.call("GET", "/v1")).status == 401
+        assert (await Client(one.port, token)("GET", "/v1")).status == 200
+        await other.apply([Delete(type=Value, id=value_of(made, SYSTEM).id)])
+        gone = Client(one.port, token)
+        assert (await gone("GET", "/v1")).status in (401, 503)
+        assert (await gone.until(200, 401)).status == 401
+    await other.close()
+
+
+@pytest.mark.parametrize("broken", ["{hash: [", "\x00", "utf-16"])
+async def test_tokens_that_cannot_be_read_let_nobody_in(tmp_path: Path, broken: str) -> None:
+    (tmp_path / "default.yaml").write_text("- {kind: nop, name: n}\n")
+    (tmp_path / "system.yaml").write_text(_token() + broken)
+    if broken == "utf-16":
+        (tmp_path / "system.yaml").write_bytes(_token().encode("utf-16-le") + b"\xff")
+    async with managing(store=FolderStore(tmp_path)) as one:
+        reply = await one.call("GET", "/v1")
+        assert reply.status in (401, 503)
+        assert str(tmp_path) not in reply.text
+
+
+async def test_a_history_that_cannot_be_read_lets_nobody_in(tmp_path: Path) -> None:
+    (tmp_path / "default.yaml").write_text("- {kind: nop, name: n}\n")
+    (tmp_path / ".heddle" / "history.jsonl").mkdir(parents=True)
+    async with managing(store=FolderStore(tmp_path)) as one:
+        assert (await one.call("GET", "/v1")).status == 503
+        (tmp_path / ".heddle" / "history.jsonl").rmdir()
+        assert (await one.call.until(200)).status == 200
+
+
+async def test_a_broken_flow_does_not_close_the_door(tmp_path: Path) -> None:
+    (tmp_path / "default.yaml").write_text("- {kind: nop, name: [\n")
+    async with managing(store=FolderStore(tmp_path)) as one:
+        assert (await one.call("GET", "/v1")).status == 200
+
+
+async def _streamed(client: Client, path: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
+    held = f"Authorization: Bearer {client.token}\r\n" if client.token else ""
+    writer.write(
+        f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{held}\r\n".encode()
+    )
+    async with asyncio.timeout(20):
+        assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+        await reader.readuntil(b"event: begin")
+    return reader, writer
+
+
+@pytest.mark.parametrize(
+    "how", ["revoked", "expired", "fewer roles", "fewer namespaces", "made anew"]
+)
+async def test_a_stream_ends_with_its_token(how: str) -> None:
+    async with managing() as one:
+        await one.token("ada", "admin")
+        bob = await one.token("bob", "read", "edit", namespaces=("default", "shop"))
+        keeper = await one.token("keeper", "read", namespaces=("default",))
+        theirs, mine = await _streamed(keeper, f"{DEFAULT}/events")
+        reader, writer = await _streamed(bob, f"{DEFAULT}/events")
+        [value] = [
+            each for each in await one.rt.store.values(SYSTEM) if each.name == f"{PREFIX}bob"
+        ]
+        said: dict[str, Any] = dict(value.data) if isinstance(value.data, dict) else {}
+        changed = {
+            "expired": {"expires": moment(time.time() + 1)},
+            "fewer roles": {"roles": ["read"]},
+            "fewer namespaces": {"namespaces": ["shop"]},
+            "made anew": {"hash": hash_of(new_token())},
+        }
+        new = msgspec.structs.replace(value, data={**said, **changed.get(how, {})})
+        gone = Delete(type=Value, id=value.id)
+        await one.rt.store.apply([gone if how == "revoked" else Put(resource=new)])
+        async with asyncio.timeout(10):
+            assert (await reader.read()).endswith(b"0\r\n\r\n")
+        writer.close()
+        # The stream of another token goes on.
+        await one.rt.store.apply([Put(resource=(await one.rt.store.specs("default"))[0])])
+        assert not theirs.at_eof()
+        mine.close()
+
+
+async def test_a_stream_without_a_token_ends_with_the_first_token() -> None:
+    async with managing() as one:
+        reader, writer = await _streamed(one.call, f"{DEFAULT}/events")
+        await one.token("ada", "admin")
+        async with asyncio.timeout(10):
+            assert (await reader.read()).endswith(b"0\r\n\r\n")
+        writer.close()
 
 
 async def test_a_deleted_name_stands_in_the_audit_log() -> None:
     async with managing() as one:
+        spare = {"kind": "nop", "name": "spare"}
+        assert (await one.call("PUT", f"{DEFAULT}/specs/spare", spare)).status == 201
+        [held] = [each for each in await one.rt.store.specs() if each.name == "spare"]
+        gone = {"changes": [{"delete": {"type": "spec", "id": str(held.id)}}]}
+        assert (await one.call("POST", "/v1/store/changes?check=false", gone)).status == 200
+        told = [each for each in one.told if each.event == "managed"]
+        assert told[-1].data["names"] == ["spare"]
+
+
+async def test_no_door_of_the_api_takes_a_deletion_that_would_stop_what_is_active() -> None:
+    async with managing() as one:
         [pong] = [each for each in await one.rt.store.specs() if each.name == "pong"]
         gone = {"changes": [{"delete": {"type": "spec", "id": str(pong.id)}}]}
-        assert (await one.call("POST", "/v1/store/changes?check=false", gone)).status == 200
-        [told] = [each for each in one.told if each.event == "managed"]
-        assert told.data["names"] == ["pong"]
+        astray = {"kind": "router", "routes": [], "ports": {"out[0]": [{"name": "nobody"}]}}
+        before = await one.rt.store.newest()
+        for reply in (
+            await one.call("DELETE", f"{DEFAULT}/specs/pong"),
+            await one.call("DELETE", f"{DEFAULT}/specs/pong?dryRun=true"),
+            await one.call("POST", "/v1/store/changes", gone),
+            await one.call("POST", "/v1/store/changes?check=false", gone),
+            await one.call("PUT", f"{DEFAULT}/specs/router", astray),
+            await one.call("PUT", f"{DEFAULT}/specs/router?dryRun=true", astray),
+            await one.call("POST", f"{DEFAULT}/apply?dryRun=true", {**astray, "name": "router"}),
+        ):
+            assert reply.status == 422, reply
+        assert await one.rt.store.newest() == before
 
 
 async def test_who_made_a_revision_is_kept_with_it() -> None:
@@ -426,3 +665,90 @@ def _token() -> str:
   name: token.ada
   data: {hash: 'sha256:00', roles: [admin]}
 """
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        ("http://evil.example/v1", 421),
+        ("http://evil.example:7878/v1", 421),
+        ("HTTP://127.0.0.1.evil.example/v1", 421),
+        ("http://localhost/v1", 200),
+        ("http://127.0.0.1:80/v1", 200),
+        ("http://localho\u017ft/v1", 400),
+        ("http://user@localhost/v1", 400),
+    ],
+)
+async def test_the_host_of_an_absolute_target_counts_and_not_the_header(
+    target: str, status: int
+) -> None:
+    async with managing() as one:
+        # Twice: heads that repeat are remembered, and must not be mixed up.
+        for _ in range(2):
+            reply = await one.call("GET", target, headers={"Host": "localhost"})
+            assert reply.status == status
+            assert (await one.call("GET", "/v1", headers={"Host": "localhost"})).status == 200
+        reply = await one.call("GET", "http://localhost/v1", headers={"Host": "evil.example"})
+        assert reply.status == 200
+
+
+async def test_one_connection_does_not_mix_up_hosts() -> None:
+    async with managing() as one:
+        reader, writer = await asyncio.open_connection("127.0.0.1", one.port)
+        for target, status in (
+            ("/v1", b"200"),
+            ("http://evil.example/v1", b"421"),
+            ("/v1", b"200"),
+            ("http://localhost/v1", b"200"),
+        ):
+            writer.write(f"GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.split(b" ")[1] == status
+            length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r")[0])
+            await reader.readexactly(length)
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    "path", ["//v1", "/%2Fv1", "/v1%2Fnamespaces", "/v1//namespaces", "/%2e/v1", "/V1", "/v1/."]
+)
+async def test_a_path_of_the_api_has_one_spelling(path: str) -> None:
+    async with managing() as one:
+        assert (await one.call("GET", path)).status in (400, 404)
+
+
+BEHIND = """\
+- kind: listener
+  namespace: system
+  name: mine
+  port: 0
+  ports: {out: {name: mine.access}}
+- kind: access
+  namespace: system
+  name: mine.access
+  ports: {out: {name: socket}}
+- {kind: websocket, namespace: system, name: socket}
+"""
+
+
+async def test_a_websocket_ends_with_its_token() -> None:
+    async with managing(store=stored(PING, BEHIND)) as one:
+        bob = await one.token("bob", "read")
+        [where] = [
+            each.data["url"]
+            for each in one.system.events.recent
+            if each.event == "listening" and each.symbol == "mine"
+        ]
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(where.rpartition(":")[2]))
+        writer.write(
+            f"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {bob.token}\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        async with asyncio.timeout(20):
+            assert b" 101 " in await reader.readuntil(b"\r\n\r\n")
+            [value] = await one.rt.store.values(SYSTEM)
+            await one.rt.store.apply([Delete(type=Value, id=value.id)])
+            # A closing frame comes: nobody speaks here any more.
+            assert (await reader.readexactly(1)) == b"\x88"
+        writer.close()

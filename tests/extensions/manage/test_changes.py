@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from heddle.specs.accepted import Accepted
 from heddle.specs.contract import AWKWARD
 from tests.extensions.manage.support import DEFAULT, data, managing
 from tests.support import fetch, port_of
@@ -130,7 +131,11 @@ async def test_changes_keep_the_contract_of_a_store() -> None:
         done = await one.call("POST", changes, {"changes": both, "author": "me", "message": "why"})
         assert data(done)["items"][0]["spec"]["name"] == "two"
         [newest] = (await one.call.get("/v1/revisions?limit=1"))["items"]
-        assert (newest["author"], newest["message"], len(newest["turns"])) == ("me", "why", 2)
+        assert (newest["author"], newest["message"], len(newest["turns"])) == (
+            "me (as local)",
+            "why",
+            2,
+        )
         missing = {"delete": {"type": "value", "id": held["spec"]["id"]}}
         assert (await one.call("POST", changes, {"changes": [missing]})).status == 404
         assert (await one.call("POST", changes, {"changes": [{}]})).status == 422
@@ -177,6 +182,25 @@ async def test_reports_of_runtimes_are_kept_and_withdrawn() -> None:
         assert (found["runtime"], found["observed"]) == ("r1", 3)
         assert (await one.call("DELETE", "/v1/reports/r1")).status == 204
         assert (await one.call.get("/v1/reports?namespace=shop"))["items"] == []
+
+
+async def test_only_what_the_store_held_is_kept_as_accepted() -> None:
+    async with managing() as one:
+        [spec] = [each for each in await one.rt.store.specs() if each.name == "pong"]
+        held = msgspec.to_builtins(Accepted.of(spec))
+        forged = {**held, "body": held["body"].replace("pong", "evil")}
+        path = f"{DEFAULT}/accepted"
+        assert (await one.call("PUT", path, {"kept": [held]})).status == 204
+        assert held in (await one.call.get(path))["items"]
+        for wrong in (forged, {**forged, "revision": 1}, {**held, "body": "{}"}):
+            assert (await one.call("PUT", path, {"kept": [wrong]})).status == 422
+        # What it held before counts as well, at its revision.
+        changed = {"kind": "snippet", "language": "text", "code": "two"}
+        assert (await one.call("PUT", f"{DEFAULT}/specs/pong", changed)).status == 200
+        assert (await one.call("PUT", path, {"kept": [held]})).status == 204
+        reader = await one.token("ada", "read")
+        assert (await reader("PUT", path, {"kept": [held]})).status == 403
+        assert (await reader("GET", path)).status == 200
 
 
 # --- itself ---------------------------------------------------------------------------------------

@@ -482,3 +482,15 @@ def test_the_page_names_every_table_and_column() -> None:
         assert f"### {table.name}" in page
         for column in table.columns:
             assert f"| `{column.name}` |" in page, (table.name, column.name)
+
+
+async def test_a_request_that_cannot_be_read_spoils_no_other_frame() -> None:
+    front = "- {kind: listener, name: listener, port: 0, ports: {out: {name: reply}}}\n"
+    async with running(FLOW + front) as rt:
+        await rows(rt, "SELECT * FROM frames")
+        kind = {"Content-Type": "application/json"}
+        await fetch(port_of(rt), "/good", method="POST", headers=kind, body='{"n": 1}')
+        await fetch(port_of(rt), "/bad", method="POST", headers=kind, body='{"n": ')
+        found = await rows(rt, "SELECT input FROM frames WHERE symbol='reply' AND port='in'")
+    assert found[0]["input"]["body"] == {"n": 1}
+    assert "not valid JSON" in json.dumps(found[1]["input"])

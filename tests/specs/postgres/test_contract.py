@@ -7,12 +7,19 @@ import pytest
 
 from heddle.specs.contract import StoreContract
 from heddle.specs.postgres.store import PostgresStore
-from heddle.specs.recording_contract import RecordingContract, ReportingContract, ResumingContract
+from heddle.specs.recording_contract import (
+    AcceptingContract,
+    RecordingContract,
+    ReportingContract,
+    ResumingContract,
+)
 from heddle.specs.store import Store
 from tests.specs.postgres.databases import dropped, url_in
 
 
-class TestPostgresStore(StoreContract, RecordingContract, ResumingContract, ReportingContract):
+class TestPostgresStore(
+    StoreContract, RecordingContract, ResumingContract, ReportingContract, AcceptingContract
+):
     @pytest.fixture(autouse=True)
     def schema(self) -> Iterator[None]:
         self.schemas: set[str] = set()

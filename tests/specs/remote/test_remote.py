@@ -16,7 +16,7 @@ from heddle.specs.keyring import Keyring
 from heddle.specs.masking import MASK
 from heddle.specs.memory import MemoryStore
 from heddle.specs.open import open_store
-from heddle.specs.recording_contract import RecordingContract, ReportingContract
+from heddle.specs.recording_contract import AcceptingContract, RecordingContract, ReportingContract
 from heddle.specs.remote.store import RemoteStore, token_of
 from heddle.specs.sealing import new_key
 from heddle.specs.spec import Link
@@ -59,12 +59,15 @@ class Served(RemoteStore):
             await self.held.close()
 
 
-class TestRemoteStore(StoreContract, RecordingContract, ReportingContract):
+class TestRemoteStore(StoreContract, RecordingContract, ReportingContract, AcceptingContract):
     kept = False
 
     def make(self, folder: Path) -> Store:
         del folder
         return Served(MemoryStore())
+
+    def author(self, name: str) -> str:
+        return f"{name} (as local)"
 
     def test_what_is_put_is_found(self, tmp_path: Path) -> None:
         """All of it, but for a secret in clear: that comes masked, and nobody takes the mask for it."""
@@ -304,3 +307,21 @@ def test_a_token_comes_from_a_file_or_from_the_environment(tmp_path: Path) -> No
 
 def _text(code: str) -> dict[str, Any]:
     return {"language": "text", "code": code}
+
+
+@pytest.mark.anyio
+async def test_a_runtime_over_the_api_falls_back_to_what_it_accepted() -> None:
+    held = MemoryStore()
+    leaf = spec("leaf", "snippet", fields={"language": "text", "code": "leaf"})
+    start = spec("start", "pipe", ports={"out[0]": (Link("leaf"),)})
+    store = Served(held)
+    async with Runtime(store=store) as rt:
+        await store.apply([Put(resource=leaf), Put(resource=start)])
+        async with asyncio.timeout(10):
+            await rt.events.wait("generation live", since=0)
+        assert await rt.send("start") == "leaf"
+    await held.open()
+    await held.apply([Put(resource=spec("leaf", "snippet", fields={"language": "tekst"}))])
+    async with Runtime(store=Served(held)) as rt:
+        assert await rt.send("start") == "leaf"
+        assert [one.name for one in rt.status().symbols if one.observed != one.revision] == ["leaf"]

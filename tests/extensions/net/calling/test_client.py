@@ -138,7 +138,7 @@ async def test_a_listeners_request_goes_on_without_what_its_client_keeps_secret(
                 body='{"n": 1}',
             )
     found = json.loads(reply.body)
-    assert (found["path"], found["query"], found["body"]) == ("/v1/a/b", {"q": ["1"]}, {"n": 1})
+    assert (found["path"], found["query"], found["body"]) == ("/v1/a%2Fb", {"q": ["1"]}, {"n": 1})
     assert far.asked[0].raw_path == "/v1/a%2Fb"
     assert found["header"]["X-Kept"] == ["yes"]
     assert found["header"]["Host"] == [f"127.0.0.1:{far.port}"]
@@ -581,3 +581,132 @@ async def test_what_cannot_be_used_is_a_problem(more: str, path: str) -> None:
     async with running(client(more=more)) as rt:
         [problem] = rt.status().problems
     assert problem.path == path
+
+
+# -- redirects to other origins ---------------------------------------------------------------------
+
+SECRETS = {
+    "Authorization": "Bearer secret",
+    "Cookie": "a=secret",
+    "Proxy-Authorization": "Basic secret",
+    "X-Api-Key": "secret",
+    "Private-Token": "secret",
+    "X-Amz-Security-Token": "secret",
+}
+
+
+def said_of(secrets: dict[str, str]) -> str:
+    return "header: " + json.dumps(secrets)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_nothing_that_was_for_one_origin_follows_a_redirect_to_another(
+    status: int, host: str
+) -> None:
+    async with remote(lambda request: {"body": "there"}) as other:
+        there = f"http://{host}:{other.port}/there"
+        away = {"status": status, "header": {"Location": there}}
+        async with (
+            remote(lambda request: away) as far,
+            running(client(far.url, said_of(SECRETS))) as rt,
+        ):
+            found = await rt.send(
+                "ask",
+                {
+                    "method": "POST",
+                    "body": {"n": 1},
+                    "header": {"X-Packet-Token": "secret", "Accept": "text/plain"},
+                },
+            )
+    assert found["body"] == "there"
+    header = other.asked[0].head.fields
+    assert "secret" not in json.dumps(header)
+    assert header["Accept"] == ["text/plain"]
+    assert header["User-Agent"] == ["heddle"]
+    kept = status in (307, 308)
+    assert other.asked[0].method_text == ("POST" if kept else "GET")
+    assert other.asked[0]["body"] == ({"n": 1} if kept else None)
+    assert ("Content-Type" in header) == kept
+
+
+async def test_what_a_redirect_took_off_does_not_come_back() -> None:
+    ports: dict[str, str] = {}
+
+    def first(request: Any) -> Any:
+        if request.path_text == "/back":
+            return {"body": request.head.get("X-Api-Key") or "none"}
+        return {"status": 302, "header": {"Location": ports["other"]}}
+
+    def second(_: Any) -> Any:
+        return {"status": 302, "header": {"Location": ports["back"]}}
+
+    async with remote(first) as far, remote(second) as other:
+        ports.update(back=f"{far.url}/back", other=other.url)
+        async with running(client(far.url, said_of(SECRETS))) as rt:
+            found = await rt.send("ask", {"path": "/first"})
+    assert found["body"] == "none"
+
+
+async def test_a_redirect_inside_one_origin_keeps_all_headers() -> None:
+    def answer(request: Any) -> Any:
+        if request.path_text == "/first":
+            return {"status": 302, "header": {"Location": "/second"}}
+        return {"body": request.head.get("X-Api-Key")}
+
+    async with remote(answer) as far, running(client(far.url, said_of(SECRETS))) as rt:
+        found = await rt.send("ask", {"path": "/first"})
+    assert found["body"] == "secret"
+
+
+async def test_a_redirect_from_https_to_http_takes_nothing_along() -> None:
+    ca = trustme.CA()
+    leaf = ca.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.bytes().decode()
+    async with remote({"body": "plain"}) as plain:
+        to = {"status": 302, "header": {"Location": plain.url}}
+        async with remote(lambda request: to, tls=TLS(cert=leaf)) as far:
+            more = f"tls: {{verify: false}}, {said_of(SECRETS)}"
+            url = far.url.replace("http:", "https:")
+            async with running(client(url, more)) as rt:
+                found = await rt.send("ask", {})
+    assert found["body"] == "plain"
+    assert "secret" not in json.dumps(plain.asked[0].head.fields)
+
+
+async def test_headers_that_are_not_utf8_are_read_as_latin1() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(
+            b"HTTP/1.1 200 Tr\xe8s bien\r\nX-Old: caf\xe9\r\nX-New: caf\xc3\xa9\r\n"
+            b"Content-Length: 0\r\nConnection: close\r\n\r\n"
+        )
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, running(client(f"http://127.0.0.1:{port}")) as rt:
+        found = await rt.send("ask", {})
+    assert (found["header"]["X-Old"], found["header"]["X-New"]) == (["café"], ["café"])
+
+
+async def test_a_request_that_is_passed_on_claims_nothing_that_its_client_has_made_up() -> None:
+    flow = """
+- {kind: listener, name: listener, port: 0, ports: {out: {name: ask, port: in}}}
+"""
+    sent = {
+        "X-Forwarded-For": "6.6.6.6",
+        "Forwarded": "for=6.6.6.6",
+        "X-Real-IP": "6.6.6.6",
+        "Proxy": "http://evil",
+        "X_User": "root",
+        "X-Hop": "here",
+        "Connection": "close, x-HOP",
+        "X-Kept": "yes",
+    }
+    async with remote(echo) as far, running(flow + client(far.url)) as rt:
+        reply = await fetch(port_of(rt), headers=sent)
+    header = json.loads(reply.body)["header"]
+    assert header["X-Kept"] == ["yes"]
+    assert not {"X-Forwarded-For", "Forwarded", "X-Real-Ip", "Proxy", "X_user", "X-Hop"} & set(
+        header
+    )

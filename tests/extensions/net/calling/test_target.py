@@ -16,7 +16,7 @@ from heddle.extensions.net.calling.target import Base, target
         ("http://a/v1", {"path": "/"}, "http://a/v1"),
         ("http://a/v1/", {"path": "/x"}, "http://a/v1/x"),
         ("http://a/v1", {"path": "x"}, "http://a/v1/x"),
-        ("http://a", {"path": "//evil.example/x"}, "http://a/evil.example/x"),
+        ("http://a", {"path": "//evil.example/x"}, "http://a//evil.example/x"),
         ("http://a", {"path": "/a b/ü?#"}, "http://a/a%20b/%C3%BC%3F%23"),
         ("http://a", {"host": "evil.example", "scheme": "https"}, "http://a/"),
         ("http://a?k=1", {}, "http://a/?k=1"),

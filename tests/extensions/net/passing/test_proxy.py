@@ -413,3 +413,171 @@ async def test_when_one_end_of_a_websocket_leaves_so_does_the_other() -> None:
 async def test_what_cannot_be_used_is_a_problem(backends: list[str], more: str, path: str) -> None:
     async with running(flow(*backends, more=more)) as rt:
         assert path in [problem.path for problem in rt.status().problems]
+
+
+# -- what a client may not say ----------------------------------------------------------------------
+
+CLAIMS = {
+    "Forwarded": "for=6.6.6.6;proto=https",
+    "X-Real-IP": "6.6.6.6",
+    "X-Forwarded-For": "6.6.6.6",
+    "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Proto": "https",
+    "X-Forwarded-Port": "1",
+    "X-Forwarded-Prefix": "/evil",
+    "X-Forwarded-Server": "evil",
+    "X-Client-IP": "6.6.6.6",
+    "True-Client-IP": "6.6.6.6",
+    "CF-Connecting-IP": "6.6.6.6",
+    "X-Original-URL": "/admin",
+    "X-Rewrite-URL": "/admin",
+}
+UNSAFE = {"Proxy": "http://evil", "X_Forwarded_For": "6.6.6.6", "X_User": "root", "Auth_User": "a"}
+OURS = {"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
+
+
+def claims_of(header: dict[str, list[str]]) -> dict[str, list[str]]:
+    """What of a header is one of the claims, whatever letters it is written in."""
+    known = {one.lower() for one in {**CLAIMS, **UNSAFE}}
+    return {name: values for name, values in header.items() if name.lower() in known}
+
+
+async def test_what_a_client_says_in_the_place_of_a_proxy_goes_no_further() -> None:
+    async with remote(echo) as far, running(flow(far)) as rt:
+        reply = await fetch(port_of(rt), headers={**CLAIMS, **UNSAFE, "X-Kept": "yes"})
+        plain = await rt.send("proxy", {"path": "/", "header": {**CLAIMS, **UNSAFE}})
+    header = json.loads(reply.body)["header"]
+    assert header["X-Kept"] == ["yes"]
+    assert claims_of(header).keys() == OURS
+    assert "6.6.6.6" not in json.dumps(header)
+    assert "evil" not in json.dumps(header)
+    assert claims_of(json.loads(plain["body"])["header"]) == {}
+
+
+async def test_a_proxy_in_front_that_is_trusted_may_say_it() -> None:
+    async with remote(echo) as far, running(flow(far, more="trust: true")) as rt:
+        header = json.loads((await fetch(port_of(rt), headers={**CLAIMS, **UNSAFE})).body)["header"]
+    assert header["X-Forwarded-For"] == ["6.6.6.6, 127.0.0.1"]
+    assert header["Forwarded"] == ["for=6.6.6.6;proto=https"]
+    assert header["X-Real-Ip"] == ["6.6.6.6"]
+    assert header["X-Forwarded-Port"] == ["1"]
+    assert not any("_" in name or name == "Proxy" for name in header)
+
+
+async def test_names_with_an_underscore_pass_only_where_that_is_said() -> None:
+    async with remote(echo) as far, running(flow(far, more="underscores: true")) as rt:
+        header = json.loads((await fetch(port_of(rt), headers=UNSAFE)).body)["header"]
+    assert header["X_user"] == ["root"]
+    assert "Proxy" not in header
+
+
+@pytest.mark.parametrize("name", ["X-Forwarded-For", "x-forwarded-for", "X-User"])
+async def test_a_client_cannot_take_off_what_we_say_by_naming_it_in_connection(name: str) -> None:
+    async with remote(echo) as far, running(flow(far, more="header: {X-User: us}")) as rt:
+        headers = {"Connection": f"close, {name}", "X-Keep-1a": "hop"}
+        header = json.loads((await fetch(port_of(rt), headers=headers)).body)["header"]
+    assert (header["X-Forwarded-For"], header["X-User"]) == (["127.0.0.1"], ["us"])
+
+
+async def test_a_header_named_in_connection_ends_here_however_it_is_written() -> None:
+    async with remote(echo) as far, running(flow(far)) as rt:
+        headers = {"Connection": "close,\tx-1hOP", "X-1Hop": "here", "X-2hop": "on"}
+        header = json.loads((await fetch(port_of(rt), headers=headers)).body)["header"]
+    assert "X-1hop" not in header
+    assert header["X-2hop"] == ["on"]
+
+
+async def test_the_host_of_an_absolute_target_is_the_one_that_was_asked_for() -> None:
+    async with remote(echo) as far, running(flow(far, more="keep_host: true")) as rt:
+        reply = await fetch(
+            port_of(rt), "http://real.example/x", headers={"Host": "forged.example"}
+        )
+    header = json.loads(reply.body)["header"]
+    assert header["Host"] == ["real.example"]
+    assert header["X-Forwarded-Host"] == ["real.example"]
+
+
+async def test_the_prefix_is_taken_off_however_it_is_spelled() -> None:
+    async with remote(echo) as far, running(flow(far, more="prefix: /shop/é")) as rt:
+        for path, raw in (
+            ("/shop/%C3%A9/a%2Fb", "/a%2Fb"),
+            ("/%73hop/%c3%a9//x", "//x"),
+            ("/shop%2F%C3%A9/x", "/shop%2F%C3%A9/x"),
+            ("/shop/%C3%A9", "/"),
+        ):
+            assert json.loads((await fetch(port_of(rt), path)).body)["raw"] == raw
+
+
+async def test_bytes_of_a_backends_header_pass_unchanged() -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nX-Old: caf\xe9 \xff\r\nX-New: \xc5\xbelu\r\n"
+            b'Content-Type: text/plain; name="\xe9"\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok'
+        )
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, running(flow(f"http://127.0.0.1:{port}")) as rt:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(rt))
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        async with asyncio.timeout(30):
+            raw = await reader.read()
+        writer.close()
+    assert raw.startswith(b"HTTP/1.1 200 ")
+    assert b"X-Old: caf\xe9 \xff\r\n" in raw
+    assert b"X-New: \xc5\xbelu\r\n" in raw
+    assert b'Content-Type: text/plain; name="\xe9"\r\n' in raw
+
+
+OLD, NEW, PLAIN = b"X-Old: caf\xe9 \xff\r\n", b"X-New: \xc5\xbelu\r\n", b"X-Old: cafe\r\n"
+WEBSOCKET = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
+
+
+@pytest.mark.parametrize("size", [0, 100, 300_000])
+async def test_bytes_of_a_clients_header_pass_unchanged(size: int) -> None:
+    heads: list[bytes] = []
+    method = b"POST" if size else b"GET"
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(2):
+            heads.append(await reader.readuntil(b"\r\n\r\n"))
+            assert await reader.readexactly(size) == b"x" * size
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, running(flow(f"http://127.0.0.1:{port}")) as rt:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(rt))
+        # On one connection to the backend: the second head is written as it always is.
+        for line in (OLD, PLAIN):
+            length = b"Content-Length: %d\r\n\r\n" % size
+            writer.write(method + b" / HTTP/1.1\r\nHost: x\r\n" + NEW + line + length + b"x" * size)
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+            assert await reader.readexactly(2) == b"ok"
+            assert line in heads[-1]
+            assert NEW in heads[-1]
+        writer.close()
+
+
+async def test_bytes_of_a_header_that_asks_for_a_websocket_pass_unchanged() -> None:
+    heads: list[bytes] = []
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heads.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n" + OLD + b"\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server, running(flow(f"http://127.0.0.1:{port}")) as rt:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(rt))
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n" + NEW + OLD + WEBSOCKET + b"\r\n")
+        head = await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+    assert head.startswith(b"HTTP/1.1 403 ")
+    assert OLD in head
+    assert OLD in heads[0]
+    assert NEW in heads[0]

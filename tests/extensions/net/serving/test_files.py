@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from heddle.extensions.net.serving.known import tag_of
+from heddle.extensions.net.serving.place import Found, Root
 from tests.support import change, fetch, port_of, running
 
 pytestmark = pytest.mark.anyio
@@ -276,3 +278,37 @@ async def test_curl_resumes_a_download(root: Path, tmp_path: Path) -> None:
         curl = await asyncio.create_subprocess_exec("curl", "-sfC", "-", "-o", str(half), url)
         assert await curl.wait() == 0
     assert half.read_bytes() == (root / "big.bin").read_bytes()
+
+
+async def test_every_swap_of_a_link_is_served_and_no_request_is_lost(tmp_path: Path) -> None:
+    def mount(number: int) -> None:
+        folder = tmp_path / f"..{number}"
+        folder.mkdir()
+        (folder / "a.txt").write_text(str(number))
+        os.utime(folder / "a.txt", ns=(0, 0))
+        (tmp_path / "..new").symlink_to(folder.name)
+        (tmp_path / "..new").replace(tmp_path / "..data")
+        shutil.rmtree(tmp_path / f"..{number - 1}", ignore_errors=True)
+
+    def swapping() -> None:
+        for number in range(2, 400):
+            mount(number)
+
+    mount(1)
+    (tmp_path / "a.txt").symlink_to("..data/a.txt")
+    served = Root(str(tmp_path))
+    task = asyncio.ensure_future(asyncio.to_thread(swapping))
+    lost = 0
+    while not task.done():
+        lost += served.find("a.txt") is None
+        await asyncio.sleep(0)
+    await task
+    assert lost == 0
+    found = served.find("a.txt")
+    assert isinstance(found, Found)
+    (tmp_path / "..399" / "a.txt").write_text("new")
+    os.utime(tmp_path / "..399" / "a.txt", ns=(0, 0))
+    later = served.find("a.txt")
+    assert isinstance(later, Found)
+    # The same time, size and number: another tag all the same.
+    assert tag_of(found) != tag_of(later)

@@ -627,3 +627,49 @@ async def test_an_origin_that_is_none_is_a_problem() -> None:
     async with running(flow("origins: ['example.com']")) as rt:
         problems = [one for one in rt.status().problems if one.path == "ws.origins"]
     assert problems
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["X-Name: žluťoučký", "Cookie: a=中文", "Authorization: Bearer ☃", "User-Agent: é"],
+)
+async def test_a_header_beyond_latin1_does_not_spoil_the_handshake(header: str) -> None:
+    async with running(flow()) as rt:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(rt))
+        writer.write(
+            "GET / HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+            f"{header}\r\n\r\n".encode()
+        )
+        assert await reader.readuntil(b"\r\n") == b"HTTP/1.1 101 Switching Protocols\r\n"
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Connection", "Upgrade, ž"),
+        ("Upgrade", "websoc\u212aet"),
+        ("Sec-WebSocket-Key", "ž"),
+        ("Sec-WebSocket-Version", "１３"),
+        ("Sec-WebSocket-Protocol", "žluť"),
+        ("Sec-WebSocket-Extensions", "permessage-deflate; ž"),
+    ],
+)
+async def test_a_word_of_the_handshake_beyond_ascii_is_the_clients_fault(
+    name: str, value: str
+) -> None:
+    words = {
+        "Host": "x",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        "Sec-WebSocket-Version": "13",
+        name: value,
+    }
+    lines = "".join(f"{one}: {text}\r\n" for one, text in words.items())
+    async with running(flow()) as rt:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port_of(rt))
+        writer.write(f"GET / HTTP/1.1\r\n{lines}\r\n".encode())
+        assert await reader.readuntil(b"\r\n") == b"HTTP/1.1 400 Bad Request\r\n"
+        writer.close()

@@ -1,4 +1,7 @@
-"""Stories with sockets run on both event loops that Heddle runs on."""
+"""Both event loops that Heddle runs on: a test with sockets runs once on each.
+
+A conftest.py imports the fixture, and all waiting tests below it run twice.
+"""
 
 from typing import Any
 
@@ -12,4 +15,5 @@ import pytest
     ]
 )
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
+    """Each event loop in turn: asyncio's own, and uvloop."""
     return request.param

@@ -1,0 +1,37 @@
+"""A LeavingProgram runs CEL that may visit many elements: a few at once, more of them in a worker."""
+
+from typing import Any, Final
+
+from heddle.extensions.languages.cel.compiler import CelProgram
+from heddle.extensions.languages.cel.errors import EvaluationError, Exhausted, Oversize
+from heddle.extensions.languages.leaving import Leave
+
+BUDGET: Final = 50_000
+"""How many elements a run may visit before it leaves the event loop to others: some 5 ms."""
+
+
+class LeavingProgram:
+    """Maps payloads as `quick` does, which is compiled with the small budget."""
+
+    __slots__ = ("_leave", "_quick", "names")
+    leaves = True
+
+    def __init__(self, quick: CelProgram, leave: Leave) -> None:
+        self._quick = quick
+        self._leave = leave
+        self.names = quick.names
+
+    def __call__(self, payload: Any) -> Any:
+        if not self._leave.away:
+            try:
+                return self._quick(payload)
+            except EvaluationError as error:
+                # What no budget allows would fail in a worker, too.
+                cause = error.__context__
+                if not isinstance(cause, Exhausted) or isinstance(cause, Oversize):
+                    raise
+        return self._leave(payload)
+
+    def close(self) -> None:
+        """Let go of the worker, if there is one."""
+        self._leave.close()

@@ -1,0 +1,89 @@
+"""A Leave takes a program that would hold the event loop into a worker, and remembers that it did."""
+
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+import msgspec
+
+from heddle.extensions.languages.limits import timeout_of
+from heddle.runtime.elsewhere import Elsewhere, outcome
+from heddle.runtime.language import Options
+
+HOLD: Final = 0.005
+"""Seconds of the processor that a program may hold the event loop."""
+
+QUICK: Final = 0.002
+"""Seconds within which a run in a worker counts as quick."""
+
+SLACK: Final = 3.0
+"""How many times its time limit a run may wait for a processor: in this process it had one."""
+
+CALM: Final = 64
+"""How many runs in a row have to be quick before the program comes back; twice as many each time."""
+
+
+class Leave:
+    """Where one program is. `away` says that it runs in a worker from the start."""
+
+    __slots__ = ("_calm", "_code", "_language", "_needs", "_options", "_program", "away")
+    leaves = True
+
+    def __init__(self, language: str, code: str, options: Options) -> None:
+        self.away = False
+        self._language = language
+        self._code = code
+        self._options = options
+        self._program: Callable[[Any], Awaitable[Any]] | None = None
+        self._calm = 0
+        self._needs = CALM
+
+    def __call__(self, payload: Any) -> Any:
+        """Return what a run in a worker has come to, or raise Elsewhere so that there is one."""
+        done = outcome(self)
+        if done is None:
+            self.away = True
+            raise Elsewhere(self, lambda: self._run(payload))
+        _, succeeded, value = done
+        if not succeeded:
+            raise value
+        return value
+
+    async def _run(self, payload: Any) -> Any:
+        if self._program is None:
+            from heddle.extensions.languages.workers import isolated
+
+            options = msgspec.structs.replace(
+                self._options,
+                isolation="process",
+                waits=True,
+                leaves=False,
+            )
+            slack = SLACK * timeout_of(options, 0.0)
+            self._program = isolated(self._language, self._code, options, slack)
+        began = time.monotonic()
+        try:
+            return await self._program(payload)
+        finally:
+            self._count(time.monotonic() - began)
+
+    def _count(self, seconds: float) -> None:
+        self._calm = self._calm + 1 if seconds < QUICK else 0
+        if self._calm >= self._needs:
+            self.away, self._calm, self._needs = False, 0, self._needs * 2
+
+    def close(self) -> None:
+        """Let go of the workers."""
+        close = getattr(self._program, "close", None)
+        self._program = None
+        if close is not None:
+            close()
+
+
+def leave_of(language: str, code: str, options: Options) -> Leave | None:
+    """Return how a program leaves; None if its caller cannot wait, or there are no workers."""
+    if not options.leaves or sys.platform == "win32" or timeout_of(options) <= HOLD:
+        return None
+    # Where it runs is not its author's choice: the limits stay those of a run in this process.
+    return Leave(language, code, msgspec.structs.replace(options, timeout=timeout_of(options)))

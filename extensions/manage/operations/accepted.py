@@ -1,0 +1,104 @@
+"""What a runtime accepted last, kept for the runtimes that follow the store over the API."""
+
+import msgspec
+
+from heddle.extensions.manage import shapes
+from heddle.extensions.manage.asked import Asked
+from heddle.extensions.manage.operation import JSON, Body, Operation, Outcome, Reply
+from heddle.extensions.manage.reading import sent_json
+from heddle.extensions.manage.refusal import Refusal, Wrong, wrong
+from heddle.specs.accepted import Accepted, AcceptedKey, Accepting
+from heddle.specs.errors import HeddleError, NotFound
+from heddle.specs.journal import recorded
+from heddle.specs.revision import Recording
+from heddle.specs.spec import Spec
+from heddle.specs.store import Resource, Store
+
+
+class AcceptedRevisions(shapes.Shape, frozen=True, kw_only=True):
+    """What a runtime accepted last in a namespace."""
+
+    items: list[Accepted]
+    problems: list[Wrong] = msgspec.field(default_factory=list)
+
+
+class Accept(shapes.Shape, frozen=True, kw_only=True):
+    """Records to keep in the place of those before, and keys of records to drop."""
+
+    kept: list[Accepted] = msgspec.field(default_factory=list)
+    dropped: list[AcceptedKey] = msgspec.field(default_factory=list)
+
+
+def _accepting(asked: Asked) -> tuple[Accepting, str]:
+    store = asked.managed.store
+    if isinstance(store, Accepting) and asked.namespace is not None:
+        return store, asked.namespace
+    raise Refusal(501, "not-kept", f"the store {store.url} does not keep what was accepted last")
+
+
+async def accepted(asked: Asked) -> Reply:
+    """List what a runtime accepted last."""
+    store, namespace = _accepting(asked)
+    state = await store.accepted(namespace)
+    return Reply(
+        AcceptedRevisions(items=list(state.items), problems=[wrong(one) for one in state.problems]),
+        header={"Cache-Control": "no-store"},
+    )
+
+
+async def accept(asked: Asked) -> Reply:
+    """Keep what a runtime has accepted: only what the store holds or held, so that nobody slips in more."""
+    store, namespace = _accepting(asked)
+    said: Accept = await sent_json(asked, Accept)
+    for one in said.kept:
+        if not await _was_stored(asked.managed.store, one, namespace):
+            raise Refusal(
+                422,
+                "never-stored",
+                f"the {one.sort} {one.id} never was in the namespace {namespace} as it is sent at "
+                f"revision {one.revision} (expected: what the store holds, or held at that revision)",
+            )
+    await store.accept(namespace, said.kept, said.dropped)
+    return Reply(status=204)
+
+
+async def _was_stored(store: Store, one: Accepted, namespace: str) -> bool:
+    """Return whether the store holds what a record says, or held it at its revision."""
+    try:
+        wanted = one.resource
+    except (HeddleError, msgspec.DecodeError):
+        return False
+    if wanted.id != one.id or wanted.namespace != namespace:
+        return False
+    find = store.specs if isinstance(wanted, Spec) else store.values
+    now: list[Resource] = list(await find(namespace, [one.id]))
+    if any(recorded(each) == wanted for each in now):
+        return True
+    if not isinstance(store, Recording) or one.revision <= 0:
+        return False
+    try:
+        revision = await store.revision(one.revision)
+    except NotFound:
+        return False
+    return any(turn.after is not None and recorded(turn.after) == wanted for turn in revision.turns)
+
+
+OPERATIONS = [
+    Operation(
+        name="accepted.list",
+        summary="What a runtime accepted last: what a start serves if the newest has problems.",
+        run=accepted,
+        replies={200: Outcome(about="The records.", type=AcceptedRevisions)},
+        refusals=(501,),
+    ),
+    Operation(
+        name="accepted.put",
+        summary="Keep what a runtime has accepted.",
+        details="Only what the store holds, or held at the revision that a record names.",
+        run=accept,
+        right="operate",
+        body=Body(about="The records.", type=Accept, media=(JSON,)),
+        replies={204: Outcome(about="Kept.")},
+        refusals=(422, 501),
+    ),
+]

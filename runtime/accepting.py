@@ -1,0 +1,261 @@
+"""Whatever a runtime accepts is kept in its store, so that a later start has something to fall back to.
+
+The Accepter never holds up a change: it notes what went live, and writes it in a task of its own.
+"""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from uuid import UUID
+
+from heddle.runtime.errors import Error
+from heddle.runtime.events import Events
+from heddle.runtime.step import FAILURES
+from heddle.specs.accepted import Accepted, AcceptedKey, Accepting
+from heddle.specs.errors import HeddleError
+from heddle.specs.problem import Problem
+from heddle.specs.spec import Spec
+from heddle.specs.value import Value
+
+LIMIT = 5.0
+"""Seconds that the last write may take when the runtime ends."""
+
+PAUSE = 0.2
+LONGEST = 30.0
+"""Seconds until a write that failed is tried again: at first, and at most."""
+
+
+class LastAccepted:
+    """What the store says was accepted last: Specs with the Values that they need.
+
+    They are read only if a start needs them: most starts do not.
+    """
+
+    def __init__(self, items: Iterable[Accepted] = ()) -> None:
+        self._items = tuple(items)
+        specs = [one for one in self._items if one.sort == "spec"]
+        self.files = {one.id: one.file for one in specs}
+        self.active = {one.id for one in specs if one.active}
+        self._known = set(self.files.values())
+
+    def __bool__(self) -> bool:
+        return bool(self.files)
+
+    @cached_property
+    def specs(self) -> dict[UUID, Spec]:
+        """The Specs by their ids."""
+        return {one.id: one for one in self._read("spec") if isinstance(one, Spec)}
+
+    @cached_property
+    def values(self) -> dict[UUID, Value]:
+        """The Values by their ids."""
+        return {one.id: one for one in self._read("value") if isinstance(one, Value)}
+
+    def load(self) -> None:
+        """Read all of them now; in a thread, as there may be many."""
+        _ = self.specs, self.values
+
+    def _read(self, sort: str) -> Iterator[Spec | Value]:
+        for one in self._items:
+            # A record of a newer Heddle cannot be read here: nothing to fall back to, then.
+            with contextlib.suppress(HeddleError):
+                if one.sort == sort:
+                    yield one.resource
+
+    def blocking(
+        self, one: UUID, problems: Sequence[Problem], *, present: bool
+    ) -> tuple[Problem, ...]:
+        """Return the Problems of documents for which the newest revision of a Spec does not count.
+
+        `present` says whether the store gives one. It may stand in the document that cannot be read:
+        that in which it stood, or one that nothing was accepted from.
+        """
+        spec = self.specs[one]
+        places = {f"{spec.name}.name", f"{spec.name}.id", f"{one}.id"}
+        taken = [problem for problem in problems if _clashes(problem) and problem.path in places]
+        if taken:
+            return tuple(taken)
+        if present:
+            return ()
+        return tuple(
+            problem
+            for problem in problems
+            if not _clashes(problem)
+            and problem.code != "unreadable-history"
+            and (problem.place.file == self.files[one] or problem.place.file not in self._known)
+        )
+
+    def sources(self, has_no_ins: Callable[[str], bool]) -> set[UUID]:
+        """Return the Specs that were active, and by which something comes in: nobody leads to them."""
+        wanted = {
+            link.id or link.name
+            for spec in self.specs.values()
+            for links in spec.ports.values()
+            for link in links
+        }
+        return {
+            one
+            for one, spec in self.specs.items()
+            if one in self.active
+            and (has_no_ins(spec.kind) or (spec.ports and not {one, spec.name} & wanted))
+        }
+
+
+def _clashes(problem: Problem) -> bool:
+    return problem.code in ("duplicate-name", "duplicate-id")
+
+
+class Accepter:
+    """Keeps in a store what one runtime has accepted."""
+
+    def __init__(self, store: Accepting, namespace: str, events: Events) -> None:
+        self._store = store
+        self._namespace = namespace
+        self._events = events
+        self._kept: dict[AcceptedKey, Spec | Value] = {}
+        self._active: dict[UUID, bool] = {}
+        self._dropped: set[AcceptedKey] = set()
+        self._stored: dict[AcceptedKey, tuple[int, bool, str]] = {}
+        self._uses: dict[UUID, frozenset[UUID]] = {}
+        self._used: Counter[UUID] = Counter()
+        self._changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._failing = False
+
+    async def read(self) -> LastAccepted:
+        """Return what was accepted last; a store that cannot say it is told of, and says nothing."""
+        try:
+            state = await self._store.accepted(self._namespace)
+        except FAILURES as error:
+            self._events.failed("last accepted not read", Error.of(error), level="warning")
+            return LastAccepted()
+        if state.problems:
+            self._events.tell(
+                "last accepted not read",
+                level="warning",
+                reason="some of it cannot be read, and is left out",
+                problems=state.problems,
+            )
+        self._stored = {one.key: (one.revision, one.active, one.file) for one in state.items}
+        return LastAccepted(state.items)
+
+    # --- noting ---
+
+    def note(self, spec: Spec, *, active: bool, values: Mapping[UUID, Value] | None) -> None:
+        """Note that a Spec is live, with the Values that it is bound to; None: with those as before."""
+        self._want(("spec", spec.id), spec, active=active)
+        if values is None:
+            return
+        before, after = self._uses.get(spec.id, frozenset()), frozenset(values)
+        self._uses[spec.id] = after
+        self._used.update(after - before)
+        self._release(before - after)
+        for one, value in values.items():
+            self._want(("value", one), value, active=True)
+
+    def hold(self, one: UUID, values: Iterable[UUID]) -> None:
+        """Note that a Spec serves as it was accepted before, with these Values."""
+        self._uses[one] = frozenset(values)
+        self._used.update(self._uses[one])
+
+    def forget(self, one: UUID) -> None:
+        """Note that a Spec is gone. Never waits."""
+        self._drop(("spec", one))
+        self._release(self._uses.pop(one, frozenset()))
+
+    def drop_unused(self) -> None:
+        """Drop the Values that no Spec needs any more."""
+        for sort, one in list(self._stored):
+            if sort == "value" and not self._used[one]:
+                self._drop((sort, one))
+
+    def _release(self, values: Iterable[UUID]) -> None:
+        self._used.subtract(values)
+        for one in values:
+            if self._used[one] <= 0:
+                del self._used[one]
+                self._drop(("value", one))
+
+    def _want(self, key: AcceptedKey, resource: Spec | Value, *, active: bool) -> None:
+        file = resource.places(()).file if resource.places is not None else ""
+        mark = resource.revision, active, file
+        self._dropped.discard(key)
+        if resource.revision and self._stored.get(key) == mark and key not in self._kept:
+            return
+        self._kept[key] = resource
+        self._active[resource.id] = active
+        self._changed.set()
+
+    def _drop(self, key: AcceptedKey) -> None:
+        self._kept.pop(key, None)
+        self._dropped.add(key)
+        self._changed.set()
+
+    # --- writing ---
+
+    def start(self) -> None:
+        """Begin to write what is noted."""
+        self._task = asyncio.ensure_future(self._run())
+
+    async def stop(self) -> None:
+        """Write what is left, and write no more. A store that is away is not waited for."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LIMIT):
+                await self._write()
+
+    async def _run(self) -> None:
+        pause = PAUSE
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            if await self._write():
+                pause = PAUSE
+                continue
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST)
+            self._changed.set()
+
+    async def _write(self) -> bool:
+        """Write what is noted; return whether it is kept. The first failure of a row is told."""
+        kept, dropped = self._kept, self._dropped
+        if not kept and not dropped:
+            return True
+        self._kept, self._dropped = {}, set()
+        try:
+            records = await asyncio.to_thread(self._records, kept, dict(self._active))
+            await self._store.accept(self._namespace, records, sorted(dropped))
+        except BaseException as error:
+            # What was noted meanwhile is newer.
+            self._kept = {**kept, **self._kept}
+            self._dropped = {key for key in dropped if key not in self._kept} | self._dropped
+            for key in self._dropped:
+                self._kept.pop(key, None)
+            if not isinstance(error, FAILURES):
+                raise
+            if not self._failing:
+                self._events.failed("acceptance not kept", Error.of(error), level="warning")
+            self._failing = True
+            return False
+        self._failing = False
+        for one in records:
+            self._stored[one.key] = one.revision, one.active, one.file
+        for key in dropped:
+            self._stored.pop(key, None)
+        return True
+
+    def _records(
+        self, kept: Mapping[AcceptedKey, Spec | Value], active: Mapping[UUID, bool]
+    ) -> list[Accepted]:
+        found: list[Accepted] = []
+        for resource in kept.values():
+            # What no store can keep was made by a program, which says it again at its next start.
+            with contextlib.suppress(HeddleError):
+                found.append(Accepted.of(resource, active=active.get(resource.id, True)))
+        return found

@@ -1,0 +1,250 @@
+"""A start tries the newest of everything beside the table, and falls back to what was accepted last.
+
+What was accepted goes into a table of its own first, in which nothing begins. The newest is then a
+change of that, which is accepted or rejected by the rules for any other change. So a start serves
+what a runtime would serve that had never ended.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from heddle.runtime.accepting import LastAccepted
+from heddle.runtime.draft import Draft, Drafter, stopping
+from heddle.runtime.refusal import Refusal
+from heddle.runtime.scheme import Scheme
+from heddle.runtime.symbol import Symbol
+from heddle.runtime.table import Plan, SymbolTable
+from heddle.specs.bind import Values
+from heddle.specs.pieces import Pieces
+from heddle.specs.problem import Problem
+from heddle.specs.spec import Link, Spec
+from heddle.specs.value import Value
+
+
+class Start:
+    """One try: the symbols to begin with, and what is rejected of the newest, once `begin` is done.
+
+    `failures` are Specs that could not begin, and why: their newest revision does not count.
+    """
+
+    def __init__(
+        self,
+        last: LastAccepted,
+        specs: Sequence[Spec],
+        *,
+        values: Values,
+        accepted: Values,
+        changed: frozenset[UUID],
+        problems: Sequence[Problem],
+        scheme: Scheme,
+        environment: Mapping[str, Any],
+        failures: Mapping[UUID, tuple[Problem, ...]],
+    ) -> None:
+        """`accepted` are the Values as they were accepted, `changed` the ids of those that differ now."""
+        self.refused: dict[UUID, Refusal] = {}
+        self.blocked: dict[UUID, Refusal] = {}
+        """What serves because the newest cannot be read, and why."""
+        self.newest: set[UUID] = set()
+        """What serves as the newest has it."""
+        self._forced: set[UUID] = set()
+        self._last = last
+        self._newest = {spec.id: spec for spec in specs}
+        self._scheme = scheme
+        self._table = SymbolTable(
+            lambda symbol: symbol.renewed(scheme.compile(symbol.binding.spec))
+        )
+        self._drafter = Drafter(self._table, scheme, environment)
+        self._base: set[UUID] = set()
+        self._values, self._accepted_values, self._changed = values, accepted, changed
+        self._problems = problems
+        self._failures = failures
+
+    def begin(self) -> Pieces[None]:
+        """Try everything, a Spec at a time."""
+        draft = yield from self._drafter.draft_in_pieces(
+            self._accepted(), self._accepted_values, asked=()
+        )
+        yield from self._put(draft)
+        self._base = {symbol.source for symbol in self._table.all()}
+        yield from self._block(self._problems)
+        left = set(self._newest) | self._base
+        left -= set(self.blocked)
+        for one, why in self._failures.items():
+            self._refuse(one, why)
+            left.discard(one)
+        yield from self._take(left)
+
+    @property
+    def symbols(self) -> list[Symbol]:
+        """The symbols to begin with."""
+        return list(self._table.all())
+
+    @property
+    def fallbacks(self) -> list[UUID]:
+        """The Specs of which the last accepted revision serves, and not the newest."""
+        return [one for one in (*self.blocked, *self.refused) if one in self._base]
+
+    def may_fall_back(self, one: UUID) -> bool:
+        """Return whether a Spec could fall back: it serves as the newest has it, and was accepted otherwise."""
+        before = self._last.specs.get(one)
+        newest = self._newest.get(one)
+        if one not in self._base or one not in self.newest or before is None or newest is None:
+            return False
+        return not before.same(newest)
+
+    def waiting_sources(self) -> dict[UUID, str]:
+        """Return the sources that were active and are not any more, though nobody took them out."""
+        sources = self._last.sources(self._has_no_ins)
+        found: dict[UUID, str] = {}
+        for one in sources:
+            symbol = self._table.get(one)
+            known = one in self._newest or one in self.blocked or one in self.refused
+            if known and (symbol is None or not self._table.active(symbol)):
+                found[one] = self._last.specs[one].label
+        return found
+
+    def _has_no_ins(self, kind: str) -> bool:
+        schema = self._scheme.schema(kind)
+        return schema is not None and not schema.ins
+
+    # --- trying ---
+
+    def _accepted(self) -> list[Spec]:
+        """Return what was accepted; of the same two the newest, which knows where it stands."""
+        found: list[Spec] = []
+        for one, spec in self._last.specs.items():
+            newest = self._newest.get(one)
+            found.append(newest if newest is not None and newest.same(spec) else spec)
+        return found
+
+    def _plan(self, draft: Draft) -> Pieces[Plan]:
+        return self._table.plan_in_pieces(list(draft.puts.values()), draft.removes)
+
+    def _put(self, draft: Draft, plan: Plan | None = None) -> Pieces[None]:
+        """Have a draft in the table; nothing of it begins."""
+        if plan is None:
+            plan = yield from self._plan(draft)
+        self._table.commit(plan)
+        for symbol, binding in draft.rebound:
+            symbol.binding = binding
+
+    def _block(self, problems: Sequence[Problem]) -> Pieces[None]:
+        """Leave out what stands in documents that cannot be read: what was accepted goes on."""
+        for one in self._base & set(self._last.specs):
+            yield
+            why = self._last.blocking(one, problems, present=one in self._newest)
+            if why:
+                self.blocked[one] = Refusal(spec=self._last.specs[one], problems=why)
+                self._newest.pop(one, None)
+
+    def _take(self, left: set[UUID]) -> Pieces[None]:
+        """Take up as much of the newest as is fit together."""
+        while left:
+            draft = yield from self._draft(left)
+            plan: Plan | None = None
+            if draft.problems:
+                problems, culprits = draft.all_problems(), self._culprits(draft, left)
+            else:
+                plan = yield from self._plan(draft)
+                problems = tuple((yield from stopping(plan, self._scheme)))
+                culprits = self._stoppers(draft, plan) if problems else set()
+            if not problems:
+                yield from self._put(draft, plan)
+                break
+            unfit = culprits & left or set(left)
+            for one in unfit:
+                self._refuse(one, tuple(draft.problems.get(one, problems)))
+            left -= unfit
+        self.newest = left
+
+    def _draft(self, left: set[UUID]) -> Pieces[Draft]:
+        forced = {
+            symbol.source
+            for symbol in self._table.all()
+            if self._changed and symbol.binding.uses & self._changed
+        }
+        self._forced = forced & left
+        specs = [spec for one, spec in self._newest.items() if one in left]
+        return self._drafter.draft_in_pieces(
+            specs, self._values, asked=left, forced=frozenset(self._forced)
+        )
+
+    def _culprits(self, draft: Draft, left: set[UUID]) -> set[UUID]:
+        """Return whose Problems these are; of what does not change, who around it does."""
+        found: set[UUID] = set()
+        for one in draft.problems:
+            symbol, newest = self._table.get(one), self._newest.get(one)
+            same = symbol is not None and newest is not None and symbol.spec.same(newest)
+            if symbol is None or (one in left and not same) or one in self._forced:
+                found.add(one)
+            else:
+                found |= self._changing_around(symbol, draft)
+        return found & left or set(draft.problems)
+
+    def _changing_around(self, symbol: Symbol, draft: Draft) -> set[UUID]:
+        """Return what changes of all that a symbol leads to, is led to by, or is made with."""
+        near = {each.id: each.source for each in self._table.neighbours(symbol)}
+        wanted: set[str | UUID | None] = set(symbol.uses)
+        for links in symbol.links.values():
+            wanted |= {link.id if link.id is not None else link.name for link in links}
+        for name in symbol.uses:
+            used = self._table.get(name)
+            if used is not None:
+                near[used.id] = used.source
+        found = {
+            source for id_, source in near.items() if id_ in draft.puts or id_ in draft.removes
+        }
+        return found | {
+            put.source for put in draft.puts.values() if {put.id, put.spec.name} & wanted
+        }
+
+    def _stoppers(self, draft: Draft, plan: Plan) -> set[UUID]:
+        """Return who makes others stop: who goes or takes another name, else who changed and stops."""
+        gone: set[UUID] = set()
+        for symbol in plan.stops:
+            for links in symbol.links.values():
+                for link in links:
+                    target = self._target(link)
+                    if target is not None and self._leaves(target, draft):
+                        gone.add(target.source)
+        return gone or {symbol.source for symbol in plan.stops if symbol.id in draft.puts}
+
+    def _target(self, link: Link) -> Symbol | None:
+        return self._table.get(link.id if link.id is not None else link.name or "")
+
+    def _leaves(self, symbol: Symbol, draft: Draft) -> bool:
+        new = draft.puts.get(symbol.id)
+        return symbol.id in draft.removes or (new is not None and new.spec.name != symbol.spec.name)
+
+    def _refuse(self, one: UUID, problems: tuple[Problem, ...]) -> None:
+        spec, runs = self._newest.get(one), self._table.get(one)
+        if spec is None and runs is None:
+            return
+        shown = spec if spec is not None else runs.spec if runs is not None else None
+        if shown is not None:
+            self.refused[one] = Refusal(spec=shown, problems=problems, gone=spec is None)
+
+
+def accepted_values(
+    last: LastAccepted, current: Sequence[Value], history: Mapping[UUID, Value]
+) -> tuple[list[Value], frozenset[UUID]]:
+    """Return the Values as they were accepted, over the current ones, and which of them differ now.
+
+    A secret that was accepted in clear was not written down: it is as it is now, or as the history
+    of the store has it.
+    """
+    ids = {value.id: value for value in current}
+    names = {value.name: value for value in current if value.name is not None}
+    merged: dict[UUID, Value] = dict(ids)
+    changed: set[UUID] = set()
+    for one, value in last.values.items():
+        now = ids.get(one) or names.get(value.name or "")
+        withheld = value.secret and value.plain
+        kept = (now or history.get(one) or value) if withheld else value
+        if ids.get(one) != kept:
+            changed.add(one)
+            if now is not None:
+                merged.pop(now.id, None)
+        merged[one] = kept
+    return list(merged.values()), frozenset(changed)

@@ -1,0 +1,54 @@
+"""What became of a change set: Loaded for those who wait for it, Tried inside the Loader."""
+
+from collections.abc import Set
+from uuid import UUID
+
+import msgspec
+
+from heddle.runtime.draft import Draft
+from heddle.specs.problem import Problem
+
+
+class Loaded(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a change set. `generation` is the number that it went live as, or None."""
+
+    generation: int | None = None
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    reason: str = ""
+
+    @property
+    def refused(self) -> bool:
+        """Whether something of it, or all of it, is not live."""
+        return bool(self.problems or self.reason)
+
+
+class Tried:
+    """What became of some keys: they are live, or they are not, for these Problems.
+
+    `culprits` are the ids that it failed for, as far as that can be told. What was `undone` had
+    begun already.
+    """
+
+    __slots__ = ("culprits", "draft", "loaded", "problems", "undone")
+
+    def __init__(
+        self,
+        draft: Draft,
+        problems: tuple[Problem, ...] = (),
+        culprits: Set[UUID] = frozenset(),
+        *,
+        undone: bool = False,
+        loaded: Loaded | None = None,
+    ) -> None:
+        self.draft = draft
+        self.problems = problems
+        self.culprits = culprits
+        self.undone = undone
+        self.loaded = loaded if loaded is not None else Loaded(problems=problems)
+
+    @property
+    def refused(self) -> bool:
+        """Whether nothing of it is live."""
+        return bool(self.problems)

@@ -1,0 +1,218 @@
+"""The last accepted revisions of a folder stand in a file beside its history: a line for each change.
+
+    {"heddle": "accepted", "version": 1}
+    {"namespace": ..., "kept": [...], "dropped": [[sort, id], ...]}
+
+A line counts as a whole or not at all, so that a torn one does no harm. The file is written anew once
+most of it is out of date. One of a newer version is left alone.
+"""
+
+# Paths are text here, as the folder store has them.
+# ruff: noqa: PTH105, PTH116
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from heddle.specs.accepted import Accepted, AcceptedKey, AcceptedState, updated
+from heddle.specs.errors import StoreError
+from heddle.specs.problem import Place, Problem
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+VERSION = 1
+
+SPARE = 64 << 10
+"""Bytes that may be out of date, beyond as many as are not, before the file is written anew."""
+
+
+class _Head(msgspec.Struct, frozen=True):
+    heddle: str
+    version: int
+
+
+class _Line(msgspec.Struct, frozen=True, kw_only=True):
+    namespace: str
+    kept: tuple[Accepted, ...] = ()
+    dropped: tuple[AcceptedKey, ...] = ()
+
+
+class AcceptedFile:
+    """The file of one folder. Its calls block: whoever has a loop calls them in a thread."""
+
+    def __init__(self, path: str, *, spare: int = SPARE) -> None:
+        self.path = path
+        self._spare = spare
+        self._stamp: tuple[int, int] = (0, 0)
+        self._offset = 0
+        self._version = VERSION
+        self._live = 0
+        self._marks: dict[tuple[str, AcceptedKey], tuple[int, int]] = {}
+
+    def read(self, namespace: str) -> AcceptedState:
+        """Return every record of a namespace. What cannot be read is a Problem, and left out."""
+        state: dict[AcceptedKey, Accepted] = {}
+        problems: list[Problem] = []
+        for number, line in enumerate(self._bytes().split(b"\n"), 1):
+            head = _decoded(line, _Head) if number == 1 else None
+            if head is not None and head.version > VERSION:
+                return AcceptedState(problems=(self._newer(head.version),))
+            if head is not None or not line.strip():
+                continue
+            change = _decoded(line, _Line)
+            if change is None:
+                problems.append(self._broken(number))
+            elif change.namespace == namespace:
+                updated(state, change.kept, change.dropped)
+        return AcceptedState(items=tuple(state.values()), problems=tuple(problems))
+
+    def write(
+        self, namespace: str, kept: Sequence[Accepted], dropped: Collection[AcceptedKey]
+    ) -> None:
+        """Keep and drop records; StoreError if the file cannot be written.
+
+        Nothing is written if the file says all of it already, as another worker has written it.
+        """
+        try:
+            self._follow()
+            if self._version > VERSION:
+                raise StoreError(str(self._newer(self._version)))
+            kept = [one for one in kept if self._marks.get((namespace, one.key)) != _mark(one)]
+            dropped = [key for key in dropped if (namespace, key) in self._marks]
+            if kept or dropped:
+                line = _Line(namespace=namespace, kept=tuple(kept), dropped=tuple(dropped))
+                self._append(msgspec.json.encode(line) + b"\n")
+                self._follow()
+            if self._offset > 2 * self._live + self._spare:
+                self._shorten()
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise StoreError(f"{self.path} cannot be written: {why}") from error
+
+    # --- reading ---
+
+    def _bytes(self) -> bytes:
+        try:
+            return Path(self.path).read_bytes()
+        except OSError:
+            return b""
+
+    def _follow(self) -> None:
+        """Read what was added to the file since it was read last."""
+        try:
+            status = os.stat(self.path)
+        except FileNotFoundError:
+            self._reset((0, 0))
+            return
+        stamp = status.st_dev, status.st_ino
+        if stamp != self._stamp or status.st_size < self._offset:
+            self._reset(stamp)
+        with open(self.path, "rb") as file:  # noqa: PTH123 - only its end is read
+            file.seek(self._offset)
+            data = file.read()
+        whole = data.rpartition(b"\n")[0]
+        for line in whole.split(b"\n") if whole else ():
+            head = _decoded(line, _Head) if self._offset == 0 else None
+            self._offset += len(line) + 1
+            change = _decoded(line, _Line)
+            if head is not None:
+                self._version = head.version
+            elif change is not None:
+                self._note(change)
+
+    def _reset(self, stamp: tuple[int, int]) -> None:
+        self._stamp, self._offset, self._live, self._version = stamp, 0, 0, VERSION
+        self._marks.clear()
+
+    def _note(self, change: _Line) -> None:
+        gone = [(change.namespace, key) for key in change.dropped]
+        fresh = {(change.namespace, one.key): _mark(one) for one in change.kept}
+        for key in (*gone, *fresh):
+            self._live -= self._marks.pop(key, (0, 0))[1]
+        self._marks.update(fresh)
+        self._live += sum(size for _, size in fresh.values())
+
+    # --- writing ---
+
+    def _append(self, line: bytes) -> None:
+        flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+        handle = os.open(self.path, flags, 0o600)
+        try:
+            size = os.fstat(handle).st_size
+            if not size:
+                line = _head() + line
+            elif os.pread(handle, 1, size - 1) != b"\n":
+                line = b"\n" + line
+            _write(handle, line)
+        finally:
+            os.close(handle)
+
+    def _shorten(self) -> None:
+        """Write the file anew, with what counts."""
+        spaces: dict[str, dict[AcceptedKey, Accepted]] = {}
+        for change in self._changes():
+            updated(spaces.setdefault(change.namespace, {}), change.kept, change.dropped)
+        part = f"{self.path}.part"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+        handle = os.open(part, flags, 0o600)
+        try:
+            _write(handle, _head())
+            for namespace, state in spaces.items():
+                line = _Line(namespace=namespace, kept=tuple(state.values()))
+                _write(handle, msgspec.json.encode(line) + b"\n")
+        finally:
+            os.close(handle)
+        os.replace(part, self.path)
+        self._follow()
+        # What a line takes beside its records must not have it written anew each time.
+        self._live = max(self._live, self._offset)
+
+    def _changes(self) -> Iterator[_Line]:
+        for line in self._bytes().split(b"\n"):
+            change = _decoded(line, _Line)
+            if change is not None:
+                yield change
+
+    # --- problems ---
+
+    def _newer(self, version: int) -> Problem:
+        return Problem(
+            code="newer-version",
+            found=f"the last accepted revisions are kept in version {version}, this Heddle knows {VERSION}",
+            hint="Use the Heddle that wrote the file, or move the file away",
+            place=Place(self.path),
+        )
+
+    def _broken(self, line: int) -> Problem:
+        return Problem(
+            code="unreadable",
+            found="this line of the last accepted revisions cannot be read, and is left out",
+            hint="Specs are not concerned. The line, or the whole file, may be deleted",
+            place=Place(self.path, line),
+        )
+
+
+def _head() -> bytes:
+    return msgspec.json.encode(_Head("accepted", VERSION)) + b"\n"
+
+
+def _mark(one: Accepted) -> tuple[int, int]:
+    """Return what tells a record from another, and about how many bytes it takes."""
+    said = hash((one.body, one.revision, one.active, one.file))
+    return said, len(one.body.encode()) + len(one.file) + 120
+
+
+def _decoded(line: bytes, sort: type[S]) -> S | None:
+    try:
+        return msgspec.json.decode(line, type=sort)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _write(handle: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(handle, data) :]
+    os.fsync(handle)

@@ -1,0 +1,120 @@
+"""Whatever writes to a store gives the answer that the runtime would give."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heddle.runtime.planning import Planned, make, plan_delete, plan_steps
+from heddle.runtime.runtime import Runtime
+from heddle.specs.difference import difference
+from heddle.specs.memory import MemoryStore
+from heddle.specs.names import named_id
+from heddle.specs.spec import Link, Spec
+from heddle.specs.store import ChangeSet
+from tests.runtime.changing import codes, do, everything, plan, store_of
+
+pytestmark = pytest.mark.anyio
+
+NAMES = ("a", "b", "c", "d", "e")
+
+
+def _spec(name: str, targets: tuple[str, ...], called: str = "") -> Spec:
+    return Spec(
+        id=named_id("spec", "default", name),
+        kind="pipe",
+        name=called or name,
+        ports={"out[0]": tuple(Link(name=one) for one in targets)} if targets else {},
+    )
+
+
+TARGETS = st.lists(st.sampled_from(NAMES), max_size=2, unique=True).map(tuple)
+STORED = st.dictionaries(st.sampled_from(NAMES), TARGETS)
+CALLED = st.one_of(st.just(""), st.sampled_from([*NAMES, "x"]))
+CHANGE = st.dictionaries(
+    st.sampled_from(NAMES), st.one_of(st.none(), st.tuples(TARGETS, CALLED)), min_size=1
+)
+
+
+@given(stored=STORED, change=CHANGE)
+@settings(deadline=None, max_examples=150)
+async def test_a_plan_is_rejected_where_the_runtime_rejects_it(
+    stored: dict[str, tuple[str, ...]], change: dict[str, tuple[tuple[str, ...], str] | None]
+) -> None:
+    store = MemoryStore(_spec(name, targets) for name, targets in stored.items())
+    async with Runtime(store=store, found=everything(), watch=False) as rt:
+        held = {spec.id: spec for spec in await store.specs()}
+        steps = []
+        for name, put in change.items():
+            old = held.get(named_id("spec", "default", name))
+            new = _spec(name, *put) if put is not None else None
+            if old is not None or new is not None:
+                steps.append((old, new))
+        taken = [new.name for _, new in steps if new is not None]
+        kept = [
+            spec.name for id_, spec in held.items() if id_ not in {(o or n).id for o, n in steps}
+        ]  # type: ignore[union-attr]
+        if len({*taken, *kept}) < len([*taken, *kept]):
+            return  # A name taken twice is told by the store itself.
+        planned = await plan_steps(store, steps, everything())
+        # Whoever does not ask writes it all the same; the runtime says what it makes of that.
+        unasked = Planned(differences=tuple(difference(*step) for step in steps))
+        await make(store, unasked)
+        ids = frozenset(side.id for step in steps for side in step if side is not None)
+        loaded = await rt.load(ChangeSet(specs=ids))
+        assert bool(planned.problems) == loaded.refused, (planned.problems, loaded.problems)
+
+
+FLOW = """\
+- {kind: pipe, name: start, ports: {'out[0]': [{name: leaf, port: in}]}}
+- {kind: nop, name: leaf}
+"""
+
+
+async def test_an_active_spec_led_to_a_missing_name_is_a_problem_with_its_hint() -> None:
+    async with store_of(FLOW) as store:
+        planned = await plan(store, FLOW.replace("name: leaf, port", "name: laef, port"))
+        [problem] = planned.problems
+        assert problem.code == "missing-link"
+        assert 'Did you mean "leaf"?' in problem.hint
+        assert "start is active and would stop" in problem.hint
+
+
+async def test_a_new_spec_may_lead_to_what_comes_later_and_one_that_waits_too() -> None:
+    async with store_of(FLOW) as store:
+        early = "{kind: pipe, name: early, ports: {'out[0]': [{name: nobody}, {name: leaf}]}}"
+        await do(store, early)
+        assert not (await plan(store, early.replace("nobody", "somebody"))).problems
+        # Only what is active is kept from stopping.
+        start = [spec for spec in await store.specs() if spec.name in ("start", "leaf")]
+        assert not (await plan_delete(store, start)).problems
+
+
+async def test_a_value_that_no_longer_fits_whoever_needs_it_is_a_problem() -> None:
+    bound = "- {kind: timer, name: t, interval: '{{ V }}', env: {V: {name: v}}}\n"
+    async with store_of(bound + "- {name: v, data: 1s}\n") as store:
+        assert not (await plan(store, "{name: v, data: 2s}")).problems
+        planned = await plan(store, "{name: v, data: often}")
+        assert planned.problems
+        assert planned.problems[0].path == "t.interval"
+
+
+async def test_a_template_that_somebody_uses_is_not_deleted() -> None:
+    template = """\
+- {kind: block, name: greet, params: {who: {type: text}}, specs: [{kind: snippet, language: text, code: hi}]}
+- {kind: block, name: mine, uses: greet, with: {who: ada}}
+"""
+    async with store_of(template) as store:
+        greet = [spec for spec in await store.specs() if spec.name == "greet"]
+        assert codes(await plan_delete(store, greet, everything())) == ["missing-use"]
+
+
+async def test_what_runs_counts_when_the_newest_was_rejected() -> None:
+    async with store_of(FLOW) as store, Runtime(store=store, found=everything()) as rt:
+        named = {spec.name: spec for spec in await store.specs()}
+        leaf, start = named["leaf"], named["start"]
+        astray = _spec("start", ("nobody",))
+        await make(store, Planned(differences=(difference(start, astray),)))
+        await rt.events.wait("change refused", since=0)
+        await store.report(rt.report())
+        # What runs still leads to the leaf, whatever the store says of it.
+        assert (await plan_delete(store, [leaf], everything())).problems

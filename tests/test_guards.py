@@ -1,0 +1,77 @@
+"""What the source rooms never do: guard data with `assert`, or compare protocol words as Unicode text."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("schemas", "specs", "runtime", "extensions", "cli")
+# Test kits that are shipped: for stores of others to assert that they keep their promises.
+KITS = frozenset({"specs/contract.py", "specs/recording_contract.py"})
+PROTOCOLS = ("extensions/net", "extensions/manage")
+FOLDING = frozenset({"lower", "upper", "casefold", "title", "capitalize", "swapcase"})
+TRIMMING = frozenset({"strip", "lstrip", "rstrip", "split", "rsplit"})
+DIGITS = frozenset({"isdigit", "isdecimal", "isnumeric", "isalpha", "isalnum", "isspace"})
+# Words that nobody sends: texts of our own, and PEM text that is decoded strictly afterwards.
+OWN = {
+    ("extensions/net/http/head.py", "split"),
+    ("extensions/net/certificate.py", "split"),
+    ("extensions/net/client.py", "rstrip"),
+    ("extensions/net/serving/place.py", "swapcase"),
+    ("extensions/net/talking/link.py", "rstrip"),
+    ("extensions/net/talking/handshake.py", "strip"),
+    ("extensions/net/feeding/event.py", "strip"),
+    ("extensions/net/passing/tunnel.py", "isdigit"),
+    ("extensions/manage/page.py", "rstrip"),
+    ("extensions/manage/operations/runtimes.py", "rstrip"),
+    ("extensions/manage/operations/about.py", "rstrip"),
+}
+
+
+def sources(*folders: str) -> Iterator[tuple[str, ast.Module]]:
+    """Every source file below these folders, parsed."""
+    for folder in folders:
+        for file in sorted((ROOT / folder).rglob("*.py")):
+            yield file.relative_to(ROOT).as_posix(), ast.parse(file.read_text())
+
+
+def unicode_words(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """Calls that look at text as Unicode: the method, and its line."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        name, bare = node.func.attr, not node.args and not node.keywords
+        if name in FOLDING | DIGITS or (name in TRIMMING and bare):
+            yield name, node.lineno
+
+
+def test_no_assert_guards_data_at_run_time() -> None:
+    found = [
+        f"{name}:{node.lineno}"
+        for name, tree in sources(*ROOMS)
+        if name not in KITS
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assert)
+    ]
+    assert found == [], "raise an error instead: python -O takes assertions out"
+
+
+def test_protocol_words_are_compared_as_ascii() -> None:
+    found = [
+        f"{name}:{line} .{method}()"
+        for name, tree in sources(*PROTOCOLS)
+        for method, line in unicode_words(tree)
+        if (name, method) not in OWN
+    ]
+    assert found == [], "use heddle.schemas.ascii"
+
+
+@pytest.mark.parametrize(
+    ("code", "method"),
+    [("x.lower()", "lower"), ("x.strip()", "strip"), ("x.isdigit()", "isdigit")],
+)
+def test_the_search_for_unicode_words_finds_them(code: str, method: str) -> None:
+    assert [name for name, _ in unicode_words(ast.parse(code))] == [method]
+    assert list(unicode_words(ast.parse("x.strip(' ')"))) == []
