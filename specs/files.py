@@ -115,6 +115,8 @@ class Files:
         """Whether an event loop runs beside it: large files are read in a process of their own."""
         self.outside: tuple[Problem, ...] = ()
         """The links that lead out of the folder, and are not followed."""
+        self._links: frozenset[str] = frozenset()
+        """Their names."""
         self._away: frozenset[str] = frozenset()
         """The files that were read and are behind such a link now."""
 
@@ -216,6 +218,7 @@ class Files:
             or before[0] is not None
             or place_of(self.root) != self._place
             or self._none_left(known)
+            or not self._links.isdisjoint(known)
             or self._leaving(known)
         ):
             try:
@@ -270,6 +273,7 @@ class Files:
             return None
         self.moves += another
         self._place, self._replaced, self._emptied = place, 0, 0
+        self._links = frozenset(leaving)
         self.outside = tuple(link_outside(self.shown(one)) for one in leaving)
         self.removed = False
         return found

@@ -12,11 +12,12 @@ from heddle.extensions.net.cooking.cookie import parsed
 from heddle.extensions.net.http.bodies import decode
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.framing import ChunkedBody, FixedBody
-from heddle.extensions.net.http.head import decode_path, parse_head, parse_line
+from heddle.extensions.net.http.head import parse_head, parse_line
 from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.media import from_form, from_json, from_text, media_type, parameter
 from heddle.extensions.net.http.multipart import decode_multipart
 from heddle.extensions.net.http.negotiate import accepts, choose_coding, weights
+from heddle.extensions.net.http.path import text_of
 from heddle.extensions.net.serving.known import judge, same
 from heddle.extensions.net.serving.place import Found
 from heddle.extensions.net.serving.ranges import Unsatisfiable, ranges_of
@@ -55,7 +56,7 @@ def test_heads_are_read_or_refused(data: bytes, version: int) -> None:
 @given(mutated(["/a/b%20c/../d", "/%2e%2e/x", "/a//b%2Fc?x", "/%C3%A9"]))
 def test_paths_are_read_or_refused(text: str) -> None:
     with contextlib.suppress(BadRequest):
-        decode_path(text)
+        text_of(text)
 
 
 CHUNKS = [

@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,6 @@ from heddle.specs.contract import StoreContract, Watch, refused, spec, value
 from heddle.specs.errors import Conflict, SpecError, StoreError
 from heddle.specs.files import Files
 from heddle.specs.folder import FolderStore
-from heddle.specs.limits import Limits, limits, use_limits
 from heddle.specs.names import named_id
 from heddle.specs.notifier import Notifier
 from heddle.specs.open import open_store
@@ -207,15 +206,6 @@ def test_folders_come_move_and_go(flows: Path) -> None:
     run(flows, story)
 
 
-@pytest.fixture
-def following() -> Iterator[None]:
-    """Links that lead out of the folder are followed meanwhile."""
-    before = limits()
-    use_limits(Limits(follow_links=True))
-    yield
-    use_limits(before)
-
-
 @pytest.mark.usefixtures("following")
 def test_linked_files_and_folders_elsewhere_are_followed_if_asked(
     flows: Path, tmp_path: Path
@@ -236,6 +226,32 @@ def test_linked_files_and_folders_elsewhere_are_followed_if_asked(
         await watch.until([two])
         assert await field(store, "l") == await field(store, "m") == 2
 
+    run(flows, story)
+
+
+@pytest.mark.parametrize("sort", ["file", "folder"])
+def test_a_link_that_comes_to_lead_out_of_the_folder_is_followed_no_longer(
+    flows: Path, tmp_path: Path, sort: str
+) -> None:
+    inside, far, link = flows / ".inside", tmp_path / "far", flows / "link"
+    for number, folder in enumerate((inside, far)):
+        folder.mkdir()
+        (folder / "m.yaml").write_text(f"{{kind: nop, name: m, v: {number}}}")
+    if sort == "file":
+        inside, far, link = inside / "m.yaml", far / "m.yaml", flows / "m.yaml"
+    one = named_id("spec", "default", "m")
+
+    async def story(store: FolderStore, watch: Watch) -> None:
+        assert await field(store, "m") == 0
+        for target, found in ((far, None), (inside, 0)):
+            (flows / ".next").symlink_to(target)
+            (flows / ".next").replace(link)
+            await watch.until([one])
+            assert await field(store, "m") == found
+            codes = [problem.code for problem in await store.problems()]
+            assert codes == (["outside-link"] if found is None else [])
+
+    link.symlink_to(inside)
     run(flows, story)
 
 
