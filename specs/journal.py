@@ -26,6 +26,7 @@ import msgspec
 from heddle.specs.entry import data_of, spec_of, value_of
 from heddle.specs.errors import NotFound
 from heddle.specs.index import Key, key_of
+from heddle.specs.limits import ASIDE
 from heddle.specs.masking import covered
 from heddle.specs.problem import Place, Problem
 from heddle.specs.revision import Revision, Turn
@@ -86,6 +87,14 @@ class Journal:
         """What everything was at the last Revision; secrets in clear are masked."""
         self._load()
         return self._state
+
+    @property
+    def large(self) -> bool:
+        """Whether to read it may take longer than a moment."""
+        try:
+            return os.stat(self.path).st_size > ASIDE
+        except OSError:
+            return False
 
     def history(
         self, namespace: str | None = None, *, before: int | None = None, limit: int = 50

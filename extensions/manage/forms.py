@@ -14,6 +14,7 @@ from heddle.specs.entry import data_of
 from heddle.specs.keyring import Keyring
 from heddle.specs.marking import marked
 from heddle.specs.masking import covered
+from heddle.specs.pieces import Pieces
 from heddle.specs.revision import Revision, Turn
 from heddle.specs.spec import Spec
 from heddle.specs.store import Resource
@@ -95,9 +96,12 @@ def applied(
     *,
     dry_run: bool = False,
     waited: Sequence[shapes.Arrival] = (),
-) -> shapes.Applied:
+) -> Pieces[shapes.Applied]:
     """What a change set did."""
-    changes = [change(each) for each in differences]
+    changes: list[shapes.Change] = []
+    for each in differences:
+        changes.append(change(each))
+        yield
     return shapes.Applied(revision=revision, dry_run=dry_run, changes=changes, waited=list(waited))
 
 
@@ -120,14 +124,18 @@ def turn(one: Turn) -> shapes.Turn:
     )
 
 
-def revision(one: Revision, turns: Iterable[Turn]) -> shapes.Revision:
+def revision(one: Revision, turns: Iterable[Turn]) -> Pieces[shapes.Revision]:
     """A revision with those of its turns that may be seen."""
+    shown: list[shapes.Turn] = []
+    for each in turns:
+        shown.append(turn(each))
+        yield
     return shapes.Revision(
         number=one.number,
         time=one.time,
         author=one.author,
         message=one.message,
-        turns=[turn(each) for each in turns],
+        turns=shown,
     )
 
 

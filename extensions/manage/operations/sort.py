@@ -20,6 +20,7 @@ from heddle.runtime.sealing import have_keys
 from heddle.schemas.ascii import elements, lower
 from heddle.specs.errors import SecretError
 from heddle.specs.names import NAME_RULE, legal_name, named_id, new_id, parse_id
+from heddle.specs.pieces import Pieces, by_turns
 from heddle.specs.problem import did_you_mean
 from heddle.specs.spec import Spec
 from heddle.specs.store import Resource, Store
@@ -79,7 +80,7 @@ class Sort:
         reveal = getattr(query, "reveal", False)
         revision = await store.newest()
         found = await self._seen(asked, reveal)
-        kept = sorted((one for one in found if self._fits(one, query)), key=order)
+        kept = await by_turns(self._kept(found, query))
         page, cursor = page_of(kept, query.cursor, query.limit)
         if reveal:
             await have_keys(page, asked.managed.registry.keys)
@@ -116,6 +117,16 @@ class Sort:
                 for space in {one.namespace for one in found}:
                     asked.need("admin", space)
         return found
+
+    def _kept(self, found: Sequence[Resource], query: Any) -> Pieces[list[Resource]]:
+        """Those that are asked for, in order."""
+        kept: list[tuple[tuple[str, str, str], int, Resource]] = []
+        for number, one in enumerate(found):
+            yield
+            if self._fits(one, query):
+                kept.append((order(one), number, one))
+        kept.sort(key=lambda each: each[:2])
+        return [one for _, _, one in kept]
 
     def _fits(self, one: Resource, query: Any) -> bool:
         if query.name and not any(fnmatchcase(one.name or "", name) for name in query.name):
