@@ -61,4 +61,6 @@ def test_entering_a_room_loads_only_what_is_asked_for() -> None:
         "print(sorted(m for m in sys.modules if m.startswith('heddle.runtime.')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['heddle.runtime.errors', 'heddle.runtime.packet']"
+    assert done.stdout.strip() == (
+        "['heddle.runtime.errors', 'heddle.runtime.packet', 'heddle.runtime.trace']"
+    )
