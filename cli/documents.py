@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.problem import Problem
+from heddle.specs.model.limits import limits
 from heddle.specs.yaml.document import (
     Only,
     Reading,
+    TooManyError,
     files_below,
     join,
+    link_outside,
     read_text,
+    too_large,
     unreadable,
 )
 
@@ -42,10 +46,18 @@ class Documents:
     ) -> Reading:
         """What they say together; ids of nameless entries come from `key` and the file."""
         readings = [
-            read_text(text, file=file, namespace=namespace, only=only, key=key + file)
+            read_text(
+                text, file=file, namespace=namespace, only=only, key=key + file, most=_most(file)
+            )
             for file, text in self._texts.items()
         ]
         return join([Reading(problems=tuple(self.problems), whole=not self.problems), *readings])
+
+    def check_size(self) -> None:
+        """Note a Problem if all of it together is more than a change set may have."""
+        size, most = sum(map(len, self._texts.values())), limits().change_set
+        if size > most:
+            self.problems.append(too_large("", size, most))
 
     def sheets(self, namespace: str = DEFAULT_NAMESPACE) -> "list[Sheet]":
         """What they say, one by one, to be compared with others."""
@@ -69,16 +81,28 @@ class Documents:
             self._texts["<stdin>"] = _standard_input()
             return
         root = Path(path)
+        outside: list[str] = []
         try:
-            files = [root / name for name in files_below(path)] if root.is_dir() else [root]
+            files = (
+                [root / name for name in files_below(path, outside)] if root.is_dir() else [root]
+            )
+        except TooManyError as error:
+            self.problems.append(error.problem)
+            return
         except OSError as error:
             self.problems.append(unreadable(path, error))
             return
+        self.problems += [link_outside(str(root / name)) for name in outside]
         for file in files:
             try:
                 self._texts[str(file)] = file.read_bytes()
             except OSError as error:
                 self.problems.append(unreadable(str(file), error))
+
+
+def _most(file: str) -> int:
+    """Return how many bytes a text may have: standard input may be as long as a change set."""
+    return limits().change_set if file == "<stdin>" else limits().file
 
 
 def _standard_input() -> bytes:

@@ -7,6 +7,7 @@ import click
 
 from heddle.cli.group import AS_JSON, DEBUG
 from heddle.cli.settings import Settings, load_settings
+from heddle.specs.model.limits import use_limits
 from heddle.specs.model.names import KEY_RULE, NAMESPACE_RULE, legal_key, legal_namespace
 
 C = TypeVar("C", bound=Callable[..., Any])
@@ -131,6 +132,7 @@ def settings_of(config: str | None, extensions: tuple[str, ...] = (), **flags: A
             raise click.UsageError(f'--server: "{server}" (wanted: http://HOST:PORT or https://…)')
         flags["store"] = server
     found = load_settings(flags, config=config)
+    use_limits(found.limits)
     if not extensions:
         return found
     import msgspec

@@ -22,6 +22,7 @@ class Given:
         self.only: Only = "specs" if sort == "specs" else "values" if sort == "values" else None
         self.documents = Documents(files)
         self.settings = settings
+        self.documents.check_size()
         self.reading = self.documents.read(namespace=settings.namespace, only=self.only)
 
     @property

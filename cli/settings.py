@@ -15,6 +15,7 @@ import msgspec
 from heddle.cli.exit_codes import CommandError
 from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.problem import Place, Problem, did_you_mean
+from heddle.specs.model.limits import Limits
 from heddle.specs.model.names import NAMESPACE_RULE, legal_namespace
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `author` is who changes a store; empty is whoever runs the command. `system` is where the API is
     served beside a runtime; those that begin with `system_` say how it is served. `token_file` is the file
     of the token that an API wants, where the store is one. `key_file` and
-    `key_command` say where the keys of secrets come from, beside the variable HEDDLE_KEY. Those that begin
+    `key_command` say where the keys of secrets come from, beside the variable HEDDLE_KEY. Those that
+    begin with `limit_`, and `follow_links`, say what is read at most. Those that begin
     with `redact_` say what is hidden, and what is not, wherever payloads are shown. `state_folder`
     is where a store in files keeps its history and what runtimes report; empty is beside the specs.
     """
@@ -79,9 +81,27 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token_file: str = ""
     key_file: str = ""
     key_command: tuple[str, ...] = ()
+    limit_change_set: int = Limits().change_set
+    limit_file: int = Limits().file
+    limit_nodes: int = Limits().nodes
+    limit_depth: int = Limits().depth
+    limit_files: int = Limits().files
+    follow_links: bool = False
     state_folder: str = ""
     file: str = ""
     folder: str = "."
+
+    @property
+    def limits(self) -> Limits:
+        """How much is read at most."""
+        return Limits(
+            change_set=self.limit_change_set,
+            file=self.limit_file,
+            nodes=self.limit_nodes,
+            depth=self.limit_depth,
+            files=self.limit_files,
+            follow_links=self.follow_links,
+        )
 
     @property
     def redactor(self) -> "Redactor":
@@ -170,6 +190,9 @@ def _read(file: str) -> dict[str, Any]:
         raise CommandError(f"{file}: the settings are not UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise CommandError(f"{_where(file, text, str(error))} (wanted: TOML 1.0)") from error
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits, or brackets inside brackets without end.
+        raise CommandError(f"{file}: the settings cannot be read: {error}") from error
     reader = _Reader(file, text)
     said = reader.table(data, _KEYS, ())
     if reader.problems:
@@ -334,6 +357,24 @@ def _is_positive(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
+_BYTES = "a number of bytes, or a size such as 2MiB"
+
+
+def _bytes(value: Any) -> int:
+    from heddle.schemas.units import Size
+
+    return int(Size.read(value))
+
+
+def _is_bytes(value: Any) -> bool:
+    from heddle.schemas.field import Unfit
+
+    try:
+        return _bytes(value) > 0
+    except Unfit:
+        return False
+
+
 _LOG = {
     "format": _Key(name="log_format", wanted=" or ".join(FORMATS), fits=_one_of(FORMATS)),
     "level": _Key(name="log_level", wanted=" or ".join(LEVELS), fits=_one_of(LEVELS)),
@@ -447,8 +488,23 @@ _SYSTEM = {
     "rate": _Key(name="system_rate", wanted="how many requests a second", fits=_is_positive),
     "body": _Key(name="system_body", wanted="a number of bytes", fits=_is_positive),
 }
+_LIMITS = {
+    "change_set": _Key(name="limit_change_set", wanted=_BYTES, fits=_is_bytes, made=_bytes),
+    "file": _Key(name="limit_file", wanted=_BYTES, fits=_is_bytes, made=_bytes),
+    "nodes": _Key(name="limit_nodes", wanted="a number of nodes", fits=_is_positive),
+    "depth": _Key(
+        name="limit_depth",
+        wanted="a number of levels, 200 at most",
+        fits=lambda value: _is_positive(value) and value <= 200,
+    ),
+    "files": _Key(name="limit_files", wanted="a number of files", fits=_is_positive),
+    "follow_links": _Key(
+        name="follow_links", wanted="true or false", fits=lambda value: isinstance(value, bool)
+    ),
+}
 _KEYS = {
     **_NAMESPACE,
+    "limits": _Key(wanted=f"a table with {', '.join(_LIMITS)}", table=_LIMITS),
     "author": _Key(name="author", wanted="who changes a store, a text", fits=_is_text),
     "log": _Key(wanted="a table with format and level", table=_LOG),
     "memory": _Key(wanted="a table with buffers", table=_MEMORY),
@@ -532,7 +588,7 @@ def _meant(path: str, text: str) -> Any:
         return [name.strip() for name in text.split(",") if name.strip()]
     if path == "watchdog":
         return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
-    if path == "workers" and text.isdecimal():
+    if path == "workers" and text.isdecimal() and len(text) < 10:
         return int(text)
     if path in ("drain", "lease"):
         try:

@@ -24,6 +24,12 @@ class Place(msgspec.Struct, frozen=True, gc=False):
 
 NOWHERE = Place()
 
+DEFECT = "defect"
+"""The code of a Problem that is a mistake of Heddle: its reader failed in a way it does not know."""
+
+REPORT_IT = "This is a defect of Heddle, please report it"
+"""The hint of such a Problem."""
+
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """One thing wrong: where, what was found, what was wanted, and what to try.
@@ -53,6 +59,13 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         if self.hint:
             text += f". {self.hint}"
         return text
+
+
+def defect_of(error: BaseException) -> str:
+    """Return what such a Problem found: `cannot be read: IndexError: list index out of range`."""
+    text = " ".join(str(error).split())
+    shown = text if len(text) <= 200 else f"{text[:199]}…"
+    return f"cannot be read: {type(error).__name__}{f': {shown}' if shown else ''}"
 
 
 def did_you_mean(

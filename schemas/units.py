@@ -184,7 +184,7 @@ def _bytes(text: str) -> int:
     """Bytes of a written size; a bare number counts bytes."""
     match = _SIZE.fullmatch(text.strip())
     factor = _BYTES.get(match[2].lower()) if match else None
-    if match is None or factor is None:
+    if match is None or factor is None or len(match[1]) > 100:
         raise Unfit(describe_type(text), wanted=Size.wanted, code="type")
     number = float(match[1]) * factor if "." in match[1] else int(match[1]) * factor
     if number != number // 1:

@@ -10,6 +10,7 @@ import msgspec
 
 from heddle.cli.exit_codes import FAILED
 from heddle.cli.supervisor.worker_config import Orders
+from heddle.specs.model.limits import use_limits
 
 
 def read_orders(sock: socket.socket) -> Orders:
@@ -27,6 +28,7 @@ def main() -> None:
     """Run what the supervisor orders, to its end; why it could not stands on standard error."""
     sock = socket.socket(fileno=int(sys.argv[1]))
     orders = read_orders(sock)
+    use_limits(orders.settings.limits)
     sys.path[:0] = [path for path in orders.path if path not in sys.path]
     from heddle.cli.complaint import complain, explain_error
     from heddle.cli.serve import Serve

@@ -46,7 +46,8 @@ async def _texts(payload: Payload, encoding: str) -> AsyncIterator[str]:
         async for chunk in _chunks(payload):
             yield decoder.decode(chunk)
         yield decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
+        # Of UTF-16 without its mark it is not a UnicodeDecodeError.
         raise refused(f"it is no {encoding} text: {error}", "text") from error
 
 

@@ -1,11 +1,13 @@
 """The languages text, json and yaml: the code is the result, whatever the payload."""
 
 import re
+import warnings
 from typing import Any, Final
 
 import msgspec
 
 from heddle.runtime.assembly.language import CompileError, Language, Program
+from heddle.schemas.problem import defect_of
 
 MAX_VALUES: Final = 1_000_000
 """How many values a YAML text may stand for once its aliases are written out."""
@@ -50,7 +52,10 @@ def _yaml(code: str) -> Program:
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     try:
-        documents = list(_reader(YAML, SafeConstructor).load_all(str(code)))
+        with warnings.catch_warnings():
+            # A float without a point is good YAML 1.2.
+            warnings.simplefilter("ignore")
+            documents = list(_reader(YAML, SafeConstructor).load_all(str(code)))
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise CompileError(
@@ -58,8 +63,11 @@ def _yaml(code: str) -> Program:
             line=mark.line + 1 if mark else 0,
             column=mark.column + 1 if mark else 0,
         ) from None
-    except (YAMLError, ValueError, TypeError, RecursionError) as error:
+    except YAMLError as error:
         raise CompileError(f"YAML cannot be read: {error}") from None
+    except Exception as error:
+        # ruamel.yaml fails in many ways: IndexError for `!!float ""`, AttributeError for odd tags.
+        raise CompileError(f"YAML {defect_of(error)}") from None
     if len(documents) > 1:
         raise CompileError(
             f"the text holds {len(documents)} documents",

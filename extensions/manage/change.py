@@ -12,6 +12,7 @@ from heddle.runtime.changes.plan import Applied, Clash, Planned, Step, apply_pla
 from heddle.runtime.changes.wait_live import wait_live
 from heddle.schemas.ascii import elements, is_number
 from heddle.schemas.errors import NotFound, StoreError
+from heddle.schemas.pieces import by_turns
 from heddle.schemas.problem import Problem
 from heddle.specs.merge.merge import MergeConflict, merge_one
 from heddle.specs.model.difference import ABSENT
@@ -38,24 +39,28 @@ async def carry_out(
 
 async def finish(asked: Asked, planned: Planned, *, dry_run: bool, note: Note) -> shapes.Applied:
     """Make what was planned; Refusal where something is wrong with it."""
-    for each in planned.differences:
-        if each.what != "unchanged":
-            for side in (each.turn.before, each.turn.after):
-                if side is not None:
-                    asked.need(asked.right, side.namespace)
+    spaces = {
+        side.namespace
+        for each in planned.changed
+        for side in (each.turn.before, each.turn.after)
+        if side is not None
+    }
+    for space in sorted(spaces):
+        asked.need(asked.right, space)
     if planned.problems:
         raise refused(asked, planned.problems)
     if planned.clashes:
         raise await clashed(asked, planned.clashes)
     if dry_run:
-        return forms.applied(planned.differences, 0, dry_run=True)
+        return await by_turns(forms.applied(planned.differences, 0, dry_run=True))
     done = await apply_plan(asked.managed.store, planned, note)
     if done.problems:
         raise refused(asked, done.problems)
     if done.clashes:
         raise await clashed(asked, done.clashes)
     asked.made = done.revision, tuple(each.resource.label for each in planned.changed)
-    return forms.applied(done.differences, done.revision, waited=await _waited(asked, done))
+    waited = await _waited(asked, done)
+    return await by_turns(forms.applied(done.differences, done.revision, waited=waited))
 
 
 async def _waited(asked: Asked, done: Applied) -> list[shapes.Arrival]:

@@ -9,11 +9,13 @@ import msgspec
 from heddle.extensions.manage.operation import JSON, PATCH, YAML
 from heddle.extensions.manage.problem_response import Refusal
 from heddle.extensions.manage.request import Asked
+from heddle.schemas.pieces import Pieces, by_turns
+from heddle.specs.model.limits import ASIDE, limits
 from heddle.specs.model.lossless_json import BadMark, unmarked
 from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.model.value import Value
-from heddle.specs.yaml.document import Only, Reading, read_data, read_text
+from heddle.specs.yaml.document import Only, Reading, read_data, read_text, too_large
 
 _JSON = frozenset({JSON, "text/json"})
 _YAML = frozenset({YAML, "application/x-yaml", "text/yaml", "text/x-yaml"})
@@ -31,11 +33,10 @@ async def sent_entries(
 
     An entry that names no namespace is of this one. Refusal with every Problem.
     """
-    reading, again = await _read(asked, namespace, only)
+    reading, written = await _read(asked, namespace, only)
     if reading.problems:
         raise invalid(reading)
     found: list[Resource] = [*reading.specs, *reading.values]
-    written = {each.id for each in again.specs} | {each.id for each in again.values}
     nameless = {each.id for each in found if each.name is None}
     return found, frozenset(nameless - written)
 
@@ -107,11 +108,11 @@ def read_entries(entries: Any, namespace: str, only: Only) -> list[Resource]:
     return [*reading.specs, *reading.values]
 
 
-def invalid(reading: Reading) -> Refusal:
-    """The Refusal of what cannot be read."""
+def invalid(reading: Reading, status: int = 400) -> Refusal:
+    """The Refusal of what cannot be read; with this status if it cannot be read at all."""
     broken = not reading.whole
     return Refusal(
-        400 if broken else 422,
+        status if broken else 422,
         "syntax" if broken else "invalid",
         "what was sent cannot be read" if broken else "something is wrong with what was sent",
         problems=reading.problems,
@@ -140,34 +141,54 @@ def unsupported(media: str, wanted: Sequence[str]) -> Refusal:
     return Refusal(415, "media-type", detail, header=header)
 
 
-async def _read(asked: Asked, namespace: str, only: Only) -> tuple[Reading, Reading]:
-    """The body read twice, with other ids for what has none: that shows which those are."""
+async def _read(asked: Asked, namespace: str, only: Only) -> tuple[Reading, frozenset[UUID]]:
+    """The body read twice, with other ids for what has none: those that stay the same are written."""
     accept(asked, lambda media: is_json(media) or media in _YAML, (JSON, YAML))
     marks, body = is_json(asked.media), await asked.body()
     if body is None or body in (b"", ""):
         raise Refusal(400, "body", "there is no body (wanted: entries in JSON or YAML)")
+    most = limits().change_set
+    if isinstance(body, str | bytes) and len(body) > ASIDE:
+        from heddle.specs.yaml.parsing.parser import read_twice_aside
+
+        data = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
+        if len(data) > most:
+            raise invalid(Reading(problems=(too_large("", len(data), most),), whole=False), 413)
+        found = await read_twice_aside(
+            data, namespace=namespace, only=only, key="sent", again="again", most=most
+        )
+        return (await _without_marks(found[0]) if marks else found[0]), found[1]
     if isinstance(body, str | bytes):
         first, again = (
-            read_text(body, namespace=namespace, only=only, key=key) for key in ("sent", "again")
+            read_text(body, namespace=namespace, only=only, key=key, most=most)
+            for key in ("sent", "again")
         )
     else:
         first, again = (
             read_data(body, namespace=namespace, only=only, key=key) for key in ("sent", "again")
         )
-    if not marks:
-        return first, again
+    written = frozenset(spec.id for spec in again.specs)
+    written |= frozenset(value.id for value in again.values)
+    return (await _without_marks(first) if marks else first), written
+
+
+async def _without_marks(reading: Reading) -> Reading:
     try:
-        return _unmarked(first), again
+        return await by_turns(_unmarked(reading))
     except BadMark as error:
         raise Refusal(422, "invalid", str(error)) from None
 
 
-def _unmarked(reading: Reading) -> Reading:
-    return msgspec.structs.replace(
-        reading,
-        specs=tuple(_unmarked_spec(spec) for spec in reading.specs),
-        values=tuple(_unmarked_value(value) for value in reading.values),
-    )
+def _unmarked(reading: Reading) -> Pieces[Reading]:
+    specs: list[Spec] = []
+    for spec in reading.specs:
+        specs.append(_unmarked_spec(spec))
+        yield
+    values: list[Value] = []
+    for value in reading.values:
+        values.append(_unmarked_value(value))
+        yield
+    return msgspec.structs.replace(reading, specs=tuple(specs), values=tuple(values))
 
 
 def _unmarked_spec(spec: Spec) -> Spec:

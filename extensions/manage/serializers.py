@@ -9,6 +9,7 @@ from msgspec import UNSET
 from heddle.extensions.manage import models as shapes
 from heddle.runtime.changes.wait_live import Arrival
 from heddle.runtime.flow.contracts import Process
+from heddle.schemas.pieces import Pieces
 from heddle.specs.model.difference import ABSENT, Difference
 from heddle.specs.model.entry import data_of
 from heddle.specs.model.lossless_json import marked
@@ -95,9 +96,12 @@ def applied(
     *,
     dry_run: bool = False,
     waited: Sequence[shapes.Arrival] = (),
-) -> shapes.Applied:
+) -> Pieces[shapes.Applied]:
     """What a change set did."""
-    changes = [change(each) for each in differences]
+    changes: list[shapes.Change] = []
+    for each in differences:
+        changes.append(change(each))
+        yield
     return shapes.Applied(revision=revision, dry_run=dry_run, changes=changes, waited=list(waited))
 
 
@@ -120,14 +124,18 @@ def turn(one: Turn) -> shapes.Turn:
     )
 
 
-def revision(one: Revision, turns: Iterable[Turn]) -> shapes.Revision:
+def revision(one: Revision, turns: Iterable[Turn]) -> Pieces[shapes.Revision]:
     """A revision with those of its turns that may be seen."""
+    shown: list[shapes.Turn] = []
+    for each in turns:
+        shown.append(turn(each))
+        yield
     return shapes.Revision(
         number=one.number,
         time=one.time,
         author=one.author,
         message=one.message,
-        turns=[turn(each) for each in turns],
+        turns=shown,
     )
 
 

@@ -20,7 +20,7 @@ from heddle.extensions.extension import (
     Schema,
     about,
 )
-from heddle.extensions.system.preview import as_json, as_text, harmless
+from heddle.extensions.system.preview import DEEP, as_json, as_text, harmless
 from heddle.runtime.flow.materialize import plain
 
 
@@ -58,7 +58,7 @@ class PrintNode(Node):
     def _act(self, payload: Payload) -> Payload:
         value = self._text(payload) if self._text is not None else payload
         if self._host is not None:
-            value = self._host.shown(plain(value))
+            value = self._host.shown(_plain(value))
         # Masked again: in what is written as JSON a text may be JSON itself.
         mask = self._host.mask if self._host is not None else lambda shown: shown
         shown = mask(as_json(value) if self._fields.format == "json" else as_text(value))
@@ -67,6 +67,13 @@ class PrintNode(Node):
         stream.write(f"{harmless(shown)}\n")
         stream.flush()
         return payload
+
+
+def _plain(value: Payload) -> Payload:
+    try:
+        return plain(value)
+    except RecursionError:
+        return DEEP
 
 
 def compile_print(fields: Print, build: Build) -> Node:

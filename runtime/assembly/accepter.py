@@ -53,6 +53,10 @@ class LastAccepted:
         """The Values by their ids."""
         return {one.id: one for one in self._read("value") if isinstance(one, Value)}
 
+    def load(self) -> None:
+        """Read all of them now; in a thread, as there may be many."""
+        _ = self.specs, self.values
+
     def _read(self, sort: str) -> Iterator[Spec | Value]:
         for one in self._items:
             # A record of a newer Heddle cannot be read here: nothing to fall back to, then.

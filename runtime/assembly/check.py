@@ -10,11 +10,12 @@ from heddle.runtime.assembly.codec import codec_failed
 from heddle.runtime.assembly.cycles import endless_cycles
 from heddle.runtime.assembly.expander import Expander
 from heddle.runtime.assembly.extension import Registry
-from heddle.runtime.assembly.link_check import check_links
+from heddle.runtime.assembly.link_check import links_in_pieces
 from heddle.runtime.events.events import masked
 from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.check import in_order
 from heddle.schemas.errors import SpecError
+from heddle.schemas.pieces import Pieces, at_once
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import Bound, Values, bind
 from heddle.specs.model.names import new_id
@@ -61,6 +62,32 @@ def check_specs(
     checked one by one. With `later`, links and Values that are not there yet are no Problems.
     The `spoiled` ones (see Reading) are checked for what reading them did not tell.
     """
+    return at_once(
+        checked_in_pieces(
+            specs,
+            values,
+            registry,
+            spoiled=spoiled,
+            environment=environment,
+            only=only,
+            later=later,
+            strict_env=strict_env,
+        )
+    )
+
+
+def checked_in_pieces(
+    specs: Sequence[Spec],
+    values: Values,
+    registry: Registry,
+    *,
+    spoiled: Sequence[Spec] = (),
+    environment: Mapping[str, Any] | None = None,
+    only: frozenset[UUID] | None = None,
+    later: bool = False,
+    strict_env: bool = False,
+) -> Pieces[Checked]:
+    """As `check_specs`, a Spec at a time."""
     problems: list[Problem] = []
     missing: set[str] = set()
     closed: dict[str, None] = {}
@@ -74,6 +101,7 @@ def check_specs(
     known = {spec.id for spec in apart}
     told: set[UUID] = set()
     for spec in (*specs, *apart):
+        yield
         given = _Environment(environment or {})
         expander = Expander(registry.scheme, values, given, named.get)
         found: Iterable[Problem] = ()
@@ -106,7 +134,7 @@ def check_specs(
         filled += counted
         if spec.id in known:
             told |= {each.id for each in counted}
-    links = check_links(filled, registry.scheme.schema, spoiled=told)
+    links = yield from links_in_pieces(filled, registry.scheme.schema, spoiled=told)
     problems += [problem for problem in links if not (later and problem.code in LATER)]
     return Checked(
         problems=tuple(in_order(problems)),

@@ -139,6 +139,9 @@ class Build:
 
 def codec_failed(spec: Spec, error: BaseException) -> Problem:
     """The Problem of a Spec whose codec raised what no codec should: the author of the kind mends it."""
+    if isinstance(error, UnicodeError):
+        found = "a text that holds half of a character pair"
+        return Problem(code="type", found=found, place=spec.place(), path=spec.at(()))
     found = f"its codec failed: {type(error).__name__}: {error}"
     return Problem(code="codec", found=found, place=spec.place(), path=spec.at(()))
 

@@ -13,13 +13,14 @@ import msgspec
 
 from heddle.runtime.assembly.codec import codec_failed
 from heddle.runtime.assembly.expander import Expander, moved
-from heddle.runtime.assembly.link_check import check_links
+from heddle.runtime.assembly.link_check import links_in_pieces
 from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import Plan, SymbolTable
 from heddle.runtime.events.events import masked
 from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.errors import SpecError
+from heddle.schemas.pieces import Pieces, by_turns
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import Bound, Values
 from heddle.specs.model.spec import Spec
@@ -75,7 +76,7 @@ class Drafter:
         self._scheme = scheme
         self._environment = environment
 
-    def draft(
+    async def draft(
         self,
         specs: Sequence[Spec],
         values: Values,
@@ -89,6 +90,17 @@ class Drafter:
         have is removed. `forced` are rebuilt although their Spec is the same: a Value of theirs
         has changed.
         """
+        return await by_turns(self.draft_in_pieces(specs, values, asked=asked, forced=forced))
+
+    def draft_in_pieces(
+        self,
+        specs: Sequence[Spec],
+        values: Values,
+        *,
+        asked: Iterable[UUID] | None = None,
+        forced: frozenset[UUID] = frozenset(),
+    ) -> Pieces[Draft]:
+        """As `draft`, a Spec at a time; the table must not change meanwhile."""
         draft = Draft()
         draft.values = values
         stored = {spec.id for spec in specs}
@@ -100,6 +112,7 @@ class Drafter:
         expander = self._expander(draft, specs, values)
         compiled: set[UUID] = set()
         for spec in specs:
+            yield
             symbol = self._table.get(spec.id)
             if symbol is not None and spec.id not in forced and symbol.spec.same(spec):
                 # Its lines may have moved in the file: Problems should point at where they are now.
@@ -108,9 +121,10 @@ class Drafter:
                 compiled.add(spec.id)
                 self._compile(draft, spec, expander, symbol)
         for symbol in self._users(draft, compiled):
+            yield
             self._compile(draft, symbol.spec, expander, symbol)
         self._names(draft)
-        self._links(draft)
+        yield from self._links(draft)
         self._let_go(draft)
         return draft
 
@@ -202,13 +216,14 @@ class Drafter:
             )
             draft.refuse(symbol.spec, [problem])
 
-    def _links(self, draft: Draft) -> None:
+    def _links(self, draft: Draft) -> Pieces[None]:
         """Links to ports that are not there, of what changes and of whoever is linked to it."""
         if not draft.puts:
             return
         around: dict[UUID, Spec] = {one: symbol.binding.spec for one, symbol in draft.puts.items()}
         if len(self._table):
             for symbol in list(draft.puts.values()):
+                yield
                 near = self._table.neighbours(symbol)
                 near += [
                     found
@@ -221,7 +236,8 @@ class Drafter:
                 for other in near:
                     if other.id not in draft.removes:
                         around.setdefault(other.id, other.binding.spec)
-        for problem in check_links(around.values(), self._scheme.schema):
+        found_links = yield from links_in_pieces(around.values(), self._scheme.schema)
+        for problem in found_links:
             if problem.code != "unknown-port":
                 continue
             spec = label_owner(problem, around.values())
@@ -243,7 +259,7 @@ def _alike(before: Symbol, after: Symbol) -> bool:
     )
 
 
-def stopping(plan: Plan, scheme: Scheme) -> list[Problem]:
+def stopping(plan: Plan, scheme: Scheme) -> Pieces[list[Problem]]:
     """The links by which a plan would stop symbols that are active now, and stay in the store.
 
     That is what a mistyped name or a premature deletion looks like: a Problem, where a link of a
@@ -253,7 +269,7 @@ def stopping(plan: Plan, scheme: Scheme) -> list[Problem]:
     if not stops:
         return []
     specs = [symbol.binding.spec for symbol in plan.layout.symbols.values()]
-    return stopped(stops, specs, _waiting(plan), scheme.schema)
+    return (yield from stopped(stops, specs, _waiting(plan), scheme.schema))
 
 
 def stopped(
@@ -261,10 +277,12 @@ def stopped(
     specs: Sequence[Spec],
     waiting: Iterable[Problem],
     schema_of: Callable[[str], Any],
-) -> list[Problem]:
+) -> Pieces[list[Problem]]:
     """Return the Problems with the links of Specs that would stop; `specs` are all that there are."""
     found = []
-    for problem in (*check_links(specs, schema_of), *waiting):
+    links = yield from links_in_pieces(specs, schema_of)
+    for problem in (*links, *waiting):
+        yield
         linked = problem.code in ("missing-link", "waiting-link")
         spec = label_owner(problem, stops) if linked else None
         if spec is not None:

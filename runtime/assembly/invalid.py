@@ -9,12 +9,13 @@ import msgspec
 
 from heddle.runtime.assembly.codec import codec_failed
 from heddle.runtime.assembly.expander import Expander
-from heddle.runtime.assembly.link_check import check_links
+from heddle.runtime.assembly.link_check import links_in_pieces
 from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.events.events import masked
 from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.check import in_order
 from heddle.schemas.errors import SpecError
+from heddle.schemas.pieces import Pieces, at_once
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import Values
 from heddle.specs.model.names import new_id
@@ -33,6 +34,17 @@ def check_spoiled(
     `others` are the Specs beside them: links may lead there, and they may be used. Links to what is
     not there are no Problems, and nothing is told of the others.
     """
+    return at_once(spoiled_in_pieces(spoiled, others, values, scheme, environment))
+
+
+def spoiled_in_pieces(
+    spoiled: Sequence[Spec],
+    others: Iterable[Spec],
+    values: Values,
+    scheme: Scheme,
+    environment: Mapping[str, Any],
+) -> Pieces[tuple[Problem, ...]]:
+    """As `check_spoiled`, a Spec at a time."""
     apart = _apart(spoiled)
     around = _others(apart, others)
     named = {spec.name: spec for spec in (*around, *apart) if spec.name is not None}
@@ -41,6 +53,7 @@ def check_spoiled(
     filled: dict[UUID, Spec] = {}
     secrets: set[str] = set()
     for spec in apart:
+        yield
         filled[spec.id] = spec
         hidden: tuple[str, ...] = ()
         try:
@@ -63,7 +76,8 @@ def check_spoiled(
         except FAILURES as error:
             problems += masked((codec_failed(spec, error),), hidden)
         secrets.update(hidden)
-    problems += _links(filled, around, scheme, sorted(secrets, key=len, reverse=True))
+    secret = sorted(secrets, key=len, reverse=True)
+    problems += yield from _links(filled, around, scheme, secret)
     return tuple(dict.fromkeys(in_order(problems)))
 
 
@@ -87,10 +101,12 @@ def _others(apart: Sequence[Spec], others: Iterable[Spec]) -> list[Spec]:
 
 def _links(
     filled: Mapping[UUID, Spec], around: Sequence[Spec], scheme: Scheme, secrets: Sequence[str]
-) -> tuple[Problem, ...]:
+) -> Pieces[tuple[Problem, ...]]:
     """Links from and to ports that are not there; what was wrong without these is left out."""
     schema_of: Callable[[str], Any] = scheme.schema
-    told = check_links(around, schema_of)
-    found = check_links([*filled.values(), *around], schema_of, spoiled=filled.keys())
+    told = yield from links_in_pieces(around, schema_of)
+    found = yield from links_in_pieces(
+        [*filled.values(), *around], schema_of, spoiled=filled.keys()
+    )
     ours = tuple(one for one in found if one.code == "unknown-port" and one not in told)
     return masked(ours, secrets)

@@ -1,18 +1,22 @@
 """Links are checked across Specs: does the target stand there, and do both ports exist?"""
 
 from collections.abc import Callable, Iterable, Set
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from heddle.schemas.check import decode, in_order
 from heddle.schemas.errors import SpecError
 from heddle.schemas.link import Link
 from heddle.schemas.path import Path, dotted
+from heddle.schemas.pieces import Pieces, at_once
 from heddle.schemas.port import LIFECYCLE, Port, find_port, parse_port
 from heddle.schemas.problem import Problem
 from heddle.schemas.schema import Ports, Schema
 from heddle.schemas.words import nearest, suggest
 from heddle.specs.model.spec import Spec
+
+SUGGESTED: Final = 100
+"""How many links that lead nowhere come with the name that was probably meant."""
 
 SchemaOf: TypeAlias = Callable[[str], Schema[Any] | None]
 """The Schema of a kind; None where nobody serves it."""
@@ -29,23 +33,37 @@ def check_links(
     already. Ports of an unknown kind, or of fields that do not decode, are not judged.
     Of the `spoiled` ones is known already that a name is taken or that a link cannot be read.
     """
-    check = _Links(list(specs), schema_of, spoiled)
+    return at_once(links_in_pieces(specs, schema_of, spoiled=spoiled))
+
+
+def links_in_pieces(
+    specs: Iterable[Spec], schema_of: SchemaOf, *, spoiled: Set[UUID] = frozenset()
+) -> Pieces[list[Problem]]:
+    """As `check_links`, a Spec at a time."""
+    check = _Links(schema_of, spoiled)
+    yield from check.walk(list(specs))
     return in_order(check.problems)
 
 
 class _Links:
     """One way through the links of some Specs, picking up Problems."""
 
-    def __init__(self, specs: list[Spec], schema_of: SchemaOf, spoiled: Set[UUID]) -> None:
+    def __init__(self, schema_of: SchemaOf, spoiled: Set[UUID]) -> None:
         self.problems: list[Problem] = []
         self._schema_of = schema_of
         self._spoiled = spoiled
         self._ids: dict[UUID, Spec] = {}
         self._names: dict[tuple[str, str], Spec] = {}
         self._ports: dict[UUID, Ports | None] = {}
+        self._suggested = 0
+
+    def walk(self, specs: list[Spec]) -> Pieces[None]:
+        """Judge what these Specs say of each other."""
         for spec in specs:
             self._claim(spec)
+            yield
         for spec in specs:
+            yield
             for port, links in spec.ports.items():
                 self._out(spec, port)
                 for index, link in enumerate(links):
@@ -114,6 +132,13 @@ class _Links:
         key = "name" if link.id is None else "id"
         found, hint = f'there is no "{link.target}"', ""
         if link.id is None and link.name is not None:
+            self._suggested += 1
+            if self._suggested > SUGGESTED and len(self._names) > SUGGESTED:
+                # To look for the nearest of thousands of names, thousands of times, takes minutes.
+                self._tell(
+                    "missing-link", found, spec, (*path, key), shown=path[:2] if alone else path
+                )
+                return
             names = [name for space, name in self._names if space == spec.namespace]
             hint = suggest(link.name, names)
             elsewhere = sorted(space for space, name in self._names if name == link.name)

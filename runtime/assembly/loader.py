@@ -6,6 +6,7 @@ all; what it refused is looked at again with every later one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
+from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +14,7 @@ import msgspec
 
 from heddle.runtime.assembly.accepter import Accepter
 from heddle.runtime.assembly.draft import Draft, Drafter, stopping
-from heddle.runtime.assembly.invalid import check_spoiled
+from heddle.runtime.assembly.invalid import spoiled_in_pieces
 from heddle.runtime.assembly.outcome import Loaded, Tried
 from heddle.runtime.assembly.recovery import Recovery
 from heddle.runtime.assembly.rejection import Refusal, of_spoiled
@@ -24,11 +25,15 @@ from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import Plan, SymbolTable
 from heddle.runtime.events.events import Events
 from heddle.schemas.check import in_order
+from heddle.schemas.pieces import Turns, by_turns, no_full_collection
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import Values, bind
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import ChangeSet, Spoiling, Store
 from heddle.specs.secrets.vault import Vault
+
+MANY = 100
+"""Symbols that make a change a large one."""
 
 
 class Loader:
@@ -93,7 +98,7 @@ class Loader:
         self.unreadable = tuple(await self._store.problems())
         if await self._recovery.read():
             return await self._load_over(specs, values)
-        draft = self._drafter.draft(specs, values)
+        draft = await self._drafter.draft(specs, values)
         self._refuse(draft, set(draft.problems), draft.all_problems())
         spoiled: Sequence[Spec] = ()
         if self.unreadable and isinstance(self._store, Spoiling):
@@ -103,16 +108,19 @@ class Loader:
         problems = tuple(dict.fromkeys((*unread, *draft.all_problems())))
         if draft.empty:
             return self._told_left_out(problems) if problems else Loaded()
-        plan = self._table.plan(list(draft.puts.values()), draft.removes)
+        plan = await self._planned(draft)
         loaded = await self._live(draft, plan, problems)
-        self._recovery.note_start(set(draft.puts), values, self.unfit)
+        await self._recovery.note_start(set(draft.puts), values, self.unfit)
         return loaded
+
+    async def _planned(self, draft: Draft) -> Plan:
+        return await by_turns(self._table.plan_in_pieces(list(draft.puts.values()), draft.removes))
 
     async def _load_over(self, specs: Sequence[Spec], values: Values) -> Loaded:
         """Load the newest; of what is not fit, what was accepted last."""
         if not self.unreadable:
-            draft = self._drafter.draft(specs, values)
-            plan = self._table.plan(list(draft.puts.values()), draft.removes)
+            draft = await self._drafter.draft(specs, values)
+            plan = await self._planned(draft)
             ids = {spec.id for spec in specs}
             before = self._recovery.last.active
             waiting = any(one in ids and one not in plan.layout.active for one in before)
@@ -121,7 +129,7 @@ class Loader:
                     loaded = await self._live(draft, plan, ()) if not draft.empty else Loaded()
                 except ShiftError as error:
                     return await self._fall_back(specs, values, error)
-                self._recovery.note_start(ids, values, self.unfit)
+                await self._recovery.note_start(ids, values, self.unfit)
                 return loaded
         return await self._fall_back(specs, values, None)
 
@@ -143,6 +151,7 @@ class Loader:
                 environment=self._environment,
                 failures=failures,
             )
+            await by_turns(start.begin())
             if failed is not None:
                 one = failed.symbol.source
                 if not start.may_fall_back(one):
@@ -151,7 +160,7 @@ class Loader:
                 continue
             draft = Draft()
             draft.puts = {symbol.id: symbol for symbol in start.symbols}
-            plan = self._table.plan(start.symbols, ())
+            plan = await self._planned(draft)
             try:
                 loaded = await self._live(draft, plan, ()) if start.symbols else Loaded()
             except ShiftError as error:
@@ -173,7 +182,7 @@ class Loader:
         self.spoiled = self._of_spoiled(spoiled, unread)
         wrong = [problem for one in start.refused.values() for problem in one.problems]
         problems = tuple(dict.fromkeys((*unread, *in_order(wrong))))
-        self._recovery.note_start(start.newest, values, self.unfit)
+        await self._recovery.note_start(start.newest, values, self.unfit)
         if labels:
             self._events.tell(
                 "last accepted revision serves",
@@ -262,10 +271,10 @@ class Loader:
             return Tried(draft, draft.all_problems(), set(draft.problems))
         if draft.empty:
             self._accept(draft, asked)
-            self._recovery.note_change(draft, None)
+            await self._recovery.note_change(draft, None)
             return Tried(draft, loaded=Loaded())
-        plan = self._table.plan(list(draft.puts.values()), draft.removes)
-        stopped = stopping(plan, self._scheme)
+        plan = await self._planned(draft)
+        stopped = await by_turns(stopping(plan, self._scheme))
         if stopped:
             put = {one.source for one in draft.puts.values()}
             culprits = draft.removes | {one.source for one in plan.stops if one.source in put}
@@ -275,7 +284,7 @@ class Loader:
         except ShiftError as error:
             return Tried(draft, (error.problem,), {error.symbol.source}, undone=True)
         self._accept(draft, asked)
-        self._recovery.note_change(draft, plan)
+        await self._recovery.note_change(draft, plan)
         return Tried(draft, loaded=loaded)
 
     async def _try_most(
@@ -310,7 +319,7 @@ class Loader:
         identified = any(entry.identified for spec in specs for entry in spec.env.values())
         nested = any("specs" in spec.fields or "uses" in spec.fields for spec in specs)
         values = await self._values() if identified or nested else Values()
-        return self._drafter.draft(specs, values, asked=keys, forced=frozenset(forced))
+        return await self._drafter.draft(specs, values, asked=keys, forced=frozenset(forced))
 
     async def _live(self, draft: Draft, plan: Plan, problems: tuple[Problem, ...]) -> Loaded:
         """Make the difference live, and tell it; ShiftError where it was undone."""
@@ -318,7 +327,8 @@ class Loader:
             sorted(symbol.label for one in draft.removes if (symbol := self._table.get(one)))
         )
         changed = tuple(sorted(symbol.label for symbol in draft.puts.values()))
-        await self._shift.make(plan)
+        with no_full_collection() if len(changed) > MANY else nullcontext():
+            await self._shift.make(plan)
         number = self._table.wiring.generation.number
         self._events.tell(
             "generation live",
@@ -329,7 +339,9 @@ class Loader:
             removed=len(removed),
             waiting=self._table.waiting,
         )
+        turns = Turns()
         for symbol in {one.id: one for one in (*draft.puts.values(), *plan.stops)}.values():
+            await turns.rest()
             if not self._table.active(symbol):
                 reason = "; ".join(self._table.reasons(symbol)) or "part of a ring that waits"
                 self._events.tell(
@@ -429,7 +441,9 @@ class Loader:
             return problems
         others = specs if specs is not None else await self._store.specs(self.namespace)
         values = await self._values()
-        found = check_spoiled(mine, others, values, self._scheme, self._environment)
+        found = await by_turns(
+            spoiled_in_pieces(mine, others, values, self._scheme, self._environment)
+        )
         return tuple(in_order([*problems, *found]))
 
     # -- Values --------------------------------------------------------------------------------

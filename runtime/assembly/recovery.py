@@ -1,5 +1,6 @@
 """A Recovery knows what serves since a start in the place of the newest, and notes what is accepted."""
 
+import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence, Set
 from uuid import UUID
@@ -11,6 +12,7 @@ from heddle.runtime.assembly.start import Start, accepted_values
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import Plan, SymbolTable
 from heddle.schemas.errors import NotFound
+from heddle.schemas.pieces import Turns
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import Values
 from heddle.specs.model.revision import Recording
@@ -51,6 +53,8 @@ class Recovery:
 
     async def values(self) -> tuple[Values, frozenset[UUID]]:
         """Return the Values as they were accepted, and the ids of those that differ now."""
+        # What was accepted is read only now, and there may be much of it.
+        await asyncio.to_thread(self.last.load)
         current = await self._store.values(self._namespace)
         ids = {value.id for value in current}
         history: dict[UUID, Value] = {}
@@ -110,19 +114,24 @@ class Recovery:
 
     # --- what is accepted ---
 
-    def note_start(self, newest: Set[UUID], values: Values, unfit: Mapping[UUID, Refusal]) -> None:
+    async def note_start(
+        self, newest: Set[UUID], values: Values, unfit: Mapping[UUID, Refusal]
+    ) -> None:
         """Note what a start has taken up (`newest`), and what is gone since."""
         if self._accepter is None:
             return
+        turns = Turns()
         symbols = [symbol for symbol in self._table.all() if symbol.source == symbol.id]
         active = {symbol.id for symbol in symbols if self._table.active(symbol)}
         self._waiting = self.last.active - active
         for symbol in symbols:
+            await turns.rest()
             if symbol.id in newest:
                 self._note(symbol, values)
             else:
                 self._accepter.hold(symbol.id, self._uses(symbol))
         for one in self.last.files:
+            await turns.rest()
             if self._table.get(one) is None and one not in unfit:
                 self._accepter.forget(one)
         if not unfit:
@@ -130,15 +139,17 @@ class Recovery:
         if not self.blocked:
             self.last = LastAccepted()
 
-    def note_change(self, draft: Draft, plan: Plan | None) -> None:
+    async def note_change(self, draft: Draft, plan: Plan | None) -> None:
         """Note what a change has brought to life, or taken out."""
         if self._accepter is None:
             return
+        turns = Turns()
         put = [*draft.puts, *(symbol.id for symbol, _ in draft.rebound)]
         near = [symbol.id for symbol in (*plan.opens, *plan.stops)] if plan is not None else []
         fresh = {symbol.source for one in put if (symbol := self._table.get(one)) is not None}
         moved = {symbol.source for one in near if (symbol := self._table.get(one)) is not None}
         for one in fresh | moved:
+            await turns.rest()
             symbol = self._table.get(one)
             if symbol is not None and one not in self.blocked:
                 self._note(symbol, draft.values if one in fresh else None)

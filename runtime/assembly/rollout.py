@@ -26,6 +26,7 @@ from heddle.runtime.flow.process import LiveProcess, finish
 from heddle.runtime.flow.step import FAILURES
 from heddle.runtime.flow.wiring import Wiring
 from heddle.schemas.errors import HeddleError
+from heddle.schemas.pieces import Turns, by_turns
 from heddle.schemas.problem import Problem
 from heddle.specs.model.entry import data_of
 
@@ -101,8 +102,10 @@ class Shift:
     async def make(self, plan: Plan) -> None:
         """Begin what is new, swap, and retire what is old; ShiftError where something cannot begin."""
         begun: list[Beginning] = []
+        turns = Turns()
         try:
             for symbol in plan.opens:
+                await turns.rest()
                 begun.append(Beginning(symbol))
                 await self._begin(begun[-1], plan)
         except BaseException:
@@ -111,8 +114,14 @@ class Shift:
         number = plan.wiring.generation.number
         replaced = self._table.commit(plan)
         self._old.append(replaced.generation)
+        # All of them before anything is waited for: who retires acts in no newer generation.
         for symbol in plan.opens:
             self._hosts[symbol].act()
+        hosts = [host for one in plan.retires if (host := self._hosts.pop(one, None)) is not None]
+        for host in hosts:
+            host.leave(replaced)
+        for symbol in plan.opens:
+            await turns.rest()
             symbol.since = number
             symbol.began = time.time()
             if type(symbol.node).degraded is not Node.degraded:
@@ -120,11 +129,8 @@ class Shift:
             self._events.tell(
                 "symbol active", level="debug", symbol=symbol.label, generation=number
             )
-        # All of them before the first one is waited for: none of them acts in the new generation.
-        hosts = [host for one in plan.retires if (host := self._hosts.pop(one, None)) is not None]
-        for host in hosts:
-            host.leave(replaced)
         for symbol in plan.retires:
+            await turns.rest()
             self.draining[symbol.id] = symbol, time.time()
             if self.telling.get(symbol.id) is symbol:
                 del self.telling[symbol.id]
@@ -138,7 +144,8 @@ class Shift:
 
     async def stop(self) -> None:
         """Retire everything: nothing new begins, what is in flight may end within the drain time."""
-        plan = self._table.plan([], [symbol.id for symbol in self._table.all()])
+        gone = [symbol.id for symbol in self._table.all()]
+        plan = await by_turns(self._table.plan_in_pieces([], gone))
         await self.make(plan)
         while self._retiring:
             await asyncio.wait(self._retiring)
@@ -234,7 +241,9 @@ class Shift:
         hosts: Sequence[SymbolHost],
     ) -> None:
         """End old nodes once nothing is in flight through them."""
+        turns = Turns()
         for symbol in symbols:
+            await turns.rest()
             await self._safely(symbol, "deactive flow", self._exec(symbol, "deactive", replaced))
             await self._unloaded(symbol)
         if not symbols:
@@ -244,6 +253,7 @@ class Shift:
             await self._cut(generations)
         self._old = [one for one in self._old if one.processes]
         for symbol in symbols:
+            await turns.rest()
             await self._safely(symbol, "deinit flow", self._exec(symbol, "deinit", replaced))
             await self._safely(symbol, "close", symbol.node.close())
             if self.draining.get(symbol.id, (None,))[0] is symbol:

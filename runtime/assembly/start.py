@@ -16,6 +16,7 @@ from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import Plan, SymbolTable
 from heddle.schemas.link import Link
+from heddle.schemas.pieces import Pieces
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import Values
 from heddle.specs.model.spec import Spec
@@ -23,7 +24,7 @@ from heddle.specs.model.value import Value
 
 
 class Start:
-    """One try: the symbols to begin with, and what is rejected of the newest.
+    """One try: the symbols to begin with, and what is rejected of the newest, once `begin` is done.
 
     `failures` are Specs that could not begin, and why: their newest revision does not count.
     """
@@ -55,15 +56,25 @@ class Start:
             lambda symbol: symbol.renewed(scheme.compile(symbol.binding.spec))
         )
         self._drafter = Drafter(self._table, scheme, environment)
-        self._put(self._drafter.draft(self._accepted(), accepted, asked=()))
+        self._base: set[UUID] = set()
+        self._values, self._accepted_values, self._changed = values, accepted, changed
+        self._problems = problems
+        self._failures = failures
+
+    def begin(self) -> Pieces[None]:
+        """Try everything, a Spec at a time."""
+        draft = yield from self._drafter.draft_in_pieces(
+            self._accepted(), self._accepted_values, asked=()
+        )
+        yield from self._put(draft)
         self._base = {symbol.source for symbol in self._table.all()}
-        self._block(problems)
+        yield from self._block(self._problems)
         left = set(self._newest) | self._base
         left -= set(self.blocked)
-        for one, why in failures.items():
+        for one, why in self._failures.items():
             self._refuse(one, why)
             left.discard(one)
-        self._take(left, values, changed)
+        yield from self._take(left)
 
     @property
     def symbols(self) -> list[Symbol]:
@@ -108,34 +119,39 @@ class Start:
             found.append(newest if newest is not None and newest.same(spec) else spec)
         return found
 
-    def _put(self, draft: Draft, plan: Plan | None = None) -> None:
+    def _plan(self, draft: Draft) -> Pieces[Plan]:
+        return self._table.plan_in_pieces(list(draft.puts.values()), draft.removes)
+
+    def _put(self, draft: Draft, plan: Plan | None = None) -> Pieces[None]:
         """Have a draft in the table; nothing of it begins."""
-        puts = list(draft.puts.values())
-        self._table.commit(plan if plan is not None else self._table.plan(puts, draft.removes))
+        if plan is None:
+            plan = yield from self._plan(draft)
+        self._table.commit(plan)
         for symbol, binding in draft.rebound:
             symbol.binding = binding
 
-    def _block(self, problems: Sequence[Problem]) -> None:
+    def _block(self, problems: Sequence[Problem]) -> Pieces[None]:
         """Leave out what stands in documents that cannot be read: what was accepted goes on."""
         for one in self._base & set(self._last.specs):
+            yield
             why = self._last.blocking(one, problems, present=one in self._newest)
             if why:
                 self.blocked[one] = Refusal(spec=self._last.specs[one], problems=why)
                 self._newest.pop(one, None)
 
-    def _take(self, left: set[UUID], values: Values, changed: frozenset[UUID]) -> None:
+    def _take(self, left: set[UUID]) -> Pieces[None]:
         """Take up as much of the newest as is fit together."""
         while left:
-            draft = self._draft(left, values, changed)
+            draft = yield from self._draft(left)
             plan: Plan | None = None
             if draft.problems:
                 problems, culprits = draft.all_problems(), self._culprits(draft, left)
             else:
-                plan = self._table.plan(list(draft.puts.values()), draft.removes)
-                problems = tuple(stopping(plan, self._scheme))
+                plan = yield from self._plan(draft)
+                problems = tuple((yield from stopping(plan, self._scheme)))
                 culprits = self._stoppers(draft, plan) if problems else set()
             if not problems:
-                self._put(draft, plan)
+                yield from self._put(draft, plan)
                 break
             unfit = culprits & left or set(left)
             for one in unfit:
@@ -143,15 +159,17 @@ class Start:
             left -= unfit
         self.newest = left
 
-    def _draft(self, left: set[UUID], values: Values, changed: frozenset[UUID]) -> Draft:
+    def _draft(self, left: set[UUID]) -> Pieces[Draft]:
         forced = {
             symbol.source
             for symbol in self._table.all()
-            if changed and symbol.binding.uses & changed
+            if self._changed and symbol.binding.uses & self._changed
         }
         self._forced = forced & left
         specs = [spec for one, spec in self._newest.items() if one in left]
-        return self._drafter.draft(specs, values, asked=left, forced=frozenset(self._forced))
+        return self._drafter.draft_in_pieces(
+            specs, self._values, asked=left, forced=frozenset(self._forced)
+        )
 
     def _culprits(self, draft: Draft, left: set[UUID]) -> set[UUID]:
         """Return whose Problems these are; of what does not change, who around it does."""

@@ -16,6 +16,7 @@ from heddle.runtime.flow.generation import Ended, Generation
 from heddle.runtime.flow.wiring import Lens, Wired, Wiring
 from heddle.schemas.link import Link
 from heddle.schemas.path import Path
+from heddle.schemas.pieces import Pieces, at_once
 from heddle.schemas.port import canonical, parse_port
 
 Wanted: TypeAlias = str | UUID
@@ -284,19 +285,26 @@ class SymbolTable:
 
     def plan(self, puts: Sequence[Symbol], removes: Iterable[UUID]) -> Plan:
         """The state after these changes, made beside the current one. SpecError from `rebuild`."""
+        return at_once(self.plan_in_pieces(puts, removes))
+
+    def plan_in_pieces(self, puts: Sequence[Symbol], removes: Iterable[UUID]) -> Pieces[Plan]:
+        """As `plan`, a Symbol at a time; the table must not change meanwhile."""
         old = self._layout
         leaving = [old.symbols[one] for one in removes if one in old.symbols]
         new = Layout(old, len(puts) + len(leaving))
         replaced = [old.symbols[symbol.id] for symbol in puts if symbol.id in old.symbols]
         for symbol in leaving:
+            yield
             new.detach(symbol)
         for symbol in puts:
+            yield
             if symbol.id in new.symbols:
                 new.replace(new.symbols[symbol.id], symbol)
             else:
                 new.attach(symbol)
         changed = {symbol.id for symbol in puts}
-        relink = changed | _moved(old, new, (*leaving, *replaced, *puts))
+        moved = yield from _moved(old, new, (*leaving, *replaced, *puts))
+        relink = changed | moved
         for symbol in (*replaced, *puts):
             if symbol.inlets:
                 # Who leads to it leads past it, to what may be somebody else now.
@@ -304,20 +312,22 @@ class SymbolTable:
         touched = {symbol.id for symbol in leaving}
         for one in touched:
             new.active.pop(one, None)
-        touched |= _deactivate(old, new, relink, leaving)
-        touched |= _activate(new, relink | touched)
+        touched |= yield from _deactivate(old, new, relink, leaving)
+        touched |= yield from _activate(new, relink | touched)
         new.note(touched | changed)
         # Who went and came back within this one change was never away, and keeps its Node.
         went = {one for one in touched if one in old.active and one not in new.active}
         came = {one for one in touched if one in new.active and one not in old.active}
-        opens = self._opening(new, came | {one for one in changed if one in new.active})
+        opens = yield from self._opening(new, came | {one for one in changed if one in new.active})
         opened = {symbol.id for symbol in opens}
         for one in went:
             new.wired.pop(one, None)
         for one in {one for one in relink if one in new.active} | opened:
+            yield
             new.wired[one] = new.wire(new.symbols[one])
         gone = [old.symbols[one] for one in went | {one for one in opened if one in old.active}]
-        retires = [symbol for symbol in reversed(_in_order(old, gone)) if symbol.opened]
+        leave = yield from _in_order(old, gone)
+        retires = [symbol for symbol in reversed(leave) if symbol.opened]
         leavers = {symbol.id for symbol in retires}
         heirs = {
             symbol.id: heir for symbol in opens if (heir := _heir_of(symbol, old, leavers, opened))
@@ -335,12 +345,13 @@ class SymbolTable:
         self.wiring = plan.wiring if same else plan.wiring.observed(self._lens)
         return replaced
 
-    def _opening(self, new: Layout, ids: set[UUID]) -> list[Symbol]:
+    def _opening(self, new: Layout, ids: set[UUID]) -> Pieces[list[Symbol]]:
         """The symbols that begin, targets before sources; one that began before gets a fresh Node."""
         for one in ids:
+            yield
             if new.symbols[one].opened:
                 new.symbols[one] = self._rebuild(new.symbols[one])
-        return _in_order(new, [new.symbols[one] for one in ids])
+        return (yield from _in_order(new, [new.symbols[one] for one in ids]))
 
 
 def _number(port: str) -> tuple[str, int]:
@@ -371,10 +382,11 @@ def _wants(symbol: Symbol) -> set[Wanted]:
     }
 
 
-def _moved(old: Layout, new: Layout, touched: Iterable[Symbol]) -> set[UUID]:
+def _moved(old: Layout, new: Layout, touched: Iterable[Symbol]) -> Pieces[set[UUID]]:
     """Who has a link that leads to somebody else now: its target came, went, or took a name."""
     found: set[UUID] = set()
     for symbol in touched:
+        yield
         if (symbol.id in old.symbols) != (symbol.id in new.symbols):
             found |= new.wanted.get(symbol.id, set())
         name = symbol.spec.name
@@ -385,13 +397,14 @@ def _moved(old: Layout, new: Layout, touched: Iterable[Symbol]) -> set[UUID]:
 
 def _deactivate(
     old: Layout, new: Layout, relink: set[UUID], leaving: Iterable[Symbol]
-) -> set[UUID]:
+) -> Pieces[set[UUID]]:
     """Take out whoever is stuck now, and whoever is stuck by that; returns who went."""
     went: set[UUID] = set()
     todo = [one for one in relink if one in new.active]
     for symbol in leaving:
         todo.extend(one for one in old.sources(symbol) if one in new.active)
     while todo:
+        yield
         one = todo.pop()
         if one not in new.active or not new.stuck(new.symbols[one]):
             continue
@@ -401,11 +414,12 @@ def _deactivate(
     return went
 
 
-def _activate(new: Layout, touched: set[UUID]) -> set[UUID]:
+def _activate(new: Layout, touched: set[UUID]) -> Pieces[set[UUID]]:
     """Take in whoever is stuck no longer; a ring comes in as a whole. Returns who came."""
     hopeful: set[UUID] = set()
     todo = [one for one in touched if one in new.symbols]
     while todo:
+        yield
         one = todo.pop()
         if one in hopeful or one in new.active:
             continue
@@ -417,6 +431,7 @@ def _activate(new: Layout, touched: set[UUID]) -> set[UUID]:
         new.active[one] = None
     todo = list(hopeful)
     while todo:
+        yield
         one = todo.pop()
         if one not in hopeful or not new.stuck(new.symbols[one]):
             continue
@@ -426,7 +441,7 @@ def _activate(new: Layout, touched: set[UUID]) -> set[UUID]:
     return hopeful
 
 
-def _in_order(layout: Layout, symbols: Iterable[Symbol]) -> list[Symbol]:
+def _in_order(layout: Layout, symbols: Iterable[Symbol]) -> Pieces[list[Symbol]]:
     """Targets before sources; the members of a ring in the order of their labels."""
     todo = {symbol.id: symbol for symbol in sorted(symbols, key=lambda symbol: symbol.label)}
     done: dict[UUID, Symbol] = {}
@@ -434,6 +449,7 @@ def _in_order(layout: Layout, symbols: Iterable[Symbol]) -> list[Symbol]:
     for first in todo.values():
         stack: list[tuple[Symbol, bool]] = [(first, False)]
         while stack:
+            yield
             symbol, finished = stack.pop()
             if finished:
                 done.setdefault(symbol.id, symbol)

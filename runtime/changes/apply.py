@@ -7,6 +7,7 @@ import msgspec
 
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.changes.plan import Applied, Planned, Step, apply_plan, plan_steps
+from heddle.schemas.pieces import Pieces, at_once, by_turns
 from heddle.specs.model.index import key_of
 from heddle.specs.model.names import named_id, new_id
 from heddle.specs.model.revision import NO_NOTE, Note
@@ -58,7 +59,8 @@ async def plan_apply(
     named: list[Resource] = [*await store.specs(None, ids), *await store.values(None, ids)]
     for each in named:
         known.setdefault(key_of(each), each)
-    steps = match(list(known.values()), resources, anonymous=anonymous)
+    matching = _Matching(list(known.values()), anonymous)
+    steps = await by_turns(matching.steps(resources))
     if prune:
         steps += _pruned(steps, stored)
     return await plan_steps(store, steps, registry, stored=stored, base=base, merge=merge)
@@ -71,7 +73,7 @@ def match(
     anonymous: frozenset[UUID] = frozenset(),
 ) -> list[Step]:
     """Each resource with the stored one that it means, by its id, else by its namespace and name."""
-    return _Matching(stored, anonymous).steps(resources)
+    return at_once(_Matching(stored, anonymous).steps(resources))
 
 
 def _pruned(steps: Sequence[Step], stored: Sequence[Resource]) -> list[Step]:
@@ -97,10 +99,18 @@ class _Matching:
             if each.name is not None
         }
 
-    def steps(self, resources: Sequence[Resource]) -> list[Step]:
+    def steps(self, resources: Sequence[Resource]) -> Pieces[list[Step]]:
         """Each resource with what it replaces, under the id that it is kept by."""
-        claimed = {key_of(each) for each in resources if not self._derived(each)}
-        return [self._step(resource, claimed) for resource in resources]
+        claimed = set()
+        for each in resources:
+            yield
+            if not self._derived(each):
+                claimed.add(key_of(each))
+        steps: list[Step] = []
+        for each in resources:
+            yield
+            steps.append(self._step(each, claimed))
+        return steps
 
     def _derived(self, resource: Resource) -> bool:
         """Whether nobody wrote the id of this resource."""

@@ -16,6 +16,7 @@ from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.link import Link
 from heddle.schemas.path import Path
+from heddle.schemas.pieces import Pieces, at_once
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import Values
 from heddle.specs.model.index import key_of
@@ -39,6 +40,18 @@ def left_behind(
     served: Served = NOBODY,
 ) -> list[Problem]:
     """Return the Problems of whatever would stop, or lose its Value, with these steps."""
+    return at_once(left_in_pieces(steps, stored, registry, served))
+
+
+def left_in_pieces(
+    steps: Sequence[Step],
+    stored: Sequence[Resource],
+    registry: Registry,
+    served: Served = NOBODY,
+) -> Pieces[list[Problem]]:
+    """As `left_behind`, a Spec at a time."""
+    if all(old is None for old, _ in steps):
+        return []
     before = [each for each in _running(stored, served) if isinstance(each, Spec)]
     later = list(after(steps, stored))
     changed = {key_of(side) for step in steps for side in step if side is not None}
@@ -46,17 +59,24 @@ def left_behind(
         each if key_of(each) in changed or not isinstance(each, Spec) else served.get(each.id, each)
         for each in later
     ]
+    yield
     gone = _gone(steps, later)
-    bonds = [problem for spec in left if isinstance(spec, Spec) for problem in _bonds(spec, gone)]
     specs = [each for each in left if isinstance(each, Spec)]
+    bonds: list[Problem] = []
+    for spec in specs if gone else ():
+        yield
+        bonds += _bonds(spec, gone)
     if not any(_relinks(step, served, registry) for step in steps):
         return bonds
-    was = _Graph(before, [each for each in stored if isinstance(each, Value)], registry)
-    now = _Graph(specs, [each for each in later if isinstance(each, Value)], registry)
+    was = _Graph([each for each in stored if isinstance(each, Value)], registry)
+    yield from was.build(before)
+    now = _Graph([each for each in later if isinstance(each, Value)], registry)
+    yield from now.build(specs)
     stops = [one for one in was.active if one in now.nodes and one not in now.active]
     if not stops:
         return bonds
-    return [*bonds, *_told(now, stops, gone, registry)]
+    told = yield from _told(now, stops, gone, registry)
+    return [*bonds, *told]
 
 
 def after(steps: Sequence[Step], stored: Sequence[Resource]) -> Iterator[Resource]:
@@ -111,8 +131,6 @@ def _gone(steps: Sequence[Step], later: Iterable[Resource]) -> dict[object, Reso
 
 def _bonds(spec: Spec, gone: Mapping[object, Resource]) -> Iterator[Problem]:
     """Yield the bonds of a Spec to Values that go."""
-    if not gone:
-        return
     for name, bond in spec.env.items():
         target = gone.get(_target(Value, spec, bond)) if bond.identified else None
         if target is not None:
@@ -149,13 +167,18 @@ class _Linked(msgspec.Struct, frozen=True):
 class _Graph:
     """Some Specs and their links; `active` are those that lead to nothing that is missing."""
 
-    def __init__(self, specs: Iterable[Spec], values: Sequence[Value], registry: Registry) -> None:
-        specs = list(specs)
-        self._registry = registry
-        named = {(spec.namespace, spec.name): spec for spec in specs if spec.name is not None}
+    def __init__(self, values: Sequence[Value], registry: Registry) -> None:
         self.nodes: dict[_Node, _Linked] = {}
+        self.active: set[_Node] = set()
+        self._registry = registry
         self._values = Values(values)
+        self._names: dict[tuple[str, str], _Node] = {}
+
+    def build(self, specs: Sequence[Spec]) -> Pieces[None]:
+        """Add these Specs, which are all that there are, one at a time."""
+        named = {(spec.namespace, spec.name): spec for spec in specs if spec.name is not None}
         for spec in specs:
+            yield
             space = spec.namespace
             for each in self._linked(spec, lambda name, space=space: named.get((space, name))):
                 self.nodes[space, each.spec.id] = each
@@ -164,7 +187,7 @@ class _Graph:
             for (space, id_), each in self.nodes.items()
             if each.spec.name is not None
         }
-        self.active = self._active()
+        self.active = yield from self._active()
 
     def find(self, space: str, link: Link) -> _Node | None:
         """Return where a link leads; None if nobody is there."""
@@ -189,11 +212,12 @@ class _Graph:
             found = [_Linked(spec, spec.ports)]
         yield from found
 
-    def _active(self) -> set[_Node]:
+    def _active(self) -> Pieces[set[_Node]]:
         """Return the nodes whose links all lead to active ones; a ring counts as a whole."""
         wanted: dict[_Node, list[_Node]] = {}
         stuck: list[_Node] = []
         for node, each in self.nodes.items():
+            yield
             for links in each.links.values():
                 for link in links:
                     target = self.find(node[0], link)
@@ -203,6 +227,7 @@ class _Graph:
                         wanted.setdefault(target, []).append(node)
         active = set(self.nodes)
         while stuck:
+            yield
             node = stuck.pop()
             if node in active:
                 active.discard(node)
@@ -225,11 +250,13 @@ class _Anything(dict[str, object]):
 
 def _told(
     now: _Graph, stops: Sequence[_Node], gone: Mapping[object, Resource], registry: Registry
-) -> Iterator[Problem]:
-    """Yield why these stop: who leads to what goes, and else the links that lead nowhere."""
+) -> Pieces[list[Problem]]:
+    """Return why these stop: who leads to what goes, and else the links that lead nowhere."""
     still = set(stops)
+    told: list[Problem] = []
     waiting: list[Problem] = []
     for node in stops:
+        yield
         spec = now.nodes[node].spec
         for port, links in spec.ports.items():
             for number, link in enumerate(links):
@@ -239,17 +266,18 @@ def _told(
                 found = now.find(node[0], link)
                 if target is not None and found is None:
                     said = "name" if link.id is None else "id"
-                    yield _behind(spec, target, (*place, said), shown)
+                    told.append(_behind(spec, target, (*place, said), shown))
                 elif found is not None and found not in now.active and found not in still:
                     waiting.append(_waiting(spec, now.nodes[found].spec, place, shown))
     specs = [each.spec for each in now.nodes.values()]
-    problems = stopped(
-        [now.nodes[node].spec for node in stops], specs, waiting, registry.scheme.schema
-    )
+    stopping = [now.nodes[node].spec for node in stops]
+    problems = yield from stopped(stopping, specs, waiting, registry.scheme.schema)
     for problem in problems:
-        owner = label_owner(problem, [now.nodes[node].spec for node in stops])
+        yield
+        owner = label_owner(problem, stopping)
         if owner is None or not _is_behind(problem, owner, gone):
-            yield problem
+            told.append(problem)
+    return told
 
 
 def _waiting(spec: Spec, target: Spec, place: Path, shown: Path) -> Problem:

@@ -5,11 +5,12 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.runtime.assembly.check import check_specs
+from heddle.runtime.assembly.check import checked_in_pieces
 from heddle.runtime.assembly.extension import Registry
-from heddle.runtime.changes.dangling import Served, Step, after, left_behind
+from heddle.runtime.changes.dangling import Served, Step, after, left_behind, left_in_pieces
 from heddle.runtime.changes.sealing import alike, have_keys, kept_all
 from heddle.schemas.errors import Conflict, NotFound, SpecError, StoreError
+from heddle.schemas.pieces import Pieces, Turns, at_once, by_turns
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import Values, bind
 from heddle.specs.merge.merge import Merged, merge_one
@@ -149,18 +150,24 @@ async def plan_steps(
     is left behind with a link to what goes is a Problem, where a link to what may come later is none.
     """
     unfit = _unfit(steps)
+    turns = Turns()
     stored = await _around(store, steps, stored)
     await have_keys([*stored, *(side for step in steps for side in step)], registry.keys)
     steps, unsealed = kept_all(steps, registry.keys)
     steps, clashes = await _rebased(store, steps, base, registry.keys, merge=merge)
+    await turns.rest()
     problems = [
         *unfit,
         *unsealed,
         *await check_change(store, steps, registry, stored=stored),
         *(await store.misplaced(steps) if isinstance(store, Placing) else ()),
     ]
+    differences: list[Difference] = []
+    for old, new in steps:
+        await turns.rest()
+        differences.append(difference(old, new))
     return Planned(
-        differences=tuple(difference(old, new) for old, new in steps),
+        differences=tuple(differences),
         problems=tuple(dict.fromkeys(problems)),
         clashes=tuple(clashes),
     )
@@ -178,9 +185,12 @@ async def plan_delete(
     """
     steps: list[Step] = [(each, None) for each in resources]
     problems = await check_change(store, steps, registry or Registry())
-    return Planned(
-        differences=tuple(difference(old, new) for old, new in steps), problems=tuple(problems)
-    )
+    turns = Turns()
+    differences: list[Difference] = []
+    for old, new in steps:
+        await turns.rest()
+        differences.append(difference(old, new))
+    return Planned(differences=tuple(differences), problems=tuple(problems))
 
 
 def recording(store: Store) -> Recording:
@@ -206,8 +216,9 @@ async def check_change(
     `stored` is what was read already. Without `whole`, only what would stop what is active.
     """
     stored = await _around(store, steps, stored)
-    problems = check_steps(steps, stored, registry) if whole else []
-    problems += left_behind(steps, stored, registry, await _served(store, steps))
+    problems = await by_turns(steps_in_pieces(steps, stored, registry)) if whole else []
+    served = await _served(store, steps)
+    problems += await by_turns(left_in_pieces(steps, stored, registry, served))
     return list(dict.fromkeys(problems))
 
 
@@ -241,38 +252,56 @@ def check_steps(
 
     What may come later is no Problem: links to what is not there, Values and the environment.
     """
+    return at_once(steps_in_pieces(steps, stored, registry))
+
+
+def steps_in_pieces(
+    steps: Sequence[Step], stored: Sequence[Resource], registry: Registry
+) -> Pieces[list[Problem]]:
+    """As `check_steps`, a Spec at a time."""
     specs = [new for _, new in steps if isinstance(new, Spec)]
     changed = {spec.id for spec in specs}
     gone = {old.id for old, new in steps if new is None and isinstance(old, Spec)}
     before = [each for each in stored if isinstance(each, Spec)]
     others = [each for each in before if each.id not in changed and each.id not in gone]
-    bound, users = _bound(steps, others), _users(steps, others)
+    bound = yield from _bound(steps, others)
+    users = _users(steps, others)
     if not (specs or bound or users):
         return []
     values = Values([each for each in after(steps, stored) if isinstance(each, Value)])
     was = Values([each for each in stored if isinstance(each, Value)])
     checked = frozenset(bound | users)
-    known = set(check_specs(before, was, registry, only=checked).problems)
-    found = check_specs([*specs, *others], values, registry, only=checked | changed, later=True)
+    earlier = yield from checked_in_pieces(before, was, registry, only=checked)
+    known = set(earlier.problems)
+    found = yield from checked_in_pieces(
+        [*specs, *others], values, registry, only=checked | changed, later=True
+    )
     problems = [problem for problem in found.problems if problem not in known]
     if users:
-        away = check_specs([*specs, *others], values, registry, only=frozenset(users)).problems
-        problems += [each for each in away if each.code == "missing-use" and each not in known]
+        away = yield from checked_in_pieces(
+            [*specs, *others], values, registry, only=frozenset(users)
+        )
+        problems += [
+            each for each in away.problems if each.code == "missing-use" and each not in known
+        ]
     return problems
 
 
-def _bound(steps: Sequence[Step], others: Sequence[Spec]) -> set[UUID]:
+def _bound(steps: Sequence[Step], others: Sequence[Spec]) -> Pieces[set[UUID]]:
     """Return who is bound to a Value that these steps change."""
     wanted: dict[str, set[UUID | str | None]] = {}
     for old, new in steps:
         if isinstance(new, Value) and old != new:
             wanted.setdefault(new.namespace, set()).update((new.id, new.name))
-    return {
-        spec.id
-        for spec in others
-        if spec.namespace in wanted
-        and ("uses" in spec.fields or bind(spec).asks & wanted[spec.namespace])
-    }
+    bound: set[UUID] = set()
+    for spec in others:
+        names = wanted.get(spec.namespace)
+        if names is None:
+            continue
+        yield
+        if "uses" in spec.fields or bind(spec).asks & names:
+            bound.add(spec.id)
+    return bound
 
 
 def _users(steps: Sequence[Step], others: Sequence[Spec]) -> set[UUID]:

@@ -259,6 +259,13 @@ def _without_secrets(redactor: Redactor, value: Any) -> Any:
 
 def cut(value: Any) -> Any:
     """Return the same plain data with every text and list cut to LONGEST."""
+    try:
+        return _cut(value)
+    except RecursionError:
+        return "(data that is nested too deeply)"
+
+
+def _cut(value: Any) -> Any:
     kind = type(value)
     if kind is str or kind is bytes:
         if len(value) <= LONGEST:
@@ -266,15 +273,15 @@ def cut(value: Any) -> Any:
         start: str = value[:LONGEST] if kind is str else value[:LONGEST].decode(errors="replace")
         return f"{start}… ({len(value):,} {'characters' if kind is str else 'bytes'})"
     if kind is dict:
-        return {cut(key): cut(item) for key, item in islice(value.items(), LONGEST)}
+        return {_cut(key): _cut(item) for key, item in islice(value.items(), LONGEST)}
     if kind is list or kind is tuple:
-        return kind(cut(item) for item in islice(value, LONGEST))
+        return kind(_cut(item) for item in islice(value, LONGEST))
     if kind is Error:
         return Error(
-            cut(value.message),
+            _cut(value.message),
             code=value.code,
-            data=cut(value.data),
-            errors=cut(value.errors),
+            data=_cut(value.data),
+            errors=_cut(value.errors),
             symbol=value.symbol,
             port=value.port,
         )

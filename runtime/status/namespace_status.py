@@ -6,6 +6,7 @@ from uuid import UUID
 
 import msgspec
 
+from heddle.schemas.pieces import Turns
 from heddle.schemas.problem import Problem
 from heddle.specs.model.report import Condition, Report, Reporting, SymbolReport
 from heddle.specs.model.spec import Spec
@@ -124,7 +125,11 @@ async def standing(
     reports = sorted(reports, key=lambda report: (report.host, report.started, report.runtime))
     specs = await store.specs(namespace)
     told = [(report, {each.id: each for each in report.symbols}) for report in reports]
-    found = {spec.id: _symbol(spec, told) for spec in specs}
+    turns = Turns()
+    found: dict[UUID, SymbolStanding] = {}
+    for spec in specs:
+        await turns.rest()
+        found[spec.id] = _symbol(spec, told)
     for report in reports:
         for symbol in report.symbols:
             if symbol.id not in found:

@@ -155,6 +155,11 @@ class _Binder:
         hidden = set(outer.hidden) if outer is not None else set()
         for key, binding in env.items():
             before = len(self.problems)
+            if not binding.identified and binding.data is msgspec.UNSET:
+                # It could not be read, which is a Problem already.
+                failed.add(key)
+                names.pop(key, None)
+                continue
             value = self.entry(binding, (*path, key))
             (hidden.add if self.secret(binding) else hidden.discard)(key)
             if len(self.problems) > before:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from heddle.schemas.problem import did_you_mean
+from heddle.schemas.problem import defect_of, did_you_mean
 
 if TYPE_CHECKING:
     from minijinja import Environment
@@ -316,18 +316,48 @@ def _missing(text: str, name: str, scope: Scope) -> BlankError:
     return BlankError(text, f'{scope.owner} has no "{name}"{has}', "", hint)
 
 
+_LISTS = re.compile(
+    r"\b(?:range|list|split|lines|batch|slice|sort|unique|map|select|selectattr|reject|rejectattr|items"
+    r"|dictsort|groupby|keys|values|zip|chain|reverse)\b|\["
+)
+_INDENTED = re.compile(r"\btojson\s*\(\s*(?!(?:indent\s*=\s*)?(?:\d{1,2}|true|false)?\s*\))")
+
+
+def _check_size(blank: Blank, given: Mapping[str, Any]) -> None:
+    """Raise BlankError for what MiniJinja would make without end: its fuel pays for steps alone."""
+    text = blank.expression
+    if "*" in text:
+        bare = _STRING.sub("", text)
+        listed = any(isinstance(given.get(word), list) for word in _WORD.findall(bare))
+        if listed or _LISTS.search(bare):
+            raise BlankError(blank.text, "a product with a list in it", "numbers", _RULES)
+    if "tojson" in text and _INDENTED.search(text):
+        raise BlankError(blank.text, "tojson() with an indent that is not a small number")
+
+
 def _evaluate(blank: Blank, given: Mapping[str, Any], missing: BlankError | None) -> Any:
     from minijinja import TemplateError
 
+    if missing is None:
+        _check_size(blank, given)
     try:
         result = _machine().eval_expr(blank.expression, **given)
         if result is None and _machine().eval_expr(f"({blank.expression}) is undefined", **given):
             raise missing or BlankError(blank.text, "nothing: it is undefined")
+    except UnicodeError:
+        raise BlankError(blank.text, "half of a character pair", "text") from None
     except TemplateError as error:
         if missing is not None and error.kind in ("UndefinedError", "InvalidOperation"):
             raise missing from None
         detail = (error.detail or str(error.kind)).replace("__0", "the value")
         raise BlankError(blank.text, detail, "an expression", _RULES) from None
+    except BlankError:
+        raise
+    except BaseException as error:
+        # A panic of the engine comes as an exception that is no Exception.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
+        raise BlankError(blank.text, defect_of(error), "an expression", _RULES) from None
     return _plain(result)
 
 

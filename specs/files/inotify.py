@@ -21,7 +21,7 @@ from heddle.specs.files.debounce import QUICK, SLOW, Settling
 from heddle.specs.files.identity import Part, look_at, parts_of
 from heddle.specs.files.spare import SPARE, is_passing
 from heddle.specs.stores.folder.notifier import EVERY, EVERYTHING, REMOVED, SHARE
-from heddle.specs.yaml.document import is_folder, is_spec_file, is_spec_folder
+from heddle.specs.yaml.document import is_folder, is_spec_file, is_spec_folder, leads_out
 
 _MODIFY, _ATTRIB, _CLOSE_WRITE = 0x2, 0x4, 0x8
 _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x40, 0x80, 0x100, 0x200
@@ -48,6 +48,7 @@ class InotifyNotifier:
         self._checked: list[Part] = []
         self._targets: dict[str, set[str]] = {}
         self._partial = False
+        self._real = self._root
         self._fd = -1
         self._timer: asyncio.TimerHandle | None = None
         self._libc = ctypes.CDLL(None, use_errno=True)
@@ -92,6 +93,7 @@ class InotifyNotifier:
         # Also while it is no link: it may become one.
         wanted.setdefault(os.path.dirname(self._root), _NAMES)
         if os.path.isdir(self._root):
+            self._real = os.path.realpath(self._root)
             self._descend(self._root, known, wanted, set())
         elif not self._targets:
             wanted[os.path.dirname(self._root)] = _FILES
@@ -104,14 +106,19 @@ class InotifyNotifier:
         folders = [part for part in self._parts.values() if part.folder]
         self._checked = list({part.path: part for part in (*chain, *folders)}.values())
 
-    def _trace(self, path: str, known: dict[str, Part], wanted: dict[str, int]) -> list[Part]:
-        """Have everything watched that tells where a path leads to from now on."""
+    def _trace(
+        self, path: str, known: dict[str, Part], wanted: dict[str, int], *, read: bool = True
+    ) -> list[Part]:
+        """Have everything watched that tells where a path leads to from now on.
+
+        Without `read`, what it leads to now is not read: only that it may lead elsewhere counts.
+        """
         chain = parts_of(path, known)
         for part in chain:
             if part.target or part.missing:
                 wanted.setdefault(os.path.dirname(part.path), _NAMES)
         end = chain[-1] if chain else Part(path)
-        if end.path != path and not (end.target or end.folder or end.missing):
+        if read and end.path != path and not (end.target or end.folder or end.missing):
             self._targets.setdefault(end.path, set()).add(path)
             wanted[os.path.dirname(end.path)] = _FILES
         return chain
@@ -140,9 +147,10 @@ class InotifyNotifier:
             return
         for entry in entries:
             below = is_spec_folder(entry.name) and is_folder(entry)
+            out = leads_out(entry, self._real)
             if entry.is_symlink() and (below or is_spec_file(entry.name)):
-                self._trace(entry.path, known, wanted)
-            if below:
+                self._trace(entry.path, known, wanted, read=not out)
+            if below and not out:
                 self._descend(entry.path, known, wanted, seen)
 
     def _watch(self, folder: str, mask: int) -> None:

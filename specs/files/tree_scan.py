@@ -16,10 +16,10 @@ from contextlib import suppress
 from typing import TypeAlias
 
 from heddle.specs.files.debounce import SLOW, Settling
-from heddle.specs.files.identity import Part, Stamp, parts_of, stamp_of
+from heddle.specs.files.identity import Part, Stamp, look_at, parts_of, stamp_of
 from heddle.specs.files.spare import SPARE, is_passing
 from heddle.specs.stores.folder.notifier import EVERYTHING
-from heddle.specs.yaml.document import is_folder, is_spec_file, is_spec_folder
+from heddle.specs.yaml.document import is_folder, is_spec_file, is_spec_folder, leads_out
 
 Tree: TypeAlias = Mapping[str, Stamp | Part | tuple[int, int] | None]
 """Each file with its Stamp, each folder with its identity, and each part of the path to them."""
@@ -149,7 +149,7 @@ def scan(root: str) -> Tree:
     for part in parts_of(root):
         found[f"{part.path}{os.sep}"] = part
     if os.path.isdir(root):
-        _below(root, found, set())
+        _below(root, found, set(), os.path.realpath(root))
     else:
         found[root] = stamp_of(root)
     return found
@@ -159,6 +159,7 @@ def _below(
     folder: str,
     found: dict[str, Stamp | Part | tuple[int, int] | None],
     seen: set[tuple[int, int]],
+    real: str,
 ) -> None:
     try:
         status = os.stat(folder)
@@ -174,9 +175,14 @@ def _below(
         return
     for entry in entries:
         if is_spec_file(entry.name):
-            found[entry.path] = stamp_of(entry.path)
+            # Of a link that is not followed, only where it leads counts.
+            out = leads_out(entry, real)
+            found[entry.path] = look_at(entry.path) if out else stamp_of(entry.path)
         elif is_spec_folder(entry.name) and is_folder(entry):
-            _below(entry.path, found, seen)
+            if leads_out(entry, real):
+                found[entry.path] = look_at(entry.path)
+            else:
+                _below(entry.path, found, seen, real)
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

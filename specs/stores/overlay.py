@@ -171,8 +171,11 @@ class AcceptingOverlay(ReportingOverlay):
 
 
 def _wanted(base: Sequence[R], namespace: str | None, ids: Sequence[UUID] | None) -> list[R]:
+    wanted = None if ids is None else set(ids)
     return [
-        one for one in base if namespace in (None, one.namespace) and (ids is None or one.id in ids)
+        one
+        for one in base
+        if namespace in (None, one.namespace) and (wanted is None or one.id in wanted)
     ]
 
 

@@ -11,7 +11,9 @@ from typing import Any
 import msgspec
 
 from heddle.schemas.path import Path
-from heddle.specs.yaml.fast import MAX_DEPTH, MAX_NODES, Fault, Parsed, Where, c_parser, resolve
+from heddle.schemas.problem import DEFECT, REPORT_IT, defect_of
+from heddle.specs.model.limits import limits
+from heddle.specs.yaml.fast import Fault, Parsed, Where, c_parser, resolve, too_many
 
 _TAG = "tag:yaml.org,2002:"
 # Where the C parser is known to refuse good YAML 1.2, and a text is short enough to ask the
@@ -29,6 +31,8 @@ def thorough(text: str) -> Parsed:
         found = "half of a character pair, which cannot be written as UTF-8"
         return Parsed([], [Fault(code="syntax", found=found)], [], whole=False)
     known = as_json(text)
+    if known is not None and not known.whole:
+        return known
     parsed = _as_yaml(text)
     if known is None:
         return parsed
@@ -48,7 +52,7 @@ def _as_yaml(text: str) -> Parsed:
     if first is None or len(text) < _SLOW_LIMIT or _may_be_c(first):
         # The C parser is strict where YAML 1.2 is not: `{path: /users/:id, port: x}`.
         slow = _run(lambda: YAML(typ="safe", pure=True).get_constructor_parser(text)[1])
-        if first is None or slow.whole:
+        if first is None or slow.whole or first.faults[-1].code == DEFECT:
             first = slow
     return first if first.whole else _explained(first, text)
 
@@ -61,6 +65,9 @@ def _run(parser: Callable[[], Any]) -> Parsed:
     except YAMLError as error:
         # The slow parser reads ahead when it is made.
         return Parsed([], [_fault_of(error)], [], whole=False)
+    except Exception as error:
+        # The slow parser fails in many ways: IndexError for a directive behind content.
+        return Parsed([], [_failed(error)], [], whole=False)
 
 
 def _clean(text: str) -> bool:
@@ -87,6 +94,8 @@ class _Pass:
         self.faults: list[Fault] = []
         self.anchors: dict[str, tuple[Any, Where, int] | None] = {}
         self.nodes = 0
+        self.most = limits().nodes
+        self.deepest = limits().depth
 
     def run(self) -> Parsed:
         """Everything up to the end, or up to the first thing that cannot be read over."""
@@ -107,6 +116,9 @@ class _Pass:
             return Parsed(documents, self.faults, where, whole=False)
         except YAMLError as error:
             self.faults.append(_fault_of(error))
+            return Parsed(documents, self.faults, where, whole=False)
+        except Exception as error:
+            self.faults.append(_failed(error))
             return Parsed(documents, self.faults, where, whole=False)
         return Parsed(documents, self.faults, where)
 
@@ -132,16 +144,10 @@ class _Pass:
         from ruamel.yaml import events
 
         self.nodes += 1
-        if self.nodes > MAX_NODES:
-            self.fault(
-                event,
-                path[:1],
-                "too-large",
-                f"more than {MAX_NODES} nodes once aliases are followed",
-                hint="Split the file, or write less with aliases",
-            )
-            raise _Stop
         mark = event.start_mark
+        if self.nodes > self.most:
+            self.faults.append(too_many(mark.line + 1, mark.column + 1, path[:1]))
+            raise _Stop
         if type(event) is events.AliasEvent:
             return self.alias(event, path)
         before = self.nodes
@@ -152,8 +158,9 @@ class _Pass:
             where = Where(mark.line + 1, mark.column + 1, event.style or "")
             value = self.scalar(event, path)
         else:
-            if len(path) > MAX_DEPTH:
-                self.fault(event, path[:1], "too-deep", f"more than {MAX_DEPTH} levels of nesting")
+            if len(path) > self.deepest:
+                found = f"more than {self.deepest} levels of nesting"
+                self.fault(event, path[:1], "too-deep", found)
                 raise _Stop
             where = Where(mark.line + 1, mark.column + 1)
             if type(event) is events.MappingStartEvent:
@@ -363,6 +370,11 @@ def _fault_of(error: Exception) -> Fault:
     )
 
 
+def _failed(error: Exception) -> Fault:
+    """Return the Fault of a parser that raised what it does not document."""
+    return Fault(code=DEFECT, found=defect_of(error), hint=REPORT_IT)
+
+
 def _explained(parsed: Parsed, text: str) -> Parsed:
     """Add what to try to a fault of the parser, where the line shows it."""
     marker = _MARKER.search(text)
@@ -401,6 +413,11 @@ def _hinted(fault: Fault, text: str) -> Fault:
         hint = "Look at the indentation: entries of one list or mapping start in one column"
     elif "flow mapping" in fault.found and (key := _BRACKETED.search(line)) is not None:
         hint = f"Put a key with brackets in quotes between braces: '{key[1]}'"
+    elif line.startswith("%"):
+        hint = (
+            "A directive stands before `---`. Where one text ends and another begins, as in two files "
+            "put one behind the other, write a line `...`"
+        )
     elif any(what in fault.found for what in _FLOWS):
         hint = "Is a closing bracket missing?"
     return msgspec.structs.replace(fault, hint=hint)
@@ -432,6 +449,8 @@ def as_json(text: str) -> Parsed | None:
         return None
     if _too_deep(document):
         return None
+    if _nodes(document, limits().nodes) < 0:
+        return Parsed([], [too_many()], [], whole=False)
     faults = [
         Fault(
             code="duplicate-key",
@@ -446,7 +465,7 @@ def as_json(text: str) -> Parsed | None:
 
 def _too_deep(document: Any) -> bool:
     level = [document]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(limits().depth + 1):
         level = [
             inner
             for each in level
@@ -456,3 +475,16 @@ def _too_deep(document: Any) -> bool:
         if not level:
             return False
     return True
+
+
+def _nodes(document: Any, most: int) -> int:
+    """Return how many more nodes a text with this document might have; negative if it has too many."""
+    waiting = [document]
+    while waiting and most >= 0:
+        each = waiting.pop()
+        most -= 1
+        if isinstance(each, dict):
+            waiting.extend(each.values())
+        elif isinstance(each, list):
+            waiting.extend(each)
+    return most - len(waiting)

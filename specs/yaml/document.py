@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from hashlib import sha1
 from pathlib import Path as FilePath
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -22,13 +22,21 @@ from heddle.schemas.common_fields import DATA_FIELDS
 from heddle.schemas.data_type import describe_type
 from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.path import Path, dotted
-from heddle.schemas.problem import Place, Problem, did_you_mean
+from heddle.schemas.problem import (
+    DEFECT,
+    REPORT_IT,
+    Place,
+    Problem,
+    defect_of,
+    did_you_mean,
+)
 from heddle.specs.files.spare import is_passing
 from heddle.specs.model import names
 from heddle.specs.model.entry import spoiled_spec_of, value_of
+from heddle.specs.model.limits import limits
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
-from heddle.specs.yaml.fast import Fault, Parsed, Places, Source, parse, resolve
+from heddle.specs.yaml.fast import Fault, Parsed, Places, Source, Where, parse, resolve
 
 Entry = TypeVar("Entry", Spec, Value)
 
@@ -64,30 +72,75 @@ def read_text(
     only: Only = None,
     key: str | None = None,
     revision: int = 0,
+    most: int | None = None,
 ) -> Reading:
     """Read a text; never raises for what it says: `problems` holds all that is wrong.
 
     `file` is what Problems call it. `namespace` is that of entries which name none. `key` is what
     ids of nameless entries are derived from (the file; without one, the text of the entry).
-    `revision` is that of everything read.
+    `revision` is that of everything read. `most` are the bytes that it may have: by default, those of
+    a file.
     An entry with a Problem is left out of `specs` and `values`; the others are there.
     """
-    if isinstance(text, bytes):
-        decoded = decode(text)
-        if decoded is None:
-            problem = Problem(
-                code="syntax",
-                found="bytes that are not UTF-8",
-                wanted="UTF-8 (or UTF-16 with its mark)",
-                place=Place(file),
-            )
-            return Reading(problems=(problem,), whole=False)
-        text = decoded
-    text = text.removeprefix("\ufeff")
-    parsed = parse(text)
-    reader = _Reader(Source(text, file), namespace, only, file if key is None else key)
-    reader.revision = revision
-    return reader.read(parsed)
+    return read_parsed(
+        text,
+        parse,
+        file=file,
+        namespace=namespace,
+        only=only,
+        key=key,
+        revision=revision,
+        most=most,
+    )[0]
+
+
+def read_parsed(
+    text: str | bytes,
+    parser: Callable[[str], Parsed],
+    *,
+    file: str,
+    namespace: str,
+    only: Only,
+    key: str | None,
+    revision: int,
+    most: int | None,
+    again: str | None = None,
+) -> tuple[Reading, Reading | None, list[Where]]:
+    """Read a text as `read_text` does, with this parser.
+
+    Return the Reading, the same with the ids of another key (`again`), and the places of everything
+    if the parser knows them.
+    """
+    most = limits().file if most is None else most
+    if len(text) > most:
+        return Reading(problems=(too_large(file, len(text), most),), whole=False), None, []
+    decoded = decode(text) if isinstance(text, bytes) else text
+    if decoded is None:
+        problem = Problem(
+            code="syntax",
+            found="bytes that are not UTF-8",
+            wanted="UTF-8 (or UTF-16 with its mark)",
+            place=Place(file),
+        )
+        return Reading(problems=(problem,), whole=False), None, []
+    decoded = decoded.removeprefix("\ufeff")
+    try:
+        parsed = parser(decoded)
+        source = Source(decoded, file, parsed.where)
+
+        def read(key: str) -> Reading:
+            reader = _Reader(source, namespace, only, key)
+            reader.revision = revision
+            return reader.read(parsed)
+
+        first = read(file if key is None else key)
+        other = read(again) if again is not None and not first.problems else None
+        return first, other, parsed.where or []
+    except MemoryError:
+        raise
+    except Exception as error:
+        # One text that trips over a defect must never hold up the others.
+        return Reading(problems=(failed(error, file),), whole=False), None, []
 
 
 def read_path(
@@ -107,10 +160,14 @@ def read_path(
     root = FilePath(path)
     if not root.is_dir():
         return _read_file(root, os.path.normpath(path), namespace, only)
-    readings = [
-        _read_file(root / name, name, namespace, only) for name in files_below(os.fspath(path))
-    ]
-    return join(readings)
+    outside: list[str] = []
+    try:
+        names = files_below(os.fspath(path), outside)
+    except TooManyError as error:
+        return Reading(problems=(error.problem,), whole=False)
+    readings = [_read_file(root / name, name, namespace, only) for name in names]
+    problems = tuple(link_outside(str(root / name)) for name in outside)
+    return join([*readings, Reading(problems=problems)])
 
 
 def _read_file(path: FilePath, key: str, namespace: str, only: Only) -> Reading:
@@ -118,6 +175,9 @@ def _read_file(path: FilePath, key: str, namespace: str, only: Only) -> Reading:
         data = path.read_bytes()
     except OSError as error:
         return Reading(problems=(unreadable(str(path), error),), whole=False)
+    except ValueError as error:
+        # A path that no system call takes.
+        return Reading(problems=(failed(error, str(path)),), whole=False)
     key = key.replace(os.sep, "/")
     return read_text(data, file=str(path), namespace=namespace, only=only, key=key)
 
@@ -126,6 +186,23 @@ def unreadable(file: str, error: OSError) -> Problem:
     """The Problem of a file that cannot be opened."""
     reason = (error.strerror or str(error)).lower()
     return Problem(code="unreadable", found=f"cannot be read: {reason}", place=Place(file))
+
+
+def too_large(file: str, size: int, most: int) -> Problem:
+    """Return the Problem of a text that is larger than a text may be."""
+    what = "[limits] file" if most == limits().file else "[limits] change_set"
+    return Problem(
+        code="too-large",
+        found=f"{size:,} bytes",
+        wanted=f"at most {most:,}",
+        hint=f"Split it into several; the setting is {what}",
+        place=Place(file),
+    )
+
+
+def failed(error: Exception, file: str) -> Problem:
+    """Return the Problem of a text over which Heddle itself failed."""
+    return Problem(code=DEFECT, found=defect_of(error), hint=REPORT_IT, place=Place(file))
 
 
 def is_spec_file(name: str) -> bool:
@@ -160,14 +237,61 @@ def may_be_read(entry: os.DirEntry[str]) -> bool:
         return True
 
 
-def files_below(root: str) -> list[str]:
+class TooManyError(Exception):
+    """A folder holds more spec files than are read; `problem` says so."""
+
+    def __init__(self, root: str, most: int) -> None:
+        self.problem = Problem(
+            code="too-many-files",
+            found=f"more than {most:,} spec files in one folder",
+            wanted=f"at most {most:,}",
+            hint="Is it the right folder? The setting is [limits] files",
+            place=Place(root),
+        )
+        super().__init__(str(self.problem))
+
+
+def link_outside(path: str) -> Problem:
+    """Return the Problem of a link that leads out of the folder of the specs."""
+    return Problem(
+        code="outside-link",
+        found="a link that leads out of the folder, and is not followed",
+        wanted="a link to somewhere in the folder",
+        hint="To follow it, set [limits] follow_links = true",
+        place=Place(path),
+    )
+
+
+def is_below(path: str, root: str) -> bool:
+    """Return True if a real path is in a real folder, or is that folder."""
+    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
+
+
+def leads_out(entry: os.DirEntry[str], real: str) -> bool:
+    """Return True if an entry is a link that leads out of this real folder and is not followed."""
+    if limits().follow_links or not entry.is_symlink():
+        return False
+    return not is_below(os.path.realpath(entry.path), real)
+
+
+def files_below(root: str, outside: list[str] | None = None) -> list[str]:
     """The spec files below a folder, relative to it, sorted; links are followed, circles are not.
 
-    OSError when the folder itself cannot be listed, or one below it for a reason that may pass;
-    others that cannot be are left out.
+    Links that lead out of the folder are noted in `outside`, and followed only if the limits say so.
+    OSError when the folder itself cannot be listed, or one below it for a reason that may pass,
+    TooManyError when it holds too many of them; others that cannot be listed are left out.
     """
     found: list[str] = []
     seen: set[tuple[int, int]] = set()
+    most = limits().files
+    real = os.path.realpath(root)
+
+    def leaves(entry: os.DirEntry[str], prefix: str) -> bool:
+        if not leads_out(entry, real):
+            return False
+        if outside is not None:
+            outside.append(prefix + entry.name)
+        return True
 
     def look(folder: str, prefix: str) -> None:
         status = FilePath(folder).stat()
@@ -179,9 +303,15 @@ def files_below(root: str) -> list[str]:
             listed = list(entries)
         for entry in listed:
             if entry.name.endswith(SUFFIXES):
-                if is_spec_file(entry.name) and may_be_read(entry):
+                if not is_spec_file(entry.name) or leaves(entry, prefix):
+                    continue
+                if may_be_read(entry):
                     found.append(prefix + entry.name)
+                    if len(found) > most:
+                        raise TooManyError(root, most)
             elif is_spec_folder(entry.name) and is_folder(entry):
+                if leaves(entry, prefix):
+                    continue
                 try:
                     look(entry.path, f"{prefix}{entry.name}/")
                 except OSError as error:
@@ -208,8 +338,11 @@ def read_data(
     source = places.source if places is not None else Source("", "")
     reader = _Reader(source, namespace, only, key)
     reader.located = places is not None
-    reader.document(entries, places.root if places is not None else ())
-    return reader.done(whole=True)
+    try:
+        reader.document(entries, places.root if places is not None else ())
+        return reader.done(whole=True)
+    except Exception as error:
+        return Reading(problems=(failed(error, source.file),), whole=False)
 
 
 def join(readings: Iterable[Reading]) -> Reading:
@@ -275,6 +408,15 @@ def taken(resource: Spec | Value, first: Spec | Value) -> Problem:
         place=resource.place((field,)),
         path=f"{resource.name or resource.id}.{field}",
     )
+
+
+def _stable(data: dict[str, Any]) -> bytes:
+    """Return bytes that are the same for equal data."""
+    try:
+        return msgspec.json.encode(data)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        # Whole numbers of more than 64 bits, or halves of character pairs.
+        return repr(data).encode("utf-8", "surrogatepass")
 
 
 def _label(root: Path) -> str:
@@ -374,9 +516,9 @@ class _Reader:
 
     def count(self, data: dict[str, Any], sort: str) -> None:
         """Note which of the nameless entries this is."""
-        kind = str(data.get("kind", sort))
+        kind = str(data.get("kind", sort)).encode("utf-8", "replace").decode()
         if not self.key:
-            kind = sha1(msgspec.json.encode(data), usedforsecurity=False).hexdigest()
+            kind = sha1(_stable(data), usedforsecurity=False).hexdigest()
         self.position = f"{kind}[{self.nameless[kind]}]"
         self.nameless[kind] += 1
 

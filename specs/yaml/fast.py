@@ -16,12 +16,7 @@ import msgspec
 
 from heddle.schemas.path import Path
 from heddle.schemas.problem import Place
-
-MAX_DEPTH = 100
-"""Levels of nesting that a document may have."""
-
-MAX_NODES = 1_000_000
-"""Nodes that a text may have once every alias is followed."""
+from heddle.specs.model.limits import limits
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,10 +61,10 @@ class Source:
 
     __slots__ = ("_where", "file", "text")
 
-    def __init__(self, text: str, file: str) -> None:
+    def __init__(self, text: str, file: str, where: list[Where] | None = None) -> None:
         self.text = text
         self.file = file
-        self._where: list[Where] | None = None
+        self._where = where
 
     @property
     def where(self) -> list[Where]:
@@ -185,20 +180,60 @@ class _Odd(Exception):  # noqa: N818 - it is a turn of the road, not an error
     """The text holds something that only the thorough pass knows."""
 
 
+class _TooManyError(Exception):
+    """The text has more nodes than a text may have; `place` is the line and column of the first."""
+
+    def __init__(self, mark: Any) -> None:
+        super().__init__()
+        self.place = (mark.line + 1, mark.column + 1)
+
+
+def too_many(line: int = 0, column: int = 0, path: Path = (0,)) -> Fault:
+    """Return the Fault of a text with more nodes than a text may have."""
+    return Fault(
+        code="too-large",
+        found=f"more than {limits().nodes:,} nodes once aliases are followed",
+        hint="Split the file, or write less with aliases; the setting is [limits] nodes",
+        line=line,
+        column=column,
+        path=path,
+    )
+
+
+def _counted(take: Callable[[], Any], most: int) -> Callable[[], Any]:
+    """Return the same parser, which raises once it has given more nodes than that."""
+    from ruamel.yaml import events
+
+    nodes = (events.ScalarEvent, events.MappingStartEvent, events.SequenceStartEvent)
+    left = most
+
+    def taken() -> Any:
+        nonlocal left
+        event = take()
+        if type(event) in nodes:
+            left -= 1
+            if left < 0:
+                raise _TooManyError(event.start_mark)
+        return event
+
+    return taken
+
+
 def parse(text: str) -> Parsed:
     """The documents of a YAML or JSON text; never raises for what the text says."""
-    from ruamel.yaml.error import YAMLError
-
     if text[:1] in ("{", "["):
         from heddle.specs.yaml.diagnose import as_json, thorough
 
         known = as_json(text)
         if known is not None:
             # The reader of JSON is quick, and does not know where it found what is wrong.
-            return thorough(text) if known.faults else known
+            return thorough(text) if known.faults and known.whole else known
     try:
         return Parsed(_quick(text))
-    except (_Odd, YAMLError, UnicodeError):
+    except _TooManyError as error:
+        return Parsed([], [too_many(*error.place)], whole=False)
+    except Exception:
+        # Something odd, a mistake, or a failure of the parser: the thorough pass tells which.
         from heddle.specs.yaml.diagnose import thorough
 
         return thorough(text)
@@ -212,6 +247,10 @@ def _quick(text: str) -> list[Any]:
     if parser is None:
         raise _Odd
     take = parser(text).get_event
+    deepest, most = limits().depth, limits().nodes
+    if len(text) > most:
+        # A node takes a character at least, so shorter texts need not be counted.
+        take = _counted(take, most)
     scalar, mapping, sequence = (
         events.ScalarEvent,
         events.MappingStartEvent,
@@ -236,7 +275,7 @@ def _quick(text: str) -> list[Any]:
             if event.implicit[1]:
                 return value
             raise _Odd
-        if depth > MAX_DEPTH or not event.implicit:
+        if depth >= deepest or not event.implicit:
             raise _Odd
         depth += 1
         if sort is mapping:

@@ -69,7 +69,8 @@ def rewrite(
     for way in (_json_merged, _json_dumped) if is_json else (_spliced, _merged, _dumped, _untabbed):
         try:
             result = way(text, tasks)
-        except _Other:
+        except Exception:
+            # It does not lead there, or the library failed on the way: the next one may do better.
             continue
         result = mark + (result.replace("\n", "\r\n") if wide else result)
         if check(result):

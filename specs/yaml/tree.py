@@ -81,7 +81,11 @@ def documents_of(text: str) -> list[Document]:
             # The C parser is strict where YAML 1.2 is not.
             if number == len(makers):
                 raise NoTree(str(error).splitlines()[0]) from None
-    raise AssertionError("there is always a parser")
+        except IndexError:
+            # The parser counts line ends that we do not, such as U+2028; or it failed by itself.
+            if number == len(makers):
+                raise NoTree("line ends or marks in places that are not known here") from None
+    raise NoTree("nothing that can be read")
 
 
 class _Builder:

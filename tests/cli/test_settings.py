@@ -7,6 +7,7 @@ import pytest
 from heddle.cli.exit_codes import CommandError
 from heddle.cli.settings import Settings, load_settings, without_password
 from heddle.cli.stores import _stores
+from heddle.specs.model.limits import Limits
 
 
 @pytest.fixture
@@ -119,6 +120,28 @@ def test_variables_take_lists_and_numbers(here: Path) -> None:
 def test_an_address_is_shown_without_its_password(address: str, shown: str) -> None:
     assert without_password(address) == shown
     assert Settings(store=address).shown == shown
+
+
+def test_limits_are_numbers_or_sizes(tmp_path: Path) -> None:
+    file = tmp_path / "heddle.toml"
+    file.write_text(
+        '[limits]\nchange_set = "16MiB"\nfile = 1000000\nnodes = 5000\ndepth = 20\nfiles = 10\n'
+        "follow_links = true\n"
+    )
+    found = load_settings(config=str(file), environ={})
+    assert found.limits == Limits(
+        change_set=16 << 20, file=1_000_000, nodes=5000, depth=20, files=10, follow_links=True
+    )
+
+
+@pytest.mark.parametrize(
+    "line", ['file = "much"', "file = 0", "depth = 1000", "nodes = 1.5", "follow_links = 1"]
+)
+def test_limits_that_are_none_are_told(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "heddle.toml"
+    file.write_text(f"[limits]\n{line}\n")
+    with pytest.raises(CommandError, match="wanted"):
+        load_settings(config=str(file), environ={})
 
 
 def test_the_state_folder_is_seen_from_the_file_and_a_variable_wins(here: Path) -> None:

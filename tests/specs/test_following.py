@@ -132,6 +132,7 @@ def test_a_link_inside_the_path_is_followed(tmp_path: Path, polling: bool) -> No
     run(tmp_path / "current" / "flows", polling, story)
 
 
+@pytest.mark.usefixtures("following")
 def test_links_that_specs_lead_through_are_followed(tmp_path: Path, polling: bool) -> None:
     write(tmp_path / "r1", 1)
     two = write(tmp_path / "r2", 2)

@@ -33,7 +33,7 @@ def _tuned(code: str, options: Options) -> Program:
             hint="Leave it out.",
         )
     program = _condition(code) if options.condition else _compile(code)
-    if not (options.leaves and getattr(program, "budgeted", False)):
+    if not (options.leaves and getattr(program, "visits", False)):
         return program
     from heddle.extensions.languages.cel.compiler import compile_condition, compile_program
     from heddle.extensions.languages.cel.offload import BUDGET, LeavingProgram

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from heddle.extensions.languages.cel.budget import spend
 from heddle.extensions.languages.cel.errors import Fault
 from heddle.extensions.languages.cel.values import TYPES, kind
 from heddle.schemas.problem import did_you_mean
@@ -152,9 +153,15 @@ def elements(value: Any) -> list[Any]:
     raise Fault(f"a macro walks a list or a map, not {name}")
 
 
-def pairs(value: Any) -> list[tuple[Any, Any]]:
+_PAIRED: Final = 3
+"""What a pair costs beside the turn that it is made for."""
+
+
+def pairs(budget: list[int], value: Any) -> list[tuple[Any, Any]]:
     """What a macro with two variables walks: indexes and elements, or keys and values."""
     name = kind(value)
+    if name in ("list", "map"):
+        spend(budget, _PAIRED * len(value))
     if name == "list":
         return list(enumerate(value))
     if name == "map":

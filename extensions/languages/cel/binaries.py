@@ -25,6 +25,9 @@ HELPERS: Final = {
 
 RUN: Final = {**ARITHMETIC, **ORDER, "==": equal, "!=": unequal, "in": contains}
 
+LONG: Final = 4096
+"""Characters from which a sum of two texts outside of macros is paid for."""
+
 _EXACT_INT: Final = 2**53
 """Up to here a double stands for one whole number only, so Python compares as CEL does."""
 
@@ -56,7 +59,8 @@ def _folded(body: Body, op: str, a: Code, b: Code) -> Code | None:
 def _arithmetic(body: Body, op: str, a: Code, b: Code) -> Code:
     name = body.fresh()
     slow = f"{HELPERS[op]}({a.text}, {b.text})"
-    if body.loops and op == "+":
+    if op == "+" and _may_grow(a, b):
+        body.budgeted = True
         slow = f"charge(B, {slow})"
     branches = [*_int_branch(body, op, name, slow, a, b), *_other_branches(body, op, name, a, b)]
     word = "if"
@@ -77,6 +81,12 @@ def _arithmetic(body: Body, op: str, a: Code, b: Code) -> Code:
             for line in lines:
                 body.line(line)
     return Code(name, _sum_type(a, b), _sum_special(a, b))
+
+
+def _may_grow(a: Code, b: Code) -> bool:
+    """Whether a sum of these may be a text or a list."""
+    numbers = ("int", "double", "uint", "timestamp", "duration")
+    return a.type not in numbers and b.type not in numbers
 
 
 _Branches = list[tuple[str, list[str]]]
@@ -110,7 +120,8 @@ def _other_branches(body: Body, op: str, name: str, a: Code, b: Code) -> _Branch
     if op == "+" and not body.loops:
         test = _both(body, a, b, "string")
         if test is not None:
-            found.append((test, line))
+            body.budgeted = True
+            found.append((test, [*line, f"if len({name}) > {LONG}: charge(B, {name})"]))
     return found
 
 

@@ -43,7 +43,8 @@ class Body(ABC):
         self.constants: dict[str, Any] = {}
         self.scope: dict[str, Code] = {}
         self.loops = 0
-        self.budgeted = False
+        self.budgeted = self.visits = False
+        self.weight = 0
         self._done: list[tuple[str, tuple[int, int]]] = []
         self._lines: list[tuple[str, tuple[int, int]]] = []
         self._indent = 2
@@ -72,6 +73,17 @@ class Body(ABC):
         yield
         self._indent -= 1
         self._blocks -= not header.startswith(("if ", "elif ", "else"))
+
+    def later(self) -> Callable[[str], None]:
+        """Keep the place of a line that is written when what follows it is known."""
+        lines, at = self._lines, len(self._lines)
+        indent, place = "  " * self._indent, self._place
+        lines.append(("", place))
+
+        def write(text: str) -> None:
+            lines[at] = (indent + text, place)
+
+        return write
 
     def fresh(self) -> str:
         """A variable that nothing uses yet."""

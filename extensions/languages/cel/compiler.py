@@ -5,11 +5,12 @@ from typing import Any, Final, Protocol, cast
 
 from heddle.extensions.languages.cel.access import build_map, elements, has, index, resolve, select
 from heddle.extensions.languages.cel.binaries import HELPERS, RUN
+from heddle.extensions.languages.cel.budget import BUDGET, charge, exhausted
 from heddle.extensions.languages.cel.emitter import Emitter
 from heddle.extensions.languages.cel.errors import FILENAME, Exhausted, explain
 from heddle.extensions.languages.cel.operators import invert, negate, not_bool
 from heddle.extensions.languages.cel.parser import parse
-from heddle.extensions.languages.cel.results import BUDGET, charge, deep_plain, exhausted, plain
+from heddle.extensions.languages.cel.results import deep_plain, plain
 from heddle.extensions.languages.cel.tokens import Source
 
 SMALL: Final = 4000
@@ -41,12 +42,12 @@ _WORLD: Final[dict[str, Any]] = {
 class CelProgram(Protocol):
     """A compiled text: call it with a payload; EvaluationError is all that it raises.
 
-    `names` holds the free names of the text: keys it expects in the payload, and `self`. `budgeted`
+    `names` holds the free names of the text: keys it expects in the payload, and `self`. `visits`
     says that it has macros, which visit elements.
     """
 
     names: frozenset[str]
-    budgeted: bool
+    visits: bool
 
     def __call__(self, payload: Any, /) -> Any: ...
 
@@ -73,7 +74,7 @@ def _compiled(code: str, budget: int, *, out: bool) -> CelProgram:
         raise source.error(0, "the expression is too large or too deeply nested") from None
     found = cast(CelProgram, program)
     found.names = frozenset(emitter.names)
-    found.budgeted = emitter.budgeted
+    found.visits = emitter.visits
     return found
 
 

@@ -226,9 +226,17 @@ class Emitter(Body):
 
     def _called(self, function: Function, args: list[Code]) -> str:
         names = [self.named(arg) for arg in args]
+        if function.spends:
+            self.budgeted = True
+            return f"{self.keep(function.run)}({', '.join(('B', *names))})"
         run = f"{self.keep(function.run)}({', '.join(names)})"
-        if self.loops and function.costly:
-            return f"charge(B, {run})" if function.result != "bool" else run
+        if function.special:
+            self.weight += 1
+        if function.costly and function.result not in ("bool", "int"):
+            self.budgeted = True
+            return f"charge(B, {run})"
+        if self.loops and function.costly and function.result == "int":
+            return f"charge(B, {run})"
         if not function.inline:
             return run
         tests = [
@@ -266,11 +274,13 @@ class Emitter(Body):
         special = 2 if any(code.special for code in codes) else 0
         if not out and all(code.constant for code in codes):
             return self.constant([code.value for code in codes], "list", special)
+        self.weight += 2 + len(codes) // 4
         return self.let(f"[{', '.join(code.text for code in codes)}]", "list", special)
 
     def _entries(self, node: Entries, *, out: bool) -> Code:
         pairs = [(self.value(key), self.value(value, out=out)) for key, value in node.entries]
         self.place(node.at)
+        self.weight += 5 + 2 * len(pairs)
         special = 2 if any(key.special or value.special for key, value in pairs) else 0
         texts = [key.value for key, _ in pairs if key.constant and key.type == "string"]
         if len(texts) == len(pairs) == len(set(texts)):

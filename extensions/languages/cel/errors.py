@@ -40,6 +40,10 @@ class Exhausted(Fault):
     """The run visited or built more than it may; `||` and `&&` do not forgive it."""
 
 
+class Oversize(Exhausted):
+    """One function would build more than any run may: a larger budget does not help."""
+
+
 def explain(exception: Exception, places: Sequence[tuple[int, int]]) -> EvaluationError:
     """The EvaluationError for whatever a program raised.
 

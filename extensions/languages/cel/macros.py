@@ -43,13 +43,15 @@ class _Loop:
         source = body.named(head)
         items = source if head.type == "list" and variables == 1 else body.fresh()
         if variables == 2:
-            body.line(f"{items} = {body.keep(pairs)}({source})")
+            body.line(f"{items} = {body.keep(pairs)}(B, {source})")
         elif head.type != "list":
             body.line(f"{items} = {source} if type({source}) is list else elements({source})")
-        body.budgeted = True
-        body.line(f"B[0] -= len({items})")
+        body.budgeted = body.visits = True
+        self._pay = body.later()
         body.line("if B[0] < 0: raise exhausted()")
         self.items = items
+        self.each = 1
+        self.weight = 0
         # What stands inside an element may be as special as what stands inside the whole.
         special = 2 if head.special == 2 else 0
         self._scope = {name: Code(body.fresh(), special=special) for name in names}
@@ -61,13 +63,18 @@ class _Loop:
     def walk(self, items: str, write: Callable[[], None]) -> None:
         """Write the loop; `write` writes what is done for each element."""
         body = self._body
-        outer = body.scope
+        outer, above = body.scope, body.weight
         body.scope = {**outer, **self._scope}
         body.loops += 1
+        # What each turn makes is paid for before the first one, at no cost to any of them.
+        body.weight = 1 + self.weight
         variables = ", ".join(code.text for code in self._scope.values())
         with body.block(f"for {variables} in {items}:"):
             write()
         body.loops -= 1
+        self.each, body.weight = body.weight, above
+        each = f" * {self.each}" if self.each > 1 else ""
+        self._pay(f"B[0] -= len({self.items}){each}")
         body.scope = outer
 
     @property
@@ -116,6 +123,8 @@ def _quantifier(body: Body, node: Method, head: Code, out: bool) -> Code:
     body.line(f"{error} = None")
     body.line(f"{result} = {not stop}")
 
+    refunds: list[Callable[[str], None]] = []
+
     def each() -> None:
         forgiving(body, error, test)
 
@@ -123,11 +132,13 @@ def _quantifier(body: Body, node: Method, head: Code, out: bool) -> Code:
         code = body.value(node.args[-1])
         with body.block(f"if {body.named(code)} is {stop}:"):
             body.line(f"{result} = {stop}")
-            body.line(f"B[0] += {walker}.__length_hint__()")
+            refunds.append(body.later())
             body.line("break")
         _check(body, code, f"{node.name}()")
 
     loop.walk(walker, each)
+    for refund in refunds:
+        refund(f"B[0] += {walker}.__length_hint__() * {loop.each}")
     with body.block("else:"):
         unforgiven(body, error)
     body.line(f"{error} = None")
@@ -186,6 +197,7 @@ def _transform_list(body: Body, node: Method, head: Code, out: bool) -> Code:
 def _transform_map(body: Body, node: Method, head: Code, out: bool) -> Code:
     """A map of what is made of each value, under its key; or of the entries that are made."""
     loop = _Loop(body, node, head, 2)
+    loop.weight += 3
     result = body.fresh()
     special = 0
     body.line(f"{result} = {{}}")
@@ -207,6 +219,7 @@ def _transform_map(body: Body, node: Method, head: Code, out: bool) -> Code:
 
 def _sort_by(body: Body, node: Method, head: Code, out: bool) -> Code:
     loop = _Loop(body, node, head)
+    loop.weight += 3
     keys = body.fresh()
     body.line(f"{keys} = []")
     loop.walk(loop.items, lambda: body.line(f"{keys}.append({body.value(node.args[1]).text})"))

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from heddle.extensions.languages.cel.compiler import CelProgram
-from heddle.extensions.languages.cel.errors import EvaluationError, Exhausted
+from heddle.extensions.languages.cel.errors import EvaluationError, Exhausted, Oversize
 from heddle.extensions.languages.offload import Leave
 
 BUDGET: Final = 50_000
@@ -26,7 +26,9 @@ class LeavingProgram:
             try:
                 return self._quick(payload)
             except EvaluationError as error:
-                if not isinstance(error.__context__, Exhausted):
+                # What no budget allows would fail in a worker, too.
+                cause = error.__context__
+                if not isinstance(cause, Exhausted) or isinstance(cause, Oversize):
                     raise
         return self._leave(payload)
 

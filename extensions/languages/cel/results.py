@@ -1,31 +1,10 @@
-"""What a run may cost, and what leaves it: results are plain data."""
+"""What leaves a run: results are plain data."""
 
 from collections.abc import Callable
 from typing import Any, Final
 
-from heddle.extensions.languages.cel.errors import Exhausted
 from heddle.extensions.languages.cel.times import format_duration, format_timestamp
 from heddle.extensions.languages.cel.values import Duration, Timestamp, Type, Uint
-
-BUDGET: Final = 10_000_000
-"""How many elements one run may visit with its macros, and build inside them."""
-
-
-def exhausted() -> Exhausted:
-    """The Fault of a run that went on for too long."""
-    return Exhausted(f"the macros visited or built more than {BUDGET:,} elements")
-
-
-def charge(budget: list[int], value: Any) -> Any:
-    """The value, once its size is paid for: inside a macro, what is joined again and again grows."""
-    if isinstance(value, str | bytes):
-        budget[0] -= len(value) >> 3
-    elif isinstance(value, list | dict):
-        budget[0] -= len(value)
-    if budget[0] < 0:
-        raise exhausted()
-    return value
-
 
 _PLAIN: Final[dict[type, Callable[[Any], Any]]] = {
     Uint: int,

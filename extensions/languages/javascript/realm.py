@@ -131,6 +131,9 @@ class Realm:
             return self.context.eval(_WRAPPERS[kind](text))
         except engine().JSException as error:
             raise SyntaxFault(str(error), text) from None
+        except ValueError as error:
+            # A NUL, or half of a character pair.
+            raise SyntaxFault(f"the code cannot be read: {error}", text) from None
 
     def _guarded(self, timeout: float, memory: int, call: Any) -> Any:
         self._limit(timeout, memory)

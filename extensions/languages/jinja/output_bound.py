@@ -74,7 +74,6 @@ def calm(parts: Iterable[Part]) -> bool:
         products += tokens.count("*")
         if not _calm(tokens):
             return False
-    # One product may repeat a text, for which MiniJinja has a limit of its own.
     return expressions <= MOST and products <= 1
 
 
@@ -94,7 +93,7 @@ def _tokens(text: str) -> list[str] | None:
 
 def _calm(tokens: list[str]) -> bool:
     growing = 0
-    if "**" in tokens or any("*" in pair and _text(*pair) for pair in pairwise(tokens)):
+    if "**" in tokens or not _few_times(tokens):
         return False
     filters = {index + 1 for index, token in enumerate(tokens) if token == "|"}
     for index in filters:
@@ -102,6 +101,9 @@ def _calm(tokens: list[str]) -> bool:
         if name == "join" and not _short_join(tokens[index + 1 : index + 4]):
             return False
         if name not in _FILTERS and name not in _GROWING:
+            return False
+        if name == "tojson" and tokens[index + 1 : index + 2] == ["("]:
+            # It takes how far to indent.
             return False
         growing += name in _GROWING
     calls = any(
@@ -111,8 +113,21 @@ def _calm(tokens: list[str]) -> bool:
     return growing <= 1 and not calls
 
 
-def _text(*tokens: str) -> bool:
-    return any(token[0] in "\"'" for token in tokens)
+def _few_times(tokens: list[str]) -> bool:
+    """Return True if no product can repeat a list or a text more than a few times.
+
+    A payload may hold a list where a number is expected: so one side has to be a small number, or
+    one with a point, which repeats nothing.
+    """
+    for index, token in enumerate(tokens):
+        if token != "*":
+            continue
+        sides = tokens[max(index - 1, 0) : index] + tokens[index + 1 : index + 2]
+        if any(side[0] in "\"'" for side in sides):
+            return False
+        if not any(side[0].isdigit() and (len(side) == 1 or "." in side) for side in sides):
+            return False
+    return True
 
 
 def _callable(token: str) -> bool:

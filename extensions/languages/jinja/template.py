@@ -60,6 +60,8 @@ class TemplateProgram:
             text = self._environment.render_template(_NAME, **names)
         except TemplateError as error:
             self._failed(error)
+        except UnicodeError:
+            raise ProgramError("a text of the payload holds half of a character pair") from None
         except BaseException as error:
             # A panic of the engine comes as an exception that is no Exception.
             if type(error).__name__ != "PanicException":
@@ -94,6 +96,8 @@ def _read(environment: "Environment", code: str) -> None:
         environment.add_template(_NAME, code)
     except TemplateError as error:
         raise CompileError(_said(error), line=error.line or 0) from None
+    except UnicodeError:
+        raise CompileError("the text holds half of a character pair") from None
 
 
 @cache

@@ -22,6 +22,7 @@ from heddle.runtime.changes.rollback import plan_rollback
 from heddle.runtime.changes.sealing import have_keys, kept_all
 from heddle.schemas.ascii import is_number
 from heddle.schemas.link import DEFAULT_NAMESPACE
+from heddle.schemas.pieces import by_turns
 from heddle.schemas.problem import Problem
 from heddle.specs.model.index import Key, key_of
 from heddle.specs.model.keyed import Keyed, put_under
@@ -98,8 +99,8 @@ async def apply(asked: Asked) -> Reply:
         raise RuntimeError("the operation needs a namespace in its path")
     query = asked.query
     found, unwritten = await sent_entries(asked, asked.namespace, None)
-    for one in found:
-        asked.need("edit", one.namespace)
+    for space in sorted({one.namespace for one in found}):
+        asked.need("edit", space)
     planned = await plan_apply(
         asked.managed.store,
         found,
@@ -136,8 +137,9 @@ async def revisions(asked: Asked) -> Reply:
     if query.key:
         made = await store.keyed(asked.key_of(query.key)) if isinstance(store, Keyed) else None
         turns = _visible(asked, made.turns, query.name) if made is not None else []
-        items = [forms.revision(made, turns)] if made is not None and turns else []
-        return Reply(shapes.Revisions(items=items))
+        if made is None or not turns:
+            return Reply(shapes.Revisions(items=[]))
+        return Reply(shapes.Revisions(items=[await by_turns(forms.revision(made, turns))]))
     found: list[shapes.Revision] = []
     before: int | None = query.before
     more = True
@@ -148,7 +150,7 @@ async def revisions(asked: Asked) -> Reply:
             if turns and len(found) == query.limit:
                 return Reply(shapes.Revisions(items=found, before=found[-1].number))
             if turns:
-                found.append(forms.revision(each, turns))
+                found.append(await by_turns(forms.revision(each, turns)))
         more = len(page) == query.limit
         before = page[-1].number if page else None
     return Reply(shapes.Revisions(items=found))
@@ -167,7 +169,7 @@ async def revision(asked: Asked) -> Reply:
     if not turns:
         where = f" in the namespace {asked.namespace}" if asked.namespace is not None else ""
         raise Refusal(404, "not-found", f"revision {number} changed nothing{where}")
-    return Reply(forms.revision(kept, turns))
+    return Reply(await by_turns(forms.revision(kept, turns)))
 
 
 def _visible(asked: Asked, turns: tuple[Turn, ...], names: list[str]) -> list[Turn]:

@@ -1,5 +1,6 @@
 """What answers here: its health, its kinds, and the description of the API."""
 
+import asyncio
 from importlib.metadata import version
 from typing import Any
 
@@ -60,7 +61,8 @@ async def openapi(asked: Asked) -> Reply:
     from heddle.extensions.manage.openapi import describe
 
     specs = [symbol.spec for symbol in asked.home.table.all()]
-    return Reply(describe(specs))
+    # It is made of hundreds of types: a second of work, in which nobody waits.
+    return Reply(await asyncio.to_thread(describe, specs))
 
 
 async def kinds(asked: Asked) -> Reply:
@@ -107,7 +109,7 @@ async def schema(asked: Asked) -> Reply:
     """The JSON Schema of spec files, with every kind that is known here."""
     scheme = asked.managed.registry.scheme
     schemas = [kind.schema for kind in scheme.kinds.values()]
-    return Reply(file_schema(schemas, scheme.languages.known))
+    return Reply(await asyncio.to_thread(file_schema, schemas, scheme.languages.known))
 
 
 async def refuse(asked: Asked) -> Reply:

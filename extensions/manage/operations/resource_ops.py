@@ -20,6 +20,7 @@ from heddle.extensions.manage.request_body import merge_patch, read_entries, sen
 from heddle.runtime.changes.sealing import have_keys
 from heddle.schemas.ascii import elements, lower
 from heddle.schemas.errors import SecretError
+from heddle.schemas.pieces import Pieces, by_turns
 from heddle.schemas.problem import did_you_mean
 from heddle.specs.model.names import NAME_RULE, legal_name, named_id, new_id, parse_id
 from heddle.specs.model.spec import Spec
@@ -80,7 +81,7 @@ class Sort:
         reveal = getattr(query, "reveal", False)
         revision = await store.newest()
         found = await self._seen(asked, reveal)
-        kept = sorted((one for one in found if self._fits(one, query)), key=order)
+        kept = await by_turns(self._kept(found, query))
         page, cursor = page_of(kept, query.cursor, query.limit)
         if reveal:
             await have_keys(page, asked.managed.registry.keys)
@@ -117,6 +118,16 @@ class Sort:
                 for space in {one.namespace for one in found}:
                     asked.need("admin", space)
         return found
+
+    def _kept(self, found: Sequence[Resource], query: Any) -> Pieces[list[Resource]]:
+        """Those that are asked for, in order."""
+        kept: list[tuple[tuple[str, str, str], int, Resource]] = []
+        for number, one in enumerate(found):
+            yield
+            if self._fits(one, query):
+                kept.append((order(one), number, one))
+        kept.sort(key=lambda each: each[:2])
+        return [one for _, _, one in kept]
 
     def _fits(self, one: Resource, query: Any) -> bool:
         if query.name and not any(fnmatchcase(one.name or "", name) for name in query.name):

@@ -18,9 +18,11 @@ from heddle.runtime.assembly.symbol import SymbolStatus
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.status.namespace_status import Standing, SymbolStanding, standing
+from heddle.schemas.pieces import Turns
 from heddle.schemas.problem import did_you_mean
 from heddle.specs.model.names import parse_id
 from heddle.specs.model.report import Report, Reporting
+from heddle.specs.secrets.mask import MASK
 from heddle.specs.stores.folder.placement import LONGEST_NAME
 
 LONGEST = 3600.0
@@ -124,7 +126,7 @@ async def status(asked: Asked) -> Reply:
     if asked.namespace is None:
         raise RuntimeError("the operation needs a namespace in its path")
     found = await standing(asked.managed.store, asked.namespace)
-    return Reply(_masked(asked, found), header={"Cache-Control": "no-store"})
+    return Reply(await _masked(asked, found), header={"Cache-Control": "no-store"})
 
 
 async def symbols(asked: Asked) -> Reply:
@@ -135,7 +137,7 @@ async def symbols(asked: Asked) -> Reply:
     runtime = asked.managed.runtime(asked.namespace)
     here = list(runtime.status().symbols) if runtime is not None else []
     return Reply(
-        _masked(asked, Symbols(items=list(found.symbols), here=here)),
+        await _masked(asked, Symbols(items=list(found.symbols), here=here)),
         header={"Cache-Control": "no-store"},
     )
 
@@ -159,14 +161,28 @@ async def symbol(asked: Asked) -> Reply:
             f"{did_you_mean(asked.key, known)}".rstrip(),
         )
     return Reply(
-        _masked(asked, OneSymbol(standing=stands, here=here)), header={"Cache-Control": "no-store"}
+        await _masked(asked, OneSymbol(standing=stands, here=here)),
+        header={"Cache-Control": "no-store"},
     )
 
 
-def _masked(asked: Asked, shape: msgspec.Struct) -> Any:
-    """The same with every secret masked that a runtime here knows, and without paths of the server."""
-    shown = asked.home.events.redactor.redacted(msgspec.to_builtins(shape))
-    return asked.relative(asked.masked(shown))
+async def _masked(asked: Asked, shape: msgspec.Struct) -> Any:
+    """The same with every secret masked that a runtime here knows, and without paths of the server.
+
+    Long lists in slices.
+    """
+    data: dict[str, Any] = msgspec.to_builtins(shape)
+    redactor, turns = asked.home.events.redactor, Turns()
+    lists = {name: value for name, value in data.items() if isinstance(value, list)}
+    rest = {name: value for name, value in data.items() if name not in lists}
+    data |= asked.relative(asked.masked(redactor.redacted(rest)))
+    for name, items in lists.items():
+        for number, each in enumerate(items):
+            await turns.rest()
+            # A place begins at the name of the list, whose items do not count in it.
+            shown = redactor.redacted({name: [each]})[name]
+            items[number] = asked.relative(asked.masked(shown[0] if shown != MASK else MASK))
+    return data
 
 
 # --- processes ------------------------------------------------------------------------------------
@@ -201,14 +217,14 @@ async def processes(asked: Asked) -> Reply:
     found = _runtime(asked).processes
     items = [forms.process(one) for one in found[: asked.query.limit]]
     return Reply(
-        _masked(asked, shapes.Processes(items=items, total=len(found))),
+        await _masked(asked, shapes.Processes(items=items, total=len(found))),
         header={"Cache-Control": "no-store"},
     )
 
 
 async def process(asked: Asked) -> Reply:
     """One of them."""
-    found = _masked(asked, forms.process(_process(asked)))
+    found = await _masked(asked, forms.process(_process(asked)))
     return Reply(found, header={"Cache-Control": "no-store"})
 
 
@@ -217,7 +233,7 @@ async def cancel(asked: Asked) -> Reply:
     found = _process(asked)
     # Not `cancelled`: that is a client that went away, and nobody answers those.
     found.cancel(Error(f"{asked.caller.name} cancelled it", code="dropped"))
-    return Reply(_masked(asked, forms.process(found)), 202, names=(str(found.id),), told=True)
+    return Reply(await _masked(asked, forms.process(found)), 202, names=(str(found.id),), told=True)
 
 
 # --- reports --------------------------------------------------------------------------------------

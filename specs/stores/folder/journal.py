@@ -28,6 +28,7 @@ from heddle.schemas.problem import Place, Problem
 from heddle.specs.files.spare import SPARE
 from heddle.specs.model.entry import data_of, spec_of, value_of
 from heddle.specs.model.index import Key, key_of
+from heddle.specs.model.limits import ASIDE
 from heddle.specs.model.mask import covered
 from heddle.specs.model.revision import Revision, Turn
 from heddle.specs.model.spec import Spec
@@ -86,6 +87,14 @@ class Journal:
         """What everything was at the last Revision; secrets in clear are masked."""
         self._load()
         return self._state
+
+    @property
+    def large(self) -> bool:
+        """Whether to read it may take longer than a moment."""
+        try:
+            return os.stat(self.path).st_size > ASIDE
+        except OSError:
+            return False
 
     def history(
         self, namespace: str | None = None, *, before: int | None = None, limit: int = 50

@@ -6,7 +6,7 @@
 import os
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from errno import ENOENT
 from hashlib import sha256
 from pathlib import Path as FilePath
@@ -18,15 +18,33 @@ from heddle.specs.files.identity import Stamp, place_of, stamp_of
 from heddle.specs.files.identity import stamp as stamp_in
 from heddle.specs.files.spare import SPARE, is_passing
 from heddle.specs.model.index import Index, Key, key_of
+from heddle.specs.model.limits import ASIDE, limits
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import ChangeSet, Resource
 from heddle.specs.model.value import Value
 from heddle.specs.stores.folder.placement import is_reserved
-from heddle.specs.yaml.document import Reading, files_below, read_text, taken, unreadable
+from heddle.specs.yaml.document import (
+    Reading,
+    TooManyError,
+    failed,
+    files_below,
+    is_below,
+    link_outside,
+    read_text,
+    taken,
+    too_large,
+    unreadable,
+)
 
 # A file that was written this short a time before it was read may be written again within the
 # same tick of the file system's clock.
 _RACY = 100_000_000
+
+MANY = 256
+"""Files from which to look at all of them may take longer than a moment."""
+
+FEW = 16
+"""Files that changed at once which are read in a moment, if none of them is large."""
 
 _STEM = 200
 """Bytes that the name of a file may take from that of its namespace."""
@@ -93,6 +111,33 @@ class Files:
         """How often another folder was read in the place of the one before."""
         self._replaced = 0
         self._emptied = 0
+        self.aside = False
+        """Whether an event loop runs beside it: large files are read in a process of their own."""
+        self.outside: tuple[Problem, ...] = ()
+        """The links that lead out of the folder, and are not followed."""
+        self._links: frozenset[str] = frozenset()
+        """Their names."""
+        self._away: frozenset[str] = frozenset()
+        """The files that were read and are behind such a link now."""
+
+    def long(self, names: Sequence[str] | None) -> bool:
+        """Return True if to look at these (None: at all) may take longer than a moment."""
+        if names is None:
+            return self.aside or self.many
+        return len(names) > FEW or any(self._size(name) > ASIDE for name in names)
+
+    @property
+    def many(self) -> bool:
+        """Whether there are so many files, or so large ones, that to work on them takes a while."""
+        if len(self._files) > MANY:
+            return True
+        return any(record.stamp[1] > ASIDE for record in self._files.values())
+
+    def _size(self, name: str) -> int:
+        try:
+            return os.stat(self.full(name)).st_size
+        except OSError:
+            return 0
 
     @property
     def problems(self) -> list[Problem]:
@@ -146,8 +191,17 @@ class Files:
     def names(self) -> list[str]:
         """Return the files that are there now; OSError when the folder cannot be listed."""
         if not self.single:
-            return SPARE.attempt(lambda: files_below(self.root))
+            return self._list()[0]
         return [os.path.normpath(self.path).replace(os.sep, "/")]
+
+    def _list(self) -> tuple[list[str], list[str]]:
+        """Return the files below the folder, and the links that lead out of it."""
+
+        def look() -> tuple[list[str], list[str]]:
+            leaving: list[str] = []
+            return files_below(self.root, leaving), leaving
+
+        return SPARE.attempt(look)
 
     def refresh(self, names: Iterable[str] | None, *, careful: bool = False) -> ChangeSet | None:
         """Read the files that changed among these (None: among all); what that comes to.
@@ -155,37 +209,45 @@ class Files:
         With `careful`, one that has just been emptied or removed counts as it was: whoever asks so
         has to ask again.
         """
-        before = self._gone
+        before = self._gone, self.outside
+        known = list(names) if names is not None else []
         if self.single:
-            names = self.names()
+            known = self.names()
         elif (
             names is None
-            or before is not None
+            or before[0] is not None
             or place_of(self.root) != self._place
-            or self._none_left(names)
+            or self._none_left(known)
+            or not self._links.isdisjoint(known)
+            or self._leaving(known)
         ):
             try:
                 present = self._present(careful)
+            except TooManyError:
+                return self._lost(TooManyError(self.path, limits().files).problem)
             except OSError as error:
-                return self._lost(error)
+                return self._lost(self._unread(error))
             if present is None:
                 return None
-            names = {*present, *self._files}
+            there = set(present)
+            self._away = self._leaving(name for name in self._files if name not in there)
+            known = [*there.union(self._files)]
             self._gone = None
         old: list[Resource] = []
         changed: list[str] = []
-        for name in sorted(names):
+        for name in sorted(set(known)):
             entries = self._files[name].entries if name in self._files else ()
-            if not (careful and self.saving(name)) and self._load(name, careful):
+            if not (careful and self.saving(name)) and self._read(name, careful):
                 old.extend(entries)
                 changed.append(name)
         if not changed:
             # A file with a new time says the same, at a later revision: who follows has seen it.
-            stamps = (self._files[name].stamp[0] for name in names if name in self._files)
+            stamps = (self._files[name].stamp[0] for name in known if name in self._files)
             later = max(stamps, default=0) // 1000
             again = later > self.newest
             self.newest = max(self.newest, later)
-            return self._told((), (), again or before != self._gone)
+            new = before != (self._gone, self.outside)
+            return self._told((), self.outside if new else (), again or new)
         self.newest = max(self.newest, *(self._changed_at(name) for name in changed))
         return self._arrange(old, changed)
 
@@ -199,7 +261,7 @@ class Files:
         if not os.path.isdir(self.root):
             raise FileNotFoundError(ENOENT, "it is gone")
         place = place_of(self.root)
-        found = self.names()
+        found, leaving = self._list()
         another = self._place not in (None, place)
         bare = another or self.removed
         bare = bare or bool(self.marker and not os.path.lexists(self.marker))
@@ -211,6 +273,8 @@ class Files:
             return None
         self.moves += another
         self._place, self._replaced, self._emptied = place, 0, 0
+        self._links = frozenset(leaving)
+        self.outside = tuple(link_outside(self.shown(one)) for one in leaving)
         self.removed = False
         return found
 
@@ -242,7 +306,7 @@ class Files:
         """Whether a file looks as if somebody were in the midst of saving it. What we wrote does not."""
         try:
             names = {*self.names(), *self._files}
-        except OSError:
+        except (OSError, TooManyError):
             return False
         now = time.time_ns()
         return any(self._moves(name, now) for name in names)
@@ -302,22 +366,43 @@ class Files:
                 if folder == last:
                     return 0
 
-    def _lost(self, error: OSError) -> ChangeSet | None:
-        """The folder itself is gone: what it held goes on, and the Problem says so."""
-        problem = Problem(
+    def _leaving(self, names: Iterable[str]) -> frozenset[str]:
+        """Return those that lead out of the folder, through links that are not followed."""
+        if limits().follow_links:
+            return frozenset()
+        root = os.path.realpath(self.root)
+        return frozenset(
+            name for name in names if not is_below(os.path.realpath(self.full(name)), root)
+        )
+
+    def _unread(self, error: OSError) -> Problem:
+        """Return the Problem of a folder that is gone."""
+        return Problem(
             code="unreadable",
             found=f"the folder cannot be read: {(error.strerror or 'it is gone').lower()}",
             hint="What it held before goes on running, and it is read again when it is back",
             place=Place(self.path),
         )
+
+    def _lost(self, problem: Problem) -> ChangeSet | None:
+        """The folder cannot be read: what it held goes on, and the Problem says so."""
         self._replaced = self._emptied = 0
         known, self._gone = self._gone, problem
         return None if known == problem else self._told((), (problem,), True)
+
+    def _read(self, name: str, careful: bool) -> bool:
+        """Read one file if it changed; return True if it did. Whatever fails is its Problem alone."""
+        try:
+            return self._load(name, careful)
+        except Exception as error:
+            return self._refused(name, failed(error, self.shown(name)))
 
     def _load(self, name: str, careful: bool) -> bool:
         """Read one file if it changed; whether it did."""
         path = self.full(name)
         record = self._files.get(name)
+        if name in self._away:
+            return self._vanished(name)
         try:
             status = os.stat(path)
             if not self.single and not stat.S_ISREG(status.st_mode):
@@ -326,6 +411,9 @@ class Files:
             stamp = stamp_in(status)
             if record is not None and record.stamp == stamp and not record.racy:
                 return False
+            most = limits().file
+            if status.st_size > most:
+                return self._refused(name, too_large(self.shown(name), status.st_size, most), stamp)
             data = SPARE.attempt(FilePath(path).read_bytes)
             if record is not None and stamp_in(os.stat(path)) != stamp:
                 # Somebody writes it at this moment, and will be told of, or looked at again.
@@ -350,14 +438,21 @@ class Files:
             record.stamp, record.racy = stamp, racy
             return False
         try:
-            reading = SPARE.attempt(
-                lambda: read_text(data, file=self.shown(name), key=name, revision=stamp[0] // 1000)
-            )
+            reading = SPARE.attempt(lambda: self._reading(data, name, stamp[0] // 1000))
         except OSError as error:
             # The reader itself could not be loaded.
             return self._refused(name, unreadable(self.shown(name), error), passing=True)
         self._files[name] = _accepted(reading, record, stamp, racy, digest)
         return True
+
+    def _reading(self, data: bytes, name: str, revision: int) -> Reading:
+        """Read the text of a file, in the parsing process if it is large."""
+        path = self.shown(name)
+        if not self.aside or len(data) <= ASIDE:
+            return read_text(data, file=path, key=name, revision=revision)
+        from heddle.specs.yaml.parsing.parser import read_aside
+
+        return read_aside(data, file=path, key=name, revision=revision)
 
     def _vanished(self, name: str) -> bool:
         if self.single:
@@ -370,12 +465,14 @@ class Files:
             return self._refused(name, problem)
         return self._files.pop(name, None) is not None
 
-    def _refused(self, name: str, problem: Problem, *, passing: bool = False) -> bool:
+    def _refused(
+        self, name: str, problem: Problem, stamp: Stamp = _NEVER, *, passing: bool = False
+    ) -> bool:
         record = self._files.setdefault(name, File())
         record.passing = passing
         known, record.problems = record.problems, (problem,)
         record.spoiled = ()
-        record.stamp = _NEVER
+        record.stamp = stamp
         return known != record.problems
 
     # --- fitting together what the files say ---

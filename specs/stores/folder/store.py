@@ -6,8 +6,8 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 from uuid import UUID
@@ -30,8 +30,9 @@ from heddle.specs.stores.folder.accepted_file import AcceptedFile
 from heddle.specs.stores.folder.file_layout import filed, misplaced, rewritten
 from heddle.specs.stores.folder.journal import Journal, recorded
 from heddle.specs.stores.folder.notifier import EVERYTHING, REMOVED, Notifier, notifier
+from heddle.specs.stores.folder.off_loop import Aside
 from heddle.specs.stores.folder.report_files import Noticeboard
-from heddle.specs.stores.folder.spec_files import Files
+from heddle.specs.stores.folder.spec_files import MANY, Files
 from heddle.specs.stores.folder.state_folder import StateFolder, state_of
 from heddle.specs.stores.lease_file import FileLease, machine_lease
 
@@ -82,6 +83,8 @@ class FolderStore:
         self._notifier: Notifier | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._open = False
+        self._aside = Aside()
+        self._following: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
@@ -111,35 +114,38 @@ class FolderStore:
         """Stop watching; the files stay."""
         self._open = False
         self._stop()
+        for task in self._following:
+            task.cancel()
+        await self._aside.do(lambda: None, long=False)
         self._feed.end()
 
     async def specs(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Spec]:
         """The Specs of a namespace (None: of all); with `ids` only those that exist."""
-        self._look()
+        await self._look()
         return self._files.index.find(Spec, namespace, ids)
 
     async def values(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Value]:
         """The Values of a namespace (None: of all); with `ids` only those that exist."""
-        self._look()
+        await self._look()
         return self._files.index.find(Value, namespace, ids)
 
     async def problems(self) -> Sequence[Problem]:
         """What is wrong in the files at this moment, file by file; and in the history, once it was read."""
-        self._look()
-        return [*self._files.problems, *self._journal.problems]
+        await self._look()
+        return [*self._files.problems, *self._files.outside, *self._journal.problems]
 
     async def spoiled(self, namespace: str | None = None) -> Sequence[Spec]:
         """The Specs in files with Problems, as far as they can be read, that do not count."""
-        self._look()
+        await self._look()
         return [spec for spec in self._files.spoiled if namespace in (None, spec.namespace)]
 
     async def newest(self) -> int:
         """When something in it changed last, in microseconds since 1970: its revisions are times."""
-        self._look()
+        await self._look()
         return self._files.newest
 
     async def look(self, namespace: str) -> bool:
@@ -148,12 +154,15 @@ class FolderStore:
         homes = self._files.homes(namespace)
         # Before, not after: what has just been saved by then was not read.
         left = self._files.left(homes)
-        self._tell(self._files.refresh(homes, careful=True))
+        told = await self._aside.do(
+            lambda: self._files.refresh(homes, careful=True), long=self._files.long(list(homes))
+        )
+        self._tell(told)
         return not left
 
     async def misplaced(self, steps: Sequence[Step]) -> Sequence[Problem]:
         """The Problems of those whose file may not be written; see Placing."""
-        self._look()
+        await self._look()
         return misplaced(self._files, [step for step in steps if step[0] != step[1]])
 
     async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
@@ -165,41 +174,52 @@ class FolderStore:
         nothing. It waits a moment while another process writes into the same folder, or an editor is
         in the midst of saving a file.
         """
-        from heddle.specs.stores.folder.atomic_write import write_files
-
         self._check_open()
         self._prepare()
         async with self._journal.locked() as alone:
             await self._still()
-            self._look(always=True)
+            await self._look(always=True)
             if self._files.lost:
                 raise StoreError(f"{self._path} cannot be written: {self._files.lost}")
             made = self._journal.keyed(note.key) if note.key is not None else None
             if made is not None:
                 return put_under(changes, made)
-            number = max(self._files.newest + 1, time.time_ns() // 1000)
-            steps = plan(self._files.index, changes, lambda before: max(before + 1, number))
-            changed = net(steps)
-            edits = filed(self._files, changed)
-            try:
-                contents = {
-                    self._files.full(name): rewritten(self._files, name, each)
-                    for name, each in edits.items()
-                }
-            except OSError as error:
-                raise StoreError(
-                    f"{error.filename}: {(error.strerror or str(error)).lower()}"
-                ) from error
-            recording = alone and bool(changed) and self._begin()
-            root = None if self._files.single else self._root
-            write_files(contents, stamp=number * 1000, root=root)
-            told = self._files.refresh(edits)
-            self._files.written(edits)
-            self._files.newest = max(self._files.newest, number if changed else 0)
-            if recording:
-                self._record(changed, number, note)
+            told, put = await self._aside.do(
+                lambda: self._write(changes, note, alone),
+                long=self._files.many or len(changes) > MANY,
+            )
         self._tell(told)
-        return [self._files.index.get(key_of(new)) or new for _, new in steps if new is not None]
+        return put
+
+    def _write(
+        self, changes: Sequence[Change], note: Note, alone: bool
+    ) -> tuple[ChangeSet | None, list[Resource]]:
+        """Write all of them, or none; return what changed, and what is put."""
+        from heddle.specs.stores.folder.atomic_write import write_files
+
+        number = max(self._files.newest + 1, time.time_ns() // 1000)
+        steps = plan(self._files.index, changes, lambda before: max(before + 1, number))
+        changed = net(steps)
+        edits = filed(self._files, changed)
+        try:
+            contents = {
+                self._files.full(name): rewritten(self._files, name, each)
+                for name, each in edits.items()
+            }
+        except OSError as error:
+            raise StoreError(
+                f"{error.filename}: {(error.strerror or str(error)).lower()}"
+            ) from error
+        recording = alone and bool(changed) and self._begin()
+        root = None if self._files.single else self._root
+        write_files(contents, stamp=number * 1000, root=root)
+        told = self._files.refresh(edits)
+        self._files.written(edits)
+        self._files.newest = max(self._files.newest, number if changed else 0)
+        if recording:
+            self._record(changed, number, note)
+        index = self._files.index
+        return told, [index.get(key_of(new)) or new for _, new in steps if new is not None]
 
     def watch(self, namespace: str | None = None) -> AsyncIterator[ChangeSet]:
         """Change sets from the first `anext` on; those of other namespaces may be among them."""
@@ -211,9 +231,12 @@ class FolderStore:
         """Wait while somebody is in the midst of saving a file: half of a file is not what it says."""
         loop = asyncio.get_running_loop()
         end = loop.time() + LONGEST
-        while self._files.moving() and loop.time() < end:  # noqa: ASYNC110 - files tell nobody
+        while await self._moving() and loop.time() < end:  # noqa: ASYNC110 - files tell nobody
             await asyncio.sleep(QUICK)
         self._check_open()
+
+    async def _moving(self) -> bool:
+        return await self._aside.do(self._files.moving, long=self._files.many)
 
     # --- looking back ---
 
@@ -223,7 +246,10 @@ class FolderStore:
         """The Revisions since the first `apply`, the newest first; see Recording.history."""
         await self._notice()
         try:
-            return self._journal.history(namespace, before=before, limit=limit)
+            return await self._aside.do(
+                lambda: self._journal.history(namespace, before=before, limit=limit),
+                long=self._journal.large,
+            )
         except OSError as error:
             # Not as if nothing had ever been: whoever asks may decide by it who is let in.
             raise StoreError(
@@ -237,7 +263,9 @@ class FolderStore:
         """
         await self._notice()
         try:
-            return self._journal.revision(number)
+            return await self._aside.do(
+                lambda: self._journal.revision(number), long=self._journal.large
+            )
         except OSError as error:
             raise StoreError(
                 f"the history cannot be read: {(error.strerror or str(error)).lower()}"
@@ -260,9 +288,10 @@ class FolderStore:
         if self._journal.there:
             async with self._journal.locked() as alone:
                 await self._still()
-                self._look(always=True)
+                await self._look(always=True)
                 if alone:
-                    self._begin()
+                    long = self._files.many or self._journal.large
+                    await self._aside.do(self._begin, long=long)
 
     def _begin(self) -> bool:
         """Have the Journal say what the files say now; False where it cannot be written."""
@@ -408,6 +437,8 @@ class FolderStore:
         except OSError as error:
             self._stop()
             raise StoreError(f"{self._path} cannot be watched: {error.strerror}") from error
+        # From now on others run beside it: what takes long is done in a thread.
+        self._files.aside = True
         self._tell(self._files.refresh(None))
         if self._files.again:
             self._settling.touch(EVERYTHING, AGAIN)
@@ -432,13 +463,39 @@ class FolderStore:
             paths = paths - {REMOVED} | {EVERYTHING}
         if EVERYTHING not in paths:
             names = [os.path.relpath(path, self._root).replace(os.sep, "/") for path in paths]
+        if not self._files.long(names) and self._aside.free:
+            with self._passing(paths):
+                self._tell(self._files.refresh(names, careful=True))
+            self._look_later(paths, names)
+            return
+        task = asyncio.ensure_future(self._follow(paths, names))
+        self._following.add(task)
+        task.add_done_callback(self._following.discard)
+
+    async def _follow(self, paths: frozenset[str], names: list[str] | None) -> None:
+        """Read what changed in a thread, as it may take long."""
+        with self._passing(paths):
+            told = await self._aside.do(
+                lambda: self._files.refresh(names, careful=True), long=self._files.long(names)
+            )
+            if self._open:
+                self._tell(told)
+        if self._open:
+            self._look_later(paths, names)
+
+    @contextmanager
+    def _passing(self, paths: frozenset[str]) -> Iterator[None]:
+        """Have these looked at again when it fails for a reason that may pass."""
         try:
-            self._tell(self._files.refresh(names, careful=True))
+            yield
         except Exception as error:
             if not is_passing(error) or self._settling is None:
                 raise
             for path in paths:
                 self._settling.touch(path, AGAIN)
+
+    def _look_later(self, paths: frozenset[str], names: list[str] | None) -> None:
+        """Look again at what is left."""
         if self._settling is None:
             return
         if self._files.left(names):
@@ -460,11 +517,18 @@ class FolderStore:
         if not self._open:
             raise StoreError(f"the store {self.url} is not open")
 
-    def _look(self, *, always: bool = False) -> None:
+    async def _look(self, *, always: bool = False) -> None:
         """See what changed, unless a watcher tells it anyway."""
         self._check_open()
         if always or self._settling is None:
-            self._tell(self._files.refresh(None, careful=always))
+            told = await self._aside.do(
+                lambda: self._files.refresh(None, careful=always), long=self._files.many
+            )
+            self._tell(told)
+            self._check_open()
+        elif not self._aside.free:
+            # What is being read is not to be seen half.
+            await self._aside.do(lambda: None, long=False)
 
 
 def _lock_path(folder: str, name: str) -> str:

@@ -161,7 +161,7 @@ async def test_ten_megabytes_of_output_are_cut(language: str, isolation: str, co
         assert await rt.send("wild", 1) == 2
         said = printed(rt)
         assert 1000 < sum(map(len, said)) < 100_000
-        assert any("dropped" in text or text.endswith("…") for text in said)
+        assert any("dropped" in text or "…" in text for text in said)
         assert await rt.send("tame", 1) == 2
 
 

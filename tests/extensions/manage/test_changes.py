@@ -1,5 +1,6 @@
 """Change sets over HTTP: applied whole, looked back at, rolled back; and a store over the API."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -269,3 +270,48 @@ async def test_the_flow_beside_it_serves_on_through_all_of_it() -> None:
             await one.call("PATCH", f"{DEFAULT}/specs/pong", {"code": code})
             await one.live(one.rt, after=before)
             assert (await fetch(port_of(one.rt), "/ping")).text == code
+
+
+async def test_a_change_set_beyond_the_limits_is_refused_and_holds_nobody_up() -> None:
+    async with managing() as one:
+        before = await one.rt.store.newest()
+        nodes = "kind: snippet\nname: x\nlanguage: text\ncode: x\nz: [" + "1," * 2_000_000 + "1]\n"
+        for text, status, found, least in (
+            (nodes, 400, "more than 200,000 nodes", 20),
+            ("# " + "x" * 8_400_000, 413, "8,400,002 bytes", 2),
+        ):
+            asked = asyncio.ensure_future(
+                one.call("POST", f"{DEFAULT}/apply?dryRun=true", text, media="application/yaml")
+            )
+            turns = 0
+            while not asked.done():
+                await asyncio.sleep(0.001)
+                turns += 1
+            reply = await asked
+            assert reply.status == status
+            assert found in data(reply)["problems"][0]["found"]
+            assert turns > least
+        assert await one.rt.store.newest() == before
+
+
+async def test_a_large_change_set_is_read_as_a_small_one() -> None:
+    entries = [
+        {"kind": "snippet", "name": f"n{n}", "language": "cel", "code": f"self.x + {n}"}
+        for n in range(1500)
+    ]
+    async with managing() as one:
+        for media, body in (
+            ("application/json", msgspec.json.encode(entries).decode()),
+            (
+                "application/yaml",
+                "".join(f"- {msgspec.json.encode(e).decode()}\n" for e in entries),
+            ),
+        ):
+            assert len(body) > 64 * 1024
+            reply = await one.call("POST", f"{DEFAULT}/apply?dryRun=true", body, media=media)
+            assert reply.status == 200
+            assert [each["what"] for each in data(reply)["changes"]] == ["created"] * 1500
+        wrong = "".join(f"- {msgspec.json.encode(e).decode()}\n" for e in [*entries, {"kind": 5}])
+        reply = await one.call("POST", f"{DEFAULT}/apply", wrong, media="application/yaml")
+        assert reply.status == 422
+        assert data(reply)["problems"][0]["line"] == 1501

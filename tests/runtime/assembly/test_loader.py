@@ -414,11 +414,11 @@ async def test_a_secret_is_masked_in_status_and_events_while_it_is_bound() -> No
 
 
 async def test_a_value_that_becomes_secret_is_masked_from_then_on() -> None:
-    said = step("a", env=bound("key"), secret="{{ .KEY }}")
+    said = step("a", env=bound("key"), add="{{ .KEY }}")
     async with world([value("key", SECRET), said], **quiet(World())) as rt:
-        assert rt.status().symbols[0].node["shown"] == SECRET
+        assert rt.status().symbols[0].node["add"] == SECRET
         await put(rt, value("key", SECRET, secret=True))
-        assert rt.status().symbols[0].node["shown"] == "••••••"
+        assert rt.status().symbols[0].node["add"] == "••••••"
 
 
 # -- whatever the order ----------------------------------------------------------------------------

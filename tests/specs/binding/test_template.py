@@ -248,3 +248,27 @@ def test_only_blanks_change(pieces: list[str]) -> None:
 @given(st.recursive(st.none() | st.integers() | st.text(max_size=5), st.lists, max_leaves=5))
 def test_a_bare_blank_gives_the_very_value(value: Any) -> None:
     assert fill("{{ .X }}", Scope(names={"X": value}, owner="env")) is value
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ .X ~ ([1] * 100000000) }}",
+        "{{ .L * 100000000 }}",
+        "{{ .X | list * 100000000 }}",
+        "{{ L * 100000000 }}",
+        "{{ .L | tojson(100000) }}",
+        "{{ .X ~ ('x' * 100000000) }}",
+        "{{ .X ~ (range(100000) | join('x' * 10000)) }}",
+        "{{ .X ~ 9 ** 9 ** 9 }}",
+    ],
+)
+def test_no_expression_fills_the_memory(text: str) -> None:
+    with pytest.raises(BlankError):
+        fill(text, Scope(names={"X": "x", "L": [[1]] * 9000}, owner="env"))
+
+
+def test_products_of_numbers_are_filled() -> None:
+    scope = Scope(names={"PORT": 8000, "L": [1]}, owner="env")
+    assert fill("{{ .PORT * 2 + 1 }}", scope) == 16001
+    assert fill("{{ .L | tojson(2) }}", scope) == "[\n  1\n]"

@@ -328,3 +328,29 @@ def test_a_text_with_an_old_line_break_is_written_so_that_it_reads_back(text: st
     (spec,) = read_data({"kind": "nop", "text": text, "list": [{"a": text}]}).specs
     again = read_text(dump(machine(Layout()), alone(data_of(spec))))
     assert [one.fields for one in again.specs] == [spec.fields]
+
+
+def test_two_files_put_one_behind_the_other_are_a_problem_with_its_place() -> None:
+    reading = read_text("kind: log\n%YAML 1.2\n", file="a.yaml")
+    assert not reading.whole
+    [problem] = [each for each in reading.problems if each.code == "syntax"]
+    assert problem.place.file == "a.yaml"
+    assert problem.place.line in (2, 3)
+
+
+def test_a_failure_of_the_reader_is_a_problem_of_that_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: str) -> None:
+        raise IndexError("list index out of range")
+
+    monkeypatch.setattr("heddle.specs.yaml.document.parse", fail)
+    [problem] = read_text("kind: log", file="a.yaml").problems
+    assert str(problem) == (
+        "a.yaml: cannot be read: IndexError: list index out of range. "
+        "This is a defect of Heddle, please report it"
+    )
+
+
+@pytest.mark.parametrize("number", ["1" * 40, "-1" + "0" * 30])
+def test_whole_numbers_of_any_size_are_read_without_a_name(number: str) -> None:
+    [spec] = read_text(f"kind: log\nsize: {number}\n").specs
+    assert spec.fields["size"] == int(number)

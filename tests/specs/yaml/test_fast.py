@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from heddle.specs.model.limits import Limits
 from heddle.specs.yaml.diagnose import thorough
-from heddle.specs.yaml.fast import MAX_DEPTH, Parsed, Source, parse, resolve
+from heddle.specs.yaml.fast import Parsed, Source, parse, resolve
 
 
 def one(text: str) -> Any:
@@ -147,7 +148,7 @@ def test_what_stands_before_broken_syntax_is_read() -> None:
 def test_absurd_nesting_is_a_fault(opening: str) -> None:
     parsed = parse(opening * 100_000)
     assert [fault.code for fault in parsed.faults] in (["too-deep"], ["syntax"])
-    assert parse("[" * MAX_DEPTH + "]" * MAX_DEPTH).whole
+    assert parse("[" * Limits().depth + "]" * Limits().depth).whole
 
 
 def test_an_alias_explosion_is_a_fault() -> None:

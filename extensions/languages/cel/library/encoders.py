@@ -3,13 +3,13 @@
 import binascii
 from typing import Final
 
+from heddle.extensions.languages.cel.budget import bounded
 from heddle.extensions.languages.cel.errors import Fault
-from heddle.extensions.languages.cel.library.bounds import bounded
-from heddle.extensions.languages.cel.library.function import Function, typed
+from heddle.extensions.languages.cel.library.function import Function, spending, typed
 
 
-def _encode(data: bytes) -> str:
-    bounded(len(data) * 4 // 3)
+def _encode(budget: list[int], data: bytes) -> str:
+    bounded(budget, len(data) * 4 // 3)
     return binascii.b2a_base64(bytes(data), newline=False).decode()
 
 
@@ -25,10 +25,11 @@ def _decode(text: str) -> bytes:
 FUNCTIONS: Final = (
     Function(
         name="base64.encode",
-        run=typed("base64.encode", _encode, "bytes"),
+        run=spending("base64.encode", _encode, "bytes"),
         arity=1,
         result="string",
         costly=True,
+        spends=True,
     ),
     Function(
         name="base64.decode",

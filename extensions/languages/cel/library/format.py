@@ -5,8 +5,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from heddle.extensions.languages.cel.errors import Fault
-from heddle.extensions.languages.cel.library.bounds import bounded
+from heddle.extensions.languages.cel.budget import LETTERS, LONGEST, spend
+from heddle.extensions.languages.cel.errors import Exhausted, Fault
 from heddle.extensions.languages.cel.library.conversions import to_string
 from heddle.extensions.languages.cel.library.function import no_overload
 from heddle.extensions.languages.cel.values import kind
@@ -18,12 +18,13 @@ _CLAUSE: Final = re.compile(r"%(?:\.(\d+))?(.)?", re.DOTALL)
 _SPECIAL: Final = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 
-def formatted(pattern: Any, values: Any) -> str:
+def formatted(budget: list[int], pattern: Any, values: Any) -> str:
     """The text of a pattern with these values in it; a Fault where they do not fit together."""
     if (kind(pattern), kind(values)) != ("string", "list"):
         raise no_overload("format", pattern, values)
     rest = iter(values)
     size = len(pattern)
+    spend(budget, 1 + size // LETTERS)
 
     def made(clause: re.Match[str]) -> str:
         nonlocal size
@@ -40,12 +41,27 @@ def formatted(pattern: Any, values: Any) -> str:
             value = next(rest)
         except StopIteration:
             raise Fault(f"format() wants more than {len(values)} values") from None
+        if letter == "s":
+            _weigh(budget, value)
         text = make(value, digits)
         size += len(text)
-        bounded(size)
+        if size > LONGEST:
+            raise Exhausted(f"a function would make more than {LONGEST:,} characters or elements")
+        spend(budget, 1 + len(text) // LETTERS)
         return text
 
     return _CLAUSE.sub(made, str(pattern))
+
+
+def _weigh(budget: list[int], value: Any) -> None:
+    """Pay for the texts of everything inside a list or a map, before they are made."""
+    name = kind(value)
+    if name in ("list", "map"):
+        spend(budget, 2 * len(value))
+        for each in value if name == "list" else value.values():
+            _weigh(budget, each)
+    elif name in ("string", "bytes"):
+        spend(budget, len(value) // LETTERS)
 
 
 def _text(value: Any, digits: int) -> str:

@@ -16,7 +16,8 @@ class Function:
     `run` takes the receiver first and raises Fault. `arity` counts the receiver too; -1 takes any
     number. `result` is the CEL type it always gives, or empty. `special` says that the result is,
     or holds, a value that plain data lacks. `costly` work grows with the size of the first
-    argument, and is paid for inside macros. `inline` is a Python expression over `{0}`, `{1}`, …
+    argument: what it makes is paid for out of the budget of the run. One that `spends` may make
+    more than it is given: it takes the budget before its other arguments, and pays before it makes. `inline` is a Python expression over `{0}`, `{1}`, …
     that does the same where every argument has exactly the type that `takes` names.
     """
 
@@ -27,6 +28,7 @@ class Function:
     result: str = ""
     special: bool = False
     costly: bool = False
+    spends: bool = False
     inline: str = ""
     takes: tuple[str, ...] = ()
 
@@ -85,5 +87,16 @@ def typed(name: str, run: Callable[..., Any], *kinds: str) -> Callable[..., Any]
         if tuple(map(kind, values)) != kinds:
             raise no_overload(name, *values)
         return run(*values)
+
+    return guarded
+
+
+def spending(name: str, run: Callable[..., Any], *kinds: str) -> Callable[..., Any]:
+    """`run` with the budget of the run in front, guarded as `typed` guards."""
+
+    def guarded(budget: list[int], *values: Any) -> Any:
+        if tuple(map(kind, values)) != kinds:
+            raise no_overload(name, *values)
+        return run(budget, *values)
 
     return guarded

@@ -3,39 +3,51 @@
 from itertools import chain
 from typing import Any, Final
 
-from heddle.extensions.languages.cel.errors import Fault
-from heddle.extensions.languages.cel.library.bounds import bounded
+from heddle.extensions.languages.cel.budget import LONGEST, spend
+from heddle.extensions.languages.cel.errors import Exhausted, Fault
 from heddle.extensions.languages.cel.library.equality import order_keys, same_key
-from heddle.extensions.languages.cel.library.function import Function, no_overload, typed
+from heddle.extensions.languages.cel.library.function import Function, no_overload, spending
 from heddle.extensions.languages.cel.values import kind
 
+_KEYED: Final = 4
+"""What the key of an element costs, by which it is looked up or sorted."""
 
-def _distinct(items: Any) -> list[Any]:
+
+def _distinct(budget: list[int], items: Any) -> list[Any]:
     if kind(items) != "list":
         raise no_overload("distinct", items)
+    spend(budget, _KEYED * len(items))
     found: dict[Any, Any] = {}
     for item in items:
         found.setdefault(same_key(item), item)
     return list(found.values())
 
 
-def _flatten(items: Any, depth: Any = 1) -> list[Any]:
+def _flatten(budget: list[int], items: Any, depth: Any = 1) -> list[Any]:
     if kind(items) != "list" or kind(depth) != "int":
         raise no_overload("flatten", items, depth)
     if depth < 0:
         raise Fault("flatten() wants a depth that is not negative")
+    spend(budget, len(items))
     found = list(items)
     while depth > 0 and any(kind(item) == "list" for item in found):
+        _many(budget, sum(len(item) if kind(item) == "list" else 1 for item in found))
         found = list(
             chain.from_iterable(item if kind(item) == "list" else [item] for item in found)
         )
-        bounded(len(found))
         depth -= 1
     return found
 
 
-def _range(size: int) -> list[int]:
-    bounded(size)
+def _many(budget: list[int], size: int) -> None:
+    """Pay for a list of so many elements, before it is made."""
+    if size > LONGEST:
+        raise Exhausted(f"a function would make more than {LONGEST:,} characters or elements")
+    spend(budget, max(size, 0))
+
+
+def _range(budget: list[int], size: int) -> list[int]:
+    _many(budget, size)
     return list(range(size))
 
 
@@ -47,9 +59,10 @@ def _slice(items: Any, start: Any, end: Any) -> list[Any]:
     return list(items[start:end])
 
 
-def _sort(items: Any) -> list[Any]:
+def _sort(budget: list[int], items: Any) -> list[Any]:
     if kind(items) != "list":
         raise no_overload("sort", items)
+    spend(budget, _KEYED * len(items))
     return sort_by(list(items), list(items), "sort")
 
 
@@ -69,9 +82,16 @@ def reverse(value: Any) -> Any:
     raise no_overload("reverse", value)
 
 
-def _method(name: str, run: Any, arity: int) -> Function:
+def _method(name: str, run: Any, arity: int, *, spends: bool = True) -> Function:
     return Function(
-        name=name, run=run, arity=arity, method=True, result="list", special=True, costly=True
+        name=name,
+        run=run,
+        arity=arity,
+        method=True,
+        result="list",
+        special=True,
+        costly=True,
+        spends=spends,
     )
 
 
@@ -79,14 +99,15 @@ FUNCTIONS: Final = (
     _method("distinct", _distinct, 1),
     _method("flatten", _flatten, 1),
     _method("flatten", _flatten, 2),
-    _method("slice", _slice, 3),
+    _method("slice", _slice, 3, spends=False),
     _method("sort", _sort, 1),
     Function(name="reverse", run=reverse, arity=1, method=True, special=True, costly=True),
     Function(
         name="lists.range",
-        run=typed("lists.range", _range, "int"),
+        run=spending("lists.range", _range, "int"),
         arity=1,
         result="list",
         costly=True,
+        spends=True,
     ),
 )

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from heddle.extensions.languages.cel.budget import spend
 from heddle.extensions.languages.cel.library.equality import same_key
-from heddle.extensions.languages.cel.library.function import Function, typed
+from heddle.extensions.languages.cel.library.function import Function, spending
 
 
 def _keys(items: list[Any]) -> set[Any]:
@@ -23,9 +24,22 @@ def _intersects(a: list[Any], b: list[Any]) -> bool:
     return not _keys(a).isdisjoint(_keys(b))
 
 
+_KEYED: Final = 4
+"""What the key of an element costs, by which it is looked up."""
+
+
 def _function(name: str, run: Callable[[list[Any], list[Any]], bool]) -> Function:
+    def paid(budget: list[int], a: list[Any], b: list[Any]) -> bool:
+        spend(budget, _KEYED * (len(a) + len(b)))
+        return run(a, b)
+
     return Function(
-        name=name, run=typed(name, run, "list", "list"), arity=2, result="bool", costly=True
+        name=name,
+        run=spending(name, paid, "list", "list"),
+        arity=2,
+        result="bool",
+        costly=True,
+        spends=True,
     )
 
 

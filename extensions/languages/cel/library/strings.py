@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any, Final
 
+from heddle.extensions.languages.cel.budget import LETTERS, bounded, spend
 from heddle.extensions.languages.cel.errors import Fault
-from heddle.extensions.languages.cel.library.bounds import bounded
 from heddle.extensions.languages.cel.library.format import formatted
-from heddle.extensions.languages.cel.library.function import Function, no_overload, typed
+from heddle.extensions.languages.cel.library.function import Function, no_overload, spending, typed
 from heddle.extensions.languages.cel.values import kind
 
 _SPACES: Final = (
@@ -58,15 +58,18 @@ def _last_index_of(text: str, part: str, start: int | None = None) -> int:
     return -1 if start >= len(text) else text.rfind(part, 0, start + len(part))
 
 
-def _replace(text: str, old: str, new: str, limit: int = -1) -> str:
+def _replace(budget: list[int], text: str, old: str, new: str, limit: int = -1) -> str:
     times = text.count(old) if limit < 0 else min(limit, text.count(old))
-    bounded(len(text) + times * (len(new) - len(old)))
+    bounded(budget, len(text) + times * (len(new) - len(old)))
     return text.replace(old, new, limit)
 
 
-def _split(text: str, mark: str, limit: int = -1) -> list[str]:
+def _split(budget: list[int], text: str, mark: str, limit: int = -1) -> list[str]:
     if limit == 0:
         return []
+    parts = text.count(mark) + 1
+    # A part is a text of its own, and costs more than an element.
+    spend(budget, 2 * (min(parts, limit) if limit > 0 else parts) + len(text) // LETTERS)
     if not mark:
         chars = list(text)
         if 0 < limit < len(chars):
@@ -85,29 +88,37 @@ def _substring(text: str, start: int, end: int | None = None) -> str:
     return text[start:last]
 
 
-def _join(items: Any, mark: Any = "") -> str:
+def _join(budget: list[int], items: Any, mark: Any = "") -> str:
     if kind(items) != "list" or kind(mark) != "string":
         raise no_overload("join", items, mark)
     for item in items:
         if kind(item) != "string":
             raise Fault(f"join() wants a list of strings, not one with {kind(item)}")
-    bounded(sum(map(len, items)) + len(mark) * len(items))
+    bounded(budget, sum(map(len, items)) + len(mark) * len(items))
     return str(mark).join(items)
 
 
-def _quote(text: str) -> str:
-    bounded(2 * len(text))
+def _quote(budget: list[int], text: str) -> str:
+    bounded(budget, 2 * len(text))
     return f'"{text.translate(_ESCAPES)}"'
 
 
-def _method(name: str, run: Callable[..., Any], *kinds: str, result: str = "string") -> Function:
+def _method(
+    name: str,
+    run: Callable[..., Any],
+    *kinds: str,
+    result: str = "string",
+    spends: bool = False,
+) -> Function:
+    guard = spending if spends else typed
     return Function(
         name=name,
-        run=typed(name, run, "string", *kinds),
+        run=guard(name, run, "string", *kinds),
         arity=1 + len(kinds),
         method=True,
         result=result,
         costly=True,
+        spends=spends,
     )
 
 
@@ -119,23 +130,40 @@ FUNCTIONS: Final = (
     _method("lastIndexOf", _last_index_of, "string", "int", result="int"),
     _method("lowerAscii", lambda text: text.translate(_LOWER)),
     _method("upperAscii", lambda text: text.translate(_UPPER)),
-    _method("replace", _replace, "string", "string"),
-    _method("replace", _replace, "string", "string", "int"),
-    _method("split", _split, "string", result="list"),
-    _method("split", _split, "string", "int", result="list"),
+    _method("replace", _replace, "string", "string", spends=True),
+    _method("replace", _replace, "string", "string", "int", spends=True),
+    _method("split", _split, "string", result="list", spends=True),
+    _method("split", _split, "string", "int", result="list", spends=True),
     _method("substring", _substring, "int"),
     _method("substring", _substring, "int", "int"),
     _method("trim", lambda text: text.strip(_SPACES)),
     *(
-        Function(name="join", run=_join, arity=arity, method=True, result="string", costly=True)
+        Function(
+            name="join",
+            run=_join,
+            arity=arity,
+            method=True,
+            result="string",
+            costly=True,
+            spends=True,
+        )
         for arity in (1, 2)
     ),
-    Function(name="format", run=formatted, arity=2, method=True, result="string", costly=True),
+    Function(
+        name="format",
+        run=formatted,
+        arity=2,
+        method=True,
+        result="string",
+        costly=True,
+        spends=True,
+    ),
     Function(
         name="strings.quote",
-        run=typed("strings.quote", _quote, "string"),
+        run=spending("strings.quote", _quote, "string"),
         arity=1,
         result="string",
         costly=True,
+        spends=True,
     ),
 )

@@ -119,6 +119,8 @@ def test_a_template_cannot_change_the_payload() -> None:
 CALM = [
     "Hello {{ name|upper }}, {{ n + 1 }} {{ price * 1.19 }} {{ (a ~ b)[0] }}",
     "{% if a is defined and not b %}{{ a|tojson }}{% elif c in d %}{{ d|join(', ') }}{% endif %}",
+    "{{ n * 2 }}",
+    "{{ 1.19 * price }}",
     "{{ a|default('-') }} {{ b[0].c['d'] if e else {'f': [1]} }}",
 ]
 GROWING = [
@@ -127,6 +129,9 @@ GROWING = [
     "{% macro f() %}{% endmacro %}",
     "{{ 'x' * n }}",
     "{{ a * b * c }}",
+    "{{ a * b }}",
+    "{{ [1] * 100000000 }}",
+    "{{ a|tojson(90000) }}",
     "{{ 2 ** n }}",
     "{{ a|replace('x', b) }}",
     "{{ a|join(b) }}",

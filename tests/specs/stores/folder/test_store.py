@@ -228,7 +228,10 @@ def test_folders_come_move_and_go(flows: Path) -> None:
     run(flows, story)
 
 
-def test_a_linked_file_and_a_linked_folder_are_followed(flows: Path, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("following")
+def test_linked_files_and_folders_elsewhere_are_followed_if_asked(
+    flows: Path, tmp_path: Path
+) -> None:
     async def story(store: FolderStore, watch: Watch) -> None:
         far = tmp_path / "far"
         (far / "in").mkdir(parents=True)
@@ -245,6 +248,32 @@ def test_a_linked_file_and_a_linked_folder_are_followed(flows: Path, tmp_path: P
         await watch.until([two])
         assert await field(store, "l") == await field(store, "m") == 2
 
+    run(flows, story)
+
+
+@pytest.mark.parametrize("sort", ["file", "folder"])
+def test_a_link_that_comes_to_lead_out_of_the_folder_is_followed_no_longer(
+    flows: Path, tmp_path: Path, sort: str
+) -> None:
+    inside, far, link = flows / ".inside", tmp_path / "far", flows / "link"
+    for number, folder in enumerate((inside, far)):
+        folder.mkdir()
+        (folder / "m.yaml").write_text(f"{{kind: nop, name: m, v: {number}}}")
+    if sort == "file":
+        inside, far, link = inside / "m.yaml", far / "m.yaml", flows / "m.yaml"
+    one = named_id("spec", "default", "m")
+
+    async def story(store: FolderStore, watch: Watch) -> None:
+        assert await field(store, "m") == 0
+        for target, found in ((far, None), (inside, 0)):
+            (flows / ".next").symlink_to(target)
+            (flows / ".next").replace(link)
+            await watch.until([one])
+            assert await field(store, "m") == found
+            codes = [problem.code for problem in await store.problems()]
+            assert codes == (["outside-link"] if found is None else [])
+
+    link.symlink_to(inside)
     run(flows, story)
 
 
@@ -559,6 +588,7 @@ def test_the_mode_of_a_file_and_a_link_to_it_stay(flows: Path) -> None:
     assert [each.name for each in far.parent.iterdir()] == ["far.yaml"]
 
 
+@pytest.mark.usefixtures("following")
 @pytest.mark.parametrize("link", ["file", "folder", "annotation", "dangling"])
 def test_nothing_is_written_out_of_the_folder_through_a_link(
     flows: Path, tmp_path: Path, link: str

@@ -1,0 +1,87 @@
+"""Pieces: long work in small steps, done at once, or in turns with everything else on the event loop."""
+
+import asyncio
+import gc
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Final, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+Pieces: TypeAlias = Generator[None, None, T]
+"""Work that yields wherever it may be put off, and returns what comes of it."""
+
+SLICE: Final = 0.005
+"""Seconds after which others have their turn."""
+
+
+def at_once(work: Pieces[T]) -> T:
+    """Do all of the work now, and return what comes of it."""
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            value: T = done.value
+            return value
+
+
+async def by_turns(work: Pieces[T]) -> T:
+    """Do the work a slice at a time, and let the event loop go on between two slices."""
+    clock = time.perf_counter
+    end = clock() + SLICE
+    while True:
+        try:
+            next(work)
+        except StopIteration as done:
+            value: T = done.value
+            return value
+        if clock() > end:
+            break
+    with no_full_collection():
+        while True:
+            await asyncio.sleep(0)
+            end = clock() + SLICE
+            while clock() < end:
+                try:
+                    next(work)
+                except StopIteration as done:
+                    last: T = done.value
+                    return last
+
+
+_busy: list[tuple[int, int, int]] = []
+
+
+@contextmanager
+def no_full_collection() -> Iterator[None]:
+    """Collect young garbage alone meanwhile: much is made that stays, and a look at all of it is long."""
+    before = _busy[0] if _busy else gc.get_threshold()
+    _busy.append(before)
+    gc.set_threshold(before[0], before[1], 1_000_000)
+    try:
+        yield
+    finally:
+        _busy.pop()
+        if not _busy:
+            gc.set_threshold(*before)
+
+
+class Turns:
+    """Lets the event loop go on within a long loop: `await turns.rest()` in each round."""
+
+    __slots__ = ("_end",)
+
+    def __init__(self) -> None:
+        self._end = time.perf_counter() + SLICE
+
+    @property
+    def due(self) -> bool:
+        """Whether others should have their turn now."""
+        return time.perf_counter() > self._end
+
+    async def rest(self) -> None:
+        """Let others have their turn, if it is due."""
+        if time.perf_counter() > self._end:
+            await asyncio.sleep(0)
+            self._end = time.perf_counter() + SLICE

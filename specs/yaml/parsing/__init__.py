@@ -1,0 +1,1 @@
+"""Parsing reads large texts in a warm process of their own, so that nobody waits meanwhile."""

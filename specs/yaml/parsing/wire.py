@@ -1,0 +1,306 @@
+"""What goes to the parsing process and what comes back, as compact data."""
+
+import struct
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+
+from heddle.schemas.link import Link
+from heddle.schemas.path import Path
+from heddle.schemas.problem import Problem
+from heddle.specs.model.limits import Limits
+from heddle.specs.model.spec import Binding, Spec
+from heddle.specs.model.value import Source as Origin
+from heddle.specs.model.value import Value
+from heddle.specs.yaml.document import Only, Reading
+from heddle.specs.yaml.fast import Places, Source, Where
+
+HEAD: Final = struct.Struct(">I")
+"""In front of each frame: how long it is."""
+
+PART: Final = 500
+"""Specs or Values that come back at once."""
+
+_LARGE_INT: Final = 1
+"""The extension type of whole numbers of more than 64 bits."""
+
+
+class Request(msgspec.Struct, array_like=True):
+    """A text to read: what `read_text` takes, the limits, and another key for the ids nobody wrote."""
+
+    text: bytes
+    file: str
+    namespace: str
+    only: Only
+    key: str | None
+    revision: int
+    most: int
+    again: str | None
+    limits: Limits
+
+
+class SpecSaid(msgspec.Struct, array_like=True):
+    """A Spec as it comes back; `root` is where it stands in the text."""
+
+    id: bytes
+    kind: str
+    namespace: str
+    name: str | None
+    annotations: dict[str, str]
+    env: dict[str, list[Any]]
+    ports: dict[str, list[tuple[str | None, bytes | None, str]]]
+    fields: dict[str, Any]
+    revision: int
+    root: list[str | int]
+
+
+class ValueSaid(msgspec.Struct, array_like=True):
+    """A Value as it comes back; `root` is where it stands in the text."""
+
+    id: bytes
+    namespace: str
+    name: str | None
+    annotations: dict[str, str]
+    data: Any
+    sealed: str
+    source: Origin | None
+    secret: bool
+    revision: int
+    root: list[str | int]
+
+
+class WhereSaid(msgspec.Struct, array_like=True, omit_defaults=True):
+    """Where one node stands, and what stands inside, each packed by itself."""
+
+    line: int
+    column: int
+    style: str = ""
+    children: list[tuple[str | int, int, int, msgspec.Raw]] = []
+
+
+class Reply(msgspec.Struct, array_like=True):
+    """What a text says, or a part of that: `more` is to come. `where` are the places of everything in
+    it, packed; `written` the ids that stay the same under another key. `last` says that the process
+    ends now.
+    """
+
+    specs: list[SpecSaid]
+    spoiled: list[SpecSaid]
+    values: list[ValueSaid]
+    problems: list[Problem]
+    whole: bool
+    where: bytes
+    written: list[bytes]
+    last: bool = False
+    more: bool = False
+
+
+# --- there ----------------------------------------------------------------------------------------
+
+
+def packed(reply: Reply) -> bytes:
+    """Return the bytes of a reply, whatever its numbers are."""
+    try:
+        return msgspec.msgpack.encode(reply)
+    except OverflowError:
+        return msgspec.msgpack.encode(_tagged(msgspec.to_builtins(reply, builtin_types=(bytes,))))
+
+
+def _tagged(data: Any) -> Any:
+    if type(data) is int and not -(2**63) <= data < 2**64:
+        return msgspec.msgpack.Ext(_LARGE_INT, str(data).encode())
+    if isinstance(data, dict):
+        return {key: _tagged(value) for key, value in data.items()}
+    return [_tagged(value) for value in data] if isinstance(data, list | tuple) else data
+
+
+def parts_of(reply: Reply) -> Iterator[Reply]:
+    """Give a reply in parts, which are unpacked one by one: each takes a moment only."""
+    for name in ("specs", "spoiled", "values"):
+        said = getattr(reply, name)
+        for start in range(0, len(said), PART):
+            part = Reply([], [], [], [], True, b"\x90", [], more=True)
+            setattr(part, name, said[start : start + PART])
+            yield part
+    yield msgspec.structs.replace(reply, specs=[], spoiled=[], values=[])
+
+
+def joined(parts: list[Reply]) -> Reply:
+    """Return the reply that came in these parts."""
+    last = parts[-1]
+    for name in ("specs", "spoiled", "values"):
+        setattr(last, name, [each for part in parts for each in getattr(part, name)])
+    return last
+
+
+def reply_of(reading: Reading, where: bytes, written: list[UUID]) -> Reply:
+    """Return what a Reading says, as it goes back."""
+    return Reply(
+        specs=[_spec_said(spec) for spec in reading.specs],
+        spoiled=[_spec_said(spec) for spec in reading.spoiled],
+        values=[_value_said(value) for value in reading.values],
+        problems=list(reading.problems),
+        whole=reading.whole,
+        where=where,
+        written=[each.bytes for each in written],
+    )
+
+
+def _spec_said(spec: Spec) -> SpecSaid:
+    return SpecSaid(
+        id=spec.id.bytes,
+        kind=spec.kind,
+        namespace=spec.namespace,
+        name=spec.name,
+        annotations=dict(spec.annotations),
+        env={key: _binding_said(each) for key, each in spec.env.items()},
+        ports={
+            port: [
+                (link.name, link.id.bytes if link.id is not None else None, link.port)
+                for link in links
+            ]
+            for port, links in spec.ports.items()
+        },
+        fields=dict(spec.fields),
+        revision=spec.revision,
+        root=_root(spec.places),
+    )
+
+
+def _binding_said(binding: Binding) -> list[Any]:
+    said: list[Any] = [binding.id.bytes if binding.id is not None else None, binding.name]
+    return said if binding.data is msgspec.UNSET else [*said, binding.data]
+
+
+def _value_said(value: Value) -> ValueSaid:
+    return ValueSaid(
+        id=value.id.bytes,
+        namespace=value.namespace,
+        name=value.name,
+        annotations=dict(value.annotations),
+        data=value.data,
+        sealed=value.sealed,
+        source=value.source,
+        secret=value.secret,
+        revision=value.revision,
+        root=_root(value.places),
+    )
+
+
+def _root(places: Callable[[Path], Any] | None) -> list[str | int]:
+    return list(places.root) if isinstance(places, Places) else []
+
+
+def packed_where(where: list[Where]) -> bytes:
+    """Return the places of a text as bytes, in which what stands inside is packed by itself."""
+    return msgspec.msgpack.encode([_where_said(each) for each in where])
+
+
+def _where_said(where: Where) -> "WhereSaid":
+    inside = [
+        (key, line, column, msgspec.Raw(msgspec.msgpack.encode(_where_said(inner))))
+        for key, (line, column, inner) in where.children.items()
+    ]
+    return WhereSaid(where.line, where.column, where.style, inside)
+
+
+# --- here -----------------------------------------------------------------------------------------
+
+
+def _ext(code: int, data: memoryview) -> Any:
+    if code != _LARGE_INT:
+        raise ValueError(f"unknown extension {code}")
+    return int(bytes(data))
+
+
+replies: Final = msgspec.msgpack.Decoder(Reply, ext_hook=_ext)
+requests: Final = msgspec.msgpack.Decoder(Request)
+_where: Final = msgspec.msgpack.Decoder(WhereSaid)
+_wheres: Final = msgspec.msgpack.Decoder(list[WhereSaid])
+
+
+class PackedWhere(Where):
+    """Where one node of a text stands; what stands inside is unpacked when it is asked for."""
+
+    __slots__ = ("_children", "_inside")
+
+    def __init__(self, said: WhereSaid) -> None:
+        self.line = said.line
+        self.column = said.column
+        self.style = said.style
+        self._inside = said.children
+        self._children: dict[str | int, tuple[int, int, Where]] | None = None
+
+    @property
+    def children(self) -> dict[str | int, tuple[int, int, Where]]:  # type: ignore[override]
+        """Where its children stand."""
+        if self._children is None:
+            self._children = {
+                key: (line, column, PackedWhere(_where.decode(inner)))
+                for key, line, column, inner in self._inside
+            }
+            self._inside = []
+        return self._children
+
+
+class Away(Source):
+    """A text that was read elsewhere: its places came back packed, and are unpacked when asked for."""
+
+    __slots__ = ("_packed",)
+
+    def __init__(self, text: str, file: str, where: bytes) -> None:
+        super().__init__(text, file)
+        self._packed = where
+
+    @property
+    def where(self) -> list[Where]:
+        """The places of every document, unpacked at the first question."""
+        if self._where is None:
+            self._where = [PackedWhere(each) for each in _wheres.decode(self._packed)]
+            self._packed = b""
+        return self._where
+
+
+def spec_of(said: SpecSaid, source: Source) -> Spec:
+    """Return the Spec that came back."""
+    return Spec(
+        id=UUID(bytes=said.id),
+        kind=said.kind,
+        namespace=said.namespace,
+        name=said.name,
+        annotations=said.annotations,
+        env={key: _binding_of(each) for key, each in said.env.items()},
+        ports={
+            port: tuple(
+                Link(name, UUID(bytes=id_) if id_ is not None else None, to)
+                for name, id_, to in links
+            )
+            for port, links in said.ports.items()
+        },
+        fields=said.fields,
+        revision=said.revision,
+        places=Places(source, tuple(said.root)),
+    )
+
+
+def _binding_of(said: list[Any]) -> Binding:
+    id_ = UUID(bytes=said[0]) if said[0] is not None else None
+    return Binding(id_, said[1], said[2] if len(said) > 2 else msgspec.UNSET)
+
+
+def value_of(said: ValueSaid, source: Source) -> Value:
+    """Return the Value that came back."""
+    return Value(
+        id=UUID(bytes=said.id),
+        namespace=said.namespace,
+        name=said.name,
+        annotations=said.annotations,
+        data=said.data,
+        sealed=said.sealed,
+        source=said.source,
+        secret=said.secret,
+        revision=said.revision,
+        places=Places(source, tuple(said.root)),
+    )
