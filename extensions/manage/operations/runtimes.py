@@ -20,9 +20,9 @@ from heddle.runtime.runtime import Runtime
 from heddle.runtime.status.namespace_status import Standing, SymbolStanding, standing
 from heddle.schemas.pieces import Turns
 from heddle.schemas.problem import did_you_mean
+from heddle.specs.model.mask import MASK
 from heddle.specs.model.names import parse_id
 from heddle.specs.model.report import Report, Reporting
-from heddle.specs.secrets.mask import MASK
 from heddle.specs.stores.folder.placement import LONGEST_NAME
 
 LONGEST = 3600.0
