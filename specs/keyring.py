@@ -19,6 +19,7 @@ import msgspec
 from heddle.specs.errors import SecretError
 from heddle.specs.problem import Problem
 from heddle.specs.sealing import Key, key_of, seal, sealed_by, unseal
+from heddle.specs.sentences import lower_first
 from heddle.specs.value import Value
 
 VARIABLE = "HEDDLE_KEY"
@@ -211,7 +212,7 @@ class Keyring:
                     found.setdefault(key.id, Held(key, place.name))
             except (OSError, ValueError) as error:
                 reason = getattr(error, "strerror", None) or str(error)
-                troubles.append(f"{place.name}: {reason[:1].lower()}{reason[1:]}")
+                troubles.append(f"{place.name}: {lower_first(reason)}")
         before = self._held
         self._held, self._troubles = tuple(found.values()), tuple(troubles)
         return before is not None and [each.key for each in before] != [

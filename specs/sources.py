@@ -13,6 +13,7 @@ import msgspec
 
 from heddle.specs.errors import SecretError
 from heddle.specs.keyring import VARIABLE, wrong
+from heddle.specs.sentences import lower_first
 from heddle.specs.value import Value
 
 LARGEST = 1 << 20
@@ -69,7 +70,7 @@ def read_source(value: Value, environ: Mapping[str, str]) -> Reading:
         found = f'the Value "{value.label}" comes from {source.name}'
         found += f" ({seen}): " if seen else ": "
         code = "missing-source" if missing else "unreadable-source"
-        found += f"{reason[:1].lower()}{reason[1:]}"
+        found += lower_first(reason)
         return Reading(None, wrong(value, "from", code, found), path, digest)
 
 
