@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from heddle.specs.errors import SecretError
+from heddle.specs.jsontext import decode as decode_json
 from heddle.specs.keyring import VARIABLE, wrong
 from heddle.specs.sentences import lower_first
 from heddle.specs.value import Value
@@ -127,7 +128,7 @@ def meant(content: bytes, form: str) -> Any:
 
 def _json(text: str) -> Any:
     try:
-        return msgspec.json.decode(text)
+        return decode_json(text)
     except msgspec.DecodeError:
         raise ValueError("it is no JSON") from None
 

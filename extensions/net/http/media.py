@@ -11,6 +11,7 @@ from heddle.extensions.net.http.errors import BadAnswer, BadRequest
 from heddle.runtime.errors import Error
 from heddle.runtime.plain import plain
 from heddle.schemas.ascii import lower, trim
+from heddle.specs.jsontext import decode as decode_json
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
@@ -52,7 +53,7 @@ def is_json(kind: str) -> bool:
 def from_json(data: bytes) -> Any:
     """The value of a JSON text; BadRequest says where it is broken."""
     try:
-        return _decoder.decode(data)
+        return decode_json(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"the body is not valid JSON: {error}") from None
 
@@ -103,9 +104,11 @@ def _charset(content_type: str) -> str:
 
 
 def from_form(text: str) -> dict[str, list[str]]:
-    """A form or a query as a map of lists; BadRequest past 10,000 fields."""
+    """A form or a query as a map of lists; BadRequest past 10,000 fields, or if it is not UTF-8."""
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELDS)
+        pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_FIELDS)
+    except UnicodeDecodeError:
+        raise BadRequest("a field of the query or the form is not UTF-8") from None
     except ValueError:
         raise BadRequest(f"there are more than {_FIELDS} fields") from None
     fields: dict[str, list[str]] = {}
@@ -115,12 +118,28 @@ def from_form(text: str) -> dict[str, list[str]]:
 
 
 def to_form(value: Any) -> bytes:
-    """A map of values or of lists as a form; BadAnswer for anything else but text."""
+    """A map of values or of lists as a form; BadAnswer for anything else but text.
+
+    Text stands as it is, everything else as JSON has it: `true`, `null`, `{"k":1}`.
+    """
     if isinstance(value, str):
-        return value.encode()
+        return to_text(value, "")
     if not isinstance(value, dict):
         raise BadAnswer(f"a {type(value).__name__} cannot be written as {FORM}")
-    return urlencode(plain(value), doseq=True).encode()
+    pairs = [
+        (field_text(name), item if isinstance(item, bytes) else field_text(item))
+        for name, items in value.items()
+        for item in (items if isinstance(items, list | tuple) else [items])
+    ]
+    try:
+        return urlencode(pairs).encode()
+    except UnicodeError as error:
+        raise BadAnswer(f"a field cannot be written as UTF-8: {error}") from error
+
+
+def field_text(value: Any) -> str:
+    """Return a value as the text of a form's field or of a query's: JSON if it is not text."""
+    return value if isinstance(value, str) else to_json(value).decode()
 
 
 def to_bytes(value: Any, content_type: str) -> bytes:
@@ -142,4 +161,3 @@ def _hook(value: Any) -> Any:
 
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=_hook)
-_decoder: Final = msgspec.json.Decoder()
