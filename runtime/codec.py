@@ -1,6 +1,7 @@
 """A Codec builds a Node from one kind of Spec; a Kind is a Schema and its Codec."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
 import msgspec
@@ -92,7 +93,10 @@ class Build:
             )
         try:
             told = msgspec.structs.replace(
-                options or _NO_OPTIONS, condition=condition, say=self.voice
+                options or _NO_OPTIONS,
+                condition=condition,
+                say=self.voice,
+                where=partial(self._where, path),
             )
             # Compilers and programs deal in plain text, not in the field types that say what it is.
             program = found.program(str(code), told)
@@ -113,6 +117,15 @@ class Build:
             spec = self.spec
             place = spec.inside(path, error.line, error.column) if error.line else spec.place(path)
             self.refuse(*path, code="code", found=error.message, hint=error.hint, place=place)
+
+    def _where(self, path: Path, line: int, column: int) -> str:
+        """Return where code of this Spec stands: `api.yaml:96 read.args`; without a file, its line in it."""
+        spec = self.spec
+        place = spec.inside(path, line) if line else spec.place(path)
+        field = spec.at(path)
+        if place.line:
+            return f"{Place(place.file, place.line)} {field}"
+        return f"{field}, line {line}, column {column}" if line else field
 
     def refuse(
         self,

@@ -5,8 +5,11 @@ import re
 from decimal import Decimal
 from typing import Any, Final
 
+import msgspec
+
 from heddle.extensions.languages.cel.errors import Fault
 from heddle.extensions.languages.cel.library.function import Function, no_overload
+from heddle.extensions.languages.cel.results import deep_plain
 from heddle.extensions.languages.cel.times import (
     format_duration,
     format_timestamp,
@@ -26,6 +29,8 @@ from heddle.extensions.languages.cel.values import (
     span,
     type_of,
 )
+from heddle.runtime.errors import Error
+from heddle.runtime.plain import encode_with
 
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+")
 _REAL: Final = re.compile(
@@ -134,7 +139,7 @@ def _positional(digits: str, scale: int) -> str:
 
 
 def to_string(value: Any) -> str:
-    """`string(x)`."""
+    """`string(x)`: lists and maps are JSON text."""
     name = kind(value)
     if name == "string":
         return str(value)
@@ -157,7 +162,26 @@ def to_string(value: Any) -> str:
         return str(value.message)
     if name == "type":
         return str(value.name)
+    if name in ("list", "map"):
+        return _json(value)
     raise no_overload("string", value)
+
+
+def _json(value: Any) -> str:
+    """A list or a map as JSON text; a Fault for what JSON cannot hold."""
+    try:
+        return encode_with(_encode, deep_plain(value)).decode()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise Fault(f"the {kind(value)} cannot be JSON: {error}") from None
+
+
+def _message(value: Any) -> str:
+    if isinstance(value, Error):
+        return value.message
+    raise TypeError(f"a {kind(value)} is not plain data")
+
+
+_encode: Final = msgspec.json.Encoder(enc_hook=_message).encode
 
 
 def to_bytes(value: Any) -> bytes:
