@@ -23,7 +23,7 @@ def decode(text: str | bytes, kind: Any = None) -> Any:
         return _decode(text) if kind is None else msgspec.json.decode(text, type=kind)
     except msgspec.ValidationError:
         raise
-    except (msgspec.DecodeError, UnicodeError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         bare = _without_mark(text)
         if bare is None:
             raise msgspec.DecodeError(_reason(text, error)) from None
@@ -31,7 +31,7 @@ def decode(text: str | bytes, kind: Any = None) -> Any:
         return _decode(bare) if kind is None else msgspec.json.decode(bare, type=kind)
     except msgspec.ValidationError:
         raise
-    except (msgspec.DecodeError, UnicodeError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise msgspec.DecodeError(_reason(text, error)) from None
 
 
@@ -47,6 +47,8 @@ def _reason(text: str | bytes, error: Exception) -> str:
     if isinstance(error, UnicodeEncodeError):
         at = len(str(text)[: error.start].encode())
         return f"JSON is malformed: half of a surrogate pair (byte {at})"
+    if isinstance(error, RecursionError):
+        return "JSON is nested too deeply"
     message = str(error)
     data = text.encode() if isinstance(text, str) else bytes(text)
     if "truncated" in message or "surrogate" in message:

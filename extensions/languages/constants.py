@@ -30,6 +30,8 @@ def _json(code: str) -> Program:
         return _always(decode_json(code))
     except msgspec.DecodeError as error:
         message = str(error)
+        if "nested" in message:
+            raise CompileError(message) from None
         byte = re.search(r" \(byte (\d+)\)", message)
         data = code.encode(errors="surrogatepass")
         at = int(byte[1]) if byte else len(data)
