@@ -96,7 +96,7 @@ class Build:
                 options or _NO_OPTIONS,
                 condition=condition,
                 say=self.voice,
-                where=partial(self._where, path),
+                where=partial(_where, self.spec, path),
             )
             # Compilers and programs deal in plain text, not in the field types that say what it is.
             program = found.program(str(code), told)
@@ -118,15 +118,6 @@ class Build:
             place = spec.inside(path, error.line, error.column) if error.line else spec.place(path)
             self.refuse(*path, code="code", found=error.message, hint=error.hint, place=place)
 
-    def _where(self, path: Path, line: int, column: int) -> str:
-        """Return where code of this Spec stands: `api.yaml:96 read.args`; without a file, its line in it."""
-        spec = self.spec
-        place = spec.inside(path, line) if line else spec.place(path)
-        field = spec.at(path)
-        if place.line:
-            return f"{Place(place.file, place.line)} {field}"
-        return f"{field}, line {line}, column {column}" if line else field
-
     def refuse(
         self,
         *path: str | int,
@@ -146,6 +137,15 @@ class Build:
             path=self.spec.at(path),
         )
         raise SpecError([problem])
+
+
+def _where(spec: Spec, path: Path, line: int, column: int) -> str:
+    """Return where code of a Spec stands: `api.yaml:96 read.args`; its own line if the file is unknown."""
+    place = spec.inside(path, line) if line else spec.place(path)
+    field = spec.at(path)
+    if place.line:
+        return f"{Place(place.file, place.line)} {field}"
+    return f"{field}, line {line}, column {column}" if line else field
 
 
 def codec_failed(spec: Spec, error: BaseException) -> Problem:
