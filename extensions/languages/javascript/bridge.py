@@ -14,6 +14,7 @@ import msgspec
 from heddle.extensions.languages.errors import ProgramError
 from heddle.runtime.errors import Error
 from heddle.runtime.stream import ByteStream
+from heddle.specs.jsontext import decode
 
 BYTES: Final = "\0bytes"
 LONG: Final = "\0int"
@@ -22,7 +23,6 @@ SAFE: Final = 2**53 - 1
 """The largest integer that a number of JavaScript holds exactly."""
 
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder().decode
 
 
 def to_text(payload: Any, *, longs: bool = True) -> tuple[str, bool]:
@@ -43,7 +43,7 @@ def to_text(payload: Any, *, longs: bool = True) -> tuple[str, bool]:
 def from_text(text: str, marked: bool) -> Any:
     """The value of a result."""
     try:
-        value = _decode(text)
+        value = decode(text)
         return _unmarked(value) if marked else value
     except RecursionError:
         raise ProgramError("the result is nested too deeply") from None

@@ -139,6 +139,8 @@ def to_form(value: Any) -> bytes:
 
 def field_text(value: Any) -> str:
     """Return a value as the text of a form's field or of a query's: JSON if it is not text."""
+    if isinstance(value, Error):
+        return value.message
     return value if isinstance(value, str) else to_json(value).decode()
 
 
@@ -146,6 +148,8 @@ def to_bytes(value: Any, content_type: str) -> bytes:
     """A value in a type without parts: bytes as they are, text in its charset, data as JSON."""
     if isinstance(value, bytes):
         return value
+    if isinstance(value, Error):
+        value = value.message
     kind = media_type(content_type)
     if kind == FORM:
         return to_form(value)

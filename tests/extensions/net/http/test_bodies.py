@@ -95,6 +95,7 @@ def test_body_that_is_not_its_type_is_refused(data: bytes, content_type: str, st
             "application/x-www-form-urlencoded",
             b"t=true&n=null&l=x&l=false&l=%5B1%5D&m=%7B%22k%22%3A1.5%7D",
         ),
+        ({"e": Error("bad"), "b": b"h i"}, "application/x-www-form-urlencoded", b"e=bad&b=h+i"),
         ({"e": Error("bad"), "b": b"hi"}, "", b'{"e":"bad","b":"aGk="}'),
         (Error("bad"), "", b"bad"),
     ],
