@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from heddle.extensions.languages.cel.errors import Fault
+from heddle.extensions.languages.cel.errors import Exhausted, Fault
 from heddle.extensions.languages.cel.library.function import Function, no_overload
 from heddle.extensions.languages.cel.results import deep_plain
 from heddle.extensions.languages.cel.times import (
@@ -32,6 +32,7 @@ from heddle.extensions.languages.cel.values import (
 from heddle.runtime.errors import Error
 from heddle.runtime.plain import encode_with
 
+_LONGEST: Final = 10_000_000
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+")
 _REAL: Final = re.compile(
     r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf|infinity|nan)", re.IGNORECASE
@@ -168,11 +169,32 @@ def to_string(value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    """A list or a map as JSON text; a Fault for what JSON cannot hold."""
+    """A list or a map as JSON text; a Fault for what JSON cannot hold, or if that would be too long."""
+    _measure(value)
     try:
         return encode_with(_encode, deep_plain(value)).decode()
     except (TypeError, ValueError, OverflowError) as error:
         raise Fault(f"the {kind(value)} cannot be JSON: {error}") from None
+
+
+def _measure(value: Any) -> None:
+    """Raise Exhausted if the JSON text would be too long: many places may hold the same long text."""
+    left, todo = _LONGEST, [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, str | bytes):
+            left -= len(item)
+        elif isinstance(item, list | tuple | dict):
+            left -= len(item) + 2
+        else:
+            left -= 1
+        if left < 0:
+            raise Exhausted(f"string() would make more than {_LONGEST:,} characters")
+        if isinstance(item, dict):
+            todo += item.keys()
+            todo += item.values()
+        elif isinstance(item, list | tuple):
+            todo += item
 
 
 def _message(value: Any) -> str:
