@@ -222,8 +222,8 @@ where there is neither a header nor `columns`. Empty lines are left out. Cells a
 `types` says otherwise: `int`, `number`, `bool` (true, yes, on, 1; false, no, off, 0) or `json`. A cell that
 stands in `nulls` is null whatever its type.
 
-A number is one that JSON can hold: `nan`, `inf` and `1e400` are not. A line, and a row of several lines,
-may have 16,777,216 characters.
+A number is one that JSON can hold: `nan`, `inf` and `1e400` are not. A row may have 16,777,216
+characters, and 10,000 lines.
 
 What is wrong is an Error that names the line: a row with too many or too few cells, a quote that is never
 closed, two columns of one name, a cell that is not of its type. With `ragged: fill` cells that are missing
