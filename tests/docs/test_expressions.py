@@ -14,6 +14,9 @@ from heddle.runtime.language import Options
 from heddle.schemas.code import Expression
 from heddle.schemas.schema import Schema
 from heddle.schemas.shape import Field, Shape, fields_of
+from heddle.specs.document import read_text
+from heddle.specs.errors import HeddleError
+from heddle.specs.spec import Spec
 from tests.docs.fences import every
 
 
@@ -130,3 +133,66 @@ def test_a_line_of_cel_on_a_page_gives_a_value(line: str) -> None:
     }
     program = registry().scheme.languages.get("cel").program(line, Options())
     assert program(payload) is not None
+
+
+PACKETS: Mapping[str, tuple[Any, ...]] = {
+    "assert.md": (20,),
+    "cache.md": ({"city": "Seoul"},),
+    "call.md": ({"items": [1]}, {"payload": {"customer": "ada"}, "answer": 9}),
+    "collect.md": ({"table": "orders"},),
+    "cookies.md": ({"cookies": {}},),
+    "csv.md": ([{"price": 12.5}],),
+    "dedupe.md": ({"id": "7"},),
+    "embedding.md": ({"name": "Ada"},),
+    "http.md": ({"params": {"id": "7"}, "query": {"fields": ["a"]}, "body": {"name": "ada"}},),
+    "if.md": ({"age": 18},),
+    "log.md": ({"items": [1], "id": 1},),
+    "for.md": (2,),
+    "merge.md": ([2.5, 3], 2),
+    "pipe.md": ({"price": 2.5, "count": 3}, 2.5),
+    "print.md": ({"id": 1},),
+    "reduce.md": ({"total": 0, "value": {"price": 2.5}, "index": 0, "key": 0},),
+    "retry.md": (failure(),),
+    "snippet.md": ({"name": "Ada"},),
+    "session.md": ({"user": "ada", "text": "hello"},),
+    "throttle.md": ({"user": "ada"},),
+    "timer.md": ({"at": "2026-01-01T00:00:00+00:00", "count": 1, "missed": 0},),
+    "try.md": (4,),
+    "websocket.md": ({"data": {"text": "hello"}},),
+    "while.md": (1,),
+}
+"""What comes to the flows of a page, if a request of HTTP does not fit."""
+
+
+def written() -> Iterator[tuple[str, str]]:
+    """Every expression in CEL of the flows on pages, with the name of its page."""
+    for one in every("yaml"):
+        if "problem" in one.words:
+            continue
+        for spec in read_text(one.code).specs:
+            yield from ((one.page.name, code) for code in _written(spec))
+
+
+def _written(spec: Spec) -> Iterator[str]:
+    schema = registry().scheme.schema(spec.kind)
+    if spec.kind == "snippet" and spec.fields.get("language") == "cel":
+        yield str(spec.fields["code"])
+    for field in fields_of(schema.fields) if schema is not None else ():
+        held = spec.fields.get(field.name)
+        if any(shape.form == "own" and shape.bare is Expression for shape in _shapes(field.shape)):
+            several = held.values() if isinstance(held, dict) and "code" not in held else [held]
+            yield from (code for code in several if isinstance(code, str) and "{{" not in code)
+
+
+@pytest.mark.parametrize(("page", "code"), sorted(set(written())))
+def test_an_expression_of_a_flow_on_a_page_fits_its_packets(page: str, code: str) -> None:
+    program = registry().scheme.languages.get("cel").program(code, Options())
+    failures: list[str] = []
+    for payload in (request(), *PACKETS.get(page, ())):
+        try:
+            program(payload)
+        except HeddleError as error:
+            failures.append(str(error))
+        else:
+            return
+    pytest.fail("\n".join(failures))
