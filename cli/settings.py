@@ -16,6 +16,7 @@ from heddle.cli.failure import CommandError
 from heddle.specs.limits import Limits
 from heddle.specs.names import NAMESPACE_RULE, legal_namespace
 from heddle.specs.problem import Place, Problem, did_you_mean
+from heddle.specs.sentences import lower_first
 from heddle.specs.spec import DEFAULT_NAMESPACE
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def _where(file: str, text: str, error: str) -> str:
     ]
     line, column = numbers if len(numbers) == 2 else (text.count("\n") + 1, 0)
     what = what or error
-    return f"{Place(file, line, column)}: {what[0].lower()}{what[1:]}"
+    return f"{Place(file, line, column)}: {lower_first(what)}"
 
 
 class _Reader:

@@ -19,6 +19,7 @@ import msgspec
 from heddle.specs.errors import SecretError
 from heddle.specs.problem import Problem
 from heddle.specs.sealing import Key, key_of, seal, sealed_by, unseal
+from heddle.specs.sentences import lower_first
 from heddle.specs.spare import SPARE, is_passing
 from heddle.specs.value import Value
 
@@ -224,7 +225,7 @@ class Keyring:
                     kept = [each for each in self._held or () if each.place == place.name]
                     found.update((each.key.id, each) for each in kept if each.key.id not in found)
                 reason = getattr(error, "strerror", None) or str(error)
-                troubles.append(f"{place.name}: {reason[:1].lower()}{reason[1:]}")
+                troubles.append(f"{place.name}: {lower_first(reason)}")
         before = self._held
         self._held, self._troubles = tuple(found.values()), tuple(troubles)
         return before is not None and [each.key for each in before] != [
