@@ -15,6 +15,7 @@ import msgspec
 from heddle.cli.exit_codes import CommandError
 from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.problem import Place, Problem, did_you_mean
+from heddle.schemas.sentences import lower_first
 from heddle.specs.model.limits import Limits
 from heddle.specs.model.names import NAMESPACE_RULE, legal_namespace
 
@@ -208,7 +209,7 @@ def _where(file: str, text: str, error: str) -> str:
     ]
     line, column = numbers if len(numbers) == 2 else (text.count("\n") + 1, 0)
     what = what or error
-    return f"{Place(file, line, column)}: {what[0].lower()}{what[1:]}"
+    return f"{Place(file, line, column)}: {lower_first(what)}"
 
 
 class _Reader:

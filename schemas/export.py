@@ -275,7 +275,8 @@ def _or_blank(schema: JsonSchema) -> JsonSchema:
     if schema.get("type") == "object":
         return {**schema, "type": ["object", "string"], "pattern": _BLANK}
     kinds = schema.get("type", ())
-    if not schema or (("string" in kinds) and not {"pattern", "enum", "maxLength"} & set(schema)):
+    limited = {"pattern", "enum", "maxLength"} & set(schema) or schema.get("minLength", 0) > 1
+    if not schema or ("string" in kinds and not limited):
         return schema
     if set(schema) == {"anyOf"}:
         return {"anyOf": [*schema["anyOf"], blank]}

@@ -128,8 +128,10 @@ def _args(params: tuple[str, ...]) -> Any:
 def _value(text: str) -> Any:
     import msgspec
 
+    from heddle.specs.model.json_text import decode
+
     try:
-        return msgspec.json.decode(text)
+        return decode(text)
     except msgspec.DecodeError:
         return text
 

@@ -32,7 +32,7 @@ class Session(Fields):
         dict[str, Expression],
         about(
             "What to keep, by name, each of the packet.",
-            examples=[{"user": "header.user[0]", "began": "self.time"}],
+            examples=[{"user": "auth.user", "asked": "path"}],
         ),
     ] = msgspec.field(default_factory=dict)
     remove: Annotated[list[str], about("Names to forget, before anything is kept or given.")] = (

@@ -53,7 +53,7 @@ class Throttle(Fields):
     ] = 1000
     key: Annotated[
         Expression | None,
-        about("Count packets apart by what this gives for them.", examples=["header.host[0]"]),
+        about("Count packets apart by what this gives for them.", examples=["host"]),
     ] = None
     keys: Annotated[
         int,

@@ -1,12 +1,14 @@
 """Cells of a table of text: what they mean as data, and how data is written into them."""
 
 from collections.abc import Callable
+from math import isfinite
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from heddle.extensions.data.errors import refused
 from heddle.runtime.flow.materialize import encode_with
+from heddle.specs.model.json_text import decode as decode_json
 
 Type: TypeAlias = Literal["text", "int", "number", "bool", "json"]
 
@@ -22,20 +24,24 @@ def _bool(text: str) -> bool:
 
 
 def _int(text: str) -> int:
-    if "_" in text:
-        raise ValueError("no whole number")
+    if "_" in text or not text.isascii():
+        raise ValueError("not a whole number")
     return int(text)
 
 
 def _number(text: str) -> int | float:
-    if "_" in text:
-        raise ValueError("no number")
-    if "." in text:
-        return float(text)
-    try:
-        return int(text)
-    except ValueError:
-        return float(text)
+    if "_" in text or not text.isascii():
+        raise ValueError("not a number")
+    if "." not in text:
+        try:
+            return int(text)
+        except ValueError:
+            pass
+    number = float(text)
+    # `nan` and `inf` are words, and 1e400 is more than a number holds: no payload has them.
+    if not isfinite(number):
+        raise ValueError("not a number")
+    return number
 
 
 READERS: dict[Type, Callable[[str], Any]] = {
@@ -43,7 +49,7 @@ READERS: dict[Type, Callable[[str], Any]] = {
     "int": _int,
     "number": _number,
     "bool": _bool,
-    "json": msgspec.json.decode,
+    "json": decode_json,
 }
 
 _NAMES = {
@@ -65,13 +71,18 @@ def read(text: str, wanted: Type, line: int, column: str) -> Any:
 
 
 def written(value: Any) -> str:
-    """Data as the text of a cell: null is empty, lists and maps are JSON."""
+    """Data as the text of a cell: null is empty, lists and maps are JSON.
+
+    What JSON has no number for (NaN, an infinity) is empty, as it is null there.
+    """
     if isinstance(value, str):
         return value
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and not isfinite(value):
+        return ""
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, list | dict):

@@ -11,6 +11,7 @@ from heddle.extensions.data.errors import refused
 from heddle.extensions.data.file_io import CHUNK
 from heddle.extensions.extension import ByteStream, Payload
 from heddle.runtime.flow.materialize import encode_with
+from heddle.specs.model.json_text import decode as decode_json
 
 Format: TypeAlias = Literal["text", "bytes", "json", "stream"]
 
@@ -20,7 +21,7 @@ def decoded(data: bytes, form: Format, name: str) -> Payload:
     if form == "bytes":
         return data
     try:
-        return msgspec.json.decode(data) if form == "json" else data.decode("utf-8-sig")
+        return decode_json(data) if form == "json" else data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise refused(f"{name} is no UTF-8 text: {error} (read it as bytes)", "text") from error
     except msgspec.DecodeError as error:

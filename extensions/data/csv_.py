@@ -1,9 +1,8 @@
 """csv: reads tables out of CSV text, and writes them."""
 
 import csv
-import io
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
@@ -131,6 +130,21 @@ class ParseNode(Node):
         return await sent(rows, self._fields.batch, lambda some: flow.send("out", some))
 
 
+_END: Final = "\r\n"
+
+
+class _Lines:
+    """The lines that a writer writes, each with the end that was asked for."""
+
+    def __init__(self, end: str) -> None:
+        self.lines: list[str] = []
+        self._end = end
+
+    def write(self, line: str) -> None:
+        """Take a line, with another end than it came with."""
+        self.lines.append(line[: -len(_END)] + self._end)
+
+
 class FormatNode(Node):
     """Makes text of rows."""
 
@@ -146,12 +160,10 @@ class FormatNode(Node):
     def _act(self, payload: Payload) -> Payload:
         rows = payload if isinstance(payload, list | tuple) else [payload]
         fields = self._fields
-        text = io.StringIO()
+        text = _Lines("\n" if fields.newline == "lf" else "\r\n")
+        # The writer quotes cells with what ends its lines: CR and LF, whichever ends ours.
         writer = csv.writer(
-            text,
-            delimiter=fields.delimiter,
-            quotechar=fields.quote,
-            lineterminator="\n" if fields.newline == "lf" else "\r\n",
+            text, delimiter=fields.delimiter, quotechar=fields.quote, lineterminator=_END
         )
         maps = [row for row in rows if isinstance(row, dict)]
         columns = self._columns or list(dict.fromkeys(name for row in maps for name in row))
@@ -159,7 +171,7 @@ class FormatNode(Node):
             writer.writerow(columns)
         for number, row in enumerate(rows, 1):
             writer.writerow(written(cell) for cell in self._cells(row, columns, number))
-        return text.getvalue()
+        return "".join(text.lines)
 
     def _cells(self, row: Any, columns: list[str], number: int) -> Sequence[Any]:
         if isinstance(row, dict):
@@ -210,6 +222,9 @@ where there is neither a header nor `columns`. Empty lines are left out. Cells a
 `types` says otherwise: `int`, `number`, `bool` (true, yes, on, 1; false, no, off, 0) or `json`. A cell that
 stands in `nulls` is null whatever its type.
 
+A number is one that JSON can hold: `nan`, `inf` and `1e400` are not. A row may have 16,777,216
+characters, and 10,000 lines.
+
 What is wrong is an Error that names the line: a row with too many or too few cells, a quote that is never
 closed, two columns of one name, a cell that is not of its type. With `ragged: fill` cells that are missing
 at the end of a row are null.
@@ -221,7 +236,7 @@ one transaction.
 
 `format` takes a list of maps or of lists, or a single one, and makes text. The columns are those of
 `columns`, or else all names that occur, in their order. Null becomes an empty cell, lists and maps become
-JSON. Cells that hold special characters are quoted.
+JSON. Cells that hold special characters, line ends (CR and LF) among them, are quoted.
 """,
     ),
     compile_csv,

@@ -26,6 +26,8 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.runtime.flow.materialize import encode_with
+from heddle.schemas.sentences import lower_first
+from heddle.specs.model.json_text import decode as decode_json
 
 
 class Jsonl(Fields):
@@ -74,7 +76,6 @@ class ParseNode(Node):
 
 async def parsed(lines: AsyncIterator[list[str]]) -> AsyncIterator[list[Any]]:
     """What lines say, some at a time; empty ones say nothing. Failure names the line that is wrong."""
-    decode = msgspec.json.Decoder().decode
     number = 0
     async for some in lines:
         found: list[Any] = []
@@ -83,10 +84,9 @@ async def parsed(lines: AsyncIterator[list[str]]) -> AsyncIterator[list[Any]]:
             if line.isspace():
                 continue
             try:
-                found.append(decode(line))
+                found.append(decode_json(line))
             except msgspec.DecodeError as error:
-                reason = str(error)[0].lower() + str(error)[1:]
-                raise refused(f"line {number}: {reason}", "json") from None
+                raise refused(f"line {number}: {lower_first(str(error))}", "json") from None
         if found:
             yield found
 

@@ -12,6 +12,9 @@ from heddle.extensions.data.errors import refused
 LONGEST = 10_000
 """Lines that one record may have: more, and a quote is not closed."""
 
+WIDEST = 16 * 1024 * 1024
+"""Characters that one record may have, and so a cell."""
+
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """How a CSV text is to be understood."""
@@ -37,7 +40,11 @@ class Records:
         self._header = rules.header
         self._open: list[str] = []
         self._inside = False
+        self._width = 0
         self._line = 0
+        # The reader's own limit is 131,072 characters a cell, for all that read CSV in the process.
+        if csv.field_size_limit() < WIDEST:
+            csv.field_size_limit(WIDEST)
 
     async def rows(self, lines: AsyncIterator[list[str]]) -> AsyncIterator[list[Any]]:
         """The rows, some at a time; Failure names the line of what is wrong."""
@@ -61,6 +68,10 @@ class Records:
                 continue
             self._inside = self._after(line)
             self._open.append(line)
+            self._width += len(line)
+            if self._width > WIDEST:
+                found = f"line {self._line + 1}: a record of more than {WIDEST:,} characters"
+                raise refused(found, "too-large")
             if self._inside:
                 if len(self._open) > LONGEST:
                     raise refused(
@@ -71,7 +82,7 @@ class Records:
                 continue
             ready.append((self._line + 1, "".join(self._open)))
             self._line += len(self._open)
-            self._open = []
+            self._open, self._width = [], 0
         # The reader takes a record that has several lines as one.
         reader = csv.reader(
             (text for _, text in ready),

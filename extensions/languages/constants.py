@@ -8,6 +8,7 @@ import msgspec
 
 from heddle.runtime.assembly.language import CompileError, Language, Program
 from heddle.schemas.problem import defect_of
+from heddle.specs.model.json_text import decode as decode_json
 
 MAX_VALUES: Final = 1_000_000
 """How many values a YAML text may stand for once its aliases are written out."""
@@ -28,12 +29,16 @@ def _text(code: str) -> Program:
 def _json(code: str) -> Program:
     code = str(code)  # msgspec takes no kinds of str.
     try:
-        return _always(msgspec.json.decode(code))
+        return _always(decode_json(code))
     except msgspec.DecodeError as error:
         message = str(error)
+        if "nested" in message:
+            raise CompileError(message) from None
         byte = re.search(r" \(byte (\d+)\)", message)
-        at = int(byte[1]) if byte else len(code.encode())
-        line, column = _place(code.encode()[:at].decode(errors="ignore"))
+        data = code.encode(errors="surrogatepass")
+        at = int(byte[1]) if byte else len(data)
+        before = data[:at].decode(errors="ignore")
+        line, column = _place(before.removeprefix("\ufeff"))
         text = message.replace(byte[0], "") if byte else message
         raise CompileError(text, line=line, column=column) from None
     except (RecursionError, UnicodeEncodeError) as error:

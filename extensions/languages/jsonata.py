@@ -34,7 +34,7 @@ _MAKE: Final = """
   }
   return async (payload) => {
     try {
-      const result = await expression.evaluate(payload);
+      const result = await expression.evaluate(payload ?? undefined);
       if (typeof result === "function" || result?._jsonata_lambda || result?._jsonata_function) {
         throw new Error("the result is a function, not data");
       }
@@ -72,7 +72,7 @@ def compile_query(code: str, options: Options) -> "RealmProgram":
         return realm.keep(made)
 
     leave = leave_of("jsonata", code, options)
-    program = RealmProgram(load, options, leave)
+    program = RealmProgram(load, options, leave, longs=False)
     program.enter(current())
     if leave is not None:
         reserve()

@@ -10,6 +10,7 @@ from heddle.extensions.manage.operation import JSON, PATCH, YAML
 from heddle.extensions.manage.problem_response import Refusal
 from heddle.extensions.manage.request import Asked
 from heddle.schemas.pieces import Pieces, by_turns
+from heddle.specs.model.json_text import decode as decode_json
 from heddle.specs.model.limits import ASIDE, limits
 from heddle.specs.model.lossless_json import BadMark, unmarked
 from heddle.specs.model.spec import Binding, Spec
@@ -62,7 +63,7 @@ async def sent_json(asked: Asked, kind: type[msgspec.Struct]) -> Any:
     body = await asked.body()
     try:
         if isinstance(body, str | bytes):
-            return msgspec.json.decode(body, type=kind)
+            return decode_json(body, kind)
         return msgspec.convert(body, kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Refusal(
@@ -75,7 +76,7 @@ async def sent_patch(asked: Asked) -> Any:
     accept(asked, is_json, (PATCH, JSON))
     body = await asked.body()
     try:
-        patch = msgspec.json.decode(body) if isinstance(body, str | bytes) else body
+        patch = decode_json(body) if isinstance(body, str | bytes) else body
         patch = unmarked(patch)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadMark) as error:
         raise Refusal(400, "body", f"the body is no JSON: {error}") from None

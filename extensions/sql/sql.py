@@ -382,7 +382,9 @@ process ends with an Error or a status of 400 or more. A commit that fails is an
 After a statement has failed, PostgreSQL refuses every other one, and the commit; with `savepoint` the
 failed statement alone is undone. SQLite always undoes that alone. In SQLite, processes that write take
 turns, in order; one that has read and writes later is refused (`serialization`) where others wrote in
-between, unless its `isolation` is `serializable`: then it waits its turn before it reads.
+between. In the default journal mode it is refused at once while others write; with
+`?_journal_mode=wal` it waits for them first. With `isolation: serializable` it waits its turn before it
+reads, and is not refused.
 
 **Errors** have one of these codes: `unique`, `foreign-key`, `not-null`, `check`, `exclusion`,
 `serialization`, `deadlock`, `locked`, `cancelled`, `read-only`, `aborted`, `unreachable`, `unconfirmed`

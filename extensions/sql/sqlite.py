@@ -46,20 +46,22 @@ class SqliteDatabase:
         self.name = f"sqlite:{':memory:' if self.memory else path}"
         self.most = 1 if self.memory else 1000
         self.writing = asyncio.Lock()
+        self.writers = 0
         self._options = options
 
     async def connect(self) -> "SqliteConnection":
         """Open the file, in a thread of its own."""
         thread = Thread(self.name)
         try:
-            raw = await thread.call(self._open)
+            raw, snapshots = await thread.call(self._open)
         except BaseException:
             thread.stop()
             raise
         thread.interrupt = raw.interrupt
-        return SqliteConnection(self, raw, thread)
+        return SqliteConnection(self, raw, thread, snapshots=snapshots)
 
-    def _open(self) -> sqlite3.Connection:
+    def _open(self) -> tuple[sqlite3.Connection, bool]:
+        """Return the connection, and whether readers keep a snapshot while others write (WAL)."""
         if self.memory:
             uri = ":memory:"
         else:
@@ -76,17 +78,22 @@ class SqliteDatabase:
                 raw.execute(f"PRAGMA {name} = {value}").fetchall()
             # A file that is no database is found out now, and not by the first statement.
             raw.execute("PRAGMA schema_version").fetchall()
+            snapshots = raw.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
         except BaseException:
             raw.close()
             raise
-        return raw
+        return raw, snapshots
 
 
 class SqliteConnection:
     """One connection and its thread."""
 
-    def __init__(self, database: SqliteDatabase, raw: sqlite3.Connection, thread: Thread) -> None:
+    def __init__(
+        self, database: SqliteDatabase, raw: sqlite3.Connection, thread: Thread, *, snapshots: bool
+    ) -> None:
         self._database = database
+        self._snapshots = snapshots
+        self._has_read = False
         self._raw = raw
         self._thread = thread
         self._wait = 5.0
@@ -113,10 +120,17 @@ class SqliteConnection:
         """Become the one that writes: in order, and without asking the file again and again."""
         if self._writes:
             return
+        if self._has_read and not self._snapshots and self._database.writers:
+            # Without snapshots the others cannot commit before this one is done with reading.
+            raise _late(self._database.name, TimeoutError())
+        self._database.writers += 1
         try:
             async with asyncio.timeout(self._wait):
                 await self._database.writing.acquire()
-        except TimeoutError:
+        except BaseException as error:
+            self._database.writers -= 1
+            if not isinstance(error, TimeoutError):
+                raise
             raise failed(
                 f"another process has been writing to {self._database.name} for {self._wait:g} s",
                 "SQLITE_BUSY",
@@ -135,9 +149,18 @@ class SqliteConnection:
             if not apart or len(given) < 2:
                 return await self._do(lambda: self._run(statement.sql, given, most))
             return await self._do(lambda: self._run_apart(statement.sql, given, most))
+        except Failure as failure:
+            raise self._judged(failure) from None
         finally:
+            self._has_read = self._within
             if not self._within:
                 self._done()
+
+    def _judged(self, failure: Failure) -> Failure:
+        """Return `serialization` instead of `locked` if this one has read, and is too late to write."""
+        if not self._has_read or failure.error.code != "locked":
+            return failure
+        return _late(self._database.name, failure)
 
     def _run_apart(self, sql: str, sets: list[list[Any]], most: int) -> Outcome:
         self._raw.execute("SAVEPOINT heddle_apart")
@@ -173,6 +196,7 @@ class SqliteConnection:
         if not statement.reads:
             await self._take_turn()
         cursor = await self._do(lambda: self._raw.execute(statement.sql, given))
+        self._has_read = self._within
         try:
             names = _names(cursor)
             while rows := await self._do(lambda: cursor.fetchmany(size)):
@@ -205,9 +229,10 @@ class SqliteConnection:
 
     def _done(self) -> None:
         self._begins = ""
-        self._within = False
+        self._within = self._has_read = False
         if self._writes:
             self._writes = False
+            self._database.writers -= 1
             self._database.writing.release()
 
     async def close(self) -> None:
@@ -265,6 +290,15 @@ def _bound(value: Any) -> Any:
         except (TypeError, ValueError) as error:
             raise refused(f"an argument cannot be JSON text: {error}") from error
     raise refused(f"an argument cannot be a {type(value).__name__}")
+
+
+def _late(name: str, cause: Exception) -> Failure:
+    """Return the refusal of a process that has read, and would write what others write."""
+    message = (
+        f"others have begun to write to {name} since this process began to read; with isolation: "
+        "serializable it would have waited for them"
+    )
+    return failed(message, "SQLITE_BUSY_SNAPSHOT", cause)
 
 
 def _failed(error: sqlite3.Error) -> Failure:

@@ -401,8 +401,10 @@ away, such a timer goes on as long as its lease lasts; a tick of any other waits
 worker` ticks everywhere, whatever becomes of the store. Give all machines the same time.
 
 **Clocks that are set forward or back.** A cron expression with a fixed hour runs once on both days, as
-Debian's cron does it: where 02:30 is left out, at 03:00; where it comes twice, the first time. An
-expression that runs every hour, or more often, goes by the hours that really pass. When the clock of the
+Debian's cron does it: where 02:30 is left out, at 03:00; where it comes twice, the first time. So does
+`*/15 2 * * *`: where the whole hour is left out, it runs once, at 03:00. An expression whose hour begins
+with `*`, or names all hours, goes by the hours that really pass: times that are left out are, and those
+that come twice run twice. Seconds in front change nothing about that. When the clock of the
 machine is set, timers go on from what it shows then.
 
 **Reload.** A timer that was changed takes over from the one before: a tick that runs counts as running,

@@ -1,6 +1,7 @@
 """A Codec builds a Node from one kind of Spec; a Kind is a Schema and its Codec."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
 import msgspec
@@ -94,7 +95,11 @@ class Build:
             )
         try:
             told = msgspec.structs.replace(
-                options or _NO_OPTIONS, condition=condition, leaves=leaves, say=self.voice
+                options or _NO_OPTIONS,
+                condition=condition,
+                leaves=leaves,
+                say=self.voice,
+                where=partial(_where, self.spec, path),
             )
             # Compilers and programs deal in plain text, not in the field types that say what it is.
             program = found.program(str(code), told)
@@ -135,6 +140,15 @@ class Build:
             path=self.spec.at(path),
         )
         raise SpecError([problem])
+
+
+def _where(spec: Spec, path: Path, line: int, column: int) -> str:
+    """Return where code of a Spec stands: `api.yaml:96 read.args`; its own line if the file is unknown."""
+    place = spec.inside(path, line) if line else spec.place(path)
+    field = spec.at(path)
+    if place.line:
+        return f"{Place(place.file, place.line)} {field}"
+    return f"{field}, line {line}, column {column}" if line else field
 
 
 def codec_failed(spec: Spec, error: BaseException) -> Problem:

@@ -22,6 +22,10 @@ Say: TypeAlias = Callable[[str, str], None]
 """Takes what code prints: a level (`debug`, `info`, `warning`, `error`) and one line of text."""
 
 
+Where: TypeAlias = Callable[[int, int], str]
+"""Tells people where line and column of some code stand: `api.yaml:96 read.args`."""
+
+
 class CompileError(HeddleError):
     """The code cannot be compiled; `line` and `column` count from 1 inside the code, 0 is unknown."""
 
@@ -57,7 +61,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     One run may take `timeout` seconds and `memory` bytes. `isolation` is "process" where it runs
     in a process of its own. `waits` says that whoever runs the program can await it; `condition`
-    that only the truth of its result counts; `leaves` that the program may raise Elsewhere. `say` takes what the code prints.
+    that only the truth of its result counts; `leaves` that the program may raise Elsewhere. `say` takes what the code prints. `where` tells in errors of a run where the
+    code stands.
     """
 
     timeout: float | None = None
@@ -67,6 +72,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     leaves: bool = False
     condition: bool = False
     say: Say = Voice("code")
+    where: Where | None = None
 
 
 class Language(msgspec.Struct, frozen=True, kw_only=True):

@@ -214,7 +214,9 @@ class Events:
 
     def failed(self, event: str, error: Error, *, level: str = "error", **data: Any) -> Event:
         """Tell of an Error, with all the detail that is known about it."""
-        where = f" at {error.symbol}" if error.symbol else ""
+        # An error of code names file, line and field already.
+        placed = bool(getattr(error.cause, "where", ""))
+        where = f" at {error.symbol}" if error.symbol and not placed else ""
         detail = ""
         if error.cause is not None and any(error.trace.values()):
             detail = written(error.cause, error.trace)

@@ -18,6 +18,7 @@ import msgspec
 
 from heddle.schemas.errors import SecretError
 from heddle.schemas.problem import Problem
+from heddle.schemas.sentences import lower_first
 from heddle.specs.files.spare import SPARE, is_passing
 from heddle.specs.model.sealed_text import sealed_by
 from heddle.specs.model.value import Value
@@ -225,7 +226,7 @@ class Keyring:
                     kept = [each for each in self._held or () if each.place == place.name]
                     found.update((each.key.id, each) for each in kept if each.key.id not in found)
                 reason = getattr(error, "strerror", None) or str(error)
-                troubles.append(f"{place.name}: {reason[:1].lower()}{reason[1:]}")
+                troubles.append(f"{place.name}: {lower_first(reason)}")
         before = self._held
         self._held, self._troubles = tuple(found.values()), tuple(troubles)
         return before is not None and [each.key for each in before] != [

@@ -12,7 +12,9 @@ from typing import Any
 import msgspec
 
 from heddle.schemas.errors import SecretError
+from heddle.schemas.sentences import lower_first
 from heddle.specs.files.spare import SPARE, is_passing
+from heddle.specs.model.json_text import decode as decode_json
 from heddle.specs.model.value import Value
 from heddle.specs.secrets.keyring import VARIABLE, wrong
 
@@ -72,7 +74,7 @@ def read_source(value: Value, environ: Mapping[str, str]) -> Reading:
         found = f'the Value "{value.label}" comes from {source.name}'
         found += f" ({seen}): " if seen else ": "
         code = "missing-source" if missing else "unreadable-source"
-        found += f"{reason[:1].lower()}{reason[1:]}"
+        found += lower_first(reason)
         return Reading(None, wrong(value, "from", code, found), path, digest)
 
 
@@ -130,7 +132,7 @@ def meant(content: bytes, form: str) -> Any:
 
 def _json(text: str) -> Any:
     try:
-        return msgspec.json.decode(text)
+        return decode_json(text)
     except msgspec.DecodeError:
         raise ValueError("it is no JSON") from None
 

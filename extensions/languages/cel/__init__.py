@@ -32,10 +32,12 @@ def _tuned(code: str, options: Options) -> Program:
             "the language cel has no isolation: its programs can harm nothing",
             hint="Leave it out.",
         )
-    program = _condition(code) if options.condition else _compile(code)
+    from heddle.extensions.languages.cel.compiler import compile_condition, compile_program
+
+    compiler = compile_condition if options.condition else compile_program
+    program = compiler(code, where=options.where)
     if not (options.leaves and getattr(program, "visits", False)):
         return program
-    from heddle.extensions.languages.cel.compiler import compile_condition, compile_program
     from heddle.extensions.languages.cel.offload import BUDGET, LeavingProgram
     from heddle.extensions.languages.offload import leave_of
 
@@ -43,8 +45,7 @@ def _tuned(code: str, options: Options) -> Program:
     leave = leave_of("cel", code, room, program)
     if leave is None:
         return program
-    compiler = compile_condition if options.condition else compile_program
-    return LeavingProgram(compiler(code, BUDGET), leave)
+    return LeavingProgram(compiler(code, BUDGET, options.where), leave, options.where)
 
 
 LANGUAGE: Final = Language(

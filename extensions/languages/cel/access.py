@@ -134,6 +134,19 @@ def resolve(payload: Any, name: str) -> Any:
     raise _unknown(payload, name)
 
 
+def resolve_key(payload: Any, name: str) -> Any:
+    """The value of a free name that stands as the key of a map; the Fault says how a key is quoted."""
+    try:
+        return resolve(payload, name)
+    except Fault as fault:
+        shown = fault
+        raise Fault(lambda: f"{shown}. {_quote(name)}") from None
+
+
+def _quote(name: str) -> str:
+    return f"A key without quotes is an expression. Try: {{'{name}': …}}"
+
+
 def _unknown(payload: Any, name: str) -> Fault:
     def text() -> str:
         if kind(payload) == "map":
@@ -179,13 +192,17 @@ def merged(table: dict[Any, Any], more: Any) -> None:
         table[key] = value
 
 
-def build_map(entries: list[tuple[Any, Any]]) -> dict[Any, Any]:
-    """`{key: value}`: keys are strings, whole numbers or bools, each once."""
+def build_map(entries: list[tuple[Any, Any]], names: tuple[str, ...] = ()) -> dict[Any, Any]:
+    """`{key: value}`: keys are strings, whole numbers or bools, each once.
+
+    `names` are the keys that stand as bare names, in order; empty for those that do not.
+    """
     table: dict[Any, Any] = {}
-    for key, value in entries:
+    for at, (key, value) in enumerate(entries):
         name = kind(key)
         if name not in ("string", "int", "uint", "bool"):
-            raise Fault(f"a key cannot be {name} (wanted: string, int, uint or bool)")
+            hint = f". {_quote(names[at])}" if names and names[at] else ""
+            raise Fault(f"a key cannot be {name} (wanted: string, int, uint or bool){hint}")
         if key in table:
             raise Fault(f"the key {plain_text(key)} stands twice in the map")
         table[key] = value

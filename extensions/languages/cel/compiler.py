@@ -3,15 +3,24 @@
 from types import FunctionType, NoneType
 from typing import Any, Final, Protocol, cast
 
-from heddle.extensions.languages.cel.access import build_map, elements, has, index, resolve, select
+from heddle.extensions.languages.cel.access import (
+    build_map,
+    elements,
+    has,
+    index,
+    resolve,
+    resolve_key,
+    select,
+)
 from heddle.extensions.languages.cel.binaries import HELPERS, RUN
 from heddle.extensions.languages.cel.budget import BUDGET, charge, exhausted
 from heddle.extensions.languages.cel.emitter import Emitter
-from heddle.extensions.languages.cel.errors import FILENAME, Exhausted, explain
+from heddle.extensions.languages.cel.errors import FILENAME, Exhausted, Places, explain
 from heddle.extensions.languages.cel.operators import invert, negate, not_bool
 from heddle.extensions.languages.cel.parser import parse
 from heddle.extensions.languages.cel.results import deep_plain, plain
 from heddle.extensions.languages.cel.tokens import Source
+from heddle.runtime.assembly.language import Where
 
 SMALL: Final = 4000
 """Characters of emitted Python up to which a text is compiled when it is first run."""
@@ -35,6 +44,7 @@ _WORLD: Final[dict[str, Any]] = {
     "not_bool": not_bool,
     "plain": plain,
     "resolve": resolve,
+    "resolve_key": resolve_key,
     "select": select,
 }
 
@@ -52,23 +62,26 @@ class CelProgram(Protocol):
     def __call__(self, payload: Any, /) -> Any: ...
 
 
-def compile_program(code: str, budget: int = BUDGET) -> CelProgram:
-    """The program of a text, whose results are plain data; CompileError where it is wrong."""
-    return _compiled(code, budget, out=True)
+def compile_program(code: str, budget: int = BUDGET, where: Where | None = None) -> CelProgram:
+    """The program of a text, whose results are plain data; CompileError where it is wrong.
+
+    Errors of a run say `where` they arose.
+    """
+    return _compiled(code, budget, where, out=True)
 
 
-def compile_condition(code: str, budget: int = BUDGET) -> CelProgram:
+def compile_condition(code: str, budget: int = BUDGET, where: Where | None = None) -> CelProgram:
     """The same for a text whose result is only asked whether it is true."""
-    return _compiled(code, budget, out=False)
+    return _compiled(code, budget, where, out=False)
 
 
-def _compiled(code: str, budget: int, *, out: bool) -> CelProgram:
+def _compiled(code: str, budget: int, where: Where | None, *, out: bool) -> CelProgram:
     source = Source(str(code))
     try:
         emitter = Emitter(source)
         result = emitter.value(parse(source), out=out)
         text, places = emitter.finished(result, budget)
-        world = {**_WORLD, **emitter.constants, "places": places}
+        world = {**_WORLD, **emitter.constants, "places": Places(places, where)}
         program = _later(text, world) if _surely_compiles(text) else _now(text, world)
     except (RecursionError, MemoryError, SyntaxError):
         raise source.error(0, "the expression is too large or too deeply nested") from None

@@ -105,12 +105,25 @@ class Emitter(Body):
     def _name(self, node: Name, spine: list[Headed]) -> Code:
         if node.name in self.scope and not node.rooted:
             return self.scope[node.name]
+        return self._free(node, spine)
+
+    def _free(self, node: Name, spine: list[Headed], resolve: str = "resolve") -> Code:
+        """Writes what finds a free name: a key of the payload, `self`, or a type."""
         if node.name not in TYPES:
             self.names.add(node.name)
         if node.name == "self":
             return Code("p")
         self.place(node.at)
-        return self._fields("p", f"resolve(p, {node.name!r})", node.name, spine)
+        bare = not spine
+        code = self._fields("p", f"{resolve}(p, {node.name!r})", node.name, spine)
+        # A type leaves the program as its name.
+        return Code(code.text, special=1) if bare and node.name in TYPES else code
+
+    def _key(self, node: Node) -> Code:
+        """Writes the key of a map: a bare name is an expression, and its failure says so."""
+        if isinstance(node, Name) and (node.rooted or node.name not in self.scope):
+            return self._free(node, [], "resolve_key")
+        return self.value(node)
 
     def _fields(self, head: str, slow: str, field: str, spine: list[Headed]) -> Code:
         """Reads a chain of fields at one go: only maps let themselves be read by a text."""
@@ -278,7 +291,7 @@ class Emitter(Body):
         return self.let(f"[{', '.join(code.text for code in codes)}]", "list", special)
 
     def _entries(self, node: Entries, *, out: bool) -> Code:
-        pairs = [(self.value(key), self.value(value, out=out)) for key, value in node.entries]
+        pairs = [(self._key(key), self.value(value, out=out)) for key, value in node.entries]
         self.place(node.at)
         self.weight += 5 + 2 * len(pairs)
         special = 2 if any(key.special or value.special for key, value in pairs) else 0
@@ -287,7 +300,9 @@ class Emitter(Body):
             made = ", ".join(f"{key.text}: {value.text}" for key, value in pairs)
             return self.let(f"{{{made}}}", "map", special)
         made = ", ".join(f"({key.text}, {value.text})" for key, value in pairs)
-        return self.let(f"build_map([{made}])", "map", special)
+        names = tuple(key.name if isinstance(key, Name) else "" for key, _ in node.entries)
+        shown = f", {names!r}" if any(names) else ""
+        return self.let(f"build_map([{made}]{shown})", "map", special)
 
     def _logic(self, node: Logic, out: bool) -> Code:
         """Any operand may decide: `false` for `&&`, `true` for `||`; it then forgives failures."""

@@ -1,10 +1,11 @@
 """An EvaluationError says what a CEL program could not do with the payload it was given."""
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import Final
 
+from heddle.runtime.assembly.language import Where
 from heddle.schemas.errors import HeddleError
 
 FILENAME: Final = "<cel>"
@@ -12,13 +13,18 @@ FILENAME: Final = "<cel>"
 
 
 class EvaluationError(HeddleError):
-    """What went wrong; `line` and `column` count from 1 inside the code, 0 is unknown."""
+    """What went wrong; `line` and `column` count from 1 inside the code, 0 is unknown.
 
-    def __init__(self, message: str, *, line: int = 0, column: int = 0) -> None:
+    `where` is the place in the file and the field, for code that stands in one.
+    """
+
+    def __init__(self, message: str, *, line: int = 0, column: int = 0, where: str = "") -> None:
         self.message = message
         self.line = line
         self.column = column
-        super().__init__(f"line {line}, column {column}: {message}" if line else message)
+        self.where = where
+        place = where or (f"line {line}, column {column}" if line else "")
+        super().__init__(f"{place}: {message}" if place else message)
 
 
 class Fault(Exception):  # noqa: N818 - not for users: explain() makes an EvaluationError of it
@@ -44,13 +50,25 @@ class Oversize(Exhausted):
     """One function would build more than any run may: a larger budget does not help."""
 
 
-def explain(exception: Exception, places: Sequence[tuple[int, int]]) -> EvaluationError:
-    """The EvaluationError for whatever a program raised.
+class Places(list[tuple[int, int]]):
+    """Line and column in the CEL text for each line of the generated code.
 
-    `places` gives line and column in the CEL text for each line of the generated code.
+
+    `where` tells how such a place reads for people; None if the code stands alone.
     """
+
+    __slots__ = ("where",)
+
+    def __init__(self, places: Iterable[tuple[int, int]], where: Where | None = None) -> None:
+        super().__init__(places)
+        self.where = where
+
+
+def explain(exception: Exception, places: Places) -> EvaluationError:
+    """The EvaluationError for whatever a program raised."""
     line, column = _place(exception.__traceback__, places)
-    error = EvaluationError(_text(exception), line=line, column=column)
+    where = places.where(line, column) if places.where is not None else ""
+    error = EvaluationError(_text(exception), line=line, column=column, where=where)
     # Even None is worth assigning: it keeps the inner error out of what is printed.
     error.__cause__ = None if isinstance(exception, Fault) else exception
     return error

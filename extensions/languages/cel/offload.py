@@ -4,7 +4,9 @@ from typing import Any, Final
 
 from heddle.extensions.languages.cel.compiler import CelProgram
 from heddle.extensions.languages.cel.errors import EvaluationError, Exhausted, Oversize
+from heddle.extensions.languages.errors import ProgramError
 from heddle.extensions.languages.offload import Leave
+from heddle.runtime.assembly.language import Where
 
 BUDGET: Final = 50_000
 """How many elements a run may visit before it leaves the event loop to others: some 5 ms."""
@@ -13,10 +15,11 @@ BUDGET: Final = 50_000
 class LeavingProgram:
     """Maps payloads as `quick` does, which is compiled with the small budget."""
 
-    __slots__ = ("_leave", "_quick", "names")
+    __slots__ = ("_leave", "_quick", "_where", "names")
     leaves = True
 
-    def __init__(self, quick: CelProgram, leave: Leave) -> None:
+    def __init__(self, quick: CelProgram, leave: Leave, where: Where | None = None) -> None:
+        self._where = where
         self._quick = quick
         self._leave = leave
         self.names = quick.names
@@ -30,7 +33,13 @@ class LeavingProgram:
                 cause = error.__context__
                 if not isinstance(cause, Exhausted) or isinstance(cause, Oversize):
                     raise
-        return self._leave(payload)
+        try:
+            return self._leave(payload)
+        except ProgramError as error:
+            if self._where is None or not error.line:
+                raise
+            where = self._where(error.line, 0)
+            raise EvaluationError(error.message, line=error.line, where=where) from error
 
     def close(self) -> None:
         """Let go of the worker, if there is one."""

@@ -14,6 +14,7 @@ import msgspec
 from heddle.extensions.languages.errors import ProgramError
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.stream import ByteStream
+from heddle.specs.model.json_text import decode
 
 BYTES: Final = "\0bytes"
 LONG: Final = "\0int"
@@ -22,15 +23,17 @@ SAFE: Final = 2**53 - 1
 """The largest integer that a number of JavaScript holds exactly."""
 
 _encode: Final = msgspec.json.Encoder().encode
-_decode: Final = msgspec.json.Decoder().decode
 
 
-def to_text(payload: Any) -> tuple[str, bool]:
-    """A payload as JSON, and whether marks stand in it; ProgramError for what cannot go there."""
+def to_text(payload: Any, *, longs: bool = True) -> tuple[str, bool]:
+    """A payload as JSON, and whether marks stand in it; ProgramError for what cannot go there.
+
+    Without `longs`, long integers are numbers: the nearest ones that a number of JavaScript holds.
+    """
     try:
         if _plain(payload):
             return _encode(payload).decode(), False
-        return _encode(_marked(payload)).decode(), True
+        return _encode(_marked(payload, longs)).decode(), True
     except RecursionError:
         raise ProgramError("the payload is nested too deeply") from None
     except (TypeError, ValueError, OverflowError) as error:
@@ -40,7 +43,7 @@ def to_text(payload: Any) -> tuple[str, bool]:
 def from_text(text: str, marked: bool) -> Any:
     """The value of a result."""
     try:
-        value = _decode(text)
+        value = decode(text)
         return _unmarked(value) if marked else value
     except RecursionError:
         raise ProgramError("the result is nested too deeply") from None
@@ -67,24 +70,33 @@ def _plain(value: Any) -> bool:
     return kind is str or kind is float or kind is bool or value is None
 
 
-def _marked(value: Any) -> Any:
+def _marked(value: Any, longs: bool) -> Any:
     if isinstance(value, bool | str | float) or value is None:
         return value
     if isinstance(value, int):
-        return int(value) if -SAFE <= value <= SAFE else {LONG: str(value)}
+        if -SAFE <= value <= SAFE:
+            return int(value)
+        return {LONG: str(value)} if longs else _number(int(value))
     if isinstance(value, Mapping):
-        return {key: _marked(each) for key, each in value.items()}
+        return {key: _marked(each, longs) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [_marked(each) for each in value]
+        return [_marked(each, longs) for each in value]
     if isinstance(value, bytes | bytearray | memoryview):
         return {BYTES: binascii.b2a_base64(value, newline=False).decode()}
     if isinstance(value, Error):
-        return {ERROR: error_data(value, _marked)}
+        return {ERROR: error_data(value, lambda data: _marked(data, longs))}
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, ByteStream):
         raise TypeError("it is a byte stream, and the program wants all of it at once")
     raise TypeError(f"it holds {type(value).__name__}")
+
+
+def _number(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("it holds an integer that is too large for a number") from None
 
 
 def error_data(error: Error, data_of: Any) -> dict[str, Any]:

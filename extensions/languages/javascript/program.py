@@ -21,13 +21,22 @@ class RealmProgram:
     `load` takes the code into a realm and gives its number there; it is asked once for each realm.
     """
 
-    __slots__ = ("_hold", "_leave", "_load", "_loaded", "_memory", "_say", "leaves")
+    __slots__ = ("_hold", "_leave", "_load", "_loaded", "_longs", "_memory", "_say", "leaves")
 
     def __init__(
-        self, load: Callable[[Realm], int], options: Options, leave: Leave | None = None
+        self,
+        load: Callable[[Realm], int],
+        options: Options,
+        leave: Leave | None = None,
+        *,
+        longs: bool = True,
     ) -> None:
-        """`leave` is how it goes on in a worker when it would hold the event loop."""
+        """`leave` is how it goes on in a worker when it would hold the event loop.
+
+        `longs` gives it integers from 2^53 on as BigInt, not as the nearest number.
+        """
         self._leave = leave
+        self._longs = longs
         self.leaves = leave is not None
         self._loaded = (0, 0)
         self._load = load
@@ -45,7 +54,9 @@ class RealmProgram:
         if place != realm.id:
             number = self.enter(realm)
         try:
-            return realm.run(number, payload, self._hold, self._memory, self._say)
+            return realm.run(
+                number, payload, self._hold, self._memory, self._say, longs=self._longs
+            )
         except TimedOut:
             if leave is None:
                 raise

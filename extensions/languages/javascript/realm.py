@@ -94,15 +94,27 @@ class Realm:
             self._limit(_PREPARING, _ROOM)
             text = resource(f"vendor/{name}.js")
             found = self._libraries[name] = self.context.eval(
-                f"(function(module){{(function(exports){{{text}\n}})(module.exports);"
-                f"return ({make})(module.exports)}})({{exports:{{}}}})"
+                f"(function(module,window){{(function(exports){{{text}\n}})(module.exports);"
+                f"return ({make})(module.exports)}})({{exports:{{}}}},{_WINDOW})"
             )
             self._measure()
         return found
 
-    def run(self, number: int, payload: Any, timeout: float, memory: int, say: Say) -> Any:
-        """The result of a program; ProgramError or Failure says what went wrong."""
-        text, marked = to_text(payload)
+    def run(
+        self,
+        number: int,
+        payload: Any,
+        timeout: float,
+        memory: int,
+        say: Say,
+        *,
+        longs: bool = True,
+    ) -> Any:
+        """The result of a program; ProgramError or Failure says what went wrong.
+
+        `longs` gives it integers from 2^53 on as BigInt, not as the nearest number.
+        """
+        text, marked = to_text(payload, longs=longs)
         out = self._guarded(timeout, memory, lambda: self._run(number, text, marked))
         rested = self._rest(timeout)
         if out[0] == "p":
@@ -201,6 +213,22 @@ class SyntaxFault(Exception):  # noqa: N818 - not for users: a CompileError is m
         """The same for users."""
         return CompileError(str(self), line=self.line, column=self.column)
 
+
+# What libraries look for in a browser. Base64 is read as Node reads it: both alphabets, and nothing
+# of what belongs to neither.
+_WINDOW: Final = r"""
+((encode, decode) => ({
+  btoa: (text) => {
+    if (/[^\x00-\xff]/.test(text)) throw new RangeError("only characters up to U+00FF can be base64");
+    return encode(text);
+  },
+  atob: (text) => {
+    let clean = text.replace(/=[^]*$/, "").replace(/-/g, "+").replace(/_/g, "/").replace(/[^A-Za-z0-9+/]/g, "");
+    if (clean.length % 4 === 1) clean = clean.slice(0, -1);
+    return decode(clean + "=".repeat((4 - (clean.length % 4)) % 4));
+  },
+}))(btoa, atob)
+"""
 
 _WRAPPERS: Final = {
     "expression": lambda text: f'(function(payload,self){{"use strict";return ({SPACE}{text}\n)}})',

@@ -9,6 +9,7 @@ from heddle.extensions.languages.javascript import realm as realms
 from heddle.extensions.languages.javascript.realm import SyntaxFault
 from heddle.runtime.assembly.language import CompileError
 from heddle.runtime.flow.errors import Failure
+from heddle.schemas.sentences import lower_first
 from heddle.schemas.units import Duration
 
 _MODULE: Final = re.compile(r"\b(?:export|import)\b")
@@ -95,7 +96,7 @@ class _Eraser:
             if place:
                 said = said.removesuffix(place[0])
             at = f"\n<input>:{realms.ABOVE + line}:{column}" if line else ""
-            raise SyntaxFault(_lower(said.removeprefix("SyntaxError: ")) + at, code) from None
+            raise SyntaxFault(lower_first(said.removeprefix("SyntaxError: ")) + at, code) from None
         return text
 
 
@@ -108,7 +109,3 @@ def _erased(code: str, typescript: bool, *, module: bool = True) -> str:
         eraser = _here.eraser = _Eraser()
     text: str = eraser.erased(code, typescript, module)
     return text
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]

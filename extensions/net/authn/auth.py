@@ -281,7 +281,7 @@ other sites may send the cookie along: keep it `same_site`. What is compared is 
 
 A JWT must be signed by one of `algorithms`, whatever it says itself, and must not have expired; one
 without `exp` is refused unless `require` leaves that out. One with an `aud` is refused where `audience`
-does not name it. The secret of `HS256` has at least 32 bytes. `jwt` needs the extra `jwt`.
+does not name it, and one whose `exp` or `nbf` is not a number. `iat` plays no role. The secret of `HS256` has at least 32 bytes. `jwt` needs the extra `jwt`.
 
 Passwords and tokens belong into secret Values, bound by `env`. Send them over TLS only.
 """,

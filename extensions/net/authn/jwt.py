@@ -74,7 +74,7 @@ class KeyFile:
         seen = stamp((self._file,))
         found: dict[str | None, Any] = {}
         try:
-            text = SPARE.attempt(lambda: self._file.read_text(encoding="utf-8"))
+            text = SPARE.attempt(lambda: self._file.read_text(encoding="utf-8-sig"))
             entries = json.loads(text)["keys"]
             for entry in entries:
                 if entry.get("use", "sig") != "sig" or entry.get("kty") == "oct":
@@ -112,7 +112,8 @@ class Verifier:
         self._issuer = issuer
         self._audience = list(audience) or None
         self._leeway = leeway
-        self._options: Any = {"require": list(require)}
+        # RFC 7519 says what time `iat` is, and nothing of a token that has it in the future.
+        self._options: Any = {"require": list(require), "verify_iat": False}
 
     def claims(self, token: str) -> dict[str, Any]:
         """What the token claims; WrongToken where it is not to be believed."""
@@ -139,8 +140,11 @@ class Verifier:
             raise WrongToken("the token has expired") from None
         except jwt.PyJWTError as error:
             raise WrongToken(_said(error)) from None
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             raise WrongToken("the token cannot be read") from None
+        for name in ("exp", "nbf"):
+            if name in found and type(found[name]) not in (int, float):
+                raise WrongToken(f"the token's {name} is not a number")
         return found
 
 

@@ -87,7 +87,7 @@ def _fits(value: Any, kind: str) -> bool:
 
 
 def _sniff(data: bytes, values: int | None) -> Any:
-    if data.lstrip(b" \t\r\n")[:1] not in (b"{", b"["):
+    if data.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")[:1] not in (b"{", b"["):
         return data
     try:
         return media.from_json(data, values)

@@ -429,7 +429,8 @@ class Connection(Channel):
         """Hand a request to the handler."""
         shared = self._shared
         head = self._head
-        request = make_request(self._line, head, body, self._peer, shared.limits.body_bytes)
+        # No bytes are no body, whether a length of 0 or a last chunk says so.
+        request = make_request(self._line, head, body or None, self._peer, shared.limits.body_bytes)
         exchange = self._exchange = Exchange(request, self)
         self._state = BUSY
         self._keep = head.keep

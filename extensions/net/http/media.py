@@ -13,6 +13,7 @@ from heddle.extensions.net.http.errors import BadAnswer, BadRequest
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.materialize import plain
 from heddle.schemas.ascii import lower, trim
+from heddle.specs.model.json_text import decode as decode_json
 
 JSON: Final = "application/json"
 TEXT: Final = "text/plain; charset=utf-8"
@@ -79,7 +80,7 @@ def from_json(data: bytes, values: int | None = VALUES) -> Any:
 
 def _decoded(data: bytes) -> Any:
     try:
-        return _decoder.decode(data)
+        return decode_json(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequest(f"the body is not valid JSON: {error}") from None
 
@@ -130,12 +131,14 @@ def _charset(content_type: str) -> str:
 
 
 def from_form(text: str) -> dict[str, list[str]]:
-    """A form or a query as a map of lists; BadRequest past 10,000 fields."""
+    """A form or a query as a map of lists; BadRequest past 10,000 fields, or if it is not UTF-8."""
     try:
         if text.count("%") > _ESCAPES:
             pairs = _split_form(text)
         else:
-            pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=_FIELDS)
+            pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_FIELDS)
+    except UnicodeDecodeError:
+        raise BadRequest("a field of the query or the form is not UTF-8") from None
     except ValueError:
         raise BadRequest(f"there are more than {_FIELDS} fields") from None
     fields: dict[str, list[str]] = {}
@@ -163,22 +166,42 @@ def _unescaped(text: str) -> str:
     if broken == _ESCAPES:
         raise BadRequest("the form has too many broken escapes")
     # An escape is written with another sign in quoted-printable, which is read in C.
-    return a2b_qp(data.replace(b"=", b"=3D").replace(b"%", b"=")).decode("utf-8", "replace")
+    return a2b_qp(data.replace(b"=", b"=3D").replace(b"%", b"=")).decode("utf-8")
 
 
 def to_form(value: Any) -> bytes:
-    """A map of values or of lists as a form; BadAnswer for anything else but text."""
+    """A map of values or of lists as a form; BadAnswer for anything else but text.
+
+    Text stands as it is, everything else as JSON has it: `true`, `null`, `{"k":1}`.
+    """
     if isinstance(value, str):
-        return value.encode()
+        return to_text(value, "")
     if not isinstance(value, dict):
         raise BadAnswer(f"a {type(value).__name__} cannot be written as {FORM}")
-    return urlencode(plain(value), doseq=True).encode()
+    pairs = [
+        (field_text(name), item if isinstance(item, bytes) else field_text(item))
+        for name, items in value.items()
+        for item in (items if isinstance(items, list | tuple) else [items])
+    ]
+    try:
+        return urlencode(pairs).encode()
+    except UnicodeError as error:
+        raise BadAnswer(f"a field cannot be written as UTF-8: {error}") from error
+
+
+def field_text(value: Any) -> str:
+    """Return a value as the text of a form's field or of a query's: JSON if it is not text."""
+    if isinstance(value, Error):
+        return value.message
+    return value if isinstance(value, str) else to_json(value).decode()
 
 
 def to_bytes(value: Any, content_type: str) -> bytes:
     """A value in a type without parts: bytes as they are, text in its charset, data as JSON."""
     if isinstance(value, bytes):
         return value
+    if isinstance(value, Error):
+        value = value.message
     kind = media_type(content_type)
     if kind == FORM:
         return to_form(value)
@@ -194,4 +217,3 @@ def _hook(value: Any) -> Any:
 
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=_hook)
-_decoder: Final = msgspec.json.Decoder()

@@ -2,15 +2,20 @@
 
 import re
 import secrets
+from base64 import b64decode
+from binascii import a2b_qp
 from typing import Any, Final
 
+from heddle.extensions.net.http.disposition import disposition_of
 from heddle.extensions.net.http.errors import BadAnswer, BadRequest
 from heddle.extensions.net.http.head import parse_head
 from heddle.extensions.net.http.limits import Limits
-from heddle.extensions.net.http.media import BYTES, MULTIPART, TEXT, from_text, parameter, to_bytes
+from heddle.extensions.net.http.media import BYTES, MULTIPART, TEXT, from_text, to_bytes
 from heddle.schemas.ascii import lower, trim
 
 _PARTS: Final = 1000
+_EDGE_END: Final = re.compile(rb"(--)?[ \t]*(?=\r\n|\Z)")
+_SPACE: Final = re.compile(rb"[ \t\r\n]+")
 _LIMITS: Final = Limits(header_bytes=8 * 1024, headers=20)
 
 
@@ -23,19 +28,12 @@ def decode_multipart(data: bytes, boundary: str) -> dict[str, Any]:
         raise BadRequest("multipart/form-data has no boundary")
     values: dict[str, list[str]] = {}
     files: dict[str, list[dict[str, Any]]] = {}
-    for part in _split(data, b"--" + boundary.encode("latin-1", "replace")):
-        header, content = _part(part)
-        disposition = header.get("Content-Disposition", [""])[0]
-        if lower(trim(disposition.partition(";")[0])) != "form-data":
-            raise BadRequest("a multipart part is not form-data")
-        name = parameter(disposition, "name")
-        if not name:
-            raise BadRequest("a multipart part has no name")
-        filename = parameter(disposition, "filename")
+    for piece in _split(data, b"--" + boundary.encode("latin-1", "replace")):
+        header, content = _part(piece)
+        name, filename = disposition_of(header.get("Content-Disposition", [""])[0])
+        content = _transferred(content, header)
         if filename is not None:
-            # Some clients send the whole path of the file on their disk.
-            base = re.split(r"[/\\]", filename)[-1]
-            file = {"filename": base, "header": header, "size": len(content), "data": content}
+            file = {"filename": filename, "header": header, "size": len(content), "data": content}
             files.setdefault(name, []).append(file)
         else:
             kind = header.get("Content-Type", [""])[0]
@@ -64,26 +62,58 @@ def encode_multipart(value: Any, boundary: str = "") -> tuple[bytes, str]:
 
 
 def _split(data: bytes, edge: bytes) -> list[bytes]:
-    pieces = (b"\r\n" + data).split(b"\r\n" + edge, _PARTS + 2)
-    if len(pieces) < 2:
+    """Return what stands between the lines that are the boundary, and nothing else than it."""
+    pieces: list[bytes] = []
+    begin: int | None = None
+    at = data.find(edge)
+    while at >= 0:
+        line = _EDGE_END.match(data, at + len(edge)) if _begins_line(data, at) else None
+        if line is None:
+            at = data.find(edge, at + 1)
+            continue
+        if begin is not None:
+            pieces.append(data[begin : at - 2])
+        elif at and data.startswith(b"--"):
+            raise BadRequest("the multipart body begins with another boundary than its own")
+        if len(pieces) > _PARTS:
+            raise BadRequest(f"the multipart body has more than {_PARTS} parts")
+        if line[1]:
+            return pieces
+        begin = line.end()
+        at = data.find(edge, begin)
+    if begin is None:
         raise BadRequest("the multipart body does not hold its boundary")
-    if len(pieces) > _PARTS + 2:
-        raise BadRequest(f"the multipart body has more than {_PARTS} parts")
-    if not pieces[-1].startswith(b"--"):
-        raise BadRequest("the multipart body is cut off before its last boundary")
-    return pieces[1:-1]
+    raise BadRequest("the multipart body is cut off before its last boundary")
+
+
+def _begins_line(data: bytes, at: int) -> bool:
+    return at == 0 or data[max(at - 2, 0) : at] == b"\r\n"
 
 
 def _part(piece: bytes) -> tuple[dict[str, list[str]], bytes]:
-    start = piece.lstrip(b" \t")
-    if not start.startswith(b"\r\n"):
-        raise BadRequest("a multipart boundary is followed by something else than a line end")
-    if start.startswith(b"\r\n\r\n"):
-        return {}, start[4:]
-    block, separator, content = start[2:].partition(b"\r\n\r\n")
+    if piece.startswith(b"\r\n\r\n"):
+        return {}, piece[4:]
+    block, separator, content = piece[2:].partition(b"\r\n\r\n")
     if not separator or len(block) > _LIMITS.header_bytes:
         raise BadRequest("the headers of a multipart part do not end")
     return parse_head(block, 10, _LIMITS).fields, content
+
+
+def _transferred(content: bytes, header: dict[str, list[str]]) -> bytes:
+    """Return the content without its Content-Transfer-Encoding, which HTTP does not need."""
+    named = lower(trim(header.get("Content-Transfer-Encoding", ["binary"])[0]))
+    if named in ("7bit", "8bit", "binary"):
+        return content
+    if named == "quoted-printable":
+        return a2b_qp(content)
+    if named != "base64":
+        raise BadRequest(
+            f'the Content-Transfer-Encoding "{named}" of a part is not known here', 415
+        )
+    try:
+        return b64decode(_SPACE.sub(b"", content), validate=True)
+    except ValueError:
+        raise BadRequest("a multipart part is not base64, as it says it is") from None
 
 
 def _field(name: str, value: Any) -> bytes:
@@ -112,4 +142,10 @@ def _list(value: Any) -> list[Any]:
 
 
 def _quoted(text: Any) -> str:
-    return str(text).replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+    return (
+        str(text)
+        .replace("\\", "\\\\")
+        .replace('"', "%22")
+        .replace("\r", "%0D")
+        .replace("\n", "%0A")
+    )

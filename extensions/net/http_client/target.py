@@ -6,6 +6,8 @@ from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from heddle.extensions.extension import Error, Failure
+from heddle.extensions.net.http.errors import BadAnswer
+from heddle.extensions.net.http.media import field_text
 from heddle.extensions.net.http.path import climbs, raw_of, segments_of
 from heddle.extensions.net.http.request import Request
 
@@ -102,18 +104,25 @@ def written_query(asked: Mapping[str, Any]) -> str:
     if not isinstance(query, dict):
         raise refused(f"query is {type(query).__name__}", "a map of names to values, or text")
     pairs = [
-        (name, _plain(value))
+        (_plain(name), _plain(value))
         for name, values in query.items()
         for value in (values if isinstance(values, list) else [values])
         if value is not None
     ]
-    return urlencode(pairs)
+    try:
+        return urlencode(pairs)
+    except UnicodeError as error:
+        raise refused(f"query: {error}", "text that UTF-8 can write") from None
 
 
-def _plain(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return str(value)
+def _plain(value: Any) -> str | bytes:
+    """Return the text of a query's value: JSON if it is not text; Failure if it cannot be that."""
+    if isinstance(value, bytes):
+        return value
+    try:
+        return field_text(value)
+    except BadAnswer as error:
+        raise refused(f"query: {error}", "text, or data that can be JSON") from None
 
 
 def refused(found: str, wanted: str) -> Failure:

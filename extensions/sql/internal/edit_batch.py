@@ -14,6 +14,7 @@ from heddle.schemas.errors import StoreError, Unconfirmed
 from heddle.schemas.problem import Problem
 from heddle.specs.model.entry import data_of, spec_of, value_of
 from heddle.specs.model.index import Key, key_of
+from heddle.specs.model.json_text import decode as decode_json
 from heddle.specs.model.revision import Note
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
@@ -175,7 +176,7 @@ def _json(said: Mapping[str, Any], name: str, empty: Any) -> Any:
     if text is None:
         return empty
     try:
-        found = msgspec.json.decode(text) if isinstance(text, str | bytes) else text
+        found = decode_json(text) if isinstance(text, str | bytes) else text
     except msgspec.DecodeError as error:
         raise refused(f"the column {name} is no JSON: {error}") from error
     if not isinstance(found, dict):
@@ -188,7 +189,7 @@ def _read(data: Any) -> Any:
     if not isinstance(data, str):
         return data
     try:
-        return msgspec.json.decode(data)
+        return decode_json(data)
     except msgspec.DecodeError:
         return data
 

@@ -271,6 +271,52 @@ async def test_a_line_that_is_no_json_is_told_by_number() -> None:
     assert "more than 1 rows" in (await made("max_rows: 1", "1\n2\n", "jsonl")).message
 
 
+async def test_jsonl_names_json_as_it_is_written() -> None:
+    answer = await made("", '{"a":1}\n{bad}\n', "jsonl")
+    assert answer.message.startswith("line 2: JSON is malformed")
+    answer = await made("", '"\\ud800"\n', "jsonl")
+    assert "half of a surrogate pair" in answer.message
+
+
+@pytest.mark.parametrize(
+    "cell", ["x\ry", "\r", "\rx", "a\nb", "a\r\nb", "", " ", '"', "a,b", "\ufeffx"]
+)
+@pytest.mark.parametrize("newline", ["lf", "crlf"])
+async def test_what_is_written_is_read_again(cell: str, newline: str) -> None:
+    flow = f"""
+- {{kind: csv, name: t, op: format, newline: {newline}, ports: {{out: {{name: back}}}}}}
+- {{kind: csv, name: back}}
+"""
+    async with running(flow) as rt:
+        for rows in ([{"a": cell}], [{"a": cell, "b": "z"}], [{"a": "z", "b": cell}]):
+            assert await rt.send("t", rows) == rows
+
+
+async def test_a_cell_may_be_large() -> None:
+    large = "x" * 140_000
+    assert await made("", f"a,b\n{large},1\n") == [{"a": large, "b": "1"}]
+    quoted = f'"{large}\n{large}"'
+    assert await made("", f"a,b\n{quoted},1\n") == [{"a": f"{large}\n{large}", "b": "1"}]
+    line = "x" * 1_000_000
+    answer = await made("", 'a\n"' + f"{line}\n" * 17 + '"\n')
+    assert (answer.code, "16,777,216 characters" in answer.message) == ("too-large", True)
+
+
+@pytest.mark.parametrize(
+    "cell", ["nan", "NaN", "inf", "-Infinity", "1e400", "1_000", "١", "", "0x10"]
+)
+async def test_a_number_is_one_that_json_can_hold(cell: str) -> None:
+    answer = await made("types: {n: number}", f"n,m\n{cell},1\n")
+    assert isinstance(answer, Error)
+    assert "(wanted: a number)" in answer.message
+
+
+async def test_what_json_has_no_number_for_is_an_empty_cell() -> None:
+    assert await made("op: format", [{"a": float("nan"), "b": float("-inf"), "c": 10**30}]) == (
+        f"a,b,c\n,,{10**30}\n"
+    )
+
+
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 async def test_the_example_of_the_page_runs(kind: str) -> None:
     from heddle.extensions.data.csv_ import CSV

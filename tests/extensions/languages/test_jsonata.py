@@ -77,3 +77,50 @@ def test_queries_leave_nothing_behind() -> None:
     keep = LANGUAGE.compile("($kept := 5; $kept)")
     assert keep(None) == 5
     assert LANGUAGE.compile("$kept")(None) is None
+
+
+@pytest.mark.parametrize(
+    ("code", "wanted"),
+    [
+        ("$base64encode('abc')", "YWJj"),
+        ("$base64decode('YWJj')", "abc"),
+        ("$base64decode('YW Jj')", "abc"),
+        ("$base64encode($base64decode('6Q=='))", "6Q=="),
+        ("$base64encode('')", ""),
+        ("$base64encode(nothing)", None),
+        ("$encodeUrlComponent('?x=test')", "%3Fx%3Dtest"),
+        ("$encodeUrl('https://a.example/?x=ш')", "https://a.example/?x=%D1%88"),
+        ("$decodeUrlComponent('%3Fx%3Dtest')", "?x=test"),
+        ("$decodeUrl('/?x=%D1%88')", "/?x=ш"),
+    ],
+)
+def test_text_is_encoded_as_the_reference_does(code: str, wanted: Any) -> None:
+    assert LANGUAGE.compile(code)(None) == wanted
+
+
+LARGE = {"id": 2**53 + 1, "ids": [1, 2**53 + 1], "more": [{"at": 2**64}, {"at": -(2**60)}]}
+
+
+@pytest.mark.parametrize(
+    ("code", "wanted"),
+    [
+        ("$type(id)", "number"),
+        ("id > 5 and id in ids", True),
+        ("id = 9007199254740993", True),
+        ("$max(ids) = id", True),
+        ("$sum(ids) > 9007199254740990", True),
+        ("(more^(at))[0].at < 0", True),
+        ("$string($) != ''", True),
+        ("more[at > 0].$type(at)", "number"),
+    ],
+)
+def test_long_integers_are_numbers(code: str, wanted: Any) -> None:
+    assert LANGUAGE.compile(code)(LARGE) == wanted
+
+
+@pytest.mark.parametrize(
+    ("code", "wanted"),
+    [("$exists($)", False), ("$uppercase($)", None), ("$string($)", None), ("$count($)", 0)],
+)
+def test_without_a_payload_everything_is_undefined(code: str, wanted: Any) -> None:
+    assert LANGUAGE.compile(code)(None) == wanted

@@ -498,8 +498,11 @@ async def test_serializable_counters_do_not_lose_counts(tmp_path: Path, postgres
             assert await asked(rt, "SELECT n FROM counter") == [{"n": 8 - len(errors)}]
 
 
-async def test_sqlite_refuses_to_write_on_what_has_changed_meanwhile(tmp_path: Path) -> None:
-    async with running(counter(str(tmp_path / "x.db?_journal_mode=wal"))) as rt:
+@pytest.mark.parametrize("mode", ["", "?_journal_mode=wal"])
+async def test_sqlite_refuses_to_write_on_what_has_changed_meanwhile(
+    tmp_path: Path, mode: str
+) -> None:
+    async with running(counter(str(tmp_path / f"x.db{mode}"))) as rt:
         await asked(rt, "CREATE TABLE counter (n int)")
         await asked(rt, "INSERT INTO counter VALUES (0)")
         answers = await asyncio.gather(*(rt.send("add", None) for _ in range(4)))
@@ -507,6 +510,32 @@ async def test_sqlite_refuses_to_write_on_what_has_changed_meanwhile(tmp_path: P
         assert errors
         assert all("isolation: serializable" in error.message for error in errors)
         assert await asked(rt, "SELECT n FROM counter") == [{"n": 4 - len(errors)}]
+
+
+async def test_who_has_read_is_refused_at_once_while_others_write(tmp_path: Path) -> None:
+    inside, on = asyncio.Event(), asyncio.Event()
+
+    @node("hold")
+    async def hold(payload: Any) -> Any:
+        inside.set()
+        await on.wait()
+        return payload
+
+    source = str(tmp_path / "x.db")
+    flow = counter(source) + "- {kind: hold, name: hold}\n"
+    flow += sql("slow", source, "wait: 60s", "ports: {out: [{name: hold, port: in}]}")
+    async with running(flow, extensions=[hold]) as rt:
+        await asked(rt, "CREATE TABLE counter (n int)")
+        await asked(rt, "INSERT INTO counter VALUES (0)")
+        run = asyncio.ensure_future(rt.send("slow", "UPDATE counter SET n = 10"))
+        await inside.wait()
+        answer = await asyncio.wait_for(rt.send("add", None), 2.5)
+        assert isinstance(answer, Error)
+        assert answer.code == "serialization"
+        on.set()
+        assert not isinstance(await run, Error)
+        assert not isinstance(await rt.send("add", None), Error)
+        assert await asked(rt, "SELECT n FROM counter") == [{"n": 11}]
 
 
 async def test_a_process_that_holds_the_write_lock_too_long_is_named(tmp_path: Path) -> None:

@@ -123,3 +123,86 @@ def test_a_leap_day_is_waited_for() -> None:
     cron = Cron("0 0 29 2 *", ZoneInfo("UTC"))
     found = datetime.fromtimestamp(cron.after(at("2026-01-01T00:00+00:00")), UTC)
     assert found.isoformat() == "2028-02-29T00:00:00+00:00"
+
+
+def test_seconds_in_front_change_nothing_on_the_days_of_the_clocks() -> None:
+    for start, zone in (
+        ("2026-03-28T12:00+01:00", "Europe/Berlin"),
+        ("2026-10-24T12:00+02:00", "Europe/Berlin"),
+        ("2024-04-25T12:00+02:00", "Africa/Cairo"),
+    ):
+        for five in ("30 2 * * *", "0 0 * * *", "*/15 2 * * *", "0 * * * *", "*/20 */2 * * *"):
+            assert ticks(f"0 {five}", zone, start, 8) == ticks(five, zone, start, 8)
+
+
+def test_an_hour_that_is_left_out_runs_once_however_many_minutes() -> None:
+    assert ticks("*/15 2 * * *", "Europe/Berlin", "2026-03-29T00:00+01:00", 3) == [
+        "2026-03-29T03:00+02:00",
+        "2026-03-30T02:00+02:00",
+        "2026-03-30T02:15+02:00",
+    ]
+    assert ticks("30,45 2 * * *", "Europe/Berlin", "2026-10-25T00:00+02:00", 3) == [
+        "2026-10-25T02:30+02:00",
+        "2026-10-25T02:45+02:00",
+        "2026-10-26T02:30+01:00",
+    ]
+
+
+def test_clocks_may_be_set_by_half_an_hour() -> None:
+    zone = "Australia/Lord_Howe"
+    assert ticks("15 * * * *", zone, "2024-10-06T01:00+10:30", 2) == [
+        "2024-10-06T01:15+10:30",
+        "2024-10-06T03:15+11:00",
+    ]
+    assert ticks("45 * * * *", zone, "2024-04-07T01:00+11:00", 3) == [
+        "2024-04-07T01:45+11:00",
+        "2024-04-07T01:45+10:30",
+        "2024-04-07T02:45+10:30",
+    ]
+    assert ticks("15 2 * * *", zone, "2024-10-06T01:00+10:30", 1) == ["2024-10-06T02:30+11:00"]
+
+
+@pytest.mark.parametrize(
+    "zone", ["Europe/Berlin", "Australia/Lord_Howe", "America/Havana", "Pacific/Apia"]
+)
+@pytest.mark.parametrize("minutes", ["*/15", "0", "7", "30-40"])
+def test_hourly_ticks_are_the_times_that_clocks_show(zone: str, minutes: str) -> None:
+    clock = ZoneInfo(zone)
+    schedule = Cron(f"{minutes} * * * *", clock)
+    for start in (at("2011-12-29T20:00Z"), at("2024-03-09T20:00Z"), at("2024-04-06T10:00Z")):
+        wanted = [
+            float(when)
+            for when in range(int(start) + 60, int(start) + 2 * 86_400, 60)
+            if datetime.fromtimestamp(when, clock).minute in _minutes(minutes)
+        ]
+        found, when = [], start
+        while (when := schedule.after(when)) < start + 2 * 86_400:
+            found.append(when)
+        assert found == wanted
+
+
+def _minutes(text: str) -> set[int]:
+    known = {"*/15": {0, 15, 30, 45}, "30-40": set(range(30, 41))}
+    return known.get(text) or {int(text)}
+
+
+def test_a_step_over_one_value_is_that_value() -> None:
+    assert ticks("0 7-7/2 * * *", "UTC", "2026-01-01T06:30+00:00", 2) == [
+        "2026-01-01T07:00+00:00",
+        "2026-01-02T07:00+00:00",
+    ]
+    assert ticks("0 7 * * mon-1/2", "UTC", "2026-01-05T06:30+00:00", 2) == [
+        "2026-01-05T07:00+00:00",
+        "2026-01-12T07:00+00:00",
+    ]
+
+
+def test_a_schedule_that_never_advances_does_not_hold_the_loop() -> None:
+    class Stuck:
+        def after(self, when: float) -> float:
+            return when
+
+    found, following = due(Stuck(), 10, 100)
+    assert len(found) <= MOST
+    assert following > 100
+    assert Every(1e-12, anchor=0).after(1_700_000_000.0) > 1_700_000_000.0

@@ -5,8 +5,11 @@ import re
 from decimal import Decimal
 from typing import Any, Final
 
-from heddle.extensions.languages.cel.errors import Fault
+import msgspec
+
+from heddle.extensions.languages.cel.errors import Exhausted, Fault
 from heddle.extensions.languages.cel.library.function import Function, no_overload
+from heddle.extensions.languages.cel.results import deep_plain
 from heddle.extensions.languages.cel.times import (
     format_duration,
     format_timestamp,
@@ -26,7 +29,10 @@ from heddle.extensions.languages.cel.values import (
     span,
     type_of,
 )
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.materialize import encode_with
 
+_LONGEST: Final = 10_000_000
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+")
 _REAL: Final = re.compile(
     r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|inf|infinity|nan)", re.IGNORECASE
@@ -134,7 +140,7 @@ def _positional(digits: str, scale: int) -> str:
 
 
 def to_string(value: Any) -> str:
-    """`string(x)`."""
+    """`string(x)`: lists and maps are JSON text."""
     name = kind(value)
     if name == "string":
         return str(value)
@@ -157,7 +163,47 @@ def to_string(value: Any) -> str:
         return str(value.message)
     if name == "type":
         return str(value.name)
+    if name in ("list", "map"):
+        return _json(value)
     raise no_overload("string", value)
+
+
+def _json(value: Any) -> str:
+    """A list or a map as JSON text; a Fault for what JSON cannot hold, or if that would be too long."""
+    _measure(value)
+    try:
+        return encode_with(_encode, deep_plain(value)).decode()
+    except (TypeError, ValueError, OverflowError) as error:
+        raise Fault(f"the {kind(value)} cannot be JSON: {error}") from None
+
+
+def _measure(value: Any) -> None:
+    """Raise Exhausted if the JSON text would be too long: many places may hold the same long text."""
+    left, todo = _LONGEST, [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, str | bytes):
+            left -= len(item)
+        elif isinstance(item, list | tuple | dict):
+            left -= len(item) + 2
+        else:
+            left -= 1
+        if left < 0:
+            raise Exhausted(f"string() would make more than {_LONGEST:,} characters")
+        if isinstance(item, dict):
+            todo += item.keys()
+            todo += item.values()
+        elif isinstance(item, list | tuple):
+            todo += item
+
+
+def _message(value: Any) -> str:
+    if isinstance(value, Error):
+        return value.message
+    raise TypeError(f"a {kind(value)} is not plain data")
+
+
+_encode: Final = msgspec.json.Encoder(enc_hook=_message).encode
 
 
 def to_bytes(value: Any) -> bytes:

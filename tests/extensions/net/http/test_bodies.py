@@ -36,6 +36,8 @@ from heddle.runtime.flow.errors import Error
         (b"<a/>", "application/xml", b"<a/>"),
         (b'{"a": 1}', "", {"a": 1}),
         (b" [1]", "", [1]),
+        (b"\xef\xbb\xbf[1]", "", [1]),
+        (b"\xef\xbb\xbf{}", "application/problem+json", {}),
         (b"{broken", "", b"{broken"),
         (b"123", "", b"123"),
         (b"a=1", "", b"a=1"),
@@ -60,6 +62,8 @@ def test_body_is_decoded_by_its_type(data: bytes, content_type: str, value: Any)
         (b"x", "text/plain; charset=Unicode_Escape", 415),
         (b"x", "text/plain; charset=UTF7", 415),
         (b"\xff", "application/x-www-form-urlencoded", 400),
+        (b"a=%ff", "application/x-www-form-urlencoded", 400),
+        (b"%C3=1", "application/x-www-form-urlencoded", 400),
         (b"&" * 20_000, "application/x-www-form-urlencoded", 400),
         (b"x", "multipart/form-data", 400),
     ],
@@ -86,6 +90,12 @@ def test_body_that_is_not_its_type_is_refused(data: bytes, content_type: str, st
         ("<p>", "image/svg+xml", b"<p>"),
         (b"{}", "application/json", b"{}"),
         ({"a": [1, 2], "b": "c d"}, "application/x-www-form-urlencoded", b"a=1&a=2&b=c+d"),
+        (
+            {"t": True, "n": None, "l": ["x", False, [1]], "m": {"k": 1.5}, "e": []},
+            "application/x-www-form-urlencoded",
+            b"t=true&n=null&l=x&l=false&l=%5B1%5D&m=%7B%22k%22%3A1.5%7D",
+        ),
+        ({"e": Error("bad"), "b": b"h i"}, "application/x-www-form-urlencoded", b"e=bad&b=h+i"),
         ({"e": Error("bad"), "b": b"hi"}, "", b'{"e":"bad","b":"aGk="}'),
         (Error("bad"), "", b"bad"),
     ],
@@ -125,6 +135,8 @@ def test_type_is_negotiated_only_where_there_is_a_choice(
         ([1], "application/x-www-form-urlencoded"),
         ([1], "multipart/form-data"),
         ({"values": [1]}, "multipart/form-data"),
+        ({"a": "\ud800"}, "application/x-www-form-urlencoded"),
+        ({"a": object()}, "application/x-www-form-urlencoded"),
     ],
 )
 def test_value_that_cannot_be_encoded_is_a_bad_answer(value: Any, content_type: str) -> None:
@@ -189,6 +201,83 @@ def test_multipart_there_and_back() -> None:
 def test_broken_multipart_is_refused(data: bytes) -> None:
     with pytest.raises(BadRequest):
         decode_multipart(data, "B")
+
+
+def one_part(disposition: str, content: bytes = b"x", more: str = "") -> bytes:
+    """A body of one part, with the boundary B."""
+    head = f"--B\r\nContent-Disposition: {disposition}\r\n{more}\r\n"
+    return head.encode() + content + b"\r\n--B--\r\n"
+
+
+@pytest.mark.parametrize(
+    ("parameters", "filename"),
+    [
+        ("filename*=UTF-8''na%C3%AFve%20x.txt", "naïve x.txt"),
+        ("filename=\"=?utf-8?B?eA==?=\"; filename*=utf-8''%E5%A5%BD.txt", "好.txt"),
+        ("filename*=utf-8'en'a%2Fb.txt; filename=other.txt", "b.txt"),
+        ("filename*=iso-8859-1''%E9.txt", "é.txt"),
+        ("FileName*=UTF-8''x", "x"),
+        ("filename*=utf-8''%ff; filename=plain.txt", "plain.txt"),
+        ("filename*=klingon''a; filename=plain.txt", "plain.txt"),
+        ('filename="C:\\Users\\new\\report.txt"', "report.txt"),
+        ('filename="a\\"b.txt"', 'a"b.txt'),
+        ('filename=""', ""),
+        ("filename=my file.txt", "my file.txt"),
+    ],
+)
+def test_a_file_has_the_name_that_its_client_gave(parameters: str, filename: str) -> None:
+    body = one_part(f'form-data; name="f"; {parameters}', b"\xff\xfe")
+    (file,) = decode_multipart(body, "B")["files"]["f"]
+    assert (file["filename"], file["data"]) == (filename, b"\xff\xfe")
+
+
+def test_a_backslash_in_a_name_comes_back() -> None:
+    for name in ("a\\b", "a\\", "\\\\x", "c:\\d"):
+        data, content_type = encode({name: "1"}, "multipart/form-data")
+        assert decode(data, content_type)["values"] == {name: ["1"]}
+    assert decode_multipart(one_part('form-data; name="a\\b"'), "B")["values"] == {"a\\b": ["x"]}
+
+
+@pytest.mark.parametrize(
+    ("coding", "content", "data"),
+    [
+        ("base64", b"aGVs\r\nbG8=", b"hello"),
+        ("Quoted-Printable", b"a=3Db=\r\nc", b"a=bc"),
+        ("8bit", b"aGVs", b"aGVs"),
+        ("binary", b"\xff", b"\xff"),
+    ],
+)
+def test_a_part_is_taken_out_of_its_transfer_encoding(
+    coding: str, content: bytes, data: bytes
+) -> None:
+    more = f"Content-Transfer-Encoding: {coding}\r\n"
+    body = one_part("form-data; name=f; filename=x", content, more)
+    (file,) = decode_multipart(body, "B")["files"]["f"]
+    assert (file["data"], file["size"]) == (data, len(data))
+
+
+@pytest.mark.parametrize("line", [b"--Bx", b"--B-", b"--B--x", b"--Bx--", b"--", b"--B x"])
+def test_a_line_that_begins_like_the_boundary_is_content(line: bytes) -> None:
+    content = b"a\r\n" + line + b"\r\nb"
+    found = decode_multipart(one_part("form-data; name=a", content), "B")
+    assert found["values"] == {"a": [content.decode()]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"--X\r\nContent-Disposition: form-data; name=lost\r\n\r\n1\r\n"
+        + one_part("form-data; name=a"),
+        b"--BB\r\n\r\n" + one_part("form-data; name=a"),
+        one_part("form-data; name=a; filename*=utf-8''%ff"),
+        one_part("form-data; name=a", b"?", "Content-Transfer-Encoding: base64\r\n"),
+        one_part("form-data; name=a", b"?", "Content-Transfer-Encoding: x-uuencode\r\n"),
+        b"--B\r\n--B--",
+    ],
+)
+def test_a_part_that_would_be_lost_is_refused(body: bytes) -> None:
+    with pytest.raises(BadRequest):
+        decode_multipart(body, "B")
 
 
 def test_parameters_of_a_media_type() -> None:

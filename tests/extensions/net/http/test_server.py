@@ -150,6 +150,20 @@ async def test_pipelined_bodies_are_told_apart() -> None:
     assert got == ["one", "abc", None, None, "two"]
 
 
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "image/png"])
+async def test_a_last_chunk_alone_is_no_body_as_a_length_of_0_is(kind: str) -> None:
+    head = (
+        f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    async with serve(echo) as house:
+        wire = await house.wire()
+        await wire.send(post(b"", f"Content-Type: {kind}") + head.encode() + b"0\r\n\r\n")
+        assert [json.loads((await wire.reply()).body)["got"] for _ in range(2)] == [None, None]
+        await wire.send(head.encode())
+        await wire.send(b"0\r\n\r\n")
+        assert json.loads((await wire.reply()).body)["got"] is None
+
+
 @pytest.mark.parametrize("size", [1, 65_536, 1_000_000])
 async def test_bodies_of_every_size_arrive(size: int) -> None:
     def handler(exchange: Exchange) -> None:
