@@ -6,7 +6,7 @@ BASE   := $(VENV)/.base
 READY  := $(VENV)/.ready
 PIP    := $(BIN)/pip --disable-pip-version-check install --progress-bar on
 
-.PHONY: demo test check bench docs clean format
+.PHONY: demo test check bench docs docs-site dist deploy-check cover lock clean format
 
 # What the demo stands on; pip shows how far it is.
 $(BASE): pyproject.toml
@@ -38,6 +38,7 @@ check: $(READY)  ## format, lint, types, layers
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/basedpyright
+	@$(BIN)/deptry .
 	@$(BIN)/python -m pytest -q tests/test_layers.py
 
 format: $(READY)  ## rewrite in our style
@@ -49,6 +50,28 @@ bench: $(READY)  ## measure; writes benchmarks/results/
 
 docs: $(READY)  ## write the generated pages of docs/
 	@$(BIN)/python docs/build.py
+
+docs-site: $(READY)  ## build the searchable site, with the API reference, into build/site
+	@$(BIN)/pip --disable-pip-version-check --quiet install --editable '.[docs]'
+	@$(BIN)/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
+dist: $(READY)  ## build the wheel and the sdist, and check them
+	@$(BIN)/pip --disable-pip-version-check --quiet install --editable '.[release]'
+	@rm -rf dist
+	@$(BIN)/python -m build --outdir dist .
+	@$(BIN)/twine check --strict dist/*
+
+deploy-check: $(READY)  ## check the files of deploy/ with the tools that are on the PATH
+	@$(BIN)/python deploy/check.py
+
+cover: $(READY)  ## run the tests and report which lines none of them reaches
+	@$(BIN)/pip --disable-pip-version-check --quiet install coverage pytest-cov
+	@$(BIN)/python -m pytest -n auto -q --cov --cov-report=term --cov-report=html:build/coverage
+
+lock: $(READY)  ## write requirements-dev.lock: the versions that development was last tested with
+	@$(BIN)/pip --disable-pip-version-check --quiet install pip-tools
+	@$(BIN)/pip-compile --quiet --extra dev --strip-extras --no-header --output-file requirements-dev.lock pyproject.toml
 
 clean:  ## remove everything that set-up and tests made
 	rm -rf $(VENV) demo build dist *.egg-info src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
