@@ -9,7 +9,15 @@ from mkdocs.structure.files import File, Files
 import heddle
 
 ROOT = Path(__file__).parent.parent
-OUTSIDE = ("README.md", "CHANGELOG.md", "SECURITY.md", "CONTRIBUTING.md", "LICENSE", "benchmarks", "examples")
+OUTSIDE = (
+    "README.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "benchmarks",
+    "examples",
+)
 """The files and folders beside docs/ that pages link to."""
 
 REPOSITORY = "repository"

@@ -28,7 +28,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.runtime.flow.elsewhere import Elsewhere, finish, resume
+from heddle.runtime.flow.elsewhere import Elsewhere, await_program, resume
 
 
 class Cache(Fields):
@@ -167,7 +167,7 @@ class CacheNode(Node):
                     asking.answered.set_result(shared)
 
     async def _worth(self, answer: Answer) -> bool:
-        worth: bool = await finish(self._worth_keeping, answer)
+        worth: bool = await await_program(self._worth_keeping, answer)
         return worth
 
     def _worth_keeping(self, answer: Answer) -> bool:

@@ -25,7 +25,7 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.runtime.assembly.retry_rule import Attempts
-from heddle.runtime.flow.elsewhere import finish
+from heddle.runtime.flow.elsewhere import await_program
 
 ATTEMPTS = 3
 
@@ -97,7 +97,7 @@ class RetryNode(Node):
             made += 1
             if type(answer) is not Error or process.reason is not None:
                 return answer
-            pause = await finish(self._attempts.pause, answer, made, process.deadline)
+            pause = await await_program(self._attempts.pause, answer, made, process.deadline)
             if pause is None:
                 return await flow.send("error", answer)
             if pause:

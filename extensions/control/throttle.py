@@ -29,7 +29,7 @@ from heddle.extensions.extension import (
     Schema,
     about,
 )
-from heddle.runtime.flow.elsewhere import finish
+from heddle.runtime.flow.elsewhere import await_program
 
 
 class Throttle(Fields):
@@ -130,7 +130,7 @@ class ThrottleNode(Node):
 
     async def _wait(self, payload: Payload) -> Answer:
         pace = self._pace
-        key = await finish(self._key, payload)
+        key = await await_program(self._key, payload)
         early = self._early(key)
         if early > 0:
             if pace.waiting >= self._fields.queue:

@@ -38,7 +38,7 @@ from heddle.extensions.sql.pool import Pool
 from heddle.extensions.sql.source import INTERNAL, database, internal, key_of_source, shared
 from heddle.extensions.sql.statement import Statement, statement
 from heddle.extensions.sql.transaction import Transaction, transaction_of
-from heddle.runtime.flow.elsewhere import finish
+from heddle.runtime.flow.elsewhere import await_program
 
 CHUNK = 500
 """Rows that a stream fetches at a time."""
@@ -191,7 +191,7 @@ class SqlNode(Node):
     # -- packets -------------------------------------------------------------------------------
 
     async def _act(self, payload: Payload, process: Process) -> Payload:
-        asked, sets = await finish(self._asked, payload)
+        asked, sets = await await_program(self._asked, payload)
         transaction = await self._transaction(process, asked)
         fields = self._fields
         if fields.result in ("jsonl", "json"):
@@ -206,7 +206,7 @@ class SqlNode(Node):
 
     async def _send_batches(self, flow: Flow, payload: Payload) -> Answer:
         """Send rows on in lists; the Error that a list is answered ends it, and is the answer."""
-        asked, sets = await finish(self._asked, payload)
+        asked, sets = await await_program(self._asked, payload)
         transaction = await self._transaction(flow.process, asked)
         count = batches = 0
         for values in sets:

@@ -34,7 +34,7 @@ from heddle.extensions.sql.pool import Pool
 from heddle.extensions.sql.source import database, shared
 from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.transaction import transaction_of
-from heddle.runtime.flow.elsewhere import finish, once
+from heddle.runtime.flow.elsewhere import await_program, once
 
 _SPACES = "sql.spaces"
 
@@ -372,23 +372,23 @@ class TableNode(Node):
         return now + self._ttl if self._ttl is not None else None
 
     async def _get(self, run: Any, payload: Payload) -> Payload:
-        key = await finish(self._asked.key, payload)
+        key = await await_program(self._asked.key, payload)
         found = await self._table.get(run, key, self._clock())
         return unpacked(found) if found is not None else self._fields.default
 
     async def _set(self, run: Any, payload: Payload) -> Payload:
-        key = await finish(self._asked.key, payload)
-        value = await finish(self._asked.value, payload)
+        key = await await_program(self._asked.key, payload)
+        value = await await_program(self._asked.value, payload)
         now = self._clock()
         await self._table.put(run, key, packed(value), self._expires(now), now)
         return value
 
     async def _delete(self, run: Any, payload: Payload) -> Payload:
-        key = await finish(self._asked.key, payload)
+        key = await await_program(self._asked.key, payload)
         return await self._table.delete(run, key, self._clock())
 
     async def _incr(self, run: Any, payload: Payload) -> Payload:
-        key, by = await finish(self._asked.key, payload), self._asked.by(payload)
+        key, by = await await_program(self._asked.key, payload), self._asked.by(payload)
         for _ in range(TRIES):
             now = self._clock()
             old = await self._table.get(run, key, now)
@@ -399,13 +399,13 @@ class TableNode(Node):
         raise Failure(Error(f'others keep changing "{key}"', code="serialization"))
 
     async def _cas(self, run: Any, payload: Payload) -> Payload:
-        key = await finish(self._asked.key, payload)
-        expected = await finish(self._asked.expected, payload)
+        key = await await_program(self._asked.key, payload)
+        expected = await await_program(self._asked.expected, payload)
         now = self._clock()
         old = await self._table.get(run, key, now)
         if (unpacked(old) if old is not None else None) != expected:
             return False
-        new = packed(await finish(self._asked.value, payload))
+        new = packed(await await_program(self._asked.value, payload))
         return await self._table.swap(run, key, old, new, self._expires(now), now)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from heddle.runtime.assembly.retry_rule import Attempts
 from heddle.runtime.flow.contracts import Process
-from heddle.runtime.flow.elsewhere import Elsewhere, finish, resume
+from heddle.runtime.flow.elsewhere import Elsewhere, await_program, resume
 from heddle.runtime.flow.errors import Answer, Error, Failure, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.node import Action, Choice, Handler, Visit
@@ -216,7 +216,7 @@ class Guard:
             pause = None
             failed = type(answer) is Error and process.reason is None
             if failed and self._attempts is not None:
-                pause = await finish(self._attempts.pause, answer, made, process.deadline)
+                pause = await await_program(self._attempts.pause, answer, made, process.deadline)
             if pause is None:
                 if failure is not None:
                     raise failure

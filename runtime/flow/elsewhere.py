@@ -32,7 +32,7 @@ class Elsewhere(Exception):  # noqa: N818 - it is not an error
     def __init__(self, program: object, payload: Any, run: Callable[[Any], Awaitable[Any]]) -> None:
         super().__init__(
             "the program took too long for the event loop, and its caller did not wait for it "
-            "(wanted: await heddle.runtime.flow.elsewhere.finish(program, payload))"
+            "(wanted: await heddle.await_program(program, payload))"
         )
         self.program = program
         self.payload = payload
@@ -98,7 +98,7 @@ def once(
     return made
 
 
-async def finish(fn: Callable[..., Any], *args: Any) -> Any:
+async def await_program(fn: Callable[..., Any], *args: Any) -> Any:
     """Return what `fn` returns, now or once each program that it calls has gone on elsewhere.
 
     `fn` may do nothing before its programs that must not be done twice.

@@ -64,12 +64,15 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "runtime.changes.apply": ("plan_apply",),
     "runtime.changes.plan": ("apply_plan", "plan_delete", "plan_steps"),
     "runtime.changes.rollback": ("plan_rollback",),
+    "runtime.changes.wait_live": ("wait_live",),
     "runtime.events.events": ("Event", "Events"),
+    "runtime.flow.elsewhere": ("Elsewhere", "await_program", "once", "resume"),
     "runtime.flow.packet": ("Packet",),
     "runtime.flow.process": ("finish", "settle"),
     "runtime.flow.shapes": ("many_to_one", "one_to_many", "one_to_one"),
     "runtime.flow.writer": ("Closed", "Writer"),
     "runtime.runtime": ("NoSymbol", "Runtime"),
+    "runtime.status.namespace_status": ("standing",),
     "runtime.status.status": ("Status",),
     "runtime.status.watchdog": ("Watchdog",),
     "schemas.errors": (
@@ -79,16 +82,22 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "SecretError",
         "SpecError",
         "StoreError",
+        "Unconfirmed",
+        "Unwritable",
     ),
     "schemas.link": ("DEFAULT_NAMESPACE", "Link"),
+    "schemas.page": ("gaps",),
     "schemas.path": ("Path",),
     "schemas.problem": ("Place", "Problem"),
     "specs.binding.bind": ("Values", "bind"),
+    "specs.model.accepted": ("Accepting",),
+    "specs.model.keyed": ("Keyed",),
+    "specs.model.lease": ("Holder", "Lease", "Leasing"),
     "specs.model.names": ("named_id", "new_id"),
     "specs.model.report": ("Condition", "Report", "Reporting", "SymbolReport"),
     "specs.model.revision": ("Note", "Recording", "Revision", "Turn"),
     "specs.model.spec": ("Binding", "Spec"),
-    "specs.model.store": ("Change", "ChangeSet", "Delete", "Put", "Store"),
+    "specs.model.store": ("Change", "ChangeSet", "Delete", "Put", "Resuming", "Store"),
     "specs.model.value": ("Source", "Value"),
     "specs.secrets.keyring": ("KeyFile", "Keyring"),
     "specs.secrets.seal": ("Key", "new_key"),
@@ -102,7 +111,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
 
 _HOMES = {name: home for home, names in _NAMES.items() for name in names}
 
-__all__ = sorted([*_HOMES, "__version__"])
+__all__ = sorted([*_HOMES, "__version__"])  # pyright: ignore[reportUnsupportedDunderAll] - __init__.pyi has the names
 
 
 def __getattr__(name: str) -> object:

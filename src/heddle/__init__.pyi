@@ -1,122 +1,134 @@
 """The types of the front door: the same names as in __init__.py."""
 
-from heddle.extensions.extension import (
-    Action as Action,
-    Answer as Answer,
-    Build as Build,
-    ByteStream as ByteStream,
-    Choice as Choice,
-    Code as Code,
-    Codec as Codec,
-    CompileError as CompileError,
-    Conversation as Conversation,
-    Duration as Duration,
-    ERROR as ERROR,
-    Error as Error,
-    Expression as Expression,
-    Extension as Extension,
-    Failure as Failure,
-    FieldType as FieldType,
-    Fields as Fields,
-    Flow as Flow,
-    Handler as Handler,
-    Host as Host,
-    IN as IN,
-    Interval as Interval,
-    Kind as Kind,
-    Language as Language,
-    LanguageName as LanguageName,
-    MissingExtra as MissingExtra,
-    NOTHING as NOTHING,
-    Node as Node,
-    OUT as OUT,
-    OptionError as OptionError,
-    Options as Options,
-    Payload as Payload,
-    Port as Port,
-    Process as Process,
-    Program as Program,
-    Reader as Reader,
-    Schema as Schema,
-    Size as Size,
-    Text as Text,
-    Unfit as Unfit,
-    Visit as Visit,
-    about as about,
-    node as node,
-)
-from heddle.extensions.manage.system import Serving as Serving, system_runtime as system_runtime
-from heddle.runtime.assembly.extension import (
-    ExtensionError as ExtensionError,
-    Registry as Registry,
-    registry as registry,
-)
+from heddle.extensions.extension import ERROR as ERROR
+from heddle.extensions.extension import IN as IN
+from heddle.extensions.extension import NOTHING as NOTHING
+from heddle.extensions.extension import OUT as OUT
+from heddle.extensions.extension import Action as Action
+from heddle.extensions.extension import Answer as Answer
+from heddle.extensions.extension import Build as Build
+from heddle.extensions.extension import ByteStream as ByteStream
+from heddle.extensions.extension import Choice as Choice
+from heddle.extensions.extension import Code as Code
+from heddle.extensions.extension import Codec as Codec
+from heddle.extensions.extension import CompileError as CompileError
+from heddle.extensions.extension import Conversation as Conversation
+from heddle.extensions.extension import Duration as Duration
+from heddle.extensions.extension import Error as Error
+from heddle.extensions.extension import Expression as Expression
+from heddle.extensions.extension import Extension as Extension
+from heddle.extensions.extension import Failure as Failure
+from heddle.extensions.extension import Fields as Fields
+from heddle.extensions.extension import FieldType as FieldType
+from heddle.extensions.extension import Flow as Flow
+from heddle.extensions.extension import Handler as Handler
+from heddle.extensions.extension import Host as Host
+from heddle.extensions.extension import Interval as Interval
+from heddle.extensions.extension import Kind as Kind
+from heddle.extensions.extension import Language as Language
+from heddle.extensions.extension import LanguageName as LanguageName
+from heddle.extensions.extension import MissingExtra as MissingExtra
+from heddle.extensions.extension import Node as Node
+from heddle.extensions.extension import OptionError as OptionError
+from heddle.extensions.extension import Options as Options
+from heddle.extensions.extension import Payload as Payload
+from heddle.extensions.extension import Port as Port
+from heddle.extensions.extension import Process as Process
+from heddle.extensions.extension import Program as Program
+from heddle.extensions.extension import Reader as Reader
+from heddle.extensions.extension import Schema as Schema
+from heddle.extensions.extension import Size as Size
+from heddle.extensions.extension import Text as Text
+from heddle.extensions.extension import Unfit as Unfit
+from heddle.extensions.extension import Visit as Visit
+from heddle.extensions.extension import about as about
+from heddle.extensions.extension import node as node
+from heddle.extensions.manage.system import Serving as Serving
+from heddle.extensions.manage.system import system_runtime as system_runtime
+from heddle.runtime.assembly.extension import ExtensionError as ExtensionError
+from heddle.runtime.assembly.extension import Registry as Registry
+from heddle.runtime.assembly.extension import registry as registry
 from heddle.runtime.assembly.rollout import ShiftError as ShiftError
 from heddle.runtime.assembly.symbol import Symbol as Symbol
 from heddle.runtime.changes.apply import plan_apply as plan_apply
-from heddle.runtime.changes.plan import (
-    apply_plan as apply_plan,
-    plan_delete as plan_delete,
-    plan_steps as plan_steps,
-)
+from heddle.runtime.changes.plan import apply_plan as apply_plan
+from heddle.runtime.changes.plan import plan_delete as plan_delete
+from heddle.runtime.changes.plan import plan_steps as plan_steps
 from heddle.runtime.changes.rollback import plan_rollback as plan_rollback
-from heddle.runtime.events.events import Event as Event, Events as Events
+from heddle.runtime.changes.wait_live import wait_live as wait_live
+from heddle.runtime.events.events import Event as Event
+from heddle.runtime.events.events import Events as Events
+from heddle.runtime.flow.elsewhere import Elsewhere as Elsewhere
+from heddle.runtime.flow.elsewhere import await_program as await_program
+from heddle.runtime.flow.elsewhere import once as once
+from heddle.runtime.flow.elsewhere import resume as resume
 from heddle.runtime.flow.packet import Packet as Packet
-from heddle.runtime.flow.process import finish as finish, settle as settle
-from heddle.runtime.flow.shapes import (
-    many_to_one as many_to_one,
-    one_to_many as one_to_many,
-    one_to_one as one_to_one,
-)
-from heddle.runtime.flow.writer import Closed as Closed, Writer as Writer
-from heddle.runtime.runtime import NoSymbol as NoSymbol, Runtime as Runtime
+from heddle.runtime.flow.process import finish as finish
+from heddle.runtime.flow.process import settle as settle
+from heddle.runtime.flow.shapes import many_to_one as many_to_one
+from heddle.runtime.flow.shapes import one_to_many as one_to_many
+from heddle.runtime.flow.shapes import one_to_one as one_to_one
+from heddle.runtime.flow.writer import Closed as Closed
+from heddle.runtime.flow.writer import Writer as Writer
+from heddle.runtime.runtime import NoSymbol as NoSymbol
+from heddle.runtime.runtime import Runtime as Runtime
+from heddle.runtime.status.namespace_status import standing as standing
 from heddle.runtime.status.status import Status as Status
 from heddle.runtime.status.watchdog import Watchdog as Watchdog
-from heddle.schemas.errors import (
-    Conflict as Conflict,
-    HeddleError as HeddleError,
-    NotFound as NotFound,
-    SecretError as SecretError,
-    SpecError as SpecError,
-    StoreError as StoreError,
-)
-from heddle.schemas.link import DEFAULT_NAMESPACE as DEFAULT_NAMESPACE, Link as Link
+from heddle.schemas.errors import Conflict as Conflict
+from heddle.schemas.errors import HeddleError as HeddleError
+from heddle.schemas.errors import NotFound as NotFound
+from heddle.schemas.errors import SecretError as SecretError
+from heddle.schemas.errors import SpecError as SpecError
+from heddle.schemas.errors import StoreError as StoreError
+from heddle.schemas.errors import Unconfirmed as Unconfirmed
+from heddle.schemas.errors import Unwritable as Unwritable
+from heddle.schemas.link import DEFAULT_NAMESPACE as DEFAULT_NAMESPACE
+from heddle.schemas.link import Link as Link
+from heddle.schemas.page import gaps as gaps
 from heddle.schemas.path import Path as Path
-from heddle.schemas.problem import Place as Place, Problem as Problem
-from heddle.specs.binding.bind import Values as Values, bind as bind
-from heddle.specs.model.names import named_id as named_id, new_id as new_id
-from heddle.specs.model.report import (
-    Condition as Condition,
-    Report as Report,
-    Reporting as Reporting,
-    SymbolReport as SymbolReport,
-)
-from heddle.specs.model.revision import (
-    Note as Note,
-    Recording as Recording,
-    Revision as Revision,
-    Turn as Turn,
-)
-from heddle.specs.model.spec import Binding as Binding, Spec as Spec
-from heddle.specs.model.store import (
-    Change as Change,
-    ChangeSet as ChangeSet,
-    Delete as Delete,
-    Put as Put,
-    Store as Store,
-)
-from heddle.specs.model.value import Source as Source, Value as Value
-from heddle.specs.secrets.keyring import KeyFile as KeyFile, Keyring as Keyring
-from heddle.specs.secrets.seal import Key as Key, new_key as new_key
+from heddle.schemas.problem import Place as Place
+from heddle.schemas.problem import Problem as Problem
+from heddle.specs.binding.bind import Values as Values
+from heddle.specs.binding.bind import bind as bind
+from heddle.specs.model.accepted import Accepting as Accepting
+from heddle.specs.model.keyed import Keyed as Keyed
+from heddle.specs.model.lease import Holder as Holder
+from heddle.specs.model.lease import Lease as Lease
+from heddle.specs.model.lease import Leasing as Leasing
+from heddle.specs.model.names import named_id as named_id
+from heddle.specs.model.names import new_id as new_id
+from heddle.specs.model.report import Condition as Condition
+from heddle.specs.model.report import Report as Report
+from heddle.specs.model.report import Reporting as Reporting
+from heddle.specs.model.report import SymbolReport as SymbolReport
+from heddle.specs.model.revision import Note as Note
+from heddle.specs.model.revision import Recording as Recording
+from heddle.specs.model.revision import Revision as Revision
+from heddle.specs.model.revision import Turn as Turn
+from heddle.specs.model.spec import Binding as Binding
+from heddle.specs.model.spec import Spec as Spec
+from heddle.specs.model.store import Change as Change
+from heddle.specs.model.store import ChangeSet as ChangeSet
+from heddle.specs.model.store import Delete as Delete
+from heddle.specs.model.store import Put as Put
+from heddle.specs.model.store import Resuming as Resuming
+from heddle.specs.model.store import Store as Store
+from heddle.specs.model.value import Source as Source
+from heddle.specs.model.value import Value as Value
+from heddle.specs.secrets.keyring import KeyFile as KeyFile
+from heddle.specs.secrets.keyring import Keyring as Keyring
+from heddle.specs.secrets.seal import Key as Key
+from heddle.specs.secrets.seal import new_key as new_key
 from heddle.specs.stores.folder.store import FolderStore as FolderStore
 from heddle.specs.stores.memory import MemoryStore as MemoryStore
-from heddle.specs.stores.opener import Opener as Opener, Stores as Stores, open_store as open_store
+from heddle.specs.stores.opener import Opener as Opener
+from heddle.specs.stores.opener import Stores as Stores
+from heddle.specs.stores.opener import open_store as open_store
 from heddle.specs.yaml.canonical_form import formatted as formatted
-from heddle.specs.yaml.document import (
-    Reading as Reading,
-    read_data as read_data,
-    read_path as read_path,
-    read_text as read_text,
-)
+from heddle.specs.yaml.document import Reading as Reading
+from heddle.specs.yaml.document import read_data as read_data
+from heddle.specs.yaml.document import read_path as read_path
+from heddle.specs.yaml.document import read_text as read_text
 
 __version__: str

@@ -22,7 +22,7 @@ from heddle.extensions.extension import (
     Schema,
     about,
 )
-from heddle.runtime.flow.elsewhere import finish
+from heddle.runtime.flow.elsewhere import await_program
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.stream import ByteStream
 from tests.extensions.test_every_program import BEATS, SPIN, beating, slow
@@ -55,7 +55,7 @@ class EachNode(Node):
         return made
 
     async def _waiting(self, payload: Payload) -> Payload:
-        made = [await finish(self._program, item) for item in payload]
+        made = [await await_program(self._program, item) for item in payload]
         self.calls += 1
         return made
 
@@ -129,7 +129,7 @@ async def test_a_kind_that_forgets_to_wait_hears_what_to_do() -> None:
     async with running(flow, extensions=[kind("forgetful")]) as rt:
         answer = await rt.send("a", [1])
         assert isinstance(answer, Error)
-        assert "await heddle.runtime.flow.elsewhere.finish" in answer.message
+        assert "await heddle.await_program" in answer.message
 
 
 async def test_cel_on_what_no_worker_can_be_given_leaves_the_loop_too() -> None:

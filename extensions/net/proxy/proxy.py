@@ -50,7 +50,7 @@ from heddle.extensions.net.proxy.forward import forwarded, returned
 from heddle.extensions.net.proxy.health import Health, HealthFields
 from heddle.extensions.net.proxy.own import Own, own_headers
 from heddle.extensions.net.proxy.tunnel import Refusal, dig, wants_websocket
-from heddle.runtime.flow.elsewhere import Elsewhere, finish, resume
+from heddle.runtime.flow.elsewhere import Elsewhere, await_program, resume
 from heddle.schemas.ascii import upper
 
 if TYPE_CHECKING:
@@ -287,7 +287,7 @@ class ProxyNode(Node):
         fields = self._fields
         if not isinstance(payload, dict):
             raise TypeError("found no request (wanted: a map with method and path)")
-        key = await finish(self._key_of, payload) if fields.balance == "hash" else ""
+        key = await await_program(self._key_of, payload) if fields.balance == "hash" else ""
         try:
             own = self._own.of(payload)
         except Elsewhere as later:

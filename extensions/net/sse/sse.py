@@ -29,7 +29,7 @@ from heddle.extensions.extension import (
 from heddle.extensions.net.answers import header_of, method_of
 from heddle.extensions.net.sse.event import KEYS, is_event, lines_of, written
 from heddle.extensions.net.sse.feed import Feeders
-from heddle.runtime.flow.elsewhere import finish
+from heddle.runtime.flow.elsewhere import await_program
 
 
 class Sse(Fields):
@@ -132,7 +132,7 @@ class SseNode(Node):
             return {"status": 405, "header": {"Allow": "GET"}, "body": "Method Not Allowed"}
         topics = None
         if self._topics is not None:
-            topics = _names(await finish(self._topics, payload), "topics")
+            topics = _names(await await_program(self._topics, payload), "topics")
         fields = self._fields
         first = b"" if fields.retry is None else written({"retry": float(fields.retry) * 1000})
         answer: Answer = NOTHING
