@@ -56,10 +56,8 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
             goal = _normal(Path("docs") / here / target)
         if goal is None:
             return text
-        if goal.parts[:1] == ("docs",):
-            uri = Path(*goal.parts[1:])
-        else:
-            uri = Path(REPOSITORY) / goal
+        inside = goal.parts[:1] == ("docs",)
+        uri = Path(*goal.parts[1:]) if inside else Path(REPOSITORY) / goal
         if files.get_file_from_path(uri.as_posix()) is None:
             index = files.get_file_from_path((uri / "README.md").as_posix())
             if index is None:
