@@ -62,7 +62,7 @@ class LimitFields(Fields):
         Duration, about("From the first byte of a head to its last; then 408.")
     ] = Duration(10)
     json: Annotated[int, about("How many values the JSON of a body may have; then 413.", ge=0)] = (
-        1_000_000
+        250_000
     )
     body_timeout: Annotated[
         Duration,

@@ -40,7 +40,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     target_bytes: int = 8 * 1024
     headers: int = 100
     body_bytes: int | None = 8 * 1024 * 1024
-    json_values: int | None = 1_000_000
+    json_values: int | None = 250_000
     connections: int | None = 10_000
     header_timeout: float | None = 10.0
     body_timeout: float | None = 30.0

@@ -21,7 +21,7 @@ BYTES: Final = "application/octet-stream"
 FORM: Final = "application/x-www-form-urlencoded"
 MULTIPART: Final = "multipart/form-data"
 
-VALUES: Final = 1_000_000
+VALUES: Final = 250_000
 """How many values a JSON text may hold, unless a listener says otherwise: decoding holds the loop."""
 
 _FIELDS: Final = 10_000
