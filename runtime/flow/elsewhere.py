@@ -38,6 +38,8 @@ class Elsewhere(Exception):  # noqa: N818 - it is not an error
         self.payload = payload
         self.run = run
         self.done: list[Outcome] = []
+        self.again: tuple[Callable[[Any], Any], Any] | None = None
+        """The function that runs anew, with its payload, if that is not the one that was called."""
         self.limit: float | None = None
         self.expired: Exception | None = None
 
@@ -120,6 +122,8 @@ async def resume(later: Elsewhere, fn: Callable[..., Any], *args: Any) -> Any:
     for _ in range(RUNS):
         # Its frames hold the payload, and the frame here holds it: that circle must not stay.
         later.__traceback__ = later.__context__ = None
+        if later.again is not None:
+            fn, args = later.again[0], (later.again[1],)
         outcomes.append(await _outcome(later))
         _here.outcomes = [*outcomes, *later.done]
         try:

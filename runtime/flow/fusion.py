@@ -51,10 +51,11 @@ SIZE = 256
 
 
 class Fused(NamedTuple):
-    """A whole tree as one function, and how many calls deep it goes."""
+    """A whole tree as one function, how many calls deep it goes, and whether it may raise Elsewhere."""
 
     whole: Whole
     depth: int
+    leaves: bool = False
 
 
 class Unfit(Enum):
@@ -76,7 +77,7 @@ def plain(action: Action) -> bool:
 class Fuser:
     """Fuses in ports of one wiring; None where something behind a port is not plain."""
 
-    __slots__ = ("_deeper", "_fused", "_left", "_open", "_root", "_wiring")
+    __slots__ = ("_deeper", "_fused", "_left", "_open", "_wiring")
 
     def __init__(self, wiring: Handlers) -> None:
         # The wiring owns it: a strong reference back would make a cycle of every generation.
@@ -86,7 +87,6 @@ class Fuser:
         self._deeper: dict[Target, int] = {}
         self._open: set[Target] = set()
         self._left = SIZE
-        self._root: Target | None = None
 
     def fuse(self, target: Target) -> Whole | None:
         """The whole tree behind an in port as one function; None where it is a straight run anyway."""
@@ -94,13 +94,16 @@ class Fuser:
         if self._deeper.get(target, 0) > DEPTH // 2 or not self._branches(target):
             return None
         self._left = SIZE
-        self._root = target
         found: Fused | Unfit
         try:
             found = self._fuse(target, DEPTH)
         except TooLargeError:
             self._open.clear()
             self._fused[target] = found = Unfit.NEVER
+        if isinstance(found, Fused) and self._leaves(target):
+            # The first node of a run begins anew with the run itself.
+            self._left = SIZE
+            found = self._build(target, DEPTH)
         return found.whole if isinstance(found, Fused) else None
 
     def _branches(self, target: Target) -> bool:
@@ -119,12 +122,6 @@ class Fuser:
 
     def _fuse(self, target: Target, budget: int) -> Fused | Unfit:
         """The tree fused, where it is not deeper than the budget."""
-        if self._leaves(target):
-            # A fused tree runs in one go: what goes on elsewhere can only be at its beginning, from
-            # where all of it runs anew.
-            if target != self._root or isinstance(self._wiring.handler(target), Visit):
-                return Unfit.NEVER
-            return self._build(target, budget)
         known = self._fused.get(target)
         if known is not None:
             return known if isinstance(known, Unfit) or known.depth <= budget else Unfit.DEEP
@@ -137,6 +134,10 @@ class Fuser:
         self._left -= 1
         self._open.add(target)
         found = self._build(target, budget)
+        if isinstance(found, Fused) and self._leaves(target):
+            # What goes on elsewhere begins anew at its own node, so nothing may be left to do behind it.
+            visits = isinstance(self._wiring.handler(target), Visit)
+            found = Unfit.NEVER if visits else Fused(resumable(found.whole), found.depth + 1, True)
         self._open.discard(target)
         if found is Unfit.DEEP:
             self._deeper[target] = budget
@@ -161,6 +162,8 @@ class Fuser:
         failing = self._all(self._wiring.targets(owner, "error"), budget)
         if isinstance(failing, Unfit):
             return failing
+        if any(one.leaves for one in failing):
+            return Unfit.NEVER
         fail = failure(self._wiring.label(owner), target[1], [one.whole for one in failing])
         if isinstance(handler, Choice | Visit):
             return self._ways(owner, handler, fail, budget)
@@ -169,14 +172,15 @@ class Fuser:
         if isinstance(branches, Unfit):
             return branches
         depth = 1 + max((one.depth for one in (*failing, *branches)), default=0)
-        return Fused(action(handler.fn, [one.whole for one in branches], fail), depth)
+        leaves = any(one.leaves for one in branches)
+        return Fused(action(handler.fn, [one.whole for one in branches], fail), depth, leaves)
 
     def _ways(self, owner: Key, handler: Choice | Visit, fail: Fail, budget: int) -> Fused | Unfit:
         links = self._wiring.symbols[owner].links
         if len(links) > WIDTH:
             return Unfit.NEVER
         ways: dict[str | None, Whole] = {}
-        depth = 0
+        depth, leaves = 0, False
         for port, targets in links.items():
             if port in LIFECYCLE or not targets:
                 continue
@@ -185,8 +189,11 @@ class Fuser:
                 return branches
             ways[port] = ways[f"{port}[0]"] = spread([one.whole for one in branches])
             depth = max(depth, *(one.depth for one in branches))
+            leaves = leaves or any(one.leaves for one in branches)
         if isinstance(handler, Choice):
-            return Fused(choice(handler.fn, ways, fail), depth + 1)
+            return Fused(choice(handler.fn, ways, fail), depth + 1, leaves)
+        if leaves:
+            return Unfit.NEVER
         return Fused(visit(handler.fn, ways, fail), depth + 1)
 
     def _all(self, targets: tuple[Target, ...], budget: int) -> list[Fused] | Unfit:
@@ -199,7 +206,24 @@ class Fuser:
             if isinstance(fused, Unfit):
                 return fused
             found.append(fused)
+        if len(found) > 1 and any(one.leaves for one in found):
+            # The others would run anew with it.
+            return Unfit.NEVER
         return found
+
+
+def resumable(whole: Whole) -> Whole:
+    """A node whose program may raise Elsewhere: it notes where, and with which payload, to go on."""
+
+    def noted(payload: Payload) -> Answer:
+        try:
+            return whole(payload)
+        except Elsewhere as later:
+            if later.again is None:
+                later.again = whole, payload
+            raise
+
+    return noted
 
 
 def failure(label: str, port: str, branches: list[Whole]) -> Fail:

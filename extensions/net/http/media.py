@@ -4,6 +4,7 @@ import gc
 import re
 from binascii import a2b_qp
 from codecs import lookup
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
@@ -27,6 +28,9 @@ VALUES: Final = 250_000
 _FIELDS: Final = 10_000
 _ESCAPES: Final = 10_000
 _LARGE: Final = 64 * 1024
+_COMMON: Final = 128
+"""Characters of a header whose media type is remembered."""
+
 _BROKEN: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 # Python's codecs that no text is sent in: some of them take a time that grows with the square of
 # the text, and UTF-7 hides what a filter looks for.
@@ -41,6 +45,12 @@ _PARAMETER: Final = re.compile(
 
 def media_type(header: str) -> str:
     """`Text/HTML; charset=x` as `text/html`."""
+    # Few are sent, and again and again; a long one is not worth keeping.
+    return _media_type(header) if len(header) <= _COMMON else lower(trim(header.partition(";")[0]))
+
+
+@lru_cache(maxsize=256)
+def _media_type(header: str) -> str:
     return lower(trim(header.partition(";")[0]))
 
 
