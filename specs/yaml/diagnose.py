@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from heddle.schemas.path import Path
-from heddle.specs.yaml.fast import MAX_DEPTH, MAX_NODES, Fault, Parsed, Where, c_parser, resolve
+from heddle.specs.yaml.parsed import MAX_DEPTH, MAX_NODES, Fault, Parsed, Where, c_parser, resolve
 
 _TAG = "tag:yaml.org,2002:"
 # Where the C parser is known to refuse good YAML 1.2, and a text is short enough to ask the

@@ -12,7 +12,7 @@ from heddle.specs.model.accepted import Accepted, AcceptedKey, Accepting
 from heddle.specs.model.revision import Recording
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource, Store
-from heddle.specs.stores.folder.journal import recorded
+from heddle.specs.model.record import recorded
 
 
 class AcceptedRevisions(shapes.Shape, frozen=True, kw_only=True):

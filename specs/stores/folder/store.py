@@ -28,8 +28,10 @@ from heddle.specs.model.value import Value
 from heddle.specs.stores.broadcast import Feed
 from heddle.specs.stores.folder.accepted_file import AcceptedFile
 from heddle.specs.stores.folder.file_layout import filed, misplaced, rewritten
-from heddle.specs.stores.folder.journal import Journal, recorded
-from heddle.specs.stores.folder.notifier import EVERYTHING, REMOVED, Notifier, notifier
+from heddle.specs.model.record import recorded
+from heddle.specs.stores.folder.journal import Journal
+from heddle.specs.files.notices import EVERYTHING, REMOVED
+from heddle.specs.stores.folder.notifier import Notifier, notifier
 from heddle.specs.stores.folder.report_files import Noticeboard
 from heddle.specs.stores.folder.spec_files import Files
 from heddle.specs.stores.folder.state_folder import StateFolder, state_of

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from heddle.specs.yaml.diagnose import thorough
-from heddle.specs.yaml.fast import MAX_DEPTH, Parsed, Source, parse, resolve
+from heddle.specs.yaml.fast import Source, parse
+from heddle.specs.yaml.parsed import MAX_DEPTH, Parsed, resolve
 
 
 def one(text: str) -> Any:

@@ -17,7 +17,8 @@ from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Delete, Put
 from heddle.specs.model.value import Value
 from heddle.specs.stores.contract import AWKWARD, Watch, spec, value
-from heddle.specs.stores.folder.journal import Journal, recorded
+from heddle.specs.model.record import recorded
+from heddle.specs.stores.folder.journal import Journal
 from heddle.specs.stores.folder.store import FolderStore
 
 Story = Callable[[FolderStore], Awaitable[Any]]
