@@ -1,0 +1,233 @@
+"""Questions about the graph of some Specs, as warnings: what nothing leads to, what never ends or answers.
+
+A warning keeps nothing from running. None is given on a guess: each holds whatever packets say, as far
+as the Specs at hand are all there is.
+"""
+
+from collections.abc import Iterator, Sequence
+from uuid import UUID
+
+from heddle.runtime.assembly.flow_graph import Edge, FlowGraph, Part
+from heddle.runtime.assembly.graph_codes import (
+    DEAD_NODE,
+    ERROR_LOOP,
+    NEVER_MERGED,
+    NO_ANSWER,
+    UNREACHED,
+)
+from heddle.runtime.assembly.link_check import SchemaOf
+from heddle.schemas.check import decode, in_order
+from heddle.schemas.errors import SpecError
+from heddle.schemas.path import Path
+from heddle.schemas.port import canonical
+from heddle.schemas.problem import Problem
+from heddle.specs.model.spec import Spec
+
+
+def check_graph(parts: Sequence[Part], schema_of: SchemaOf, *, whole: bool = True) -> list[Problem]:
+    """Return a Problem for each thing in the graph of these Specs that cannot have been meant, by place.
+
+    Without `whole`, some Specs could not be read: what may follow from that is not told.
+    """
+    graph = FlowGraph(parts, schema_of)
+    problems = [*_unreached(graph), *_error_loops(graph)]
+    if whole:
+        problems += [*_dead_nodes(graph), *_no_answers(graph), *_never_merged(graph)]
+    return in_order(problems)
+
+
+# --- nodes ------------------------------------------------------------------------------------
+
+
+def _dead_nodes(graph: FlowGraph) -> Iterator[Problem]:
+    """Tell of each node that no packet comes to, but for those behind such a node.
+
+    In a namespace in which nothing begins a process, a program sends the packets: nobody knows where.
+    """
+    import networkx
+
+    joined = graph.joined()
+    entries = [node for node in graph.parts if graph.is_entry(node)]
+    fed = {graph.spec(node).namespace for node in graph.parts if graph.begins(node)}
+    reached = set(entries)
+    for node in entries:
+        reached |= networkx.descendants(joined, node)
+    rest = joined.subgraph(set(graph.parts) - reached)
+    for group in networkx.strongly_connected_components(rest):
+        if any(source not in group for node in group for source in rest.predecessors(node)):
+            continue
+        spec = graph.spec(next(node for node in graph.parts if node in group))
+        if spec.namespace not in fed or spec.namespace in graph.incomplete:
+            continue
+        found = f"nothing leads to {_name(spec)}, and a {spec.kind} begins nothing itself"
+        if len(group) > 1:
+            found = f"nothing leads to {_name(spec)} but nodes that nothing leads to"
+        yield _problem(
+            DEAD_NODE,
+            spec,
+            (),
+            found,
+            "a link to one of its in ports",
+            "Link a port to it, or remove it. It may stay if a program sends packets to it.",
+        )
+
+
+# --- answers ----------------------------------------------------------------------------------
+
+
+def _no_answers(graph: FlowGraph) -> Iterator[Problem]:
+    """Tell of each port for requests from which every way ends in a node that answers NOTHING."""
+    for node in graph.parts:
+        schema, spec = graph.schema(node), graph.spec(node)
+        if schema is None or spec.namespace in graph.incomplete:
+            continue
+        for port in schema.asks:
+            leaving = [edge for edge in graph.leaving.get(node, ()) if edge.out == port]
+            linked = (one for one, links in spec.ports.items() if links and canonical(one) == port)
+            written = next(linked, None)
+            if not leaving and not graph.begins(node):
+                continue
+            if leaving and not all(_silent(graph, edge, set()) for edge in leaving):
+                continue
+            path: Path = () if written is None else ("ports", written)
+            found = f'no packet that leaves by "{port}" is ever answered'
+            if not leaving:
+                found = f'nothing is linked to "{port}", so that no packet is ever answered'
+            yield _problem(
+                NO_ANSWER,
+                spec,
+                path,
+                found,
+                "a way to a node that answers",
+                "Link a node that answers, such as a `snippet`; `fork` answers at once, and goes on.",
+            )
+
+
+def _silent(graph: FlowGraph, edge: Edge, seen: set[UUID]) -> bool:
+    """Return True if a packet on this edge is answered NOTHING, whatever it says."""
+    node = edge.target
+    schema = graph.schema(node)
+    if schema is None or node in seen:
+        return False
+    if not schema.answers:
+        return True
+    part = graph.parts[node]
+    out = "out" if graph.passes_on(node) else f"/{edge.port}" if part.held else ""
+    ways = [one for one in graph.leaving.get(node, ()) if one.out == out]
+    return bool(ways) and all(_silent(graph, one, seen | {node}) for one in ways)
+
+
+def _never_merged(graph: FlowGraph) -> Iterator[Problem]:
+    """Tell of each in port of a `merge` to which no process comes that comes to another of them."""
+    import networkx
+
+    merges = [node for node in graph.parts if (one := graph.schema(node)) and one.gathers]
+    if not merges:
+        return
+    joined = graph.joined()
+    begins = [node for node in graph.parts if graph.begins(node)]
+    reached = {node: {node, *networkx.descendants(joined, node)} for node in begins}
+    for node in merges:
+        spec = graph.spec(node)
+        edges = [edge for edge in graph.edges if edge.target == node]
+        ports = {edge.port for edge in edges}
+        if spec.namespace in graph.incomplete:
+            continue
+        for source, nodes in reached.items():
+            filled = {edge.port for edge in edges if edge.source in nodes}
+            if filled and filled != ports:
+                empty = ", ".join(sorted(ports - filled))
+                yield _problem(
+                    NEVER_MERGED,
+                    spec,
+                    (),
+                    f"packets of {_name(graph.spec(source))} wait for ever: it does not lead to {empty}",
+                    "a way from it to each in port that is linked",
+                    "Packets are merged within one process. Begin at one `split`, or link both ways to "
+                    "one node.",
+                )
+                break
+
+
+# --- errors -----------------------------------------------------------------------------------
+
+
+def _error_loops(graph: FlowGraph) -> Iterator[Problem]:
+    """Tell of each error port from which an Error comes back to its own node, whatever it says.
+
+    Only links of error ports, and of nodes that pass everything on, count: whatever may choose
+    another way may end the loop.
+    """
+    import networkx
+
+    edges = [edge for edge in graph.edges if _carries_on(graph, edge)]
+    if not any(edge.out == "error" for edge in edges):
+        return
+    joined = graph.joined(edges)
+    for group in networkx.strongly_connected_components(joined):
+        inner = [edge for edge in edges if edge.source in group and edge.target in group]
+        first = next((edge for edge in inner if edge.out == "error"), None)
+        if first is None:
+            continue
+        way = networkx.shortest_path(joined.subgraph(group), first.target, first.source)
+        spec = graph.spec(first.source)
+        labels = [spec.label, *(graph.spec(node).label for node in way)]
+        if len(labels) > 8:
+            labels = [*labels[:4], "…", *labels[-3:]]
+        yield _problem(
+            ERROR_LOOP,
+            spec,
+            first.path,
+            f"an Error that stays goes round for ever: {' → '.join(labels)}",
+            "a way for Errors that ends",
+            "Use a `retry` to try again, put an `if` or a `switch` into the way, or remove this link.",
+        )
+
+
+def _carries_on(graph: FlowGraph, edge: Edge) -> bool:
+    """Return True if an Error that its source has, or is sent, may leave by this edge and go on."""
+    source, target = graph.schema(edge.source), graph.schema(edge.target)
+    if source is None or target is None or source.detached or target.detached:
+        return False
+    if target.gathers or not target.answers:
+        return False
+    if edge.out == "error":
+        # What a Spec that holds others links is linked by what it holds.
+        return not graph.parts[edge.source].held and edge.port == "in"
+    if edge.port != "in":
+        return False
+    return edge.out == "/in" or (edge.out == "out" and graph.passes_on(edge.source))
+
+
+# --- parts of a Spec --------------------------------------------------------------------------
+
+
+def _unreached(graph: FlowGraph) -> Iterator[Problem]:
+    """Tell of what each kind says that no packet can reach: routes, cases, links."""
+    for part in graph.parts.values():
+        spec = part.spec
+        schema = graph.schema(spec.id)
+        if schema is None or schema.unreached is None or not part.settled:
+            continue
+        try:
+            fields = decode(spec, schema)
+        except SpecError:
+            continue
+        linked = {canonical(port): port for port, links in spec.ports.items() if links}
+        for path, found, hint in schema.unreached(fields, linked):
+            yield _problem(UNREACHED, spec, path, found, "", hint)
+
+
+def _name(spec: Spec) -> str:
+    return f'"{spec.label}"'
+
+
+def _problem(code: str, spec: Spec, path: Path, found: str, wanted: str, hint: str) -> Problem:
+    return Problem(
+        code=code,
+        found=found,
+        wanted=wanted,
+        hint=hint,
+        place=spec.place(path),
+        path=spec.at(path),
+    )
