@@ -1,6 +1,7 @@
 """Does one condition hold wherever another does? Answered for what shows in the text of CEL, never guessed."""
 
 import re
+from collections.abc import Callable
 from operator import eq, ge, gt, le, lt
 
 from heddle.extensions.extension import Expression
@@ -10,7 +11,7 @@ _CONSTANTS = {"true": True, "false": False}
 _COMPARED = re.compile(r"([\w.\[\]'\"]+)(>=|<=|==|>|<)(-?\d+(?:\.\d+)?)", re.ASCII)
 _QUOTED = re.compile(r"\"[^\"\\]*\"|'[^'\\]*'")
 _SPACE = re.compile(r"\s+")
-_HOLDS = {">": gt, ">=": ge, "<": lt, "<=": le, "==": eq}
+_HOLDS: dict[str, Callable[[float, float], bool]] = {">": gt, ">=": ge, "<": lt, "<=": le, "==": eq}
 
 
 def truth(when: Expression) -> bool | None:

@@ -98,6 +98,14 @@ class FlowGraph:
         """Return the Schema of the kind of a node; None if the kind is not known here."""
         return self._schema_of(self.spec(node).kind)
 
+    def fields(self, node: UUID) -> Any:
+        """Return the decoded fields of a node; None if they are wrong, or its kind is not known."""
+        schema = self.schema(node)
+        try:
+            return None if schema is None else decode(self.spec(node), schema)
+        except SpecError:
+            return None
+
     def begins(self, node: UUID) -> bool:
         """Return True if the node begins processes by itself, by what its kind says."""
         schema = self.schema(node)
@@ -127,10 +135,13 @@ class FlowGraph:
             return True
         if any(canonical(port) in _LIFECYCLE and links for port, links in part.spec.ports.items()):
             return True
-        try:
-            ins = schema.ports_of(decode(part.spec, schema))[0] if schema.ports else schema.ins
-        except SpecError:
-            return True
+        ins = schema.ins
+        if schema.ports is not None:
+            fields = self.fields(node)
+            try:
+                ins = () if fields is None else schema.ports_of(fields)[0]
+            except SpecError:
+                return True
         return not ins or any(self.is_entry(one) for one in part.held if one in self.parts)
 
     # -- ways ----------------------------------------------------------------------------------

@@ -16,8 +16,7 @@ from heddle.runtime.assembly.graph_codes import (
     UNREACHED,
 )
 from heddle.runtime.assembly.link_check import SchemaOf
-from heddle.schemas.check import decode, in_order
-from heddle.schemas.errors import SpecError
+from heddle.schemas.check import in_order
 from heddle.schemas.path import Path
 from heddle.schemas.port import canonical
 from heddle.schemas.problem import Problem
@@ -79,7 +78,9 @@ def _no_answers(graph: FlowGraph) -> Iterator[Problem]:
     """Tell of each port for requests from which every way ends in a node that answers NOTHING."""
     for node in graph.parts:
         schema, spec = graph.schema(node), graph.spec(node)
-        if schema is None or spec.namespace in graph.incomplete:
+        if schema is None or not schema.asks or spec.namespace in graph.incomplete:
+            continue
+        if graph.fields(node) is None:
             continue
         for port in schema.asks:
             leaving = [edge for edge in graph.leaving.get(node, ()) if edge.out == port]
@@ -209,9 +210,8 @@ def _unreached(graph: FlowGraph) -> Iterator[Problem]:
         schema = graph.schema(spec.id)
         if schema is None or schema.unreached is None or not part.settled:
             continue
-        try:
-            fields = decode(spec, schema)
-        except SpecError:
+        fields = graph.fields(spec.id)
+        if fields is None:
             continue
         linked = {canonical(port): port for port, links in spec.ports.items() if links}
         for path, found, hint in schema.unreached(fields, linked):

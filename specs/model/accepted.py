@@ -7,10 +7,10 @@ from uuid import UUID
 import msgspec
 
 from heddle.schemas.problem import Problem
+from heddle.specs.model.body import body_of, resource_of, sort_of
+from heddle.specs.model.record import recorded
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
-from heddle.specs.model.record import recorded
-from heddle.specs.model.body import body_of, resource_of, sort_of
 
 Sort: TypeAlias = Literal["spec", "value"]
 AcceptedKey: TypeAlias = tuple[Sort, UUID]

@@ -12,8 +12,8 @@ from uuid import UUID
 import msgspec
 
 from heddle.schemas.problem import Problem
-from heddle.specs.model.lease import Leasing
 from heddle.specs.model.accepted import Accepted, AcceptedKey, AcceptedState, Accepting
+from heddle.specs.model.lease import Leasing
 from heddle.specs.model.report import Report, Reporting
 from heddle.specs.model.revision import NO_NOTE, Note
 from heddle.specs.model.spec import Spec

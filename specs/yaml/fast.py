@@ -6,17 +6,12 @@ merge keys, mistakes, and the question where something stands) is served by a se
 pass over the same text.
 """
 
-import re
-from collections.abc import Callable
-from functools import cache
-from importlib import import_module
 from typing import Any
-
-import msgspec
 
 from heddle.schemas.path import Path
 from heddle.schemas.problem import Place
 from heddle.specs.yaml.parsed import MAX_DEPTH, NONE, Parsed, Where, c_parser, resolve
+
 
 class Source:
     """A text that was read, kept to answer where things stand in it."""

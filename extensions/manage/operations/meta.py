@@ -198,8 +198,8 @@ def openapi_of(operations: Mapping[str, Operation]) -> Operation:
         return Reply(describe(specs, operations))
 
     return Operation(
-    name="openapi.get",
-    summary="The description of this API (OpenAPI 3.1).",
-    run=openapi,
-    replies={200: Outcome(about="The document.", type=dict[str, Any])},
-)
+        name="openapi.get",
+        summary="The description of this API (OpenAPI 3.1).",
+        run=openapi,
+        replies={200: Outcome(about="The document.", type=dict[str, Any])},
+    )

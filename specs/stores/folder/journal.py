@@ -21,8 +21,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from heddle.schemas.errors import NotFound
 from heddle.schemas.problem import Place, Problem
 from heddle.specs.files.spare import SPARE
@@ -32,7 +30,6 @@ from heddle.specs.model.record import is_withheld, recorded
 from heddle.specs.model.revision import Revision, Turn
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
-from heddle.specs.model.value import Value
 from heddle.specs.stores.folder.state_folder import FILE_MODE
 
 LIMIT = 4 << 20

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from heddle.specs.files.debounce import Settling
 
+
 class Notifier(Protocol):
     """Tells a Settling what may have changed, from `open` to `close`.
 
