@@ -160,8 +160,19 @@ def unreached_cases(fields: Switch, linked: Mapping[str, str]) -> Iterator[Unrea
             f"no packet takes the default: matches[{whole}] is always true",
             "Remove the one or the other.",
         )
-    named = {canonical(match.port) for match in fields.matches} | {canonical(fields.default or "")}
+    named = {canonical(port) for port in (*_ports(fields), fields.default or "")}
     yield from unnamed_ports(linked, named, "no case and no default leads to it")
+
+
+def case_ports(fields: Switch) -> tuple[str, ...]:
+    """Return the ports that packets leave by; none if a packet that no case takes is the answer."""
+    if fields.default is None:
+        return ()
+    return tuple(dict.fromkeys(canonical(port) for port in (*_ports(fields), fields.default)))
+
+
+def _ports(fields: Switch) -> list[str]:
+    return [match.port for match in fields.matches]
 
 
 def unnamed_ports(linked: Mapping[str, str], named: set[str], why: str) -> Iterator[Unreached]:
@@ -184,6 +195,7 @@ IF: Kind[Any] = Kind(
         category="control",
         ins=(IN,),
         outs=(Port("out", "`out[0]`: it is true; `out[1]`: it is not.", indexed=True), ERROR),
+        ways=lambda _: ("out", "out[1]"),
         unreached=unreached_ways,
         example="""\
 - kind: if
@@ -219,6 +231,7 @@ SWITCH: Kind[Any] = Kind(
         category="control",
         ins=(IN,),
         outs=(CHOICES, ERROR),
+        ways=case_ports,
         unreached=unreached_cases,
         example="""\
 - kind: switch

@@ -195,6 +195,7 @@ ROUTER: Kind[Any] = Kind(
         summary="Sends an HTTP request the way of its method and path.",
         category="net",
         ins=(IN,),
+        ways=lambda fields: tuple({canonical(route.port): None for route in fields.routes}),
         unreached=unreached_routes,
         outs=(
             OUT_PORTS,

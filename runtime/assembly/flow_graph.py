@@ -124,6 +124,16 @@ class FlowGraph:
             and bool(schema.passes_on(self.spec(node).fields))
         )
 
+    def ways(self, edge: Edge) -> tuple[str, ...]:
+        """Return the out ports that the answer to a packet on this edge comes from, if all are linked."""
+        node = edge.target
+        if self.parts[node].held:
+            return (f"/{edge.port}",)
+        schema, fields = self.schema(node), self.fields(node)
+        if schema is None or schema.ways is None or fields is None:
+            return ("out",) if self.passes_on(node) else ()
+        return tuple(schema.ways(fields))
+
     def is_entry(self, node: UUID) -> bool:
         """Return True if nothing has to lead to the node.
 

@@ -112,10 +112,14 @@ def _silent(graph: FlowGraph, edge: Edge, seen: set[UUID]) -> bool:
         return False
     if not schema.answers:
         return True
-    part = graph.parts[node]
-    out = "out" if graph.passes_on(node) else f"/{edge.port}" if part.held else ""
-    ways = [one for one in graph.leaving.get(node, ()) if one.out == out]
-    return bool(ways) and all(_silent(graph, one, seen | {node}) for one in ways)
+    ports = graph.ways(edge)
+    leaving = [one for one in graph.leaving.get(node, ()) if one.out in ports]
+    linked = {one.out for one in leaving}
+    return (
+        bool(ports)
+        and linked == set(ports)
+        and all(_silent(graph, one, seen | {node}) for one in leaving)
+    )
 
 
 def _never_merged(graph: FlowGraph) -> Iterator[Problem]:
