@@ -8,7 +8,7 @@ from heddle.extensions.extension import Expression
 
 _CEL = (None, "cel")
 _CONSTANTS = {"true": True, "false": False}
-_COMPARED = re.compile(r"([\w.\[\]'\"]+)(>=|<=|==|>|<)(-?\d+(?:\.\d+)?)", re.ASCII)
+_COMPARED = re.compile(r"([^<>=!?&|]+)(>=|<=|==|>|<)(-?\d+(?:\.\d+)?)", re.ASCII)
 _QUOTED = re.compile(r"\"[^\"\\]*\"|'[^'\\]*'")
 _SPACE = re.compile(r"\s+")
 _HOLDS: dict[str, Callable[[float, float], bool]] = {">": gt, ">=": ge, "<": lt, "<=": le, "==": eq}

@@ -124,11 +124,10 @@ class FlowGraph:
             and bool(schema.passes_on(self.spec(node).fields))
         )
 
-    def ways(self, edge: Edge) -> tuple[str, ...]:
-        """Return the out ports that the answer to a packet on this edge comes from, if all are linked."""
-        node = edge.target
+    def ways(self, node: UUID, port: str) -> tuple[str, ...]:
+        """Return the out ports that answers to packets at an in port come from, if all are linked."""
         if self.parts[node].held:
-            return (f"/{edge.port}",)
+            return (f"/{port}",)
         schema, fields = self.schema(node), self.fields(node)
         if schema is None or schema.ways is None or fields is None:
             return ("out",) if self.passes_on(node) else ()
@@ -140,6 +139,12 @@ class FlowGraph:
         It begins processes, sends packets of its life, has no in port, is a definition that others
         use, or holds such a node. What cannot be judged counts as one.
         """
+        return any(self._begins_alone(one) for one in (node, *self.parts[node].held))
+
+    def _begins_alone(self, node: UUID) -> bool:
+        """Return True if nothing has to lead to the node, whatever it holds."""
+        if node not in self.parts:
+            return False
         part, schema = self.parts[node], self.schema(node)
         if schema is None or self.begins(node) or part.spec.fields.get("params") is not None:
             return True
@@ -152,9 +157,20 @@ class FlowGraph:
                 ins = () if fields is None else schema.ports_of(fields)[0]
             except SpecError:
                 return True
-        return not ins or any(self.is_entry(one) for one in part.held if one in self.parts)
+        return not ins
 
     # -- ways ----------------------------------------------------------------------------------
+
+    def reached(self, nodes: Iterable[UUID]) -> set[UUID]:
+        """Return these nodes, and all that a packet may come to from them."""
+        reached = set(nodes)
+        waiting = list(reached)
+        while waiting:
+            for edge in self.leaving.get(waiting.pop(), ()):
+                if edge.target not in reached:
+                    reached.add(edge.target)
+                    waiting.append(edge.target)
+        return reached
 
     def joined(self, edges: Iterable[Edge] | None = None) -> "DiGraph[UUID]":
         """Return the graph of these edges (all of them, unless said) for networkx; with every node."""

@@ -1,10 +1,13 @@
 """Questions about the graph of some Specs, as warnings: what nothing leads to, what never ends or answers.
 
 A warning keeps nothing from running. None is given on a guess: each holds whatever packets say, as far
-as the Specs at hand are all there is.
+as the Specs at hand are all there is. networkx takes long to import, so it is asked only once a walk
+has shown that there is something to tell.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from graphlib import CycleError, TopologicalSorter
+from typing import TypeAlias
 from uuid import UUID
 
 from heddle.runtime.assembly.flow_graph import Edge, FlowGraph, Part
@@ -21,6 +24,9 @@ from heddle.schemas.path import Path
 from heddle.schemas.port import canonical
 from heddle.schemas.problem import Problem
 from heddle.specs.model.spec import Spec
+
+End: TypeAlias = tuple[UUID, str]
+"""A node and one of its in ports."""
 
 
 def check_graph(parts: Sequence[Part], schema_of: SchemaOf, *, whole: bool = True) -> list[Problem]:
@@ -43,21 +49,22 @@ def _dead_nodes(graph: FlowGraph) -> Iterator[Problem]:
 
     In a namespace in which nothing begins a process, a program sends the packets: nobody knows where.
     """
+    fed = {graph.spec(node).namespace for node in graph.parts if graph.begins(node)}
+    asked = fed - graph.incomplete
+    reached = graph.reached(node for node in graph.parts if graph.is_entry(node))
+    dead = {
+        node for node in graph.parts if node not in reached and graph.spec(node).namespace in asked
+    }
+    if not dead:
+        return
     import networkx
 
-    joined = graph.joined()
-    entries = [node for node in graph.parts if graph.is_entry(node)]
-    fed = {graph.spec(node).namespace for node in graph.parts if graph.begins(node)}
-    reached = set(entries)
-    for node in entries:
-        reached |= networkx.descendants(joined, node)
-    rest = joined.subgraph(set(graph.parts) - reached)
+    rank = {node: number for number, node in enumerate(graph.parts)}
+    rest = graph.joined().subgraph(dead)
     for group in networkx.strongly_connected_components(rest):
         if any(source not in group for node in group for source in rest.predecessors(node)):
             continue
-        spec = graph.spec(next(node for node in graph.parts if node in group))
-        if spec.namespace not in fed or spec.namespace in graph.incomplete:
-            continue
+        spec = graph.spec(min(group, key=rank.__getitem__))
         found = f"nothing leads to {_name(spec)}, and a {spec.kind} begins nothing itself"
         if len(group) > 1:
             found = f"nothing leads to {_name(spec)} but nodes that nothing leads to"
@@ -76,9 +83,11 @@ def _dead_nodes(graph: FlowGraph) -> Iterator[Problem]:
 
 def _no_answers(graph: FlowGraph) -> Iterator[Problem]:
     """Tell of each port for requests from which every way ends in a node that answers NOTHING."""
-    for node in graph.parts:
+    asking = {node for node in graph.parts if (schema := graph.schema(node)) and schema.asks}
+    silent = _silent_ends(graph, (edge for edge in graph.edges if edge.source in asking))
+    for node in asking:
         schema, spec = graph.schema(node), graph.spec(node)
-        if schema is None or not schema.asks or spec.namespace in graph.incomplete:
+        if schema is None or spec.namespace in graph.incomplete:
             continue
         if graph.fields(node) is None:
             continue
@@ -88,7 +97,7 @@ def _no_answers(graph: FlowGraph) -> Iterator[Problem]:
             written = next(linked, None)
             if not leaving and not graph.begins(node):
                 continue
-            if leaving and not all(_silent(graph, edge, set()) for edge in leaving):
+            if leaving and not silent.issuperset((edge.target, edge.port) for edge in leaving):
                 continue
             path: Path = () if written is None else ("ports", written)
             found = f'no packet that leaves by "{port}" is ever answered'
@@ -104,34 +113,44 @@ def _no_answers(graph: FlowGraph) -> Iterator[Problem]:
             )
 
 
-def _silent(graph: FlowGraph, edge: Edge, seen: set[UUID]) -> bool:
-    """Return True if a packet on this edge is answered NOTHING, whatever it says."""
-    node = edge.target
-    schema = graph.schema(node)
-    if schema is None or node in seen:
-        return False
-    if not schema.answers:
-        return True
-    ports = graph.ways(edge)
-    leaving = [one for one in graph.leaving.get(node, ()) if one.out in ports]
-    linked = {one.out for one in leaving}
-    return (
-        bool(ports)
-        and linked == set(ports)
-        and all(_silent(graph, one, seen | {node}) for one in leaving)
-    )
+def _silent_ends(graph: FlowGraph, starts: Iterable[Edge]) -> set[End]:
+    """Return the in ports behind these edges at which each packet is answered NOTHING."""
+    behind: dict[End, list[End]] = {}
+    before: dict[End, set[End]] = {}
+    waiting = [(edge.target, edge.port) for edge in starts]
+    silent: list[End] = []
+    while waiting:
+        end = waiting.pop()
+        if end in behind:
+            continue
+        schema = graph.schema(end[0])
+        behind[end] = []
+        if schema is not None and not schema.answers:
+            silent.append(end)
+            continue
+        ports = graph.ways(*end)
+        ways = [one for one in graph.leaving.get(end[0], ()) if one.out in ports]
+        if {one.out for one in ways} == set(ports):
+            behind[end] = [(one.target, one.port) for one in ways]
+        for one in behind[end]:
+            before.setdefault(one, set()).add(end)
+            waiting.append(one)
+    ended = set(silent)
+    while silent:
+        for end in before.get(silent.pop(), ()):
+            if end not in ended and ended.issuperset(behind[end]):
+                ended.add(end)
+                silent.append(end)
+    return ended
 
 
 def _never_merged(graph: FlowGraph) -> Iterator[Problem]:
     """Tell of each in port of a `merge` to which no process comes that comes to another of them."""
-    import networkx
-
     merges = [node for node in graph.parts if (one := graph.schema(node)) and one.gathers]
     if not merges:
         return
-    joined = graph.joined()
     begins = [node for node in graph.parts if graph.begins(node)]
-    reached = {node: {node, *networkx.descendants(joined, node)} for node in begins}
+    reached = {node: graph.reached([node]) for node in begins}
     for node in merges:
         spec = graph.spec(node)
         edges = [edge for edge in graph.edges if edge.target == node]
@@ -163,11 +182,11 @@ def _error_loops(graph: FlowGraph) -> Iterator[Problem]:
     Only links of error ports, and of nodes that pass everything on, count: whatever may choose
     another way may end the loop.
     """
+    edges = [edge for edge in graph.edges if _carries_on(graph, edge)]
+    if not any(edge.out == "error" for edge in edges) or not _has_cycle(edges):
+        return
     import networkx
 
-    edges = [edge for edge in graph.edges if _carries_on(graph, edge)]
-    if not any(edge.out == "error" for edge in edges):
-        return
     joined = graph.joined(edges)
     for group in networkx.strongly_connected_components(joined):
         inner = [edge for edge in edges if edge.source in group and edge.target in group]
@@ -187,6 +206,18 @@ def _error_loops(graph: FlowGraph) -> Iterator[Problem]:
             "a way for Errors that ends",
             "Use a `retry` to try again, put an `if` or a `switch` into the way, or remove this link.",
         )
+
+
+def _has_cycle(edges: Iterable[Edge]) -> bool:
+    """Return True if these edges lead from some node back to it."""
+    order: TopologicalSorter[UUID] = TopologicalSorter()
+    for edge in edges:
+        order.add(edge.source, edge.target)
+    try:
+        order.prepare()
+    except CycleError:
+        return True
+    return False
 
 
 def _carries_on(graph: FlowGraph, edge: Edge) -> bool:
