@@ -83,10 +83,10 @@ def command(
     unread = not reading.whole
     # What could not be read may be what leads there, or answers.
     whole = not reading.problems
-    warnings = check_graph(checked.parts, registry.scheme.schema, whole=whole)
+    graph = check_graph(checked.parts, registry.scheme.schema, whole=whole)
     rest = [
         problem
-        for problem in (*checked.problems, *checked.cycles, *warnings)
+        for problem in (*checked.problems, *graph)
         if problem.code != "missing-link"
         or not (unread or any(problem.found.endswith(f'"{name}"') for name in left_out if name))
     ]

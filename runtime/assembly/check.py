@@ -7,7 +7,6 @@ from uuid import UUID
 import msgspec
 
 from heddle.runtime.assembly.codec import codec_failed
-from heddle.runtime.assembly.cycles import endless_cycles
 from heddle.runtime.assembly.expander import Expander
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.assembly.flow_graph import Part
@@ -34,13 +33,11 @@ CLOSED = frozenset({"missing-key", "missing-source"})
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """The Problems by place, and the names that the environment would have to give.
 
-    `cycles` are those of nodes that pass a packet round for ever: what runs ends it with an Error.
     `closed` are the Values whose data cannot be had here. `parts` are the Specs as they count, and
     those that they hold: what `check_graph` is asked about.
     """
 
     problems: tuple[Problem, ...] = ()
-    cycles: tuple[Problem, ...] = ()
     parts: tuple[Part, ...] = ()
     missing: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
@@ -118,7 +115,6 @@ def check_specs(
     problems += [problem for problem in links if not (later and problem.code in LATER)]
     return Checked(
         problems=tuple(in_order(problems)),
-        cycles=tuple(endless_cycles(filled, registry.scheme.schema)) if only is None else (),
         parts=tuple(parts),
         missing=tuple(sorted(missing)),
         closed=tuple(sorted(closed)),

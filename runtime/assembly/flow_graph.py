@@ -14,6 +14,7 @@ from heddle.schemas.errors import SpecError
 from heddle.schemas.link import Link
 from heddle.schemas.path import Path
 from heddle.schemas.port import LIFECYCLE, canonical
+from heddle.schemas.problem import Problem
 from heddle.schemas.schema import Schema
 from heddle.specs.model.spec import Spec
 
@@ -182,3 +183,20 @@ class FlowGraph:
             (edge.source, edge.target) for edge in (self.edges if edges is None else edges)
         )
         return graph
+
+
+def quoted(spec: Spec) -> str:
+    """Return what people call a Spec, in quotes."""
+    return f'"{spec.label}"'
+
+
+def graph_problem(code: str, spec: Spec, path: Path, found: str, wanted: str, hint: str) -> Problem:
+    """Return a Problem at a path of a Spec."""
+    return Problem(
+        code=code,
+        found=found,
+        wanted=wanted,
+        hint=hint,
+        place=spec.place(path),
+        path=spec.at(path),
+    )

@@ -6,14 +6,13 @@ has shown that there is something to tell.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from graphlib import CycleError, TopologicalSorter
 from typing import TypeAlias
 from uuid import UUID
 
-from heddle.runtime.assembly.flow_graph import Edge, FlowGraph, Part
+from heddle.runtime.assembly.cycles import endless_cycles, error_loops
+from heddle.runtime.assembly.flow_graph import Edge, FlowGraph, Part, graph_problem, quoted
 from heddle.runtime.assembly.graph_codes import (
     DEAD_NODE,
-    ERROR_LOOP,
     NEVER_MERGED,
     NO_ANSWER,
     UNREACHED,
@@ -23,7 +22,6 @@ from heddle.schemas.check import in_order
 from heddle.schemas.path import Path
 from heddle.schemas.port import canonical
 from heddle.schemas.problem import Problem
-from heddle.specs.model.spec import Spec
 
 End: TypeAlias = tuple[UUID, str]
 """A node and one of its in ports."""
@@ -35,7 +33,7 @@ def check_graph(parts: Sequence[Part], schema_of: SchemaOf, *, whole: bool = Tru
     Without `whole`, some Specs could not be read: what may follow from that is not told.
     """
     graph = FlowGraph(parts, schema_of)
-    problems = [*_unreached(graph), *_error_loops(graph)]
+    problems = [*_unreached(graph), *endless_cycles(graph), *error_loops(graph)]
     if whole:
         problems += [*_dead_nodes(graph), *_no_answers(graph), *_never_merged(graph)]
     return in_order(problems)
@@ -65,10 +63,10 @@ def _dead_nodes(graph: FlowGraph) -> Iterator[Problem]:
         if any(source not in group for node in group for source in rest.predecessors(node)):
             continue
         spec = graph.spec(min(group, key=rank.__getitem__))
-        found = f"nothing leads to {_name(spec)}, and a {spec.kind} begins nothing itself"
+        found = f"nothing leads to {quoted(spec)}, and a {spec.kind} begins nothing itself"
         if len(group) > 1:
-            found = f"nothing leads to {_name(spec)} but nodes that nothing leads to"
-        yield _problem(
+            found = f"nothing leads to {quoted(spec)} but nodes that nothing leads to"
+        yield graph_problem(
             DEAD_NODE,
             spec,
             (),
@@ -103,7 +101,7 @@ def _no_answers(graph: FlowGraph) -> Iterator[Problem]:
             found = f'no packet that leaves by "{port}" is ever answered'
             if not leaving:
                 found = f'nothing is linked to "{port}", so that no packet is ever answered'
-            yield _problem(
+            yield graph_problem(
                 NO_ANSWER,
                 spec,
                 path,
@@ -161,78 +159,16 @@ def _never_merged(graph: FlowGraph) -> Iterator[Problem]:
             filled = {edge.port for edge in edges if edge.source in nodes}
             if filled and filled != ports:
                 empty = ", ".join(sorted(ports - filled))
-                yield _problem(
+                yield graph_problem(
                     NEVER_MERGED,
                     spec,
                     (),
-                    f"packets of {_name(graph.spec(source))} wait for ever: it does not lead to {empty}",
+                    f"packets of {quoted(graph.spec(source))} wait for ever: it does not lead to {empty}",
                     "a way from it to each in port that is linked",
                     "Packets are merged within one process. Begin at one `split`, or link both ways to "
                     "one node.",
                 )
                 break
-
-
-# --- errors -----------------------------------------------------------------------------------
-
-
-def _error_loops(graph: FlowGraph) -> Iterator[Problem]:
-    """Tell of each error port from which an Error comes back to its own node, whatever it says.
-
-    Only links of error ports, and of nodes that pass everything on, count: whatever may choose
-    another way may end the loop.
-    """
-    edges = [edge for edge in graph.edges if _carries_on(graph, edge)]
-    if not any(edge.out == "error" for edge in edges) or not _has_cycle(edges):
-        return
-    import networkx
-
-    joined = graph.joined(edges)
-    for group in networkx.strongly_connected_components(joined):
-        inner = [edge for edge in edges if edge.source in group and edge.target in group]
-        first = next((edge for edge in inner if edge.out == "error"), None)
-        if first is None:
-            continue
-        way = networkx.shortest_path(joined.subgraph(group), first.target, first.source)
-        spec = graph.spec(first.source)
-        labels = [spec.label, *(graph.spec(node).label for node in way)]
-        if len(labels) > 8:
-            labels = [*labels[:4], "…", *labels[-3:]]
-        yield _problem(
-            ERROR_LOOP,
-            spec,
-            first.path,
-            f"an Error that stays goes round for ever: {' → '.join(labels)}",
-            "a way for Errors that ends",
-            "Use a `retry` to try again, put an `if` or a `switch` into the way, or remove this link.",
-        )
-
-
-def _has_cycle(edges: Iterable[Edge]) -> bool:
-    """Return True if these edges lead from some node back to it."""
-    order: TopologicalSorter[UUID] = TopologicalSorter()
-    for edge in edges:
-        order.add(edge.source, edge.target)
-    try:
-        order.prepare()
-    except CycleError:
-        return True
-    return False
-
-
-def _carries_on(graph: FlowGraph, edge: Edge) -> bool:
-    """Return True if an Error that its source has, or is sent, may leave by this edge and go on."""
-    source, target = graph.schema(edge.source), graph.schema(edge.target)
-    if source is None or target is None or source.detached or target.detached:
-        return False
-    if target.gathers or not target.answers:
-        return False
-    if edge.out == "error":
-        # What a Spec that holds others links is linked by what it holds.
-        return not graph.parts[edge.source].held and edge.port == "in"
-    if edge.port != "in":
-        return False
-    return edge.out == "/in" or (edge.out == "out" and graph.passes_on(edge.source))
 
 
 # --- parts of a Spec --------------------------------------------------------------------------
@@ -250,19 +186,4 @@ def _unreached(graph: FlowGraph) -> Iterator[Problem]:
             continue
         linked = {canonical(port): port for port, links in spec.ports.items() if links}
         for path, found, hint in schema.unreached(fields, linked):
-            yield _problem(UNREACHED, spec, path, found, "", hint)
-
-
-def _name(spec: Spec) -> str:
-    return f'"{spec.label}"'
-
-
-def _problem(code: str, spec: Spec, path: Path, found: str, wanted: str, hint: str) -> Problem:
-    return Problem(
-        code=code,
-        found=found,
-        wanted=wanted,
-        hint=hint,
-        place=spec.place(path),
-        path=spec.at(path),
-    )
+            yield graph_problem(UNREACHED, spec, path, found, "", hint)

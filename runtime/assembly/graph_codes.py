@@ -1,4 +1,4 @@
-"""The codes of the Problems that `check_graph` gives. They are warnings: none keeps a Spec from running."""
+"""The codes of the Problems that `check_graph` gives. But for one they are warnings."""
 
 from typing import Final
 
@@ -7,5 +7,7 @@ NO_ANSWER: Final = "no-answer"
 NEVER_MERGED: Final = "never-merged"
 ERROR_LOOP: Final = "error-loop"
 UNREACHED: Final = "unreached"
+ENDLESS_CYCLE: Final = "endless-cycle"
+"""An error: every packet that comes to such a cycle fails."""
 
 GRAPH_CODES: Final = frozenset({DEAD_NODE, NO_ANSWER, NEVER_MERGED, ERROR_LOOP, UNREACHED})
