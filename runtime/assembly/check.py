@@ -78,7 +78,8 @@ def check_specs(
         given = _Environment(environment or {})
         expander = Expander(registry.scheme, values, given, named.get)
         found: Iterable[Problem] = ()
-        counted = [Part(spec, settled=False)]
+        known_links = _links_are_known(spec, registry)
+        counted = [Part(spec, settled=known_links, bound=False)]
         try:
             effective = expander.bind(spec)
             bound = effective.binding
@@ -88,7 +89,7 @@ def check_specs(
             elif bound.problems:
                 found = _unbound(spec, bound, values, given, registry, strict_env)
             elif only is None or spec.id in only:
-                counted = [Part(bound.spec, settled=_links_are_known(spec, registry))]
+                counted = [Part(bound.spec, settled=known_links, bound=False)]
                 counted = [
                     Part(symbol.binding.spec, symbol.inlets, symbol.held)
                     for symbol in expander.symbols(effective)

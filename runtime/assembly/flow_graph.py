@@ -21,20 +21,24 @@ from heddle.specs.model.spec import Spec
 if TYPE_CHECKING:
     from networkx import DiGraph
 
+ENTRY = "heddle/entry"
+"""The annotation of a node that somebody outside sends packets to; it says who."""
+
 _LIFECYCLE = frozenset(port.name for port in LIFECYCLE)
 
 
 class Part(NamedTuple):
     """A Spec as it counts. `inlets` are the in ports inside that its own stand for.
 
-    `held` are the ids of what it holds. `settled` is False while some of its blanks are open: then
-    its fields, and the links among them, are not known.
+    `held` are the ids of what it holds. `bound` is False if blanks are open or something is wrong with
+    it, `settled` if some of its links, or of what it holds, are not known for that reason.
     """
 
     spec: Spec
     inlets: Mapping[str, tuple[Link, ...]] = {}
     held: Set[UUID] = frozenset()
     settled: bool = True
+    bound: bool = True
 
 
 class Edge(NamedTuple):
@@ -137,7 +141,7 @@ class FlowGraph:
     def is_entry(self, node: UUID) -> bool:
         """Return True if nothing has to lead to the node.
 
-        It begins processes, sends packets of its life, has no in port, is a definition that others
+        It is annotated, begins processes, sends packets of its life, has no in port, is a definition that others
         use, or holds such a node. What cannot be judged counts as one.
         """
         return any(self._begins_alone(one) for one in (node, *self.parts[node].held))
@@ -147,6 +151,8 @@ class FlowGraph:
         if node not in self.parts:
             return False
         part, schema = self.parts[node], self.schema(node)
+        if ENTRY in part.spec.annotations:
+            return True
         if schema is None or self.begins(node) or part.spec.fields.get("params") is not None:
             return True
         if any(canonical(port) in _LIFECYCLE and links for port, links in part.spec.ports.items()):

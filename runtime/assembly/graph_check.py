@@ -10,7 +10,7 @@ from typing import TypeAlias
 from uuid import UUID
 
 from heddle.runtime.assembly.cycles import endless_cycles, error_loops
-from heddle.runtime.assembly.flow_graph import Edge, FlowGraph, Part, graph_problem, quoted
+from heddle.runtime.assembly.flow_graph import ENTRY, Edge, FlowGraph, Part, graph_problem, quoted
 from heddle.runtime.assembly.graph_codes import (
     DEAD_NODE,
     NEVER_MERGED,
@@ -72,7 +72,7 @@ def _dead_nodes(graph: FlowGraph) -> Iterator[Problem]:
             (),
             found,
             "a link to one of its in ports",
-            "Link a port to it, or remove it. It may stay if a program sends packets to it.",
+            f"Link a port to it, or remove it. If a program sends to it, annotate it with {ENTRY}.",
         )
 
 
@@ -87,13 +87,11 @@ def _no_answers(graph: FlowGraph) -> Iterator[Problem]:
         schema, spec = graph.schema(node), graph.spec(node)
         if schema is None or spec.namespace in graph.incomplete:
             continue
-        if graph.fields(node) is None:
-            continue
         for port in schema.asks:
             leaving = [edge for edge in graph.leaving.get(node, ()) if edge.out == port]
             linked = (one for one, links in spec.ports.items() if links and canonical(one) == port)
             written = next(linked, None)
-            if not leaving and not graph.begins(node):
+            if not leaving and not (graph.begins(node) and graph.parts[node].bound):
                 continue
             if leaving and not silent.issuperset((edge.target, edge.port) for edge in leaving):
                 continue

@@ -11,6 +11,7 @@ import pytest
 
 from heddle.cli.extensions import installed
 from heddle.cli.options import settings_of
+from heddle.extensions.manage.system import shipped
 from heddle.runtime.assembly.check import check_specs
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.assembly.graph_check import check_graph
@@ -61,6 +62,18 @@ HTTP = "url: 'http://127.0.0.1:9'"
 
 WRONG = {
     "a node beside": (LISTENER + snippet("a") + snippet("b"), "dead-node b"),
+    "a node beside open blanks": (
+        "- {kind: listener, name: web, port: '{{ .PORT }}', env: {PORT: {data: '{{ .PORT }}'}}, "
+        "ports: {out: {name: a}}}\n" + snippet("a") + snippet("b"),
+        "dead-node b",
+    ),
+    "only nop behind open blanks": (
+        (
+            "- {kind: listener, name: web, port: '{{ .PORT }}', env: {PORT: {data: '{{ .PORT }}'}}, "
+            "ports: {out: {name: a}}}\n- {kind: nop, name: a}\n"
+        ),
+        "no-answer web.ports.out",
+    ),
     "a chain beside": (LISTENER + snippet("a") + snippet("b", "c") + snippet("c"), "dead-node b"),
     "two chains": (
         LISTENER + snippet("a") + snippet("b") + snippet("c"),
@@ -266,6 +279,9 @@ RIGHT = {
     + snippet("a")
     + snippet("b")
     + "- {kind: test, name: t, ports: {'out[0]': {name: b}}}\n",
+    "annotated": TIMER
+    + snippet("a")
+    + "- {kind: nop, name: b, annotations: {heddle/entry: our program}}\n",
     "linked by its life": TIMER + snippet("a") + snippet("b", init="c") + snippet("c"),
     "linked by an error": LISTENER + snippet("a", error="b") + snippet("b"),
     "called": LISTENER + "- {kind: call, name: a, target: {name: b}}\n" + snippet("b"),
@@ -276,6 +292,9 @@ RIGHT = {
     + snippet("a")
     + "- {kind: block, name: d, params: {n: {type: whole, default: 1}}, specs: [{kind: nop, name: x}], "
     "inbounds: {in: [{name: x}]}}\n",
+    "a call of what is not known": LISTENER
+    + "- {kind: call, name: a, target: {name: '{{ .WHO }}'}, env: {WHO: {data: '{{ .WHO }}'}}}\n"
+    + snippet("b"),
     "a link to what comes later": LISTENER + snippet("a", "later") + snippet("b"),
     "an unknown kind": LISTENER + snippet("a") + "- {kind: mine, name: b}\n",
     "another namespace": LISTENER + snippet("a") + "- {kind: nop, name: n, namespace: other}\n",
@@ -377,11 +396,12 @@ def _corpus(registry: Registry) -> dict[str, Reading]:
     }
     kinds = registry.scheme.kinds.items()
     texts |= {f"kind {name}": kind.schema.example for name, kind in kinds}
-    readings = {name: read_text(text, file="flow.yaml") for name, text in texts.items()}
+    readings = {"system": Reading(specs=tuple(shipped()))} | {
+        name: read_text(text, file="flow.yaml") for name, text in texts.items()
+    }
     files = chain(
         (ROOT / "tests/uniflow").rglob("*.yaml"),
         (one for one in (ROOT / "examples").iterdir() if one.suffix != ".md"),
-        [ROOT / "extensions/manage/flows"],
     )
     return readings | {str(path.relative_to(ROOT)): read_path(path) for path in files}
 
