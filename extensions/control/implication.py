@@ -1,4 +1,4 @@
-"""Does one condition hold wherever another does? Answered for what shows in the text of CEL, never guessed."""
+"""Does one condition hold wherever another does? Answered for what shows in the text, never guessed."""
 
 import re
 from collections.abc import Callable
@@ -21,8 +21,11 @@ def truth(when: Expression) -> bool | None:
 
 def implies(narrow: Expression, wide: Expression) -> bool:
     """Return True if every packet that `narrow` holds for is one that `wide` holds for, for sure."""
-    if narrow.language not in _CEL or wide.language != narrow.language:
+    if wide.language != narrow.language:
         return False
+    if narrow.language not in _CEL:
+        # Without a call, the same text is the same condition.
+        return narrow.code == wide.code and not re.search(r"[(`\n]", narrow.code)
     if truth(wide):
         return True
     inner, outer = _parts(narrow.code), _parts(wide.code)

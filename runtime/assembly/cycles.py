@@ -22,7 +22,8 @@ def endless_cycles(graph: FlowGraph) -> Iterator[Problem]:
         inner = [edge for edge in edges if edge.source in group and edge.target in group]
         first = next(edge for edge in inner if edge.source == start)
         way = [start, *_way(graph, inner, first.target, start)]
-        last = next(edge for edge in inner if edge.source == way[-2] and edge.target == start)
+        closing = (edge for edge in inner if edge.source == way[-2] and edge.target == start)
+        last = graph.written(next(closing))
         yield graph_problem(
             ENDLESS_CYCLE,
             graph.spec(last.source),
@@ -44,10 +45,11 @@ def error_loops(graph: FlowGraph) -> Iterator[Problem]:
         if first is None:
             continue
         way = [first.source, *_way(graph, inner, first.target, first.source)]
+        link = graph.written(first)
         yield graph_problem(
             ERROR_LOOP,
-            graph.spec(first.source),
-            first.path,
+            graph.spec(link.source),
+            link.path,
             f"an Error that stays goes round for ever: {_shown(graph, way)}",
             "a way for Errors that ends",
             "Use a `retry` to try again, put an `if` or a `switch` into the way, or remove this link.",

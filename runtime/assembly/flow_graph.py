@@ -168,6 +168,15 @@ class FlowGraph:
 
     # -- ways ----------------------------------------------------------------------------------
 
+    def written(self, edge: Edge) -> Edge:
+        """Return the edge as somebody wrote it: a link of what holds the source, if it comes from there."""
+        for part in self.parts.values():
+            if edge.source in part.held:
+                for one in self.leaving.get(part.spec.id, ()):
+                    if one.path and (one.target, one.port) == (edge.target, edge.port):
+                        return one
+        return edge
+
     def reached(self, nodes: Iterable[UUID]) -> set[UUID]:
         """Return these nodes, and all that a packet may come to from them."""
         reached = set(nodes)

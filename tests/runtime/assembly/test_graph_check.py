@@ -170,7 +170,7 @@ WRONG = {
             "error: [{name: x, port: error}]",
             error="a",
         ),
-        "error-loop a/x.ports.error",
+        "error-loop a.ports.error",
     ),
     "one case twice": (
         TIMER
@@ -189,6 +189,21 @@ WRONG = {
             "matches: [{when: self > 10, port: out}, {when: self > 100, port: 'out[1]'}]",
         ),
         "unreached a.matches[1]",
+    ),
+    "one case twice in another language": (
+        TIMER
+        + kind(
+            "switch",
+            "a",
+            "matches: [{when: {language: javascript, code: self.a === 1}, port: out}, "
+            "{when: {language: javascript, code: self.a === 1}, port: out}]",
+        ),
+        "unreached a.matches[1]",
+    ),
+    "an Error out of a step": (
+        TIMER + "- kind: step\n  name: a\n  specs: [{kind: http, url: 'http://127.0.0.1:9'}]\n"
+        "  ports: {error: {name: a}}\n",
+        "error-loop a.ports.error",
     ),
     "a wider call before": (
         TIMER
