@@ -73,6 +73,9 @@ def _carries_error(graph: FlowGraph, edge: Edge) -> bool:
         return False
     if target.gathers or not target.answers:
         return False
+    if edge.out == "error" and (source.asks or graph.begins(edge.source)):
+        # Its Errors may be those of processes that it began, and not of packets that came in.
+        return False
     if edge.out == "error":
         # What a Spec that holds others links is linked by what it holds.
         return not graph.parts[edge.source].held and edge.port == "in"

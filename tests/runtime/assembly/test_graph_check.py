@@ -334,6 +334,10 @@ RIGHT = {
     "an Error with a choice": TIMER
     + kind("http", "a", HTTP, error="b")
     + kind("if", "b", "when: self.n > 1", out="a"),
+    "an Error that is said": kind(
+        "websocket-client", "c", "url: 'ws://127.0.0.1:9'", message="m", error="c"
+    )
+    + snippet("m"),
     "an Error that ends": TIMER + kind("http", "a", HTTP, error="b") + snippet("b"),
     "an Error into a pool": TIMER
     + kind("http", "a", HTTP, error="c")
