@@ -16,6 +16,7 @@ from heddle.cli.views.reference import refreshed
 from heddle.extensions.drawing import Picture, draw
 from heddle.extensions.manage import page as api
 from heddle.extensions.manage.openapi import describe
+from heddle.extensions.manage.operations import OPERATIONS
 from heddle.extensions.manage.system import shipped
 from heddle.runtime.assembly.extension import GROUP, Extension, Registry
 from heddle.schemas.page import common_page, gaps, index, markdown
@@ -54,7 +55,7 @@ def pages(known: Iterable[Schema[Any]]) -> dict[Path, str]:
     written[KINDS / "index.md"] = index(known) + COMMON
     written[KINDS / "common.md"] = common_page()
     written[COMMANDS] = refreshed(COMMANDS.read_text(encoding="utf-8"))
-    written[API] = api.refreshed(API.read_text(encoding="utf-8"), describe(shipped()))
+    written[API] = api.refreshed(API.read_text(encoding="utf-8"), describe(shipped(), OPERATIONS))
     written[PICTURE] = draw(Picture.of(read_path(DRAWN).specs), "svg", "right")
     return written
 

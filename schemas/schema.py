@@ -1,13 +1,14 @@
 """A Schema is what one kind accepts: its fields, its ports, a summary, a worked example."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Generic, TypeAlias, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
 from heddle.schemas.common_fields import SPEC_FIELDS
 from heddle.schemas.field import read_field
+from heddle.schemas.path import Path
 from heddle.schemas.port import LIFECYCLE, Port, find_port
 from heddle.schemas.shape import Shape, fields_of, shape_of
 
@@ -17,6 +18,14 @@ Ports: TypeAlias = tuple[tuple[Port, ...], tuple[Port, ...]]
 """In ports and out ports."""
 
 _KIND = re.compile(r"[A-Za-z][\w./-]*", re.ASCII)
+
+
+class Unreached(NamedTuple):
+    """A part of a Spec that no packet can reach: its path, why, and what to do about it."""
+
+    path: Path
+    found: str
+    hint: str
 
 
 class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
@@ -40,6 +49,20 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
     ports: Callable[[F], Ports] | None = None
     passes_on: Callable[[Mapping[str, Any]], bool] | None = None
     """Whether, by its fields as written, every packet leaves by `out`: it never ends a cycle."""
+    begins: Callable[[Mapping[str, Any]], bool] | None = None
+    """Whether, by its fields as written, it begins processes without being sent a packet."""
+    asks: tuple[str, ...] = ()
+    """The out ports by which requests leave: somebody waits for what each of them is answered."""
+    ways: Callable[[F], tuple[str, ...]] | None = None
+    """The out ports that its answers come from, but for Errors and rejections, if all are linked."""
+    answers: bool = True
+    """False if every packet is answered NOTHING, whatever is linked."""
+    gathers: bool = False
+    """Whether it sends something on only when a packet of one process came to each linked in port."""
+    detached: bool = False
+    """Whether it may answer a packet before it sends it on, in a process of its own."""
+    unreached: Callable[[F, Mapping[str, str]], Iterable[Unreached]] | None = None
+    """What no packet can reach, by its fields and its linked out ports (canonical name: as written)."""
 
     def __post_init__(self) -> None:
         if not _KIND.fullmatch(self.kind):

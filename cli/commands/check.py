@@ -53,13 +53,16 @@ def command(
 
     Secrets that stand in clear in the files are named: that is a hint, and no problem.
 
-    The exit code is 1 when there is any problem.
+    The graph of the links is looked at, too: nodes that nothing leads to, requests that are never
+    answered, packets that are never merged, Errors that go round, and what no packet can reach. These
+    are warnings. The exit code is 1 when there is any error.
     """
     from heddle.cli.documents import Documents
     from heddle.cli.extensions import installed
     from heddle.cli.views.output import print_json, print_problems
-    from heddle.cli.views.problem_report import as_data, summary
+    from heddle.cli.views.problem_report import as_data, severity, summary
     from heddle.runtime.assembly.check import Checked, check_specs
+    from heddle.runtime.assembly.graph_check import check_graph
     from heddle.schemas.check import in_order
     from heddle.specs.binding.bind import Values
 
@@ -78,18 +81,22 @@ def command(
     # What could not be read is told once; that it is missing elsewhere follows from it.
     left_out = {problem.path.partition(".")[0] for problem in reading.problems}
     unread = not reading.whole
+    # What could not be read may be what leads there, or answers.
+    whole = not reading.problems
+    graph = check_graph(checked.parts, registry.scheme.schema, whole=whole)
     rest = [
         problem
-        for problem in (*checked.problems, *checked.cycles)
+        for problem in (*checked.problems, *graph)
         if problem.code != "missing-link"
         or not (unread or any(problem.found.endswith(f'"{name}"') for name in left_out if name))
     ]
     problems = in_order([*reading.problems, *rest])
+    failed = any(severity(problem, strict=True) == "error" for problem in problems)
     clear = [value.label for value in reading.values if value.secret and value.plain]
     if as_json:
         print_json(
             {
-                "ok": not problems,
+                "ok": not failed,
                 "files": documents.files,
                 "specs": len(reading.specs),
                 "values": len(reading.values),
@@ -115,7 +122,7 @@ def command(
             click.echo(
                 f"secrets in clear: {', '.join(clear)}; heddle key rotate --clear seals them"
             )
-    if problems:
+    if failed:
         raise click.exceptions.Exit(FAILED)
 
 

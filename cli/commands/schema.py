@@ -47,11 +47,12 @@ def command(
 
     if openapi:
         from heddle.extensions.manage.openapi import describe
+        from heddle.extensions.manage.operations import OPERATIONS
         from heddle.extensions.manage.system import shipped
 
         if kind is not None:
             raise click.UsageError("give KIND or --openapi, not both")
-        write(to_json(describe(shipped())), output)
+        write(to_json(describe(shipped(), OPERATIONS)), output)
         return
     registry = installed(settings_of(config, extensions))
     scheme = registry.scheme

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from heddle.runtime.assembly.graph_codes import GRAPH_CODES
 from heddle.schemas.problem import Place, Problem
 from heddle.specs.secrets.mask_text import concealed
 
@@ -29,7 +30,12 @@ _COLORS = {"error": "1;31", "warning": "1;33", "frame": "1;34", "bold": "1"}
 
 
 def severity(problem: Problem, *, strict: bool = False) -> Literal["error", "warning"]:
-    """`warning` where it keeps nothing from running, `error` otherwise; with `strict` always that."""
+    """Return `warning` if it keeps nothing from running, or else `error`.
+
+    With `strict`, what may come later is an error, too.
+    """
+    if problem.code in GRAPH_CODES:
+        return "warning"
     return "warning" if problem.code in WARNINGS and not strict else "error"
 
 

@@ -188,6 +188,7 @@ def compile_collect(fields: Collect, build: Build) -> Node:
 COLLECT: Kind[Any] = Kind(
     Schema(
         kind="collect",
+        detached=True,
         fields=Collect,
         summary="Gathers packets into windows by count, time or key, and sends each on as a list.",
         category="control",

@@ -169,6 +169,7 @@ def compile_debounce(fields: Debounce, build: Build) -> Node:
 DEBOUNCE: Kind[Any] = Kind(
     Schema(
         kind="debounce",
+        detached=True,
         fields=Debounce,
         summary="Of packets that come close together, only one goes on.",
         category="control",

@@ -76,6 +76,7 @@ def compile_fork(fields: Fork, build: Build) -> Node:
 FORK: Kind[Any] = Kind(
     Schema(
         kind="fork",
+        detached=True,
         fields=Fork,
         summary="Answers at once and lets the packet go on in a child process.",
         category="control",

@@ -1,8 +1,9 @@
 """if and switch: send a packet one way or another, by conditions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
+from heddle.extensions.control.implication import implies, truth
 from heddle.extensions.control.ports import only_outs
 from heddle.extensions.extension import (
     ERROR,
@@ -21,7 +22,8 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.runtime.flow.elsewhere import once
-from heddle.schemas.port import canonical, find_port
+from heddle.schemas.port import canonical, find_port, parse_port
+from heddle.schemas.schema import Unreached
 
 CHOICES = Port("out", "Where packets go.", indexed=True)
 
@@ -122,6 +124,69 @@ def out_port(name: str, build: Build, *path: str | int) -> str:
     return canonical(name)
 
 
+def unreached_ways(fields: If, linked: Mapping[str, str]) -> Iterator[Unreached]:
+    """Yield the link that no packet takes, if the condition is a constant."""
+    constant = truth(fields.when)
+    if constant is None:
+        return
+    port = "out[1]" if constant else "out"
+    if port in linked:
+        yield Unreached(
+            ("ports", linked[port]),
+            f"no packet leaves by it, as `when` is always {str(constant).lower()}",
+            "Write the condition, or remove the link.",
+        )
+
+
+def unreached_cases(fields: Switch, linked: Mapping[str, str]) -> Iterator[Unreached]:
+    """Yield the cases, the default and the links that no packet comes to."""
+    whole = None
+    for index, match in enumerate(fields.matches):
+        found, hint = "", "Put this case before that one, or remove it."
+        earlier = next(
+            (n for n in range(index) if implies(match.when, fields.matches[n].when)), None
+        )
+        if truth(match.when) is False:
+            found, hint = "no packet takes this case: it is always false", "Remove it."
+        elif earlier is not None:
+            found = f"no packet takes this case: all of its packets take matches[{earlier}]"
+        if found:
+            yield Unreached(("matches", index), found, hint)
+        if truth(match.when) is True and whole is None:
+            whole = index
+    if fields.default is not None and whole is not None:
+        yield Unreached(
+            ("default",),
+            f"no packet takes the default: matches[{whole}] is always true",
+            "Remove the one or the other.",
+        )
+    named = {canonical(port) for port in (*_ports(fields), fields.default or "")}
+    yield from unnamed_ports(linked, named, "no case and no default leads to it")
+
+
+def case_ports(fields: Switch) -> tuple[str, ...]:
+    """Return the ports that packets leave by; none if a packet that no case takes is the answer."""
+    if fields.default is None:
+        return ()
+    return tuple(dict.fromkeys(canonical(port) for port in (*_ports(fields), fields.default)))
+
+
+def _ports(fields: Switch) -> list[str]:
+    return [match.port for match in fields.matches]
+
+
+def unnamed_ports(linked: Mapping[str, str], named: set[str], why: str) -> Iterator[Unreached]:
+    """Yield each linked port `out[i]` that is not among the `named` ones."""
+    for port, written in linked.items():
+        parsed = parse_port(port)
+        if parsed is not None and parsed[0] == "out" and port not in named:
+            yield Unreached(
+                ("ports", written),
+                f"no packet leaves by it: {why}",
+                "Name it there, or remove the link.",
+            )
+
+
 IF: Kind[Any] = Kind(
     Schema(
         kind="if",
@@ -130,6 +195,8 @@ IF: Kind[Any] = Kind(
         category="control",
         ins=(IN,),
         outs=(Port("out", "`out[0]`: it is true; `out[1]`: it is not.", indexed=True), ERROR),
+        ways=lambda _: ("out", "out[1]"),
+        unreached=unreached_ways,
         example="""\
 - kind: if
   name: adult
@@ -164,6 +231,8 @@ SWITCH: Kind[Any] = Kind(
         category="control",
         ins=(IN,),
         outs=(CHOICES, ERROR),
+        ways=case_ports,
+        unreached=unreached_cases,
         example="""\
 - kind: switch
   name: size

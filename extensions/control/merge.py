@@ -131,6 +131,7 @@ def compile_merge(fields: Merge, build: Build) -> Node:
 MERGE: Kind[Any] = Kind(
     Schema(
         kind="merge",
+        gathers=True,
         fields=Merge,
         summary="Waits for a packet at each of its in ports, and sends them on as one list.",
         category="control",

@@ -44,6 +44,7 @@ def compile_nop(fields: Nop, build: Build) -> Node:
 NOP: Kind[Any] = Kind(
     Schema(
         kind="nop",
+        answers=False,
         fields=Nop,
         summary="Accepts a packet and answers nothing.",
         category="control",

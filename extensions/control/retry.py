@@ -124,6 +124,7 @@ def compile_retry(fields: Retry, build: Build) -> Node:
 RETRY: Kind[Any] = Kind(
     Schema(
         kind="retry",
+        ways=lambda _: ("out",),
         fields=Retry,
         summary="Sends a packet again where the answer is an Error, with growing pauses.",
         category="control",

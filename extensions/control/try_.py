@@ -49,6 +49,7 @@ def compile_try(fields: Try, build: Build) -> Node:
 TRY: Kind[Any] = Kind(
     Schema(
         kind="try",
+        ways=lambda _: ("out",),
         fields=Try,
         summary="Sends a packet on; where the answer is an Error, `error` decides what to answer.",
         category="control",

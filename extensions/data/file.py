@@ -369,6 +369,7 @@ def _ports(fields: File) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
 FILE: Kind[Any] = Kind(
     Schema(
         kind="file",
+        begins=lambda fields: fields.get("op") == "watch",
         fields=File,
         summary="Reads, writes, lists and watches the files of one folder.",
         category="data",

@@ -1,8 +1,8 @@
-"""Straightening nudges placed items a little where that takes a bend out of a line."""
+"""Bend removal nudges placed items a little where that takes a bend out of a line."""
 
 from typing import TypeAlias
 
-from heddle.extensions.drawing.layered_graph import Mesh
+from heddle.extensions.drawing.layered_graph import LayeredGraph
 
 Pull: TypeAlias = tuple[int, float, float]
 """A neighbour, where it wants this item's middle from its own, and how much that counts."""
@@ -13,17 +13,17 @@ _INNER = 4.0
 _ROUNDS = 4
 
 
-def straighten(mesh: Mesh, middles: list[float]) -> None:
+def remove_bends(graph: LayeredGraph, middles: list[float]) -> None:
     """Move the middles in place; the order and the space between items stay.
 
     Only a little: what stands in the middle of its fan is to stay there.
     """
-    pulls = _pulls(mesh)
+    pulls = _pulls(graph)
     for _ in range(_ROUNDS):
         moved = False
-        for row in mesh.rows:
+        for row in graph.rows:
             for place, item in enumerate(row):
-                low, high = _slack(mesh, middles, row, place)
+                low, high = _slack(graph, middles, row, place)
                 better = _better(pulls[item], middles, middles[item], low, high)
                 moved |= better != middles[item]
                 middles[item] = better
@@ -31,11 +31,11 @@ def straighten(mesh: Mesh, middles: list[float]) -> None:
             return
 
 
-def _pulls(mesh: Mesh) -> list[list[Pull]]:
-    pulls: list[list[Pull]] = [[] for _ in mesh.items]
-    for gap in mesh.gaps:
+def _pulls(graph: LayeredGraph) -> list[list[Pull]]:
+    pulls: list[list[Pull]] = [[] for _ in graph.items]
+    for gap in graph.gaps:
         for left, leave, right, arrive, _ in gap:
-            inner = mesh.items[left].box is None and mesh.items[right].box is None
+            inner = graph.items[left].box is None and graph.items[right].box is None
             weight = _INNER if inner else 1.0
             pulls[left].append((right, arrive - leave, weight))
             pulls[right].append((left, leave - arrive, weight))
@@ -43,7 +43,7 @@ def _pulls(mesh: Mesh) -> list[list[Pull]]:
 
 
 def _better(pulls: list[Pull], middles: list[float], now: float, low: float, high: float) -> float:
-    """The place near by where the lines bend least; where it is now, if none is better."""
+    """Return the place near by where the lines bend least; where it is now, if none is better."""
     wishes = {middles[n] + offset for n, offset, _ in pulls}
     near = sorted(b for b in wishes if abs(b - now) <= _NUDGE and low <= b <= high)
     best = min(near, key=lambda b: _cost(pulls, middles, b), default=now)
@@ -56,14 +56,16 @@ def _cost(pulls: list[Pull], middles: list[float], b: float) -> float:
     return sum(weight * (bend + _BEND) for bend, weight in bends if bend > 1e-6)
 
 
-def _slack(mesh: Mesh, middles: list[float], row: list[int], place: int) -> tuple[float, float]:
-    """How far the item may go without coming too close to its neighbours in the row."""
-    item = mesh.items[row[place]]
+def _slack(
+    graph: LayeredGraph, middles: list[float], row: list[int], place: int
+) -> tuple[float, float]:
+    """Return how far the node may go without coming too close to its neighbours in the row."""
+    item = graph.items[row[place]]
     low, high = float("-inf"), float("inf")
     if place:
         upper = row[place - 1]
-        low = middles[upper] + mesh.items[upper].beyond + item.before
+        low = middles[upper] + graph.items[upper].beyond + item.before
     if place + 1 < len(row):
         lower = row[place + 1]
-        high = middles[lower] - mesh.items[lower].before - item.beyond
+        high = middles[lower] - graph.items[lower].before - item.beyond
     return low, high

@@ -1,4 +1,4 @@
-"""Boxes, Pins and Joins are what a layout is asked; Spots and Routes are what it answers.
+"""Boxes, Pins and Joins are what a layout is asked; Placements and Routes are what it answers.
 
 Lengths run along the flow, breadths across it; `a` counts along and `b` across, both in pixels.
 A layout knows nothing of right or down: whoever draws turns `(a, b)` into `(x, y)` or `(y, x)`.
@@ -50,7 +50,7 @@ class Join(msgspec.Struct, frozen=True):
     minor: bool = False
 
 
-class Spot(msgspec.Struct, frozen=True):
+class Placement(msgspec.Struct, frozen=True):
     """Where a box came to stand; its length may have grown to that of its column."""
 
     a: float
@@ -67,11 +67,11 @@ class Route(msgspec.Struct, frozen=True):
 
     @property
     def end(self) -> Point:
-        """Where it arrives."""
+        """Return where it arrives."""
         return self.steps[-1][-1] if self.steps else self.start
 
     def moved(self, a: float, b: float) -> "Route":
-        """The same way, elsewhere."""
+        """Return the same way, elsewhere."""
 
         def move(point: Point) -> Point:
             return point[0] + a, point[1] + b
@@ -84,9 +84,9 @@ class Route(msgspec.Struct, frozen=True):
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
-    """A Spot for every Box and a Route for every Join, in their order; all within the size."""
+    """A Placement for every Box and a Route for every Join, in their order; all within the size."""
 
-    spots: tuple[Spot, ...]
+    placements: tuple[Placement, ...]
     routes: tuple[Route, ...]
     length: float
     breadth: float

@@ -63,7 +63,7 @@ def card(node: PictureNode, unlinked: tuple[str, ...] = ()) -> Card:
 
 
 def _stubs(ports: tuple[str, ...], room: float) -> tuple[tuple[Stub, ...], float]:
-    """Set the ports in rows; also how wide the widest row became."""
+    """Set the ports in rows; return also how wide the widest row became."""
     stubs: list[Stub] = []
     x, row, widest = 0.0, 0, 0.0
     for port in ports:

@@ -1,4 +1,4 @@
-"""Placing gives every item of a mesh its breadth: lines run straight, and nothing overlaps.
+"""Coordinate assignment gives every node its breadth: lines run straight, and nothing overlaps.
 
 After Brandes and Köpf (2001), with items of unequal size and lines that meet them off their
 middle: items joined by a median line form a straight block, blocks are set as close as they may
@@ -8,7 +8,7 @@ stand, once from each of four corners, and each item takes the mean of the two m
 from itertools import pairwise
 from typing import NamedTuple
 
-from heddle.extensions.drawing.layered_graph import Mesh
+from heddle.extensions.drawing.layered_graph import LayeredGraph
 
 
 class _Neighbour(NamedTuple):
@@ -20,34 +20,34 @@ class _Neighbour(NamedTuple):
     minor: bool
 
 
-def place(mesh: Mesh) -> list[float]:
-    """The middle of every item; the order of the rows is kept, and the space between them."""
-    beside = _Beside(mesh)
-    crossed = _crossed(mesh, beside)
+def assign_coordinates(graph: LayeredGraph) -> list[float]:
+    """Return the middle of every node; the order of the rows is kept, and the space between them."""
+    beside = _Neighbours(graph)
+    crossed = _conflicts(graph, beside)
     answers = [
-        _Corner(mesh, beside, crossed, onward, mirrored).solve()
+        _Alignment(graph, beside, crossed, onward, mirrored).solve()
         for onward in (True, False)
         for mirrored in (False, True)
     ]
-    return _balanced(mesh, answers)
+    return _balance(graph, answers)
 
 
-class _Beside:
-    """Who is joined to whom across the gaps, as far as it counts for running straight.
+class _Neighbours:
+    """The nodes that are joined across the gaps, as far as it counts for running straight.
 
-    Waypoints count only waypoints, if they have any: the inside of a long line comes out straight,
+    Dummy nodes count only dummy nodes, if they have any: the inside of a long line comes out straight,
     whoever joins its trunk on the way. Boxes count only lines that are not minor, if they have any.
     """
 
-    def __init__(self, mesh: Mesh) -> None:
-        count = len(mesh.items)
+    def __init__(self, graph: LayeredGraph) -> None:
+        count = len(graph.items)
         self.afore: list[list[_Neighbour]] = [[] for _ in range(count)]
         self.after: list[list[_Neighbour]] = [[] for _ in range(count)]
-        for gap in mesh.gaps:
+        for gap in graph.gaps:
             for left, leave, right, arrive, minor in gap:
                 self.after[left].append(_Neighbour(right, arrive, leave, minor))
                 self.afore[right].append(_Neighbour(left, leave, arrive, minor))
-        self._waypoint = [item.box is None for item in mesh.items]
+        self._is_dummy = [item.box is None for item in graph.items]
         for neighbours in (self.afore, self.after):
             for item, near in enumerate(neighbours):
                 neighbours[item] = self._first(item, near) or near
@@ -57,7 +57,7 @@ class _Beside:
     def _mutual(
         afore: list[list[_Neighbour]], after: list[list[_Neighbour]]
     ) -> tuple[list[list[_Neighbour]], list[list[_Neighbour]]]:
-        """Only the lines that count for both their ends."""
+        """Return only the lines that count for both their ends."""
         onward = {(item, n.item) for item, near in enumerate(after) for n in near}
         back = {(n.item, item) for item, near in enumerate(afore) for n in near}
         both = onward & back
@@ -67,23 +67,23 @@ class _Beside:
         )
 
     def _first(self, item: int, near: list[_Neighbour]) -> list[_Neighbour]:
-        if self._waypoint[item]:
-            return [n for n in near if self._waypoint[n.item]]
+        if self._is_dummy[item]:
+            return [n for n in near if self._is_dummy[n.item]]
         return [n for n in near if not n.minor]
 
     def inner(self, item: int) -> int | None:
-        """The waypoint before this waypoint."""
-        if not self._waypoint[item] or not self.afore[item]:
+        """Return the dummy node before this dummy node; None if there is none."""
+        if not self._is_dummy[item] or not self.afore[item]:
             return None
         first = self.afore[item][0].item
-        return first if self._waypoint[first] else None
+        return first if self._is_dummy[first] else None
 
 
-def _crossed(mesh: Mesh, beside: _Beside) -> set[tuple[int, int]]:
-    """The lines that cross the inside of a long one: those must bend, it must not."""
+def _conflicts(graph: LayeredGraph, beside: _Neighbours) -> set[tuple[int, int]]:
+    """Return the lines that cross the inside of a long one (type 1 conflicts): those must bend, it must not."""
     crossed: set[tuple[int, int]] = set()
-    places = {item: place for row in mesh.rows for place, item in enumerate(row)}
-    for before, row in pairwise(mesh.rows):
+    places = {item: place for row in graph.rows for place, item in enumerate(row)}
+    for before, row in pairwise(graph.rows):
         low, scanned = 0, 0
         for place, item in enumerate(row):
             inner = beside.inner(item)
@@ -100,24 +100,24 @@ def _crossed(mesh: Mesh, beside: _Beside) -> set[tuple[int, int]]:
     return crossed
 
 
-class _Corner:
+class _Alignment:
     """One of the four answers: blocks made row by row from one end, packed towards one side."""
 
     def __init__(
         self,
-        mesh: Mesh,
-        beside: _Beside,
+        graph: LayeredGraph,
+        beside: _Neighbours,
         crossed: set[tuple[int, int]],
         onward: bool,
         mirrored: bool,
     ) -> None:
-        self._mesh = mesh
+        self._graph = graph
         self._crossed = crossed
         self._neighbours = beside.afore if onward else beside.after
-        rows = mesh.rows if onward else mesh.rows[::-1]
+        rows = graph.rows if onward else graph.rows[::-1]
         self._rows = [row[::-1] for row in rows] if mirrored else rows
         self._sign = -1.0 if mirrored else 1.0
-        count = len(mesh.items)
+        count = len(graph.items)
         self._root = list(range(count))
         self._next = list(range(count))
         self._shift = [0.0] * count
@@ -180,7 +180,7 @@ class _Corner:
         return at
 
     def _room(self, upper: int, lower: int) -> float:
-        one, two = self._mesh.items[upper], self._mesh.items[lower]
+        one, two = self._graph.items[upper], self._graph.items[lower]
         needed = one.beyond + two.before if self._sign > 0 else one.before + two.beyond
         return self._shift[upper] + needed - self._shift[lower]
 
@@ -198,12 +198,12 @@ def _sorted(after: dict[int, dict[int, float]], before: dict[int, dict[int, floa
     return order
 
 
-def _balanced(mesh: Mesh, answers: list[list[float]]) -> list[float]:
+def _balance(graph: LayeredGraph, answers: list[list[float]]) -> list[float]:
     """Slide the four answers onto the narrowest, then take the middle of each item's four."""
     bounds = [
         (
-            min(b - item.before for b, item in zip(answer, mesh.items, strict=True)),
-            max(b + item.beyond for b, item in zip(answer, mesh.items, strict=True)),
+            min(b - item.before for b, item in zip(answer, graph.items, strict=True)),
+            max(b + item.beyond for b, item in zip(answer, graph.items, strict=True)),
         )
         for answer in answers
     ]

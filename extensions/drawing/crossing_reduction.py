@@ -1,46 +1,46 @@
-"""Ordering sets the items of every row so that few lines cross."""
+"""Crossing reduction orders the nodes of every layer so that few edges cross: a layer sweep by barycentres."""
 
 from bisect import bisect_left, bisect_right, insort
 from itertools import pairwise
 
-from heddle.extensions.drawing.layered_graph import Mesh, Segment
+from heddle.extensions.drawing.layered_graph import LayeredGraph, Segment
 
 _PATIENCE = 4
 _LARGE, _HUGE = 3_000, 12_000
 
 
-def order(mesh: Mesh) -> None:
-    """Set the rows of the mesh in a good order; the same mesh always comes out the same."""
-    _Loom(mesh).weave()
+def reduce_crossings(graph: LayeredGraph) -> None:
+    """Order the rows of the graph; the same graph always comes out the same."""
+    _LayerSweep(graph).run()
 
 
-def crossings(mesh: Mesh) -> int:
-    """How many pairs of lines cross, as the rows stand."""
-    places = _places(mesh.rows, len(mesh.items))
-    return sum(_crossings(gap, places) for gap in mesh.gaps)
+def crossings(graph: LayeredGraph) -> int:
+    """Return how many pairs of lines cross, as the rows stand."""
+    places = _places(graph.rows, len(graph.items))
+    return sum(_crossings(gap, places) for gap in graph.gaps)
 
 
-class _Loom:
+class _LayerSweep:
     """Sweeps to and fro, each row following the row before, and keeps the best that came of it."""
 
-    def __init__(self, mesh: Mesh) -> None:
-        self._mesh = mesh
-        count = len(mesh.items)
+    def __init__(self, graph: LayeredGraph) -> None:
+        self._graph = graph
+        count = len(graph.items)
         self._afore: list[list[tuple[int, float]]] = [[] for _ in range(count)]
         self._after: list[list[tuple[int, float]]] = [[] for _ in range(count)]
-        for gap in mesh.gaps:
+        for gap in graph.gaps:
             for left, leave, right, arrive, _ in sorted(gap, key=lambda s: (s.leave, s.arrive)):
                 self._after[left].append((right, self._share(right, arrive)))
                 self._afore[right].append((left, self._share(left, leave)))
-        self._segments = sum(len(gap) for gap in mesh.gaps)
+        self._segments = sum(len(gap) for gap in graph.gaps)
         self._places: list[int] = [0] * count
 
-    def weave(self) -> None:
+    def run(self) -> None:
         rows = self._first()
         if self._segments < 2:
-            self._mesh.rows = rows
+            self._graph.rows = rows
             return
-        self._places = _places(rows, len(self._mesh.items))
+        self._places = _places(rows, len(self._graph.items))
         best, fewest, idle = [list(row) for row in rows], self._count(), 0
         sweeps = 28 if self._segments < _LARGE else 10 if self._segments < _HUGE else 4
         for sweep in range(sweeps):
@@ -51,31 +51,31 @@ class _Loom:
             idle += 1
             if count < fewest:
                 best, fewest, idle = [list(row) for row in rows], count, 0
-        self._places = _places(best, len(self._mesh.items))
+        self._places = _places(best, len(self._graph.items))
         if fewest and self._segments < _LARGE:
             self._swap(best)
-        self._mesh.rows = best
+        self._graph.rows = best
 
     def _share(self, item: int, b: float) -> float:
-        """A place on the item as a part of its breadth, so that pins count within a row."""
-        entry = self._mesh.items[item]
+        """Return a place on the node as a part of its breadth, so that pins count within a row."""
+        entry = self._graph.items[item]
         return b / (entry.before + entry.beyond)
 
     def _count(self) -> int:
-        return sum(_crossings(gap, self._places) for gap in self._mesh.gaps)
+        return sum(_crossings(gap, self._places) for gap in self._graph.gaps)
 
     def _first(self) -> list[list[int]]:
         """Follow the lines from the start, pin by pin: a tree comes out without a crossing."""
-        rows: list[list[int]] = [[] for _ in self._mesh.rows]
-        seen = [False] * len(self._mesh.items)
-        for root in (item for row in self._mesh.rows for item in row):
+        rows: list[list[int]] = [[] for _ in self._graph.rows]
+        seen = [False] * len(self._graph.items)
+        for root in (item for row in self._graph.rows for item in row):
             stack = [root]
             while stack:
                 item = stack.pop()
                 if seen[item]:
                     continue
                 seen[item] = True
-                rows[self._mesh.items[item].layer].append(item)
+                rows[self._graph.items[item].layer].append(item)
                 stack.extend(right for right, _ in reversed(self._after[item]))
         return rows
 
@@ -85,7 +85,7 @@ class _Loom:
             self._settle(row, beside, flip)
 
     def _settle(self, row: list[int], beside: list[list[tuple[int, float]]], flip: bool) -> None:
-        """Sort a row by where its neighbours are; who has none keeps its place."""
+        """Sort a row by the barycentres of its neighbours; a node without any keeps its place."""
         places = self._places
         pulled = [
             (sum(places[n] + share for n, share in beside[item]) / len(beside[item]), item)
@@ -116,7 +116,7 @@ class _Loom:
                 return
 
     def _between(self, upper: int, lower: int) -> int:
-        """Crossings among the lines of two neighbours, were they in this order."""
+        """Return the crossings among the lines of two neighbours in this order."""
         places, count = self._places, 0
         for beside in (self._afore, self._after):
             if not (beside[upper] and beside[lower]):
@@ -135,7 +135,7 @@ def _places(rows: list[list[int]], count: int) -> list[int]:
 
 
 def _crossings(gap: list[Segment], places: list[int]) -> int:
-    """Crossings within one gap: pairs that leave in one order and arrive in the other."""
+    """Return the crossings within one gap: pairs that leave in one order and arrive in the other."""
     lines = sorted(
         (places[left], leave, places[right], arrive) for left, leave, right, arrive, _ in gap
     )

@@ -18,7 +18,7 @@ _HEAD = (
 
 
 def dot(picture: Picture, direction: str = "right") -> str:
-    """The text of a digraph; node ids are `n0`, `n1`, … in the order of the Picture."""
+    """Return the text of a digraph; node ids are `n0`, `n1`, … in the order of the Picture."""
     rows = ["digraph heddle {", f"    rankdir={'TB' if direction == 'down' else 'LR'}", *_HEAD]
     rows += _nodes(picture)
     rows += [_edge(picture, edge) for edge in picture.edges]
@@ -26,7 +26,7 @@ def dot(picture: Picture, direction: str = "right") -> str:
 
 
 def quoted(text: str) -> str:
-    """The text as a quoted label that shows exactly it; line breaks become `\\n`."""
+    """Return the text as a quoted label that shows exactly it; line breaks become `\\n`."""
     text = "\n".join(lines(text))
     # Graphviz reads HTML entities in plain labels too, hence the ampersand.
     for char, safe in (("\\", "\\\\"), ('"', '\\"'), ("&", "&amp;"), ("\n", "\\n")):

@@ -12,7 +12,7 @@ Form: TypeAlias = Literal["mermaid", "dot", "svg"]
 
 
 def draw(picture: Picture, form: Form, direction: Direction = "right") -> str:
-    """The text of the drawing, with the flow going right or down.
+    """Return the text of the drawing, with the flow going right or down.
 
     It ends in a line break, needs no other program or file to be seen (DOT and Mermaid are for
     those that read them), and is the same for the same Picture.

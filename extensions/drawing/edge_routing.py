@@ -1,12 +1,12 @@
-"""Routing draws the lines of a placed mesh: straight past the boxes, curved only between them.
+"""Edge routing draws the lines of a placed graph: straight past the boxes, curved only between them.
 
 Each gap between two columns has three bands: the reach of the pins on its left, a middle where
 lines change their breadth, and the reach of the pins on its right. So no line ever runs through
 a box or through the label of a pin.
 """
 
-from heddle.extensions.drawing.boxes import Join, Point, Route, Spot, Step
-from heddle.extensions.drawing.layered_graph import CHANNEL_FIRST, CHANNEL_SPACE, Key, Mesh
+from heddle.extensions.drawing.boxes import Join, Placement, Point, Route, Step
+from heddle.extensions.drawing.layered_graph import CHANNEL_FIRST, CHANNEL_SPACE, Key, LayeredGraph
 
 _LEAST_MIDDLE, _MOST_MIDDLE, _SLOPE = 46.0, 190.0, 0.32
 _LEAST_REACH = 10.0
@@ -26,41 +26,41 @@ class Column:
         self.beyond = beyond
 
 
-class Routes:
-    """The columns of a placed mesh, where its boxes stand, and the way of every join."""
+class EdgeRouting:
+    """The columns of a placed graph, where its boxes stand, and the way of every join."""
 
-    def __init__(self, mesh: Mesh, middles: list[float]) -> None:
-        self._mesh = mesh
+    def __init__(self, graph: LayeredGraph, middles: list[float]) -> None:
+        self._graph = graph
         self._middles = middles
         self._curls = self._turns()
         self._columns = self._stand()
         self._lanes = self._outer_lanes()
         self._trunks: dict[Key, tuple[list[Step], dict[int, int]]] = {}
 
-    def spots(self) -> list[Spot]:
-        """Where each box stands; all of one layer have the length of the longest."""
-        spots = []
-        for index, box in enumerate(self._mesh.boxes):
-            column = self._columns[self._mesh.layers[index]]
+    def placements(self) -> list[Placement]:
+        """Return where each box stands; all of one layer have the length of the longest."""
+        placements = []
+        for index, box in enumerate(self._graph.boxes):
+            column = self._columns[self._graph.layers[index]]
             top = self._middles[index] - box.breadth / 2
-            spots.append(Spot(column.start, top, column.end - column.start, box.breadth))
-        return spots
+            placements.append(Placement(column.start, top, column.end - column.start, box.breadth))
+        return placements
 
     def routes(self) -> list[Route]:
-        """The way of each join."""
-        return [self._route(number, join) for number, join in enumerate(self._mesh.joins)]
+        """Return the way of each join."""
+        return [self._route(number, join) for number, join in enumerate(self._graph.joins)]
 
     def _route(self, number: int, join: Join) -> Route:
-        if number in self._mesh.outside:
+        if number in self._graph.outside:
             return self._round(join)
-        return self._return(number, join) if number in self._mesh.channels else self._on(number)
+        return self._return(number, join) if number in self._graph.channels else self._on(number)
 
     def _stand(self) -> list[Column]:
         """Set the columns one after the other, with the bands that their pins and lines need."""
-        mesh = self._mesh
-        lengths = [0.0] * mesh.depth
-        for index, box in enumerate(mesh.boxes):
-            layer = mesh.layers[index]
+        graph = self._graph
+        lengths = [0.0] * graph.depth
+        for index, box in enumerate(graph.boxes):
+            layer = graph.layers[index]
             lengths[layer] = max(lengths[layer], box.length)
         before, beyond = self._reaches()
         columns: list[Column] = []
@@ -74,20 +74,20 @@ class Routes:
         return columns
 
     def _reaches(self) -> tuple[list[float], list[float]]:
-        mesh = self._mesh
-        before, beyond = [_LEAST_REACH] * mesh.depth, [_LEAST_REACH] * mesh.depth
-        for index, box in enumerate(mesh.boxes):
-            layer = mesh.layers[index]
+        graph = self._graph
+        before, beyond = [_LEAST_REACH] * graph.depth, [_LEAST_REACH] * graph.depth
+        for index, box in enumerate(graph.boxes):
+            layer = graph.layers[index]
             before[layer] = max(before[layer], *(pin.reach for pin in box.ins), 0.0)
             beyond[layer] = max(beyond[layer], *(pin.reach for pin in box.outs), 0.0)
         return before, beyond
 
     def _middle(self, gap: int) -> float:
-        """The steeper the lines of a gap must climb, the more room they get for it."""
+        """Return the room between two columns: the steeper its lines must climb, the more."""
         climb = max(
             (
                 abs(self._middles[left] + leave - self._middles[right] - arrive)
-                for left, leave, right, arrive, _ in self._mesh.gaps[gap]
+                for left, leave, right, arrive, _ in self._graph.gaps[gap]
             ),
             default=0.0,
         )
@@ -95,12 +95,12 @@ class Routes:
         return min(_MOST_MIDDLE, max(_LEAST_MIDDLE, climb * _SLOPE)) + curls
 
     def _turns(self) -> list[tuple[float, float]]:
-        """How far lines that turn round reach out before and beyond each column."""
-        mesh = self._mesh
-        turns = [(0.0, 0.0)] * mesh.depth
-        for number, (under, over) in mesh.channels.items():
-            join = mesh.joins[number]
-            source, target = mesh.layers[join.source], mesh.layers[join.target]
+        """Return how far lines that turn round reach out before and beyond each column."""
+        graph = self._graph
+        turns = [(0.0, 0.0)] * graph.depth
+        for number, (under, over) in graph.channels.items():
+            join = graph.joins[number]
+            source, target = graph.layers[join.source], graph.layers[join.target]
             beyond = self._bulge(join.source, under)
             turns[source] = turns[source][0], max(turns[source][1], beyond)
             before = self._bulge(join.target, over)
@@ -108,20 +108,20 @@ class Routes:
         return turns
 
     def _outer_lanes(self) -> dict[Key, float]:
-        """A breadth beyond everything else for each trunk that goes round the outside.
+        """Return a breadth beyond everything else for each trunk that goes round the outside.
 
         Trunks that never come beside each other share a lane.
         """
-        mesh = self._mesh
+        graph = self._graph
         edge = max(
-            (b + item.beyond for b, item in zip(self._middles, mesh.items, strict=True)),
+            (b + item.beyond for b, item in zip(self._middles, graph.items, strict=True)),
             default=0.0,
         )
         spans: dict[Key, list[int]] = {}
-        for number in sorted(mesh.outside):
-            join = mesh.joins[number]
-            ends = mesh.layers[join.source], mesh.layers[join.target]
-            spans.setdefault(mesh.key(join), []).extend(ends)
+        for number in sorted(graph.outside):
+            join = graph.joins[number]
+            ends = graph.layers[join.source], graph.layers[join.target]
+            spans.setdefault(graph.key(join), []).extend(ends)
         free: list[int] = []
         lanes: dict[Key, float] = {}
         for key in sorted(spans, key=lambda key: (min(spans[key]), key)):
@@ -132,27 +132,27 @@ class Routes:
         return lanes
 
     def _leaves(self, join: Join) -> tuple[float, Column]:
-        pin = self._mesh.boxes[join.source].outs[join.out]
-        column = self._columns[self._mesh.layers[join.source]]
+        pin = self._graph.boxes[join.source].outs[join.out]
+        column = self._columns[self._graph.layers[join.source]]
         return self._middles[join.source] + pin.b, column
 
     def _arrives(self, join: Join) -> tuple[float, Column]:
-        pin = self._mesh.boxes[join.target].ins[join.pin]
-        column = self._columns[self._mesh.layers[join.target]]
+        pin = self._graph.boxes[join.target].ins[join.pin]
+        column = self._columns[self._graph.layers[join.target]]
         return self._middles[join.target] + pin.b, column
 
     def _on(self, number: int) -> Route:
-        join = self._mesh.joins[number]
+        join = self._graph.joins[number]
         leave, column = self._leaves(join)
-        pen = _Pen((column.end, leave))
+        pen = _PathBuilder((column.end, leave))
         pen.line(column.beyond)
         self._follow(pen, number, join)
         return pen.route()
 
     def _return(self, number: int, join: Join) -> Route:
         leave, column = self._leaves(join)
-        under = self._mesh.channels[number][0]
-        pen = _Pen((column.end, leave))
+        under = self._graph.channels[number][0]
+        pen = _PathBuilder((column.end, leave))
         pen.line(column.beyond)
         pen.curl(self._middles[join.source] + under, self._bulge(join.source, under))
         if join.source == join.target:
@@ -162,9 +162,9 @@ class Routes:
             self._follow(pen, number, join)
         return pen.route()
 
-    def _follow(self, pen: "_Pen", number: int, join: Join) -> None:
-        """From one gap to the target, along the trunk where there is one."""
-        way = self._mesh.ways[number]
+    def _follow(self, pen: "_PathBuilder", number: int, join: Join) -> None:
+        """Go from one gap to the target, along the trunk where there is one."""
+        way = self._graph.ways[number]
         if not way:
             self._arrive(pen, number, join)
             return
@@ -174,12 +174,12 @@ class Routes:
         pen.follow(steps[marks[way[0]] :])
 
     def _trunk(self, number: int, join: Join) -> tuple[list[Step], dict[int, int]]:
-        """The steps of a trunk to its end; for each waypoint, with which of them to go on."""
-        key = self._mesh.key(join)
+        """Return the steps of a trunk to its end; for each dummy node, with which of them to go on."""
+        key = self._graph.key(join)
         if key not in self._trunks:
-            points = self._mesh.trunks[key]
+            points = self._graph.trunks[key]
             near, _ = self._sides(points[0], number)
-            pen = _Pen((near, self._middles[points[0]]))
+            pen = _PathBuilder((near, self._middles[points[0]]))
             marks: dict[int, int] = {}
             for point in points:
                 near, far = self._sides(point, number)
@@ -191,19 +191,19 @@ class Routes:
         return self._trunks[key]
 
     def _sides(self, point: int, number: int) -> tuple[float, float]:
-        """Where a line comes into the column of a waypoint, and where it goes out again."""
-        column = self._columns[self._mesh.items[point].layer]
-        if number in self._mesh.channels:
+        """Return where a line comes into the column of a dummy node, and where it goes out again."""
+        column = self._columns[self._graph.items[point].layer]
+        if number in self._graph.channels:
             return column.beyond, column.before
         return column.before, column.beyond
 
-    def _arrive(self, pen: "_Pen", number: int, join: Join) -> None:
-        """Through the last gap and into the pin."""
+    def _arrive(self, pen: "_PathBuilder", number: int, join: Join) -> None:
+        """Go through the last gap and into the pin."""
         arrive, last = self._arrives(join)
-        if number not in self._mesh.channels:
+        if number not in self._graph.channels:
             pen.curve((last.before, arrive))
         else:
-            over = self._mesh.channels[number][1]
+            over = self._graph.channels[number][1]
             if join.source != join.target:
                 pen.curve((last.beyond, self._middles[join.target] + over))
             pen.line(last.before)
@@ -211,17 +211,17 @@ class Routes:
         pen.line(last.start)
 
     def _bulge(self, box: int, channel: float) -> float:
-        """The deeper a channel lies under its box, the wider is the turn into it."""
-        depth = (channel - self._mesh.edge(box) - CHANNEL_FIRST) / CHANNEL_SPACE
+        """Return how far a turn reaches out: the deeper its channel lies under its box, the wider."""
+        depth = (channel - self._graph.edge(box) - CHANNEL_FIRST) / CHANNEL_SPACE
         return _CURL + _CURL_STEP * depth
 
     def _round(self, join: Join) -> Route:
         leave, column = self._leaves(join)
         arrive, last = self._arrives(join)
-        lane = self._lanes[self._mesh.key(join)]
-        pen = _Pen((column.end, leave))
+        lane = self._lanes[self._graph.key(join)]
+        pen = _PathBuilder((column.end, leave))
         pen.line(column.beyond)
-        if self._mesh.leads_back(join):
+        if self._graph.leads_back(join):
             pen.curl(lane, _LEAST_MIDDLE)
             pen.line(last.before)
             pen.curl(arrive, -_LEAST_MIDDLE)
@@ -233,7 +233,7 @@ class Routes:
         return pen.route()
 
 
-class _Pen:
+class _PathBuilder:
     """Draws a way: lines along the flow, curves that begin and end along it."""
 
     def __init__(self, start: Point) -> None:
@@ -267,7 +267,7 @@ class _Pen:
         self.steps.append(((pull, here), (pull, b), self._at))
 
     def mark(self) -> int:
-        """The number of the step that a line from here would be, or be a part of."""
+        """Return the number of the step that a line from here would be, or be a part of."""
         going = bool(self.steps) and len(self.steps[-1]) == 1
         return len(self.steps) - going
 

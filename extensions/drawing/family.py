@@ -92,5 +92,5 @@ _BY_KIND = {kind: family for family in FAMILIES for kind in family.kinds}
 
 
 def family_of(node: PictureNode) -> Family:
-    """The family of a node's kind; `OTHER` for kinds that belong to none."""
+    """Return the family of a node's kind; `OTHER` for kinds that belong to none."""
     return WAITING if node.waiting else _BY_KIND.get(node.kind, OTHER)

@@ -52,7 +52,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def end(self) -> Point:
-        """Where it arrives."""
+        """Return where it arrives."""
         return self.steps[-1][-1]
 
 
@@ -132,12 +132,12 @@ class _Side:
 
     @property
     def breadth(self) -> float:
-        """What the card must offer."""
+        """Return what the card must offer."""
         return 2 * max(abs(b) for b in self.offsets) + 2 * _SIDE if self.ports else 0.0
 
     @property
     def overhang(self) -> float:
-        """How far from the card's middle the labels reach, where they stand beside their lines."""
+        """Return how far from the card's middle the labels reach, where they stand beside their lines."""
         if not self._across or not self.ports:
             return 0.0
         return max(o + wide + 9.0 for o, wide in zip(self.offsets, self._widths, strict=True))
@@ -231,20 +231,20 @@ class _Part:
         )
 
     def _placed(self, number: int) -> Placed:
-        spot = self._layout.spots[number]
+        placement = self._layout.placements[number]
         return Placed(
             index=self._members[number],
             card=self._cards[number],
-            at=self._on_paper((spot.a, spot.b)),
-            size=self._turn((spot.length, spot.breadth)),
+            at=self._on_paper((placement.a, placement.b)),
+            size=self._turn((placement.length, placement.breadth)),
         )
 
     def _ports(self, number: int) -> Iterable[Port]:
-        spot = self._layout.spots[number]
-        middle = spot.b + spot.breadth / 2
+        placement = self._layout.placements[number]
+        middle = placement.b + placement.breadth / 2
         for side, out in ((self._ins[number], False), (self._outs[number], True)):
             for (name, _), label, b in zip(side.ports, side.labels, side.offsets, strict=True):
-                a = spot.a + spot.length if out else spot.a
+                a = placement.a + placement.length if out else placement.a
                 at = self._on_paper((a, middle + b))
                 yield Port(label=label, strand=strand(name) if out else "plain", at=at, out=out)
 
@@ -272,7 +272,7 @@ class _Used:
         self._links: dict[tuple[str, int, str], int] = {}
 
     def copy(self, edge: PictureEdge) -> int:
-        """How many times this very link was there before."""
+        """Return how many times this very link was there before."""
         key = (edge.out, edge.target, edge.port)
         self._links[key] = self._links.get(key, -1) + 1
         return self._links[key]

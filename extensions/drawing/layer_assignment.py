@@ -1,4 +1,4 @@
-"""Layering gives every box a column, so that lines lead onwards and are short."""
+"""Layer assignment gives every box a column, so that lines lead onwards and are short."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -9,27 +9,27 @@ Edge: TypeAlias = tuple[int, int]
 _PASSES = 6
 
 
-def layering(count: int, edges: Sequence[Edge]) -> list[int]:
-    """A layer for each of `count` boxes, from 0 on.
+def assign_layers(count: int, edges: Sequence[Edge]) -> list[int]:
+    """Return a layer for each of `count` boxes, from 0 on.
 
     An edge from a higher layer to a lower one leads back: it closes a ring. Only a self link
     stays in its layer.
     """
-    onward = _onward(count, [edge for edge in edges if edge[0] != edge[1]])
+    onward = _without_cycles(count, [edge for edge in edges if edge[0] != edge[1]])
     after: list[list[int]] = [[] for _ in range(count)]
     before: list[list[int]] = [[] for _ in range(count)]
     for source, target in onward:
         after[source].append(target)
         before[target].append(source)
     order = _topological(after, before)
-    layers = _longest(order, before)
+    layers = _longest_path(order, before)
     _tighten(layers, order, after, before)
     least = min(layers, default=0)
     return [layer - least for layer in layers]
 
 
-def _onward(count: int, edges: Sequence[Edge]) -> list[Edge]:
-    """The edges, with those turned round that lead back to where the flow came from."""
+def _without_cycles(count: int, edges: Sequence[Edge]) -> list[Edge]:
+    """Return the edges without a cycle: those that lead back to where the flow came from are reversed."""
     outs: list[list[int]] = [[] for _ in range(count)]
     entries = set(range(count))
     for number, (source, target) in enumerate(edges):
@@ -72,7 +72,7 @@ def _topological(after: list[list[int]], before: list[list[int]]) -> list[int]:
     return order
 
 
-def _longest(order: Iterable[int], before: list[list[int]]) -> list[int]:
+def _longest_path(order: Iterable[int], before: list[list[int]]) -> list[int]:
     layers = [0] * len(before)
     for box in order:
         layers[box] = max((layers[source] + 1 for source in before[box]), default=0)

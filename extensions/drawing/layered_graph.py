@@ -1,10 +1,10 @@
-"""A Mesh is layered boxes whose lines cross one gap at a time, through waypoints where needed.
+"""A LayeredGraph is layered boxes whose lines cross one gap at a time, through dummy nodes if needed.
 
-A line to the next layer is one segment. A longer one passes a waypoint in every layer between;
-lines of one strand into one pin share their waypoints, so a common target has one trunk and not
+A line to the next layer is one segment. A longer one passes a dummy node in every layer between;
+lines of one strand into one pin share their dummy nodes, so a common target has one trunk and not
 a bundle. A line that leads back runs in a channel under both its boxes and is then like any
-other, read from the far end. Where waypoints would become too many, the longest lines go round
-the outside instead: those are `outside`, and no part of the mesh.
+other, read from the far end. Where dummy nodes would become too many, the longest lines go round
+the outside instead: those are `outside`, and no part of the graph.
 """
 
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ Key: TypeAlias = tuple[int, int, str]
 BOX_SPACE = 26.0
 CHANNEL_SPACE = 13.0
 CHANNEL_FIRST = 15.0
-_WAYPOINT_SPACE = 7.0
-_MOST_WAYPOINTS = 10_000
+_DUMMY_SPACE = 7.0
+_MOST_DUMMIES = 10_000
 
 
 class Segment(NamedTuple):
@@ -31,8 +31,8 @@ class Segment(NamedTuple):
     minor: bool
 
 
-class Item:
-    """A box or a waypoint in its layer; it takes `before` and `beyond` its middle."""
+class LayerNode:
+    """A box or a dummy node in its layer; it takes `before` and `beyond` its middle."""
 
     __slots__ = ("before", "beyond", "box", "layer")
 
@@ -43,10 +43,10 @@ class Item:
         self.box = box
 
 
-class Mesh:
+class LayeredGraph:
     """Items (the boxes first, in their order), rows of items, and the segments of every gap.
 
-    `ways` has the waypoints of each join from its source to its target; `channels` the breadths
+    `ways` has the dummy nodes of each join from its source to its target; `channels` the breadths
     under its source and its target where a join that leads back runs.
     """
 
@@ -58,7 +58,7 @@ class Mesh:
         self.outside = self._too_long()
         self.channels = self._dig()
         self.items = [
-            Item(layers[index], *self._extent(index), index) for index in range(len(boxes))
+            LayerNode(layers[index], *self._extent(index), index) for index in range(len(boxes))
         ]
         self.trunks = self._lay_trunks()
         self.ways = [self._way(number) for number in range(len(joins))]
@@ -68,20 +68,20 @@ class Mesh:
             self.rows[item.layer].append(index)
 
     def leads_back(self, join: Join) -> bool:
-        """Whether it leads to its own layer (a self link) or to an earlier one."""
+        """Return whether it leads to its own layer (a self link) or to an earlier one."""
         return self.layers[join.target] <= self.layers[join.source]
 
     def edge(self, box: int) -> float:
-        """How far from its middle a box and the labels beside it reach."""
+        """Return how far from its middle a box and the labels beside it reach."""
         return self.boxes[box].breadth / 2 + self.boxes[box].margin
 
     def key(self, join: Join) -> Key:
-        """The trunk that the join belongs to."""
+        """Return the trunk that the join belongs to."""
         way = "back" if self.leads_back(join) else "on"
         return join.target, join.pin, f"{way} {join.strand}"
 
     def _reaches(self) -> dict[Key, int]:
-        """How many layers lie between the target of each trunk and the farthest of its sources."""
+        """Return how many layers lie between the target of each trunk and the farthest of its sources."""
         reach: dict[Key, int] = {}
         for join in self.joins:
             span = abs(self.layers[join.target] - self.layers[join.source]) - 1
@@ -89,12 +89,12 @@ class Mesh:
         return reach
 
     def _too_long(self) -> frozenset[int]:
-        """The joins whose waypoints would be too many; the longest of them first."""
+        """Return the joins whose dummy nodes would be too many; the longest of them first."""
         reach = self._reaches()
         total = sum(reach.values())
         long: set[Key] = set()
         for key in sorted(reach, key=lambda key: (-reach[key], key)):
-            if total <= _MOST_WAYPOINTS:
+            if total <= _MOST_DUMMIES:
                 break
             long.add(key)
             total -= reach.pop(key)
@@ -146,14 +146,14 @@ class Mesh:
         return edge + BOX_SPACE / 2, beyond + BOX_SPACE / 2
 
     def _lay_trunks(self) -> dict[Key, tuple[int, ...]]:
-        """Waypoints from the layer after the farthest source to the layer before the target."""
+        """Add dummy nodes from the layer after the farthest source to the layer before the target."""
         trunks: dict[Key, tuple[int, ...]] = {}
         for key, reach in self._reach.items():
             end = self.layers[key[0]]
             back = key[2].startswith("back")
             layers = range(end + reach, end, -1) if back else range(end - reach, end)
             first = len(self.items)
-            self.items.extend(Item(layer, _WAYPOINT_SPACE, _WAYPOINT_SPACE) for layer in layers)
+            self.items.extend(LayerNode(layer, _DUMMY_SPACE, _DUMMY_SPACE) for layer in layers)
             trunks[key] = tuple(range(first, len(self.items)))
         return trunks
 

@@ -5,13 +5,13 @@ from math import sqrt
 
 import msgspec
 
-from heddle.extensions.drawing.bend_removal import straighten
-from heddle.extensions.drawing.boxes import Box, Join, Layout, Point, Route, Spot
-from heddle.extensions.drawing.coordinate_assignment import place
-from heddle.extensions.drawing.crossing_reduction import order
-from heddle.extensions.drawing.edge_routing import Routes
-from heddle.extensions.drawing.layer_assignment import layering
-from heddle.extensions.drawing.layered_graph import Mesh
+from heddle.extensions.drawing.bend_removal import remove_bends
+from heddle.extensions.drawing.boxes import Box, Join, Layout, Placement, Point, Route
+from heddle.extensions.drawing.coordinate_assignment import assign_coordinates
+from heddle.extensions.drawing.crossing_reduction import reduce_crossings
+from heddle.extensions.drawing.edge_routing import EdgeRouting
+from heddle.extensions.drawing.layer_assignment import assign_layers
+from heddle.extensions.drawing.layered_graph import LayeredGraph
 
 _AFTER, _BESIDE = 54.0, 34.0
 _ASPECT = 1.7
@@ -22,25 +22,27 @@ def layout(boxes: Sequence[Box], joins: Sequence[Join], aspect: float = _ASPECT)
 
     `aspect` is length over breadth: the shape wanted where several pieces are set together.
     """
-    pieces = [_Piece(boxes, joins, *group) for group in _groups(len(boxes), joins)]
+    pieces = [_Component(boxes, joins, *group) for group in _components(len(boxes), joins)]
     pieces.sort(key=lambda piece: (len(piece.boxes) == 1, not piece.joins))
-    places, length, breadth = _shelves(pieces, aspect)
-    spots: dict[int, Spot] = {}
+    places, length, breadth = _pack_components(pieces, aspect)
+    placements: dict[int, Placement] = {}
     routes: dict[int, Route] = {}
     for piece, (a, b) in zip(pieces, places, strict=True):
-        for index, spot in zip(piece.boxes, piece.spots, strict=True):
-            spots[index] = Spot(spot.a + a, spot.b + b, spot.length, spot.breadth)
+        for index, placement in zip(piece.boxes, piece.placements, strict=True):
+            placements[index] = Placement(
+                placement.a + a, placement.b + b, placement.length, placement.breadth
+            )
         for number, route in zip(piece.joins, piece.routes, strict=True):
             routes[number] = route.moved(a, b)
     return Layout(
-        spots=tuple(spots[index] for index in range(len(boxes))),
+        placements=tuple(placements[index] for index in range(len(boxes))),
         routes=tuple(routes[number] for number in range(len(joins))),
         length=length,
         breadth=breadth,
     )
 
 
-class _Piece:
+class _Component:
     """Boxes that hang together, laid out by themselves with their upper left corner at (0, 0)."""
 
     def __init__(
@@ -58,27 +60,29 @@ class _Piece:
             msgspec.structs.replace(join, source=near[join.source], target=near[join.target])
             for join in (joins[number] for number in lines)
         ]
-        layers = layering(len(own), [(join.source, join.target) for join in between])
-        mesh = Mesh(own, between, layers)
-        order(mesh)
-        middles = place(mesh)
-        straighten(mesh, middles)
-        drawn = Routes(mesh, middles)
-        spots, routes = drawn.spots(), drawn.routes()
-        (low, top), (high, bottom) = _bounds(own, spots, routes)
-        self.spots = [Spot(s.a - low, s.b - top, s.length, s.breadth) for s in spots]
+        layers = assign_layers(len(own), [(join.source, join.target) for join in between])
+        graph = LayeredGraph(own, between, layers)
+        reduce_crossings(graph)
+        middles = assign_coordinates(graph)
+        remove_bends(graph, middles)
+        drawn = EdgeRouting(graph, middles)
+        placements, routes = drawn.placements(), drawn.routes()
+        (low, top), (high, bottom) = _bounds(own, placements, routes)
+        self.placements = [Placement(s.a - low, s.b - top, s.length, s.breadth) for s in placements]
         self.routes = [route.moved(-low, -top) for route in routes]
         self.length = high - low
         self.breadth = bottom - top
 
 
 def _bounds(
-    boxes: Sequence[Box], spots: Sequence[Spot], routes: Iterable[Route]
+    boxes: Sequence[Box], placements: Sequence[Placement], routes: Iterable[Route]
 ) -> tuple[Point, Point]:
     corners: list[Point] = []
-    for box, spot in zip(boxes, spots, strict=True):
-        corners.append((spot.a, spot.b - box.margin))
-        corners.append((spot.a + spot.length, spot.b + spot.breadth + box.margin))
+    for box, placement in zip(boxes, placements, strict=True):
+        corners.append((placement.a, placement.b - box.margin))
+        corners.append(
+            (placement.a + placement.length, placement.b + placement.breadth + box.margin)
+        )
     for route in routes:
         corners.append(route.start)
         corners.extend(point for step in route.steps for point in step)
@@ -88,8 +92,8 @@ def _bounds(
     )
 
 
-def _groups(count: int, joins: Sequence[Join]) -> list[tuple[list[int], list[int]]]:
-    """The boxes that hang together, with their joins, by the first box of each group."""
+def _components(count: int, joins: Sequence[Join]) -> list[tuple[list[int], list[int]]]:
+    """Return the boxes that hang together, with their joins, by the first box of each group."""
     leader = list(range(count))
 
     def lead(box: int) -> int:
@@ -109,8 +113,10 @@ def _groups(count: int, joins: Sequence[Join]) -> list[tuple[list[int], list[int
     return list(groups.values())
 
 
-def _shelves(pieces: Sequence[_Piece], aspect: float) -> tuple[list[Point], float, float]:
-    """Set the pieces in rows like books; the place of each, and the size of the whole."""
+def _pack_components(
+    pieces: Sequence[_Component], aspect: float
+) -> tuple[list[Point], float, float]:
+    """Set the pieces in rows like books; return the place of each, and the size of the whole."""
     area = sum((piece.length + _AFTER) * (piece.breadth + _BESIDE) for piece in pieces)
     limit = max([sqrt(area * aspect), *(piece.length for piece in pieces)])
     places: list[Point] = []

@@ -20,7 +20,7 @@ _LIST = re.compile(r"(\d+|)([.)+\-])( |\Z)")
 
 
 def mermaid(picture: Picture, direction: str = "right") -> str:
-    """The text of a flowchart; node ids are `n0`, `n1`, … in the order of the Picture."""
+    """Return the text of a flowchart; node ids are `n0`, `n1`, … in the order of the Picture."""
     rows = [f"flowchart {'TB' if direction == 'down' else 'LR'}"]
     rows += _nodes(picture)
     rows += [_edge(edge) for edge in picture.edges]
@@ -32,7 +32,7 @@ def mermaid(picture: Picture, direction: str = "right") -> str:
 
 
 def quoted(text: str) -> str:
-    """The text between quotes, so that Mermaid shows exactly it; line breaks become `<br>`."""
+    """Return the text between quotes, so that Mermaid shows exactly it; line breaks become `<br>`."""
     return '"' + "<br>".join(_escaped(line) for line in lines(text)) + '"'
 
 

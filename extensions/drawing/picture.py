@@ -49,7 +49,7 @@ class PictureEdge(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def strand(self) -> Strand:
-        """What it carries, as its out port tells."""
+        """Return what it carries, as its out port tells."""
         return strand(self.out)
 
 
@@ -61,7 +61,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, specs: Iterable[Spec], ports: OutPorts | None = None) -> "Picture":
-        """Every Spec once, every Link once, and a waiting node for each target that is missing.
+        """Show every Spec once, every Link once, and a waiting node for each target that is missing.
 
         `ports` tells which out ports a Spec has besides those it links (its Schema knows).
         """
@@ -69,28 +69,28 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def namespaces(self) -> tuple[str, ...]:
-        """The namespaces shown, in the order in which they first appear."""
+        """Return the namespaces shown, in the order in which they first appear."""
         return tuple(dict.fromkeys(node.namespace for node in self.nodes))
 
     def within(self, namespace: str) -> tuple[int, ...]:
-        """Which nodes stand in the namespace."""
+        """Return which nodes stand in the namespace."""
         return tuple(index for index, node in enumerate(self.nodes) if node.namespace == namespace)
 
     def said(self, edge: PictureEdge) -> str:
-        """The edge in words: `listener.out → router.in`."""
+        """Return the edge in words: `listener.out → router.in`."""
         source, target = self.nodes[edge.source], self.nodes[edge.target]
         return f"{source.label}.{edge.out} → {target.label}.{edge.port}"
 
 
 def strand(port: str) -> Strand:
-    """What leaves through an out port of this name."""
+    """Return what leaves through an out port of this name."""
     if port in LIFECYCLE:
         return "lifecycle"
     return "error" if _counted(port)[0] == "error" else "plain"
 
 
 def in_order(ports: Iterable[str]) -> tuple[str, ...]:
-    """Port names as people count them: `out`, `out[2]`, `out[10]`, then `error`, then lifecycle."""
+    """Return port names as people count them: `out`, `out[2]`, `out[10]`, then `error`, then lifecycle."""
     ranks = {"plain": 0, "error": 1, "lifecycle": 2}
 
     def rank(port: str) -> tuple[int, int, str, int]:

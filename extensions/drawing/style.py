@@ -58,7 +58,7 @@ text{fill:#a3afbf}
 
 
 def sheet(families: Iterable[Family]) -> str:
-    """The rules for these families, all within `.heddle`, as text for a `<style>`."""
+    """Return the rules for these families, all within `.heddle`, as text for a `<style>`."""
     used = set(families)
     shown = [family for family in FAMILIES if family in used]
     light = _scoped(_LIGHT) + "".join(_colours(family, dark=False) for family in shown)
@@ -77,7 +77,7 @@ def _colours(family: Family, dark: bool) -> str:
 
 
 def _scoped(rules: str) -> str:
-    """Every selector below `.heddle`: within a page the sheet colours nothing else."""
+    """Put every selector below `.heddle`: within a page the sheet colours nothing else."""
     lines = []
     for line in rules.strip().splitlines():
         for rule in filter(None, line.split("}")):

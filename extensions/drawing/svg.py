@@ -27,7 +27,7 @@ _TIP_LONG, _TIP_HALF = 8.0, 4.2
 
 
 def svg(picture: Picture, direction: Direction = "right") -> str:
-    """The text of the file; the same Picture gives the same text."""
+    """Return the text of the file; the same Picture gives the same text."""
     return _Sheet(picture, direction).text()
 
 
@@ -73,7 +73,7 @@ class _Sheet:
         return f"{nodes} node{'s' * (nodes != 1)}, {edges} link{'s' * (edges != 1)}"
 
     def _description(self) -> str:
-        """The picture in words, as far as anyone wants to hear them."""
+        """Return the picture in words, as far as anyone wants to hear them."""
         told = [self._picture.said(edge) for edge in self._picture.edges[:_TOLD]]
         alone = sorted(
             set(range(len(self._picture.nodes)))
@@ -143,7 +143,7 @@ class _Sheet:
 
 
 def _inside(card: Card, wide: float, high: float, middle: bool) -> str:
-    """Badge, name and unlinked ports, as a block in the middle of the card's height.
+    """Draw badge, name and unlinked ports, as a block in the middle of the card's height.
 
     They stand at the left, or in the `middle` where lines come in there.
     """

@@ -23,27 +23,27 @@ _BREAKS = frozenset("-_./: ,")
 
 
 def width(text: str, size: float, mono: bool = False) -> float:
-    """The room in pixels that the text needs at most, set bold at this size."""
+    """Return the room in pixels that the text needs at most, set bold at this size."""
     return size * sum(_advance(char, mono) for char in text)
 
 
 def shown(text: str) -> str:
-    """The text on one line, with nothing in it that a drawing cannot show."""
+    """Return the text on one line, with nothing in it that a drawing cannot show."""
     return " ".join("".join(char if char.isspace() else legal(char) for char in text).split())
 
 
 def lines(text: str) -> list[str]:
-    """The text line by line, however its lines end, with nothing in it that cannot be shown."""
+    """Return the text line by line, however its lines end, with nothing in it that cannot be shown."""
     return [legal(line) for line in _LINE_END.split(text)]
 
 
 def legal(text: str) -> str:
-    """The text with every character that XML forbids replaced by U+FFFD."""
+    """Return the text with every character that XML forbids replaced by U+FFFD."""
     return "".join(char if _is_legal(ord(char)) else "\ufffd" for char in text)
 
 
 def fit(text: str, size: float, room: float, rows: int, mono: bool = False) -> tuple[str, ...]:
-    """The text on at most so many rows, each within the room; cut with `…` if it must be."""
+    """Return the text on at most so many rows, each within the room; cut with `…` if it must be."""
     pieces = list(_rows(text, size, room, mono))
     if len(pieces) <= rows:
         return tuple(pieces)
@@ -80,7 +80,7 @@ def _is_legal(code: int) -> bool:
 
 
 def _rows(text: str, size: float, room: float, mono: bool) -> Iterator[str]:
-    """Rows that fit, broken after a separator where one stands in the second half of a row."""
+    """Yield rows that fit, broken after a separator where one stands in the second half of a row."""
     row, used = "", 0.0
     for char in text:
         step = size * _advance(char, mono)

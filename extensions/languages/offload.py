@@ -66,7 +66,7 @@ class Leave:
 
     async def _run(self, payload: Any) -> Any:
         if self._program is None:
-            from heddle.extensions.languages.workers import isolated
+            from heddle.extensions.languages.workers.program import IsolatedProgram
 
             options = msgspec.structs.replace(
                 self._options,
@@ -75,7 +75,8 @@ class Leave:
                 leaves=False,
             )
             slack = SLACK * timeout_of(options, 0.0)
-            self._program = isolated(self._language, self._code, options, slack)
+            program = IsolatedProgram(self._language, self._code, options, slack)
+            self._program = program.waiting()
         began = time.monotonic()
         try:
             return await self._program(payload)

@@ -316,6 +316,7 @@ def compile_access(fields: Access, build: Build) -> Node:
 ACCESS: Kind[Any] = Kind(
     Schema(
         kind="access",
+        ways=lambda _: ("out",),
         fields=Access,
         summary="Lets those requests through whose token is known, and says what they may do.",
         category="manage",

@@ -225,6 +225,7 @@ def compile_follow(fields: Follow, build: Build) -> Node:
 FOLLOW: Kind[Any] = Kind(
     Schema(
         kind="follow",
+        begins=lambda _: True,
         fields=Follow,
         summary="Begins a process for each thing that happens to what is managed.",
         category="manage",

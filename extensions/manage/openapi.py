@@ -10,7 +10,6 @@ import msgspec
 from heddle.extensions.manage import problem_response as refusal
 from heddle.extensions.manage.models import SPEC, VALUE
 from heddle.extensions.manage.operation import STREAM, YAML, Operation, Outcome
-from heddle.extensions.manage.operations import OPERATIONS
 from heddle.extensions.manage.problem_response import Document
 from heddle.extensions.manage.request import bare
 from heddle.schemas.ascii import lower, upper
@@ -113,7 +112,7 @@ class Route(msgspec.Struct, frozen=True):
         )
 
 
-def routes_of(specs: Iterable[Spec]) -> list[Route]:
+def routes_of(specs: Iterable[Spec], operations: Mapping[str, Operation]) -> list[Route]:
     """The routes of all routers that lead straight to a `manage`, in the order of the specs."""
     known = list(specs)
     named = {spec.name: spec for spec in known if spec.name is not None}
@@ -128,15 +127,16 @@ def routes_of(specs: Iterable[Spec]) -> list[Route]:
                 target = ids.get(link.id) if link.id is not None else named.get(link.name or "")
                 if target is None or target.kind != "manage":
                     continue
-                operation = OPERATIONS.get(str(target.fields.get("operation")))
+                operation = operations.get(str(target.fields.get("operation")))
                 if operation is not None:
                     found.append(Route(upper(str(route["method"])), str(route["path"]), operation))
     return found
 
 
-def describe(specs: Iterable[Spec]) -> dict[str, Any]:
-    """The OpenAPI document of what these specs serve."""
-    routes = list({(one.method, one.template): one for one in reversed(routes_of(specs))}.values())
+def describe(specs: Iterable[Spec], operations: Mapping[str, Operation]) -> dict[str, Any]:
+    """Return the OpenAPI document of what these specs serve by these operations."""
+    served = reversed(routes_of(specs, operations))
+    routes = list({(one.method, one.template): one for one in served}.values())
     routes.reverse()
     shapes = _Shapes(routes)
     counts: dict[str, int] = {}

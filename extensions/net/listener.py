@@ -349,6 +349,8 @@ def compile_listener(fields: Listener, build: Build) -> Node:
 LISTENER: Kind[Any] = Kind(
     Schema(
         kind="listener",
+        begins=lambda _: True,
+        asks=("out",),
         fields=Listener,
         summary="Begins a process for each HTTP request, and answers it.",
         category="net",

@@ -1,6 +1,9 @@
 """router: sends an HTTP request the way of its method and path."""
 
-from typing import Annotated, Any
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final
+from urllib.parse import unquote
 
 from heddle.extensions.extension import (
     IN,
@@ -21,6 +24,9 @@ from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.routes import ANY, Routes, split_segment
 from heddle.schemas.ascii import upper
 from heddle.schemas.port import canonical, find_port
+from heddle.schemas.schema import Unreached
+
+_ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 
 OUT_PORTS = Port("out", "Where routes lead.", indexed=True)
 
@@ -155,6 +161,33 @@ def compile_router(fields: Router, build: Build) -> Node:
     return RouterNode(routes, frozenset(upper(route.method) for route in fields.routes))
 
 
+def unreached_routes(fields: Router, linked: Mapping[str, str]) -> Iterator[Unreached]:
+    """Yield the routes that no request takes, and the links that no route leads to."""
+    for index, route in enumerate(fields.routes):
+        path = ("routes", index, "path")
+        literal = "/".join(split_segment(one)[0] for one in route.path.split("/"))
+        if "?" in literal or "#" in literal:
+            yield Unreached(
+                path,
+                f'no request has the path "{route.path}": what stands behind ? or # is not part of it',
+                "Leave it out, and look at `query` behind the route.",
+            )
+        elif _ESCAPE.search(literal) and "*" not in literal:
+            yield Unreached(
+                path,
+                f'no request has the path "{route.path}": paths are compared as they read decoded',
+                f'Write it decoded: "{unquote(route.path)}".',
+            )
+    named = {canonical(route.port) for route in fields.routes}
+    for port, written in linked.items():
+        if port != "error" and find_port((OUT_PORTS,), port) is not None and port not in named:
+            yield Unreached(
+                ("ports", written),
+                "no request leaves by it: no route leads to it",
+                "Name it in a route, or remove the link.",
+            )
+
+
 ROUTER: Kind[Any] = Kind(
     Schema(
         kind="router",
@@ -162,6 +195,8 @@ ROUTER: Kind[Any] = Kind(
         summary="Sends an HTTP request the way of its method and path.",
         category="net",
         ins=(IN,),
+        ways=lambda fields: tuple({canonical(route.port): None for route in fields.routes}),
+        unreached=unreached_routes,
         outs=(
             OUT_PORTS,
             Port("error", "A response (404, 405, OPTIONS) where no route leads, or an Error."),

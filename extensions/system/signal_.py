@@ -204,6 +204,7 @@ def compile_signal(fields: Signal, build: Build) -> Node:
 SIGNAL: Kind[Any] = Kind(
     Schema(
         kind="signal",
+        begins=lambda _: True,
         fields=Signal,
         summary="Begins a process for each signal that the operating system sends.",
         category="system",

@@ -355,6 +355,7 @@ def timer(clock: Clock) -> Kind[Any]:
 
 _SCHEMA = Schema(
     kind="timer",
+    begins=lambda _: True,
     fields=Timer,
     summary="Begins a process each time that its time has come.",
     category="time",

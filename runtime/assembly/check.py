@@ -7,9 +7,9 @@ from uuid import UUID
 import msgspec
 
 from heddle.runtime.assembly.codec import codec_failed
-from heddle.runtime.assembly.cycles import endless_cycles
 from heddle.runtime.assembly.expander import Expander
 from heddle.runtime.assembly.extension import Registry
+from heddle.runtime.assembly.flow_graph import Part
 from heddle.runtime.assembly.link_check import links_in_pieces
 from heddle.runtime.events.events import masked
 from heddle.runtime.flow.step import FAILURES
@@ -34,12 +34,12 @@ CLOSED = frozenset({"missing-key", "missing-source"})
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """The Problems by place, and the names that the environment would have to give.
 
-    `cycles` are those of nodes that pass a packet round for ever: what runs ends it with an Error.
-    `closed` are the Values whose data cannot be had here.
+    `closed` are the Values whose data cannot be had here. `parts` are the Specs as they count, and
+    those that they hold: what `check_graph` is asked about.
     """
 
     problems: tuple[Problem, ...] = ()
-    cycles: tuple[Problem, ...] = ()
+    parts: tuple[Part, ...] = ()
     missing: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
 
@@ -93,6 +93,7 @@ def checked_in_pieces(
     closed: dict[str, None] = {}
     values = values.opened_by(Vault(registry.keys))
     filled: list[Spec] = []
+    parts: list[Part] = []
     named = {spec.name: spec for spec in specs if spec.name is not None}
     apart = _apart(specs, spoiled)
     for spec in apart:
@@ -105,7 +106,8 @@ def checked_in_pieces(
         given = _Environment(environment or {})
         expander = Expander(registry.scheme, values, given, named.get)
         found: Iterable[Problem] = ()
-        counted = [spec]
+        known_links = _links_are_known(spec, registry)
+        counted = [Part(spec, settled=known_links, bound=False)]
         try:
             effective = expander.bind(spec)
             bound = effective.binding
@@ -115,10 +117,13 @@ def checked_in_pieces(
             elif bound.problems:
                 found = _unbound(spec, bound, values, given, registry, strict_env)
             elif only is None or spec.id in only:
-                counted = [bound.spec]
-                counted = [symbol.binding.spec for symbol in expander.symbols(effective)]
+                counted = [Part(bound.spec, settled=known_links, bound=False)]
+                counted = [
+                    Part(symbol.binding.spec, symbol.inlets, symbol.held)
+                    for symbol in expander.symbols(effective)
+                ]
             else:
-                counted = [bound.spec]
+                counted = [Part(bound.spec)]
         except SpecError as error:
             found, bound = error.problems, bind(spec, values, given)
         except FAILURES as error:
@@ -131,14 +136,15 @@ def checked_in_pieces(
                 kept = [problem for problem in kept if not _away(problem)]
             problems += masked(tuple(kept), bound.secrets)
             missing |= given.missed
-        filled += counted
+        parts += counted
+        filled += (part.spec for part in counted)
         if spec.id in known:
-            told |= {each.id for each in counted}
+            told |= {part.spec.id for part in counted}
     links = yield from links_in_pieces(filled, registry.scheme.schema, spoiled=told)
     problems += [problem for problem in links if not (later and problem.code in LATER)]
     return Checked(
         problems=tuple(in_order(problems)),
-        cycles=tuple(endless_cycles(filled, registry.scheme.schema)) if only is None else (),
+        parts=tuple(parts),
         missing=tuple(sorted(missing)),
         closed=tuple(sorted(closed)),
     )
@@ -166,6 +172,12 @@ def _apart(specs: Sequence[Spec], spoiled: Sequence[Spec]) -> list[Spec]:
 def _unread(spec: Spec) -> bool:
     """Whether some of its `env` could not be read, so that its blanks cannot be filled."""
     return Binding() in spec.env.values()
+
+
+def _links_are_known(spec: Spec, registry: Registry) -> bool:
+    """Return True if all links of a Spec stand under `ports`, whatever else may be wrong with it."""
+    kind = registry.scheme.find(spec.kind)
+    return kind is not None and kind.expand is None and kind.links is None
 
 
 class _Environment(dict[str, Any]):

@@ -15,9 +15,10 @@ from uuid import UUID
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.errors import StoreError
-from heddle.specs.model.lease import Granted, Holder, Lease, leasing, uptime
+from heddle.specs.model.lease import Granted, Holder, Lease, uptime
 from heddle.specs.model.store import Store
 from heddle.specs.stores.lease_file import machine_lease
+from heddle.specs.stores.overlay import leasing
 
 Singleton: TypeAlias = Literal["cluster", "machine", "worker"]
 """Of how many one acts: of all that follow the store, of those of one machine, or each for itself."""

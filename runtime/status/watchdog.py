@@ -11,14 +11,15 @@ import threading
 import time
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from heddle.runtime.status.stack import SNIPPET, Running, frame_of, running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from heddle.runtime.runtime import Runtime
+    from heddle.runtime.assembly.table import SymbolTable
+    from heddle.runtime.events.events import Events
 
 PAUSE = 0.25
 """Seconds between two questions."""
@@ -28,6 +29,20 @@ REPORTS = ((1.0, "warning"), (10.0, "error"))
 
 DUMP = 3.0
 """Seconds after which Python prints its stacks when a call into C lets no thread run."""
+
+
+class Watched(Protocol):
+    """What a Watchdog needs of a runtime."""
+
+    @property
+    def events(self) -> "Events":
+        """Where it emits its events."""
+        ...
+
+    @property
+    def table(self) -> "SymbolTable":
+        """What is loaded now."""
+        ...
 
 
 class Watchdog:
@@ -40,7 +55,7 @@ class Watchdog:
 
     def __init__(
         self,
-        runtime: "Runtime",
+        runtime: "Watched",
         *,
         report: "Callable[[str], None] | None" = None,
         dump: bool = False,

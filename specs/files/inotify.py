@@ -19,9 +19,9 @@ from errno import ENOSPC
 
 from heddle.specs.files.debounce import QUICK, SLOW, Settling
 from heddle.specs.files.identity import Part, look_at, parts_of
+from heddle.specs.files.notices import EVERY, EVERYTHING, REMOVED, SHARE
 from heddle.specs.files.spare import SPARE, is_passing
-from heddle.specs.stores.folder.notifier import EVERY, EVERYTHING, REMOVED, SHARE
-from heddle.specs.yaml.document import is_folder, is_spec_file, is_spec_folder, leads_out
+from heddle.specs.files.spec_names import is_folder, is_spec_file, is_spec_folder, leads_out
 
 _MODIFY, _ATTRIB, _CLOSE_WRITE = 0x2, 0x4, 0x8
 _MOVED_FROM, _MOVED_TO, _CREATE, _DELETE = 0x40, 0x80, 0x100, 0x200

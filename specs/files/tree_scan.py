@@ -17,9 +17,9 @@ from typing import TypeAlias
 
 from heddle.specs.files.debounce import SLOW, Settling
 from heddle.specs.files.identity import Part, Stamp, look_at, parts_of, stamp_of
+from heddle.specs.files.notices import EVERYTHING
 from heddle.specs.files.spare import SPARE, is_passing
-from heddle.specs.stores.folder.notifier import EVERYTHING
-from heddle.specs.yaml.document import is_folder, is_spec_file, is_spec_folder, leads_out
+from heddle.specs.files.spec_names import is_folder, is_spec_file, is_spec_folder, leads_out
 
 Tree: TypeAlias = Mapping[str, Stamp | Part | tuple[int, int] | None]
 """Each file with its Stamp, each folder with its identity, and each part of the path to them."""

@@ -7,17 +7,17 @@ from uuid import UUID
 import msgspec
 
 from heddle.schemas.problem import Problem
+from heddle.specs.model.body import body_of, resource_of, sort_of
+from heddle.specs.model.record import recorded
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
-from heddle.specs.stores.folder.journal import recorded
-from heddle.specs.stores.postgres.body import body_of, resource_of, sort_of
 
 Sort: TypeAlias = Literal["spec", "value"]
 AcceptedKey: TypeAlias = tuple[Sort, UUID]
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One resource as a runtime accepted it; `body` is what it said, as a Body (see postgres/body.py).
+    """One resource as a runtime accepted it; `body` is what it said, as a Body (see model/body.py).
 
     `active` says whether its symbol was active, `file` is the file in which it stood. A secret that
     stands in clear is masked in `body`; a sealed one stays sealed.

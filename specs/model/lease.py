@@ -6,9 +6,6 @@ from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 
-from heddle.specs.model.store import Store
-from heddle.specs.stores.overlay import Overlay
-
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", None)
 
 
@@ -88,10 +85,3 @@ class Granted:
 
     async def release(self, mark: float | None = None) -> None:
         """Do nothing: nobody waits for it."""
-
-
-def leasing(store: Store) -> Leasing | None:
-    """Return the store, or the one beneath it, if it grants leases."""
-    while isinstance(store, Overlay):
-        store = store.store
-    return store if isinstance(store, Leasing) else None

@@ -13,6 +13,7 @@ import msgspec
 
 from heddle.schemas.problem import Problem
 from heddle.specs.model.accepted import Accepted, AcceptedKey, AcceptedState, Accepting
+from heddle.specs.model.lease import Leasing
 from heddle.specs.model.report import Report, Reporting
 from heddle.specs.model.revision import NO_NOTE, Note
 from heddle.specs.model.spec import Spec
@@ -184,3 +185,10 @@ def _uncovered(below: Sequence[R], over: Sequence[R]) -> list[R]:
     ids = {one.id for one in over}
     names = {(one.namespace, one.name) for one in over if one.name is not None}
     return [one for one in below if one.id not in ids and (one.namespace, one.name) not in names]
+
+
+def leasing(store: Store) -> Leasing | None:
+    """Return the store, or the one beneath it, if it grants leases."""
+    while isinstance(store, Overlay):
+        store = store.store
+    return store if isinstance(store, Leasing) else None

@@ -13,7 +13,7 @@ from heddle.schemas.errors import SpecError
 from heddle.schemas.problem import Place, Problem
 from heddle.specs.model.entry import Order, no_order, ordered
 from heddle.specs.yaml.document import Reading, decode, read_text
-from heddle.specs.yaml.fast import resolve
+from heddle.specs.yaml.parsed import resolve
 from heddle.specs.yaml.tree import Document, Entry, NoTree, Tree, documents_of
 
 WIDTH = 100

@@ -13,7 +13,7 @@ import msgspec
 from heddle.schemas.path import Path
 from heddle.schemas.problem import DEFECT, REPORT_IT, defect_of
 from heddle.specs.model.limits import limits
-from heddle.specs.yaml.fast import Fault, Parsed, Where, c_parser, resolve, too_many
+from heddle.specs.yaml.parsed import Fault, Parsed, Where, c_parser, resolve, too_many
 
 _TAG = "tag:yaml.org,2002:"
 # Where the C parser is known to refuse good YAML 1.2, and a text is short enough to ask the

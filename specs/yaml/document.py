@@ -7,7 +7,6 @@ name, or, where it has no name, from its file, its kind and its number among the
 """
 
 import os
-import stat
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -31,17 +30,23 @@ from heddle.schemas.problem import (
     did_you_mean,
 )
 from heddle.specs.files.spare import is_passing
+from heddle.specs.files.spec_names import (
+    SUFFIXES,
+    is_folder,
+    is_spec_file,
+    is_spec_folder,
+    leads_out,
+    may_be_read,
+)
 from heddle.specs.model import names
 from heddle.specs.model.entry import spoiled_spec_of, value_of
 from heddle.specs.model.limits import limits
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
-from heddle.specs.yaml.fast import Fault, Parsed, Places, Source, Where, parse, resolve
+from heddle.specs.yaml.fast import Places, Source, parse
+from heddle.specs.yaml.parsed import Fault, Parsed, Where, resolve
 
 Entry = TypeVar("Entry", Spec, Value)
-
-SUFFIXES = (".yaml", ".yml", ".json")
-"""The files of a folder that are read."""
 
 Only: TypeAlias = Literal["specs", "values"] | None
 """What a text may hold: only Specs, only Values, or both."""
@@ -205,38 +210,6 @@ def failed(error: Exception, file: str) -> Problem:
     return Problem(code=DEFECT, found=defect_of(error), hint=REPORT_IT, place=Place(file))
 
 
-def is_spec_file(name: str) -> bool:
-    """Whether a file of this name is read: by its suffix, and not hidden or an editor's own."""
-    return name.endswith(SUFFIXES) and not name.startswith((".", "#", "~"))
-
-
-def is_spec_folder(name: str) -> bool:
-    """Whether a folder of this name is looked into."""
-    return not name.startswith(".") and name not in ("__pycache__", "node_modules")
-
-
-def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry of a folder is a folder, or a link to one."""
-    try:
-        return entry.is_dir()
-    except OSError:
-        # A link that leads to itself.
-        return False
-
-
-def may_be_read(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry of a folder is a file, or a link that leads to one, or to what is not there.
-
-    A pipe is none: whoever opens it waits for somebody who writes, maybe for ever.
-    """
-    if not entry.is_symlink():
-        return entry.is_file()
-    try:
-        return stat.S_ISREG(entry.stat().st_mode)
-    except OSError:
-        return True
-
-
 class TooManyError(Exception):
     """A folder holds more spec files than are read; `problem` says so."""
 
@@ -260,18 +233,6 @@ def link_outside(path: str) -> Problem:
         hint="To follow it, set [limits] follow_links = true",
         place=Place(path),
     )
-
-
-def is_below(path: str, root: str) -> bool:
-    """Return True if a real path is in a real folder, or is that folder."""
-    return path == root or path.startswith(root.rstrip(os.sep) + os.sep)
-
-
-def leads_out(entry: os.DirEntry[str], real: str) -> bool:
-    """Return True if an entry is a link that leads out of this real folder and is not followed."""
-    if limits().follow_links or not entry.is_symlink():
-        return False
-    return not is_below(os.path.realpath(entry.path), real)
 
 
 def files_below(root: str, outside: list[str] | None = None) -> list[str]:

@@ -6,54 +6,13 @@ merge keys, mistakes, and the question where something stands) is served by a se
 pass over the same text.
 """
 
-import re
 from collections.abc import Callable
-from functools import cache
-from importlib import import_module
 from typing import Any
-
-import msgspec
 
 from heddle.schemas.path import Path
 from heddle.schemas.problem import Place
 from heddle.specs.model.limits import limits
-
-
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing wrong with the text itself; `path` starts with the number of the document."""
-
-    code: str
-    found: str
-    wanted: str = ""
-    hint: str = ""
-    line: int = 0
-    column: int = 0
-    path: Path = ()
-
-
-class Where:
-    """Where one node of a text stands (from 1), and where its children stand."""
-
-    __slots__ = ("children", "column", "line", "style")
-
-    def __init__(self, line: int, column: int, style: str = "") -> None:
-        self.line = line
-        self.column = column
-        self.style = style
-        self.children: dict[str | int, tuple[int, int, Where]] = {}
-
-
-class Parsed(msgspec.Struct):
-    """The documents of a text, and what is wrong with it.
-
-    `whole` tells whether it could be read to its end. A document with faults is among the
-    documents: whoever uses it looks at the paths of the faults.
-    """
-
-    documents: list[Any]
-    faults: list[Fault] = []
-    where: list[Where] | None = None
-    whole: bool = True
+from heddle.specs.yaml.parsed import NONE, Parsed, Where, c_parser, resolve, too_many
 
 
 class Source:
@@ -131,49 +90,7 @@ class Places:
         return Places(self.source, self.root + path)
 
 
-# --- scalars ------------------------------------------------------------------------------------
-
-_WORDS: dict[str, Any] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
-    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
-    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
-}
-_FIRST = frozenset("-+.0123456789")
-_INT = re.compile(r"[-+]?[0-9]+")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-_BASED = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-_NONE = object()
-
-
-def resolve(text: str) -> Any:
-    """What an unquoted scalar means by the core rules of YAML 1.2; the text itself otherwise."""
-    word = _WORDS.get(text, _NONE)
-    if word is not _NONE:
-        return word
-    if text[0] not in _FIRST:
-        return text
-    if len(text) > 1000:
-        return text
-    if _INT.fullmatch(text):
-        return int(text)
-    if _FLOAT.fullmatch(text):
-        return float(text)
-    return int(text, 0) if _BASED.fullmatch(text) else text
-
-
 # --- the quick pass -----------------------------------------------------------------------------
-
-
-@cache
-def c_parser() -> Callable[[str], Any] | None:
-    """The parser written in C; None where only the slow one is installed."""
-    found: Callable[[str], Any] | None = getattr(
-        import_module("ruamel.yaml.cyaml"), "CParser", None
-    )
-    return found
 
 
 class _Odd(Exception):  # noqa: N818 - it is a turn of the road, not an error
@@ -186,18 +103,6 @@ class _TooManyError(Exception):
     def __init__(self, mark: Any) -> None:
         super().__init__()
         self.place = (mark.line + 1, mark.column + 1)
-
-
-def too_many(line: int = 0, column: int = 0, path: Path = (0,)) -> Fault:
-    """Return the Fault of a text with more nodes than a text may have."""
-    return Fault(
-        code="too-large",
-        found=f"more than {limits().nodes:,} nodes once aliases are followed",
-        hint="Split the file, or write less with aliases; the setting is [limits] nodes",
-        line=line,
-        column=column,
-        path=path,
-    )
 
 
 def _counted(take: Callable[[], Any], most: int) -> Callable[[], Any]:
@@ -259,7 +164,7 @@ def _quick(text: str) -> list[Any]:
     mapping_end, sequence_end = events.MappingEndEvent, events.SequenceEndEvent
     known: dict[str, Any] = {}
     known_get = known.get
-    none = _NONE
+    none = NONE
 
     def build(event: Any, depth: int) -> Any:
         sort = type(event)

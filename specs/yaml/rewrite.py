@@ -14,7 +14,8 @@ from heddle.specs.model.entry import data_of, ordered
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.yaml.diagnose import thorough
-from heddle.specs.yaml.fast import Places, Where, parse
+from heddle.specs.yaml.fast import Places, parse
+from heddle.specs.yaml.parsed import Where
 from heddle.specs.yaml.round_trip import (
     Layout,
     alone,

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from heddle.specs.model.three_way import common
-from heddle.specs.yaml.fast import resolve
+from heddle.specs.yaml.parsed import resolve
 
 _LIST_UNDER_KEY = re.compile(r"^( *)((?:- )*)[^\s#-][^\n]*:[ ]*\n(?:[ ]*\n)*( *)- ", re.MULTILINE)
 _KEY_UNDER_KEY = re.compile(r"^( *)((?:- )*)[^\s#-][^\n]*:[ ]*\n( +)[^\s#-]", re.MULTILINE)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from heddle.specs.yaml.fast import c_parser
+from heddle.specs.yaml.parsed import c_parser
 
 Sort = Literal["scalar", "mapping", "sequence", "alias"]
 

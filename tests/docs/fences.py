@@ -3,6 +3,7 @@
 ```yaml                a flow that runs as it stands
 ```yaml fragment       part of a flow: read by people only
 ```yaml problem        a flow with a mistake; the next block shows what is said of it
+```yaml warned         a flow that runs, and that `heddle check` warns of
 ```yaml file=ping.yaml is also a file for the other blocks of the page
 ```python              runs after the Python above it on the page
 ```output              what the Python right above it prints

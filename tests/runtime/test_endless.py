@@ -150,6 +150,19 @@ def test_check_names_a_cycle_that_cannot_end(tmp_path: Path, name: str) -> None:
     assert problem["hint"]
 
 
+def test_check_names_a_cycle_through_a_block(tmp_path: Path) -> None:
+    file = tmp_path / "ring.yaml"
+    file.write_text(
+        snippet("a", "b")
+        + "- kind: block\n  name: b\n  specs: [{kind: snippet, name: x, language: cel, code: self}]\n"
+        "  inbounds: {in: [{name: x}]}\n  outbounds: {out: [{name: x}]}\n"
+        "  ports: {out: [{name: a}]}\n"
+    )
+    (problem,) = ran_json("check", file)["problems"]
+    assert problem["code"] == "endless-cycle"
+    assert "a → b → b/x → a" in problem["found"]
+
+
 ENDING = {
     "if": choice("a", "b") + snippet("b", "a"),
     "raise": snippet("a", "b") + "- kind: snippet\n  name: b\n  language: python\n"

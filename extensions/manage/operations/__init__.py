@@ -10,3 +10,6 @@ OPERATIONS: dict[str, Operation] = {
     for operation in module.OPERATIONS
 }
 """By name, in the order in which they are told."""
+
+_DESCRIPTION = about.openapi_of(OPERATIONS)
+OPERATIONS[_DESCRIPTION.name] = _DESCRIPTION

@@ -9,10 +9,10 @@ from heddle.extensions.manage.request import Asked
 from heddle.extensions.manage.request_body import sent_json
 from heddle.schemas.errors import HeddleError, NotFound
 from heddle.specs.model.accepted import Accepted, AcceptedKey, Accepting
+from heddle.specs.model.record import recorded
 from heddle.specs.model.revision import Recording
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource, Store
-from heddle.specs.stores.folder.journal import recorded
 
 
 class AcceptedRevisions(shapes.Shape, frozen=True, kw_only=True):

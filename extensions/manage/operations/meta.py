@@ -1,6 +1,7 @@
 """What answers here: its health, its kinds, and the description of the API."""
 
 import asyncio
+from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
 
@@ -54,15 +55,6 @@ async def api(asked: Asked) -> Reply:
             openapi="/v1/openapi.json",
         )
     )
-
-
-async def openapi(asked: Asked) -> Reply:
-    """The description of this API, as its routes are now."""
-    from heddle.extensions.manage.openapi import describe
-
-    specs = [symbol.spec for symbol in asked.home.table.all()]
-    # It is made of hundreds of types: a second of work, in which nobody waits.
-    return Reply(await asyncio.to_thread(describe, specs))
 
 
 async def kinds(asked: Asked) -> Reply:
@@ -168,12 +160,6 @@ OPERATIONS = [
         replies={200: Outcome(about="What answers.", type=shapes.Api)},
     ),
     Operation(
-        name="openapi.get",
-        summary="The description of this API (OpenAPI 3.1).",
-        run=openapi,
-        replies={200: Outcome(about="The document.", type=dict[str, Any])},
-    ),
-    Operation(
         name="kinds.list",
         summary="List the kinds that Specs may have.",
         run=kinds,
@@ -200,3 +186,22 @@ OPERATIONS = [
         replies={},
     ),
 ]
+
+
+def openapi_of(operations: Mapping[str, Operation]) -> Operation:
+    """Return the operation that describes an API of these operations."""
+
+    async def openapi(asked: Asked) -> Reply:
+        """The description of this API, as its routes are now."""
+        from heddle.extensions.manage.openapi import describe
+
+        specs = [symbol.spec for symbol in asked.home.table.all()]
+        # It is made of hundreds of types: a second of work, in which nobody waits.
+        return Reply(await asyncio.to_thread(describe, specs, operations))
+
+    return Operation(
+        name="openapi.get",
+        summary="The description of this API (OpenAPI 3.1).",
+        run=openapi,
+        replies={200: Outcome(about="The document.", type=dict[str, Any])},
+    )

@@ -2,13 +2,20 @@
 
 import asyncio
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from heddle.extensions.net.http.door import local_address
 
 if TYPE_CHECKING:
     from heddle.extensions.net.http.door import Address
-    from heddle.extensions.net.http.shared import Shared
+
+
+class Keeper(Protocol):
+    """What counts the connections of a server, as its guests see it."""
+
+    def leave(self, connection: "Guest") -> None:
+        """Let a connection go."""
+        ...
 
 
 class Guest(asyncio.Protocol):
@@ -20,12 +27,12 @@ class Guest(asyncio.Protocol):
     """
 
     transport: asyncio.Transport
-    _shared: "Shared"
+    _shared: Keeper
 
     deadline = inf
     busy = False
 
-    def take(self, transport: asyncio.Transport, shared: "Shared", rest: bytes) -> None:
+    def take(self, transport: asyncio.Transport, shared: Keeper, rest: bytes) -> None:
         """The connection is ours; `rest` came behind the request."""
         self.transport = transport
         self._shared = shared

@@ -231,6 +231,7 @@ def compile_websocket(fields: WebSocket, build: Build) -> Node:
 WEBSOCKET: Kind[Any] = Kind(
     Schema(
         kind="websocket",
+        asks=("message",),
         fields=WebSocket,
         summary="Makes requests WebSockets; each message of a connection is a process.",
         category="net",

@@ -286,6 +286,7 @@ def compile_websocket_client(fields: WebSocketClient, build: Build) -> Node:
 WEBSOCKET_CLIENT: Kind[Any] = Kind(
     Schema(
         kind="websocket-client",
+        begins=lambda _: True,
         fields=WebSocketClient,
         summary="Stays connected to somebody's WebSocket; each message is a process.",
         category="net",

@@ -21,19 +21,16 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
 from heddle.schemas.errors import NotFound
 from heddle.schemas.problem import Place, Problem
 from heddle.specs.files.spare import SPARE
 from heddle.specs.model.entry import data_of, spec_of, value_of
 from heddle.specs.model.index import Key, key_of
 from heddle.specs.model.limits import ASIDE
-from heddle.specs.model.mask import covered
+from heddle.specs.model.record import is_withheld, recorded
 from heddle.specs.model.revision import Revision, Turn
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
-from heddle.specs.model.value import Value
 from heddle.specs.stores.folder.state_folder import FILE_MODE
 
 LIMIT = 4 << 20
@@ -157,7 +154,7 @@ class Journal:
 
     def settle(self, key: Key, resource: Resource) -> None:
         """Have this object stand for what was recorded, as it says the same: it is held once then."""
-        if not _withheld(resource):
+        if not is_withheld(resource):
             self._state[key] = resource
 
     def _load(self) -> None:
@@ -228,17 +225,6 @@ class Journal:
         finally:
             os.close(handle)
         os.replace(part, self.path)
-
-
-def recorded(resource: Resource) -> Resource:
-    """The resource as it is recorded: the data of a secret that stands in clear is masked."""
-    if not _withheld(resource):
-        return resource
-    return msgspec.structs.replace(resource, data=covered(resource.data))  # type: ignore[union-attr]
-
-
-def _withheld(resource: Resource) -> bool:
-    return isinstance(resource, Value) and resource.secret and resource.plain
 
 
 # --- files --------------------------------------------------------------------------------------

@@ -11,18 +11,6 @@ from typing import Protocol
 
 from heddle.specs.files.debounce import Settling
 
-EVERYTHING = ""
-"""Told in the place of a path: anything may have changed."""
-
-REMOVED = "\0"
-"""Told in the place of a path: the folder itself was removed, whatever stands there now."""
-
-EVERY = 0.5
-"""Seconds between two looks at the parts of the path that no event tells of."""
-
-SHARE = 200
-"""A look that takes long is made less often: it may take one part in so many of the time."""
-
 
 class Notifier(Protocol):
     """Tells a Settling what may have changed, from `open` to `close`.

@@ -5,7 +5,7 @@
 
 import os
 
-from heddle.specs.yaml.document import SUFFIXES, is_spec_file, is_spec_folder
+from heddle.specs.files.spec_names import SUFFIXES, is_spec_file, is_spec_folder
 
 LONGEST_NAME = 220
 """Bytes of one name; file systems take 255, and what is written beside a file has a longer name."""

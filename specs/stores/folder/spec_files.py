@@ -17,6 +17,7 @@ from heddle.schemas.problem import Place, Problem
 from heddle.specs.files.identity import Stamp, place_of, stamp_of
 from heddle.specs.files.identity import stamp as stamp_in
 from heddle.specs.files.spare import SPARE, is_passing
+from heddle.specs.files.spec_names import is_below
 from heddle.specs.model.index import Index, Key, key_of
 from heddle.specs.model.limits import ASIDE, limits
 from heddle.specs.model.spec import Spec
@@ -28,7 +29,6 @@ from heddle.specs.yaml.document import (
     TooManyError,
     failed,
     files_below,
-    is_below,
     link_outside,
     read_text,
     taken,

@@ -15,11 +15,13 @@ from uuid import UUID
 from heddle.schemas.errors import NotFound, StoreError
 from heddle.schemas.problem import Problem
 from heddle.specs.files.debounce import LONGEST, QUICK, SLOW, Settling
+from heddle.specs.files.notices import EVERYTHING, REMOVED
 from heddle.specs.files.spare import SPARE, is_passing
 from heddle.specs.model.accepted import Accepted, AcceptedKey, AcceptedState
 from heddle.specs.model.index import Step, key_of, net, plan
 from heddle.specs.model.keyed import put_under
 from heddle.specs.model.lease import Holder, Lease
+from heddle.specs.model.record import recorded
 from heddle.specs.model.report import Report
 from heddle.specs.model.revision import NO_NOTE, Note, Revision, Turn
 from heddle.specs.model.spec import Spec
@@ -28,8 +30,8 @@ from heddle.specs.model.value import Value
 from heddle.specs.stores.broadcast import Feed
 from heddle.specs.stores.folder.accepted_file import AcceptedFile
 from heddle.specs.stores.folder.file_layout import filed, misplaced, rewritten
-from heddle.specs.stores.folder.journal import Journal, recorded
-from heddle.specs.stores.folder.notifier import EVERYTHING, REMOVED, Notifier, notifier
+from heddle.specs.stores.folder.journal import Journal
+from heddle.specs.stores.folder.notifier import Notifier, notifier
 from heddle.specs.stores.folder.off_loop import Aside
 from heddle.specs.stores.folder.report_files import Noticeboard
 from heddle.specs.stores.folder.spec_files import MANY, Files

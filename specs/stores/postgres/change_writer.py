@@ -7,12 +7,12 @@ from uuid import uuid4
 
 import msgspec
 
+from heddle.specs.model.body import kept, resource_of, sort_of
 from heddle.specs.model.index import Index, Key, Step, key_of, net, plan
 from heddle.specs.model.keyed import put_under
 from heddle.specs.model.revision import Note, Revision, Turn
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, Put, Resource
-from heddle.specs.stores.postgres.body import kept, resource_of, sort_of
 from heddle.specs.stores.postgres.pool import Connection
 from heddle.specs.stores.postgres.queries import Queries
 

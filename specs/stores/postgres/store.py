@@ -11,6 +11,7 @@ import msgspec
 from heddle.schemas.errors import NotFound, SpecError, StoreError, Unconfirmed
 from heddle.schemas.problem import Problem
 from heddle.specs.model.accepted import Accepted, AcceptedKey, AcceptedState
+from heddle.specs.model.body import resource_of
 from heddle.specs.model.lease import Holder, Lease
 from heddle.specs.model.report import LATE, Report
 from heddle.specs.model.revision import NO_NOTE, Note, Revision, Turn
@@ -18,7 +19,6 @@ from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, ChangeSet, Resource
 from heddle.specs.model.value import Value
 from heddle.specs.stores.postgres.address import read_address
-from heddle.specs.stores.postgres.body import resource_of
 from heddle.specs.stores.postgres.change_feed import MOST, Listener, change_set, read_since
 from heddle.specs.stores.postgres.change_writer import Writing
 from heddle.specs.stores.postgres.connections import Connections, not_open

@@ -15,7 +15,8 @@ from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.value import Source as Origin
 from heddle.specs.model.value import Value
 from heddle.specs.yaml.document import Only, Reading
-from heddle.specs.yaml.fast import Places, Source, Where
+from heddle.specs.yaml.fast import Places, Source
+from heddle.specs.yaml.parsed import Where
 
 HEAD: Final = struct.Struct(">I")
 """In front of each frame: how long it is."""

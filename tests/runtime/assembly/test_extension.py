@@ -101,7 +101,7 @@ def test_adding_what_is_there_already_names_both_owners(late: Any, what: str) ->
 
 def test_a_kind_that_is_there_already_names_both_owners_even_alone() -> None:
     with pytest.raises(
-        ExtensionError, match=r"is there already, from tests\.runtime\.test_extension"
+        ExtensionError, match=r"is there already, from tests\.runtime\.assembly\.test_extension"
     ):
         registry_of(first, echo)
 

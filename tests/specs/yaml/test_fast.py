@@ -11,7 +11,8 @@ from ruamel.yaml import YAML
 
 from heddle.specs.model.limits import Limits
 from heddle.specs.yaml.diagnose import thorough
-from heddle.specs.yaml.fast import Parsed, Source, parse, resolve
+from heddle.specs.yaml.fast import Source, parse
+from heddle.specs.yaml.parsed import Parsed, resolve
 
 
 def one(text: str) -> Any:

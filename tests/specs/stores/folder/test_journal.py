@@ -12,12 +12,13 @@ import pytest
 
 from heddle.schemas.errors import NotFound, StoreError
 from heddle.specs.model.mask import MASK
+from heddle.specs.model.record import recorded
 from heddle.specs.model.revision import Note, Revision, Turn, since
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Delete, Put
 from heddle.specs.model.value import Value
 from heddle.specs.stores.contract import AWKWARD, Watch, spec, value
-from heddle.specs.stores.folder.journal import Journal, recorded
+from heddle.specs.stores.folder.journal import Journal
 from heddle.specs.stores.folder.store import FolderStore
 
 Story = Callable[[FolderStore], Awaitable[Any]]

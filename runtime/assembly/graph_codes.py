@@ -1,0 +1,13 @@
+"""The codes of the Problems that `check_graph` gives. But for one they are warnings."""
+
+from typing import Final
+
+DEAD_NODE: Final = "dead-node"
+NO_ANSWER: Final = "no-answer"
+NEVER_MERGED: Final = "never-merged"
+ERROR_LOOP: Final = "error-loop"
+UNREACHED: Final = "unreached"
+ENDLESS_CYCLE: Final = "endless-cycle"
+"""An error: every packet that comes to such a cycle fails."""
+
+GRAPH_CODES: Final = frozenset({DEAD_NODE, NO_ANSWER, NEVER_MERGED, ERROR_LOOP, UNREACHED})
