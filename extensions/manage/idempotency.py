@@ -6,6 +6,7 @@ from heddle.extensions.manage import serializers as forms
 from heddle.extensions.manage.operation import Operation, Reply
 from heddle.extensions.manage.problem_response import Refusal
 from heddle.extensions.manage.request import KEY, Asked
+from heddle.schemas.pieces import by_turns
 from heddle.specs.model.difference import difference
 from heddle.specs.model.keyed import Keyed
 from heddle.specs.model.revision import Revision
@@ -33,7 +34,7 @@ async def repeated(asked: Asked, operation: Operation) -> Reply | None:
             f"{KEY}: revision {made.number} was made of another request under this key "
             "(expected: the same request, or another key)",
         )
-    return _reply(operation.name, made)
+    return await _reply(operation.name, made)
 
 
 def _same(asked: Asked, operation: Operation, made: Revision) -> bool:
@@ -68,7 +69,7 @@ async def made_before(asked: Asked) -> Revision | None:
     return made
 
 
-def _reply(operation: str, made: Revision) -> Reply:
+async def _reply(operation: str, made: Revision) -> Reply:
     names = tuple(turn.resource.label for turn in made.turns)
     header = dict(REPLAYED)
     body: Any
@@ -77,7 +78,8 @@ def _reply(operation: str, made: Revision) -> Reply:
     if operation.endswith(".delete"):
         body, status = None, 204
     elif operation.startswith("namespace."):
-        body = forms.applied([difference(t.before, t.after) for t in made.turns], made.number)
+        changes = [difference(turn.before, turn.after) for turn in made.turns]
+        body = await by_turns(forms.applied(changes, made.number))
     else:
         body = forms.sent(put[0])
         status = 201 if operation.endswith(".create") else 200

@@ -18,7 +18,7 @@ from heddle.specs.yaml.canonical_form import formatted
 from heddle.specs.yaml.document import read_text
 from heddle.specs.yaml.rewrite import Edit, rewrite
 
-ROOT = Path(__file__).parent.parent.parent
+ROOT = Path(__file__).parents[3]
 
 UNTIDY = """\
 # yaml-language-server: $schema=heddle.json
