@@ -275,7 +275,7 @@ class HttpNode(Node):
                 found = Error("", code="status")
                 wanted = retry_after(response)
             pause = self._attempts.pause(found, made, process.deadline) if again else None
-            if found.code in ("refused", "request", "redirects"):
+            if found.code in ("refused", "request", "redirects", "response"):
                 pause = None
             if pause is None or wanted > float(self._fields.again.max_delay):
                 if response is not None:
@@ -381,6 +381,7 @@ def settings_of(fields: HttpClient) -> Settings:
         idle=float(limits.idle),
         connect=float(limits.connect),
         wait=float(limits.wait),
+        header=int(limits.header),
         public=fields.private == "refuse",
         cookies=fields.cookies,
         proxy=fields.proxy,

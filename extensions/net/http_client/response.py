@@ -150,13 +150,21 @@ async def read(
 
 
 async def pieces(response: "aiohttp.ClientResponse", silence: float | None) -> AsyncIterator[bytes]:
-    """The body piece by piece; TimeoutError where it falls silent. Lets go of the connection."""
+    """The body piece by piece; TimeoutError if it falls silent, Failure if it is broken.
+
+    Lets go of the connection.
+    """
+    from aiohttp import ClientPayloadError
+
     content = response.content
     end = perf_counter() + SLICE
     try:
         while True:
-            async with asyncio.timeout(silence):
-                part = await content.readany()
+            try:
+                async with asyncio.timeout(silence):
+                    part = await content.readany()
+            except ClientPayloadError as error:
+                raise _broken(response, error) from None
             if not part:
                 break
             yield part
@@ -192,4 +200,5 @@ def _charge(response: "aiohttp.ClientResponse", held: Held, size: int) -> None:
 
 def _broken(response: "aiohttp.ClientResponse", found: object) -> Failure:
     place = f"{response.method} {response.url.with_user(None).with_query(None)}"
-    return Failure(Error(f"{place}: the response cannot be used: {found}", code="response"))
+    text = " ".join(str(found).split())
+    return Failure(Error(f"{place}: the response cannot be used: {text}", code="response"))
