@@ -1,7 +1,9 @@
 """A Pool keeps connections to others open between calls; nodes with the same settings share one."""
 
+import asyncio
 import ssl
 import tempfile
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -11,6 +13,7 @@ import msgspec
 from heddle.extensions.extension import Build, Error, Failure
 from heddle.extensions.net.http_client.address import PrivateAddress, public_socket
 from heddle.extensions.net.http_client.raw_head import TARGET, request_class
+from heddle.extensions.net.http_client.response_start import handler_class
 
 if TYPE_CHECKING:
     import aiohttp
@@ -62,6 +65,8 @@ class Pool:
             # Redirects and retries may come minutes later: look names up again.
             ttl_dns_cache=10,
         )
+        connector: Any = self._connector
+        connector._factory = partial(handler_class(), loop=asyncio.get_running_loop())
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             request_class=request_class(),
@@ -177,9 +182,6 @@ def _broken(error: BaseException) -> bool:
 
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return False
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        # Without a message, not a byte of a response has come.
-        return not isinstance(error.message, str)
     return isinstance(
         error, BrokenResponse | aiohttp.ClientResponseError | aiohttp.ClientPayloadError
     )
@@ -189,8 +191,6 @@ def _reason(error: BaseException) -> str:
     """Return what is wrong with a response, on one line."""
     import aiohttp
 
-    if isinstance(error, aiohttp.ServerDisconnectedError):
-        return "it ends in the middle of its head"
     text = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
     text = " ".join(text.split()) or type(error).__name__
     return text if len(text) <= 300 else f"{text[:300]}…"

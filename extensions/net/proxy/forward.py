@@ -104,9 +104,10 @@ def _passes(name: str, *, trust: bool, underscores: bool) -> bool:
 
 def without(path: str, prefix: str) -> str:
     """A percent-encoded path without the segments of its prefix, where it has them all."""
-    wanted = segments_of(prefix.rstrip("/"))
-    if not wanted:
+    prefix = prefix.rstrip("/")
+    if not prefix:
         return path
+    wanted = segments_of(prefix)
     parts = path.split("/")[1:]
     begins = [unquote(part) for part in parts[: len(wanted)]]
     if not path.startswith("/") or begins != wanted:

@@ -27,7 +27,7 @@ class RawBackend:
 
 @asynccontextmanager
 async def raw_backend(answers: Answers, *, stays: bool = False) -> AsyncIterator[RawBackend]:
-    """A running backend; it closes behind each answer unless it `stays`."""
+    """A running backend; it closes behind its answer unless it `stays`."""
     made = RawBackend()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -40,12 +40,12 @@ async def raw_backend(answers: Answers, *, stays: bool = False) -> AsyncIterator
         made.asked.append(head + body)
         writer.write(answers if isinstance(answers, bytes) else answers(len(made.asked)))
         await writer.drain()
-        if stays:
-            await reader.read()
 
     async def run(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await serve(reader, writer)
+            while stays:
+                await serve(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:

@@ -195,10 +195,7 @@ BROKEN = {
     ),
     "headers that are too large together": (
         b"HTTP/1.1 200 OK\r\n"
-        + b"X: "
-        + b"x" * 8000
-        + (b"\r\nX: " + b"x" * 8000) * 4
-        + b"\r\nContent-Length: 0\r\n\r\n"
+        b"X: " + b"x" * 8000 + (b"\r\nX: " + b"x" * 8000) * 4 + b"\r\nContent-Length: 0\r\n\r\n"
     ),
 }
 
@@ -206,8 +203,8 @@ BROKEN = {
 @pytest.mark.parametrize("stays", [False, True], ids=["closes", "stays"])
 @pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN.keys())
 async def test_a_broken_response_is_502_and_sent_to_nobody_else(answer: bytes, stays: bool) -> None:
-    if stays and (b"ends" in answer or answer in CUT):
-        return
+    if stays and answer in CUT:
+        pytest.skip("it is complete once the connection is closed only")
     async with (
         raw_backend(answer, stays=stays) as far,
         running(flow(far.url, far.url + "/b")) as rt,
@@ -225,7 +222,7 @@ CUT = [
     BROKEN["a head that ends in its middle"],
     BROKEN["a status line that ends in its middle"],
 ]
-"""Those that are complete once the connection is closed only."""
+"""Those that are seen to be broken once the connection is closed only."""
 
 
 async def test_a_streamed_response_with_bad_chunks_is_cut() -> None:
