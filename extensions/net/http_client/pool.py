@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import msgspec
 
 from heddle.extensions.extension import Build, Error, Failure
+from heddle.extensions.net.http.head import HEADER_TEXT, TOKEN
 from heddle.extensions.net.http_client.address import PrivateAddress, public_socket
 from heddle.extensions.net.http_client.raw_head import TARGET, request_class
 from heddle.extensions.net.http_client.response_start import handler_class
@@ -144,10 +145,14 @@ class BrokenResponse(Exception):  # noqa: N818 - the state of it: raise BrokenRe
 
 
 def check_head(response: "aiohttp.ClientResponse", most: int) -> None:
-    """Raise BrokenResponse if a head is larger than `most` bytes, or nobody has wanted it."""
+    """Raise BrokenResponse if a head is larger than `most` bytes, or none that anybody may send."""
     if response.status == 101:
         raise BrokenResponse("it switches to another protocol (101), and nobody has wanted that")
-    size = sum(len(name) + len(value) + 4 for name, value in response.raw_headers)
+    size = 0
+    for name, value in response.raw_headers:
+        size += len(name) + len(value) + 4
+        if name.translate(None, TOKEN) or value.translate(None, HEADER_TEXT):
+            raise BrokenResponse(f"the header {name[:100]!r} holds a character that none may have")
     if most and size > most:
         raise BrokenResponse(f"its headers are larger than {most} bytes")
 

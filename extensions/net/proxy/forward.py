@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from heddle.extensions.extension import ByteStream, Payload
-from heddle.extensions.net.http.head import HEADER_TEXT, TOKEN, canonical
+from heddle.extensions.net.http.head import canonical
 from heddle.extensions.net.http.latin import Came, LatinHeader, text_of_bytes
 from heddle.extensions.net.http.path import raw_of, segments_of, text_of
 from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.http_client.hop_headers import hop_by_hop, is_claim, is_unsafe
-from heddle.extensions.net.http_client.pool import BrokenResponse
 from heddle.extensions.net.http_client.raw_head import Latin1
 from heddle.extensions.net.http_client.request import Ask, Headers, ask
 from heddle.extensions.net.http_client.target import Base, joined, raw_path, written_query
@@ -128,19 +127,12 @@ def said_of(request: Request, trust: bool) -> Headers:
 
 
 def returned(response: "aiohttp.ClientResponse") -> LatinHeader:
-    """Return the headers of a response that come back, in the bytes, order and spelling they have.
-
-    BrokenResponse if one of them is no header.
-    """
+    """Return the headers of a response that come back, in the bytes, order and spelling they have."""
     found: dict[str, list[str]] = {}
     latin: set[str] = set()
     lines: list[Came] = []
     for spelled, raw in response.raw_headers:
         value = raw.strip(b" \t")
-        if spelled.translate(None, TOKEN) or value.translate(None, HEADER_TEXT):
-            raise BrokenResponse(
-                f"the header {spelled[:100]!r} holds a character that none may have"
-            )
         name = canonical(spelled.decode())
         text, old = text_of_bytes(value)
         if old:
