@@ -200,7 +200,7 @@ def phrase(status: int) -> str:
 
 def _envelope(answer: dict[str, Any], head: Head) -> Response:
     status = _status(answer.get("status"))
-    header = answer.get("header")
+    header: Any = answer.get("header")
     value = answer.get("body")
     if lines_of(header) is not None and (value is None or isinstance(value, bytes | AsyncIterable)):
         return _passed_on(status, header, value)

@@ -15,6 +15,7 @@ from heddle.extensions.net.http.head import HEADER_TEXT, TOKEN
 from heddle.extensions.net.http_client.address import PrivateAddress, public_socket
 from heddle.extensions.net.http_client.raw_head import TARGET, request_class
 from heddle.extensions.net.http_client.response_start import handler_class
+from heddle.schemas.ascii import trim
 
 if TYPE_CHECKING:
     import aiohttp
@@ -192,12 +193,17 @@ def _broken(error: BaseException) -> bool:
     )
 
 
+def one_line(text: str) -> str:
+    """Return a text with a space for each of its line ends."""
+    return " ".join(trim(line) for line in text.splitlines())
+
+
 def _reason(error: BaseException) -> str:
     """Return what is wrong with a response, on one line."""
     import aiohttp
 
     text = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
-    text = " ".join(text.split()) or type(error).__name__
+    text = one_line(text) or type(error).__name__
     return text if len(text) <= 300 else f"{text[:300]}…"
 
 

@@ -13,6 +13,7 @@ from heddle.extensions.net.http.head import canonical
 from heddle.extensions.net.http.latin import kept_latin, text_of_bytes
 from heddle.extensions.net.http.path import text_of
 from heddle.extensions.net.http.turns import SLICE
+from heddle.extensions.net.http_client.pool import one_line
 from heddle.runtime.flow.budget import FREE, Held
 
 if TYPE_CHECKING:
@@ -200,5 +201,5 @@ def _charge(response: "aiohttp.ClientResponse", held: Held, size: int) -> None:
 
 def _broken(response: "aiohttp.ClientResponse", found: object) -> Failure:
     place = f"{response.method} {response.url.with_user(None).with_query(None)}"
-    text = " ".join(str(found).split())
-    return Failure(Error(f"{place}: the response cannot be used: {text}", code="response"))
+    text = f"{place}: the response cannot be used: {one_line(str(found))}"
+    return Failure(Error(text, code="response"))
