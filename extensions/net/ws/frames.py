@@ -20,6 +20,7 @@ _FIN: Final = 0x80
 _PACKED: Final = 0x40
 _RESERVED: Final = 0x30
 _CONNECTING: Final = 0
+_HEADER, _LENGTH, _MASK, _PAYLOAD = range(4)
 _CONTINUES, _TEXT, _CLOSE, _PONG = 0, 1, 8, 10
 _LAST_DATA: Final = 2
 _SMALL: Final = 125
@@ -44,10 +45,10 @@ class FrameReader(StreamReader):
         super().__init__()
         self._protocol = protocol
         self._masked = masked
-        self._inside = False
-        self._lengths = 0
+        self._talks = False
+        self._stage = _HEADER
+        self._behind_length = _MASK if masked else _PAYLOAD
         self._mask = b""
-        self._wants_mask = False
         self._opcode = _CONTINUES
         self._open = False
         self._watches = False
@@ -56,24 +57,32 @@ class FrameReader(StreamReader):
 
     def read_exact(self, n: int) -> Generator[None, None, bytearray]:
         """Read so many bytes; see StreamReader."""
-        if self._protocol.state == _CONNECTING:
-            return (yield from super().read_exact(n))
-        if not self._inside:
-            head = yield from super().read_exact(n)
-            self._begin(head[0], head[1])
-            return head
-        if self._lengths:
-            self._lengths = 0
-            return (yield from super().read_exact(n))
-        if self._wants_mask:
-            self._wants_mask = False
-            mask = yield from super().read_exact(n)
-            self._mask = bytes(mask)
-            return mask
-        self._inside = False
-        if self._opcode > _LAST_DATA or not self._watches:
-            return (yield from super().read_exact(n))
-        return (yield from self._text(n))
+        stage = self._stage
+        texts = stage == _PAYLOAD and self._watches and self._opcode <= _LAST_DATA
+        looked = 0
+        while len(self.buffer) < n:
+            if self.eof:
+                raise EOFError(f"stream ends after {len(self.buffer)} bytes, expected {n} bytes")
+            if texts:
+                looked = self._look(looked, len(self.buffer), last=False)
+            yield
+        if texts and (self._decoder is not None or not self._final):
+            self._look(looked, n, last=self._final)
+        data = self.buffer[:n]
+        del self.buffer[:n]
+        if stage == _HEADER:
+            if self._talks or self._protocol.state != _CONNECTING:
+                self._talks = True
+                self._begin(data[0], data[1])
+                self._stage = _LENGTH if data[1] & 0x7F > _SMALL else self._behind_length
+        elif stage == _LENGTH:
+            self._stage = self._behind_length
+        elif stage == _MASK:
+            self._mask = bytes(data)
+            self._stage = _PAYLOAD
+        else:
+            self._stage = _HEADER
+        return data
 
     def _begin(self, first: int, second: int) -> None:
         """Judge the header of a frame."""
@@ -96,9 +105,6 @@ class FrameReader(StreamReader):
                 self._decoder = None
             self._open = not final
             self._final = final
-        self._inside = True
-        self._lengths = second & 0x7F > _SMALL
-        self._wants_mask = self._masked
 
     def _begin_control(self, final: bool, length: int) -> None:
         if not final:
@@ -114,22 +120,6 @@ class FrameReader(StreamReader):
             for name in _SIZES:
                 if hasattr(self._protocol, name):
                     setattr(self._protocol, name, None)
-
-    def _text(self, length: int) -> Generator[None, None, bytearray]:
-        """Read the payload of a text, and look at what there is of it before it is complete."""
-        looked = 0
-        while len(self.buffer) < length:
-            if self.eof:
-                raise EOFError(
-                    f"stream ends after {len(self.buffer)} bytes, expected {length} bytes"
-                )
-            looked = self._look(looked, len(self.buffer), last=False)
-            yield
-        if self._decoder is not None or not self._final:
-            self._look(looked, length, last=self._final)
-        data = self.buffer[:length]
-        del self.buffer[:length]
-        return data
 
     def _look(self, start: int, end: int, *, last: bool) -> int:
         """Decode a part of the payload at hand; UnicodeDecodeError if it can never become a text."""
