@@ -3,7 +3,7 @@
 from typing import Any
 
 from heddle.extensions.extension import NOTHING, Answer, Error
-from heddle.extensions.net.http.latin import kept_latin, latin_of
+from heddle.extensions.net.http.latin import kept_bytes
 from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.http.response import is_envelope
 from heddle.extensions.net.http.upgrade import Upgrade
@@ -39,7 +39,7 @@ def with_headers(answer: Answer, added: Headers) -> Answer:
         header[name] = joined.get(lower(name), values)
     # A request that is echoed is told from data by its method: that stays.
     base = answer.plain() if isinstance(answer, Request) else answer
-    return {**base, "header": kept_latin(header, latin_of(given))}
+    return {**base, "header": kept_bytes(header, given)}
 
 
 _JOINED = frozenset({"Vary", "Set-Cookie"})

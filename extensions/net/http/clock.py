@@ -72,6 +72,10 @@ class Clock:
             prefix = self._prefixes[status] = line.encode() + self._server
         return prefix
 
+    def undated(self, status: int) -> bytes:
+        """Return the status line of a response that has the Date of somebody else."""
+        return f"HTTP/1.1 {status} {phrase(status)}\r\n".encode() + self._server
+
     def _strike(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
         lag = max(now - self.now - 2 * self.tick, 0.0)

@@ -34,6 +34,7 @@ from heddle.extensions.net.http.receiving import Upload, body_stream
 from heddle.extensions.net.http.request import make_request
 from heddle.extensions.net.http.response import (
     CLOSE,
+    DATE,
     RETRY,
     Streamed,
     fault_of,
@@ -50,6 +51,8 @@ from heddle.runtime.flow.stream import ByteStream
 
 _CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 _KEEP: Final = b"Connection: keep-alive\r\n"
+_BARE: Final = (204, 304)
+_DATED: Final = (DATE, CLOSE + DATE)
 _LENGTHS: Final = tuple(b"Content-Length: %d\r\n\r\n" % size for size in range(1024))
 
 
@@ -199,8 +202,8 @@ class Connection(Channel):
 
     # Reading requests.
 
-    def _advance(self, data: bytes, body: bytes | None = None) -> None:
-        """Handle the requests in `data` until one has to wait; `body` completes the one before."""
+    def _advance(self, data: bytes, before: Body | None = None) -> None:
+        """Handle the requests in `data` until one has to wait; `before` completes the one before."""
         shared = self._shared
         self._inside = True
         self._buffer = b""
@@ -208,8 +211,8 @@ class Connection(Channel):
         turns = BURST
         end_at = 0.0
         try:
-            if body is not None:
-                self._dispatch_large(body)
+            if before is not None:
+                self._dispatch_large(_whole(before))
             while self._state == HEAD and not self._held:
                 end = data.find(b"\r\n\r\n", at)
                 if end < 0:
@@ -225,7 +228,7 @@ class Connection(Channel):
                 else:
                     self._read_head(data[at:line_end], data[line_end + 2 : end])
                     at = end + 4
-                    if self._head.framed:
+                    if self._head.framed or (shared.stream_body and self._head.declared):
                         data = self._begin_body(data[at:])
                         at = 0
                     else:
@@ -237,8 +240,9 @@ class Connection(Channel):
                         self._rest()
                     end_at = end_at or perf_counter() + SLICE
         except BadRequest as refusal:
+            bare = data.startswith(b"HEAD ", at)
             data = b""
-            self._refuse(refusal)
+            self._refuse(refusal, bare=bare)
         self._inside = False
         if self._state < CLOSING and at < len(data):
             self._buffer = data[at:] if at else data
@@ -298,7 +302,7 @@ class Connection(Channel):
             return data[length:]
         self._invited = bool(data) or not head.continues
         body: Body = ChunkedBody(shared.limits) if head.chunked else FixedBody(length)
-        rest = body.feed(data) if data else None
+        rest = body.feed(data) if data or not (length or head.chunked) else None
         if body.behind:
             self._put_off()
         if shared.stream_body:
@@ -306,7 +310,7 @@ class Connection(Channel):
         if not self._keep_count(body.received):
             raise _short_of_memory()
         if rest is not None:
-            self._dispatch(b"".join(body.parts))
+            self._dispatch(_whole(body))
             return rest
         self._invite()
         self._body = body
@@ -354,7 +358,7 @@ class Connection(Channel):
         self._body = None
         if upload is None:
             self._state = HEAD
-            self._advance(rest, b"".join(body.parts))
+            self._advance(rest, body)
             return
         upload.finish()
         self._buffer = rest
@@ -418,7 +422,7 @@ class Connection(Channel):
             if not self._inside:
                 self._settle()
 
-    def _dispatch_large(self, body: bytes) -> None:
+    def _dispatch_large(self, body: bytes | None) -> None:
         """Hand on a request whose body may take long to decode: then others have their turn."""
         end = perf_counter() + SLICE
         self._dispatch(body)
@@ -481,6 +485,8 @@ class Connection(Channel):
         if self._body is not None or shared.draining or self._retired:
             self._keep = False
         version = head.version
+        dated = lines.startswith(_DATED)
+        prefix = shared.clock.undated(status) if dated else shared.clock.prefix(status)
         if lines.startswith(CLOSE):
             self._keep = False
         elif not self._keep:
@@ -491,12 +497,13 @@ class Connection(Channel):
             if isinstance(body, Upgrade):
                 self._begin_taking(exchange, body)
             else:
-                self._begin_sending(exchange, status, lines, body, coding)
+                self._begin_sending(exchange, status, prefix + lines, body, coding)
             return
         size = len(body)
         if size > FLUSH_BYTES and not BUDGET.has_room(size):
             shared.report("an answer found no memory", _no_memory(size), exchange.request)
             status, lines, _, _ = plain_response(503)
+            prefix = shared.clock.prefix(status)
             lines += RETRY
             body = b"the server is short of memory for answers; try again later"
             if not self._keep:
@@ -505,11 +512,11 @@ class Connection(Channel):
                 lines = _KEEP + lines
             size = len(body)
         length = _LENGTHS[size] if size < 1024 else b"Content-Length: %d\r\n\r\n" % size
-        if status in (204, 304) or (not size and self._line.head_only):
+        if status in _BARE or (not size and self._line.head_only):
             length = b"\r\n"
         if self._line.head_only:
             body = b""
-        self._out.append(b"".join((shared.clock.prefix(status), lines, length, body)))
+        self._out.append(b"".join((prefix, lines, length, body)))
         self._finish()
         self._sent(exchange, True)
         if not self._inside:
@@ -554,17 +561,18 @@ class Connection(Channel):
     def _begin_sending(
         self, exchange: Exchange, status: int, lines: bytes, body: Streamed, coding: str
     ) -> None:
+        """Write the head, its status line first, and then the body piece by piece."""
         size = body.size
-        bare = status in (204, 304) or self._line.head_only
+        bare = status in _BARE or self._line.head_only
         chunked = size is None and self._head.version == 11
-        if size is not None:
+        if size is not None and status not in _BARE:
             lines += b"Content-Length: %d\r\n" % size
         elif chunked and not bare:
             lines += b"Transfer-Encoding: chunked\r\n"
         elif not bare and self._keep:
             self._keep = False
-            lines = CLOSE + lines.removeprefix(_KEEP)
-        self._out.append(b"".join((self._shared.clock.prefix(status), lines, b"\r\n")))
+            lines = lines.replace(b"\r\n" + _KEEP, b"\r\n", 1) + CLOSE
+        self._out.append(lines + b"\r\n")
         if bare:
             self._shared.spawn(close_source(body.chunks))
             self._finish()
@@ -627,8 +635,8 @@ class Connection(Channel):
             self._body = None
             self._state = REFUSING
 
-    def _refuse(self, refusal: BadRequest) -> None:
-        """Answer what is no request, and read no further."""
+    def _refuse(self, refusal: BadRequest, *, bare: bool = False) -> None:
+        """Answer what is no request, and read no further; `bare` leaves the body out, for HEAD."""
         shared = self._shared
         shared.refused += 1
         status, lines, body, _ = plain_response(refusal.status, str(refusal))
@@ -638,7 +646,7 @@ class Connection(Channel):
             lines += RETRY
         length = b"Content-Length: %d\r\n\r\n" % len(body)
         prefix = shared.clock.prefix(status)
-        self._out.append(b"".join((prefix, CLOSE, lines, length, body)))
+        self._out.append(b"".join((prefix, CLOSE, lines, length, b"" if bare else body)))
         self._keep = False
         self._body = None
         self._arrived = b""
@@ -673,6 +681,11 @@ class Connection(Channel):
             self._held = False
             if self._state == HEAD:
                 self._settle()
+
+
+def _whole(body: Body) -> bytes | None:
+    """Return all bytes of a body; None if it is empty, however it was framed."""
+    return b"".join(body.parts) or None
 
 
 def _short_of_memory() -> BadRequest:

@@ -17,9 +17,11 @@ _SMALL: Final = 64
 _SIZE_LINE, _DATA, _DATA_END, _TRAILERS, _DONE = range(5)
 _SIZE: Final = re.compile(
     rb"([0-9A-Fa-f]{1,15})"
-    rb"(?:;[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-    rb"(?:=(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+|\"[\t \x21\x23-\x5b\x5d-\x7e]*\"))?)*"
+    rb"(?:[\t ]*;[\t ]*[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+    rb"(?:[\t ]*=[\t ]*(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+    rb"|\"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*\"))?)*"
 )
+"""A chunk size and its extensions, which mean nothing here, as RFC 9112 (7.1.1) writes them."""
 
 
 class Body(Protocol):
@@ -61,9 +63,10 @@ class FixedBody:
             if len(self.parts) > self._joined + _SMALL:
                 self._joined = _join(self.parts, self._joined)
             return None
-        self.left = 0
-        self.received += left
-        self.parts.append(data[:left])
+        if left:
+            self.left = 0
+            self.received += left
+            self.parts.append(data[:left])
         return data[left:]
 
 

@@ -20,7 +20,9 @@ from heddle.schemas.ascii import capital, is_number, lower, trim
 TOKEN: Final = b"!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 """The bytes that a method or a header name is made of."""
 
-_TEXT: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+HEADER_TEXT: Final = b"\t" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
+"""The bytes that a header value is made of."""
+
 _LINE: Final = re.compile(
     rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([\x21-\x7e\x80-\xff]+) HTTP/([0-9])\.([0-9])"
 )
@@ -41,15 +43,25 @@ def words(text: str) -> frozenset[str]:
 class Line:
     """A request line: method, target and version (10 or 11), with the target taken apart.
 
-    `path` is its text (see `path`), `raw_path` as it came; `query` is raw and without its mark; `host`
-    is the authority of an absolute target and otherwise empty.
+    `path` is its text (see `path`), `raw_path` as it came; `query` is raw and without its mark; `marked`
+    says that there was a mark, even with nothing behind it; `host` is the authority of an absolute
+    target and otherwise empty.
     """
 
-    __slots__ = ("head_only", "host", "method", "path", "query", "raw_path", "version")
+    __slots__ = ("head_only", "host", "marked", "method", "path", "query", "raw_path", "version")
 
     def __init__(
-        self, method: str, raw_path: str, path: str, query: str, host: str, version: int
+        self,
+        method: str,
+        raw_path: str,
+        path: str,
+        query: str,
+        host: str,
+        version: int,
+        *,
+        marked: bool = False,
     ) -> None:
+        self.marked = marked or bool(query)
         self.method = method
         self.raw_path = raw_path
         self.path = path
@@ -62,19 +74,21 @@ class Line:
 def with_host(head: "Head", host: str) -> "Head":
     """Return a head whose Host is the authority of its request line, which is what counts."""
     fields = kept_latin({**head.fields, "Host": [host]}, latin_of(head.fields))
-    return Head(fields, head.version)
+    return Head(fields, head.version, head.block)
 
 
 class Head:
     """A header block: its fields, and what they say about the body and the connection.
 
     `fields` maps canonical names to their values in order. `length` is the body's size, 0 without
-    a body; `framed` says that bytes of a body follow.
+    a body; `block` is the bytes of them all; `declared` says that there is a body, `framed` that bytes of one follow.
     """
 
     __slots__ = (
+        "block",
         "chunked",
         "continues",
+        "declared",
         "fields",
         "framed",
         "host",
@@ -83,7 +97,8 @@ class Head:
         "version",
     )
 
-    def __init__(self, fields: dict[str, list[str]], version: int) -> None:
+    def __init__(self, fields: dict[str, list[str]], version: int, block: bytes = b"") -> None:
+        self.block = block
         self.fields = fields
         self.version = version
         self.host = _host(fields.get("Host"), version)
@@ -93,6 +108,7 @@ class Head:
         connection = fields.get("Connection")
         self.keep = version == 11 if connection is None else _keep(connection, version)
         self.continues = "Expect" in fields and _continues(fields["Expect"], version)
+        self.declared = declared or self.chunked
         self.framed = self.chunked or self.length > 0
 
     def get(self, name: str, default: str = "") -> str:
@@ -134,6 +150,11 @@ def parse_head(block: bytes, version: int, limits: Limits) -> Head:
     """The header lines between the request line and the empty line; BadRequest otherwise."""
     if not block:
         return Head({}, version)
+    return Head(parse_fields(block, limits), version, block)
+
+
+def parse_fields(block: bytes, limits: Limits) -> dict[str, list[str]]:
+    """Return the fields of header lines: canonical names to their values; BadRequest otherwise."""
     latin: set[str] = set()
     try:
         lines = block.decode().split("\r\n")
@@ -141,7 +162,7 @@ def parse_head(block: bytes, version: int, limits: Limits) -> Head:
         lines = _lines(block, latin)
     breaks = len(lines) - 1
     # One pass in C finds every control character; what is left may only be the line ends.
-    if len(block.translate(None, _TEXT)) != 2 * breaks or block.count(b"\n") != breaks:
+    if len(block.translate(None, HEADER_TEXT)) != 2 * breaks or block.count(b"\n") != breaks:
         raise BadRequest("a header holds a control character or a line end that is not CRLF")
     if breaks >= limits.headers:
         raise BadRequest(f"there are more than {limits.headers} headers", 431)
@@ -153,8 +174,8 @@ def parse_head(block: bytes, version: int, limits: Limits) -> Head:
         else:
             fields[name] = [value]
     if latin:
-        fields = LatinHeader(fields, frozenset(latin))
-    return Head(fields, version)
+        return LatinHeader(fields, frozenset(latin))
+    return fields
 
 
 def _lines(block: bytes, latin: set[str]) -> list[str]:
@@ -207,8 +228,9 @@ def _take_apart(method: str, target: bytes, version: int) -> Line:
     host = ""
     if not text.startswith("/"):
         host, text = _absolute(text)
-    raw_path, _, query = text.partition("?")
-    return Line(method, raw_path, text_of(raw_path), query, host, version)
+    raw_path, mark, query = text.partition("?")
+    path = text_of(raw_path)
+    return Line(method, raw_path, path, query, host, version, marked=bool(mark))
 
 
 def _absolute(text: str) -> tuple[str, str]:

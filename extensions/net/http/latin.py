@@ -6,14 +6,28 @@ from typing import Any
 _NONE: frozenset[str] = frozenset()
 
 
+Came = tuple[str, str, bytes]
+"""The canonical name of a header, the text of its value, and the line as it came."""
+
+
 class LatinHeader(dict[str, list[str]]):
-    """A map of header values, some of which came as bytes of Latin-1: those are in `latin`."""
+    """A map of header values, some of which came as bytes of Latin-1: those are in `latin`.
 
-    __slots__ = ("latin",)
+    `lines` are the headers of a response that is passed on, in their order and spelling, and None of
+    any other map.
+    """
 
-    def __init__(self, fields: Mapping[str, list[str]], latin: frozenset[str]) -> None:
+    __slots__ = ("latin", "lines")
+
+    def __init__(
+        self,
+        fields: Mapping[str, list[str]],
+        latin: frozenset[str],
+        lines: tuple[Came, ...] | None = None,
+    ) -> None:
         super().__init__(fields)
         self.latin = latin
+        self.lines = lines
 
 
 def latin_of(header: Any) -> frozenset[str]:
@@ -24,6 +38,17 @@ def latin_of(header: Any) -> frozenset[str]:
 def kept_latin(fields: dict[str, list[str]], latin: frozenset[str]) -> dict[str, list[str]]:
     """Return the map, knowing which of its values came as Latin-1."""
     return LatinHeader(fields, latin) if latin else fields
+
+
+def lines_of(header: Any) -> tuple[Came, ...] | None:
+    """Return the lines of a header map that is passed on, as they came; None of any other."""
+    return header.lines if type(header) is LatinHeader else None
+
+
+def kept_bytes(fields: dict[str, list[str]], given: Any) -> dict[str, list[str]]:
+    """Return a map made out of another one, knowing the bytes that the other one knows."""
+    latin, lines = latin_of(given), lines_of(given)
+    return LatinHeader(fields, latin, lines) if latin or lines is not None else fields
 
 
 def text_of_bytes(raw: bytes) -> tuple[str, bool]:

@@ -18,21 +18,26 @@ Packed: TypeAlias = tuple[int, bytes, bytes | Streamed | Upgrade, str]
 
 
 def pack_response(response: Response, head: Head, least: int | None) -> Packed:
-    """The response, packed if its body has `least` bytes, or is a stream, and is worth it.
+    """The response, packed if its body has `least` bytes, or is a stream of unknown size, and is worth it.
 
+    One with status 304 is given the headers that the whole response would have.
     A body too long to be packed at once, while everyone else waits, becomes a stream.
     """
     status, lines, body, worth = response
-    if not worth or least is None or (isinstance(body, bytes) and len(body) < least):
+    if not worth or least is None or isinstance(body, Upgrade):
         return status, lines, body, ""
-    if isinstance(body, Upgrade):
+    size = body.size if isinstance(body, Streamed) else len(body)
+    if size is not None and size < least:
         return status, lines, body, ""
     lines += b"Vary: Accept-Encoding\r\n"
     coding = choose_coding(head.get("Accept-Encoding"), OFFERS)
     if not coding:
         return status, lines, body, ""
     # The same entity in other bytes: its tag no longer vouches for every byte.
-    lines = _STRONG_TAG.sub(rb'\1W/"', lines) + f"Content-Encoding: {coding}\r\n".encode()
+    lines = _STRONG_TAG.sub(rb'\1W/"', lines)
+    if status == 304:
+        return status, lines, body, ""
+    lines += f"Content-Encoding: {coding}\r\n".encode()
     if isinstance(body, Streamed):
         return status, lines, Streamed(body.chunks, eager=body.eager), coding
     if len(body) > _AT_ONCE:

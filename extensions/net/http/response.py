@@ -13,7 +13,7 @@ from heddle.extensions.net.http import media
 from heddle.extensions.net.http.bodies import encode
 from heddle.extensions.net.http.errors import BadAnswer, BadRequest
 from heddle.extensions.net.http.head import TOKEN, Head, words
-from heddle.extensions.net.http.latin import latin_of
+from heddle.extensions.net.http.latin import LatinHeader, kept_latin, latin_of, lines_of
 from heddle.extensions.net.http.negotiate import accepts
 from heddle.extensions.net.http.request import FIELDS
 from heddle.extensions.net.http.upgrade import Upgrade
@@ -34,7 +34,9 @@ _PHRASES: Final = {
 }
 """As RFC 9110 has them; older versions of Python know them by older names."""
 
+_UPGRADES: Final = b"Connection: Upgrade\r\n"
 CLOSE: Final = b"Connection: close\r\n"
+DATE: Final = b"Date: "
 RETRY: Final = b"Retry-After: 1\r\n"
 
 
@@ -54,7 +56,8 @@ class Streamed:
 Response: TypeAlias = tuple[int, bytes, bytes | Streamed | Upgrade, bool]
 """Status, header lines (each with its line end), body, and whether packing the body is worth it.
 
-The lines begin with CLOSE when the flow wants the connection closed.
+The lines begin with CLOSE when the flow wants the connection closed, and with DATE (behind CLOSE) when
+they have the Date of somebody else.
 """
 
 _JSON: Final = f"Content-Type: {media.JSON}\r\n".encode()
@@ -66,7 +69,13 @@ _PACKABLE: Final = re.compile(
     r"text/(?!event-stream)|application/(?:.*\+)?(?:json|xml|javascript|yaml|wasm|x-ndjson|sql)\b"
     r"|application/x-www-form-urlencoded|image/(?:svg\+xml|bmp)|font/(?:ttf|otf)"
 )
-_STATUSES: Final = {"busy": 503, "dropped": 503, "timeout": 504, "unreachable": 502}
+_STATUSES: Final = {
+    "busy": 503,
+    "dropped": 503,
+    "response": 502,
+    "timeout": 504,
+    "unreachable": 502,
+}
 _VALUE: Final = bytes(range(0x20, 0x7F)) + b"\t" + bytes(range(0x80, 0x100))
 
 
@@ -191,12 +200,20 @@ def phrase(status: int) -> str:
 
 def _envelope(answer: dict[str, Any], head: Head) -> Response:
     status = _status(answer.get("status"))
-    header = answer.get("header")
-    lines, content_type, packed = _header_lines(header, "method" in answer)
-    latin = latin_of(header)
+    header: Any = answer.get("header")
     value = answer.get("body")
-    if status in (204, 304):
+    if lines_of(header) is not None and (value is None or isinstance(value, bytes | AsyncIterable)):
+        return _passed_on(status, header, value)
+    lines, content_type, packed = _header_lines(header, "method" in answer, status)
+    latin = latin_of(header)
+    if status == 204:
         return status, b"".join(lines), b"", False
+    if status == 304:
+        # It says what the whole response would say: whether that would be packed decides its tag.
+        whole: bytes | Streamed = b""
+        if isinstance(value, AsyncIterable):
+            whole = _streamed(value)
+        return status, b"".join(lines), whole, _worth(content_type, packed)
     if value is None or value is NOTHING:
         if content_type:
             lines.append(_content_type(content_type, latin))
@@ -207,8 +224,36 @@ def _envelope(answer: dict[str, Any], head: Head) -> Response:
     else:
         body, content_type = encode(value, content_type, head.get("Accept"))
     lines.append(_content_type(content_type, latin))
-    worth = not packed and status != 206 and _PACKABLE.match(lower(content_type)) is not None
-    return status, b"".join(lines), body, worth
+    return status, b"".join(lines), body, status != 206 and _worth(content_type, packed)
+
+
+def _worth(content_type: str, packed: bool) -> bool:
+    """Return whether a body of this type is worth packing."""
+    return not packed and _PACKABLE.match(lower(content_type)) is not None
+
+
+def _passed_on(status: int, header: LatinHeader, value: Any) -> Response:
+    """Return a response that came from somebody else, in the very bytes of what nobody has changed."""
+    came: dict[str, list[str]] = {}
+    passed = header.lines or ()
+    for name, text, _ in passed:
+        came.setdefault(name, []).append(text)
+    kept = {name for name, texts in came.items() if header.get(name) == texts}
+    others = {name: values for name, values in header.items() if name not in kept}
+    added, content_type, packed = _header_lines(kept_latin(others, header.latin), False, status)
+    lines = [line for name, _, line in passed if name in kept and lower(name) not in _FRAMING]
+    if "Date" in kept:
+        lines.insert(0, DATE + came["Date"][0].encode() + b"\r\n")
+    if "Content-Type" in kept:
+        content_type = came["Content-Type"][-1]
+    elif content_type:
+        added.append(_content_type(content_type, header.latin))
+    packed = packed or any(_forbids_packing(lower(name), came[name]) for name in kept)
+    body: bytes | Streamed = _streamed(value) if isinstance(value, AsyncIterable) else value or b""
+    if added and added[0] is CLOSE:
+        lines.insert(0, added.pop(0))
+    worth = status not in (204, 206, 304) and _worth(content_type, packed)
+    return status, b"".join(lines + added), b"" if status == 204 else body, worth
 
 
 def _status(value: Any) -> int:
@@ -223,7 +268,7 @@ def _status(value: Any) -> int:
     return value
 
 
-def _header_lines(header: Any, echoed: bool) -> tuple[list[bytes], str, bool]:
+def _header_lines(header: Any, echoed: bool, status: int) -> tuple[list[bytes], str, bool]:
     """The lines, the Content-Type apart, and whether something forbids to pack the body."""
     lines: list[bytes] = []
     content_type = ""
@@ -237,7 +282,10 @@ def _header_lines(header: Any, echoed: bool) -> tuple[list[bytes], str, bool]:
         small = _name(name)
         if small == "connection" and not echoed and _says_close(values):
             lines.insert(0, CLOSE)
-        if small in _FRAMING or (echoed and small in _ASKING):
+        if small == "upgrade" and status == 426:
+            # Such a response must name the protocol that is wanted instead.
+            lines.append(_UPGRADES)
+        elif small in _FRAMING or (echoed and small in _ASKING):
             continue
         texts = [
             _text(small, value) for value in (values if isinstance(values, list) else [values])

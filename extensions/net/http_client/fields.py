@@ -87,6 +87,9 @@ class ClientLimits(Fields):
     body: Annotated[
         Size, about("A body, as it comes and once it is unpacked; not where it is a stream.")
     ] = Size(16 * 1024 * 1024)
+    header: Annotated[Size, about("The head of a response: its status line and headers.")] = Size(
+        32 * 1024
+    )
     redirects: Annotated[
         int, about("How many redirects are followed; 0 makes a redirect the response.", ge=0)
     ] = 5

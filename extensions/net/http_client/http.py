@@ -275,7 +275,7 @@ class HttpNode(Node):
                 found = Error("", code="status")
                 wanted = retry_after(response)
             pause = self._attempts.pause(found, made, process.deadline) if again else None
-            if found.code in ("refused", "request", "redirects"):
+            if found.code in ("refused", "request", "redirects", "response"):
                 pause = None
             if pause is None or wanted > float(self._fields.again.max_delay):
                 if response is not None:
@@ -381,6 +381,7 @@ def settings_of(fields: HttpClient) -> Settings:
         idle=float(limits.idle),
         connect=float(limits.connect),
         wait=float(limits.wait),
+        header=int(limits.header),
         public=fields.private == "refuse",
         cookies=fields.cookies,
         proxy=fields.proxy,
@@ -448,7 +449,8 @@ more is one too, unless `errors` is set. The body is unpacked. JSON is data, a f
 a text, anything else bytes; an empty body is null.
 
 An Error has the code `timeout`, `unreachable`, `refused` (an address that is not public), `redirects`,
-`request` (the packet asks for what cannot be asked), `response` (what came cannot be used) or `status`.
+`request` (the packet asks for what cannot be asked), `response` (what came cannot be used: a malformed head or one larger than
+`limits.header`, bad chunks, a body that ends too early or is not what its type says; it is not asked for again) or `status`.
 
 Redirects are followed; to another host without `Cookie` and `Authorization`. Requests that failed to
 reach the other side, or were answered a status of `retry.statuses`, are sent again where their method
@@ -457,7 +459,7 @@ that together, the limits under `limits` for each part of it. With `private: ref
 that is connected to is judged, so neither redirects nor names that change lead inside.
 
 A node whose spec changes keeps its connections and its cookies, unless `private`, `proxy`, `cookies`,
-`tls` or one of the limits `connections per_host wait connect idle` changed. Needs the extra `http`.
+`tls` or one of the limits `connections per_host wait connect idle header` changed. Needs the extra `http`.
 """,
     ),
     compile_http,

@@ -1,7 +1,9 @@
 """A Pool keeps connections to others open between calls; nodes with the same settings share one."""
 
+import asyncio
 import ssl
 import tempfile
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -9,8 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 import msgspec
 
 from heddle.extensions.extension import Build, Error, Failure
+from heddle.extensions.net.http.head import HEADER_TEXT, TOKEN
 from heddle.extensions.net.http_client.address import PrivateAddress, public_socket
-from heddle.extensions.net.http_client.raw_head import request_class
+from heddle.extensions.net.http_client.raw_head import TARGET, request_class
+from heddle.extensions.net.http_client.response_start import handler_class
+from heddle.schemas.ascii import trim
 
 if TYPE_CHECKING:
     import aiohttp
@@ -18,6 +23,10 @@ if TYPE_CHECKING:
 
 READ_BYTES: Final = 16 * 1024
 """How much of a response waits for its reader before nothing more is taken apart."""
+
+
+_ANY_SIZE: Final = 2**31
+"""A head that has no limit."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +37,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     idle: float = 30.0
     connect: float = 10.0
     wait: float = 30.0
+    header: int = 32 * 1024
     public: bool = False
     cookies: bool = False
     proxy: str = ""
@@ -57,12 +67,16 @@ class Pool:
             # Redirects and retries may come minutes later: look names up again.
             ttl_dns_cache=10,
         )
+        connector: Any = self._connector
+        connector._factory = partial(handler_class(), loop=asyncio.get_running_loop())
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             request_class=request_class(),
             auto_decompress=False,
             # Twice as much is taken apart before the reader has its turn: tiny chunks take long.
             read_bufsize=READ_BYTES,
+            max_line_size=settings.header or _ANY_SIZE,
+            max_field_size=settings.header or _ANY_SIZE,
             cookie_jar=aiohttp.CookieJar() if settings.cookies else aiohttp.DummyCookieJar(),
             trust_env=environment,
             timeout=aiohttp.ClientTimeout(
@@ -75,20 +89,39 @@ class Pool:
         )
 
     async def send(
-        self, method: str, url: str, headers: list[tuple[str, str]], body: Any
+        self,
+        method: str,
+        url: str,
+        headers: list[tuple[str, str]],
+        body: Any,
+        target: str = "",
     ) -> "aiohttp.ClientResponse":
-        """Send one request; the response once its head is there. Raises what aiohttp raises."""
+        """Send one request; the response once its head is there.
+
+        `target` is what is asked of the host of `url`, if it is not the rest of `url`. Raises what
+        aiohttp raises, and BrokenResponse.
+        """
         from yarl import URL
 
         self.calls += 1
-        return await self._session.request(
-            method,
-            URL(url, encoded=True),
-            headers=headers,
-            data=body,
-            allow_redirects=False,
-            proxy=self._proxy or None,
-        )
+        token = TARGET.set(target)
+        try:
+            response = await self._session.request(
+                method,
+                URL(url, encoded=True),
+                headers=headers,
+                data=body,
+                allow_redirects=False,
+                proxy=self._proxy or None,
+            )
+        finally:
+            TARGET.reset(token)
+        try:
+            check_head(response, self.settings.header)
+        except BrokenResponse:
+            response.close()
+            raise
+        return response
 
     def enter(self) -> "Pool":
         """One more uses it."""
@@ -108,6 +141,23 @@ class Pool:
         return len(connector._acquired) + sum(map(len, connector._conns.values()))
 
 
+class BrokenResponse(Exception):  # noqa: N818 - the state of it: raise BrokenResponse
+    """What came back is no response of HTTP, or one that nobody may send."""
+
+
+def check_head(response: "aiohttp.ClientResponse", most: int) -> None:
+    """Raise BrokenResponse if a head is larger than `most` bytes, or none that anybody may send."""
+    if response.status == 101:
+        raise BrokenResponse("it switches to another protocol (101), and nobody has wanted that")
+    size = 0
+    for name, value in response.raw_headers:
+        size += len(name) + len(value) + 4
+        if name.translate(None, TOKEN) or value.translate(None, HEADER_TEXT):
+            raise BrokenResponse(f"the header {name[:100]!r} holds a character that none may have")
+    if most and size > most:
+        raise BrokenResponse(f"its headers are larger than {most} bytes")
+
+
 def failure(error: BaseException, place: str) -> Error | None:
     """What went wrong between us and them, for people; None where it is none of that."""
     import aiohttp
@@ -122,10 +172,39 @@ def failure(error: BaseException, place: str) -> Error | None:
         return Error(f"{place}: {private}", code="refused", cause=error)
     if isinstance(error, aiohttp.InvalidURL):
         return Error(f"{place}: it is no URL", code="request", cause=error)
+    if _broken(error):
+        return Error(
+            f"{place}: the response cannot be used: {_reason(error)}", code="response", cause=error
+        )
     if isinstance(error, aiohttp.ClientError | OSError | ValueError):
         said = str(error) or type(error).__name__
         return Error(f"{place}: {said}", code="unreachable", cause=error)
     return None
+
+
+def _broken(error: BaseException) -> bool:
+    """Return whether a response has begun to come, and is none."""
+    import aiohttp
+
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        return False
+    return isinstance(
+        error, BrokenResponse | aiohttp.ClientResponseError | aiohttp.ClientPayloadError
+    )
+
+
+def one_line(text: str) -> str:
+    """Return a text with a space for each of its line ends."""
+    return " ".join(trim(line) for line in text.splitlines())
+
+
+def _reason(error: BaseException) -> str:
+    """Return what is wrong with a response, on one line."""
+    import aiohttp
+
+    text = error.message if isinstance(error, aiohttp.ClientResponseError) else str(error)
+    text = one_line(text) or type(error).__name__
+    return text if len(text) <= 300 else f"{text[:300]}…"
 
 
 def _connecting(error: BaseException) -> bool:

@@ -1,15 +1,20 @@
-"""A request whose header holds bytes of Latin-1: aiohttp writes UTF-8 only, and these must not change.
+"""A request whose head aiohttp would not write as it is: the bytes of Latin-1, and odd targets.
 
-The text of such a value is marked with its own class. When aiohttp writes the head, its bytes are put in
-the place of the UTF-8 that stands for them. A request without such a value is sent as it always is.
+aiohttp writes header values as UTF-8, and has no target that is `*` or ends in a bare `?`. A value that came
+as Latin-1 is marked with its own class, and a target is set beside the call. When aiohttp writes the head,
+the lines concerned are written anew. Any other request is sent as it always is.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import aiohttp
+
+TARGET: Final[ContextVar[str]] = ContextVar("target", default="")
+"""The target of the request that is being sent, if it is not that of its URL."""
 
 
 class Latin1(str):
@@ -21,10 +26,11 @@ class Latin1(str):
 class _HeadWriter:
     """Stands for a transport until the head is written."""
 
-    def __init__(self, protocol: Any, values: list[tuple[bytes, bytes]]) -> None:
+    def __init__(self, protocol: Any, headers: Mapping[str, str], target: str) -> None:
         self._protocol = protocol
         self._transport = protocol.transport
-        self._values = values
+        self._headers = headers
+        self._target = target
         protocol.transport = self
 
     def write(self, data: bytes) -> None:
@@ -42,9 +48,15 @@ class _HeadWriter:
 
     def _raw(self, data: bytes) -> bytes:
         head, end, body = data.partition(b"\r\n\r\n")
-        for written, raw in self._values:
-            head = head.replace(b": " + written, b": " + raw)
-        return head + end + body
+        lines = head.split(b"\r\n")
+        if self._target:
+            method, _, version = lines[0].split(b" ")
+            lines[0] = b" ".join((method, self._target.encode(), version))
+        # The headers are written in their order, a line each.
+        for number, (name, value) in enumerate(self._headers.items(), 1):
+            if type(value) is Latin1:
+                lines[number] = f"{name}: {value}".encode("latin-1")
+        return b"\r\n".join(lines) + end + body
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -52,18 +64,17 @@ class _HeadWriter:
 
 @cache
 def request_class() -> "type[aiohttp.ClientRequest]":
-    """Return the class of requests that write marked values as Latin-1."""
+    """Return the class of requests whose marked values and odd targets are written as they came."""
     import aiohttp
 
     class RawHeadRequest(aiohttp.ClientRequest):
-        """A request that writes marked values as Latin-1."""
+        """A request that writes marked values as Latin-1, and a target of its own."""
 
         async def send(self, conn: Any) -> aiohttp.ClientResponse:
-            values = [one for one in self.headers.values() if type(one) is Latin1]
-            if values and conn.protocol is not None and conn.protocol.transport is not None:
-                _HeadWriter(
-                    conn.protocol, [(one.encode(), one.encode("latin-1")) for one in values]
-                )
+            target = TARGET.get()
+            marked = target or any(type(one) is Latin1 for one in self.headers.values())
+            if marked and conn.protocol is not None and conn.protocol.transport is not None:
+                _HeadWriter(conn.protocol, self.headers, target)
             return await super().send(conn)
 
     return RawHeadRequest

@@ -45,7 +45,7 @@ Headers = list[tuple[str, str]]
 class Ask:
     """Method, URL, headers and body. `again` says that the body can be sent a second time."""
 
-    __slots__ = ("again", "body", "headers", "latin", "method", "url")
+    __slots__ = ("again", "body", "headers", "method", "target", "url")
 
     def __init__(
         self, method: str, url: str, headers: Headers, body: bytes | AsyncIterable[bytes] | None
@@ -55,8 +55,8 @@ class Ask:
         self.headers = headers
         self.body = body
         self.again = body is None or isinstance(body, bytes)
-        self.latin: frozenset[str] = frozenset()
-        """The values of headers that came as Latin-1, and go on as such."""
+        self.target = ""
+        """What is asked of the host, if it is not the rest of the URL."""
 
     def moved(self, url: str, status: int, *, same_origin: bool) -> "Ask | None":
         """What is asked after a redirect; None where the body would have to be sent twice."""

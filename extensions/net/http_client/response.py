@@ -13,6 +13,7 @@ from heddle.extensions.net.http.head import canonical
 from heddle.extensions.net.http.latin import kept_latin, text_of_bytes
 from heddle.extensions.net.http.path import text_of
 from heddle.extensions.net.http.turns import SLICE
+from heddle.extensions.net.http_client.pool import one_line
 from heddle.runtime.flow.budget import FREE, Held
 
 if TYPE_CHECKING:
@@ -150,13 +151,21 @@ async def read(
 
 
 async def pieces(response: "aiohttp.ClientResponse", silence: float | None) -> AsyncIterator[bytes]:
-    """The body piece by piece; TimeoutError where it falls silent. Lets go of the connection."""
+    """The body piece by piece; TimeoutError if it falls silent, Failure if it is broken.
+
+    Lets go of the connection.
+    """
+    from aiohttp import ClientPayloadError
+
     content = response.content
     end = perf_counter() + SLICE
     try:
         while True:
-            async with asyncio.timeout(silence):
-                part = await content.readany()
+            try:
+                async with asyncio.timeout(silence):
+                    part = await content.readany()
+            except ClientPayloadError as error:
+                raise _broken(response, error) from None
             if not part:
                 break
             yield part
@@ -192,4 +201,5 @@ def _charge(response: "aiohttp.ClientResponse", held: Held, size: int) -> None:
 
 def _broken(response: "aiohttp.ClientResponse", found: object) -> Failure:
     place = f"{response.method} {response.url.with_user(None).with_query(None)}"
-    return Failure(Error(f"{place}: the response cannot be used: {found}", code="response"))
+    text = f"{place}: the response cannot be used: {one_line(str(found))}"
+    return Failure(Error(text, code="response"))

@@ -1,13 +1,13 @@
 """Forwarding: what of a request goes on to a backend, and what of its response comes back."""
 
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from heddle.extensions.extension import ByteStream, Payload
 from heddle.extensions.net.http.head import canonical
-from heddle.extensions.net.http.latin import kept_latin, latin_of
+from heddle.extensions.net.http.latin import Came, LatinHeader, text_of_bytes
 from heddle.extensions.net.http.path import raw_of, segments_of, text_of
 from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.http_client.hop_headers import hop_by_hop, is_claim, is_unsafe
@@ -16,6 +16,9 @@ from heddle.extensions.net.http_client.request import Ask, Headers, ask
 from heddle.extensions.net.http_client.target import Base, joined, raw_path, written_query
 
 _SAID = ("X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host")
+
+if TYPE_CHECKING:
+    import aiohttp
 
 
 def forwarded(
@@ -42,13 +45,17 @@ def forwarded(
         asked.headers = _passing(asked.headers, hidden, trust=trust, underscores=underscores) + own
         return asked
     body: bytes | AsyncIterable[bytes] | None = payload.raw_body
-    header = dict(payload.head.fields)
-    headers = end_to_end(header)
+    header = payload.head.fields
     drop = {"Host", "Content-Length", *hidden, *_SAID}
     if isinstance(body, ByteStream) and "Content-Encoding" in header:
         # A listener that streams unpacks on the way.
         drop.add("Content-Encoding")
-    headers = _passing(headers, drop, trust=trust, underscores=underscores)
+    drop |= hop_by_hop(header)
+    headers = [
+        (spelled, value)
+        for name, spelled, value in lines_of_block(payload.head.block)
+        if name not in drop and _passes(name, trust=trust, underscores=underscores)
+    ]
     headers += said_of(payload, trust)
     headers += own
     if keep_host and payload.head.host:
@@ -58,13 +65,22 @@ def forwarded(
     url = base.origin + joined(base.path, without(raw_path(payload), prefix))
     query = "&".join(part for part in (written_query(payload), base.query) if part)
     asked = Ask(payload.method_text, f"{url}?{query}" if query else url, headers, body)
-    asked.latin = latin_of(payload.head.fields)
-    if asked.latin:
-        asked.headers = [
-            (name, Latin1(value) if value in asked.latin else value)
-            for name, value in asked.headers
-        ]
+    if payload.raw_path == "*":
+        asked.target = "*"
+    elif payload.line.marked and not query:
+        asked.target = "/" + url.split("://", 1)[1].partition("/")[2] + "?"
     return asked
+
+
+def lines_of_block(block: bytes) -> list[tuple[str, str, str]]:
+    """Return the headers of a block in their order: canonical name, name as it came, and value."""
+    found: list[tuple[str, str, str]] = []
+    for line in block.split(b"\r\n") if block else ():
+        spelled, _, raw = line.partition(b":")
+        name = spelled.decode()
+        text, old = text_of_bytes(raw.strip(b" \t"))
+        found.append((canonical(name), name, Latin1(text) if old else text))
+    return found
 
 
 def _passing(
@@ -74,31 +90,29 @@ def _passing(
     return [
         (name, value)
         for name, value in headers
-        if name not in drop
-        and (trust or not is_claim(name))
-        and not (is_unsafe(name) and (name == "Proxy" or not underscores))
+        if name not in drop and _passes(name, trust=trust, underscores=underscores)
     ]
+
+
+def _passes(name: str, *, trust: bool, underscores: bool) -> bool:
+    """Return whether a header goes on, by its canonical name."""
+    if not trust and is_claim(name):
+        return False
+    return not (is_unsafe(name) and (name == "Proxy" or not underscores))
 
 
 def without(path: str, prefix: str) -> str:
     """A percent-encoded path without the segments of its prefix, where it has them all."""
-    wanted = segments_of(prefix.rstrip("/"))
-    if not wanted:
+    prefix = prefix.rstrip("/")
+    if not prefix:
         return path
+    wanted = segments_of(prefix)
     parts = path.split("/")[1:]
     begins = [unquote(part) for part in parts[: len(wanted)]]
     if not path.startswith("/") or begins != wanted:
         return path
     rest = parts[len(wanted) :]
     return "/" + "/".join(rest) if rest else ""
-
-
-def end_to_end(header: Mapping[str, list[str]], keep: frozenset[str] = frozenset()) -> Headers:
-    """Headers without those that are between two neighbours, and those that they name so."""
-    drop = hop_by_hop(header) - keep
-    return [
-        (name, value) for name, values in header.items() if name not in drop for value in values
-    ]
 
 
 def said_of(request: Request, trust: bool) -> Headers:
@@ -112,9 +126,23 @@ def said_of(request: Request, trust: bool) -> Headers:
     return [(name, value) for name, value in zip(_SAID, (chain, proto, host), strict=True) if value]
 
 
-def returned(header: Mapping[str, list[str]]) -> dict[str, Any]:
-    """The headers of a response that come back."""
+def returned(response: "aiohttp.ClientResponse") -> LatinHeader:
+    """Return the headers of a response that come back, in the bytes, order and spelling they have."""
     found: dict[str, list[str]] = {}
-    for name, value in end_to_end(header):
-        found.setdefault(canonical(name), []).append(value)
-    return kept_latin(found, latin_of(header))
+    latin: set[str] = set()
+    lines: list[Came] = []
+    for spelled, raw in response.raw_headers:
+        value = raw.strip(b" \t")
+        name = canonical(spelled.decode())
+        text, old = text_of_bytes(value)
+        if old:
+            latin.add(text)
+        found.setdefault(name, []).append(text)
+        lines.append((name, text, spelled + b": " + value + b"\r\n"))
+    ended = hop_by_hop(found) | {"Content-Length"}
+    if response.status == 426:
+        # Such a response names the protocol that is wanted instead.
+        ended -= {"Upgrade"}
+    header = {name: values for name, values in found.items() if name not in ended}
+    came = tuple(line for line in lines if line[0] in header and line[0] != "Upgrade")
+    return LatinHeader(header, frozenset(latin), came)

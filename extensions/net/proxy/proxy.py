@@ -29,6 +29,7 @@ from heddle.extensions.extension import (
     Process,
     Program,
     Schema,
+    Size,
     Unfit,
     about,
 )
@@ -37,6 +38,7 @@ from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.http.upgrade import Upgrade
 from heddle.extensions.net.http_client.fields import ClientTls
 from heddle.extensions.net.http_client.pool import (
+    BrokenResponse,
     Pool,
     Settings,
     failure,
@@ -44,10 +46,11 @@ from heddle.extensions.net.http_client.pool import (
     tls_context,
 )
 from heddle.extensions.net.http_client.request import Headers
-from heddle.extensions.net.http_client.response import headers_of, pieces
+from heddle.extensions.net.http_client.response import pieces
 from heddle.extensions.net.proxy.backend import Backend, Balance, Balancer
 from heddle.extensions.net.proxy.forward import forwarded, returned
 from heddle.extensions.net.proxy.health import Health, HealthFields
+from heddle.extensions.net.proxy.hops import counted, last_hop
 from heddle.extensions.net.proxy.own import Own, own_headers
 from heddle.extensions.net.proxy.tunnel import Refusal, dig, wants_websocket
 from heddle.runtime.flow.elsewhere import Elsewhere, await_program, resume
@@ -95,6 +98,9 @@ class ProxyLimits(Fields):
     silence: Annotated[Duration, about("Between two pieces of a response.")] = Duration(60)
     idle: Annotated[Duration, about("How long a connection is kept that nobody uses.")] = Duration(
         30
+    )
+    header: Annotated[Size, about("The head of a response: its status line and headers.")] = Size(
+        32 * 1024
     )
 
 
@@ -287,6 +293,9 @@ class ProxyNode(Node):
         fields = self._fields
         if not isinstance(payload, dict):
             raise TypeError("found no request (wanted: a map with method and path)")
+        end = last_hop(payload)
+        if end is not None:
+            return end
         key = await await_program(self._key_of, payload) if fields.balance == "hash" else ""
         try:
             own = self._own.of(payload)
@@ -320,6 +329,7 @@ class ProxyNode(Node):
             own=own,
             hidden=self._own.names,
         )
+        counted(asked)
         websocket = fields.websocket and type(payload) is Request and wants_websocket(payload)
         backend.active += 1
         backend.requests += 1
@@ -335,12 +345,18 @@ class ProxyNode(Node):
                 response.close()
                 raise Another
             backend.succeeded()
+            if not 200 <= response.status <= 599:
+                response.close()
+                raise BrokenResponse(f"its status is {response.status}")
             answer, kept = await self._answer(response, process, backend)
             return answer
         except (Failure, Another):
             raise
         except Exception as error:
             found = failure(error, f"{asked.method} {shown(backend.url)}")
+            if found is not None and found.code == "response":
+                # It was reached: another may not be sent the same, and will hardly answer better.
+                raise Failure(found) from error
             if found is None or found.code not in ("unreachable", "timeout"):
                 raise
             if backend.failed(fields.failures, float(fields.aside)):
@@ -358,14 +374,13 @@ class ProxyNode(Node):
         if pool is None:
             raise Failure(Error("the node is closed", code="dropped"))
         async with asyncio.timeout(float(self._fields.limits.response) or None):
-            return await pool.send(asked.method, asked.url, asked.headers, asked.body)
+            return await pool.send(asked.method, asked.url, asked.headers, asked.body, asked.target)
 
     async def _answer(
         self, response: "aiohttp.ClientResponse", process: Process, backend: Backend
     ) -> tuple[Answer, bool]:
         """The response, and whether the backend still works at it."""
-        header = returned(headers_of(response))
-        header.pop("Content-Length", None)
+        header = returned(response)
         size = response.content_length
         bare = response.method == "HEAD" or response.status in (204, 304)
         silence = float(self._fields.limits.silence) or None
@@ -398,6 +413,7 @@ class ProxyNode(Node):
                     parts.port or (443 if secure else 80),
                     tls,
                     float(limits.response) or None,
+                    int(limits.header) or None,
                 )
         except Refusal as refusal:
             return refusal.response
@@ -451,6 +467,7 @@ def compile_proxy(fields: Proxy, build: Build) -> Node:
         idle=float(limits.idle),
         connect=float(limits.connect),
         wait=0.0,
+        header=int(limits.header),
         verify=tls.verify,
         ca=pem(tls.ca),
         cert=pem(tls.cert),
@@ -489,11 +506,13 @@ PROXY: Kind[Any] = Kind(
 """,
         details="""\
 A request goes on as it came: its path below that of the backend's URL, without `prefix`; its query; its
-body, packed as it is; its headers, but those that are between two neighbours (`Connection`, …), those that
+body, packed as it is; its headers in their own bytes, order and spelling, but those that are between two neighbours (`Connection`, …), those that
 `header` and `values` say, and `Host` unless `keep_host` is set. `X-Forwarded-For`, `-Proto` and `-Host` say who has asked, and for what.
 What a client says in the place of a proxy goes no further unless `trust` is set: `X-Forwarded-…`, `Forwarded`,
 `X-Real-IP`, `X-Original-URL` and the like. `Proxy` never goes on, and names with a `_` only with `underscores`. The response comes back in the same way. Bodies are
-streamed both ways, a request's where its listener streams. Redirects are for the client to follow.
+streamed both ways, a request's where its listener streams. Redirects are for the client to follow. The target stays as it is
+written (`/?`, `//a`, `OPTIONS *`). TRACE and OPTIONS with `Max-Forwards: 0` are answered here, TRACE without `Cookie` and
+`Authorization`; more hops than that are one less for the backend.
 
 A backend that fails `failures` times in a row is set `aside`, and asked again afterwards, or before
 where there is no other. One that fails its health checks gets nothing until it passes them again. How
@@ -502,11 +521,13 @@ they do is told in the log, and shown by `heddle status`.
 Where a backend cannot be reached, or answers a status of `retry.statuses`, another one is tried, if the
 method is one of `retry.methods` and the body is no stream; what never reached a backend goes to another
 whatever its method. Otherwise the answer is an Error: `unreachable` (502), `timeout` (504), or `busy`
-(503) where there is no backend left.
+(503) where there is no backend left. What cannot be used of a response is `response` (502), and no other backend is tried: a
+head that is malformed or larger than `limits.header`, a status beyond 200 to 599, a 101 that nobody has wanted, a body that
+ends too early.
 
 A WebSocket is passed on byte by byte, and belongs to the listener's connection: it outlives reloads.
 
-A `proxy` whose spec changes keeps its connections where `tls` and the limits `connections connect idle`
+A `proxy` whose spec changes keeps its connections where `tls` and the limits `connections connect idle header`
 stay the same, and remembers how backends do whose URL stays. Needs the extra `http`.
 """,
     ),

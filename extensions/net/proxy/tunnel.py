@@ -1,38 +1,47 @@
 """A Tunnel carries bytes both ways between a client and a backend that speak WebSocket."""
 
 import asyncio
+import re
 import ssl
+from collections.abc import Mapping
 from typing import Final, cast
 
 from heddle.extensions.net.http.errors import BadRequest
-from heddle.extensions.net.http.head import parse_head
+from heddle.extensions.net.http.framing import Body, ChunkedBody, FixedBody
+from heddle.extensions.net.http.head import Head, parse_fields
 from heddle.extensions.net.http.latin import kept_latin, latin_of
 from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.http.upgrade import Guest
 from heddle.extensions.net.http_client.hop_headers import hop_by_hop
+from heddle.extensions.net.http_client.pool import BrokenResponse
+from heddle.extensions.net.http_client.raw_head import Latin1
 from heddle.extensions.net.http_client.request import Ask
 from heddle.schemas.ascii import elements, lower
 
-_HEAD: Final = 64 * 1024
 _BODY: Final = 64 * 1024
-_LIMITS: Final = Limits()
+_LIMITS: Final = Limits(header_bytes=2**31, body_bytes=None)
+_STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [\t \x21-\x7e\x80-\xff]*)?")
 
 
 def wants_websocket(request: Request) -> bool:
     """Whether a request asks for a WebSocket."""
-    fields = request.head.fields
+    return _names_websocket(request.head.fields) and request.method_text == "GET"
+
+
+def _names_websocket(fields: Mapping[str, list[str]]) -> bool:
     upgrade = elements(lower(",".join(fields.get("Upgrade", ()))))
     connection = elements(lower(",".join(fields.get("Connection", ()))))
-    return "websocket" in upgrade and "upgrade" in connection and request.method_text == "GET"
+    return "websocket" in upgrade and "upgrade" in connection
 
 
 class BackSide(asyncio.Protocol):
     """The backend's end: first it hears a response, then it carries bytes."""
 
-    def __init__(self) -> None:
-        loop = asyncio.get_running_loop()
-        self.head: asyncio.Future[bytes] = loop.create_future()
+    def __init__(self, most: int | None) -> None:
+        """Hear a head of at most so many bytes."""
+        self._most = most
+        self.head: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.rest = b""
         self._more = asyncio.Event()
         self.front: Tunnel | None = None
@@ -54,28 +63,50 @@ class BackSide(asyncio.Protocol):
         if self.head.done():
             if len(self.rest) > _BODY:
                 self.transport.pause_reading()
-            return
+        else:
+            self._hear_head()
+
+    def _hear_head(self) -> None:
         end = self.rest.find(b"\r\n\r\n")
-        if end >= 0:
+        size = end if end >= 0 else len(self.rest)
+        if self._most is not None and size > self._most:
+            self.head.set_exception(
+                BrokenResponse(f"its headers are larger than {self._most} bytes")
+            )
+            self.transport.abort()
+        elif end >= 0:
             head, self.rest = self.rest[: end + 4], self.rest[end + 4 :]
             self.head.set_result(head)
-        elif len(self.rest) > _HEAD:
-            self.transport.abort()
+
+    def hear_more(self) -> None:
+        """Wait for another head: this one has only said that there will be one."""
+        self.head = asyncio.get_running_loop().create_future()
+        if self.lost:
+            self.head.set_exception(ConnectionResetError("it closed without a response"))
+        else:
+            self._hear_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The backend has left."""
         self.lost = True
         self._more.set()
         if not self.head.done():
-            self.head.set_exception(exc or ConnectionResetError("it closed without a response"))
+            closed: Exception = ConnectionResetError("it closed without a response")
+            if self.rest:
+                closed = BrokenResponse("it ends in the middle of its head")
+            self.head.set_exception(exc or closed)
         if self.front is not None:
             self.front.transport.close()
 
-    async def until(self, length: int) -> None:
-        """Wait until so many bytes have come behind the head, or no more will."""
-        while len(self.rest) < length and not self.lost:
+    async def read(self) -> bytes:
+        """Return what has come behind the head, or b"" once no more will."""
+        while not self.rest and not self.lost:
             self._more.clear()
             await self._more.wait()
+        data, self.rest = self.rest, b""
+        if not self.lost:
+            self.transport.resume_reading()
+        return data
 
     def pause_writing(self) -> None:
         """The backend does not take what comes: let the client wait."""
@@ -145,47 +176,100 @@ class Refusal(Exception):  # noqa: N818 - reads as what it tells: raise Refusal
 
 
 async def dig(
-    asked: Ask, host: str, port: int, tls: ssl.SSLContext | bool | None, wait: float | None
+    asked: Ask,
+    host: str,
+    port: int,
+    tls: ssl.SSLContext | bool | None,
+    wait: float | None,
+    most: int | None,
 ) -> Tunnel:
-    """A tunnel to a backend that has agreed; Refusal where it has not, OSError without a backend."""
+    """Return a tunnel to a backend that has agreed; `most` bounds the head of its response.
+
+    Refusal if it has not agreed, BrokenResponse if it answers no HTTP, OSError without a backend.
+    """
     loop = asyncio.get_running_loop()
-    _, back = await loop.create_connection(BackSide, host, port, ssl=tls)
+    _, back = await loop.create_connection(lambda: BackSide(most), host, port, ssl=tls)
     try:
         back.transport.write(_written(asked, host, port, secure=bool(tls)))
         async with asyncio.timeout(wait):
-            head = await back.head
-        line, _, block = head[:-4].partition(b"\r\n")
-        words = line.split(b" ", 2)
-        if len(words) < 2 or not words[0].startswith(b"HTTP/1.") or not words[1].isdigit():
-            raise ConnectionError("it does not speak HTTP")
-        status = int(words[1])
-        if status == 101:
-            back.transport.pause_reading()
-            return Tunnel(back, head)
-        raise await _refusal(back, status, block, wait)
+            status, head, fields = await _final_head(back)
+            if status != 101:
+                raise await _refusal(back, status, fields)
+        if not _names_websocket(fields):
+            raise BrokenResponse("it switches to another protocol (101) than WebSocket")
+        back.transport.pause_reading()
+        return Tunnel(back, head)
     except BaseException:
         back.transport.abort()
         raise
 
 
-async def _refusal(back: BackSide, status: int, block: bytes, wait: float | None) -> Refusal:
-    """What the backend answered instead; its body where that is short."""
+async def _final_head(back: BackSide) -> tuple[int, bytes, dict[str, list[str]]]:
+    """Return status, bytes and fields of the first head that is no interim response."""
+    while True:
+        head = await back.head
+        line, _, block = head[:-4].partition(b"\r\n")
+        match = _STATUS.fullmatch(line)
+        if match is None:
+            raise BrokenResponse("its status line is not: HTTP/1.1 status reason")
+        status = int(match[1])
+        try:
+            fields = parse_fields(block, _LIMITS) if block else {}
+        except BadRequest as error:
+            raise BrokenResponse(str(error)) from None
+        if status >= 200 or status == 101:
+            return status, head, fields
+        back.hear_more()
+
+
+async def _refusal(back: BackSide, status: int, fields: dict[str, list[str]]) -> Refusal:
+    """Return what the backend answered instead, and the beginning of its body."""
+    ended = hop_by_hop(fields) | {"Content-Length"}
+    if status == 426:
+        # Such a response names the protocol that is wanted instead.
+        ended -= {"Upgrade"}
     try:
-        head = parse_head(block, 10, _LIMITS)
+        # A head of HTTP/1.1 has a Host, which no response has.
+        head = Head({**fields, "Host": ["backend"]}, 11)
+        bare = status in (204, 304)
+        body = b"" if bare else await _short_body(back, head)
     except BadRequest as error:
-        raise ConnectionError(f"its response cannot be read: {error}") from None
-    length = min(head.length, _BODY)
-    async with asyncio.timeout(wait):
-        await back.until(length)
-    ended = hop_by_hop(head.fields) | {"Content-Length"}
-    header = {name: values for name, values in head.fields.items() if name not in ended}
-    kept = kept_latin(header, latin_of(head.fields))
-    return Refusal(max(status, 200), kept, back.rest[:length])
+        raise BrokenResponse(str(error)) from None
+    header = {name: values for name, values in fields.items() if name not in ended}
+    return Refusal(status, kept_latin(header, latin_of(fields)), body)
+
+
+async def _short_body(back: BackSide, head: Head) -> bytes:
+    """Return a body, or as much of it as is kept of a refusal."""
+    if head.declared and not head.framed:
+        return b""
+    framing: Body | None = None
+    if head.framed:
+        framing = ChunkedBody(_LIMITS) if head.chunked else FixedBody(head.length)
+    parts: list[bytes] = []
+    size = 0
+    while size < _BODY:
+        piece = await back.read()
+        if not piece and framing is None:
+            break
+        if not piece:
+            raise BrokenResponse("it ends in the middle of its body")
+        if framing is None:
+            parts.append(piece)
+            size += len(piece)
+            continue
+        rest = framing.feed(piece)
+        while framing.behind:
+            rest = framing.feed(b"")
+        parts, size = framing.parts, framing.received
+        if rest is not None:
+            break
+    return b"".join(parts)[:_BODY]
 
 
 def _written(asked: Ask, host: str, port: int, *, secure: bool) -> bytes:
     """The request as bytes: what is between neighbours is said anew."""
-    path = "/" + asked.url.split("://", 1)[1].partition("/")[2]
+    path = asked.target or "/" + asked.url.split("://", 1)[1].partition("/")[2]
     named = f"[{host}]" if ":" in host else host
     usual = 443 if secure else 80
     headers = dict(asked.headers)
@@ -195,6 +279,6 @@ def _written(asked: Ask, host: str, port: int, *, secure: bool) -> bytes:
     lines += ["Connection: Upgrade", "Upgrade: websocket"]
     written = [line.encode() for line in lines]
     for name, value in asked.headers:
-        code = "latin-1" if value in asked.latin else "utf-8"
+        code = "latin-1" if type(value) is Latin1 else "utf-8"
         written.append(f"{name}: {value}".encode(code))
     return b"\r\n".join(written) + b"\r\n\r\n"

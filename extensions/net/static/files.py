@@ -26,6 +26,8 @@ from heddle.extensions.extension import (
 from heddle.extensions.net.answers import header_of, method_of
 from heddle.extensions.net.http.negotiate import weights
 from heddle.extensions.net.http.path import raw_of, segment_of
+from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http_client.target import written_query
 from heddle.extensions.net.static import known, reading
 from heddle.extensions.net.static.place import SWAPS, Folder, Found, Links, Root
 from heddle.extensions.net.static.ranges import Range, Unsatisfiable, ranges_of
@@ -145,6 +147,8 @@ class FilesNode(Node):
             return header_of(payload, name)
 
         answer = await asyncio.to_thread(self._answer, path, header, method)
+        if answer["status"] == 301:
+            answer["header"]["Location"] += _query_of(payload)
         body = answer.get("body")
         if isinstance(body, ByteStream):
             process.on_exit(lambda _: body.aclose())
@@ -223,12 +227,7 @@ class FilesNode(Node):
             said["Content-Encoding"] = coding
         status = known.judge(found, tag, header)
         if status != 200:
-            kept = ("ETag", "Last-Modified", "Cache-Control", "Vary")
-            return {
-                "status": status,
-                "header": {one: said[one] for one in kept if one in said},
-                "body": "" if status == 304 else "Precondition Failed",
-            }
+            return _judged(status, said, found)
         asked = header("Range")
         if asked and method == "GET" and known.same(found, tag, header("If-Range")):
             try:
@@ -272,6 +271,26 @@ _NO_BYTES: Final[tuple[bytes, ...]] = ()
 _LOST: Final[dict[str, Any]] = {"status": 404, "body": "Not Found"}
 _SHORT: Final[dict[str, Any]] = {"status": 503, "header": {"Retry-After": "1"}}
 """The answer when a file cannot be opened for a reason that may pass."""
+
+
+def _judged(status: int, said: dict[str, str], found: Found) -> dict[str, Any]:
+    """Return the answer to a request whose condition does not hold."""
+    kept = ("ETag", "Last-Modified", "Cache-Control", "Vary")
+    header = {one: said[one] for one in kept if one in said}
+    if status != 304:
+        return {"status": status, "header": header, "body": "Precondition Failed"}
+    if "Content-Encoding" not in said:
+        # Type and size are not sent: by them, the listener knows which headers a 200 would have.
+        header["Content-Type"] = said["Content-Type"]
+    return {"status": status, "header": header, "body": ByteStream(_nothing(), size=found.size)}
+
+
+def _query_of(payload: Payload) -> str:
+    """Return the query of a request as it was written, with its mark; "" without one."""
+    if type(payload) is Request:
+        return f"?{payload.line.query}" if payload.line.marked else ""
+    query = written_query(payload)
+    return f"?{query}" if query else ""
 
 
 def _partial(found: Found, ranges: list[Range], said: dict[str, str], kind: str) -> dict[str, Any]:
@@ -336,7 +355,7 @@ The path is that below a router's `*`, or the whole path of the request without 
 out of the root: dot segments, backslashes and NUL find nothing, and links may lead inside only, unless
 `symlinks` says otherwise. A file has one path: one with an empty segment (`a//b`), with a slash that came
 encoded (`a%2Fb`) or in other letters than the file's name is answered 404. What begins with a dot is not there, unless `hidden` is set. A folder is served
-by its `index`; without a slash at its end, the client is sent there (301). There are no listings.
+by its `index`; without a slash at its end, the client is sent there (301), with its query. There are no listings.
 
 Every file has an `ETag`, made of its time, size and number, and a `Last-Modified`; `If-None-Match`,
 `If-Modified-Since`, `If-Match` and `If-Unmodified-Since` are heeded (304, 412). `Range` gives one part or

@@ -11,7 +11,10 @@ Range: TypeAlias = tuple[int, int]
 MANY: Final = 16
 """More ranges than this are a whole file cut into pieces: it is sent whole."""
 
-_ONE: Final = re.compile(r"\s*(?:(\d{1,18})\s*-\s*(\d{1,18})?|-\s*(\d{1,18}))\s*", re.ASCII)
+FAR: Final = 10**18
+"""A position behind the end of every file."""
+
+_ONE: Final = re.compile(r"\s*(?:(\d+)\s*-\s*(\d+)?|-\s*(\d+))\s*", re.ASCII)
 
 
 class Unsatisfiable(ValueError):  # noqa: N818 - the word of the standard
@@ -37,11 +40,11 @@ def ranges_of(header: str, size: int) -> list[Range] | None:
             return None
         first, last, tail = match.groups()
         if tail is not None:
-            start, end = max(size - int(tail), 0), size
+            start, end = max(size - _number(tail), 0), size
         else:
-            start = int(first)
-            end = size if last is None else min(int(last) + 1, size)
-            if last is not None and int(last) < start:
+            start = _number(first)
+            end = size if last is None else min(_number(last) + 1, size)
+            if last is not None and _number(last) < start:
                 return None
         if start < end:
             found.append((start, end))
@@ -50,6 +53,12 @@ def ranges_of(header: str, size: int) -> list[Range] | None:
     joined = _joined(found)
     # More bytes than the file has: somebody wants the same ones again and again.
     return joined if sum(end - start for start, end in joined) <= size else None
+
+
+def _number(digits: str) -> int:
+    """Return a number of any length; one that is larger than every file is FAR."""
+    digits = digits.lstrip("0")
+    return int(digits or "0") if len(digits) < len(str(FAR)) else FAR
 
 
 def _joined(ranges: list[Range]) -> list[Range]:

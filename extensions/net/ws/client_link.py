@@ -218,6 +218,8 @@ class Link:
         from websockets.typing import Subprotocol
         from websockets.uri import parse_uri
 
+        from heddle.extensions.net.ws.frames import watch
+
         where = self.where
         uri = parse_uri(where.url)
         protocol = ClientProtocol(
@@ -227,6 +229,7 @@ class Link:
             max_size=self.limits.message,
             logger=log,
         )
+        watch(protocol, masked=False)
         tls: ssl.SSLContext | bool | None = (where.tls or True) if uri.secure else None
         loop = asyncio.get_running_loop()
         talk = LinkTalk(protocol, self.limits, self)

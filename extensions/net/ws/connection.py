@@ -19,6 +19,7 @@ from heddle.extensions.extension import ByteStream, Process
 from heddle.extensions.net.http.turns import SLICE, turns
 from heddle.extensions.net.http.upgrade import Guest
 from heddle.extensions.net.ws.message import Message
+from heddle.extensions.net.ws.text import TextDecoder
 from heddle.runtime.flow.budget import FREE, Held
 from heddle.runtime.flow.process import LiveProcess
 
@@ -111,6 +112,8 @@ class Talk(Guest):
         self._ending = False
         self._kept = Held()
         self._text = False
+        self._failed = False
+        self._decoder: TextDecoder | None = None
         self._busy = False
         self._handling = False
         self._paused = False
@@ -167,6 +170,7 @@ class Talk(Guest):
 
     def fail(self, code: int, reason: str) -> None:
         """Break off, because of what the other side did."""
+        self._failed = True
         if self.alive():
             self.protocol.fail(code, reason)
             self._flush()
@@ -292,13 +296,16 @@ class Talk(Guest):
         if opcode == 10:
             self._pinged = False
             return
-        if opcode > 2:
+        if opcode > 2 or self._failed:
             return
         if opcode:
             self._text = opcode == 1
+            self._decoder = None
         data = bytes(frame.data)
         if not frame.fin:
             self._parts += data
+            if self._text and self.protocol.extensions:
+                self._check_fragment(data)
             return
         if self._parts:
             data = bytes(self._parts + data)
@@ -326,6 +333,15 @@ class Talk(Guest):
                 self._set_pace()
         else:
             self._handle(message)
+
+    def _check_fragment(self, data: bytes) -> None:
+        """Break off if a text that was packed can never become UTF-8; of others the reader sees to it."""
+        if self._decoder is None:
+            self._decoder = TextDecoder()
+        try:
+            self._decoder.decode(data)
+        except UnicodeDecodeError:
+            self.fail(BAD_DATA, "the text is not UTF-8")
 
     def _within_rate(self) -> bool:
         rate = self.limits.rate

@@ -9,7 +9,7 @@ from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.http_client.pool import missing
 from heddle.extensions.net.origins import Origins, same_host
 from heddle.extensions.net.ws.connection import log
-from heddle.schemas.ascii import lower
+from heddle.schemas.ascii import lower, trim
 
 if TYPE_CHECKING:
     from websockets.protocol import Protocol
@@ -43,8 +43,11 @@ def accepted(
     from websockets.server import ServerProtocol
     from websockets.typing import Subprotocol
 
+    from heddle.extensions.net.ws.frames import watch
+
     header = _header(payload)
     check_origin(header, origins)
+    check_version(header)
 
     def choose(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         if not protocols or not offered:
@@ -62,10 +65,11 @@ def accepted(
     response = judge.accept(Asked("/", Headers(_asked(header))))
     if response.status_code != 101:
         said = (response.body or b"").decode().strip()
-        extra = {"Sec-WebSocket-Version": "13"} if response.status_code in (400, 426) else None
-        raise Refused(response.status_code, said, extra)
+        extra = _WANTED if response.status_code == 426 else _VERSION
+        raise Refused(response.status_code, said, extra if response.status_code < 500 else None)
     # One that judges reads a request first; that has been read already.
     made = ServerProtocol(state=State.OPEN, max_size=max_message, logger=log)
+    watch(made, masked=True)
     made.extensions = judge.extensions
     made.subprotocol = judge.subprotocol
     made.writes.append(response.serialize())
@@ -82,6 +86,11 @@ _ASKED: Final = (
     "Sec-Websocket-Extensions",
 )
 """The headers that ask for a WebSocket; what the others hold is not for the protocol to judge."""
+
+
+_VERSION: Final = {"Sec-WebSocket-Version": "13"}
+_WANTED: Final = {**_VERSION, "Upgrade": "websocket"}
+"""What a client is told that has to ask in another way: the protocol, and its version."""
 
 
 def _asked(header: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -123,6 +132,18 @@ def check_origin(header: Mapping[str, Any], origins: Origins) -> None:
     host = host[0] if isinstance(host, list) else host
     if not origins.allow(origin) and not same_host(origin, host):
         raise Refused(403, f"pages of {origin} are not let in")
+
+
+def check_version(header: Mapping[str, Any]) -> None:
+    """Refuse a WebSocket of another version: the answer says which version is spoken."""
+    given = [
+        trim(str(value))
+        for name, values in header.items()
+        if lower(str(name)) == "sec-websocket-version"
+        for value in (values if isinstance(values, list) else [values])
+    ]
+    if given and given != ["13"] and all(one.isascii() for one in given):
+        raise Refused(426, f"version {', '.join(given)} of WebSocket is not spoken here", _WANTED)
 
 
 def server_extensions() -> Any:

@@ -267,7 +267,7 @@ WEBSOCKET: Kind[Any] = Kind(
 """,
         details="""\
 A request that reaches `in` is answered with the WebSocket itself, or with a response that says why it
-is none (400, 403, 405, 426). The connection stays with the listener's socket: its limit of connections
+is none (400, 403, 405, 426; another version than 13 is 426). The connection stays with the listener's socket: its limit of connections
 counts it, and its other limits do not. Whatever may refuse it, such as `auth`, stands before it.
 
 Each message is a process of its own, on the flow as it is at that moment; a connection outlives every

@@ -199,7 +199,7 @@ async def test_a_broken_response_is_an_error_and_never_the_clients_fault() -> No
             reply = await fetch(port_of(rt))
     assert isinstance(error, Error)
     assert error.code == "response"
-    assert reply.status == 500
+    assert reply.status == 502
 
 
 # -- streams ----------------------------------------------------------------------------------------

@@ -141,7 +141,7 @@ async def test_packed_bodies_stay_packed() -> None:
         headers = {"Content-Encoding": "gzip", "Accept-Encoding": "br"}
         reply = await fetch(port_of(rt), method="POST", headers=headers, body=packed)
     assert reply.body == packed
-    assert (reply.headers["Content-Encoding"], reply.headers["Etag"]) == ("gzip", '"strong"')
+    assert (reply.headers["Content-Encoding"], reply.headers["ETag"]) == ("gzip", '"strong"')
 
 
 @pytest.mark.parametrize("status", [204, 302, 304, 404, 500])

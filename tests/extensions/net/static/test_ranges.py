@@ -42,3 +42,23 @@ def test_a_range_without_a_byte_cannot_be_satisfied(header: str) -> None:
 def test_an_empty_file_has_no_range() -> None:
     with pytest.raises(Unsatisfiable):
         ranges_of("bytes=0-", 0)
+
+
+@pytest.mark.parametrize(
+    ("header", "found"),
+    [
+        ("bytes=0-99999999999999999999", [(0, 100)]),
+        ("bytes=-99999999999999999999", [(0, 100)]),
+        ("bytes=5-" + "9" * 6000, [(5, 100)]),
+        ("bytes=" + "0" * 6000 + "5-9", [(5, 10)]),
+        ("bytes=5-" + "0" * 30 + "3", None),
+    ],
+)
+def test_a_number_of_any_length_is_a_number(header: str, found: list[Range] | None) -> None:
+    assert ranges_of(header, 100) == found
+
+
+@pytest.mark.parametrize("digits", [20, 6000])
+def test_a_position_far_behind_the_end_cannot_be_satisfied(digits: int) -> None:
+    with pytest.raises(Unsatisfiable):
+        ranges_of("bytes=" + "9" * digits + "-", 100)

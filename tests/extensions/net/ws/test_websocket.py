@@ -375,14 +375,31 @@ async def test_messages_are_packed_where_both_sides_like_it() -> None:
 async def test_what_is_no_handshake_is_told_why() -> None:
     async with running(flow()) as rt:
         port = port_of(rt)
-        assert (await fetch(port)).status == 426
+        plain = await fetch(port)
+        assert (plain.status, plain.headers["Upgrade"]) == (426, "websocket")
+        assert plain.headers["Sec-WebSocket-Version"] == "13"
         assert (await fetch(port, method="POST", body="x")).status == 405
         headers = {
             "Connection": "Upgrade, close",
             "Upgrade": "websocket",
-            "Sec-WebSocket-Version": "7",
+            "Sec-WebSocket-Version": "13",
         }
-        assert (await fetch(port, headers={**headers, "Sec-WebSocket-Key": "x" * 24})).status == 400
+        bad_key = await fetch(port, headers={**headers, "Sec-WebSocket-Key": "x" * 24})
+        assert (bad_key.status, bad_key.headers.get("Upgrade")) == (400, None)
+
+
+@pytest.mark.parametrize("version", ["8", "7", "0", "14", "13, 8", "x"])
+async def test_another_version_is_426_and_names_the_one_that_is_spoken(version: str) -> None:
+    async with running(flow()) as rt:
+        headers = {
+            "Connection": "Upgrade, close",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": version,
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        }
+        reply = await fetch(port_of(rt), headers=headers)
+    assert (reply.status, reply.headers["Sec-WebSocket-Version"]) == (426, "13")
+    assert reply.headers["Upgrade"] == "websocket"
 
 
 async def test_bytes_sent_right_behind_the_handshake_are_not_lost() -> None:

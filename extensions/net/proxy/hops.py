@@ -1,0 +1,60 @@
+"""Hops: TRACE and OPTIONS go past so many servers only, and the last one answers (RFC 9110, 7.6.2)."""
+
+from typing import Any, Final
+
+from heddle.extensions.extension import Payload
+from heddle.extensions.net.answers import header_of, method_of
+from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http_client.request import Ask
+from heddle.schemas.ascii import is_number, lower
+
+_COUNTED: Final = ("OPTIONS", "TRACE")
+_MOST: Final = 999_999_999
+"""The largest number of hops that is told apart."""
+
+_SECRET: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+_ALLOW: Final = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS, TRACE"
+
+
+def last_hop(payload: Payload) -> dict[str, Any] | None:
+    """Return the answer to a request that goes no further than here; None for any other."""
+    method = method_of(payload)
+    if method not in _COUNTED or _hops(header_of(payload, "Max-Forwards")) != 0:
+        return None
+    if method == "OPTIONS":
+        return {"status": 204, "header": {"Allow": _ALLOW}}
+    if type(payload) is not Request:
+        return {"status": 405, "header": {"Allow": _ALLOW.removesuffix(", TRACE")}}
+    return {"status": 200, "header": {"Content-Type": "message/http"}, "body": _reflected(payload)}
+
+
+def counted(asked: Ask) -> None:
+    """Take one off the number of hops that a request has left."""
+    if asked.method not in _COUNTED:
+        return
+    for number, (name, value) in enumerate(asked.headers):
+        hops = _hops(value) if lower(name) == "max-forwards" else None
+        if hops is not None:
+            asked.headers[number] = (name, str(max(hops - 1, 0)))
+
+
+def _hops(text: str) -> int | None:
+    """Return the number that Max-Forwards gives; None if it gives none."""
+    if not is_number(text):
+        return None
+    digits = text.lstrip("0")
+    return int(digits or "0") if len(digits) <= len(str(_MOST)) else _MOST
+
+
+def _reflected(request: Request) -> bytes:
+    """Return a request as it came, without what is secret in it."""
+    line = request.line
+    target = f"{line.raw_path}?{line.query}" if line.marked else line.raw_path
+    version = b"1.1" if line.version == 11 else b"1.0"
+    lines = [f"{line.method} {target} HTTP/".encode() + version]
+    lines += [
+        one
+        for one in request.head.block.split(b"\r\n")
+        if one and lower(one.partition(b":")[0].decode()) not in _SECRET
+    ]
+    return b"\r\n".join(lines) + b"\r\n\r\n"
