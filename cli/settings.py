@@ -14,7 +14,8 @@ import msgspec
 
 from heddle.cli.exit_codes import CommandError
 from heddle.schemas.link import DEFAULT_NAMESPACE
-from heddle.schemas.problem import Place, Problem, did_you_mean
+from heddle.schemas.problem import Place, Problem
+from heddle.schemas.suggestion import did_you_mean
 from heddle.specs.model.names import NAMESPACE_RULE, legal_namespace
 
 if TYPE_CHECKING:

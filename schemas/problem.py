@@ -1,7 +1,5 @@
 """A Problem is one thing wrong with what someone wrote: place, found, wanted, try."""
 
-from difflib import get_close_matches
-
 import msgspec
 
 
@@ -53,11 +51,3 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         if self.hint:
             text += f". {self.hint}"
         return text
-
-
-def did_you_mean(
-    word: str, known: "list[str] | tuple[str, ...] | set[str] | frozenset[str]"
-) -> str:
-    """`Did you mean "in"?` for the nearest of the known words; empty where none is near."""
-    near = get_close_matches(word, sorted(known), n=1, cutoff=0.6)
-    return f'Did you mean "{near[0]}"?' if near else ""

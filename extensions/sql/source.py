@@ -8,7 +8,7 @@ from heddle.extensions.sql.database import Database
 from heddle.extensions.sql.pool import Pool
 from heddle.extensions.sql.sqlite import SqliteDatabase
 from heddle.runtime.managed import managed_by
-from heddle.schemas.problem import did_you_mean
+from heddle.schemas.suggestion import did_you_mean
 
 DRIVERS = {
     "sqlite": "sqlite",

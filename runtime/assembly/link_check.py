@@ -11,7 +11,7 @@ from heddle.schemas.path import Path, dotted
 from heddle.schemas.port import LIFECYCLE, Port, find_port, parse_port
 from heddle.schemas.problem import Problem
 from heddle.schemas.schema import Ports, Schema
-from heddle.schemas.words import nearest, suggest
+from heddle.schemas.suggestion import did_you_mean, nearest
 from heddle.specs.model.spec import Spec
 
 SchemaOf: TypeAlias = Callable[[str], Schema[Any] | None]
@@ -115,7 +115,7 @@ class _Links:
         found, hint = f'there is no "{link.target}"', ""
         if link.id is None and link.name is not None:
             names = [name for space, name in self._names if space == spec.namespace]
-            hint = suggest(link.name, names)
+            hint = did_you_mean(link.name, names)
             elsewhere = sorted(space for space, name in self._names if name == link.name)
             if not hint and elsewhere:
                 hint = f'It stands in namespace "{elsewhere[0]}"; links stay inside "{spec.namespace}".'

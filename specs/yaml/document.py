@@ -22,7 +22,8 @@ from heddle.schemas.common_fields import DATA_FIELDS
 from heddle.schemas.data_type import describe_type
 from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.path import Path, dotted
-from heddle.schemas.problem import Place, Problem, did_you_mean
+from heddle.schemas.problem import Place, Problem
+from heddle.schemas.suggestion import did_you_mean
 from heddle.specs.files.spare import is_passing
 from heddle.specs.model import names
 from heddle.specs.model.entry import spoiled_spec_of, value_of
