@@ -1,13 +1,14 @@
 """A Schema is what one kind accepts: its fields, its ports, a summary, a worked example."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeAlias, TypeVar
 
 import msgspec
 
 from heddle.schemas.common_fields import SPEC_FIELDS
 from heddle.schemas.field import read_field
+from heddle.schemas.path import Path
 from heddle.schemas.port import LIFECYCLE, Port, find_port
 from heddle.schemas.shape import Shape, fields_of, shape_of
 
@@ -40,6 +41,8 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
     ports: Callable[[F], Ports] | None = None
     passes_on: Callable[[Mapping[str, Any]], bool] | None = None
     """Whether, by its fields as written, every packet leaves by `out`: it never ends a cycle."""
+    leads: Callable[[F], Iterable[tuple[Path, str]]] | None = None
+    """The out ports that its fields name, each with the path of the field."""
 
     def __post_init__(self) -> None:
         if not _KIND.fullmatch(self.kind):

@@ -51,7 +51,8 @@ def command(
     given are left open, and the names are told; so are values that are sealed with a key, or come
     from a place, that is not here. Only --strict-env makes them problems.
 
-    Secrets that stand in clear in the files are named: that is a hint, and no problem.
+    Secrets that stand in clear in the files are named: that is a hint, and no problem. So is a
+    blank in a spec without an env, which stays as text.
 
     The exit code is 1 when there is any problem.
     """
@@ -80,11 +81,13 @@ def command(
     unread = not reading.whole
     rest = [
         problem
-        for problem in (*checked.problems, *checked.cycles)
+        for problem in (*checked.problems, *checked.cycles, *checked.dead)
         if problem.code != "missing-link"
         or not (unread or any(problem.found.endswith(f'"{name}"') for name in left_out if name))
     ]
     problems = in_order([*reading.problems, *rest])
+    told = {problem.path for problem in problems if "env" in problem.hint}
+    shown = in_order([*problems, *(hint for hint in checked.hints if hint.path not in told)])
     clear = [value.label for value in reading.values if value.secret and value.plain]
     if as_json:
         print_json(
@@ -96,15 +99,15 @@ def command(
                 "missing": checked.missing,
                 "closed": checked.closed,
                 "clear": clear,
-                "problems": [as_data(problem, strict=True) for problem in problems],
+                "problems": [as_data(problem, strict=True) for problem in shown],
             }
         )
     else:
-        print_problems(problems, source=documents.source, err=False, strict=True)
+        print_problems(shown, source=documents.source, err=False, strict=True)
         counts = f"{_count(len(reading.specs), 'spec')} and {_count(len(reading.values), 'value')}"
         where = _count(len(documents.files), "file")
-        click.echo(f"{summary(problems, strict=True)}: {counts} in {where}")
-        if not (problems or documents.files):
+        click.echo(f"{summary(shown, strict=True)}: {counts} in {where}")
+        if not (shown or documents.files):
             click.echo("nothing was checked: files of specs are named *.yaml, *.yml or *.json")
         if checked.missing and not strict_env:
             names = " ".join(f"-e {name}=…" for name in checked.missing)

@@ -1,5 +1,6 @@
 """router: sends an HTTP request the way of its method and path."""
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from heddle.extensions.extension import (
@@ -20,6 +21,7 @@ from heddle.extensions.net.http.path import segments_of
 from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.routes import ANY, Routes, split_segment
 from heddle.schemas.ascii import upper
+from heddle.schemas.path import Path
 from heddle.schemas.port import canonical, find_port
 
 OUT_PORTS = Port("out", "Where routes lead.", indexed=True)
@@ -155,12 +157,19 @@ def compile_router(fields: Router, build: Build) -> Node:
     return RouterNode(routes, frozenset(upper(route.method) for route in fields.routes))
 
 
+def _leads(fields: Router) -> Iterator[tuple[Path, str]]:
+    """Yield the out port of each route."""
+    for index, route in enumerate(fields.routes):
+        yield ("routes", index, "port"), route.port
+
+
 ROUTER: Kind[Any] = Kind(
     Schema(
         kind="router",
         fields=Router,
         summary="Sends an HTTP request the way of its method and path.",
         category="net",
+        leads=_leads,
         ins=(IN,),
         outs=(
             OUT_PORTS,

@@ -8,6 +8,7 @@ import msgspec
 
 from heddle.runtime.assembly.codec import codec_failed
 from heddle.runtime.assembly.cycles import endless_cycles
+from heddle.runtime.assembly.dead_routes import dead_routes
 from heddle.runtime.assembly.expander import Expander
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.assembly.link_check import check_links
@@ -17,6 +18,7 @@ from heddle.schemas.check import in_order
 from heddle.schemas.errors import SpecError
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import Bound, Values, bind
+from heddle.specs.binding.unfilled import unfilled_blanks
 from heddle.specs.model.names import new_id
 from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.secrets.keyring import EXTRA
@@ -34,11 +36,14 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """The Problems by place, and the names that the environment would have to give.
 
     `cycles` are those of nodes that pass a packet round for ever: what runs ends it with an Error.
-    `closed` are the Values whose data cannot be had here.
+    `dead` are fields that lead to a port without a link. `hints` are what is allowed, but probably
+    not meant. `closed` are the Values whose data cannot be had here.
     """
 
     problems: tuple[Problem, ...] = ()
     cycles: tuple[Problem, ...] = ()
+    dead: tuple[Problem, ...] = ()
+    hints: tuple[Problem, ...] = ()
     missing: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
 
@@ -111,6 +116,8 @@ def check_specs(
     return Checked(
         problems=tuple(in_order(problems)),
         cycles=tuple(endless_cycles(filled, registry.scheme.schema)) if only is None else (),
+        dead=tuple(dead_routes(filled, registry.scheme.schema)) if only is None else (),
+        hints=tuple(unfilled_blanks(specs)) if only is None else (),
         missing=tuple(sorted(missing)),
         closed=tuple(sorted(closed)),
     )

@@ -1,0 +1,46 @@
+"""A dead route: a field names an out port that no link leaves from, so its packets end there."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from heddle.runtime.assembly.link_check import SchemaOf
+from heddle.schemas.check import decode, in_order
+from heddle.schemas.errors import SpecError
+from heddle.schemas.port import canonical, find_port
+from heddle.schemas.problem import Problem
+from heddle.schemas.schema import Schema
+from heddle.specs.model.spec import Spec
+
+
+def dead_routes(specs: Iterable[Spec], schema_of: SchemaOf) -> list[Problem]:
+    """Return a Problem for each field that leads to an out port without a link.
+
+    It runs all the same: the packet itself is then the answer, which a route rarely means.
+    """
+    problems: list[Problem] = []
+    for spec in specs:
+        schema = schema_of(spec.kind)
+        if schema is not None and schema.leads is not None:
+            problems += _of(spec, schema)
+    return in_order(problems)
+
+
+def _of(spec: Spec, schema: Schema[Any]) -> list[Problem]:
+    try:
+        fields = decode(spec, schema)
+    except SpecError:
+        return []  # what is wrong with its fields is a Problem already
+    linked = {canonical(port) for port, links in spec.ports.items() if links}
+    leads = schema.leads(fields) if schema.leads is not None else ()
+    return [
+        Problem(
+            code="dead-route",
+            found=f'the out port "{port}" has no link',
+            wanted="a link at each port that a route leads to",
+            hint=f"Add it under ports, such as {port}: [{{name: …, port: in}}], or remove the route.",
+            place=spec.place(path),
+            path=spec.at(path),
+        )
+        for path, port in leads
+        if find_port(schema.ports_of(fields)[1], port) is not None and canonical(port) not in linked
+    ]
