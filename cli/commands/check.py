@@ -86,7 +86,7 @@ def command(
         or not (unread or any(problem.found.endswith(f'"{name}"') for name in left_out if name))
     ]
     problems = in_order([*reading.problems, *rest])
-    told = {problem.path for problem in problems if "env" in problem.hint}
+    told = {each.path for each in problems if "env" in each.hint or each.code == "code"}
     shown = in_order([*problems, *(hint for hint in checked.hints if hint.path not in told)])
     clear = [value.label for value in reading.values if value.secret and value.plain]
     if as_json:
@@ -111,7 +111,10 @@ def command(
             click.echo("nothing was checked: files of specs are named *.yaml, *.yml or *.json")
         if checked.missing and not strict_env:
             names = " ".join(f"-e {name}=…" for name in checked.missing)
-            click.echo(f"left open, as the environment does not give them: {names}")
+            variables = " ".join(f"HEDDLE_ENVIRONMENT_{name}=…" for name in checked.missing)
+            click.echo(
+                f"left open, as the environment does not give them: {names} (or {variables})"
+            )
         if checked.closed and not strict_env:
             click.echo(f"left open, as they cannot be opened here: {', '.join(checked.closed)}")
         if clear:

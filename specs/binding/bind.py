@@ -140,7 +140,10 @@ class _Binder:
         self.environment = Scope(
             names=environment,
             owner="the environment",
-            advice="Give it with -e NAME=…, or write {{ .NAME | default(…) }}",
+            advice=(
+                "Give it with -e NAME=… or HEDDLE_ENVIRONMENT_NAME=…, "
+                "or write {{ .NAME | default(…) }}"
+            ),
         )
         self.problems: list[Problem] = []
         self.uses: set[UUID] = set()
