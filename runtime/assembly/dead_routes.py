@@ -53,6 +53,7 @@ def _of(spec: Spec, schema: Schema[Any], exported: Set[tuple[str, str]]) -> list
             path=spec.at(path),
         )
         for path, port in leads
-        if find_port(schema.ports_of(fields)[1], port) is not None and canonical(port) not in linked
+        if find_port(schema.ports_of(fields)[1], port) is not None
+        and canonical(port) not in linked
         and (spec.label, canonical(port)) not in exported
     ]
