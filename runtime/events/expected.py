@@ -29,11 +29,10 @@ def is_expected(error: Error) -> bool:
 
 def cause_of(error: Error) -> str:
     """Return the exception behind an Error on one line: `ConnectionRefusedError: …`."""
-    last = None
-    for last in _chain(error.cause):
-        pass
-    if last is None:
+    chain = list(_chain(error.cause))
+    if not chain:
         return ""
+    last = chain[-1]
     text = " ".join(str(last).split())
     shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
     name = type(last).__name__

@@ -401,9 +401,9 @@ def _hinted(fault: Fault, text: str) -> Fault:
     elif "block mapping" in fault.found or "block collection" in fault.found:
         hint = "Look at the indentation: entries of one list or mapping start in one column"
     elif "flow mapping" in fault.found and (key := _BRACKETED.search(line)) is not None:
-        hint = f'Put a key with brackets in quotes between braces: "{key[1]}"'
+        hint = f"Put a key with brackets in quotes between braces: '{key[1]}'"
     elif any(what in fault.found for what in _FLOWS) and (text := _indexed_before(line, fault)):
-        hint = f'Put text with brackets in quotes between braces: "{text}"'
+        hint = f"Put text with brackets in quotes between braces: '{text}'"
     elif any(what in fault.found for what in _FLOWS):
         hint = "Is a closing bracket missing?"
     return msgspec.structs.replace(fault, hint=hint)
