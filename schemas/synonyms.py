@@ -19,7 +19,7 @@ def _synonyms(table: Mapping[str, str]) -> Synonyms:
     for ours, others in table.items():
         for word in others.split():
             key = plain(word)
-            meant[key] = (*meant.get(key, ()), ours)
+            meant[key] = tuple(dict.fromkeys((*meant.get(key, ()), ours)))
     return meant
 
 

@@ -86,7 +86,11 @@ def command(
         or not (unread or any(problem.found.endswith(f'"{name}"') for name in left_out if name))
     ]
     problems = in_order([*reading.problems, *rest])
-    told = {each.path for each in problems if "env" in each.hint or each.code == "code"}
+    told = {
+        each.path
+        for each in problems
+        if "env" in each.hint or each.code in ("code", "unknown-field")
+    }
     shown = in_order([*problems, *(hint for hint in checked.hints if hint.path not in told)])
     clear = [value.label for value in reading.values if value.secret and value.plain]
     if as_json:

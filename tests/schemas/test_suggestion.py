@@ -137,9 +137,12 @@ def test_words_of_the_comparison_page_lead_to_its_kinds() -> None:
     for line in page.splitlines():
         cells = [cell.strip() for cell in line.split("|")]
         ours = set(re.findall(r"\[`([\w-]+)`\]", cells[2])) if len(cells) == 5 else set()
-        for word in re.findall(r"`([^`]+)`", cells[1]) if ours and "](" not in cells[1] else ():
-            if word not in known and not ours & set(candidates(word, known, "kind")):
-                lost.append(word)
+        words = re.findall(r"`([^`]+)`", cells[1]) if ours and "](" not in cells[1] else []
+        lost += [
+            word
+            for word in words
+            if word not in known and not ours & set(candidates(word, known, "kind"))
+        ]
     # Providers of models are many, and what they stand for is in their row of the page.
     assert [
         word for word in lost if not re.match(r"(a2a|aws|cohere|gcp|ollama|openai)_", word)
