@@ -141,3 +141,13 @@ def test_two_sources_of_tests_are_named(tmp_path: Path) -> None:
     result = heddle("test", "--store", tmp_path, "--from-specs", "a.yaml")
     assert result.exit_code == 2
     assert "give only one of PATH, --store and --from-specs" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "code",
+    ['"const a = 1;\\nexport const b = ;"', ">\n    const a = 1;\n\n    export const b = ;\n"],
+)
+def test_code_without_lines_of_its_own_shows_the_line(code: str) -> None:
+    text = f"- kind: snippet\n  language: javascript\n  code: {code}\n"
+    (problem,) = ran_json("check", "-", stdin=text)["problems"]
+    assert problem["found"].endswith("in line 2 of the code: export const b = ;")
