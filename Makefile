@@ -22,10 +22,11 @@ $(READY): $(BASE)
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-# A copy to play with: git and the tests know only the one in examples/.
+# A copy to play with, whose answer ends its line on a terminal: git and the tests know only the one
+# in examples/.
 demo/ping.yaml:
 	@mkdir -p demo
-	@cp examples/ping.yaml $@
+	@sed 's/code: pong$$/code: "pong\\n"/' examples/ping.yaml > $@
 
 demo: $(BASE) demo/ping.yaml  ## run the demo flow on http://localhost:8000/ping
 	@$(BIN)/heddle start demo/ping.yaml -e PORT=8000

@@ -12,6 +12,11 @@ def complain(message: str) -> None:
     click.echo(click.style("error", fg="red", bold=True) + f": {message}", err=True)
 
 
+def warn(message: str) -> None:
+    """Print one warning for people, on standard error."""
+    click.echo(click.style("warning", fg="yellow", bold=True) + f": {message}", err=True)
+
+
 def explain_error(error: Exception) -> str:
     """Return the text of an exception for people."""
     if isinstance(error, HeddleError):

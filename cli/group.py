@@ -60,11 +60,10 @@ class LazyGroup(click.Group):
             return name, self.get_command(ctx, name), args[1:]
         more = self._more()
         if name not in more:
-            from difflib import get_close_matches
+            from heddle.schemas.suggestion import did_you_mean
 
-            near = get_close_matches(name, [*self.lazy, *more], n=1)
-            hint = f' Did you mean "{near[0]}"?' if near else " See heddle help"
-            ctx.fail(f'there is no command "{name}".{hint}')
+            hint = did_you_mean(name, [*self.lazy, *more], "command") or "See heddle help"
+            ctx.fail(f'there is no command "{name}". {hint}')
         return name, more[name], args[1:]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -114,10 +113,10 @@ class Family(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that the arguments begin with; UsageError with the nearest name otherwise."""
         if args[0] not in self.commands and not ctx.resilient_parsing:
-            from difflib import get_close_matches
+            from heddle.schemas.suggestion import did_you_mean
 
-            near = get_close_matches(args[0], self.commands, n=1)
-            hint = f' Did you mean "{near[0]}"?' if near else ""
+            near = did_you_mean(args[0], self.commands, "command")
+            hint = f" {near}" if near else ""
             ctx.fail(
                 f'there is no command "{ctx.command_path} {args[0]}" '
                 f"(there are: {', '.join(self.commands)}).{hint}"

@@ -5,8 +5,9 @@ from typing import Any, TypeVar
 
 import click
 
+from heddle.cli.complaint import warn
 from heddle.cli.group import AS_JSON, DEBUG
-from heddle.cli.settings import Settings, load_settings
+from heddle.cli.settings import Settings, load_settings, unknown_variables
 from heddle.specs.model.limits import use_limits
 from heddle.specs.model.names import KEY_RULE, NAMESPACE_RULE, legal_key, legal_namespace
 
@@ -133,9 +134,14 @@ def settings_of(config: str | None, extensions: tuple[str, ...] = (), **flags: A
         flags["store"] = server
     found = load_settings(flags, config=config)
     use_limits(found.limits)
-    if not extensions:
-        return found
+    for warning in unknown_variables():
+        warn(warning)
     import msgspec
 
+    context = click.get_current_context(silent=True)
+    if context is not None and context.meta.get(DEBUG):
+        found = msgspec.structs.replace(found, tracebacks=True)
+    if not extensions:
+        return found
     both = tuple(dict.fromkeys((*found.extensions, *extensions)))
     return msgspec.structs.replace(found, extensions=both)

@@ -153,6 +153,7 @@ class Serve:
                 team=self._seat or ALONE,
                 redactor=settings.redactor,
             )
+        rt.events.tracebacks = settings.tracebacks
         self._log.mask = rt.events.mask
         self._shown = rt.events.shown
         rt.events.listen(self._log, threads=True)

@@ -14,8 +14,9 @@ import msgspec
 
 from heddle.cli.exit_codes import CommandError
 from heddle.schemas.link import DEFAULT_NAMESPACE
-from heddle.schemas.problem import Place, Problem, did_you_mean
+from heddle.schemas.problem import Place, Problem
 from heddle.schemas.sentences import lower_first
+from heddle.schemas.suggestion import did_you_mean, nearest
 from heddle.specs.model.limits import Limits
 from heddle.specs.model.names import NAMESPACE_RULE, legal_namespace
 
@@ -49,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     begin with `limit_`, and `follow_links`, say what is read at most. Those that begin
     with `redact_` say what is hidden, and what is not, wherever payloads are shown. `state_folder`
     is where a store in files keeps its history and what runtimes report; empty is beside the specs.
+    With `tracebacks` (`--debug`), logs have those of expected failures, too.
     """
 
     namespace: str = DEFAULT_NAMESPACE
@@ -91,6 +93,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     state_folder: str = ""
     file: str = ""
     folder: str = "."
+    tracebacks: bool = False
 
     @property
     def limits(self) -> Limits:
@@ -581,6 +584,43 @@ def _of(environ: Environ) -> dict[str, Any]:
         if name.startswith(_NAMES) and len(name) > len(_NAMES)
     }
     return said | ({"environment": names} if names else {})
+
+
+_OTHER_VARIABLES = frozenset(
+    {"HEDDLE_CONFIG", "HEDDLE_DEBUG", "HEDDLE_KEY", "HEDDLE_TOKEN", "HEDDLE_COMPLETE"}
+)
+"""Variables that are no key of the file."""
+
+_OF_SERVICES = re.compile(r"HEDDLE_(?:SERVICE_(?:HOST|PORT\w*)|PORT(?:_\d+_\w+)?)$")
+"""What Kubernetes and Docker set by themselves beside a service that is called heddle."""
+
+
+def unknown_variables(environ: Environ | None = None) -> list[str]:
+    """Return a message for each HEDDLE_* variable that means nothing, with the nearest that does."""
+    environ = os.environ if environ is None else environ
+    known = {*VARIABLES, *_OTHER_VARIABLES}
+    unknown = sorted(
+        name
+        for name in environ
+        if name.startswith(_PREFIX)
+        and name not in known
+        and not name.startswith(_NAMES)
+        and not _OF_SERVICES.match(name)
+    )
+    return [_unknown_variable(name, known) for name in unknown]
+
+
+def _unknown_variable(name: str, known: set[str]) -> str:
+    bare = name.removeprefix(_PREFIX)
+    near = nearest(bare, {each.removeprefix(_PREFIX) for each in known})
+    head, _, rest = bare.partition("_")
+    if near is not None:
+        hint = f'Did you mean "{_PREFIX}{near}"?'
+    elif rest and (head in ("ENV", "VAR") or nearest(head, ["ENVIRONMENT"])):
+        hint = f'Did you mean "{_NAMES}{rest}"?'
+    else:
+        hint = f"If it is to fill the blank {{{{ .{bare} }}}}, call it {_NAMES}{bare}."
+    return f"the variable {name} is not a setting. {hint}"
 
 
 def _meant(path: str, text: str) -> Any:

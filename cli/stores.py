@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from heddle.cli.exit_codes import CommandError
 from heddle.cli.settings import Settings
-from heddle.schemas.problem import did_you_mean
+from heddle.schemas.suggestion import did_you_mean
 from heddle.specs.model.store import Store
 from heddle.specs.stores.opener import Stores
 

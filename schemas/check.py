@@ -23,7 +23,8 @@ from heddle.schemas.path import Path, dotted
 from heddle.schemas.problem import Place, Problem
 from heddle.schemas.schema import F, Schema
 from heddle.schemas.shape import Field, Shape, fields_of, shape_of, tag_of
-from heddle.schemas.words import any_of, field_named, nearest, plain, suggest, wanted
+from heddle.schemas.suggestion import did_you_mean, nearest
+from heddle.schemas.words import any_of, field_named, plain, wanted
 
 _ITSELF: Any = object()
 _TOLD: list[Shape] = []
@@ -79,7 +80,8 @@ def unknown_kind(
     return Problem(
         code="unknown-kind",
         found=f'no kind "{spec.kind}"',
-        hint=suggest(spec.kind, names) or "See heddle kinds, or add the extension that has it.",
+        hint=did_you_mean(spec.kind, names, "kind")
+        or "See heddle kinds, or add the extension that has it.",
         place=spec.place(("kind",)),
         path=dotted(spec.label, ("kind",)),
     )
@@ -179,9 +181,12 @@ class _Walk:
     def _unknown(self, fields: tuple[Field, ...], key: str, path: Path) -> str:
         """Tell of a field that nobody knows; returns the name of the field that was meant."""
         names = [field.name for field in fields]
-        near = nearest(key, [*names, *(() if path else (*SPEC_FIELDS, *GUARDS))])
+        common = (*SPEC_FIELDS, *GUARDS)
+        near = nearest(key, [*names, *(() if path else common)], "field")
         known = f"one of {any_of(names)}" if names else "no fields of its own"
-        hint = f'Did you mean "{near}"?' if near else ""
+        hint = did_you_mean(key, [*names, *(() if path else common)], "field")
+        if path and key in common:
+            hint = f"{key} is a field of the Spec itself: indent it like kind."
         self._tell("unknown-field", "unknown field", (*path, key), known, hint)
         return near or ""
 
@@ -236,7 +241,9 @@ class _Walk:
             return [tags[str(found)]]
         said = "missing" if name not in value else describe_type(found)
         code = "missing" if name not in value else "choice"
-        self._tell(code, said, (*path, name), any_of(sorted(tags)), suggest(str(found), set(tags)))
+        self._tell(
+            code, said, (*path, name), any_of(sorted(tags)), did_you_mean(str(found), set(tags))
+        )
         return _TOLD
 
     def _unfit(self, shape: Shape, value: Any, path: Path, reason: msgspec.ValidationError) -> None:
@@ -296,7 +303,7 @@ def _why(shape: Shape, value: Any) -> tuple[str, str]:
         if item.form not in ("null", "either") and _why(item, value)[0] != "type":
             return _why(item, value)
     if shape.form == "choice":
-        return "choice", suggest(str(value), {str(choice) for choice in shape.choices})
+        return "choice", did_you_mean(str(value), {str(choice) for choice in shape.choices})
     if shape.form == "text" and isinstance(value, bool | int | float):
         text = str(value).lower()
         return "type", f'Write it in quotes: "{text}".' if _refusal(shape, text) is None else ""

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, Self
 
 from heddle.schemas.data_type import describe_type
 from heddle.schemas.field import FieldType, Unfit
-from heddle.schemas.problem import did_you_mean
+from heddle.schemas.suggestion import did_you_mean
 
 _SCALAR = ["string", "number", "boolean"]
 

@@ -1,7 +1,5 @@
 """A Problem is one thing wrong with what someone wrote: place, found, wanted, try."""
 
-from difflib import get_close_matches
-
 import msgspec
 
 
@@ -66,11 +64,3 @@ def defect_of(error: BaseException) -> str:
     text = " ".join(str(error).split())
     shown = text if len(text) <= 200 else f"{text[:199]}…"
     return f"cannot be read: {type(error).__name__}{f': {shown}' if shown else ''}"
-
-
-def did_you_mean(
-    word: str, known: "list[str] | tuple[str, ...] | set[str] | frozenset[str]"
-) -> str:
-    """`Did you mean "in"?` for the nearest of the known words; empty where none is near."""
-    near = get_close_matches(word, sorted(known), n=1, cutoff=0.6)
-    return f'Did you mean "{near[0]}"?' if near else ""

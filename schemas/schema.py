@@ -49,6 +49,8 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
     ports: Callable[[F], Ports] | None = None
     passes_on: Callable[[Mapping[str, Any]], bool] | None = None
     """Whether, by its fields as written, every packet leaves by `out`: it never ends a cycle."""
+    leads: Callable[[F], Iterable[tuple[Path, str]]] | None = None
+    """The out ports that its fields name, each with the path of the field."""
     begins: Callable[[Mapping[str, Any]], bool] | None = None
     """Whether, by its fields as written, it begins processes without being sent a packet."""
     asks: tuple[str, ...] = ()

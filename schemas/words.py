@@ -1,8 +1,6 @@
 """What a place accepts and where it stands, in words that people read."""
 
 import re
-from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 import msgspec
@@ -127,23 +125,6 @@ def plain(value: Any) -> str:
     if isinstance(value, str) and value and value.strip() == value and value.isprintable():
         return value
     return msgspec.json.encode(value).decode()
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word that was probably meant, whatever its case."""
-    words = sorted(known)
-    lower = word.casefold()
-    for other in words:
-        if other.casefold() == lower:
-            return other
-    near = get_close_matches(word, words, n=1, cutoff=0.6)
-    return near[0] if near else None
-
-
-def suggest(word: str, known: Iterable[str]) -> str:
-    """`Did you mean "in"?`, or nothing where no known word is near."""
-    near = nearest(word, known)
-    return f'Did you mean "{near}"?' if near is not None else ""
 
 
 def field_named(fields: tuple[Field, ...], name: str) -> Field | None:

@@ -51,7 +51,8 @@ def command(
     given are left open, and the names are told; so are values that are sealed with a key, or come
     from a place, that is not here. Only --strict-env makes them problems.
 
-    Secrets that stand in clear in the files are named: that is a hint, and no problem.
+    Secrets that stand in clear in the files are named: that is a hint, and no problem. So is a
+    blank in a spec without an env, which stays as text.
 
     The graph of the links is looked at, too: nodes that nothing leads to, requests that are never
     answered, packets that are never merged, Errors that go round, and what no packet can reach. These
@@ -86,12 +87,18 @@ def command(
     graph = check_graph(checked.parts, registry.scheme.schema, whole=whole)
     rest = [
         problem
-        for problem in (*checked.problems, *graph)
+        for problem in (*checked.problems, *checked.dead, *graph)
         if problem.code != "missing-link"
         or not (unread or any(problem.found.endswith(f'"{name}"') for name in left_out if name))
     ]
     problems = in_order([*reading.problems, *rest])
     failed = any(severity(problem, strict=True) == "error" for problem in problems)
+    told = {
+        each.path
+        for each in problems
+        if "env" in each.hint or each.code in ("code", "unknown-field")
+    }
+    shown = in_order([*problems, *(hint for hint in checked.hints if hint.path not in told)])
     clear = [value.label for value in reading.values if value.secret and value.plain]
     if as_json:
         print_json(
@@ -103,19 +110,22 @@ def command(
                 "missing": checked.missing,
                 "closed": checked.closed,
                 "clear": clear,
-                "problems": [as_data(problem, strict=True) for problem in problems],
+                "problems": [as_data(problem, strict=True) for problem in shown],
             }
         )
     else:
-        print_problems(problems, source=documents.source, err=False, strict=True)
+        print_problems(shown, source=documents.source, err=False, strict=True)
         counts = f"{_count(len(reading.specs), 'spec')} and {_count(len(reading.values), 'value')}"
         where = _count(len(documents.files), "file")
-        click.echo(f"{summary(problems, strict=True)}: {counts} in {where}")
-        if not (problems or documents.files):
+        click.echo(f"{summary(shown, strict=True)}: {counts} in {where}")
+        if not (shown or documents.files):
             click.echo("nothing was checked: files of specs are named *.yaml, *.yml or *.json")
         if checked.missing and not strict_env:
             names = " ".join(f"-e {name}=…" for name in checked.missing)
-            click.echo(f"left open, as the environment does not give them: {names}")
+            variables = " ".join(f"HEDDLE_ENVIRONMENT_{name}=…" for name in checked.missing)
+            click.echo(
+                f"left open, as the environment does not give them: {names} (or {variables})"
+            )
         if checked.closed and not strict_env:
             click.echo(f"left open, as they cannot be opened here: {', '.join(checked.closed)}")
         if clear:

@@ -116,7 +116,7 @@ def command(
 
 def missing_names(names: Sequence[str], found: "Sequence[Resource]") -> list[tuple[str, str]]:
     """The names that nothing has, each with the nearest one that there is."""
-    from heddle.schemas.problem import did_you_mean
+    from heddle.schemas.suggestion import did_you_mean
 
     known = {word for each in found for word in (each.label, each.name, str(each.id)) if word}
     near = [each.label for each in found]

@@ -65,10 +65,10 @@ def _one(registry: "Registry", kind: str, as_json: bool) -> None:
     from heddle.cli.views.kind_list import Broken, tried
     from heddle.cli.views.output import print_json
     from heddle.schemas.page import describe, terminal
-    from heddle.schemas.problem import did_you_mean
+    from heddle.schemas.suggestion import did_you_mean
 
     if kind not in registry.scheme.names:
-        near = did_you_mean(kind, sorted(registry.scheme.names))
+        near = did_you_mean(kind, sorted(registry.scheme.names), "kind")
         raise CommandError(f'no kind "{kind}". {near or "See heddle kinds"}')
     schema = tried(registry, kind, describe)
     if isinstance(schema, Broken):

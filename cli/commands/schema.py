@@ -43,7 +43,7 @@ def command(
     from heddle.cli.extensions import installed
     from heddle.cli.views.kind_list import Broken, complain_of, described, tried
     from heddle.schemas.export import file_schema, kind_schema, to_json
-    from heddle.schemas.problem import did_you_mean
+    from heddle.schemas.suggestion import did_you_mean
 
     if openapi:
         from heddle.extensions.manage.openapi import describe
@@ -63,7 +63,7 @@ def command(
         complain_of(broken)
         return
     if kind not in scheme.names:
-        near = did_you_mean(kind, sorted(scheme.names))
+        near = did_you_mean(kind, sorted(scheme.names), "kind")
         raise CommandError(f'no kind "{kind}". {near or "See heddle kinds"}')
     found = tried(registry, kind, lambda one: to_json(kind_schema(one, languages)))
     if isinstance(found, Broken):

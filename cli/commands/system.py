@@ -33,7 +33,7 @@ def command(files: tuple[str, ...], eject: str | None, as_json: bool, config: st
     """
     from heddle.cli.views.output import entry_of, print_json
     from heddle.extensions.manage.system import SYSTEM, texts
-    from heddle.schemas.problem import did_you_mean
+    from heddle.schemas.suggestion import did_you_mean
     from heddle.specs.yaml.document import read_text
 
     del config

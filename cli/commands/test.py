@@ -86,9 +86,17 @@ def command(
 
     if regex is not None and path is None and Path(regex).exists():
         regex, path = None, regex
-    given = [name for name in (path, store, from_specs or from_values) if name]
+    sources = {
+        f"PATH ({path})": path,
+        f"--store {store}": store,
+        "--from-specs": from_specs,
+        "--from-values": from_values and not from_specs,
+    }
+    given = [name for name, value in sources.items() if value]
     if len(given) > 1:
-        raise click.UsageError("give one of PATH, --store and --from-specs")
+        raise click.UsageError(
+            f"give only one of PATH, --store and --from-specs (found: {', '.join(given)})"
+        )
     try:
         pattern = re.compile(regex) if regex is not None else None
     except re.error as error:

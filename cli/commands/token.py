@@ -224,7 +224,7 @@ async def _revoke(settings: "Settings", name: str) -> None:
     from heddle.cli.views.apply_view import note_of
     from heddle.extensions.manage.system import SYSTEM
     from heddle.extensions.manage.tokens import CLOSED, PREFIX, closing_mark
-    from heddle.schemas.problem import did_you_mean
+    from heddle.schemas.suggestion import did_you_mean
     from heddle.specs.model.store import Change, Delete, Put
     from heddle.specs.model.value import Value
 

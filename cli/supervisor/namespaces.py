@@ -9,7 +9,7 @@ from heddle.cli.settings import Settings
 from heddle.cli.stores import check_path
 from heddle.cli.supervisor.supervisor import Supervisor
 from heddle.cli.supervisor.worker_group import cores
-from heddle.schemas.problem import did_you_mean
+from heddle.schemas.suggestion import did_you_mean
 
 
 def run_several(every: Sequence[Settings], common: Settings) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 from heddle.runtime.assembly.graph_codes import GRAPH_CODES
 from heddle.schemas.problem import Place, Problem
+from heddle.schemas.words import listed
 from heddle.specs.secrets.mask_text import concealed
 
 SourceOf: TypeAlias = Callable[[str], str | None]
@@ -23,17 +24,25 @@ SourceOf: TypeAlias = Callable[[str], str | None]
 WARNINGS = frozenset({"missing-link"})
 """Codes that keep nothing from running: what is missing may come later."""
 
+HINTS = frozenset({"unfilled-blank"})
+"""Codes of what is allowed, but probably not what its author means."""
+
 _TOKEN = re.compile(
     r"\"(?:[^\"\\]|\\.)*\"|'(?:[^']|'')*'|(?:[^\s,\[\]{}]|\[\d+\])+?(?=:?(?:[\s,\]}]|$))|."
 )
-_COLORS = {"error": "1;31", "warning": "1;33", "frame": "1;34", "bold": "1"}
+_WIDEST = 160
+"""How many characters of a line are shown; of a longer one, those around the column."""
+
+_COLORS = {"error": "1;31", "warning": "1;33", "hint": "1;36", "frame": "1;34", "bold": "1"}
 
 
-def severity(problem: Problem, *, strict: bool = False) -> Literal["error", "warning"]:
-    """Return `warning` if it keeps nothing from running, or else `error`.
+def severity(problem: Problem, *, strict: bool = False) -> Literal["error", "warning", "hint"]:
+    """Return `hint` for what is allowed, `warning` for what may run, and `error` for all else.
 
     With `strict`, what may come later is an error, too.
     """
+    if problem.code in HINTS:
+        return "hint"
     if problem.code in GRAPH_CODES:
         return "warning"
     return "warning" if problem.code in WARNINGS and not strict else "error"
@@ -57,11 +66,11 @@ def report(
 
 def summary(problems: Iterable[Problem], *, strict: bool = False) -> str:
     """`2 errors and 1 warning`; `no problems` where there are none."""
-    counts = {"error": 0, "warning": 0}
+    counts = {"error": 0, "warning": 0, "hint": 0}
     for problem in problems:
         counts[severity(problem, strict=strict)] += 1
     said = [f"{count} {word}{'s' if count > 1 else ''}" for word, count in counts.items() if count]
-    return " and ".join(said) or "no problems"
+    return listed(said) or "no problems"
 
 
 def as_data(problem: Problem, *, strict: bool = False) -> dict[str, Any]:
@@ -130,9 +139,10 @@ class _Report:
         bar = self._paint("|", "frame")
         if line is not None:
             number = self._paint(str(problem.place.line).rjust(len(pad)), "frame")
+            line, column = _excerpt(line, problem.place.column)
             out += [f"{pad} {bar}", f"{number} {bar} {_flat(line)}"]
-            if problem.place.column:
-                out.append(f"{pad} {bar} {self._paint(_caret(line, problem.place.column), sort)}")
+            if column:
+                out.append(f"{pad} {bar} {self._paint(_caret(line, column), sort)}")
         mark = self._paint("=", "frame")
         if problem.wanted:
             out.append(f"{pad} {mark} wanted: {problem.wanted}")
@@ -142,6 +152,17 @@ class _Report:
 
     def _paint(self, text: str, what: str) -> str:
         return f"\x1b[{_COLORS[what]}m{text}\x1b[0m" if self._color else text
+
+
+def _excerpt(line: str, column: int) -> tuple[str, int]:
+    """Return the part of a long line around a column, and the column in it."""
+    if len(line) <= _WIDEST:
+        return line, column
+    start = max(min(column - 1, len(line)) - _WIDEST // 2, 0)
+    part = line[start : start + _WIDEST]
+    before = "…" if start else ""
+    after = "…" if start + _WIDEST < len(line) else ""
+    return f"{before}{part}{after}", max(column - start + len(before), 0) if column else 0
 
 
 def _caret(line: str, column: int) -> str:

@@ -31,7 +31,8 @@ from heddle.extensions.testing.runner import (
 )
 from heddle.runtime.runtime import Runtime
 from heddle.schemas.errors import SpecError
-from heddle.schemas.problem import Problem, did_you_mean
+from heddle.schemas.problem import Problem
+from heddle.schemas.suggestion import did_you_mean
 from heddle.specs.model.store import Store
 from heddle.specs.stores.memory import MemoryStore
 from heddle.specs.yaml.document import Reading, join

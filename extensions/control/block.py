@@ -11,7 +11,7 @@ from heddle.runtime.assembly.expansion import End, Expansion
 from heddle.schemas.errors import SpecError
 from heddle.schemas.port import parse_port
 from heddle.schemas.schema import Ports
-from heddle.schemas.words import suggest
+from heddle.schemas.suggestion import did_you_mean
 
 
 class Inner(Fields):
@@ -93,7 +93,7 @@ def expand_block(fields: Block, build: Build) -> Expansion | None:
                 *path,
                 code="missing-link",
                 found=f'there is no "{inner.id or inner.name}" inside (there is: {", ".join(names)})',
-                hint=suggest(inner.name or "", names),
+                hint=did_you_mean(inner.name or "", names),
             )
         return number, inner.port or port
 

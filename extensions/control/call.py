@@ -30,7 +30,7 @@ from heddle.extensions.extension import (
 from heddle.runtime.flow.elsewhere import Elsewhere, resume
 from heddle.schemas.common import Target
 from heddle.schemas.link import Link
-from heddle.schemas.words import suggest
+from heddle.schemas.suggestion import did_you_mean
 
 
 class Call(Fields):
@@ -124,7 +124,7 @@ class CallNode(Node):
         name = self._choose(payload)
         port = self._ports.get(name) if isinstance(name, str) else None
         if port is None:
-            hint = suggest(str(name), self._ports)
+            hint = did_you_mean(str(name), self._ports)
             known = ", ".join(self._ports)
             raise Failure(Error(f'"{name}" is none of the targets ({known}). {hint}'.rstrip(". ")))
         return port

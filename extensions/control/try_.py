@@ -10,6 +10,7 @@ from heddle.extensions.extension import (
     Fields,
     Flow,
     Handler,
+    Host,
     Kind,
     Node,
     Payload,
@@ -28,6 +29,11 @@ class TryNode(Node):
 
     def __init__(self) -> None:
         self._visit = Visit(self._act, plain=True)
+        self._host: Host | None = None
+
+    async def open(self, host: Host) -> None:
+        """What fails behind `out` is emitted through the host."""
+        self._host = host
 
     def handler(self, port: str) -> Handler | None:
         """Its only in port."""
@@ -36,6 +42,8 @@ class TryNode(Node):
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
         answer = await flow.send("out", payload)
         if type(answer) is Error:
+            if self._host is not None:
+                self._host.tell("failure caught", level="debug", error=answer)
             return await flow.send("error", answer)
         return answer
 
@@ -76,7 +84,8 @@ TRY: Kind[Any] = Kind(
   code: "'It failed: ' + string(self)"
 """,
         details="""\
-With `error` not linked, the Error is the answer. With nothing linked, the packet is.
+With `error` not linked, the Error is the answer. With nothing linked, the packet is. Each Error leaves
+the event `failure caught` at the level debug.
 """,
     ),
     compile_try,

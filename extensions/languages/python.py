@@ -154,7 +154,26 @@ def _run_error(error: BaseException) -> PythonError:
     return PythonError(_say(error), line=line_of(error))
 
 
+def _defined(code: str, *, expression: bool) -> None:
+    """CompileError for a name that the code reads and that nothing gives a value."""
+    # Not at the top: a worker compiles what was checked before.
+    from heddle.extensions.languages.python_names import undefined_name
+
+    try:
+        found = undefined_name(
+            code.strip() if expression else code, _FILENAME, ("payload",) if expression else ()
+        )
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return
+    if found is not None:
+        name, line, column, hint = found
+        if expression and line == 1:
+            column += len(code) - len(code.lstrip())
+        raise CompileError(f'the name "{name}" is not defined', line=line, column=column, hint=hint)
+
+
 def _tuned(code: str, options: Options) -> Program:
+    _defined(code, expression=_expression(code) is not None)
     if options.isolation is not None:
         from heddle.extensions.languages.workers import isolated
 

@@ -36,7 +36,8 @@ from heddle.extensions.manage.request import KEY, Asked
 from heddle.runtime.managed import home_of, managed_by
 from heddle.schemas.ascii import lower, trim
 from heddle.schemas.errors import Conflict, NotFound, SpecError, StoreError, Unconfirmed, Unwritable
-from heddle.schemas.words import listed, suggest
+from heddle.schemas.suggestion import did_you_mean
+from heddle.schemas.words import listed
 
 
 class Manage(Fields):
@@ -320,7 +321,7 @@ def compile_manage(fields: Manage, build: Build) -> Node:
             "operation",
             found=f'there is no operation "{fields.operation}"',
             wanted=listed(sorted(OPERATIONS), most=len(OPERATIONS)),
-            hint=suggest(fields.operation, OPERATIONS),
+            hint=did_you_mean(fields.operation, OPERATIONS),
             code="unknown-operation",
         )
     return ManageNode(operation, fields.role)

@@ -15,7 +15,8 @@ from heddle.extensions.manage.problem_response import Refusal
 from heddle.runtime.managed import Managed, home_of, managed_by
 from heddle.runtime.runtime import Runtime
 from heddle.schemas.ascii import lower, trim
-from heddle.schemas.problem import Problem, did_you_mean
+from heddle.schemas.problem import Problem
+from heddle.schemas.suggestion import did_you_mean
 from heddle.specs.model.keyed import key_from
 from heddle.specs.model.names import NAMESPACE_RULE, legal_namespace
 

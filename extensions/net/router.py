@@ -23,6 +23,7 @@ from heddle.extensions.net.http.path import segments_of
 from heddle.extensions.net.http.request import Request
 from heddle.extensions.net.routes import ANY, Routes, split_segment
 from heddle.schemas.ascii import upper
+from heddle.schemas.path import Path
 from heddle.schemas.port import canonical, find_port
 from heddle.schemas.schema import Unreached
 
@@ -188,12 +189,19 @@ def unreached_routes(fields: Router, linked: Mapping[str, str]) -> Iterator[Unre
             )
 
 
+def _leads(fields: Router) -> Iterator[tuple[Path, str]]:
+    """Yield the out port of each route."""
+    for index, route in enumerate(fields.routes):
+        yield ("routes", index, "port"), route.port
+
+
 ROUTER: Kind[Any] = Kind(
     Schema(
         kind="router",
         fields=Router,
         summary="Sends an HTTP request the way of its method and path.",
         category="net",
+        leads=_leads,
         ins=(IN,),
         ways=lambda fields: tuple({canonical(route.port): None for route in fields.routes}),
         unreached=unreached_routes,

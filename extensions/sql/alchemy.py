@@ -27,7 +27,10 @@ class AlchemyDatabase:
         try:
             url = sqlalchemy.make_url(source)
             self._engine = sqlalchemy.create_engine(url, poolclass=NullPool)
-        except (ArgumentError, NoSuchModuleError) as error:
+        except NoSuchModuleError as error:
+            name = source.partition("://")[0]
+            raise ValueError(f'SQLAlchemy knows no database "{name}" here') from error
+        except ArgumentError as error:
             raise ValueError(str(error).partition("\n")[0]) from error
         self.name = url.set(query={}).render_as_string(hide_password=True)
 

@@ -8,7 +8,7 @@ from heddle.extensions.sql.database import Database
 from heddle.extensions.sql.pool import Pool
 from heddle.extensions.sql.sqlite import SqliteDatabase
 from heddle.runtime.managed import managed_by
-from heddle.schemas.problem import did_you_mean
+from heddle.schemas.suggestion import did_you_mean
 
 DRIVERS = {
     "sqlite": "sqlite",
@@ -67,7 +67,7 @@ def _driver(driver: str, source: str, build: Build) -> str:
             "driver",
             found=f'unknown driver "{driver}"',
             wanted=f"{', '.join(sorted({*DRIVERS, INTERNAL}))}, or another with a URL as its source",
-            hint=did_you_mean(driver, [*DRIVERS, INTERNAL]),
+            hint=_advice(driver) or did_you_mean(driver, [*DRIVERS, INTERNAL]),
             code="unknown-driver",
         )
     return "sqlalchemy"
@@ -88,15 +88,35 @@ def _alchemy(source: str, build: Build) -> Database:
         return missing("sqlalchemy", error, build)
     try:
         return Found(source)
-    except ImportError as error:
+    except (ImportError, ValueError) as error:
         name = source.partition("://")[0]
+        hint = _advice(name)
+        if isinstance(error, ValueError) and not (hint and _is_unknown(error)):
+            raise
+        if not hint and isinstance(error, ImportError) and error.name:
+            hint = f"The driver that this URL names needs the Python module {error.name}."
         build.refuse(
             "source",
-            found=f"the driver of {name} is not installed: {error}",
-            wanted="the package that SQLAlchemy needs for it",
-            hint=f"pip install {error.name}" if error.name else "",
+            found=f"the driver of {name} is not installed"
+            + (f": {error}" if isinstance(error, ImportError) else ""),
+            wanted="the package of a driver, and a URL that names it",
+            hint=hint,
             code="missing-package",
         )
+
+
+def _advice(scheme: str) -> str:
+    # Not at the top: who names a database that is there needs no table of packages.
+    from heddle.extensions.sql.drivers import advice
+
+    return advice(scheme)
+
+
+def _is_unknown(error: ValueError) -> bool:
+    """Return whether SQLAlchemy knows no database of that name."""
+    from sqlalchemy.exc import NoSuchModuleError
+
+    return isinstance(error.__cause__, NoSuchModuleError)
 
 
 def internal(source: str, build: Build) -> Callable[[Host], Database]:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any, TypeAlias
 
 from heddle.extensions.sql.errors import refused
-from heddle.schemas.problem import did_you_mean
+from heddle.schemas.suggestion import did_you_mean
 
 Mark: TypeAlias = int | str
 """What a placeholder wants: an argument by position, from 1, or by name."""

@@ -19,7 +19,7 @@ from heddle.extensions.extension import (
     Singleton,
     about,
 )
-from heddle.schemas.problem import did_you_mean
+from heddle.schemas.suggestion import did_you_mean
 
 KNOWN = ("SIGHUP", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGCONT", "SIGQUIT", "SIGWINCH")
 """What a flow may listen to; SIGINT and SIGTERM stop the runtime, and belong to whoever runs it."""

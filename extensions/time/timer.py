@@ -26,7 +26,7 @@ from heddle.extensions.extension import (
 from heddle.extensions.time.clock import Clock, SystemClock
 from heddle.extensions.time.schedule import Cron, Every, Schedule, due
 from heddle.extensions.time.ticks import Tick, Ticks
-from heddle.schemas.problem import did_you_mean
+from heddle.schemas.suggestion import did_you_mean
 
 LATE = 60.0
 """Seconds by which the last tick that is due may be late and still not count as missed."""
@@ -327,7 +327,7 @@ def compile_timer(fields: Timer, build: Build, *, clock: Clock) -> Node:
             "timezone",
             found=f'unknown time zone "{fields.timezone}"',
             wanted="a name such as Europe/Berlin",
-            hint=did_you_mean(fields.timezone, sorted(available_timezones())),
+            hint=did_you_mean(fields.timezone, available_timezones(), "zone"),
         )
     if fields.interval is not None:
         interval = float(fields.interval)

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from heddle.runtime.assembly.codec import codec_failed
+from heddle.runtime.assembly.dead_routes import dead_routes
 from heddle.runtime.assembly.expander import Expander
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.assembly.flow_graph import Part
@@ -18,6 +19,7 @@ from heddle.schemas.errors import SpecError
 from heddle.schemas.pieces import Pieces, at_once
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import Bound, Values, bind
+from heddle.specs.binding.unfilled import unfilled_blanks
 from heddle.specs.model.names import new_id
 from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.secrets.keyring import EXTRA
@@ -34,11 +36,14 @@ CLOSED = frozenset({"missing-key", "missing-source"})
 class Checked(msgspec.Struct, frozen=True, kw_only=True):
     """The Problems by place, and the names that the environment would have to give.
 
-    `closed` are the Values whose data cannot be had here. `parts` are the Specs as they count, and
+    `closed` are the Values whose data cannot be had here. `dead` are fields that lead to a port without
+    a link. `hints` are what is allowed, but probably not meant. `parts` are the Specs as they count, and
     those that they hold: what `check_graph` is asked about.
     """
 
     problems: tuple[Problem, ...] = ()
+    dead: tuple[Problem, ...] = ()
+    hints: tuple[Problem, ...] = ()
     parts: tuple[Part, ...] = ()
     missing: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
@@ -144,6 +149,8 @@ def checked_in_pieces(
     problems += [problem for problem in links if not (later and problem.code in LATER)]
     return Checked(
         problems=tuple(in_order(problems)),
+        dead=tuple(dead_routes(filled, registry.scheme.schema)) if only is None else (),
+        hints=tuple(unfilled_blanks(specs)) if only is None else (),
         parts=tuple(parts),
         missing=tuple(sorted(missing)),
         closed=tuple(sorted(closed)),

@@ -27,6 +27,7 @@ from heddle.specs.model.spec import Spec
 
 F = TypeVar("F", bound=msgspec.Struct)
 
+_LONGEST_EXCERPT = 100
 _NO_OPTIONS = Options()
 
 
@@ -119,7 +120,19 @@ class Build:
         except CompileError as error:
             spec = self.spec
             place = spec.inside(path, error.line, error.column) if error.line else spec.place(path)
-            self.refuse(*path, code="code", found=error.message, hint=error.hint, place=place)
+            text = error.message + self._excerpt(str(code), error, path, place)
+            self.refuse(*path, code="code", found=text, hint=error.hint, place=place)
+
+    def _excerpt(self, code: str, error: CompileError, path: Path, place: Place) -> str:
+        """Return the line of the code that is wrong, if its place in a file does not show it."""
+        lines = code.split("\n")
+        if error.line < 1 or error.line > len(lines) or len(lines) == 1:
+            return ""
+        if place.line and (error.line == 1 or place.line != self.spec.inside(path, 1, 1).line):
+            return ""
+        line = lines[error.line - 1].strip()
+        shown = line if len(line) <= _LONGEST_EXCERPT else f"{line[:_LONGEST_EXCERPT]}…"
+        return f", in line {error.line} of the code: {shown}"
 
     def refuse(
         self,

@@ -22,7 +22,7 @@ from heddle.schemas.link import Link
 from heddle.schemas.path import Path
 from heddle.schemas.port import canonical
 from heddle.schemas.problem import Place, Problem
-from heddle.schemas.words import suggest
+from heddle.schemas.suggestion import did_you_mean
 from heddle.specs.binding.bind import Bound, Values, bind
 from heddle.specs.model.entry import spec_of
 from heddle.specs.model.spec import Spec
@@ -327,7 +327,8 @@ class Expander:
                 if target is None:
                     names = ", ".join(expansion.names)
                     hint = (
-                        suggest(link.target, expansion.names) or "Links stay inside; see outbounds."
+                        did_you_mean(link.target, expansion.names)
+                        or "Links stay inside; see outbounds."
                     )
                     found = (
                         f'there is no "{link.target}" inside "{outer.label}" (there is: {names})'

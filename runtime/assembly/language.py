@@ -7,7 +7,7 @@ import msgspec
 
 from heddle.runtime.flow.voice import Voice
 from heddle.schemas.errors import HeddleError
-from heddle.schemas.problem import did_you_mean
+from heddle.schemas.suggestion import did_you_mean
 
 Program: TypeAlias = Callable[[Any], Any]
 """Runs on one payload and returns the result as plain data; raises what went wrong.
@@ -134,7 +134,7 @@ class Languages:
             known = ", ".join(sorted(self._known)) or "none"
             raise CompileError(
                 f'unknown language "{name}" (known: {known})',
-                hint=did_you_mean(name, list(self._known)),
+                hint=did_you_mean(name, list(self._known), "language"),
             )
         return language
 

@@ -12,7 +12,7 @@ from heddle.schemas.pieces import Pieces, at_once
 from heddle.schemas.port import LIFECYCLE, Port, find_port, parse_port
 from heddle.schemas.problem import Problem
 from heddle.schemas.schema import Ports, Schema
-from heddle.schemas.words import nearest, suggest
+from heddle.schemas.suggestion import did_you_mean, nearest
 from heddle.specs.model.spec import Spec
 
 SUGGESTED: Final = 100
@@ -140,7 +140,7 @@ class _Links:
                 )
                 return
             names = [name for space, name in self._names if space == spec.namespace]
-            hint = suggest(link.name, names)
+            hint = did_you_mean(link.name, names)
             elsewhere = sorted(space for space, name in self._names if name == link.name)
             if not hint and elsewhere:
                 hint = f'It stands in namespace "{elsewhere[0]}"; links stay inside "{spec.namespace}".'

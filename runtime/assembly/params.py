@@ -10,7 +10,8 @@ from heddle.schemas.errors import SpecError
 from heddle.schemas.field import Fields, Unfit, about, read_field
 from heddle.schemas.path import Path
 from heddle.schemas.problem import Problem
-from heddle.schemas.words import plain, suggest
+from heddle.schemas.suggestion import did_you_mean
+from heddle.schemas.words import plain
 from heddle.specs.model.names import legal_key
 from heddle.specs.model.spec import Spec
 
@@ -79,7 +80,7 @@ def given(definition: Spec, user: Spec) -> dict[str, Any]:
         if name not in params:
             known = ", ".join(params) or "none"
             found = f'"{definition.label}" has no param "{name}" (it has: {known})'
-            hint = suggest(str(name), params)
+            hint = did_you_mean(str(name), params)
             problems.append(_problem(user, ("with", name), "unknown-field", found, hint=hint))
     names: dict[str, Any] = {}
     for name, param in params.items():

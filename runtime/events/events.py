@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from heddle.runtime.events.expected import cause_of, is_expected
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.trace import written
 from heddle.schemas.problem import Problem
@@ -50,7 +51,7 @@ class Events:
 
     Secrets that were bound into Specs are masked in everything that is told, and so are the values of
     keys that the `redactor` hides. The last `keep` events can be looked at; texts longer than LONGEST are
-    cut, so that what is kept stays small.
+    cut, so that what is kept stays small. With `tracebacks`, expected failures have theirs, too.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Events:
         self.namespace = namespace
         self.redactor = (redactor or Redactor()).also(_without_secrets)
         self.recent: deque[Event] = deque(maxlen=keep)
+        self.tracebacks = False
         self._listeners: list[Listener] = []
         self._threaded: list[Listener] = []
         self._secrets: dict[str, int] = {}
@@ -213,13 +215,17 @@ class Events:
             _hand(listener, told)
 
     def failed(self, event: str, error: Error, *, level: str = "error", **data: Any) -> Event:
-        """Tell of an Error, with all the detail that is known about it."""
+        """Emit the event of an Error. Its detail is the traceback of its cause.
+
+        For an expected failure it is the cause on one line, unless `tracebacks` are wanted.
+        """
         # An error of code names file, line and field already.
         placed = bool(getattr(error.cause, "where", ""))
         where = f" at {error.symbol}" if error.symbol and not placed else ""
         detail = ""
         if error.cause is not None and any(error.trace.values()):
-            detail = written(error.cause, error.trace)
+            brief = not self.tracebacks and is_expected(error)
+            detail = cause_of(error) if brief else written(error.cause, error.trace)
         return self.tell(
             event,
             level=level,

@@ -8,7 +8,8 @@ import msgspec
 
 from heddle.schemas.errors import SecretError
 from heddle.schemas.path import Path
-from heddle.schemas.problem import NOWHERE, Problem, did_you_mean
+from heddle.schemas.problem import NOWHERE, Problem
+from heddle.schemas.suggestion import did_you_mean
 from heddle.specs.binding.template import BlankError, Scope, derived, failures, fill, has_braces
 from heddle.specs.model.entry import bindings_of
 from heddle.specs.model.spec import Binding, Spec
@@ -139,7 +140,10 @@ class _Binder:
         self.environment = Scope(
             names=environment,
             owner="the environment",
-            advice="Give it with -e NAME=…, or write {{ .NAME | default(…) }}",
+            advice=(
+                "Give it with -e NAME=… or HEDDLE_ENVIRONMENT_NAME=…, "
+                "or write {{ .NAME | default(…) }}"
+            ),
         )
         self.problems: list[Problem] = []
         self.uses: set[UUID] = set()

@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import msgspec
 
-from heddle.schemas.problem import defect_of, did_you_mean
+from heddle.schemas.problem import defect_of
+from heddle.schemas.suggestion import did_you_mean
 
 if TYPE_CHECKING:
     from minijinja import Environment

@@ -10,7 +10,8 @@ from heddle.schemas.common_fields import DATA_FIELDS, SEAL_PREFIX, VALUE_FIELDS
 from heddle.schemas.data_type import describe_type
 from heddle.schemas.link import DEFAULT_NAMESPACE, Link
 from heddle.schemas.path import Path, dotted
-from heddle.schemas.problem import NOWHERE, Place, Problem, did_you_mean
+from heddle.schemas.problem import NOWHERE, Place, Problem
+from heddle.schemas.suggestion import did_you_mean
 from heddle.specs.model import names
 from heddle.specs.model.mask import covered
 from heddle.specs.model.sealed_text import sealed_by

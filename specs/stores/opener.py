@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from heddle.schemas.errors import StoreError
 from heddle.schemas.link import DEFAULT_NAMESPACE
-from heddle.schemas.problem import did_you_mean
+from heddle.schemas.suggestion import did_you_mean
 from heddle.specs.model.store import Store
 
 Opener: TypeAlias = Callable[[str, str], Store]

@@ -21,6 +21,7 @@ _TAG = "tag:yaml.org,2002:"
 _SLOW_LIMIT = 200_000
 _FLOWS = ("flow sequence", "flow mapping", "flow node")
 _BRACKETED = re.compile(r"[{,]\s*([\w-]+\[\d+\])\s*:")
+_INDEXED = re.compile(r"[\w.-]+(?:\[[\w.-]*\])+")
 _MARKER = re.compile(r"^<{7,} .*\n(?:.*\n)*?={7,}\n(?:.*\n)*?>{7,} ", re.MULTILINE)
 _C_MISTAKES = ("unexpected ':'", "unknown escape character", "incompatible YAML document")
 
@@ -413,6 +414,8 @@ def _hinted(fault: Fault, text: str) -> Fault:
         hint = "Look at the indentation: entries of one list or mapping start in one column"
     elif "flow mapping" in fault.found and (key := _BRACKETED.search(line)) is not None:
         hint = f"Put a key with brackets in quotes between braces: '{key[1]}'"
+    elif any(what in fault.found for what in _FLOWS) and (text := _indexed_before(line, fault)):
+        hint = f"Put text with brackets in quotes between braces: '{text}'"
     elif line.startswith("%"):
         hint = (
             "A directive stands before `---`. Where one text ends and another begins, as in two files "
@@ -421,6 +424,14 @@ def _hinted(fault: Fault, text: str) -> Fault:
     elif any(what in fault.found for what in _FLOWS):
         hint = "Is a closing bracket missing?"
     return msgspec.structs.replace(fault, hint=hint)
+
+
+def _indexed_before(line: str, fault: Fault) -> str:
+    """Return the text such as `out[0]` that a fault stands in or behind, or an empty text."""
+    near = [
+        text for text in _INDEXED.finditer(line) if text.start() < fault.column <= text.end() + 2
+    ]
+    return near[0][0] if near else ""
 
 
 # --- JSON that is no YAML -----------------------------------------------------------------------

@@ -27,8 +27,8 @@ from heddle.schemas.problem import (
     Place,
     Problem,
     defect_of,
-    did_you_mean,
 )
+from heddle.schemas.suggestion import did_you_mean
 from heddle.specs.files.spare import is_passing
 from heddle.specs.files.spec_names import (
     SUFFIXES,

@@ -5,7 +5,13 @@ from pathlib import Path
 import pytest
 
 from heddle.cli.exit_codes import CommandError
-from heddle.cli.settings import Settings, load_settings, without_password
+from heddle.cli.settings import (
+    VARIABLES,
+    Settings,
+    load_settings,
+    unknown_variables,
+    without_password,
+)
 from heddle.cli.stores import _stores
 from heddle.specs.model.limits import Limits
 
@@ -152,3 +158,26 @@ def test_the_state_folder_is_seen_from_the_file_and_a_variable_wins(here: Path) 
     found = load_settings(environ={"HEDDLE_STATE_FOLDER": "/var/lib/heddle"})
     assert found.state_folder == "/var/lib/heddle"
     assert _stores(found).state_folder == "/var/lib/heddle"
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("HEDDLE_STOER", '"HEDDLE_STORE"'),
+        ("HEDDLE_LOG_LEVL", '"HEDDLE_LOG_LEVEL"'),
+        ("HEDDLE_ENVIROMENT_PORT", '"HEDDLE_ENVIRONMENT_PORT"'),
+        ("HEDDLE_ENV_PORT", '"HEDDLE_ENVIRONMENT_PORT"'),
+        ("HEDDLE_COLOUR", "HEDDLE_ENVIRONMENT_COLOUR"),
+    ],
+)
+def test_a_misspelled_variable_is_reported(name: str, hint: str) -> None:
+    (warning,) = unknown_variables({name: "x"})
+    assert name in warning
+    assert hint in warning
+
+
+def test_known_variables_are_not_reported() -> None:
+    services = ["HEDDLE_SERVICE_HOST", "HEDDLE_PORT", "HEDDLE_PORT_8000_TCP_ADDR"]
+    others = ["HEDDLE_KEY", "HEDDLE_TOKEN", "HEDDLE_CONFIG", "HEDDLE_DEBUG", "PATH"]
+    names = [*VARIABLES, *services, *others, "HEDDLE_ENVIRONMENT_PROT"]
+    assert unknown_variables(dict.fromkeys(names, "x")) == []

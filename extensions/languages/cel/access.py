@@ -5,7 +5,7 @@ from typing import Any, Final
 from heddle.extensions.languages.cel.budget import spend
 from heddle.extensions.languages.cel.errors import Fault
 from heddle.extensions.languages.cel.values import TYPES, kind
-from heddle.schemas.problem import did_you_mean
+from heddle.schemas.suggestion import did_you_mean
 
 MANY_KEYS: Final = 200
 """A map with more keys than this is not searched for the nearest one."""

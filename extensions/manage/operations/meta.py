@@ -13,7 +13,7 @@ from heddle.schemas.ascii import lower
 from heddle.schemas.errors import StoreError
 from heddle.schemas.export import file_schema, kind_schema
 from heddle.schemas.port import Port
-from heddle.schemas.problem import did_you_mean
+from heddle.schemas.suggestion import did_you_mean
 
 _NOT_KEPT = {"Cache-Control": "no-store"}
 
@@ -77,7 +77,7 @@ async def kind(asked: Asked) -> Reply:
     scheme = asked.managed.registry.scheme
     schema = scheme.schema(asked.key)
     if schema is None:
-        near = did_you_mean(asked.key, scheme.names)
+        near = did_you_mean(asked.key, scheme.names, "kind")
         raise Refusal(404, "not-found", f'there is no kind "{asked.key}". {near}'.rstrip())
     return Reply(
         shapes.KindForm(

@@ -21,7 +21,7 @@ from heddle.runtime.changes.sealing import have_keys
 from heddle.schemas.ascii import elements, lower
 from heddle.schemas.errors import SecretError
 from heddle.schemas.pieces import Pieces, by_turns
-from heddle.schemas.problem import did_you_mean
+from heddle.schemas.suggestion import did_you_mean
 from heddle.specs.model.names import NAME_RULE, legal_name, named_id, new_id, parse_id
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource, Store

@@ -19,7 +19,7 @@ from heddle.runtime.flow.contracts import Process
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.status.namespace_status import Standing, SymbolStanding, standing
 from heddle.schemas.pieces import Turns
-from heddle.schemas.problem import did_you_mean
+from heddle.schemas.suggestion import did_you_mean
 from heddle.specs.model.mask import MASK
 from heddle.specs.model.names import parse_id
 from heddle.specs.model.report import Report, Reporting

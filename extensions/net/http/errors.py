@@ -5,6 +5,8 @@ ValueError
 └── BadAnswer    the flow answered what cannot be sent; the client gets a 500, the log the reason
 """
 
+from typing import Final
+
 
 class BadRequest(ValueError):  # noqa: N818 - the name of the status it stands for
     """The client's request cannot be used.
@@ -12,6 +14,9 @@ class BadRequest(ValueError):  # noqa: N818 - the name of the status it stands f
     The message speaks of the client's own input only, so that it may be sent back to it. Reading a
     field of a request can raise it; an Error whose `cause` it is becomes a reply with `status`.
     """
+
+    expected: Final = True
+    """Its message says all: a traceback would show our parser, which did its work."""
 
     def __init__(self, message: str, status: int = 400) -> None:
         super().__init__(message)

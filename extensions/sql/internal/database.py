@@ -26,7 +26,7 @@ from heddle.extensions.sql.internal.virtual import Module, Rows
 from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.threaded import Thread
 from heddle.runtime.managed import Managed
-from heddle.schemas.problem import did_you_mean
+from heddle.schemas.suggestion import did_you_mean
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.model.value import Value

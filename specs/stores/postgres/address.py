@@ -9,7 +9,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from heddle.schemas.errors import StoreError
-from heddle.schemas.problem import did_you_mean
+from heddle.schemas.suggestion import did_you_mean
 
 SCHEMA = "heddle"
 """The schema that the tables are in, where the address names none."""

@@ -229,6 +229,17 @@ async def test_try_without_an_error_port_answers_the_error() -> None:
     assert (answer.message, answer.code, answer.symbol) == ("it", "thrown", "boom")
 
 
+async def test_an_error_behind_a_try_leaves_a_debug_line() -> None:
+    flow = (
+        "- {kind: try, name: t, ports: {out: {name: boom}, error: {name: calm}}}\n"
+        "- {kind: throw, name: boom}\n" + text("calm")
+    )
+    async with running(flow) as rt:
+        assert await rt.send("t", "it") == "calm"
+        (event,) = [each for each in rt.events.recent if each.event == "failure caught"]
+    assert (event.level, event.symbol, event.reason) == ("debug", "t", "it at boom")
+
+
 async def nobody() -> AsyncIterator[bytes]:
     yield b""
 

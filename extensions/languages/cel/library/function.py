@@ -6,7 +6,7 @@ from typing import Any
 
 from heddle.extensions.languages.cel.errors import Fault
 from heddle.extensions.languages.cel.values import kind
-from heddle.schemas.problem import did_you_mean
+from heddle.schemas.suggestion import did_you_mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +64,7 @@ class Library:
         shapes = self._names.get(name)
         if shapes is None:
             known = {*self._names, *macros}
-            return f'unknown function "{name}"', did_you_mean(name, known)
+            return f'unknown function "{name}"', did_you_mean(name, known, "function")
         given = arity - 1 if method else arity
         same = sorted(count - method for is_method, count in shapes if is_method == method)
         if not same:
