@@ -1,50 +1,70 @@
-"""A syntax tree keeps how a YAML text is written: styles, anchors, blank lines, and every comment at its entry."""
+"""A concrete syntax tree: every node of a YAML or JSON text with its exact span, so that the rest can stay.
+
+The tree does not copy the text. Comments, blank lines, indents and line ends are what stands between
+the spans of its nodes, so an edit that replaces a span leaves every other byte as it is.
+"""
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 import msgspec
 
-from heddle.specs.yaml.fast import c_parser
+from heddle.specs.yaml.fast import MAX_DEPTH, c_parser
 
 Sort = Literal["scalar", "mapping", "sequence", "alias"]
 
-_COMMENT = re.compile(r"(?:^|(?<=[ \t]))#[^\n]*", re.MULTILINE)
-_MARK = re.compile(r"(?:---|\.\.\.)(?=[ \t\n]|$)", re.MULTILINE)
-_HEADER = re.compile(r"[|>][-+0-9]*[ \t]*")
+# Between an anchor or a tag and what it belongs to, comments and line breaks may stand.
+_PROPERTIES = re.compile(
+    r"(?:(?:&[^\s,\[\]{}]+|!<[^>\s]*>|![^\s,\[\]{}]*)(?:[ \t]*(?:(?<=[ \t])#[^\n]*)?\r?\n|[ \t]+|$|(?=[,\[\]{}])))*"
+    r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*"
+)
+_HEADER = re.compile(r"[|>][-+0-9]*")
+_KEY_MARK = re.compile(r"\?[ \t]*(?:\n[ \t]*)?$")
 
 
 class Tree(msgspec.Struct):
-    """One node of a text, from `start` to `end` of it. `text` is its own value, where it is a scalar."""
+    """One node of a text: it stands from `start` to `end`, its anchor and tag from `head` on.
+
+    `text` is the value of a scalar. `style` is its quote, `|` or `>`; of a collection it is `flow`
+    (in brackets), `pair` (a mapping of one entry in a list in brackets) or empty. `target` is the
+    node that an alias leads to.
+    """
 
     sort: Sort
+    head: int
     start: int
     end: int
-    column: int
+    line: int = 0
+    column: int = 0
     style: str = ""
     anchor: str = ""
     tag: str = ""
+    ctag: str = ""
+    implicit: bool = True
     text: str = ""
     entries: list["Entry"] = []
+    target: "Tree | None" = None
     tail: list[str] = []
 
     @property
     def flow(self) -> bool:
         """Whether it is written in braces or brackets."""
-        return self.style == "flow"
+        return self.style in ("flow", "pair")
 
 
 class Entry(msgspec.Struct):
-    """A key with its value, or an item of a list (`key` is None), and what people wrote beside it.
+    """A key with its value, or an item of a list (`key` is None); `start` is its key or its dash.
 
-    `before` are the comments above it, an empty text for blank lines between them; `blank` tells
-    whether a blank line stands above all of it; `beside` is the comment at the end of its line.
+    The formatter notes comments here: `before` are those above, an empty text for blank lines
+    between them; `blank` is true if a blank line stands above all of it; `beside` is the comment at
+    the end of its line.
     """
 
     key: Tree | None
     value: Tree
+    start: int
     line: int
     column: int
     before: list[str] = []
@@ -53,294 +73,255 @@ class Entry(msgspec.Struct):
 
 
 class Document(msgspec.Struct):
-    """One document: its root (None: it holds nothing), and the comments before and behind it."""
+    """One document from `start` to `end`; `root` is None if it holds nothing.
+
+    `mark` is the place of its `---`, or -1. The formatter notes the comments before and behind it.
+    """
 
     root: Tree | None
+    start: int = 0
+    end: int = 0
+    mark: int = -1
     head: list[str] = []
     tail: list[str] = []
 
 
+class Stream(msgspec.Struct):
+    """The documents of a text; `error` is what stopped the parser, `deep` a node that is too deep."""
+
+    text: str
+    documents: list[Document]
+    error: Exception | None = None
+    deep: Tree | None = None
+    hidden: list[tuple[int, int]] = []
+
+    @property
+    def whole(self) -> bool:
+        """Whether the text was read to its end."""
+        return self.error is None and self.deep is None
+
+
 class NoTree(Exception):  # noqa: N818 - reads as what it tells
-    """The text has something that a tree cannot hold: it cannot be read, or has directives."""
+    """The text cannot be read, or holds something that cannot be written in another form."""
 
 
-def documents_of(text: str) -> list[Document]:
-    """The documents of a text whose lines end with `\\n`; NoTree where it has no tree."""
+def read_tree(text: str) -> Stream:
+    """Read a text into trees; `NoTree` if it cannot be read."""
+    from heddle.specs.yaml.json_tree import json_tree
+
+    known = json_tree(text)
+    if known is not None:
+        return known
+    for make in parsers():
+        stream = build(text, make)
+        if stream.whole:
+            return stream
+    if stream.error is None:
+        raise NoTree(f"more than {MAX_DEPTH} levels of nesting")
+    raise NoTree(str(stream.error).partition("\n")[0])
+
+
+def parsers() -> list[Callable[[str], Any]]:
+    """Return the parsers to try: the one in C is strict where YAML 1.2 is not."""
+    quick = c_parser()
+    return [slow_parser] if quick is None else [quick, slow_parser]
+
+
+def slow_parser(text: str) -> Any:
+    """Return the parser in Python for a text."""
     from ruamel.yaml import YAML
+
+    return YAML(typ="safe", pure=True).get_constructor_parser(text)[1]
+
+
+def build(text: str, make: Callable[[str], Any]) -> Stream:
+    """Read a text with one parser; what it could read stands in the stream, and what stopped it."""
     from ruamel.yaml.error import YAMLError
 
-    if text.startswith("%") or "\n%" in text:
-        raise NoTree("directives (lines that begin with %)")
-    quick = c_parser()
-    makers: list[Any] = [] if quick is None else [quick]
-    makers.append(lambda text: YAML(typ="safe", pure=True).get_constructor_parser(text)[1])
-    for number, make in enumerate(makers, 1):
-        try:
-            return _Builder(text, make(text)).documents()
-        except YAMLError as error:
-            # The C parser is strict where YAML 1.2 is not.
-            if number == len(makers):
-                raise NoTree(str(error).splitlines()[0]) from None
-    raise AssertionError("there is always a parser")
+    stream = Stream(text, [])
+    try:
+        _Builder(stream, make(text)).run()
+    except _TooDeep:
+        pass
+    except (YAMLError, IndexError, ValueError, AssertionError) as error:
+        # The parser in Python fails on some texts in ways of its own.
+        stream.error = error
+    return stream
+
+
+def line_start(text: str, index: int) -> int:
+    """Return where the line of this place begins."""
+    return text.rfind("\n", 0, index) + 1
+
+
+def line_end(text: str, index: int) -> int:
+    """Return where the line of this place ends, before its line break."""
+    stop = text.find("\n", index)
+    stop = len(text) if stop < 0 else stop
+    return stop - 1 if stop > index and text[stop - 1] == "\r" else stop
+
+
+def nodes(tree: Tree) -> Iterator[Tree]:
+    """Yield a node and every node in it, in the order of the text."""
+    yield tree
+    for entry in tree.entries:
+        if entry.key is not None:
+            yield from nodes(entry.key)
+        yield from nodes(entry.value)
+
+
+class _TooDeep(Exception):  # noqa: N818 - it ends the pass; the stream says where
+    """A node is nested too deep."""
 
 
 class _Builder:
-    """Builds the trees of a text, then hangs the comments in."""
+    """Builds the trees of a text from the events of a parser."""
 
-    def __init__(self, text: str, parser: Any) -> None:
-        self.text = text
+    def __init__(self, stream: Stream, parser: Any) -> None:
+        from ruamel.yaml import events
+
+        self.events = events
+        self.stream = stream
+        self.text = stream.text
         self.take = parser.get_event
-        self.starts = [0, *(match.end() for match in re.finditer("\n", text))]
-        self.hidden: list[tuple[int, int]] = []  # where a # is no comment
-        self.entries: list[tuple[Entry, Tree]] = []  # with what they are in, as they come
-        self.ends: dict[int, Entry] = {}  # of what is in braces over several lines
+        self.anchors: dict[str, Tree] = {}
 
-    def documents(self) -> list[Document]:
-        """Every document, with its comments."""
-        from ruamel.yaml import events
-
-        found: list[Document] = []
-        bounds: list[tuple[int, int]] = []
+    def run(self) -> None:
+        """Read every document."""
         self.take()
-        while type(self.take()) is not events.StreamEndEvent:
-            first = len(self.entries)
-            event = self.take()
-            root = self.node(event)
-            empty = root.sort == "scalar" and root.start == root.end and not root.anchor
-            found.append(Document(None if empty and not root.tag else root))
-            bounds.append((first, len(self.entries)))
-            self.take()
-        if not found:
-            found, bounds = [Document(None)], [(0, 0)]
-        _Comments(self).hang(found, bounds)
-        return found
+        while type(event := self.take()) is not self.events.StreamEndEvent:
+            self.anchors = {}
+            document = Document(None, event.start_mark.index)
+            if event.explicit:
+                document.mark = self.text.rfind("---", 0, event.end_mark.index)
+            root = self.node(self.take(), 1)
+            empty = root.sort == "scalar" and root.head == root.end
+            document.root = None if empty else root
+            document.end = self.take().end_mark.index
+            self.stream.documents.append(document)
 
-    def node(self, event: Any) -> Tree:
-        """The node that begins with this event."""
-        from ruamel.yaml import events
-
-        start, end = event.start_mark.index, event.end_mark.index
-        tree = Tree("scalar", start, end, event.start_mark.column)
+    def node(self, event: Any, depth: int) -> Tree:
+        """Return the node that begins with this event."""
+        mark, stop = event.start_mark, event.end_mark.index
+        tree = Tree("scalar", mark.index, mark.index, stop, mark.line, mark.column)
         tree.anchor = event.anchor or ""
-        if type(event) is events.AliasEvent:
+        if type(event) is self.events.AliasEvent:
             tree.sort = "alias"
+            tree.target = self.anchors.get(tree.anchor)
             return tree
-        if type(event) is events.ScalarEvent:
+        written = self.text[mark.index : mark.index + 1] in ("&", "!")
+        if written and (tree.anchor or event.tag):
+            found = _PROPERTIES.match(self.text, mark.index)
+            tree.start = max(found.end() if found is not None else 0, mark.index)
+        tree.ctag = str((event.ctag if event.ctag is not None else event.tag) or "")
+        if tree.anchor:
+            self.anchors[tree.anchor] = tree
+        if type(event) is self.events.ScalarEvent:
             return self.scalar(tree, event)
-        tree.tag = self.tag(event, event.implicit)
-        tree.sort = "mapping" if type(event) is events.MappingStartEvent else "sequence"
-        tree.style = "flow" if event.flow_style else ""
-        # An anchor or a tag stands in front, perhaps on a line of its own.
-        tree.start = self.opening(tree, start)
-        while True:
-            event = self.take()
-            if type(event) in (events.MappingEndEvent, events.SequenceEndEvent):
-                break
-            self.entry(tree, event)
-        tree.end = event.end_mark.index if tree.flow else tree.entries[-1].value.end
+        tree.implicit = bool(event.implicit)
+        tree.tag = self.tag(tree, event.implicit)
+        tree.sort = "mapping" if type(event) is self.events.MappingStartEvent else "sequence"
+        if depth > MAX_DEPTH:
+            self.stream.deep = tree
+            raise _TooDeep
+        return self.collection(tree, event, depth)
+
+    def collection(self, tree: Tree, event: Any, depth: int) -> Tree:
+        """Read the entries of a mapping or a list."""
+        if event.flow_style:
+            bracket = "{" if tree.sort == "mapping" else "["
+            tree.style = "flow" if self.text[tree.start : tree.start + 1] == bracket else "pair"
+        ends = (self.events.MappingEndEvent, self.events.SequenceEndEvent)
+        while type(event := self.take()) not in ends:
+            at = event.start_mark
+            entry = Entry(None, tree, at.index, at.line, at.column)
+            if tree.sort == "mapping":
+                entry.key = self.node(event, depth + 1)
+                entry.start = self.key_start(entry.key)
+                event = self.take()
+            elif not tree.flow:
+                self.dash(entry)
+            entry.value = self.node(event, depth + 1)
+            tree.entries.append(entry)
+        last = event.end_mark.index
+        if tree.style == "flow" and self.text[last - 1 : last] not in ("}", "]"):
+            tree.style = "pair"  # `{a: b}: c`, a mapping as the key of a pair
+        if tree.style == "flow":
+            tree.end = event.end_mark.index
+        elif tree.entries:
+            tree.end = tree.entries[-1].value.end
+            if not tree.anchor and not tree.tag:
+                tree.head = tree.start = tree.entries[0].start
         return tree
 
-    def opening(self, tree: Tree, start: int) -> int:
-        """Where the bracket of a node in braces stands."""
-        if not tree.flow:
-            return start
-        found = re.compile(r"[\[{]").search(self.text, start)
-        return found.start() if found is not None else start
+    def key_start(self, key: Tree) -> int:
+        """Return where an entry begins: at its key, or at the question mark before it."""
+        lead = self.text[line_start(self.text, key.head) : key.head]
+        found = _KEY_MARK.search(lead)
+        return key.head - len(found.group()) if found is not None else key.head
 
-    def entry(self, tree: Tree, event: Any) -> None:
-        """One entry of a mapping or a list."""
-        at = event.start_mark
-        entry = Entry(None, Tree("scalar", 0, 0, 0), at.line, at.column)
-        if tree.sort == "sequence" and not tree.flow:
-            entry.line, entry.column = self.place(self.dash(at.index))
-        self.entries.append((entry, tree))
-        tree.entries.append(entry)
-        if tree.sort == "mapping":
-            entry.key = self.node(event)
-            if entry.key.sort != "scalar":
-                raise NoTree("keys that are no text")
-            event = self.take()
-        entry.value = self.node(event)
-        value = entry.value
-        if value.flow and "\n" in self.text[value.start : value.end]:
-            self.ends[value.end] = entry
-
-    def dash(self, index: int) -> int:
-        """The dash of the item whose value begins at the index: an empty one begins behind its dash."""
-        back = index
+    def dash(self, entry: Entry) -> None:
+        """Find the dash of an item; its value may begin lines below."""
+        back = entry.start
         while back > 0:
             back = self.text.rfind("-", 0, back)
             if back < 0:
                 break
-            line = self.text.rfind("\n", 0, back) + 1
+            line = line_start(self.text, back)
             lead = self.text[line:back]
-            if not lead.strip(" -") and self.text[back + 1 : back + 2] in (" ", "\n", "\t", ""):
-                return back
-        raise NoTree("a list without dashes")
+            before = lead.rstrip(" ")[-1:]
+            plain = self.text[back + 1 : back + 2] in (" ", "\n", "\t", "\r", "")
+            if plain and (before in ("", "-", ":", "?") or lead.lstrip()[:1] in ("&", "!")):
+                entry.line -= self.text.count("\n", back, entry.start)
+                entry.start, entry.column = back, back - line
+                return
+        raise ValueError("a list without dashes")
 
     def scalar(self, tree: Tree, event: Any) -> Tree:
-        """A scalar, and where no comment can be because of it."""
+        """Read a scalar: its style, and where its text really ends."""
         tree.style = event.style or ""
         tree.text = event.value
-        tree.tag = self.tag(event, event.implicit[0] or event.implicit[1])
-        start = tree.start
+        tree.implicit = bool(event.implicit[0])
+        tree.tag = self.tag(tree, event.implicit[0] or event.implicit[1])
         if tree.style in ("|", ">"):
-            found = re.compile(r"[|>]").search(self.text, start)
-            start = found.start() if found is not None else start
-            header = _HEADER.match(self.text, start)
-            start = self.text.find("\n", header.end() if header is not None else start)
-            start = len(self.text) if start < 0 else start
-            tree.end = max(tree.end, start)
-        elif tree.style:
-            found = re.compile(tree.style).search(self.text, start)
-            start = found.start() if found is not None else start
-        self.hidden.append((start, tree.end))
+            tree.end = self.block_end(tree)
+        elif not tree.text and not tree.style:
+            tree.start = tree.end = min(tree.end, tree.start) if tree.head < tree.end else tree.end
+        if tree.style not in ("|", ">"):
+            self.stream.hidden.append((tree.start, tree.end))
         return tree
 
-    def tag(self, event: Any, implicit: bool) -> str:
-        """The tag as it is written."""
-        if implicit or not event.tag:
+    def block_end(self, tree: Tree) -> int:
+        """Return where the last line of a block scalar ends; blank lines count if they are kept."""
+        header = _HEADER.match(self.text, tree.start)
+        first = line_end(self.text, header.end() if header is not None else tree.start)
+        # Behind the header a comment may stand.
+        self.stream.hidden.append((first, tree.end))
+        last = tree.end
+        if header is not None and "+" in header.group():
+            if self.text[last - 1 : last] == "\n":
+                last -= 1
+            return max(last - 1 if self.text[last - 1 : last] == "\r" else last, first)
+        while last > first and not self.text[line_start(self.text, last) : last].strip():
+            last = line_start(self.text, last) - 1
+        if self.text[last - 1 : last] == "\r":
+            last -= 1
+        return max(last, first)
+
+    def tag(self, tree: Tree, implicit: bool) -> str:
+        """Return the tag as it is written."""
+        if implicit or not tree.ctag:
             return ""
-        found = re.compile(r"![^\s,\]}]*").search(self.text, event.start_mark.index)
+        found = re.compile(r"!(?:<[^>\s]*>|[^\s,\]}]*)").search(self.text, tree.head)
         return found.group() if found is not None else ""
 
-    def place(self, index: int) -> tuple[int, int]:
-        """The line and the column, from 0, of a place of the text."""
-        line = bisect_right(self.starts, index) - 1
-        return line, index - self.starts[line]
 
+def places(text: str) -> Callable[[int], tuple[int, int]]:
+    """Return a function that gives the line and the column, from 0, of a place of the text."""
+    starts = [0, *(match.end() for match in re.finditer("\n", text))]
 
-class _Comments:
-    """Hangs every comment of a text at the entry that it is about."""
+    def place(index: int) -> tuple[int, int]:
+        line = bisect_right(starts, index) - 1
+        return line, index - starts[line]
 
-    def __init__(self, builder: _Builder) -> None:
-        self.built = builder
-        self.text = builder.text
-        self.parents = {id(tree): entry for entry, _ in builder.entries for tree in (entry.value,)}
-        self.owners = {id(entry): tree for entry, tree in builder.entries}
-
-    def found(self) -> Iterator[tuple[int, int, int, str]]:
-        """Every comment: its place in the text, its line, its column, and itself."""
-        hidden = sorted(self.built.hidden)
-        starts = [start for start, _ in hidden]
-        for match in _COMMENT.finditer(self.text):
-            at = bisect_right(starts, match.start()) - 1
-            if at >= 0 and hidden[at][0] <= match.start() < hidden[at][1]:
-                continue
-            line, column = self.built.place(match.start())
-            yield match.start(), line, column, match.group().rstrip()
-
-    def hang(self, documents: list[Document], bounds: list[tuple[int, int]]) -> None:
-        """Find the place of each comment."""
-        marks = [
-            match.start() for match in _MARK.finditer(self.text) if self.is_mark(match.start())
-        ]
-        lines = [self.built.place(mark)[0] for mark in marks]
-        firsts = self.firsts(documents, lines)
-        entries = self.built.entries
-        begins = [entry.line for entry, _ in entries]
-        for index, line, column, comment in self.found():
-            number = max(bisect_right(firsts, line) - 1, 0)
-            low, high = bounds[number] if bounds else (0, 0)
-            at = bisect_right(begins, line, low, high)  # the first entry that begins below
-            own = not self.text[self.built.starts[line] : index].strip()
-            if not own:
-                self.beside(documents[number], index, entries[low:at], comment)
-            else:
-                self.above(documents[number], (line, column), (low, at, high), comment)
-        self.blanks()
-
-    def is_mark(self, index: int) -> bool:
-        """Whether `---` is one, and does not stand in a text."""
-        return not any(start <= index < end for start, end in self.built.hidden)
-
-    def firsts(self, documents: list[Document], marks: list[int]) -> list[int]:
-        """The line with which each document begins: the one of its mark, or the first."""
-        found: list[int] = []
-        for number, document in enumerate(documents):
-            if number == 0:
-                found.append(0)
-                continue
-            top = self.built.place(document.root.start)[0] if document.root is not None else None
-            before = [mark for mark in marks if mark > found[-1] and (top is None or mark <= top)]
-            found.append(
-                (before[-1] if top is not None else before[0]) if before else found[-1] + 1
-            )
-        return found
-
-    def beside(
-        self, document: Document, index: int, entries: list[tuple[Entry, Tree]], comment: str
-    ) -> None:
-        """A comment at the end of a line."""
-        end = len(self.text[:index].rstrip())
-        entry = self.built.ends.get(end)
-        if entry is None:
-            known = [each for each, tree in entries if not self.in_line(tree)]
-            entry = known[-1] if known else None
-        if entry is None:
-            document.head.append(comment)
-        elif entry.beside:
-            entry.before.append(comment)
-        else:
-            entry.beside = comment
-
-    def in_line(self, tree: Tree) -> bool:
-        """Whether this is written in braces on one line: it has no comments of its own."""
-        return tree.flow and "\n" not in self.text[tree.start : tree.end]
-
-    def above(
-        self, document: Document, place: tuple[int, int], at: tuple[int, int, int], comment: str
-    ) -> None:
-        """A comment on a line of its own: about what follows, or the last word of what it is in."""
-        (line, column), (low, index, high) = place, at
-        entries = self.built.entries
-        # What is in braces on one line is one thing.
-        while index < high and self.in_line(entries[index][1]):
-            index += 1
-        follows = entries[index] if index < high else None
-        into = self.tail(document, entries[low:index], line, column)
-        if follows is not None and (
-            column <= follows[0].column
-            or follows[1].flow
-            or into is follows[1].tail
-            or index == low
-        ):
-            into = document.head if index == low else follows[0].before
-            if not into:
-                follows[0].blank = self.gap(line) and index > low
-                into.append(comment)
-                return
-        if self.gap(line) and (into or into is not document.head):
-            into.append("")
-        into.append(comment)
-
-    def tail(
-        self, document: Document, entries: list[tuple[Entry, Tree]], line: int, column: int
-    ) -> list[str]:
-        """The end of the innermost list or mapping that reaches as far in as the comment."""
-        index = self.built.starts[line]
-        while entries:
-            tree = entries[-1][1]
-            while True:
-                if tree.flow and tree.end > index:
-                    return tree.tail
-                if not tree.flow and tree.entries[0].column <= column and not self.in_line(tree):
-                    return tree.tail
-                above = self.parents.get(id(tree))
-                if above is None:
-                    return document.tail
-                tree = self.owners[id(above)]
-        return document.tail
-
-    def gap(self, line: int) -> bool:
-        """Whether a blank line stands above."""
-        starts = self.built.starts
-        return line > 0 and not self.text[starts[line - 1] : starts[line]].strip()
-
-    def blanks(self) -> None:
-        """Note where blank lines stand above an entry with its comments."""
-        for entry, _ in self.built.entries:
-            if not entry.before:
-                entry.blank = self.gap(entry.line)
-            elif self.gap(entry.line):
-                entry.before.append("")
+    return place

@@ -1,0 +1,526 @@
+"""Edits of a tree: each replaces only the text of what changed, and writes the new in the style around it."""
+
+import re
+from collections.abc import Sequence
+from difflib import SequenceMatcher
+from typing import Any
+
+import msgspec
+
+from heddle.specs.yaml.layout import JsonLayout, Layout, Unwritable
+from heddle.specs.yaml.scalar import block, fits_block, holds_block, is_plain, quoted
+from heddle.specs.yaml.tree import Entry, Stream, Tree, line_end, line_start, nodes
+
+_HEADER = re.compile(r"[|>][-+0-9]*")
+_WORD = re.compile(r"\S+")
+
+
+class Patch(msgspec.Struct, frozen=True):
+    """What stands from `start` to `end` of a text becomes `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+def patched(text: str, patches: Sequence[Patch]) -> str:
+    """Return the text with the patches in it; `Unwritable` if two of them overlap."""
+    parts: list[str] = []
+    at = 0
+    for patch in sorted(patches, key=lambda each: (each.start, each.end)):
+        if patch.start < at:
+            raise Unwritable("two changes overlap")
+        parts += (text[at : patch.start], patch.text)
+        at = patch.end
+    return "".join((*parts, text[at:]))
+
+
+def print_of(data: Any) -> bytes:
+    """Return what tells one piece of plain data from another."""
+    return msgspec.json.encode(data, order="sorted") + type(data).__name__.encode()
+
+
+def is_same(old: Any, new: Any) -> bool:
+    """Return whether two pieces of plain data are the same, types included."""
+    return type(old) is type(new) and print_of(old) == print_of(new)
+
+
+class Editor:
+    """Collects the patches that bring one text from saying one thing to saying another."""
+
+    def __init__(self, stream: Stream, layout: Layout, json: JsonLayout | None = None) -> None:
+        self.stream = stream
+        self.text = stream.text
+        self.layout = layout
+        self.json = json
+        self.patches: list[Patch] = []
+        self.gone: list[tuple[int, int]] = []
+        roots = [each.root for each in stream.documents if each.root is not None]
+        self.all = [node for root in roots for node in nodes(root)]
+        self.shared = {id(node.target) for node in self.all if node.target is not None}
+
+    def patch(self, start: int, end: int, text: str) -> None:
+        """Note a patch, unless it changes nothing."""
+        if self.text[start:end] != text:
+            self.patches.append(Patch(start, end, text))
+
+    def drop(self, start: int, end: int) -> None:
+        """Note that the nodes between these places go, and their anchors with them."""
+        self.gone.append((start, end))
+
+    # --- from saying `old` to saying `new` ---
+
+    def change(self, entry: Entry, owner: Tree | None, old: Any, new: Any) -> None:
+        """Bring the value of an entry from saying `old` to saying `new`; equal parts stay."""
+        node = entry.value
+        if node.sort == "mapping":
+            if isinstance(old, dict) and isinstance(new, dict):
+                return self.change_mapping(entry, owner, old, new)
+            if _is_alone(old) and _is_alone(new):
+                # One link may stand without its list.
+                return self.change(entry, owner, old[0], new[0])
+        if node.sort == "sequence" and isinstance(old, list) and isinstance(new, list):
+            if new and node.entries and len(node.entries) == len(old):
+                return self.change_list(node, old, new)
+        if node.sort == "scalar" and not isinstance(new, dict | list):
+            return self.change_scalar(entry, owner, new)
+        return self.replace(entry, owner, new)
+
+    def change_mapping(
+        self, entry: Entry, owner: Tree | None, old: dict[str, Any], new: dict[str, Any]
+    ) -> None:
+        """Change, remove and add keys."""
+        node = entry.value
+        keys = {_key(each): at for at, each in enumerate(node.entries)}
+        leaves = [key for key in old if key not in new]
+        stays = [at for key, at in keys.items() if key not in leaves]
+        brought = any(key not in keys for key in leaves)
+        if not stays or brought or node.style == "pair":
+            # A key that `<<` brings cannot be taken out.
+            return self.replace(entry, owner, new)
+        self.remove(node, sorted(keys[key] for key in leaves))
+        added: dict[int, dict[str, Any]] = {}
+        after = -1
+        for key, value in new.items():
+            if key in keys:
+                after = keys[key]
+                if key not in old:
+                    self.replace(node.entries[after], node, value)
+                elif not is_same(old[key], value):
+                    self.change(node.entries[after], node, old[key], value)
+            elif key not in old or not is_same(old[key], value):
+                added.setdefault(after if after >= 0 else stays[0], {})[key] = value
+        for after, pairs in added.items():
+            self.insert(node, after, [*pairs.items()])
+        return None
+
+    def change_list(self, node: Tree, old: list[Any], new: list[Any]) -> None:
+        """Change, remove and add items."""
+        was, comes = [print_of(item) for item in old], [print_of(item) for item in new]
+        leaves: list[int] = []
+        matcher = SequenceMatcher(None, was, comes, autojunk=False)
+        inserts: list[tuple[int, list[Any]]] = []
+        for tag, start, stop, begin, end in matcher.get_opcodes():
+            if tag == "equal":
+                continue
+            both = min(stop - start, end - begin)
+            leaves += range(start + both, stop)
+            for number in range(both):
+                at = start + number
+                self.change(node.entries[at], node, old[at], new[begin + number])
+            if begin + both < end:
+                inserts.append((start + both - 1, new[begin + both : end]))
+        if len(leaves) == len(old):
+            raise Unwritable("nothing of the list stays")
+        self.remove(node, leaves)
+        for after, items in inserts:
+            self.insert(node, after, [(None, item) for item in items])
+
+    def change_scalar(self, entry: Entry, owner: Tree | None, new: Any) -> None:
+        """Write another scalar in the style of this one."""
+        node = entry.value
+        raw = self.text[node.start : node.end]
+        text = new if isinstance(new, str) else None
+        tagged = bool(node.tag)
+        if self.json is not None or tagged or text is None or not raw or id(node) in self.shared:
+            return self.replace(entry, owner, new)
+        body = raw[1:-1] if node.style in ("'", '"') else raw
+        if "\n" in raw and node.style != "|":
+            spliced = _spliced(node.style, body, node.text, text)
+            if spliced is not None:
+                offset = 1 if node.style in ("'", '"') else 0
+                at = node.start + offset
+                return self.splice(at, at + len(body), body, spliced)
+        if node.style in ("|", ">"):
+            if holds_block(text) and (node.style == "|" or not re.search(r"(?m)^[ \t]", text)):
+                return self.change_block(entry, node, text)
+            return self.replace(entry, owner, new)
+        flow = owner is not None and owner.flow
+        if node.style == "":
+            if is_plain(text, flow, colons=":" in raw):
+                return self.patch(node.start, node.end, text)
+            return self.replace(entry, owner, new)
+        if fits_block(text) and "\n" not in node.text and not flow:
+            return self.replace(entry, owner, new)
+        return self.patch(node.start, node.end, quoted(text, node.style))
+
+    def splice(self, start: int, end: int, old: str, new: str) -> None:
+        """Replace the words of a text that differ."""
+        del end
+        for one, other in zip(_WORD.finditer(old), _WORD.finditer(new), strict=True):
+            self.patch(start + one.start(), start + one.end(), other.group())
+
+    def change_block(self, entry: Entry, node: Tree, text: str) -> None:
+        """Write other lines into a block scalar; those that are the same stay."""
+        header = _HEADER.match(self.text, node.start)
+        if header is None:
+            raise Unwritable("a block without a header")
+        first = line_end(self.text, header.end())
+        body = self.text[first : node.end]
+        lead = next((line for line in node.text.split("\n") if line.strip()), "")
+        line = next((line for line in body.split("\n") if line.strip()), "")
+        depth = _margin(line) - _margin(lead) if line else entry.column + self.layout.mapping
+        digits = re.sub(r"\D", "", header.group()) or str(depth - entry.column)
+        sign, lines = block(text, node.style, depth)
+        written = bool(re.search(r"\d", header.group())) or "*" in sign
+        sign = sign.replace("*", "")
+        self.patch(node.start, header.end(), sign[0] + (digits if written else "") + sign[1:])
+        self.patch(first, node.end, "".join(f"\n{each}" for each in lines))
+
+    # --- something else in its place ---
+
+    def replace(self, entry: Entry, owner: Tree | None, new: Any) -> None:
+        """Write new data where a value stands, whatever it is."""
+        node = entry.value
+        keeps = bool(node.anchor) and node.sort != "alias" and id(node) not in self.shared
+        mark = f"&{node.anchor} " if keeps else ""
+        self.drop(node.start if keeps else node.head, node.end)
+        if self.json is not None or (owner is not None and owner.flow):
+            return self.inline(entry, owner, mark, self.braced(entry, owner, new))
+        if node.flow and isinstance(new, dict | list):
+            return self.inline(entry, owner, mark, self.layout.flow(new))
+        if owner is None:
+            return self.patch(node.head, node.end, self.rooted(entry, mark, new))
+        rest, lines = self.layout.value(new, entry.column, item=entry.key is None)
+        if mark and lines and not rest.strip():
+            rest = f" {mark.rstrip()}"
+        elif mark:
+            rest = f" {mark}{rest.lstrip()}"
+        return self.below(entry, rest, lines)
+
+    def rooted(self, entry: Entry, mark: str, new: Any) -> str:
+        """Return the text of a whole document."""
+        if mark or not isinstance(new, dict | list) or not new:
+            raise Unwritable("the root of a document becomes something else")
+        return "\n".join(self.layout.lines(new, entry.column)).lstrip(" ")
+
+    def braced(self, entry: Entry, owner: Tree | None, new: Any) -> str:
+        """Return data as it stands in braces or in JSON."""
+        node = entry.value
+        if self.json is None:
+            keys = [each.key for each in owner.entries if each.key is not None] if owner else []
+            strict = bool(keys) and all(key.style == '"' for key in keys)
+            style = node.style if node.style in ("'", '"') and isinstance(new, str) else ""
+            if isinstance(new, dict | list):
+                return self.layout.flow(new, strict=strict)
+            return self.layout.scalar(new, flow=True, style='"' if strict else style)
+        begin = line_start(self.text, entry.start)
+        lead = self.text[begin : entry.start]
+        narrow = owner is not None and "\n" not in self.text[owner.start : owner.end]
+        inline = narrow or (bool(node.entries) and "\n" not in self.text[node.start : node.end])
+        return self.json.value(new, lead if not lead.strip() else "", inline=inline)
+
+    def inline(self, entry: Entry, owner: Tree | None, mark: str, text: str) -> None:
+        """Write a text that fits on one line in the place of a value that stands in braces, or is."""
+        node = entry.value
+        if node.head < node.end:
+            return self.patch(node.head, node.end, mark + text)
+        at, lead = self.hole(entry)
+        del owner
+        return self.patch(at, at, lead + text)
+
+    def hole(self, entry: Entry) -> tuple[int, str]:
+        """Return where the value of an entry without one goes, and what stands before it."""
+        if entry.key is None:
+            at = entry.start + 1 if self.text[entry.start : entry.start + 1] == "-" else entry.start
+            return at, " " if at > entry.start else ""
+        found = re.compile(r"\s*:").match(self.text, entry.key.end)
+        return (entry.key.end, ": ") if found is None else (found.end(), " ")
+
+    def below(self, entry: Entry, rest: str, lines: list[str]) -> None:
+        """Write the value of an entry in block style: the rest of its line, and lines below it."""
+        node = entry.value
+        at, lead = self.hole(entry)
+        colon = lead.replace(" ", "")
+        stop = line_end(self.text, at)
+        below = "".join(f"\n{line}" for line in lines)
+        if node.head == node.end:
+            self.patch(at, at, colon + rest)
+            return self.patch(stop, stop, below)
+        if node.style in ("|", ">"):
+            header = _HEADER.match(self.text, node.start)
+            if header is None:
+                raise Unwritable("a block without a header")
+            self.patch(at, header.end(), rest)
+            return self.patch(line_end(self.text, header.end()), node.end, below)
+        begun = line_start(self.text, node.start) > at
+        if begun:
+            # It stands on lines of its own, below its key.
+            end = line_end(self.text, node.end)
+            head = node.head if node.head < stop else stop
+            self.patch(at, head if head == stop else _word_end(self.text, at, stop), rest)
+            return self.patch(stop, end, below)
+        if node.entries and not node.flow:
+            end = line_end(self.text, node.end)
+            return self.patch(at, end, rest + below)
+        if not lines:
+            return self.patch(at, node.end, self.spaced(at, node.head, rest))
+        stop = line_end(self.text, node.end)
+        self.patch(at, node.end, rest)
+        return self.patch(stop, stop, below)
+
+    def spaced(self, at: int, head: int, rest: str) -> str:
+        """Return the rest of a line with the space that stood before the value."""
+        space = self.text[at:head]
+        return space + rest.lstrip(" ") if space and not space.strip(" \t") else rest
+
+    # --- entries that go ---
+
+    def extent(self, column: int, end: int) -> int:
+        """Return where an entry ends: its last line, with the comments below that stand further in."""
+        stop = at = line_end(self.text, end)
+        while at < len(self.text):
+            begin = self.text.find("\n", at) + 1
+            if begin == 0:
+                break
+            at = line_end(self.text, begin)
+            line = self.text[begin:at]
+            if not line.strip():
+                continue
+            if not line.lstrip(" \t").startswith("#") or _margin(line) <= column:
+                break
+            stop = at
+        return stop
+
+    def remove(self, owner: Tree, numbers: Sequence[int]) -> None:
+        """Take entries out of a mapping or a list in which something stays."""
+        runs: list[list[int]] = []
+        for number in numbers:
+            if runs and runs[-1][1] == number - 1:
+                runs[-1][1] = number
+            else:
+                runs.append([number, number])
+        for first, last in runs:
+            self.drop(owner.entries[first].start, owner.entries[last].value.end)
+            (self.remove_flow if owner.flow else self.remove_block)(owner, first, last)
+
+    def remove_block(self, owner: Tree, number: int, last: int) -> None:
+        """Take entries out of a block."""
+        first = owner.entries[number]
+        begin = line_start(self.text, first.start)
+        stop = self.extent(first.column, self.end_of(owner.entries[last]))
+        if not self.text[begin : first.start].strip():
+            return self.remove_lines(begin, stop)
+        if last + 1 >= len(owner.entries):
+            raise Unwritable("nothing stays")
+        following = owner.entries[last + 1].start
+        # The first of them stands behind a dash; a comment below it stays.
+        comments = "#" in self.text[stop:following]
+        return self.patch(first.start, stop if comments else following, "")
+
+    def remove_lines(self, begin: int, stop: int) -> None:
+        """Take whole lines out."""
+        after = self.text.find("\n", stop) + 1
+        if after == 0:
+            begin, after = max(begin - 1, 0), len(self.text)
+            if self.text[begin - 1 : begin] == "\r":
+                begin -= 1
+        self.patch(begin, after, "")
+
+    def remove_flow(self, owner: Tree, number: int, last: int) -> None:
+        """Take entries out of braces, with their commas."""
+        first, final = owner.entries[number], owner.entries[last]
+        end = self.end_of(final)
+        begin = line_start(self.text, first.start)
+        alone = begin > owner.start and not self.text[begin : first.start].strip()
+        following = owner.entries[last + 1] if last + 1 < len(owner.entries) else None
+        limit = following.start if following is not None else owner.end - 1
+        comma = self.comma(end, limit)
+        stop = line_end(self.text, end if comma is None else comma)
+        if following is not None:
+            if alone and following.start > stop:
+                return self.remove_lines(begin, stop)
+            return self.patch(first.start, following.start, "")
+        before = owner.entries[number - 1]
+        lost = self.comma(self.end_of(before), first.start)
+        if comma is None and lost is not None and alone:
+            self.patch(lost, lost + 1, "")
+        if alone and stop < owner.end - 1:
+            return self.remove_lines(begin, stop)
+        end = end if comma is None else comma + 1
+        if alone or "#" in self.text[self.end_of(before) : first.start]:
+            return self.patch(first.start, end, "")
+        return self.patch(self.end_of(before), end if comma is None else comma, "")
+
+    def comma(self, start: int, stop: int) -> int | None:
+        """Return where the comma between two entries stands; None if there is none."""
+        at = start
+        while at < stop:
+            sign = self.text[at]
+            if sign == ",":
+                return at
+            if sign == "#":
+                at = line_end(self.text, at)
+            at += 1
+        return None
+
+    def end_of(self, entry: Entry) -> int:
+        """Return where an entry really ends; an empty value ends at its key."""
+        value = entry.value
+        if value.head < value.end:
+            return value.end
+        at, lead = self.hole(entry)
+        return at if ":" not in lead else max(at, entry.key.end if entry.key is not None else at)
+
+    # --- entries that come ---
+
+    def insert(self, owner: Tree, after: int, pairs: Sequence[tuple[Any, Any]]) -> None:
+        """Add entries behind the one with this number, or in front with -1; keys are None in a list."""
+        if owner.flow:
+            return self.insert_flow(owner, after, pairs)
+        column = owner.entries[0].column
+        style = _key_style(owner)
+        lines = [
+            line
+            for key, data in pairs
+            for line in (
+                self.layout.item(data, column)
+                if owner.sort == "sequence"
+                else self.layout.pair(key, data, column, style=style)
+            )
+        ]
+        return self.insert_lines(owner, after, lines, column)
+
+    def insert_lines(self, owner: Tree, after: int, lines: list[str], column: int) -> None:
+        """Add lines behind the entry with this number of a block, or in front of the first with -1."""
+        if after < 0:
+            at = owner.entries[0].start
+            body = "\n".join(lines).lstrip(" ")
+            return self.patch(at, at, f"{body}\n{' ' * column}")
+        entry = owner.entries[after]
+        at = self.extent(entry.column, self.end_of(entry))
+        return self.patch(at, at, "".join(f"\n{line}" for line in lines))
+
+    def insert_flow(self, owner: Tree, after: int, pairs: Sequence[tuple[Any, Any]]) -> None:
+        """Add entries between braces."""
+        known = owner.entries[max(after, 0)]
+        begin = line_start(self.text, known.start)
+        margin = self.text[begin : known.start]
+        following = owner.entries[after + 1] if after + 1 < len(owner.entries) else None
+        end = self.end_of(known)
+        lined = (
+            begin > owner.start
+            and not margin.strip()
+            and (following is None or after < 0 or line_start(self.text, following.start) > end)
+        )
+        texts = [self.flow_pair(owner, key, data, margin if lined else "") for key, data in pairs]
+        comma = self.json.comma if self.json is not None else ", "
+        comma = f",\n{margin}" if lined else comma
+        if after < 0:
+            return self.patch(known.start, known.start, "".join(each + comma for each in texts))
+        if not lined:
+            return self.patch(end, end, "".join(comma + each for each in texts))
+        limit = following.start if following is not None else owner.end - 1
+        sign = self.comma(end, limit)
+        stop = line_end(self.text, end if sign is None else sign)
+        if stop >= owner.end - 1:
+            stop = end if sign is None else sign + 1
+        if sign is None:
+            self.patch(end, end, ",")
+        last = "" if sign is None else ","
+        return self.patch(stop, stop, f"\n{margin}{comma.join(texts)}{last}")
+
+    def flow_pair(self, owner: Tree, key: Any, data: Any, margin: str) -> str:
+        """Return an entry as it stands between braces."""
+        if self.json is not None:
+            value = self.json.value(data, margin, inline="\n" not in self.text[owner.start : owner.end])
+            return value if key is None else f"{self.json.dumps(str(key))}{self.json.colon}{value}"
+        strict = _key_style(owner) == '"'
+        value = self.layout.flow(data, strict=strict)
+        return value if key is None else f"{self.layout.flow_key(key, strict)}: {value}"
+
+    # --- anchors ---
+
+    def rehome(self, data_of: Any) -> None:
+        """Write what goes with an anchor where the first alias stands that still leads to it."""
+
+        def is_gone(node: Tree) -> bool:
+            return any(start <= node.head and node.end <= end for start, end in self.gone)
+
+        homes: set[int] = set()
+        for alias in self.all:
+            target = alias.target
+            if target is None or id(target) in homes or not is_gone(target) or is_gone(alias):
+                continue
+            homes.add(id(target))
+            raw = self.text[target.start : target.end]
+            if target.sort != "scalar" or "\n" in raw or target.tag:
+                raw = self.layout.flow(data_of(target))
+            self.patch(alias.head, alias.end, f"&{target.anchor} {raw}")
+
+
+def _key(entry: Entry) -> str:
+    key = entry.key
+    if key is None:
+        return ""
+    return key.target.text if key.target is not None else key.text
+
+
+def _key_style(owner: Tree) -> str:
+    keys = [each.key for each in owner.entries if each.key is not None]
+    same = bool(keys) and all(key.style == keys[0].style for key in keys)
+    return keys[0].style if same and keys[0].style in ("'", '"') else ""
+
+
+def _margin(line: str) -> int:
+    return len(line) - len(line.lstrip(" "))
+
+
+def _is_alone(data: Any) -> bool:
+    return isinstance(data, list) and len(data) == 1
+
+
+def _word_end(text: str, at: int, stop: int) -> int:
+    """Return where the anchor or tag behind a colon ends."""
+    found = re.compile(r"(?:[ \t]+[&!]\S+)*").match(text, at, stop)
+    return found.end() if found is not None else at
+
+
+def _spliced(style: str, body: str, old: str, new: str) -> str | None:
+    """Return the text of a scalar over several lines with other words in it; None if it is not so easy."""
+    was, comes, raw = _WORD.findall(old), _WORD.findall(new), _WORD.findall(body)
+    if style == ">":
+        raw = raw[1:]
+    if not len(was) == len(comes) == len(raw) or _WORD.split(old) != _WORD.split(new):
+        return None
+    differ = {at for at, word in enumerate(comes) if word != was[at]}
+    for at in differ:
+        if raw[at] != was[at] or not _is_safe(comes[at], style):
+            return None
+    number = -1 if style != ">" else -2
+
+    def word(found: re.Match[str]) -> str:
+        nonlocal number
+        number += 1
+        return comes[number] if number in differ else found.group()
+
+    return _WORD.sub(word, body)
+
+
+def _is_safe(word: str, style: str) -> bool:
+    """Return whether a word can stand inside a scalar of this style."""
+    if not word.isprintable() or not word.isascii():
+        return False
+    if style == "":
+        return is_plain(word, True) and not word.startswith("#")
+    return style == ">" or {"'", '"', "\\"}.isdisjoint(word)
