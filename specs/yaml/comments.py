@@ -29,6 +29,19 @@ def _only_comments(stream: Stream) -> Document:
     return Document(None, head=[comment for _, comment in comments_of(stream)])
 
 
+def _inside(entry: Entry) -> tuple[int, int] | None:
+    """Where a comment is about a whole entry: None if what is in it can have comments of its own."""
+    value = entry.value
+    if value.entries and not value.flow:
+        return None
+    start = entry.key.end if entry.key is not None else entry.start
+    return start, value.end if value.flow and not value.entries else value.start
+
+
+def _root_start(document: Document) -> int:
+    return document.root.head if document.root is not None else 0
+
+
 class _Comments:
     """Hangs every comment of a text at the entry that it is about."""
 
@@ -45,6 +58,12 @@ class _Comments:
             if document.root is not None:
                 self.collect(document.root)
             self.bounds.append((first, len(self.entries)))
+        # Between a key and what stands below it, and between empty braces.
+        self.within = sorted(
+            (span, number)
+            for number, (entry, _) in enumerate(self.entries)
+            if (span := _inside(entry)) is not None
+        )
         self.parents = {id(entry.value): entry for entry, _ in self.entries}
         self.owners = {id(entry): tree for entry, tree in self.entries}
 
@@ -74,9 +93,20 @@ class _Comments:
             at = bisect_right(begins, line, low, high)  # the first entry that begins below
             if self.text[line_start(self.text, index) : index].strip():
                 self.beside(documents[number], index, self.entries[low:at], comment)
+            elif (inner := self.inside(index)) is not None:
+                inner.before.append(comment)
+            elif low == high and index < _root_start(documents[number]):
+                documents[number].head.append(comment)
             else:
                 self.above(documents[number], (line, column), (low, at, high), comment)
         self.blanks()
+
+    def inside(self, index: int) -> Entry | None:
+        """The entry between whose key and value a place lies, or in whose empty braces."""
+        at = bisect_right(self.within, ((index, len(self.text)), 0)) - 1
+        if at < 0 or not self.within[at][0][0] <= index < self.within[at][0][1]:
+            return None
+        return self.entries[self.within[at][1]][0]
 
     def beside(
         self, document: Document, index: int, entries: list[tuple[Entry, Tree]], comment: str

@@ -7,32 +7,13 @@ from typing import Any
 
 import msgspec
 
-from heddle.specs.yaml.layout import JsonLayout, Layout, Unwritable
+from heddle.specs.yaml.layout import JsonLayout, Layout
+from heddle.specs.yaml.patch import Patch, Unwritable
 from heddle.specs.yaml.scalar import block, fits_block, holds_block, is_plain, quoted
 from heddle.specs.yaml.tree import Entry, Stream, Tree, line_end, line_start, nodes
 
 _HEADER = re.compile(r"[|>][-+0-9]*")
 _WORD = re.compile(r"\S+")
-
-
-class Patch(msgspec.Struct, frozen=True):
-    """What stands from `start` to `end` of a text becomes `text`."""
-
-    start: int
-    end: int
-    text: str
-
-
-def patched(text: str, patches: Sequence[Patch]) -> str:
-    """Return the text with the patches in it; `Unwritable` if two of them overlap."""
-    parts: list[str] = []
-    at = 0
-    for patch in sorted(patches, key=lambda each: (each.start, each.end)):
-        if patch.start < at:
-            raise Unwritable("two changes overlap")
-        parts += (text[at : patch.start], patch.text)
-        at = patch.end
-    return "".join((*parts, text[at:]))
 
 
 def print_of(data: Any) -> bytes:
@@ -447,7 +428,7 @@ class Editor:
             return value if key is None else f"{self.json.dumps(str(key))}{self.json.colon}{value}"
         strict = _key_style(owner) == '"'
         value = self.layout.flow(data, strict=strict)
-        return value if key is None else f"{self.layout.flow_key(key, strict)}: {value}"
+        return value if key is None else f"{self.layout.key(key, _key_style(owner), flow=True)}: {value}"
 
     # --- anchors ---
 

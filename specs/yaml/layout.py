@@ -6,15 +6,12 @@ from typing import Any
 
 import msgspec
 
+from heddle.specs.yaml.patch import Unwritable
 from heddle.specs.yaml.scalar import block, fits_block, is_plain, number_text, quoted
 from heddle.specs.yaml.tree import Tree, line_start, nodes
 
 _SHORT = 72
 """Columns of a mapping that is written in braces as an item of a list."""
-
-
-class Unwritable(Exception):  # noqa: N818 - a turn of the road, not an error
-    """The text cannot say this in the way that was tried."""
 
 
 class Layout(msgspec.Struct):
@@ -55,18 +52,22 @@ class Layout(msgspec.Struct):
         if isinstance(data, dict):
             if not data:
                 return "{}"
+            style = '"' if strict else ""
             pairs = (
-                f"{self.flow_key(key, strict)}: {self.flow(value, strict=strict)}"
+                f"{self.key(key, style, flow=True)}: {self.flow(value, strict=strict)}"
                 for key, value in data.items()
             )
             return f"{{{self.pad}{', '.join(pairs)}{self.pad}}}"
         if isinstance(data, list):
             return f"[{', '.join(self.flow(each, strict=strict) for each in data)}]"
-        return self.flow_key(data, strict)
-
-    def flow_key(self, data: Any, strict: bool = False) -> str:
-        """Return a scalar as it stands in braces."""
         return self.scalar(data, flow=True, style='"' if strict else "")
+
+    def key(self, key: Any, style: str, *, flow: bool = False) -> str:
+        """Return a key: only text, so that `y` and `on` need no quotes."""
+        text = str(key)
+        if not style and is_plain(text, flow, key=True):
+            return text
+        return quoted(text, style or self.quote)
 
     def scalar(self, data: Any, *, flow: bool = False, style: str = "", colons: bool = False) -> str:
         """Return a scalar on one line, in this style if it has one."""
@@ -107,7 +108,7 @@ class Layout(msgspec.Struct):
     def pair(self, key: Any, data: Any, column: int, *, style: str = "") -> list[str]:
         """Return a key with its value."""
         rest, lines = self.value(data, column)
-        return [f"{' ' * column}{self.scalar(key, style=style)}:{rest}", *lines]
+        return [f"{' ' * column}{self.key(key, style)}:{rest}", *lines]
 
     def item(self, data: Any, column: int, *, open_: bool = False) -> list[str]:
         """Return an item of a list; with `open_` over several lines, however short it is."""

@@ -13,9 +13,10 @@ from heddle.specs.model.entry import data_of, ordered
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.yaml.diagnose import plain_data
-from heddle.specs.yaml.edit import Editor, is_same, patched
+from heddle.specs.yaml.edit import Editor, is_same
 from heddle.specs.yaml.fast import Places, parse
 from heddle.specs.yaml.layout import JsonLayout, Layout, Unwritable
+from heddle.specs.yaml.patch import Patch, difference, joined, patched
 from heddle.specs.yaml.tree import (
     Document,
     Entry,
@@ -61,20 +62,44 @@ def rewrite(
     `check` tells whether a text says what it has to: the first way to write it that does is
     taken, and they are tried from the one that changes the least to the one that changes the most.
     """
-    tasks = [_task(edit, namespace, unnumbered) for edit in edits]
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     text = text.removeprefix(mark)
     breaks = next((each for each in ("\r\n", "\r") if _has_only(text, each)), "\n")
     if breaks != "\n":
         text = text.replace(breaks, "\n")
+
+    def whole(result: str) -> str:
+        return mark + (result.replace("\n", breaks) if breaks != "\n" else result)
+
+    patches = patches_of(
+        text,
+        edits,
+        check=lambda result: check(whole(result)),
+        namespace=namespace,
+        is_json=is_json,
+        unnumbered=unnumbered,
+    )
+    return None if patches is None else whole(patched(text, patches))
+
+
+def patches_of(
+    text: str,
+    edits: Sequence[Edit],
+    *,
+    check: Callable[[str], bool],
+    namespace: str,
+    is_json: bool = False,
+    unnumbered: frozenset[UUID] = frozenset(),
+) -> list[Patch] | None:
+    """As `rewrite`, but what has to be replaced in the text, whose lines end with a line feed."""
+    tasks = [_task(edit, namespace, unnumbered) for edit in edits]
     for afresh in (False, True):
         try:
-            result = _rewritten(text, tasks, is_json, afresh)
+            patches = _rewritten(text, tasks, is_json, afresh)
+            if check(patched(text, patches)):
+                return patches
         except (Unwritable, NoTree):
             continue
-        result = mark + (result.replace("\n", breaks) if breaks != "\n" else result)
-        if check(result):
-            return result
     return None
 
 
@@ -104,8 +129,8 @@ def _task(edit: Edit, namespace: str, unnumbered: frozenset[UUID]) -> _Task:
 # --- changing the text --------------------------------------------------------------------------
 
 
-def _rewritten(text: str, tasks: Sequence[_Task], is_json: bool, afresh: bool) -> str:
-    """The text with the tasks done; with `afresh` every changed entry is written anew."""
+def _rewritten(text: str, tasks: Sequence[_Task], is_json: bool, afresh: bool) -> list[Patch]:
+    """Return what the tasks replace; with `afresh` every changed entry is written anew."""
     try:
         stream = read_tree(text)
     except NoTree:
@@ -118,11 +143,14 @@ def _rewritten(text: str, tasks: Sequence[_Task], is_json: bool, afresh: bool) -
             writer.change(task.root, task.old or {}, task.new)
     writer.remove()
     writer.editor.rehome(plain_data)
-    result = patched(text, writer.editor.patches)
+    patches = writer.editor.patches
+    before = result = patched(text, patches)
     added = [task.new for task in tasks if task.root is None and task.new is not None]
     if added:
         result = _appended(result, added, is_json)
-    return _mended(text, tasks, result, is_json) if "*" in text else result
+    if "*" in text:
+        result = _mended(text, tasks, result, is_json)
+    return patches if result == before else joined(text, patches, difference(before, result))
 
 
 class _Writer:

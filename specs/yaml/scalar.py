@@ -30,14 +30,17 @@ def is_bare(text: str, flow: bool) -> bool:
     )
 
 
-def is_plain(text: str, flow: bool, *, colons: bool = False) -> bool:
+def is_plain(text: str, flow: bool, *, colons: bool = False, key: bool = False) -> bool:
     """Return whether a text reads back as the same without quotes.
 
     With `colons` a colon inside of a word is taken between braces too, as its neighbours have it.
+    A key is always text, whatever other readers make of `y` and `on`.
     """
     if not text or text != text.strip() or resolve(text) is not text or text == "<<":
         return False
-    if text.lower() in _UNSURE or text.startswith(_MARKS) or text[0] in _FIRST:
+    if text.lower() in _UNSURE and not key:
+        return False
+    if text.startswith(_MARKS) or text[0] in _FIRST:
         return bool(text) and text[0] == "-" and len(text) > 1 and _dashed(text, flow)
     return _inside(text, flow, colons)
 
