@@ -17,7 +17,7 @@ from heddle.specs.model.store import Resource
 from heddle.specs.model.strict_eq import identical
 from heddle.specs.model.three_way import Chunk, chunks
 from heddle.specs.yaml.patch import Patch, patched, regions
-from heddle.specs.yaml.rewrite import Edit, patches_of
+from heddle.specs.yaml.rewrite import Edit, breaks_of, patches_of
 
 
 class Labels(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +67,7 @@ def _told(merging: "_Merging", ours: str, labels: Labels) -> TextMerged | None:
     if mine is None:
         return None
     if not merging.conflicts:
-        return TextMerged(text=_ended(mine, ours), clean=True)
+        return TextMerged(text=_ended(mine, ours, clean=True), clean=True)
     mine = "".join(_ending(mine.splitlines(keepends=True)))
     other, before = merging.turned(mine, "theirs"), merging.turned(mine, "base")
     if other is None or before is None:
@@ -77,13 +77,22 @@ def _told(merging: "_Merging", ours: str, labels: Labels) -> TextMerged | None:
 
 
 def _plain(text: str) -> str:
-    return text.removeprefix("\ufeff").replace("\r\n", "\n")
+    """The text without its mark, with line feeds where all of its lines end in another way."""
+    text = text.removeprefix("\ufeff")
+    breaks = breaks_of(text)
+    return text if breaks == "\n" else text.replace(breaks, "\n")
 
 
-def _ended(text: str, like: str) -> str:
-    """The text with the line ends, and the mark at the beginning, of another."""
-    if "\r\n" in like and "\n" not in like.replace("\r\n", ""):
-        text = text.replace("\n", "\r\n")
+def _ended(text: str, like: str, *, clean: bool = False) -> str:
+    """The text with the line ends, and the mark at the beginning, of another.
+
+    If it is clean, it ends with a line break only if the other one does.
+    """
+    if clean and like.strip() and not like.endswith(("\n", "\r")):
+        text = text.removesuffix("\n")
+    breaks = breaks_of(like)
+    if breaks != "\n":
+        text = text.replace("\n", breaks)
     return f"\ufeff{text}" if like.startswith("\ufeff") else text
 
 
@@ -247,7 +256,9 @@ def _by_lines(base: str, ours: str, theirs: str, labels: Labels, why: str) -> Te
         for chunk, part in zip(found, parts, strict=True)
         for line in (part if part is not None else _between(chunk, labels))
     ]
-    return TextMerged(text=_ended("".join(lines), ours), clean=None not in parts, by_lines=why)
+    clean = None not in parts
+    text = _ended("".join(lines), ours, clean=clean)
+    return TextMerged(text=text, clean=clean, by_lines=why)
 
 
 def _chunks(base: str, ours: str, theirs: str) -> Iterator[Chunk[str]]:

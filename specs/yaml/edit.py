@@ -17,13 +17,16 @@ _WORD = re.compile(r"\S+")
 
 
 def print_of(data: Any) -> bytes:
-    """Return what tells one piece of plain data from another."""
-    return msgspec.json.encode(data, order="sorted") + type(data).__name__.encode()
+    """Return what tells one piece of plain data from another, types included."""
+    try:
+        return msgspec.msgpack.encode(data, order="sorted")
+    except OverflowError:
+        return repr(data).encode()
 
 
 def is_same(old: Any, new: Any) -> bool:
     """Return whether two pieces of plain data are the same, types included."""
-    return type(old) is type(new) and print_of(old) == print_of(new)
+    return print_of(old) == print_of(new)
 
 
 class Editor:
@@ -97,13 +100,9 @@ class Editor:
 
     def change_list(self, node: Tree, old: list[Any], new: list[Any]) -> None:
         """Change, remove and add items."""
-        was, comes = [print_of(item) for item in old], [print_of(item) for item in new]
         leaves: list[int] = []
-        matcher = SequenceMatcher(None, was, comes, autojunk=False)
         inserts: list[tuple[int, list[Any]]] = []
-        for tag, start, stop, begin, end in matcher.get_opcodes():
-            if tag == "equal":
-                continue
+        for start, stop, begin, end in _stretches(old, new):
             both = min(stop - start, end - begin)
             leaves += range(start + both, stop)
             for number in range(both):
@@ -133,7 +132,8 @@ class Editor:
                 at = node.start + offset
                 return self.splice(at, at + len(body), body, spliced)
         if node.style in ("|", ">"):
-            if holds_block(text) and (node.style == "|" or not re.search(r"(?m)^[ \t]", text)):
+            plain = node.style == "|" or not re.search(r"(?m)^[ \t]", text)
+            if holds_block(text) and plain and self.may_end(node.end, text, None):
                 return self.change_block(entry, node, text)
             return self.replace(entry, owner, new)
         flow = owner is not None and owner.flow
@@ -144,6 +144,20 @@ class Editor:
         if fits_block(text) and "\n" not in node.text and not flow:
             return self.replace(entry, owner, new)
         return self.patch(node.start, node.end, quoted(text, node.style))
+
+    def may_end(self, end: int, text: str, indent: int | None) -> bool:
+        """Return whether a block scalar with this text can end here.
+
+        It would take blank lines that follow if it keeps its own, and comments that stand far in.
+        """
+        at = line_end(self.text, end)
+        found = re.compile(r"\s*").match(self.text, at)
+        begin = found.end() if found is not None else at
+        margin = begin - line_start(self.text, begin)
+        if indent is not None and self.text[begin : begin + 1] == "#" and margin >= indent:
+            return False
+        blank = self.text.count("\n", at, begin) > 1 or begin == len(self.text)
+        return not (text.endswith("\n\n") and blank)
 
     def splice(self, start: int, end: int, old: str, new: str) -> None:
         """Replace the words of a text that differ."""
@@ -183,6 +197,10 @@ class Editor:
         if owner is None:
             return self.patch(node.head, node.end, self.rooted(entry, mark, new))
         rest, lines = self.layout.value(new, entry.column, item=entry.key is None)
+        if isinstance(new, str) and lines and not self.may_end(
+            node.end, new, entry.column + self.layout.mapping
+        ):
+            rest, lines = f" {self.layout.scalar(new)}", []
         if mark and lines and not rest.strip():
             rest = f" {mark.rstrip()}"
         elif mark:
@@ -465,6 +483,19 @@ def _key_style(owner: Tree) -> str:
 
 def _margin(line: str) -> int:
     return len(line) - len(line.lstrip(" "))
+
+
+def _stretches(old: list[Any], new: list[Any]) -> list[tuple[int, int, int, int]]:
+    """Return the stretches of two lists that differ: from where to where in each."""
+    was, comes = [print_of(item) for item in old], [print_of(item) for item in new]
+    matcher = SequenceMatcher(None, was, comes, autojunk=False)
+    found = [each[1:] for each in matcher.get_opcodes() if each[0] != "equal"]
+    if len(old) == len(new):
+        beside = [at for at in range(len(old)) if was[at] != comes[at]]
+        moved = sum(max(stop - start, end - begin) for start, stop, begin, end in found)
+        if len(beside) <= moved:
+            return [(at, at + 1, at, at + 1) for at in beside]
+    return found
 
 
 def _is_alone(data: Any) -> bool:

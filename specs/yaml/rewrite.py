@@ -64,7 +64,7 @@ def rewrite(
     """
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     text = text.removeprefix(mark)
-    breaks = next((each for each in ("\r\n", "\r") if _has_only(text, each)), "\n")
+    breaks = breaks_of(text)
     if breaks != "\n":
         text = text.replace(breaks, "\n")
 
@@ -103,9 +103,12 @@ def patches_of(
     return None
 
 
-def _has_only(text: str, breaks: str) -> bool:
-    """Whether all lines of a text end so."""
-    return breaks in text and "\n" not in text.replace(breaks, "")
+def breaks_of(text: str) -> str:
+    """How the lines of a text end, if all of them end in the same way; a line feed otherwise."""
+    for breaks in ("\r\n", "\r"):
+        if breaks in text and "\n" not in text.replace(breaks, ""):
+            return breaks
+    return "\n"
 
 
 def _task(edit: Edit, namespace: str, unnumbered: frozenset[UUID]) -> _Task:
@@ -290,7 +293,7 @@ def _without_id(
 
 
 def _same_but_id(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    return all(old.get(key) == new.get(key) for key in {*old, *new} - {"id"})
+    return all(is_same(old.get(key), new.get(key)) for key in {*old, *new} - {"id"})
 
 
 # --- entries that others lead to ----------------------------------------------------------------

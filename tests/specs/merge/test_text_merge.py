@@ -200,7 +200,7 @@ def test_a_file_with_markers_never_goes_live() -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs", "left"),
     [
-        ("a\nB\nc\nd\n[", "a\nb\nc\nD\n[", "a\nB\nc\nD\n[\n"),
+        ("a\nB\nc\nd\n[", "a\nb\nc\nD\n[", "a\nB\nc\nD\n["),
         (
             "services:\n  a: 1\n  b: 1\n  c: 1\n",
             "services:\n  a: 1\n  b: 1\n  c: 1\n",
