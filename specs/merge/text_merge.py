@@ -213,9 +213,7 @@ def _both(chunk: Chunk[str]) -> Sequence[str]:
     return chunk.ours if chunk.base else [*chunk.ours, *chunk.theirs]
 
 
-def _marked(
-    mine: str, base: Sequence[Patch], theirs: Sequence[Patch], labels: Labels
-) -> str:
+def _marked(mine: str, base: Sequence[Patch], theirs: Sequence[Patch], labels: Labels) -> str:
     """The text of ours, with markers around whatever ours and theirs say differently.
 
     What is replaced is whole entries and fields, so that each side of a conflict can stand in the
@@ -233,7 +231,12 @@ def _marked(
             continue
         head, tail = _shared(lines, before, other)
         stop = len(lines) - tail
-        chunk = Chunk(before[head : len(before) - tail], lines[head:stop], other[head : len(other) - tail], False)
+        chunk = Chunk(
+            before[head : len(before) - tail],
+            lines[head:stop],
+            other[head : len(other) - tail],
+            False,
+        )
         parts += (*lines[:head], *_between(chunk, labels), *lines[stop:])
     return "".join((*parts, mine[at:]))
 

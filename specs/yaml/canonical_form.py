@@ -4,16 +4,15 @@ What a text says is never changed: the result is read again, and has to say the 
 """
 
 import json
-import re
 from collections import Counter
 from typing import Any
 
 from heddle.schemas.errors import SpecError
 from heddle.schemas.problem import Place, Problem
 from heddle.specs.model.entry import Order, no_order, ordered
+from heddle.specs.yaml.comments import comments_of, hang_comments
 from heddle.specs.yaml.document import Reading, decode, read_text
 from heddle.specs.yaml.fast import resolve
-from heddle.specs.yaml.comments import comments_of, hang_comments
 from heddle.specs.yaml.scalar import is_bare, quoted
 from heddle.specs.yaml.tree import Document, Entry, NoTree, Stream, Tree, nodes, read_tree
 

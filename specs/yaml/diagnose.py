@@ -227,7 +227,13 @@ class _Walk:
         return None
 
     def merge(
-        self, record: dict[str, Any], where: Where, value: Any, place: Where, start: Tree, path: Path
+        self,
+        record: dict[str, Any],
+        where: Where,
+        value: Any,
+        place: Where,
+        start: Tree,
+        path: Path,
     ) -> None:
         """Add the entries that `<<` brings; what is written out wins, then the earlier one."""
         parts = list(enumerate(value)) if isinstance(value, list) else [(None, value)]

@@ -63,9 +63,9 @@ class Editor:
             if _is_alone(old) and _is_alone(new):
                 # One link may stand without its list.
                 return self.change(entry, owner, old[0], new[0])
-        if node.sort == "sequence" and isinstance(old, list) and isinstance(new, list):
-            if new and node.entries and len(node.entries) == len(old):
-                return self.change_list(node, old, new)
+        lists = node.sort == "sequence" and isinstance(old, list) and isinstance(new, list)
+        if lists and new and node.entries and len(node.entries) == len(old):
+            return self.change_list(node, old, new)
         if node.sort == "scalar" and not isinstance(new, dict | list):
             return self.change_scalar(entry, owner, new)
         return self.replace(entry, owner, new)
@@ -87,11 +87,12 @@ class Editor:
         after = -1
         for key, value in new.items():
             if key in keys:
-                after = keys[key]
+                at = keys[key]
+                after = max(after, at)
                 if key not in old:
-                    self.replace(node.entries[after], node, value)
+                    self.replace(node.entries[at], node, value)
                 elif not is_same(old[key], value):
-                    self.change(node.entries[after], node, old[key], value)
+                    self.change(node.entries[at], node, old[key], value)
             elif key not in old or not is_same(old[key], value):
                 added.setdefault(after if after >= 0 else stays[0], {})[key] = value
         for after, pairs in added.items():
@@ -197,8 +198,10 @@ class Editor:
         if owner is None:
             return self.patch(node.head, node.end, self.rooted(entry, mark, new))
         rest, lines = self.layout.value(new, entry.column, item=entry.key is None)
-        if isinstance(new, str) and lines and not self.may_end(
-            node.end, new, entry.column + self.layout.mapping
+        if (
+            isinstance(new, str)
+            and lines
+            and not self.may_end(node.end, new, entry.column + self.layout.mapping)
         ):
             rest, lines = f" {self.layout.scalar(new)}", []
         if mark and lines and not rest.strip():
@@ -266,7 +269,7 @@ class Editor:
         if begun:
             # It stands on lines of its own, below its key.
             end = line_end(self.text, node.end)
-            head = node.head if node.head < stop else stop
+            head = min(stop, node.head)
             self.patch(at, head if head == stop else _word_end(self.text, at, stop), rest)
             return self.patch(stop, end, below)
         if node.entries and not node.flow:
@@ -442,11 +445,17 @@ class Editor:
     def flow_pair(self, owner: Tree, key: Any, data: Any, margin: str) -> str:
         """Return an entry as it stands between braces."""
         if self.json is not None:
-            value = self.json.value(data, margin, inline="\n" not in self.text[owner.start : owner.end])
+            value = self.json.value(
+                data, margin, inline="\n" not in self.text[owner.start : owner.end]
+            )
             return value if key is None else f"{self.json.dumps(str(key))}{self.json.colon}{value}"
         strict = _key_style(owner) == '"'
         value = self.layout.flow(data, strict=strict)
-        return value if key is None else f"{self.layout.key(key, _key_style(owner), flow=True)}: {value}"
+        return (
+            value
+            if key is None
+            else f"{self.layout.key(key, _key_style(owner), flow=True)}: {value}"
+        )
 
     # --- anchors ---
 

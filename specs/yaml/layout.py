@@ -10,6 +10,9 @@ from heddle.specs.yaml.patch import Unwritable
 from heddle.specs.yaml.scalar import block, fits_block, is_plain, number_text, quoted
 from heddle.specs.yaml.tree import Tree, line_start, nodes
 
+_SIGNS = 6
+"""How many things a layout knows."""
+
 _SHORT = 72
 """Columns of a mapping that is written in braces as an item of a list."""
 
@@ -36,7 +39,7 @@ class Layout(msgspec.Struct):
         for root in roots:
             for node in nodes(root):
                 _look(text, node, known)
-            if root.entries and len(known) == 6:  # noqa: PLR2004 - everything
+            if len(known) == _SIGNS:
                 break
         layout = Layout(**known)
         if "offset" not in known and "mapping" in known:
@@ -69,7 +72,9 @@ class Layout(msgspec.Struct):
             return text
         return quoted(text, style or self.quote)
 
-    def scalar(self, data: Any, *, flow: bool = False, style: str = "", colons: bool = False) -> str:
+    def scalar(
+        self, data: Any, *, flow: bool = False, style: str = "", colons: bool = False
+    ) -> str:
         """Return a scalar on one line, in this style if it has one."""
         known = number_text(data)
         if known is not None:
@@ -90,7 +95,9 @@ class Layout(msgspec.Struct):
             header, lines = block(data, "|", column + (self.gap if item else self.mapping))
             return f" {header}", lines
         if not isinstance(data, dict | list) or not data:
-            return f" {self.flow(data)}" if isinstance(data, dict | list) else f" {self.scalar(data)}", []
+            return f" {self.flow(data)}" if isinstance(
+                data, dict | list
+            ) else f" {self.scalar(data)}", []
         if not item:
             inner = column + (self.mapping if isinstance(data, dict) else self.offset)
             return "", self.lines(data, inner)
@@ -148,9 +155,10 @@ def _look(text: str, node: Tree, known: dict[str, Any]) -> None:
 
 
 def _look_item(text: str, column: int, value: Tree, known: dict[str, Any]) -> None:
-    if value.sort == "mapping" and value.entries:
-        if value.style == "flow" or len(value.entries) <= 3:  # noqa: PLR2004 - as long as a link
-            known.setdefault("braces", value.style == "flow")
+    # Only what is as short as a link could stand in braces.
+    short = value.style == "flow" or len(value.entries) <= len(("id", "name", "port"))
+    if value.sort == "mapping" and value.entries and short:
+        known.setdefault("braces", value.style == "flow")
     if value.entries and value.style == "" and value.start == value.entries[0].start:
         begin = line_start(text, value.start)
         lead = text[begin : value.start]

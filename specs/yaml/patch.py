@@ -92,7 +92,11 @@ def regions(text: str, *edits: Sequence[Patch]) -> Iterator[Region]:
     for start, end, number, patch in sorted(found, key=lambda each: each[:2]):
         last = joint[-1] if joint else None
         # What is added between two lines belongs to what is changed beside it.
-        if last is None or start > last.end or (start == last.end and start < end and not last.empty):
+        if (
+            last is None
+            or start > last.end
+            or (start == last.end and start < end and not last.empty)
+        ):
             last = _Joint(start, end, [[] for _ in edits])
             joint.append(last)
         last.end = max(last.end, end)

@@ -15,8 +15,8 @@ from heddle.specs.model.store import Resource
 from heddle.specs.yaml.diagnose import plain_data
 from heddle.specs.yaml.edit import Editor, is_same
 from heddle.specs.yaml.fast import Places, parse
-from heddle.specs.yaml.layout import JsonLayout, Layout, Unwritable
-from heddle.specs.yaml.patch import Patch, difference, joined, patched
+from heddle.specs.yaml.layout import JsonLayout, Layout
+from heddle.specs.yaml.patch import Patch, Unwritable, difference, joined, patched
 from heddle.specs.yaml.tree import (
     Document,
     Entry,
@@ -180,6 +180,7 @@ class _Writer:
         data = entry.value
         keys = {each.key.text for each in data.entries if each.key is not None}
         old, new = _without_id(keys, old, new)
+        new = {key: new[key] for key in ordered(new, new.get("kind"))}
         if self.afresh:
             self.anew(entry, owner, new)
         else:
@@ -358,9 +359,7 @@ def _appended(text: str, added: list[dict[str, Any]], is_json: bool) -> str:
     return (f"{text}\n" if text else "") + "".join(f"{line}\n" for line in lines)
 
 
-def _appended_items(
-    stream: Stream, root: Tree, added: list[dict[str, Any]], layout: Layout
-) -> str:
+def _appended_items(stream: Stream, root: Tree, added: list[dict[str, Any]], layout: Layout) -> str:
     """Add items to the list of a document."""
     text = stream.text
     editor = Editor(stream, layout)
@@ -373,7 +372,11 @@ def _appended_items(
     spaced = begin > 0 and not text[line_start(text, begin - 1) : begin].strip()
     lines = _items(added, layout, last.column, spaced)
     editor.insert_lines(root, number, [*([""] if spaced else []), *lines], last.column)
-    return _ended(patched(text, editor.patches)) if text.endswith("\n") else patched(text, editor.patches)
+    return (
+        _ended(patched(text, editor.patches))
+        if text.endswith("\n")
+        else patched(text, editor.patches)
+    )
 
 
 def _items(added: list[dict[str, Any]], layout: Layout, column: int, spaced: bool) -> list[str]:
@@ -396,7 +399,9 @@ def _appended_json(stream: Stream, root: Tree | None, added: list[dict[str, Any]
     if root is None or not root.entries:
         if root is None and text.strip():
             raise Unwritable("JSON without a list")
-        data = added[0] if root is not None and root.sort == "mapping" and len(added) == 1 else added
+        data = (
+            added[0] if root is not None and root.sort == "mapping" and len(added) == 1 else added
+        )
         written = layout.value(data, "")
         return f"{written}\n" if root is None else text[: root.head] + written + text[root.end :]
     editor = Editor(stream, Layout(), layout)

@@ -38,7 +38,7 @@ def is_plain(text: str, flow: bool, *, colons: bool = False, key: bool = False) 
     """
     if not text or text != text.strip() or resolve(text) is not text or text == "<<":
         return False
-    if text.lower() in _UNSURE and not key:
+    if len(text) > 1 and text.lower() in _UNSURE and not key:
         return False
     if text.startswith(_MARKS) or text[0] in _FIRST:
         return bool(text) and text[0] == "-" and len(text) > 1 and _dashed(text, flow)
@@ -56,7 +56,7 @@ def _inside(text: str, flow: bool, colons: bool) -> bool:
         return False
     if not text.isprintable():
         return False
-    return not flow or (colons or ":" not in text) and {"[", "]", "{", "}", ","}.isdisjoint(text)
+    return not flow or ((colons or ":" not in text) and {"[", "]", "{", "}", ","}.isdisjoint(text))
 
 
 def quoted(text: str, style: str = "'") -> str:

@@ -17,7 +17,6 @@ from heddle.specs.stores.contract import AWKWARD, spec
 from heddle.specs.yaml.document import read_text
 from heddle.specs.yaml.rewrite import Edit, pinned, rewrite
 
-
 FLOW = """\
 # yaml-language-server: $schema=heddle.json
 

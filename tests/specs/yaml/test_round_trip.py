@@ -21,16 +21,63 @@ from heddle.specs.yaml.document import read_text
 from heddle.specs.yaml.fast import Places
 from heddle.specs.yaml.rewrite import Edit, rewrite
 from heddle.specs.yaml.tree import Stream, Tree, nodes, read_tree
-
-from .styles import JSON, YAML
+from tests.specs.yaml.styles import JSON, YAML
 
 EDITS = int(os.environ.get("HEDDLE_FUZZ", "400"))
-STYLES = [*((name, text, False) for name, text in YAML.items()), *((n, t, True) for n, t in JSON.items())]
+STYLES = [
+    *((name, text, False) for name, text in YAML.items()),
+    *((n, t, True) for n, t in JSON.items()),
+]
 IDS = [f"{'json' if is_json else 'yaml'} {name}" for name, _, is_json in STYLES]
 AWKWARD: list[Any] = [
-    *("", " ", "yes", "null", "12", "1.5", "0x1f", "a: b", "a #b", "#a", "- a", "-a", "--- a", "a:"),
-    *("{a", "[", "a, b", "it's", 'say "x"', "a\\b", "a\nb", "a\nb\n", "\na", " a\nb", "a\tb", "é🧵"),
-    *("\u2028", "*a", "&a", "!a", "|", ">", "%a", "@a", "`a", "?", "? a", ":", "<<", "a ", "~", "x" * 200),
+    *(
+        "",
+        " ",
+        "yes",
+        "null",
+        "12",
+        "1.5",
+        "0x1f",
+        "a: b",
+        "a #b",
+        "#a",
+        "- a",
+        "-a",
+        "--- a",
+        "a:",
+    ),
+    *(
+        "{a",
+        "[",
+        "a, b",
+        "it's",
+        'say "x"',
+        "a\\b",
+        "a\nb",
+        "a\nb\n",
+        "\na",
+        " a\nb",
+        "a\tb",
+        "é🧵",
+    ),
+    *(
+        "\u2028",
+        "*a",
+        "&a",
+        "!a",
+        "|",
+        ">",
+        "%a",
+        "@a",
+        "`a",
+        "?",
+        "? a",
+        ":",
+        "<<",
+        "a ",
+        "~",
+        "x" * 200,
+    ),
     *(0, -1, 1.5, 1e100, float("inf"), True, False, None),
 ]
 
@@ -104,8 +151,14 @@ def with_value(data: Any, path: tuple[Any, ...], value: Any) -> Any:
     if not path:
         return value
     if isinstance(data, list):
-        return [with_value(each, path[1:], value) if at == path[0] else each for at, each in enumerate(data)]
-    return {key: with_value(each, path[1:], value) if key == path[0] else each for key, each in data.items()}
+        return [
+            with_value(each, path[1:], value) if at == path[0] else each
+            for at, each in enumerate(data)
+        ]
+    return {
+        key: with_value(each, path[1:], value) if key == path[0] else each
+        for key, each in data.items()
+    }
 
 
 def changed(leaf: Leaf, value: Any) -> Resource:
@@ -196,7 +249,10 @@ def test_whatever_a_scalar_becomes_no_foreign_line_changes(
         if same or (is_json and value == float("inf")):
             continue
         result = rewritten(text, leaf, value, is_json)
-        assert foreign_lines(plain_text(text), plain_text(result), leaf.node) == [], (leaf.path, value)
+        assert foreign_lines(plain_text(text), plain_text(result), leaf.node) == [], (
+            leaf.path,
+            value,
+        )
 
 
 @pytest.mark.parametrize(("name", "text", "is_json"), STYLES, ids=IDS)
@@ -208,7 +264,11 @@ def test_the_form_of_a_changed_text_differs_in_its_line(
     chance = random.Random(f"form {name} {EDITS}")
     tidy = formatted(text, file="f.yaml", is_json=is_json)
     assert formatted(tidy, file="f.yaml", is_json=is_json) == tidy
-    known = [each for each in leaves(text) if each.node.sort == "scalar" and each.node.style not in ("|", ">")]
+    known = [
+        each
+        for each in leaves(text)
+        if each.node.sort == "scalar" and each.node.style not in ("|", ">")
+    ]
     for _ in range(share()):
         leaf = chance.choice(known)
         value = another(chance, leaf.value)
@@ -216,7 +276,10 @@ def test_the_form_of_a_changed_text_differs_in_its_line(
         assert formatted(result, file="f.yaml", is_json=is_json) == result
         old, new = tidy.splitlines(), result.splitlines()
         assert len(old) == len(new), (leaf.path, value)
-        assert sum(one != other for one, other in zip(old, new, strict=True)) <= 1, (leaf.path, value)
+        assert sum(one != other for one, other in zip(old, new, strict=True)) <= 1, (
+            leaf.path,
+            value,
+        )
 
 
 @pytest.mark.parametrize(("name", "text", "is_json"), STYLES, ids=IDS)
@@ -235,7 +298,11 @@ def test_two_changed_scalars_merge_into_both(name: str, text: str, is_json: bool
         file = "f.json" if is_json else "f.yaml"
         merged = merge_texts(text, mine, theirs, file=file)
         assert merged.clean, (one.path, other.path)
-        again = next(each for each in leaves(theirs) if each.path == one.path and each.old.places.root == one.old.places.root)
+        again = next(
+            each
+            for each in leaves(theirs)
+            if each.path == one.path and each.old.places.root == one.old.places.root
+        )
         assert merged.text == rewritten(theirs, again, value, is_json), (one.path, other.path)
 
 
