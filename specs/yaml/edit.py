@@ -181,7 +181,8 @@ class Editor:
         written = bool(re.search(r"\d", header.group())) or "*" in sign
         sign = sign.replace("*", "")
         self.patch(node.start, header.end(), sign[0] + (digits if written else "") + sign[1:])
-        self.patch(first, node.end, "".join(f"\n{each}" for each in lines))
+        body = "".join(f"\n{each}" for each in lines)
+        self.patch(first, node.end, body + self.last_break(node.end))
 
     # --- something else in its place ---
 
@@ -256,6 +257,7 @@ class Editor:
         colon = lead.replace(" ", "")
         stop = line_end(self.text, at)
         below = "".join(f"\n{line}" for line in lines)
+        below += self.last_break(max(stop, line_end(self.text, node.end))) if lines else ""
         if node.head == node.end:
             self.patch(at, at, colon + rest)
             return self.patch(stop, stop, below)
@@ -411,7 +413,11 @@ class Editor:
             return self.patch(at, at, f"{body}\n{' ' * column}")
         entry = owner.entries[after]
         at = self.extent(entry.column, self.end_of(entry))
-        return self.patch(at, at, "".join(f"\n{line}" for line in lines))
+        return self.patch(at, at, "".join(f"\n{line}" for line in lines) + self.last_break(at))
+
+    def last_break(self, at: int) -> str:
+        """Return the line break that new lines at the end of the text need: a block counts it."""
+        return "\n" if at == len(self.text) else ""
 
     def insert_flow(self, owner: Tree, after: int, pairs: Sequence[tuple[Any, Any]]) -> None:
         """Add entries between braces."""

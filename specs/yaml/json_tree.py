@@ -29,7 +29,7 @@ def json_tree(text: str) -> Stream | None:
     except (_NoJson, ValueError):
         return None
     document = Document(root, start, root.end)
-    return Stream(text, [document], hidden=reader.hidden)
+    return Stream(text, [document], hidden=reader.hidden, json=True)
 
 
 class _Reader:

@@ -1,6 +1,7 @@
 """New text in the style of its neighbours: their indents, dashes, quotes and braces."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -34,18 +35,21 @@ class Layout(msgspec.Struct):
 
     @staticmethod
     def of(text: str, roots: Iterable[Tree]) -> "Layout":
-        """Return the layout of these nodes; the first one that shows something decides it."""
+        """Return what most of the first node does; what it does not show is as in the next ones."""
         known: dict[str, Any] = {}
         for root in roots:
+            signs: dict[str, Counter[Any]] = {}
             for node in nodes(root):
-                _look(text, node, known)
+                _look(text, node, signs)
+            for name, values in signs.items():
+                known.setdefault(name, values.most_common(1)[0][0])
             if len(known) == _SIGNS:
                 break
         layout = Layout(**known)
         if "offset" not in known and "mapping" in known:
             layout.offset = layout.mapping
-        if "mapping" not in known and "gap" in known and known["gap"] > 1:
-            layout.mapping = known["gap"]
+        if "mapping" not in known and known.get("gap", 0) > 1:
+            layout.mapping = layout.gap
         return layout
 
     # --- in braces ---
@@ -131,39 +135,39 @@ def entry_text(entry: dict[str, Any]) -> str:
     return "".join(f"{line}\n" for line in Layout().item(entry, 0, open_=True))
 
 
-def _look(text: str, node: Tree, known: dict[str, Any]) -> None:
+def _look(text: str, node: Tree, signs: dict[str, Counter[Any]]) -> None:
     """Note what this node shows of the layout."""
     if node.sort == "scalar":
         if node.style in ("'", '"'):
-            known.setdefault("quote", node.style)
+            signs.setdefault("quote", Counter())[node.style] += 1
         return
     if node.style == "flow" and node.entries and node.sort == "mapping":
         inside = text[node.start + 1 : node.entries[0].start]
         if "\n" not in inside:
-            known.setdefault("pad", " " if inside else "")
+            signs.setdefault("pad", Counter())[" " if inside else ""] += 1
     if node.flow:
         return
     for entry in node.entries:
         value = entry.value
         if node.sort == "sequence":
-            _look_item(text, entry.column, value, known)
+            _look_item(text, entry.column, value, signs)
         elif value.entries and not value.flow:
             below = value.entries[0].column - entry.column
             name = "mapping" if value.sort == "mapping" else "offset"
             if below > 0 or name == "offset":
-                known.setdefault(name, max(below, 0))
+                signs.setdefault(name, Counter())[max(below, 0)] += 1
 
 
-def _look_item(text: str, column: int, value: Tree, known: dict[str, Any]) -> None:
+def _look_item(text: str, column: int, value: Tree, signs: dict[str, Counter[Any]]) -> None:
     # Only what is as short as a link could stand in braces.
     short = value.style == "flow" or len(value.entries) <= len(("id", "name", "port"))
     if value.sort == "mapping" and value.entries and short:
-        known.setdefault("braces", value.style == "flow")
+        signs.setdefault("braces", Counter())[value.style == "flow"] += 1
     if value.entries and value.style == "" and value.start == value.entries[0].start:
         begin = line_start(text, value.start)
         lead = text[begin : value.start]
         if lead[:column].strip() == "" and lead[column : column + 1] == "-":
-            known.setdefault("gap", value.start - begin - column)
+            signs.setdefault("gap", Counter())[value.start - begin - column] += 1
 
 
 def _is_short(data: dict[str, Any]) -> bool:

@@ -46,6 +46,14 @@ class _Task(msgspec.Struct, frozen=True):
     new: dict[str, Any] | None
 
 
+class _Way(msgspec.Struct, frozen=True, kw_only=True):
+    """How a text is written: as a JSON file; JSON in it as JSON; every changed entry anew."""
+
+    is_json: bool
+    strict: bool
+    afresh: bool = False
+
+
 def rewrite(
     text: str,
     edits: Sequence[Edit],
@@ -93,9 +101,11 @@ def patches_of(
 ) -> list[Patch] | None:
     """As `rewrite`, but what has to be replaced in the text, whose lines end with a line feed."""
     tasks = [_task(edit, namespace, unnumbered) for edit in edits]
-    for afresh in (False, True):
+    # What is JSON goes on as JSON, whatever its name, as long as JSON can say it.
+    ways = ((True, False), (True, True)) if is_json else ((True, False), (False, False), (False, True))
+    for strict, afresh in ways:
         try:
-            patches = _rewritten(text, tasks, is_json, afresh)
+            patches = _rewritten(text, tasks, _Way(is_json=is_json, strict=strict, afresh=afresh))
             if check(patched(text, patches)):
                 return patches
         except (Unwritable, NoTree):
@@ -132,15 +142,15 @@ def _task(edit: Edit, namespace: str, unnumbered: frozenset[UUID]) -> _Task:
 # --- changing the text --------------------------------------------------------------------------
 
 
-def _rewritten(text: str, tasks: Sequence[_Task], is_json: bool, afresh: bool) -> list[Patch]:
-    """Return what the tasks replace; with `afresh` every changed entry is written anew."""
+def _rewritten(text: str, tasks: Sequence[_Task], way: _Way) -> list[Patch]:
+    """Return what the tasks replace."""
     try:
         stream = read_tree(text)
     except NoTree:
         if text.strip():
             raise
         stream = Stream(text, [])
-    writer = _Writer(stream, is_json, afresh)
+    writer = _Writer(stream, way)
     for task in tasks:
         if task.root is not None:
             writer.change(task.root, task.old or {}, task.new)
@@ -150,23 +160,24 @@ def _rewritten(text: str, tasks: Sequence[_Task], is_json: bool, afresh: bool) -
     before = result = patched(text, patches)
     added = [task.new for task in tasks if task.root is None and task.new is not None]
     if added:
-        result = _appended(result, added, is_json)
+        result = _appended(result, added, way)
     if "*" in text:
-        result = _mended(text, tasks, result, is_json)
+        result = _mended(text, tasks, result, way)
     return patches if result == before else joined(text, patches, difference(before, result))
 
 
 class _Writer:
     """Writes changed entries of a text in their places."""
 
-    def __init__(self, stream: Stream, is_json: bool, afresh: bool = False) -> None:
+    def __init__(self, stream: Stream, way: _Way) -> None:
         self.stream = stream
         self.text = stream.text
-        self.is_json = is_json
-        self.afresh = afresh
+        self.way = way
         self.leaving: dict[int, list[int]] = {}
         root = next((each.root for each in stream.documents if each.root is not None), None)
-        json = JsonLayout.of(self.text, root) if is_json else None
+        filled = stream.json and root is not None and bool(root.entries)
+        strict = way.is_json or (way.strict and filled)
+        json = JsonLayout.of(self.text, root) if strict else None
         self.editor = Editor(stream, Layout(), json)
 
     def change(self, path: Path, old: dict[str, Any], new: dict[str, Any] | None) -> None:
@@ -181,7 +192,7 @@ class _Writer:
         keys = {each.key.text for each in data.entries if each.key is not None}
         old, new = _without_id(keys, old, new)
         new = {key: new[key] for key in ordered(new, new.get("kind"))}
-        if self.afresh:
+        if self.way.afresh:
             self.anew(entry, owner, new)
         else:
             self.editor.change(entry, owner, old, new)
@@ -253,7 +264,7 @@ class _Writer:
         if root is None:
             return
         self.editor.drop(root.head, root.end)
-        if self.is_json:
+        if self.way.is_json:
             self.editor.patch(root.head, root.end, "[]")
             return
         begin = line_start(self.text, root.head)
@@ -261,6 +272,11 @@ class _Writer:
         begin, after = self.with_comment(begin, stop)
         if begin > 0 and self.line(begin - 1).rstrip() == "---":
             begin = line_start(self.text, begin - 1)
+        if document.start < document.mark:
+            # Directives are about this document.
+            begin = document.start
+        if self.line(after).rstrip() == "...":
+            after = self.text.find("\n", after) + 1 or len(self.text)
         self.editor.patch(begin, after, "")
 
 
@@ -294,13 +310,13 @@ def _without_id(
 
 
 def _same_but_id(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    return all(is_same(old.get(key), new.get(key)) for key in {*old, *new} - {"id"})
+    return is_same(*({**each, "id": ""} for each in (old, new)))
 
 
 # --- entries that others lead to ----------------------------------------------------------------
 
 
-def _mended(text: str, tasks: Sequence[_Task], result: str, is_json: bool) -> str:
+def _mended(text: str, tasks: Sequence[_Task], result: str, way: _Way) -> str:
     """The result, with the entries that nobody wanted to change saying what they said before.
 
     They may lead to what was changed by an alias.
@@ -309,6 +325,9 @@ def _mended(text: str, tasks: Sequence[_Task], result: str, is_json: bool) -> st
     removed = {task.root for task in tasks if task.root is not None and task.new is None}
     before, after = parse(text).documents, parse(result).documents
     kept = [at for at in range(len(before)) if (at,) not in removed]
+    if len(after) < len(kept):
+        # A document of which nothing is left may be none any more.
+        kept = [at for at in kept if not _is_removed(before[at], at, removed)]
     wrong: list[tuple[Path, Any, Any]] = []
     for new_at, at in enumerate(kept):
         if new_at >= len(after):
@@ -324,7 +343,7 @@ def _mended(text: str, tasks: Sequence[_Task], result: str, is_json: bool) -> st
                 wrong.append(((new_at, new_number), other[new_number], one[number]))
     if not wrong:
         return result
-    writer = _Writer(read_tree(result), is_json)
+    writer = _Writer(read_tree(result), way)
     for path, old, new in wrong:
         entry, owner = entry_at(writer.stream, path)
         writer.editor.layout = layout_near(writer.stream, entry.value)
@@ -333,15 +352,23 @@ def _mended(text: str, tasks: Sequence[_Task], result: str, is_json: bool) -> st
     return patched(result, writer.editor.patches)
 
 
+def _is_removed(document: Any, at: int, removed: set[Path | None]) -> bool:
+    """Whether every entry of a document is removed."""
+    return isinstance(document, list) and all(
+        (at, number) in removed for number in range(len(document))
+    )
+
+
 # --- new entries --------------------------------------------------------------------------------
 
 
-def _appended(text: str, added: list[dict[str, Any]], is_json: bool) -> str:
+def _appended(text: str, added: list[dict[str, Any]], way: _Way) -> str:
     """Add entries after the last one of the last document, in the way of that document."""
     stream = read_tree(text) if text.strip() else Stream(text, [])
     roots = [each.root for each in stream.documents if each.root is not None]
     last = roots[-1] if roots else None
-    if is_json:
+    strict = way.strict and stream.json and last is not None and last.sort == "sequence"
+    if way.is_json or (strict and last is not None and last.entries):
         return _appended_json(stream, last, added)
     layout = Layout.of(text, roots)
     if last is not None and last.sort == "sequence" and last.entries:

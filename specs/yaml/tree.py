@@ -87,13 +87,17 @@ class Document(msgspec.Struct):
 
 
 class Stream(msgspec.Struct):
-    """The documents of a text; `error` is what stopped the parser, `deep` a node that is too deep."""
+    """The documents of a text; `error` is what stopped the parser, `deep` a node that is too deep.
+
+    `json` is true if the text is JSON.
+    """
 
     text: str
     documents: list[Document]
     error: Exception | None = None
     deep: Tree | None = None
     hidden: list[tuple[int, int]] = []
+    json: bool = False
 
     @property
     def whole(self) -> bool:
