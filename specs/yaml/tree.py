@@ -134,8 +134,12 @@ def parsers() -> list[Callable[[str], Any]]:
 def slow_parser(text: str) -> Any:
     """Return the parser in Python for a text."""
     from ruamel.yaml import YAML
+    from ruamel.yaml.docinfo import DocInfo
 
-    return YAML(typ="safe", pure=True).get_constructor_parser(text)[1]
+    yaml = YAML(typ="safe", pure=True)
+    # A directive is noted here, and without it the parser fails.
+    yaml.doc_infos.append(DocInfo())
+    return yaml.get_constructor_parser(text)[1]
 
 
 def build(text: str, make: Callable[[str], Any]) -> Stream:
