@@ -7,6 +7,7 @@ import msgspec
 
 from heddle.runtime.assembly.language import CompileError, Language, Program
 
+
 def _always(value: Any) -> Program:
     def program(payload: Any) -> Any:
         return value

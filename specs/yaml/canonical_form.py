@@ -14,7 +14,8 @@ from heddle.specs.yaml.comments import comments_of, hang_comments
 from heddle.specs.yaml.document import Reading, decode, read_text
 from heddle.specs.yaml.fast import resolve
 from heddle.specs.yaml.scalar import is_bare, quoted
-from heddle.specs.yaml.tree import Document, Entry, NoTree, Stream, Tree, nodes, read_tree
+from heddle.specs.yaml.tree import Document, Entry, NoTree, Stream, Tree, nodes
+from heddle.specs.yaml.tree_reader import read_tree
 
 WIDTH = 100
 """Columns that what is written in braces may reach; what is longer goes over several lines."""

@@ -13,7 +13,8 @@ import msgspec
 from heddle.schemas.path import Path
 from heddle.specs.yaml.fast import MAX_DEPTH, MAX_NODES, Fault, Parsed, Where, resolve
 from heddle.specs.yaml.json_tree import json_tree
-from heddle.specs.yaml.tree import Stream, Tree, build, parsers
+from heddle.specs.yaml.tree import Stream, Tree
+from heddle.specs.yaml.tree_reader import build, parsers
 
 _TAG = "tag:yaml.org,2002:"
 # Where the C parser is known to refuse good YAML 1.2, and a text is short enough to ask the

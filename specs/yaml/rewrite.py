@@ -17,16 +17,8 @@ from heddle.specs.yaml.edit import Editor, is_same
 from heddle.specs.yaml.fast import Places, parse
 from heddle.specs.yaml.layout import JsonLayout, Layout
 from heddle.specs.yaml.patch import Patch, Unwritable, difference, joined, patched
-from heddle.specs.yaml.tree import (
-    Document,
-    Entry,
-    NoTree,
-    Stream,
-    Tree,
-    line_end,
-    line_start,
-    read_tree,
-)
+from heddle.specs.yaml.tree import Document, Entry, NoTree, Stream, Tree, line_end, line_start
+from heddle.specs.yaml.tree_reader import read_tree
 
 _MARKER = re.compile(r"(?:---|\.\.\.)(?:\s|$)")
 
@@ -102,7 +94,9 @@ def patches_of(
     """As `rewrite`, but what has to be replaced in the text, whose lines end with a line feed."""
     tasks = [_task(edit, namespace, unnumbered) for edit in edits]
     # What is JSON goes on as JSON, whatever its name, as long as JSON can say it.
-    ways = ((True, False), (True, True)) if is_json else ((True, False), (False, False), (False, True))
+    ways = (
+        ((True, False), (True, True)) if is_json else ((True, False), (False, False), (False, True))
+    )
     for strict, afresh in ways:
         try:
             patches = _rewritten(text, tasks, _Way(is_json=is_json, strict=strict, afresh=afresh))

@@ -20,7 +20,8 @@ from heddle.specs.yaml.diagnose import plain_data
 from heddle.specs.yaml.document import read_text
 from heddle.specs.yaml.fast import Places
 from heddle.specs.yaml.rewrite import Edit, rewrite
-from heddle.specs.yaml.tree import Stream, Tree, nodes, read_tree
+from heddle.specs.yaml.tree import Stream, Tree, nodes
+from heddle.specs.yaml.tree_reader import read_tree
 from tests.specs.yaml.styles import JSON, YAML
 
 EDITS = int(os.environ.get("HEDDLE_FUZZ", "400"))
