@@ -83,6 +83,9 @@ class _Comments:
             0 if number == 0 else self.place(each.mark if each.mark >= 0 else each.start)[0]
             for number, each in enumerate(documents)
         ]
+        # The parser counts U+2028 and its like as line breaks, and so do its lines.
+        for entry, _ in self.entries:
+            entry.line = self.place(entry.start)[0]
         begins = [entry.line for entry, _ in self.entries]
         for index, comment in comments_of(self.stream):
             if not documents:

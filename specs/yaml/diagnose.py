@@ -97,6 +97,8 @@ class _Walk:
                 where.append(place)
         except _Stop:
             return Parsed(documents, self.faults, where, whole=False)
+        if stream.many is not None:
+            self.too_many(stream.many, (len(documents),))
         if stream.deep is not None:
             found = f"more than {MAX_DEPTH} levels of nesting"
             self.fault(stream.deep, (len(documents),), "too-deep", found)
@@ -120,13 +122,17 @@ class _Walk:
             )
         )
 
+    def too_many(self, tree: Tree, path: Path) -> None:
+        """Note that a text has more nodes than a text may have."""
+        found = f"more than {MAX_NODES} nodes once aliases are followed"
+        hint = "Split the file, or write less with aliases"
+        self.fault(tree, path, "too-large", found, hint=hint)
+
     def node(self, tree: Tree, path: Path) -> tuple[Any, Where]:
         """What a node says, and where it stands."""
         self.nodes += 1
         if self.nodes > MAX_NODES:
-            found = f"more than {MAX_NODES} nodes once aliases are followed"
-            hint = "Split the file, or write less with aliases"
-            self.fault(tree, path[:1], "too-large", found, hint=hint)
+            self.too_many(tree, path[:1])
             raise _Stop
         if tree.sort == "alias":
             return self.alias(tree, path)

@@ -346,7 +346,7 @@ def _mended(text: str, tasks: Sequence[_Task], result: str, way: _Way) -> str:
     return patched(result, writer.editor.patches)
 
 
-def _is_removed(document: Any, at: int, removed: set[Path | None]) -> bool:
+def _is_removed(document: Any, at: int, removed: set[Path]) -> bool:
     """Whether every entry of a document is removed."""
     return isinstance(document, list) and all(
         (at, number) in removed for number in range(len(document))

@@ -77,22 +77,24 @@ class Document(msgspec.Struct):
 
 
 class Stream(msgspec.Struct):
-    """The documents of a text; `error` is what stopped the parser, `deep` a node that is too deep.
+    """The documents of a text.
 
-    `json` is true if the text is JSON.
+    `error` is what stopped the parser, `deep` a node that is too deep, `many` the first of too many;
+    `json` is true if the text is JSON. `hidden` are the scalars, in which a # begins no comment.
     """
 
     text: str
     documents: list[Document]
     error: Exception | None = None
     deep: Tree | None = None
+    many: Tree | None = None
     hidden: list[tuple[int, int]] = []
     json: bool = False
 
     @property
     def whole(self) -> bool:
         """Whether the text was read to its end."""
-        return self.error is None and self.deep is None
+        return self.error is None and self.deep is None and self.many is None
 
 
 class NoTree(Exception):  # noqa: N818 - reads as what it tells

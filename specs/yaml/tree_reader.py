@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from heddle.specs.yaml.fast import MAX_DEPTH, c_parser
+from heddle.specs.yaml.fast import MAX_DEPTH, MAX_NODES, c_parser
 from heddle.specs.yaml.json_tree import json_tree
 from heddle.specs.yaml.tree import (
     Document,
@@ -34,9 +34,7 @@ def read_tree(text: str) -> Stream:
         stream = build(text, make)
         if stream.whole:
             return stream
-    if stream.error is None:
-        raise NoTree(f"more than {MAX_DEPTH} levels of nesting")
-    raise NoTree(str(stream.error).partition("\n")[0])
+    raise NoTree(str(stream.error or "too many nodes or levels").partition("\n")[0])
 
 
 def parsers() -> list[Callable[[str], Any]]:
@@ -58,21 +56,19 @@ def slow_parser(text: str) -> Any:
 
 def build(text: str, make: Callable[[str], Any]) -> Stream:
     """Read a text with one parser; what it could read stands in the stream, and what stopped it."""
-    from ruamel.yaml.error import YAMLError
-
     stream = Stream(text, [])
     try:
         _Builder(stream, make(text)).run()
-    except _TooDeep:
+    except _TooMuch:
         pass
-    except (YAMLError, IndexError, ValueError, AssertionError) as error:
-        # The parser in Python fails on some texts in ways of its own.
+    except Exception as error:
+        # Besides its own errors the parser in Python raises IndexError and others on odd texts.
         stream.error = error
     return stream
 
 
-class _TooDeep(Exception):  # noqa: N818 - it ends the pass; the stream says where
-    """A node is nested too deep."""
+class _TooMuch(Exception):  # noqa: N818 - it ends the reading; the stream says where
+    """A node is nested too deep, or is one too many."""
 
 
 class _Builder:
@@ -86,6 +82,7 @@ class _Builder:
         self.text = stream.text
         self.take = parser.get_event
         self.anchors: dict[str, Tree] = {}
+        self.left = MAX_NODES
 
     def run(self) -> None:
         """Read every document."""
@@ -106,6 +103,10 @@ class _Builder:
         mark, stop = event.start_mark, event.end_mark.index
         tree = Tree("scalar", mark.index, mark.index, stop, mark.line, mark.column)
         tree.anchor = event.anchor or ""
+        self.left -= 1
+        if self.left < 0:
+            self.stream.many = tree
+            raise _TooMuch
         if type(event) is self.events.AliasEvent:
             tree.sort = "alias"
             tree.target = self.anchors.get(tree.anchor)
@@ -124,7 +125,7 @@ class _Builder:
         tree.sort = "mapping" if type(event) is self.events.MappingStartEvent else "sequence"
         if depth > MAX_DEPTH:
             self.stream.deep = tree
-            raise _TooDeep
+            raise _TooMuch
         return self.collection(tree, event, depth)
 
     def collection(self, tree: Tree, event: Any, depth: int) -> Tree:
