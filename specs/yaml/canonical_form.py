@@ -5,6 +5,7 @@ What a text says is never changed: the result is read again, and has to say the 
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from heddle.schemas.errors import SpecError
@@ -180,7 +181,7 @@ def _folded(documents: list[Document]) -> list[Document]:
             waiting = []
             continue
         for comments in (document.head, document.tail):
-            waiting += [""] * bool(waiting and comments and comments[0]) + comments
+            waiting += [*[""] * bool(waiting and comments and comments[0]), *comments]
     if not kept:
         return [Document(None, head=waiting)]
     kept[-1].tail += waiting
@@ -210,9 +211,9 @@ def _document(document: Document, text: str) -> list[str]:
     return _followed(lines, document.tail)
 
 
-def _followed(lines: list[str], tail: list[str]) -> list[str]:
+def _followed(lines: list[str], tail: Sequence[str]) -> list[str]:
     """Lines with those behind them, and never two blank ones: a text may count those at its end."""
-    return lines + (tail[1:] if tail and not tail[0] and lines and not lines[-1] else tail)
+    return [*lines, *(tail[1:] if tail and not tail[0] and lines and not lines[-1] else tail)]
 
 
 def _gap_below(document: Document, text: str) -> bool:

@@ -29,6 +29,20 @@ def _only_comments(stream: Stream) -> Document:
     return Document(None, head=[comment for _, comment in comments_of(stream)])
 
 
+def _before(entry: Entry) -> list[str]:
+    """Return the comments above an entry, to add to them."""
+    if not isinstance(entry.before, list):
+        entry.before = []
+    return entry.before
+
+
+def _tail(tree: Tree) -> list[str]:
+    """Return the last comments of a node, to add to them."""
+    if not isinstance(tree.tail, list):
+        tree.tail = []
+    return tree.tail
+
+
 def _inside(entry: Entry) -> tuple[int, int] | None:
     """Where a comment is about a whole entry: None if what is in it can have comments of its own."""
     value = entry.value
@@ -97,7 +111,7 @@ class _Comments:
             if self.text[line_start(self.text, index) : index].strip():
                 self.beside(documents[number], index, self.entries[low:at], comment)
             elif (inner := self.inside(index)) is not None:
-                inner.before.append(comment)
+                _before(inner).append(comment)
             elif low == high and index < _root_start(documents[number]):
                 documents[number].head.append(comment)
             else:
@@ -123,7 +137,7 @@ class _Comments:
         if entry is None:
             document.head.append(comment)
         elif entry.beside:
-            entry.before.append(comment)
+            _before(entry).append(comment)
         else:
             entry.beside = comment
 
@@ -145,10 +159,10 @@ class _Comments:
         if follows is not None and (
             column <= follows[0].column
             or follows[1].flow
-            or into is follows[1].tail
+            or into is _tail(follows[1])
             or index == low
         ):
-            into = document.head if index == low else follows[0].before
+            into = document.head if index == low else _before(follows[0])
             if not into:
                 follows[0].blank = self.gap(line) and index > low
                 into.append(comment)
@@ -166,9 +180,9 @@ class _Comments:
             tree = entries[-1][1]
             while True:
                 if tree.flow and tree.end > index:
-                    return tree.tail
+                    return _tail(tree)
                 if not tree.flow and tree.entries[0].column <= column and not self.in_line(tree):
-                    return tree.tail
+                    return _tail(tree)
                 above = self.parents.get(id(tree))
                 if above is None:
                     return document.tail
@@ -189,4 +203,4 @@ class _Comments:
             if not entry.before:
                 entry.blank = self.gap(entry.line)
             elif self.gap(entry.line):
-                entry.before.append("")
+                _before(entry).append("")

@@ -83,6 +83,8 @@ class _Reader:
         if self.text[at : at + 1] == close:
             tree.end = at + 1
             return
+        entries: list[Entry] = []
+        tree.entries = entries
         while True:
             node = self.node(at, depth + 1)
             entry = Entry(None, node, at, node.line, node.column)
@@ -94,7 +96,7 @@ class _Reader:
                     self.stop()
                 entry.key = node
                 entry.value = self.node(self.space(at + 1), depth + 1)
-            tree.entries.append(entry)
+            entries.append(entry)
             at = self.space(entry.value.end)
             mark = self.text[at : at + 1]
             if mark == close:

@@ -6,7 +6,7 @@ the spans of its nodes, so an edit that replaces a span leaves every other byte 
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
 import msgspec
@@ -34,9 +34,9 @@ class Tree(msgspec.Struct):
     ctag: str = ""
     implicit: bool = True
     text: str = ""
-    entries: list["Entry"] = []
+    entries: Sequence["Entry"] = ()
     target: "Tree | None" = None
-    tail: list[str] = []
+    tail: Sequence[str] = ()
 
     @property
     def flow(self) -> bool:
@@ -57,7 +57,7 @@ class Entry(msgspec.Struct):
     start: int
     line: int
     column: int
-    before: list[str] = []
+    before: Sequence[str] = ()
     beside: str = ""
     blank: bool = False
 

@@ -134,6 +134,7 @@ class _Builder:
             bracket = "{" if tree.sort == "mapping" else "["
             tree.style = "flow" if self.text[tree.start : tree.start + 1] == bracket else "pair"
         ends = (self.events.MappingEndEvent, self.events.SequenceEndEvent)
+        entries: list[Entry] = []
         while type(event := self.take()) not in ends:
             at = event.start_mark
             entry = Entry(None, tree, at.index, at.line, at.column)
@@ -144,7 +145,8 @@ class _Builder:
             elif not tree.flow:
                 self.dash(entry)
             entry.value = self.node(event, depth + 1)
-            tree.entries.append(entry)
+            entries.append(entry)
+        tree.entries = entries
         last = event.end_mark.index
         if tree.style == "flow" and self.text[last - 1 : last] not in ("}", "]"):
             tree.style = "pair"  # `{a: b}: c`, a mapping as the key of a pair
