@@ -173,7 +173,8 @@ class Editor(EntryEditor):
         self.drop(node.start if keeps else node.head, node.end)
         if self.json is not None or (owner is not None and owner.flow):
             return self.inline(entry, owner, mark, self.braced(entry, owner, new))
-        if node.flow and isinstance(new, dict | list):
+        shown = node.target or node
+        if shown.flow and isinstance(new, dict | list):
             return self.inline(entry, owner, mark, self.layout.flow(new))
         if owner is None:
             return self.patch(node.head, node.end, self.rooted(entry, mark, new))
@@ -242,8 +243,7 @@ class Editor(EntryEditor):
         if begun:
             # It stands on lines of its own, below its key.
             end = line_end(self.text, node.end)
-            head = min(stop, node.head)
-            self.patch(at, head if head == stop else _word_end(self.text, at, stop), rest)
+            self.patch(at, _word_end(self.text, at, stop), rest)
             return self.patch(stop, end, below)
         if node.entries and not node.flow:
             end = line_end(self.text, node.end)
