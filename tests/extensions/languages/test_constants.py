@@ -73,7 +73,7 @@ def test_aliases_cannot_make_much_out_of_little() -> None:
     lines = ["a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
     for before, name in pairwise(names):
         lines.append(f"{name}: &{name} [{', '.join([f'*{before}'] * 10)}]")
-    with pytest.raises(CompileError, match="1000000 nodes"):
+    with pytest.raises(CompileError, match="nodes once aliases"):
         YAML.compile("\n".join(lines))
 
 
