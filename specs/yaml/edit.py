@@ -239,6 +239,8 @@ class Editor(EntryEditor):
                 raise Unwritable("a block without a header")
             self.patch(at, header.end(), rest)
             return self.patch(line_end(self.text, header.end()), node.end, below)
+        if not lines and (node.flow or not node.entries):
+            return self.patch(node.head, node.end, rest.lstrip(" "))
         begun = line_start(self.text, node.start) > at
         if begun:
             # It stands on lines of its own, below its key.
@@ -248,16 +250,9 @@ class Editor(EntryEditor):
         if node.entries and not node.flow:
             end = line_end(self.text, node.end)
             return self.patch(at, end, rest + below)
-        if not lines:
-            return self.patch(at, node.end, self.spaced(at, node.head, rest))
         stop = line_end(self.text, node.end)
         self.patch(at, node.end, rest)
         return self.patch(stop, stop, below)
-
-    def spaced(self, at: int, head: int, rest: str) -> str:
-        """Return the rest of a line with the space that stood before the value."""
-        space = self.text[at:head]
-        return space + rest.lstrip(" ") if space and not space.strip(" \t") else rest
 
     # --- anchors ---
 

@@ -8,7 +8,8 @@ from heddle.specs.yaml.layout import JsonLayout, Layout
 from heddle.specs.yaml.patch import Patch, Unwritable
 from heddle.specs.yaml.tree import Entry, Stream, Tree, line_end, line_start, nodes
 
-_COLON = re.compile(r"\s*:")
+# An explicit key may have a comment before its colon.
+_COLON = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*:")
 
 
 class EntryEditor:

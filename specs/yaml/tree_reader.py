@@ -141,6 +141,7 @@ class _Builder:
             if tree.sort == "mapping":
                 entry.key = self.node(event, depth + 1)
                 entry.start = self.key_start(entry.key)
+                entry.column -= entry.key.head - entry.start
                 event = self.take()
             elif not tree.flow:
                 self.dash(entry)

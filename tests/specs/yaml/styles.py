@@ -269,6 +269,10 @@ SCALARS = """\
   alias: *a
   ? explicit
   : value
+  ? commented   # the key
+  : value   # the value
+  below:   # the key
+    far down   # the value
   "quoted key": 1
   'single key': 2
   last: end
