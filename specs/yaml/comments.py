@@ -109,7 +109,7 @@ class _Comments:
             low, high = self.bounds[number]
             at = bisect_right(begins, line, low, high)  # the first entry that begins below
             if self.text[line_start(self.text, index) : index].strip():
-                self.beside(documents[number], index, self.entries[low:at], comment)
+                self.beside(documents[number], index, (low, at), comment)
             elif (inner := self.inside(index)) is not None:
                 _before(inner).append(comment)
             elif low == high and index < _root_start(documents[number]):
@@ -126,14 +126,15 @@ class _Comments:
         return self.entries[self.within[at][1]][0]
 
     def beside(
-        self, document: Document, index: int, entries: list[tuple[Entry, Tree]], comment: str
+        self, document: Document, index: int, between: tuple[int, int], comment: str
     ) -> None:
-        """A comment at the end of a line."""
-        end = len(self.text[:index].rstrip())
-        entry = self.ends.get(end)
-        if entry is None:
-            known = [each for each, tree in entries if not self.in_line(tree)]
-            entry = known[-1] if known else None
+        """A comment at the end of a line: about the last entry between these that has comments."""
+        begin = line_start(self.text, index)
+        end = begin + len(self.text[begin:index].rstrip())
+        low, at = between
+        while at > low and self.in_line(self.entries[at - 1][1]):
+            at -= 1
+        entry = self.ends.get(end) or (self.entries[at - 1][0] if at > low else None)
         if entry is None:
             document.head.append(comment)
         elif entry.beside:
@@ -155,7 +156,7 @@ class _Comments:
         while index < high and self.in_line(entries[index][1]):
             index += 1
         follows = entries[index] if index < high else None
-        into = self.tail(document, entries[low:index], line, column)
+        into = self.tail(document, entries[index - 1] if index > low else None, line, column)
         if follows is not None and (
             column <= follows[0].column
             or follows[1].flow
@@ -172,21 +173,18 @@ class _Comments:
         into.append(comment)
 
     def tail(
-        self, document: Document, entries: list[tuple[Entry, Tree]], line: int, column: int
+        self, document: Document, last: tuple[Entry, Tree] | None, line: int, column: int
     ) -> list[str]:
         """The end of the innermost list or mapping that reaches as far in as the comment."""
         index = self.start(line)
-        while entries:
-            tree = entries[-1][1]
-            while True:
-                if tree.flow and tree.end > index:
-                    return _tail(tree)
-                if not tree.flow and tree.entries[0].column <= column and not self.in_line(tree):
-                    return _tail(tree)
-                above = self.parents.get(id(tree))
-                if above is None:
-                    return document.tail
-                tree = self.owners[id(above)]
+        tree = last[1] if last is not None else None
+        while tree is not None:
+            if tree.flow and tree.end > index:
+                return _tail(tree)
+            if not tree.flow and tree.entries[0].column <= column and not self.in_line(tree):
+                return _tail(tree)
+            above = self.parents.get(id(tree))
+            tree = self.owners[id(above)] if above is not None else None
         return document.tail
 
     def start(self, line: int) -> int:

@@ -140,8 +140,9 @@ class _Builder:
             entry = Entry(None, tree, at.index, at.line, at.column)
             if tree.sort == "mapping":
                 entry.key = self.node(event, depth + 1)
-                entry.start = self.key_start(entry.key)
-                entry.column -= entry.key.head - entry.start
+                if not tree.flow:
+                    entry.start = self.key_start(entry.key)
+                    entry.column -= entry.key.head - entry.start
                 event = self.take()
             elif not tree.flow:
                 self.dash(entry)
