@@ -82,12 +82,9 @@ def entry_of(resource: Resource, *, reveal: bool = False) -> dict[str, Any]:
 
 def to_yaml(entries: Iterable[dict[str, Any]]) -> str:
     """Entries as a YAML list in our own style; reading it gives the same data again."""
-    import textwrap
+    from heddle.specs.yaml.layout import entry_text
 
-    from heddle.specs.yaml.round_trip import Layout, alone, dump, machine
-
-    texts = [textwrap.dedent(dump(machine(Layout()), alone(entry))) for entry in entries]
-    return "\n".join(texts) or "[]\n"
+    return "\n".join(map(entry_text, entries)) or "[]\n"
 
 
 __all__ = [

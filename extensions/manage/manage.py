@@ -301,13 +301,10 @@ def prefers_yaml(accept: str) -> bool:
 
 def to_yaml(entries: list[dict[str, Any]] | dict[str, Any]) -> str:
     """Entries as a YAML list in our own style, one alone as it is."""
-    import textwrap
-
-    from heddle.specs.yaml.round_trip import Layout, alone, dump, machine
+    from heddle.specs.yaml.layout import entry_text
 
     many = entries if isinstance(entries, list) else [entries]
-    texts = [textwrap.dedent(dump(machine(Layout()), alone(entry))) for entry in many]
-    return "\n".join(texts) or "[]\n"
+    return "\n".join(map(entry_text, many)) or "[]\n"
 
 
 # --- the kind -------------------------------------------------------------------------------------

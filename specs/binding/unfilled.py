@@ -40,7 +40,7 @@ def _texts(data: Any, path: Path, code: bool = False) -> Iterator[tuple[Path, st
         language = data.get("language")
         for key, item in data.items():
             is_code = key == "code"
-            if is_code and language is not None and language not in _CONSTANTS:
+            if is_code and isinstance(language, str) and language not in _CONSTANTS:
                 continue
             yield from _texts(item, (*path, key), code or is_code)
 

@@ -16,7 +16,8 @@ from heddle.specs.model.index import key_of
 from heddle.specs.model.store import Resource
 from heddle.specs.model.strict_eq import identical
 from heddle.specs.model.three_way import Chunk, chunks
-from heddle.specs.yaml.rewrite import Edit, rewrite
+from heddle.specs.yaml.patch import Patch, patched, regions
+from heddle.specs.yaml.rewrite import Edit, breaks_of, patches_of
 
 
 class Labels(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,22 +67,32 @@ def _told(merging: "_Merging", ours: str, labels: Labels) -> TextMerged | None:
     if mine is None:
         return None
     if not merging.conflicts:
-        return TextMerged(text=_ended(mine, ours), clean=True)
+        return TextMerged(text=_ended(mine, ours, clean=True), clean=True)
+    mine = "".join(_ending(mine.splitlines(keepends=True)))
     other, before = merging.turned(mine, "theirs"), merging.turned(mine, "base")
     if other is None or before is None:
         return None
-    text = _marked(before, mine, other, labels)
+    text = _marked(mine, before, other, labels)
     return TextMerged(text=_ended(text, ours), clean=False, conflicts=merging.conflicts)
 
 
 def _plain(text: str) -> str:
-    return text.removeprefix("\ufeff").replace("\r\n", "\n")
+    """The text without its mark, with line feeds where all of its lines end in another way."""
+    text = text.removeprefix("\ufeff")
+    breaks = breaks_of(text)
+    return text if breaks == "\n" else text.replace(breaks, "\n")
 
 
-def _ended(text: str, like: str) -> str:
-    """The text with the line ends, and the mark at the beginning, of another."""
-    if "\r\n" in like and "\n" not in like.replace("\r\n", ""):
-        text = text.replace("\n", "\r\n")
+def _ended(text: str, like: str, *, clean: bool = False) -> str:
+    """The text with the line ends, and the mark at the beginning, of another.
+
+    If it is clean, it ends with a line break only if the other one does.
+    """
+    if clean and like.strip() and not like.endswith(("\n", "\r")):
+        text = text.removesuffix("\n")
+    breaks = breaks_of(like)
+    if breaks != "\n":
+        text = text.replace("\n", breaks)
     return f"\ufeff{text}" if like.startswith("\ufeff") else text
 
 
@@ -126,12 +137,17 @@ class _Merging:
                 return text
         return None
 
-    def turned(self, text: str, favor: Favor) -> str | None:
-        """A text that says what ours does, made to say what another side does where they disagree."""
-        return self.written(text, self.wanted(favor))
+    def turned(self, text: str, favor: Favor) -> list[Patch] | None:
+        """What to replace in the text of ours so that it says what another side does where they disagree."""
+        return self.patches(text, self.wanted(favor))
 
     def written(self, start: str, wanted: Sheet) -> str | None:
         """The text, rewritten where it does not say yet what is wanted; None where that cannot be."""
+        patches = self.patches(start, wanted)
+        return None if patches is None else patched(start, patches)
+
+    def patches(self, start: str, wanted: Sheet) -> list[Patch] | None:
+        """What to replace in the text so that it says what is wanted; None where that cannot be."""
         sheet = Sheet.read(start, file=self.file)
         if sheet.problems:
             return None
@@ -144,8 +160,8 @@ class _Merging:
             if (edit := _edit(then.get(key), now.get(key), key in wanted.anonymous)) is not None
         ]
         if not edits:
-            return start
-        return rewrite(
+            return []
+        return patches_of(
             start,
             edits,
             check=lambda text: _same(Sheet.read(text, file=self.file), wanted),
@@ -197,12 +213,41 @@ def _both(chunk: Chunk[str]) -> Sequence[str]:
     return chunk.ours if chunk.base else [*chunk.ours, *chunk.theirs]
 
 
-def _marked(base: str, ours: str, theirs: str, labels: Labels) -> str:
-    """The three as one text, with markers around whatever ours and theirs say differently."""
-    lines: list[str] = []
-    for chunk in _chunks(base, ours, theirs):
-        lines += chunk.ours if chunk.ours == chunk.theirs else _between(chunk, labels)
-    return "".join(lines)
+def _marked(mine: str, base: Sequence[Patch], theirs: Sequence[Patch], labels: Labels) -> str:
+    """The text of ours, with markers around whatever ours and theirs say differently.
+
+    What is replaced is whole entries and fields, so that each side of a conflict can stand in the
+    place of the other, whatever lines happen to be the same in both.
+    """
+    parts: list[str] = []
+    at = 0
+    for region in regions(mine, base, theirs):
+        lines = mine[region.start : region.end].splitlines(keepends=True)
+        before, other = (each.splitlines(keepends=True) for each in region.texts)
+        parts.append(mine[at : region.start])
+        at = region.end
+        if lines == other:
+            parts += lines
+            continue
+        head, tail = _shared(lines, before, other)
+        stop = len(lines) - tail
+        chunk = Chunk(
+            before[head : len(before) - tail],
+            lines[head:stop],
+            other[head : len(other) - tail],
+            False,
+        )
+        parts += (*lines[:head], *_between(chunk, labels), *lines[stop:])
+    return "".join((*parts, mine[at:]))
+
+
+def _shared(*sides: list[str]) -> tuple[int, int]:
+    """How many lines are the same in all sides: at the beginning, and at the end behind them."""
+    most = min(map(len, sides))
+    head = next((at for at in range(most) if len({side[at] for side in sides}) > 1), most)
+    most -= head
+    tail = next((at for at in range(most) if len({side[-1 - at] for side in sides}) > 1), most)
+    return head, tail
 
 
 def _by_lines(base: str, ours: str, theirs: str, labels: Labels, why: str) -> TextMerged:
@@ -214,7 +259,9 @@ def _by_lines(base: str, ours: str, theirs: str, labels: Labels, why: str) -> Te
         for chunk, part in zip(found, parts, strict=True)
         for line in (part if part is not None else _between(chunk, labels))
     ]
-    return TextMerged(text=_ended("".join(lines), ours), clean=None not in parts, by_lines=why)
+    clean = None not in parts
+    text = _ended("".join(lines), ours, clean=clean)
+    return TextMerged(text=text, clean=clean, by_lines=why)
 
 
 def _chunks(base: str, ours: str, theirs: str) -> Iterator[Chunk[str]]:

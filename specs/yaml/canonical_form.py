@@ -4,22 +4,27 @@ What a text says is never changed: the result is read again, and has to say the 
 """
 
 import json
-import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Sequence
 from typing import Any
 
 from heddle.schemas.errors import SpecError
 from heddle.schemas.problem import Place, Problem
 from heddle.specs.model.entry import Order, no_order, ordered
+from heddle.specs.yaml.comments import comments_of, hang_comments
 from heddle.specs.yaml.document import Reading, decode, read_text
 from heddle.specs.yaml.parsed import resolve
-from heddle.specs.yaml.tree import Document, Entry, NoTree, Tree, documents_of
+from heddle.specs.yaml.scalar import is_bare, quoted
+from heddle.specs.yaml.tree import Document, Entry, NoTree, Stream, Tree, nodes
+from heddle.specs.yaml.tree_reader import read_tree
 
 WIDTH = 100
 """Columns that what is written in braces may reach; what is longer goes over several lines."""
 
 LINK = ("id", "name", "port")
+
+_ROUNDS = 4
+"""How often a text is written before it has to stay as it is."""
 
 
 def formatted(
@@ -34,10 +39,10 @@ def formatted(
     if reading.problems:
         raise SpecError(reading.problems)
     try:
-        result = _json(text, order) if is_json else _yaml(text, order)
+        result = _settled(text, order, is_json)
         if _says(_read(result, file)) != _says(reading):
             raise NoTree("something that would read differently")
-        if not is_json and _comments(result) != _comments(text):
+        if not is_json and _kept(result) != _kept(text):
             raise NoTree("comments in places that they cannot keep")
     except NoTree as error:
         problem = Problem(
@@ -50,6 +55,18 @@ def formatted(
     return result
 
 
+def _settled(text: str, order: Order, is_json: bool) -> str:
+    """The form that does not change when it is brought into this form once more."""
+    form = _json if is_json else _yaml
+    result = form(text, order)
+    for _ in range(_ROUNDS):
+        again = form(result, order)
+        if again == result:
+            return result
+        result = again
+    raise NoTree("comments that move each time")
+
+
 def _read(text: str, file: str) -> Reading:
     return read_text(text, file=file, key=file or "-")
 
@@ -59,19 +76,17 @@ def _says(reading: Reading) -> tuple[Any, ...]:
     return reading.specs, reading.values, problems, reading.whole
 
 
-def _comments(text: str) -> Counter[str]:
-    return Counter(comment for document in documents_of(text) for comment in _all(document))
+def _kept(text: str) -> Counter[str]:
+    """The comments and the anchors of a text: none of them may be lost."""
+    stream = _tree(text)
+    roots = [each.root for each in stream.documents if each.root is not None]
+    kept = Counter(comment for _, comment in comments_of(stream))
+    kept.update(f"&{each.anchor}" for root in roots for each in nodes(root) if each.anchor)
+    return kept
 
 
-def _all(document: Document) -> Iterator[str]:
-    yield from (each for each in (*document.head, *document.tail) if each)
-    waiting = [document.root] if document.root is not None else []
-    while waiting:
-        tree = waiting.pop()
-        yield from (each for each in tree.tail if each)
-        for entry in tree.entries:
-            yield from (each for each in (*entry.before, entry.beside) if each)
-            waiting.append(entry.value)
+def _tree(text: str) -> Stream:
+    return read_tree(text) if text.strip() else Stream(text, [])
 
 
 # --- the order of keys --------------------------------------------------------------------------
@@ -114,10 +129,10 @@ def _links(port: Entry) -> None:
     if value.anchor or value.sort == "alias" or _anchored(value):
         return
     if value.sort == "mapping":
-        item = Entry(None, value, value.start, 0)
-        port.value = Tree("sequence", value.start, value.end, 0, entries=[item])
+        item = Entry(None, value, value.start, value.line, 0)
+        port.value = Tree("sequence", value.start, value.start, value.end, entries=[item])
     elif value.sort == "scalar" and not value.tag and value.text in ("", "null", "~"):
-        port.value = Tree("sequence", value.start, value.end, 0, style="flow")
+        port.value = Tree("sequence", value.start, value.start, value.end, style="flow")
     port.value.style = "" if port.value.entries else "flow"
     for item in port.value.entries:
         link = item.value
@@ -125,21 +140,23 @@ def _links(port: Entry) -> None:
         if link.sort != "mapping" or not keys.keys() <= set(LINK):
             continue
         if "port" not in keys:
-            keys["port"] = Entry(_scalar("port"), _scalar("in"), 0, 0)
+            keys["port"] = Entry(_scalar("port"), _scalar("in"), 0, 0, 0)
         link.entries = [keys[name] for name in LINK if name in keys]
         if not link.tail and not any(entry.before or entry.beside for entry in link.entries):
             link.style = "flow"
 
 
 def _scalar(text: str) -> Tree:
-    return Tree("scalar", 0, 0, 0, text=text)
+    return Tree("scalar", 0, 0, 0, text=text, line=0)
 
 
 # --- YAML ---------------------------------------------------------------------------------------
 
 
 def _yaml(text: str, order: Order) -> str:
-    documents = documents_of(text)
+    if text.startswith("%") or "\n%" in text:
+        raise NoTree("directives (lines that begin with %)")
+    documents = _folded(hang_comments(_tree(text)))
     lines: list[str] = []
     for number, document in enumerate(documents):
         if number:
@@ -153,26 +170,50 @@ def _yaml(text: str, order: Order) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def _folded(documents: list[Document]) -> list[Document]:
+    """The documents without the empty ones; comments of those go to the one that follows."""
+    kept: list[Document] = []
+    waiting: list[str] = []
+    for document in documents:
+        if document.root is not None:
+            document.head[:0] = waiting
+            kept.append(document)
+            waiting = []
+            continue
+        for comments in (document.head, document.tail):
+            waiting += [*[""] * bool(waiting and comments and comments[0]), *comments]
+    if not kept:
+        return [Document(None, head=waiting)]
+    kept[-1].tail += waiting
+    return kept
+
+
 def _document(document: Document, text: str) -> list[str]:
     writer = _Writer(text)
     lines = list(document.head)
     root = document.root
     if root is not None:
-        if root.sort == "sequence" and root.entries and not root.anchor and not root.tag:
+        decor = " ".join(each for each in (writer.anchor(root), root.tag) if each)
+        if root.sort == "sequence" and root.entries:
             body = writer.specs(root)
-        elif root.entries and not root.anchor and not root.tag and root.sort == "mapping":
+        elif root.entries:
             body = writer.block(root, 0)
+        elif root.tail:
+            # A comment between empty braces stands above them.
+            body = [*(each for each in root.tail if each), writer.inline(root)]
         else:
-            body = [writer.inline(root)]
+            body = writer.block_scalar(root) or [writer.inline(root)]
+        if decor and root.entries:
+            body = [decor, *body]
         if lines and body and lines[-1] and _gap_below(document, text):
             lines.append("")
         lines += body
     return _followed(lines, document.tail)
 
 
-def _followed(lines: list[str], tail: list[str]) -> list[str]:
+def _followed(lines: list[str], tail: Sequence[str]) -> list[str]:
     """Lines with those behind them, and never two blank ones: a text may count those at its end."""
-    return lines + (tail[1:] if tail and not tail[0] and lines and not lines[-1] else tail)
+    return [*lines, *(tail[1:] if tail and not tail[0] and lines and not lines[-1] else tail)]
 
 
 def _gap_below(document: Document, text: str) -> bool:
@@ -180,7 +221,7 @@ def _gap_below(document: Document, text: str) -> bool:
     root = document.root
     if root is None:
         return False
-    above = text[: text.rfind("\n", 0, root.start) + 1]
+    above = text[: text.rfind("\n", 0, root.head) + 1]
     return above.endswith("\n\n") or above.rsplit("\n", 2)[-2:-1] == [""]
 
 
@@ -202,6 +243,13 @@ class _Writer:
             lines += body
             long = len(body) > 1
         return _followed(lines, root.tail)
+
+    def block_scalar(self, tree: Tree) -> list[str]:
+        """A document that is one block scalar; empty where it is none."""
+        if tree.sort != "scalar" or tree.style not in ("|", ">"):
+            return []
+        header, body = self.literal(tree, 2)
+        return [" ".join(each for each in (self.anchor(tree), tree.tag, header) if each), *body]
 
     def block(self, tree: Tree, indent: int) -> list[str]:
         """A mapping or a list, one entry a line."""
@@ -225,7 +273,7 @@ class _Writer:
                 before, first.before = [*before, *first.before], []
         lines = [margin + each if each else "" for each in before]
         beside = f"  {entry.beside}" if entry.beside else ""
-        lead = "-" if entry.key is None else f"{self.scalar(entry.key, key=True)}:"
+        lead = "-" if entry.key is None else f"{self.key(entry.key)}:"
         decor = "".join(f" {each}" for each in (self.anchor(value), value.tag) if each)
         if value.sort == "scalar" and value.style in ("|", ">"):
             header, body = self.literal(value, indent + 2)
@@ -259,7 +307,7 @@ class _Writer:
         if tree.sort == "sequence":
             return f"{decor}[{', '.join(self.inline_item(each.value) for each in tree.entries)}]"
         pairs = (
-            f"{self.scalar(each.key, key=True, flow=True)}: {self.inline_item(each.value)}"
+            f"{self.key(each.key, flow=True)}: {self.inline_item(each.value)}"
             for each in tree.entries
             if each.key is not None
         )
@@ -271,6 +319,13 @@ class _Writer:
             return self.inline(tree)
         decor = "".join(f"{each} " for each in (self.anchor(tree), tree.tag) if each)
         return decor + self.scalar(tree, flow=True)
+
+    def key(self, tree: Tree, *, flow: bool = False) -> str:
+        """A key with its anchor."""
+        if tree.sort != "scalar":
+            raise NoTree("keys that are no text")
+        anchor = f"{self.anchor(tree)} " if tree.anchor else ""
+        return anchor + self.scalar(tree, key=True, flow=flow)
 
     def anchor(self, tree: Tree) -> str:
         """The anchor as it is written."""
@@ -290,7 +345,7 @@ class _Writer:
             body.pop()
         ends = len(tree.text) - len(tree.text.rstrip("\n"))
         if not body or (ends > 1 and tree.style == ">"):
-            return self.quoted(tree.text), []
+            return quoted(tree.text), []
         chomp = "-" if not ends else "+" if ends > 1 else ""
         body += [""] * (ends - 1)
         digit = "2" if lead.startswith(" ") else ""
@@ -301,7 +356,7 @@ class _Writer:
         """A scalar on one line, in quotes only where it needs them."""
         text = tree.text
         if tree.tag:
-            return self.quoted(text) if tree.style or "\n" in text else text
+            return quoted(text) if tree.style or "\n" in text else text
         if not tree.style and "\n" not in text:
             if key:
                 return text
@@ -311,20 +366,7 @@ class _Writer:
             if tree.end > tree.start:
                 # A text that stood without quotes can go on so, and a number stays as it is spelled.
                 return text
-        return text if _bare(text, flow) else self.quoted(text, tree.style)
-
-    def quoted(self, text: str, style: str = "'") -> str:
-        """A text in single quotes, or in double ones where only they can hold it."""
-        if all(character.isprintable() and character not in _BREAKS for character in text):
-            return "'" + text.replace("'", "''") + "'"
-        del style
-        escaped = json.dumps(text, ensure_ascii=False)
-        return "".join(
-            character
-            if character.isprintable() and character not in _BREAKS
-            else _escape(character)
-            for character in escaped
-        )
+        return text if is_bare(text, flow) else quoted(text)
 
 
 def _plain(tree: Tree) -> bool:
@@ -336,31 +378,6 @@ def _plain(tree: Tree) -> bool:
             not entry.before and not entry.beside and _plain(entry.value) for entry in tree.entries
         )
     )
-
-
-_BREAKS = frozenset("\x85\u2028\u2029\ufeff")
-_BARE = re.compile(r"[A-Za-z_/.$](?:[\w ./$@+~=()%*\[\]-]|:(?! |$))*")
-_UNSURE = frozenset(("yes", "no", "on", "off", "y", "n"))
-
-
-def _bare(text: str, flow: bool) -> bool:
-    """Whether a text may stand without quotes, in this reader and in every other one."""
-    return (
-        bool(text)
-        and text.isascii()
-        and _BARE.fullmatch(text) is not None
-        and text[-1] not in " :"
-        and resolve(text) is text
-        and text.lower() not in _UNSURE
-        and not (flow and not {"[", "]"}.isdisjoint(text))
-        and not (flow and ":" in text)
-        and text != "<<"
-    )
-
-
-def _escape(character: str) -> str:
-    number = ord(character)
-    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
 
 
 # --- JSON ---------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The thorough pass over a text: anchors, merge keys, tags, every mistake, and where it all stands."""
+"""A walk through the trees of a text: anchors, merge keys, tags, every mistake, and where it all stands."""
 
 import json
 import re
@@ -13,7 +13,10 @@ import msgspec
 from heddle.schemas.path import Path
 from heddle.schemas.problem import DEFECT, REPORT_IT, defect_of
 from heddle.specs.model.limits import limits
-from heddle.specs.yaml.parsed import Fault, Parsed, Where, c_parser, resolve, too_many
+from heddle.specs.yaml.json_tree import json_tree
+from heddle.specs.yaml.parsed import Fault, Parsed, Where, resolve, too_many
+from heddle.specs.yaml.tree import Stream, Tree
+from heddle.specs.yaml.tree_reader import build, parsers
 
 _TAG = "tag:yaml.org,2002:"
 # Where the C parser is known to refuse good YAML 1.2, and a text is short enough to ask the
@@ -34,41 +37,33 @@ def thorough(text: str) -> Parsed:
     known = as_json(text)
     if known is not None and not known.whole:
         return known
-    parsed = _as_yaml(text)
-    if known is None:
-        return parsed
-    known.where = parsed.where if parsed.whole else [Where(1, 1)]
-    if parsed.whole and known.faults:
-        known.faults = parsed.faults
-    return known
+    tree = json_tree(text) if known is not None else None
+    if known is None or tree is None:
+        return known if known is not None else _as_yaml(text)
+    parsed = _Walk().run(tree)
+    # What JSON says is said by its own reader: escaped character pairs are one character.
+    return Parsed(known.documents, parsed.faults, parsed.where, whole=parsed.whole)
+
+
+def plain_data(tree: Tree) -> Any:
+    """Return what a node of a sound text says."""
+    return _Walk().node(tree, ())[0]
 
 
 def _as_yaml(text: str) -> Parsed:
-    from ruamel.yaml import YAML
-
-    quick = c_parser()
-    first = _run(lambda: quick(text)) if quick is not None else None
-    if first is not None and (first.whole or first.faults[-1].code != "syntax"):
-        return first
-    if first is None or len(text) < _SLOW_LIMIT or _may_be_c(first):
+    first: Parsed | None = None
+    for make in parsers():
+        if first is not None and len(text) >= _SLOW_LIMIT and not _may_be_c(first):
+            break
+        parsed = _Walk().run(build(text, make))
+        if parsed.whole or parsed.faults[-1].code not in ("syntax", DEFECT):
+            return parsed
         # The C parser is strict where YAML 1.2 is not: `{path: /users/:id, port: x}`.
-        slow = _run(lambda: YAML(typ="safe", pure=True).get_constructor_parser(text)[1])
-        if first is None or slow.whole or first.faults[-1].code == DEFECT:
-            first = slow
-    return first if first.whole else _explained(first, text)
-
-
-def _run(parser: Callable[[], Any]) -> Parsed:
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        return _Pass(parser()).run()
-    except YAMLError as error:
-        # The slow parser reads ahead when it is made.
-        return Parsed([], [_fault_of(error)], [], whole=False)
-    except Exception as error:
-        # The slow parser fails in many ways: IndexError for a directive behind content.
-        return Parsed([], [_failed(error)], [], whole=False)
+        if first is None or first.faults[-1].code == DEFECT:
+            first = parsed
+    if first is None:
+        raise RuntimeError("there is no parser")
+    return _explained(first, text)
 
 
 def _clean(text: str) -> bool:
@@ -83,145 +78,136 @@ def _may_be_c(parsed: Parsed) -> bool:
     return any(word in fault.found for fault in parsed.faults for word in _C_MISTAKES)
 
 
-class _Stop(Exception):  # noqa: N818 - it ends the pass; the fault is told elsewhere
+class _Stop(Exception):  # noqa: N818 - it ends the walk; the fault is told elsewhere
     """Nothing after this point can be read."""
 
 
-class _Pass:
-    """One pass over the events of a parser."""
+class _Walk:
+    """One walk through the trees of a text: what each node says, and where it stands."""
 
-    def __init__(self, parser: Any) -> None:
-        self.take: Callable[[], Any] = parser.get_event
+    def __init__(self) -> None:
         self.faults: list[Fault] = []
-        self.anchors: dict[str, tuple[Any, Where, int] | None] = {}
+        self.known: dict[int, tuple[Any, Where, int] | None] = {}
         self.nodes = 0
         self.most = limits().nodes
         self.deepest = limits().depth
 
-    def run(self) -> Parsed:
+    def run(self, stream: Stream) -> Parsed:
         """Everything up to the end, or up to the first thing that cannot be read over."""
-        from ruamel.yaml import events
-        from ruamel.yaml.error import YAMLError
-
         documents: list[Any] = []
         where: list[Where] = []
         try:
-            self.take()
-            while type(self.take()) is not events.StreamEndEvent:
-                self.anchors.clear()
-                value, place = self.node(self.take(), (len(documents),))
+            for document in stream.documents:
+                value, place = None, Where(1, 1)
+                if document.root is not None:
+                    value, place = self.node(document.root, (len(documents),))
                 documents.append(value)
                 where.append(place)
-                self.take()
         except _Stop:
             return Parsed(documents, self.faults, where, whole=False)
-        except YAMLError as error:
-            self.faults.append(_fault_of(error))
-            return Parsed(documents, self.faults, where, whole=False)
-        except Exception as error:
-            self.faults.append(_failed(error))
-            return Parsed(documents, self.faults, where, whole=False)
-        return Parsed(documents, self.faults, where)
+        if stream.many is not None:
+            self.too_many(stream.many, (len(documents),))
+        if stream.deep is not None:
+            found = f"more than {self.deepest} levels of nesting"
+            self.fault(stream.deep, (len(documents),), "too-deep", found)
+        if stream.error is not None:
+            self.faults.append(_fault_of(stream.error))
+        return Parsed(documents, self.faults, where, whole=stream.whole)
 
     def fault(
-        self, event: Any, path: Path, code: str, found: str, wanted: str = "", hint: str = ""
+        self, tree: Tree, path: Path, code: str, found: str, wanted: str = "", hint: str = ""
     ) -> None:
-        """Note one thing wrong at this event."""
-        mark = event.start_mark
+        """Note one thing wrong at this node."""
         self.faults.append(
             Fault(
                 code=code,
                 found=found,
                 wanted=wanted,
                 hint=hint,
-                line=mark.line + 1,
-                column=mark.column + 1,
+                line=tree.line + 1,
+                column=tree.column + 1,
                 path=path,
             )
         )
 
-    def node(self, event: Any, path: Path) -> tuple[Any, Where]:
-        """The node that starts with this event, and where it stands."""
-        from ruamel.yaml import events
+    def too_many(self, tree: Tree, path: Path) -> None:
+        """Note that a text has more nodes than a text may have."""
+        self.faults.append(too_many(tree.line + 1, tree.column + 1, path))
 
+    def node(self, tree: Tree, path: Path) -> tuple[Any, Where]:
+        """What a node says, and where it stands."""
         self.nodes += 1
-        mark = event.start_mark
         if self.nodes > self.most:
-            self.faults.append(too_many(mark.line + 1, mark.column + 1, path[:1]))
+            self.too_many(tree, path[:1])
             raise _Stop
-        if type(event) is events.AliasEvent:
-            return self.alias(event, path)
+        if tree.sort == "alias":
+            return self.alias(tree, path)
         before = self.nodes
-        anchor = event.anchor
-        if anchor is not None:
-            self.anchors[anchor] = None
-        if type(event) is events.ScalarEvent:
-            where = Where(mark.line + 1, mark.column + 1, event.style or "")
-            value = self.scalar(event, path)
+        if tree.anchor:
+            self.known[id(tree)] = None
+        where = Where(tree.line + 1, tree.column + 1)
+        value: Any
+        if tree.sort == "scalar":
+            where.style = tree.style
+            value = self.scalar(tree, path)
+        elif tree.sort == "mapping":
+            value = self.mapping(tree, path, where)
         else:
-            if len(path) > self.deepest:
-                found = f"more than {self.deepest} levels of nesting"
-                self.fault(event, path[:1], "too-deep", found)
-                raise _Stop
-            where = Where(mark.line + 1, mark.column + 1)
-            if type(event) is events.MappingStartEvent:
-                value = self.mapping(event, path, where)
-            else:
-                value = self.sequence(event, path, where)
-        if anchor is not None:
-            self.anchors[anchor] = (value, where, self.nodes - before + 1)
+            value = self.sequence(tree, path, where)
+        if tree.anchor:
+            self.known[id(tree)] = (value, where, self.nodes - before + 1)
         return value, where
 
-    def alias(self, event: Any, path: Path) -> tuple[Any, Where]:
+    def alias(self, tree: Tree, path: Path) -> tuple[Any, Where]:
         """What the alias stands for; a Fault where it stands for nothing."""
-        known = self.anchors.get(event.anchor)
-        where = Where(event.start_mark.line + 1, event.start_mark.column + 1)
+        where = Where(tree.line + 1, tree.column + 1)
+        target = tree.target
+        if target is not None and id(target) not in self.known:
+            # It stands in another part of the text, which was not walked through.
+            self.node(target, ())
+        known = self.known.get(id(target)) if target is not None else None
         if known is None:
-            inside = event.anchor in self.anchors
-            found = f"the alias *{event.anchor} " + (
-                "stands inside what it means" if inside else "has no anchor before it"
+            found = f"the alias *{tree.anchor} " + (
+                "has no anchor before it" if target is None else "stands inside what it means"
             )
-            self.fault(event, path, "alias", found, f"&{event.anchor} earlier in this document")
+            self.fault(tree, path, "alias", found, f"&{tree.anchor} earlier in this document")
             return None, where
-        value, target, size = known
+        value, place, size = known
         self.nodes += size - 1
-        where.children = target.children
+        where.children = place.children
         where.style = "*"
         return value, where
 
-    def sequence(self, event: Any, path: Path, where: Where) -> list[Any]:
+    def sequence(self, tree: Tree, path: Path, where: Where) -> list[Any]:
         """The items of a list."""
-        from ruamel.yaml import events
-
-        self.check_tag(event, path, "seq")
+        self.check_tag(tree, path, "seq")
         items: list[Any] = []
-        while type(event := self.take()) is not events.SequenceEndEvent:
-            number = len(items)
-            value, place = self.node(event, (*path, number))
+        for number, entry in enumerate(tree.entries):
+            value, place = self.node(entry.value, (*path, number))
             items.append(value)
             where.children[number] = (place.line, place.column, place)
         return items
 
-    def mapping(self, event: Any, path: Path, where: Where) -> dict[str, Any]:
+    def mapping(self, tree: Tree, path: Path, where: Where) -> dict[str, Any]:
         """The entries of a mapping; keys are text as it is written, merged ones come last."""
-        from ruamel.yaml import events
-
-        self.check_tag(event, path, "map")
+        self.check_tag(tree, path, "map")
         record: dict[str, Any] = {}
-        merges: list[tuple[Any, Where, Any]] = []
-        while type(event := self.take()) is not events.MappingEndEvent:
-            key = self.key(event, path)
-            mark = event.start_mark
-            if key == "<<" and event.implicit[0]:
-                merges.append((*self.node(self.take(), (*path, key)), event))
+        merges: list[tuple[Any, Where, Tree]] = []
+        for entry in tree.entries:
+            start = entry.key
+            if start is None:
                 continue
-            value, place = self.node(self.take(), path if key is None else (*path, key))
+            key = self.key(start, path)
+            if key == "<<" and start.implicit and start.sort == "scalar":
+                merges.append((*self.node(entry.value, (*path, key)), start))
+                continue
+            value, place = self.node(entry.value, path if key is None else (*path, key))
             if key is None:
                 continue
             if key in record:
                 line, column, _ = where.children[key]
                 self.fault(
-                    event,
+                    start,
                     (*path, key),
                     "duplicate-key",
                     f'"{key}" is written twice, first at {line}:{column}',
@@ -229,24 +215,22 @@ class _Pass:
                 )
                 continue
             record[key] = value
-            where.children[key] = (mark.line + 1, mark.column + 1, place)
+            where.children[key] = (start.line + 1, start.column + 1, place)
         for value, place, start in merges:
             self.merge(record, where, value, place, start, path)
         return record
 
-    def key(self, event: Any, path: Path) -> str | None:
+    def key(self, tree: Tree, path: Path) -> str | None:
         """The text of a key; None, with a Fault, where it is no scalar."""
-        from ruamel.yaml import events
-
-        if type(event) is events.ScalarEvent:
-            if event.anchor is not None:
-                self.anchors[event.anchor] = (event.value, Where(0, 0), 1)
-            return str(event.value)
-        value, _ = self.node(event, path)
-        if type(event) is events.AliasEvent and isinstance(value, str):
+        if tree.sort == "scalar":
+            if tree.anchor:
+                self.known[id(tree)] = (tree.text, Where(0, 0), 1)
+            return tree.text
+        value, _ = self.node(tree, path)
+        if tree.sort == "alias" and isinstance(value, str):
             return value
         self.fault(
-            event,
+            tree,
             path,
             "type",
             "a mapping or a list as a key",
@@ -256,7 +240,13 @@ class _Pass:
         return None
 
     def merge(
-        self, record: dict[str, Any], where: Where, value: Any, place: Where, start: Any, path: Path
+        self,
+        record: dict[str, Any],
+        where: Where,
+        value: Any,
+        place: Where,
+        start: Tree,
+        path: Path,
     ) -> None:
         """Add the entries that `<<` brings; what is written out wins, then the earlier one."""
         parts = list(enumerate(value)) if isinstance(value, list) else [(None, value)]
@@ -272,51 +262,45 @@ class _Pass:
                     record[key] = entry
                     where.children[key] = children[key]
 
-    def check_tag(self, event: Any, path: Path, wanted: str) -> None:
+    def check_tag(self, tree: Tree, path: Path, wanted: str) -> None:
         """Refuse tags that make something else of a mapping or a list."""
-        tag = _tag(event)
-        if tag and tag not in (_TAG + wanted, "!"):
-            self.unknown_tag(event, path, tag)
+        if tree.ctag and tree.ctag not in (_TAG + wanted, "!"):
+            self.unknown_tag(tree, path)
 
-    def scalar(self, event: Any, path: Path) -> Any:
+    def scalar(self, tree: Tree, path: Path) -> Any:
         """What a scalar means by its style and tag."""
-        text = str(event.value)
+        text = tree.text
         if not text.isascii():
-            text = self.paired(event, text, path)
-        if event.implicit[0]:
+            text = self.paired(tree, text, path)
+        if tree.implicit:
             return resolve(text)
-        tag = _tag(event)
-        if event.implicit[1] or not tag or tag in ("!", _TAG + "str"):
+        tag = tree.ctag if tree.tag else ""
+        if not tag or tag in ("!", _TAG + "str"):
             return text
         reader = _TAGS.get(tag.removeprefix(_TAG)) if tag.startswith(_TAG) else None
         if reader is None:
-            self.unknown_tag(event, path, tag)
+            self.unknown_tag(tree, path)
             return text
         try:
             return reader(text)
         except (ValueError, BinasciiError):
             self.fault(
-                event, path, "type", f"{_short(tag)} {text!r}", f"what {_short(tag)} can read"
+                tree, path, "type", f"{_short(tag)} {text!r}", f"what {_short(tag)} can read"
             )
             return text
 
-    def paired(self, event: Any, text: str, path: Path) -> str:
+    def paired(self, tree: Tree, text: str, path: Path) -> str:
         """The text with character pairs that were escaped one by one put together."""
         try:
             return text.encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError:
-            self.fault(event, path, "syntax", "half of a character pair in an escape")
+            self.fault(tree, path, "syntax", "half of a character pair in an escape")
             return text.encode("utf-8", "replace").decode()
 
-    def unknown_tag(self, event: Any, path: Path, tag: str) -> None:
+    def unknown_tag(self, tree: Tree, path: Path) -> None:
         """Note a tag that we do not know."""
         known = "!!str, !!int, !!float, !!bool, !!null, !!binary, !!map, !!seq"
-        self.fault(event, path, "unknown-tag", f"the tag {_short(tag)}", known)
-
-
-def _tag(event: Any) -> str:
-    tag = event.ctag if event.ctag is not None else event.tag
-    return str(tag) if tag is not None else ""
+        self.fault(tree, path, "unknown-tag", f"the tag {_short(tree.ctag)}", known)
 
 
 def _short(tag: str) -> str:
@@ -357,6 +341,10 @@ _TAGS: dict[str, Callable[[str], Any]] = {
 
 
 def _fault_of(error: Exception) -> Fault:
+    from ruamel.yaml.error import YAMLError
+
+    if not isinstance(error, YAMLError):
+        return _failed(error)
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     context = getattr(error, "context", None)
     found = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)

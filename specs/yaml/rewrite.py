@@ -1,6 +1,5 @@
 """The text of a file, with some of its entries changed, added and removed."""
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,19 +12,13 @@ from heddle.schemas.path import Path
 from heddle.specs.model.entry import data_of, ordered
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
-from heddle.specs.yaml.diagnose import thorough
+from heddle.specs.yaml.diagnose import plain_data
+from heddle.specs.yaml.edit import Editor, is_same
 from heddle.specs.yaml.fast import Places, parse
-from heddle.specs.yaml.parsed import Where
-from heddle.specs.yaml.round_trip import (
-    Layout,
-    alone,
-    change,
-    dump,
-    keep_anchors,
-    machine,
-    merge,
-    written,
-)
+from heddle.specs.yaml.layout import JsonLayout, Layout
+from heddle.specs.yaml.patch import Patch, Unwritable, difference, joined, patched
+from heddle.specs.yaml.tree import Document, Entry, NoTree, Stream, Tree, line_end, line_start
+from heddle.specs.yaml.tree_reader import read_tree
 
 _MARKER = re.compile(r"(?:---|\.\.\.)(?:\s|$)")
 
@@ -45,6 +38,14 @@ class _Task(msgspec.Struct, frozen=True):
     new: dict[str, Any] | None
 
 
+class _Way(msgspec.Struct, frozen=True, kw_only=True):
+    """How a text is written: as a JSON file; JSON in it as JSON; every changed entry anew."""
+
+    is_json: bool
+    strict: bool
+    afresh: bool = False
+
+
 def rewrite(
     text: str,
     edits: Sequence[Edit],
@@ -61,26 +62,58 @@ def rewrite(
     `check` tells whether a text says what it has to: the first way to write it that does is
     taken, and they are tried from the one that changes the least to the one that changes the most.
     """
-    tasks = [_task(edit, namespace, unnumbered) for edit in edits]
     mark = "\ufeff" if text.startswith("\ufeff") else ""
     text = text.removeprefix(mark)
-    wide = "\r\n" in text and "\n" not in text.replace("\r\n", "")
-    if wide:
-        text = text.replace("\r\n", "\n")
-    for way in (_json_merged, _json_dumped) if is_json else (_spliced, _merged, _dumped, _untabbed):
+    breaks = breaks_of(text)
+    if breaks != "\n":
+        text = text.replace(breaks, "\n")
+
+    def whole(result: str) -> str:
+        return mark + (result.replace("\n", breaks) if breaks != "\n" else result)
+
+    patches = patches_of(
+        text,
+        edits,
+        check=lambda result: check(whole(result)),
+        namespace=namespace,
+        is_json=is_json,
+        unnumbered=unnumbered,
+    )
+    return None if patches is None else whole(patched(text, patches))
+
+
+def patches_of(
+    text: str,
+    edits: Sequence[Edit],
+    *,
+    check: Callable[[str], bool],
+    namespace: str,
+    is_json: bool = False,
+    unnumbered: frozenset[UUID] = frozenset(),
+) -> list[Patch] | None:
+    """As `rewrite`, but what has to be replaced in the text, whose lines end with a line feed."""
+    tasks = [_task(edit, namespace, unnumbered) for edit in edits]
+    # What is JSON goes on as JSON, whatever its name, as long as JSON can say it.
+    ways = (
+        ((True, False), (True, True)) if is_json else ((True, False), (False, False), (False, True))
+    )
+    for strict, afresh in ways:
         try:
-            result = way(text, tasks)
+            patches = _rewritten(text, tasks, _Way(is_json=is_json, strict=strict, afresh=afresh))
+            if check(patched(text, patches)):
+                return patches
         except Exception:
             # It does not lead there, or the library failed on the way: the next one may do better.
             continue
-        result = mark + (result.replace("\n", "\r\n") if wide else result)
-        if check(result):
-            return result
     return None
 
 
-class _Other(Exception):  # noqa: N818 - a turn of the road, not an error
-    """This way does not lead there."""
+def breaks_of(text: str) -> str:
+    """How the lines of a text end, if all of them end in the same way; a line feed otherwise."""
+    for breaks in ("\r\n", "\r"):
+        if breaks in text and "\n" not in text.replace(breaks, ""):
+            return breaks
+    return "\n"
 
 
 def _task(edit: Edit, namespace: str, unnumbered: frozenset[UUID]) -> _Task:
@@ -101,6 +134,315 @@ def _task(edit: Edit, namespace: str, unnumbered: frozenset[UUID]) -> _Task:
     return _Task(root, old, new)
 
 
+# --- changing the text --------------------------------------------------------------------------
+
+
+def _rewritten(text: str, tasks: Sequence[_Task], way: _Way) -> list[Patch]:
+    """Return what the tasks replace."""
+    try:
+        stream = read_tree(text)
+    except NoTree:
+        if text.strip():
+            raise
+        stream = Stream(text, [])
+    writer = _Writer(stream, way)
+    for task in tasks:
+        if task.root is not None:
+            writer.change(task.root, task.old or {}, task.new)
+    writer.remove()
+    writer.editor.rehome(plain_data)
+    patches = writer.editor.patches
+    before = result = patched(text, patches)
+    added = [task.new for task in tasks if task.root is None and task.new is not None]
+    if added:
+        result = _appended(result, added, way)
+    if "*" in text:
+        result = _mended(text, tasks, result, way)
+    return patches if result == before else joined(text, patches, difference(before, result))
+
+
+class _Writer:
+    """Writes changed entries of a text in their places."""
+
+    def __init__(self, stream: Stream, way: _Way) -> None:
+        self.stream = stream
+        self.text = stream.text
+        self.way = way
+        self.leaving: dict[int, list[int]] = {}
+        root = next((each.root for each in stream.documents if each.root is not None), None)
+        filled = stream.json and root is not None and bool(root.entries)
+        strict = way.is_json or (way.strict and filled)
+        json = JsonLayout.of(self.text, root) if strict else None
+        self.editor = Editor(stream, Layout(), json)
+
+    def change(self, path: Path, old: dict[str, Any], new: dict[str, Any] | None) -> None:
+        """Bring an entry from saying `old` to saying `new`, or note that it goes."""
+        document, number = int(path[0]), int(path[1]) if len(path) > 1 else -1
+        if new is None:
+            self.leaving.setdefault(document, []).append(number)
+            return
+        entry, owner = entry_at(self.stream, path)
+        self.editor.layout = layout_near(self.stream, entry.value)
+        data = entry.value
+        keys = {each.key.text for each in data.entries if each.key is not None}
+        old, new = _without_id(keys, old, new)
+        new = {key: new[key] for key in ordered(new, new.get("kind"))}
+        if self.way.afresh:
+            self.anew(entry, owner, new)
+        else:
+            self.editor.change(entry, owner, old, new)
+
+    def anew(self, entry: Entry, owner: Tree | None, new: dict[str, Any]) -> None:
+        """Write a whole entry anew."""
+        editor = self.editor
+        if editor.json is not None or owner is None or owner.flow or entry.value.flow:
+            return editor.replace(entry, owner, new)
+        editor.drop(entry.value.head, entry.value.end)
+        stop = line_end(self.text, entry.value.end)
+        lines = editor.layout.item(new, entry.column, open_=True)
+        return editor.patch(entry.start, stop, "\n".join(lines).lstrip(" "))
+
+    def remove(self) -> None:
+        """Take out the entries that go."""
+        for document, numbers in sorted(self.leaving.items()):
+            known = self.stream.documents[document]
+            root = known.root
+            if root is None:
+                continue
+            if numbers == [-1]:
+                self.remove_document(document)
+            elif root.flow:
+                self.remove_flow(root, sorted(numbers))
+            else:
+                for number in sorted(numbers):
+                    self.remove_item(root.entries[number])
+
+    def remove_flow(self, root: Tree, numbers: list[int]) -> None:
+        """Take items out of a list in brackets."""
+        if len(numbers) == len(root.entries):
+            self.editor.drop(root.head, root.end)
+            self.editor.patch(root.head, root.end, "[]")
+        else:
+            self.editor.remove(root, numbers)
+
+    def remove_item(self, entry: Entry) -> None:
+        """Take an item out of the list of a document, with the comment right above it."""
+        begin = line_start(self.text, entry.start)
+        if self.text[begin : entry.start].strip():
+            raise Unwritable("a list that begins within a line")
+        self.editor.drop(entry.start, entry.value.end)
+        stop = self.editor.extent(entry.column, self.editor.end_of(entry))
+        self.editor.patch(*self.with_comment(begin, stop), "")
+
+    def with_comment(self, begin: int, stop: int) -> tuple[int, int]:
+        """Where lines begin and end, with the comment right above them and blank lines below."""
+        above = begin
+        while above > 0 and self.line(above - 1).lstrip().startswith("#"):
+            above = line_start(self.text, above - 1)
+        # A comment that opens the file is about the file.
+        if above > 0 and not _MARKER.match(self.line(above - 1)):
+            begin = above
+        after = self.text.find("\n", stop) + 1 or len(self.text)
+        blank = begin == 0 or not self.line(begin - 1).strip()
+        while blank and after < len(self.text) and not self.line(after).strip():
+            after = self.text.find("\n", after) + 1 or len(self.text)
+        return begin, after
+
+    def line(self, index: int) -> str:
+        """The line of this place."""
+        return self.text[line_start(self.text, index) : line_end(self.text, index)]
+
+    def remove_document(self, number: int) -> None:
+        """Take out a document, with its mark and the comment right above it."""
+        document: Document = self.stream.documents[number]
+        root = document.root
+        if root is None:
+            return
+        self.editor.drop(root.head, root.end)
+        if self.way.is_json:
+            self.editor.patch(root.head, root.end, "[]")
+            return
+        begin = line_start(self.text, root.head)
+        stop = self.editor.extent(root.column, root.end)
+        begin, after = self.with_comment(begin, stop)
+        if begin > 0 and self.line(begin - 1).rstrip() == "---":
+            begin = line_start(self.text, begin - 1)
+        if document.start < document.mark:
+            # Directives are about this document.
+            begin = document.start
+        if self.line(after).rstrip() == "...":
+            after = self.text.find("\n", after) + 1 or len(self.text)
+        self.editor.patch(begin, after, "")
+
+
+def entry_at(stream: Stream, path: Path) -> tuple[Entry, Tree | None]:
+    """The entry at this place of a text, and the list that it stands in."""
+    root = stream.documents[int(path[0])].root
+    if root is None:
+        raise Unwritable("there is nothing at this place")
+    if len(path) > 1:
+        return root.entries[int(path[1])], root
+    return Entry(None, root, root.start, root.line, root.column), None
+
+
+def layout_near(stream: Stream, node: Tree) -> Layout:
+    """The layout of a node; what it does not show is as in the rest of the text."""
+    roots = (each.root for each in stream.documents if each.root is not None)
+    return Layout.of(stream.text, [node, *roots])
+
+
+def _without_id(
+    keys: set[str], old: dict[str, Any], new: dict[str, Any]
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Do not add an id that the position of the entry gives it anyway."""
+    if "id" in keys:
+        return old, new
+    plain = {key: value for key, value in old.items() if key != "id"}
+    nameless = "name" not in new and old.get("kind") == new.get("kind")
+    if nameless and old.get("id") == new.get("id") and not _same_but_id(old, new):
+        return plain, {key: value for key, value in new.items() if key != "id"}
+    return plain, new
+
+
+def _same_but_id(old: dict[str, Any], new: dict[str, Any]) -> bool:
+    return is_same(*({**each, "id": ""} for each in (old, new)))
+
+
+# --- entries that others lead to ----------------------------------------------------------------
+
+
+def _mended(text: str, tasks: Sequence[_Task], result: str, way: _Way) -> str:
+    """The result, with the entries that nobody wanted to change saying what they said before.
+
+    They may lead to what was changed by an alias.
+    """
+    touched = {task.root for task in tasks if task.root is not None}
+    removed = {task.root for task in tasks if task.root is not None and task.new is None}
+    before, after = parse(text).documents, parse(result).documents
+    kept = [at for at in range(len(before)) if (at,) not in removed]
+    if len(after) < len(kept):
+        # A document of which nothing is left may be none any more.
+        kept = [at for at in kept if not _is_removed(before[at], at, removed)]
+    wrong: list[tuple[Path, Any, Any]] = []
+    for new_at, at in enumerate(kept):
+        if new_at >= len(after):
+            raise Unwritable("documents are missing")
+        one, other = before[at], after[new_at]
+        if not isinstance(one, list) or not isinstance(other, list):
+            if (at,) not in touched and not is_same(one, other):
+                wrong.append(((new_at,), other, one))
+            continue
+        left = [number for number in range(len(one)) if (at, number) not in removed]
+        for new_number, number in enumerate(left[: len(other)]):
+            if (at, number) not in touched and not is_same(one[number], other[new_number]):
+                wrong.append(((new_at, new_number), other[new_number], one[number]))
+    if not wrong:
+        return result
+    writer = _Writer(read_tree(result), way)
+    for path, old, new in wrong:
+        entry, owner = entry_at(writer.stream, path)
+        writer.editor.layout = layout_near(writer.stream, entry.value)
+        writer.editor.change(entry, owner, old, new)
+    writer.editor.rehome(plain_data)
+    return patched(result, writer.editor.patches)
+
+
+def _is_removed(document: Any, at: int, removed: set[Path]) -> bool:
+    """Whether every entry of a document is removed."""
+    return isinstance(document, list) and all(
+        (at, number) in removed for number in range(len(document))
+    )
+
+
+# --- new entries --------------------------------------------------------------------------------
+
+
+def _appended(text: str, added: list[dict[str, Any]], way: _Way) -> str:
+    """Add entries after the last one of the last document, in the way of that document."""
+    stream = read_tree(text) if text.strip() else Stream(text, [])
+    roots = [each.root for each in stream.documents if each.root is not None]
+    last = roots[-1] if roots else None
+    strict = way.strict and stream.json and last is not None and last.sort == "sequence"
+    if way.is_json or (strict and last is not None and last.entries):
+        return _appended_json(stream, last, added)
+    layout = Layout.of(text, roots)
+    if last is not None and last.sort == "sequence" and last.entries:
+        return _appended_items(stream, last, added, layout)
+    if last is not None and last.sort == "mapping" and last.entries:
+        lines = [line for each in added for line in ("---", *layout.lines(each, 0))]
+        return _ended(text) + "".join(f"{line}\n" for line in lines)
+    if last is not None and last.entries:
+        raise Unwritable("the last document is neither a list nor an entry")
+    if last is not None:
+        # An empty list: what comes stands in its place.
+        text = text[: last.head] + text[line_end(text, last.end) :].removeprefix("\n")
+    text = text.rstrip(" \n")
+    lines = _items(added, layout, 0, not text)
+    return (f"{text}\n" if text else "") + "".join(f"{line}\n" for line in lines)
+
+
+def _appended_items(stream: Stream, root: Tree, added: list[dict[str, Any]], layout: Layout) -> str:
+    """Add items to the list of a document."""
+    text = stream.text
+    editor = Editor(stream, layout)
+    number = len(root.entries) - 1
+    last = root.entries[number]
+    if root.flow:
+        editor.insert(root, number, [(None, each) for each in added])
+        return patched(text, editor.patches)
+    begin = line_start(text, last.start)
+    spaced = begin > 0 and not text[line_start(text, begin - 1) : begin].strip()
+    lines = _items(added, layout, last.column, spaced)
+    editor.insert_lines(root, number, [*([""] if spaced else []), *lines], last.column)
+    return (
+        _ended(patched(text, editor.patches))
+        if text.endswith("\n")
+        else patched(text, editor.patches)
+    )
+
+
+def _items(added: list[dict[str, Any]], layout: Layout, column: int, spaced: bool) -> list[str]:
+    lines: list[str] = []
+    for number, entry in enumerate(added):
+        if number and spaced:
+            lines.append("")
+        lines += layout.item(entry, column, open_=True)
+    return lines
+
+
+def _ended(text: str) -> str:
+    return text if not text or text.endswith("\n") else f"{text}\n"
+
+
+def _appended_json(stream: Stream, root: Tree | None, added: list[dict[str, Any]]) -> str:
+    """Add items to a JSON list; one entry that stood alone becomes a list."""
+    text = stream.text
+    layout = JsonLayout.of(text, root)
+    if root is None or not root.entries:
+        if root is None and text.strip():
+            raise Unwritable("JSON without a list")
+        data = (
+            added[0] if root is not None and root.sort == "mapping" and len(added) == 1 else added
+        )
+        written = layout.value(data, "")
+        return f"{written}\n" if root is None else text[: root.head] + written + text[root.end :]
+    editor = Editor(stream, Layout(), layout)
+    if root.sort == "mapping":
+        if layout.indent is None:
+            items = [text[root.head : root.end], *(layout.value(each, "") for each in added)]
+            return f"{text[: root.head]}[{layout.comma.join(items)}]{text[root.end :]}"
+        inner = layout.indent
+        items = [text[root.head : root.end].replace("\n", f"\n{inner}")]
+        items += [layout.value(each, inner) for each in added]
+        body = f",\n{inner}".join(items)
+        return f"{text[: root.head]}[\n{inner}{body}\n]{text[root.end :]}"
+    editor.insert(root, len(root.entries) - 1, [(None, each) for each in added])
+    return patched(text, editor.patches)
+
+
+# --- ids by position ----------------------------------------------------------------------------
+
+
 def is_nameless(resource: Resource) -> bool:
     """Whether the id of a resource may come from its position in a file."""
     return resource.name is None
@@ -114,318 +456,6 @@ def _leaves_place(old: Resource, new: Resource | None) -> bool:
 
 def _kind(resource: Resource) -> str:
     return resource.kind if isinstance(resource, Spec) else ""
-
-
-# --- only the lines of the entry ----------------------------------------------------------------
-
-
-def _spliced(text: str, tasks: Sequence[_Task]) -> str:
-    parsed = thorough(text)
-    if not parsed.whole or parsed.where is None:
-        raise _Other
-    lines = text.splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"
-    layout = Layout.of(text)
-    for task in sorted(tasks, key=lambda task: task.root or (), reverse=True):
-        if task.root is not None:
-            unit = _Unit(lines, parsed.where, task.root)
-            if task.new is None:
-                unit.remove(lines)
-            else:
-                unit.change(lines, layout, task.old or {}, task.new)
-    added = [task.new for task in tasks if task.root is None and task.new is not None]
-    if added:
-        _append(lines, added, layout)
-    return "".join(lines)
-
-
-class _Unit:
-    """The lines of one entry: an item of a list in block style, or a whole document."""
-
-    def __init__(self, lines: list[str], where: list[Where], root: Path) -> None:
-        document = where[int(root[0])]
-        self.item = len(root) > 1
-        node = document.children[root[1]][2] if self.item else document
-        self.indent = document.column - 1
-        if document.style or lines[document.line - 1][self.indent : self.indent + 1] in "[{&!*":
-            raise _Other
-        self.start = node.line - 1
-        if self.item:
-            while lines[self.start][self.indent : self.indent + 1] != "-":
-                self.start -= 1
-                if self.start < document.line - 1:
-                    raise _Other
-        self.stop = self._end(lines)
-
-    def _end(self, lines: list[str]) -> int:
-        stop = self.start + 1
-        while stop < len(lines):
-            line = lines[stop]
-            begins = self.item and line[: self.indent + 1] == " " * self.indent + "-"
-            if _MARKER.match(line) or begins:
-                break
-            stop += 1
-        # Blank lines and comments at the margin belong to what follows.
-        while stop - 1 > self.start and _margin(lines[stop - 1], self.indent):
-            stop -= 1
-        return stop
-
-    def remove(self, lines: list[str]) -> None:
-        """Take the entry out, with the comment right above it."""
-        start, stop = self.start, self.stop
-        above = start
-        while above > 0 and lines[above - 1].lstrip().startswith("#"):
-            above -= 1
-        # A comment that opens the file is about the file.
-        if above > 0 and not _MARKER.match(lines[above - 1]):
-            start = above
-        if not self.item and start > 0 and _MARKER.match(lines[start - 1]):
-            start -= 1
-        while (
-            stop < len(lines)
-            and not lines[stop].strip()
-            and (start == 0 or not lines[start - 1].strip())
-        ):
-            stop += 1
-        del lines[start:stop]
-
-    def change(
-        self, lines: list[str], layout: Layout, old: dict[str, Any], new: dict[str, Any]
-    ) -> None:
-        """Make the entry say something else, in the lines that have to change."""
-        from ruamel.yaml.error import YAMLError
-
-        ours = [
-            line[self.indent :] if line.strip() else "\n" for line in lines[self.start : self.stop]
-        ]
-        if any(line[: self.indent].strip() for line in lines[self.start : self.stop]):
-            raise _Other
-        try:
-            base, theirs = _two(layout, "".join(ours), old, new, self.item)
-        except YAMLError:
-            # It needs an anchor that stands elsewhere.
-            raise _Other from None
-        margin = " " * self.indent
-        lines[self.start : self.stop] = [
-            margin + line if line.strip() else line for line in merge(base, ours, theirs)
-        ]
-
-
-def _two(
-    layout: Layout, text: str, old: dict[str, Any], new: dict[str, Any], item: bool
-) -> tuple[list[str], list[str]]:
-    """An entry as ruamel writes it, unchanged and changed, in lines."""
-    yaml = machine(layout)
-    tree = yaml.load(text)
-    base = _flush(dump(yaml, tree), layout, item)
-    entry = tree[0] if item else tree
-    entry = change(entry, *_without_id(entry, old, new))
-    if item:
-        # In the list that was read: it holds the comment beside an entry in braces.
-        tree[0] = entry
-    else:
-        tree = entry
-    return base, _flush(dump(yaml, tree), layout, item)
-
-
-def _without_id(
-    entry: Any, old: dict[str, Any], new: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Do not add an id that the position of the entry gives it anyway."""
-    if "id" in entry:
-        return old, new
-    plain = {key: value for key, value in old.items() if key != "id"}
-    nameless = "name" not in new and old.get("kind") == new.get("kind")
-    if nameless and old.get("id") == new.get("id") and not _same_but_id(old, new):
-        return plain, {key: value for key, value in new.items() if key != "id"}
-    return plain, new
-
-
-def _same_but_id(old: dict[str, Any], new: dict[str, Any]) -> bool:
-    return all(old.get(key) == new.get(key) for key in {*old, *new} - {"id"})
-
-
-def _flush(text: str, layout: Layout, item: bool) -> list[str]:
-    """Lines without the margin that ruamel gives to a list that stands alone."""
-    lines = text.splitlines(keepends=True)
-    if not item or not layout.offset:
-        return lines
-    margin = " " * layout.offset
-    return [line.removeprefix(margin) for line in lines]
-
-
-def _margin(line: str, indent: int) -> bool:
-    stripped = line.lstrip(" ")
-    if not stripped.strip():
-        return True
-    return stripped.startswith("#") and len(line) - len(stripped) <= indent
-
-
-def _append(lines: list[str], added: list[dict[str, Any]], layout: Layout) -> None:
-    """Add entries after the last one of the last document, in the way of that document."""
-    parsed = thorough("".join(lines))
-    documents, where = parsed.documents, parsed.where or []
-    last = len(documents) - 1
-    while last >= 0 and documents[last] is None:
-        last -= 1
-    if last >= 0 and isinstance(documents[last], list) and documents[last]:
-        indent = where[last].column - 1
-        if lines[where[last].line - 1][indent : indent + 1] != "-":
-            raise _Other
-        unit = _Unit(lines, where, (last, len(documents[last]) - 1))
-        spaced = unit.start > 0 and not lines[unit.start - 1].strip()
-        block = _items(added, layout, indent, spaced)
-        lines[unit.stop : unit.stop] = (["\n"] if spaced else []) + block
-        return
-    if last >= 0 and isinstance(documents[last], dict):
-        for entry in added:
-            lines += ["---\n", *dump(machine(layout), written(entry)).splitlines(keepends=True)]
-        return
-    if any(documents):
-        raise _Other
-    while lines and not lines[-1].strip():
-        lines.pop()
-    lines += _items(added, layout, 0, spaced=not lines)
-
-
-def _items(added: list[dict[str, Any]], layout: Layout, indent: int, spaced: bool) -> list[str]:
-    lines: list[str] = []
-    for number, entry in enumerate(added):
-        if number and spaced:
-            lines.append("\n")
-        text = dump(machine(layout), alone(entry))
-        lines += [
-            " " * indent + line if line.strip() else line for line in _flush(text, layout, True)
-        ]
-    return lines
-
-
-# --- the whole file -----------------------------------------------------------------------------
-
-
-def _merged(text: str, tasks: Sequence[_Task]) -> str:
-    base, theirs = _whole(text, tasks)
-    lines = text.splitlines(keepends=True)
-    return "".join(merge(base, lines, theirs))
-
-
-def _dumped(text: str, tasks: Sequence[_Task]) -> str:
-    return "".join(_whole(text, tasks)[1])
-
-
-def _untabbed(text: str, tasks: Sequence[_Task]) -> str:
-    """The same without the tabs in front of comments, which ruamel.yaml does not know."""
-    plain = re.sub(r"[ \t]*\t[ \t]*(?=#|$)", " ", text, flags=re.MULTILINE)
-    if plain == text or parse(plain).documents != parse(text).documents:
-        raise _Other
-    try:
-        return _spliced(plain, tasks)
-    except _Other:
-        return _merged(plain, tasks)
-
-
-def _whole(text: str, tasks: Sequence[_Task]) -> tuple[list[str], list[str]]:
-    from ruamel.yaml.error import YAMLError
-
-    layout = Layout.of(text)
-    yaml = machine(layout)
-    try:
-        documents = list(yaml.load_all(text))
-    except YAMLError:
-        raise _Other from None
-    keep_anchors(documents)
-    margins = [each.column - 1 for each in thorough(text).where or []]
-    base = _dump_all(layout, documents, margins)
-    for task in sorted(tasks, key=lambda task: task.root or (), reverse=True):
-        if task.root is not None:
-            _change_whole(documents, margins, task)
-    added = [written(task.new) for task in tasks if task.root is None]
-    if added:
-        lists = [document for document in documents if isinstance(document, list)]
-        if lists:
-            lists[-1].extend(added)
-        else:
-            documents.extend(added)
-    return base, _dump_all(layout, documents, margins)
-
-
-def _change_whole(documents: list[Any], margins: list[int], task: _Task) -> None:
-    document = int((task.root or (0,))[0])
-    if task.root is None or task.old is None:
-        return
-    single = len(task.root) == 1
-    entry = documents[document] if single else documents[document][task.root[1]]
-    if task.new is not None:
-        entry = change(entry, *_without_id(entry, task.old, task.new))
-        if single:
-            documents[document] = entry
-        else:
-            documents[document][task.root[1]] = entry
-    elif single:
-        del documents[document]
-        del margins[document : document + 1]
-    else:
-        del documents[document][task.root[1]]
-
-
-def _dump_all(layout: Layout, documents: list[Any], margins: list[int]) -> list[str]:
-    lines: list[str] = []
-    for number, document in enumerate(documents):
-        if number:
-            lines.append("---\n")
-        is_list = isinstance(document, list) and bool(document) and not document.fa.flow_style()  # type: ignore[attr-defined]
-        margin = " " * margins[number] if number < len(margins) and is_list else ""
-        lines += [
-            margin + line if line.strip() else line
-            for line in _flush(dump(machine(layout), document), layout, is_list)
-        ]
-    return lines
-
-
-# --- JSON ---------------------------------------------------------------------------------------
-
-
-def _json_merged(text: str, tasks: Sequence[_Task]) -> str:
-    """Only the lines that have to change, where each entry takes several."""
-    base, theirs = (_json_lines(text, each) for each in ((), tasks))
-    return "".join(merge(base, text.splitlines(keepends=True), theirs))
-
-
-def _json_dumped(text: str, tasks: Sequence[_Task]) -> str:
-    return "".join(_json_lines(text, tasks))
-
-
-def _json_lines(text: str, tasks: Sequence[_Task]) -> list[str]:
-    """The whole file, in about the style that it has."""
-    documents = parse(text).documents
-    document = documents[0] if documents else []
-    single = isinstance(document, dict)
-    entries = [document] if single else list(document or [])
-    for task in sorted(tasks, key=lambda task: task.root or (), reverse=True):
-        if task.root is None:
-            continue
-        at = 0 if single else int(task.root[1])
-        if task.new is None:
-            del entries[at]
-        else:
-            old = task.old or {}
-            entries[at] = change(entries[at], *_without_id(entries[at], old, task.new))
-    entries.extend(task.new for task in tasks if task.root is None and task.new is not None)
-    found = re.search(r"\n([ \t]+)\S", text)
-    indent = found.group(1) if found is not None else None if text.strip() else "  "
-    tight = indent is None and '": ' not in text
-    try:
-        result = json.dumps(
-            entries[0] if single and len(entries) == 1 else entries,
-            indent=indent,
-            separators=(",", ":") if tight else None,
-            ensure_ascii=False,
-        )
-    except TypeError:
-        # JSON has no way to say it: bytes.
-        raise _Other from None
-    return (result + ("\n" if text[-1:] in ("\n", "") else "")).splitlines(keepends=True)
 
 
 def pinned(edits: Sequence[Edit], entries: Sequence[Resource]) -> list[Edit]:

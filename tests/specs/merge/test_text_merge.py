@@ -87,7 +87,7 @@ def test_two_may_change_neighbouring_fields_of_one_node() -> None:
 def test_two_may_change_one_line_at_two_places() -> None:
     base = "- {kind: nop, name: a, x: 1, y: 1}   # kept\n"
     assert clean(base.replace("x: 1", "x: 2"), base.replace("y: 1", "y: 2"), base) == (
-        "- {kind: nop, name: a, x: 2, y: 2} # kept\n"
+        "- {kind: nop, name: a, x: 2, y: 2}   # kept\n"
     )
 
 
@@ -200,7 +200,7 @@ def test_a_file_with_markers_never_goes_live() -> None:
 @pytest.mark.parametrize(
     ("ours", "theirs", "left"),
     [
-        ("a\nB\nc\nd\n[", "a\nb\nc\nD\n[", "a\nB\nc\nD\n[\n"),
+        ("a\nB\nc\nd\n[", "a\nb\nc\nD\n[", "a\nB\nc\nD\n["),
         (
             "services:\n  a: 1\n  b: 1\n  c: 1\n",
             "services:\n  a: 1\n  b: 1\n  c: 1\n",

@@ -3,12 +3,14 @@
 import json
 import random
 from collections.abc import Sequence
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from ruamel.yaml import YAML
 
 from heddle.schemas.errors import SpecError
 from heddle.specs.model.entry import data_of
@@ -354,8 +356,6 @@ _DATA: Any = st.recursive(
 
 @given(st.lists(_DATA, min_size=1, max_size=3), st.integers(0, 2**32))
 def test_whatever_is_said_is_said_afterwards(items: list[Any], seed: int) -> None:
-    from heddle.specs.yaml.round_trip import Layout, dump, machine
-
     chance = random.Random(seed)
     entries: list[Resource] = [
         spec(f"n{number}", fields={"x": item})
@@ -382,8 +382,12 @@ def test_whatever_is_said_is_said_afterwards(items: list[Any], seed: int) -> Non
             found.fa.set_flow_style()
         return found
 
-    layout = Layout(chance.choice([2, 4]), chance.choice([0, 2]))
-    text = dump(machine(layout), untidy([data_of(each) for each in entries]))
+    mapping, offset = chance.choice([2, 4]), chance.choice([0, 2])
+    yaml = YAML(typ="rt")
+    yaml.indent(mapping=mapping, sequence=offset + 2, offset=offset)
+    stream = StringIO()
+    yaml.dump(untidy([data_of(each) for each in entries]), stream)
+    text = stream.getvalue()
     before = said(text)
     if before[2]:
         # What ruamel.yaml writes is not always what it reads.

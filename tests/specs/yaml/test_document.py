@@ -16,7 +16,7 @@ from heddle.specs.model.names import legal_name, named_id
 from heddle.specs.stores.contract import AWKWARD
 from heddle.specs.yaml.document import Reading, files_below, read_data, read_path, read_text
 from heddle.specs.yaml.fast import Places
-from heddle.specs.yaml.round_trip import Layout, alone, dump, machine
+from heddle.specs.yaml.layout import entry_text
 
 PING = """\
 - kind: listener
@@ -308,7 +308,7 @@ def test_a_spec_written_and_read_again_says_the_same(entry: dict[str, Any]) -> N
         data["name"] = entry["name"]
     (spec,) = read_data(data).specs
     assert read_data(data_of(spec)).specs == (spec,)
-    text = dump(machine(Layout()), alone(data_of(spec)))
+    text = entry_text(data_of(spec))
     again = read_text(text)
     assert told(again) == []
     assert again.specs == (spec,)
@@ -318,7 +318,7 @@ def test_a_spec_written_and_read_again_says_the_same(entry: dict[str, Any]) -> N
 @pytest.mark.parametrize("mark", [":", "?"])
 def test_a_key_with_a_mark_in_front_is_written_so_that_it_reads_back(mark: str) -> None:
     (spec,) = read_data({"kind": "nop", "0": [{f"{mark}0": None}, {"a": f"{mark}b"}]}).specs
-    again = read_text(dump(machine(Layout()), alone(data_of(spec))))
+    again = read_text(entry_text(data_of(spec)))
     assert told(again) == []
     assert [one.fields for one in again.specs] == [spec.fields]
 
@@ -326,7 +326,7 @@ def test_a_key_with_a_mark_in_front_is_written_so_that_it_reads_back(mark: str) 
 @pytest.mark.parametrize("text", ["\x85", "a\u2028b", "\u2029", "a\x85"])
 def test_a_text_with_an_old_line_break_is_written_so_that_it_reads_back(text: str) -> None:
     (spec,) = read_data({"kind": "nop", "text": text, "list": [{"a": text}]}).specs
-    again = read_text(dump(machine(Layout()), alone(data_of(spec))))
+    again = read_text(entry_text(data_of(spec)))
     assert [one.fields for one in again.specs] == [spec.fields]
 
 

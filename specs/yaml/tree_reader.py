@@ -1,0 +1,224 @@
+"""A text becomes trees: built from the events of a parser of YAML, or straight from JSON."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from heddle.specs.model.limits import limits
+from heddle.specs.yaml.json_tree import json_tree
+from heddle.specs.yaml.parsed import c_parser
+from heddle.specs.yaml.tree import (
+    Document,
+    Entry,
+    NoTree,
+    Stream,
+    Tree,
+    line_end,
+    line_start,
+)
+
+# Between an anchor or a tag and what it belongs to, comments and line breaks may stand.
+_PROPERTIES = re.compile(
+    r"(?:(?:&[^\s,\[\]{}]+|!<[^>\s]*>|![^\s,\[\]{}]*)(?:[ \t]*(?:(?<=[ \t])#[^\n]*)?\r?\n|[ \t]+|$|(?=[,\[\]{}])))*"
+    r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*"
+)
+_HEADER = re.compile(r"[|>][-+0-9]*")
+_KEY_MARK = re.compile(r"\?[ \t]*(?:\n[ \t]*)?$")
+
+
+def read_tree(text: str) -> Stream:
+    """Read a text into trees; `NoTree` if it cannot be read."""
+    known = json_tree(text)
+    if known is not None:
+        return known
+    for make in parsers():
+        stream = build(text, make)
+        if stream.whole:
+            return stream
+    raise NoTree(str(stream.error or "too many nodes or levels").partition("\n")[0])
+
+
+def parsers() -> list[Callable[[str], Any]]:
+    """Return the parsers to try: the one in C is strict where YAML 1.2 is not."""
+    quick = c_parser()
+    return [slow_parser] if quick is None else [quick, slow_parser]
+
+
+def slow_parser(text: str) -> Any:
+    """Return the parser in Python for a text."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.docinfo import DocInfo
+
+    yaml = YAML(typ="safe", pure=True)
+    # A directive is noted here, and without it the parser fails.
+    yaml.doc_infos.append(DocInfo())
+    return yaml.get_constructor_parser(text)[1]
+
+
+def build(text: str, make: Callable[[str], Any]) -> Stream:
+    """Read a text with one parser; what it could read stands in the stream, and what stopped it."""
+    stream = Stream(text, [])
+    try:
+        _Builder(stream, make(text)).run()
+    except _TooMuch:
+        pass
+    except Exception as error:
+        # Besides its own errors the parser in Python raises IndexError and others on odd texts.
+        stream.error = error
+    return stream
+
+
+class _TooMuch(Exception):  # noqa: N818 - it ends the reading; the stream says where
+    """A node is nested too deep, or is one too many."""
+
+
+class _Builder:
+    """Builds the trees of a text from the events of a parser."""
+
+    def __init__(self, stream: Stream, parser: Any) -> None:
+        from ruamel.yaml import events
+
+        self.events = events
+        self.stream = stream
+        self.text = stream.text
+        self.take = parser.get_event
+        self.anchors: dict[str, Tree] = {}
+        self.left = limits().nodes
+        self.deepest = limits().depth
+
+    def run(self) -> None:
+        """Read every document."""
+        self.take()
+        while type(event := self.take()) is not self.events.StreamEndEvent:
+            self.anchors = {}
+            document = Document(None, event.start_mark.index)
+            if event.explicit:
+                document.mark = self.text.rfind("---", 0, event.end_mark.index)
+            root = self.node(self.take(), 1)
+            empty = root.sort == "scalar" and root.head == root.end
+            document.root = None if empty else root
+            document.end = self.take().end_mark.index
+            self.stream.documents.append(document)
+
+    def node(self, event: Any, depth: int) -> Tree:
+        """Return the node that begins with this event."""
+        mark, stop = event.start_mark, event.end_mark.index
+        tree = Tree("scalar", mark.index, mark.index, stop, mark.line, mark.column)
+        tree.anchor = event.anchor or ""
+        self.left -= 1
+        if self.left < 0:
+            self.stream.many = tree
+            raise _TooMuch
+        if type(event) is self.events.AliasEvent:
+            tree.sort = "alias"
+            tree.target = self.anchors.get(tree.anchor)
+            return tree
+        written = self.text[mark.index : mark.index + 1] in ("&", "!")
+        if written and (tree.anchor or event.tag):
+            found = _PROPERTIES.match(self.text, mark.index)
+            tree.start = max(found.end() if found is not None else 0, mark.index)
+        tree.ctag = str((event.ctag if event.ctag is not None else event.tag) or "")
+        if tree.anchor:
+            self.anchors[tree.anchor] = tree
+        if type(event) is self.events.ScalarEvent:
+            return self.scalar(tree, event)
+        tree.implicit = bool(event.implicit)
+        tree.tag = self.tag(tree, event.implicit)
+        tree.sort = "mapping" if type(event) is self.events.MappingStartEvent else "sequence"
+        if depth > self.deepest:
+            self.stream.deep = tree
+            raise _TooMuch
+        return self.collection(tree, event, depth)
+
+    def collection(self, tree: Tree, event: Any, depth: int) -> Tree:
+        """Read the entries of a mapping or a list."""
+        if event.flow_style:
+            bracket = "{" if tree.sort == "mapping" else "["
+            tree.style = "flow" if self.text[tree.start : tree.start + 1] == bracket else "pair"
+        ends = (self.events.MappingEndEvent, self.events.SequenceEndEvent)
+        entries: list[Entry] = []
+        while type(event := self.take()) not in ends:
+            at = event.start_mark
+            entry = Entry(None, tree, at.index, at.line, at.column)
+            if tree.sort == "mapping":
+                entry.key = self.node(event, depth + 1)
+                if not tree.flow:
+                    entry.start = self.key_start(entry.key)
+                    entry.column -= entry.key.head - entry.start
+                event = self.take()
+            elif not tree.flow:
+                self.dash(entry)
+            entry.value = self.node(event, depth + 1)
+            entries.append(entry)
+        tree.entries = entries
+        last = event.end_mark.index
+        if tree.style == "flow" and self.text[last - 1 : last] not in ("}", "]"):
+            tree.style = "pair"  # `{a: b}: c`, a mapping as the key of a pair
+        if tree.style == "flow":
+            tree.end = event.end_mark.index
+        elif tree.entries:
+            tree.end = tree.entries[-1].value.end
+            if not tree.anchor and not tree.tag:
+                tree.head = tree.start = tree.entries[0].start
+        return tree
+
+    def key_start(self, key: Tree) -> int:
+        """Return where an entry begins: at its key, or at the question mark before it."""
+        lead = self.text[line_start(self.text, key.head) : key.head]
+        found = _KEY_MARK.search(lead)
+        return key.head - len(found.group()) if found is not None else key.head
+
+    def dash(self, entry: Entry) -> None:
+        """Find the dash of an item; its value may begin lines below."""
+        back = entry.start
+        while back > 0:
+            back = self.text.rfind("-", 0, back)
+            if back < 0:
+                break
+            line = line_start(self.text, back)
+            lead = self.text[line:back]
+            before = lead.rstrip(" ")[-1:]
+            plain = self.text[back + 1 : back + 2] in (" ", "\n", "\t", "\r", "")
+            if plain and (before in ("", "-", ":", "?") or lead.lstrip()[:1] in ("&", "!")):
+                entry.line -= self.text.count("\n", back, entry.start)
+                entry.start, entry.column = back, back - line
+                return
+        raise ValueError("a list without dashes")
+
+    def scalar(self, tree: Tree, event: Any) -> Tree:
+        """Read a scalar: its style, and where its text really ends."""
+        tree.style = event.style or ""
+        tree.text = event.value
+        tree.implicit = bool(event.implicit[0])
+        tree.tag = self.tag(tree, event.implicit[0] or event.implicit[1])
+        if tree.style in ("|", ">"):
+            tree.end = self.block_end(tree)
+        elif not tree.text and not tree.style:
+            tree.start = tree.end = min(tree.end, tree.start) if tree.head < tree.end else tree.end
+        if tree.style not in ("|", ">"):
+            self.stream.hidden.append((tree.start, tree.end))
+        return tree
+
+    def block_end(self, tree: Tree) -> int:
+        """Return where the last line of a block scalar ends; blank lines count if they are kept."""
+        header = _HEADER.match(self.text, tree.start)
+        first = line_end(self.text, header.end() if header is not None else tree.start)
+        # Behind the header a comment may stand.
+        self.stream.hidden.append((first, tree.end))
+        last = tree.end
+        if header is not None and "+" in header.group():
+            if self.text[last - 1 : last] == "\n":
+                last -= 1
+            return max(last - 1 if self.text[last - 1 : last] == "\r" else last, first)
+        while last > first and not self.text[line_start(self.text, last) : last].strip():
+            last = line_start(self.text, last) - 1
+        if self.text[last - 1 : last] == "\r":
+            last -= 1
+        return max(last, first)
+
+    def tag(self, tree: Tree, implicit: bool) -> str:
+        """Return the tag as it is written."""
+        if implicit or not tree.ctag:
+            return ""
+        found = re.compile(r"!(?:<[^>\s]*>|[^\s,\]}]*)").search(self.text, tree.head)
+        return found.group() if found is not None else ""
