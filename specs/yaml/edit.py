@@ -125,6 +125,15 @@ class Editor(EntryEditor):
             return self.replace(entry, owner, new)
         return self.patch(node.start, node.end, quoted(text, node.style))
 
+    def may_begin(self, entry: Entry, text: str, indent: int) -> bool:
+        """Return whether a block scalar with this text can stand here in place of another value."""
+        node = entry.value
+        # A scalar on a line of its own, below its key, stays there with what stands beside it.
+        below = line_start(self.text, node.head) > entry.start
+        if below and not node.entries and node.style not in ("|", ">"):
+            return False
+        return self.may_end(node.end, text, indent)
+
     def may_end(self, end: int, text: str, indent: int | None) -> bool:
         """Return whether a block scalar with this text can end here.
 
@@ -179,11 +188,8 @@ class Editor(EntryEditor):
         if owner is None:
             return self.patch(node.head, node.end, self.rooted(entry, mark, new))
         rest, lines = self.layout.value(new, entry.column, item=entry.key is None)
-        if (
-            isinstance(new, str)
-            and lines
-            and not self.may_end(node.end, new, entry.column + self.layout.mapping)
-        ):
+        inner = entry.column + self.layout.mapping
+        if isinstance(new, str) and lines and not self.may_begin(entry, new, inner):
             rest, lines = f" {self.layout.scalar(new)}", []
         if mark and lines and not rest.strip():
             rest = f" {mark.rstrip()}"

@@ -22,6 +22,7 @@ from heddle.specs.yaml.fast import Places
 from heddle.specs.yaml.rewrite import Edit, rewrite
 from heddle.specs.yaml.tree import Stream, Tree, nodes
 from heddle.specs.yaml.tree_reader import read_tree
+from tests.specs.merge.test_text_merge import sides
 from tests.specs.yaml.styles import JSON, YAML
 
 EDITS = int(os.environ.get("HEDDLE_FUZZ", "400"))
@@ -322,3 +323,28 @@ def test_a_tree_holds_every_character_of_its_text(name: str, text: str, is_json:
                 parts += (plain[at : node.start], plain[node.start : node.end])
                 at = node.end
     assert "".join((*parts, plain[at:])) == plain
+
+
+@pytest.mark.parametrize(("name", "text", "is_json"), STYLES, ids=IDS)
+def test_either_side_of_a_conflict_is_that_side(name: str, text: str, is_json: bool) -> None:
+    text = plain_text(text)
+    text = text if text.endswith("\n") else f"{text}\n"
+    chance = random.Random(f"conflict {name} {EDITS}")
+    known = leaves(text)
+    file = "f.json" if is_json else "f.yaml"
+    for _ in range(share()):
+        leaf = chance.choice(known)
+        one, other = another(chance, leaf.value), another(chance, leaf.value)
+        if one == other:
+            continue
+        mine, theirs = (rewritten(text, leaf, value, is_json) for value in (one, other))
+        merged = merge_texts(text, mine, theirs, file=file)
+        if merged.clean or merged.by_lines:
+            # Texts are merged by their lines; JSON cannot write what it reads as infinite.
+            assert "\n" in str(leaf.value) or "1E400" in text or not merged.conflicts
+            continue
+        base, ours, others = sides(merged.text)
+        assert ours == mine
+        assert [entries_of(each) for each in (base, others)] == [
+            entries_of(each) for each in (text, theirs)
+        ]
