@@ -343,7 +343,7 @@ _TAGS: dict[str, Callable[[str], Any]] = {
 def _fault_of(error: Exception) -> Fault:
     from ruamel.yaml.error import YAMLError
 
-    if not isinstance(error, YAMLError):
+    if not isinstance(error, YAMLError | UnicodeError):
         return _failed(error)
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     context = getattr(error, "context", None)
