@@ -5,7 +5,6 @@ from benchmarks.measure import Measure, at_most
 from benchmarks.row import Row, Say, WrongAnswer
 from benchmarks.rows.nodes import straight
 from benchmarks.scale import Scale
-from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.process import LiveProcess
 
 SUBJECT = "process = LiveProcess(wiring); run = process.run(entry, 0); process.end()"
@@ -31,7 +30,7 @@ def run(scale: Scale, say: Say) -> list[Measure]:
     if answer != 3 or wiring.processes:
         raise WrongAnswer(f"a process answered {answer!r} and left {len(wiring.processes)} behind")
     say("created, opened on three nodes, ended")
-    names = {"Process": Process, "wiring": wiring, "entry": entry, "empty": _empty}
+    names = {"LiveProcess": LiveProcess, "wiring": wiring, "entry": entry, "empty": _empty}
     return [
         compare(
             "created, opened on three nodes, ended",

@@ -12,7 +12,7 @@ from heddle.extensions.net.http.path import segment_of
 Links: TypeAlias = Literal["inside", "refuse", "follow"]
 """What symbolic links may do: lead to places inside the root, nothing, or anywhere."""
 
-SWAPS: Final = 5
+SWAPS: Final = 100
 """So many times a path is looked up again whose links are swapped meanwhile."""
 
 _FORBIDDEN: Final = frozenset("\\\0:" if os.name == "nt" else "\\\0")

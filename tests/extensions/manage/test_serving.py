@@ -46,7 +46,7 @@ async def test_a_change_keeps_the_comments_and_the_order_of_a_file(tmp_path: Pat
         await one.live(one.rt, after=before)
         said = file.read_text()
         assert said.startswith("# Mine.\n")
-        assert "code: hello # said to everybody" in said
+        assert "code: hello  # said to everybody" in said
         by_hand = file.read_text().replace("code: hello", "code: by hand")
         file.write_text(by_hand)
         late = await one.call(

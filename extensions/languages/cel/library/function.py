@@ -63,7 +63,8 @@ class Library:
         """Message and hint for a call that `find` does not know."""
         shapes = self._names.get(name)
         if shapes is None:
-            known = {*self._names, *macros}
+            # `math.greatst`: the name of a library stands before that of its function.
+            known = {*macros, *(each.rpartition(".")[2] for each in self._names), *self._names}
             return f'unknown function "{name}"', did_you_mean(name, known, "function")
         given = arity - 1 if method else arity
         same = sorted(count - method for is_method, count in shapes if is_method == method)

@@ -86,8 +86,8 @@ async def test_failures_carry_their_line_and_errors_their_code() -> None:
         with pytest.raises(Failure) as caught:
             await run([1])
         assert caught.value.error == Error("sold out", code="sold", data=[1])
-    async with Isolated("print(undefined)\ndef main(payload): pass") as run:
-        with pytest.raises(ProgramError, match="line 1: NameError"):
+    async with Isolated("print(int('x'))\ndef main(payload): pass") as run:
+        with pytest.raises(ProgramError, match="line 1: ValueError"):
             await run()
 
 
