@@ -192,8 +192,7 @@ class MemoryNode(Node):
             "incr": self._incr,
             "cas": self._cas,
         }
-        self._op = acts[fields.op]
-        self._action = Action(self._op)
+        self._action = Action(acts[fields.op])
         self._leaving = Action(self._act)
 
     async def open(self, host: Host) -> None:
@@ -226,7 +225,9 @@ class MemoryNode(Node):
 
     def _act(self, payload: Payload) -> Payload:
         self._asked = self._first.anew()
-        return self._op(payload)
+        # Looked up by its name: a node that held a method of its own would not be freed at once.
+        answer: Payload = getattr(self, f"_{self._fields.op}")(payload)
+        return answer
 
     def _put(self, key: str, value: Any, now: float) -> None:
         expires = now + self._ttl if self._ttl is not None else None
@@ -284,14 +285,6 @@ class TableNode(Node):
         self._wait = float(fields.wait)
         self._pool: Pool | None = None
         self._host: Host | None = None
-        acts = {
-            "get": self._get,
-            "set": self._set,
-            "delete": self._delete,
-            "incr": self._incr,
-            "cas": self._cas,
-        }
-        self._op = acts[fields.op]
         self._action = Action(self._act, process=True, waits=True)
 
     async def open(self, host: Host) -> None:
@@ -347,7 +340,7 @@ class TableNode(Node):
             if not self._table.made:
                 await self._table.ready(within, lasts=False)
                 process.on_exit(self._ended)
-            return await self._op(within, payload)
+            return await getattr(self, f"_{self._fields.op}")(within, payload)
         connection = await pool.acquire(self._wait)
         try:
 
@@ -360,7 +353,7 @@ class TableNode(Node):
                     raise unconfirmed(connection.lost, "", error) from error
 
             await self._table.ready(alone, lasts=True)
-            return await self._op(alone, payload)
+            return await getattr(self, f"_{self._fields.op}")(alone, payload)
         finally:
             pool.release(connection)
 
