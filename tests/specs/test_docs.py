@@ -26,7 +26,7 @@ def test_the_examples_of_blanks_are_filled() -> None:
     spec = next(spec for text in BLOCKS for spec in read_text(text).specs if spec.name == "users")
     bound = bind(spec, values, {"PORT": 8000})
     assert bound.problems == ()
-    assert dict(bound.spec.fields) == {"source": "pg://x", "pool": 8}
+    assert dict(bound.spec.fields) == {"source": "pg://x", "connections": 8}
 
 
 def test_the_table_of_expressions_is_true() -> None:
