@@ -28,6 +28,7 @@ from heddle.runtime.flow.wiring import Wiring
 from heddle.schemas.errors import HeddleError
 from heddle.schemas.pieces import Turns, by_turns
 from heddle.schemas.problem import Problem
+from heddle.specs.files.spare import SPARE
 from heddle.specs.model.entry import data_of
 
 GRACE = 5.0
@@ -193,6 +194,7 @@ class Shift:
         except BaseException as error:
             if not _own(error):
                 raise
+            SPARE.note(error)
             raise ShiftError(symbol, port, error) from error
 
     async def _undo(self, every: list[Beginning], plan: Plan) -> None:

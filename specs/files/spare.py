@@ -70,9 +70,17 @@ class Spare:
         except Exception as error:
             if not is_short(error):
                 raise
-        self._seen = time.monotonic()
+            self.note(error)
         with self.lend():
             return work()
+
+    def note(self, error: BaseException) -> None:
+        """Remember that descriptors are short, if an error or its cause says so.
+
+        For what is undone when it fails: by the time somebody asks, its descriptors are free again.
+        """
+        if is_short(error):
+            self._seen = time.monotonic()
 
     def short_since(self, moment: float) -> bool:
         """Return whether descriptors are short now, or were since a moment of the monotonic clock.
