@@ -19,13 +19,14 @@ import msgspec
 
 from heddle.schemas.errors import StoreError
 from heddle.schemas.problem import Place, Problem
+from heddle.specs.files.spare import SPARE
 from heddle.specs.model.accepted import Accepted, AcceptedKey, AcceptedState, updated
 
 S = TypeVar("S", bound=msgspec.Struct)
 
 VERSION = 1
 
-SPARE = 64 << 10
+SLACK = 64 << 10
 """Bytes that may be out of date, beyond as many as are not, before the file is written anew."""
 
 
@@ -43,7 +44,7 @@ class _Line(msgspec.Struct, frozen=True, kw_only=True):
 class AcceptedFile:
     """The file of one folder. Its calls block: whoever has a loop calls them in a thread."""
 
-    def __init__(self, path: str, *, spare: int = SPARE) -> None:
+    def __init__(self, path: str, *, spare: int = SLACK) -> None:
         self.path = path
         self._spare = spare
         self._stamp: tuple[int, int] = (0, 0)
@@ -77,20 +78,25 @@ class AcceptedFile:
         Nothing is written if the file says all of it already, as another worker has written it.
         """
         try:
-            self._follow()
-            if self._version > VERSION:
-                raise StoreError(str(self._newer(self._version)))
-            kept = [one for one in kept if self._marks.get((namespace, one.key)) != _mark(one)]
-            dropped = [key for key in dropped if (namespace, key) in self._marks]
-            if kept or dropped:
-                line = _Line(namespace=namespace, kept=tuple(kept), dropped=tuple(dropped))
-                self._append(msgspec.json.encode(line) + b"\n")
-                self._follow()
-            if self._offset > 2 * self._live + self._spare:
-                self._shorten()
+            SPARE.attempt(lambda: self._change(namespace, kept, dropped))
         except OSError as error:
             why = (error.strerror or str(error)).lower()
             raise StoreError(f"{self.path} cannot be written: {why}") from error
+
+    def _change(
+        self, namespace: str, kept: Sequence[Accepted], dropped: Collection[AcceptedKey]
+    ) -> None:
+        self._follow()
+        if self._version > VERSION:
+            raise StoreError(str(self._newer(self._version)))
+        kept = [one for one in kept if self._marks.get((namespace, one.key)) != _mark(one)]
+        dropped = [key for key in dropped if (namespace, key) in self._marks]
+        if kept or dropped:
+            line = _Line(namespace=namespace, kept=tuple(kept), dropped=tuple(dropped))
+            self._append(msgspec.json.encode(line) + b"\n")
+            self._follow()
+        if self._offset > 2 * self._live + self._spare:
+            self._shorten()
 
     # --- reading ---
 
