@@ -1,0 +1,11 @@
+"""Tasks: workflows whose tasks are joined by dataflows, and the functions that do their work."""
+
+from heddle.extensions.extension import Extension
+
+KINDS: dict[str, str] = {}
+"""Each kind, and where it stands; it is imported when a Spec first asks for it."""
+
+
+def register(extension: Extension) -> None:
+    """Add the kinds of this family."""
+    extension.kinds(__name__, KINDS)
