@@ -137,7 +137,7 @@ BLOCK: Kind[Any] = Kind(
 - kind: block
   name: greeting
   params:
-    word: {type: text, default: Hello}
+    word: {type: string, default: Hello}
   specs:
     - kind: snippet
       name: greet

@@ -37,7 +37,7 @@ class Holding(Fields):
         about(
             "What is left open: names that blanks inside may use. A Spec with params runs only "
             "where another one `uses` it; `{}` says that nothing is left open.",
-            examples=[{"greeting": {"type": "text", "default": "Hello"}}],
+            examples=[{"greeting": {"type": "string", "default": "Hello"}}],
         ),
     ] = None
     uses: Annotated[

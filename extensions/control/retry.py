@@ -24,7 +24,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.runtime.assembly.retry_rule import Attempts
+from heddle.runtime.assembly.retry_rule import RetryRule
 from heddle.runtime.flow.elsewhere import await_program
 
 ATTEMPTS = 3
@@ -81,7 +81,7 @@ class Retry(Fields):
 class RetryNode(Node):
     """Visits `out` until the answer is none to try again."""
 
-    def __init__(self, attempts: Attempts) -> None:
+    def __init__(self, attempts: RetryRule) -> None:
         self._attempts = attempts
         self._visit = Visit(self._act, waits=attempts.waits)
 
@@ -110,7 +110,7 @@ def compile_retry(fields: Retry, build: Build) -> Node:
     if fields.threshold is not None:
         most = fields.threshold + 1
     return RetryNode(
-        Attempts(
+        RetryRule(
             most=most,
             delay=float(fields.delay),
             factor=fields.factor,

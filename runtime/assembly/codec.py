@@ -32,12 +32,18 @@ _NO_OPTIONS = Options()
 
 
 class Build:
-    """What a Codec is given beside the fields: the Spec, the languages, and a way to refuse."""
+    """What a Codec is given beside the fields: the Spec, the languages, and a way to refuse.
 
-    __slots__ = ("_language", "languages", "leaves", "spec", "voice")
+    `node` is what the Codec has built, when the Spec is asked what it holds.
+    """
 
-    def __init__(self, spec: Spec, languages: Languages, language: str) -> None:
+    __slots__ = ("_language", "languages", "leaves", "node", "spec", "voice")
+
+    def __init__(
+        self, spec: Spec, languages: Languages, language: str, node: Node | None = None
+    ) -> None:
         self.spec = spec
+        self.node = node
         self.languages = languages
         self._language = language
         self.voice = Voice(spec.label)

@@ -4,7 +4,7 @@ They all stand in the one table of the namespace, under names such as `outer/inn
 that goes through a `block` makes the same calls as it would without it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 from uuid import UUID, uuid5
 
@@ -15,6 +15,7 @@ from heddle.runtime.assembly.expansion import Expansion
 from heddle.runtime.assembly.params import given
 from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.assembly.symbol import Symbol
+from heddle.runtime.flow.node import Node
 from heddle.schemas.check import decode
 from heddle.schemas.common_fields import SPEC_FIELDS
 from heddle.schemas.errors import SpecError
@@ -33,7 +34,7 @@ Find: TypeAlias = Callable[[str], Spec | None]
 DEPTH = 50
 """How deep Specs may hold each other."""
 
-_OF_DEFINITION = frozenset({"specs", "inbounds", "outbounds", "env", "params"})
+_NOT_OF_DEFINITION = frozenset({"uses", "with"})
 
 
 class Effective(NamedTuple):
@@ -83,7 +84,10 @@ class Used:
         return Used(user, self._definition)
 
     def _of(self, path: Path) -> Spec:
-        return self._definition if path and path[0] in _OF_DEFINITION else self._user
+        if not path or path[0] in _NOT_OF_DEFINITION:
+            return self._user
+        taken = path[0] == "env" or path[0] in self._definition.fields
+        return self._definition if taken else self._user
 
 
 class Root:
@@ -255,7 +259,7 @@ class Expander:
         symbol = Symbol(spec, binding, node)
         symbol.uses = uses
         kind = self._scheme.find(spec.kind)
-        expansion = self._expansion(kind, binding.spec, problems)
+        expansion = self._expansion(kind, binding.spec, node, problems)
         if kind is None or expansion is None:
             return [symbol]
         if len(trail) >= DEPTH:
@@ -263,10 +267,13 @@ class Expander:
             problems.append(_wrong(binding.spec, (), "depth", found).problems[0])
             return [symbol]
         ids = [uuid5(spec.id, name) for name in expansion.names]
+        problems += expansion.problems
         symbol.hold(expansion, ids)
+        flows = _flows(expansion, ids)
         symbols = [symbol]
-        for place, bound in self._held(binding.spec, expansion, ids, problems):
-            raw = _raw(bound, _walk(whole.fields, place))
+        for number, bound in self._held(binding.spec, expansion, ids, problems):
+            made = expansion.made.get(number)
+            raw = _raw(bound, made or _walk(whole.fields, expansion.places[number]))
             inner = Bound(spec=bound, secrets=binding.secrets)
             below = (*trail, *uses, spec.name or "")
             try:
@@ -274,15 +281,18 @@ class Expander:
             except SpecError as error:
                 problems += error.problems
                 continue
-            symbols += self._expand(counts, problems, below)
+            inside = self._expand(counts, problems, below)
+            if inside and number in flows:
+                inside[0].flows = flows[number]
+            symbols += inside
         return symbols
 
     def _expansion(
-        self, kind: Kind[Any] | None, spec: Spec, problems: list[Problem]
+        self, kind: Kind[Any] | None, spec: Spec, node: Node, problems: list[Problem]
     ) -> Expansion | None:
         if kind is None or kind.expand is None:
             return None
-        build = Build(spec, self._scheme.languages, self._scheme.language)
+        build = Build(spec, self._scheme.languages, self._scheme.language, node)
         try:
             return kind.expand(decode(spec, kind.schema), build)
         except SpecError as error:
@@ -291,11 +301,11 @@ class Expander:
 
     def _held(
         self, outer: Spec, expansion: Expansion, ids: list[UUID], problems: list[Problem]
-    ) -> list[tuple[Path, Spec]]:
-        """Where each held Spec stands, and the Spec with an id and a name of its own, its links made."""
+    ) -> list[tuple[int, Spec]]:
+        """Return each held Spec by number, with an id and a name of its own and its links made."""
         found = []
         for number, place in enumerate(expansion.places):
-            data = _walk(outer.fields, place)
+            data = expansion.made.get(number) or _walk(outer.fields, place)
             label = f"{outer.label}/{expansion.names[number]}"
             spec, wrong = spec_of(
                 {key: value for key, value in data.items() if key not in ("id", "name")},
@@ -307,7 +317,7 @@ class Expander:
             if spec is not None:
                 spec = msgspec.structs.replace(spec, id=ids[number], name=label)
                 ports = self._links(outer, expansion, number, spec, ids, problems)
-                found.append((place, msgspec.structs.replace(spec, ports=ports)))
+                found.append((number, msgspec.structs.replace(spec, ports=ports)))
         return found
 
     def _links(
@@ -366,12 +376,7 @@ class Expander:
     def _unfilled(self, spec: Spec) -> list[Problem]:
         """What is wrong with the held Specs of a definition whatever its parameters may be."""
         problems: list[Problem] = []
-        held = spec.fields.get("specs")
-        for number, data in enumerate(held if isinstance(held, list) else ()):
-            if not isinstance(data, dict):
-                continue
-            place = ("specs", number)
-            name = data.get("name") or f"${number}"
+        for place, name, data in _written(spec):
             label = f"{spec.label}/{name}"
             inner, wrong = spec_of(data, places=Inside(spec, place), label=label)
             problems += wrong
@@ -379,6 +384,26 @@ class Expander:
                 inner = msgspec.structs.replace(inner, name=label)
                 problems += self._scheme.check_unbound(inner)
         return problems
+
+
+def _written(spec: Spec) -> Iterator[tuple[Path, str, dict[str, Any]]]:
+    """Yield each Spec that stands in a definition: its place, its name, and its data."""
+    specs, tasks = spec.fields.get("specs"), spec.fields.get("tasks")
+    for number, data in enumerate(specs if isinstance(specs, list) else ()):
+        if isinstance(data, dict):
+            yield ("specs", number), data.get("name") or f"${number}", data
+    for number, task in enumerate(tasks if isinstance(tasks, list) else ()):
+        if isinstance(task, dict) and isinstance(task.get("do"), dict):
+            yield ("tasks", number, "do"), task.get("name") or f"${number}", task["do"]
+
+
+def _flows(expansion: Expansion, ids: Sequence[UUID]) -> dict[int, dict[str, tuple[Link, ...]]]:
+    """Return the links that the holder follows, by the number of the held Spec and its out port."""
+    flows: dict[int, dict[str, tuple[Link, ...]]] = {}
+    for (whose, port), ends in expansion.flows.items():
+        links = tuple(Link(id=ids[number], port=name) for number, name in ends)
+        flows.setdefault(whose, {})[port] = links
+    return flows
 
 
 def _walk(fields: Any, path: Path) -> Any:

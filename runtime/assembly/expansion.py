@@ -1,11 +1,12 @@
 """An Expansion says what a Spec that holds Specs stands for: which they are, and how they are linked."""
 
 from collections.abc import Mapping
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
 from heddle.schemas.path import Path
+from heddle.schemas.problem import Problem
 
 End: TypeAlias = tuple[int, str]
 """A port of a held Spec: which one by number, and the name of the port."""
@@ -21,6 +22,12 @@ class Expansion(msgspec.Struct, frozen=True, kw_only=True):
     ports inside, and its own out ports that they stand for; `joins` link out ports inside to in
     ports inside. With `linked`, the held Specs may link each other by `ports` of their own. An
     outlet that its Spec's kind does not have is left out where it is `soft`.
+
+    `sends` are the ports by which the holder itself sends to what it holds, by name: it sends to
+    `HELD + name`. `flows` lead from out ports inside to in ports inside; the holder carries the
+    values, so packets never take these links, and people see them. `made` has the held Specs that
+    are written in a short form, by number: what stands at their place is not a Spec. `problems` are
+    those of the holder that do not keep what it holds from being checked.
     """
 
     places: tuple[Path, ...]
@@ -30,3 +37,7 @@ class Expansion(msgspec.Struct, frozen=True, kw_only=True):
     joins: Mapping[End, tuple[End, ...]] = {}
     linked: bool = True
     soft: bool = False
+    sends: Mapping[str, tuple[End, ...]] = {}
+    flows: Mapping[End, tuple[End, ...]] = {}
+    made: Mapping[int, Mapping[str, Any]] = {}
+    problems: tuple[Problem, ...] = ()

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from time import monotonic
 from typing import Any
 
-from heddle.runtime.assembly.retry_rule import Attempts
+from heddle.runtime.assembly.retry_rule import RetryRule
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.elsewhere import Elsewhere, await_program, resume
 from heddle.runtime.flow.errors import Answer, Error, Failure, Payload
@@ -78,7 +78,7 @@ class Guard:
         self,
         *,
         timeout: float | None = None,
-        attempts: Attempts | None = None,
+        attempts: RetryRule | None = None,
         limit: int | None = None,
         queue: int = 0,
     ) -> None:
@@ -138,7 +138,9 @@ class Guard:
 
             return await self._guarded(process, act)
 
-        return Action(guarded, out=handler.out, process=True, waits=True)
+        return Action(
+            guarded, out=handler.out, process=True, waits=True, turns=not waits or handler.turns
+        )
 
     def _choice(self, handler: Choice) -> Handler:
         fn = self._timed(handler.fn)

@@ -15,31 +15,31 @@ from heddle.schemas.words import plain
 from heddle.specs.model.names import legal_key
 from heddle.specs.model.spec import Spec
 
-Sort = Literal["any", "text", "number", "whole", "flag", "list", "map"]
+Sort = Literal["any", "string", "number", "integer", "boolean", "array", "object"]
 
 _TYPES: dict[str, Any] = {
     "any": Any,
-    "text": Text,
+    "string": Text,
     "number": float,
-    "whole": int,
-    "flag": bool,
-    "list": list[Any],
-    "map": dict[str, Any],
+    "integer": int,
+    "boolean": bool,
+    "array": list[Any],
+    "object": dict[str, Any],
 }
 _WANTED = {
-    "text": "text",
+    "string": "text",
     "number": "a number",
-    "whole": "a whole number",
-    "flag": "true or false",
-    "list": "a list",
-    "map": "a mapping",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping",
 }
 
 
 class Param(Fields):
     """One name that is left open."""
 
-    type: Annotated[Sort, about("What may be given; `flag` is true or false.")] = "any"
+    type: Annotated[Sort, about("What may be given, named as in JSON Schema.")] = "any"
     default: Annotated[Any, about("What counts where nothing is given.")] = None
     required: Annotated[
         bool | None, about("Whether it must be given; it must, unless there is a default.")

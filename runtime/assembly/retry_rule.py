@@ -1,4 +1,4 @@
-"""Attempts: how often something that failed is tried again, and how long to wait before."""
+"""A RetryRule says how often something that failed is tried again, and how long to wait before."""
 
 from asyncio import get_running_loop
 from random import random
@@ -10,7 +10,7 @@ from heddle.runtime.assembly.language import Program
 from heddle.runtime.flow.errors import Error
 
 
-class Attempts(msgspec.Struct, frozen=True, kw_only=True):
+class RetryRule(msgspec.Struct, frozen=True, kw_only=True):
     """A rule for trying again. Times are in seconds.
 
     `most` counts every attempt, the first one too. The pause after the first failure is `delay`,

@@ -7,7 +7,7 @@ from typing import Any
 from heddle.runtime.assembly.codec import Build, Kind, Kinds
 from heddle.runtime.assembly.guard import Guard
 from heddle.runtime.assembly.language import Languages
-from heddle.runtime.assembly.retry_rule import Attempts
+from heddle.runtime.assembly.retry_rule import RetryRule
 from heddle.runtime.flow.node import Node
 from heddle.schemas.check import check, decode, decode_guard, unknown_kind
 from heddle.schemas.errors import SpecError
@@ -101,10 +101,10 @@ class Scheme:
         if said is None:
             return None
         again, turns = said.again, said.turns
-        attempts: Attempts | None = None
+        attempts: RetryRule | None = None
         if again is not None:
             when = again.when
-            attempts = Attempts(
+            attempts = RetryRule(
                 most=again.attempts,
                 delay=float(again.delay),
                 factor=again.factor,

@@ -36,13 +36,15 @@ class Symbol:
 
     `source` is the id of the Spec in the store that it comes of: its own, or that of the one that
     holds it. `held` are the ids of all that its Spec holds, to any depth, `inlets` the in ports in
-    there that its own stand for, and `uses` the names of the Specs that it is made with. `made` is
+    there that its own stand for, and `uses` the names of the Specs that it is made with. `flows`
+    are links whose values its holder carries: packets never take them. `made` is
     when it was compiled and `began` when it became active, in seconds since 1970 (0: not yet).
     """
 
     __slots__ = (
         "began",
         "binding",
+        "flows",
         "held",
         "inlets",
         "links",
@@ -71,6 +73,7 @@ class Symbol:
         self.held: frozenset[UUID] = frozenset()
         self.uses: frozenset[str] = frozenset()
         self.inlets: dict[str, tuple[Link, ...]] = {}
+        self.flows: dict[str, tuple[Link, ...]] = {}
 
     def hold(self, expansion: Expansion, ids: Sequence[UUID]) -> None:
         """Link it to what its Spec holds: it is active only where all of that is."""
@@ -78,12 +81,17 @@ class Symbol:
         for port, ends in expansion.inlets.items():
             inlet = tuple(Link(id=ids[number], port=name) for number, name in ends)
             self.inlets[canonical(port)] = self.links[HELD + canonical(port)] = inlet
+        for port, ends in expansion.sends.items():
+            self.links[HELD + port] = tuple(
+                Link(id=ids[number], port=name) for number, name in ends
+            )
 
     def renewed(self, node: Node) -> "Symbol":
         """The same symbol with a fresh Node."""
         fresh = Symbol(self.spec, self.binding, node)
         fresh.links = self.links
         fresh.inlets = self.inlets
+        fresh.flows = self.flows
         fresh.source, fresh.held, fresh.uses = self.source, self.held, self.uses
         return fresh
 

@@ -63,6 +63,7 @@ class Events:
         self.tracebacks = False
         self._listeners: list[Listener] = []
         self._threaded: list[Listener] = []
+        self._wanted: dict[str, int] = {}
         self._secrets: dict[str, int] = {}
         self._longest: tuple[str, ...] | None = None
 
@@ -77,6 +78,28 @@ class Events:
         if threads:
             self._threaded.append(listener)
         return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def wants(self, name: str) -> bool:
+        """Return True if anybody listens to events of this name.
+
+        What happens often, such as a change of the status of a task, is emitted only then.
+        """
+        return name in self._wanted
+
+    def want(self, *names: str) -> Callable[[], None]:
+        """Ask for events of these names, which are emitted only on request; returns what ends it."""
+        for name in names:
+            self._wanted[name] = self._wanted.get(name, 0) + 1
+        left = list(names)
+
+        def end() -> None:
+            while left:
+                name = left.pop()
+                self._wanted[name] -= 1
+                if not self._wanted[name]:
+                    del self._wanted[name]
+
+        return end
 
     async def wait(self, *names: str, since: int | None = None) -> Event:
         """The next event of one of these names (any, where none is given).
@@ -95,11 +118,12 @@ class Events:
             if (not names or told.event in names) and not found.done():
                 found.set_result(told)
 
-        end = self.listen(look)
+        end, satisfied = self.listen(look), self.want(*names)
         try:
             return await found
         finally:
             end()
+            satisfied()
 
     def hide(self, secrets: Iterable[str]) -> None:
         """Mask these texts in everything that is told from now on."""

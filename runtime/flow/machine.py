@@ -449,6 +449,9 @@ def _begin(
     """The coroutine of a step that waits, ready to be driven inside a task."""
     if step.op == WAIT:
         act = cast(ActionStep, step)
+        if not act.turns:
+            begun = act.fn(payload, process) if act.process else act.fn(payload)
+            return cast(Coroutine[Any, Any, Any], begun)
         if act.process:
             return _in_turn(process, act, act.fn, payload, process)
         return _in_turn(process, act, act.fn, payload)

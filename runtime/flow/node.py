@@ -23,10 +23,11 @@ class Action:
 
     `fn` may be `async def` (`waits` is then true). With `process=True` it is `fn(payload, process)`.
     With `out=None` the result is the answer and goes no further. A result of NOTHING ends the
-    packet's way: the answer is NOTHING.
+    packet's way: the answer is NOTHING. With `turns=False` packets of one process do not take turns
+    in a function that waits: it may be called again before its first call has ended.
     """
 
-    __slots__ = ("fn", "out", "process", "waits")
+    __slots__ = ("fn", "out", "process", "turns", "waits")
 
     def __init__(
         self,
@@ -35,9 +36,11 @@ class Action:
         out: str | None = "out",
         process: bool = False,
         waits: bool = False,
+        turns: bool = True,
     ) -> None:
         self.fn = fn
         self.out = out
+        self.turns = turns
         self.process = process
         self.waits = waits or iscoroutinefunction(fn)
 

@@ -203,7 +203,7 @@ class VisitStep(NodeStep):
 class ActionStep(NodeStep):
     """One action that wants its process (ACT), or that waits (WAIT)."""
 
-    __slots__ = ("fn", "out", "process")
+    __slots__ = ("fn", "out", "process", "turns")
 
     def __init__(
         self, owner: Key, label: str, resolve: Resolve, handler: Action, port: str = "in"
@@ -212,6 +212,7 @@ class ActionStep(NodeStep):
         self.op = WAIT if handler.waits else ACT
         self.fn = handler.fn
         self.process = handler.process
+        self.turns = handler.turns
         self.out = handler.out
 
     def following(self) -> Step | None:

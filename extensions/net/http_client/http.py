@@ -53,7 +53,7 @@ from heddle.extensions.net.http_client.request import (
 )
 from heddle.extensions.net.http_client.response import Form, header_text_of, payload_of
 from heddle.extensions.net.http_client.target import Base, checked, written_query
-from heddle.runtime.assembly.retry_rule import Attempts
+from heddle.runtime.assembly.retry_rule import RetryRule
 from heddle.runtime.flow.budget import Held
 from heddle.schemas.ascii import is_number, lower, trim, upper
 
@@ -167,7 +167,7 @@ class HttpNode(Node):
         self._query = written_query({"query": dict(fields.query)})
         again = fields.again
         self._methods = frozenset(upper(one) for one in again.methods)
-        self._attempts = Attempts(
+        self._attempts = RetryRule(
             most=again.attempts,
             delay=float(again.delay),
             factor=again.factor,

@@ -10,7 +10,7 @@ import msgspec
 from heddle.extensions.extension import Error, Failure
 from heddle.extensions.net.ws.connection import GOING_AWAY, PARTING, Ear, Talk, TalkLimits, log
 from heddle.extensions.net.ws.message import Message
-from heddle.runtime.assembly.retry_rule import Attempts
+from heddle.runtime.assembly.retry_rule import RetryRule
 from heddle.runtime.flow.budget import Held
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Link:
         self.where = where
         self.owner = owner
         self.limits = TalkLimits()
-        self.attempts = Attempts(most=1_000_000_000, delay=0.5, jitter=0.5)
+        self.attempts = RetryRule(most=1_000_000_000, delay=0.5, jitter=0.5)
         self.most = 100
         self.talk: LinkTalk | None = None
         self.connected = 0
@@ -130,7 +130,7 @@ class Link:
         if self._task is None:
             self._task = asyncio.ensure_future(self._keep())
 
-    def limit(self, limits: TalkLimits, attempts: Attempts, most: int) -> None:
+    def limit(self, limits: TalkLimits, attempts: RetryRule, most: int) -> None:
         """What holds from now on."""
         self.limits, self.attempts, self.most = limits, attempts, most
         if self.talk is not None:

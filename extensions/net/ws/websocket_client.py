@@ -39,7 +39,7 @@ from heddle.extensions.net.ws.dispatcher import Speaker
 from heddle.extensions.net.ws.fields import Format, TalkFields
 from heddle.extensions.net.ws.handshake import need_websockets
 from heddle.extensions.net.ws.message import Message, heard, said
-from heddle.runtime.assembly.retry_rule import Attempts
+from heddle.runtime.assembly.retry_rule import RetryRule
 
 
 class Reconnect(Fields):
@@ -148,7 +148,7 @@ class WebSocketClientNode(Node, Actor):
 
     def _limit(self, link: Link) -> None:
         again = self._fields.reconnect
-        attempts = Attempts(
+        attempts = RetryRule(
             most=1_000_000_000,
             delay=float(again.delay),
             factor=again.factor,

@@ -353,8 +353,8 @@ GREETING = """
 - kind: block
   name: greeting
   params:
-    word: {type: text, help: "What to say."}
-    times: {type: whole, default: 1}
+    word: {type: string, help: "What to say."}
+    times: {type: integer, default: 1}
     mark: {choices: ['!', '?'], default: '!'}
   specs:
     - kind: snippet

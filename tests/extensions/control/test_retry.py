@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from heddle.extensions.extension import Error, Failure, node
-from heddle.runtime.assembly.retry_rule import Attempts
+from heddle.runtime.assembly.retry_rule import RetryRule
 from tests.clock import JUMPING
 from tests.support import running
 
@@ -90,9 +90,9 @@ async def test_what_is_given_up_goes_to_the_error_port() -> None:
 
 async def test_pauses_grow_up_to_the_longest_and_are_shortened_by_chance() -> None:
     error = Error("no")
-    rule = Attempts(most=9, delay=1.0, factor=2.0, longest=5.0)
+    rule = RetryRule(most=9, delay=1.0, factor=2.0, longest=5.0)
     assert [rule.pause(error, made) for made in range(1, 10)] == [1, 2, 4, 5, 5, 5, 5, 5, None]
-    shaken = Attempts(most=5000, delay=1.0, factor=1000.0, longest=8.0, jitter=0.5)
+    shaken = RetryRule(most=5000, delay=1.0, factor=1000.0, longest=8.0, jitter=0.5)
     pauses = [shaken.pause(error, made) for made in range(100, 4000)]
     assert all(pause is not None and 4 <= pause <= 8 for pause in pauses)
     assert len(set(pauses)) > 100

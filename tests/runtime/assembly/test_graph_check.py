@@ -305,7 +305,7 @@ RIGHT = {
     + block("b", TIMER + snippet("a") + snippet("x"), "in: [{name: x}]"),
     "a definition": TIMER
     + snippet("a")
-    + "- {kind: block, name: d, params: {n: {type: whole, default: 1}}, specs: [{kind: nop, name: x}], "
+    + "- {kind: block, name: d, params: {n: {type: integer, default: 1}}, specs: [{kind: nop, name: x}], "
     "inbounds: {in: [{name: x}]}}\n",
     "a call of what is not known": LISTENER
     + "- {kind: call, name: a, target: {name: '{{ .WHO }}'}, env: {WHO: {data: '{{ .WHO }}'}}}\n"

@@ -162,7 +162,7 @@ async def test_a_mistake_that_is_mended_goes_live_as_ever(mistake: str, tmp_path
 GREET = """\
 - kind: block
   name: greet
-  params: {who: {type: text}}
+  params: {who: {type: string}}
   env: {X: {name: x}}
   specs: [{kind: snippet, name: say, language: text, code: 'hi {{ who }}{{ X }}'}]
   inbounds: {in: [{name: say, port: in}]}

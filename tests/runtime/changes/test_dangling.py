@@ -101,7 +101,7 @@ async def test_a_value_that_no_longer_fits_whoever_needs_it_is_a_problem() -> No
 
 async def test_a_template_that_somebody_uses_is_not_deleted() -> None:
     template = """\
-- {kind: block, name: greet, params: {who: {type: text}}, specs: [{kind: snippet, language: text, code: hi}]}
+- {kind: block, name: greet, params: {who: {type: string}}, specs: [{kind: snippet, language: text, code: hi}]}
 - {kind: block, name: mine, uses: greet, with: {who: ada}}
 """
     async with store_of(template) as store:

@@ -53,6 +53,29 @@ def test_a_listener_that_fails_holds_nothing_up(caplog: pytest.LogCaptureFixture
     assert "a listener failed at the event 'one'" in caplog.text
 
 
+def test_events_that_happen_often_are_emitted_only_on_request() -> None:
+    events = Events("default")
+    assert not events.wants("task completed")
+    end, other = events.want("task completed", "task failed"), events.want("task completed")
+    assert events.wants("task completed")
+    end()
+    end()
+    assert events.wants("task completed")
+    assert not events.wants("task failed")
+    other()
+    assert not events.wants("task completed")
+
+
+async def test_who_waits_for_an_event_wants_it() -> None:
+    events = Events("default")
+    waiting = asyncio.ensure_future(events.wait("task completed"))
+    await asyncio.sleep(0)
+    assert events.wants("task completed")
+    events.tell("task completed")
+    assert (await waiting).event == "task completed"
+    assert not events.wants("task completed")
+
+
 async def test_one_can_wait_for_an_event() -> None:
     events = Events("default")
     waiting = asyncio.ensure_future(events.wait("two"))

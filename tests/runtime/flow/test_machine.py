@@ -517,6 +517,28 @@ async def test_one_waiting_target_among_plain_ones_makes_no_task() -> None:
     assert await pending == ["x", "xc"]
 
 
+@pytest.mark.parametrize("wants", [False, True])
+async def test_packets_of_one_process_do_not_take_turns_if_an_action_wants_none(
+    wants: bool,
+) -> None:
+    inside, most = 0, 0
+
+    async def count(payload: Payload, process: Process | None = None) -> Payload:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        await asyncio.sleep(0)
+        inside -= 1
+        return (process is not None, payload)
+
+    process = LiveProcess(wire({"a": act(count, process=wants, turns=False)}))
+    step = process.wiring.entry("a", "in")
+    answers = [process.spawn(settle(process.run(step, number))) for number in range(3)]
+    assert await asyncio.gather(*answers) == [(wants, 0), (wants, 1), (wants, 2)]
+    assert most == 3
+    process.end()
+
+
 async def test_packets_of_one_process_pass_a_waiting_node_one_at_a_time_in_order() -> None:
     inside, log = 0, list[int]()
 
