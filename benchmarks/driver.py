@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.machine import cores, launch
 from benchmarks.paths import ROOT
-from benchmarks.server import Missing, Server
+from benchmarks.server import MissingProgramError, Server
 
 
 class Driver:
@@ -57,10 +57,10 @@ class Driver:
         stdin.flush()
         line = stdout.readline()
         if not line:
-            raise Missing(f"the load ended with {self._process.wait(5)}")
+            raise MissingProgramError(f"the load ended with {self._process.wait(5)}")
         told: dict[str, Any] = json.loads(line)
         if "error" in told:
-            raise Missing(f"the load failed to {do} {target}: {told['error']}")
+            raise MissingProgramError(f"the load failed to {do} {target}: {told['error']}")
         return told
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from benchmarks.driver import Driver, driver
 from benchmarks.measure import Measure, Reach, at_most, measured
-from benchmarks.row import Say, WrongAnswer
+from benchmarks.row import AnswerMismatchError, Say
 from benchmarks.scale import Scale
 from benchmarks.server import Server, module
 
@@ -110,7 +110,7 @@ def _turn(load: Driver, name: str, server: Server, seconds: float) -> Turn:
     used = server.cpu() - before
     wrong = {what: told[what] for what in ("failed", "hung", "reset") if told[what]}
     if wrong or not told["answers"]:
-        raise WrongAnswer(f"{name}: {wrong or 'no answer'} {told['first']}".rstrip())
+        raise AnswerMismatchError(f"{name}: {wrong or 'no answer'} {told['first']}".rstrip())
     return Turn(
         rate=told["rate"],
         p50=told["p50"],

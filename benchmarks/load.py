@@ -25,7 +25,7 @@ from typing import Any, cast
 
 from benchmarks.machine import allow_many_files, fastest_loop
 from benchmarks.measure import percentile
-from benchmarks.response import Echoed, Expected, Wrong, frame
+from benchmarks.response import Echoed, Expected, ResponseMismatchError, frame
 
 PATIENCE = 10.0
 """Seconds after which an answer that has not come counts as hung."""
@@ -148,7 +148,7 @@ class Target:
             await self.idle.wait()
 
     def version(self, data: bytes) -> int:
-        """Look at a response that was not seen before; Wrong says what is not right about it."""
+        """Look at a response that was not seen before; ResponseMismatchError says what is not right about it."""
         version = self.expected.version(data)
         if len(self.known) >= KNOWN:
             self.known.clear()
@@ -257,7 +257,7 @@ class Client(asyncio.Protocol):
             complete = self._target.expected.whole(data)
             self._partial = b"" if complete else data
             return self._target.version(data) if complete else None
-        except Wrong as wrong:
+        except ResponseMismatchError as wrong:
             self._partial = b""
             self._wrong(str(wrong))
             return self._least

@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 
-class Wrong(Exception):  # noqa: N818 - reads as what it tells
+class ResponseMismatchError(Exception):
     """A response that is not what was expected; the message says in what way."""
 
 
@@ -24,22 +24,24 @@ class Expected:
             self._pattern = re.compile(literal.encode())
 
     def whole(self, data: bytes) -> bool:
-        """Whether a response is complete; Wrong for what is none, or for more than one."""
+        """Whether a response is complete; ResponseMismatchError for what is none, or for more than one."""
         return whole(data)
 
     def version(self, data: bytes) -> int:
-        """The number in a right response, 0 where none is asked for; Wrong for any other."""
+        """The number in a right response, 0 where none is asked for; ResponseMismatchError for any other."""
         head, body = _split(data)
         status = head.split(b" ", 2)[1]
         if status != b"200":
-            raise Wrong(f"status {status.decode()}: {body[:200]!r}")
+            raise ResponseMismatchError(f"status {status.decode()}: {body[:200]!r}")
         if self._pattern is None:
             if _json(body) != self._body:
-                raise Wrong(f"found {body[:200]!r}, wanted {json.dumps(self._body)}")
+                raise ResponseMismatchError(
+                    f"found {body[:200]!r}, wanted {json.dumps(self._body)}"
+                )
             return 0
         found = self._pattern.fullmatch(body)
         if found is None:
-            raise Wrong(f"found {body[:200]!r}, wanted {self._body!r}")
+            raise ResponseMismatchError(f"found {body[:200]!r}, wanted {self._body!r}")
         return int(found[1]) if found.groups() else 0
 
 
@@ -50,9 +52,9 @@ class Echoed:
         self._frame = frame(text, masked=False)
 
     def whole(self, data: bytes) -> bool:
-        """Whether a frame is complete; Wrong for any other, and for more than one."""
+        """Whether a frame is complete; ResponseMismatchError for any other, and for more than one."""
         if not self._frame.startswith(data):
-            raise Wrong(f"found {data[:60]!r}, wanted {self._frame!r}")
+            raise ResponseMismatchError(f"found {data[:60]!r}, wanted {self._frame!r}")
         return len(data) == len(self._frame)
 
     def version(self, data: bytes) -> int:
@@ -70,17 +72,17 @@ def frame(text: str, *, masked: bool) -> bytes:
 
 
 def whole(data: bytes) -> bool:
-    """Whether a response is complete; Wrong for what is none, or for more than one."""
+    """Whether a response is complete; ResponseMismatchError for what is none, or for more than one."""
     if not data.startswith(b"HTTP/1.1 "[: len(data)]):
-        raise Wrong(f"found {data[:60]!r}, wanted a response")
+        raise ResponseMismatchError(f"found {data[:60]!r}, wanted a response")
     if b"\r\n\r\n" not in data:
         return False
     head, body = _split(data)
     length = re.search(rb"\r\ncontent-length: *(\d+)", head, re.IGNORECASE)
     if length is None:
-        raise Wrong("found a response without a Content-Length")
+        raise ResponseMismatchError("found a response without a Content-Length")
     if len(body) > int(length[1]):
-        raise Wrong(f"found {len(body)} bytes of body, wanted {int(length[1])}")
+        raise ResponseMismatchError(f"found {len(body)} bytes of body, wanted {int(length[1])}")
     return len(body) == int(length[1])
 
 
@@ -93,4 +95,4 @@ def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
     except ValueError:
-        raise Wrong(f"found {body[:200]!r}, wanted JSON") from None
+        raise ResponseMismatchError(f"found {body[:200]!r}, wanted JSON") from None

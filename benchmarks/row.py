@@ -11,13 +11,13 @@ Say: TypeAlias = Callable[[str], None]
 """Told what is being done, for who waits."""
 
 
-class WrongAnswer(Exception):  # noqa: N818 - reads as what it tells
+class AnswerMismatchError(Exception):
     """What was measured did not do what it should have: its figures would mean nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """`run(scale, say)` gives the measures; WrongAnswer where something that was measured is wrong."""
+    """`run(scale, say)` gives the measures; AnswerMismatchError if something that was measured is wrong."""
 
     title: str
     floor: str

@@ -24,7 +24,7 @@ HEDDLE = (sys.executable, "-c", "from heddle.cli.__main__ import main; main()")
 """The command `heddle`, of this very interpreter."""
 
 
-class Missing(Exception):  # noqa: N818 - reads as what it tells
+class MissingProgramError(Exception):
     """What had to come has not; the message says what."""
 
 
@@ -54,9 +54,9 @@ class Log:
         try:
             heard = self._lines.get(timeout=PATIENCE)
         except queue.Empty:
-            raise Missing(f"nothing was told for {PATIENCE:g} s") from None
+            raise MissingProgramError(f"nothing was told for {PATIENCE:g} s") from None
         if heard is None:
-            raise Missing("the program has ended")
+            raise MissingProgramError("the program has ended")
         return heard
 
     def close(self) -> None:
@@ -90,7 +90,7 @@ class Heddle(Server):
             if told["event"] == event:
                 return heard, told
             if told["level"] == "error":
-                raise Missing(f"heddle told {line.strip()}")
+                raise MissingProgramError(f"heddle told {line.strip()}")
 
 
 @contextmanager
@@ -172,9 +172,9 @@ def wait_until(
     deadline = time.monotonic() + PATIENCE
     while not holds():
         if process.poll() is not None:
-            raise Missing(f"it ended with {process.returncode} before {what}")
+            raise MissingProgramError(f"it ended with {process.returncode} before {what}")
         if time.monotonic() > deadline:
-            raise Missing(f"waited {PATIENCE:g} s until {what}")
+            raise MissingProgramError(f"waited {PATIENCE:g} s until {what}")
         time.sleep(pause)
 
 

@@ -10,7 +10,7 @@ from heddle.schemas.problem import Problem
 from heddle.specs.model.limits import limits
 from heddle.specs.yaml.document import (
     Only,
-    Reading,
+    ReadText,
     TooManyError,
     files_below,
     join,
@@ -43,7 +43,7 @@ class Documents:
 
     def read(
         self, *, namespace: str = DEFAULT_NAMESPACE, only: Only = None, key: str = ""
-    ) -> Reading:
+    ) -> ReadText:
         """What they say together; ids of nameless entries come from `key` and the file."""
         readings = [
             read_text(
@@ -51,7 +51,7 @@ class Documents:
             )
             for file, text in self._texts.items()
         ]
-        return join([Reading(problems=tuple(self.problems), whole=not self.problems), *readings])
+        return join([ReadText(problems=tuple(self.problems), whole=not self.problems), *readings])
 
     def check_size(self) -> None:
         """Note a Problem if all of it together is more than a change set may have."""

@@ -76,7 +76,7 @@ class LazyGroup(click.Group):
         return self._boundary(ctx, super().invoke)
 
 
-class Command(click.Command):
+class ExampleCommand(click.Command):
     """A command whose help ends in examples, and that says what its JSON looks like.
 
     `examples` are pairs of what it is good for and the command line; `shapes` are pairs of a flag
@@ -100,7 +100,7 @@ class Command(click.Command):
         super().format_epilog(ctx, formatter)
 
 
-class Family(click.Group):
+class CommandFamily(click.Group):
     """Commands that share a word: `heddle key new`, `heddle key list`. Their help ends in examples."""
 
     def __init__(self, *args: Any, examples: Sequence[tuple[str, str]] = (), **kwargs: Any) -> None:
@@ -133,7 +133,9 @@ class Family(click.Group):
         super().format_epilog(ctx, formatter)
 
 
-def _epilog(command: Command | Family, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+def _epilog(
+    command: ExampleCommand | CommandFamily, ctx: click.Context, formatter: click.HelpFormatter
+) -> None:
     if command.shapes:
         with formatter.section("JSON"):
             for flag, shape in command.shapes:

@@ -8,7 +8,7 @@ import click
 
 from heddle.cli.exit_codes import CommandError
 from heddle.cli.settings import Settings
-from heddle.specs.secrets.keyring import Command, KeyFile, KeyPlace, Keyring, Variable, keys_in
+from heddle.specs.secrets.keyring import CommandKeys, KeyFile, KeyPlace, Keyring, Variable, keys_in
 from heddle.specs.secrets.seal import Key
 
 
@@ -19,7 +19,7 @@ def keyring(settings: Settings, environ: Mapping[str, str] | None = None) -> Key
     if settings.key_file:
         places.append(KeyFile(settings.key_file))
     if settings.key_command:
-        places.append(Command(settings.key_command))
+        places.append(CommandKeys(settings.key_command))
     return Keyring(places)
 
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any, TextIO, cast
 
 
-class Masked:
+class MaskedStream:
     """A stream that masks what is written to it, piece by piece; all else is that of the stream behind it."""
 
     def __init__(self, stream: TextIO, mask: Callable[[str], str]) -> None:
@@ -30,6 +30,6 @@ class Masked:
 @contextmanager
 def masked_streams(mask: Callable[[str], str]) -> Iterator[None]:
     """Mask what anybody in this process prints on standard output and standard error."""
-    out, err = (cast("TextIO", Masked(stream, mask)) for stream in (sys.stdout, sys.stderr))
+    out, err = (cast("TextIO", MaskedStream(stream, mask)) for stream in (sys.stdout, sys.stderr))
     with redirect_stdout(out), redirect_stderr(err):
         yield

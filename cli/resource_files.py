@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from heddle.runtime.changes.plan import Applied, Planned
 
 
-class Given:
+class ResourceFiles:
     """The files of a command, read as Specs (`specs`), as Values (`values`), or as both (`all`)."""
 
     def __init__(self, files: Sequence[str], sort: str, settings: Settings) -> None:
@@ -41,11 +41,11 @@ class Given:
             return ()
         from heddle.runtime.assembly.check import check_specs
         from heddle.schemas.check import in_order
-        from heddle.specs.binding.bind import Values
+        from heddle.specs.binding.bind import ValueSet
 
         checked = check_specs(
             self.reading.specs,
-            Values(self.reading.values),
+            ValueSet(self.reading.values),
             registry,
             spoiled=self.reading.spoiled,
             environment=self.settings.environment,
@@ -75,7 +75,12 @@ class Planner:
     """
 
     def __init__(
-        self, given: Given, *, prune: bool = False, base: int | None = None, merge: bool = False
+        self,
+        given: ResourceFiles,
+        *,
+        prune: bool = False,
+        base: int | None = None,
+        merge: bool = False,
     ) -> None:
         self.given = given
         self._prune = prune

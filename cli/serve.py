@@ -13,7 +13,7 @@ from heddle.cli.extensions import installed
 from heddle.cli.late_imports import spare_imports
 from heddle.cli.masked_streams import masked_streams
 from heddle.cli.settings import SYSTEM, Settings
-from heddle.cli.shutdown import Ending
+from heddle.cli.shutdown import Shutdown
 from heddle.cli.stores import check_path
 from heddle.cli.views.curl_hint import curl
 from heddle.cli.views.log import TextLog, make_log
@@ -23,12 +23,12 @@ from heddle.runtime.flow.budget import BUDGET, usual_limit
 from heddle.runtime.runtime import Runtime, ShiftError
 from heddle.runtime.status.watchdog import Watchdog
 from heddle.specs.model.store import Store
-from heddle.specs.yaml.document import Reading, join
+from heddle.specs.yaml.document import ReadText, join
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from heddle.cli.supervisor.worker_client import Seat
+    from heddle.cli.supervisor.worker_client import WorkerClient
 
 
 class Serve:
@@ -40,18 +40,18 @@ class Serve:
         specs: Sequence[str] = (),
         values: Sequence[str] = (),
         *,
-        seat: "Callable[[], Seat] | None" = None,
+        seat: "Callable[[], WorkerClient] | None" = None,
     ) -> None:
         """`seat` makes the place of a worker that is one of several; its log goes there."""
         self._settings = settings
         self._take_seat = seat
-        self._seat: Seat | None = None
+        self._seat: WorkerClient | None = None
         self._specs = Documents(specs)
         self._values = Documents(values)
         self._registry = installed(settings)
         self._log = make_log(settings.log_format, settings.log_level, source=self._source)
         self._listening: list[Event] = []
-        self._ending = Ending(self._told, drain=settings.drain, report=self._cut)
+        self._ending = Shutdown(self._told, drain=settings.drain, report=self._cut)
         self._starting: asyncio.Task[Any] | None = None
         self._stop = asyncio.Event()
         self._shown: Callable[[str], str] = str
@@ -97,7 +97,7 @@ class Serve:
         report = self._seat.blocked if self._seat is not None else None
         return Watchdog(rt, report=report, dump=True)
 
-    def _sit(self, seat: "Seat") -> None:
+    def _sit(self, seat: "WorkerClient") -> None:
         """Work as one of several: tell the supervisor what there is to tell, and end when it is gone."""
         self._seat = seat
         orders = seat.orders
@@ -193,7 +193,7 @@ class Serve:
         finally:
             await beside.close()
 
-    def _reading(self) -> Reading:
+    def _reading(self) -> ReadText:
         """What the files of the command line say together."""
         namespace = self._settings.namespace
         return join(
@@ -203,7 +203,7 @@ class Serve:
             ]
         )
 
-    async def _store(self, reading: Reading) -> Store | str:
+    async def _store(self, reading: ReadText) -> Store | str:
         """The store to run; what the command line gave is in it."""
         settings = self._settings
         if not (self._specs.paths or self._values.paths):
@@ -214,7 +214,7 @@ class Serve:
 
             return MemoryStore([*reading.specs, *reading.values])
         from heddle.runtime.changes.apply import apply_into
-        from heddle.schemas.errors import Conflict, SpecError
+        from heddle.schemas.errors import ConflictError, SpecError
 
         check_path(settings.store)
         if reading.problems:
@@ -227,7 +227,7 @@ class Serve:
         if applied.problems:
             raise SpecError(applied.problems)
         if applied.clashes:
-            raise Conflict("; ".join(map(str, applied.clashes)))
+            raise ConflictError("; ".join(map(str, applied.clashes)))
         return settings.store
 
     async def _ready(self, rt: Runtime) -> None:

@@ -17,7 +17,7 @@ from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.problem import Place, Problem
 from heddle.schemas.sentences import lower_first
 from heddle.schemas.suggestion import did_you_mean, nearest
-from heddle.specs.model.limits import Limits
+from heddle.specs.model.limits import ReadLimits
 from heddle.specs.model.names import NAMESPACE_RULE, legal_namespace
 
 if TYPE_CHECKING:
@@ -84,11 +84,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     token_file: str = ""
     key_file: str = ""
     key_command: tuple[str, ...] = ()
-    limit_change_set: int = Limits().change_set
-    limit_file: int = Limits().file
-    limit_nodes: int = Limits().nodes
-    limit_depth: int = Limits().depth
-    limit_files: int = Limits().files
+    limit_change_set: int = ReadLimits().change_set
+    limit_file: int = ReadLimits().file
+    limit_nodes: int = ReadLimits().nodes
+    limit_depth: int = ReadLimits().depth
+    limit_files: int = ReadLimits().files
     follow_links: bool = False
     state_folder: str = ""
     file: str = ""
@@ -96,9 +96,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tracebacks: bool = False
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> ReadLimits:
         """How much is read at most."""
-        return Limits(
+        return ReadLimits(
             change_set=self.limit_change_set,
             file=self.limit_file,
             nodes=self.limit_nodes,
@@ -197,7 +197,7 @@ def _read(file: str) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         # A number of thousands of digits, or brackets inside brackets without end.
         raise CommandError(f"{file}: the settings cannot be read: {error}") from error
-    reader = _Reader(file, text)
+    reader = _TableReader(file, text)
     said = reader.table(data, _KEYS, ())
     if reader.problems:
         raise CommandError("\n".join(str(problem) for problem in reader.problems))
@@ -215,7 +215,7 @@ def _where(file: str, text: str, error: str) -> str:
     return f"{Place(file, line, column)}: {lower_first(what)}"
 
 
-class _Reader:
+class _TableReader:
     """Checks the tables of one file and collects what is wrong."""
 
     def __init__(self, file: str, text: str) -> None:
@@ -371,11 +371,11 @@ def _bytes(value: Any) -> int:
 
 
 def _is_bytes(value: Any) -> bool:
-    from heddle.schemas.field import Unfit
+    from heddle.schemas.field import FieldError
 
     try:
         return _bytes(value) > 0
-    except Unfit:
+    except FieldError:
         return False
 
 

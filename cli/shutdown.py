@@ -29,7 +29,7 @@ TICK: Final = 0.25
 """Seconds between two looks at the loop."""
 
 
-class Interrupted(SystemExit):
+class ShutdownInterrupt(SystemExit):
     """Raised in code that holds the event loop of a process that is to end.
 
     It is a SystemExit: a node that raises one fails, and `except Exception` does not stop it.
@@ -39,7 +39,7 @@ class Interrupted(SystemExit):
         super().__init__("it held the event loop of a process that was to end")
 
 
-class Ending:
+class Shutdown:
     """Ends a process by signals: `begin` is called on the loop after the first one.
 
     `drain` is how many seconds what is in flight may go on; `report` is given a line about what was
@@ -114,7 +114,7 @@ class Ending:
             self._end()
         if now - self._asked > self._patience:
             self._patience = AGAIN
-            raise Interrupted
+            raise ShutdownInterrupt
 
     def _outwait(self) -> None:
         """End the process when the drain time is over, and the loop still stands."""

@@ -24,7 +24,7 @@ from heddle.runtime.flow.node import Action, Choice, Conversation, Handler, Node
 from heddle.runtime.flow.reader import Reader
 from heddle.runtime.flow.stream import ByteStream
 from heddle.schemas.code import Code, Expression, LanguageName, Text
-from heddle.schemas.field import Fields, FieldType, Unfit, about
+from heddle.schemas.field import FieldError, Fields, FieldType, about
 from heddle.schemas.port import ERROR, IN, OUT, Port
 from heddle.schemas.schema import Schema
 from heddle.schemas.units import Duration, Interval, Size
@@ -50,6 +50,7 @@ __all__ = [
     "Expression",
     "Extension",
     "Failure",
+    "FieldError",
     "FieldType",
     "Fields",
     "Flow",
@@ -72,7 +73,6 @@ __all__ = [
     "Singleton",
     "Size",
     "Text",
-    "Unfit",
     "Visit",
     "about",
     "node",

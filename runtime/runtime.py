@@ -39,10 +39,10 @@ from heddle.runtime.status.status import Look, Status
 from heddle.schemas.errors import HeddleError
 from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.port import canonical
-from heddle.specs.model.accepted import Accepting
+from heddle.specs.model.accepted import AcceptanceStore
 from heddle.specs.model.names import new_id
-from heddle.specs.model.report import Buffers, Report, Reporting
-from heddle.specs.model.revision import Recording
+from heddle.specs.model.report import Buffers, Report, ReportStore
+from heddle.specs.model.revision import RevisionStore
 from heddle.specs.model.store import ChangeSet, Store
 from heddle.specs.secrets import Redactor
 from heddle.specs.secrets.keyring import Keyring
@@ -133,7 +133,7 @@ class Runtime:
         )
         self._accepter = (
             Accepter(self.store, namespace, self.events)
-            if watch and isinstance(self.store, Accepting)
+            if watch and isinstance(self.store, AcceptanceStore)
             else None
         )
         self._loader = Loader(
@@ -160,7 +160,7 @@ class Runtime:
         )
         self._look = Look(self.table, self._loader, self._health, self.events)
         self._reporter: Reporter | None = None
-        if watch and isinstance(self.store, Reporting):
+        if watch and isinstance(self.store, ReportStore):
             self._reporter = Reporter(
                 self.store, self.id, self.report, self._heal, self.events, interval=interval
             )
@@ -278,7 +278,7 @@ class Runtime:
         if not behind or behind <= self.observed:
             # It may be on its way: only what is still missing the next time was missed.
             return
-        if isinstance(self.store, Recording):
+        if isinstance(self.store, RevisionStore):
             mine = await self.store.history(self.namespace, limit=1)
             if not mine or mine[0].number <= self.observed:
                 self._looked(newest)

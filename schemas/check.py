@@ -17,17 +17,17 @@ from heddle.schemas.common_fields import SPEC_FIELDS
 from heddle.schemas.data_type import describe_type
 from heddle.schemas.declaration import Declaration
 from heddle.schemas.errors import SpecError
-from heddle.schemas.field import Unfit, read_field, written
-from heddle.schemas.guard import GUARDS, Guard, apart
+from heddle.schemas.field import FieldError, read_field, written
+from heddle.schemas.guard import GUARDS, GuardFields, apart
 from heddle.schemas.path import Path, dotted
 from heddle.schemas.problem import Place, Problem
 from heddle.schemas.schema import F, Schema
-from heddle.schemas.shape import Field, Shape, fields_of, shape_of, tag_of
+from heddle.schemas.shape import Field, FieldShape, fields_of, shape_of, tag_of
 from heddle.schemas.suggestion import did_you_mean, nearest
 from heddle.schemas.words import any_of, field_named, plain, wanted
 
 _ITSELF: Any = object()
-_TOLD: list[Shape] = []
+_TOLD: list[FieldShape] = []
 
 
 def decode(spec: Declaration, schema: Schema[F]) -> F:
@@ -36,26 +36,26 @@ def decode(spec: Declaration, schema: Schema[F]) -> F:
     try:
         fields = msgspec.convert(own, schema.fields, strict=False, dec_hook=read_field)
         if guard:
-            msgspec.convert(guard, Guard, strict=False, dec_hook=read_field)
+            msgspec.convert(guard, GuardFields, strict=False, dec_hook=read_field)
     except msgspec.ValidationError:
         pass
     else:
         return fields
-    walk = _Walk(spec)
+    walk = _FieldWalk(spec)
     better = walk.look(schema.shape, own, ())
     if guard:
-        walk.look(shape_of(Guard), guard, ())
+        walk.look(shape_of(GuardFields), guard, ())
     if walk.problems:
         raise SpecError(in_order(walk.problems))
     return msgspec.convert(better, schema.fields, strict=False, dec_hook=read_field)
 
 
-def decode_guard(spec: Declaration, schema: Schema[Any]) -> Guard | None:
+def decode_guard(spec: Declaration, schema: Schema[Any]) -> GuardFields | None:
     """What a Spec that decodes says round its node; None where it says nothing."""
     given = apart(spec.fields, schema)[1]
     if not given:
         return None
-    return msgspec.convert(given, Guard, strict=False, dec_hook=read_field)
+    return msgspec.convert(given, GuardFields, strict=False, dec_hook=read_field)
 
 
 def check(spec: Declaration, schema: Schema[Any], *, unfilled: bool = False) -> list[Problem]:
@@ -64,11 +64,11 @@ def check(spec: Declaration, schema: Schema[Any], *, unfilled: bool = False) -> 
     With `unfilled`, a text with a blank (`{{ PORT }}`) may stand anywhere: what will fill it is not
     known yet.
     """
-    walk = _Walk(spec, unfilled=unfilled)
+    walk = _FieldWalk(spec, unfilled=unfilled)
     own, guard = apart(spec.fields, schema)
     walk.look(schema.shape, own, ())
     if guard:
-        walk.look(shape_of(Guard), guard, ())
+        walk.look(shape_of(GuardFields), guard, ())
     return in_order(walk.problems)
 
 
@@ -97,7 +97,7 @@ def _rank(place: Place) -> tuple[str, int, int]:
     return (place.file, place.line, place.column)
 
 
-class _Walk:
+class _FieldWalk:
     """One way through the fields of one Spec, picking up Problems.
 
     `look` returns the value as it should have been written, so that single items become lists.
@@ -109,7 +109,7 @@ class _Walk:
         self._unfilled = unfilled
         self._blanks = 0
 
-    def look(self, shape: Shape, value: Any, path: Path) -> Any:
+    def look(self, shape: FieldShape, value: Any, path: Path) -> Any:
         """Find out why a value does not fit, if it does not."""
         if self._unfilled and isinstance(value, str) and "{{" in value:
             self._blanks += 1
@@ -129,7 +129,7 @@ class _Walk:
                 self._unfit(shape, value, path, reason)
         return better
 
-    def _into(self, shape: Shape, value: Any, path: Path) -> Any:
+    def _into(self, shape: FieldShape, value: Any, path: Path) -> Any:
         """Look at the parts; _ITSELF where there are none, or the value has none."""
         match shape.form:
             case "group" if isinstance(value, Mapping):
@@ -190,7 +190,7 @@ class _Walk:
         self._tell("unknown-field", "unknown field", (*path, key), known, hint)
         return near or ""
 
-    def _map(self, shape: Shape, value: Mapping[Any, Any], path: Path) -> Any:
+    def _map(self, shape: FieldShape, value: Mapping[Any, Any], path: Path) -> Any:
         """Look at each name and its value."""
         better: dict[Any, Any] = {}
         for key, item in value.items():
@@ -206,7 +206,7 @@ class _Walk:
             better[key] = self.look(shape.items[1], item, (*path, str(key)))
         return better
 
-    def _single(self, shape: Shape, value: Any, path: Path) -> Any:
+    def _single(self, shape: FieldShape, value: Any, path: Path) -> Any:
         """A single item stands for a list of one."""
         item = shape.items[0]
         if value is None or isinstance(value, bytes):
@@ -215,7 +215,7 @@ class _Walk:
             return [self.look(item, value, path)]
         return [value] if _refusal(item, value) is None else _ITSELF
 
-    def _either(self, shape: Shape, value: Any, path: Path) -> Any:
+    def _either(self, shape: FieldShape, value: Any, path: Path) -> Any:
         """Look at the only member of a union that can be meant."""
         members = [item for item in shape.items if item.form != "null"]
         if value is None:
@@ -229,7 +229,7 @@ class _Walk:
             return value
         return self.look(members[0], value, path) if len(members) == 1 else _ITSELF
 
-    def _tagged(self, members: list[Shape], value: Any, path: Path) -> "list[Shape]":
+    def _tagged(self, members: list[FieldShape], value: Any, path: Path) -> "list[FieldShape]":
         """The member that the tag names; _TOLD once a wrong tag has been told."""
         tags = {str(tag[1]): item for item in members if (tag := tag_of(item.bare)) is not None}
         if len(tags) != len(members):
@@ -246,7 +246,9 @@ class _Walk:
         )
         return _TOLD
 
-    def _unfit(self, shape: Shape, value: Any, path: Path, reason: msgspec.ValidationError) -> None:
+    def _unfit(
+        self, shape: FieldShape, value: Any, path: Path, reason: msgspec.ValidationError
+    ) -> None:
         """Tell of a value that does not fit as a whole."""
         cause = reason.__cause__
         blank = _BLANK.search(value) if isinstance(value, str) and not self._spec.env else None
@@ -254,7 +256,7 @@ class _Walk:
             name = blank[1]
             hint = f"Blanks are filled where an env has their names: {name}: {{data: '{{{{ .{name} }}}}'}}."
             self._tell("type", _found(value), path, wanted(shape), hint)
-        elif isinstance(cause, Unfit):
+        elif isinstance(cause, FieldError):
             code = cause.code or "invalid"
             self._tell(code, cause.found, (*path, *cause.path), cause.wanted, cause.hint)
         elif isinstance(cause, ValueError | TypeError) and str(cause):
@@ -288,7 +290,7 @@ def _found(value: Any) -> str:
     return "an empty mapping" if value == {} else describe_type(value)
 
 
-def _refusal(shape: Shape, value: Any) -> msgspec.ValidationError | None:
+def _refusal(shape: FieldShape, value: Any) -> msgspec.ValidationError | None:
     """Why msgspec does not take the value; None where it does."""
     try:
         msgspec.convert(value, shape.type, strict=False, dec_hook=read_field)
@@ -297,7 +299,7 @@ def _refusal(shape: Shape, value: Any) -> msgspec.ValidationError | None:
     return None
 
 
-def _why(shape: Shape, value: Any) -> tuple[str, str]:
+def _why(shape: FieldShape, value: Any) -> tuple[str, str]:
     """The code and the hint for a plain value that does not fit."""
     for item in shape.items if shape.form == "either" else ():
         if item.form not in ("null", "either") and _why(item, value)[0] != "type":

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from heddle.schemas.data_type import describe_type
-from heddle.schemas.field import FieldType, Unfit
+from heddle.schemas.field import FieldError, FieldType
 from heddle.schemas.suggestion import did_you_mean
 
 _SCALAR = ["string", "number", "boolean"]
@@ -28,7 +28,7 @@ class Text(str, FieldType):
         if isinstance(value, int | float):
             return cls(value)
         hint = "Write it as text: in quotes, or as a block after |." if value is not None else ""
-        raise Unfit(describe_type(value), wanted=cls.wanted, hint=hint, code="type")
+        raise FieldError(describe_type(value), wanted=cls.wanted, hint=hint, code="type")
 
 
 class Code(Text):
@@ -51,7 +51,7 @@ class LanguageName(str, FieldType):
     def read(cls, value: Any) -> Self:
         """The name written; Unfit where it is no text, or empty."""
         if not isinstance(value, str) or not value:
-            raise Unfit(describe_type(value), wanted=cls.wanted, code="type")
+            raise FieldError(describe_type(value), wanted=cls.wanted, code="type")
         return cls(value)
 
 
@@ -92,12 +92,12 @@ class Expression(FieldType):
         if not isinstance(value, Mapping):
             try:
                 return cls(str(Text.read(value)))
-            except Unfit:
-                raise Unfit(describe_type(value), wanted=cls.wanted, code="type") from None
+            except FieldError:
+                raise FieldError(describe_type(value), wanted=cls.wanted, code="type") from None
         for key in value:
             if key not in ("language", "code"):
                 hint = did_you_mean(str(key), ("language", "code"))
-                raise Unfit(
+                raise FieldError(
                     "unknown field",
                     wanted="code or language",
                     hint=hint,
@@ -105,7 +105,7 @@ class Expression(FieldType):
                     path=(str(key),),
                 )
         if "code" not in value:
-            raise Unfit("missing", wanted=Code.wanted, code="missing", path=("code",))
+            raise FieldError("missing", wanted=Code.wanted, code="missing", path=("code",))
         language = value.get("language")
         return cls(
             str(_part(Code, value["code"], "code")),
@@ -139,8 +139,8 @@ def _part(kind: type[Text] | type[LanguageName], value: Any, key: str) -> str:
     """Read one key of an expression's mapping, so that a refusal names the key."""
     try:
         return kind.read(value)
-    except Unfit as unfit:
-        raise Unfit(
+    except FieldError as unfit:
+        raise FieldError(
             unfit.found,
             wanted=unfit.wanted,
             hint=unfit.hint,

@@ -11,7 +11,7 @@ import msgspec
 
 from heddle.schemas.code import Text
 from heddle.schemas.common_fields import SEAL_PREFIX
-from heddle.schemas.field import Fields, Unfit, about
+from heddle.schemas.field import FieldError, Fields, about
 from heddle.schemas.link import DEFAULT_NAMESPACE, Link
 
 
@@ -29,7 +29,9 @@ class Target(Fields):
 
     def __post_init__(self) -> None:
         if self.name is None and self.id is None:
-            raise Unfit("a link to nobody", wanted="the name or the id of a node", code="missing")
+            raise FieldError(
+                "a link to nobody", wanted="the name or the id of a node", code="missing"
+            )
 
     @property
     def link(self) -> Link:
@@ -37,7 +39,7 @@ class Target(Fields):
         return Link(name=self.name, id=self.id, port=self.port)
 
 
-class Bound(Fields):
+class EnvEntry(Fields):
     """What a name of `env` stands for: a stored Value, by name or id, or literal data."""
 
     name: Annotated[str | None, about("The Value to bind, by name, in the same namespace.")] = None
@@ -70,7 +72,7 @@ class Common(Fields):
         dict[str, Text], about("Notes for people and tools; they change nothing.")
     ] = msgspec.field(default_factory=dict)
     env: Annotated[
-        dict[str, Bound],
+        dict[str, EnvEntry],
         about(
             "Names that blanks (`{{ .NAME }}`) in the fields of this node may use, and what they "
             "stand for.",
@@ -105,10 +107,10 @@ class Outside(Fields):
     def __post_init__(self) -> None:
         if (self.env is None) == (self.file is None):
             found = "neither env nor file" if self.env is None else "both env and file"
-            raise Unfit(found, wanted="one of env and file", code="missing")
+            raise FieldError(found, wanted="one of env and file", code="missing")
 
 
-class Setting(Fields):
+class ValueFields(Fields):
     """A Value: a named setting or secret that Specs bind through `env`."""
 
     name: Annotated[str | None, about("What Specs call it in `env`; unique in its namespace.")] = (

@@ -36,19 +36,19 @@ class StoreError(HeddleError):
     """The store could not do it; the message names the store and the reason."""
 
 
-class NotFound(StoreError):  # noqa: N818 - reads as what it tells: raise NotFound
+class NotFoundError(StoreError):
     """There is no such Spec or Value in the store."""
 
 
-class Unwritable(StoreError):  # noqa: N818 - reads as what it tells: raise Unwritable
+class RejectedError(StoreError):
     """The store cannot take this change as it stands; trying again does not help."""
 
 
-class Conflict(StoreError):  # noqa: N818 - reads as what it tells: raise Conflict
+class ConflictError(StoreError):
     """It changed since it was read, or its name is taken."""
 
 
-class Unconfirmed(StoreError):  # noqa: N818 - reads as what it tells: raise Unconfirmed
+class UnconfirmedError(StoreError):
     """A change set may have been made: the store was lost after it was sent, and before it answered.
 
     `key` is its key: the same changes under the same key are made once, however often they are sent.

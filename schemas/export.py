@@ -12,13 +12,13 @@ from typing import Any, TypeAlias
 import msgspec
 
 from heddle.schemas.code import Expression, LanguageName
-from heddle.schemas.common import Common, Setting, Target
+from heddle.schemas.common import Common, Target, ValueFields
 from heddle.schemas.common_fields import DATA_FIELDS
 from heddle.schemas.field import FieldType, written
-from heddle.schemas.guard import Guard, guards_of
+from heddle.schemas.guard import GuardFields, guards_of
 from heddle.schemas.port import LIFECYCLE, Port
 from heddle.schemas.schema import Schema
-from heddle.schemas.shape import Field, Shape, fields_of, tag_of
+from heddle.schemas.shape import Field, FieldShape, fields_of, tag_of
 
 JsonSchema: TypeAlias = dict[str, Any]
 
@@ -62,7 +62,7 @@ def file_schema(schemas: Iterable[Schema[Any]], languages: Iterable[str] = ()) -
         is_it = {"properties": {"kind": {"const": schema.kind}}, "required": ["kind"]}
         branches.append({"if": is_it, "then": _ref(name)})
     said = [{"required": [field]} for field in DATA_FIELDS]
-    export.definitions["value"] = {**export.group(Setting, "value"), "oneOf": said}
+    export.definitions["value"] = {**export.group(ValueFields, "value"), "oneOf": said}
     branches.append({"if": {"not": {"required": ["kind"]}}, "then": _ref("value")})
     kind: JsonSchema = {
         "type": "string",
@@ -113,7 +113,7 @@ class _Export:
         taken = guards_of(schema)
         common |= {
             field.name: self.field(field, "guard")
-            for field in fields_of(Guard)
+            for field in fields_of(GuardFields)
             if field.name in taken
         }
         return {
@@ -175,7 +175,7 @@ class _Export:
             shown["examples"] = [written(example) for example in field.examples]
         return shown
 
-    def place(self, shape: Shape, owner: str) -> JsonSchema:
+    def place(self, shape: FieldShape, owner: str) -> JsonSchema:
         """What one place accepts, blanks included."""
         match shape.form:
             case "any":
@@ -248,7 +248,7 @@ class _Export:
             }
         return dict(kind.json_schema)
 
-    def either(self, shape: Shape, owner: str) -> JsonSchema:
+    def either(self, shape: FieldShape, owner: str) -> JsonSchema:
         """Any member of a union; null joins the types of a plain member."""
         members = [self.place(item, owner) for item in shape.items if item.form != "null"]
         null = len(members) < len(shape.items)
@@ -293,7 +293,7 @@ def _several(item: JsonSchema, **limits: Any) -> JsonSchema:
     }
 
 
-def _text(shape: Shape) -> JsonSchema:
+def _text(shape: FieldShape) -> JsonSchema:
     """Text with its limits, or with a blank."""
     shown: JsonSchema = {"type": "string"}
     pattern = shape.limit("pattern")
@@ -305,7 +305,7 @@ def _text(shape: Shape) -> JsonSchema:
     return _or_blank({**shown, **lengths}) if lengths else shown
 
 
-def _limits(shape: Shape, what: str = "") -> JsonSchema:
+def _limits(shape: FieldShape, what: str = "") -> JsonSchema:
     """The limits of numbers, or of the length of something."""
     if what:
         said = {f"min{what}": shape.limit("min_length"), f"max{what}": shape.limit("max_length")}

@@ -39,7 +39,7 @@ class Fields(msgspec.Struct, frozen=True, kw_only=True, metaclass=_FieldsType):
     """
 
 
-class Unfit(ValueError):  # noqa: N818 - reads as what it tells: raise Unfit
+class FieldError(ValueError):
     """What was written does not fit; `path` leads from the field to the very spot inside it."""
 
     def __init__(

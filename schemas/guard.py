@@ -43,7 +43,7 @@ class Again(Fields):
     ] = None
 
 
-class Turns(Fields):
+class ConcurrencyFields(Fields):
     """How many processes may be inside a node, and how many may wait for that."""
 
     limit: Annotated[int, about("How many processes may be inside at the same time.", ge=1)]
@@ -53,7 +53,7 @@ class Turns(Fields):
     ] = 1000
 
 
-class Guard(Fields):
+class GuardFields(Fields):
     """What a Spec says round its node."""
 
     timeout: Annotated[
@@ -69,7 +69,7 @@ class Guard(Fields):
         ),
     ] = None
     concurrency: Annotated[
-        _Count | Turns | None,
+        _Count | ConcurrencyFields | None,
         about(
             "How many processes may be inside at the same time; the others wait in the order they "
             "came.",
@@ -83,13 +83,13 @@ class Guard(Fields):
         return Again(attempts=self.retry) if isinstance(self.retry, int) else self.retry
 
     @property
-    def turns(self) -> Turns | None:
+    def turns(self) -> ConcurrencyFields | None:
         """`concurrency` as the mapping it stands for."""
         found = self.concurrency
-        return Turns(limit=found) if isinstance(found, int) else found
+        return ConcurrencyFields(limit=found) if isinstance(found, int) else found
 
 
-GUARDS = frozenset(field.name for field in fields_of(Guard))
+GUARDS = frozenset(field.name for field in fields_of(GuardFields))
 
 
 def guards_of(schema: Schema[Any]) -> frozenset[str]:

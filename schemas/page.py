@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-from heddle.schemas.common import Common, Setting
+from heddle.schemas.common import Common, ValueFields
 from heddle.schemas.field import written
-from heddle.schemas.guard import Guard
+from heddle.schemas.guard import GuardFields
 from heddle.schemas.port import LIFECYCLE, Port
 from heddle.schemas.schema import Schema
-from heddle.schemas.shape import Field, Shape, fields_of, tag_of
+from heddle.schemas.shape import Field, FieldShape, fields_of, tag_of
 from heddle.schemas.words import limits, plain, type_word
 
 Page: TypeAlias = dict[str, Any]
@@ -66,8 +66,8 @@ def gaps(schema: Schema[Any]) -> list[str]:
 def common_page() -> str:
     """The docs page of the fields that every Spec has, and of Values."""
     parts = ["# Fields of every Spec", _table(list(_rows(Common)))]
-    parts += ["# Fields of every Spec with in ports", _GUARD, _table(list(_rows(Guard)))]
-    parts += ["# Fields of a Value", _table(list(_rows(Setting)))]
+    parts += ["# Fields of every Spec with in ports", _GUARD, _table(list(_rows(GuardFields)))]
+    parts += ["# Fields of a Value", _table(list(_rows(ValueFields)))]
     lines = "\n".join(f"- `{port.name}`: {port.help}" for port in LIFECYCLE)
     return (
         "\n\n".join([*parts, "# Lifecycle ports", "Every kind has these out ports:", lines]) + "\n"
@@ -177,7 +177,7 @@ def _row(field: Field, path: str) -> dict[str, Any]:
     return row
 
 
-def _nested(shape: Shape, path: str) -> Iterator[tuple[type[msgspec.Struct], str]]:
+def _nested(shape: FieldShape, path: str) -> Iterator[tuple[type[msgspec.Struct], str]]:
     """The mappings inside a field, with the way to them."""
     if shape.form == "group":
         yield shape.bare, path

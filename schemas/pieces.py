@@ -67,7 +67,7 @@ def no_full_collection() -> Iterator[None]:
             gc.set_threshold(*before)
 
 
-class Turns:
+class LoopYield:
     """Lets the event loop go on within a long loop: `await turns.rest()` in each round."""
 
     __slots__ = ("_end",)

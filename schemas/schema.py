@@ -10,7 +10,7 @@ from heddle.schemas.common_fields import SPEC_FIELDS
 from heddle.schemas.field import read_field
 from heddle.schemas.path import Path
 from heddle.schemas.port import LIFECYCLE, Port, find_port
-from heddle.schemas.shape import Shape, fields_of, shape_of
+from heddle.schemas.shape import FieldShape, fields_of, shape_of
 
 F = TypeVar("F", bound=msgspec.Struct)
 
@@ -20,7 +20,7 @@ Ports: TypeAlias = tuple[tuple[Port, ...], tuple[Port, ...]]
 _KIND = re.compile(r"[A-Za-z][\w./-]*", re.ASCII)
 
 
-class Unreached(NamedTuple):
+class UnreachablePart(NamedTuple):
     """A part of a Spec that no packet can reach: its path, why, and what to do about it."""
 
     path: Path
@@ -63,7 +63,7 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
     """Whether it sends something on only when a packet of one process came to each linked in port."""
     detached: bool = False
     """Whether it may answer a packet before it sends it on, in a process of its own."""
-    unreached: Callable[[F, Mapping[str, str]], Iterable[Unreached]] | None = None
+    unreached: Callable[[F, Mapping[str, str]], Iterable[UnreachablePart]] | None = None
     """What no packet can reach, by its fields and its linked out ports (canonical name: as written)."""
 
     def __post_init__(self) -> None:
@@ -75,7 +75,7 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
             raise TypeError(f'kind "{self.kind}": {error}') from error
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> FieldShape:
         """The Shape of all its fields together."""
         return shape_of(self.fields)
 
@@ -99,7 +99,7 @@ def groups_of(fields: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
     """The Struct itself and every Struct nested in it, each once."""
     seen: dict[type[msgspec.Struct], None] = {}
 
-    def visit(shape: Shape) -> None:
+    def visit(shape: FieldShape) -> None:
         for item in shape.items:
             visit(item)
         if shape.form == "group" and shape.bare not in seen:

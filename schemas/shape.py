@@ -20,7 +20,7 @@ Form: TypeAlias = Literal[
 """`group` is a nested Struct, `own` a FieldType, `either` a union, `other` what msgspec knows besides."""
 
 
-class Shape(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class FieldShape(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What one place accepts. `type` is the annotation itself, limits included.
 
     `items` are the members of a union, the item of a list, or the key and value of a map.
@@ -30,7 +30,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     form: Form
     bare: Any = None
     meta: tuple[msgspec.Meta, ...] = ()
-    items: "tuple[Shape, ...]" = ()
+    items: "tuple[FieldShape, ...]" = ()
     choices: tuple[Any, ...] = ()
 
     def limit(self, name: str) -> Any:
@@ -50,7 +50,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """One field as declared. `name` is what people write; `default` is UNSET where it must be written."""
 
     name: str
-    shape: Shape
+    shape: FieldShape
     default: Any = msgspec.UNSET
     help: str = ""
     examples: tuple[Any, ...] = ()
@@ -68,7 +68,7 @@ def fields_of(group: type[msgspec.Struct]) -> tuple[Field, ...]:
     return tuple(_field(info) for info in msgspec.structs.fields(group))
 
 
-def shape_of(annotation: Any) -> Shape:
+def shape_of(annotation: Any) -> FieldShape:
     """The Shape of an annotation; TypeError where it is no type for a field."""
     bare: Any = annotation
     meta: tuple[msgspec.Meta, ...] = ()
@@ -83,7 +83,9 @@ def shape_of(annotation: Any) -> Shape:
             f"the limits of a {bare.__name__} stand in a subclass of it: "
             f'class Short({bare.__name__}, le="1s")'
         )
-    return Shape(type=annotation, form=form, bare=bare, meta=meta, items=items, choices=choices)
+    return FieldShape(
+        type=annotation, form=form, bare=bare, meta=meta, items=items, choices=choices
+    )
 
 
 def tag_of(group: type[msgspec.Struct]) -> tuple[str, Any] | None:
@@ -109,7 +111,7 @@ _SIMPLE: dict[Any, Form] = {
 }
 
 
-def _form(bare: Any) -> tuple[Form, tuple[Shape, ...], tuple[Any, ...]]:
+def _form(bare: Any) -> tuple[Form, tuple[FieldShape, ...], tuple[Any, ...]]:
     """What it is, with its parts and choices."""
     if bare in _SIMPLE:
         return _SIMPLE[bare], (), ()

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, ClassVar, Self
 
 from heddle.schemas.data_type import describe_type
-from heddle.schemas.field import FieldType, Unfit
+from heddle.schemas.field import FieldError, FieldType
 
 _SECONDS = {
     "ns": 1e-9,
@@ -86,11 +86,11 @@ class Duration(float, FieldType):
         elif isinstance(value, int | float) and not isinstance(value, bool):
             seconds = value / 1000
         else:
-            raise Unfit(describe_type(value), wanted=cls.wanted, code="type")
+            raise FieldError(describe_type(value), wanted=cls.wanted, code="type")
         if not 0 <= seconds < math.inf or not all(
             _HOLDS[rule](seconds, limit) for rule, limit in cls.limits
         ):
-            raise Unfit(describe_type(value), wanted=cls.wanted, code="range")
+            raise FieldError(describe_type(value), wanted=cls.wanted, code="range")
         return cls(seconds)
 
     def __str__(self) -> str:
@@ -139,9 +139,9 @@ class Size(int, FieldType):
         if isinstance(value, str):
             return cls(_bytes(value))
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise Unfit(describe_type(value), wanted=cls.wanted, code="type")
+            raise FieldError(describe_type(value), wanted=cls.wanted, code="type")
         if value < 0 or value != value // 1:
-            raise Unfit(describe_type(value), wanted=cls.wanted, code="range")
+            raise FieldError(describe_type(value), wanted=cls.wanted, code="range")
         return cls(int(value))
 
     def __str__(self) -> str:
@@ -174,7 +174,7 @@ def _seconds(text: str) -> float:
     if _PLAIN.fullmatch(bare):
         return float(bare) / 1000
     if not _DURATION.fullmatch(bare):
-        raise Unfit(describe_type(text), wanted=Duration.wanted, code="type")
+        raise FieldError(describe_type(text), wanted=Duration.wanted, code="type")
     return math.fsum(
         float(number) * _SECONDS[unit] for number, unit in _DURATION_PART.findall(bare)
     )
@@ -185,10 +185,10 @@ def _bytes(text: str) -> int:
     match = _SIZE.fullmatch(text.strip())
     factor = _BYTES.get(match[2].lower()) if match else None
     if match is None or factor is None or len(match[1]) > 100:
-        raise Unfit(describe_type(text), wanted=Size.wanted, code="type")
+        raise FieldError(describe_type(text), wanted=Size.wanted, code="type")
     number = float(match[1]) * factor if "." in match[1] else int(match[1]) * factor
     if number != number // 1:
-        raise Unfit(describe_type(text), wanted="a whole number of bytes", code="range")
+        raise FieldError(describe_type(text), wanted="a whole number of bytes", code="range")
     return int(number)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from heddle.schemas.shape import Field, Shape, fields_of
+from heddle.schemas.shape import Field, FieldShape, fields_of
 
 _PLAIN = {
     "any": "anything",
@@ -23,7 +23,7 @@ _KNOWN = {
 }
 
 
-def wanted(shape: Shape) -> str:
+def wanted(shape: FieldShape) -> str:
     """What may be written there: `a whole number from 1 to 65535`."""
     match shape.form:
         case "whole" | "number":
@@ -48,7 +48,7 @@ def wanted(shape: Shape) -> str:
             return _PLAIN[shape.form]
 
 
-def plural(shape: Shape) -> str:
+def plural(shape: FieldShape) -> str:
     """What the items of a list may be, in a word or two."""
     match shape.form:
         case "group":
@@ -68,7 +68,7 @@ def plural(shape: Shape) -> str:
             return f"items, each {wanted(shape)}"
 
 
-def type_word(shape: Shape) -> str:
+def type_word(shape: FieldShape) -> str:
     """The type in a word or two, for a table: `whole number`, `list of text`, `duration`."""
     match shape.form:
         case "whole":
@@ -93,7 +93,7 @@ def type_word(shape: Shape) -> str:
             return str(shape.form)
 
 
-def limits(shape: Shape) -> str:
+def limits(shape: FieldShape) -> str:
     """The limits of a place in a few words, or nothing: `from 1 to 65535`."""
     match shape.form:
         case "whole" | "number":
@@ -136,7 +136,7 @@ def _choice(choice: Any) -> str:
     return "null" if choice is None else str(choice)
 
 
-def _range(shape: Shape) -> str:
+def _range(shape: FieldShape) -> str:
     ge, gt, le, lt = (shape.limit(name) for name in ("ge", "gt", "le", "lt"))
     if ge is not None and le is not None:
         return f" from {ge} to {le}"
@@ -148,7 +148,7 @@ def _range(shape: Shape) -> str:
     return " " + " and ".join(said) if said else ""
 
 
-def _length(shape: Shape, unit: str) -> str:
+def _length(shape: FieldShape, unit: str) -> str:
     least, most = shape.limit("min_length"), shape.limit("max_length")
     if least is not None and most is not None:
         return f" of {least} to {most} {unit}"
@@ -157,7 +157,7 @@ def _length(shape: Shape, unit: str) -> str:
     return f" of at most {most} {unit}" if most is not None else ""
 
 
-def _such(shape: Shape) -> str:
+def _such(shape: FieldShape) -> str:
     """Examples of what a pattern means, where there are any."""
     examples = [text for meta in shape.meta for text in meta.examples or ()]
     if not examples or not shape.limit("pattern"):
@@ -165,6 +165,6 @@ def _such(shape: Shape) -> str:
     return f", such as {any_of([plain(text) for text in examples])}"
 
 
-def _pattern(shape: Shape) -> str:
+def _pattern(shape: FieldShape) -> str:
     pattern = shape.limit("pattern")
     return f" that matches {pattern}" if pattern else ""

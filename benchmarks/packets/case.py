@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from benchmarks.calls import compare, compare_waiting
 from benchmarks.measure import Measure, at_most
-from benchmarks.row import WrongAnswer
+from benchmarks.row import AnswerMismatchError
 from benchmarks.scale import Scale
 from heddle.runtime.flow.errors import NOTHING
 from heddle.runtime.flow.process import LiveProcess, finish
@@ -56,12 +56,12 @@ class Case:
     reason: str = ""
 
     async def measure(self, scale: Scale) -> Measure:
-        """The ratio of the two; WrongAnswer where they do not come to the same."""
+        """The ratio of the two; AnswerMismatchError if they do not come to the same."""
         async with self.open() as setup, _running(setup.flow) as rt:
             symbol = rt.table.get(IT)
             if symbol is None or not rt.table.active(symbol):
                 problems = "; ".join(map(str, rt.status().problems))
-                raise WrongAnswer(f"{self.kind} is not active: {problems}")
+                raise AnswerMismatchError(f"{self.kind} is not active: {problems}")
             async with setup.ready(rt):
                 subject = _Subject(rt, setup)
                 try:
@@ -99,7 +99,7 @@ class Case:
         its, base = setup.seen(found), setup.seen(wanted)
         if its != base:
             told = f"answered {str(its)[:200]}, plain Python {str(base)[:200]}"
-            raise WrongAnswer(f"{self.kind} ({self.what}) {told}")
+            raise AnswerMismatchError(f"{self.kind} ({self.what}) {told}")
 
 
 class _Subject:
@@ -160,7 +160,7 @@ async def _turns() -> None:
 def _running(flow: str) -> Runtime:
     reading = read_text(flow, file="flow.yaml")
     if reading.problems:
-        raise WrongAnswer("; ".join(map(str, reading.problems)))
+        raise AnswerMismatchError("; ".join(map(str, reading.problems)))
     return Runtime(store=MemoryStore([*reading.specs, *reading.values]))
 
 

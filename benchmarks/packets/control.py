@@ -127,21 +127,21 @@ class Throttle:
         return more(packet)
 
 
-class Thrown(Exception):  # noqa: N818 - reads as what it tells
+class ThrownError(Exception):
     """What `throw` throws."""
 
 
 def _thrown(packet: Any) -> Any:
     try:
-        raise Thrown(packet)
-    except Thrown as error:
+        raise ThrownError(packet)
+    except ThrownError as error:
         return error
 
 
 def _excused(packet: Any) -> Any:
     try:
-        raise Thrown(packet)
-    except Thrown as error:
+        raise ThrownError(packet)
+    except ThrownError as error:
         return "it failed: " + str(error)
 
 

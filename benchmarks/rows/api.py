@@ -11,7 +11,7 @@ from typing import Any
 from benchmarks.driver import Driver, driver
 from benchmarks.measure import Measure, at_least, at_most, measured, percentile
 from benchmarks.paths import EXAMPLES
-from benchmarks.row import Row, Say, WrongAnswer
+from benchmarks.row import AnswerMismatchError, Row, Say
 from benchmarks.scale import Scale
 from benchmarks.server import Heddle, heddle
 from heddle.specs.model.names import named_id
@@ -70,7 +70,7 @@ def _drive(load: Driver, name: str, seconds: float) -> dict[str, Any]:
     told = load.drive(name, seconds)
     wrong = {what: told[what] for what in ("failed", "hung", "reset") if told[what]}
     if wrong:
-        raise WrongAnswer(f"{name}: {wrong}; {told['first']}")
+        raise AnswerMismatchError(f"{name}: {wrong}; {told['first']}")
     return told
 
 
@@ -117,7 +117,7 @@ def _asked(client: http.client.HTTPConnection, code: str) -> None:
     response = client.getresponse()
     found = json.loads(response.read())
     if response.status != 200 or found != _entry(code):
-        raise WrongAnswer(f"a change was answered {response.status}: {found}")
+        raise AnswerMismatchError(f"a change was answered {response.status}: {found}")
 
 
 def _entry(code: str) -> dict[str, Any]:

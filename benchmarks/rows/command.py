@@ -9,7 +9,7 @@ from collections.abc import Callable
 from benchmarks.machine import environment
 from benchmarks.measure import Measure, at_most, measured
 from benchmarks.paths import EXAMPLES
-from benchmarks.row import Row, Say, WrongAnswer
+from benchmarks.row import AnswerMismatchError, Row, Say
 from benchmarks.scale import Scale
 from benchmarks.server import HEDDLE, fetched, free_port, wait_until
 
@@ -77,7 +77,9 @@ def _ran(argv: list[str], wanted: str = "") -> float:
     done = subprocess.run(argv, env=environment(), capture_output=True, text=True, check=False)
     took = time.perf_counter() - began
     if done.returncode or wanted not in done.stdout:
-        raise WrongAnswer(f"{' '.join(argv)} ended with {done.returncode}: {done.stderr.strip()}")
+        raise AnswerMismatchError(
+            f"{' '.join(argv)} ended with {done.returncode}: {done.stderr.strip()}"
+        )
     return took
 
 

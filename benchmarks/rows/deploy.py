@@ -9,7 +9,7 @@ from benchmarks import namespace
 from benchmarks.driver import Driver, driver
 from benchmarks.duel import busy
 from benchmarks.measure import Measure, at_most, measured
-from benchmarks.row import Row, Say, WrongAnswer
+from benchmarks.row import AnswerMismatchError, Row, Say
 from benchmarks.scale import Scale
 from benchmarks.server import Heddle, heddle
 
@@ -90,7 +90,7 @@ def _deployed(store: Path, path: Path, scale: Scale, say: Say) -> tuple[Rounds, 
 def _measures(scale: Scale, rounds: Rounds, whole: Whole) -> list[Measure]:
     steady = whole["steady"]
     if steady["failed"] or not steady["answers"]:
-        raise WrongAnswer(f"without any deploy: {steady['first'] or 'no answer'}")
+        raise AnswerMismatchError(f"without any deploy: {steady['first'] or 'no answer'}")
     clean = [one for one in rounds if busy(*(told["share"] for told in one))]
     disturbed = len(clean) < len(rounds) // 3
     counted = rounds if disturbed else clean or rounds

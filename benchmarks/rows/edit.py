@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks import namespace
 from benchmarks.measure import Measure, at_most, measured, percentile
-from benchmarks.row import Row, Say, WrongAnswer
+from benchmarks.row import AnswerMismatchError, Row, Say
 from benchmarks.scale import Scale
 from benchmarks.server import Heddle, Log, fetched, heddle, talker
 
@@ -66,13 +66,13 @@ class Edited:
     cpu: list[float] = field(default_factory=list)
 
     def edit(self, version: int) -> None:
-        """Save another version of the leaf; WrongAnswer where that is not what is answered then."""
+        """Save another version of the leaf; AnswerMismatchError if that is not what is answered then."""
         before = self.server.cpu()
         began = save(self.path, version)
         heard, _ = self.server.until("generation live")
         found = fetched(self.server.port, "/leaf")
         if found != (200, f"leaf {version}"):
-            raise WrongAnswer(f"a saved leaf was told to be live and answered {found!r}")
+            raise AnswerMismatchError(f"a saved leaf was told to be live and answered {found!r}")
         self.seconds.append(heard - began)
         time.sleep(REST)
         self.cpu.append(self.server.cpu() - before)

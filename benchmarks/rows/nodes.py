@@ -5,7 +5,7 @@ from typing import Any
 
 from benchmarks.calls import compare
 from benchmarks.measure import Measure, at_most
-from benchmarks.row import Row, Say, WrongAnswer
+from benchmarks.row import AnswerMismatchError, Row, Say
 from benchmarks.scale import Scale
 from heddle.runtime.flow.contracts import Target
 from heddle.runtime.flow.errors import NOTHING
@@ -109,7 +109,7 @@ def run(scale: Scale, say: Say) -> list[Measure]:
         entry = wiring.entry(0, "in")
         answer = process.run(entry, 0)
         if answer != floor(0):
-            raise WrongAnswer(f"{name}: ten nodes answered {answer!r}, wanted {floor(0)!r}")
+            raise AnswerMismatchError(f"{name}: ten nodes answered {answer!r}, wanted {floor(0)!r}")
         names = {"floor": floor, "run": process.run, "entry": entry}
         measures.append(
             compare(

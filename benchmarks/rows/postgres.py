@@ -17,7 +17,7 @@ from benchmarks import namespace
 from benchmarks.machine import environment, fastest_loop
 from benchmarks.measure import Measure, at_least, at_most, measured, percentile
 from benchmarks.paths import ROOT
-from benchmarks.row import Row, Say, WrongAnswer
+from benchmarks.row import AnswerMismatchError, Row, Say
 from benchmarks.scale import Scale
 from heddle.runtime.runtime import Runtime
 from heddle.specs.model.store import Put, Store
@@ -48,7 +48,7 @@ class Bare:
         heard = [one async for one in self.listener.notifies(timeout=10, stop_after=1)]
         self.seconds.append(time.perf_counter() - began)
         if [one.payload for one in heard] != [str(version)]:
-            raise WrongAnswer(f"the bare loop heard {heard!r}")
+            raise AnswerMismatchError(f"the bare loop heard {heard!r}")
 
 
 @dataclass
@@ -60,7 +60,7 @@ class Followed:
     seconds: list[float] = field(default_factory=list)
 
     async def edit(self, version: int) -> None:
-        """Put another version of the leaf; WrongAnswer where that is not what is live then."""
+        """Put another version of the leaf; AnswerMismatchError if that is not what is live then."""
         leaf = spec("leaf", "snippet", fields={"language": "text", "code": f"leaf {version}"})
         live = asyncio.ensure_future(self.runtime.events.wait("generation live"))
         await asyncio.sleep(0)
@@ -70,7 +70,7 @@ class Followed:
         self.seconds.append(time.perf_counter() - began)
         found = await self.runtime.send("leaf")
         if found != f"leaf {version}":
-            raise WrongAnswer(f"an edited leaf was told to be live and answered {found!r}")
+            raise AnswerMismatchError(f"an edited leaf was told to be live and answered {found!r}")
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
@@ -155,7 +155,7 @@ async def _storm(url: str, seconds: float, *, bare: bool = False) -> list[tuple[
     )
     said, _ = await process.communicate()
     if process.returncode:
-        raise WrongAnswer(f"the writers ended with {process.returncode}")
+        raise AnswerMismatchError(f"the writers ended with {process.returncode}")
     return [(number, when) for number, when in json.loads(said)]
 
 
@@ -173,7 +173,7 @@ async def _watched_storm(
     done = storm.result()
     kept = [await runtime.send(f"writer{who}") for who in range(WRITERS)]
     if sum(int(str(each)) + 1 for each in kept) != len(done):
-        raise WrongAnswer(f"after {len(done)} edits the writers' leaves answered {kept!r}")
+        raise AnswerMismatchError(f"after {len(done)} edits the writers' leaves answered {kept!r}")
     stale, at = [], 0
     for number, when in done:
         while reached[at][0] < number:

@@ -2,7 +2,7 @@
 
 from benchmarks.calls import compare
 from benchmarks.measure import Measure, at_most
-from benchmarks.row import Row, Say, WrongAnswer
+from benchmarks.row import AnswerMismatchError, Row, Say
 from benchmarks.rows.nodes import straight
 from benchmarks.scale import Scale
 from heddle.runtime.flow.process import LiveProcess
@@ -28,7 +28,9 @@ def run(scale: Scale, say: Say) -> list[Measure]:
     answer = process.run(entry, 0)
     process.end()
     if answer != 3 or wiring.processes:
-        raise WrongAnswer(f"a process answered {answer!r} and left {len(wiring.processes)} behind")
+        raise AnswerMismatchError(
+            f"a process answered {answer!r} and left {len(wiring.processes)} behind"
+        )
     say("created, opened on three nodes, ended")
     names = {"LiveProcess": LiveProcess, "wiring": wiring, "entry": entry, "empty": _empty}
     return [

@@ -13,7 +13,7 @@ from typing import Any, Final
 from benchmarks import namespace
 from benchmarks.machine import resident
 from benchmarks.measure import Measure, at_most
-from benchmarks.row import Row, Say, WrongAnswer
+from benchmarks.row import AnswerMismatchError, Row, Say
 from benchmarks.scale import Scale
 from benchmarks.server import fetched, heddle
 
@@ -66,7 +66,7 @@ def _soaked(
             server.until("generation live")
             found = fetched(server.port, "/leaf")
             if found != (200, f"leaf {turn}"):
-                raise WrongAnswer(f"reload {turn} answered {found!r}")
+                raise AnswerMismatchError(f"reload {turn} answered {found!r}")
             if turn == warm:
                 before = resident(server.process.pid)
         after = resident(server.process.pid)

@@ -11,7 +11,7 @@ from benchmarks import namespace
 from benchmarks.machine import cores, launch
 from benchmarks.measure import Measure, at_most, measured
 from benchmarks.paths import ROOT
-from benchmarks.row import Row, Say, WrongAnswer
+from benchmarks.row import AnswerMismatchError, Row, Say
 from benchmarks.scale import Scale
 
 PATIENCE = 120.0
@@ -51,7 +51,7 @@ def _timed(what: str, folder: Path, symbols: int) -> float:
         raise
     told: dict[str, Any] = json.loads(out)
     if told["count"] != symbols:
-        raise WrongAnswer(f"{what} found {told['count']} symbols, wanted {symbols}")
+        raise AnswerMismatchError(f"{what} found {told['count']} symbols, wanted {symbols}")
     seconds: float = told["seconds"]
     return seconds
 

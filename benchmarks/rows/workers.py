@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks.driver import Driver, driver
 from benchmarks.measure import Measure, at_least, measured
-from benchmarks.row import Row, Say, WrongAnswer
+from benchmarks.row import AnswerMismatchError, Row, Say
 from benchmarks.scale import Scale
 from benchmarks.server import heddle
 
@@ -79,7 +79,7 @@ def _drive(load: Driver, name: str, seconds: float) -> dict[str, Any]:
     told = load.drive(name, seconds)
     wrong = {what: told[what] for what in ("failed", "hung", "reset") if told[what]}
     if wrong or not told["answers"]:
-        raise WrongAnswer(f"{name}: {wrong or 'no answer'} {told['first']}".rstrip())
+        raise AnswerMismatchError(f"{name}: {wrong or 'no answer'} {told['first']}".rstrip())
     return told
 
 

@@ -5,13 +5,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
-from heddle.cli.views.apply_view import DRY_RUN, KEY, MESSAGE, SHAPE, TIMEOUT, WAIT, YES, Asked
+from heddle.cli.views.apply_view import (
+    DRY_RUN,
+    KEY,
+    MESSAGE,
+    SHAPE,
+    TIMEOUT,
+    WAIT,
+    YES,
+    ChangeOptions,
+)
 
 if TYPE_CHECKING:
     from heddle.cli.resource_files import Planner
-    from heddle.cli.views.apply_view import Outcome
+    from heddle.cli.views.apply_view import ChangeOutcome
 
 FILES = click.option(
     "-f",
@@ -49,7 +58,7 @@ MERGE = click.option(
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Put specs or values into a store.",
     examples=[
         ("A file into the store of the settings", "heddle apply -f flow.yaml"),
@@ -115,12 +124,12 @@ def command(
     together where they do not contradict each other. With --wait, the exit code is 1 where
     a runtime refuses the change, and the reason is told.
     """
-    from heddle.cli.resource_files import Given, Planner
+    from heddle.cli.resource_files import Planner, ResourceFiles
     from heddle.cli.views.apply_view import end, outcome_data, tell_outcome
     from heddle.cli.views.output import print_json
 
-    given = Given(files, sort, settings_of(config, extensions, **flags))
-    asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key)
+    given = ResourceFiles(files, sort, settings_of(config, extensions, **flags))
+    asked = ChangeOptions(message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key)
     planner = Planner(given, prune=prune, base=base, merge=merge)
     outcome = asyncio.run(_apply(planner, asked, ask=prune and not yes))
     if as_json:
@@ -130,17 +139,17 @@ def command(
     end(outcome)
 
 
-async def _apply(planner: "Planner", asked: Asked, *, ask: bool) -> "Outcome":
+async def _apply(planner: "Planner", asked: ChangeOptions, *, ask: bool) -> "ChangeOutcome":
     from heddle.cli.extensions import installed
     from heddle.cli.stores import opened
-    from heddle.cli.views.apply_view import Outcome, confirm, made_before, make_it
+    from heddle.cli.views.apply_view import ChangeOutcome, confirm, made_before, make_it
     from heddle.runtime.changes.plan import Applied
 
     settings = planner.given.settings
     registry = installed(settings)
     problems = planner.given.problems(registry)
     if problems:
-        return Outcome(applied=Applied(problems=tuple(problems)))
+        return ChangeOutcome(applied=Applied(problems=tuple(problems)))
     async with opened(settings, registry) as store:
         made = await made_before(store, asked)
         if made is not None:

@@ -3,7 +3,7 @@
 import click
 
 from heddle.cli.exit_codes import FAILED
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import ENVIRONMENT, EXTENSION, JSON, NAMESPACE, options, settings_of
 
 STRICT = click.option(
@@ -15,7 +15,7 @@ STRICT = click.option(
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Tell everything that is wrong with specs, without running them.",
     examples=[
         ("A folder", "heddle check flows"),
@@ -65,7 +65,7 @@ def command(
     from heddle.runtime.assembly.check import Checked, check_specs
     from heddle.runtime.assembly.graph_check import check_graph
     from heddle.schemas.check import in_order
-    from heddle.specs.binding.bind import Values
+    from heddle.specs.binding.bind import ValueSet
 
     settings = settings_of(config, extensions, **flags)
     registry = installed(settings)
@@ -73,7 +73,7 @@ def command(
     reading = documents.read(namespace=settings.namespace)
     checked: Checked = check_specs(
         reading.specs,
-        Values(reading.values),
+        ValueSet(reading.values),
         registry,
         spoiled=reading.spoiled,
         environment=settings.environment,

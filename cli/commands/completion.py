@@ -2,12 +2,12 @@
 
 import click
 
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import JSON
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Print the completion script of a shell.",
     examples=[
         ("bash: in ~/.bashrc", 'eval "$(heddle completion bash)"'),

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from heddle.cli.exit_codes import FAILED, CommandError
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
-from heddle.cli.views.apply_view import KEY, MESSAGE, TIMEOUT, WAIT, YES, Asked
+from heddle.cli.views.apply_view import KEY, MESSAGE, TIMEOUT, WAIT, YES, ChangeOptions
 
 if TYPE_CHECKING:
     from heddle.cli.settings import Settings
-    from heddle.cli.views.apply_view import Outcome
+    from heddle.cli.views.apply_view import ChangeOutcome
     from heddle.specs.model.store import Resource, Store
 
 FILES = click.option(
@@ -39,7 +39,7 @@ EVERY = "*"
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Take specs or values out of a store.",
     examples=[
         ("By name", "heddle delete specs pong router"),
@@ -112,7 +112,7 @@ def command(
 
     settings = settings_of(config, extensions, **flags)
     wanted = [*((settings.namespace, name) for name in names), *_named(files, sort, settings)]
-    asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key)
+    asked = ChangeOptions(message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key)
     if everything:
         wanted = [(settings.namespace, EVERY)]
     outcome, missing = asyncio.run(
@@ -141,11 +141,11 @@ def _named(files: Sequence[str], sort: str, settings: "Settings") -> Iterable[tu
     """The namespace, and the name or id, of everything that the files name."""
     if not files:
         return []
-    from heddle.cli.resource_files import Given
+    from heddle.cli.resource_files import ResourceFiles
     from heddle.cli.views.output import print_problems
     from heddle.specs.model.names import named_id
 
-    given = Given(files, sort, settings)
+    given = ResourceFiles(files, sort, settings)
     if given.reading.problems:
         print_problems(given.reading.problems, source=given.documents.source)
         raise CommandError("nothing was deleted: put the problems right first")
@@ -167,10 +167,10 @@ async def _delete(
     settings: "Settings",
     sort: str,
     wanted: Sequence[tuple[str, str]],
-    asked: Asked,
+    asked: ChangeOptions,
     *,
     ask: bool,
-) -> "tuple[Outcome, list[str]]":
+) -> "tuple[ChangeOutcome, list[str]]":
     """What became of it, and what is not there."""
     from heddle.cli.extensions import installed
     from heddle.cli.stores import opened

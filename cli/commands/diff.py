@@ -8,16 +8,16 @@ import click
 
 from heddle.cli.commands.get import EVERYWHERE
 from heddle.cli.exit_codes import DIFFERENT, CommandError
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
 if TYPE_CHECKING:
     from heddle.cli.settings import Settings
-    from heddle.specs.model.difference import Difference
+    from heddle.specs.model.difference import Diff
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Show what tells two revisions, files or folders apart.",
     examples=[
         ("What changed since revision 41", "heddle diff 41"),
@@ -66,7 +66,7 @@ def command(
 
 async def _between(
     settings: "Settings", first: str, second: str, namespace: str | None
-) -> "list[Difference]":
+) -> "list[Diff]":
     from heddle.cli.stores import opened
     from heddle.cli.views.revision_view import number_of
     from heddle.runtime.changes.rollback import between
@@ -79,7 +79,7 @@ async def _between(
         return await between(store, one, other, namespace=namespace)
 
 
-def _of_files(first: str, second: str, settings: "Settings") -> "list[Difference]":
+def _of_files(first: str, second: str, settings: "Settings") -> "list[Diff]":
     """What tells two files or folders apart."""
     from heddle.cli.documents import Documents
     from heddle.schemas.errors import SpecError

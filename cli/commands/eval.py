@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Never
 import click
 
 from heddle.cli.exit_codes import FAILED, CommandError
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import EXTENSION, JSON, options, settings_of
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ MEMORY = click.option(
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Try code in any language on a payload.",
     examples=[
         ("An expression", """heddle eval 'self.a + 1' --payload '{"a": 1}'"""),
@@ -239,7 +239,7 @@ def _payload(registry: "Registry", given: str) -> Any:
 
 def _measure(option: str, text: str | None) -> Any:
     """A duration in seconds, or a size in bytes; CommandError where it is none."""
-    from heddle.schemas.field import Unfit
+    from heddle.schemas.field import FieldError
     from heddle.schemas.units import Duration, Size
 
     if text is None:
@@ -247,5 +247,5 @@ def _measure(option: str, text: str | None) -> Any:
     kind = Duration if option == "--timeout" else Size
     try:
         return kind.read(text)
-    except Unfit as unfit:
+    except FieldError as unfit:
         raise CommandError(f"{option}: found {unfit.found} (wanted: {unfit.wanted})") from None

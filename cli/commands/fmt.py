@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heddle.cli.exit_codes import FAILED
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import EXTENSION, JSON, options, settings_of
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ DIFF = click.option("--diff", is_flag=True, help="Write nothing; show what would
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Bring spec files into their canonical form.",
     examples=[
         ("Every file of a folder", "heddle fmt flows"),

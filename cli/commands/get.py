@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from heddle.cli.exit_codes import FAILED
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ EVERYWHERE = click.option("-A", "--all-namespaces", is_flag=True, help="Of every
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Show the specs or values of a store.",
     examples=[
         ("The specs of the store of the settings", "heddle get specs"),
@@ -128,15 +128,15 @@ async def _read(
 ) -> "tuple[Sequence[Resource], Sequence[Problem], int]":
     """What there is, what cannot be read, and the revision of it, where the store keeps those."""
     from heddle.cli.stores import opened
-    from heddle.specs.model.revision import Recording
-    from heddle.specs.model.store import Revealing
+    from heddle.specs.model.revision import RevisionStore
+    from heddle.specs.model.store import SecretStore
 
     async with opened(settings) as store:
-        revision = await store.newest() if isinstance(store, Recording) else 0
+        revision = await store.newest() if isinstance(store, RevisionStore) else 0
         found: Sequence[Resource]
         if sort == "specs":
             found = await store.specs(namespace)
-        elif reveal and isinstance(store, Revealing):
+        elif reveal and isinstance(store, SecretStore):
             found = await store.revealed(namespace)
         else:
             found = await store.values(namespace)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from heddle.cli.exit_codes import CommandError
-from heddle.cli.group import Command, Family
+from heddle.cli.group import CommandFamily, ExampleCommand
 from heddle.cli.options import JSON, options
 
 if TYPE_CHECKING:
-    from heddle.specs.model.difference import Difference
+    from heddle.specs.model.difference import Diff
 
 ATTRIBUTES = tuple(f"*{suffix} diff=heddle merge=heddle" for suffix in (".yaml", ".yml", ".json"))
 """The lines of .gitattributes."""
@@ -36,7 +36,7 @@ DRY_RUN = click.option("--dry-run", is_flag=True, help="Tell what would be done,
 
 
 @click.group(
-    cls=Family,
+    cls=CommandFamily,
     short_help="Have git compare and merge specs by what they say.",
     examples=[
         ("For the specs below flows/", "heddle git install flows"),
@@ -49,7 +49,7 @@ def command() -> None:
 
 @command.command(
     "install",
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Tell git to ask Heddle about specs.",
     examples=[
         ("For the specs below flows/", "heddle git install flows"),
@@ -111,7 +111,7 @@ def _shown(value: str) -> str:
 
 @command.command(
     "diff",
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Show a difference as git asks for it.",
     examples=[
         (
@@ -165,7 +165,7 @@ def diff(
     )
 
 
-def _compared(path: str, old: str, new: str) -> "list[Difference]":
+def _compared(path: str, old: str, new: str) -> "list[Diff]":
     from heddle.specs.merge.comparison import Sheet, compared
 
     return compared([Sheet.read(old, file=path)], [Sheet.read(new, file=path)])

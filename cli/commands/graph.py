@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from heddle.cli.exit_codes import FAILED
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import JSON, NAMESPACE, options, settings_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ DIRECTION = click.option(
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Draw specs and their links.",
     examples=[
         ("A picture that any browser shows", "heddle graph flows -o flows.svg"),

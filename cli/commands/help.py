@@ -2,11 +2,11 @@
 
 import click
 
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Show help, with the commands that extensions add.",
     examples=[
         ("Everything there is", "heddle help"),

@@ -7,7 +7,7 @@ import click
 
 from heddle.cli.commands.get import EVERYWHERE
 from heddle.cli.exit_codes import FAILED
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.name_completion import complete_names
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 from heddle.cli.views.revision_view import SHAPE
@@ -27,7 +27,7 @@ LIMIT = click.option(
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Show who changed what in a store, when, and why.",
     examples=[
         ("The newest revisions of the namespace", "heddle history"),

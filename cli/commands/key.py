@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 import click
 
 from heddle.cli.exit_codes import FAILED, CommandError
-from heddle.cli.group import Command, Family
+from heddle.cli.group import CommandFamily, ExampleCommand
 from heddle.cli.options import JSON, NAMESPACE, STORE, options, settings_of
-from heddle.cli.views.apply_view import DRY_RUN, MESSAGE, SHAPE, TIMEOUT, WAIT, Asked
+from heddle.cli.views.apply_view import DRY_RUN, MESSAGE, SHAPE, TIMEOUT, WAIT, ChangeOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from heddle.cli.settings import Settings
-    from heddle.cli.views.apply_view import Outcome
+    from heddle.cli.views.apply_view import ChangeOutcome
     from heddle.specs.model.value import Value
     from heddle.specs.secrets.keyring import Keyring
 
@@ -31,7 +31,7 @@ EVERYWHERE = click.option("-A", "--all-namespaces", is_flag=True, help="Of every
 
 
 @click.group(
-    cls=Family,
+    cls=CommandFamily,
     short_help="Make, show and replace the keys that seal secrets.",
     examples=[
         (
@@ -52,7 +52,7 @@ def command() -> None:
 
 @command.command(
     "new",
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Make a key.",
     examples=[
         ("Into the key file of the settings", "heddle key new"),
@@ -87,7 +87,7 @@ def new(output: str | None, as_json: bool, config: str | None) -> None:
 
 @command.command(
     "list",
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Show which keys there are.",
     examples=[
         ("The keys, and how many values of the store each has sealed", "heddle key list"),
@@ -153,7 +153,7 @@ def _row(row: "dict[str, object]") -> list[str]:
 
 @command.command(
     "rotate",
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Seal everything anew with the first key.",
     examples=[
         ("What it would do", "heddle key rotate --dry-run"),
@@ -193,7 +193,7 @@ def rotate(
     if not keys.ids:
         why = "; ".join(keys.troubles) or "none is given"
         raise CommandError(f"there is no key to seal with: {why}. Try heddle key new")
-    asked = Asked(
+    asked = ChangeOptions(
         message=message or f"sealed with the key {keys.ids[0]}",
         dry_run=dry_run,
         wait=wait,
@@ -211,8 +211,8 @@ def rotate(
 
 
 async def _rotate(
-    settings: "Settings", keys: "Keyring", namespace: str | None, clear: bool, asked: Asked
-) -> "Outcome":
+    settings: "Settings", keys: "Keyring", namespace: str | None, clear: bool, asked: ChangeOptions
+) -> "ChangeOutcome":
     from heddle.cli.stores import opened
     from heddle.cli.views.apply_view import make_it
     from heddle.runtime.changes.key_rotation import plan_rotation

@@ -5,17 +5,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heddle.cli.exit_codes import CommandError
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import EXTENSION, JSON, options, settings_of
 
 if TYPE_CHECKING:
-    from heddle.cli.views.kind_list import Broken
+    from heddle.cli.views.kind_list import InvalidKind
     from heddle.runtime.assembly.extension import Registry
     from heddle.schemas.schema import Schema
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Show the kinds that specs may have, and their fields.",
     examples=[
         ("All of them, and the languages", "heddle kinds"),
@@ -62,7 +62,7 @@ def command(
 
 
 def _one(registry: "Registry", kind: str, as_json: bool) -> None:
-    from heddle.cli.views.kind_list import Broken, tried
+    from heddle.cli.views.kind_list import InvalidKind, tried
     from heddle.cli.views.output import print_json
     from heddle.schemas.page import describe, terminal
     from heddle.schemas.suggestion import did_you_mean
@@ -71,7 +71,7 @@ def _one(registry: "Registry", kind: str, as_json: bool) -> None:
         near = did_you_mean(kind, sorted(registry.scheme.names), "kind")
         raise CommandError(f'no kind "{kind}". {near or "See heddle kinds"}')
     schema = tried(registry, kind, describe)
-    if isinstance(schema, Broken):
+    if isinstance(schema, InvalidKind):
         raise CommandError(str(schema))
     if as_json:
         print_json({**describe(schema), "extension": registry.scheme.owner(kind)})
@@ -83,7 +83,7 @@ def _one(registry: "Registry", kind: str, as_json: bool) -> None:
 
 
 def _all(
-    registry: "Registry", sound: "list[Schema[Any]]", broken: "list[Broken]"
+    registry: "Registry", sound: "list[Schema[Any]]", broken: "list[InvalidKind]"
 ) -> dict[str, object]:
     from heddle.schemas.page import by_category
 

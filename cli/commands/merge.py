@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heddle.cli.exit_codes import FAILED, CommandError
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import JSON, options, settings_of
 
 if TYPE_CHECKING:
     from heddle.specs.merge.merge import MergeConflict
-    from heddle.specs.merge.text_merge import TextMerged
+    from heddle.specs.merge.text_merge import TextMergeResult
 
 OUTPUT = click.option(
     "-o",
@@ -46,7 +46,7 @@ LABELS = [
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Merge spec files three ways, by node and port.",
     examples=[
         (
@@ -135,7 +135,7 @@ def _write(path: str, text: str) -> None:
     write_files({path: (read_bytes(path), text.encode())})
 
 
-def _tell(merged: "TextMerged") -> None:
+def _tell(merged: "TextMergeResult") -> None:
     for each in merged.conflicts:
         click.echo(f"conflict: {each}", err=True)
     if merged.by_lines:
@@ -144,7 +144,7 @@ def _tell(merged: "TextMerged") -> None:
         click.echo("Put right what stands between the markers: <<<<<<< to >>>>>>>", err=True)
 
 
-def _as_data(merged: "TextMerged", *, with_text: bool) -> dict[str, Any]:
+def _as_data(merged: "TextMergeResult", *, with_text: bool) -> dict[str, Any]:
     said: dict[str, Any] = {"ok": merged.clean}
     if merged.by_lines:
         said["by_lines"] = merged.by_lines

@@ -7,7 +7,7 @@ import click
 
 from heddle.cli.commands.apply import BASE, FILES, MERGE, PRUNE, SORT
 from heddle.cli.exit_codes import DIFFERENT, FAILED
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Show what an apply would change.",
     examples=[
         ("What a file would change in the store of the settings", "heddle plan -f flow.yaml"),
@@ -52,24 +52,24 @@ def command(
     It goes by the same rules, and finds the same problems. The exit code is 0 where nothing would
     change, 3 where something would, and 1 where there are problems or conflicts.
     """
-    from heddle.cli.resource_files import Given, Planner
-    from heddle.cli.views.apply_view import Outcome, outcome_data, tell_outcome
+    from heddle.cli.resource_files import Planner, ResourceFiles
+    from heddle.cli.views.apply_view import ChangeOutcome, outcome_data, tell_outcome
     from heddle.cli.views.diff_view import summary, tell_details
     from heddle.cli.views.output import print_json
     from heddle.runtime.changes.plan import Applied
 
-    given = Given(files, sort, settings_of(config, extensions, **flags))
+    given = ResourceFiles(files, sort, settings_of(config, extensions, **flags))
     planned = asyncio.run(_plan(Planner(given, prune=prune, base=base, merge=merge)))
     stopped = bool(planned.problems or planned.clashes)
     applied = Applied(
         differences=planned.differences, problems=planned.problems, clashes=planned.clashes
     )
     if as_json:
-        print_json(outcome_data(Outcome(applied=applied)))
+        print_json(outcome_data(ChangeOutcome(applied=applied)))
     else:
         tell_details(planned.differences)
         if stopped:
-            tell_outcome(Outcome(applied=applied), source=given.documents.source)
+            tell_outcome(ChangeOutcome(applied=applied), source=given.documents.source)
         else:
             click.echo(summary(planned.differences))
     if stopped:

@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 import click
 
 from heddle.cli.commands.get import EVERYWHERE
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
-from heddle.cli.views.apply_view import DRY_RUN, KEY, MESSAGE, SHAPE, TIMEOUT, WAIT, Asked
+from heddle.cli.views.apply_view import DRY_RUN, KEY, MESSAGE, SHAPE, TIMEOUT, WAIT, ChangeOptions
 
 if TYPE_CHECKING:
     from heddle.cli.settings import Settings
-    from heddle.cli.views.apply_view import Outcome
+    from heddle.cli.views.apply_view import ChangeOutcome
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Bring a store back to what it said at an older revision.",
     examples=[
         (
@@ -56,7 +56,7 @@ def command(
     settings = settings_of(config, extensions, **flags)
     space = None if all_namespaces else settings.namespace
     message = message or f"roll back to revision {revision}"
-    asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key)
+    asked = ChangeOptions(message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key)
     outcome = asyncio.run(_roll_back(settings, revision, space, asked))
     changed = outcome.applied.changed
     if as_json:
@@ -70,8 +70,8 @@ def command(
 
 
 async def _roll_back(
-    settings: "Settings", term: str, namespace: str | None, asked: Asked
-) -> "Outcome":
+    settings: "Settings", term: str, namespace: str | None, asked: ChangeOptions
+) -> "ChangeOutcome":
     import msgspec
 
     from heddle.cli.extensions import installed

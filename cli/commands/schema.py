@@ -3,7 +3,7 @@
 import click
 
 from heddle.cli.exit_codes import CommandError
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import EXTENSION, JSON, options, settings_of
 
 OPENAPI = click.option(
@@ -15,7 +15,7 @@ OUTPUT = click.option("-o", "--output", metavar="FILE", help="Write to a file in
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Print the JSON Schema that editors complete by.",
     examples=[
         ("For whole files; then, as their first line:", "heddle schema -o heddle.schema.json"),
@@ -41,7 +41,7 @@ def command(
     exit code is 1.
     """
     from heddle.cli.extensions import installed
-    from heddle.cli.views.kind_list import Broken, complain_of, described, tried
+    from heddle.cli.views.kind_list import InvalidKind, complain_of, described, tried
     from heddle.schemas.export import file_schema, kind_schema, to_json
     from heddle.schemas.suggestion import did_you_mean
 
@@ -66,7 +66,7 @@ def command(
         near = did_you_mean(kind, sorted(scheme.names), "kind")
         raise CommandError(f'no kind "{kind}". {near or "See heddle kinds"}')
     found = tried(registry, kind, lambda one: to_json(kind_schema(one, languages)))
-    if isinstance(found, Broken):
+    if isinstance(found, InvalidKind):
         raise CommandError(str(found))
     write(to_json(kind_schema(found, languages)), output)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from heddle.cli.exit_codes import FAILED, CommandError
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.name_completion import complete_names
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
@@ -20,7 +20,7 @@ PAST = 5
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Show one revision, or one spec or value with its past.",
     examples=[
         ("What a revision changed", "heddle show 41"),
@@ -107,9 +107,9 @@ async def _named(settings: "Settings", name: str) -> "list[tuple[Resource, list[
 async def _past(store: "Store", one: "Resource") -> "list[Revision]":
     """The revisions that changed it last; none where the store keeps none."""
     from heddle.cli.views.revision_view import changing
-    from heddle.specs.model.revision import Recording
+    from heddle.specs.model.revision import RevisionStore
 
-    if not isinstance(store, Recording):
+    if not isinstance(store, RevisionStore):
         return []
     return await changing(store, one.namespace, [str(one.id)], PAST)
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heddle.cli.exit_codes import CommandError
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ TABLES = click.option("--tables", is_flag=True, help="Show the tables and their 
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Ask in SQL what a store holds and how it runs.",
     examples=[
         (

@@ -2,7 +2,7 @@
 
 import click
 
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import (
     ENVIRONMENT,
     EXTENSION,
@@ -55,7 +55,7 @@ SYSTEM = click.option(
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Run the specs of a folder, a file or a store.",
     examples=[
         ("One file; save a change in it, and the next request shows it", "heddle start flow.yaml"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from heddle.cli.exit_codes import FAILED, UNFOLLOWED
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.name_completion import complete_names
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
 
@@ -23,7 +23,7 @@ WATCH = click.option(
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Show how a namespace stands in its runtimes.",
     examples=[
         ("The namespace of the settings", "heddle status"),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heddle.cli.exit_codes import CommandError
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import JSON, STORE, options, settings_of
 from heddle.cli.settings import without_password
 
@@ -31,7 +31,7 @@ AS = click.option(
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Show how a store stands; migrate its tables, grant rights in them.",
     examples=[
         ("How the store of the settings stands", "heddle store show"),
@@ -117,7 +117,7 @@ def _check(url: str) -> None:
 
 async def _show(settings: "Settings") -> dict[str, Any]:
     from heddle.cli.stores import opened
-    from heddle.specs.model.report import Reporting
+    from heddle.specs.model.report import ReportStore
 
     told: dict[str, Any] = {"url": settings.store}
     if settings.store.partition("://")[0].lower() in ("postgresql", "postgres"):
@@ -137,7 +137,7 @@ async def _show(settings: "Settings") -> dict[str, Any]:
             "revision": await store.newest(),
             "specs": len(await store.specs()),
             "values": len(await store.values()),
-            "runtimes": len(await store.reports()) if isinstance(store, Reporting) else 0,
+            "runtimes": len(await store.reports()) if isinstance(store, ReportStore) else 0,
         }
     return {**told, "tables": tables} if tables else told
 

@@ -3,7 +3,7 @@
 import click
 
 from heddle.cli.exit_codes import CommandError
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import JSON, options
 
 EJECT = click.option(
@@ -14,7 +14,7 @@ EJECT = click.option(
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Show the flows of the API, to copy and to change.",
     examples=[
         ("All of it", "heddle system"),

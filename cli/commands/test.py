@@ -3,7 +3,7 @@
 import click
 
 from heddle.cli.exit_codes import FAILED
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import (
     ENVIRONMENT,
     EXTENSION,
@@ -38,7 +38,7 @@ VALUES = click.option(
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Run the tests of flows.",
     examples=[
         ("Every test of the store", "heddle test"),
@@ -104,7 +104,7 @@ def command(
     settings = settings_of(config, extensions, store=path if path is not None else store, **flags)
 
     from heddle.cli.views.output import print_json, print_problems
-    from heddle.cli.views.test_run import Ran, Trying, as_data, print_result, summary
+    from heddle.cli.views.test_run import Ran, TestRun, as_data, print_result, summary
 
     def tell(ran: Ran) -> None:
         if junit is not None:
@@ -117,7 +117,7 @@ def command(
         print_problems(ran.problems, source=trying.source, strict=True)
         click.echo(summary(ran))
 
-    trying = Trying(
+    trying = TestRun(
         settings,
         pattern,
         specs=from_specs,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from heddle.cli.exit_codes import CommandError
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import EXTENSION, JSON, STORE, options, settings_of
 from heddle.specs.model.names import NAMESPACE_RULE, legal_namespace
 
@@ -52,7 +52,7 @@ EXPIRES = click.option(
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Make, list and revoke the tokens of the API.",
     examples=[
         ("The first one, for yourself", "heddle token new ada --role admin"),
@@ -167,7 +167,7 @@ async def _new(
         new_token,
         value_of,
     )
-    from heddle.schemas.errors import Conflict
+    from heddle.schemas.errors import ConflictError
     from heddle.specs.model.store import Put
 
     if not legal_token_name(name):
@@ -188,7 +188,7 @@ async def _new(
                 [Put(resource=value_of(made, SYSTEM), revision=0)],
                 note_of(settings, f"a token for {name}"),
             )
-        except Conflict:
+        except ConflictError:
             raise CommandError(
                 f'there is a token "{name}" already. Try: heddle token revoke {name}, or another name'
             ) from None
@@ -199,7 +199,7 @@ def _until(text: str, now: float) -> float:
     """When a token expires: so long from now, or at a date."""
     from datetime import UTC, datetime
 
-    from heddle.schemas.field import Unfit
+    from heddle.schemas.field import FieldError
     from heddle.schemas.units import Duration
 
     try:
@@ -210,7 +210,7 @@ def _until(text: str, now: float) -> float:
             if text.strip().replace(".", "").isdecimal():
                 raise ValueError(text)
             until = now + float(Duration(text))
-        except (Unfit, ValueError):
+        except (FieldError, ValueError):
             raise CommandError(
                 f'--expires: "{text}" is no time (wanted: 12h, 30d, or a date such as 2027-01-31)'
             ) from None

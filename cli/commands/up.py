@@ -3,7 +3,7 @@
 import click
 
 from heddle.cli.commands.start import DRAIN, FORMAT, LEVEL
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import ENVIRONMENT, EXTENSION, options, settings_of
 
 HEALTH = click.option(
@@ -20,7 +20,7 @@ ADDRESS = click.option(
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Run several namespaces, each in processes of its own.",
     examples=[
         ("All that heddle.toml lists", "heddle up"),

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from heddle.cli.exit_codes import CommandError
-from heddle.cli.group import Command, Family
+from heddle.cli.group import CommandFamily, ExampleCommand
 from heddle.cli.options import EXTENSION, JSON, NAMESPACE, STORE, options, settings_of
-from heddle.cli.views.apply_view import DRY_RUN, KEY, MESSAGE, SHAPE, TIMEOUT, WAIT, Asked
+from heddle.cli.views.apply_view import DRY_RUN, KEY, MESSAGE, SHAPE, TIMEOUT, WAIT, ChangeOptions
 
 if TYPE_CHECKING:
     from heddle.cli.settings import Settings
-    from heddle.cli.views.apply_view import Outcome
+    from heddle.cli.views.apply_view import ChangeOutcome
     from heddle.specs.model.value import Value
 
 FILE = click.option(
@@ -44,7 +44,7 @@ PLAIN = click.option("--plain", is_flag=True, help="It is no secret: everybody m
 
 
 @click.group(
-    cls=Family,
+    cls=CommandFamily,
     short_help="Set a value without showing it to anybody.",
     examples=[
         (
@@ -63,7 +63,7 @@ def command() -> None:
 
 @command.command(
     "set",
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Create or update one value.",
     examples=[
         ("You are asked for it, and what you type is not shown", "heddle value set password"),
@@ -120,7 +120,7 @@ def set_(
     settings = settings_of(config, extensions, **flags)
     _legal(name)
     data = _data(file, variable, form)
-    asked = Asked(message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key)
+    asked = ChangeOptions(message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key)
     wanted = True if secret else False if plain else None
     outcome = asyncio.run(_set(settings, name, data, wanted, asked))
     if as_json:
@@ -132,7 +132,7 @@ def set_(
 
 @command.command(
     "seal",
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Print a value sealed, for a file.",
     examples=[
         (
@@ -233,8 +233,8 @@ def _bytes(file: str | None, variable: str | None) -> bytes:
 
 
 async def _set(
-    settings: "Settings", name: str, data: Any, secret: bool | None, asked: Asked
-) -> "Outcome":
+    settings: "Settings", name: str, data: Any, secret: bool | None, asked: ChangeOptions
+) -> "ChangeOutcome":
     from heddle.cli.extensions import installed
     from heddle.cli.keys import warn_of
     from heddle.cli.stores import opened

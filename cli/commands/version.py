@@ -2,12 +2,12 @@
 
 import click
 
-from heddle.cli.group import Command
+from heddle.cli.group import ExampleCommand
 from heddle.cli.options import JSON
 
 
 @click.command(
-    cls=Command,
+    cls=ExampleCommand,
     short_help="Show the version, and the extensions that are installed.",
     examples=[("For a bug report", "heddle version --json")],
     shapes=[

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from heddle.extensions.net.http.server import Server
 
 
-class Health:
+class HealthServer:
     """A small HTTP server at `host:port`; `state` gives what there is to say, with `ok` in it."""
 
     def __init__(self, address: str, state: Callable[[], dict[str, Any]]) -> None:

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from heddle.cli.exit_codes import INTERRUPTED, CommandError
 from heddle.cli.settings import Settings
-from heddle.cli.supervisor.health import Health
-from heddle.cli.supervisor.worker_group import Crew
+from heddle.cli.supervisor.health import HealthServer
+from heddle.cli.supervisor.worker_group import WorkerGroup
 from heddle.cli.views.log import form_of, make_log
 from heddle.cli.views.output import colored
 from heddle.runtime.events.events import Event
@@ -43,7 +43,7 @@ class Supervisor:
         self._log = make_log("text" if self._text else "json", level)
         self._many = len(crews) > 1
         self._crews = [self._crew(settings, size, health) for settings, size in crews]
-        self._health = Health(address, self.state) if address else None
+        self._health = HealthServer(address, self.state) if address else None
         self._stop = asyncio.Event()
         self._reason = ""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -106,7 +106,7 @@ class Supervisor:
 
     # --- telling ---
 
-    def _crew(self, settings: Settings, size: int, health: float) -> Crew:
+    def _crew(self, settings: Settings, size: int, health: float) -> WorkerGroup:
         namespace = settings.namespace
 
         def write(number: int, text: str) -> None:
@@ -115,7 +115,7 @@ class Supervisor:
         def tell(event: str, *, level: str = "info", reason: str = "", **data: Any) -> None:
             self._tell(event, level=level, reason=reason, namespace=namespace, **data)
 
-        return Crew(
+        return WorkerGroup(
             settings,
             size,
             tell=tell,

@@ -32,11 +32,11 @@ def main() -> None:
     sys.path[:0] = [path for path in orders.path if path not in sys.path]
     from heddle.cli.complaint import complain, explain_error
     from heddle.cli.serve import Serve
-    from heddle.cli.supervisor.worker_client import Seat
+    from heddle.cli.supervisor.worker_client import WorkerClient
     from heddle.schemas.errors import SpecError
 
     try:
-        Serve(orders.settings, seat=lambda: Seat(orders, sock)).run()
+        Serve(orders.settings, seat=lambda: WorkerClient(orders, sock)).run()
     except SpecError as error:
         from heddle.cli.views.output import print_problems
 

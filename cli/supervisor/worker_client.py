@@ -15,7 +15,7 @@ _LAST_WORDS = 2.0
 """Seconds that the supervisor has to take what is still to be said."""
 
 
-class Seat(Team):
+class WorkerClient(Team):
     """This worker's end of the wire. `ended` is set once the supervisor is gone."""
 
     def __init__(self, orders: Orders, sock: socket.socket) -> None:

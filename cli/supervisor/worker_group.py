@@ -34,7 +34,7 @@ Tell: TypeAlias = Callable[..., None]
 """Tells an event: a phrase, a level, a reason, and named values."""
 
 
-class Worker:
+class WorkerProcess:
     """One process, and what was heard of it."""
 
     def __init__(self, number: int, process: asyncio.subprocess.Process, wire: Wire) -> None:
@@ -56,7 +56,7 @@ class Worker:
                 self.process.send_signal(number)
 
 
-class Crew:
+class WorkerGroup:
     """So many workers of one namespace. `tell` is told what becomes of them, `write` what they log.
 
     `health` is for how many seconds nothing may be heard of a worker before it is killed; 0: for ever.
@@ -83,11 +83,11 @@ class Crew:
         self._color = color
         self._health = health
         self._broker = Broker()
-        self._workers: dict[int, Worker] = {}
+        self._workers: dict[int, WorkerProcess] = {}
         self._keepers: list[asyncio.Task[None]] = []
         self._turning = asyncio.Lock()
-        self._turn: tuple[Worker, int] | None = None
-        self._given_up: set[tuple[Worker, int]] = set()
+        self._turn: tuple[WorkerProcess, int] | None = None
+        self._given_up: set[tuple[WorkerProcess, int]] = set()
         self._asks: set[asyncio.Task[None]] = set()
         self._rolling = asyncio.Lock()
         self._rolled: set[int] = set()
@@ -195,7 +195,7 @@ class Crew:
             await watching
             self._lost(probe)
 
-    async def _less(self, fresh: Worker, before: Sequence[Worker]) -> str:
+    async def _less(self, fresh: WorkerProcess, before: Sequence[WorkerProcess]) -> str:
         """Return what a worker has less of than those before it; empty if it has as much."""
         active = max((worker.active for worker in before), default=0)
         unready = all(worker.unready for worker in before)
@@ -254,7 +254,7 @@ class Crew:
 
     # --- one worker ---
 
-    async def _keep(self, number: int, worker: Worker | None) -> None:
+    async def _keep(self, number: int, worker: WorkerProcess | None) -> None:
         """Have a worker of this number, whatever becomes of it."""
         pause = FIRST
         while True:
@@ -308,7 +308,7 @@ class Crew:
         """Whether nothing is to be begun any more."""
         return self._stopping
 
-    async def _watch(self, worker: Worker) -> int:
+    async def _watch(self, worker: WorkerProcess) -> int:
         """Wait until it ends; kill it where nothing is heard of it any more."""
         while not worker.over.done():
             silence = self._silence()
@@ -346,9 +346,9 @@ class Crew:
         late = self.settings.drain + _LATE
         return min(self._health, late) if self._health else late
 
-    async def _begin(self, number: int) -> Worker:
+    async def _begin(self, number: int) -> WorkerProcess:
         ours, its = socket.socketpair()
-        heard: list[Worker] = []
+        heard: list[WorkerProcess] = []
         try:
             process = await asyncio.create_subprocess_exec(
                 sys.executable,
@@ -370,7 +370,7 @@ class Crew:
             lambda told, _: self._heard(heard[0], told),
             lambda: self._lost(heard[0]),
         )
-        worker = Worker(number, process, wire)
+        worker = WorkerProcess(number, process, wire)
         heard.append(worker)
         orders = Orders(
             settings=self.settings,
@@ -385,7 +385,9 @@ class Crew:
         self._workers[number] = worker
         return worker
 
-    async def _until_ready(self, number: int, after: Worker | None = None) -> Worker | None:
+    async def _until_ready(
+        self, number: int, after: WorkerProcess | None = None
+    ) -> WorkerProcess | None:
         """Wait until a worker of this number, later than the one given, is ready; return it."""
         while not self._stopping:
             worker = self._workers.get(number)
@@ -399,7 +401,7 @@ class Crew:
             await asyncio.sleep(0.02)
         return None
 
-    def _lost(self, worker: Worker) -> None:
+    def _lost(self, worker: WorkerProcess) -> None:
         """Nothing more is heard of it."""
         worker.wire.close()
         self._broker.lost(worker)
@@ -410,7 +412,7 @@ class Crew:
 
     # --- what workers say ---
 
-    def _heard(self, worker: Worker, told: Told) -> None:
+    def _heard(self, worker: WorkerProcess, told: Told) -> None:
         if told.get("say") == "blocked":
             worker.blocked = told["where"]
             return
@@ -442,7 +444,7 @@ class Crew:
         self._asks.add(task)
         task.add_done_callback(self._asks.discard)
 
-    async def _bind(self, worker: Worker, told: Told) -> None:
+    async def _bind(self, worker: WorkerProcess, told: Told) -> None:
         host, port, owner, asked = told["host"], told["port"], told["owner"], told["bind"]
         try:
             beside = [(family, name, number) for family, name, number in told.get("beside", ())]
@@ -458,7 +460,7 @@ class Crew:
             self._broker.lost(worker)
         worker.wire.say({"bind": asked, "sockets": len(sockets)}, sockets)
 
-    async def _give_turn(self, worker: Worker, turn: int) -> None:
+    async def _give_turn(self, worker: WorkerProcess, turn: int) -> None:
         await self._turning.acquire()
         gone = worker.over.done() or self._workers.get(worker.number) is not worker
         if gone or (worker, turn) in self._given_up:
@@ -468,7 +470,7 @@ class Crew:
         self._turn = worker, turn
         worker.wire.say({"turn": turn})
 
-    def _done(self, worker: Worker, turn: int) -> None:
+    def _done(self, worker: WorkerProcess, turn: int) -> None:
         if self._turn == (worker, turn):
             self._turn = None
             self._turning.release()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from heddle.cli.settings import Settings
     from heddle.runtime.changes.plan import Applied, Planned
     from heddle.runtime.changes.wait_live import Arrival, Waited
-    from heddle.specs.model.difference import Difference
+    from heddle.specs.model.difference import Diff
     from heddle.specs.model.revision import Note
     from heddle.specs.model.store import Store
 
@@ -61,7 +61,7 @@ SHAPE = (
 """What commands that change a store print with `--json`."""
 
 
-class Asked(msgspec.Struct, frozen=True, kw_only=True):
+class ChangeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a change is to be made."""
 
     message: str = ""
@@ -71,7 +71,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class ChangeOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a change. `waited` has an item for each namespace that was waited for."""
 
     applied: "Applied"
@@ -107,11 +107,11 @@ def user_at_host() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def ready_to_wait(store: "Store", asked: Asked) -> None:
+def ready_to_wait(store: "Store", asked: ChangeOptions) -> None:
     """CommandError where there is nobody to wait for: before anything is written."""
-    from heddle.specs.model.report import Reporting
+    from heddle.specs.model.report import ReportStore
 
-    if asked.wait and not isinstance(store, Reporting):
+    if asked.wait and not isinstance(store, ReportStore):
         raise CommandError(
             f"{store.url}: runtimes do not say there how they are, so nobody can wait for them. "
             "Leave out --wait"
@@ -119,8 +119,8 @@ def ready_to_wait(store: "Store", asked: Asked) -> None:
 
 
 async def make_it(
-    store: "Store", planned: "Planned", settings: "Settings", asked: Asked
-) -> Outcome:
+    store: "Store", planned: "Planned", settings: "Settings", asked: ChangeOptions
+) -> ChangeOutcome:
     """Make what was planned, and wait for it, as asked."""
     from heddle.runtime.changes.plan import Applied, apply_plan
 
@@ -128,20 +128,20 @@ async def make_it(
         applied = Applied(
             differences=planned.differences, problems=planned.problems, clashes=planned.clashes
         )
-        return Outcome(applied=applied, dry_run=True)
+        return ChangeOutcome(applied=applied, dry_run=True)
     ready_to_wait(store, asked)
     applied = await apply_plan(store, planned, note_of(settings, asked.message, asked.key))
     waited = await _wait(store, applied, asked) if asked.wait and applied.revision else []
-    return Outcome(applied=applied, waited=tuple(waited))
+    return ChangeOutcome(applied=applied, waited=tuple(waited))
 
 
-async def made_before(store: "Store", asked: Asked) -> Outcome | None:
+async def made_before(store: "Store", asked: ChangeOptions) -> ChangeOutcome | None:
     """Return what an earlier run of this command with the same key has made; None if nothing."""
     from heddle.runtime.changes.plan import Applied
     from heddle.specs.model.difference import difference
-    from heddle.specs.model.keyed import Keyed, key_from
+    from heddle.specs.model.keyed import KeyedStore, key_from
 
-    if not asked.key or asked.dry_run or not isinstance(store, Keyed):
+    if not asked.key or asked.dry_run or not isinstance(store, KeyedStore):
         return None
     made = await store.keyed(key_from(asked.key))
     if made is None:
@@ -149,14 +149,14 @@ async def made_before(store: "Store", asked: Asked) -> Outcome | None:
     differences = tuple(difference(turn.before, turn.after) for turn in made.turns)
     applied = Applied(differences=differences, revision=made.number)
     waited = await _wait(store, applied, asked) if asked.wait else []
-    return Outcome(applied=applied, waited=tuple(waited))
+    return ChangeOutcome(applied=applied, waited=tuple(waited))
 
 
-async def _wait(store: "Store", applied: "Applied", asked: Asked) -> "list[Waited]":
+async def _wait(store: "Store", applied: "Applied", asked: ChangeOptions) -> "list[Waited]":
     from heddle.runtime.changes.wait_live import wait_live
-    from heddle.specs.model.report import Reporting
+    from heddle.specs.model.report import ReportStore
 
-    if not isinstance(store, Reporting):
+    if not isinstance(store, ReportStore):
         raise TypeError(f"runtimes do not say how they are in a {type(store).__name__}")
     return [
         await wait_live(store, space, applied.revision, applied.ids(space), timeout=asked.timeout)
@@ -179,7 +179,7 @@ def confirm(planned: "Planned") -> None:
 # --- telling --------------------------------------------------------------------------------------
 
 
-def tell_outcome(outcome: Outcome, *, source: Any = None, nothing: str = "") -> None:
+def tell_outcome(outcome: ChangeOutcome, *, source: Any = None, nothing: str = "") -> None:
     """What became of it, for people; `nothing` is said where there was nothing to do."""
     from heddle.cli.views.diff_view import tell
     from heddle.cli.views.output import print_problems
@@ -226,7 +226,7 @@ def _reasons(arrival: "Arrival") -> "list[str]":
     return [f"{who}: {reason(why)}" for who, why in said.items() if why is not None]
 
 
-def outcome_data(outcome: Outcome) -> dict[str, Any]:
+def outcome_data(outcome: ChangeOutcome) -> dict[str, Any]:
     """What became of it, for programs; see SHAPE."""
     from heddle.cli.views.diff_view import as_change
     from heddle.cli.views.problem_report import as_data
@@ -267,12 +267,12 @@ def _arrival_data(waited: "Waited", arrival: "Arrival") -> dict[str, Any]:
     }
 
 
-def end(outcome: Outcome) -> None:
+def end(outcome: ChangeOutcome) -> None:
     """The exit code: 1 where it was not made, or somebody refused it or is behind."""
     if not outcome.ok:
         raise click.exceptions.Exit(FAILED)
 
 
-def deleted(differences: "Sequence[Difference]") -> "list[Difference]":
+def deleted(differences: "Sequence[Diff]") -> "list[Diff]":
     """Those that delete something."""
     return [each for each in differences if each.what == "deleted"]

@@ -9,7 +9,7 @@ import click
 from heddle.cli.views.output import colored
 from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.path import dotted
-from heddle.specs.model.difference import ABSENT, Detail, Difference, What
+from heddle.specs.model.difference import ABSENT, Diff, FieldDiff, What
 from heddle.specs.model.mask import covered
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
@@ -26,14 +26,14 @@ LONGEST = 100
 """Longer texts on one line are cut."""
 
 
-def tell(differences: Iterable[Difference], *, would: bool = False) -> None:
+def tell(differences: Iterable[Diff], *, would: bool = False) -> None:
     """`created  spec pong`, one line each."""
     for each in differences:
         what = f"would be {each.what}" if would and each.what != "unchanged" else each.what
         click.echo(f"{what:<{18 if would else 9}}  {named(each.resource)}")
 
 
-def tell_details(differences: Iterable[Difference]) -> None:
+def tell_details(differences: Iterable[Diff]) -> None:
     """Each with what becomes of its fields and its ports; what stays as it is is not told."""
     import sys
 
@@ -44,7 +44,7 @@ def tell_details(differences: Iterable[Difference]) -> None:
                 click.echo(line, color=color)
 
 
-def summary(differences: Sequence[Difference]) -> str:
+def summary(differences: Sequence[Diff]) -> str:
     """`1 to create, 2 to update`; `nothing to change` where there is nothing."""
     words: tuple[tuple[What, str], ...] = (
         ("created", "create"),
@@ -61,7 +61,7 @@ def named(resource: Resource) -> str:
     return f"{type(resource).__name__.lower()} {resource.label}{where}"
 
 
-def lines_of(one: Difference) -> Iterator[str]:
+def lines_of(one: Diff) -> Iterator[str]:
     """A difference with its details, a line each, in colours."""
     mark, color = MARKS[one.what]
     kind = f" ({one.resource.kind})" if isinstance(one.resource, Spec) else ""
@@ -73,7 +73,7 @@ def lines_of(one: Difference) -> Iterator[str]:
         yield from _detail(detail, hidden=hidden and detail.path[0] in _SECRET)
 
 
-def secret(one: Difference) -> bool:
+def secret(one: Diff) -> bool:
     """Whether what it says must not be shown."""
     return any(
         isinstance(side, Value) and side.secret for side in (one.turn.before, one.turn.after)
@@ -88,7 +88,7 @@ def _ports(resource: Resource) -> Iterator[str]:
             yield f"{dotted('', ('ports', port))}: {said}"
 
 
-def _detail(detail: Detail, *, hidden: bool) -> Iterator[str]:
+def _detail(detail: FieldDiff, *, hidden: bool) -> Iterator[str]:
     before, after = detail.before, detail.after
     if hidden:
         before, after = (covered(each) if each is not ABSENT else each for each in (before, after))
@@ -110,7 +110,7 @@ def _detail(detail: Detail, *, hidden: bool) -> Iterator[str]:
         )
 
 
-def _whole(detail: Detail, found: Any) -> Iterator[str]:
+def _whole(detail: FieldDiff, found: Any) -> Iterator[str]:
     """What came or went: of links, where they lead says all."""
     if detail.path[0] != "ports" or len(detail.path) > 3 or not isinstance(found, Mapping):
         yield f"{_where(detail)}: {_short(found)}"
@@ -123,7 +123,7 @@ def _whole(detail: Detail, found: Any) -> Iterator[str]:
         yield _where(detail)
 
 
-def _where(detail: Detail) -> str:
+def _where(detail: FieldDiff) -> str:
     """`code`, `routes[0].path`; of a link its port and what it leads to: `ports.out → pong.in`."""
     if detail.path[0] == "ports" and len(detail.path) > 2:
         port = dotted("", detail.path[:2])
@@ -132,7 +132,7 @@ def _where(detail: Detail) -> str:
     return detail.at
 
 
-def _is_order(detail: Detail) -> bool:
+def _is_order(detail: FieldDiff) -> bool:
     """Whether the links of a port are in another order."""
     return (
         detail.path[0] == "ports"
@@ -167,7 +167,7 @@ SHAPE = (
 """What `as_change` gives, as help shows it."""
 
 
-def as_change(one: Difference) -> dict[str, Any]:
+def as_change(one: Diff) -> dict[str, Any]:
     """A difference as plain data; secrets are masked."""
     resource = one.resource
     said: dict[str, Any] = {
@@ -184,7 +184,7 @@ def as_change(one: Difference) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _field(detail: Detail, hidden: bool) -> dict[str, Any]:
+def _field(detail: FieldDiff, hidden: bool) -> dict[str, Any]:
     said: dict[str, Any] = {"path": detail.at}
     for name, side in (("before", detail.before), ("after", detail.after)):
         if side is not ABSENT:

@@ -10,7 +10,7 @@ import click
 from heddle.cli.complaint import complain, explain_error
 from heddle.cli.exit_codes import FAILED, INTERRUPTED, UNCONFIRMED
 from heddle.cli.group import AS_JSON, DEBUG, KEYED
-from heddle.schemas.errors import SpecError, Unconfirmed
+from heddle.schemas.errors import SpecError, UnconfirmedError
 from heddle.schemas.problem import Problem
 
 
@@ -36,7 +36,7 @@ def rescued(ctx: click.Context, run: Callable[[click.Context], Any]) -> Any:
         _told(ctx, str(error), error.problems)
         print_problems(error.problems)
         ctx.exit(FAILED)
-    except Unconfirmed as error:
+    except UnconfirmedError as error:
         hint = repeat(ctx, error)
         _told(ctx, f"{error}. {hint}", unconfirmed=True, key=str(error.key))
         complain(f"{error}. {hint}")
@@ -49,7 +49,7 @@ def rescued(ctx: click.Context, run: Callable[[click.Context], Any]) -> Any:
         ctx.exit(FAILED)
 
 
-def repeat(ctx: click.Context, error: Unconfirmed) -> str:
+def repeat(ctx: click.Context, error: UnconfirmedError) -> str:
     """Return what to do about a change set that may have been made."""
     if ctx.meta.get(KEYED):
         return f"Try the same command with --key {error.key}: it is made once"

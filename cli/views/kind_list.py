@@ -9,7 +9,7 @@ from heddle.runtime.assembly.extension import Registry
 from heddle.schemas.schema import Schema
 
 
-class Broken(msgspec.Struct, frozen=True, kw_only=True):
+class InvalidKind(msgspec.Struct, frozen=True, kw_only=True):
     """A kind that cannot be described, and why."""
 
     extension: str
@@ -23,13 +23,13 @@ class Broken(msgspec.Struct, frozen=True, kw_only=True):
 
 def described(
     registry: Registry, describe: Callable[[Schema[Any]], object]
-) -> tuple[list[Schema[Any]], list[Broken]]:
+) -> tuple[list[Schema[Any]], list[InvalidKind]]:
     """The Schema of every kind that is imported and described without fail, and the rest."""
     sound: list[Schema[Any]] = []
-    broken: list[Broken] = []
+    broken: list[InvalidKind] = []
     for kind in sorted(registry.scheme.names):
         found = tried(registry, kind, describe)
-        if isinstance(found, Broken):
+        if isinstance(found, InvalidKind):
             broken.append(found)
         else:
             sound.append(found)
@@ -38,7 +38,7 @@ def described(
 
 def tried(
     registry: Registry, kind: str, describe: Callable[[Schema[Any]], object]
-) -> Schema[Any] | Broken:
+) -> Schema[Any] | InvalidKind:
     """The Schema of a kind that there is, if it can be described."""
     try:
         schema = registry.scheme.schema(kind)
@@ -48,11 +48,11 @@ def tried(
     except Exception as error:
         # Whatever an extension declares is code of strangers.
         said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return Broken(extension=registry.scheme.owner(kind), kind=kind, error=said)
+        return InvalidKind(extension=registry.scheme.owner(kind), kind=kind, error=said)
     return schema
 
 
-def complain_of(broken: Sequence[Broken]) -> None:
+def complain_of(broken: Sequence[InvalidKind]) -> None:
     """Tell people of each, on standard error; then the exit code is 1."""
     import click
 

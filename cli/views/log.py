@@ -16,7 +16,7 @@ SourceOf: TypeAlias = Callable[[str], str | None]
 _COLORS = {"debug": "2", "info": "32", "warning": "33", "error": "1;31"}
 
 
-class Stream(Protocol):
+class LogStream(Protocol):
     """Where a log is written to."""
 
     def write(self, text: str, /) -> int:
@@ -32,7 +32,7 @@ def make_log(
     form: str,
     level: str,
     *,
-    stream: Stream | None = None,
+    stream: LogStream | None = None,
     source: SourceOf | None = None,
     color: bool | None = None,
 ) -> "TextLog | JsonLog":
@@ -60,9 +60,9 @@ class _Log:
     `mask` takes secrets out of what no event holds: lines of files, as they stand there.
     """
 
-    def __init__(self, stream: Stream, level: str) -> None:
+    def __init__(self, stream: LogStream, level: str) -> None:
         self.mask: Callable[[str], str] = str
-        self._stream: Stream | None = stream
+        self._stream: LogStream | None = stream
         self._least = LEVELS.index(level)
 
     def wants(self, level: str) -> bool:
@@ -95,7 +95,7 @@ class TextLog(_Log):
 
     def __init__(
         self,
-        stream: Stream,
+        stream: LogStream,
         level: str,
         *,
         color: bool = False,

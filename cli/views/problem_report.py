@@ -60,7 +60,7 @@ def report(
     `source` gives the text of a file; by default files are read from disk. The secrets in it are
     covered. With `strict`, what may come later counts as an error.
     """
-    lines = _Lines(source or read_source)
+    lines = _FileLines(source or read_source)
     return "\n".join(_Report(lines, color, strict).one(problem) for problem in problems)
 
 
@@ -98,7 +98,7 @@ def read_source(file: str) -> str | None:
         return None
 
 
-class _Lines:
+class _FileLines:
     """Lines of files, each file read once."""
 
     def __init__(self, source: SourceOf) -> None:
@@ -121,7 +121,7 @@ class _Lines:
 class _Report:
     """Writes one Problem after the other."""
 
-    def __init__(self, lines: _Lines, color: bool, strict: bool) -> None:
+    def __init__(self, lines: _FileLines, color: bool, strict: bool) -> None:
         self._lines = lines
         self._color = color
         self._strict = strict

@@ -5,7 +5,7 @@ import textwrap
 import click
 
 from heddle.cli.exit_codes import EXIT_CODES
-from heddle.cli.group import Command, Family
+from heddle.cli.group import CommandFamily, ExampleCommand
 from heddle.cli.main import cli
 
 MARK = (
@@ -20,12 +20,12 @@ def reference() -> str:
     parts = [_exit_codes()]
     for name in cli.list_commands(context):
         command = cli.get_command(context, name)
-        if not isinstance(command, Command | Family):
+        if not isinstance(command, ExampleCommand | CommandFamily):
             raise TypeError(f"{name} is not a command of ours")
         inner = click.Context(command, info_name=name, parent=context)
         parts.append(_command(inner, command))
-        for below, one in command.commands.items() if isinstance(command, Family) else ():
-            if not isinstance(one, Command):
+        for below, one in command.commands.items() if isinstance(command, CommandFamily) else ():
+            if not isinstance(one, ExampleCommand):
                 raise TypeError(f"{name} {below} is not a command of ours")
             parts.append(_command(click.Context(one, info_name=below, parent=inner), one))
     return "\n\n".join(parts) + "\n"
@@ -44,7 +44,7 @@ def _exit_codes() -> str:
     return "\n".join(["## Exit codes", "", "| code | means |", "|---|---|", *rows])
 
 
-def _command(context: click.Context, command: Command | Family) -> str:
+def _command(context: click.Context, command: ExampleCommand | CommandFamily) -> str:
     """One command, or what the commands of a family have in common."""
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     parts = [f"## {context.command_path}", f"```\n{usage}\n```", _help(command)]

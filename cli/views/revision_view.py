@@ -11,7 +11,7 @@ import msgspec
 from heddle.cli.exit_codes import CommandError
 
 if TYPE_CHECKING:
-    from heddle.specs.model.revision import Recording, Revision
+    from heddle.specs.model.revision import Revision, RevisionStore
     from heddle.specs.model.store import Store
 
 WANTED = "the number of a revision, `now`, or `now~2` for two before it"
@@ -50,7 +50,7 @@ async def number_of(store: "Store", term: str, namespace: str | None) -> int | N
 
 
 async def changing(
-    store: "Recording", namespace: str | None, names: Collection[str], limit: int
+    store: "RevisionStore", namespace: str | None, names: Collection[str], limit: int
 ) -> "list[Revision]":
     """The newest revisions that changed one of these names (or ids; empty: anything)."""
     found: list[Revision] = []

@@ -220,8 +220,8 @@ def _condition_data(one: Condition) -> dict[str, Any]:
 def require_reports(store: object) -> None:
     """Raise CommandError if runtimes keep no Reports in this store."""
     from heddle.cli.exit_codes import CommandError
-    from heddle.specs.model.report import Reporting
+    from heddle.specs.model.report import ReportStore
 
-    if not isinstance(store, Reporting):
+    if not isinstance(store, ReportStore):
         url = getattr(store, "url", "")
         raise CommandError(f"{url}: runtimes do not say there how they are, so nobody can look")

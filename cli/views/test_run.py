@@ -35,7 +35,7 @@ from heddle.schemas.problem import Problem
 from heddle.schemas.suggestion import did_you_mean
 from heddle.specs.model.store import Store
 from heddle.specs.stores.memory import MemoryStore
-from heddle.specs.yaml.document import Reading, join
+from heddle.specs.yaml.document import ReadText, join
 
 STUCK = 1.0
 """Seconds beyond limit and grace after which a test counts as one that never gives control back."""
@@ -57,7 +57,7 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
         return not self.problems and all(one.result == PASSED for one in self.results)
 
 
-class Trying:
+class TestRun:
     """Runs the tests of what the settings and the files say.
 
     `on_result` is told of each test as it ends; `on_stuck` what there is once a test hogs the
@@ -123,7 +123,7 @@ class Trying:
             check_path(self._settings.store)
             return self._settings.store
         namespace = self._settings.namespace
-        reading: Reading = join(
+        reading: ReadText = join(
             [
                 self._specs.read(namespace=namespace),
                 self._values.read(namespace=namespace, only="values"),

@@ -6,7 +6,7 @@ from uuid import UUID
 import msgspec
 
 from heddle.extensions.control.container import Holding, HoldingNode, names_of
-from heddle.extensions.extension import Build, Fields, Kind, Node, Port, Schema, Unfit, about
+from heddle.extensions.extension import Build, FieldError, Fields, Kind, Node, Port, Schema, about
 from heddle.runtime.assembly.expansion import End, Expansion
 from heddle.schemas.errors import SpecError
 from heddle.schemas.port import parse_port
@@ -25,7 +25,7 @@ class Inner(Fields):
 
     def __post_init__(self) -> None:
         if self.name is None and self.id is None:
-            raise Unfit("a port of nobody", wanted="the name of a Spec inside", code="missing")
+            raise FieldError("a port of nobody", wanted="the name of a Spec inside", code="missing")
 
 
 class Block(Holding):
@@ -51,7 +51,7 @@ class Block(Holding):
         for way, ports in (("inbounds", self.inbounds), ("outbounds", self.outbounds)):
             for port in ports:
                 if parse_port(port) is None:
-                    raise Unfit(
+                    raise FieldError(
                         f'the port "{port}"', wanted="a name such as in or out[1]", path=(way, port)
                     )
 

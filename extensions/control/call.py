@@ -14,6 +14,7 @@ from heddle.extensions.extension import (
     Error,
     Expression,
     Failure,
+    FieldError,
     Fields,
     Flow,
     Handler,
@@ -23,7 +24,6 @@ from heddle.extensions.extension import (
     Port,
     Program,
     Schema,
-    Unfit,
     Visit,
     about,
 )
@@ -61,13 +61,13 @@ class Call(Fields):
 
     def __post_init__(self) -> None:
         if (self.target is None) == (not self.targets):
-            raise Unfit(
+            raise FieldError(
                 "no target" if self.target is None else "both target and targets",
                 wanted="target, or targets and choose",
                 path=("target",),
             )
         if bool(self.targets) != (self.choose is not None):
-            raise Unfit(
+            raise FieldError(
                 "targets and choose stand together", wanted="both of them", path=("choose",)
             )
 

@@ -17,6 +17,7 @@ from heddle.extensions.extension import (
     Error,
     Expression,
     Failure,
+    FieldError,
     Fields,
     Handler,
     Host,
@@ -26,7 +27,6 @@ from heddle.extensions.extension import (
     Payload,
     Port,
     Schema,
-    Unfit,
     about,
 )
 
@@ -67,7 +67,9 @@ class Collect(Fields):
 
     def __post_init__(self) -> None:
         if self.count is None and self.within is None:
-            raise Unfit("neither count nor within", wanted="what ends a window", path=("count",))
+            raise FieldError(
+                "neither count nor within", wanted="what ends a window", path=("count",)
+            )
 
 
 class Window:

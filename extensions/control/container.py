@@ -7,12 +7,12 @@ import msgspec
 from heddle.extensions.extension import (
     Answer,
     Build,
+    FieldError,
     Fields,
     Flow,
     Handler,
     Node,
     Payload,
-    Unfit,
     Visit,
     about,
 )
@@ -51,18 +51,18 @@ class Holding(Fields):
     def __post_init__(self) -> None:
         if self.uses is not None:
             if self.params is not None:
-                raise Unfit("both uses and params", wanted="one of them", path=("params",))
+                raise FieldError("both uses and params", wanted="one of them", path=("params",))
             if self.specs:
-                raise Unfit("both uses and specs", wanted="one of them", path=("specs",))
+                raise FieldError("both uses and specs", wanted="one of them", path=("specs",))
         elif self.with_:
-            raise Unfit("with without uses", wanted="the name of what is used", path=("with",))
+            raise FieldError("with without uses", wanted="the name of what is used", path=("with",))
         elif not self.specs:
-            raise Unfit("no specs", wanted="specs, or uses", code="missing", path=("specs",))
+            raise FieldError("no specs", wanted="specs, or uses", code="missing", path=("specs",))
         if self.params is not None:
             try:
                 check_params(self.params)
-            except Unfit as unfit:
-                raise Unfit(
+            except FieldError as unfit:
+                raise FieldError(
                     unfit.found, wanted=unfit.wanted, path=("params", *unfit.path)
                 ) from None
 

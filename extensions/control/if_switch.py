@@ -23,7 +23,7 @@ from heddle.extensions.extension import (
 )
 from heddle.runtime.flow.elsewhere import once
 from heddle.schemas.port import canonical, find_port, parse_port
-from heddle.schemas.schema import Unreached
+from heddle.schemas.schema import UnreachablePart
 
 CHOICES = Port("out", "Where packets go.", indexed=True)
 
@@ -124,21 +124,21 @@ def out_port(name: str, build: Build, *path: str | int) -> str:
     return canonical(name)
 
 
-def unreached_ways(fields: If, linked: Mapping[str, str]) -> Iterator[Unreached]:
+def unreached_ways(fields: If, linked: Mapping[str, str]) -> Iterator[UnreachablePart]:
     """Yield the link that no packet takes, if the condition is a constant."""
     constant = truth(fields.when)
     if constant is None:
         return
     port = "out[1]" if constant else "out"
     if port in linked:
-        yield Unreached(
+        yield UnreachablePart(
             ("ports", linked[port]),
             f"no packet leaves by it, as `when` is always {str(constant).lower()}",
             "Write the condition, or remove the link.",
         )
 
 
-def unreached_cases(fields: Switch, linked: Mapping[str, str]) -> Iterator[Unreached]:
+def unreached_cases(fields: Switch, linked: Mapping[str, str]) -> Iterator[UnreachablePart]:
     """Yield the cases, the default and the links that no packet comes to."""
     whole = None
     for index, match in enumerate(fields.matches):
@@ -151,11 +151,11 @@ def unreached_cases(fields: Switch, linked: Mapping[str, str]) -> Iterator[Unrea
         elif earlier is not None:
             found = f"no packet takes this case: all of its packets take matches[{earlier}]"
         if found:
-            yield Unreached(("matches", index), found, hint)
+            yield UnreachablePart(("matches", index), found, hint)
         if truth(match.when) is True and whole is None:
             whole = index
     if fields.default is not None and whole is not None:
-        yield Unreached(
+        yield UnreachablePart(
             ("default",),
             f"no packet takes the default: matches[{whole}] is always true",
             "Remove the one or the other.",
@@ -175,12 +175,14 @@ def _ports(fields: Switch) -> list[str]:
     return [match.port for match in fields.matches]
 
 
-def unnamed_ports(linked: Mapping[str, str], named: set[str], why: str) -> Iterator[Unreached]:
+def unnamed_ports(
+    linked: Mapping[str, str], named: set[str], why: str
+) -> Iterator[UnreachablePart]:
     """Yield each linked port `out[i]` that is not among the `named` ones."""
     for port, written in linked.items():
         parsed = parse_port(port)
         if parsed is not None and parsed[0] == "out" and port not in named:
-            yield Unreached(
+            yield UnreachablePart(
                 ("ports", written),
                 f"no packet leaves by it: {why}",
                 "Name it there, or remove the link.",

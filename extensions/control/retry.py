@@ -12,6 +12,7 @@ from heddle.extensions.extension import (
     Duration,
     Error,
     Expression,
+    FieldError,
     Fields,
     Flow,
     Handler,
@@ -20,7 +21,6 @@ from heddle.extensions.extension import (
     Payload,
     Port,
     Schema,
-    Unfit,
     Visit,
     about,
 )
@@ -71,7 +71,7 @@ class Retry(Fields):
 
     def __post_init__(self) -> None:
         if self.attempts is not None and self.threshold is not None:
-            raise Unfit(
+            raise FieldError(
                 "both attempts and threshold",
                 wanted="one of them: attempts counts the first time too",
                 path=("threshold",),

@@ -11,6 +11,7 @@ from heddle.extensions.extension import (
     Action,
     Build,
     Expression,
+    FieldError,
     Fields,
     Handler,
     Kind,
@@ -19,7 +20,6 @@ from heddle.extensions.extension import (
     Process,
     Program,
     Schema,
-    Unfit,
     about,
 )
 from heddle.runtime.flow.elsewhere import once
@@ -59,9 +59,9 @@ class Session(Fields):
 
     def __post_init__(self) -> None:
         if not (self.set or self.get or self.remove):
-            raise Unfit("nothing to keep, to give or to forget", wanted="set, get or remove")
+            raise FieldError("nothing to keep, to give or to forget", wanted="set, get or remove")
         if self.add and not self.get:
-            raise Unfit("add without get", wanted="names to add", path=("add",))
+            raise FieldError("add without get", wanted="names to add", path=("add",))
 
 
 PREFIX = "session."

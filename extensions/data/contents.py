@@ -44,7 +44,7 @@ def encoded(data: Payload, form: Format) -> bytes:
         raise refused(f"the data cannot be JSON: {error}") from error
 
 
-class Reading:
+class ContentStream:
     """An open file that is read in a thread, piece by piece."""
 
     def __init__(self, file: BufferedReader, size: int) -> None:

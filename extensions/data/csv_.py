@@ -16,6 +16,7 @@ from heddle.extensions.extension import (
     Action,
     Answer,
     Build,
+    FieldError,
     Fields,
     Flow,
     Handler,
@@ -25,7 +26,6 @@ from heddle.extensions.extension import (
     Port,
     Schema,
     Text,
-    Unfit,
     Visit,
     about,
 )
@@ -89,16 +89,16 @@ class Csv(Fields):
     def __post_init__(self) -> None:
         if self.delimiter != "auto" and (len(self.delimiter) != 1 or self.delimiter in "\r\n"):
             wanted = "one character, or auto"
-            raise Unfit(f'"{self.delimiter}"', wanted=wanted, path=("delimiter",))
+            raise FieldError(f'"{self.delimiter}"', wanted=wanted, path=("delimiter",))
         if self.delimiter == self.quote:
-            raise Unfit("the same as quote", wanted="another character", path=("delimiter",))
+            raise FieldError("the same as quote", wanted="another character", path=("delimiter",))
         if self.op == "format" and self.delimiter == "auto":
-            raise Unfit("auto", wanted="the character to write", path=("delimiter",))
+            raise FieldError("auto", wanted="the character to write", path=("delimiter",))
         if self.op == "format" and self.batch:
-            raise Unfit("batch with op: format", wanted="op: parse", path=("batch",))
+            raise FieldError("batch with op: format", wanted="op: parse", path=("batch",))
 
 
-class ParseNode(Node):
+class CsvParseNode(Node):
     """Makes rows of text."""
 
     def __init__(self, fields: Csv) -> None:
@@ -133,7 +133,7 @@ class ParseNode(Node):
 _END: Final = "\r\n"
 
 
-class _Lines:
+class _CsvLines:
     """The lines that a writer writes, each with the end that was asked for."""
 
     def __init__(self, end: str) -> None:
@@ -145,7 +145,7 @@ class _Lines:
         self.lines.append(line[: -len(_END)] + self._end)
 
 
-class FormatNode(Node):
+class CsvFormatNode(Node):
     """Makes text of rows."""
 
     def __init__(self, fields: Csv) -> None:
@@ -160,7 +160,7 @@ class FormatNode(Node):
     def _act(self, payload: Payload) -> Payload:
         rows = payload if isinstance(payload, list | tuple) else [payload]
         fields = self._fields
-        text = _Lines("\n" if fields.newline == "lf" else "\r\n")
+        text = _CsvLines("\n" if fields.newline == "lf" else "\r\n")
         # The writer quotes cells with what ends its lines: CR and LF, whichever ends ours.
         writer = csv.writer(
             text, delimiter=fields.delimiter, quotechar=fields.quote, lineterminator=_END
@@ -191,7 +191,7 @@ def compile_csv(fields: Csv, build: Build) -> Node:
     except (LookupError, ValueError):
         found = f'unknown encoding "{fields.encoding}"'
         build.refuse("encoding", found=found, wanted="one such as utf-8, latin-1 or cp1252")
-    return FormatNode(fields) if fields.op == "format" else ParseNode(fields)
+    return CsvFormatNode(fields) if fields.op == "format" else CsvParseNode(fields)
 
 
 CSV: Kind[Any] = Kind(

@@ -8,16 +8,16 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from heddle.extensions.data import file_io as files
 from heddle.extensions.data.contents import (
+    ContentStream,
     Format,
-    Reading,
     decoded,
     encoded,
     path_and_data,
     path_of,
 )
 from heddle.extensions.data.errors import of_system, refused
-from heddle.extensions.data.folder_watch import FIRST, LAST, Watching
-from heddle.extensions.data.root import Root
+from heddle.extensions.data.folder_watch import FIRST, LAST, FolderWatch
+from heddle.extensions.data.root import FolderRoot
 from heddle.extensions.extension import (
     IN,
     Action,
@@ -26,6 +26,7 @@ from heddle.extensions.extension import (
     ByteStream,
     Duty,
     Error,
+    FieldError,
     Fields,
     Handler,
     Host,
@@ -39,14 +40,13 @@ from heddle.extensions.extension import (
     Singleton,
     Size,
     Text,
-    Unfit,
     about,
 )
 
 T = TypeVar("T")
 
 
-class File(Fields):
+class FileFields(Fields):
     """What a `file` says."""
 
     root: Annotated[
@@ -99,15 +99,15 @@ class File(Fields):
 
     def __post_init__(self) -> None:
         if self.existing and self.op != "watch":
-            raise Unfit("existing without op: watch", wanted="op: watch", path=("existing",))
+            raise FieldError("existing without op: watch", wanted="op: watch", path=("existing",))
         if self.path is not None and self.op == "watch":
-            raise Unfit("a path to watch", wanted="a pattern", path=("path",))
+            raise FieldError("a path to watch", wanted="a pattern", path=("path",))
 
 
 class FileNode(Node):
     """Does one thing with files."""
 
-    def __init__(self, fields: File, root: Root) -> None:
+    def __init__(self, fields: FileFields, root: FolderRoot) -> None:
         self._fields = fields
         self._root = root
         self._path = str(fields.path) if fields.path is not None else None
@@ -134,9 +134,9 @@ class FileNode(Node):
         return decoded(data, form, path)
 
     async def _stream(self, path: str, file: Path, process: Process) -> ByteStream:
-        def opened() -> Reading:
+        def opened() -> ContentStream:
             raw = file.open("rb")
-            return Reading(raw, os.fstat(raw.fileno()).st_size)
+            return ContentStream(raw, os.fstat(raw.fileno()).st_size)
 
         reading = await _done(path, opened)
         try:
@@ -157,7 +157,7 @@ class FileNode(Node):
         return {"path": self._root.name(file), "size": size}
 
     async def _write_stream(self, path: str, file: Path, data: ByteStream) -> int:
-        draft = await _done(path, lambda: files.Draft(file, folders=self._fields.folders))
+        draft = await _done(path, lambda: files.FileDraft(file, folders=self._fields.folders))
         limit, size = int(self._fields.limit), 0
         try:
             async for chunk in data:
@@ -215,10 +215,10 @@ async def _done(path: str, act: Callable[..., T], *given: Any) -> T:
 class WatchNode(Node, Actor):
     """Begins a process for each file that has changed, one after the other."""
 
-    def __init__(self, fields: File, root: Root) -> None:
+    def __init__(self, fields: FileFields, root: FolderRoot) -> None:
         self._fields = fields
         self._root = root
-        self._watching: Watching | None = None
+        self._watching: FolderWatch | None = None
         self._adopted = False
         self._given_away = False
         self._host: Host | None = None
@@ -291,7 +291,7 @@ class WatchNode(Node, Actor):
 
     async def _begin(self) -> None:
         if self._watching is None:
-            watching = Watching(self._root, float(self._fields.settle))
+            watching = FolderWatch(self._root, float(self._fields.settle))
             await watching.start()
             self._watching = watching
             if self._fields.existing:
@@ -353,16 +353,16 @@ class WatchNode(Node, Actor):
         await host.run({"path": path, "change": change}, failed="file failed", path=path)
 
 
-def compile_file(fields: File, build: Build) -> Node:
+def compile_file(fields: FileFields, build: Build) -> Node:
     """The folder need not be there yet, except to be watched."""
     try:
-        root = Root(fields.root)
+        root = FolderRoot(fields.root)
     except (OSError, ValueError, RuntimeError) as error:
         build.refuse("root", found=f"this is no folder: {error}", wanted="the path of a folder")
     return WatchNode(fields, root) if fields.op == "watch" else FileNode(fields, root)
 
 
-def _ports(fields: File) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
+def _ports(fields: FileFields) -> tuple[tuple[Port, ...], tuple[Port, ...]]:
     return (() if fields.op == "watch" else (IN,)), ()
 
 
@@ -370,7 +370,7 @@ FILE: Kind[Any] = Kind(
     Schema(
         kind="file",
         begins=lambda fields: fields.get("op") == "watch",
-        fields=File,
+        fields=FileFields,
         summary="Reads, writes, lists and watches the files of one folder.",
         category="data",
         ports=_ports,

@@ -11,7 +11,7 @@ from secrets import token_hex
 from typing import Any
 
 from heddle.extensions.data.errors import refused
-from heddle.extensions.data.root import Root
+from heddle.extensions.data.root import FolderRoot
 
 CHUNK = 256 * 1024
 """Bytes that are read or written at a time."""
@@ -33,7 +33,7 @@ def read(path: Path, limit: int) -> bytes:
     return data
 
 
-class Draft:
+class FileDraft:
     """A file that is being written beside the one that it will replace, all at once."""
 
     def __init__(self, path: Path, *, folders: bool) -> None:
@@ -68,7 +68,7 @@ class Draft:
 
 def write(path: Path, data: bytes, *, folders: bool) -> int:
     """Replace a file as a whole: whoever reads it meanwhile sees the old one, or the new one."""
-    draft = Draft(path, folders=folders)
+    draft = FileDraft(path, folders=folders)
     try:
         draft.write(data)
         return draft.finish()
@@ -96,7 +96,7 @@ def remove(path: Path) -> bool:
     return True
 
 
-def entries(root: Root, folder: Path, pattern: str, most: int) -> list[dict[str, Any]]:
+def entries(root: FolderRoot, folder: Path, pattern: str, most: int) -> list[dict[str, Any]]:
     """The files below a folder whose path from there fits the pattern, by path."""
     found: list[dict[str, Any]] = []
     for path in _below(folder, "/" in pattern or "**" in pattern):

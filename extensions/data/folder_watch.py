@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from heddle.extensions.data.file_io import is_draft
-from heddle.extensions.data.root import Root
-from heddle.specs.files.identity import Part, parts_of, stamp_of
+from heddle.extensions.data.root import FolderRoot
+from heddle.specs.files.identity import PathPart, parts_of, stamp_of
 
 _WORDS = {1: "added", 2: "modified", 3: "deleted"}
 
@@ -31,13 +31,13 @@ EVERY = 0.5
 """Seconds between two looks at where the path of the folder leads."""
 
 
-class Watching:
+class FolderWatch:
     """Looks at a folder; a file that changes again before its turn has one turn.
 
     `settle` is how long, in seconds, changes have to be quiet before they are told.
     """
 
-    def __init__(self, root: Root, settle: float) -> None:
+    def __init__(self, root: FolderRoot, settle: float) -> None:
         self.root = root
         self.deliver: Callable[[str, str], Awaitable[None]] | None = None
         self.failed: Callable[[Exception], Any] = lambda _: None
@@ -90,7 +90,7 @@ class Watching:
         """It can be looked at."""
         self.trouble = ""
 
-    async def _follow(self, place: list[Part]) -> None:
+    async def _follow(self, place: list[PathPart]) -> None:
         """Note what changes, until the path leads to another folder."""
         stop = asyncio.Event()
         elsewhere = asyncio.ensure_future(self._stop_elsewhere(place, stop))
@@ -117,13 +117,13 @@ class Watching:
         finally:
             elsewhere.cancel()
 
-    async def _stop_elsewhere(self, place: list[Part], stop: asyncio.Event) -> None:
+    async def _stop_elsewhere(self, place: list[PathPart], stop: asyncio.Event) -> None:
         """Set the event once the path leads elsewhere, or all of it ends."""
         while not self._end.is_set() and parts_of(str(self.root.given)) == place:
             await self._ended(EVERY)
         stop.set()
 
-    async def _another(self, place: list[Part], longest: float) -> None:
+    async def _another(self, place: list[PathPart], longest: float) -> None:
         """Wait until the path leads elsewhere, no longer than so many seconds."""
         loop = asyncio.get_running_loop()
         end = loop.time() + longest

@@ -13,6 +13,7 @@ from heddle.extensions.extension import (
     Action,
     Answer,
     Build,
+    FieldError,
     Fields,
     Flow,
     Handler,
@@ -21,7 +22,6 @@ from heddle.extensions.extension import (
     Payload,
     Port,
     Schema,
-    Unfit,
     Visit,
     about,
 )
@@ -50,10 +50,10 @@ class Jsonl(Fields):
 
     def __post_init__(self) -> None:
         if self.op == "format" and self.batch:
-            raise Unfit("batch with op: format", wanted="op: parse", path=("batch",))
+            raise FieldError("batch with op: format", wanted="op: parse", path=("batch",))
 
 
-class ParseNode(Node):
+class JsonlParseNode(Node):
     """Makes a list of lines."""
 
     def __init__(self, fields: Jsonl) -> None:
@@ -91,7 +91,7 @@ async def parsed(lines: AsyncIterator[list[str]]) -> AsyncIterator[list[Any]]:
             yield found
 
 
-class FormatNode(Node):
+class JsonlFormatNode(Node):
     """Makes lines of a list."""
 
     def __init__(self) -> None:
@@ -113,7 +113,7 @@ class FormatNode(Node):
 def compile_jsonl(fields: Jsonl, build: Build) -> Node:
     """There is nothing that could be wrong."""
     del build
-    return FormatNode() if fields.op == "format" else ParseNode(fields)
+    return JsonlFormatNode() if fields.op == "format" else JsonlParseNode(fields)
 
 
 JSONL: Kind[Any] = Kind(

@@ -5,7 +5,7 @@ from pathlib import Path
 from heddle.extensions.data.errors import refused
 
 
-class Root:
+class FolderRoot:
     """Paths are given with `/`, from the folder on; one that begins with `/` begins there, too.
 
     A link on the way is followed, as long as it leads to something inside the folder.

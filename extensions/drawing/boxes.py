@@ -59,7 +59,7 @@ class Placement(msgspec.Struct, frozen=True):
     breadth: float
 
 
-class Route(msgspec.Struct, frozen=True):
+class LineRoute(msgspec.Struct, frozen=True):
     """The way of a line, from pin to pin."""
 
     start: Point
@@ -70,7 +70,7 @@ class Route(msgspec.Struct, frozen=True):
         """Return where it arrives."""
         return self.steps[-1][-1] if self.steps else self.start
 
-    def moved(self, a: float, b: float) -> "Route":
+    def moved(self, a: float, b: float) -> "LineRoute":
         """Return the same way, elsewhere."""
 
         def move(point: Point) -> Point:
@@ -80,13 +80,13 @@ class Route(msgspec.Struct, frozen=True):
             (move(step[0]),) if len(step) == 1 else (move(step[0]), move(step[1]), move(step[2]))
             for step in self.steps
         ]
-        return Route(move(self.start), tuple(steps))
+        return LineRoute(move(self.start), tuple(steps))
 
 
-class Layout(msgspec.Struct, frozen=True, kw_only=True):
+class BoxLayout(msgspec.Struct, frozen=True, kw_only=True):
     """A Placement for every Box and a Route for every Join, in their order; all within the size."""
 
     placements: tuple[Placement, ...]
-    routes: tuple[Route, ...]
+    routes: tuple[LineRoute, ...]
     length: float
     breadth: float

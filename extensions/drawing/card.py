@@ -16,7 +16,7 @@ _LEAST = 92.0
 _RING = 12.0
 
 
-class Stub(msgspec.Struct, frozen=True):
+class CardStub(msgspec.Struct, frozen=True):
     """An out port that no edge leaves, named at the foot of the card: `x` from where the foot begins."""
 
     port: str
@@ -33,7 +33,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     badge: str
     badge_width: float
     name: tuple[str, ...]
-    stubs: tuple[Stub, ...]
+    stubs: tuple[CardStub, ...]
     foot: float
     width: float
     height: float
@@ -62,16 +62,16 @@ def card(node: PictureNode, unlinked: tuple[str, ...] = ()) -> Card:
     )
 
 
-def _stubs(ports: tuple[str, ...], room: float) -> tuple[tuple[Stub, ...], float]:
+def _stubs(ports: tuple[str, ...], room: float) -> tuple[tuple[CardStub, ...], float]:
     """Set the ports in rows; return also how wide the widest row became."""
-    stubs: list[Stub] = []
+    stubs: list[CardStub] = []
     x, row, widest = 0.0, 0, 0.0
     for port in ports:
         text = fit(shown(port) or "?", PORT_SIZE, room - _RING, 1, mono=True)[0]
         wide = _RING + width(text, PORT_SIZE, mono=True)
         if x and x + wide > room:
             x, row = 0.0, row + 1
-        stubs.append(Stub(text, x, row))
+        stubs.append(CardStub(text, x, row))
         widest = max(widest, x + wide)
         x += wide + 10.0
     return tuple(stubs), widest

@@ -1,6 +1,6 @@
 """A Picture as Graphviz DOT."""
 
-from heddle.extensions.drawing.family import Family, family_of
+from heddle.extensions.drawing.family import KindFamily, family_of
 from heddle.extensions.drawing.picture import Picture, PictureEdge
 from heddle.extensions.drawing.text import lines
 
@@ -53,7 +53,7 @@ def _node(picture: Picture, index: int) -> str:
     return f"n{index} [label={label}, {_look(family_of(node))}]"
 
 
-def _look(family: Family) -> str:
+def _look(family: KindFamily) -> str:
     shade = family.light
     dashed = ",dashed" if family.name == "waiting" else ""
     return (

@@ -5,7 +5,7 @@ lines change their breadth, and the reach of the pins on its right. So no line e
 a box or through the label of a pin.
 """
 
-from heddle.extensions.drawing.boxes import Join, Placement, Point, Route, Step
+from heddle.extensions.drawing.boxes import Join, LineRoute, Placement, Point, Step
 from heddle.extensions.drawing.layered_graph import CHANNEL_FIRST, CHANNEL_SPACE, Key, LayeredGraph
 
 _LEAST_MIDDLE, _MOST_MIDDLE, _SLOPE = 46.0, 190.0, 0.32
@@ -14,7 +14,7 @@ _CURL, _CURL_STEP = 15.0, 6.0
 _OUTSIDE_FIRST = 24.0
 
 
-class Column:
+class LayerColumn:
     """The boxes of a layer stand from `start` to `end`; bands reach to `before` and `beyond`."""
 
     __slots__ = ("before", "beyond", "end", "start")
@@ -46,16 +46,16 @@ class EdgeRouting:
             placements.append(Placement(column.start, top, column.end - column.start, box.breadth))
         return placements
 
-    def routes(self) -> list[Route]:
+    def routes(self) -> list[LineRoute]:
         """Return the way of each join."""
         return [self._route(number, join) for number, join in enumerate(self._graph.joins)]
 
-    def _route(self, number: int, join: Join) -> Route:
+    def _route(self, number: int, join: Join) -> LineRoute:
         if number in self._graph.outside:
             return self._round(join)
         return self._return(number, join) if number in self._graph.channels else self._on(number)
 
-    def _stand(self) -> list[Column]:
+    def _stand(self) -> list[LayerColumn]:
         """Set the columns one after the other, with the bands that their pins and lines need."""
         graph = self._graph
         lengths = [0.0] * graph.depth
@@ -63,14 +63,14 @@ class EdgeRouting:
             layer = graph.layers[index]
             lengths[layer] = max(lengths[layer], box.length)
         before, beyond = self._reaches()
-        columns: list[Column] = []
+        columns: list[LayerColumn] = []
         start = 0.0
         for layer, length in enumerate(lengths):
             if layer:
                 last = columns[-1]
                 start = last.beyond + self._middle(layer - 1) + before[layer]
             end = start + length
-            columns.append(Column(start, end, start - before[layer], end + beyond[layer]))
+            columns.append(LayerColumn(start, end, start - before[layer], end + beyond[layer]))
         return columns
 
     def _reaches(self) -> tuple[list[float], list[float]]:
@@ -131,17 +131,17 @@ class EdgeRouting:
             lanes[key] = edge + _OUTSIDE_FIRST + CHANNEL_SPACE * place
         return lanes
 
-    def _leaves(self, join: Join) -> tuple[float, Column]:
+    def _leaves(self, join: Join) -> tuple[float, LayerColumn]:
         pin = self._graph.boxes[join.source].outs[join.out]
         column = self._columns[self._graph.layers[join.source]]
         return self._middles[join.source] + pin.b, column
 
-    def _arrives(self, join: Join) -> tuple[float, Column]:
+    def _arrives(self, join: Join) -> tuple[float, LayerColumn]:
         pin = self._graph.boxes[join.target].ins[join.pin]
         column = self._columns[self._graph.layers[join.target]]
         return self._middles[join.target] + pin.b, column
 
-    def _on(self, number: int) -> Route:
+    def _on(self, number: int) -> LineRoute:
         join = self._graph.joins[number]
         leave, column = self._leaves(join)
         pen = _PathBuilder((column.end, leave))
@@ -149,7 +149,7 @@ class EdgeRouting:
         self._follow(pen, number, join)
         return pen.route()
 
-    def _return(self, number: int, join: Join) -> Route:
+    def _return(self, number: int, join: Join) -> LineRoute:
         leave, column = self._leaves(join)
         under = self._graph.channels[number][0]
         pen = _PathBuilder((column.end, leave))
@@ -215,7 +215,7 @@ class EdgeRouting:
         depth = (channel - self._graph.edge(box) - CHANNEL_FIRST) / CHANNEL_SPACE
         return _CURL + _CURL_STEP * depth
 
-    def _round(self, join: Join) -> Route:
+    def _round(self, join: Join) -> LineRoute:
         leave, column = self._leaves(join)
         arrive, last = self._arrives(join)
         lane = self._lanes[self._graph.key(join)]
@@ -275,5 +275,5 @@ class _PathBuilder:
         """Go on as steps do that begin here, with a line."""
         self.steps[self.mark() :] = steps
 
-    def route(self) -> Route:
-        return Route(self._start, tuple(self.steps))
+    def route(self) -> LineRoute:
+        return LineRoute(self._start, tuple(self.steps))

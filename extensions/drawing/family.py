@@ -13,7 +13,7 @@ class Shade(msgspec.Struct, frozen=True):
     ink: str
 
 
-class Family(msgspec.Struct, frozen=True, kw_only=True):
+class KindFamily(msgspec.Struct, frozen=True, kw_only=True):
     """A name (safe as a CSS class), its kinds, and its colours on light and on dark paper."""
 
     name: str
@@ -22,8 +22,8 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     dark: Shade
 
 
-def _family(name: str, kinds: str, light: Shade, dark: Shade) -> Family:
-    return Family(name=name, kinds=frozenset(kinds.split()), light=light, dark=dark)
+def _family(name: str, kinds: str, light: Shade, dark: Shade) -> KindFamily:
+    return KindFamily(name=name, kinds=frozenset(kinds.split()), light=light, dark=dark)
 
 
 WAITING = _family(
@@ -91,6 +91,6 @@ FAMILIES = (
 _BY_KIND = {kind: family for family in FAMILIES for kind in family.kinds}
 
 
-def family_of(node: PictureNode) -> Family:
+def family_of(node: PictureNode) -> KindFamily:
     """Return the family of a node's kind; `OTHER` for kinds that belong to none."""
     return WAITING if node.waiting else _BY_KIND.get(node.kind, OTHER)

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 import msgspec
 
-from heddle.extensions.drawing.boxes import Box, Join, Layout, Pin, Point, Route
+from heddle.extensions.drawing.boxes import Box, BoxLayout, Join, LineRoute, Pin, Point
 from heddle.extensions.drawing.card import Card, card
 from heddle.extensions.drawing.layout import layout
 from heddle.extensions.drawing.picture import Picture, PictureEdge, Strand, strand
@@ -25,7 +25,7 @@ _OUT_AIR, _IN_AIR = 13.0, 19.0
 _ASPECTS = {"right": 1.8, "down": 0.7}
 
 
-class Port(msgspec.Struct, frozen=True, kw_only=True):
+class CardPort(msgspec.Struct, frozen=True, kw_only=True):
     """A port that an edge uses: where its line meets the card, and what is written there."""
 
     label: str
@@ -34,7 +34,7 @@ class Port(msgspec.Struct, frozen=True, kw_only=True):
     out: bool
 
 
-class Placed(msgspec.Struct, frozen=True, kw_only=True):
+class PlacedCard(msgspec.Struct, frozen=True, kw_only=True):
     """A node's card on the paper: its upper left corner and its size."""
 
     index: int
@@ -43,7 +43,7 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     size: Point
 
 
-class Line(msgspec.Struct, frozen=True, kw_only=True):
+class EdgeLine(msgspec.Struct, frozen=True, kw_only=True):
     """An edge's way over the paper, in paper coordinates."""
 
     edge: PictureEdge
@@ -56,7 +56,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
         return self.steps[-1][-1]
 
 
-class Frame(msgspec.Struct, frozen=True, kw_only=True):
+class NamespaceFrame(msgspec.Struct, frozen=True, kw_only=True):
     """The ground of one namespace; drawn only where a Picture shows several."""
 
     namespace: str
@@ -68,10 +68,10 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is drawn, on paper of this size. Nodes and edges keep their order."""
 
     size: Point
-    frames: tuple[Frame, ...]
-    cards: tuple[Placed, ...]
-    ports: tuple[Port, ...]
-    lines: tuple[Line, ...]
+    frames: tuple[NamespaceFrame, ...]
+    cards: tuple[PlacedCard, ...]
+    ports: tuple[CardPort, ...]
+    lines: tuple[EdgeLine, ...]
 
     @classmethod
     def of(cls, picture: Picture, direction: Direction = "right") -> "Figure":
@@ -79,7 +79,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         spaces = picture.namespaces
         framed = len(spaces) > 1
         parts = [_Part(picture, space, direction) for space in spaces]
-        frames: list[Frame] = []
+        frames: list[NamespaceFrame] = []
         widest = max((part.size[0] for part in parts), default=120.0)
         widest = max([widest, *(width(shown(s), 13.0) for s in spaces)]) if framed else widest
         x, y = (2 * EDGE, EDGE) if framed else (EDGE, EDGE)
@@ -91,7 +91,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
             if framed:
                 y += EDGE / 2
                 size = (widest + 2 * EDGE, y - top)
-                frames.append(Frame(namespace=part.namespace, at=(EDGE, top), size=size))
+                frames.append(NamespaceFrame(namespace=part.namespace, at=(EDGE, top), size=size))
                 y += EDGE
         size = (widest + 2 * x, y if framed else y + EDGE if parts else 4 * EDGE)
         cards = sorted((c for part in parts for c in part.cards), key=lambda placed: placed.index)
@@ -105,7 +105,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class _Side:
+class _CardSide:
     """The ports on one side of a card, in order, each with the breadth at which its line meets it.
 
     The ports that carry traffic stand in the middle, and those of errors and lifecycle after them:
@@ -164,7 +164,7 @@ class _Part:
         self._edges = {
             number: edge for number, edge in enumerate(picture.edges) if edge.source in self._near
         }
-        used = [_Used() for _ in self._members]
+        used = [_UsedPorts() for _ in self._members]
         ends = {number: self._plug(edge, used) for number, edge in self._edges.items()}
         self._outs, self._ins = self._sides(picture, used)
         self._cards = [self._card(picture, number) for number in range(len(self._members))]
@@ -181,19 +181,21 @@ class _Part:
         }
         self.ports = [port for number in range(len(self._members)) for port in self._ports(number)]
 
-    def _plug(self, edge: PictureEdge, used: list["_Used"]) -> tuple[tuple[str, int], ...]:
+    def _plug(self, edge: PictureEdge, used: list["_UsedPorts"]) -> tuple[tuple[str, int], ...]:
         source, target = self._near[edge.source], self._near[edge.target]
         copy = used[source].copy(edge)
         used[source].outs.add((edge.out, copy))
         used[target].ins.add((edge.port, copy))
         return (edge.out, copy), (edge.port, copy)
 
-    def _sides(self, picture: Picture, used: list["_Used"]) -> tuple[list[_Side], list[_Side]]:
+    def _sides(
+        self, picture: Picture, used: list["_UsedPorts"]
+    ) -> tuple[list[_CardSide], list[_CardSide]]:
         outs, ins = [], []
         for number, index in enumerate(self._members):
             node = picture.nodes[index]
-            outs.append(_Side(_sorted(node.outs, used[number].outs), True, self._down))
-            ins.append(_Side(_sorted(node.ins, used[number].ins), False, self._down))
+            outs.append(_CardSide(_sorted(node.outs, used[number].outs), True, self._down))
+            ins.append(_CardSide(_sorted(node.ins, used[number].ins), False, self._down))
         return outs, ins
 
     def _card(self, picture: Picture, number: int) -> Card:
@@ -201,7 +203,7 @@ class _Part:
         linked = {port for port, _ in self._outs[number].ports}
         return card(node, tuple(port for port in node.outs if port not in linked))
 
-    def _lay_out(self, ends: dict[int, tuple[tuple[str, int], ...]], aspect: float) -> Layout:
+    def _lay_out(self, ends: dict[int, tuple[tuple[str, int], ...]], aspect: float) -> BoxLayout:
         joins = []
         for number, edge in self._edges.items():
             source, target = self._near[edge.source], self._near[edge.target]
@@ -230,26 +232,26 @@ class _Part:
             ins=ins.pins(),
         )
 
-    def _placed(self, number: int) -> Placed:
+    def _placed(self, number: int) -> PlacedCard:
         placement = self._layout.placements[number]
-        return Placed(
+        return PlacedCard(
             index=self._members[number],
             card=self._cards[number],
             at=self._on_paper((placement.a, placement.b)),
             size=self._turn((placement.length, placement.breadth)),
         )
 
-    def _ports(self, number: int) -> Iterable[Port]:
+    def _ports(self, number: int) -> Iterable[CardPort]:
         placement = self._layout.placements[number]
         middle = placement.b + placement.breadth / 2
         for side, out in ((self._ins[number], False), (self._outs[number], True)):
             for (name, _), label, b in zip(side.ports, side.labels, side.offsets, strict=True):
                 a = placement.a + placement.length if out else placement.a
                 at = self._on_paper((a, middle + b))
-                yield Port(label=label, strand=strand(name) if out else "plain", at=at, out=out)
+                yield CardPort(label=label, strand=strand(name) if out else "plain", at=at, out=out)
 
-    def _line(self, edge: PictureEdge, route: Route) -> Line:
-        return Line(
+    def _line(self, edge: PictureEdge, route: LineRoute) -> EdgeLine:
+        return EdgeLine(
             edge=edge,
             start=self._on_paper(route.start),
             steps=tuple(tuple(self._on_paper(point) for point in step) for step in route.steps),
@@ -263,7 +265,7 @@ class _Part:
         return x + self._corner[0], y + self._corner[1]
 
 
-class _Used:
+class _UsedPorts:
     """The ports of one node that edges use, and how often it has written each of its links."""
 
     def __init__(self) -> None:

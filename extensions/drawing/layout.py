@@ -6,7 +6,7 @@ from math import sqrt
 import msgspec
 
 from heddle.extensions.drawing.bend_removal import remove_bends
-from heddle.extensions.drawing.boxes import Box, Join, Layout, Placement, Point, Route
+from heddle.extensions.drawing.boxes import Box, BoxLayout, Join, LineRoute, Placement, Point
 from heddle.extensions.drawing.coordinate_assignment import assign_coordinates
 from heddle.extensions.drawing.crossing_reduction import reduce_crossings
 from heddle.extensions.drawing.edge_routing import EdgeRouting
@@ -17,7 +17,7 @@ _AFTER, _BESIDE = 54.0, 34.0
 _ASPECT = 1.7
 
 
-def layout(boxes: Sequence[Box], joins: Sequence[Join], aspect: float = _ASPECT) -> Layout:
+def layout(boxes: Sequence[Box], joins: Sequence[Join], aspect: float = _ASPECT) -> BoxLayout:
     """Lay out any number of boxes; what is not joined stands apart, nothing overlaps.
 
     `aspect` is length over breadth: the shape wanted where several pieces are set together.
@@ -26,7 +26,7 @@ def layout(boxes: Sequence[Box], joins: Sequence[Join], aspect: float = _ASPECT)
     pieces.sort(key=lambda piece: (len(piece.boxes) == 1, not piece.joins))
     places, length, breadth = _pack_components(pieces, aspect)
     placements: dict[int, Placement] = {}
-    routes: dict[int, Route] = {}
+    routes: dict[int, LineRoute] = {}
     for piece, (a, b) in zip(pieces, places, strict=True):
         for index, placement in zip(piece.boxes, piece.placements, strict=True):
             placements[index] = Placement(
@@ -34,7 +34,7 @@ def layout(boxes: Sequence[Box], joins: Sequence[Join], aspect: float = _ASPECT)
             )
         for number, route in zip(piece.joins, piece.routes, strict=True):
             routes[number] = route.moved(a, b)
-    return Layout(
+    return BoxLayout(
         placements=tuple(placements[index] for index in range(len(boxes))),
         routes=tuple(routes[number] for number in range(len(joins))),
         length=length,
@@ -75,7 +75,7 @@ class _Component:
 
 
 def _bounds(
-    boxes: Sequence[Box], placements: Sequence[Placement], routes: Iterable[Route]
+    boxes: Sequence[Box], placements: Sequence[Placement], routes: Iterable[LineRoute]
 ) -> tuple[Point, Point]:
     corners: list[Point] = []
     for box, placement in zip(boxes, placements, strict=True):

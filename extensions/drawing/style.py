@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from html import escape
 
 from heddle.extensions.drawing.card import BADGE_SIZE, NAME_SIZE, PORT_SIZE
-from heddle.extensions.drawing.family import FAMILIES, Family
+from heddle.extensions.drawing.family import FAMILIES, KindFamily
 from heddle.extensions.drawing.figure import LABEL_SIZE
 
 _SANS = 'ui-sans-serif,system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue",Arial,sans-serif'
@@ -57,7 +57,7 @@ text{fill:#a3afbf}
 """
 
 
-def sheet(families: Iterable[Family]) -> str:
+def sheet(families: Iterable[KindFamily]) -> str:
     """Return the rules for these families, all within `.heddle`, as text for a `<style>`."""
     used = set(families)
     shown = [family for family in FAMILIES if family in used]
@@ -67,7 +67,7 @@ def sheet(families: Iterable[Family]) -> str:
     return escape("\n" + rules, quote=False)
 
 
-def _colours(family: Family, dark: bool) -> str:
+def _colours(family: KindFamily, dark: bool) -> str:
     shade = family.dark if dark else family.light
     return (
         f".heddle .{family.name} .card{{stroke:{shade.line}}}"

@@ -17,7 +17,14 @@ from heddle.extensions.drawing.card import (
     Card,
 )
 from heddle.extensions.drawing.family import family_of
-from heddle.extensions.drawing.figure import Direction, Figure, Frame, Line, Placed, Port
+from heddle.extensions.drawing.figure import (
+    CardPort,
+    Direction,
+    EdgeLine,
+    Figure,
+    NamespaceFrame,
+    PlacedCard,
+)
 from heddle.extensions.drawing.picture import Picture
 from heddle.extensions.drawing.style import sheet
 from heddle.extensions.drawing.text import legal, shown
@@ -83,14 +90,14 @@ class _Sheet:
         more = len(self._picture.edges) + len(alone) - len(told)
         return "; ".join(told + ([f"and {more} more"] if more > 0 else [])) or "Nothing is there."
 
-    def _frame(self, frame: Frame) -> str:
+    def _frame(self, frame: NamespaceFrame) -> str:
         (x, y), (wide, high) = frame.at, frame.size
         return (
             f'<g class="frame">{_rect("ground", x, y, wide, high, 12)}'
             f"{_text('space', x + 16, y + 22, shown(frame.namespace))}</g>"
         )
 
-    def _line(self, line: Line) -> str:
+    def _line(self, line: EdgeLine) -> str:
         edge = line.edge
         kind = edge.strand + (" late" if self._picture.nodes[edge.target].waiting else "")
         return (
@@ -98,7 +105,7 @@ class _Sheet:
             f'<path class="line" d="{self._way(line)}"/><path class="tip" d="{self._tip(line)}"/></g>'
         )
 
-    def _way(self, line: Line) -> str:
+    def _way(self, line: EdgeLine) -> str:
         # The line ends inside its tip, so that a thick end does not show before the point.
         x, y = line.end
         last = (x, y - _TIP_LONG + 2) if self._down else (x - _TIP_LONG + 2, y)
@@ -109,14 +116,14 @@ class _Sheet:
         ]
         return "".join(marks)
 
-    def _tip(self, line: Line) -> str:
+    def _tip(self, line: EdgeLine) -> str:
         x, y = line.end
         corners = [(0.0, 0.0), (-_TIP_LONG, -_TIP_HALF), (-_TIP_LONG, _TIP_HALF)]
         if self._down:
             corners = [(b, a) for a, b in corners]
         return "M" + "L".join(_point((x + a, y + b)) for a, b in corners) + "Z"
 
-    def _node(self, placed: Placed) -> str:
+    def _node(self, placed: PlacedCard) -> str:
         node = self._picture.nodes[placed.index]
         wide, high = placed.size
         classes = f"node {family_of(node).name}" + ("" if node.named else " unnamed")
@@ -126,7 +133,7 @@ class _Sheet:
             f"{_rect('card', 0, 0, wide, high, CORNER)}{_inside(placed.card, wide, high, self._down)}</g>"
         )
 
-    def _port(self, port: Port) -> str:
+    def _port(self, port: CardPort) -> str:
         x, y = port.at
         dot = f'<circle cx="{_number(x)}" cy="{_number(y)}" r="3.2"/>' if port.out else ""
         label = ""
@@ -135,7 +142,7 @@ class _Sheet:
             label = _text("", x, y, port.label, anchor)
         return f'<g class="port {port.strand}">{dot}{label}</g>' if dot or label else ""
 
-    def _beside(self, port: Port) -> tuple[float, float, str]:
+    def _beside(self, port: CardPort) -> tuple[float, float, str]:
         x, y = port.at
         if self._down:
             return (x + 7, y + 15, "") if port.out else (x + 7, y - 12, "")

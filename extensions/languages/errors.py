@@ -16,5 +16,5 @@ class UnsendableError(ProgramError):
     """A payload that no other process can be given, as it is not plain data."""
 
 
-class TimedOut(ProgramError, TimeoutError):  # noqa: N818 - the name says what happened
+class ProgramTimeoutError(ProgramError, TimeoutError):
     """A run that took too long, and was stopped."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from heddle.extensions.languages.errors import ProgramError, TimedOut
+from heddle.extensions.languages.errors import ProgramError, ProgramTimeoutError
 from heddle.runtime.assembly.language import Options
 from heddle.schemas.units import Duration, Size
 
@@ -26,9 +26,9 @@ def memory_of(options: Options) -> int:
     return MEMORY if options.memory is None else int(options.memory)
 
 
-def timed_out(seconds: float, line: int = 0) -> TimedOut:
+def timed_out(seconds: float, line: int = 0) -> ProgramTimeoutError:
     """The error of a run that was stopped."""
-    return TimedOut(f"stopped: it ran for longer than {Duration(seconds)}", line=line)
+    return ProgramTimeoutError(f"stopped: it ran for longer than {Duration(seconds)}", line=line)
 
 
 def out_of_memory(memory: int, line: int = 0) -> ProgramError:

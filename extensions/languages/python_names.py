@@ -20,7 +20,7 @@ _OURS: Final = frozenset({"__name__", "__builtins__", "__annotations__", "__doc_
 _OTHERS: Final = {"null": "None", "nil": "None", "undefined": "None"}
 
 
-class Undefined(NamedTuple):
+class UndefinedName(NamedTuple):
     """A name without a value: the first place where it is read, and what may have been meant."""
 
     name: str
@@ -29,7 +29,7 @@ class Undefined(NamedTuple):
     hint: str
 
 
-def undefined_name(code: str, file: str, given: Iterable[str] = ()) -> Undefined | None:
+def undefined_name(code: str, file: str, given: Iterable[str] = ()) -> UndefinedName | None:
     """Return the first name that the statements read and nothing binds, or None.
 
     `given` are names that the language provides. Code that may bind names by other means (exec,
@@ -56,7 +56,7 @@ def undefined_name(code: str, file: str, given: Iterable[str] = ()) -> Undefined
         return None
     name, line, column = min(missing, key=lambda read: read[1:])
     local = {each for part in parts for each in (*part.co_varnames, *part.co_freevars)}
-    return Undefined(name, line, column, _hint(name, bound | local))
+    return UndefinedName(name, line, column, _hint(name, bound | local))
 
 
 def _parts(code: CodeType) -> Iterator[CodeType]:

@@ -11,14 +11,14 @@ from heddle.extensions.manage.request import Asked
 from heddle.runtime.changes.plan import Applied, Clash, Planned, Step, apply_plan, plan_steps
 from heddle.runtime.changes.wait_live import wait_live
 from heddle.schemas.ascii import elements, is_number
-from heddle.schemas.errors import NotFound, StoreError
+from heddle.schemas.errors import NotFoundError, StoreError
 from heddle.schemas.pieces import by_turns
 from heddle.schemas.problem import Problem
 from heddle.specs.merge.merge import MergeConflict, merge_one
 from heddle.specs.model.difference import ABSENT
 from heddle.specs.model.lossless_json import marked
-from heddle.specs.model.report import Reporting
-from heddle.specs.model.revision import Note, Recording
+from heddle.specs.model.report import ReportStore
+from heddle.specs.model.revision import Note, RevisionStore
 from heddle.specs.model.store import Resource
 from heddle.specs.model.value import Value
 
@@ -67,7 +67,7 @@ async def _waited(asked: Asked, done: Applied) -> list[shapes.Arrival]:
     """What became of it in the runtimes that follow, where the caller wants to wait for that."""
     seconds = getattr(asked.query, "wait", 0.0)
     store = asked.managed.store
-    if not seconds or not done.revision or not isinstance(store, Reporting):
+    if not seconds or not done.revision or not isinstance(store, ReportStore):
         return []
     try:
         waited = await asyncio.gather(
@@ -159,7 +159,7 @@ def _failed(old: Resource | None, detail: str, more: dict[str, Any]) -> Refusal:
 async def _before(asked: Asked, old: Resource, tags: Sequence[str]) -> Resource | None:
     """What the caller began with; None where the store does not know that any more."""
     store = asked.managed.store
-    if not isinstance(store, Recording):
+    if not isinstance(store, RevisionStore):
         return None
     for tag in tags:
         number = tag.strip('"')
@@ -167,7 +167,7 @@ async def _before(asked: Asked, old: Resource, tags: Sequence[str]) -> Resource 
             continue
         try:
             revision = await store.revision(int(number))
-        except NotFound:
+        except NotFoundError:
             continue
         for turn in revision.turns:
             if turn.key == (type(old), old.id) and turn.after is not None:

@@ -19,8 +19,8 @@ from heddle.extensions.manage.tokens import (
 from heddle.runtime.managed import managed_by
 from heddle.schemas.errors import StoreError
 from heddle.schemas.problem import Problem
-from heddle.specs.model.revision import Note, Recording
-from heddle.specs.model.store import Looking, Put
+from heddle.specs.model.revision import Note, RevisionStore
+from heddle.specs.model.store import PollingStore, Put
 
 FRESH = 5.0
 """Seconds for which tokens are believed if no change of them was reported."""
@@ -109,7 +109,7 @@ class Doorkeeper:
 
     async def _look(self) -> None:
         """Note a change that the store can see by itself, without waiting to be told of it."""
-        if isinstance(self._store, Looking):
+        if isinstance(self._store, PollingStore):
             if not await self._store.look(self._namespace):
                 raise Unsure("the tokens are being changed at this moment. Ask again")
             if await self._store.newest() != self._revision:
@@ -136,7 +136,7 @@ class Doorkeeper:
     async def _was_guarded(self, revision: int) -> bool:
         """Whether the history of the store has ever held a token."""
         store = self._store
-        if not isinstance(store, Recording) or revision == self._searched:
+        if not isinstance(store, RevisionStore) or revision == self._searched:
             return False
         before: int | None = None
         while True:

@@ -8,7 +8,7 @@ from heddle.extensions.manage.problem_response import Refusal
 from heddle.extensions.manage.request import KEY, Asked
 from heddle.schemas.pieces import by_turns
 from heddle.specs.model.difference import difference
-from heddle.specs.model.keyed import Keyed
+from heddle.specs.model.keyed import KeyedStore
 from heddle.specs.model.revision import Revision
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
@@ -57,7 +57,7 @@ def _same(asked: Asked, operation: Operation, made: Revision) -> bool:
 async def made_before(asked: Asked) -> Revision | None:
     """Return what this caller has made under the key of the request; None if nothing."""
     store = asked.managed.store
-    if not asked.header(KEY) or not isinstance(store, Keyed):
+    if not asked.header(KEY) or not isinstance(store, KeyedStore):
         return None
     if getattr(asked.query, "dry_run", False):
         return None

@@ -35,7 +35,14 @@ from heddle.extensions.manage.problem_response import Refusal
 from heddle.extensions.manage.request import KEY, Asked
 from heddle.runtime.managed import home_of, managed_by
 from heddle.schemas.ascii import lower, trim
-from heddle.schemas.errors import Conflict, NotFound, SpecError, StoreError, Unconfirmed, Unwritable
+from heddle.schemas.errors import (
+    ConflictError,
+    NotFoundError,
+    RejectedError,
+    SpecError,
+    StoreError,
+    UnconfirmedError,
+)
 from heddle.schemas.suggestion import did_you_mean
 from heddle.schemas.words import listed
 
@@ -243,13 +250,13 @@ async def _refusing(asked: Asked, operation: Operation) -> Reply:
             "something is wrong with what was sent",
             problems=asked.hidden(error.problems),
         ) from None
-    except Conflict as error:
+    except ConflictError as error:
         raise Refusal(409, "conflict", str(error)) from None
-    except NotFound as error:
+    except NotFoundError as error:
         raise Refusal(404, "not-found", str(error)) from None
-    except Unwritable as error:
+    except RejectedError as error:
         raise Refusal(409, "unwritable", str(error)) from None
-    except Unconfirmed as error:
+    except UnconfirmedError as error:
         detail = (
             f"{error.reason}. The change set may have been made. Send it again with "
             f"{KEY}: {asked.once}"

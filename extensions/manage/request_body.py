@@ -12,11 +12,11 @@ from heddle.extensions.manage.request import Asked
 from heddle.schemas.pieces import Pieces, by_turns
 from heddle.specs.model.json_text import decode as decode_json
 from heddle.specs.model.limits import ASIDE, limits
-from heddle.specs.model.lossless_json import BadMark, unmarked
+from heddle.specs.model.lossless_json import MarkError, unmarked
 from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.model.value import Value
-from heddle.specs.yaml.document import Only, Reading, read_data, read_text, too_large
+from heddle.specs.yaml.document import Only, ReadText, read_data, read_text, too_large
 
 _JSON = frozenset({JSON, "text/json"})
 _YAML = frozenset({YAML, "application/x-yaml", "text/yaml", "text/x-yaml"})
@@ -78,7 +78,7 @@ async def sent_patch(asked: Asked) -> Any:
     try:
         patch = decode_json(body) if isinstance(body, str | bytes) else body
         patch = unmarked(patch)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, BadMark) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MarkError) as error:
         raise Refusal(400, "body", f"the body is no JSON: {error}") from None
     if not isinstance(patch, dict):
         raise Refusal(422, "body", "the body is no map (wanted: the fields that change)")
@@ -102,14 +102,14 @@ def read_entries(entries: Any, namespace: str, only: Only) -> list[Resource]:
     """Entries that are data already; Refusal with every Problem."""
     try:
         reading = read_data(unmarked(entries), namespace=namespace, only=only)
-    except BadMark as error:
+    except MarkError as error:
         raise Refusal(422, "invalid", str(error)) from None
     if reading.problems:
         raise invalid(reading)
     return [*reading.specs, *reading.values]
 
 
-def invalid(reading: Reading, status: int = 400) -> Refusal:
+def invalid(reading: ReadText, status: int = 400) -> Refusal:
     """The Refusal of what cannot be read; with this status if it cannot be read at all."""
     broken = not reading.whole
     return Refusal(
@@ -142,7 +142,7 @@ def unsupported(media: str, wanted: Sequence[str]) -> Refusal:
     return Refusal(415, "media-type", detail, header=header)
 
 
-async def _read(asked: Asked, namespace: str, only: Only) -> tuple[Reading, frozenset[UUID]]:
+async def _read(asked: Asked, namespace: str, only: Only) -> tuple[ReadText, frozenset[UUID]]:
     """The body read twice, with other ids for what has none: those that stay the same are written."""
     accept(asked, lambda media: is_json(media) or media in _YAML, (JSON, YAML))
     marks, body = is_json(asked.media), await asked.body()
@@ -154,7 +154,7 @@ async def _read(asked: Asked, namespace: str, only: Only) -> tuple[Reading, froz
 
         data = body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body
         if len(data) > most:
-            raise invalid(Reading(problems=(too_large("", len(data), most),), whole=False), 413)
+            raise invalid(ReadText(problems=(too_large("", len(data), most),), whole=False), 413)
         found = await read_twice_aside(
             data, namespace=namespace, only=only, key="sent", again="again", most=most
         )
@@ -173,14 +173,14 @@ async def _read(asked: Asked, namespace: str, only: Only) -> tuple[Reading, froz
     return (await _without_marks(first) if marks else first), written
 
 
-async def _without_marks(reading: Reading) -> Reading:
+async def _without_marks(reading: ReadText) -> ReadText:
     try:
         return await by_turns(_unmarked(reading))
-    except BadMark as error:
+    except MarkError as error:
         raise Refusal(422, "invalid", str(error)) from None
 
 
-def _unmarked(reading: Reading) -> Pieces[Reading]:
+def _unmarked(reading: ReadText) -> Pieces[ReadText]:
     specs: list[Spec] = []
     for spec in reading.specs:
         specs.append(_unmarked_spec(spec))

@@ -10,11 +10,11 @@ from heddle.extensions.manage import models as shapes
 from heddle.runtime.changes.wait_live import Arrival
 from heddle.runtime.flow.contracts import Process
 from heddle.schemas.pieces import Pieces
-from heddle.specs.model.difference import ABSENT, Difference
+from heddle.specs.model.difference import ABSENT, Diff
 from heddle.specs.model.entry import data_of
 from heddle.specs.model.lossless_json import marked
 from heddle.specs.model.mask import covered
-from heddle.specs.model.revision import Revision, Turn
+from heddle.specs.model.revision import Revision, RevisionChange
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.model.value import Value
@@ -59,7 +59,7 @@ def held(resource: Resource, *, reveal: bool = False) -> shapes.Held:
     return shapes.Held(revision=resource.revision, value=entry)
 
 
-def change(difference: Difference) -> shapes.Change:
+def change(difference: Diff) -> shapes.Change:
     """What becomes of one resource, field by field; of a secret only which fields."""
     one = difference.resource
     secret = any(
@@ -91,7 +91,7 @@ def _side(data: Any, *, hide: bool) -> Any:
 
 
 def applied(
-    differences: Iterable[Difference],
+    differences: Iterable[Diff],
     revision: int,
     *,
     dry_run: bool = False,
@@ -115,7 +115,7 @@ def arrival(namespace: str, one: Arrival) -> shapes.Arrival:
     )
 
 
-def turn(one: Turn) -> shapes.Turn:
+def turn(one: RevisionChange) -> shapes.Turn:
     """What a revision made of one resource."""
     return shapes.Turn(
         type=sort_of(one.resource),
@@ -124,7 +124,7 @@ def turn(one: Turn) -> shapes.Turn:
     )
 
 
-def revision(one: Revision, turns: Iterable[Turn]) -> Pieces[shapes.Revision]:
+def revision(one: Revision, turns: Iterable[RevisionChange]) -> Pieces[shapes.Revision]:
     """A revision with those of its turns that may be seen."""
     shown: list[shapes.Turn] = []
     for each in turns:

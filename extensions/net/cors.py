@@ -9,6 +9,7 @@ from heddle.extensions.extension import (
     Answer,
     Build,
     Duration,
+    FieldError,
     Fields,
     Flow,
     Handler,
@@ -17,7 +18,6 @@ from heddle.extensions.extension import (
     Payload,
     Port,
     Schema,
-    Unfit,
     Visit,
     about,
 )
@@ -57,7 +57,7 @@ class Cors(Fields):
 
     def __post_init__(self) -> None:
         if self.credentials and "*" in self.origins:
-            raise Unfit(
+            raise FieldError(
                 "credentials for the pages of everyone",
                 wanted="the origins that may have them",
                 hint="A page of anyone could act for whoever is logged in.",

@@ -9,6 +9,7 @@ from heddle.extensions.extension import (
     IN,
     Build,
     Choice,
+    FieldError,
     Fields,
     Handler,
     Kind,
@@ -16,7 +17,6 @@ from heddle.extensions.extension import (
     Payload,
     Port,
     Schema,
-    Unfit,
     about,
 )
 from heddle.extensions.net.http.path import segments_of
@@ -25,7 +25,7 @@ from heddle.extensions.net.routes import ANY, Routes, split_segment
 from heddle.schemas.ascii import upper
 from heddle.schemas.path import Path
 from heddle.schemas.port import canonical, find_port
-from heddle.schemas.schema import Unreached
+from heddle.schemas.schema import UnreachablePart
 
 _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 
@@ -58,10 +58,10 @@ class Route(Fields):
             name for one in self.path.split("/") if (name := split_segment(one)[1]) is not None
         ]
         if "" in names:
-            raise Unfit(f'"{self.path}"', wanted="a name behind each colon", path=("path",))
+            raise FieldError(f'"{self.path}"', wanted="a name behind each colon", path=("path",))
         for name in names:
             if names.count(name) > 1:
-                raise Unfit(
+                raise FieldError(
                     f'"{self.path}" has the name "{name}" twice',
                     wanted="each name once",
                     path=("path",),
@@ -162,19 +162,19 @@ def compile_router(fields: Router, build: Build) -> Node:
     return RouterNode(routes, frozenset(upper(route.method) for route in fields.routes))
 
 
-def unreached_routes(fields: Router, linked: Mapping[str, str]) -> Iterator[Unreached]:
+def unreached_routes(fields: Router, linked: Mapping[str, str]) -> Iterator[UnreachablePart]:
     """Yield the routes that no request takes, and the links that no route leads to."""
     for index, route in enumerate(fields.routes):
         path = ("routes", index, "path")
         literal = "/".join(split_segment(one)[0] for one in route.path.split("/"))
         if "?" in literal or "#" in literal:
-            yield Unreached(
+            yield UnreachablePart(
                 path,
                 f'no request has the path "{route.path}": what stands behind ? or # is not part of it',
                 "Leave it out, and look at `query` behind the route.",
             )
         elif _ESCAPE.search(literal) and "*" not in literal:
-            yield Unreached(
+            yield UnreachablePart(
                 path,
                 f'no request has the path "{route.path}": paths are compared as they read decoded',
                 f'Write it decoded: "{unquote(route.path)}".',
@@ -182,7 +182,7 @@ def unreached_routes(fields: Router, linked: Mapping[str, str]) -> Iterator[Unre
     named = {canonical(route.port) for route in fields.routes}
     for port, written in linked.items():
         if port != "error" and find_port((OUT_PORTS,), port) is not None and port not in named:
-            yield Unreached(
+            yield UnreachablePart(
                 ("ports", written),
                 "no request leaves by it: no route leads to it",
                 "Name it in a route, or remove the link.",

@@ -8,7 +8,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 from sqlalchemy.pool import NullPool
 
 from heddle.extensions.extension import Failure
-from heddle.extensions.sql.database import Isolation, Outcome, Row, columns, too_many
+from heddle.extensions.sql.database import Isolation, Row, StatementResult, columns, too_many
 from heddle.extensions.sql.errors import failed, unconfirmed
 from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.threaded import Thread
@@ -72,10 +72,10 @@ class AlchemyConnection:
 
     async def run(
         self, statement: Statement, sets: Sequence[list[Any]], *, most: int, apart: bool = False
-    ) -> Outcome:
+    ) -> StatementResult:
         """Outside of a transaction it commits by itself; `apart` takes a savepoint."""
 
-        def act() -> Outcome:
+        def act() -> StatementResult:
             if not self._raw.in_transaction():
                 with self._raw.begin():
                     return self._run(statement, sets, most)
@@ -86,8 +86,8 @@ class AlchemyConnection:
 
         return await self._do(act)
 
-    def _run(self, statement: Statement, sets: Sequence[list[Any]], most: int) -> Outcome:
-        whole = Outcome(None)
+    def _run(self, statement: Statement, sets: Sequence[list[Any]], most: int) -> StatementResult:
+        whole = StatementResult(None)
         for values in sets:
             with self._raw.execute(sqlalchemy.text(statement.sql), _named(values)) as result:
                 if not result.returns_rows:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeAlias
 
 import msgspec
 
-from heddle.extensions.extension import Failure, FieldType, Unfit
+from heddle.extensions.extension import Failure, FieldError, FieldType
 from heddle.extensions.sql.errors import refused
 from heddle.extensions.sql.statement import Statement
 from heddle.schemas.data_type import describe_type
@@ -41,7 +41,7 @@ class Isolation(str, FieldType):
             return cls(_LEVELS[_NUMBERS[value]])
         text = value.lower().replace("_", " ").replace("-", " ") if isinstance(value, str) else ""
         if text not in _LEVELS:
-            raise Unfit(describe_type(value), wanted=cls.wanted, code="type")
+            raise FieldError(describe_type(value), wanted=cls.wanted, code="type")
         return cls(text)
 
     @property
@@ -50,7 +50,7 @@ class Isolation(str, FieldType):
         return _LEVELS.index(self)
 
 
-class Outcome(msgspec.Struct):
+class StatementResult(msgspec.Struct):
     """What came of a statement: `rows`, or None where it gives none, and what it changed.
 
     `key` is the key that the database made for the row that was put in last, where it tells.
@@ -61,7 +61,7 @@ class Outcome(msgspec.Struct):
     key: Any = None
 
 
-class Connection(Protocol):
+class SqlConnection(Protocol):
     """One connection. Calls do not overlap; what they raise is a Failure.
 
     A call that is cancelled stops what it does in the database, too.
@@ -78,7 +78,7 @@ class Connection(Protocol):
 
     async def run(
         self, statement: Statement, sets: Sequence[list[Any]], *, most: int, apart: bool = False
-    ) -> Outcome:
+    ) -> StatementResult:
         """Run it once for each set of values, and join what comes of it.
 
         More than `most` rows (0: no limit) are a Failure. `apart` undoes what it did if it fails,
@@ -115,7 +115,7 @@ class Database(Protocol):
     dialect: str
     most: int
 
-    async def connect(self) -> Connection:
+    async def connect(self) -> SqlConnection:
         """A new connection; any exception says why there is none."""
         ...
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from heddle.extensions.extension import ByteStream, Error, Failure
-from heddle.extensions.sql.database import Outcome
+from heddle.extensions.sql.database import StatementResult
 from heddle.extensions.sql.errors import refused
 from heddle.extensions.sql.statement import Statement, statement
 from heddle.runtime.flow.materialize import encode_with
@@ -61,11 +61,11 @@ class Memory:
         return there
 
 
-Run = Callable[[Statement, Sequence[Any]], Awaitable[Outcome]]
+Run = Callable[[Statement, Sequence[Any]], Awaitable[StatementResult]]
 """Runs a statement with these values, wherever the store has it run."""
 
 
-class Table:
+class KeyTable:
     """Keys in a table, which is made when it is needed first.
 
     Values are msgpack, so that bytes stay bytes. Changes that depend on what is there are made by
@@ -119,7 +119,7 @@ class Table:
             await run(self._create, [])
         self.made = lasts
 
-    async def _run(self, run: Run, what: Statement, **named: Any) -> Outcome:
+    async def _run(self, run: Run, what: Statement, **named: Any) -> StatementResult:
         return await run(what, what.bind({"space": self._space, **named}))
 
     async def get(self, run: Run, key: str, now: float) -> bytes | None:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from heddle.extensions.sql.database import Connection, Database
+from heddle.extensions.sql.database import Database, SqlConnection
 from heddle.extensions.sql.errors import Unreachable
 
 IDLE = 300.0
@@ -22,7 +22,7 @@ Tell = Callable[..., None]
 """Told an event: `tell("database gone", level="error", reason=…)`."""
 
 
-class Pool:
+class SqlPool:
     """At most `size` connections; who comes when all are lent waits in order."""
 
     def __init__(self, database: Database, tell: Tell, size: int) -> None:
@@ -30,9 +30,9 @@ class Pool:
         self.size = size
         self.down = ""
         self._tell = tell
-        self._idle: deque[tuple[Connection, float]] = deque()
+        self._idle: deque[tuple[SqlConnection, float]] = deque()
         self._count = 0
-        self._waiting: deque[asyncio.Future[Connection | None]] = deque()
+        self._waiting: deque[asyncio.Future[SqlConnection | None]] = deque()
         self._returning: asyncio.Task[None] | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._reaper: asyncio.TimerHandle | None = None
@@ -55,7 +55,7 @@ class Pool:
 
     # -- lending -------------------------------------------------------------------------------
 
-    async def acquire(self, wait: float) -> Connection:
+    async def acquire(self, wait: float) -> SqlConnection:
         """A connection, within `wait` seconds; Unreachable says why there is none."""
         if self._idle and not self._idle[-1][0].lost:
             return self._idle.pop()[0]
@@ -74,7 +74,7 @@ class Pool:
                 f"no connection to {name} came free within {wait:.3g} s ({self._count} are in use)"
             ) from None
 
-    async def _acquire(self) -> Connection:
+    async def _acquire(self) -> SqlConnection:
         while True:
             if self._closed:
                 raise Unreachable(f"the connections to {self.database.name} are closed")
@@ -92,9 +92,9 @@ class Pool:
             if given is not None:
                 return given
 
-    async def _wait(self) -> Connection | None:
+    async def _wait(self) -> SqlConnection | None:
         """Wait in the queue: a connection, or None where it is time to look again."""
-        turn: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
+        turn: asyncio.Future[SqlConnection | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
             return await turn
@@ -109,7 +109,7 @@ class Pool:
                     self._wake()
             raise
 
-    async def _connect(self) -> Connection | None:
+    async def _connect(self) -> SqlConnection | None:
         """A new connection; None where the database cannot be reached."""
         self._count += 1
         try:
@@ -122,7 +122,7 @@ class Pool:
             self._fell(error)
             return None
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: SqlConnection) -> None:
         """Give a connection back; one that is lost says that the database may be gone."""
         if connection.lost:
             self._drop(connection)
@@ -141,7 +141,7 @@ class Pool:
         if self._reaper is None:
             self._reaper = loop.call_later(IDLE, self._reap)
 
-    def _drop(self, connection: Connection) -> None:
+    def _drop(self, connection: SqlConnection) -> None:
         """Close a connection, and let somebody open another in its place."""
         self._count -= 1
         task = asyncio.ensure_future(connection.close())

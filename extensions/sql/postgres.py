@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb, JsonbDumper, set_json_loads
 from psycopg.types.string import TextLoader
 
 from heddle.extensions.extension import Failure
-from heddle.extensions.sql.database import Isolation, Outcome, Row, columns, too_many
+from heddle.extensions.sql.database import Isolation, Row, StatementResult, columns, too_many
 from heddle.extensions.sql.errors import failed, refused, unconfirmed
 from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.values import number
@@ -87,7 +87,7 @@ class PostgresConnection:
 
     async def run(
         self, statement: Statement, sets: Sequence[list[Any]], *, most: int, apart: bool = False
-    ) -> Outcome:
+    ) -> StatementResult:
         """A statement that fails spoils the transaction, unless it is kept `apart`."""
         if self._spoilt is not None:
             raise refused(f"an earlier error has spoilt the transaction: {self._spoilt}")
@@ -104,8 +104,10 @@ class PostgresConnection:
         await self._execute("RELEASE SAVEPOINT heddle_apart")
         return outcome
 
-    async def _run(self, statement: Statement, sets: Sequence[list[Any]], most: int) -> Outcome:
-        whole = Outcome(None)
+    async def _run(
+        self, statement: Statement, sets: Sequence[list[Any]], most: int
+    ) -> StatementResult:
+        whole = StatementResult(None)
         for values in sets:
             given = [_bound(value) for value in values]
             cursor = await self._execute(statement.sql, given, prepare=None if given else True)
@@ -203,7 +205,7 @@ class PostgresConnection:
         return failure
 
 
-class _Number(Loader):
+class _NumericLoader(Loader):
     """A numeric as a number."""
 
     def load(self, data: Buffer) -> int | float:
@@ -224,7 +226,7 @@ def _adapt(raw: "psycopg.AsyncConnection[Any]") -> None:
     ranges = [f"{name}{kind}" for name in _RANGES for kind in ("range", "multirange")]
     for name in (*_AS_TEXT, *ranges):
         adapters.register_loader(name, TextLoader)
-    adapters.register_loader("numeric", _Number)
+    adapters.register_loader("numeric", _NumericLoader)
     adapters.register_loader("timestamp", _Timestamp)
     adapters.register_loader("timestamptz", _Timestamp)
     adapters.register_dumper(dict, JsonbDumper)

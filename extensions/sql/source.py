@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 from heddle.extensions.extension import Build, Host
 from heddle.extensions.sql.database import Database
-from heddle.extensions.sql.pool import Pool
+from heddle.extensions.sql.pool import SqlPool
 from heddle.extensions.sql.sqlite import SqliteDatabase
 from heddle.runtime.managed import managed_by
 from heddle.schemas.suggestion import did_you_mean
@@ -158,16 +158,16 @@ def missing(extra: str, error: ImportError, build: Build) -> NoReturn:
     )
 
 
-class Shared:
+class SharedPools:
     """The pools of one runtime: whoever names the same source in the same words shares one.
 
     A pool lives as long as somebody uses it, so it outlives a reload that leaves the source as it is.
     """
 
     def __init__(self) -> None:
-        self._pools: dict[str, tuple[Pool, dict[Host, int]]] = {}
+        self._pools: dict[str, tuple[SqlPool, dict[Host, int]]] = {}
 
-    def enter(self, host: Host, source: str, make: Callable[[], Database], size: int) -> Pool:
+    def enter(self, host: Host, source: str, make: Callable[[], Database], size: int) -> SqlPool:
         """The pool of this source, for this user, who wants so many connections of it."""
         if source not in self._pools:
             users: dict[Host, int] = {}
@@ -177,7 +177,7 @@ class Shared:
                     user.tell(event, **data)
                     return
 
-            self._pools[source] = Pool(make(), tell, 1), users
+            self._pools[source] = SqlPool(make(), tell, 1), users
         pool, users = self._pools[source]
         users[host] = size
         _resize(pool, users)
@@ -194,11 +194,11 @@ class Shared:
         await pool.close()
 
 
-def shared(host: Host) -> Shared:
+def shared(host: Host) -> SharedPools:
     """The pools of the runtime that this host belongs to."""
-    found: Shared = host.shared.setdefault(_SHARED, Shared())
+    found: SharedPools = host.shared.setdefault(_SHARED, SharedPools())
     return found
 
 
-def _resize(pool: Pool, users: dict[Host, int]) -> None:
+def _resize(pool: SqlPool, users: dict[Host, int]) -> None:
     pool.size = min(max(users.values()), pool.database.most)

@@ -16,6 +16,7 @@ from heddle.extensions.extension import (
     Error,
     Expression,
     Failure,
+    FieldError,
     Fields,
     Flow,
     Handler,
@@ -28,13 +29,12 @@ from heddle.extensions.extension import (
     Process,
     Program,
     Schema,
-    Unfit,
     Visit,
     about,
 )
-from heddle.extensions.sql.database import Database, Isolation, Outcome, Row
+from heddle.extensions.sql.database import Database, Isolation, Row, StatementResult
 from heddle.extensions.sql.errors import refused
-from heddle.extensions.sql.pool import Pool
+from heddle.extensions.sql.pool import SqlPool
 from heddle.extensions.sql.source import INTERNAL, database, internal, key_of_source, shared
 from heddle.extensions.sql.statement import Statement, statement
 from heddle.extensions.sql.transaction import Transaction, transaction_of
@@ -122,9 +122,9 @@ class Sql(Fields):
 
     def __post_init__(self) -> None:
         if self.batch and self.result != "rows":
-            raise Unfit("batch and result together", wanted="one of them", code="conflict")
+            raise FieldError("batch and result together", wanted="one of them", code="conflict")
         if self.args is not None and self.statement is None:
-            raise Unfit(
+            raise FieldError(
                 "args without a statement",
                 wanted="a statement that they are for",
                 code="missing",
@@ -150,7 +150,7 @@ class SqlNode(Node):
         self._fixed = fixed
         self._args = args
         self._host: Host | None = None
-        self._pool: Pool | None = None
+        self._pool: SqlPool | None = None
         self._wait = float(fields.wait)
         self._handler: Handler = (
             Visit(self._send_batches, waits=True)
@@ -259,7 +259,7 @@ class SqlNode(Node):
             return [asked.bind(each) for each in args]
         return [asked.bind(args)]
 
-    def _shaped(self, outcome: Outcome) -> Payload:
+    def _shaped(self, outcome: StatementResult) -> Payload:
         """What came of it, as the fields say."""
         rows = outcome.rows
         if rows is None:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
 
 from heddle.extensions.extension import Failure
-from heddle.extensions.sql.database import Isolation, Outcome, Row, columns, too_many
+from heddle.extensions.sql.database import Isolation, Row, StatementResult, columns, too_many
 from heddle.extensions.sql.errors import failed, refused
 from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.threaded import Thread
@@ -140,7 +140,7 @@ class SqliteConnection:
 
     async def run(
         self, statement: Statement, sets: Sequence[list[Any]], *, most: int, apart: bool = False
-    ) -> Outcome:
+    ) -> StatementResult:
         """SQLite undoes a statement that fails by itself; `apart` is for several sets."""
         given = [[_bound(value) for value in values] for values in sets]
         if not statement.reads:
@@ -162,7 +162,7 @@ class SqliteConnection:
             return failure
         return _late(self._database.name, failure)
 
-    def _run_apart(self, sql: str, sets: list[list[Any]], most: int) -> Outcome:
+    def _run_apart(self, sql: str, sets: list[list[Any]], most: int) -> StatementResult:
         self._raw.execute("SAVEPOINT heddle_apart")
         try:
             return self._run(sql, sets, most)
@@ -174,8 +174,8 @@ class SqliteConnection:
             if self._raw.in_transaction:
                 self._raw.execute("RELEASE heddle_apart")
 
-    def _run(self, sql: str, sets: list[list[Any]], most: int) -> Outcome:
-        whole = Outcome(None)
+    def _run(self, sql: str, sets: list[list[Any]], most: int) -> StatementResult:
+        whole = StatementResult(None)
         for values in sets:
             cursor = self._raw.execute(sql, values)
             if cursor.description is not None:

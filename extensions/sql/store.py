@@ -13,6 +13,7 @@ from heddle.extensions.extension import (
     Error,
     Expression,
     Failure,
+    FieldError,
     Fields,
     Handler,
     Host,
@@ -24,13 +25,12 @@ from heddle.extensions.extension import (
     Process,
     Program,
     Schema,
-    Unfit,
     about,
 )
-from heddle.extensions.sql.database import Database, Isolation, Outcome
+from heddle.extensions.sql.database import Database, Isolation, StatementResult
 from heddle.extensions.sql.errors import refused, unconfirmed
-from heddle.extensions.sql.key_store import TABLE, TRIES, Memory, Table, packed, unpacked, wall
-from heddle.extensions.sql.pool import Pool
+from heddle.extensions.sql.key_store import TABLE, TRIES, KeyTable, Memory, packed, unpacked, wall
+from heddle.extensions.sql.pool import SqlPool
 from heddle.extensions.sql.source import database, shared
 from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.transaction import transaction_of
@@ -41,7 +41,7 @@ _SPACES = "sql.spaces"
 Op = Literal["get", "set", "delete", "incr", "cas"]
 
 
-class Store(Fields):
+class StoreFields(Fields):
     """What a `store` says."""
 
     op: Annotated[
@@ -104,28 +104,28 @@ class Store(Fields):
 
     def __post_init__(self) -> None:
         if not TABLE.fullmatch(self.table):
-            raise Unfit(f'"{self.table}"', wanted="the name of a table", path=("table",))
+            raise FieldError(f'"{self.table}"', wanted="the name of a table", path=("table",))
         if self.transaction and self.source == "memory":
-            raise Unfit(
+            raise FieldError(
                 "a transaction in memory", wanted="a database as source", path=("transaction",)
             )
 
 
-class Asked:
+class KeyRequest:
     """What a packet asks for: the key, and what goes with it."""
 
-    def __init__(self, fields: Store, programs: Mapping[str, Program]) -> None:
+    def __init__(self, fields: StoreFields, programs: Mapping[str, Program]) -> None:
         self._fields = fields
         self._programs = programs
 
-    def anew(self) -> "Asked":
+    def anew(self) -> "KeyRequest":
         """Return the same for one run of a function that may run anew: each program runs once."""
         made: dict[str, Any] = {}
 
         def give(name: str, payload: Payload) -> Any:
             return once(self._programs, payload, (name,), made)[name]
 
-        return Asked(self._fields, {name: partial(give, name) for name in self._programs})
+        return KeyRequest(self._fields, {name: partial(give, name) for name in self._programs})
 
     def key(self, payload: Payload) -> str:
         """The key, as text."""
@@ -178,7 +178,7 @@ def _number(value: Any, what: str) -> int | float:
 class MemoryNode(Node):
     """Keeps keys in a space that all nodes of the runtime share; it never waits."""
 
-    def __init__(self, fields: Store, asked: Asked, clock: Callable[[], float]) -> None:
+    def __init__(self, fields: StoreFields, asked: KeyRequest, clock: Callable[[], float]) -> None:
         self._fields = fields
         self._asked = self._first = asked
         self._clock = clock
@@ -263,7 +263,7 @@ class MemoryNode(Node):
         return True
 
 
-def _added(found: Any, by: int | float, fields: Store) -> int | float:
+def _added(found: Any, by: int | float, fields: StoreFields) -> int | float:
     """A number and what is added to it; it begins with the default, or 0."""
     if found is None:
         found = fields.default if fields.default is not None else 0
@@ -274,16 +274,16 @@ class TableNode(Node):
     """Keeps keys in a table of a database."""
 
     def __init__(
-        self, fields: Store, asked: Asked, clock: Callable[[], float], first: Database
+        self, fields: StoreFields, asked: KeyRequest, clock: Callable[[], float], first: Database
     ) -> None:
         self._fields = fields
         self._asked = asked
         self._clock = clock
         self._first = first
-        self._table = Table(fields.table, first.dialect, fields.space)
+        self._table = KeyTable(fields.table, first.dialect, fields.space)
         self._ttl = float(fields.ttl) if fields.ttl is not None else None
         self._wait = float(fields.wait)
-        self._pool: Pool | None = None
+        self._pool: SqlPool | None = None
         self._host: Host | None = None
         self._action = Action(self._act, process=True, waits=True)
 
@@ -324,7 +324,7 @@ class TableNode(Node):
             self._table.made = False
             raise
 
-    async def _run(self, payload: Payload, process: Process, pool: Pool) -> Payload:
+    async def _run(self, payload: Payload, process: Process, pool: SqlPool) -> Payload:
         if self._fields.transaction:
             transaction = await transaction_of(
                 process,
@@ -334,7 +334,7 @@ class TableNode(Node):
                 wait=self._wait,
             )
 
-            async def within(asked: Statement, values: Sequence[Any]) -> Outcome:
+            async def within(asked: Statement, values: Sequence[Any]) -> StatementResult:
                 return await transaction.run(asked, [list(values)], most=0, apart=False)
 
             if not self._table.made:
@@ -344,7 +344,7 @@ class TableNode(Node):
         connection = await pool.acquire(self._wait)
         try:
 
-            async def alone(asked: Statement, values: Sequence[Any]) -> Outcome:
+            async def alone(asked: Statement, values: Sequence[Any]) -> StatementResult:
                 try:
                     return await connection.run(asked, [list(values)], most=0)
                 except Failure as error:
@@ -402,14 +402,14 @@ class TableNode(Node):
         return await self._table.swap(run, key, old, new, self._expires(now), now)
 
 
-def compile_store(fields: Store, build: Build, *, clock: Callable[[], float]) -> Node:
+def compile_store(fields: StoreFields, build: Build, *, clock: Callable[[], float]) -> Node:
     """Expressions are compiled; a database is not asked."""
     programs: dict[str, Program] = {}
     for name in ("key", "value", "expected"):
         expression = getattr(fields, name)
         if expression is not None:
             programs[name] = build.program(expression, name)
-    asked = Asked(fields, programs)
+    asked = KeyRequest(fields, programs)
     if fields.source in ("memory", "memory://"):
         return MemoryNode(fields, asked, clock)
     first = database(fields.driver, fields.source, build)
@@ -430,7 +430,7 @@ def store(clock: Callable[[], float]) -> Kind[Any]:
 
 _SCHEMA = Schema(
     kind="store",
-    fields=Store,
+    fields=StoreFields,
     summary="Keeps values under keys, for a while or for good, in memory or in a database.",
     category="data",
     ins=(IN,),

@@ -10,16 +10,16 @@ from contextlib import suppress
 from typing import Any
 
 from heddle.extensions.extension import Error, Failure, Process
-from heddle.extensions.sql.database import Connection, Isolation, Outcome, Row
+from heddle.extensions.sql.database import Isolation, Row, SqlConnection, StatementResult
 from heddle.extensions.sql.errors import Unreachable, refused
-from heddle.extensions.sql.pool import Pool
+from heddle.extensions.sql.pool import SqlPool
 from heddle.extensions.sql.statement import Statement
 
 
 class Transaction:
     """One connection, lent for the rest of a process."""
 
-    def __init__(self, pool: Pool, connection: Connection, isolation: Isolation) -> None:
+    def __init__(self, pool: SqlPool, connection: SqlConnection, isolation: Isolation) -> None:
         self.isolation = isolation
         self._pool = pool
         self._connection = connection
@@ -28,7 +28,7 @@ class Transaction:
 
     async def run(
         self, statement: Statement, sets: Sequence[list[Any]], *, most: int, apart: bool
-    ) -> Outcome:
+    ) -> StatementResult:
         """Run a statement; nodes of one process that ask at the same time take turns."""
         async with self._turn:
             self._check()
@@ -72,7 +72,7 @@ class Transaction:
 
 
 async def transaction_of(
-    process: Process, pool: Pool, isolation: Isolation, *, writes: bool, wait: float
+    process: Process, pool: SqlPool, isolation: Isolation, *, writes: bool, wait: float
 ) -> Transaction:
     """The Transaction of this process on this source, begun where there is none.
 
@@ -98,7 +98,7 @@ async def transaction_of(
     return found
 
 
-async def _begun(pool: Pool, isolation: Isolation, writes: bool, wait: float) -> Connection:
+async def _begun(pool: SqlPool, isolation: Isolation, writes: bool, wait: float) -> SqlConnection:
     """A connection with a transaction begun; one that was lost meanwhile is given up for another.
 
     Nothing was done yet, so nothing is done twice.

@@ -11,6 +11,7 @@ from heddle.extensions.extension import (
     Error,
     Expression,
     Failure,
+    FieldError,
     Fields,
     Handler,
     Kind,
@@ -20,7 +21,6 @@ from heddle.extensions.extension import (
     Process,
     Program,
     Schema,
-    Unfit,
     about,
 )
 from heddle.extensions.testing.explanation import explain, shown
@@ -48,7 +48,7 @@ class Spot(Fields):
 
     def __post_init__(self) -> None:
         if self.name is None and self.id is None:
-            raise Unfit("a target without a node", wanted="its name or its id", code="missing")
+            raise FieldError("a target without a node", wanted="its name or its id", code="missing")
 
 
 class Assert(Fields):

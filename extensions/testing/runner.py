@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 
 from heddle.extensions.testing.assert_ import AssertNode
-from heddle.extensions.testing.test import TestNode, Tried
+from heddle.extensions.testing.test import TestNode, TestResult
 from heddle.extensions.testing.test_frames import note
 from heddle.runtime.assembly.symbol import SymbolStatus
 from heddle.runtime.flow.errors import Error
@@ -108,7 +108,7 @@ class Runner:
         return symbol.node if isinstance(symbol.node, TestNode) else None
 
 
-async def _limited(node: TestNode, limit: float) -> Tried:
+async def _limited(node: TestNode, limit: float) -> TestResult:
     """Run a test; one that does not even end when it is cancelled is left behind."""
     task = asyncio.ensure_future(node.run(limit))
     try:
@@ -119,7 +119,7 @@ async def _limited(node: TestNode, limit: float) -> Tried:
     if done:
         return task.result()
     task.cancel()
-    return Tried(Error(f"it did not end when its {limit:g} s were over", code="timeout"))
+    return TestResult(Error(f"it did not end when its {limit:g} s were over", code="timeout"))
 
 
 def _said(error: Error) -> str:

@@ -20,7 +20,7 @@ from heddle.extensions.extension import (
     Schema,
     about,
 )
-from heddle.extensions.testing.test_frames import KEY, Record
+from heddle.extensions.testing.test_frames import KEY, FrameRecord
 from heddle.runtime.flow.process import settle
 
 
@@ -37,7 +37,7 @@ class Test(Fields):
     ] = None
 
 
-class Tried(msgspec.Struct, frozen=True):
+class TestResult(msgspec.Struct, frozen=True):
     """How a test ended: the Error that it failed by, and what people should know of it."""
 
     error: Error | None = None
@@ -57,13 +57,13 @@ class TestNode(Node):
         """It can be run from now on."""
         self._host = host
 
-    async def run(self, limit: float) -> Tried:
+    async def run(self, limit: float) -> TestResult:
         """Run the test in a process of its own, for at most `limit` seconds. Never raises."""
         host = self._host
         if host is None:
             raise RuntimeError("the node is not open")
         process = host.start()
-        process.set(KEY, Record())
+        process.set(KEY, FrameRecord())
         process.deadline = asyncio.get_running_loop().time() + limit
         try:
             tried = await self._try(host, process)
@@ -74,21 +74,21 @@ class TestNode(Node):
         late = process.reason is not None and process.reason.code == "timeout"
         ended = await _ended(process, tried.error)
         if late:
-            return Tried(
+            return TestResult(
                 Error(f"expected an answer within {limit:g} s, found none", code="timeout")
             )
-        return Tried(tried.error or ended, tried.remark)
+        return TestResult(tried.error or ended, tried.remark)
 
-    async def _try(self, host: Host, process: Process) -> Tried:
+    async def _try(self, host: Host, process: Process) -> TestResult:
         answer = await settle(host.send(process, "out", None))
         if type(answer) is Error:
-            return Tried(answer)
+            return TestResult(answer)
         if not process.wiring.targets(host.id, "out[1]"):
-            return Tried()
+            return TestResult()
         if answer is NOTHING:
-            return Tried(remark="the flow answered nothing, so nothing was checked at out[1]")
+            return TestResult(remark="the flow answered nothing, so nothing was checked at out[1]")
         answer = await settle(host.send(process, "out[1]", [answer, -1]))
-        return Tried(answer if type(answer) is Error else None)
+        return TestResult(answer if type(answer) is Error else None)
 
 
 async def _ended(process: Process, error: Error | None) -> Error | None:

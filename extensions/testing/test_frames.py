@@ -13,7 +13,7 @@ FRAMES = 100_000
 """How many frames a Record holds; what comes after them is not kept."""
 
 
-class Record:
+class FrameRecord:
     """Every packet that a test's process and its children met at a port that was watched."""
 
     def __init__(self) -> None:
@@ -49,10 +49,10 @@ def note(frame: Frame) -> None:
         record.frames.append(frame)
 
 
-def record_of(process: Process) -> Record | None:
+def record_of(process: Process) -> FrameRecord | None:
     """The Record of the test that this process belongs to; None outside of tests."""
     found: Any = process.get(KEY)
-    return found if isinstance(found, Record) else None
+    return found if isinstance(found, FrameRecord) else None
 
 
 def _label(frame: Frame) -> str:

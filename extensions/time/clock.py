@@ -12,7 +12,7 @@ BACK = 1.0
 """Seconds by which a clock that runs is never found earlier than it was: more, and it was set back."""
 
 
-class Clock(Protocol):
+class TimerClock(Protocol):
     """What a timer goes by; times are seconds since 1970."""
 
     def now(self) -> float:

@@ -12,6 +12,7 @@ from heddle.extensions.extension import (
     Build,
     Duration,
     Duty,
+    FieldError,
     Fields,
     Host,
     Interval,
@@ -20,10 +21,9 @@ from heddle.extensions.extension import (
     Port,
     Schema,
     Singleton,
-    Unfit,
     about,
 )
-from heddle.extensions.time.clock import Clock, SystemClock
+from heddle.extensions.time.clock import SystemClock, TimerClock
 from heddle.extensions.time.schedule import Cron, Every, Schedule, due
 from heddle.extensions.time.ticks import Tick, Ticks
 from heddle.schemas.suggestion import did_you_mean
@@ -89,9 +89,9 @@ class Timer(Fields):
     def __post_init__(self) -> None:
         if (self.interval is None) == (self.cron is None):
             found = "neither interval nor cron" if self.cron is None else "interval and cron"
-            raise Unfit(found, wanted="one of them", code="conflict")
+            raise FieldError(found, wanted="one of them", code="conflict")
         if self.interval is not None and self.jitter > self.interval:
-            raise Unfit(
+            raise FieldError(
                 f"a jitter of {self.jitter}",
                 wanted=f"at most the interval, {self.interval}",
                 code="range",
@@ -105,7 +105,7 @@ class TimerNode(Node, Actor):
     def __init__(
         self,
         fields: Timer,
-        clock: Clock,
+        clock: TimerClock,
         zone: ZoneInfo,
         make: Callable[[float], Schedule],
     ) -> None:
@@ -316,7 +316,7 @@ class TimerNode(Node, Actor):
         return datetime.fromtimestamp(when, self._zone).isoformat(timespec="seconds")
 
 
-def compile_timer(fields: Timer, build: Build, *, clock: Clock) -> Node:
+def compile_timer(fields: Timer, build: Build, *, clock: TimerClock) -> Node:
     """A time zone that is none, and a cron expression that is none, are Problems."""
     try:
         zone = ZoneInfo(fields.timezone)
@@ -348,7 +348,7 @@ def compile_timer(fields: Timer, build: Build, *, clock: Clock) -> Node:
     return TimerNode(fields, clock, zone, lambda _: cron)
 
 
-def timer(clock: Clock) -> Kind[Any]:
+def timer(clock: TimerClock) -> Kind[Any]:
     """The kind `timer`, by this clock."""
     return Kind(_SCHEMA, partial(compile_timer, clock=clock))
 

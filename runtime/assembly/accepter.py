@@ -15,7 +15,7 @@ from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.errors import HeddleError
 from heddle.schemas.problem import Problem
-from heddle.specs.model.accepted import Accepted, AcceptedKey, Accepting
+from heddle.specs.model.accepted import AcceptanceStore, AcceptedKey, AcceptedResource
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
 
@@ -33,7 +33,7 @@ class LastAccepted:
     They are read only if a start needs them: most starts do not.
     """
 
-    def __init__(self, items: Iterable[Accepted] = ()) -> None:
+    def __init__(self, items: Iterable[AcceptedResource] = ()) -> None:
         self._items = tuple(items)
         specs = [one for one in self._items if one.sort == "spec"]
         self.files = {one.id: one.file for one in specs}
@@ -110,7 +110,7 @@ def _clashes(problem: Problem) -> bool:
 class Accepter:
     """Keeps in a store what one runtime has accepted."""
 
-    def __init__(self, store: Accepting, namespace: str, events: Events) -> None:
+    def __init__(self, store: AcceptanceStore, namespace: str, events: Events) -> None:
         self._store = store
         self._namespace = namespace
         self._events = events
@@ -252,10 +252,10 @@ class Accepter:
 
     def _records(
         self, kept: Mapping[AcceptedKey, Spec | Value], active: Mapping[UUID, bool]
-    ) -> list[Accepted]:
-        found: list[Accepted] = []
+    ) -> list[AcceptedResource]:
+        found: list[AcceptedResource] = []
         for resource in kept.values():
             # What no store can keep was made by a program, which says it again at its next start.
             with contextlib.suppress(HeddleError):
-                found.append(Accepted.of(resource, active=active.get(resource.id, True)))
+                found.append(AcceptedResource.of(resource, active=active.get(resource.id, True)))
         return found

@@ -18,7 +18,7 @@ from heddle.schemas.check import in_order
 from heddle.schemas.errors import SpecError
 from heddle.schemas.pieces import Pieces, at_once
 from heddle.schemas.problem import Problem
-from heddle.specs.binding.bind import Bound, Values, bind
+from heddle.specs.binding.bind import BoundSpec, ValueSet, bind
 from heddle.specs.binding.unfilled import unfilled_blanks
 from heddle.specs.model.names import new_id
 from heddle.specs.model.spec import Binding, Spec
@@ -51,7 +51,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
 def check_specs(
     specs: Sequence[Spec],
-    values: Values,
+    values: ValueSet,
     registry: Registry,
     *,
     spoiled: Sequence[Spec] = (),
@@ -83,7 +83,7 @@ def check_specs(
 
 def checked_in_pieces(
     specs: Sequence[Spec],
-    values: Values,
+    values: ValueSet,
     registry: Registry,
     *,
     spoiled: Sequence[Spec] = (),
@@ -207,8 +207,8 @@ class _Environment(dict[str, Any]):
 
 def _unbound(
     spec: Spec,
-    bound: Bound,
-    values: Values,
+    bound: BoundSpec,
+    values: ValueSet,
     environment: _Environment,
     registry: Registry,
     strict_env: bool,

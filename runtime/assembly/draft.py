@@ -22,7 +22,7 @@ from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.errors import SpecError
 from heddle.schemas.pieces import Pieces, by_turns
 from heddle.schemas.problem import Problem
-from heddle.specs.binding.bind import Bound, Values
+from heddle.specs.binding.bind import BoundSpec, ValueSet
 from heddle.specs.model.spec import Spec
 
 
@@ -37,8 +37,8 @@ class Draft:
         self.removes: set[UUID] = set()
         self.problems: dict[UUID, list[Problem]] = {}
         self.specs: dict[UUID, Spec] = {}
-        self.rebound: list[tuple[Symbol, Bound]] = []
-        self.values = Values()
+        self.rebound: list[tuple[Symbol, BoundSpec]] = []
+        self.values = ValueSet()
 
     @property
     def empty(self) -> bool:
@@ -79,7 +79,7 @@ class Drafter:
     async def draft(
         self,
         specs: Sequence[Spec],
-        values: Values,
+        values: ValueSet,
         *,
         asked: Iterable[UUID] | None = None,
         forced: frozenset[UUID] = frozenset(),
@@ -95,7 +95,7 @@ class Drafter:
     def draft_in_pieces(
         self,
         specs: Sequence[Spec],
-        values: Values,
+        values: ValueSet,
         *,
         asked: Iterable[UUID] | None = None,
         forced: frozenset[UUID] = frozenset(),
@@ -128,7 +128,7 @@ class Drafter:
         self._let_go(draft)
         return draft
 
-    def _expander(self, draft: Draft, specs: Sequence[Spec], values: Values) -> Expander:
+    def _expander(self, draft: Draft, specs: Sequence[Spec], values: ValueSet) -> Expander:
         """What expands Specs; those of the change may be used, and those of the table."""
         named = {spec.name: spec for spec in specs if spec.name is not None}
 

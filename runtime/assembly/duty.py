@@ -15,7 +15,7 @@ from uuid import UUID
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.errors import StoreError
-from heddle.specs.model.lease import Granted, Holder, Lease, uptime
+from heddle.specs.model.lease import GrantedLease, Holder, Lease, uptime
 from heddle.specs.model.store import Store
 from heddle.specs.stores.lease_file import machine_lease
 from heddle.specs.stores.overlay import leasing
@@ -87,7 +87,7 @@ class Duty:
     @property
     def alone(self) -> bool:
         """Whether there is nobody else who could act."""
-        return isinstance(self.lease, Granted)
+        return isinstance(self.lease, GrantedLease)
 
     def snapshot(self) -> dict[str, Any]:
         """Return who has the lease, for people."""
@@ -260,7 +260,7 @@ class Duties:
     def _lease(self, symbol: UUID, singleton: Singleton) -> Lease:
         store = self._store
         if store is None or singleton == "worker" or store.url.startswith("memory:"):
-            return Granted(self._holder)
+            return GrantedLease(self._holder)
         name = f"symbol/{self._namespace}/{symbol}"
         local = store.url.startswith("file:")
         granting = leasing(store) if local or singleton == "cluster" else None

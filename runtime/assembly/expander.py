@@ -24,7 +24,7 @@ from heddle.schemas.path import Path
 from heddle.schemas.port import canonical
 from heddle.schemas.problem import Place, Problem
 from heddle.schemas.suggestion import did_you_mean
-from heddle.specs.binding.bind import Bound, Values, bind
+from heddle.specs.binding.bind import BoundSpec, ValueSet, bind
 from heddle.specs.model.entry import spec_of
 from heddle.specs.model.spec import Spec
 
@@ -42,7 +42,7 @@ class Effective(NamedTuple):
 
     spec: Spec
     whole: Spec
-    binding: Bound
+    binding: BoundSpec
     uses: frozenset[str] = frozenset()
 
 
@@ -127,7 +127,7 @@ class Expander:
     def __init__(
         self,
         scheme: Scheme,
-        values: Values,
+        values: ValueSet,
         environment: Mapping[str, Any],
         find: Find,
     ) -> None:
@@ -143,7 +143,7 @@ class Expander:
         """
         if self._defines(spec):
             # Its blanks are filled where it is used, by what it is given there.
-            return Effective(spec, spec, Bound(spec=spec))
+            return Effective(spec, spec, BoundSpec(spec=spec))
         binding = bind(spec, self._values, self._environment)
         if binding.problems:
             return Effective(spec, spec, binding)
@@ -188,7 +188,7 @@ class Expander:
         found = self._scheme.find(kind)
         return found is not None and found.expand is not None
 
-    def _effective(self, spec: Spec, binding: Bound, trail: tuple[str, ...]) -> Effective:
+    def _effective(self, spec: Spec, binding: BoundSpec, trail: tuple[str, ...]) -> Effective:
         """The Spec with what it uses put in, and with the links that stand among its fields."""
         uses: frozenset[str] = frozenset()
         whole = spec
@@ -208,8 +208,8 @@ class Expander:
         return Effective(spec, whole, msgspec.structs.replace(binding, spec=bound), uses)
 
     def _using(
-        self, spec: Spec, binding: Bound, name: str, trail: tuple[str, ...]
-    ) -> tuple[Spec, Bound]:
+        self, spec: Spec, binding: BoundSpec, name: str, trail: tuple[str, ...]
+    ) -> tuple[Spec, BoundSpec]:
         """The Spec with what stands in the definition, the names of its parameters given."""
         bound = binding.spec
         definition = self._find(name)
@@ -235,7 +235,7 @@ class Expander:
         filled = bind(whole, self._values, self._environment, names=names)
         if filled.problems:
             raise SpecError(filled.problems)
-        return whole, Bound(
+        return whole, BoundSpec(
             spec=msgspec.structs.replace(filled.spec, env=bound.env),
             uses=binding.uses | filled.uses,
             asks=binding.asks | filled.asks,
@@ -274,7 +274,7 @@ class Expander:
         for number, bound in self._held(binding.spec, expansion, ids, problems):
             made = expansion.made.get(number)
             raw = _raw(bound, made or _walk(whole.fields, expansion.places[number]))
-            inner = Bound(spec=bound, secrets=binding.secrets)
+            inner = BoundSpec(spec=bound, secrets=binding.secrets)
             below = (*trail, *uses, spec.name or "")
             try:
                 counts = self._effective(raw, inner, below)

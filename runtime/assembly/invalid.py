@@ -17,7 +17,7 @@ from heddle.schemas.check import in_order
 from heddle.schemas.errors import SpecError
 from heddle.schemas.pieces import Pieces, at_once
 from heddle.schemas.problem import Problem
-from heddle.specs.binding.bind import Values
+from heddle.specs.binding.bind import ValueSet
 from heddle.specs.model.names import new_id
 from heddle.specs.model.spec import Binding, Spec
 
@@ -25,7 +25,7 @@ from heddle.specs.model.spec import Binding, Spec
 def check_spoiled(
     spoiled: Sequence[Spec],
     others: Iterable[Spec],
-    values: Values,
+    values: ValueSet,
     scheme: Scheme,
     environment: Mapping[str, Any],
 ) -> tuple[Problem, ...]:
@@ -40,7 +40,7 @@ def check_spoiled(
 def spoiled_in_pieces(
     spoiled: Sequence[Spec],
     others: Iterable[Spec],
-    values: Values,
+    values: ValueSet,
     scheme: Scheme,
     environment: Mapping[str, Any],
 ) -> Pieces[tuple[Problem, ...]]:

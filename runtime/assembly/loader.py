@@ -25,11 +25,11 @@ from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import Plan, SymbolTable
 from heddle.runtime.events.events import Events
 from heddle.schemas.check import in_order
-from heddle.schemas.pieces import Turns, by_turns, no_full_collection
+from heddle.schemas.pieces import LoopYield, by_turns, no_full_collection
 from heddle.schemas.problem import Problem
-from heddle.specs.binding.bind import Values, bind
+from heddle.specs.binding.bind import ValueSet, bind
 from heddle.specs.model.spec import Spec
-from heddle.specs.model.store import ChangeSet, Spoiling, Store
+from heddle.specs.model.store import ChangeSet, PartialStore, Store
 from heddle.specs.secrets.vault import Vault
 
 MANY = 100
@@ -101,7 +101,7 @@ class Loader:
         draft = await self._drafter.draft(specs, values)
         self._refuse(draft, set(draft.problems), draft.all_problems())
         spoiled: Sequence[Spec] = ()
-        if self.unreadable and isinstance(self._store, Spoiling):
+        if self.unreadable and isinstance(self._store, PartialStore):
             spoiled = await self._store.spoiled(self.namespace)
         unread = await self._with_spoiled(self.unreadable, spoiled, specs)
         self.spoiled = self._of_spoiled(spoiled, unread)
@@ -116,7 +116,7 @@ class Loader:
     async def _planned(self, draft: Draft) -> Plan:
         return await by_turns(self._table.plan_in_pieces(list(draft.puts.values()), draft.removes))
 
-    async def _load_over(self, specs: Sequence[Spec], values: Values) -> Loaded:
+    async def _load_over(self, specs: Sequence[Spec], values: ValueSet) -> Loaded:
         """Load the newest; of what is not fit, what was accepted last."""
         if not self.unreadable:
             draft = await self._drafter.draft(specs, values)
@@ -134,7 +134,7 @@ class Loader:
         return await self._fall_back(specs, values, None)
 
     async def _fall_back(
-        self, specs: Sequence[Spec], values: Values, failed: ShiftError | None
+        self, specs: Sequence[Spec], values: ValueSet, failed: ShiftError | None
     ) -> Loaded:
         """Load as much of the newest as is fit, and of the rest what was accepted last."""
         accepted, changed = await self._recovery.values()
@@ -169,14 +169,14 @@ class Loader:
             return await self._tell_fallback(start, loaded, specs, values)
 
     async def _tell_fallback(
-        self, start: Start, loaded: Loaded, specs: Sequence[Spec], values: Values
+        self, start: Start, loaded: Loaded, specs: Sequence[Spec], values: ValueSet
     ) -> Loaded:
         """Remember what serves instead of the newest, and tell of it."""
         self.refused = start.refused
         self._again = set(start.refused)
         labels = self._recovery.remember(start)
         spoiled: Sequence[Spec] = ()
-        if self.unreadable and isinstance(self._store, Spoiling):
+        if self.unreadable and isinstance(self._store, PartialStore):
             spoiled = await self._store.spoiled(self.namespace)
         unread = await self._with_spoiled(self.unreadable, spoiled, specs)
         self.spoiled = self._of_spoiled(spoiled, unread)
@@ -318,7 +318,7 @@ class Loader:
         specs = self._recovery.stand_in(list(await self._store.specs(self.namespace, keys)), keys)
         identified = any(entry.identified for spec in specs for entry in spec.env.values())
         nested = any("specs" in spec.fields or "uses" in spec.fields for spec in specs)
-        values = await self._values() if identified or nested else Values()
+        values = await self._values() if identified or nested else ValueSet()
         return await self._drafter.draft(specs, values, asked=keys, forced=frozenset(forced))
 
     async def _live(self, draft: Draft, plan: Plan, problems: tuple[Problem, ...]) -> Loaded:
@@ -339,7 +339,7 @@ class Loader:
             removed=len(removed),
             waiting=self._table.waiting,
         )
-        turns = Turns()
+        turns = LoopYield()
         for symbol in {one.id: one for one in (*draft.puts.values(), *plan.stops)}.values():
             await turns.rest()
             if not self._table.active(symbol):
@@ -418,7 +418,7 @@ class Loader:
     async def _look_at_spoiled(self) -> None:
         """Note what is wrong now in documents that cannot be read as they are."""
         spoiled: Sequence[Spec] = ()
-        if self.unreadable and isinstance(self._store, Spoiling):
+        if self.unreadable and isinstance(self._store, PartialStore):
             spoiled = await self._store.spoiled(self.namespace)
         self.spoiled = self._of_spoiled(spoiled, await self._with_spoiled(self.unreadable, spoiled))
 
@@ -448,11 +448,11 @@ class Loader:
 
     # -- Values --------------------------------------------------------------------------------
 
-    async def _values(self) -> Values:
+    async def _values(self) -> ValueSet:
         """The Values of the namespace, ready to be opened."""
         found = await self._store.values(self.namespace)
         await self.vault.ready(found)
-        return Values(found, self.vault)
+        return ValueSet(found, self.vault)
 
     async def _names_of(self, values: Iterable[UUID]) -> frozenset[str]:
         if not values:

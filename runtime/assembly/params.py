@@ -7,7 +7,7 @@ import msgspec
 from heddle.schemas.code import Text
 from heddle.schemas.data_type import describe_type
 from heddle.schemas.errors import SpecError
-from heddle.schemas.field import Fields, Unfit, about, read_field
+from heddle.schemas.field import FieldError, Fields, about, read_field
 from heddle.schemas.path import Path
 from heddle.schemas.problem import Problem
 from heddle.schemas.suggestion import did_you_mean
@@ -51,7 +51,7 @@ class Param(Fields):
 
     def __post_init__(self) -> None:
         if self.default is not None and _fits(self, self.default) is None:
-            raise Unfit(
+            raise FieldError(
                 describe_type(self.default), wanted=_wanted(self), code="type", path=("default",)
             )
 
@@ -109,7 +109,7 @@ def check_params(params: "dict[str, Param]") -> None:
     """Unfit where a name cannot stand in a blank."""
     for name in params:
         if not legal_key(name):
-            raise Unfit(
+            raise FieldError(
                 f'the name "{name}"',
                 wanted="a letter or _, then letters, digits and _",
                 path=(name,),

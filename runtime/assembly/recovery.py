@@ -11,11 +11,11 @@ from heddle.runtime.assembly.rejection import Refusal
 from heddle.runtime.assembly.start import Start, accepted_values
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import Plan, SymbolTable
-from heddle.schemas.errors import NotFound
-from heddle.schemas.pieces import Turns
+from heddle.schemas.errors import NotFoundError
+from heddle.schemas.pieces import LoopYield
 from heddle.schemas.problem import Problem
-from heddle.specs.binding.bind import Values
-from heddle.specs.model.revision import Recording
+from heddle.specs.binding.bind import ValueSet
+from heddle.specs.model.revision import RevisionStore
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Store
 from heddle.specs.model.value import Value
@@ -51,24 +51,24 @@ class Recovery:
             self.last = await self._accepter.read()
         return self.last
 
-    async def values(self) -> tuple[Values, frozenset[UUID]]:
+    async def values(self) -> tuple[ValueSet, frozenset[UUID]]:
         """Return the Values as they were accepted, and the ids of those that differ now."""
         # What was accepted is read only now, and there may be much of it.
         await asyncio.to_thread(self.last.load)
         current = await self._store.values(self._namespace)
         ids = {value.id for value in current}
         history: dict[UUID, Value] = {}
-        if isinstance(self._store, Recording):
+        if isinstance(self._store, RevisionStore):
             for one, value in self.last.values.items():
                 if one not in ids and value.secret and value.plain and value.revision > 0:
-                    with contextlib.suppress(NotFound):
+                    with contextlib.suppress(NotFoundError):
                         revision = await self._store.revision(value.revision)
                         for turn in revision.turns:
                             if isinstance(turn.after, Value) and turn.after.id == one:
                                 history[one] = turn.after
         merged, changed = accepted_values(self.last, current, history)
         await self._vault.ready(merged)
-        return Values(merged, self._vault), changed
+        return ValueSet(merged, self._vault), changed
 
     # --- what serves instead ---
 
@@ -115,12 +115,12 @@ class Recovery:
     # --- what is accepted ---
 
     async def note_start(
-        self, newest: Set[UUID], values: Values, unfit: Mapping[UUID, Refusal]
+        self, newest: Set[UUID], values: ValueSet, unfit: Mapping[UUID, Refusal]
     ) -> None:
         """Note what a start has taken up (`newest`), and what is gone since."""
         if self._accepter is None:
             return
-        turns = Turns()
+        turns = LoopYield()
         symbols = [symbol for symbol in self._table.all() if symbol.source == symbol.id]
         active = {symbol.id for symbol in symbols if self._table.active(symbol)}
         self._waiting = self.last.active - active
@@ -143,7 +143,7 @@ class Recovery:
         """Note what a change has brought to life, or taken out."""
         if self._accepter is None:
             return
-        turns = Turns()
+        turns = LoopYield()
         put = [*draft.puts, *(symbol.id for symbol, _ in draft.rebound)]
         near = [symbol.id for symbol in (*plan.opens, *plan.stops)] if plan is not None else []
         fresh = {symbol.source for one in put if (symbol := self._table.get(one)) is not None}
@@ -158,7 +158,7 @@ class Recovery:
                 self._waiting.discard(one)
                 self._accepter.forget(one)
 
-    def _note(self, symbol: Symbol, values: Values | None) -> None:
+    def _note(self, symbol: Symbol, values: ValueSet | None) -> None:
         if self._accepter is None:
             return
         active = self._table.active(symbol)

@@ -26,7 +26,7 @@ from heddle.runtime.flow.process import LiveProcess, finish
 from heddle.runtime.flow.step import FAILURES
 from heddle.runtime.flow.wiring import Wiring
 from heddle.schemas.errors import HeddleError
-from heddle.schemas.pieces import Turns, by_turns
+from heddle.schemas.pieces import LoopYield, by_turns
 from heddle.schemas.problem import Problem
 from heddle.specs.files.spare import SPARE
 from heddle.specs.model.entry import data_of
@@ -103,7 +103,7 @@ class Shift:
     async def make(self, plan: Plan) -> None:
         """Begin what is new, swap, and retire what is old; ShiftError where something cannot begin."""
         begun: list[Beginning] = []
-        turns = Turns()
+        turns = LoopYield()
         try:
             for symbol in plan.opens:
                 await turns.rest()
@@ -243,7 +243,7 @@ class Shift:
         hosts: Sequence[SymbolHost],
     ) -> None:
         """End old nodes once nothing is in flight through them."""
-        turns = Turns()
+        turns = LoopYield()
         for symbol in symbols:
             await turns.rest()
             await self._safely(symbol, "deactive flow", self._exec(symbol, "deactive", replaced))

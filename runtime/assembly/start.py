@@ -18,7 +18,7 @@ from heddle.runtime.assembly.table import Plan, SymbolTable
 from heddle.schemas.link import Link
 from heddle.schemas.pieces import Pieces
 from heddle.schemas.problem import Problem
-from heddle.specs.binding.bind import Values
+from heddle.specs.binding.bind import ValueSet
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
 
@@ -34,8 +34,8 @@ class Start:
         last: LastAccepted,
         specs: Sequence[Spec],
         *,
-        values: Values,
-        accepted: Values,
+        values: ValueSet,
+        accepted: ValueSet,
         changed: frozenset[UUID],
         problems: Sequence[Problem],
         scheme: Scheme,

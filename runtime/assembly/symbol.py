@@ -12,7 +12,7 @@ from heddle.runtime.assembly.expansion import HELD, Expansion
 from heddle.runtime.flow.node import Node
 from heddle.schemas.link import Link
 from heddle.schemas.port import LIFECYCLE, canonical
-from heddle.specs.binding.bind import Bound
+from heddle.specs.binding.bind import BoundSpec
 from heddle.specs.model.report import Condition
 from heddle.specs.model.spec import Spec
 
@@ -57,7 +57,7 @@ class Symbol:
         "uses",
     )
 
-    def __init__(self, spec: Spec, binding: Bound, node: Node) -> None:
+    def __init__(self, spec: Spec, binding: BoundSpec, node: Node) -> None:
         self.spec = spec
         self.binding = binding
         self.node = node

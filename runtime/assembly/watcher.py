@@ -11,7 +11,7 @@ from heddle.runtime.flow.errors import Error, Failure
 from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.errors import StoreError
 from heddle.specs.files.spare import SPARE
-from heddle.specs.model.store import ChangeSet, Resuming, Store
+from heddle.specs.model.store import ChangeSet, ResumableStore, Store
 
 T = TypeVar("T")
 
@@ -157,7 +157,7 @@ class Watcher:
 
     async def _catch_up(self, everything: Callable[[], Awaitable[None]]) -> Sequence[ChangeSet]:
         """The change sets that were missed; where nobody can tell them, look at everything."""
-        if self._reached is not None and isinstance(self._store, Resuming):
+        if self._reached is not None and isinstance(self._store, ResumableStore):
             missed = await self._store.missed(self._reached, self._namespace)
             if missed is not None:
                 return missed
@@ -168,7 +168,7 @@ class Watcher:
 
     def _unseen(self, waiting: list[ChangeSet]) -> list[ChangeSet]:
         """Each once, and none that was looked at while we caught up."""
-        if self._reached is None or not isinstance(self._store, Resuming):
+        if self._reached is None or not isinstance(self._store, ResumableStore):
             return waiting
         unseen: dict[int, ChangeSet] = {}
         for changes in waiting:
@@ -183,7 +183,7 @@ class Watcher:
 
     async def _newest(self) -> int | None:
         """How far the store has come; None where it does not matter, or cannot be told now."""
-        if not isinstance(self._store, Resuming):
+        if not isinstance(self._store, ResumableStore):
             return None
         try:
             return await self._store.newest()

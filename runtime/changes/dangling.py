@@ -18,7 +18,7 @@ from heddle.schemas.link import Link
 from heddle.schemas.path import Path
 from heddle.schemas.pieces import Pieces, at_once
 from heddle.schemas.problem import Problem
-from heddle.specs.binding.bind import Values
+from heddle.specs.binding.bind import ValueSet
 from heddle.specs.model.index import key_of
 from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.store import Resource
@@ -171,7 +171,7 @@ class _Graph:
         self.nodes: dict[_Node, _Linked] = {}
         self.active: set[_Node] = set()
         self._registry = registry
-        self._values = Values(values)
+        self._values = ValueSet(values)
         self._names: dict[tuple[str, str], _Node] = {}
 
     def build(self, specs: Sequence[Spec]) -> Pieces[None]:

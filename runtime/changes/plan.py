@@ -9,19 +9,19 @@ from heddle.runtime.assembly.check import checked_in_pieces
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.changes.dangling import Served, Step, after, left_behind, left_in_pieces
 from heddle.runtime.changes.sealing import alike, have_keys, kept_all
-from heddle.schemas.errors import Conflict, NotFound, SpecError, StoreError
-from heddle.schemas.pieces import Pieces, Turns, at_once, by_turns
+from heddle.schemas.errors import ConflictError, NotFoundError, SpecError, StoreError
+from heddle.schemas.pieces import LoopYield, Pieces, at_once, by_turns
 from heddle.schemas.problem import Problem
-from heddle.specs.binding.bind import Values, bind
-from heddle.specs.merge.merge import Merged, merge_one
-from heddle.specs.model.accepted import AcceptedState, Accepting
-from heddle.specs.model.difference import Difference, difference
+from heddle.specs.binding.bind import ValueSet, bind
+from heddle.specs.merge.merge import MergeResult, merge_one
+from heddle.specs.model.accepted import AcceptanceStore, AcceptedState
+from heddle.specs.model.difference import Diff, difference
 from heddle.specs.model.index import Key, key_of
 from heddle.specs.model.mask import MASK
-from heddle.specs.model.report import Reporting
-from heddle.specs.model.revision import NO_NOTE, Note, Recording, Turn, since
+from heddle.specs.model.report import ReportStore
+from heddle.specs.model.revision import NO_NOTE, Note, RevisionChange, RevisionStore, since
 from heddle.specs.model.spec import Spec
-from heddle.specs.model.store import Change, Delete, Placing, Put, Resource, Store
+from heddle.specs.model.store import Change, Delete, PlacingStore, Put, Resource, Store
 from heddle.specs.model.value import Value
 from heddle.specs.secrets.keyring import Keyring
 
@@ -41,7 +41,7 @@ class Clash(msgspec.Struct, frozen=True, kw_only=True):
             raise RuntimeError("a conflict needs one form of its resource")
         return found
 
-    def merged(self) -> Merged:
+    def merged(self) -> MergeResult:
         """Both changes put together, by field and by port; with conflicts where they do not fit."""
         return merge_one(self.base, self.mine, self.theirs)
 
@@ -59,12 +59,12 @@ class Clash(msgspec.Struct, frozen=True, kw_only=True):
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """What would become of each resource, in order. With Problems or Clashes nothing can be made of it."""
 
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[Diff, ...] = ()
     problems: tuple[Problem, ...] = ()
     clashes: tuple[Clash, ...] = ()
 
     @property
-    def changed(self) -> tuple[Difference, ...]:
+    def changed(self) -> tuple[Diff, ...]:
         """The differences that change something."""
         return tuple(each for each in self.differences if each.what != "unchanged")
 
@@ -80,13 +80,13 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     `revision` is the one that holds the change set; 0 where nothing was changed.
     """
 
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[Diff, ...] = ()
     problems: tuple[Problem, ...] = ()
     clashes: tuple[Clash, ...] = ()
     revision: int = 0
 
     @property
-    def changed(self) -> tuple[Difference, ...]:
+    def changed(self) -> tuple[Diff, ...]:
         """The differences that change something."""
         return tuple(each for each in self.differences if each.what != "unchanged")
 
@@ -119,7 +119,7 @@ async def apply_plan(store: Store, planned: Planned, note: Note = NO_NOTE) -> Ap
         return Applied(differences=planned.differences)
     try:
         put = await store.apply(planned.changes, note)
-    except (Conflict, NotFound):
+    except (ConflictError, NotFoundError):
         clashes = await _clashes(store, planned)
         if not clashes:
             raise
@@ -150,7 +150,7 @@ async def plan_steps(
     is left behind with a link to what goes is a Problem, where a link to what may come later is none.
     """
     unfit = _unfit(steps)
-    turns = Turns()
+    turns = LoopYield()
     stored = await _around(store, steps, stored)
     await have_keys([*stored, *(side for step in steps for side in step)], registry.keys)
     steps, unsealed = kept_all(steps, registry.keys)
@@ -160,9 +160,9 @@ async def plan_steps(
         *unfit,
         *unsealed,
         *await check_change(store, steps, registry, stored=stored),
-        *(await store.misplaced(steps) if isinstance(store, Placing) else ()),
+        *(await store.misplaced(steps) if isinstance(store, PlacingStore) else ()),
     ]
-    differences: list[Difference] = []
+    differences: list[Diff] = []
     for old, new in steps:
         await turns.rest()
         differences.append(difference(old, new))
@@ -185,17 +185,17 @@ async def plan_delete(
     """
     steps: list[Step] = [(each, None) for each in resources]
     problems = await check_change(store, steps, registry or Registry())
-    turns = Turns()
-    differences: list[Difference] = []
+    turns = LoopYield()
+    differences: list[Diff] = []
     for old, new in steps:
         await turns.rest()
         differences.append(difference(old, new))
     return Planned(differences=tuple(differences), problems=tuple(problems))
 
 
-def recording(store: Store) -> Recording:
+def recording(store: Store) -> RevisionStore:
     """The store as one that keeps its Revisions; StoreError where it keeps none."""
-    if not isinstance(store, Recording):
+    if not isinstance(store, RevisionStore):
         raise StoreError(f"{store.url} keeps no revisions (wanted: a store with a history)")
     return store
 
@@ -225,7 +225,7 @@ async def check_change(
 async def _served(store: Store, steps: Sequence[Step]) -> Served:
     """Return what runs of the Specs of which a runtime has rejected the newest."""
     found: dict[UUID, Spec | None] = {}
-    if not isinstance(store, Reporting):
+    if not isinstance(store, ReportStore):
         return found
     for space in sorted({side.namespace for step in steps for side in step if side is not None}):
         reports = await store.reports(space)
@@ -233,7 +233,9 @@ async def _served(store: Store, steps: Sequence[Step]) -> Served:
         if not rejected:
             continue
         runs = {one.id for report in reports for one in report.symbols if one.observed}
-        state = await store.accepted(space) if isinstance(store, Accepting) else AcceptedState()
+        state = (
+            await store.accepted(space) if isinstance(store, AcceptanceStore) else AcceptedState()
+        )
         kept = {one.id: one for one in state.items if one.id in rejected & runs}
         for one in rejected:
             try:
@@ -268,8 +270,8 @@ def steps_in_pieces(
     users = _users(steps, others)
     if not (specs or bound or users):
         return []
-    values = Values([each for each in after(steps, stored) if isinstance(each, Value)])
-    was = Values([each for each in stored if isinstance(each, Value)])
+    values = ValueSet([each for each in after(steps, stored) if isinstance(each, Value)])
+    was = ValueSet([each for each in stored if isinstance(each, Value)])
     checked = frozenset(bound | users)
     earlier = yield from checked_in_pieces(before, was, registry, only=checked)
     known = set(earlier.problems)
@@ -418,13 +420,13 @@ def _revision(resource: Resource | None) -> int:
 
 async def _last(store: Store, namespaces: Iterable[str]) -> int:
     """The newest revision that changed something in these namespaces."""
-    if not isinstance(store, Recording):
+    if not isinstance(store, RevisionStore):
         return await store.newest()
     pages = [await store.history(space, limit=1) for space in namespaces]
     return max((page[0].number for page in pages if page), default=0)
 
 
-def _change(turn: Turn) -> Change:
+def _change(turn: RevisionChange) -> Change:
     old, new = turn.before, turn.after
     if new is not None:
         return Put(resource=new, revision=_revision(old))
@@ -433,7 +435,7 @@ def _change(turn: Turn) -> Change:
     return Delete(type=key_of(old)[0], id=old.id, revision=old.revision)
 
 
-def _sides(turn: Turn) -> Iterator[Resource]:
+def _sides(turn: RevisionChange) -> Iterator[Resource]:
     return (side for side in (turn.before, turn.after) if side is not None)
 
 

@@ -6,9 +6,9 @@ from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.changes.plan import Planned, Step, current, plan_steps, recording
 from heddle.schemas.path import Path
 from heddle.schemas.problem import Place
-from heddle.specs.model.difference import Difference, difference
+from heddle.specs.model.difference import Diff, difference
 from heddle.specs.model.index import Key
-from heddle.specs.model.revision import Turn, since
+from heddle.specs.model.revision import RevisionChange, since
 from heddle.specs.model.store import Resource, Store
 
 
@@ -46,7 +46,7 @@ async def plan_rollback(
 
 async def between(
     store: Store, first: int, second: int | None, *, namespace: str | None = None
-) -> list[Difference]:
+) -> list[Diff]:
     """What tells a namespace (None: all) at one revision from what it is at another (None: now).
 
     StoreError where the store keeps no revisions, NotFound where it has none of these numbers.
@@ -58,7 +58,7 @@ async def between(
     at_first = {turn.key: turn for turn in await since(kept, first, namespace)}
     later = [] if second is None else await since(kept, second, namespace)
     at_second = {turn.key: turn for turn in later}
-    found: list[Difference] = []
+    found: list[Diff] = []
     for key in dict.fromkeys((*at_first, *at_second)):
         before, after = _state(at_first, at_second, key), _state(at_second, at_first, key)
         if before != after:
@@ -66,7 +66,9 @@ async def between(
     return found
 
 
-def _state(own: dict[Key, Turn], other: dict[Key, Turn], key: Key) -> Resource | None:
+def _state(
+    own: dict[Key, RevisionChange], other: dict[Key, RevisionChange], key: Key
+) -> Resource | None:
     """What a resource was at the revision that `own` leads back to; untouched since, it is as now."""
     return own[key].before if key in own else other[key].after
 

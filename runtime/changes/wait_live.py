@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.specs.model.report import Report, Reporting, SymbolReport
+from heddle.specs.model.report import Report, ReportStore, SymbolReport
 
 FIRST = 0.02
 LONGEST = 0.25
@@ -48,7 +48,7 @@ class Waited(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def wait_live(
-    store: Reporting,
+    store: ReportStore,
     namespace: str,
     revision: int,
     changed: Collection[UUID],

@@ -6,9 +6,9 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.schemas.pieces import Turns
+from heddle.schemas.pieces import LoopYield
 from heddle.schemas.problem import Problem
-from heddle.specs.model.report import Condition, Report, Reporting, SymbolReport
+from heddle.specs.model.report import Condition, Report, ReportStore, SymbolReport
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Store
 
@@ -121,11 +121,11 @@ async def standing(
     not say how they are has no runtimes here. StoreError where the store cannot be read.
     """
     # The Reports first: who has looked at more than is read here is not behind.
-    reports = await store.reports(namespace) if isinstance(store, Reporting) else ()
+    reports = await store.reports(namespace) if isinstance(store, ReportStore) else ()
     reports = sorted(reports, key=lambda report: (report.host, report.started, report.runtime))
     specs = await store.specs(namespace)
     told = [(report, {each.id: each for each in report.symbols}) for report in reports]
-    turns = Turns()
+    turns = LoopYield()
     found: dict[UUID, SymbolStanding] = {}
     for spec in specs:
         await turns.rest()

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from heddle.runtime.events.events import Events
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.step import FAILURES
-from heddle.specs.model.report import Report, Reporting
+from heddle.specs.model.report import Report, ReportStore
 
 INTERVAL = 5.0
 """Seconds between two Reports where nothing happens."""
@@ -28,7 +28,7 @@ class Reporter:
 
     def __init__(
         self,
-        store: Reporting,
+        store: ReportStore,
         runtime: str,
         look: Callable[[], Report],
         heal: Callable[[], Awaitable[None]],

@@ -10,7 +10,14 @@ from heddle.schemas.errors import SecretError
 from heddle.schemas.path import Path
 from heddle.schemas.problem import NOWHERE, Problem
 from heddle.schemas.suggestion import did_you_mean
-from heddle.specs.binding.template import BlankError, Scope, derived, failures, fill, has_braces
+from heddle.specs.binding.template import (
+    BlankError,
+    BlankScope,
+    derived,
+    failures,
+    fill,
+    has_braces,
+)
 from heddle.specs.model.entry import bindings_of
 from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.value import Value
@@ -21,7 +28,7 @@ Asked: TypeAlias = UUID | str
 """What a Spec asks for: the id or the name of a Value."""
 
 
-class Bound(msgspec.Struct, frozen=True, kw_only=True):
+class BoundSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A Spec with its blanks filled, and what that took.
 
     `spec` is for compiling only: it may hold secrets in clear. `uses` are the Values that were
@@ -40,21 +47,21 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
         return f"Bound({self.spec.label!r}, {len(self.problems)} problems)"
 
 
-class Opened(NamedTuple):
+class OpenedValue(NamedTuple):
     """What a Value holds, and the texts to mask on its account."""
 
     data: Any
     secrets: tuple[str, ...] = ()
 
 
-class Values:
+class ValueSet:
     """The Values that Specs may ask for, by id and by name; a Vault gives their data."""
 
     __slots__ = ("_by_id", "_by_name", "_opened", "_vault")
 
     def __init__(self, values: Iterable[Value] = (), vault: Vault | None = None) -> None:
         self._vault = vault if vault is not None else Vault()
-        self._opened: dict[UUID, Opened | Sequence[Problem]] = {}
+        self._opened: dict[UUID, OpenedValue | Sequence[Problem]] = {}
         self._by_id: dict[UUID, Value] = {}
         self._by_name: dict[tuple[str, str], Value] = {}
         for value in values:
@@ -73,23 +80,23 @@ class Values:
         """Return the Values of these ids that are here."""
         return {one: self._by_id[one] for one in ids if one in self._by_id}
 
-    def open(self, value: Value) -> "Opened":
+    def open(self, value: Value) -> "OpenedValue":
         """The data of a Value, the same for everybody who asks; SecretError where it cannot be had here."""
         found = self._opened.get(value.id)
         if found is None:
             try:
                 data = self._vault.open(value)
-                found = Opened(data, in_order(secrets_in(data)) if value.secret else ())
+                found = OpenedValue(data, in_order(secrets_in(data)) if value.secret else ())
             except SecretError as error:
                 found = error.problems
             self._opened[value.id] = found
-        if not isinstance(found, Opened):
+        if not isinstance(found, OpenedValue):
             raise SecretError(found)
         return found
 
-    def opened_by(self, vault: Vault) -> "Values":
+    def opened_by(self, vault: Vault) -> "ValueSet":
         """The same Values with another Vault."""
-        same = Values((), vault)
+        same = ValueSet((), vault)
         same._by_id, same._by_name = self._by_id, self._by_name
         return same
 
@@ -100,11 +107,11 @@ class Values:
 
 def bind(
     spec: Spec,
-    values: Values | Iterable[Value] = (),
+    values: ValueSet | Iterable[Value] = (),
     environment: Mapping[str, Any] | None = None,
     *,
     names: Mapping[str, Any] | None = None,
-) -> Bound:
+) -> BoundSpec:
     """Fill the blanks of a Spec with what its `env` asks for.
 
     An entry with an id or a name gets exactly that Value of the Spec's namespace; its `data`, if
@@ -114,15 +121,15 @@ def bind(
     is among the Problems.
     """
     if not spec.env and not names and "specs" not in spec.fields:
-        return Bound(spec=spec)
-    known = values if isinstance(values, Values) else Values(values)
+        return BoundSpec(spec=spec)
+    known = values if isinstance(values, ValueSet) else ValueSet(values)
     binder = _Binder(spec, known, environment or {})
-    outer = Scope(names=names, owner="params") if names is not None else None
+    outer = BlankScope(names=names, owner="params") if names is not None else None
     scope = binder.scope(spec.env, ("env",), outer)
     fields = binder.data(spec.fields, (), scope)
     if fields is not spec.fields:
         spec = msgspec.structs.replace(spec, fields=fields)
-    return Bound(
+    return BoundSpec(
         spec=spec,
         problems=tuple(binder.problems),
         uses=frozenset(binder.uses),
@@ -134,10 +141,10 @@ def bind(
 class _Binder:
     """Binds one Spec."""
 
-    def __init__(self, spec: Spec, values: Values, environment: Mapping[str, Any]) -> None:
+    def __init__(self, spec: Spec, values: ValueSet, environment: Mapping[str, Any]) -> None:
         self.spec = spec
         self.values = values
-        self.environment = Scope(
+        self.environment = BlankScope(
             names=environment,
             owner="the environment",
             advice=(
@@ -150,7 +157,9 @@ class _Binder:
         self.asks: set[Asked] = set()
         self.secrets: set[str] = set()
 
-    def scope(self, env: Mapping[str, Binding], path: Path, outer: Scope | None) -> Scope | None:
+    def scope(
+        self, env: Mapping[str, Binding], path: Path, outer: BlankScope | None
+    ) -> BlankScope | None:
         """What the keys of this `env` stand for, over those of the Spec around it."""
         if not env:
             return outer
@@ -172,7 +181,9 @@ class _Binder:
             else:
                 names[key] = value
                 failed.discard(key)
-        return Scope(names=names, owner="env", failed=frozenset(failed), hidden=frozenset(hidden))
+        return BlankScope(
+            names=names, owner="env", failed=frozenset(failed), hidden=frozenset(hidden)
+        )
 
     def secret(self, binding: Binding) -> bool:
         """Whether an entry of `env` asks for a secret."""
@@ -198,7 +209,7 @@ class _Binder:
             self.closed(error, path)
             return None
         if binding.data is not msgspec.UNSET:
-            scope = Scope(
+            scope = BlankScope(
                 names=data if isinstance(data, dict) else {},
                 owner=f'the Value "{value.name or value.id}"',
                 whole=data,
@@ -226,7 +237,7 @@ class _Binder:
         found = f'there is no Value "{binding.name}"{where}'
         self.problem((*path, "name"), "missing-value", found, hint=near)
 
-    def data(self, data: Any, path: Path, scope: Scope | None) -> Any:
+    def data(self, data: Any, path: Path, scope: BlankScope | None) -> Any:
         """The data with its blanks filled, keys too; the very same data where there are none."""
         if isinstance(data, str):
             return self.text(data, path, scope) if scope is not None and has_braces(data) else data
@@ -236,7 +247,7 @@ class _Binder:
             return data if same else items
         return self.mapping(data, path, scope) if isinstance(data, dict) else data
 
-    def mapping(self, data: dict[str, Any], path: Path, scope: Scope | None) -> dict[str, Any]:
+    def mapping(self, data: dict[str, Any], path: Path, scope: BlankScope | None) -> dict[str, Any]:
         """A mapping with its blanks filled."""
         if path and data.get("env") and "kind" in data:
             data, scope = self.inner(data, path, scope)
@@ -258,8 +269,8 @@ class _Binder:
         return data if same else result
 
     def inner(
-        self, data: dict[str, Any], path: Path, scope: Scope | None
-    ) -> tuple[dict[str, Any], Scope | None]:
+        self, data: dict[str, Any], path: Path, scope: BlankScope | None
+    ) -> tuple[dict[str, Any], BlankScope | None]:
         """A Spec inside a field, with an `env` of its own: it sees that over the one around it."""
         env, problems = bindings_of(data["env"], label=self.spec.at(path))
         self.problems.extend(
@@ -269,7 +280,7 @@ class _Binder:
         rest = {key: value for key, value in data.items() if key != "env"}
         return rest, self.scope(env, (*path, "env"), scope)
 
-    def text(self, text: str, path: Path, scope: Scope) -> Any:
+    def text(self, text: str, path: Path, scope: BlankScope) -> Any:
         """A text with its blanks filled; as it was, with a Problem, where one cannot be."""
         try:
             filled = fill(text, scope)

@@ -43,7 +43,7 @@ class BlankError(Exception):
         self.quiet = quiet
 
 
-class Scope(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+class BlankScope(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """What the names inside blanks stand for.
 
     `whole` is what a lone dot means; `failed` are names whose value could not be had, `hidden` those
@@ -84,7 +84,7 @@ def has_braces(text: str) -> bool:
     return "{{" in text or "{%" in text
 
 
-def fill(text: str, scope: Scope) -> Any:
+def fill(text: str, scope: BlankScope) -> Any:
     """The text with its blanks filled; BlankError for the first that cannot be."""
     parts = _split(text, scope.known, scope.whole is not msgspec.UNSET)
     if len(parts) == 1:
@@ -93,7 +93,7 @@ def fill(text: str, scope: Scope) -> Any:
     return "".join(part if isinstance(part, str) else _spelled(part, scope) for part in parts)
 
 
-def derived(text: str, scope: Scope) -> list[Any]:
+def derived(text: str, scope: BlankScope) -> list[Any]:
     """What the blanks of a text that was filled have made of hidden names: `{{ PASSWORD | upper }}`."""
     return [
         _value(part, scope)
@@ -103,7 +103,7 @@ def derived(text: str, scope: Scope) -> list[Any]:
     ]
 
 
-def failures(text: str, scope: Scope) -> list[BlankError]:
+def failures(text: str, scope: BlankScope) -> list[BlankError]:
     """Every reason why the blanks of the text cannot be filled, but the quiet ones."""
     try:
         parts = _split(text, scope.known, scope.whole is not msgspec.UNSET)
@@ -266,7 +266,7 @@ def _path(expression: str, at: int) -> tuple[tuple[str | int, ...], int]:
 # --- filling ------------------------------------------------------------------------------------
 
 
-def _value(blank: Blank, scope: Scope) -> Any:
+def _value(blank: Blank, scope: BlankScope) -> Any:
     given: dict[str, Any] = {}
     missing: BlankError | None = None
     for number, path in enumerate(blank.paths):
@@ -281,7 +281,7 @@ def _value(blank: Blank, scope: Scope) -> Any:
     return _evaluate(blank, {**scope.names, **given}, missing)
 
 
-def _look_up(path: tuple[str | int, ...], scope: Scope, text: str) -> Any:
+def _look_up(path: tuple[str | int, ...], scope: BlankScope, text: str) -> Any:
     if not path:
         if scope.whole is msgspec.UNSET:
             raise BlankError(text, "a lone dot", "a name after the dot")
@@ -308,7 +308,7 @@ def _look_up(path: tuple[str | int, ...], scope: Scope, text: str) -> Any:
     return value
 
 
-def _missing(text: str, name: str, scope: Scope) -> BlankError:
+def _missing(text: str, name: str, scope: BlankScope) -> BlankError:
     known = list(scope.names)
     near = did_you_mean(name, known)
     has = f" (it has: {', '.join(sorted(known)[:8])})" if known else ""
@@ -383,7 +383,7 @@ def _plain(value: Any) -> Any:
     return [_plain(each) for each in value]
 
 
-def _spelled(blank: Blank, scope: Scope) -> str:
+def _spelled(blank: Blank, scope: BlankScope) -> str:
     """What a blank is inside a longer text."""
     value = _value(blank, scope)
     if isinstance(value, str):

@@ -13,7 +13,7 @@ LONGEST = 0.5
 """Seconds after which a batch is given though changes keep coming."""
 
 
-class Settling:
+class PathDebounce:
     """Paths on their way into a batch, which `deliver` gets. Used inside one event loop."""
 
     def __init__(self, deliver: Callable[[frozenset[str]], None]) -> None:

@@ -19,7 +19,7 @@ Stamp: TypeAlias = tuple[int, int, int, int, int]
 """When a file changed last (its data, then its entry), its size, and which file it is."""
 
 
-class Part(NamedTuple):
+class PathPart(NamedTuple):
     """One part of a path: which file or folder it is, and where it leads if it is a link."""
 
     path: str
@@ -34,18 +34,18 @@ class Part(NamedTuple):
         return not self.inode and not self.device
 
 
-def look_at(path: str) -> Part:
+def look_at(path: str) -> PathPart:
     """Return what stands at a path, itself: links are not followed."""
     try:
         status = os.lstat(path)
         if stat.S_ISLNK(status.st_mode):
-            return Part(path, status.st_dev, status.st_ino, os.readlink(path))
-        return Part(path, status.st_dev, status.st_ino, "", stat.S_ISDIR(status.st_mode))
+            return PathPart(path, status.st_dev, status.st_ino, os.readlink(path))
+        return PathPart(path, status.st_dev, status.st_ino, "", stat.S_ISDIR(status.st_mode))
     except (OSError, ValueError):
-        return Part(path)
+        return PathPart(path)
 
 
-def parts_of(path: str, known: dict[str, Part] | None = None) -> list[Part]:
+def parts_of(path: str, known: dict[str, PathPart] | None = None) -> list[PathPart]:
     """Return every part of a path from the root on, links and the parts they lead through included.
 
     It ends at the first part that is missing, and after LINKS links: a loop ends, too. `known` saves
@@ -55,7 +55,7 @@ def parts_of(path: str, known: dict[str, Part] | None = None) -> list[Part]:
     drive, rest = os.path.splitdrive(path if os.path.isabs(path) else os.path.abspath(path))
     here = drive + os.sep
     names = rest.split(os.sep)[::-1]
-    found: list[Part] = []
+    found: list[PathPart] = []
     links = 0
     while names:
         name = names.pop()

@@ -17,8 +17,8 @@ import time
 from contextlib import suppress
 from errno import ENOSPC
 
-from heddle.specs.files.debounce import QUICK, SLOW, Settling
-from heddle.specs.files.identity import Part, look_at, parts_of
+from heddle.specs.files.debounce import QUICK, SLOW, PathDebounce
+from heddle.specs.files.identity import PathPart, look_at, parts_of
 from heddle.specs.files.notices import EVERY, EVERYTHING, REMOVED, SHARE
 from heddle.specs.files.spare import SPARE, is_passing
 from heddle.specs.files.spec_names import is_folder, is_spec_file, is_spec_folder, leads_out
@@ -38,14 +38,14 @@ _HEAD = struct.Struct("iIII")
 class InotifyNotifier:
     """Tells a Settling what inotify says of a folder, or of a single file."""
 
-    def __init__(self, root: str, settling: Settling) -> None:
+    def __init__(self, root: str, settling: PathDebounce) -> None:
         self._root = os.path.abspath(root)
         self._settling = settling
         self._folders: dict[int, set[str]] = {}
         self._watches: dict[str, int] = {}
         self._inside: set[str] = set()
-        self._parts: dict[str, Part] = {}
-        self._checked: list[Part] = []
+        self._parts: dict[str, PathPart] = {}
+        self._checked: list[PathPart] = []
         self._targets: dict[str, set[str]] = {}
         self._partial = False
         self._real = self._root
@@ -87,7 +87,7 @@ class InotifyNotifier:
     def _look(self) -> None:
         """Watch whatever has to be watched, as the folders and links are now."""
         self._inside, self._targets, self._partial = set(), {}, False
-        known: dict[str, Part] = {}
+        known: dict[str, PathPart] = {}
         wanted: dict[str, int] = {}
         chain = self._trace(self._root, known, wanted)
         # Also while it is no link: it may become one.
@@ -107,8 +107,8 @@ class InotifyNotifier:
         self._checked = list({part.path: part for part in (*chain, *folders)}.values())
 
     def _trace(
-        self, path: str, known: dict[str, Part], wanted: dict[str, int], *, read: bool = True
-    ) -> list[Part]:
+        self, path: str, known: dict[str, PathPart], wanted: dict[str, int], *, read: bool = True
+    ) -> list[PathPart]:
         """Have everything watched that tells where a path leads to from now on.
 
         Without `read`, what it leads to now is not read: only that it may lead elsewhere counts.
@@ -117,7 +117,7 @@ class InotifyNotifier:
         for part in chain:
             if part.target or part.missing:
                 wanted.setdefault(os.path.dirname(part.path), _NAMES)
-        end = chain[-1] if chain else Part(path)
+        end = chain[-1] if chain else PathPart(path)
         if read and end.path != path and not (end.target or end.folder or end.missing):
             self._targets.setdefault(end.path, set()).add(path)
             wanted[os.path.dirname(end.path)] = _FILES
@@ -126,7 +126,7 @@ class InotifyNotifier:
     def _descend(
         self,
         folder: str,
-        known: dict[str, Part],
+        known: dict[str, PathPart],
         wanted: dict[str, int],
         seen: set[tuple[int, int]],
     ) -> None:

@@ -15,13 +15,13 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import TypeAlias
 
-from heddle.specs.files.debounce import SLOW, Settling
-from heddle.specs.files.identity import Part, Stamp, look_at, parts_of, stamp_of
+from heddle.specs.files.debounce import SLOW, PathDebounce
+from heddle.specs.files.identity import PathPart, Stamp, look_at, parts_of, stamp_of
 from heddle.specs.files.notices import EVERYTHING
 from heddle.specs.files.spare import SPARE, is_passing
 from heddle.specs.files.spec_names import is_folder, is_spec_file, is_spec_folder, leads_out
 
-Tree: TypeAlias = Mapping[str, Stamp | Part | tuple[int, int] | None]
+Tree: TypeAlias = Mapping[str, Stamp | PathPart | tuple[int, int] | None]
 """Each file with its Stamp, each folder with its identity, and each part of the path to them."""
 
 POLL = 0.1
@@ -40,7 +40,7 @@ FINISH = 0.02
 class TreeNotifier:
     """Tells a Settling how a folder, or a single file, differs from what it was."""
 
-    def __init__(self, root: str, settling: Settling, *, polling: bool = True) -> None:
+    def __init__(self, root: str, settling: PathDebounce, *, polling: bool = True) -> None:
         self._root = os.path.abspath(root)
         self._settling = settling
         self._polling = polling
@@ -127,14 +127,14 @@ class TreeNotifier:
 
 
 def _is_file(state: object) -> bool:
-    return isinstance(state, tuple) and not isinstance(state, Part) and len(state) == 5
+    return isinstance(state, tuple) and not isinstance(state, PathPart) and len(state) == 5
 
 
 def _folders(root: str, tree: Tree) -> set[str]:
     """Return the folders in which a change may count."""
     found = {os.path.dirname(root)}
     for path, state in tree.items():
-        if isinstance(state, Part):
+        if isinstance(state, PathPart):
             found.add(os.path.dirname(state.path))
         elif state is not None and not _is_file(state):
             found.add(path)
@@ -145,7 +145,7 @@ def _folders(root: str, tree: Tree) -> set[str]:
 
 def scan(root: str) -> Tree:
     """Return what stands at a path and below it now; OSError when it cannot be listed for a passing reason."""
-    found: dict[str, Stamp | Part | tuple[int, int] | None] = {}
+    found: dict[str, Stamp | PathPart | tuple[int, int] | None] = {}
     for part in parts_of(root):
         found[f"{part.path}{os.sep}"] = part
     if os.path.isdir(root):
@@ -157,7 +157,7 @@ def scan(root: str) -> Tree:
 
 def _below(
     folder: str,
-    found: dict[str, Stamp | Part | tuple[int, int] | None],
+    found: dict[str, Stamp | PathPart | tuple[int, int] | None],
     seen: set[tuple[int, int]],
     real: str,
 ) -> None:

@@ -12,11 +12,11 @@ import msgspec
 
 from heddle.schemas.errors import SpecError
 from heddle.schemas.problem import Problem
-from heddle.specs.model.difference import Difference, differences
+from heddle.specs.model.difference import Diff, differences
 from heddle.specs.model.entry import data_of
 from heddle.specs.model.index import Key, key_of
 from heddle.specs.model.names import new_id
-from heddle.specs.model.revision import Turn
+from heddle.specs.model.revision import RevisionChange
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.model.three_way import matches
@@ -65,12 +65,12 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
         ]
 
 
-def compared(old: Sequence[Sheet], new: Sequence[Sheet]) -> list[Difference]:
+def compared(old: Sequence[Sheet], new: Sequence[Sheet]) -> list[Diff]:
     """What tells two sets of texts apart; SpecError where one of them has problems."""
     before, after = joined(old).sound(), joined(new).sound()
     then = {key_of(each): each for each in before.resources}
     now = {key_of(each): each for each in after.called(paired(before, after))}
-    turns = [Turn(before=then.get(key), after=now.get(key)) for key in {**then, **now}]
+    turns = [RevisionChange(before=then.get(key), after=now.get(key)) for key in {**then, **now}]
     return [each for each in differences(turns) if each.what != "unchanged"]
 
 

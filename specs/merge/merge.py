@@ -65,7 +65,7 @@ class MergeConflict(msgspec.Struct, frozen=True, kw_only=True):
         return f"{where}{self.at}: {self.reason} ({told})"
 
 
-class Merged(msgspec.Struct, frozen=True, kw_only=True):
+class MergeResult(msgspec.Struct, frozen=True, kw_only=True):
     """What comes of a merge. With conflicts, `resources` say in each of them what the favored side says."""
 
     resources: tuple[Resource, ...] = ()
@@ -78,15 +78,15 @@ def merge(
     theirs: Iterable[Resource],
     *,
     favor: Favor = "ours",
-) -> Merged:
+) -> MergeResult:
     """Merge what two sides made of `base`; each is told apart by its id, links by their target.
 
     A resource of the result has the revision and the places that it has in ours, where it is there.
     What one side removes and the other changes, or newly leads to, is a conflict. The order of what
     both sides added at one place is ours first; that apart, ours and theirs may be exchanged.
     """
-    sides = _Side(base), _Side(ours), _Side(theirs)
-    merging = _Merging(*sides, favor)
+    sides = _MergeSide(base), _MergeSide(ours), _MergeSide(theirs)
+    merging = _ResourceMerge(*sides, favor)
     return merging.run()
 
 
@@ -96,13 +96,13 @@ def merge_one(
     theirs: Resource | None,
     *,
     favor: Favor = "ours",
-) -> Merged:
+) -> MergeResult:
     """The same for one resource, as two operators have it: what was read, what is wanted, what is stored."""
     parts = [[each] if each is not None else [] for each in (base, ours, theirs)]
     return merge(*parts, favor=favor)
 
 
-class _Side:
+class _MergeSide:
     """The resources of one side, and who leads to whom in it."""
 
     def __init__(self, resources: Iterable[Resource]) -> None:
@@ -138,10 +138,12 @@ class _Side:
             found.setdefault((key, target), path)
 
 
-class _Merging:
+class _ResourceMerge:
     """One merge: the three sides, whom to favor, and what they disagree about."""
 
-    def __init__(self, base: _Side, ours: _Side, theirs: _Side, favor: Favor) -> None:
+    def __init__(
+        self, base: _MergeSide, ours: _MergeSide, theirs: _MergeSide, favor: Favor
+    ) -> None:
         self.base, self.ours, self.theirs, self.favor = base, ours, theirs, favor
         self.conflicts: list[MergeConflict] = []
         known = base.references()
@@ -151,7 +153,7 @@ class _Merging:
         )
         self.now: tuple[Resource | None, Resource | None, Resource | None] = (None, None, None)
 
-    def run(self) -> Merged:
+    def run(self) -> MergeResult:
         """Every resource, in the order of ours."""
         result: dict[Key, Resource] = {}
         keys, _ = _ordered(list(self.base.all), list(self.ours.all), list(self.theirs.all))
@@ -162,7 +164,7 @@ class _Merging:
             if found is not None:
                 result[key] = found
         self.names(result)
-        return Merged(resources=tuple(result.values()), conflicts=tuple(self.conflicts))
+        return MergeResult(resources=tuple(result.values()), conflicts=tuple(self.conflicts))
 
     # --- one resource ---
 
@@ -185,7 +187,7 @@ class _Merging:
             return self.whole("one side makes it another kind, the other changes its fields")
         before = len(self.conflicts)
         tree = self.mapping((), *_said_in_one(trees))
-        if isinstance(tree.get("data"), _Way):
+        if isinstance(tree.get("data"), _DataSource):
             tree |= tree.pop("data").fields
         if base is None and self.favor == "base" and len(self.conflicts) > before:
             return None
@@ -229,7 +231,7 @@ class _Merging:
         """Note a conflict; what the favored side says there."""
         favored = {"base": base, "ours": ours, "theirs": theirs}[self.favor]
         base, ours, theirs = (
-            each.fields if isinstance(each, _Way) else each for each in (base, ours, theirs)
+            each.fields if isinstance(each, _DataSource) else each for each in (base, ours, theirs)
         )
         one = next(each for each in (self.now[1], self.now[2], self.now[0]) if each is not None)
         secret = any(isinstance(each, Value) and each.secret for each in self.now)
@@ -373,7 +375,7 @@ def _name(resource: Resource) -> tuple[type[Spec] | type[Value], str, str | None
     return (key_of(resource)[0], resource.namespace, resource.name)
 
 
-class _Way(msgspec.Struct):
+class _DataSource(msgspec.Struct):
     """How a Value says its data: half of one way and half of another would be no Value."""
 
     fields: dict[str, Any]
@@ -385,7 +387,7 @@ def _said_in_one(trees: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return trees
     fields = (*DATA_FIELDS, "secret")
     rest = [{key: each for key, each in tree.items() if key not in fields} for tree in trees]
-    ways = [_Way({key: tree[key] for key in fields if key in tree}) for tree in trees]
+    ways = [_DataSource({key: tree[key] for key in fields if key in tree}) for tree in trees]
     return [
         {**one, "data": way} if way.fields else one for one, way in zip(rest, ways, strict=True)
     ]

@@ -29,7 +29,7 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True):
     size: int = 7
 
 
-class TextMerged(msgspec.Struct, frozen=True, kw_only=True):
+class TextMergeResult(msgspec.Struct, frozen=True, kw_only=True):
     """What comes of it. `clean` is that nothing is left between markers.
 
     `by_lines` says why the texts were merged line by line, as they could not be merged by what they
@@ -49,31 +49,31 @@ def merge_texts(
     *,
     file: str = "",
     labels: Labels = Labels(),  # noqa: B008 - frozen
-) -> TextMerged:
+) -> TextMergeResult:
     """Merge what ours and theirs made of base. `file` is what places call it; its end tells JSON."""
     before, mine, other = (Sheet.read(_plain(each), file=file) for each in (base, ours, theirs))
     for name, side in ((labels.base, before), (labels.ours, mine), (labels.theirs, other)):
         if side.problems:
             return _by_lines(base, ours, theirs, labels, f"{name}: {side.problems[0]}")
-    merging = _Merging(before, mine, other, file)
+    merging = _TextMerge(before, mine, other, file)
     return _told(merging, ours, labels) or _by_lines(
         base, ours, theirs, labels, "what comes of it cannot be written into the text of ours"
     )
 
 
-def _told(merging: "_Merging", ours: str, labels: Labels) -> TextMerged | None:
+def _told(merging: "_TextMerge", ours: str, labels: Labels) -> TextMergeResult | None:
     """What comes of a merge of Specs; None where it cannot be written."""
     mine = merging.said("ours")
     if mine is None:
         return None
     if not merging.conflicts:
-        return TextMerged(text=_ended(mine, ours, clean=True), clean=True)
+        return TextMergeResult(text=_ended(mine, ours, clean=True), clean=True)
     mine = "".join(_ending(mine.splitlines(keepends=True)))
     other, before = merging.turned(mine, "theirs"), merging.turned(mine, "base")
     if other is None or before is None:
         return None
     text = _marked(mine, before, other, labels)
-    return TextMerged(text=_ended(text, ours), clean=False, conflicts=merging.conflicts)
+    return TextMergeResult(text=_ended(text, ours), clean=False, conflicts=merging.conflicts)
 
 
 def _plain(text: str) -> str:
@@ -96,7 +96,7 @@ def _ended(text: str, like: str, *, clean: bool = False) -> str:
     return f"\ufeff{text}" if like.startswith("\ufeff") else text
 
 
-class _Merging:
+class _TextMerge:
     """One merge of three texts that can be read."""
 
     def __init__(self, base: Sheet, ours: Sheet, theirs: Sheet, file: str) -> None:
@@ -250,7 +250,7 @@ def _shared(*sides: list[str]) -> tuple[int, int]:
     return head, tail
 
 
-def _by_lines(base: str, ours: str, theirs: str, labels: Labels, why: str) -> TextMerged:
+def _by_lines(base: str, ours: str, theirs: str, labels: Labels, why: str) -> TextMergeResult:
     """Merge line by line, as git itself would."""
     found = list(_chunks(_plain(base), _plain(ours), _plain(theirs)))
     parts = [chunk.settled for chunk in found]
@@ -261,7 +261,7 @@ def _by_lines(base: str, ours: str, theirs: str, labels: Labels, why: str) -> Te
     ]
     clean = None not in parts
     text = _ended("".join(lines), ours, clean=clean)
-    return TextMerged(text=text, clean=clean, by_lines=why)
+    return TextMergeResult(text=text, clean=clean, by_lines=why)
 
 
 def _chunks(base: str, ours: str, theirs: str) -> Iterator[Chunk[str]]:

@@ -16,7 +16,7 @@ Sort: TypeAlias = Literal["spec", "value"]
 AcceptedKey: TypeAlias = tuple[Sort, UUID]
 
 
-class Accepted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class AcceptedResource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One resource as a runtime accepted it; `body` is what it said, as a Body (see model/body.py).
 
     `active` says whether its symbol was active, `file` is the file in which it stood. A secret that
@@ -56,12 +56,12 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class AcceptedState(msgspec.Struct, frozen=True, kw_only=True):
     """Every record of a namespace. `problems` are of records that cannot be read, and are left out."""
 
-    items: tuple[Accepted, ...] = ()
+    items: tuple[AcceptedResource, ...] = ()
     problems: tuple[Problem, ...] = ()
 
 
 @runtime_checkable
-class Accepting(Protocol):
+class AcceptanceStore(Protocol):
     """A store that keeps, for each namespace, what a runtime accepted last."""
 
     async def accepted(self, namespace: str) -> AcceptedState:
@@ -69,7 +69,10 @@ class Accepting(Protocol):
         ...
 
     async def accept(
-        self, namespace: str, kept: Sequence[Accepted], dropped: Collection[AcceptedKey] = ()
+        self,
+        namespace: str,
+        kept: Sequence[AcceptedResource],
+        dropped: Collection[AcceptedKey] = (),
     ) -> None:
         """Keep these records in the place of those before, and drop others: all of it, or nothing.
 
@@ -79,8 +82,8 @@ class Accepting(Protocol):
 
 
 def updated(
-    state: dict[AcceptedKey, Accepted],
-    kept: Sequence[Accepted],
+    state: dict[AcceptedKey, AcceptedResource],
+    kept: Sequence[AcceptedResource],
     dropped: Collection[AcceptedKey],
 ) -> None:
     """Bring a state up to date, in place."""

@@ -8,7 +8,7 @@ import msgspec
 from heddle.schemas.path import Path, dotted
 from heddle.specs.model.entry import data_of
 from heddle.specs.model.mask import covered
-from heddle.specs.model.revision import Turn
+from heddle.specs.model.revision import RevisionChange
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
 
@@ -18,7 +18,7 @@ ABSENT = msgspec.UNSET
 """What stands on the side that has no such field."""
 
 
-class Detail(msgspec.Struct, frozen=True, kw_only=True):
+class FieldDiff(msgspec.Struct, frozen=True, kw_only=True):
     """One field that differs; of a secret that it does, and nothing of what it says. `path` is the way to it (`("ports", "out", "pong.in")`, `("routes", 0, "path")`);
     a side that has no such field is ABSENT."""
 
@@ -32,12 +32,12 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
         return dotted("", self.path)
 
 
-class Difference(msgspec.Struct, frozen=True, kw_only=True):
+class Diff(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of one resource, and which of its fields differ."""
 
     what: What
-    turn: Turn
-    details: tuple[Detail, ...] = ()
+    turn: RevisionChange
+    details: tuple[FieldDiff, ...] = ()
 
     @property
     def resource(self) -> Spec | Value:
@@ -45,23 +45,23 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
         return self.turn.resource
 
 
-def difference(before: Spec | Value | None, after: Spec | Value | None) -> Difference:
+def difference(before: Spec | Value | None, after: Spec | Value | None) -> Diff:
     """What it takes to come from one state of a resource to another; None is that there is none."""
-    turn = Turn(before=before, after=after)
+    turn = RevisionChange(before=before, after=after)
     if before is None or after is None:
-        return Difference(what="created" if before is None else "deleted", turn=turn)
+        return Diff(what="created" if before is None else "deleted", turn=turn)
     details = tuple(_details(said(before), said(after), ()))
     if isinstance(before, Value) and isinstance(after, Value) and (before.secret or after.secret):
         details = tuple(_hidden(detail) for detail in details)
-    return Difference(what="updated" if details else "unchanged", turn=turn, details=details)
+    return Diff(what="updated" if details else "unchanged", turn=turn, details=details)
 
 
-def differences(turns: Iterable[Turn]) -> list[Difference]:
+def differences(turns: Iterable[RevisionChange]) -> list[Diff]:
     """The Difference of each turn, in order."""
     return [difference(turn.before, turn.after) for turn in turns]
 
 
-def _hidden(detail: Detail) -> Detail:
+def _hidden(detail: FieldDiff) -> FieldDiff:
     """The same of a secret: whatever of its data differs is masked."""
     if detail.path[:1] != ("data",):
         return detail
@@ -93,19 +93,19 @@ def _by_target(entries: list[Any], links: Iterable[Any]) -> dict[str, Any]:
     return found
 
 
-def _details(before: Any, after: Any, path: Path) -> Iterator[Detail]:
+def _details(before: Any, after: Any, path: Path) -> Iterator[FieldDiff]:
     if isinstance(before, Mapping) and isinstance(after, Mapping):
         for key in dict.fromkeys((*before, *after)):
             yield from _details(before.get(key, ABSENT), after.get(key, ABSENT), (*path, key))
         if path[:1] == ("ports",) and len(path) == 2 and not _same_order(before, after):
-            yield Detail(path=path, before=list(before), after=list(after))
+            yield FieldDiff(path=path, before=list(before), after=list(after))
     elif isinstance(before, list) and isinstance(after, list):
         for number in range(max(len(before), len(after))):
             old = before[number] if number < len(before) else ABSENT
             new = after[number] if number < len(after) else ABSENT
             yield from _details(old, new, (*path, number))
     elif type(before) is not type(after) or before != after:
-        yield Detail(path=path, before=before, after=after)
+        yield FieldDiff(path=path, before=before, after=after)
 
 
 def _same_order(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.schemas.errors import Conflict, NotFound
+from heddle.schemas.errors import ConflictError, NotFoundError
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, Delete, Put, Resource
 from heddle.specs.model.value import Value
@@ -20,7 +20,7 @@ Step: TypeAlias = tuple[Resource | None, Resource | None]
 """What was there, and what comes: one change with its consequence."""
 
 
-class Index:
+class ResourceIndex:
     """Specs and Values by id, by name and by namespace. Every question costs what its answer holds."""
 
     def __init__(self) -> None:
@@ -98,7 +98,9 @@ def _name(resource: Resource) -> Name:
     return (key_of(resource)[0], resource.namespace, resource.name or "")
 
 
-def plan(index: Index, changes: Sequence[Change], revise: Callable[[int], int]) -> list[Step]:
+def plan(
+    index: ResourceIndex, changes: Sequence[Change], revise: Callable[[int], int]
+) -> list[Step]:
     """What these changes come to, in order, as one change set; nothing is done yet.
 
     A Put of what is there already keeps its revision; otherwise `revise` makes the new one of the
@@ -115,7 +117,7 @@ def plan(index: Index, changes: Sequence[Change], revise: Callable[[int], int]) 
         if isinstance(change, Put):
             new = _revised(change.resource, old, revise)
         elif old is None:
-            raise NotFound(f"there is no {change.type.__name__} {change.id}")
+            raise NotFoundError(f"there is no {change.type.__name__} {change.id}")
         later[key] = new
         steps.append((old, new))
     _check_names(index, later)
@@ -153,15 +155,15 @@ def _check_revision(change: Put | Delete, old: Resource | None) -> None:
     else:
         what = f"{change.type.__name__} {old.label if old is not None else change.id}"
     if old is None:
-        raise Conflict(f"{what} is gone: you read its revision {change.revision}")
+        raise ConflictError(f"{what} is gone: you read its revision {change.revision}")
     if change.revision == 0:
-        raise Conflict(f"{what} is there already, in revision {stored}")
-    raise Conflict(
+        raise ConflictError(f"{what} is there already, in revision {stored}")
+    raise ConflictError(
         f"{what} was changed since you read it: revision {stored}, not {change.revision}"
     )
 
 
-def _check_names(index: Index, later: dict[Key, Resource | None]) -> None:
+def _check_names(index: ResourceIndex, later: dict[Key, Resource | None]) -> None:
     taken: dict[Name, Resource] = {}
     for key, new in later.items():
         if new is None or new.name is None:
@@ -172,7 +174,7 @@ def _check_names(index: Index, later: dict[Key, Resource | None]) -> None:
         else:
             other = taken.setdefault(_name(new), new)
         if key_of(other) != key:
-            raise Conflict(
+            raise ConflictError(
                 f'the name "{new.name}" is taken in the namespace {new.namespace}: '
                 f"{type(other).__name__} {other.id} has it"
             )

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 from uuid import UUID, uuid5
 
-from heddle.schemas.errors import Conflict
-from heddle.specs.model.revision import Key, Revision, Turn
+from heddle.schemas.errors import ConflictError
+from heddle.specs.model.revision import Key, Revision, RevisionChange
 from heddle.specs.model.store import Change, Put, Resource
 
 _SPACE = UUID("f3a1c0de-5e1f-4b52-9f0c-6b1d0c7e9a44")
 
 
 @runtime_checkable
-class Keyed(Protocol):
+class KeyedStore(Protocol):
     """A store that knows which Revision was made under which key; see Note."""
 
     async def keyed(self, key: UUID) -> Revision | None:
@@ -42,7 +42,7 @@ def put_under(changes: Sequence[Change], revision: Revision) -> list[Resource]:
             wanted[change.type, change.id] = None
     for key, turn in turns.items():
         if key not in wanted or (wanted[key] is None) != (turn.after is None):
-            raise Conflict(
+            raise ConflictError(
                 f"revision {revision.number} was made of other changes under the same key "
                 "(expected: the same changes, or another key)"
             )
@@ -53,5 +53,5 @@ def put_under(changes: Sequence[Change], revision: Revision) -> list[Resource]:
     ]
 
 
-def _put(resource: Resource, turn: Turn | None) -> Resource:
+def _put(resource: Resource, turn: RevisionChange | None) -> Resource:
     return resource if turn is None or turn.after is None else turn.after

@@ -55,7 +55,7 @@ class Lease(Protocol):
 
 
 @runtime_checkable
-class Leasing(Protocol):
+class LeaseStore(Protocol):
     """A store that grants leases: the runtimes that follow it agree by them on who acts."""
 
     def lease(self, name: str, ttl: float, holder: Holder) -> Lease:
@@ -63,7 +63,7 @@ class Leasing(Protocol):
         ...
 
 
-class Granted:
+class GrantedLease:
     """A Lease that is always granted: there is nobody else."""
 
     exact = True

@@ -11,7 +11,7 @@ ASIDE: Final = 64 * 1024
 """Bytes from which a text is read in a process of its own, where an event loop would stand still."""
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class ReadLimits(msgspec.Struct, frozen=True, kw_only=True):
     """What is read at most. `change_set` and `file` are in bytes; `nodes` and `depth` are those of one
     text; `files` are those of one folder. Links that leave a folder are followed with `follow_links`.
     """
@@ -24,14 +24,14 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     follow_links: bool = False
 
 
-_current: list[Limits] = [Limits()]
+_current: list[ReadLimits] = [ReadLimits()]
 
 
-def limits() -> Limits:
+def limits() -> ReadLimits:
     """Return the limits of this process."""
     return _current[0]
 
 
-def use_limits(given: Limits) -> None:
+def use_limits(given: ReadLimits) -> None:
     """Let these limits hold in this process from now on."""
     _current[0] = given

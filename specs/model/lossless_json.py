@@ -17,7 +17,7 @@ _MARKS = frozenset({BYTES, FLOAT, MAP})
 _FLOATS = frozenset({"nan", "inf", "-inf"})
 
 
-class BadMark(ValueError):  # noqa: N818 - reads as what it tells
+class MarkError(ValueError):
     """A map of one key that begins with `$` and says nothing that can be read."""
 
 
@@ -59,9 +59,9 @@ def _meant(key: str, value: Any) -> Any:
         try:
             return b64decode(value, validate=True)
         except BadBase64:
-            raise BadMark(f"{BYTES}: found no base64") from None
+            raise MarkError(f"{BYTES}: found no base64") from None
     wanted = {BYTES: "text in base64", FLOAT: '"nan", "inf" or "-inf"', MAP: "a map"}[key]
-    raise BadMark(f"{key}: found {type(value).__name__} (wanted: {wanted})")
+    raise MarkError(f"{key}: found {type(value).__name__} (wanted: {wanted})")
 
 
 def _float(value: float) -> str:

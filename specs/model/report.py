@@ -101,7 +101,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 @runtime_checkable
-class Reporting(Protocol):
+class ReportStore(Protocol):
     """A store in which runtimes say how they are."""
 
     async def report(self, report: Report) -> None:

@@ -25,7 +25,7 @@ class Note(msgspec.Struct, frozen=True):
 NO_NOTE = Note()
 
 
-class Turn(msgspec.Struct, frozen=True, kw_only=True):
+class RevisionChange(msgspec.Struct, frozen=True, kw_only=True):
     """What one Revision made of one resource: `before` is None where it is new, `after` where it is gone."""
 
     before: Spec | Value | None = None
@@ -45,9 +45,9 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
         return type(self.resource), self.resource.id
 
     @property
-    def back(self) -> "Turn":
+    def back(self) -> "RevisionChange":
         """The turn that takes this one back."""
-        return Turn(before=self.after, after=self.before)
+        return RevisionChange(before=self.after, after=self.before)
 
 
 Key: TypeAlias = tuple[type[Spec] | type[Value], UUID]
@@ -60,7 +60,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     time: float
     author: str = ""
     message: str = ""
-    turns: tuple[Turn, ...] = ()
+    turns: tuple[RevisionChange, ...] = ()
 
     def within(self, namespace: str) -> "Revision":
         """The same with the turns of one namespace only."""
@@ -73,7 +73,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @runtime_checkable
-class Recording(Protocol):
+class RevisionStore(Protocol):
     """A store that keeps its Revisions, so that one may look back and roll back.
 
     A resource's `revision` is the number of the Revision that changed it last.
@@ -94,9 +94,11 @@ class Recording(Protocol):
         ...
 
 
-async def since(store: Recording, number: int, namespace: str | None = None) -> list[Turn]:
+async def since(
+    store: RevisionStore, number: int, namespace: str | None = None
+) -> list[RevisionChange]:
     """What all Revisions after this one come to together, one turn for each resource, oldest first."""
-    first: dict[Key, Turn] = {}
+    first: dict[Key, RevisionChange] = {}
     before: int | None = None
     while True:
         page = await store.history(namespace, before=before, limit=100)
@@ -106,11 +108,11 @@ async def since(store: Recording, number: int, namespace: str | None = None) -> 
             for turn in reversed(revision.turns):
                 later = first.pop(turn.key, None)
                 after = later.after if later is not None else turn.after
-                first[turn.key] = Turn(before=turn.before, after=after)
+                first[turn.key] = RevisionChange(before=turn.before, after=after)
         if not page:
             return _net(first)
         before = page[-1].number
 
 
-def _net(turns: "dict[Key, Turn]") -> list[Turn]:
+def _net(turns: "dict[Key, RevisionChange]") -> list[RevisionChange]:
     return [turn for turn in reversed(turns.values()) if turn.before != turn.after]

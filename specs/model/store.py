@@ -108,7 +108,7 @@ class Store(Protocol):
 
 
 @runtime_checkable
-class Revealing(Protocol):
+class SecretStore(Protocol):
     """A store that keeps its keys to itself, and shows secrets to those who have the right."""
 
     async def revealed(self, namespace: str | None = None) -> Sequence[Value]:
@@ -120,7 +120,7 @@ class Revealing(Protocol):
 
 
 @runtime_checkable
-class Spoiling(Protocol):
+class PartialStore(Protocol):
     """A store that keeps what it could read of documents with Problems."""
 
     async def spoiled(self, namespace: str | None = None) -> Sequence[Spec]:
@@ -129,7 +129,7 @@ class Spoiling(Protocol):
 
 
 @runtime_checkable
-class Looking(Protocol):
+class PollingStore(Protocol):
     """A store that can look for changes of a namespace at once, before it is told of them."""
 
     async def look(self, namespace: str) -> bool:
@@ -141,7 +141,7 @@ class Looking(Protocol):
 
 
 @runtime_checkable
-class Placing(Protocol):
+class PlacingStore(Protocol):
     """A store that keeps each resource at a place that an annotation of it may name."""
 
     async def misplaced(
@@ -152,7 +152,7 @@ class Placing(Protocol):
 
 
 @runtime_checkable
-class Resuming(Protocol):
+class ResumableStore(Protocol):
     """A store that remembers what changed when: who was away need not look at everything."""
 
     async def missed(self, since: int, namespace: str | None = None) -> Sequence[ChangeSet] | None:

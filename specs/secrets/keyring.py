@@ -86,15 +86,15 @@ class KeyFile(msgspec.Struct, frozen=True):
         return FilePath(self.path).read_text(encoding="utf-8")
 
 
-class Command(msgspec.Struct, frozen=True):
+class CommandKeys(msgspec.Struct, frozen=True):
     """Keys that a command prints, as they would stand in a file. No shell takes part."""
 
     words: tuple[str, ...]
 
     @staticmethod
-    def of(line: "str | Sequence[str]") -> "Command":
+    def of(line: "str | Sequence[str]") -> "CommandKeys":
         """The command of a line, taken apart as a shell would; ValueError where that cannot be."""
-        return Command(tuple(shlex.split(line) if isinstance(line, str) else line))
+        return CommandKeys(tuple(shlex.split(line) if isinstance(line, str) else line))
 
     @property
     def name(self) -> str:
@@ -122,7 +122,7 @@ class Command(msgspec.Struct, frozen=True):
         return f"Command({self.name!r})"
 
 
-class _Given(msgspec.Struct, frozen=True):
+class GivenKeys(msgspec.Struct, frozen=True):
     """Keys that a program has given."""
 
     keys: tuple[Key, ...]
@@ -132,7 +132,7 @@ class _Given(msgspec.Struct, frozen=True):
         return "\n".join(key.text for key in self.keys)
 
 
-class Held(msgspec.Struct, frozen=True):
+class HeldKey(msgspec.Struct, frozen=True):
     """A key, and the place that it came from."""
 
     key: Key
@@ -148,7 +148,7 @@ class Keyring:
 
     def __init__(self, places: Iterable[KeyPlace] = ()) -> None:
         self._places = tuple(places)
-        self._held: tuple[Held, ...] | None = None
+        self._held: tuple[HeldKey, ...] | None = None
         self._troubles: tuple[str, ...] = ()
         self._asked: dict[str, float] = {}
         self._passing = False
@@ -157,7 +157,7 @@ class Keyring:
     def of(*keys: "Key | str") -> "Keyring":
         """A Keyring of these keys; ValueError where a text is no key."""
         found = tuple(key if isinstance(key, Key) else key_of(key) for key in keys)
-        return Keyring([_Given(found)])
+        return Keyring([GivenKeys(found)])
 
     @staticmethod
     def of_environment(environ: Mapping[str, str] | None = None) -> "Keyring":
@@ -178,7 +178,7 @@ class Keyring:
         return self._held is not None
 
     @property
-    def held(self) -> tuple[Held, ...]:
+    def held(self) -> tuple[HeldKey, ...]:
         """Every key with its place, the one that seals first."""
         if self._held is None:
             self.renew()
@@ -212,13 +212,13 @@ class Keyring:
 
     def renew(self) -> bool:
         """Ask every place again; whether other keys are there now. It may wait."""
-        found: dict[str, Held] = {}
+        found: dict[str, HeldKey] = {}
         troubles: list[str] = []
         self._passing = False
         for place in self._places:
             try:
                 for key in keys_in(SPARE.attempt(place.read)):
-                    found.setdefault(key.id, Held(key, place.name))
+                    found.setdefault(key.id, HeldKey(key, place.name))
             except (OSError, ValueError) as error:
                 if is_passing(error):
                     # It says nothing of the keys: those that came from there stay.

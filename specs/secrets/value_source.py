@@ -24,7 +24,7 @@ LARGEST = 1 << 20
 _OURS = "/proc/"
 
 
-class Reading(msgspec.Struct, frozen=True):
+class ReadResult(msgspec.Struct, frozen=True):
     """What came of reading a Source: its data, or the error that says why there is none.
 
     `digest` stands for what the file at `path` held; it is empty where it could not be read.
@@ -56,7 +56,7 @@ _MISSING = (FileNotFoundError, NotADirectoryError, PermissionError, _NotSetError
 """What says that somebody else may well have it."""
 
 
-def read_source(value: Value, environ: Mapping[str, str]) -> Reading:
+def read_source(value: Value, environ: Mapping[str, str]) -> ReadResult:
     """Read where a Value comes from, as it is now. The error names the Value, and holds no data."""
     source = value.source
     if source is None:
@@ -66,7 +66,7 @@ def read_source(value: Value, environ: Mapping[str, str]) -> Reading:
     try:
         content = _bytes(path) if path else _variable(source.env, environ)
         digest = _digest(content)
-        return Reading(meant(content, source.format), None, path, digest)
+        return ReadResult(meant(content, source.format), None, path, digest)
     except (OSError, ValueError) as error:
         reason = str(getattr(error, "strerror", None) or error)
         missing = isinstance(error, _MISSING)
@@ -75,7 +75,7 @@ def read_source(value: Value, environ: Mapping[str, str]) -> Reading:
         found += f" ({seen}): " if seen else ": "
         code = "missing-source" if missing else "unreadable-source"
         found += lower_first(reason)
-        return Reading(None, wrong(value, "from", code, found), path, digest)
+        return ReadResult(None, wrong(value, "from", code, found), path, digest)
 
 
 def _variable(name: str, environ: Mapping[str, str]) -> bytes:

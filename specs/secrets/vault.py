@@ -12,7 +12,7 @@ from heddle.specs.model.mask import is_covered
 from heddle.specs.model.sealed_text import sealed_by
 from heddle.specs.model.value import Value
 from heddle.specs.secrets.keyring import Keyring, wrong
-from heddle.specs.secrets.value_source import Reading, read_source
+from heddle.specs.secrets.value_source import ReadResult, read_source
 
 
 class Vault:
@@ -28,7 +28,7 @@ class Vault:
         """`environ` is the environment of the process where it is not given."""
         self.keys = keys if keys is not None else Keyring()
         self._environ = environ
-        self._readings: dict[UUID, Reading] = {}
+        self._readings: dict[UUID, ReadResult] = {}
 
     def open(self, value: Value) -> Any:
         """The data of a Value; SecretError says why it cannot be had, and nothing of the data."""

@@ -11,7 +11,7 @@ from heddle.specs.model.store import ChangeSet
 _JOIN_ABOVE = 64
 
 
-class Feed:
+class ChangeFeed:
     """Hands change sets to watchers, each with a queue of its own."""
 
     def __init__(self) -> None:

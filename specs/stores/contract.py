@@ -17,7 +17,7 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.schemas.errors import Conflict, NotFound, StoreError
+from heddle.schemas.errors import ConflictError, NotFoundError, StoreError
 from heddle.schemas.link import Link
 from heddle.specs.model.names import named_id, new_id
 from heddle.specs.model.spec import Binding, Spec
@@ -328,9 +328,9 @@ class StoreContract(Contract):
                 Put(resource=spec("two")),
                 Put(resource=spec("one", fields={"a": 3}), revision=first.revision),
             ]
-            assert await refused(store, late, Conflict)
+            assert await refused(store, late, ConflictError)
             stale = Delete(type=Spec, id=first.id, revision=first.revision)
-            assert await refused(store, [stale], Conflict)
+            assert await refused(store, [stale], ConflictError)
             (found,) = await store.specs()
             assert dict(found.fields) == {"a": 2}
 
@@ -340,7 +340,7 @@ class StoreContract(Contract):
         async def story(store: Store) -> None:
             await store.apply([Put(resource=spec("one"), revision=0)])
             assert await refused(
-                store, [Put(resource=spec("one", fields={"a": 1}), revision=0)], Conflict
+                store, [Put(resource=spec("one", fields={"a": 1}), revision=0)], ConflictError
             )
 
         self.run(tmp_path, story)
@@ -363,12 +363,12 @@ class StoreContract(Contract):
         async def story(store: Store) -> None:
             await store.apply([Put(resource=spec("one"))])
             thief = spec("one", id=new_id(), fields={"a": 1})
-            assert await refused(store, [Put(resource=thief)], Conflict)
+            assert await refused(store, [Put(resource=thief)], ConflictError)
             twice = [
                 Put(resource=spec("two", id=new_id())),
                 Put(resource=spec("two", id=new_id())),
             ]
-            assert await refused(store, twice, Conflict)
+            assert await refused(store, twice, ConflictError)
             assert [each.name for each in await store.specs()] == ["one"]
 
         self.run(tmp_path, story)
@@ -405,9 +405,9 @@ class StoreContract(Contract):
                 Put(resource=spec("two")),
                 Delete(type=Spec, id=new_id()),
             ]
-            assert await refused(store, changes, NotFound)
+            assert await refused(store, changes, NotFoundError)
             wrong_sort = Delete(type=Value, id=spec("one").id)
-            assert await refused(store, [wrong_sort], NotFound)
+            assert await refused(store, [wrong_sort], NotFoundError)
             assert [each.name for each in await store.specs()] == ["one"]
 
         self.run(tmp_path, story)
@@ -448,7 +448,7 @@ class StoreContract(Contract):
             await store.apply([Put(resource=spec("one"))])
             watch = await Watch.begin(store)
             await store.apply([Put(resource=spec("one"))])
-            await refused(store, [Delete(type=Spec, id=new_id())], NotFound)
+            await refused(store, [Delete(type=Spec, id=new_id())], NotFoundError)
             await store.apply([Put(resource=spec("two"))])
             assert (await watch.next()).specs == {spec("two").id}
             await watch.stop()

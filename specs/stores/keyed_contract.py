@@ -5,8 +5,8 @@ from uuid import uuid4
 
 import pytest
 
-from heddle.schemas.errors import Conflict
-from heddle.specs.model.keyed import Keyed
+from heddle.schemas.errors import ConflictError
+from heddle.specs.model.keyed import KeyedStore
 from heddle.specs.model.names import new_id
 from heddle.specs.model.revision import Note
 from heddle.specs.model.spec import Spec
@@ -14,9 +14,9 @@ from heddle.specs.model.store import Delete, Put, Store
 from heddle.specs.stores.contract import Contract, spec
 
 
-def keyed(store: Store) -> Keyed:
+def keyed(store: Store) -> KeyedStore:
     """Return the store as one that knows keys."""
-    if not isinstance(store, Keyed):
+    if not isinstance(store, KeyedStore):
         raise TypeError(f"{store.url} does not know keys")
     return store
 
@@ -67,7 +67,7 @@ class KeyedContract(Contract):
         async def story(store: Store) -> None:
             note = Note("ada", "first", uuid4())
             await store.apply([Put(resource=spec("one"))], note)
-            with pytest.raises(Conflict, match="made of other changes under the same key"):
+            with pytest.raises(ConflictError, match="made of other changes under the same key"):
                 await store.apply([Put(resource=spec("two"))], note)
             assert await keyed(store).keyed(uuid4()) is None
 

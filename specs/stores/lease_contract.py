@@ -11,7 +11,7 @@ import asyncio
 from pathlib import Path
 from typing import ClassVar
 
-from heddle.specs.model.lease import Holder, Lease, Leasing, uptime
+from heddle.specs.model.lease import Holder, Lease, LeaseStore, uptime
 from heddle.specs.model.store import Store
 from heddle.specs.stores.contract import Contract
 
@@ -21,7 +21,7 @@ BOB = Holder(runtime="bob", host="two", pid=2)
 
 def lease(store: Store, holder: Holder, ttl: float = 60.0, name: str = "timer") -> Lease:
     """Return the lease of this name in a store that grants leases."""
-    if not isinstance(store, Leasing):
+    if not isinstance(store, LeaseStore):
         raise TypeError(f"{store.url} grants no leases")
     return store.lease(name, ttl, holder)
 

@@ -19,7 +19,7 @@ from heddle.schemas.errors import StoreError
 from heddle.specs.model.lease import Holder
 
 
-class Line(msgspec.Struct, frozen=True):
+class LeaseLine(msgspec.Struct, frozen=True):
     """What stands in the file: who has it, and what was done last."""
 
     holder: Holder | None = None
@@ -105,7 +105,7 @@ class FileLease:
         return (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino)
 
     def _write(self, holder: Holder | None, mark: float | None) -> None:
-        data = msgspec.json.encode(Line(holder, mark))
+        data = msgspec.json.encode(LeaseLine(holder, mark))
         os.pwrite(self._file, data, 0)
         os.ftruncate(self._file, len(data))
 
@@ -128,12 +128,12 @@ def _locked(file: int) -> bool:
     return True
 
 
-def _read(file: int) -> Line:
+def _read(file: int) -> LeaseLine:
     """What stands in the file; nothing if it is being written, or is new."""
     try:
-        return msgspec.json.decode(os.pread(file, 4096, 0), type=Line)
+        return msgspec.json.decode(os.pread(file, 4096, 0), type=LeaseLine)
     except (msgspec.DecodeError, OSError):
-        return Line()
+        return LeaseLine()
 
 
 def machine_lease(scope: Sequence[str], holder: Holder) -> FileLease:

@@ -4,18 +4,18 @@ import time
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from uuid import UUID
 
-from heddle.schemas.errors import NotFound, StoreError
+from heddle.schemas.errors import NotFoundError, StoreError
 from heddle.schemas.problem import Problem
-from heddle.specs.model.accepted import Accepted, AcceptedKey, AcceptedState, updated
-from heddle.specs.model.index import Index, Step, key_of, net, plan
+from heddle.specs.model.accepted import AcceptedKey, AcceptedResource, AcceptedState, updated
+from heddle.specs.model.index import ResourceIndex, Step, key_of, net, plan
 from heddle.specs.model.keyed import put_under
-from heddle.specs.model.lease import Granted, Holder, Lease
+from heddle.specs.model.lease import GrantedLease, Holder, Lease
 from heddle.specs.model.report import Report
-from heddle.specs.model.revision import NO_NOTE, Note, Revision, Turn
+from heddle.specs.model.revision import NO_NOTE, Note, Revision, RevisionChange
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, ChangeSet, Put, Resource
 from heddle.specs.model.value import Value
-from heddle.specs.stores.broadcast import Feed
+from heddle.specs.stores.broadcast import ChangeFeed
 
 
 class MemoryStore:
@@ -23,13 +23,13 @@ class MemoryStore:
 
     def __init__(self, resources: Iterable[Resource] = (), *, url: str = "memory://") -> None:
         self._url = url
-        self._index = Index()
-        self._feed = Feed()
+        self._index = ResourceIndex()
+        self._feed = ChangeFeed()
         self._open = False
         self._revisions: list[Revision] = []
         self._keys: dict[UUID, int] = {}
         self._reports: dict[str, Report] = {}
-        self._accepted: dict[str, dict[AcceptedKey, Accepted]] = {}
+        self._accepted: dict[str, dict[AcceptedKey, AcceptedResource]] = {}
         self._hold(self._plan([Put(resource=each) for each in resources]), NO_NOTE)
 
     @property
@@ -129,7 +129,9 @@ class MemoryStore:
         """One Revision; NotFound where there is none of that number."""
         self._check_open()
         if not 0 < number <= self._newest:
-            raise NotFound(f"there is no revision {number} in {self._url} (newest: {self._newest})")
+            raise NotFoundError(
+                f"there is no revision {number} in {self._url} (newest: {self._newest})"
+            )
         return self._revisions[number - 1]
 
     async def keyed(self, key: UUID) -> Revision | None:
@@ -141,7 +143,7 @@ class MemoryStore:
     def lease(self, name: str, ttl: float, holder: Holder) -> Lease:
         """Return a lease that is always granted: nobody else follows this store."""
         del name, ttl
-        return Granted(holder)
+        return GrantedLease(holder)
 
     # --- runtimes ---
 
@@ -170,7 +172,10 @@ class MemoryStore:
         return AcceptedState(items=tuple(self._accepted.get(namespace, {}).values()))
 
     async def accept(
-        self, namespace: str, kept: Sequence[Accepted], dropped: Collection[AcceptedKey] = ()
+        self,
+        namespace: str,
+        kept: Sequence[AcceptedResource],
+        dropped: Collection[AcceptedKey] = (),
     ) -> None:
         """Keep these records, and drop others."""
         self._check_open()
@@ -184,7 +189,7 @@ class MemoryStore:
         return plan(self._index, changes, lambda _: self._newest + 1)
 
     def _hold(self, steps: Sequence[Step], note: Note) -> None:
-        turns = tuple(Turn(before=old, after=new) for old, new in net(steps))
+        turns = tuple(RevisionChange(before=old, after=new) for old, new in net(steps))
         if turns:
             self._revisions.append(
                 Revision(

@@ -12,12 +12,17 @@ from uuid import UUID
 import msgspec
 
 from heddle.schemas.problem import Problem
-from heddle.specs.model.accepted import Accepted, AcceptedKey, AcceptedState, Accepting
-from heddle.specs.model.lease import Leasing
-from heddle.specs.model.report import Report, Reporting
+from heddle.specs.model.accepted import (
+    AcceptanceStore,
+    AcceptedKey,
+    AcceptedResource,
+    AcceptedState,
+)
+from heddle.specs.model.lease import LeaseStore
+from heddle.specs.model.report import Report, ReportStore
 from heddle.specs.model.revision import NO_NOTE, Note
 from heddle.specs.model.spec import Spec
-from heddle.specs.model.store import Change, ChangeSet, Resource, Spoiling, Store
+from heddle.specs.model.store import Change, ChangeSet, PartialStore, Resource, Store
 from heddle.specs.model.value import Value
 
 R = TypeVar("R", Spec, Value)
@@ -25,8 +30,8 @@ R = TypeVar("R", Spec, Value)
 
 def overlay(store: Store, base: Iterable[Resource], *, owned: bool = True) -> "Overlay":
     """The store over these resources; with `owned` it opens and closes with the Overlay."""
-    kind = ReportingOverlay if isinstance(store, Reporting) else Overlay
-    if kind is ReportingOverlay and isinstance(store, Accepting):
+    kind = ReportingOverlay if isinstance(store, ReportStore) else Overlay
+    if kind is ReportingOverlay and isinstance(store, AcceptanceStore):
         kind = AcceptingOverlay
     return kind(store, base, owned=owned)
 
@@ -95,7 +100,7 @@ class Overlay:
 
     async def spoiled(self, namespace: str | None = None) -> Sequence[Spec]:
         """Those of the store."""
-        return await self.store.spoiled(namespace) if isinstance(self.store, Spoiling) else ()
+        return await self.store.spoiled(namespace) if isinstance(self.store, PartialStore) else ()
 
     async def newest(self) -> int:
         """That of the store."""
@@ -120,8 +125,8 @@ class ReportingOverlay(Overlay):
     """An Overlay of a store in which runtimes say how they are."""
 
     @property
-    def _reporting(self) -> Reporting:
-        if not isinstance(self.store, Reporting):
+    def _reporting(self) -> ReportStore:
+        if not isinstance(self.store, ReportStore):
             raise TypeError(f"runtimes do not say how they are in a {type(self.store).__name__}")
         return self.store
 
@@ -145,8 +150,8 @@ class AcceptingOverlay(ReportingOverlay):
     """
 
     @property
-    def _accepting(self) -> Accepting:
-        if not isinstance(self.store, Accepting):
+    def _accepting(self) -> AcceptanceStore:
+        if not isinstance(self.store, AcceptanceStore):
             raise TypeError(f"nothing accepted is kept in a {type(self.store).__name__}")
         return self.store
 
@@ -159,11 +164,14 @@ class AcceptingOverlay(ReportingOverlay):
         over = [one.resource for one in state.items if one.sort == "spec"]
         specs = [one for one in over if isinstance(one, Spec)]
         below = _uncovered(_wanted(self._specs, namespace, None), specs)
-        items = (*state.items, *(Accepted.of(one) for one in below))
+        items = (*state.items, *(AcceptedResource.of(one) for one in below))
         return AcceptedState(items=items, problems=state.problems)
 
     async def accept(
-        self, namespace: str, kept: Sequence[Accepted], dropped: Collection[AcceptedKey] = ()
+        self,
+        namespace: str,
+        kept: Sequence[AcceptedResource],
+        dropped: Collection[AcceptedKey] = (),
     ) -> None:
         """Keep in the store what is its own."""
         own = [one for one in kept if one.revision]
@@ -187,8 +195,8 @@ def _uncovered(below: Sequence[R], over: Sequence[R]) -> list[R]:
     return [one for one in below if one.id not in ids and (one.namespace, one.name) not in names]
 
 
-def leasing(store: Store) -> Leasing | None:
+def leasing(store: Store) -> LeaseStore | None:
     """Return the store, or the one beneath it, if it grants leases."""
     while isinstance(store, Overlay):
         store = store.store
-    return store if isinstance(store, Leasing) else None
+    return store if isinstance(store, LeaseStore) else None

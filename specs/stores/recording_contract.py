@@ -11,33 +11,33 @@ from pathlib import Path
 
 import msgspec
 
-from heddle.schemas.errors import NotFound
-from heddle.specs.model.accepted import Accepted, Accepting
+from heddle.schemas.errors import NotFoundError
+from heddle.specs.model.accepted import AcceptanceStore, AcceptedResource
 from heddle.specs.model.names import new_id
-from heddle.specs.model.report import Condition, Report, Reporting, SymbolReport
-from heddle.specs.model.revision import Note, Recording, Revision, since
+from heddle.specs.model.report import Condition, Report, ReportStore, SymbolReport
+from heddle.specs.model.revision import Note, Revision, RevisionStore, since
 from heddle.specs.model.spec import Spec
-from heddle.specs.model.store import Delete, Put, Resuming, Store
+from heddle.specs.model.store import Delete, Put, ResumableStore, Store
 from heddle.specs.secrets.keyring import Keyring
 from heddle.specs.secrets.seal import new_key
 from heddle.specs.stores.contract import AWKWARD, Contract, spec, value
 
 
-def recording(store: Store) -> Recording:
+def recording(store: Store) -> RevisionStore:
     """The store as one that keeps its Revisions."""
-    assert isinstance(store, Recording)
+    assert isinstance(store, RevisionStore)
     return store
 
 
-def reporting(store: Store) -> Reporting:
+def reporting(store: Store) -> ReportStore:
     """The store as one that keeps Reports."""
-    assert isinstance(store, Reporting)
+    assert isinstance(store, ReportStore)
     return store
 
 
-def accepting(store: Store) -> Accepting:
+def accepting(store: Store) -> AcceptanceStore:
     """Return the store as one that keeps what was accepted last."""
-    assert isinstance(store, Accepting)
+    assert isinstance(store, AcceptanceStore)
     return store
 
 
@@ -45,7 +45,7 @@ def _messages(revisions: Sequence[Revision]) -> list[str]:
     return [each.message for each in revisions]
 
 
-class RecordingContract(Contract):
+class RevisionContract(Contract):
     """The promises of a store that keeps its Revisions, one a test."""
 
     def author(self, name: str) -> str:
@@ -106,7 +106,7 @@ class RecordingContract(Contract):
             told = ""
             try:
                 await recording(store).revision(await store.newest() + 1_000_000)
-            except NotFound as error:
+            except NotFoundError as error:
                 told = str(error)
             assert "revision" in told
 
@@ -139,12 +139,12 @@ class RecordingContract(Contract):
             self.run(tmp_path, read)
 
 
-class ResumingContract(Contract):
+class ResumableContract(Contract):
     """The promises of a store that can tell what somebody missed, one a test."""
 
     def test_what_was_missed_is_told_in_order(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
-            assert isinstance(store, Resuming)
+            assert isinstance(store, ResumableStore)
             await store.apply([Put(resource=spec("before"))])
             then = await store.newest()
             assert list(await store.missed(then) or ()) == []
@@ -164,7 +164,7 @@ class ResumingContract(Contract):
 
     def test_what_changed_elsewhere_may_come_without_keys(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
-            assert isinstance(store, Resuming)
+            assert isinstance(store, ResumableStore)
             then = await store.newest()
             here, there = spec("one"), spec("one", namespace="other")
             await store.apply([Put(resource=there)])
@@ -177,21 +177,21 @@ class ResumingContract(Contract):
 
     def test_a_revision_that_never_was_cannot_be_resumed_from(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
-            assert isinstance(store, Resuming)
+            assert isinstance(store, ResumableStore)
             await store.apply([Put(resource=spec("one"))])
             assert await store.missed(await store.newest() + 1_000) is None
 
         self.run(tmp_path, story)
 
 
-class AcceptingContract(Contract):
+class AcceptanceContract(Contract):
     """The promises of a store that keeps what a runtime accepted last, one a test."""
 
     def test_what_was_accepted_stays_when_the_store_goes_on(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
             one, two, held = spec("one", fields=AWKWARD), spec("two"), value("held", AWKWARD)
             put = await store.apply([Put(resource=each) for each in (one, two, held)])
-            first = [Accepted.of(each, active=each.name != "two") for each in put]
+            first = [AcceptedResource.of(each, active=each.name != "two") for each in put]
             await accepting(store).accept("default", first)
             changed = spec("one", fields={"a": 2})
             await store.apply([Put(resource=changed), Delete(type=Spec, id=two.id)])
@@ -201,7 +201,7 @@ class AcceptingContract(Contract):
             assert [each.active for each in found.items] == [True, False, True]
             assert found.problems == ()
             [now] = await store.specs()
-            await accepting(store).accept("default", [Accepted.of(now)], [("spec", two.id)])
+            await accepting(store).accept("default", [AcceptedResource.of(now)], [("spec", two.id)])
             again = (await accepting(store).accepted("default")).items
             assert {each.name: each for each in (one.resource for one in again)} == {
                 "one": changed,
@@ -214,7 +214,7 @@ class AcceptingContract(Contract):
     def test_accepting_the_same_again_and_dropping_nothing_do_no_harm(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
             [put] = await store.apply([Put(resource=spec("one"))])
-            kept = [Accepted.of(put)]
+            kept = [AcceptedResource.of(put)]
             await accepting(store).accept("default", kept)
             await accepting(store).accept("default", kept, [("value", new_id())])
             await accepting(store).accept("default", [], [])
@@ -229,7 +229,7 @@ class AcceptingContract(Contract):
             sealed = Keyring.of(new_key()).seal(value("sealed", "hunter2 sealed", secret=True))
             clear = value("clear", {"password": "hunter2 clear"}, secret=True)
             put = await store.apply([Put(resource=sealed), Put(resource=clear)])
-            await accepting(store).accept("default", [Accepted.of(each) for each in put])
+            await accepting(store).accept("default", [AcceptedResource.of(each) for each in put])
             found = (await accepting(store).accepted("default")).items
             assert "hunter2" not in str(found)
             assert found[0].resource == sealed
@@ -241,7 +241,7 @@ class AcceptingContract(Contract):
         async def story(store: Store) -> None:
             [put] = await store.apply([Put(resource=spec("one"))])
             newest = await store.newest()
-            await accepting(store).accept("default", [Accepted.of(put)])
+            await accepting(store).accept("default", [AcceptedResource.of(put)])
             assert await store.newest() == newest
             assert [each.name for each in await store.specs()] == ["one"]
             assert list(await store.problems()) == []
@@ -249,11 +249,11 @@ class AcceptingContract(Contract):
         self.run(tmp_path, story)
 
     def test_what_was_accepted_is_there_the_next_time(self, tmp_path: Path) -> None:
-        kept: list[Accepted] = []
+        kept: list[AcceptedResource] = []
 
         async def write(store: Store) -> None:
             [put] = await store.apply([Put(resource=spec("one"))])
-            kept.append(Accepted.of(put))
+            kept.append(AcceptedResource.of(put))
             await accepting(store).accept("default", kept)
 
         async def read(store: Store) -> None:
@@ -264,7 +264,7 @@ class AcceptingContract(Contract):
             self.run(tmp_path, read)
 
 
-class ReportingContract(Contract):
+class ReportContract(Contract):
     """The promises of a store in which runtimes say how they are, one a test."""
 
     def test_a_report_is_kept_replaced_and_withdrawn(self, tmp_path: Path) -> None:

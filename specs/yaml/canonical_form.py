@@ -12,10 +12,10 @@ from heddle.schemas.errors import SpecError
 from heddle.schemas.problem import Place, Problem
 from heddle.specs.model.entry import Order, no_order, ordered
 from heddle.specs.yaml.comments import comments_of, hang_comments
-from heddle.specs.yaml.document import Reading, decode, read_text
+from heddle.specs.yaml.document import ReadText, decode, read_text
 from heddle.specs.yaml.parsed import resolve
 from heddle.specs.yaml.scalar import is_bare, quoted
-from heddle.specs.yaml.tree import Document, Entry, NoTree, Stream, Tree, nodes
+from heddle.specs.yaml.tree import Entry, Tree, TreeDocument, TreeError, TreeStream, nodes
 from heddle.specs.yaml.tree_reader import read_tree
 
 WIDTH = 100
@@ -41,10 +41,10 @@ def formatted(
     try:
         result = _settled(text, order, is_json)
         if _says(_read(result, file)) != _says(reading):
-            raise NoTree("something that would read differently")
+            raise TreeError("something that would read differently")
         if not is_json and _kept(result) != _kept(text):
-            raise NoTree("comments in places that they cannot keep")
-    except NoTree as error:
+            raise TreeError("comments in places that they cannot keep")
+    except TreeError as error:
         problem = Problem(
             code="format",
             found=f"cannot be brought into canonical form: it has {error}",
@@ -64,14 +64,14 @@ def _settled(text: str, order: Order, is_json: bool) -> str:
         if again == result:
             return result
         result = again
-    raise NoTree("comments that move each time")
+    raise TreeError("comments that move each time")
 
 
-def _read(text: str, file: str) -> Reading:
+def _read(text: str, file: str) -> ReadText:
     return read_text(text, file=file, key=file or "-")
 
 
-def _says(reading: Reading) -> tuple[Any, ...]:
+def _says(reading: ReadText) -> tuple[Any, ...]:
     problems = tuple(problem.code for problem in reading.problems)
     return reading.specs, reading.values, problems, reading.whole
 
@@ -85,8 +85,8 @@ def _kept(text: str) -> Counter[str]:
     return kept
 
 
-def _tree(text: str) -> Stream:
-    return read_tree(text) if text.strip() else Stream(text, [])
+def _tree(text: str) -> TreeStream:
+    return read_tree(text) if text.strip() else TreeStream(text, [])
 
 
 # --- the order of keys --------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def _scalar(text: str) -> Tree:
 
 def _yaml(text: str, order: Order) -> str:
     if text.startswith("%") or "\n%" in text:
-        raise NoTree("directives (lines that begin with %)")
+        raise TreeError("directives (lines that begin with %)")
     documents = _folded(hang_comments(_tree(text)))
     lines: list[str] = []
     for number, document in enumerate(documents):
@@ -170,9 +170,9 @@ def _yaml(text: str, order: Order) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _folded(documents: list[Document]) -> list[Document]:
+def _folded(documents: list[TreeDocument]) -> list[TreeDocument]:
     """The documents without the empty ones; comments of those go to the one that follows."""
-    kept: list[Document] = []
+    kept: list[TreeDocument] = []
     waiting: list[str] = []
     for document in documents:
         if document.root is not None:
@@ -183,13 +183,13 @@ def _folded(documents: list[Document]) -> list[Document]:
         for comments in (document.head, document.tail):
             waiting += [*[""] * bool(waiting and comments and comments[0]), *comments]
     if not kept:
-        return [Document(None, head=waiting)]
+        return [TreeDocument(None, head=waiting)]
     kept[-1].tail += waiting
     return kept
 
 
-def _document(document: Document, text: str) -> list[str]:
-    writer = _Writer(text)
+def _document(document: TreeDocument, text: str) -> list[str]:
+    writer = _CanonicalWriter(text)
     lines = list(document.head)
     root = document.root
     if root is not None:
@@ -216,7 +216,7 @@ def _followed(lines: list[str], tail: Sequence[str]) -> list[str]:
     return [*lines, *(tail[1:] if tail and not tail[0] and lines and not lines[-1] else tail)]
 
 
-def _gap_below(document: Document, text: str) -> bool:
+def _gap_below(document: TreeDocument, text: str) -> bool:
     """Whether a blank line stands between the comment that opens a document and what follows."""
     root = document.root
     if root is None:
@@ -225,7 +225,7 @@ def _gap_below(document: Document, text: str) -> bool:
     return above.endswith("\n\n") or above.rsplit("\n", 2)[-2:-1] == [""]
 
 
-class _Writer:
+class _CanonicalWriter:
     """Writes trees in canonical form."""
 
     def __init__(self, text: str) -> None:
@@ -323,7 +323,7 @@ class _Writer:
     def key(self, tree: Tree, *, flow: bool = False) -> str:
         """A key with its anchor."""
         if tree.sort != "scalar":
-            raise NoTree("keys that are no text")
+            raise TreeError("keys that are no text")
         anchor = f"{self.anchor(tree)} " if tree.anchor else ""
         return anchor + self.scalar(tree, key=True, flow=flow)
 
@@ -383,7 +383,7 @@ def _plain(tree: Tree) -> bool:
 # --- JSON ---------------------------------------------------------------------------------------
 
 
-class _Number(str):
+class _NumberToken(str):
     """A number as it is spelled."""
 
     __slots__ = ()
@@ -393,9 +393,11 @@ def _json(text: str, order: Order) -> str:
     if not text.strip():
         return text.strip()
     try:
-        data = json.loads(text, parse_float=_Number, parse_int=_Number, parse_constant=_Number)
+        data = json.loads(
+            text, parse_float=_NumberToken, parse_int=_NumberToken, parse_constant=_NumberToken
+        )
     except ValueError:
-        raise NoTree("no JSON in it, though its name says so") from None
+        raise TreeError("no JSON in it, though its name says so") from None
     single = isinstance(data, dict)
     entries = [_arranged(each, order) for each in ([data] if single else data)]
     return _written(entries[0] if single else entries, "") + "\n"
@@ -442,4 +444,4 @@ def _written(data: Any, margin: str) -> str:
         return "{\n" + ",\n".join(pairs) + f"\n{margin}}}"
     if isinstance(data, list) and data:
         return "[\n" + ",\n".join(inner + _written(each, inner) for each in data) + f"\n{margin}]"
-    return str(data) if isinstance(data, _Number) else json.dumps(data, ensure_ascii=False)
+    return str(data) if isinstance(data, _NumberToken) else json.dumps(data, ensure_ascii=False)

@@ -4,12 +4,12 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from heddle.specs.yaml.tree import Document, Entry, Stream, Tree, line_start, places
+from heddle.specs.yaml.tree import Entry, Tree, TreeDocument, TreeStream, line_start, places
 
 _COMMENT = re.compile(r"(?:^|(?<=[ \t]))#[^\n]*", re.MULTILINE)
 
 
-def comments_of(stream: Stream) -> Iterator[tuple[int, str]]:
+def comments_of(stream: TreeStream) -> Iterator[tuple[int, str]]:
     """Yield the place and the text of every comment."""
     hidden = sorted(stream.hidden)
     starts = [start for start, _ in hidden]
@@ -19,14 +19,14 @@ def comments_of(stream: Stream) -> Iterator[tuple[int, str]]:
             yield match.start(), match.group().rstrip()
 
 
-def hang_comments(stream: Stream) -> list[Document]:
+def hang_comments(stream: TreeStream) -> list[TreeDocument]:
     """Note every comment of a text, and the blank lines, at the entries; return its documents."""
     _Comments(stream).hang()
     return stream.documents or [_only_comments(stream)]
 
 
-def _only_comments(stream: Stream) -> Document:
-    return Document(None, head=[comment for _, comment in comments_of(stream)])
+def _only_comments(stream: TreeStream) -> TreeDocument:
+    return TreeDocument(None, head=[comment for _, comment in comments_of(stream)])
 
 
 def _before(entry: Entry) -> list[str]:
@@ -52,14 +52,14 @@ def _inside(entry: Entry) -> tuple[int, int] | None:
     return start, value.end if value.flow and not value.entries else value.start
 
 
-def _root_start(document: Document) -> int:
+def _root_start(document: TreeDocument) -> int:
     return document.root.head if document.root is not None else 0
 
 
 class _Comments:
     """Hangs every comment of a text at the entry that it is about."""
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: TreeStream) -> None:
         self.text = stream.text
         self.stream = stream
         self.place = places(stream.text)
@@ -126,7 +126,7 @@ class _Comments:
         return self.entries[self.within[at][1]][0]
 
     def beside(
-        self, document: Document, index: int, between: tuple[int, int], comment: str
+        self, document: TreeDocument, index: int, between: tuple[int, int], comment: str
     ) -> None:
         """A comment at the end of a line: about the last entry between these that has comments."""
         begin = line_start(self.text, index)
@@ -147,7 +147,7 @@ class _Comments:
         return tree.flow and "\n" not in self.text[tree.start : tree.end]
 
     def above(
-        self, document: Document, place: tuple[int, int], at: tuple[int, int, int], comment: str
+        self, document: TreeDocument, place: tuple[int, int], at: tuple[int, int, int], comment: str
     ) -> None:
         """A comment on a line of its own: about what follows, or the last word of what it is in."""
         (line, column), (low, index, high) = place, at
@@ -173,7 +173,7 @@ class _Comments:
         into.append(comment)
 
     def tail(
-        self, document: Document, last: tuple[Entry, Tree] | None, line: int, column: int
+        self, document: TreeDocument, last: tuple[Entry, Tree] | None, line: int, column: int
     ) -> list[str]:
         """The end of the innermost list or mapping that reaches as far in as the comment."""
         index = self.start(line)

@@ -14,8 +14,8 @@ from heddle.schemas.path import Path
 from heddle.schemas.problem import DEFECT, REPORT_IT, defect_of
 from heddle.specs.model.limits import limits
 from heddle.specs.yaml.json_tree import json_tree
-from heddle.specs.yaml.parsed import Fault, Parsed, Where, resolve, too_many
-from heddle.specs.yaml.tree import Stream, Tree
+from heddle.specs.yaml.parsed import NodePlace, ParsedText, TextProblem, resolve, too_many
+from heddle.specs.yaml.tree import Tree, TreeStream
 from heddle.specs.yaml.tree_reader import build, parsers
 
 _TAG = "tag:yaml.org,2002:"
@@ -29,33 +29,33 @@ _MARKER = re.compile(r"^<{7,} .*\n(?:.*\n)*?={7,}\n(?:.*\n)*?>{7,} ", re.MULTILI
 _C_MISTAKES = ("unexpected ':'", "unknown escape character", "incompatible YAML document")
 
 
-def thorough(text: str) -> Parsed:
+def thorough(text: str) -> ParsedText:
     """The documents of a text, their positions and every fault; never raises for what it says."""
     if not _clean(text):
         found = "half of a character pair, which cannot be written as UTF-8"
-        return Parsed([], [Fault(code="syntax", found=found)], [], whole=False)
+        return ParsedText([], [TextProblem(code="syntax", found=found)], [], whole=False)
     known = as_json(text)
     if known is not None and not known.whole:
         return known
     tree = json_tree(text) if known is not None else None
     if known is None or tree is None:
         return known if known is not None else _as_yaml(text)
-    parsed = _Walk().run(tree)
+    parsed = _TreeWalk().run(tree)
     # What JSON says is said by its own reader: escaped character pairs are one character.
-    return Parsed(known.documents, parsed.faults, parsed.where, whole=parsed.whole)
+    return ParsedText(known.documents, parsed.faults, parsed.where, whole=parsed.whole)
 
 
 def plain_data(tree: Tree) -> Any:
     """Return what a node of a sound text says."""
-    return _Walk().node(tree, ())[0]
+    return _TreeWalk().node(tree, ())[0]
 
 
-def _as_yaml(text: str) -> Parsed:
-    first: Parsed | None = None
+def _as_yaml(text: str) -> ParsedText:
+    first: ParsedText | None = None
     for make in parsers():
         if first is not None and len(text) >= _SLOW_LIMIT and not _may_be_c(first):
             break
-        parsed = _Walk().run(build(text, make))
+        parsed = _TreeWalk().run(build(text, make))
         if parsed.whole or parsed.faults[-1].code not in ("syntax", DEFECT):
             return parsed
         # The C parser is strict where YAML 1.2 is not: `{path: /users/:id, port: x}`.
@@ -74,37 +74,37 @@ def _clean(text: str) -> bool:
     return True
 
 
-def _may_be_c(parsed: Parsed) -> bool:
+def _may_be_c(parsed: ParsedText) -> bool:
     return any(word in fault.found for fault in parsed.faults for word in _C_MISTAKES)
 
 
-class _Stop(Exception):  # noqa: N818 - it ends the walk; the fault is told elsewhere
+class _StopError(Exception):
     """Nothing after this point can be read."""
 
 
-class _Walk:
+class _TreeWalk:
     """One walk through the trees of a text: what each node says, and where it stands."""
 
     def __init__(self) -> None:
-        self.faults: list[Fault] = []
-        self.known: dict[int, tuple[Any, Where, int] | None] = {}
+        self.faults: list[TextProblem] = []
+        self.known: dict[int, tuple[Any, NodePlace, int] | None] = {}
         self.nodes = 0
         self.most = limits().nodes
         self.deepest = limits().depth
 
-    def run(self, stream: Stream) -> Parsed:
+    def run(self, stream: TreeStream) -> ParsedText:
         """Everything up to the end, or up to the first thing that cannot be read over."""
         documents: list[Any] = []
-        where: list[Where] = []
+        where: list[NodePlace] = []
         try:
             for document in stream.documents:
-                value, place = None, Where(1, 1)
+                value, place = None, NodePlace(1, 1)
                 if document.root is not None:
                     value, place = self.node(document.root, (len(documents),))
                 documents.append(value)
                 where.append(place)
-        except _Stop:
-            return Parsed(documents, self.faults, where, whole=False)
+        except _StopError:
+            return ParsedText(documents, self.faults, where, whole=False)
         if stream.many is not None:
             self.too_many(stream.many, (len(documents),))
         if stream.deep is not None:
@@ -112,14 +112,14 @@ class _Walk:
             self.fault(stream.deep, (len(documents),), "too-deep", found)
         if stream.error is not None:
             self.faults.append(_fault_of(stream.error))
-        return Parsed(documents, self.faults, where, whole=stream.whole)
+        return ParsedText(documents, self.faults, where, whole=stream.whole)
 
     def fault(
         self, tree: Tree, path: Path, code: str, found: str, wanted: str = "", hint: str = ""
     ) -> None:
         """Note one thing wrong at this node."""
         self.faults.append(
-            Fault(
+            TextProblem(
                 code=code,
                 found=found,
                 wanted=wanted,
@@ -134,18 +134,18 @@ class _Walk:
         """Note that a text has more nodes than a text may have."""
         self.faults.append(too_many(tree.line + 1, tree.column + 1, path))
 
-    def node(self, tree: Tree, path: Path) -> tuple[Any, Where]:
+    def node(self, tree: Tree, path: Path) -> tuple[Any, NodePlace]:
         """What a node says, and where it stands."""
         self.nodes += 1
         if self.nodes > self.most:
             self.too_many(tree, path[:1])
-            raise _Stop
+            raise _StopError
         if tree.sort == "alias":
             return self.alias(tree, path)
         before = self.nodes
         if tree.anchor:
             self.known[id(tree)] = None
-        where = Where(tree.line + 1, tree.column + 1)
+        where = NodePlace(tree.line + 1, tree.column + 1)
         value: Any
         if tree.sort == "scalar":
             where.style = tree.style
@@ -158,9 +158,9 @@ class _Walk:
             self.known[id(tree)] = (value, where, self.nodes - before + 1)
         return value, where
 
-    def alias(self, tree: Tree, path: Path) -> tuple[Any, Where]:
+    def alias(self, tree: Tree, path: Path) -> tuple[Any, NodePlace]:
         """What the alias stands for; a Fault where it stands for nothing."""
-        where = Where(tree.line + 1, tree.column + 1)
+        where = NodePlace(tree.line + 1, tree.column + 1)
         target = tree.target
         if target is not None and id(target) not in self.known:
             # It stands in another part of the text, which was not walked through.
@@ -178,7 +178,7 @@ class _Walk:
         where.style = "*"
         return value, where
 
-    def sequence(self, tree: Tree, path: Path, where: Where) -> list[Any]:
+    def sequence(self, tree: Tree, path: Path, where: NodePlace) -> list[Any]:
         """The items of a list."""
         self.check_tag(tree, path, "seq")
         items: list[Any] = []
@@ -188,11 +188,11 @@ class _Walk:
             where.children[number] = (place.line, place.column, place)
         return items
 
-    def mapping(self, tree: Tree, path: Path, where: Where) -> dict[str, Any]:
+    def mapping(self, tree: Tree, path: Path, where: NodePlace) -> dict[str, Any]:
         """The entries of a mapping; keys are text as it is written, merged ones come last."""
         self.check_tag(tree, path, "map")
         record: dict[str, Any] = {}
-        merges: list[tuple[Any, Where, Tree]] = []
+        merges: list[tuple[Any, NodePlace, Tree]] = []
         for entry in tree.entries:
             start = entry.key
             if start is None:
@@ -224,7 +224,7 @@ class _Walk:
         """The text of a key; None, with a Fault, where it is no scalar."""
         if tree.sort == "scalar":
             if tree.anchor:
-                self.known[id(tree)] = (tree.text, Where(0, 0), 1)
+                self.known[id(tree)] = (tree.text, NodePlace(0, 0), 1)
             return tree.text
         value, _ = self.node(tree, path)
         if tree.sort == "alias" and isinstance(value, str):
@@ -242,9 +242,9 @@ class _Walk:
     def merge(
         self,
         record: dict[str, Any],
-        where: Where,
+        where: NodePlace,
         value: Any,
-        place: Where,
+        place: NodePlace,
         start: Tree,
         path: Path,
     ) -> None:
@@ -340,7 +340,7 @@ _TAGS: dict[str, Callable[[str], Any]] = {
 # --- errors of the parser, in our words ---------------------------------------------------------
 
 
-def _fault_of(error: Exception) -> Fault:
+def _fault_of(error: Exception) -> TextProblem:
     from ruamel.yaml.error import YAMLError
 
     if not isinstance(error, YAMLError | UnicodeError):
@@ -351,7 +351,7 @@ def _fault_of(error: Exception) -> Fault:
     character = getattr(error, "character", None)
     if isinstance(character, int):
         found = f"the character U+{character:04X}, which YAML does not allow"
-    return Fault(
+    return TextProblem(
         code="syntax",
         found=f"{found} {context}" if context and "context" not in str(context) else str(found),
         line=mark.line + 1 if mark is not None else 0,
@@ -359,24 +359,24 @@ def _fault_of(error: Exception) -> Fault:
     )
 
 
-def _failed(error: Exception) -> Fault:
+def _failed(error: Exception) -> TextProblem:
     """Return the Fault of a parser that raised what it does not document."""
-    return Fault(code=DEFECT, found=defect_of(error), hint=REPORT_IT)
+    return TextProblem(code=DEFECT, found=defect_of(error), hint=REPORT_IT)
 
 
-def _explained(parsed: Parsed, text: str) -> Parsed:
+def _explained(parsed: ParsedText, text: str) -> ParsedText:
     """Add what to try to a fault of the parser, where the line shows it."""
     marker = _MARKER.search(text)
     if marker is not None:
         # Whatever else the parser makes of it follows from this.
         line = text.count("\n", 0, marker.start()) + 1
-        return Parsed(parsed.documents, [_conflict(line)], parsed.where, parsed.whole)
+        return ParsedText(parsed.documents, [_conflict(line)], parsed.where, parsed.whole)
     faults = [_hinted(fault, text) if fault.code == "syntax" else fault for fault in parsed.faults]
-    return Parsed(parsed.documents, faults, parsed.where, parsed.whole)
+    return ParsedText(parsed.documents, faults, parsed.where, parsed.whole)
 
 
-def _conflict(line: int) -> Fault:
-    return Fault(
+def _conflict(line: int) -> TextProblem:
+    return TextProblem(
         code="syntax",
         found="a conflict marker: here two versions were not brought together",
         hint="Keep what is to stay, and remove the lines that begin with <<<<<<<, |||||||, ======= and >>>>>>>",
@@ -385,7 +385,7 @@ def _conflict(line: int) -> Fault:
     )
 
 
-def _hinted(fault: Fault, text: str) -> Fault:
+def _hinted(fault: TextProblem, text: str) -> TextProblem:
     lines = text.splitlines()
     line = lines[fault.line - 1] if 0 < fault.line <= len(lines) else ""
     blank = line[: len(line) - len(line.lstrip())]
@@ -414,7 +414,7 @@ def _hinted(fault: Fault, text: str) -> Fault:
     return msgspec.structs.replace(fault, hint=hint)
 
 
-def _indexed_before(line: str, fault: Fault) -> str:
+def _indexed_before(line: str, fault: TextProblem) -> str:
     """Return the text such as `out[0]` that a fault stands in or behind, or an empty text."""
     near = [
         text for text in _INDEXED.finditer(line) if text.start() < fault.column <= text.end() + 2
@@ -425,7 +425,7 @@ def _indexed_before(line: str, fault: Fault) -> str:
 # --- JSON that is no YAML -----------------------------------------------------------------------
 
 
-def as_json(text: str) -> Parsed | None:
+def as_json(text: str) -> ParsedText | None:
     """The document of a JSON text, as JSON has it; None where the text is no JSON.
 
     YAML differs in tabs, in halves of character pairs, and in what some escapes mean.
@@ -449,9 +449,9 @@ def as_json(text: str) -> Parsed | None:
     if _too_deep(document):
         return None
     if _nodes(document, limits().nodes) < 0:
-        return Parsed([], [too_many()], [], whole=False)
+        return ParsedText([], [too_many()], [], whole=False)
     faults = [
-        Fault(
+        TextProblem(
             code="duplicate-key",
             found=f'"{key}" is written twice',
             hint="Keep one of them",
@@ -459,7 +459,7 @@ def as_json(text: str) -> Parsed | None:
         )
         for key in twice
     ]
-    return Parsed([document], faults)
+    return ParsedText([document], faults)
 
 
 def _too_deep(document: Any) -> bool:

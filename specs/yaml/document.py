@@ -43,8 +43,8 @@ from heddle.specs.model.entry import spoiled_spec_of, value_of
 from heddle.specs.model.limits import limits
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
-from heddle.specs.yaml.fast import Places, Source, parse
-from heddle.specs.yaml.parsed import Fault, Parsed, Where, resolve
+from heddle.specs.yaml.fast import FastSource, SpecPlaces, parse
+from heddle.specs.yaml.parsed import NodePlace, ParsedText, TextProblem, resolve
 
 Entry = TypeVar("Entry", Spec, Value)
 
@@ -55,7 +55,7 @@ scalar = resolve
 """What a piece of text means when it stands unquoted in YAML 1.2: `8000` is a number."""
 
 
-class Reading(msgspec.Struct, frozen=True, kw_only=True):
+class ReadText(msgspec.Struct, frozen=True, kw_only=True):
     """What a text says. `whole` is false where some of it could not be read at all.
 
     `spoiled` are the Specs with a Problem, as far as they could be read: more may be wrong with
@@ -78,7 +78,7 @@ def read_text(
     key: str | None = None,
     revision: int = 0,
     most: int | None = None,
-) -> Reading:
+) -> ReadText:
     """Read a text; never raises for what it says: `problems` holds all that is wrong.
 
     `file` is what Problems call it. `namespace` is that of entries which name none. `key` is what
@@ -101,7 +101,7 @@ def read_text(
 
 def read_parsed(
     text: str | bytes,
-    parser: Callable[[str], Parsed],
+    parser: Callable[[str], ParsedText],
     *,
     file: str,
     namespace: str,
@@ -110,7 +110,7 @@ def read_parsed(
     revision: int,
     most: int | None,
     again: str | None = None,
-) -> tuple[Reading, Reading | None, list[Where]]:
+) -> tuple[ReadText, ReadText | None, list[NodePlace]]:
     """Read a text as `read_text` does, with this parser.
 
     Return the Reading, the same with the ids of another key (`again`), and the places of everything
@@ -118,7 +118,7 @@ def read_parsed(
     """
     most = limits().file if most is None else most
     if len(text) > most:
-        return Reading(problems=(too_large(file, len(text), most),), whole=False), None, []
+        return ReadText(problems=(too_large(file, len(text), most),), whole=False), None, []
     decoded = decode(text) if isinstance(text, bytes) else text
     if decoded is None:
         problem = Problem(
@@ -127,14 +127,14 @@ def read_parsed(
             wanted="UTF-8 (or UTF-16 with its mark)",
             place=Place(file),
         )
-        return Reading(problems=(problem,), whole=False), None, []
+        return ReadText(problems=(problem,), whole=False), None, []
     decoded = decoded.removeprefix("\ufeff")
     try:
         parsed = parser(decoded)
-        source = Source(decoded, file, parsed.where)
+        source = FastSource(decoded, file, parsed.where)
 
-        def read(key: str) -> Reading:
-            reader = _Reader(source, namespace, only, key)
+        def read(key: str) -> ReadText:
+            reader = _EntryReader(source, namespace, only, key)
             reader.revision = revision
             return reader.read(parsed)
 
@@ -145,7 +145,7 @@ def read_parsed(
         raise
     except Exception as error:
         # One text that trips over a defect must never hold up the others.
-        return Reading(problems=(failed(error, file),), whole=False), None, []
+        return ReadText(problems=(failed(error, file),), whole=False), None, []
 
 
 def read_path(
@@ -153,7 +153,7 @@ def read_path(
     *,
     namespace: str = DEFAULT_NAMESPACE,
     only: Only = None,
-) -> Reading:
+) -> ReadText:
     """Read a file, every `*.yaml`, `*.yml` and `*.json` of a folder, or standard input (`-`).
 
     What cannot be opened is a Problem. Names and ids are unique over everything that is read: the
@@ -169,20 +169,20 @@ def read_path(
     try:
         names = files_below(os.fspath(path), outside)
     except TooManyError as error:
-        return Reading(problems=(error.problem,), whole=False)
+        return ReadText(problems=(error.problem,), whole=False)
     readings = [_read_file(root / name, name, namespace, only) for name in names]
     problems = tuple(link_outside(str(root / name)) for name in outside)
-    return join([*readings, Reading(problems=problems)])
+    return join([*readings, ReadText(problems=problems)])
 
 
-def _read_file(path: FilePath, key: str, namespace: str, only: Only) -> Reading:
+def _read_file(path: FilePath, key: str, namespace: str, only: Only) -> ReadText:
     try:
         data = path.read_bytes()
     except OSError as error:
-        return Reading(problems=(unreadable(str(path), error),), whole=False)
+        return ReadText(problems=(unreadable(str(path), error),), whole=False)
     except ValueError as error:
         # A path that no system call takes.
-        return Reading(problems=(failed(error, str(path)),), whole=False)
+        return ReadText(problems=(failed(error, str(path)),), whole=False)
     key = key.replace(os.sep, "/")
     return read_text(data, file=str(path), namespace=namespace, only=only, key=key)
 
@@ -289,24 +289,24 @@ def read_data(
     *,
     namespace: str = DEFAULT_NAMESPACE,
     only: Only = None,
-    places: Places | None = None,
+    places: SpecPlaces | None = None,
     key: str = "",
-) -> Reading:
+) -> ReadText:
     """Read plain data, one entry or a list, as it comes from JSON over HTTP or from a field.
 
     `places` tells where the data stands, for a field of a Spec that holds Specs.
     """
-    source = places.source if places is not None else Source("", "")
-    reader = _Reader(source, namespace, only, key)
+    source = places.source if places is not None else FastSource("", "")
+    reader = _EntryReader(source, namespace, only, key)
     reader.located = places is not None
     try:
         reader.document(entries, places.root if places is not None else ())
         return reader.done(whole=True)
     except Exception as error:
-        return Reading(problems=(failed(error, source.file),), whole=False)
+        return ReadText(problems=(failed(error, source.file),), whole=False)
 
 
-def join(readings: Iterable[Reading]) -> Reading:
+def join(readings: Iterable[ReadText]) -> ReadText:
     """What several texts say together; the second use of an id or a name is a Problem."""
     specs: list[Spec] = []
     values: list[Value] = []
@@ -321,7 +321,7 @@ def join(readings: Iterable[Reading]) -> Reading:
         whole = whole and reading.whole
     kept_specs, twice = unique(specs)
     kept_values, twice_values = unique(values)
-    return Reading(
+    return ReadText(
         specs=tuple(kept_specs),
         spoiled=(*spoiled, *_beside(specs, kept_specs)),
         values=tuple(kept_values),
@@ -387,10 +387,10 @@ def _label(root: Path) -> str:
     return f"document {root[0] + 1}" if root and isinstance(root[0], int) and root[0] else ""
 
 
-class _Reader:
+class _EntryReader:
     """Turns the entries of one text into Specs and Values."""
 
-    def __init__(self, source: Source, namespace: str, only: Only, key: str) -> None:
+    def __init__(self, source: FastSource, namespace: str, only: Only, key: str) -> None:
         self.source = source
         self.namespace = namespace
         self.only = only
@@ -405,7 +405,7 @@ class _Reader:
         self.nameless: Counter[str] = Counter()
         self.position = ""
 
-    def read(self, parsed: Parsed) -> Reading:
+    def read(self, parsed: ParsedText) -> ReadText:
         """Every entry of every document."""
         for fault in parsed.faults:
             self.fault(fault, parsed.documents)
@@ -413,7 +413,7 @@ class _Reader:
             self.document(document, (number,))
         return self.done(parsed.whole)
 
-    def done(self, whole: bool) -> Reading:
+    def done(self, whole: bool) -> ReadText:
         """What was read, with names and ids that are used twice told."""
         specs, twice = unique(self.specs)
         values, twice_values = unique(self.values)
@@ -421,7 +421,7 @@ class _Reader:
             (*self.problems, *twice, *twice_values),
             key=lambda each: (each.place.line, each.place.column),
         )
-        return Reading(
+        return ReadText(
             specs=tuple(specs),
             spoiled=(*self.spoiled, *_beside(self.specs, specs)),
             values=tuple(values),
@@ -463,7 +463,7 @@ class _Reader:
             data,
             namespace=self.namespace,
             derive=self.derive,
-            places=Places(self.source, root) if self.located else None,
+            places=SpecPlaces(self.source, root) if self.located else None,
             label=_label(root),
             revision=self.revision,
         )
@@ -511,7 +511,7 @@ class _Reader:
             )
         )
 
-    def fault(self, fault: Fault, documents: list[Any]) -> None:
+    def fault(self, fault: TextProblem, documents: list[Any]) -> None:
         """Tell what is wrong with the text itself, and leave out the entries that it spoils."""
         root = fault.path[:1]
         label = ""

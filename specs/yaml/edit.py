@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from heddle.specs.yaml.edit_entries import EntryEditor, margin_of
-from heddle.specs.yaml.patch import Unwritable
+from heddle.specs.yaml.patch import PatchError
 from heddle.specs.yaml.scalar import block, fits_block, holds_block, is_plain, quoted
 from heddle.specs.yaml.tree import Entry, Tree, line_end, line_start
 
@@ -91,7 +91,7 @@ class Editor(EntryEditor):
             if begin + both < end:
                 inserts.append((start + both - 1, new[begin + both : end]))
         if len(leaves) == len(old):
-            raise Unwritable("nothing of the list stays")
+            raise PatchError("nothing of the list stays")
         self.remove(node, leaves)
         for after, items in inserts:
             self.insert(node, after, [(None, item) for item in items])
@@ -158,7 +158,7 @@ class Editor(EntryEditor):
         """Write other lines into a block scalar; those that are the same stay."""
         header = _HEADER.match(self.text, node.start)
         if header is None:
-            raise Unwritable("a block without a header")
+            raise PatchError("a block without a header")
         first = line_end(self.text, header.end())
         body = self.text[first : node.end]
         lead = next((line for line in node.text.split("\n") if line.strip()), "")
@@ -200,7 +200,7 @@ class Editor(EntryEditor):
     def rooted(self, entry: Entry, mark: str, new: Any) -> str:
         """Return the text of a whole document."""
         if mark or not isinstance(new, dict | list) or not new:
-            raise Unwritable("the root of a document becomes something else")
+            raise PatchError("the root of a document becomes something else")
         return "\n".join(self.layout.lines(new, entry.column)).lstrip(" ")
 
     def braced(self, entry: Entry, owner: Tree | None, new: Any) -> str:
@@ -242,7 +242,7 @@ class Editor(EntryEditor):
         if node.style in ("|", ">"):
             header = _HEADER.match(self.text, node.start)
             if header is None:
-                raise Unwritable("a block without a header")
+                raise PatchError("a block without a header")
             self.patch(at, header.end(), rest)
             return self.patch(line_end(self.text, header.end()), node.end, below)
         if not lines and (node.flow or not node.entries):

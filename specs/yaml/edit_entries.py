@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from heddle.specs.yaml.layout import JsonLayout, Layout
-from heddle.specs.yaml.patch import Patch, Unwritable
-from heddle.specs.yaml.tree import Entry, Stream, Tree, line_end, line_start, nodes
+from heddle.specs.yaml.layout import JsonLayout, TextLayout
+from heddle.specs.yaml.patch import Patch, PatchError
+from heddle.specs.yaml.tree import Entry, Tree, TreeStream, line_end, line_start, nodes
 
 # An explicit key may have a comment before its colon.
 _COLON = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*:")
@@ -15,7 +15,9 @@ _COLON = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*:")
 class EntryEditor:
     """Collects the patches that take entries out of a text and put others in."""
 
-    def __init__(self, stream: Stream, layout: Layout, json: JsonLayout | None = None) -> None:
+    def __init__(
+        self, stream: TreeStream, layout: TextLayout, json: JsonLayout | None = None
+    ) -> None:
         self.stream = stream
         self.text = stream.text
         self.layout = layout
@@ -81,7 +83,7 @@ class EntryEditor:
         if not self.text[begin : first.start].strip():
             return self.remove_lines(begin, stop)
         if last + 1 >= len(owner.entries):
-            raise Unwritable("nothing stays")
+            raise PatchError("nothing stays")
         following = owner.entries[last + 1].start
         # The first of them stands behind a dash; a comment below it stays.
         comments = "#" in self.text[stop:following]

@@ -12,21 +12,21 @@ from typing import Any
 from heddle.schemas.path import Path
 from heddle.schemas.problem import Place
 from heddle.specs.model.limits import limits
-from heddle.specs.yaml.parsed import NONE, Parsed, Where, c_parser, resolve, too_many
+from heddle.specs.yaml.parsed import NONE, NodePlace, ParsedText, c_parser, resolve, too_many
 
 
-class Source:
+class FastSource:
     """A text that was read, kept to answer where things stand in it."""
 
     __slots__ = ("_where", "file", "text")
 
-    def __init__(self, text: str, file: str, where: list[Where] | None = None) -> None:
+    def __init__(self, text: str, file: str, where: list[NodePlace] | None = None) -> None:
         self.text = text
         self.file = file
         self._where = where
 
     @property
-    def where(self) -> list[Where]:
+    def where(self) -> list[NodePlace]:
         """Positions of every document, found at the first question."""
         if self._where is None:
             from heddle.specs.yaml.diagnose import thorough
@@ -63,18 +63,18 @@ class Source:
             return Place(self.file, node.line, node.column + len(node.style) + max(column, 1) - 1)
         return Place(self.file, node.line, node.column)
 
-    def _inside_block(self, node: Where, line: int, column: int) -> Place:
+    def _inside_block(self, node: NodePlace, line: int, column: int) -> Place:
         below = self.text.splitlines()[node.line :]
         indent = next((len(text) - len(text.lstrip(" ")) for text in below if text.strip()), 0)
         return Place(self.file, node.line + max(line, 1), indent + max(column, 1))
 
 
-class Places:
+class SpecPlaces:
     """Answers where the paths of one Spec stand."""
 
     __slots__ = ("root", "source")
 
-    def __init__(self, source: Source, root: Path) -> None:
+    def __init__(self, source: FastSource, root: Path) -> None:
         self.source = source
         self.root = root
 
@@ -85,15 +85,15 @@ class Places:
         """Where line and column (from 1) of the text at this path stand in the file."""
         return self.source.inside(self.root + path, line, column)
 
-    def below(self, path: Path) -> "Places":
+    def below(self, path: Path) -> "SpecPlaces":
         """The places of what stands at this path, as if it were a Spec of its own."""
-        return Places(self.source, self.root + path)
+        return SpecPlaces(self.source, self.root + path)
 
 
 # --- the quick pass -----------------------------------------------------------------------------
 
 
-class _Odd(Exception):  # noqa: N818 - it is a turn of the road, not an error
+class _OddTextError(Exception):
     """The text holds something that only the thorough pass knows."""
 
 
@@ -124,7 +124,7 @@ def _counted(take: Callable[[], Any], most: int) -> Callable[[], Any]:
     return taken
 
 
-def parse(text: str) -> Parsed:
+def parse(text: str) -> ParsedText:
     """The documents of a YAML or JSON text; never raises for what the text says."""
     if text[:1] in ("{", "["):
         from heddle.specs.yaml.diagnose import as_json, thorough
@@ -134,9 +134,9 @@ def parse(text: str) -> Parsed:
             # The reader of JSON is quick, and does not know where it found what is wrong.
             return thorough(text) if known.faults and known.whole else known
     try:
-        return Parsed(_quick(text))
+        return ParsedText(_quick(text))
     except _TooManyError as error:
-        return Parsed([], [too_many(*error.place)], whole=False)
+        return ParsedText([], [too_many(*error.place)], whole=False)
     except Exception:
         # Something odd, a mistake, or a failure of the parser: the thorough pass tells which.
         from heddle.specs.yaml.diagnose import thorough
@@ -150,7 +150,7 @@ def _quick(text: str) -> list[Any]:
 
     parser = c_parser()
     if parser is None:
-        raise _Odd
+        raise _OddTextError
     take = parser(text).get_event
     deepest, most = limits().depth, limits().nodes
     if len(text) > most:
@@ -169,7 +169,7 @@ def _quick(text: str) -> list[Any]:
     def build(event: Any, depth: int) -> Any:
         sort = type(event)
         if event.anchor is not None:
-            raise _Odd
+            raise _OddTextError
         if sort is scalar:
             value = event.value
             if event.implicit[0]:
@@ -179,9 +179,9 @@ def _quick(text: str) -> list[Any]:
                 return found
             if event.implicit[1]:
                 return value
-            raise _Odd
+            raise _OddTextError
         if depth >= deepest or not event.implicit:
-            raise _Odd
+            raise _OddTextError
         depth += 1
         if sort is mapping:
             record: dict[str, Any] = {}
@@ -192,15 +192,15 @@ def _quick(text: str) -> list[Any]:
                 if sort is mapping_end:
                     return record
                 if sort is not scalar or event.anchor is not None:
-                    raise _Odd
+                    raise _OddTextError
                 implicit = event.implicit
                 key = event.value
                 if not (implicit[0] or implicit[1]) or (key == "<<" and implicit[0]):
-                    raise _Odd
+                    raise _OddTextError
                 record[key] = build(take(), depth)
                 size += 1
                 if len(record) != size:
-                    raise _Odd
+                    raise _OddTextError
         if sort is sequence:
             items: list[Any] = []
             while True:
@@ -208,7 +208,7 @@ def _quick(text: str) -> list[Any]:
                 if type(event) is sequence_end:
                     return items
                 items.append(build(event, depth))
-        raise _Odd
+        raise _OddTextError
 
     documents: list[Any] = []
     take()

@@ -5,20 +5,20 @@ import re
 from typing import NoReturn
 
 from heddle.specs.model.limits import limits
-from heddle.specs.yaml.tree import Document, Entry, Stream, Tree
+from heddle.specs.yaml.tree import Entry, Tree, TreeDocument, TreeStream
 
 _SPACE = re.compile(r"[ \t\r\n]*")
 _TEXT = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
 _WORD = re.compile(r"true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 
 
-class _NoJson(Exception):  # noqa: N818 - a turn of the road, not an error
+class _JsonError(Exception):
     """The text is not JSON."""
 
 
-def json_tree(text: str) -> Stream | None:
+def json_tree(text: str) -> TreeStream | None:
     """Return the tree of a text that is one JSON mapping or list; None if it is not JSON."""
-    reader = _Reader(text)
+    reader = _JsonReader(text)
     try:
         start = reader.space(0)
         if text[start : start + 1] not in ("{", "["):
@@ -26,13 +26,13 @@ def json_tree(text: str) -> Stream | None:
         root = reader.node(start, 1)
         if reader.space(root.end) != len(text):
             return None
-    except (_NoJson, ValueError):
+    except (_JsonError, ValueError):
         return None
-    document = Document(root, start, root.end)
-    return Stream(text, [document], hidden=reader.hidden, json=True)
+    document = TreeDocument(root, start, root.end)
+    return TreeStream(text, [document], hidden=reader.hidden, json=True)
 
 
-class _Reader:
+class _JsonReader:
     def __init__(self, text: str) -> None:
         self.text = text
         self.deepest = limits().depth
@@ -55,7 +55,7 @@ class _Reader:
 
     def stop(self) -> NoReturn:
         """End the reading: this is not JSON."""
-        raise _NoJson
+        raise _JsonError
 
     def node(self, at: int, depth: int) -> Tree:
         """Return the node that begins here."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from heddle.specs.yaml.patch import Unwritable
+from heddle.specs.yaml.patch import PatchError
 from heddle.specs.yaml.scalar import block, fits_block, is_plain, number_text, quoted
 from heddle.specs.yaml.tree import Tree, line_start, nodes
 
@@ -18,7 +18,7 @@ _SHORT = 72
 """Columns of a mapping that is written in braces as an item of a list."""
 
 
-class Layout(msgspec.Struct):
+class TextLayout(msgspec.Struct):
     """How a text is written.
 
     `mapping` is the indent of a mapping below a key, `offset` that of the dash of a list below a
@@ -34,7 +34,7 @@ class Layout(msgspec.Struct):
     pad: str = ""
 
     @staticmethod
-    def of(text: str, roots: Iterable[Tree]) -> "Layout":
+    def of(text: str, roots: Iterable[Tree]) -> "TextLayout":
         """Return what most of the first node does; what it does not show is as in the next ones."""
         known: dict[str, Any] = {}
         for root in roots:
@@ -45,7 +45,7 @@ class Layout(msgspec.Struct):
                 known.setdefault(name, values.most_common(1)[0][0])
             if len(known) == _SIGNS:
                 break
-        layout = Layout(**known)
+        layout = TextLayout(**known)
         if "offset" not in known and "mapping" in known:
             layout.offset = layout.mapping
         if "mapping" not in known and known.get("gap", 0) > 1:
@@ -132,7 +132,7 @@ class Layout(msgspec.Struct):
 
 def entry_text(entry: dict[str, Any]) -> str:
     """Return a list that holds one entry, over several lines, as Heddle itself writes it."""
-    return "".join(f"{line}\n" for line in Layout().item(entry, 0, open_=True))
+    return "".join(f"{line}\n" for line in TextLayout().item(entry, 0, open_=True))
 
 
 def _look(text: str, node: Tree, signs: dict[str, Counter[Any]]) -> None:
@@ -229,7 +229,7 @@ class JsonLayout(msgspec.Struct):
         return f"{opening}\n{inner}{body}\n{margin}{closing}"
 
     def dumps(self, data: Any) -> str:
-        """Return data as JSON on one line; `Unwritable` for what JSON cannot say."""
+        """Return data as JSON on one line; `PatchError` for what JSON cannot say."""
         try:
             return json.dumps(
                 data,
@@ -238,4 +238,4 @@ class JsonLayout(msgspec.Struct):
                 allow_nan=False,
             )
         except (TypeError, ValueError):
-            raise Unwritable("JSON cannot say it") from None
+            raise PatchError("JSON cannot say it") from None

@@ -12,7 +12,7 @@ from heddle.schemas.path import Path
 from heddle.specs.model.limits import limits
 
 
-class Fault(msgspec.Struct, frozen=True, kw_only=True):
+class TextProblem(msgspec.Struct, frozen=True, kw_only=True):
     """One thing wrong with the text itself; `path` starts with the number of the document."""
 
     code: str
@@ -24,7 +24,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
     path: Path = ()
 
 
-class Where:
+class NodePlace:
     """Where one node of a text stands (from 1), and where its children stand."""
 
     __slots__ = ("children", "column", "line", "style")
@@ -33,10 +33,10 @@ class Where:
         self.line = line
         self.column = column
         self.style = style
-        self.children: dict[str | int, tuple[int, int, Where]] = {}
+        self.children: dict[str | int, tuple[int, int, NodePlace]] = {}
 
 
-class Parsed(msgspec.Struct):
+class ParsedText(msgspec.Struct):
     """The documents of a text, and what is wrong with it.
 
     `whole` tells whether it could be read to its end. A document with faults is among the
@@ -44,8 +44,8 @@ class Parsed(msgspec.Struct):
     """
 
     documents: list[Any]
-    faults: list[Fault] = []
-    where: list[Where] | None = None
+    faults: list[TextProblem] = []
+    where: list[NodePlace] | None = None
     whole: bool = True
 
 
@@ -92,9 +92,9 @@ def c_parser() -> Callable[[str], Any] | None:
     return found
 
 
-def too_many(line: int = 0, column: int = 0, path: Path = (0,)) -> Fault:
+def too_many(line: int = 0, column: int = 0, path: Path = (0,)) -> TextProblem:
     """Return the Fault of a text with more nodes than a text may have."""
-    return Fault(
+    return TextProblem(
         code="too-large",
         found=f"more than {limits().nodes:,} nodes once aliases are followed",
         hint="Split the file, or write less with aliases; the setting is [limits] nodes",

@@ -7,7 +7,7 @@ import msgspec
 from heddle.specs.yaml.tree import line_start
 
 
-class Unwritable(Exception):  # noqa: N818 - a turn of the road, not an error
+class PatchError(Exception):
     """The text cannot say this in the way that was tried."""
 
 
@@ -28,12 +28,12 @@ class Region(msgspec.Struct, frozen=True):
 
 
 def patched(text: str, patches: Sequence[Patch]) -> str:
-    """Return the text with the patches in it; `Unwritable` if two of them overlap."""
+    """Return the text with the patches in it; `PatchError` if two of them overlap."""
     parts: list[str] = []
     at = 0
     for patch in sorted(patches, key=_place):
         if patch.start < at:
-            raise Unwritable("two changes overlap")
+            raise PatchError("two changes overlap")
         parts += (text[at : patch.start], patch.text)
         at = patch.end
     return "".join((*parts, text[at:]))

@@ -14,10 +14,18 @@ from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.yaml.diagnose import plain_data
 from heddle.specs.yaml.edit import Editor, is_same
-from heddle.specs.yaml.fast import Places, parse
-from heddle.specs.yaml.layout import JsonLayout, Layout
-from heddle.specs.yaml.patch import Patch, Unwritable, difference, joined, patched
-from heddle.specs.yaml.tree import Document, Entry, NoTree, Stream, Tree, line_end, line_start
+from heddle.specs.yaml.fast import SpecPlaces, parse
+from heddle.specs.yaml.layout import JsonLayout, TextLayout
+from heddle.specs.yaml.patch import Patch, PatchError, difference, joined, patched
+from heddle.specs.yaml.tree import (
+    Entry,
+    Tree,
+    TreeDocument,
+    TreeError,
+    TreeStream,
+    line_end,
+    line_start,
+)
 from heddle.specs.yaml.tree_reader import read_tree
 
 _MARKER = re.compile(r"(?:---|\.\.\.)(?:\s|$)")
@@ -38,7 +46,7 @@ class _Task(msgspec.Struct, frozen=True):
     new: dict[str, Any] | None
 
 
-class _Way(msgspec.Struct, frozen=True, kw_only=True):
+class _TextStyle(msgspec.Struct, frozen=True, kw_only=True):
     """How a text is written: as a JSON file; JSON in it as JSON; every changed entry anew."""
 
     is_json: bool
@@ -99,7 +107,9 @@ def patches_of(
     )
     for strict, afresh in ways:
         try:
-            patches = _rewritten(text, tasks, _Way(is_json=is_json, strict=strict, afresh=afresh))
+            patches = _rewritten(
+                text, tasks, _TextStyle(is_json=is_json, strict=strict, afresh=afresh)
+            )
             if check(patched(text, patches)):
                 return patches
         except Exception:
@@ -121,7 +131,7 @@ def _task(edit: Edit, namespace: str, unnumbered: frozenset[UUID]) -> _Task:
     old: dict[str, Any] | None = None
     if edit.old is not None:
         places = edit.old.places
-        root = places.root if isinstance(places, Places) else None
+        root = places.root if isinstance(places, SpecPlaces) else None
         old = data_of(edit.old, namespace=namespace)
     elif namespace != DEFAULT_NAMESPACE:
         # A new entry must not wander into whatever namespace the next reader has in mind.
@@ -137,15 +147,15 @@ def _task(edit: Edit, namespace: str, unnumbered: frozenset[UUID]) -> _Task:
 # --- changing the text --------------------------------------------------------------------------
 
 
-def _rewritten(text: str, tasks: Sequence[_Task], way: _Way) -> list[Patch]:
+def _rewritten(text: str, tasks: Sequence[_Task], way: _TextStyle) -> list[Patch]:
     """Return what the tasks replace."""
     try:
         stream = read_tree(text)
-    except NoTree:
+    except TreeError:
         if text.strip():
             raise
-        stream = Stream(text, [])
-    writer = _Writer(stream, way)
+        stream = TreeStream(text, [])
+    writer = _EntryWriter(stream, way)
     for task in tasks:
         if task.root is not None:
             writer.change(task.root, task.old or {}, task.new)
@@ -161,10 +171,10 @@ def _rewritten(text: str, tasks: Sequence[_Task], way: _Way) -> list[Patch]:
     return patches if result == before else joined(text, patches, difference(before, result))
 
 
-class _Writer:
+class _EntryWriter:
     """Writes changed entries of a text in their places."""
 
-    def __init__(self, stream: Stream, way: _Way) -> None:
+    def __init__(self, stream: TreeStream, way: _TextStyle) -> None:
         self.stream = stream
         self.text = stream.text
         self.way = way
@@ -173,7 +183,7 @@ class _Writer:
         filled = stream.json and root is not None and bool(root.entries)
         strict = way.is_json or (way.strict and filled)
         json = JsonLayout.of(self.text, root) if strict else None
-        self.editor = Editor(stream, Layout(), json)
+        self.editor = Editor(stream, TextLayout(), json)
 
     def change(self, path: Path, old: dict[str, Any], new: dict[str, Any] | None) -> None:
         """Bring an entry from saying `old` to saying `new`, or note that it goes."""
@@ -229,7 +239,7 @@ class _Writer:
         """Take an item out of the list of a document, with the comment right above it."""
         begin = line_start(self.text, entry.start)
         if self.text[begin : entry.start].strip():
-            raise Unwritable("a list that begins within a line")
+            raise PatchError("a list that begins within a line")
         self.editor.drop(entry.start, entry.value.end)
         stop = self.editor.extent(entry.column, self.editor.end_of(entry))
         self.editor.patch(*self.with_comment(begin, stop), "")
@@ -254,7 +264,7 @@ class _Writer:
 
     def remove_document(self, number: int) -> None:
         """Take out a document, with its mark and the comment right above it."""
-        document: Document = self.stream.documents[number]
+        document: TreeDocument = self.stream.documents[number]
         root = document.root
         if root is None:
             return
@@ -275,20 +285,20 @@ class _Writer:
         self.editor.patch(begin, after, "")
 
 
-def entry_at(stream: Stream, path: Path) -> tuple[Entry, Tree | None]:
+def entry_at(stream: TreeStream, path: Path) -> tuple[Entry, Tree | None]:
     """The entry at this place of a text, and the list that it stands in."""
     root = stream.documents[int(path[0])].root
     if root is None:
-        raise Unwritable("there is nothing at this place")
+        raise PatchError("there is nothing at this place")
     if len(path) > 1:
         return root.entries[int(path[1])], root
     return Entry(None, root, root.start, root.line, root.column), None
 
 
-def layout_near(stream: Stream, node: Tree) -> Layout:
+def layout_near(stream: TreeStream, node: Tree) -> TextLayout:
     """The layout of a node; what it does not show is as in the rest of the text."""
     roots = (each.root for each in stream.documents if each.root is not None)
-    return Layout.of(stream.text, [node, *roots])
+    return TextLayout.of(stream.text, [node, *roots])
 
 
 def _without_id(
@@ -311,7 +321,7 @@ def _same_but_id(old: dict[str, Any], new: dict[str, Any]) -> bool:
 # --- entries that others lead to ----------------------------------------------------------------
 
 
-def _mended(text: str, tasks: Sequence[_Task], result: str, way: _Way) -> str:
+def _mended(text: str, tasks: Sequence[_Task], result: str, way: _TextStyle) -> str:
     """The result, with the entries that nobody wanted to change saying what they said before.
 
     They may lead to what was changed by an alias.
@@ -326,7 +336,7 @@ def _mended(text: str, tasks: Sequence[_Task], result: str, way: _Way) -> str:
     wrong: list[tuple[Path, Any, Any]] = []
     for new_at, at in enumerate(kept):
         if new_at >= len(after):
-            raise Unwritable("documents are missing")
+            raise PatchError("documents are missing")
         one, other = before[at], after[new_at]
         if not isinstance(one, list) or not isinstance(other, list):
             if (at,) not in touched and not is_same(one, other):
@@ -338,7 +348,7 @@ def _mended(text: str, tasks: Sequence[_Task], result: str, way: _Way) -> str:
                 wrong.append(((new_at, new_number), other[new_number], one[number]))
     if not wrong:
         return result
-    writer = _Writer(read_tree(result), way)
+    writer = _EntryWriter(read_tree(result), way)
     for path, old, new in wrong:
         entry, owner = entry_at(writer.stream, path)
         writer.editor.layout = layout_near(writer.stream, entry.value)
@@ -357,22 +367,22 @@ def _is_removed(document: Any, at: int, removed: set[Path]) -> bool:
 # --- new entries --------------------------------------------------------------------------------
 
 
-def _appended(text: str, added: list[dict[str, Any]], way: _Way) -> str:
+def _appended(text: str, added: list[dict[str, Any]], way: _TextStyle) -> str:
     """Add entries after the last one of the last document, in the way of that document."""
-    stream = read_tree(text) if text.strip() else Stream(text, [])
+    stream = read_tree(text) if text.strip() else TreeStream(text, [])
     roots = [each.root for each in stream.documents if each.root is not None]
     last = roots[-1] if roots else None
     strict = way.strict and stream.json and last is not None and last.sort == "sequence"
     if way.is_json or (strict and last is not None and last.entries):
         return _appended_json(stream, last, added)
-    layout = Layout.of(text, roots)
+    layout = TextLayout.of(text, roots)
     if last is not None and last.sort == "sequence" and last.entries:
         return _appended_items(stream, last, added, layout)
     if last is not None and last.sort == "mapping" and last.entries:
         lines = [line for each in added for line in ("---", *layout.lines(each, 0))]
         return _ended(text) + "".join(f"{line}\n" for line in lines)
     if last is not None and last.entries:
-        raise Unwritable("the last document is neither a list nor an entry")
+        raise PatchError("the last document is neither a list nor an entry")
     if last is not None:
         # An empty list: what comes stands in its place.
         text = text[: last.head] + text[line_end(text, last.end) :].removeprefix("\n")
@@ -381,7 +391,9 @@ def _appended(text: str, added: list[dict[str, Any]], way: _Way) -> str:
     return (f"{text}\n" if text else "") + "".join(f"{line}\n" for line in lines)
 
 
-def _appended_items(stream: Stream, root: Tree, added: list[dict[str, Any]], layout: Layout) -> str:
+def _appended_items(
+    stream: TreeStream, root: Tree, added: list[dict[str, Any]], layout: TextLayout
+) -> str:
     """Add items to the list of a document."""
     text = stream.text
     editor = Editor(stream, layout)
@@ -401,7 +413,7 @@ def _appended_items(stream: Stream, root: Tree, added: list[dict[str, Any]], lay
     )
 
 
-def _items(added: list[dict[str, Any]], layout: Layout, column: int, spaced: bool) -> list[str]:
+def _items(added: list[dict[str, Any]], layout: TextLayout, column: int, spaced: bool) -> list[str]:
     lines: list[str] = []
     for number, entry in enumerate(added):
         if number and spaced:
@@ -414,19 +426,19 @@ def _ended(text: str) -> str:
     return text if not text or text.endswith("\n") else f"{text}\n"
 
 
-def _appended_json(stream: Stream, root: Tree | None, added: list[dict[str, Any]]) -> str:
+def _appended_json(stream: TreeStream, root: Tree | None, added: list[dict[str, Any]]) -> str:
     """Add items to a JSON list; one entry that stood alone becomes a list."""
     text = stream.text
     layout = JsonLayout.of(text, root)
     if root is None or not root.entries:
         if root is None and text.strip():
-            raise Unwritable("JSON without a list")
+            raise PatchError("JSON without a list")
         data = (
             added[0] if root is not None and root.sort == "mapping" and len(added) == 1 else added
         )
         written = layout.value(data, "")
         return f"{written}\n" if root is None else text[: root.head] + written + text[root.end :]
-    editor = Editor(stream, Layout(), layout)
+    editor = Editor(stream, TextLayout(), layout)
     if root.sort == "mapping":
         if layout.indent is None:
             items = [text[root.head : root.end], *(layout.value(each, "") for each in added)]

@@ -62,7 +62,7 @@ class Entry(msgspec.Struct):
     blank: bool = False
 
 
-class Document(msgspec.Struct):
+class TreeDocument(msgspec.Struct):
     """One document from `start` to `end`; `root` is None if it holds nothing.
 
     `mark` is the place of its `---`, or -1. The formatter notes the comments before and behind it.
@@ -76,7 +76,7 @@ class Document(msgspec.Struct):
     tail: list[str] = []
 
 
-class Stream(msgspec.Struct):
+class TreeStream(msgspec.Struct):
     """The documents of a text.
 
     `error` is what stopped the parser, `deep` a node that is too deep, `many` the first of too many;
@@ -84,7 +84,7 @@ class Stream(msgspec.Struct):
     """
 
     text: str
-    documents: list[Document]
+    documents: list[TreeDocument]
     error: Exception | None = None
     deep: Tree | None = None
     many: Tree | None = None
@@ -97,7 +97,7 @@ class Stream(msgspec.Struct):
         return self.error is None and self.deep is None and self.many is None
 
 
-class NoTree(Exception):  # noqa: N818 - reads as what it tells
+class TreeError(Exception):
     """The text cannot be read, or holds something that cannot be written in another form."""
 
 

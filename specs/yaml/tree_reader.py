@@ -8,11 +8,11 @@ from heddle.specs.model.limits import limits
 from heddle.specs.yaml.json_tree import json_tree
 from heddle.specs.yaml.parsed import c_parser
 from heddle.specs.yaml.tree import (
-    Document,
     Entry,
-    NoTree,
-    Stream,
     Tree,
+    TreeDocument,
+    TreeError,
+    TreeStream,
     line_end,
     line_start,
 )
@@ -26,8 +26,8 @@ _HEADER = re.compile(r"[|>][-+0-9]*")
 _KEY_MARK = re.compile(r"\?[ \t]*(?:\n[ \t]*)?$")
 
 
-def read_tree(text: str) -> Stream:
-    """Read a text into trees; `NoTree` if it cannot be read."""
+def read_tree(text: str) -> TreeStream:
+    """Read a text into trees; `TreeError` if it cannot be read."""
     known = json_tree(text)
     if known is not None:
         return known
@@ -35,7 +35,7 @@ def read_tree(text: str) -> Stream:
         stream = build(text, make)
         if stream.whole:
             return stream
-    raise NoTree(str(stream.error or "too many nodes or levels").partition("\n")[0])
+    raise TreeError(str(stream.error or "too many nodes or levels").partition("\n")[0])
 
 
 def parsers() -> list[Callable[[str], Any]]:
@@ -55,12 +55,12 @@ def slow_parser(text: str) -> Any:
     return yaml.get_constructor_parser(text)[1]
 
 
-def build(text: str, make: Callable[[str], Any]) -> Stream:
+def build(text: str, make: Callable[[str], Any]) -> TreeStream:
     """Read a text with one parser; what it could read stands in the stream, and what stopped it."""
-    stream = Stream(text, [])
+    stream = TreeStream(text, [])
     try:
         _Builder(stream, make(text)).run()
-    except _TooMuch:
+    except _TooLargeError:
         pass
     except Exception as error:
         # Besides its own errors the parser in Python raises IndexError and others on odd texts.
@@ -68,14 +68,14 @@ def build(text: str, make: Callable[[str], Any]) -> Stream:
     return stream
 
 
-class _TooMuch(Exception):  # noqa: N818 - it ends the reading; the stream says where
+class _TooLargeError(Exception):
     """A node is nested too deep, or is one too many."""
 
 
 class _Builder:
     """Builds the trees of a text from the events of a parser."""
 
-    def __init__(self, stream: Stream, parser: Any) -> None:
+    def __init__(self, stream: TreeStream, parser: Any) -> None:
         from ruamel.yaml import events
 
         self.events = events
@@ -91,7 +91,7 @@ class _Builder:
         self.take()
         while type(event := self.take()) is not self.events.StreamEndEvent:
             self.anchors = {}
-            document = Document(None, event.start_mark.index)
+            document = TreeDocument(None, event.start_mark.index)
             if event.explicit:
                 document.mark = self.text.rfind("---", 0, event.end_mark.index)
             root = self.node(self.take(), 1)
@@ -108,7 +108,7 @@ class _Builder:
         self.left -= 1
         if self.left < 0:
             self.stream.many = tree
-            raise _TooMuch
+            raise _TooLargeError
         if type(event) is self.events.AliasEvent:
             tree.sort = "alias"
             tree.target = self.anchors.get(tree.anchor)
@@ -127,7 +127,7 @@ class _Builder:
         tree.sort = "mapping" if type(event) is self.events.MappingStartEvent else "sequence"
         if depth > self.deepest:
             self.stream.deep = tree
-            raise _TooMuch
+            raise _TooLargeError
         return self.collection(tree, event, depth)
 
     def collection(self, tree: Tree, event: Any, depth: int) -> Tree:

@@ -11,19 +11,19 @@ from heddle.specs.stores.contract import StoreContract, Watch, spec, value
 from heddle.specs.stores.keyed_contract import KeyedContract
 from heddle.specs.stores.lease_contract import LeaseContract
 from heddle.specs.stores.recording_contract import (
-    AcceptingContract,
-    RecordingContract,
-    ReportingContract,
-    ResumingContract,
+    AcceptanceContract,
+    RevisionContract,
+    ReportContract,
+    ResumableContract,
 )
 
 __all__ = [
-    "AcceptingContract",
+    "AcceptanceContract",
     "KeyedContract",
     "LeaseContract",
-    "RecordingContract",
-    "ReportingContract",
-    "ResumingContract",
+    "RevisionContract",
+    "ReportContract",
+    "ResumableContract",
     "StoreContract",
     "Watch",
     "spec",

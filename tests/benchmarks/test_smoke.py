@@ -11,7 +11,7 @@ from benchmarks.measure import Measure, at_least, at_most, measured
 from benchmarks.packets.case import case
 from benchmarks.paths import HERE
 from benchmarks.report import reasons, table
-from benchmarks.row import Row, WrongAnswer
+from benchmarks.row import AnswerMismatchError, Row
 from benchmarks.rows import NAMES, row
 from benchmarks.rows.kinds import CASES, LEFT_OUT
 from benchmarks.scale import TINY, Scale
@@ -50,7 +50,7 @@ async def test_every_kind_is_measured_or_says_where_it_is() -> None:
 @pytest.mark.anyio
 async def test_a_kind_that_does_not_do_what_its_floor_does_has_no_figure() -> None:
     wrong = case("nop", "wrong", "- {kind: nop, name: it}\n", 1, lambda packet: packet)
-    with pytest.raises(WrongAnswer, match=r"nop \(wrong\) answered None, plain Python 1"):
+    with pytest.raises(AnswerMismatchError, match=r"nop \(wrong\) answered None, plain Python 1"):
         await wrong.measure(TINY)
 
 

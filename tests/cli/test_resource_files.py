@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from heddle.cli.resource_files import Given, Planner
+from heddle.cli.resource_files import Planner, ResourceFiles
 from heddle.cli.settings import Settings
 from heddle.runtime.changes.plan import apply_plan
 from tests.runtime.changing import FLOW, do, everything, store_of
@@ -14,11 +14,11 @@ pytestmark = pytest.mark.anyio
 THEIRS = FLOW.replace("name: pong, language", "name: pong, annotations: {by: them}, language")
 
 
-def given(folder: Path, text: str) -> Given:
+def given(folder: Path, text: str) -> ResourceFiles:
     """The files of a command: one, that says this."""
     file = folder / "mine.yaml"
     file.write_text(text)
-    return Given([str(file)], "all", Settings())
+    return ResourceFiles([str(file)], "all", Settings())
 
 
 @pytest.mark.parametrize("merge", [False, True])

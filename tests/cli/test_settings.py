@@ -13,7 +13,7 @@ from heddle.cli.settings import (
     without_password,
 )
 from heddle.cli.stores import _stores
-from heddle.specs.model.limits import Limits
+from heddle.specs.model.limits import ReadLimits
 
 
 @pytest.fixture
@@ -135,7 +135,7 @@ def test_limits_are_numbers_or_sizes(tmp_path: Path) -> None:
         "follow_links = true\n"
     )
     found = load_settings(config=str(file), environ={})
-    assert found.limits == Limits(
+    assert found.limits == ReadLimits(
         change_set=16 << 20, file=1_000_000, nodes=5000, depth=20, files=10, follow_links=True
     )
 

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from heddle.extensions.languages.cel.values import Duration, Timestamp, Type, Uint
+from heddle.extensions.languages.cel.values import CelDuration, Timestamp, Type, Uint
 from tests.conformance.textproto import parse
 
 FILES: Final = {
@@ -140,7 +140,7 @@ def _object(held: dict[str, list[Any]]) -> Any:
     if url.endswith((".Duration", ".Timestamp")):
         seconds = int(fields.get("seconds", ["0"])[0])
         nanos = seconds * 1_000_000_000 + int(fields.get("nanos", ["0"])[0])
-        return Duration(nanos) if url.endswith("Duration") else Timestamp(nanos)
+        return CelDuration(nanos) if url.endswith("Duration") else Timestamp(nanos)
     raise Unpromised("payloads have no protobuf messages")
 
 

@@ -14,7 +14,7 @@ from heddle.runtime.flow.errors import Error
 from heddle.schemas.code import Expression
 from heddle.schemas.errors import HeddleError
 from heddle.schemas.schema import Schema
-from heddle.schemas.shape import Field, Shape, fields_of
+from heddle.schemas.shape import Field, FieldShape, fields_of
 from heddle.specs.model.spec import Spec
 from heddle.specs.yaml.document import read_text
 from tests.docs.fences import every
@@ -99,7 +99,7 @@ def _of(kind: str, struct: type[msgspec.Struct], above: str) -> Iterator[Example
                 yield from _of(kind, shape.bare, f"{name}.")
 
 
-def _shapes(shape: Shape) -> Iterator[Shape]:
+def _shapes(shape: FieldShape) -> Iterator[FieldShape]:
     yield shape
     for item in shape.items:
         yield from _shapes(item)

@@ -13,8 +13,8 @@ from heddle.runtime.assembly.extension import registry
 from heddle.runtime.flow.errors import NOTHING, Error
 from heddle.runtime.runtime import Runtime
 from heddle.schemas.code import Code, Expression
-from heddle.schemas.guard import Guard
-from heddle.schemas.shape import Shape, fields_of
+from heddle.schemas.guard import GuardFields
+from heddle.schemas.shape import FieldShape, fields_of
 from tests.support import running
 
 pytestmark = pytest.mark.anyio
@@ -189,7 +189,7 @@ def code_fields() -> Iterator[str]:
     """Where code stands, in the fields of every kind and round its nodes."""
     for kind in registry().scheme.kinds.values():
         yield from inside(kind.schema.fields, kind.name)
-    yield from inside(Guard, "(guard)")
+    yield from inside(GuardFields, "(guard)")
 
 
 def inside(group: type[msgspec.Struct], path: str) -> Iterator[str]:
@@ -197,7 +197,7 @@ def inside(group: type[msgspec.Struct], path: str) -> Iterator[str]:
         yield from places(field.shape, f"{path}.{field.name}")
 
 
-def places(shape: Shape, path: str) -> Iterator[str]:
+def places(shape: FieldShape, path: str) -> Iterator[str]:
     if shape.form == "own" and issubclass(shape.bare, Code | Expression):
         yield path
     elif shape.form == "group":

@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 from heddle.runtime.assembly.check import check_specs
 from heddle.runtime.assembly.extension import registry
 from heddle.schemas.page import describe
-from heddle.specs.binding.bind import Values
+from heddle.specs.binding.bind import ValueSet
 from heddle.specs.yaml.document import read_text
 
 KINDS = {name: kind.schema for name, kind in sorted(registry().scheme.kinds.items())}
@@ -70,7 +70,7 @@ def test_every_field_may_say_anything(name: str) -> None:
             flow = copy.deepcopy(example)
             put(flow[number], re.findall(r"[^.\[\]]+|\[\]", row["path"]), odd)
             reading = read_text(json.dumps(flow), file="flow.yaml")
-            told = check_specs(reading.specs, Values(reading.values), found, later=True)
+            told = check_specs(reading.specs, ValueSet(reading.values), found, later=True)
             # The codec failed: it raised what it should have put into words.
             assert not [str(one) for one in told.problems if one.code == "codec"], (
                 row["path"],

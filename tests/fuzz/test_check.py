@@ -11,8 +11,8 @@ from heddle.runtime.assembly.check import check_specs
 from heddle.runtime.assembly.extension import registry
 from heddle.runtime.assembly.invalid import check_spoiled
 from heddle.schemas.problem import DEFECT
-from heddle.specs.binding.bind import Values
-from heddle.specs.yaml.document import Reading, read_data, read_text
+from heddle.specs.binding.bind import ValueSet
+from heddle.specs.yaml.document import ReadText, read_data, read_text
 from heddle.specs.yaml.fast import parse
 from tests.fuzz.mutation import few
 
@@ -120,9 +120,9 @@ def _put(data: Any, path: tuple[Any, ...], value: Any) -> None:
     data[path[-1]] = value
 
 
-def checked(reading: Reading) -> None:
+def checked(reading: ReadText) -> None:
     """Check what was read in every way; a Problem that says Heddle itself failed is none."""
-    values = Values(reading.values)
+    values = ValueSet(reading.values)
     found = check_specs(reading.specs, values, REGISTRY, spoiled=reading.spoiled).problems
     found += check_spoiled(reading.spoiled, reading.specs, values, REGISTRY.scheme, {})
     check_specs(

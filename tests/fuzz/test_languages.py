@@ -17,7 +17,7 @@ from heddle.extensions.time.schedule import Cron
 from heddle.runtime.assembly.extension import registry
 from heddle.runtime.assembly.language import CompileError, Options
 from heddle.runtime.flow.errors import Failure
-from heddle.schemas.field import Unfit
+from heddle.schemas.field import FieldError
 from heddle.schemas.units import Duration, Size
 from tests.fuzz.mutation import fuzz, mutated
 
@@ -149,7 +149,7 @@ def test_cron_expressions_are_read_or_refused(text: str) -> None:
 @given(mutated(["1h30m", "500ms", "2.5s", "10MiB", "1_000", "64 kB", "P1D"]))
 def test_durations_and_sizes_are_read_or_refused(text: str) -> None:
     for kind in (Duration, Size):
-        with contextlib.suppress(Unfit):
+        with contextlib.suppress(FieldError):
             kind.read(text)
 
 

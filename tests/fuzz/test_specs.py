@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 
-from heddle.schemas.errors import NotFound, SpecError
+from heddle.schemas.errors import NotFoundError, SpecError
 from heddle.schemas.problem import DEFECT
-from heddle.specs.binding.template import BlankError, Scope, failures, fill
+from heddle.specs.binding.template import BlankError, BlankScope, failures, fill
 from heddle.specs.model.value import Value
 from heddle.specs.secrets.seal import key_of, new_key, seal, unseal
 from heddle.specs.stores.folder.journal import Journal
 from heddle.specs.stores.folder.report_files import Noticeboard
 from heddle.specs.yaml.canonical_form import formatted
-from heddle.specs.yaml.document import Reading, read_data, read_text
+from heddle.specs.yaml.document import ReadText, read_data, read_text
 from heddle.specs.yaml.fast import parse, resolve
 from tests.fuzz.mutation import fuzz, mutated, mutated_bytes
 
@@ -55,7 +55,7 @@ name: b
 DATA = [each.encode() for each in SPECS] + [SPECS[0].encode("utf-16"), SPECS[3].encode("utf-16-le")]
 
 
-def sound(reading: Reading) -> None:
+def sound(reading: ReadText) -> None:
     """Nothing came from the catch-all, and every Problem can be shown."""
     assert [problem for problem in reading.problems if problem.code == DEFECT] == []
     assert all(str(problem) for problem in reading.problems)
@@ -107,7 +107,7 @@ BLANKS = [
 @given(mutated(BLANKS))
 def test_blanks_are_filled_or_say_why(text: str) -> None:
     names = {"PORT": 8000, "DB": {"host": "h"}, "NAME": "a", "LIST": [{"a": 1}]}
-    scope = Scope(names=names, owner="env", whole=names)
+    scope = BlankScope(names=names, owner="env", whole=names)
     with contextlib.suppress(BlankError):
         fill(text, scope)
     failures(text, scope)
@@ -131,7 +131,7 @@ def test_the_history_is_read_past_broken_lines(tmp_path: Path) -> None:
         journal = Journal(str(path))
         journal.state()
         journal.history()
-        with contextlib.suppress(NotFound):
+        with contextlib.suppress(NotFoundError):
             journal.revision(7)
 
     read()

@@ -15,8 +15,8 @@ from heddle.runtime.changes.wait_live import Waited, wait_live
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.status.namespace_status import SymbolStanding, standing
 from heddle.specs.model.difference import difference
-from heddle.specs.model.report import Condition, Reporting
-from heddle.specs.model.revision import Note, Recording
+from heddle.specs.model.report import Condition, ReportStore
+from heddle.specs.model.revision import Note, RevisionStore
 from heddle.specs.model.store import Store
 from heddle.specs.stores.folder.store import FolderStore
 from heddle.specs.stores.memory import MemoryStore
@@ -59,7 +59,7 @@ class House:
     async def wait(self, applied: Applied, namespace: str = "default") -> Waited:
         """Wait until every runtime has it, or refused it."""
         store = self.operator
-        assert isinstance(store, Reporting)
+        assert isinstance(store, ReportStore)
         return await wait_live(
             store, namespace, applied.revision, applied.ids(namespace), timeout=PATIENCE
         )
@@ -188,7 +188,7 @@ async def test_a_change_is_rolled_back_and_live(house: House) -> None:
         back = await apply_plan(house.operator, planned, Note("ada", "roll back"))
         assert [each.state for each in (await house.wait(back)).arrivals] == ["live"]
         assert await ping(rt) == "pong"
-        assert isinstance(house.operator, Recording)
+        assert isinstance(house.operator, RevisionStore)
         newest = (await house.operator.history("default", limit=1))[0]
         assert (newest.number, newest.message) == (back.revision, "roll back")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from heddle.runtime.runtime import Runtime
-from heddle.schemas.errors import Conflict
+from heddle.schemas.errors import ConflictError
 from heddle.specs.model.report import Report
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, Delete, Put
@@ -133,7 +133,7 @@ class Storm:
                 Put(resource=marker),
             ]
             await self._apply(store, changes)
-        except Conflict:
+        except ConflictError:
             return
 
     async def _count(self, store: PostgresStore) -> None:
@@ -145,7 +145,7 @@ class Storm:
             )
             try:
                 await self._apply(store, [put])
-            except Conflict:
+            except ConflictError:
                 continue
             self.counted += 1
             return

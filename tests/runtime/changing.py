@@ -9,7 +9,7 @@ from heddle.runtime.assembly.extension import Registry, registry
 from heddle.runtime.changes.apply import plan_apply
 from heddle.runtime.changes.plan import Applied, Planned, apply_plan
 from heddle.runtime.runtime import Runtime
-from heddle.specs.model.report import Report, Reporting
+from heddle.specs.model.report import Report, ReportStore
 from heddle.specs.model.revision import NO_NOTE, Note
 from heddle.specs.model.store import Resource, Store
 from heddle.specs.stores.memory import MemoryStore
@@ -76,7 +76,7 @@ def codes(planned: Planned | Applied) -> list[str]:
     return [problem.code for problem in planned.problems]
 
 
-async def until(store: Reporting, fits: Callable[[Report], bool]) -> Report:
+async def until(store: ReportStore, fits: Callable[[Report], bool]) -> Report:
     """The first Report in a store that fits."""
     async with asyncio.timeout(PATIENCE):
         while True:

@@ -3,7 +3,7 @@
 from heddle.extensions.extension import Build, Extension, Fields, Kind, Node, Schema
 from heddle.runtime.assembly.check import check_specs
 from heddle.runtime.assembly.extension import registry
-from heddle.specs.binding.bind import Values
+from heddle.specs.binding.bind import ValueSet
 from heddle.specs.yaml.document import read_text
 
 
@@ -19,7 +19,7 @@ def broken(extension: Extension) -> None:
 def test_a_codec_that_breaks_is_a_problem_of_its_spec_and_hides_no_other() -> None:
     text = "- {kind: broken, name: it}\n- {kind: sleep, name: other, interval: no}\n"
     specs = read_text(text, file="flow.yaml").specs
-    told = check_specs(specs, Values([]), registry([broken]))
+    told = check_specs(specs, ValueSet([]), registry([broken]))
     assert [(one.code, one.path) for one in told.problems] == [
         ("codec", "it"),
         ("type", "other.interval"),

@@ -7,7 +7,7 @@ import msgspec
 
 from heddle.schemas.code import Code, Expression, LanguageName, Text
 from heddle.schemas.common import Target
-from heddle.schemas.field import Fields, Unfit, about
+from heddle.schemas.field import FieldError, Fields, about
 from heddle.schemas.link import Link
 from heddle.schemas.path import Path
 from heddle.schemas.port import ERROR, IN, OUT, Port
@@ -40,7 +40,7 @@ class Listener(Fields):
 
     def __post_init__(self) -> None:
         if self.protocol == "ws" and self.tls is not None and self.tls.key is None:
-            raise Unfit(
+            raise FieldError(
                 "missing", wanted="the key of the certificate", code="missing", path=("tls", "key")
             )
 

@@ -3,7 +3,7 @@
 import pytest
 
 from heddle.schemas.code import Code, Expression, LanguageName, Text
-from heddle.schemas.field import Unfit
+from heddle.schemas.field import FieldError
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ def test_a_scalar_counts_as_its_text(written: object, text: str) -> None:
 
 @pytest.mark.parametrize("written", [None, [], {"a": 1}, b"x"])
 def test_code_is_not_a_structure(written: object) -> None:
-    with pytest.raises(Unfit):
+    with pytest.raises(FieldError):
         Code.read(written)
 
 
@@ -38,7 +38,7 @@ def test_an_expression_is_text_or_names_its_language() -> None:
     ],
 )
 def test_a_wrong_expression_names_the_key(written: object, path: tuple[str, ...]) -> None:
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(FieldError) as caught:
         Expression.read(written)
     assert caught.value.path == path
 
@@ -51,5 +51,5 @@ def test_an_expression_writes_itself_back() -> None:
 def test_a_language_has_a_name() -> None:
     assert LanguageName.read("cel") == "cel"
     for written in ("", 3, None):
-        with pytest.raises(Unfit):
+        with pytest.raises(FieldError):
             LanguageName.read(written)

@@ -4,7 +4,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from heddle.schemas.common import Bound, Common, Setting, Target
+from heddle.schemas.common import Common, EnvEntry, Target, ValueFields
 from heddle.schemas.common_fields import SPEC_FIELDS, VALUE_FIELDS
 from heddle.schemas.export import file_schema
 from heddle.schemas.field import read_field
@@ -20,7 +20,7 @@ def names(group: type[msgspec.Struct]) -> set[str]:
 
 def test_documents_and_the_declaration_know_the_same_fields() -> None:
     assert names(Common) == set(SPEC_FIELDS)
-    assert names(Setting) == set(VALUE_FIELDS)
+    assert names(ValueFields) == set(VALUE_FIELDS)
 
 
 def test_what_fits_the_declaration_is_read_by_documents() -> None:
@@ -60,4 +60,4 @@ def test_a_target_needs_a_name_or_an_id() -> None:
 
 
 def test_a_binding_may_hold_any_data() -> None:
-    assert Bound(data={"a": [1]}).data == {"a": [1]}
+    assert EnvEntry(data={"a": [1]}).data == {"a": [1]}

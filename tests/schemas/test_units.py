@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heddle.schemas.field import Unfit
+from heddle.schemas.field import FieldError
 from heddle.schemas.units import Duration, Interval, Size
 
 
@@ -36,14 +36,14 @@ def test_a_duration_is_go_text_or_milliseconds(written: object, seconds: float) 
     "written", ["", "s", "-1s", "1.2.3s", "1 s", "1s2", "1y", "１s", True, None, [], {}, -5]
 )
 def test_what_is_no_duration_is_refused(written: object) -> None:
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(FieldError) as caught:
         Duration.read(written)
     assert "duration" in caught.value.wanted
 
 
 @pytest.mark.parametrize("written", [float("inf"), float("nan"), -0.001])
 def test_a_duration_is_finite_and_not_negative(written: float) -> None:
-    with pytest.raises(Unfit) as caught:
+    with pytest.raises(FieldError) as caught:
         Duration.read(written)
     assert caught.value.code == "range"
 
@@ -82,14 +82,14 @@ def test_a_narrower_duration_says_its_limits() -> None:
     assert Pause.read("10ms") == 0.01
     assert isinstance(Pause.read("1h"), Pause)
     for written in ("9ms", "61m"):
-        with pytest.raises(Unfit) as caught:
+        with pytest.raises(FieldError) as caught:
             Pause.read(written)
         assert caught.value.wanted.startswith("a duration of at least 10ms and at most 1h")
 
 
 def test_an_interval_takes_some_time() -> None:
     assert Interval.read(1) == 0.001
-    with pytest.raises(Unfit):
+    with pytest.raises(FieldError):
         Interval.read(0)
 
 
@@ -117,7 +117,7 @@ def test_a_size_is_a_number_of_bytes_or_has_a_unit(written: object, count: int) 
     "written", ["", "MiB", "-1", "1.0001kiB", "1 potato", True, None, -1, 1.5, []]
 )
 def test_what_is_no_size_is_refused(written: object) -> None:
-    with pytest.raises(Unfit):
+    with pytest.raises(FieldError):
         Size.read(written)
 
 

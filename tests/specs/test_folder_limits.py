@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from heddle.schemas.problem import Problem
-from heddle.specs.model.limits import Limits, limits, use_limits
+from heddle.specs.model.limits import ReadLimits, limits, use_limits
 from heddle.specs.model.names import named_id
 from heddle.specs.model.store import Put
 from heddle.specs.stores.contract import Watch
@@ -109,7 +109,7 @@ def test_links_inside_the_folder_and_to_the_folder_are_followed(tmp_path: Path) 
 
 
 def test_a_folder_with_too_many_files_keeps_what_it_held(tmp_path: Path) -> None:
-    use_limits(Limits(files=3))
+    use_limits(ReadLimits(files=3))
     (tmp_path / "a.yaml").write_text("{kind: nop, name: a}")
 
     async def story(store: FolderStore, watch: Watch) -> None:
@@ -129,7 +129,7 @@ def test_a_folder_with_too_many_files_keeps_what_it_held(tmp_path: Path) -> None
 
 
 def test_a_file_that_is_too_large_keeps_what_it_said(tmp_path: Path) -> None:
-    use_limits(Limits(file=1000))
+    use_limits(ReadLimits(file=1000))
     path = tmp_path / "a.yaml"
     path.write_text("{kind: nop, name: a}")
 

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from heddle.extensions.languages.cel.budget import spend
-from heddle.extensions.languages.cel.errors import Fault
+from heddle.extensions.languages.cel.errors import CelError
 from heddle.extensions.languages.cel.values import TYPES, kind
 from heddle.schemas.suggestion import did_you_mean
 
@@ -53,7 +53,7 @@ def select(value: Any, field: str) -> Any:
         if field in _ERROR_FIELDS:
             return getattr(value, field)
         raise _no_part(field)
-    raise Fault(f'no field "{field}" in a value of type {name} (wanted: a map)')
+    raise CelError(f'no field "{field}" in a value of type {name} (wanted: a map)')
 
 
 def has(value: Any, field: str) -> bool:
@@ -63,11 +63,11 @@ def has(value: Any, field: str) -> bool:
         return field in value
     if name == "error":
         return field in _ERROR_FIELDS
-    raise Fault(f'no field "{field}" in a value of type {name} (wanted: a map)')
+    raise CelError(f'no field "{field}" in a value of type {name} (wanted: a map)')
 
 
-def _no_part(field: str) -> Fault:
-    return Fault(
+def _no_part(field: str) -> CelError:
+    return CelError(
         lambda: (
             f'an error has no "{field}" (it has: {", ".join(_ERROR_FIELDS)}). '
             f"{did_you_mean(field, _ERROR_FIELDS)}".rstrip()
@@ -75,14 +75,14 @@ def _no_part(field: str) -> Fault:
     )
 
 
-def missing(table: Any, key: Any) -> Fault:
+def missing(table: Any, key: Any) -> CelError:
     """The Fault of a key that is not there, which names the nearest one."""
 
     def text() -> str:
         shown = f'"{key}"' if isinstance(key, str) else plain_text(key)
         return f"no such key {shown}{nearest(str(key), table)}"
 
-    return Fault(text)
+    return CelError(text)
 
 
 def nearest(word: str, table: Any) -> str:
@@ -113,14 +113,14 @@ def index(value: Any, key: Any) -> Any:
     if name != "list":
         if name == "error" and isinstance(key, str):
             return select(value, key)
-        raise Fault(f"no such overload: {name}[{kind(key)}]")
+        raise CelError(f"no such overload: {name}[{kind(key)}]")
     if kind(key) not in ("int", "uint", "double") or (
         isinstance(key, float) and not key.is_integer()
     ):
-        raise Fault(f"a list is indexed by a whole number, not by {kind(key)}")
+        raise CelError(f"a list is indexed by a whole number, not by {kind(key)}")
     at = int(key)
     if not 0 <= at < len(value):
-        raise Fault(f"index {at} is out of range (the list has {len(value)} elements)")
+        raise CelError(f"index {at} is out of range (the list has {len(value)} elements)")
     return value[at]
 
 
@@ -138,22 +138,22 @@ def resolve_key(payload: Any, name: str) -> Any:
     """The value of a free name that stands as the key of a map; the Fault says how a key is quoted."""
     try:
         return resolve(payload, name)
-    except Fault as fault:
+    except CelError as fault:
         shown = fault
-        raise Fault(lambda: f"{shown}. {_quote(name)}") from None
+        raise CelError(lambda: f"{shown}. {_quote(name)}") from None
 
 
 def _quote(name: str) -> str:
     return f"A key without quotes is an expression. Try: {{'{name}': …}}"
 
 
-def _unknown(payload: Any, name: str) -> Fault:
+def _unknown(payload: Any, name: str) -> CelError:
     def text() -> str:
         if kind(payload) == "map":
             return f'unknown name "{name}"{nearest(name, payload)}'
         return f'unknown name "{name}" (the payload is {kind(payload)}, not a map; it is "self")'
 
-    return Fault(text)
+    return CelError(text)
 
 
 def elements(value: Any) -> list[Any]:
@@ -163,7 +163,7 @@ def elements(value: Any) -> list[Any]:
         return value if type(value) is list else list(value)
     if name == "map":
         return list(value)
-    raise Fault(f"a macro walks a list or a map, not {name}")
+    raise CelError(f"a macro walks a list or a map, not {name}")
 
 
 _PAIRED: Final = 3
@@ -179,16 +179,16 @@ def pairs(budget: list[int], value: Any) -> list[tuple[Any, Any]]:
         return list(enumerate(value))
     if name == "map":
         return list(value.items())
-    raise Fault(f"a macro walks a list or a map, not {name}")
+    raise CelError(f"a macro walks a list or a map, not {name}")
 
 
 def merged(table: dict[Any, Any], more: Any) -> None:
     """Put the entries of a map into another; a Fault for a key that is there already."""
     if kind(more) != "map":
-        raise Fault(f"transformMapEntry() wants a map of each entry, not {kind(more)}")
+        raise CelError(f"transformMapEntry() wants a map of each entry, not {kind(more)}")
     for key, value in more.items():
         if key in table:
-            raise Fault(f"the key {plain_text(key)} stands twice in the map")
+            raise CelError(f"the key {plain_text(key)} stands twice in the map")
         table[key] = value
 
 
@@ -202,8 +202,8 @@ def build_map(entries: list[tuple[Any, Any]], names: tuple[str, ...] = ()) -> di
         name = kind(key)
         if name not in ("string", "int", "uint", "bool"):
             hint = f". {_quote(names[at])}" if names and names[at] else ""
-            raise Fault(f"a key cannot be {name} (wanted: string, int, uint or bool){hint}")
+            raise CelError(f"a key cannot be {name} (wanted: string, int, uint or bool){hint}")
         if key in table:
-            raise Fault(f"the key {plain_text(key)} stands twice in the map")
+            raise CelError(f"the key {plain_text(key)} stands twice in the map")
         table[key] = value
     return table

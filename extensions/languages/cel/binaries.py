@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from heddle.extensions.languages.cel.body import PLAIN_TYPES, Body, Code
+from heddle.extensions.languages.cel.body import PLAIN_TYPES, CodeText, FunctionBody
 from heddle.extensions.languages.cel.operators import ARITHMETIC, ORDER, contains, equal, unequal
 from heddle.extensions.languages.cel.syntax import Binary
 from heddle.extensions.languages.cel.values import INT_MAX, INT_MIN, kind
@@ -32,7 +32,7 @@ _EXACT_INT: Final = 2**53
 """Up to here a double stands for one whole number only, so Python compares as CEL does."""
 
 
-def binary(body: Body, node: Binary, a: Code, b: Code) -> Code:
+def binary(body: FunctionBody, node: Binary, a: CodeText, b: CodeText) -> CodeText:
     """Writes one binary operator over two computed values."""
     if a.constant and b.constant and (code := _folded(body, node.op, a, b)) is not None:
         return code
@@ -46,7 +46,7 @@ def binary(body: Body, node: Binary, a: Code, b: Code) -> Code:
     return _equality(body, node.op, a, b)
 
 
-def _folded(body: Body, op: str, a: Code, b: Code) -> Code | None:
+def _folded(body: FunctionBody, op: str, a: CodeText, b: CodeText) -> CodeText | None:
     try:
         value = RUN[op](a.value, b.value)
     except Exception:
@@ -56,7 +56,7 @@ def _folded(body: Body, op: str, a: Code, b: Code) -> Code | None:
     return body.constant(value, name, special)
 
 
-def _arithmetic(body: Body, op: str, a: Code, b: Code) -> Code:
+def _arithmetic(body: FunctionBody, op: str, a: CodeText, b: CodeText) -> CodeText:
     name = body.fresh()
     slow = f"{HELPERS[op]}({a.text}, {b.text})"
     if op == "+" and _may_grow(a, b):
@@ -80,10 +80,10 @@ def _arithmetic(body: Body, op: str, a: Code, b: Code) -> Code:
         with body.block("else:"):
             for line in lines:
                 body.line(line)
-    return Code(name, _sum_type(a, b), _sum_special(a, b))
+    return CodeText(name, _sum_type(a, b), _sum_special(a, b))
 
 
-def _may_grow(a: Code, b: Code) -> bool:
+def _may_grow(a: CodeText, b: CodeText) -> bool:
     """Whether a sum of these may be a text or a list."""
     numbers = ("int", "double", "uint", "timestamp", "duration")
     return a.type not in numbers and b.type not in numbers
@@ -92,7 +92,9 @@ def _may_grow(a: Code, b: Code) -> bool:
 _Branches = list[tuple[str, list[str]]]
 
 
-def _int_branch(body: Body, op: str, name: str, slow: str, a: Code, b: Code) -> _Branches:
+def _int_branch(
+    body: FunctionBody, op: str, name: str, slow: str, a: CodeText, b: CodeText
+) -> _Branches:
     test = _both(body, a, b, "int")
     if test is None:
         return []
@@ -108,7 +110,7 @@ def _int_branch(body: Body, op: str, name: str, slow: str, a: Code, b: Code) -> 
     return [(tests, [f"{name} = {a.text} {sign} {b.text}"])]
 
 
-def _other_branches(body: Body, op: str, name: str, a: Code, b: Code) -> _Branches:
+def _other_branches(body: FunctionBody, op: str, name: str, a: CodeText, b: CodeText) -> _Branches:
     found: _Branches = []
     line = [f"{name} = {a.text} {op} {b.text}"]
     if op in "+-*":
@@ -125,18 +127,18 @@ def _other_branches(body: Body, op: str, name: str, a: Code, b: Code) -> _Branch
     return found
 
 
-def _both(body: Body, a: Code, b: Code, type_: str) -> str | None:
+def _both(body: FunctionBody, a: CodeText, b: CodeText, type_: str) -> str | None:
     first, second = body.is_exact(a, type_), body.is_exact(b, type_)
     if first is None or second is None:
         return None
     return " and ".join(filter(None, (first, second)))
 
 
-def _small(code: Code) -> bool:
+def _small(code: CodeText) -> bool:
     return code.constant and code.type == "int" and -_EXACT_INT < code.value < _EXACT_INT
 
 
-def _sum_type(a: Code, b: Code) -> str:
+def _sum_type(a: CodeText, b: CodeText) -> str:
     if a.type == b.type and a.type in ("int", "double", "string"):
         return a.type
     if "string" in (a.type, b.type):
@@ -148,7 +150,7 @@ def _sum_type(a: Code, b: Code) -> str:
     return ""
 
 
-def _sum_special(a: Code, b: Code) -> int:
+def _sum_special(a: CodeText, b: CodeText) -> int:
     if a.type in PLAIN_TYPES or b.type in PLAIN_TYPES:
         return 0
     return max(1, a.special, b.special)
@@ -157,7 +159,7 @@ def _sum_special(a: Code, b: Code) -> int:
 _ORDERED: Final = ("int", "double", "string", "bytes", "bool")
 
 
-def _order(body: Body, op: str, a: Code, b: Code) -> Code:
+def _order(body: FunctionBody, op: str, a: CodeText, b: CodeText) -> CodeText:
     quick = f"{a.text} {op} {b.text}"
     slow = f"{HELPERS[op]}({a.text}, {b.text})"
     known = a.type or b.type
@@ -177,7 +179,7 @@ def _order(body: Body, op: str, a: Code, b: Code) -> Code:
     return body.let(f"{quick} if {test} else {slow}" if test else quick, "bool")
 
 
-def _equality(body: Body, op: str, a: Code, b: Code) -> Code:
+def _equality(body: FunctionBody, op: str, a: CodeText, b: CodeText) -> CodeText:
     if a.constant:
         a, b = b, a
     if b.type in ("null_type", "bool") and b.constant:
@@ -201,7 +203,7 @@ def _equality(body: Body, op: str, a: Code, b: Code) -> Code:
     return body.let(f"{quick} if {test} else {slow}" if test else quick, "bool")
 
 
-def _membership(body: Body, a: Code, b: Code) -> Code:
+def _membership(body: FunctionBody, a: CodeText, b: CodeText) -> CodeText:
     where = f"charge(B, {b.text})" if body.loops and not b.constant else b.text
     slow = f"contains({a.text}, {where})"
     test = body.is_exact(a, "string")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from heddle.extensions.languages.cel.syntax import Node
-from heddle.extensions.languages.cel.tokens import Source
+from heddle.extensions.languages.cel.tokens import CelSource
 
 _INDENTS: Final = 30
 _BLOCKS: Final = 9
@@ -21,7 +21,7 @@ PLAIN_TYPES: Final = frozenset({*EXACT, "null_type"})
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class CodeText:
     """Python text for a value that was computed: a variable or a literal, free to repeat.
 
     `type` is its CEL type where that is certain. `special` is 1 where the value may be one that
@@ -35,13 +35,13 @@ class Code:
     value: Any = None
 
 
-class Body(ABC):
+class FunctionBody(ABC):
     """What every part of the compiler writes into."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: CelSource) -> None:
         self.source = source
         self.constants: dict[str, Any] = {}
-        self.scope: dict[str, Code] = {}
+        self.scope: dict[str, CodeText] = {}
         self.loops = 0
         self.budgeted = self.visits = False
         self.weight = 0
@@ -53,7 +53,7 @@ class Body(ABC):
         self._place = (0, 0)
 
     @abstractmethod
-    def value(self, node: Node, *, out: bool = False) -> Code:
+    def value(self, node: Node, *, out: bool = False) -> CodeText:
         """Writes what computes a node; `out` asks for plain data, to leave the program."""
 
     def place(self, at: int) -> None:
@@ -90,11 +90,11 @@ class Body(ABC):
         self._count += 1
         return f"t{self._count}"
 
-    def let(self, text: str, type_: str = "", special: int = 0) -> Code:
+    def let(self, text: str, type_: str = "", special: int = 0) -> CodeText:
         """Compute an expression into a fresh variable."""
         name = self.fresh()
         self.line(f"{name} = {text}")
-        return Code(name, type_, special)
+        return CodeText(name, type_, special)
 
     def keep(self, value: Any) -> str:
         """A name under which the program finds this object."""
@@ -102,18 +102,18 @@ class Body(ABC):
         self.constants[name] = value
         return name
 
-    def constant(self, value: Any, type_: str, special: int = 0) -> Code:
+    def constant(self, value: Any, type_: str, special: int = 0) -> CodeText:
         """The Code of a value that is known now."""
         text = _literal(value)
-        return Code(self.keep(value) if text is None else text, type_, special, True, value)
+        return CodeText(self.keep(value) if text is None else text, type_, special, True, value)
 
-    def named(self, code: Code) -> str:
+    def named(self, code: CodeText) -> str:
         """The Code as a name: Python warns about literals in some places."""
         if code.constant and not code.text.startswith("K"):
             return self.keep(code.value)
         return code.text
 
-    def is_exact(self, code: Code, type_: str) -> str | None:
+    def is_exact(self, code: CodeText, type_: str) -> str | None:
         """The test that the value is exactly of a type; empty if certain, None if impossible."""
         if code.type == type_:
             return ""
@@ -124,7 +124,7 @@ class Body(ABC):
         """Whether Python would soon refuse further nesting."""
         return self._indent > _INDENTS or self._blocks > _BLOCKS
 
-    def elsewhere(self, write: Callable[[], Code], *needs: Code) -> Code:
+    def elsewhere(self, write: Callable[[], CodeText], *needs: CodeText) -> CodeText:
         """Write into a function of its own, and call it here; it sees `needs` and the scope."""
         self._count += 1
         name = f"f{self._count}"
@@ -141,7 +141,7 @@ class Body(ABC):
         self._lines, self._indent, self._blocks = outer
         return code if code.constant else self.let(head, code.type, code.special)
 
-    def finished(self, result: Code, budget: int) -> tuple[str, list[tuple[int, int]]]:
+    def finished(self, result: CodeText, budget: int) -> tuple[str, list[tuple[int, int]]]:
         """The whole Python text, and the CEL place of each of its lines."""
         nowhere = (0, 0)
         lines = [

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from heddle.extensions.languages.cel.errors import Exhausted, Oversize
+from heddle.extensions.languages.cel.errors import BudgetExceededError, OversizeError
 
 LONGEST: Final = 10_000_000
 """Characters, bytes or elements that one function may make."""
@@ -14,9 +14,9 @@ LETTERS: Final = 8
 """How many characters or bytes cost as much as one element."""
 
 
-def exhausted(size: int = 0) -> Exhausted:
+def exhausted(size: int = 0) -> BudgetExceededError:
     """Return the Fault of a run that visited or made too much, this size of it at once."""
-    sort = Oversize if size > BUDGET else Exhausted
+    sort = OversizeError if size > BUDGET else BudgetExceededError
     return sort(f"one run may visit or make at most {BUDGET:,} elements")
 
 
@@ -30,7 +30,7 @@ def spend(budget: list[int], size: int) -> None:
 def bounded(budget: list[int], size: int) -> None:
     """Pay for a text of this many characters before it is made; `||` does not forgive a refusal."""
     if size > LONGEST:
-        raise Oversize(f"a function would make more than {LONGEST:,} characters or elements")
+        raise OversizeError(f"a function would make more than {LONGEST:,} characters or elements")
     spend(budget, 1 + size // LETTERS)
 
 

@@ -15,11 +15,11 @@ from heddle.extensions.languages.cel.access import (
 from heddle.extensions.languages.cel.binaries import HELPERS, RUN
 from heddle.extensions.languages.cel.budget import BUDGET, charge, exhausted
 from heddle.extensions.languages.cel.emitter import Emitter
-from heddle.extensions.languages.cel.errors import FILENAME, Exhausted, Places, explain
+from heddle.extensions.languages.cel.errors import FILENAME, BudgetExceededError, CodeMap, explain
 from heddle.extensions.languages.cel.operators import invert, negate, not_bool
 from heddle.extensions.languages.cel.parser import parse
 from heddle.extensions.languages.cel.results import deep_plain, plain
-from heddle.extensions.languages.cel.tokens import Source
+from heddle.extensions.languages.cel.tokens import CelSource
 from heddle.runtime.assembly.language import Where
 
 SMALL: Final = 4000
@@ -27,7 +27,7 @@ SMALL: Final = 4000
 
 _WORLD: Final[dict[str, Any]] = {
     **{name: RUN[op] for op, name in HELPERS.items()},
-    "Exhausted": Exhausted,
+    "Exhausted": BudgetExceededError,
     "ORDERED": frozenset({int, float, str, bytes, bool}),
     "SCALARS": frozenset({int, float, str, bytes, bool, NoneType}),
     "SIZED": frozenset({str, bytes, list, dict}),
@@ -76,12 +76,12 @@ def compile_condition(code: str, budget: int = BUDGET, where: Where | None = Non
 
 
 def _compiled(code: str, budget: int, where: Where | None, *, out: bool) -> CelProgram:
-    source = Source(str(code))
+    source = CelSource(str(code))
     try:
         emitter = Emitter(source)
         result = emitter.value(parse(source), out=out)
         text, places = emitter.finished(result, budget)
-        world = {**_WORLD, **emitter.constants, "places": Places(places, where)}
+        world = {**_WORLD, **emitter.constants, "places": CodeMap(places, where)}
         program = _later(text, world) if _surely_compiles(text) else _now(text, world)
     except (RecursionError, MemoryError, SyntaxError):
         raise source.error(0, "the expression is too large or too deeply nested") from None

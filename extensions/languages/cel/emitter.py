@@ -4,8 +4,8 @@ from typing import Final
 
 from heddle.extensions.languages.cel import macros
 from heddle.extensions.languages.cel.binaries import binary
-from heddle.extensions.languages.cel.body import EXACT, Body, Code
-from heddle.extensions.languages.cel.errors import Fault
+from heddle.extensions.languages.cel.body import EXACT, CodeText, FunctionBody
+from heddle.extensions.languages.cel.errors import CelError
 from heddle.extensions.languages.cel.library import LIBRARY
 from heddle.extensions.languages.cel.library.function import Function
 from heddle.extensions.languages.cel.operators import invert, negate
@@ -13,11 +13,11 @@ from heddle.extensions.languages.cel.patterns import search
 from heddle.extensions.languages.cel.results import deep_plain
 from heddle.extensions.languages.cel.syntax import (
     Binary,
-    Call,
+    CallExpression,
     Entries,
     Has,
     Headed,
-    Index,
+    IndexExpression,
     Items,
     Literal,
     Logic,
@@ -28,23 +28,23 @@ from heddle.extensions.languages.cel.syntax import (
     Ternary,
     Unary,
 )
-from heddle.extensions.languages.cel.tokens import Source
+from heddle.extensions.languages.cel.tokens import CelSource
 from heddle.extensions.languages.cel.values import LONG_NAMES, TYPES, Type, kind
 
 _AT_ONCE: Final = 20
 """How many fields one line of Python reads: it does not bear hundreds of brackets."""
 
-_HEADED: Final = (Select, Has, Index, Method, Unary, Binary)
+_HEADED: Final = (Select, Has, IndexExpression, Method, Unary, Binary)
 
 
-class Emitter(Body):
+class Emitter(FunctionBody):
     """Writes one program; `names` gathers the free names that the text uses."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: CelSource) -> None:
         super().__init__(source)
         self.names: set[str] = set()
 
-    def value(self, node: Node, *, out: bool = False) -> Code:
+    def value(self, node: Node, *, out: bool = False) -> CodeText:
         """Writes what computes a node, walking down its heads without recursion."""
         spine: list[Headed] = []
         while isinstance(node, _HEADED) and not self._whole(node):
@@ -69,7 +69,7 @@ class Emitter(Body):
             return name if name in LIBRARY else None
         return None
 
-    def _plain(self, code: Code) -> Code:
+    def _plain(self, code: CodeText) -> CodeText:
         if code.constant and code.type in ("list", "map"):
             return self.let(f"deep_plain({code.text})", code.type)
         if code.constant:
@@ -79,12 +79,12 @@ class Emitter(Body):
             return code
         return self.let(f"{'deep_plain' if code.special == 2 else 'plain'}({code.text})")
 
-    def _leaf(self, node: Node, spine: list[Headed], *, out: bool) -> Code:
+    def _leaf(self, node: Node, spine: list[Headed], *, out: bool) -> CodeText:
         if isinstance(node, Literal):
             return self.constant(node.value, node.type, int(node.type == "uint"))
         if isinstance(node, Name):
             return self._name(node, spine)
-        if isinstance(node, Call):
+        if isinstance(node, CallExpression):
             return self._call(node)
         if isinstance(node, Items):
             return self._items(node, out=out)
@@ -102,30 +102,30 @@ class Emitter(Body):
         name = self._qualified(node) or node.name
         return self._invoke(node, name, False, list(map(self.value, node.args)))
 
-    def _name(self, node: Name, spine: list[Headed]) -> Code:
+    def _name(self, node: Name, spine: list[Headed]) -> CodeText:
         if node.name in self.scope and not node.rooted:
             return self.scope[node.name]
         return self._free(node, spine)
 
-    def _free(self, node: Name, spine: list[Headed], resolve: str = "resolve") -> Code:
+    def _free(self, node: Name, spine: list[Headed], resolve: str = "resolve") -> CodeText:
         """Writes what finds a free name: a key of the payload, `self`, or a type."""
         if node.name not in TYPES:
             self.names.add(node.name)
         if node.name == "self":
-            return Code("p")
+            return CodeText("p")
         self.place(node.at)
         bare = not spine
         code = self._fields("p", f"{resolve}(p, {node.name!r})", node.name, spine)
         # A type leaves the program as its name.
-        return Code(code.text, special=1) if bare and node.name in TYPES else code
+        return CodeText(code.text, special=1) if bare and node.name in TYPES else code
 
-    def _key(self, node: Node) -> Code:
+    def _key(self, node: Node) -> CodeText:
         """Writes the key of a map: a bare name is an expression, and its failure says so."""
         if isinstance(node, Name) and (node.rooted or node.name not in self.scope):
             return self._free(node, [], "resolve_key")
         return self.value(node)
 
-    def _fields(self, head: str, slow: str, field: str, spine: list[Headed]) -> Code:
+    def _fields(self, head: str, slow: str, field: str, spine: list[Headed]) -> CodeText:
         """Reads a chain of fields at one go: only maps let themselves be read by a text."""
         quick = f"{head}[{field!r}]"
         for _ in range(_AT_ONCE):
@@ -137,15 +137,15 @@ class Emitter(Body):
             slow = f"select({slow}, {part.field!r})"
         return self._read(quick, slow)
 
-    def _read(self, quick: str, slow: str) -> Code:
+    def _read(self, quick: str, slow: str) -> CodeText:
         name = self.fresh()
         with self.block("try:"):
             self.line(f"{name} = {quick}")
         with self.block("except Exception:"):
             self.line(f"{name} = {slow}")
-        return Code(name)
+        return CodeText(name)
 
-    def _part(self, node: Headed, head: Code, spine: list[Headed], *, out: bool) -> Code:
+    def _part(self, node: Headed, head: CodeText, spine: list[Headed], *, out: bool) -> CodeText:
         if isinstance(node, Method):
             return self._method(node, head, out=out)
         if isinstance(node, Binary):
@@ -156,21 +156,21 @@ class Emitter(Body):
             return self._has(node, head)
         inside = 2 if head.special == 2 else 0
         self.place(node.at)
-        if isinstance(node, Index):
+        if isinstance(node, IndexExpression):
             code = self._index(head, self.value(node.key), node.at)
         else:
             name = self.named(head)
             slow = f"select({name}, {node.field!r})"
             code = self._fields(name, slow, node.field, spine)
-        return Code(code.text, code.type, inside)
+        return CodeText(code.text, code.type, inside)
 
-    def _has(self, node: Has, head: Code) -> Code:
+    def _has(self, node: Has, head: CodeText) -> CodeText:
         self.place(node.at)
         name = self.named(head)
         slow = f"has({name}, {node.field!r})"
         return self.let(f"{node.field!r} in {name} if type({name}) is dict else {slow}", "bool")
 
-    def _index(self, head: Code, key: Code, at: int) -> Code:
+    def _index(self, head: CodeText, key: CodeText, at: int) -> CodeText:
         self.place(at)
         name = self.named(head)
         slow = f"index({name}, {key.text})"
@@ -186,13 +186,13 @@ class Emitter(Body):
             tests.append(f"len({name}) > {key.text} >= 0")
         return self.let(f"{name}[{key.text}] if {' and '.join(tests)} else {slow}")
 
-    def _unary(self, node: Unary, head: Code) -> Code:
+    def _unary(self, node: Unary, head: CodeText) -> CodeText:
         run, helper = (invert, "invert") if node.op == "!" else (negate, "negate")
         if head.constant:
             try:
                 value = run(head.value)
                 return self.constant(value, kind(value))
-            except Fault:
+            except CelError:
                 pass  # The program says so when it runs: `||` may forgive it.
         self.place(node.at)
         text = self.named(head)
@@ -202,7 +202,7 @@ class Emitter(Body):
             return self.let(quick + test, "bool")
         return self.let(f"{helper}({text})", head.type)
 
-    def _method(self, node: Method, head: Code, *, out: bool) -> Code:
+    def _method(self, node: Method, head: CodeText, *, out: bool) -> CodeText:
         macro = macros.find(node)
         if macro is not None:
             if self.crowded:
@@ -213,13 +213,15 @@ class Emitter(Body):
             raise self.source.error(node.at, f"{wanted}, not {len(node.args)}")
         return self._invoke(node, node.name, True, [head, *map(self.value, node.args)])
 
-    def _call(self, node: Call) -> Code:
+    def _call(self, node: CallExpression) -> CodeText:
         if node.name == "dyn" and len(node.args) == 1:
             code = self.value(node.args[0])
             return self.let(code.text, special=code.special) if code.constant else code
         return self._invoke(node, node.name, False, list(map(self.value, node.args)))
 
-    def _invoke(self, node: Call | Method, name: str, method: bool, args: list[Code]) -> Code:
+    def _invoke(
+        self, node: CallExpression | Method, name: str, method: bool, args: list[CodeText]
+    ) -> CodeText:
         function = LIBRARY.find(name, method, len(args))
         if function is None:
             message, hint = LIBRARY.why_not(name, method, len(args), (*macros.NAMES, "dyn"))
@@ -232,12 +234,12 @@ class Emitter(Body):
                 return self.constant(
                     function.run(*(arg.value for arg in args)), function.result, special
                 )
-            except Fault:
+            except CelError:
                 pass  # The program says so when it runs: `||` may forgive it.
         self.place(node.at)
         return self.let(self._called(function, args), function.result, special)
 
-    def _called(self, function: Function, args: list[Code]) -> str:
+    def _called(self, function: Function, args: list[CodeText]) -> str:
         names = [self.named(arg) for arg in args]
         if function.spends:
             self.budgeted = True
@@ -262,12 +264,12 @@ class Emitter(Body):
         quick = function.inline.format(*names)
         return f"{quick} if {test} else {run}" if test else quick
 
-    def _matches(self, node: Call | Method, args: list[Code]) -> Code:
+    def _matches(self, node: CallExpression | Method, args: list[CodeText]) -> CodeText:
         """A pattern that stands in the text is read now, and refused now."""
         text, pattern = args
         try:
             find = self.keep(search(pattern.value) if pattern.type == "string" else None)
-        except Fault as fault:
+        except CelError as fault:
             raise self.source.error(node.args[-1].at, str(fault)) from None
         self.place(node.at)
         function = LIBRARY.find("matches", False, 2)
@@ -282,7 +284,7 @@ class Emitter(Body):
             f"{find}({given}) if {test} else {slow}" if test else f"{find}({given})", "bool"
         )
 
-    def _items(self, node: Items, *, out: bool) -> Code:
+    def _items(self, node: Items, *, out: bool) -> CodeText:
         codes = [self.value(item, out=out) for item in node.items]
         special = 2 if any(code.special for code in codes) else 0
         if not out and all(code.constant for code in codes):
@@ -290,7 +292,7 @@ class Emitter(Body):
         self.weight += 2 + len(codes) // 4
         return self.let(f"[{', '.join(code.text for code in codes)}]", "list", special)
 
-    def _entries(self, node: Entries, *, out: bool) -> Code:
+    def _entries(self, node: Entries, *, out: bool) -> CodeText:
         pairs = [(self._key(key), self.value(value, out=out)) for key, value in node.entries]
         self.place(node.at)
         self.weight += 5 + 2 * len(pairs)
@@ -304,7 +306,7 @@ class Emitter(Body):
         shown = f", {names!r}" if any(names) else ""
         return self.let(f"build_map([{made}]{shown})", "map", special)
 
-    def _logic(self, node: Logic, out: bool) -> Code:
+    def _logic(self, node: Logic, out: bool) -> CodeText:
         """Any operand may decide: `false` for `&&`, `true` for `||`; it then forgives failures."""
         decides = node.op == "||"
         result, error = self.fresh(), self.fresh()
@@ -317,7 +319,7 @@ class Emitter(Body):
             self.line(f"{result} = {not decides}")
             self.line("break")
         self.line(f"{error} = None")
-        return Code(result, "bool")
+        return CodeText(result, "bool")
 
     def _operand(self, node: Logic, operand: Node, decides: bool, result: str) -> None:
         code = self.value(operand)
@@ -329,10 +331,10 @@ class Emitter(Body):
             self.place(node.at)
             self.line(f"if {name} is not {not decides}: raise not_bool({name}, {node.op!r})")
 
-    def _ternary(self, node: Ternary, out: bool) -> Code:
+    def _ternary(self, node: Ternary, out: bool) -> CodeText:
         condition = self.value(node.condition)
         name, result = self.named(condition), self.fresh()
-        codes: list[Code] = []
+        codes: list[CodeText] = []
         for branch, value in ((node.yes, True), (node.no, False)):
             with self.block(f"{'if' if value else 'elif'} {name} is {value}:"):
                 code = self.value(branch, out=out)
@@ -341,13 +343,13 @@ class Emitter(Body):
         self.place(node.at)
         self.line(f"else: raise not_bool({name}, '?')")
         same = codes[0].type if codes[0].type == codes[1].type else ""
-        return Code(result, same, max(code.special for code in codes))
+        return CodeText(result, same, max(code.special for code in codes))
 
 
 _SIZED: Final = ("string", "bytes", "list", "map")
 
 
-def _takes(code: Code, name: str, wanted: str) -> str | None:
+def _takes(code: CodeText, name: str, wanted: str) -> str | None:
     """The test that lets the inline form of a function take this argument."""
     if wanted == "sized":
         return "" if code.type in _SIZED else None if code.type else f"type({name}) in SIZED"

@@ -27,7 +27,7 @@ class EvaluationError(HeddleError):
         super().__init__(f"{place}: {message}" if place else message)
 
 
-class Fault(Exception):  # noqa: N818 - not for users: explain() makes an EvaluationError of it
+class CelError(Exception):
     """What a helper raises; the text is made only when somebody will read it.
 
     `a.b == 1 || true` forgives an error each time it runs, and looking for the nearest key costs
@@ -42,15 +42,15 @@ class Fault(Exception):  # noqa: N818 - not for users: explain() makes an Evalua
         return self._text if isinstance(self._text, str) else self._text()
 
 
-class Exhausted(Fault):
+class BudgetExceededError(CelError):
     """The run visited or built more than it may; `||` and `&&` do not forgive it."""
 
 
-class Oversize(Exhausted):
+class OversizeError(BudgetExceededError):
     """One function would build more than any run may: a larger budget does not help."""
 
 
-class Places(list[tuple[int, int]]):
+class CodeMap(list[tuple[int, int]]):
     """Line and column in the CEL text for each line of the generated code.
 
 
@@ -64,13 +64,13 @@ class Places(list[tuple[int, int]]):
         self.where = where
 
 
-def explain(exception: Exception, places: Places) -> EvaluationError:
+def explain(exception: Exception, places: CodeMap) -> EvaluationError:
     """The EvaluationError for whatever a program raised."""
     line, column = _place(exception.__traceback__, places)
     where = places.where(line, column) if places.where is not None else ""
     error = EvaluationError(_text(exception), line=line, column=column, where=where)
     # Even None is worth assigning: it keeps the inner error out of what is printed.
-    error.__cause__ = None if isinstance(exception, Fault) else exception
+    error.__cause__ = None if isinstance(exception, CelError) else exception
     return error
 
 
@@ -88,6 +88,6 @@ def _text(exception: Exception) -> str:
         return "the data is nested too deeply"
     if isinstance(exception, MemoryError):
         return "out of memory"
-    if isinstance(exception, Fault):
+    if isinstance(exception, CelError):
         return str(exception)
     return f"{type(exception).__name__}: {exception}"

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from heddle.extensions.languages.cel.access import merged, pairs
-from heddle.extensions.languages.cel.body import Body, Code
+from heddle.extensions.languages.cel.body import CodeText, FunctionBody
 from heddle.extensions.languages.cel.library.lists import sort_by
 from heddle.extensions.languages.cel.syntax import Method, Name, Node
 
-_Macro: TypeAlias = Callable[[Body, Method, Code, bool], Code]
+_Macro: TypeAlias = Callable[[FunctionBody, Method, CodeText, bool], CodeText]
 
 
 def find(node: Method) -> _Macro | None:
@@ -19,7 +19,7 @@ def find(node: Method) -> _Macro | None:
     return _MACROS.get((node.name, len(node.args)))
 
 
-def _variables(body: Body, node: Method, count: int) -> list[str]:
+def _variables(body: FunctionBody, node: Method, count: int) -> list[str]:
     names: list[str] = []
     for given in node.args[:count]:
         if not isinstance(given, Name) or given.rooted:
@@ -36,7 +36,9 @@ def _variables(body: Body, node: Method, count: int) -> list[str]:
 class _Loop:
     """A loop over what a macro walks, with its variables in scope: one, or two for pairs."""
 
-    def __init__(self, body: Body, node: Method, head: Code, variables: int = 1) -> None:
+    def __init__(
+        self, body: FunctionBody, node: Method, head: CodeText, variables: int = 1
+    ) -> None:
         names = _variables(body, node, variables)
         self._body = body
         body.place(node.at)
@@ -54,7 +56,7 @@ class _Loop:
         self.weight = 0
         # What stands inside an element may be as special as what stands inside the whole.
         special = 2 if head.special == 2 else 0
-        self._scope = {name: Code(body.fresh(), special=special) for name in names}
+        self._scope = {name: CodeText(body.fresh(), special=special) for name in names}
         if len(self._scope) < len(names):
             raise body.source.error(
                 node.args[1].at, f"{node.name}() wants two names, not one twice"
@@ -78,17 +80,17 @@ class _Loop:
         body.scope = outer
 
     @property
-    def element(self) -> Code:
+    def element(self) -> CodeText:
         """The variable that holds the element; of a pair, its second half."""
         return [*self._scope.values()][-1]
 
     @property
-    def key(self) -> Code:
+    def key(self) -> CodeText:
         """The variable that holds the index or key."""
         return next(iter(self._scope.values()))
 
 
-def _check(body: Body, code: Code, what: str) -> None:
+def _check(body: FunctionBody, code: CodeText, what: str) -> None:
     """Write the refusal of a condition that is neither true nor false."""
     if code.type != "bool":
         name = body.named(code)
@@ -97,7 +99,7 @@ def _check(body: Body, code: Code, what: str) -> None:
         )
 
 
-def forgiving(body: Body, error: str, write: Callable[[], None]) -> None:
+def forgiving(body: FunctionBody, error: str, write: Callable[[], None]) -> None:
     """Write something whose first failure is set aside in a variable."""
     with body.block("try:"):
         write()
@@ -106,7 +108,7 @@ def forgiving(body: Body, error: str, write: Callable[[], None]) -> None:
         body.line(f"if {error} is None: {error} = x")
 
 
-def unforgiven(body: Body, error: str) -> None:
+def unforgiven(body: FunctionBody, error: str) -> None:
     """Write what raises the failure that was set aside, if there is one."""
     with body.block(f"if {error} is not None:"):
         # The frame must not keep an error whose traceback keeps the frame.
@@ -114,7 +116,7 @@ def unforgiven(body: Body, error: str) -> None:
         body.line(f"finally: {error} = None")
 
 
-def _quantifier(body: Body, node: Method, head: Code, out: bool) -> Code:
+def _quantifier(body: FunctionBody, node: Method, head: CodeText, out: bool) -> CodeText:
     """`all` stops at the first false, `exists` at the first true; both then forgive failures."""
     stop = node.name == "exists"
     loop = _Loop(body, node, head, len(node.args) - 1)
@@ -142,10 +144,10 @@ def _quantifier(body: Body, node: Method, head: Code, out: bool) -> Code:
     with body.block("else:"):
         unforgiven(body, error)
     body.line(f"{error} = None")
-    return Code(result, "bool")
+    return CodeText(result, "bool")
 
 
-def _exists_one(body: Body, node: Method, head: Code, out: bool) -> Code:
+def _exists_one(body: FunctionBody, node: Method, head: CodeText, out: bool) -> CodeText:
     loop = _Loop(body, node, head, len(node.args) - 1)
     count = body.fresh()
     body.line(f"{count} = 0")
@@ -160,8 +162,13 @@ def _exists_one(body: Body, node: Method, head: Code, out: bool) -> Code:
 
 
 def _gather(
-    body: Body, node: Method, head: Code, test: Node | None, make: Node | None, out: bool
-) -> Code:
+    body: FunctionBody,
+    node: Method,
+    head: CodeText,
+    test: Node | None,
+    make: Node | None,
+    out: bool,
+) -> CodeText:
     """The list of what `make` gives (or of the elements) where `test` holds (or everywhere)."""
     loop = _Loop(body, node, head, 2 if node.name == "transformList" else 1)
     result = body.fresh()
@@ -175,10 +182,10 @@ def _gather(
         body.line(f"{result}.append({code.text})")
 
     loop.walk(loop.items, lambda: _where(body, node, test, keep))
-    return Code(result, "list", special)
+    return CodeText(result, "list", special)
 
 
-def _where(body: Body, node: Method, test: Node | None, keep: Callable[[], None]) -> None:
+def _where(body: FunctionBody, node: Method, test: Node | None, keep: Callable[[], None]) -> None:
     """Write what is done for each element for which the test holds, if there is one."""
     if test is None:
         keep()
@@ -189,12 +196,12 @@ def _where(body: Body, node: Method, test: Node | None, keep: Callable[[], None]
         keep()
 
 
-def _transform_list(body: Body, node: Method, head: Code, out: bool) -> Code:
+def _transform_list(body: FunctionBody, node: Method, head: CodeText, out: bool) -> CodeText:
     test = node.args[2] if len(node.args) == 4 else None
     return _gather(body, node, head, test, node.args[-1], out)
 
 
-def _transform_map(body: Body, node: Method, head: Code, out: bool) -> Code:
+def _transform_map(body: FunctionBody, node: Method, head: CodeText, out: bool) -> CodeText:
     """A map of what is made of each value, under its key; or of the entries that are made."""
     loop = _Loop(body, node, head, 2)
     loop.weight += 3
@@ -214,10 +221,10 @@ def _transform_map(body: Body, node: Method, head: Code, out: bool) -> Code:
 
     test = node.args[2] if len(node.args) == 4 else None
     loop.walk(loop.items, lambda: _where(body, node, test, keep))
-    return Code(result, "map", special)
+    return CodeText(result, "map", special)
 
 
-def _sort_by(body: Body, node: Method, head: Code, out: bool) -> Code:
+def _sort_by(body: FunctionBody, node: Method, head: CodeText, out: bool) -> CodeText:
     loop = _Loop(body, node, head)
     loop.weight += 3
     keys = body.fresh()
@@ -228,15 +235,15 @@ def _sort_by(body: Body, node: Method, head: Code, out: bool) -> Code:
     return body.let(made, "list", 2 if head.special else 0)
 
 
-def _map(body: Body, node: Method, head: Code, out: bool) -> Code:
+def _map(body: FunctionBody, node: Method, head: CodeText, out: bool) -> CodeText:
     return _gather(body, node, head, None, node.args[1], out)
 
 
-def _map_where(body: Body, node: Method, head: Code, out: bool) -> Code:
+def _map_where(body: FunctionBody, node: Method, head: CodeText, out: bool) -> CodeText:
     return _gather(body, node, head, node.args[1], node.args[2], out)
 
 
-def _filter(body: Body, node: Method, head: Code, out: bool) -> Code:
+def _filter(body: FunctionBody, node: Method, head: CodeText, out: bool) -> CodeText:
     return _gather(body, node, head, node.args[1], None, out=False)
 
 

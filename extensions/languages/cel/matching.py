@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from heddle.extensions.languages.cel.charset import WORD, Charset, holds
-from heddle.extensions.languages.cel.errors import Fault
+from heddle.extensions.languages.cel.errors import CelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Chars:
 
 
 @dataclass(frozen=True, slots=True)
-class Edge:
+class Anchor:
     """A place between characters: `start`, `end`, `line start`, `word edge`, …"""
 
     name: str
@@ -31,7 +31,7 @@ class Sequence:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class Alternation:
     """Any one of the options."""
 
     options: "tuple[Tree, ...]"
@@ -46,7 +46,7 @@ class Repeat:
     high: int | None
 
 
-Tree: TypeAlias = Chars | Edge | Sequence | Choice | Repeat
+Tree: TypeAlias = Chars | Anchor | Sequence | Alternation | Repeat
 Matcher: TypeAlias = Callable[[str], bool]
 
 MAX_STEPS: Final = 5_000
@@ -90,7 +90,7 @@ def _effort(tree: Tree) -> tuple[int, int]:
         for more, times in map(_effort, tree.parts):
             degree = -1 if more < 0 or degree < 0 else degree + more
             factor *= times
-    elif isinstance(tree, Choice):
+    elif isinstance(tree, Alternation):
         efforts = [_effort(option) for option in tree.options]
         degree = -1 if any(d < 0 for d, _ in efforts) else max(d for d, _ in efforts)
         factor = sum(times for _, times in efforts)
@@ -131,11 +131,11 @@ def _python(tree: Tree) -> str:
             return re.escape(chr(tree.charset[0][0]))
         ranges = "".join(f"\\U{low:08x}-\\U{high:08x}" for low, high in tree.charset)
         return f"[{ranges}]" if ranges else "(?!)"
-    if isinstance(tree, Edge):
+    if isinstance(tree, Anchor):
         return _EDGES[tree.name]
     if isinstance(tree, Sequence):
         return "".join(map(_python, tree.parts)) if tree.parts else "(?:)"
-    if isinstance(tree, Choice):
+    if isinstance(tree, Alternation):
         return f"(?:{'|'.join(map(_python, tree.options))})"
     high = "" if tree.high is None else tree.high
     return f"(?:{_python(tree.part)}){{{tree.low},{high}}}"
@@ -227,7 +227,7 @@ class _Automaton:
 
     def _add(self, step: _Step) -> int:
         if len(self._steps) >= MAX_STEPS:
-            raise Fault("the pattern is too large once its repetitions are written out")
+            raise CelError("the pattern is too large once its repetitions are written out")
         self._steps.append(step)
         return len(self._steps) - 1
 
@@ -235,13 +235,13 @@ class _Automaton:
         """Adds the steps of a part that leads on to `after`; gives its first step."""
         if isinstance(tree, Chars):
             return self._add(("chars", tree.charset, after, 0))
-        if isinstance(tree, Edge):
+        if isinstance(tree, Anchor):
             return self._add(("edge", tree.name, after, 0))
         if isinstance(tree, Sequence):
             for part in reversed(tree.parts):
                 after = self._build(part, after)
             return after
-        if isinstance(tree, Choice):
+        if isinstance(tree, Alternation):
             first = self._build(tree.options[-1], after)
             for option in reversed(tree.options[:-1]):
                 first = self._add(("split", None, self._build(option, after), first))

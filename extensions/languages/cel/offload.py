@@ -3,7 +3,11 @@
 from typing import Any, Final
 
 from heddle.extensions.languages.cel.compiler import CelProgram
-from heddle.extensions.languages.cel.errors import EvaluationError, Exhausted, Oversize
+from heddle.extensions.languages.cel.errors import (
+    BudgetExceededError,
+    EvaluationError,
+    OversizeError,
+)
 from heddle.extensions.languages.errors import ProgramError
 from heddle.extensions.languages.offload import Leave
 from heddle.runtime.assembly.language import Where
@@ -31,7 +35,7 @@ class LeavingProgram:
             except EvaluationError as error:
                 # What no budget allows would fail in a worker, too.
                 cause = error.__context__
-                if not isinstance(cause, Exhausted) or isinstance(cause, Oversize):
+                if not isinstance(cause, BudgetExceededError) or isinstance(cause, OversizeError):
                     raise
         try:
             return self._leave(payload)

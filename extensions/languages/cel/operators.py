@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
 from heddle.extensions.languages.cel.access import ABSENT, entry, stored_key
-from heddle.extensions.languages.cel.errors import Fault
+from heddle.extensions.languages.cel.errors import CelError
 from heddle.extensions.languages.cel.values import (
     INT_MAX,
-    Duration,
+    CelDuration,
     Timestamp,
     int64,
     kind,
@@ -25,16 +25,16 @@ NUMBERS: Final = frozenset({"int", "uint", "double"})
 
 def _quotient(a: int, b: int) -> int:
     if b == 0:
-        raise Fault("division by zero")
+        raise CelError("division by zero")
     size = abs(a) // abs(b)
     return size if (a < 0) == (b < 0) else -size
 
 
 def _remainder(a: int, b: int) -> int:
     if b == 0:
-        raise Fault("modulus by zero")
+        raise CelError("modulus by zero")
     if a == -INT_MAX - 1 and b == -1:
-        raise Fault("integer overflow (an int has 64 bits)")
+        raise CelError("integer overflow (an int has 64 bits)")
     size = abs(a) % abs(b)
     return -size if a < 0 else size
 
@@ -49,9 +49,9 @@ def _divide(a: float, b: float) -> float:
 
 def _whole_remainder(a: float, b: float) -> float:
     if not (a.is_integer() and b.is_integer()):
-        raise Fault("% wants whole numbers")
+        raise CelError("% wants whole numbers")
     if b == 0:
-        raise Fault("modulus by zero")
+        raise CelError("modulus by zero")
     return math.fmod(a, b)
 
 
@@ -66,9 +66,9 @@ def _joined(a: Any, b: Any) -> list[Any]:
     return [*a, *b]
 
 
-def _between(a: Timestamp, b: Timestamp) -> Duration:
+def _between(a: Timestamp, b: Timestamp) -> CelDuration:
     # The conformance tests want an error where 64 bits of nanoseconds, 292 years, do not suffice.
-    return Duration(int64(a.nanos - b.nanos))
+    return CelDuration(int64(a.nanos - b.nanos))
 
 
 _Rows: TypeAlias = dict[tuple[str, str], Helper]
@@ -97,13 +97,13 @@ _SUMS: Final[dict[str, _Rows]] = {
         ("list", "list"): _joined,
         ("timestamp", "duration"): lambda a, b: Timestamp(moment(a).nanos + span(b).nanos),
         ("duration", "timestamp"): lambda a, b: Timestamp(span(a).nanos + moment(b).nanos),
-        ("duration", "duration"): lambda a, b: Duration(span(a).nanos + span(b).nanos),
+        ("duration", "duration"): lambda a, b: CelDuration(span(a).nanos + span(b).nanos),
     },
     "-": _arithmetic(operator.sub, operator.sub)
     | {
         ("timestamp", "timestamp"): lambda a, b: _between(moment(a), moment(b)),
         ("timestamp", "duration"): lambda a, b: Timestamp(moment(a).nanos - span(b).nanos),
-        ("duration", "duration"): lambda a, b: Duration(span(a).nanos - span(b).nanos),
+        ("duration", "duration"): lambda a, b: CelDuration(span(a).nanos - span(b).nanos),
     },
     "*": _arithmetic(operator.mul, operator.mul),
     "/": _arithmetic(_quotient, _divide),
@@ -155,11 +155,11 @@ def _helper(op: str, rows: _Rows) -> Helper:
     return run
 
 
-def overload(op: str, a: str, b: str) -> Fault:
+def overload(op: str, a: str, b: str) -> CelError:
     """The Fault of an operator that those two types do not have."""
     text = f"no such overload: {a} {op} {b}"
     hint = _TRIES.get((a, b))
-    return Fault(f"{text}. {hint}" if hint and (op == "+" or "uint" in (a, b)) else text)
+    return CelError(f"{text}. {hint}" if hint and (op == "+" or "uint" in (a, b)) else text)
 
 
 ARITHMETIC: Final = {op: _helper(op, rows) for op, rows in _SUMS.items()}
@@ -173,14 +173,14 @@ def negate(value: Any) -> Any:
         return int64(-value)
     if name == "double":
         return -value
-    raise Fault(f"no such overload: -{name}")
+    raise CelError(f"no such overload: -{name}")
 
 
 def invert(value: Any) -> bool:
     """`!value`."""
     if value is True or value is False:
         return not value
-    raise Fault(f"no such overload: !{kind(value)}")
+    raise CelError(f"no such overload: !{kind(value)}")
 
 
 def equal(a: Any, b: Any) -> bool:
@@ -229,9 +229,9 @@ def contains(item: Any, where: Any) -> bool:
     if name == "map" and (kind(item) in NUMBERS or kind(item) in ("string", "bool")):
         return stored_key(where, item) is not ABSENT
     text = f"no such overload: {kind(item)} in {name}"
-    raise Fault(f"{text}. Try a.contains(b)" if name == "string" else text)
+    raise CelError(f"{text}. Try a.contains(b)" if name == "string" else text)
 
 
-def not_bool(value: Any, op: str) -> Fault:
+def not_bool(value: Any, op: str) -> CelError:
     """The Fault of something other than true or false beside `&&`, `||` or `?`."""
-    return Fault(f"{op} wants true or false, not {kind(value)}")
+    return CelError(f"{op} wants true or false, not {kind(value)}")

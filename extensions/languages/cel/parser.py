@@ -4,10 +4,10 @@ from typing import Any, Final, Never
 
 from heddle.extensions.languages.cel.syntax import (
     Binary,
-    Call,
+    CallExpression,
     Entries,
     Has,
-    Index,
+    IndexExpression,
     Items,
     Literal,
     Logic,
@@ -18,7 +18,7 @@ from heddle.extensions.languages.cel.syntax import (
     Ternary,
     Unary,
 )
-from heddle.extensions.languages.cel.tokens import RESERVED, Source, Token, tokens
+from heddle.extensions.languages.cel.tokens import RESERVED, CelSource, CelToken, tokens
 from heddle.extensions.languages.cel.values import INT_MAX, Uint
 
 MAX_DEPTH: Final = 100
@@ -37,7 +37,7 @@ _WORDS: Final = {
 }
 
 
-def parse(source: Source) -> Node:
+def parse(source: CelSource) -> Node:
     """The tree of a whole text; CompileError with the place of the first thing that is wrong."""
     parser = _Parser(source)
     node = parser.expression()
@@ -47,7 +47,7 @@ def parse(source: Source) -> Node:
 
 
 class _Parser:
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: CelSource) -> None:
         self._source = source
         self._tokens = tokens(source)
         self._next = 0
@@ -70,7 +70,7 @@ class _Parser:
         if self._depth > MAX_DEPTH:
             raise self._source.error(self.token.at, f"nested more than {MAX_DEPTH} deep")
         operands = [self._unary()]
-        waiting: list[Token] = []
+        waiting: list[CelToken] = []
         while (rank := self._rank()) > 0:
             while waiting and _PRECEDENCE[waiting[-1].text] >= rank:
                 _reduce(operands, waiting.pop())
@@ -90,7 +90,7 @@ class _Parser:
     def _rank(self) -> int:
         return _PRECEDENCE.get(self.token.text, 0) if self.token.kind == "op" else 0
 
-    def _take(self) -> Token:
+    def _take(self) -> CelToken:
         token = self.token
         self._next += 1
         self.token = self._tokens[self._next]
@@ -110,7 +110,7 @@ class _Parser:
             self.unexpected(f'"{text}"')
 
     def _unary(self) -> Node:
-        prefixes: list[Token] = []
+        prefixes: list[CelToken] = []
         while self._at("!") or self._at("-"):
             prefixes.append(self._take())
         node: Node
@@ -126,7 +126,7 @@ class _Parser:
             node = Unary(prefix.at, prefix.text, node)
         return node
 
-    def _primary(self, prefixes: list[Token]) -> Node:
+    def _primary(self, prefixes: list[CelToken]) -> Node:
         token = self.token
         if token.kind == "literal":
             return self._literal(prefixes)
@@ -142,7 +142,7 @@ class _Parser:
             return Entries(token.at, self._entries())
         return self.unexpected("a value")
 
-    def _literal(self, prefixes: list[Token]) -> Node:
+    def _literal(self, prefixes: list[CelToken]) -> Node:
         token = self._take()
         value = token.value
         at = token.at
@@ -162,7 +162,7 @@ class _Parser:
             value = -value
         return Literal(at, value, token.type)
 
-    def _named(self, token: Token, *, rooted: bool) -> Node:
+    def _named(self, token: CelToken, *, rooted: bool) -> Node:
         if token.text in RESERVED:
             raise self._source.error(
                 token.at, f'"{token.text}" is a reserved word', _WORDS.get(token.text, "")
@@ -170,11 +170,13 @@ class _Parser:
         if self._accept("("):
             args = self._list(")")
             return (
-                self._has(token, args) if token.text == "has" else Call(token.at, token.text, args)
+                self._has(token, args)
+                if token.text == "has"
+                else CallExpression(token.at, token.text, args)
             )
         return Name(token.at, token.text, rooted)
 
-    def _has(self, token: Token, args: tuple[Node, ...]) -> Node:
+    def _has(self, token: CelToken, args: tuple[Node, ...]) -> Node:
         if len(args) == 1 and isinstance(args[0], Select):
             return Has(token.at, args[0].head, args[0].field)
         raise self._source.error(token.at, "has() wants one field", 'As in "has(self.name)"')
@@ -186,7 +188,7 @@ class _Parser:
                 self._optional()
             key = self.expression()
             self._expect("]")
-            return Index(mark.at, head, key)
+            return IndexExpression(mark.at, head, key)
         if self._at("?"):
             self._optional()
         if self.token.kind not in ("name", "field"):
@@ -239,7 +241,7 @@ class _Parser:
         return tuple(found)
 
 
-def _reduce(operands: list[Node], op: Token) -> None:
+def _reduce(operands: list[Node], op: CelToken) -> None:
     right = operands.pop()
     head = operands.pop()
     if op.text not in ("&&", "||"):

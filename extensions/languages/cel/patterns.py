@@ -15,11 +15,11 @@ from heddle.extensions.languages.cel.charset import (
     negated,
     union,
 )
-from heddle.extensions.languages.cel.errors import Fault
+from heddle.extensions.languages.cel.errors import CelError
 from heddle.extensions.languages.cel.matching import (
+    Alternation,
+    Anchor,
     Chars,
-    Choice,
-    Edge,
     Matcher,
     Repeat,
     Sequence,
@@ -45,7 +45,7 @@ def search(pattern: str) -> Matcher:
     The time it takes grows with the length of the text and never faster.
     """
     if len(pattern) > MAX_LENGTH:
-        raise Fault(f"the pattern is {len(pattern)} characters long (at most {MAX_LENGTH})")
+        raise CelError(f"the pattern is {len(pattern)} characters long (at most {MAX_LENGTH})")
     return matcher(_Reader(pattern).read())
 
 
@@ -61,9 +61,9 @@ class _Reader:
             raise self._fault('")" without "("')
         return tree
 
-    def _fault(self, what: str) -> Fault:
+    def _fault(self, what: str) -> CelError:
         shown = self._text if len(self._text) <= 80 else f"{self._text[:80]}…"
-        return Fault(f'bad pattern "{shown}": {what} (at character {self._at + 1})')
+        return CelError(f'bad pattern "{shown}": {what} (at character {self._at + 1})')
 
     def _peek(self, text: str) -> bool:
         return self._text.startswith(text, self._at)
@@ -87,7 +87,7 @@ class _Reader:
             option, flags = self._sequence(flags)
             options.append(option)
             if not self._accept("|"):
-                return (options[0] if len(options) == 1 else Choice(tuple(options))), flags
+                return (options[0] if len(options) == 1 else Alternation(tuple(options))), flags
 
     def _sequence(self, flags: _Flags) -> tuple[Tree, _Flags]:
         parts: list[Tree] = []
@@ -139,9 +139,9 @@ class _Reader:
         if char == ".":
             return Chars(EVERYTHING if "s" in flags else negated(_NEWLINE))
         if char == "^":
-            return Edge("line start" if "m" in flags else "start")
+            return Anchor("line start" if "m" in flags else "start")
         if char == "$":
-            return Edge("line end" if "m" in flags else "end")
+            return Anchor("line end" if "m" in flags else "end")
         if char == "\\":
             return self._escape(flags)
         if char in "*+?":
@@ -220,13 +220,13 @@ class _Reader:
     def _escape(self, flags: _Flags) -> Tree:
         char = self._take("a pattern cannot end in a backslash")
         if char == "A":
-            return Edge("start")
+            return Anchor("start")
         if char == "z":
-            return Edge("end")
+            return Anchor("end")
         if char == "b":
-            return Edge("word edge")
+            return Anchor("word edge")
         if char == "B":
-            return Edge("no word edge")
+            return Anchor("no word edge")
         if char in "123456789" and not self._text[self._at : self._at + 1].isdigit():
             self._at -= 2
             raise self._fault("backreferences are not part of RE2")

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from heddle.extensions.languages.cel.times import format_duration, format_timestamp
-from heddle.extensions.languages.cel.values import Duration, Timestamp, Type, Uint
+from heddle.extensions.languages.cel.values import CelDuration, Timestamp, Type, Uint
 
 _PLAIN: Final[dict[type, Callable[[Any], Any]]] = {
     Uint: int,
     Timestamp: format_timestamp,
-    Duration: format_duration,
+    CelDuration: format_duration,
     Type: lambda value: value.name,
 }
 

@@ -41,7 +41,7 @@ class Has:
 
 
 @dataclass(slots=True, frozen=True, eq=False, repr=False)
-class Index:
+class IndexExpression:
     """`head[key]`."""
 
     at: int
@@ -50,7 +50,7 @@ class Index:
 
 
 @dataclass(slots=True, frozen=True, eq=False, repr=False)
-class Call:
+class CallExpression:
     """`name(args)`."""
 
     at: int
@@ -122,7 +122,7 @@ class Entries:
     entries: "tuple[tuple[Node, Node], ...]"
 
 
-Headed: TypeAlias = Select | Has | Index | Method | Unary | Binary
+Headed: TypeAlias = Select | Has | IndexExpression | Method | Unary | Binary
 """Nodes whose `head` is evaluated first: a long chain of them is walked without recursion."""
 
-Node: TypeAlias = Headed | Literal | Name | Call | Logic | Ternary | Items | Entries
+Node: TypeAlias = Headed | Literal | Name | CallExpression | Logic | Ternary | Items | Entries

@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from heddle.extensions.languages.cel.errors import Fault
-from heddle.extensions.languages.cel.values import NANOS, Duration, Timestamp, kind, moment, span
+from heddle.extensions.languages.cel.errors import CelError
+from heddle.extensions.languages.cel.values import NANOS, CelDuration, Timestamp, kind, moment, span
 
 _RFC3339: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)",
@@ -34,12 +34,14 @@ def parse_timestamp(text: str) -> Timestamp:
     """The Timestamp that an RFC 3339 text names; a Fault otherwise."""
     match = _RFC3339.fullmatch(text)
     if match is None:
-        raise Fault(f'"{text[:80]}" is not a timestamp (wanted: RFC 3339, "2024-05-01T12:30:00Z")')
+        raise CelError(
+            f'"{text[:80]}" is not a timestamp (wanted: RFC 3339, "2024-05-01T12:30:00Z")'
+        )
     year, month, day, hour, minute, second = (int(match[n]) for n in range(1, 7))
     try:
         whole = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
     except ValueError as error:
-        raise Fault(f'"{text[:80]}" is not a timestamp: {error}') from None
+        raise CelError(f'"{text[:80]}" is not a timestamp: {error}') from None
     seconds = (whole - _EPOCH) // timedelta(seconds=1) - _offset_seconds(match[8])
     return Timestamp(seconds * NANOS + int((match[7] or "0").ljust(9, "0")))
 
@@ -49,7 +51,7 @@ def _offset_seconds(text: str) -> int:
         return 0
     hours, minutes = int(text[1:3]), int(text[4:6])
     if hours > 23 or minutes > 59:
-        raise Fault(f'"{text}" is not an offset from UTC')
+        raise CelError(f'"{text}" is not an offset from UTC')
     seconds = hours * 3600 + minutes * 60
     return -seconds if text[0] == "-" else seconds
 
@@ -61,23 +63,25 @@ def format_timestamp(value: Timestamp) -> str:
     return f"{whole}{_fraction(nanos)}Z"
 
 
-def parse_duration(text: str) -> Duration:
+def parse_duration(text: str) -> CelDuration:
     """The Duration that a text such as `1h30m`, `-1.5s` or `250ms` names; a Fault otherwise."""
     body = text.lstrip("+-")
     if body == "0" and len(text) <= 2:
-        return Duration(0)
+        return CelDuration(0)
     if _SPAN.fullmatch(text) is None or len(text) > 200:
-        raise Fault(f'"{text[:80]}" is not a duration (wanted: as in "1h30m", "1.5s" or "250ms")')
+        raise CelError(
+            f'"{text[:80]}" is not a duration (wanted: as in "1h30m", "1.5s" or "250ms")'
+        )
     total = 0
     for whole, fraction, unit in _PART.findall(body):
         size = _UNITS[unit]
         total += int(whole or "0") * size
         if fraction:
             total += int(fraction) * size // 10 ** len(fraction)
-    return Duration(-total if text[0] == "-" else total)
+    return CelDuration(-total if text[0] == "-" else total)
 
 
-def format_duration(value: Duration) -> str:
+def format_duration(value: CelDuration) -> str:
     """Seconds with as many digits as are needed: `90s`, `-1.5s`."""
     seconds, nanos = divmod(abs(value.nanos), NANOS)
     sign = "-" if value.nanos < 0 else ""
@@ -95,7 +99,7 @@ def zone(name: str) -> tzinfo:
     if match is not None:
         hours, minutes = int(match[2]), int(match[3])
         if hours > 23 or minutes > 59:
-            raise Fault(f'"{name}" is not an offset from UTC')
+            raise CelError(f'"{name}" is not an offset from UTC')
         offset = timedelta(hours=hours, minutes=minutes)
         return timezone(-offset if match[1] == "-" else offset)
     if name in ("UTC", "Z", ""):
@@ -103,7 +107,7 @@ def zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise Fault(
+        raise CelError(
             f'unknown time zone "{name[:80]}" (wanted: as in "Europe/Berlin" or "+02:00")'
         ) from None
 
@@ -116,7 +120,9 @@ def _calendar(pick: Callable[[datetime], int], each_year: int = 0) -> Callable[.
 
     def part(value: Any, name: Any = "UTC") -> int:
         if kind(value) != "timestamp" or kind(name) != "string":
-            raise Fault(f"a part of the calendar is asked of {kind(value)} (wanted: a timestamp)")
+            raise CelError(
+                f"a part of the calendar is asked of {kind(value)} (wanted: a timestamp)"
+            )
         at = _EPOCH + timedelta(seconds=moment(value).nanos // NANOS)
         # Python's calendar ends where a zone may still lead on; it repeats itself in 400 years.
         years = {1: 400, 9999: -400}.get(at.year, 0)
@@ -146,7 +152,7 @@ def _milliseconds(value: Any, *zone_name: Any) -> int:
         part = abs(nanos) % NANOS // 1_000_000
         return part if nanos >= 0 else -part
     if kind(value) != "timestamp":
-        raise Fault(f"getMilliseconds is asked of {kind(value)} (wanted: timestamp or duration)")
+        raise CelError(f"getMilliseconds is asked of {kind(value)} (wanted: timestamp or duration)")
     if zone_name:
         zone(zone_name[0] if isinstance(zone_name[0], str) else "?")
     return moment(value).nanos % NANOS // 1_000_000

@@ -33,7 +33,7 @@ RESERVED: Final = frozenset(
 )
 
 
-class Token(NamedTuple):
+class CelToken(NamedTuple):
     """One word: `kind` is `name`, `field`, `literal`, `op` or `end`; `at` counts characters.
 
     A literal's `type` is the name of its CEL type and `value` what it stands for; a whole number
@@ -47,7 +47,7 @@ class Token(NamedTuple):
     type: str = ""
 
 
-class Source:
+class CelSource:
     """A CEL text that can tell line and column of each of its characters."""
 
     def __init__(self, text: str) -> None:
@@ -101,12 +101,12 @@ _TRIES: Final = {
 }
 
 
-def tokens(source: Source) -> list[Token]:
+def tokens(source: CelSource) -> list[CelToken]:
     """Every word of the text, closed by an `end`; CompileError where none fits."""
     text = source.text
     if len(text) > MAX_LENGTH:
         raise source.error(0, f"the text is {len(text)} characters long (at most {MAX_LENGTH})")
-    found: list[Token] = []
+    found: list[CelToken] = []
     at = 0
     while at < len(text):
         match = _WORD.match(text, at)
@@ -120,32 +120,32 @@ def tokens(source: Source) -> list[Token]:
             found.append(token)
             continue
         if group == "op":
-            found.append(Token("op", word, at))
+            found.append(CelToken("op", word, at))
         elif group == "name":
             found.append(_name(word, at))
         elif group == "quoted":
-            found.append(Token("field", word[1:-1], at))
+            found.append(CelToken("field", word[1:-1], at))
         elif group is not None and group != "space":
             found.append(_number(source, at, word, group))
         at = match.end()
-    found.append(Token("end", "the end", len(text)))
+    found.append(CelToken("end", "the end", len(text)))
     return found
 
 
-def _name(word: str, at: int) -> Token:
+def _name(word: str, at: int) -> CelToken:
     if word in ("true", "false"):
-        return Token("literal", word, at, word == "true", "bool")
+        return CelToken("literal", word, at, word == "true", "bool")
     if word == "null":
-        return Token("literal", word, at, None, "null_type")
-    return Token("op" if word == "in" else "name", word, at)
+        return CelToken("literal", word, at, None, "null_type")
+    return CelToken("op" if word == "in" else "name", word, at)
 
 
-def _number(source: Source, at: int, word: str, group: str) -> Token:
+def _number(source: CelSource, at: int, word: str, group: str) -> CelToken:
     after = source.text[at + len(word) : at + len(word) + 1]
     if after.isalnum() or after == "_":
         raise source.error(at, f'"{word}{after}…" is not a number')
     if group == "double":
-        return Token("literal", word, at, float(word), "double")
+        return CelToken("literal", word, at, float(word), "double")
     digits = word.rstrip("uU")
     base = 16 if digits.startswith("0x") else 10
     digits = (digits[2:] if base == 16 else digits).lstrip("0") or "0"
@@ -154,13 +154,13 @@ def _number(source: Source, at: int, word: str, group: str) -> Token:
     if word[-1] in "uU":
         if value > UINT_MAX:
             raise source.error(at, f"{word} is too large for a uint")
-        return Token("literal", word, at, value, "uint")
+        return CelToken("literal", word, at, value, "uint")
     if value > INT_MAX + 1:
         raise source.error(at, f"{word} is too large for an int", 'Write a double: "1e20"')
-    return Token("literal", word, at, value, "int")
+    return CelToken("literal", word, at, value, "int")
 
 
-def _string(source: Source, at: int, opening: str) -> tuple[Token, int]:
+def _string(source: CelSource, at: int, opening: str) -> tuple[CelToken, int]:
     """The literal that starts with these prefix letters and quotes, and where it ends."""
     quote = opening.lstrip("rRbB")
     prefix = opening[: -len(quote)].lower()
@@ -170,12 +170,12 @@ def _string(source: Source, at: int, opening: str) -> tuple[Token, int]:
     word = source.text[at:end]
     if "b" in prefix:
         data = body.encode() if "r" in prefix else _unescape_bytes(source, start, body)
-        return Token("literal", word, at, data, "bytes"), end
+        return CelToken("literal", word, at, data, "bytes"), end
     value = body if "r" in prefix else _unescape(source, start, body)
-    return Token("literal", word, at, value, "string"), end
+    return CelToken("literal", word, at, value, "string"), end
 
 
-def _body(source: Source, at: int, start: int, quote: str, *, raw: bool) -> str:
+def _body(source: CelSource, at: int, start: int, quote: str, *, raw: bool) -> str:
     text = source.text
     scan, end = start, text.find(quote, start)
     while not raw and end >= 0:
@@ -193,14 +193,14 @@ def _body(source: Source, at: int, start: int, quote: str, *, raw: bool) -> str:
     return body
 
 
-def _unescape(source: Source, start: int, body: str) -> str:
+def _unescape(source: CelSource, start: int, body: str) -> str:
     def replace(match: re.Match[str]) -> str:
         return chr(_code_point(source, start, match))
 
     return _ESCAPE.sub(replace, body) if "\\" in body else body
 
 
-def _unescape_bytes(source: Source, start: int, body: str) -> bytes:
+def _unescape_bytes(source: CelSource, start: int, body: str) -> bytes:
     parts: list[bytes] = []
     last = 0
     for match in _ESCAPE.finditer(body):
@@ -212,7 +212,7 @@ def _unescape_bytes(source: Source, start: int, body: str) -> bytes:
     return b"".join((*parts, body[last:].encode()))
 
 
-def _code_point(source: Source, start: int, match: re.Match[str]) -> int:
+def _code_point(source: CelSource, start: int, match: re.Match[str]) -> int:
     if match["plain"]:
         return ord(_PLAIN[match["plain"]])
     if match["octal"]:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from types import NoneType
 from typing import Any, Final
 
-from heddle.extensions.languages.cel.errors import Fault
+from heddle.extensions.languages.cel.errors import CelError
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.stream import ByteStream
 
@@ -38,7 +38,7 @@ class Timestamp:
 
     def __init__(self, nanos: int) -> None:
         if not TIMESTAMP_MIN <= nanos <= TIMESTAMP_MAX:
-            raise Fault("timestamp out of range (wanted: years 0001 to 9999)")
+            raise CelError("timestamp out of range (wanted: years 0001 to 9999)")
         self.nanos = nanos
 
     def __eq__(self, other: object) -> bool:
@@ -48,21 +48,21 @@ class Timestamp:
         return hash(self.nanos)
 
 
-class Duration:
+class CelDuration:
     """A span of time, in nanoseconds; zero is false."""
 
     __slots__ = ("nanos",)
 
     def __init__(self, nanos: int) -> None:
         if not -DURATION_MAX <= nanos <= DURATION_MAX:
-            raise Fault("duration out of range (wanted: at most 10,000 years)")
+            raise CelError("duration out of range (wanted: at most 10,000 years)")
         self.nanos = nanos
 
     def __bool__(self) -> bool:
         return self.nanos != 0
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Duration) and self.nanos == other.nanos
+        return isinstance(other, CelDuration) and self.nanos == other.nanos
 
     def __hash__(self) -> int:
         return hash(("duration", self.nanos))
@@ -94,7 +94,7 @@ KINDS: Final[dict[type, str]] = {
     list: "list",
     dict: "map",
     Timestamp: "timestamp",
-    Duration: "duration",
+    CelDuration: "duration",
     Type: "type",
     datetime: "timestamp",
     timedelta: "duration",
@@ -162,14 +162,14 @@ def int64(value: int) -> int:
     """The number itself; a Fault where an int cannot hold it."""
     if INT_MIN <= value <= INT_MAX:
         return value
-    raise Fault("integer overflow (an int has 64 bits)")
+    raise CelError("integer overflow (an int has 64 bits)")
 
 
 def uint64(value: int) -> Uint:
     """The number as a uint; a Fault where a uint cannot hold it."""
     if 0 <= value <= UINT_MAX:
         return Uint(value)
-    raise Fault("unsigned integer overflow (a uint is 0 to 18446744073709551615)")
+    raise CelError("unsigned integer overflow (a uint is 0 to 18446744073709551615)")
 
 
 _MICRO: Final = timedelta(microseconds=1)
@@ -187,6 +187,6 @@ def moment(value: Any) -> Timestamp:
     return Timestamp((value - _EPOCH) // _MICRO * 1000)
 
 
-def span(value: Any) -> Duration:
+def span(value: Any) -> CelDuration:
     """A value of kind duration as a Duration."""
-    return value if isinstance(value, Duration) else Duration(value // _MICRO * 1000)
+    return value if isinstance(value, CelDuration) else CelDuration(value // _MICRO * 1000)

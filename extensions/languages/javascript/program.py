@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from heddle.extensions.languages.errors import TimedOut
+from heddle.extensions.languages.errors import ProgramTimeoutError
 from heddle.extensions.languages.javascript import realm as realms
 from heddle.extensions.languages.javascript.realm import Realm
 from heddle.extensions.languages.javascript.source import shaped
@@ -57,7 +57,7 @@ class RealmProgram:
             return realm.run(
                 number, payload, self._hold, self._memory, self._say, longs=self._longs
             )
-        except TimedOut:
+        except ProgramTimeoutError:
             if leave is None:
                 raise
         return leave(payload)

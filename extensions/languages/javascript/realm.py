@@ -142,10 +142,10 @@ class Realm:
         try:
             return self.context.eval(_WRAPPERS[kind](text))
         except engine().JSException as error:
-            raise SyntaxFault(str(error), text) from None
+            raise JavaScriptSyntaxError(str(error), text) from None
         except ValueError as error:
             # A NUL, or half of a character pair.
-            raise SyntaxFault(f"the code cannot be read: {error}", text) from None
+            raise JavaScriptSyntaxError(f"the code cannot be read: {error}", text) from None
 
     def _guarded(self, timeout: float, memory: int, call: Any) -> Any:
         self._limit(timeout, memory)
@@ -192,7 +192,7 @@ class Realm:
         self.taken = self.context.memory()["malloc_size"]
 
 
-class SyntaxFault(Exception):  # noqa: N818 - not for users: a CompileError is made of it
+class JavaScriptSyntaxError(Exception):
     """Text that does not compile: the message, and the place inside the code."""
 
     def __init__(self, said: str, text: str) -> None:

@@ -4,9 +4,9 @@ import re
 from threading import local
 from typing import Any, Final, NamedTuple
 
-from heddle.extensions.languages.errors import ProgramError, TimedOut
+from heddle.extensions.languages.errors import ProgramError, ProgramTimeoutError
 from heddle.extensions.languages.javascript import realm as realms
-from heddle.extensions.languages.javascript.realm import SyntaxFault
+from heddle.extensions.languages.javascript.realm import JavaScriptSyntaxError
 from heddle.runtime.assembly.language import CompileError
 from heddle.runtime.flow.errors import Failure
 from heddle.schemas.sentences import lower_first
@@ -18,28 +18,28 @@ _PLACE: Final = re.compile(r" \((\d+):(\d+)\)$")
 HINT: Final = "Write export default function (payload) { … }, or one expression over payload"
 
 
-class Shape(NamedTuple):
+class ProgramForm(NamedTuple):
     """What a text came to: an `expression` or a `module`, in JavaScript that the engine takes."""
 
     kind: str
     text: str
 
 
-def shaped(code: str, typescript: bool, timeout: float, memory: int) -> Shape:
+def shaped(code: str, typescript: bool, timeout: float, memory: int) -> ProgramForm:
     """The Shape of a text; CompileError at the place where it is none.
 
     `timeout` bounds the statements of a module, which run once here.
     """
-    fault: SyntaxFault | None = None
+    fault: JavaScriptSyntaxError | None = None
     if not _EXPORTS.search(code):
         try:
             return _expression(code, typescript)
-        except SyntaxFault as error:
+        except JavaScriptSyntaxError as error:
             fault = error
     try:
         text = _erased(code, typescript) if typescript or _MODULE.search(code) else code
         realms.current().check("module", text)
-    except SyntaxFault as error:
+    except JavaScriptSyntaxError as error:
         # The reading that got further is the one that was meant.
         meant = (
             fault if fault and (fault.line, fault.column) > (error.line, error.column) else error
@@ -47,8 +47,8 @@ def shaped(code: str, typescript: bool, timeout: float, memory: int) -> Shape:
         raise meant.error from None
     try:
         if realms.current().probe(text, timeout, memory):
-            return Shape("module", text)
-    except TimedOut as error:
+            return ProgramForm("module", text)
+    except ProgramTimeoutError as error:
         raise CompileError(
             f"the statements of the module ran for longer than {Duration(timeout)}",
             line=error.line,
@@ -61,7 +61,7 @@ def shaped(code: str, typescript: bool, timeout: float, memory: int) -> Shape:
     raise CompileError("the code exports nothing", hint=HINT)
 
 
-def _expression(code: str, typescript: bool) -> Shape:
+def _expression(code: str, typescript: bool) -> ProgramForm:
     body = code.rstrip().rstrip(";")
     if typescript:
         # In brackets, for what stands alone may look like a block.
@@ -70,7 +70,7 @@ def _expression(code: str, typescript: bool) -> Shape:
     realm.check("expression", body)
     # `1) ; (2` would fit into our brackets, but into no others.
     realm.check("expression", f"[{body}\n]")
-    return Shape("expression", body)
+    return ProgramForm("expression", body)
 
 
 class _Eraser:
@@ -96,7 +96,9 @@ class _Eraser:
             if place:
                 said = said.removesuffix(place[0])
             at = f"\n<input>:{realms.ABOVE + line}:{column}" if line else ""
-            raise SyntaxFault(lower_first(said.removeprefix("SyntaxError: ")) + at, code) from None
+            raise JavaScriptSyntaxError(
+                lower_first(said.removeprefix("SyntaxError: ")) + at, code
+            ) from None
         return text
 
 

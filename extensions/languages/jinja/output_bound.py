@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Final
 
-from heddle.extensions.languages.jinja.parts import Part
+from heddle.extensions.languages.jinja.parts import TemplatePart
 
 MOST: Final = 32
 """How many expressions a calm template may have: each may print the whole payload."""
@@ -55,7 +55,7 @@ _WORDS: Final = frozenset(["and", "or", "not", "in", "is", "if", "else"])
 _STATEMENTS: Final = frozenset(["if", "elif", "else", "endif"])
 
 
-def calm(parts: Iterable[Part]) -> bool:
+def calm(parts: Iterable[TemplatePart]) -> bool:
     """Whether rendering these parts can harm nobody; what is not understood is not calm."""
     expressions = products = 0
     for part in parts:

@@ -12,7 +12,7 @@ _MARK: Final = re.compile(
 )
 
 
-class Part(NamedTuple):
+class TemplatePart(NamedTuple):
     """One part: `text`, `expression` or `statement`, as written; `at` is where it begins."""
 
     kind: str
@@ -20,17 +20,17 @@ class Part(NamedTuple):
     at: int
 
 
-def parts_of(code: str) -> tuple[Part, ...]:
+def parts_of(code: str) -> tuple[TemplatePart, ...]:
     """The parts of a template in order; comments are left out."""
-    parts: list[Part] = []
+    parts: list[TemplatePart] = []
     at = 0
     for mark in _MARK.finditer(code):
         if mark.start() > at:
-            parts.append(Part("text", code[at : mark.start()], at))
+            parts.append(TemplatePart("text", code[at : mark.start()], at))
         kind = mark.lastgroup
         if kind is not None:
-            parts.append(Part(kind, mark[kind], mark.start(kind)))
+            parts.append(TemplatePart(kind, mark[kind], mark.start(kind)))
         at = mark.end()
     if at < len(code):
-        parts.append(Part("text", code[at:], at))
+        parts.append(TemplatePart("text", code[at:], at))
     return tuple(parts)

@@ -16,12 +16,12 @@ from typing import Final
 
 import msgspec
 
-from heddle.extensions.languages.errors import ProgramError, TimedOut
+from heddle.extensions.languages.errors import ProgramError, ProgramTimeoutError
 from heddle.extensions.languages.python import line_of
 from heddle.extensions.languages.workers.protocol import (
     HEAD,
     Answer,
-    Request,
+    RunRequest,
     framed,
     from_bytes,
     to_bytes,
@@ -42,15 +42,15 @@ SLACK: Final = 1.5
 _NOTHING: Final = msgspec.Raw(b"\xc0")
 
 
-class _Alarm(BaseException):
+class _AlarmError(BaseException):
     """Raised in code that runs for too long, wherever it stands."""
 
 
 def _ring(*_: object) -> None:
-    raise _Alarm
+    raise _AlarmError
 
 
-class Printed(io.TextIOBase):
+class PrintCapture(io.TextIOBase):
     """Standard output while code runs: whole lines become what the run has said."""
 
     def __init__(self, level: str, said: list[tuple[str, str]]) -> None:
@@ -95,7 +95,7 @@ def main() -> None:
     connection.sendall(framed(b""))
     programs: dict[int, Program] = {}
     said: list[tuple[str, str]] = []
-    decoder = msgspec.msgpack.Decoder(Request)
+    decoder = msgspec.msgpack.Decoder(RunRequest)
     warm: set[str] = set()
     while (frame := _read(connection)) is not None:
         request = decoder.decode(frame)
@@ -132,8 +132,8 @@ def _exactly(connection: socket.socket, size: int) -> bytes | None:
     return bytes(data)
 
 
-def _run(request: Request, programs: dict[int, Program], said: list[tuple[str, str]]) -> Answer:
-    out, err = Printed("info", said), Printed("warning", said)
+def _run(request: RunRequest, programs: dict[int, Program], said: list[tuple[str, str]]) -> Answer:
+    out, err = PrintCapture("info", said), PrintCapture("warning", said)
     sys.stdout, sys.stderr = out, err
     try:
         signal.setitimer(signal.ITIMER_REAL, request.timeout + request.slack)
@@ -141,7 +141,7 @@ def _run(request: Request, programs: dict[int, Program], said: list[tuple[str, s
             answer = _answer(request, programs, said)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
-    except _Alarm as alarm:
+    except _AlarmError as alarm:
         # What was stopped half-way may have left anything in any state: another worker goes on.
         line = line_of(alarm)
         answer = Answer("timeout", _NOTHING, line=line, last=True)
@@ -152,7 +152,9 @@ def _run(request: Request, programs: dict[int, Program], said: list[tuple[str, s
     return msgspec.structs.replace(answer, said=said)
 
 
-def _answer(request: Request, programs: dict[int, Program], said: list[tuple[str, str]]) -> Answer:
+def _answer(
+    request: RunRequest, programs: dict[int, Program], said: list[tuple[str, str]]
+) -> Answer:
     try:
         program = programs.get(request.program)
         if program is None:
@@ -166,7 +168,7 @@ def _answer(request: Request, programs: dict[int, Program], said: list[tuple[str
         return Answer("error", msgspec.Raw(to_bytes(failure.error)))
     except CompileError as error:
         return Answer("failed", _NOTHING, error.message, error.line)
-    except TimedOut as error:
+    except ProgramTimeoutError as error:
         return Answer("timeout", _NOTHING, error.message, error.line)
     except ProgramError as error:
         # What ran out of memory may have left anything in any state: another worker goes on.
@@ -182,7 +184,7 @@ def _answer(request: Request, programs: dict[int, Program], said: list[tuple[str
         return Answer("failed", _NOTHING, f"{type(error).__name__}: {error}")
 
 
-def _compiled(request: Request, said: list[tuple[str, str]]) -> Program:
+def _compiled(request: RunRequest, said: list[tuple[str, str]]) -> Program:
     def say(level: str, text: str) -> None:
         said.append((level, text))
 
@@ -283,7 +285,7 @@ def _taken() -> int:
         return 0
 
 
-def _limit(base: int, request: Request) -> None:
+def _limit(base: int, request: RunRequest) -> None:
     if base:
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         size = max(base, 0) + request.memory

@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from heddle.extensions.languages.workers.protocol import Answer, Request
-from heddle.extensions.languages.workers.worker import Worker
+from heddle.extensions.languages.workers.protocol import Answer, RunRequest
+from heddle.extensions.languages.workers.worker import LanguageWorker
 
 IDLE: Final = 60.0
 """Seconds without work after which a worker ends."""
@@ -20,13 +20,13 @@ SIZE: Final = max(2, os.cpu_count() or 1)
 """How many requests run at the same time; the others wait in the order in which they came."""
 
 
-class Pool:
+class WorkerPool:
     """Runs requests in workers; those that use it hold it open."""
 
     def __init__(self, size: int = SIZE) -> None:
         self.size = size
-        self._idle: deque[Worker] = deque()
-        self._all: set[Worker] = set()
+        self._idle: deque[LanguageWorker] = deque()
+        self._all: set[LanguageWorker] = set()
         self._free = asyncio.Semaphore(size)
         self._users = 0
         self._sweep: asyncio.TimerHandle | None = None
@@ -56,7 +56,7 @@ class Pool:
         self._all.clear()
         self._idle.clear()
 
-    async def run(self, code: str, request: Request) -> Answer:
+    async def run(self, code: str, request: RunRequest) -> Answer:
         """Run a request in the worker that was used last; ProgramError where it did not survive."""
         async with self._free:
             worker = self._take()
@@ -65,17 +65,17 @@ class Pool:
             finally:
                 self._give_back(worker)
 
-    def _take(self) -> Worker:
+    def _take(self) -> LanguageWorker:
         while self._idle:
             worker = self._idle.pop()
             if worker.check():
                 return worker
             self._all.discard(worker)
-        worker = Worker()
+        worker = LanguageWorker()
         self._all.add(worker)
         return worker
 
-    def _give_back(self, worker: Worker) -> None:
+    def _give_back(self, worker: LanguageWorker) -> None:
         if not worker.alive:
             self._all.discard(worker)
             return
@@ -95,15 +95,15 @@ class Pool:
             self._sweep = asyncio.get_running_loop().call_later(IDLE, self._swept)
 
 
-_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, Pool] = WeakKeyDictionary()
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, WorkerPool] = WeakKeyDictionary()
 
 
-def pool_here() -> Pool:
+def pool_here() -> WorkerPool:
     """The Pool of the running event loop."""
     loop = asyncio.get_running_loop()
     pool = _pools.get(loop)
     if pool is None:
-        pool = _pools[loop] = Pool()
+        pool = _pools[loop] = WorkerPool()
     return pool
 
 
@@ -111,7 +111,7 @@ class Bench:
     """One worker for programs that cannot wait, such as conditions: their callers take turns."""
 
     def __init__(self) -> None:
-        self._worker: Worker | None = None
+        self._worker: LanguageWorker | None = None
         self._turn = threading.Lock()
         self._users = 0
 
@@ -126,18 +126,18 @@ class Bench:
             self._worker.stop()
             self._worker = None
 
-    def run(self, code: str, request: Request) -> Answer:
+    def run(self, code: str, request: RunRequest) -> Answer:
         """Run a request now; ProgramError where the worker did not survive it."""
         with self._turn:
             if self._worker is None or not self._worker.check():
-                self._worker = Worker()
+                self._worker = LanguageWorker()
             return self._worker.ask_now(_full(request, self._worker, code))
 
 
 BENCH: Final = Bench()
 
 
-def _full(request: Request, worker: Worker, code: str) -> Request:
+def _full(request: RunRequest, worker: LanguageWorker, code: str) -> RunRequest:
     """The request with the code in it, where the worker has not seen the program before."""
     if request.program in worker.known:
         return request

@@ -15,8 +15,8 @@ from heddle.extensions.languages.limits import (
     timed_out,
     timeout_of,
 )
-from heddle.extensions.languages.workers.pool import BENCH, Bench, Pool, pool_here
-from heddle.extensions.languages.workers.protocol import Answer, Request, from_bytes, to_bytes
+from heddle.extensions.languages.workers.pool import BENCH, Bench, WorkerPool, pool_here
+from heddle.extensions.languages.workers.protocol import Answer, RunRequest, from_bytes, to_bytes
 from heddle.runtime.assembly.language import Options
 from heddle.runtime.flow.errors import Error, Failure
 
@@ -34,7 +34,7 @@ class IsolatedProgram:
         self._timeout = timeout_of(options, WORKER_TIMEOUT)
         self._memory = memory_of(options)
         self._slack = slack
-        self._pool: Pool | None = None
+        self._pool: WorkerPool | None = None
         self._releases: list[weakref.finalize[Any, Any]] = []
         self._benched = False
 
@@ -64,13 +64,13 @@ class IsolatedProgram:
             release()
         self._releases.clear()
 
-    def _hold(self, workers: Pool | Bench) -> None:
+    def _hold(self, workers: WorkerPool | Bench) -> None:
         """Keep the workers until this is closed, or nobody has it any more."""
         workers.hold()
         self._releases.append(weakref.finalize(self, workers.release))
 
-    def _request(self, payload: Any) -> Request:
-        return Request(
+    def _request(self, payload: Any) -> RunRequest:
+        return RunRequest(
             self._number,
             self._language,
             "",

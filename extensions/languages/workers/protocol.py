@@ -18,7 +18,7 @@ _ERROR: Final = 1
 _INT: Final = 2
 
 
-class Request(msgspec.Struct, array_like=True, frozen=True):
+class RunRequest(msgspec.Struct, array_like=True, frozen=True):
     """One run. `code` is empty where the worker has seen the program before.
 
     The engines count `timeout` on the clock of the processor. All else may take `slack` more seconds.

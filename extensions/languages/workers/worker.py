@@ -15,7 +15,7 @@ import msgspec
 
 from heddle.extensions.languages.errors import ProgramError
 from heddle.extensions.languages.limits import out_of_memory, timed_out
-from heddle.extensions.languages.workers.protocol import HEAD, Answer, Request, framed
+from heddle.extensions.languages.workers.protocol import HEAD, Answer, RunRequest, framed
 
 _CHILD: Final = "heddle.extensions.languages.workers.child"
 
@@ -34,7 +34,7 @@ _KEPT: Final = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONHOM
 _answers: Final = msgspec.msgpack.Decoder(Answer)
 
 
-class Worker:
+class LanguageWorker:
     """Runs one request at a time. Whatever goes wrong, `alive` tells whether it can be used again.
 
     Both `ask` and `ask_now` raise ProgramError where the worker did not live to answer.
@@ -77,7 +77,7 @@ class Worker:
             self.stop()
         return self.alive
 
-    async def ask(self, request: Request) -> Answer:
+    async def ask(self, request: RunRequest) -> Answer:
         """Run a request and wait for its answer; the worker ends where the asker is cancelled."""
         self._socket.setblocking(False)
         loop = asyncio.get_running_loop()
@@ -96,7 +96,7 @@ class Worker:
             self.stop()
             raise
 
-    def ask_now(self, request: Request) -> Answer:
+    def ask_now(self, request: RunRequest) -> Answer:
         """The same, for those that cannot wait: everything else stands still meanwhile."""
         frame = framed(msgspec.msgpack.encode(request))
         try:
@@ -114,7 +114,7 @@ class Worker:
             self.stop()
             raise
 
-    def _answered(self, request: Request, frame: bytes) -> Answer:
+    def _answered(self, request: RunRequest, frame: bytes) -> Answer:
         try:
             answer = _answers.decode(frame)
         except msgspec.DecodeError as error:
@@ -152,7 +152,7 @@ class Worker:
                 raise _TooMuchError
         return size
 
-    def _broken(self, request: Request, error: BaseException) -> ProgramError:
+    def _broken(self, request: RunRequest, error: BaseException) -> ProgramError:
         """What became of a run that was not answered; the worker is ended."""
         code = self._process.poll()
         if code is None and isinstance(error, EOFError | ConnectionError):
@@ -180,7 +180,7 @@ class _TooMuchError(OSError):
     """An answer that is longer than the memory limit."""
 
 
-def _most(request: Request) -> int:
+def _most(request: RunRequest) -> int:
     return min(MOST, request.memory + 1024)
 
 

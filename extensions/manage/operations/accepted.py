@@ -7,10 +7,10 @@ from heddle.extensions.manage.operation import JSON, Body, Operation, Outcome, R
 from heddle.extensions.manage.problem_response import Refusal, Wrong, wrong
 from heddle.extensions.manage.request import Asked
 from heddle.extensions.manage.request_body import sent_json
-from heddle.schemas.errors import HeddleError, NotFound
-from heddle.specs.model.accepted import Accepted, AcceptedKey, Accepting
+from heddle.schemas.errors import HeddleError, NotFoundError
+from heddle.specs.model.accepted import AcceptanceStore, AcceptedKey, AcceptedResource
 from heddle.specs.model.record import recorded
-from heddle.specs.model.revision import Recording
+from heddle.specs.model.revision import RevisionStore
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource, Store
 
@@ -18,20 +18,20 @@ from heddle.specs.model.store import Resource, Store
 class AcceptedRevisions(shapes.Shape, frozen=True, kw_only=True):
     """What a runtime accepted last in a namespace."""
 
-    items: list[Accepted]
+    items: list[AcceptedResource]
     problems: list[Wrong] = msgspec.field(default_factory=list)
 
 
 class Accept(shapes.Shape, frozen=True, kw_only=True):
     """Records to keep in the place of those before, and keys of records to drop."""
 
-    kept: list[Accepted] = msgspec.field(default_factory=list)
+    kept: list[AcceptedResource] = msgspec.field(default_factory=list)
     dropped: list[AcceptedKey] = msgspec.field(default_factory=list)
 
 
-def _accepting(asked: Asked) -> tuple[Accepting, str]:
+def _accepting(asked: Asked) -> tuple[AcceptanceStore, str]:
     store = asked.managed.store
-    if isinstance(store, Accepting) and asked.namespace is not None:
+    if isinstance(store, AcceptanceStore) and asked.namespace is not None:
         return store, asked.namespace
     raise Refusal(501, "not-kept", f"the store {store.url} does not keep what was accepted last")
 
@@ -62,7 +62,7 @@ async def accept(asked: Asked) -> Reply:
     return Reply(status=204)
 
 
-async def _was_stored(store: Store, one: Accepted, namespace: str) -> bool:
+async def _was_stored(store: Store, one: AcceptedResource, namespace: str) -> bool:
     """Return whether the store holds what a record says, or held it at its revision."""
     try:
         wanted = one.resource
@@ -74,11 +74,11 @@ async def _was_stored(store: Store, one: Accepted, namespace: str) -> bool:
     now: list[Resource] = list(await find(namespace, [one.id]))
     if any(recorded(each) == wanted for each in now):
         return True
-    if not isinstance(store, Recording) or one.revision <= 0:
+    if not isinstance(store, RevisionStore) or one.revision <= 0:
         return False
     try:
         revision = await store.revision(one.revision)
-    except NotFound:
+    except NotFoundError:
         return False
     return any(turn.after is not None and recorded(turn.after) == wanted for turn in revision.turns)
 

@@ -25,10 +25,10 @@ from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.pieces import by_turns
 from heddle.schemas.problem import Problem
 from heddle.specs.model.index import Key, key_of
-from heddle.specs.model.keyed import Keyed, put_under
+from heddle.specs.model.keyed import KeyedStore, put_under
 from heddle.specs.model.mask import MASK
-from heddle.specs.model.report import Reporting
-from heddle.specs.model.revision import Note, Recording, Turn
+from heddle.specs.model.report import ReportStore
+from heddle.specs.model.revision import Note, RevisionChange, RevisionStore
 from heddle.specs.model.revision import Revision as Kept
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, Delete, Put, Resource
@@ -135,7 +135,7 @@ async def revisions(asked: Asked) -> Reply:
     """The revisions, the newest first."""
     query, store = asked.query, _recording(asked)
     if query.key:
-        made = await store.keyed(asked.key_of(query.key)) if isinstance(store, Keyed) else None
+        made = await store.keyed(asked.key_of(query.key)) if isinstance(store, KeyedStore) else None
         turns = _visible(asked, made.turns, query.name) if made is not None else []
         if made is None or not turns:
             return Reply(shapes.Revisions(items=[]))
@@ -172,7 +172,9 @@ async def revision(asked: Asked) -> Reply:
     return Reply(await by_turns(forms.revision(kept, turns)))
 
 
-def _visible(asked: Asked, turns: tuple[Turn, ...], names: list[str]) -> list[Turn]:
+def _visible(
+    asked: Asked, turns: tuple[RevisionChange, ...], names: list[str]
+) -> list[RevisionChange]:
     """The turns that the caller may look at, of these names."""
     return [
         turn
@@ -188,9 +190,9 @@ def _visible(asked: Asked, turns: tuple[Turn, ...], names: list[str]) -> list[Tu
     ]
 
 
-def _recording(asked: Asked) -> Recording:
+def _recording(asked: Asked) -> RevisionStore:
     store = asked.managed.store
-    if isinstance(store, Recording):
+    if isinstance(store, RevisionStore):
         return store
     raise Refusal(501, "no-history", f"the store {store.url} keeps no revisions")
 
@@ -205,8 +207,8 @@ async def newest(asked: Asked) -> Reply:
         shapes.Newest(
             revision=await store.newest(),
             url=asked.relative(store.url),
-            records=isinstance(store, Recording),
-            reports=isinstance(store, Reporting),
+            records=isinstance(store, RevisionStore),
+            reports=isinstance(store, ReportStore),
         ),
         header={"Cache-Control": "no-store"},
     )

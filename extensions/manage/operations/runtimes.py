@@ -18,11 +18,11 @@ from heddle.runtime.assembly.symbol import SymbolStatus
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.runtime import Runtime
 from heddle.runtime.status.namespace_status import Standing, SymbolStanding, standing
-from heddle.schemas.pieces import Turns
+from heddle.schemas.pieces import LoopYield
 from heddle.schemas.suggestion import did_you_mean
 from heddle.specs.model.mask import MASK
 from heddle.specs.model.names import parse_id
-from heddle.specs.model.report import Report, Reporting
+from heddle.specs.model.report import Report, ReportStore
 from heddle.specs.stores.folder.placement import LONGEST_NAME
 
 LONGEST = 3600.0
@@ -172,7 +172,7 @@ async def _masked(asked: Asked, shape: msgspec.Struct) -> Any:
     Long lists in slices.
     """
     data: dict[str, Any] = msgspec.to_builtins(shape)
-    redactor, turns = asked.home.events.redactor, Turns()
+    redactor, turns = asked.home.events.redactor, LoopYield()
     lists = {name: value for name, value in data.items() if isinstance(value, list)}
     rest = {name: value for name, value in data.items() if name not in lists}
     data |= asked.relative(asked.masked(redactor.redacted(rest)))
@@ -239,9 +239,9 @@ async def cancel(asked: Asked) -> Reply:
 # --- reports --------------------------------------------------------------------------------------
 
 
-def _reporting(asked: Asked) -> Reporting:
+def _reporting(asked: Asked) -> ReportStore:
     store = asked.managed.store
-    if isinstance(store, Reporting):
+    if isinstance(store, ReportStore):
         return store
     raise Refusal(501, "no-reports", f"runtimes do not say in the store {store.url} how they are")
 
@@ -294,7 +294,7 @@ async def withdraw(asked: Asked) -> Reply:
     return Reply(status=204)
 
 
-async def _may_replace(asked: Asked, store: Reporting) -> None:
+async def _may_replace(asked: Asked, store: ReportStore) -> None:
     """Refusal where the Report that is there is of a namespace that the caller does not operate."""
     for one in await store.reports():
         if one.runtime == asked.key:

@@ -11,6 +11,7 @@ from heddle.extensions.extension import (
     Choice,
     Duration,
     Expression,
+    FieldError,
     Fields,
     Handler,
     Kind,
@@ -19,7 +20,6 @@ from heddle.extensions.extension import (
     Port,
     Program,
     Schema,
-    Unfit,
     about,
 )
 from heddle.extensions.net.answers import header_of, with_fields
@@ -78,10 +78,12 @@ class JwtFields(Fields):
 
     def __post_init__(self) -> None:
         if bool(self.key) == bool(self.jwks):
-            raise Unfit("neither or both of key and jwks", wanted="one of them", code="conflict")
+            raise FieldError(
+                "neither or both of key and jwks", wanted="one of them", code="conflict"
+            )
         shared = [one in HMAC for one in self.algorithms]
         if any(shared) and (not all(shared) or self.jwks):
-            raise Unfit(
+            raise FieldError(
                 "algorithms with a shared secret beside a public key",
                 wanted="one sort of them",
                 hint="Who knows the public key could sign with it.",
@@ -126,10 +128,10 @@ class Auth(Fields):
 
     def __post_init__(self) -> None:
         if self.basic is None and self.bearer is None and self.jwt is None:
-            raise Unfit("nobody could be known", wanted="basic, bearer or jwt", code="missing")
+            raise FieldError("nobody could be known", wanted="basic, bearer or jwt", code="missing")
         for user in self.basic or ():
             if ":" in user:
-                raise Unfit(f'"{user}"', wanted="a name without a colon", path=("basic",))
+                raise FieldError(f'"{user}"', wanted="a name without a colon", path=("basic",))
 
 
 class AuthNode(Node):

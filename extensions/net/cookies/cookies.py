@@ -10,6 +10,7 @@ from heddle.extensions.extension import (
     Build,
     Duration,
     Failure,
+    FieldError,
     Fields,
     Flow,
     Handler,
@@ -18,7 +19,6 @@ from heddle.extensions.extension import (
     Payload,
     Port,
     Schema,
-    Unfit,
     Visit,
     about,
 )
@@ -59,11 +59,11 @@ class Cookies(Fields):
 
     def __post_init__(self) -> None:
         if self.signed is not None and not self.secrets:
-            raise Unfit(
+            raise FieldError(
                 "signed without a secret", wanted="secrets", code="missing", path=("signed",)
             )
         if self.same_site == "none" and not self.secure:
-            raise Unfit(
+            raise FieldError(
                 "same_site: none without secure",
                 wanted="secure: true",
                 hint="Browsers throw such cookies away.",

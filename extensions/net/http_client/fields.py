@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from heddle.extensions.extension import Duration, Fields, Size, Unfit, about
+from heddle.extensions.extension import Duration, FieldError, Fields, Size, about
 
 
 class RetryFields(Fields):
@@ -46,7 +46,9 @@ class AuthFields(Fields):
 
     def __post_init__(self) -> None:
         if (self.user is None) == (self.token is None):
-            raise Unfit("neither or both of user and token", wanted="one of them", code="conflict")
+            raise FieldError(
+                "neither or both of user and token", wanted="one of them", code="conflict"
+            )
 
     @property
     def header(self) -> str:

@@ -17,6 +17,7 @@ from heddle.extensions.extension import (
     ByteStream,
     Error,
     Failure,
+    FieldError,
     Fields,
     Handler,
     Host,
@@ -26,7 +27,6 @@ from heddle.extensions.extension import (
     Port,
     Process,
     Schema,
-    Unfit,
     about,
 )
 from heddle.extensions.net.certificate import pem
@@ -138,7 +138,7 @@ class HttpClient(Fields):
 
     def __post_init__(self) -> None:
         if self.private == "refuse" and self.proxy:
-            raise Unfit(
+            raise FieldError(
                 "private: refuse together with a proxy",
                 wanted="one of them",
                 hint="The proxy would connect, to addresses that are not seen from here.",

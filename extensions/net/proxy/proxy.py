@@ -18,6 +18,7 @@ from heddle.extensions.extension import (
     Error,
     Expression,
     Failure,
+    FieldError,
     Fields,
     Handler,
     Host,
@@ -30,7 +31,6 @@ from heddle.extensions.extension import (
     Program,
     Schema,
     Size,
-    Unfit,
     about,
 )
 from heddle.extensions.net.certificate import pem
@@ -182,7 +182,7 @@ class Proxy(Fields):
 
     def __post_init__(self) -> None:
         if self.key is not None and self.balance != "hash":
-            raise Unfit("key without balance: hash", wanted="balance: hash", path=("key",))
+            raise FieldError("key without balance: hash", wanted="balance: hash", path=("key",))
 
     @property
     def again(self) -> ProxyRetry:

@@ -14,15 +14,15 @@ import apsw
 import msgspec
 
 from heddle.extensions.extension import Failure
-from heddle.extensions.sql.database import Isolation, Outcome, Row, columns, too_many
+from heddle.extensions.sql.database import Isolation, Row, StatementResult, columns, too_many
 from heddle.extensions.sql.errors import failed, refused
 from heddle.extensions.sql.internal import bounded
 from heddle.extensions.sql.internal import runtime_tables as running
 from heddle.extensions.sql.internal import store_tables as written
-from heddle.extensions.sql.internal.edit_batch import Editing
+from heddle.extensions.sql.internal.edit_batch import EditBatch
 from heddle.extensions.sql.internal.frames import FrameLog
-from heddle.extensions.sql.internal.table import Frames, Table, View
-from heddle.extensions.sql.internal.virtual import Module, Rows
+from heddle.extensions.sql.internal.table import Frames, View, VirtualTable
+from heddle.extensions.sql.internal.virtual import Module, TableRows
 from heddle.extensions.sql.statement import Statement
 from heddle.extensions.sql.threaded import Thread
 from heddle.runtime.managed import Managed
@@ -31,7 +31,7 @@ from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.model.value import Value
 
-TABLES: Final[Mapping[str, Table]] = {
+TABLES: Final[Mapping[str, VirtualTable]] = {
     table.name: table for table in (*written.TABLES, *running.TABLES)
 }
 
@@ -108,7 +108,7 @@ class InternalConnection:
     def __init__(self, database: InternalDatabase) -> None:
         self._database = database
         self._view = View(database.managed, Frames(database.frames))
-        self._editing = Editing(database.managed, database.author, "by SQL")
+        self._editing = EditBatch(database.managed, database.author, "by SQL")
         self._module = Module(TABLES, self._edit)
         self._stored: dict[str, list[Resource | None]] = {}
         self._raw = apsw.Connection(":memory:")
@@ -134,10 +134,10 @@ class InternalConnection:
 
     async def run(
         self, statement: Statement, sets: Sequence[list[Any]], *, most: int, apart: bool = False
-    ) -> Outcome:
+    ) -> StatementResult:
         """Read what the statement names, then run it."""
         before = self._editing.state()
-        whole = Outcome(None)
+        whole = StatementResult(None)
         try:
             for values in sets:
                 await self._read(statement.text)
@@ -192,12 +192,12 @@ class InternalConnection:
                 found = self._editing.over(stored, Spec if name == "specs" else Value)
                 self._stored[name] = list(found)
                 row: Any = written.spec_row if name == "specs" else written.value_row
-                self._module.rows[name] = Rows([row(each) for each in found])
+                self._module.rows[name] = TableRows([row(each) for each in found])
             else:
-                self._module.rows[name] = Rows(list(await table.rows(self._view)))
+                self._module.rows[name] = TableRows(list(await table.rows(self._view)))
 
     async def _call(
-        self, statement: Statement, values: list[Any], most: int, whole: Outcome
+        self, statement: Statement, values: list[Any], most: int, whole: StatementResult
     ) -> None:
         self._until = time.monotonic() + self._database.seconds
         self._late = False
@@ -208,7 +208,7 @@ class InternalConnection:
         except KeyError as error:
             raise refused(f"the table {error} is named in a way that cannot be seen") from error
 
-    def _execute(self, sql: str, values: list[Any], most: int, whole: Outcome) -> None:
+    def _execute(self, sql: str, values: list[Any], most: int, whole: StatementResult) -> None:
         before = self._raw.total_changes()
         cursor = self._raw.cursor()
         cursor.execute(sql, [_bound(value) for value in values], can_cache=False)
@@ -272,7 +272,7 @@ class InternalConnection:
 
     # --- changing ---
 
-    def _edit(self, table: Table, row: int | None, fields: Sequence[Any] | None) -> int:
+    def _edit(self, table: VirtualTable, row: int | None, fields: Sequence[Any] | None) -> int:
         stored = self._stored[table.name]
         old = stored[row] if row is not None else None
         new = self._editing.edit(table, old, fields)

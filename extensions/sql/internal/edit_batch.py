@@ -7,10 +7,10 @@ import msgspec
 
 from heddle.extensions.extension import Failure
 from heddle.extensions.sql.errors import failed, refused, unconfirmed
-from heddle.extensions.sql.internal.table import Table
+from heddle.extensions.sql.internal.table import VirtualTable
 from heddle.runtime.changes.plan import apply_plan, plan_steps
 from heddle.runtime.managed import Managed
-from heddle.schemas.errors import StoreError, Unconfirmed
+from heddle.schemas.errors import StoreError, UnconfirmedError
 from heddle.schemas.problem import Problem
 from heddle.specs.model.entry import data_of, spec_of, value_of
 from heddle.specs.model.index import Key, key_of
@@ -24,7 +24,7 @@ _FIXED = frozenset({"revision", "place", "sealed", "source"})
 """Columns that nobody writes."""
 
 
-class Editing:
+class EditBatch:
     """What one transaction changes; nothing of it is in the store before `commit`."""
 
     def __init__(self, managed: Managed, author: str, message: str) -> None:
@@ -69,7 +69,7 @@ class Editing:
         self._new, self._old = {}, {}
 
     def edit(
-        self, table: Table, old: Resource | None, fields: Sequence[Any] | None
+        self, table: VirtualTable, old: Resource | None, fields: Sequence[Any] | None
     ) -> Resource | None:
         """Change one row: `old` is None for a new one, `fields` None for one that goes. Failure says why not."""
         if fields is None:
@@ -100,7 +100,7 @@ class Editing:
         try:
             planned = await plan_steps(self._managed.store, steps, self._managed.registry)
             applied = await apply_plan(self._managed.store, planned, self._note)
-        except Unconfirmed as error:
+        except UnconfirmedError as error:
             raise unconfirmed(str(error), "store", error) from error
         except StoreError as error:
             raise failed(str(error), "store", error) from error

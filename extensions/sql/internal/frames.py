@@ -26,7 +26,7 @@ _SMALL: Final = 64
 """Bytes that a value takes at least, so that a list of a million numbers counts."""
 
 
-class Stub(msgspec.Struct, frozen=True):
+class PayloadStub(msgspec.Struct, frozen=True):
     """What stands for a payload that is too large to be kept: `size` is in bytes, and at least that."""
 
     type: str
@@ -46,7 +46,7 @@ class Later:
         return self._make()
 
 
-class Kept(msgspec.Struct, eq=False):
+class KeptFrame(msgspec.Struct, eq=False):
     """One packet at one port, as far as it is kept."""
 
     process: str
@@ -68,8 +68,8 @@ class FrameLog:
         self._budget = budget
         self._large = large
         self._held = 0
-        self._open: dict[int, Kept] = {}
-        self.frames: deque[Kept] = deque()
+        self._open: dict[int, KeptFrame] = {}
+        self.frames: deque[KeptFrame] = deque()
         self._watch: Watch = runtime.agent.watch(keep=0, on_frame=self._note)
 
     @property
@@ -87,7 +87,7 @@ class FrameLog:
     def _note(self, frame: Frame) -> None:
         if not frame.answered:
             payload, size = self._cut(frame.payload)
-            kept = Kept(
+            kept = KeptFrame(
                 str(frame.process.id), frame.symbol, frame.port, frame.inbound, payload, size
             )
             self._open[id(frame)] = kept
@@ -112,7 +112,11 @@ class FrameLog:
     def _cut(self, payload: Any) -> tuple[Any, int]:
         """The payload, or a Stub for it, and how many bytes it takes."""
         size = size_of(payload, self._large)
-        return (payload, size) if size <= self._large else (Stub(type(payload).__name__, size), 128)
+        return (
+            (payload, size)
+            if size <= self._large
+            else (PayloadStub(type(payload).__name__, size), 128)
+        )
 
 
 def size_of(payload: Any, most: int) -> int:
@@ -171,7 +175,7 @@ def shower(events: Events) -> Callable[[Any], str]:
     secrets, redactor = events.secrets, events.redactor
 
     def show(payload: Any) -> str:
-        if isinstance(payload, Stub):
+        if isinstance(payload, PayloadStub):
             return msgspec.json.encode(payload).decode()
         try:
             # A request that nobody has read yet is read here: the encoder would show a part of it only.

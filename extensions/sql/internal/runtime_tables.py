@@ -8,7 +8,7 @@ import msgspec
 
 from heddle.extensions.sql.internal.frames import Later, rows_of, shower
 from heddle.extensions.sql.internal.store_tables import specs_of
-from heddle.extensions.sql.internal.table import Table, Values, View, columns
+from heddle.extensions.sql.internal.table import Values, View, VirtualTable, columns
 from heddle.runtime.assembly.expansion import HELD
 from heddle.runtime.flow.budget import BUDGET
 from heddle.runtime.flow.contracts import Process
@@ -257,7 +257,7 @@ async def _kinds(view: View) -> Iterable[Values]:
 
 
 TABLES = (
-    Table(
+    VirtualTable(
         name="symbols",
         help="The symbols of the runtimes in this process; of other namespaces, as their runtimes say.",
         columns=columns(
@@ -276,7 +276,7 @@ TABLES = (
         ),
         rows=_symbols,
     ),
-    Table(
+    VirtualTable(
         name="ports",
         help="The ports of every symbol.",
         columns=columns(
@@ -290,7 +290,7 @@ TABLES = (
         ),
         rows=_ports,
     ),
-    Table(
+    VirtualTable(
         name="links",
         help="Who leads to whom.",
         columns=columns(
@@ -305,7 +305,7 @@ TABLES = (
         ),
         rows=_links,
     ),
-    Table(
+    VirtualTable(
         name="processes",
         help="The processes that run, of the current generation and of those that drain.",
         columns=columns(
@@ -322,7 +322,7 @@ TABLES = (
         ),
         rows=_processes,
     ),
-    Table(
+    VirtualTable(
         name="buffers",
         help="What this operating-system process keeps in buffers for all of its connections.",
         columns=columns(
@@ -333,7 +333,7 @@ TABLES = (
         ),
         rows=_buffers,
     ),
-    Table(
+    VirtualTable(
         name="frames",
         help="The last thousand packets that went through a port, of processes that began while "
         "somebody asked for this table: from the first time on, and until a minute after the last. "
@@ -353,7 +353,7 @@ TABLES = (
         ),
         rows=_frames,
     ),
-    Table(
+    VirtualTable(
         name="events",
         help="The last thousand events of each runtime.",
         columns=columns(
@@ -369,7 +369,7 @@ TABLES = (
         ),
         rows=_events,
     ),
-    Table(
+    VirtualTable(
         name="problems",
         help="Everything that keeps something from being live.",
         columns=columns(
@@ -385,7 +385,7 @@ TABLES = (
         ),
         rows=_problems,
     ),
-    Table(
+    VirtualTable(
         name="kinds",
         help="Every kind that specs may have.",
         columns=columns(

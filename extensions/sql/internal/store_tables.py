@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from heddle.extensions.sql.internal.table import Table, Values, View, columns
+from heddle.extensions.sql.internal.table import Values, View, VirtualTable, columns
 from heddle.specs.model.entry import data_of
 from heddle.specs.model.mask import covered
-from heddle.specs.model.revision import Recording
+from heddle.specs.model.revision import RevisionStore
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
 
@@ -96,7 +96,7 @@ async def _values(view: View) -> Iterable[Values]:
 
 async def _revisions(view: View) -> Iterable[Values]:
     store = view.managed.store
-    if not isinstance(store, Recording):
+    if not isinstance(store, RevisionStore):
         return []
     found: list[Values] = []
     for revision in await store.history(limit=1000):
@@ -123,21 +123,21 @@ async def _revisions(view: View) -> Iterable[Values]:
 
 
 TABLES = (
-    Table(
+    VirtualTable(
         name="specs",
         help="The Specs of the store, as they are written.",
         columns=SPEC_COLUMNS,
         rows=_specs,
         writable=True,
     ),
-    Table(
+    VirtualTable(
         name="values",
         help='The Values of the store. `VALUES` is a word of SQL: write "values".',
         columns=VALUE_COLUMNS,
         rows=_values,
         writable=True,
     ),
-    Table(
+    VirtualTable(
         name="revisions",
         help="The last thousand revisions of the store, where it keeps them.",
         columns=columns(

@@ -11,7 +11,7 @@ Values: TypeAlias = tuple[Any, ...]
 """One row, in the order of the columns: plain data, not yet as SQLite takes it."""
 
 
-class Column(msgspec.Struct, frozen=True):
+class TableColumn(msgspec.Struct, frozen=True):
     """`type` is TEXT, INTEGER, REAL, BOOLEAN or JSON; lists and maps are JSON text in SQLite."""
 
     name: str
@@ -19,12 +19,12 @@ class Column(msgspec.Struct, frozen=True):
     help: str
 
 
-class Table(msgspec.Struct, frozen=True, kw_only=True):
+class VirtualTable(msgspec.Struct, frozen=True, kw_only=True):
     """`rows(view)` gives them all, as they are at that moment; it may wait."""
 
     name: str
     help: str
-    columns: tuple[Column, ...]
+    columns: tuple[TableColumn, ...]
     rows: "Callable[[View], Awaitable[Iterable[Values]]]"
     writable: bool = False
 
@@ -48,12 +48,12 @@ class Frames(msgspec.Struct):
     ask: Callable[[], Mapping[str, Any]]
 
 
-def columns(**said: str) -> tuple[Column, ...]:
+def columns(**said: str) -> tuple[TableColumn, ...]:
     """Columns out of `name="TYPE what it is"`."""
     found = []
     for name, text in said.items():
         sort, _, told = text.partition(" ")
-        found.append(Column(name, sort, told))
+        found.append(TableColumn(name, sort, told))
     return tuple(found)
 
 

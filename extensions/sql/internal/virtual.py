@@ -10,13 +10,13 @@ from typing import Any, TypeAlias
 import apsw
 
 from heddle.extensions.sql.internal.frames import Later
-from heddle.extensions.sql.internal.table import Table, Values, plain
+from heddle.extensions.sql.internal.table import Values, VirtualTable, plain
 
-Edit: TypeAlias = Callable[[Table, int | None, Sequence[Any] | None], int]
+Edit: TypeAlias = Callable[[VirtualTable, int | None, Sequence[Any] | None], int]
 """Told of a change: the row's number (None: a new one) and what it is to be (None: gone); gives its number."""
 
 
-class Rows:
+class TableRows:
     """What a table holds during one statement, as SQLite takes it; a cell is made when it is asked for."""
 
     def __init__(self, rows: Sequence[Values]) -> None:
@@ -44,9 +44,9 @@ class Rows:
 class Module:
     """All tables, for apsw to make virtual tables of. `rows` are those of the statement that runs."""
 
-    def __init__(self, tables: Mapping[str, Table], edit: Edit) -> None:
+    def __init__(self, tables: Mapping[str, VirtualTable], edit: Edit) -> None:
         self.tables = tables
-        self.rows: dict[str, Rows] = {}
+        self.rows: dict[str, TableRows] = {}
         self.edit = edit
 
     def Connect(  # noqa: N802 - apsw's names, here and below
@@ -61,7 +61,7 @@ class Module:
 class Virtual:
     """One virtual table."""
 
-    def __init__(self, module: Module, table: Table) -> None:
+    def __init__(self, module: Module, table: VirtualTable) -> None:
         self._module = module
         self._table = table
         self._texts = {
@@ -113,7 +113,7 @@ class Virtual:
 class Cursor:
     """Goes through the rows of one table."""
 
-    def __init__(self, rows: Rows) -> None:
+    def __init__(self, rows: TableRows) -> None:
         self._rows = rows
         self._numbers: Sequence[int] = ()
         self._at = 0

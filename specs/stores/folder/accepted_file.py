@@ -20,7 +20,7 @@ import msgspec
 from heddle.schemas.errors import StoreError
 from heddle.schemas.problem import Place, Problem
 from heddle.specs.files.spare import SPARE
-from heddle.specs.model.accepted import Accepted, AcceptedKey, AcceptedState, updated
+from heddle.specs.model.accepted import AcceptedKey, AcceptedResource, AcceptedState, updated
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -37,7 +37,7 @@ class _Head(msgspec.Struct, frozen=True):
 
 class _Line(msgspec.Struct, frozen=True, kw_only=True):
     namespace: str
-    kept: tuple[Accepted, ...] = ()
+    kept: tuple[AcceptedResource, ...] = ()
     dropped: tuple[AcceptedKey, ...] = ()
 
 
@@ -55,7 +55,7 @@ class AcceptedFile:
 
     def read(self, namespace: str) -> AcceptedState:
         """Return every record of a namespace. What cannot be read is a Problem, and left out."""
-        state: dict[AcceptedKey, Accepted] = {}
+        state: dict[AcceptedKey, AcceptedResource] = {}
         problems: list[Problem] = []
         for number, line in enumerate(self._bytes().split(b"\n"), 1):
             head = _decoded(line, _Head) if number == 1 else None
@@ -71,7 +71,7 @@ class AcceptedFile:
         return AcceptedState(items=tuple(state.values()), problems=tuple(problems))
 
     def write(
-        self, namespace: str, kept: Sequence[Accepted], dropped: Collection[AcceptedKey]
+        self, namespace: str, kept: Sequence[AcceptedResource], dropped: Collection[AcceptedKey]
     ) -> None:
         """Keep and drop records; StoreError if the file cannot be written.
 
@@ -84,7 +84,7 @@ class AcceptedFile:
             raise StoreError(f"{self.path} cannot be written: {why}") from error
 
     def _change(
-        self, namespace: str, kept: Sequence[Accepted], dropped: Collection[AcceptedKey]
+        self, namespace: str, kept: Sequence[AcceptedResource], dropped: Collection[AcceptedKey]
     ) -> None:
         self._follow()
         if self._version > VERSION:
@@ -158,7 +158,7 @@ class AcceptedFile:
 
     def _shorten(self) -> None:
         """Write the file anew, with what counts."""
-        spaces: dict[str, dict[AcceptedKey, Accepted]] = {}
+        spaces: dict[str, dict[AcceptedKey, AcceptedResource]] = {}
         for change in self._changes():
             updated(spaces.setdefault(change.namespace, {}), change.kept, change.dropped)
         part = f"{self.path}.part"
@@ -205,7 +205,7 @@ def _head() -> bytes:
     return msgspec.json.encode(_Head("accepted", VERSION)) + b"\n"
 
 
-def _mark(one: Accepted) -> tuple[int, int]:
+def _mark(one: AcceptedResource) -> tuple[int, int]:
     """Return what tells a record from another, and about how many bytes it takes."""
     said = hash((one.body, one.revision, one.active, one.file))
     return said, len(one.body.encode()) + len(one.file) + 120

@@ -10,7 +10,7 @@ from contextlib import suppress
 from errno import EACCES, ELOOP, ENAMETOOLONG, ENOENT, EPERM, EROFS
 from pathlib import Path
 
-from heddle.schemas.errors import Conflict, StoreError, Unwritable
+from heddle.schemas.errors import ConflictError, RejectedError, StoreError
 
 
 def write_files(
@@ -39,7 +39,7 @@ def write_files(
             parts.append((target, _beside(target, new, stamp) if new is not None else None))
         for path, (old, _) in contents.items():
             if read_bytes(path) != old:
-                raise Conflict(f"{path} was changed by somebody else in the meantime")
+                raise ConflictError(f"{path} was changed by somebody else in the meantime")
         for target, part in parts:
             _check_still(target)
             _place(target, part)
@@ -47,7 +47,7 @@ def write_files(
     except OSError as error:
         _undo(contents, done)
         # Nobody but who runs it can put these right: trying again does not help.
-        kind = Unwritable if error.errno in (EACCES, EPERM, EROFS, ENAMETOOLONG) else StoreError
+        kind = RejectedError if error.errno in (EACCES, EPERM, EROFS, ENAMETOOLONG) else StoreError
         raise kind(f"{error.filename or 'a file'} cannot be written: {error.strerror}") from error
     finally:
         for _, part in parts:

@@ -5,14 +5,14 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from heddle.schemas.errors import Conflict, SpecError, Unwritable
+from heddle.schemas.errors import ConflictError, RejectedError, SpecError
 from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.problem import Problem
 from heddle.specs.model.index import Key, Step, key_of
 from heddle.specs.model.store import Resource
 from heddle.specs.stores.folder.atomic_write import read_bytes
 from heddle.specs.stores.folder.placement import illegal, outside
-from heddle.specs.stores.folder.spec_files import Files, home_of
+from heddle.specs.stores.folder.spec_files import SpecFiles, home_of
 from heddle.specs.yaml.document import decode, read_text
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ FILE = "heddle/file"
 """The annotation by which a new Spec or Value says the file of the folder that it goes to."""
 
 
-def filed(files: Files, steps: Sequence[Step]) -> "dict[str, list[Edit]]":
+def filed(files: SpecFiles, steps: Sequence[Step]) -> "dict[str, list[Edit]]":
     """Return the steps as edits of files, by the names of those; SpecError if one may not be written."""
     from heddle.specs.yaml.rewrite import Edit
 
@@ -35,13 +35,13 @@ def filed(files: Files, steps: Sequence[Step]) -> "dict[str, list[Edit]]":
     return edits
 
 
-def misplaced(files: Files, steps: Sequence[Step]) -> list[Problem]:
+def misplaced(files: SpecFiles, steps: Sequence[Step]) -> list[Problem]:
     """Return the Problems of resources whose file may not be written."""
     found = (_misplaced(files, _home(files, old, new), old, new) for old, new in steps)
     return [problem for problem in found if problem is not None]
 
 
-def _home(files: Files, old: Resource | None, new: Resource | None) -> str:
+def _home(files: SpecFiles, old: Resource | None, new: Resource | None) -> str:
     """The file that a resource is in, or goes to."""
     holder = files.holder(old) if old is not None else None
     if holder is not None:
@@ -55,7 +55,7 @@ def _home(files: Files, old: Resource | None, new: Resource | None) -> str:
 
 
 def _misplaced(
-    files: Files, name: str, old: Resource | None, new: Resource | None
+    files: SpecFiles, name: str, old: Resource | None, new: Resource | None
 ) -> Problem | None:
     """The Problem of a resource whose file may not be written; None if it may."""
     if files.single:
@@ -76,7 +76,9 @@ def _misplaced(
     )
 
 
-def rewritten(files: Files, name: str, edits: "list[Edit]") -> tuple[bytes | None, bytes | None]:
+def rewritten(
+    files: SpecFiles, name: str, edits: "list[Edit]"
+) -> tuple[bytes | None, bytes | None]:
     """What a file holds, and what it holds after these edits; None is no file.
 
     Conflict when it is not what it was when it was read; Unwritable when it cannot say this.
@@ -87,10 +89,10 @@ def rewritten(files: Files, name: str, edits: "list[Edit]") -> tuple[bytes | Non
     shown = files.shown(name)
     record = files.file(name)
     if record.problems:
-        raise Unwritable(f"{shown} has to be put right first: {record.problems[0]}")
+        raise RejectedError(f"{shown} has to be put right first: {record.problems[0]}")
     before = read_bytes(path)
     if before is not None and hash(before) != record.digest:
-        raise Conflict(f"{shown} was changed by somebody else in the meantime")
+        raise ConflictError(f"{shown} was changed by somebody else in the meantime")
     text = decode(before or b"")
     wanted: dict[Key, Resource] = {key_of(each): each for each in record.entries}
     for edit in edits:
@@ -113,7 +115,7 @@ def rewritten(files: Files, name: str, edits: "list[Edit]") -> tuple[bytes | Non
         is_json=name.endswith(".json"),
     )
     if after is None:
-        raise Unwritable(f"{shown} cannot be changed so that it says this; edit it by hand")
+        raise RejectedError(f"{shown} cannot be changed so that it says this; edit it by hand")
     if not wanted and not files.single and not after.strip().strip("[]-."):
         return before, None
     wide = (before or b"")[:2] in (b"\xff\xfe", b"\xfe\xff")

@@ -21,14 +21,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from heddle.schemas.errors import NotFound
+from heddle.schemas.errors import NotFoundError
 from heddle.schemas.problem import Place, Problem
 from heddle.specs.files.spare import SPARE
 from heddle.specs.model.entry import data_of, spec_of, value_of
 from heddle.specs.model.index import Key, key_of
 from heddle.specs.model.limits import ASIDE
 from heddle.specs.model.record import is_withheld, recorded
-from heddle.specs.model.revision import Revision, Turn
+from heddle.specs.model.revision import Revision, RevisionChange
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.stores.folder.state_folder import FILE_MODE
@@ -117,7 +117,7 @@ class Journal:
                 revision = _revision(line)
                 if revision is not None and revision.number == number:
                     return revision
-        raise NotFound(f"{self.path} has no revision {number}. See them with: heddle history")
+        raise NotFoundError(f"{self.path} has no revision {number}. See them with: heddle history")
 
     def keyed(self, key: UUID) -> Revision | None:
         """The Revision that was made under this key; None if there is none, or it is in the base."""
@@ -337,7 +337,7 @@ def _revision(line: bytes) -> Revision | None:
     try:
         said = _parsed(line)
         turns = [
-            Turn(
+            RevisionChange(
                 before=_resource(turn["before"]) if turn["before"] is not None else None,
                 after=_resource(turn["after"]) if turn["after"] is not None else None,
             )
@@ -348,7 +348,7 @@ def _revision(line: bytes) -> Revision | None:
             time=float(said["time"]),
             author=str(said["author"]),
             message=str(said["message"]),
-            turns=tuple(turn for turn in turns if turn != Turn()),
+            turns=tuple(turn for turn in turns if turn != RevisionChange()),
         )
     except (ValueError, TypeError, KeyError):
         return None

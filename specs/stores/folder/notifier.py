@@ -9,7 +9,7 @@ import os
 import sys
 from typing import Protocol
 
-from heddle.specs.files.debounce import Settling
+from heddle.specs.files.debounce import PathDebounce
 
 
 class Notifier(Protocol):
@@ -28,7 +28,7 @@ class Notifier(Protocol):
         ...
 
 
-def notifier(root: str, settling: Settling, *, polling: bool | None = None) -> Notifier:
+def notifier(root: str, settling: PathDebounce, *, polling: bool | None = None) -> Notifier:
     """Return the best Notifier that this machine has for a folder or a file.
 
     `polling` (default: the environment variable WATCHFILES_FORCE_POLLING) asks the file system

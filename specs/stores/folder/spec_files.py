@@ -18,14 +18,14 @@ from heddle.specs.files.identity import Stamp, place_of, stamp_of
 from heddle.specs.files.identity import stamp as stamp_in
 from heddle.specs.files.spare import SPARE, is_passing
 from heddle.specs.files.spec_names import is_below
-from heddle.specs.model.index import Index, Key, key_of
+from heddle.specs.model.index import Key, ResourceIndex, key_of
 from heddle.specs.model.limits import ASIDE, limits
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import ChangeSet, Resource
 from heddle.specs.model.value import Value
 from heddle.specs.stores.folder.placement import is_reserved
 from heddle.specs.yaml.document import (
-    Reading,
+    ReadText,
     TooManyError,
     failed,
     files_below,
@@ -67,7 +67,7 @@ FILLING, FILLED = 300_000_000, 10_000_000_000
 """Nanoseconds that a folder in the place of another has to lie still to be read, and the longest wait."""
 
 
-class File(msgspec.Struct):
+class SpecFile(msgspec.Struct):
     """What one file said when it was read last."""
 
     stamp: Stamp = (0, 0, 0, 0, 0)
@@ -82,7 +82,7 @@ class File(msgspec.Struct):
     passing: bool = False
 
 
-class Files:
+class SpecFiles:
     """The Specs and Values in the YAML and JSON files below a folder, or in a single file.
 
     A file with a Problem keeps what it said when it was sound. Where two files use one name, the
@@ -99,10 +99,10 @@ class Files:
         self.removed = False
         """Whether the folder was removed since it was read: the next one may have its number."""
         self.single = False
-        self.index = Index()
+        self.index = ResourceIndex()
         self.newest = 0
         self.unrecorded: set[Key] = set()
-        self._files: dict[str, File] = {}
+        self._files: dict[str, SpecFile] = {}
         self._holders: dict[Key, str] = {}
         self._clashes: tuple[Problem, ...] = ()
         self._gone: Problem | None = None
@@ -150,9 +150,9 @@ class Files:
         """The Specs in files with Problems, as far as they can be read, that do not count."""
         return [spec for name in sorted(self._files) for spec in self._files[name].spoiled]
 
-    def file(self, name: str) -> File:
+    def file(self, name: str) -> SpecFile:
         """What one file said when it was read last."""
-        return self._files.get(name, File())
+        return self._files.get(name, SpecFile())
 
     def holder(self, resource: Resource) -> str | None:
         """The file that a resource stands in."""
@@ -445,7 +445,7 @@ class Files:
         self._files[name] = _accepted(reading, record, stamp, racy, digest)
         return True
 
-    def _reading(self, data: bytes, name: str, revision: int) -> Reading:
+    def _reading(self, data: bytes, name: str, revision: int) -> ReadText:
         """Read the text of a file, in the parsing process if it is large."""
         path = self.shown(name)
         if not self.aside or len(data) <= ASIDE:
@@ -468,7 +468,7 @@ class Files:
     def _refused(
         self, name: str, problem: Problem, stamp: Stamp = _NEVER, *, passing: bool = False
     ) -> bool:
-        record = self._files.setdefault(name, File())
+        record = self._files.setdefault(name, SpecFile())
         record.passing = passing
         known, record.problems = record.problems, (problem,)
         record.spoiled = ()
@@ -535,7 +535,7 @@ class Files:
             (name, each) for name in sorted(self._files) for each in self._files[name].entries
         ]
         entries.sort(key=lambda each: holders.get(key_of(each[1])) != each[0])
-        self.index, self._holders = Index(), {}
+        self.index, self._holders = ResourceIndex(), {}
         clashes: list[Problem] = []
         for name, resource in entries:
             key = key_of(resource)
@@ -580,12 +580,12 @@ def home_of(namespace: str) -> str:
 
 
 def _accepted(
-    reading: Reading,
-    record: File | None,
+    reading: ReadText,
+    record: SpecFile | None,
     stamp: Stamp,
     racy: bool,
     digest: int,
-) -> File:
+) -> SpecFile:
     """The file as it counts from now on: a broken one keeps what it said when it was sound."""
     entries: tuple[Resource, ...] = (*reading.specs, *reading.values)
     sound = not reading.problems and reading.whole
@@ -593,7 +593,7 @@ def _accepted(
     if not sound and record is not None and record.sound:
         entries = record.entries
         spoiled = (*reading.specs, *reading.spoiled)
-    return File(
+    return SpecFile(
         stamp=stamp,
         racy=racy,
         digest=digest,

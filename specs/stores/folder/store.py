@@ -12,29 +12,29 @@ from pathlib import Path
 from urllib.parse import quote
 from uuid import UUID
 
-from heddle.schemas.errors import NotFound, StoreError
+from heddle.schemas.errors import NotFoundError, StoreError
 from heddle.schemas.problem import Problem
-from heddle.specs.files.debounce import LONGEST, QUICK, SLOW, Settling
+from heddle.specs.files.debounce import LONGEST, QUICK, SLOW, PathDebounce
 from heddle.specs.files.notices import EVERYTHING, REMOVED
 from heddle.specs.files.spare import SPARE, is_passing
-from heddle.specs.model.accepted import Accepted, AcceptedKey, AcceptedState
+from heddle.specs.model.accepted import AcceptedKey, AcceptedResource, AcceptedState
 from heddle.specs.model.index import Step, key_of, net, plan
 from heddle.specs.model.keyed import put_under
 from heddle.specs.model.lease import Holder, Lease
 from heddle.specs.model.record import recorded
 from heddle.specs.model.report import Report
-from heddle.specs.model.revision import NO_NOTE, Note, Revision, Turn
+from heddle.specs.model.revision import NO_NOTE, Note, Revision, RevisionChange
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, ChangeSet, Resource
 from heddle.specs.model.value import Value
-from heddle.specs.stores.broadcast import Feed
+from heddle.specs.stores.broadcast import ChangeFeed
 from heddle.specs.stores.folder.accepted_file import AcceptedFile
 from heddle.specs.stores.folder.file_layout import filed, misplaced, rewritten
 from heddle.specs.stores.folder.journal import Journal
 from heddle.specs.stores.folder.notifier import Notifier, notifier
 from heddle.specs.stores.folder.off_loop import Aside
 from heddle.specs.stores.folder.report_files import Noticeboard
-from heddle.specs.stores.folder.spec_files import MANY, Files
+from heddle.specs.stores.folder.spec_files import MANY, SpecFiles
 from heddle.specs.stores.folder.state_folder import StateFolder, state_of
 from heddle.specs.stores.lease_file import FileLease, machine_lease
 
@@ -75,13 +75,13 @@ class FolderStore:
         self.state = StateFolder("")
         self._moves = 0
         self._polling = polling
-        self._files = Files(self._path)
+        self._files = SpecFiles(self._path)
         self._journal = Journal("")
         self._board = Noticeboard("")
         self._accepted = AcceptedFile("")
         self._synced = False
-        self._feed = Feed()
-        self._settling: Settling | None = None
+        self._feed = ChangeFeed()
+        self._settling: PathDebounce | None = None
         self._notifier: Notifier | None = None
         self._retry: asyncio.TimerHandle | None = None
         self._open = False
@@ -272,7 +272,7 @@ class FolderStore:
             raise StoreError(
                 f"the history cannot be read: {(error.strerror or str(error)).lower()}"
             ) from error
-        except NotFound:
+        except NotFoundError:
             # Before the first recorded change only what the files say now is known to have been.
             known = self._journal.newest or self._files.newest - 1
             if known < number <= self._files.newest:
@@ -316,7 +316,7 @@ class FolderStore:
         if not self._synced:
             keys |= {*state, *files.index.keys()}
         files.unrecorded.clear()
-        turns: dict[int, list[Turn]] = {}
+        turns: dict[int, list[RevisionChange]] = {}
         for key in sorted(keys, key=str):
             was, now = state.get(key), files.index.get(key)
             if now is None and was is not None and files.problems:
@@ -326,7 +326,7 @@ class FolderStore:
                 self._journal.settle(key, now)
             elif now is not None or was is not None:
                 number = now.revision if now is not None else files.newest
-                turns.setdefault(number, []).append(Turn(before=was, after=now))
+                turns.setdefault(number, []).append(RevisionChange(before=was, after=now))
         last = self._journal.newest
         found: list[Revision] = []
         for number, each in sorted(turns.items()):
@@ -340,7 +340,7 @@ class FolderStore:
         """Record one change set that was written. What cannot be recorded now is noticed later."""
         index = self._files.index
         turns = tuple(
-            Turn(before=old, after=index.get(key_of(new)) if new is not None else None)
+            RevisionChange(before=old, after=index.get(key_of(new)) if new is not None else None)
             for old, new in steps
         )
         revision = Revision(
@@ -402,7 +402,10 @@ class FolderStore:
         return await asyncio.to_thread(self._accepted.read, namespace)
 
     async def accept(
-        self, namespace: str, kept: Sequence[Accepted], dropped: Collection[AcceptedKey] = ()
+        self,
+        namespace: str,
+        kept: Sequence[AcceptedResource],
+        dropped: Collection[AcceptedKey] = (),
     ) -> None:
         """Keep these records in a file beside the history; StoreError if it cannot be written."""
         self._check_open()
@@ -432,7 +435,7 @@ class FolderStore:
     def _start(self) -> None:
         if self._settling is not None:
             return
-        self._settling = Settling(self._changed)
+        self._settling = PathDebounce(self._changed)
         self._notifier = notifier(self._root, self._settling, polling=self._polling)
         try:
             self._notifier.open()

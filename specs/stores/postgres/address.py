@@ -28,7 +28,7 @@ _ALIVE = {
 }
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
+class StoreOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What an address may say of the store itself; everything else in its query is libpq's.
 
     `wait` is how long a request may wait for the database while it cannot be reached,
@@ -49,7 +49,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
     shown: str
     conninfo: str
-    options: Options
+    options: StoreOptions
 
     @property
     def schema(self) -> str:
@@ -66,7 +66,7 @@ def read_address(url: str) -> Address:
     place, _, query = rest.partition("?")
     ours, theirs = {}, []
     for key, text in parse_qsl(query, keep_blank_values=True):
-        if key in Options.__struct_fields__:
+        if key in StoreOptions.__struct_fields__:
             ours[key] = text
         else:
             theirs.append((key, text))
@@ -95,8 +95,10 @@ def _unreadable(scheme: str, theirs: "list[tuple[str, str]]") -> str:
         try:
             make_conninfo("", **{key: "1"})
         except ProgrammingError:
-            near = did_you_mean(key, [*Options.__struct_fields__, "sslmode", "connect_timeout"])
-            known = ", ".join(Options.__struct_fields__)
+            near = did_you_mean(
+                key, [*StoreOptions.__struct_fields__, "sslmode", "connect_timeout"]
+            )
+            known = ", ".join(StoreOptions.__struct_fields__)
             return (
                 f'the address of the store has an unknown option "{key}" '
                 f"(wanted: {known}, or an option of libpq). {near}".rstrip(". ")
@@ -119,12 +121,12 @@ def _shown(said: "dict[str, Any]") -> str:
     return f"postgresql://{f'{user}@' if user else ''}{host}{port}/{name}"
 
 
-def _options(ours: "dict[str, str]", shown: str) -> Options:
+def _options(ours: "dict[str, str]", shown: str) -> StoreOptions:
     found: dict[str, Any] = dict(ours)
     try:
         if "migrate" in found:
             found["migrate"] = {"on": True, "off": False}.get(found["migrate"], found["migrate"])
-        options = msgspec.convert(found, Options, strict=False)
+        options = msgspec.convert(found, StoreOptions, strict=False)
     except msgspec.ValidationError as error:
         name = str(error).rpartition("$.")[2].rstrip("`")
         kind = "on or off" if name == "migrate" else "a number"

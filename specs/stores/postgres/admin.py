@@ -14,7 +14,7 @@ from heddle.specs.stores.postgres.pool import Connection
 from heddle.specs.stores.postgres.queries import Queries
 
 
-class Standing(msgspec.Struct, frozen=True, kw_only=True):
+class SchemaStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How the tables of a store stand: `version` 0 means there are none; `known` is what we know."""
 
     url: str
@@ -25,14 +25,14 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     known: int
 
 
-async def look(url: str) -> Standing:
+async def look(url: str) -> SchemaStatus:
     """How a store stands; nothing is changed. StoreError where it cannot be reached, or is newer."""
     async with _at(url) as (connection, address):
         found = await standing(connection, address, Queries(address.schema))
         return _standing(connection, address, found)
 
 
-async def bring_up(url: str) -> tuple[Standing, int]:
+async def bring_up(url: str) -> tuple[SchemaStatus, int]:
     """Migrate a store, whatever its address says of that; how it stands, and its version before."""
     async with _at(url) as (connection, address):
         before = await migrate(connection, address, Queries(address.schema), asked=True)
@@ -61,9 +61,9 @@ async def _at(url: str) -> AsyncIterator[tuple[Connection, Address]]:
         await connection.close()
 
 
-def _standing(connection: Connection, address: Address, found: int) -> Standing:
+def _standing(connection: Connection, address: Address, found: int) -> SchemaStatus:
     info = connection.info
-    return Standing(
+    return SchemaStatus(
         url=address.shown,
         schema=address.schema,
         role=info.user,

@@ -16,7 +16,7 @@ import msgspec
 
 from heddle.schemas.errors import StoreError
 from heddle.specs.model.store import ChangeSet
-from heddle.specs.stores.broadcast import Feed
+from heddle.specs.stores.broadcast import ChangeFeed
 from heddle.specs.stores.postgres.connections import Connections, unreachable
 from heddle.specs.stores.postgres.pool import Connection
 from heddle.specs.stores.postgres.queries import Queries
@@ -32,11 +32,11 @@ MOST = 1000
 """So many revisions can be caught up with one by one; after more, everything is to be looked at."""
 
 
-class Anew(StoreError):  # noqa: N818 - reads as what it tells: look anew
+class RescanError(StoreError):
     """What changed cannot be told key by key: everything is to be looked at."""
 
 
-class Told(msgspec.Struct, frozen=True):
+class ChangedKey(msgspec.Struct, frozen=True):
     """One key that a revision changed, in a namespace; `former` is the one before, where it moved."""
 
     sort: str
@@ -45,13 +45,13 @@ class Told(msgspec.Struct, frozen=True):
     former: str | None = None
 
 
-class Listener:
+class ChangeListener:
     """Hears what changes from the first watch on, until it is closed."""
 
     def __init__(self, connections: Connections, queries: Queries) -> None:
         self._connections = connections
         self._queries = queries
-        self._feeds: dict[str | None, Feed] = {}
+        self._feeds: dict[str | None, ChangeFeed] = {}
         self._task: asyncio.Task[None] | None = None
         self._known = 0
         self._seen = 0
@@ -80,7 +80,7 @@ class Listener:
         if self._task is None:
             self._seen = since
             self._task = asyncio.create_task(self._run())
-        feed = self._feeds.setdefault(namespace, Feed())
+        feed = self._feeds.setdefault(namespace, ChangeFeed())
         try:
             async for changes in feed.watch():
                 # Without keys it is a wake-up after the server was away.
@@ -125,7 +125,7 @@ class Listener:
 
     def _lose(self, error: StoreError) -> None:
         """Tell everybody once that the server is away, and whenever they have to look anew."""
-        if not self._away or isinstance(error, Anew):
+        if not self._away or isinstance(error, RescanError):
             self._away = True
             for feed in self._feeds.values():
                 feed.end(error)
@@ -145,7 +145,7 @@ class Listener:
         now, newest, before = await rows.fetchone() or (0, None, None)
         if now < self._seen or (key is not None and before is not None and before != key):
             self._seen, self._known, self._mark = now, now, (now, newest)
-            raise Anew(
+            raise RescanError(
                 f"the store {self._origin} was put back to an older state: it is looked at anew"
             )
         self._mark = (now, newest)
@@ -168,7 +168,7 @@ class Listener:
             return True
         if number != self._seen + 1 or "keys" not in said:
             return False
-        self._tell([(number, [Told(row[0], UUID(row[1]), *row[2:]) for row in said["keys"]])])
+        self._tell([(number, [ChangedKey(row[0], UUID(row[1]), *row[2:]) for row in said["keys"]])])
         return True
 
     # --- the log ---
@@ -178,13 +178,13 @@ class Listener:
         number, found = await read_since(connection, queries=self._queries, number=self._seen)
         if len(found) > MOST:
             self._see(number)
-            raise Anew(
+            raise RescanError(
                 f"the store {self._origin} went on by {len(found)} revisions: it is looked at anew"
             )
         self._tell(found)
         self._see(number)
 
-    def _tell(self, found: "Sequence[tuple[int, list[Told]]]") -> None:
+    def _tell(self, found: "Sequence[tuple[int, list[ChangedKey]]]") -> None:
         """Tell these revisions to the watches that they concern; the others hear the number."""
         for number, keys in found:
             for namespace, feed in self._feeds.items():
@@ -206,18 +206,18 @@ class Listener:
 
 async def read_since(
     connection: Connection, *, queries: Queries, number: int
-) -> "tuple[int, list[tuple[int, list[Told]]]]":
+) -> "tuple[int, list[tuple[int, list[ChangedKey]]]]":
     """The newest revision, and the keys of every one after this number, oldest first."""
     rows = await (await connection.execute(queries.since, [number])).fetchall()
-    found: dict[int, list[Told]] = {}
+    found: dict[int, list[ChangedKey]] = {}
     for _, revision, sort, id_, namespace, former in rows:
         if revision is not None:
-            found.setdefault(revision, []).append(Told(sort, id_, namespace, former))
+            found.setdefault(revision, []).append(ChangedKey(sort, id_, namespace, former))
     return (rows[0][0] if rows else number), list(found.items())
 
 
 def change_set(
-    keys: "Sequence[Told]", namespace: str | None, origin: str, number: int
+    keys: "Sequence[ChangedKey]", namespace: str | None, origin: str, number: int
 ) -> ChangeSet:
     """Where to look in a namespace (None: in all)."""
     wanted = [key for key in keys if namespace is None or namespace in (key.namespace, key.former)]

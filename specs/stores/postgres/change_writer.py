@@ -8,9 +8,9 @@ from uuid import uuid4
 import msgspec
 
 from heddle.specs.model.body import kept, resource_of, sort_of
-from heddle.specs.model.index import Index, Key, Step, key_of, net, plan
+from heddle.specs.model.index import Key, ResourceIndex, Step, key_of, net, plan
 from heddle.specs.model.keyed import put_under
-from heddle.specs.model.revision import Note, Revision, Turn
+from heddle.specs.model.revision import Note, Revision, RevisionChange
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, Put, Resource
 from heddle.specs.stores.postgres.pool import Connection
@@ -19,14 +19,14 @@ from heddle.specs.stores.postgres.queries import Queries
 SORTS = ("spec", "value")
 
 
-class Written(msgspec.Struct, frozen=True):
+class WriteResult(msgspec.Struct, frozen=True):
     """What was put, with its revisions; `number` is that of the new revision, 0 where nothing changed."""
 
     resources: tuple[Resource, ...]
     number: int
 
 
-class Writing:
+class ChangeWriter:
     """A change set on its way into the tables. Calling it again goes on with what it may have done."""
 
     def __init__(self, queries: Queries, changes: Sequence[Change], note: Note) -> None:
@@ -39,12 +39,12 @@ class Writing:
         self.key = note.key or uuid4()
         self._repeated = note.key is not None
         self._given = changes
-        self._sent: Written | None = None
+        self._sent: WriteResult | None = None
         self._committing = False
         self.unsure = False
         """Whether it may have been made, and nobody knows."""
 
-    async def __call__(self, connection: Connection) -> Written:
+    async def __call__(self, connection: Connection) -> WriteResult:
         """Do it, as a whole or not at all. Conflict and NotFound as Store.apply has them."""
         self._committing = False
         try:
@@ -56,7 +56,7 @@ class Writing:
                 self.unsure = False
             raise
 
-    async def _made(self, connection: Connection) -> Written:
+    async def _made(self, connection: Connection) -> WriteResult:
         # One pipeline: two journeys to the server, one to look and one to write and commit.
         async with connection.pipeline(), connection.transaction():
             head = await connection.execute(self._queries.lock)
@@ -72,7 +72,7 @@ class Writing:
                 return self._sent or await self._before_us(connection, made)
             # Whoever has the lock sees what every writer before has made: ours is not among it.
             self.unsure = False
-            index = Index()
+            index = ResourceIndex()
             for sort, found in rows.items():
                 for body, revision in await found.fetchall():
                     resource = resource_of(sort, body, revision)
@@ -82,27 +82,27 @@ class Writing:
             changed = net(steps)
             resources = tuple(new for _, new in steps if new is not None)
             if not changed:
-                return Written(resources, 0)
+                return WriteResult(resources, 0)
             await self._write(connection, number + 1, changed)
-            self._sent = Written(resources, number + 1)
+            self._sent = WriteResult(resources, number + 1)
             self._committing = self.unsure = True
         self.unsure = False
         return self._sent
 
-    async def _before_us(self, connection: Connection, made: Sequence[Any]) -> Written:
+    async def _before_us(self, connection: Connection, made: Sequence[Any]) -> WriteResult:
         """What somebody has put under the same key already; Conflict if that was something else."""
         number, at, author, message = made
         given = {"numbers": [number], "namespace": None}
         rows = await (await connection.execute(self._queries.turns, given)).fetchall()
         turns = tuple(
-            Turn(
+            RevisionChange(
                 before=resource_of(sort, before, was) if before else None,
                 after=resource_of(sort, after, number) if after else None,
             )
             for _, sort, was, before, after in rows
         )
         revision = Revision(number=number, time=at, author=author, message=message, turns=turns)
-        return Written(tuple(put_under(self._given, revision)), number)
+        return WriteResult(tuple(put_under(self._given, revision)), number)
 
     def _kept(self, change: Change) -> Change:
         if not isinstance(change, Put):

@@ -12,7 +12,13 @@ from psycopg import errors
 
 from heddle.schemas.errors import StoreError
 from heddle.specs.stores.postgres.address import Address
-from heddle.specs.stores.postgres.pool import Connection, NotConnected, Pool, PoolBusy, PoolClosed
+from heddle.specs.stores.postgres.pool import (
+    ConnectError,
+    Connection,
+    ConnectionPool,
+    PoolBusyError,
+    PoolClosedError,
+)
 from heddle.specs.stores.postgres.queries import Queries
 
 T = TypeVar("T")
@@ -41,7 +47,7 @@ class Connections:
         self.address = address
         self._queries = queries
         options = address.options
-        self._pool = Pool(self._connected, options.pool_min, options.pool_max)
+        self._pool = ConnectionPool(self._connected, options.pool_min, options.pool_max)
 
     async def close(self) -> None:
         """Close every connection; what still runs on one ends with a StoreError."""
@@ -96,11 +102,11 @@ class Connections:
                 async with self._pool.connection(max(end - loop.time(), PAUSE)) as connection:
                     answered = True
                     return await work(connection)
-            except PoolBusy:
+            except PoolBusyError:
                 raise self._busy() from None
-            except PoolClosed:
+            except PoolClosedError:
                 raise not_open(self.address) from None
-            except NotConnected as error:
+            except ConnectError as error:
                 if loop.time() + pause >= end:
                     raise unreachable(self.address, error.cause) from None
             except psycopg.Error as error:

@@ -70,19 +70,19 @@ def script(schema: str = SCHEMA, since: int = 0) -> str:
     return "\n".join([*lines, "COMMIT;", ""])
 
 
-class Found(msgspec.Struct, frozen=True):
+class SchemaVersion(msgspec.Struct, frozen=True):
     """The version of the tables that are there, 0 if there are none; and who may still use them."""
 
     version: int = 0
     readable_since: int = 0
 
 
-async def version(connection: Connection, queries: Queries) -> Found:
+async def version(connection: Connection, queries: Queries) -> SchemaVersion:
     """Return the version of the tables that are there."""
     if not await _one(connection, queries.migrations):
-        return Found()
+        return SchemaVersion()
     row = await (await connection.execute(queries.version)).fetchone()
-    return Found(*row) if row is not None else Found()
+    return SchemaVersion(*row) if row is not None else SchemaVersion()
 
 
 async def standing(connection: Connection, address: Address, queries: Queries) -> int:
@@ -119,7 +119,7 @@ async def migrate(
         raise failed(address, error) from None
 
 
-def check(found: Found, address: Address) -> None:
+def check(found: SchemaVersion, address: Address) -> None:
     """Raise StoreError if the tables are newer than what this Heddle knows, and say that it matters."""
     if found.readable_since > newest():
         raise StoreError(

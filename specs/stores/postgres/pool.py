@@ -22,15 +22,15 @@ SHORTEST = 1.0
 """Seconds that an attempt to connect may take at least, however little time is left."""
 
 
-class PoolBusy(Exception):  # noqa: N818 - reads as what it tells: raise PoolBusy
+class PoolBusyError(Exception):
     """Every connection is lent, and none came back in time."""
 
 
-class PoolClosed(Exception):  # noqa: N818 - reads as what it tells: raise PoolClosed
+class PoolClosedError(Exception):
     """The pool is closed."""
 
 
-class NotConnected(Exception):  # noqa: N818 - reads as what it tells: raise NotConnected
+class ConnectError(Exception):
     """A new connection could not be opened; the cause says why."""
 
     def __init__(self, cause: Exception) -> None:
@@ -38,7 +38,7 @@ class NotConnected(Exception):  # noqa: N818 - reads as what it tells: raise Not
         self.cause = cause
 
 
-class Pool:
+class ConnectionPool:
     """At most `most` connections, made by `connect`; the last `least` that are idle stay open."""
 
     def __init__(self, connect: Callable[[], Awaitable[Connection]], least: int, most: int) -> None:
@@ -69,7 +69,7 @@ class Pool:
         while not (self._idle or self._closed or self.size < self._most):
             await self._turn(end - loop.time())
         if self._closed:
-            raise PoolClosed
+            raise PoolClosedError
         scope = asyncio.timeout(None)
         held = self._take()
         self._scopes.add(scope)
@@ -81,7 +81,7 @@ class Pool:
         except TimeoutError:
             # Nothing else lets it expire but to close the pool.
             if scope.expired():
-                raise PoolClosed from None
+                raise PoolClosedError from None
             raise
         finally:
             self._scopes.discard(scope)
@@ -127,9 +127,9 @@ class Pool:
         except TimeoutError:
             if self._closed:
                 raise
-            raise NotConnected(TimeoutError(f"no answer within {seconds:g} s")) from None
+            raise ConnectError(TimeoutError(f"no answer within {seconds:g} s")) from None
         except (psycopg.Error, OSError) as error:
-            raise NotConnected(error) from error
+            raise ConnectError(error) from error
 
     async def _turn(self, seconds: float) -> None:
         """Wait until it makes sense to look again; PoolBusy after so many seconds."""
@@ -145,7 +145,7 @@ class Pool:
                 # It was its turn, and it cannot take it any more: that is for the next one.
                 self._wake()
             if isinstance(error, TimeoutError):
-                raise PoolBusy from None
+                raise PoolBusyError from None
             raise
 
     async def _give_back(self, connection: Connection | None) -> None:

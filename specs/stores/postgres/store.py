@@ -8,19 +8,19 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.schemas.errors import NotFound, SpecError, StoreError, Unconfirmed
+from heddle.schemas.errors import NotFoundError, SpecError, StoreError, UnconfirmedError
 from heddle.schemas.problem import Problem
-from heddle.specs.model.accepted import Accepted, AcceptedKey, AcceptedState
+from heddle.specs.model.accepted import AcceptedKey, AcceptedResource, AcceptedState
 from heddle.specs.model.body import resource_of
 from heddle.specs.model.lease import Holder, Lease
 from heddle.specs.model.report import LATE, Report
-from heddle.specs.model.revision import NO_NOTE, Note, Revision, Turn
+from heddle.specs.model.revision import NO_NOTE, Note, Revision, RevisionChange
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, ChangeSet, Resource
 from heddle.specs.model.value import Value
 from heddle.specs.stores.postgres.address import read_address
-from heddle.specs.stores.postgres.change_feed import MOST, Listener, change_set, read_since
-from heddle.specs.stores.postgres.change_writer import Writing
+from heddle.specs.stores.postgres.change_feed import MOST, ChangeListener, change_set, read_since
+from heddle.specs.stores.postgres.change_writer import ChangeWriter
 from heddle.specs.stores.postgres.connections import Connections, not_open
 from heddle.specs.stores.postgres.leases import Leases, RowLease
 from heddle.specs.stores.postgres.migrator import migrate
@@ -44,7 +44,7 @@ class PostgresStore:
         self._address = read_address(url)
         self._queries = Queries(self._address.schema)
         self._connections: Connections | None = None
-        self._listener: Listener | None = None
+        self._listener: ChangeListener | None = None
         self._opening = asyncio.Lock()
         self._leases = Leases(self._run, self._queries)
 
@@ -68,7 +68,7 @@ class PostgresStore:
             finally:
                 await connection.close()
             self._connections = connections
-            self._listener = Listener(connections, self._queries)
+            self._listener = ChangeListener(connections, self._queries)
             try:
                 await self.newest()
             except BaseException:
@@ -131,12 +131,12 @@ class PostgresStore:
         twice: the log says whether it was. If it does not come back in time, Unconfirmed says that it
         may have been made, StoreError that it was not.
         """
-        writing = Writing(self._queries, changes, note)
+        writing = ChangeWriter(self._queries, changes, note)
         try:
             written = await self._run(writing, unsure=lambda: writing.unsure)
         except StoreError as error:
             if writing.unsure:
-                raise Unconfirmed(str(error), writing.key) from None
+                raise UnconfirmedError(str(error), writing.key) from None
             raise
         if self._listener is not None:
             self._listener.know(written.number)
@@ -177,7 +177,7 @@ class PostgresStore:
         for found in await self._revisions(rows, None):
             return found
         newest = await self.newest()
-        raise NotFound(f"there is no revision {number} in {self.url} (newest: {newest})")
+        raise NotFoundError(f"there is no revision {number} in {self.url} (newest: {newest})")
 
     async def keyed(self, key: UUID) -> Revision | None:
         """The Revision that was made under this key, None if there is none; see Keyed."""
@@ -188,12 +188,12 @@ class PostgresStore:
         self, rows: Sequence[Sequence[Any]], namespace: str | None
     ) -> list[Revision]:
         numbers = [row[0] for row in rows]
-        turns: dict[int, list[Turn]] = {number: [] for number in numbers}
+        turns: dict[int, list[RevisionChange]] = {number: [] for number in numbers}
         if numbers:
             given = {"numbers": numbers, "namespace": namespace}
             for number, sort, was, before, after in await self._rows(self._queries.turns, given):
                 turns[number].append(
-                    Turn(
+                    RevisionChange(
                         before=self._read(sort, before, was) if before else None,
                         after=self._read(sort, after, number) if after else None,
                     )
@@ -241,13 +241,18 @@ class PostgresStore:
         rows = await self._rows(self._queries.accepted, [namespace])
         return AcceptedState(
             items=tuple(
-                Accepted(sort=sort, id=id_, revision=number, active=active, file=file, body=body)
+                AcceptedResource(
+                    sort=sort, id=id_, revision=number, active=active, file=file, body=body
+                )
                 for sort, id_, number, active, file, body in rows
             )
         )
 
     async def accept(
-        self, namespace: str, kept: Sequence[Accepted], dropped: Collection[AcceptedKey] = ()
+        self,
+        namespace: str,
+        kept: Sequence[AcceptedResource],
+        dropped: Collection[AcceptedKey] = (),
     ) -> None:
         """Keep these records, and drop others, in one transaction."""
         gone = sorted(set(dropped) - {one.key for one in kept})

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Callable
 
 from heddle.schemas.errors import StoreError
 from heddle.specs.model.store import ChangeSet
-from heddle.specs.stores.broadcast import Feed
+from heddle.specs.stores.broadcast import ChangeFeed
 
 
-class Following:
+class SharedStream:
     """One stream of changes for everybody who watches the same. `changes` begins it anew.
 
     `url` is whose stream it is, for errors.
@@ -17,7 +17,7 @@ class Following:
     def __init__(self, url: str, changes: Callable[[], AsyncIterator[ChangeSet]]) -> None:
         self._url = url
         self._changes = changes
-        self._feed = Feed()
+        self._feed = ChangeFeed()
         self._task: asyncio.Task[None] | None = None
         self._ending: set[asyncio.Task[None]] = set()
 

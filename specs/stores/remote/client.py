@@ -11,7 +11,7 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.schemas.errors import Conflict, NotFound, SpecError, StoreError
+from heddle.schemas.errors import ConflictError, NotFoundError, SpecError, StoreError
 from heddle.schemas.problem import Place, Problem
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ SILENCE: Final = 60.0
 _CONFLICTS: Final = (409, 412, 428)
 
 
-class Lost(StoreError):  # noqa: N818 - reads as what it tells: raise Lost
+class AnswerLostError(StoreError):
     """The request was sent, and nobody knows what became of it."""
 
 
-class Asking:
+class ApiClient:
     """Asks one API. `url` is where it is, without a path behind; `token` is sent with everything."""
 
     def __init__(self, url: str, token: str = "") -> None:
@@ -115,7 +115,7 @@ class Asking:
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise self._unreachable(error) from error
         except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
-            raise Lost(str(self._unreachable(error))) from error
+            raise AnswerLostError(str(self._unreachable(error))) from error
         return self._data(came) if came else None
 
     async def events(
@@ -175,10 +175,10 @@ class Asking:
         if problems:
             return SpecError(problems)
         if status in _CONFLICTS:
-            return Conflict(detail)
+            return ConflictError(detail)
         if said.get("type") == "urn:heddle:problem:unconfirmed":
-            return Lost(f"{self.url}: {detail}")
-        return NotFound(detail) if status == 404 else StoreError(f"{self.url}: {detail}")
+            return AnswerLostError(f"{self.url}: {detail}")
+        return NotFoundError(detail) if status == 404 else StoreError(f"{self.url}: {detail}")
 
 
 def problem_of(said: Mapping[str, Any]) -> Problem:

@@ -10,18 +10,24 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from heddle.schemas.errors import Conflict, NotFound, SpecError, StoreError, Unconfirmed
+from heddle.schemas.errors import (
+    ConflictError,
+    NotFoundError,
+    SpecError,
+    StoreError,
+    UnconfirmedError,
+)
 from heddle.schemas.problem import Problem
-from heddle.specs.model.accepted import Accepted, AcceptedKey, AcceptedState
+from heddle.specs.model.accepted import AcceptedKey, AcceptedResource, AcceptedState
 from heddle.specs.model.entry import data_of, spec_of, value_of
 from heddle.specs.model.lossless_json import marked, unmarked
 from heddle.specs.model.report import Report
-from heddle.specs.model.revision import NO_NOTE, Note, Revision, Turn
+from heddle.specs.model.revision import NO_NOTE, Note, Revision, RevisionChange
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, ChangeSet, Put, Resource
 from heddle.specs.model.value import Value
-from heddle.specs.stores.remote.change_feed import Following
-from heddle.specs.stores.remote.client import Asking, Lost, problem_of
+from heddle.specs.stores.remote.change_feed import SharedStream
+from heddle.specs.stores.remote.client import AnswerLostError, ApiClient, problem_of
 
 R = TypeVar("R", Spec, Value)
 
@@ -41,11 +47,11 @@ class RemoteStore:
     """
 
     def __init__(self, url: str, *, token: str = "", check: bool = True) -> None:
-        self._asking = Asking(url, token)
+        self._asking = ApiClient(url, token)
         self._check = check
         self._seen = 0
         self._open = False
-        self._following: dict[str | None, Following] = {}
+        self._following: dict[str | None, SharedStream] = {}
 
     @property
     def url(self) -> str:
@@ -156,14 +162,14 @@ class RemoteStore:
         while True:
             try:
                 return await self._ask("POST", path, key=key, **more)
-            except (Conflict, NotFound):
+            except (ConflictError, NotFoundError):
                 raise
             except StoreError as error:
-                lost = lost or isinstance(error, Lost)
+                lost = lost or isinstance(error, AnswerLostError)
                 if not lost:
                     raise
                 if loop.time() + pause >= end:
-                    raise Unconfirmed(str(error), key) from None
+                    raise UnconfirmedError(str(error), key) from None
             await asyncio.sleep(pause)
             pause = min(pause * 2, 1.0)
 
@@ -181,7 +187,7 @@ class RemoteStore:
         """
         self._check_open()
         if namespace not in self._following:
-            self._following[namespace] = Following(self.url, lambda: self._changes(namespace))
+            self._following[namespace] = SharedStream(self.url, lambda: self._changes(namespace))
         return self._following[namespace].watch()
 
     async def _changes(self, namespace: str | None) -> AsyncIterator[ChangeSet]:
@@ -268,12 +274,15 @@ class RemoteStore:
         """Return what a runtime accepted last in this namespace."""
         said = await self._ask("GET", f"{_space(namespace)}/accepted")
         return AcceptedState(
-            items=tuple(msgspec.convert(each, Accepted) for each in said["items"]),
+            items=tuple(msgspec.convert(each, AcceptedResource) for each in said["items"]),
             problems=tuple(problem_of(each) for each in said["problems"]),
         )
 
     async def accept(
-        self, namespace: str, kept: Sequence[Accepted], dropped: Collection[AcceptedKey] = ()
+        self,
+        namespace: str,
+        kept: Sequence[AcceptedResource],
+        dropped: Collection[AcceptedKey] = (),
     ) -> None:
         """Keep these records, and drop others; SpecError if the store never had what they say."""
         body = {
@@ -371,7 +380,7 @@ def _revision(said: Any) -> Revision:
         author=said["author"],
         message=said["message"],
         turns=tuple(
-            Turn(
+            RevisionChange(
                 before=_resource(turn["before"]) if turn["before"] is not None else None,
                 after=_resource(turn["after"]) if turn["after"] is not None else None,
             )

@@ -17,8 +17,8 @@ from heddle.specs.yaml.diagnose import thorough
 from heddle.specs.yaml.document import read_parsed
 from heddle.specs.yaml.parsing.wire import (
     HEAD,
-    Reply,
-    Request,
+    ParseReply,
+    ParseRequest,
     packed,
     packed_where,
     parts_of,
@@ -69,7 +69,7 @@ def _peak() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def _reply(request: Request) -> Reply:
+def _reply(request: ParseRequest) -> ParseReply:
     use_limits(request.limits)
     try:
         reading, again, where = read_parsed(
@@ -89,7 +89,7 @@ def _reply(request: Request) -> Reply:
     except MemoryError:
         found = "it takes too much memory to be read"
         problem = Problem(code="too-large", found=found, place=Place(request.file))
-        return Reply([], [], [], [problem], False, b"\x90", [])
+        return ParseReply([], [], [], [problem], False, b"\x90", [])
 
 
 def _read(connection: socket.socket) -> bytes | None:

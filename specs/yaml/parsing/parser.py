@@ -20,12 +20,12 @@ from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.pieces import Pieces, at_once, by_turns
 from heddle.schemas.problem import Place, Problem
 from heddle.specs.model.limits import limits
-from heddle.specs.yaml.document import Only, Reading, decode
+from heddle.specs.yaml.document import Only, ReadText, decode
 from heddle.specs.yaml.parsing.wire import (
     HEAD,
     Away,
-    Reply,
-    Request,
+    ParseReply,
+    ParseRequest,
     joined,
     replies,
     spec_of,
@@ -55,7 +55,7 @@ class Parser:
         """The number of the process; 0 while there is none."""
         return self._process.pid if self._process is not None else 0
 
-    def ask(self, request: Request, longest: float = LONGEST) -> Reply:
+    def ask(self, request: ParseRequest, longest: float = LONGEST) -> ParseReply:
         """Return the reply, with a Problem if the process did not live to give one."""
         with self._turn:
             end = time.monotonic() + longest
@@ -76,7 +76,7 @@ class Parser:
         with self._turn:
             self._stop()
 
-    def _asked(self, request: Request, end: float) -> Reply:
+    def _asked(self, request: ParseRequest, end: float) -> ParseReply:
         frame = msgspec.msgpack.encode(request)
         for again in (False, True):
             connection = self._connection()
@@ -159,9 +159,9 @@ def _ended(process: "subprocess.Popen[bytes]", ours: socket.socket) -> None:
         process.wait()
 
 
-def _refused(request: Request, found: str) -> Reply:
+def _refused(request: ParseRequest, found: str) -> ParseReply:
     problem = Problem(code="too-large", found=found, place=Place(request.file))
-    return Reply([], [], [], [problem], False, b"\x90", [])
+    return ParseReply([], [], [], [problem], False, b"\x90", [])
 
 
 # --- reading --------------------------------------------------------------------------------------
@@ -175,21 +175,23 @@ def read_aside(
     only: Only = None,
     key: str | None = None,
     revision: int = 0,
-) -> Reading:
+) -> ReadText:
     """As `read_text`, in the parsing process; whoever calls it waits, so call it in a thread."""
-    request = Request(data, file, namespace, only, key, revision, limits().file, None, limits())
+    request = ParseRequest(
+        data, file, namespace, only, key, revision, limits().file, None, limits()
+    )
     reply = PARSER.ask(request)
     return at_once(_made(reply, data, file))
 
 
 async def read_twice_aside(
     data: bytes, *, namespace: str, only: Only, key: str, again: str, most: int
-) -> tuple[Reading, frozenset[UUID]]:
+) -> tuple[ReadText, frozenset[UUID]]:
     """Read a text in the parsing process; return what it says, and the ids that it says itself.
 
     The event loop goes on meanwhile.
     """
-    request = Request(data, "", namespace, only, key, 0, most, again, limits())
+    request = ParseRequest(data, "", namespace, only, key, 0, most, again, limits())
     loop = asyncio.get_running_loop()
     reply = await loop.run_in_executor(None, partial(PARSER.ask, request))
     return await by_turns(_made(reply, data, "")), await by_turns(_ids(reply.written))
@@ -203,7 +205,7 @@ def _ids(written: list[bytes]) -> Pieces[frozenset[UUID]]:
     return frozenset(ids)
 
 
-def _made(reply: Reply, data: bytes, file: str) -> Pieces[Reading]:
+def _made(reply: ParseReply, data: bytes, file: str) -> Pieces[ReadText]:
     """Make a Reading of a reply."""
     source = Away((decode(data) or "").removeprefix("\ufeff"), file, reply.where)
     specs, spoiled, values = [], [], []
@@ -216,7 +218,7 @@ def _made(reply: Reply, data: bytes, file: str) -> Pieces[Reading]:
     for each in reply.values:
         values.append(value_of(each, source))
         yield
-    return Reading(
+    return ReadText(
         specs=tuple(specs),
         spoiled=tuple(spoiled),
         values=tuple(values),

@@ -10,13 +10,13 @@ import msgspec
 from heddle.schemas.link import Link
 from heddle.schemas.path import Path
 from heddle.schemas.problem import Problem
-from heddle.specs.model.limits import Limits
+from heddle.specs.model.limits import ReadLimits
 from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.value import Source as Origin
 from heddle.specs.model.value import Value
-from heddle.specs.yaml.document import Only, Reading
-from heddle.specs.yaml.fast import Places, Source
-from heddle.specs.yaml.parsed import Where
+from heddle.specs.yaml.document import Only, ReadText
+from heddle.specs.yaml.fast import FastSource, SpecPlaces
+from heddle.specs.yaml.parsed import NodePlace
 
 HEAD: Final = struct.Struct(">I")
 """In front of each frame: how long it is."""
@@ -28,7 +28,7 @@ _LARGE_INT: Final = 1
 """The extension type of whole numbers of more than 64 bits."""
 
 
-class Request(msgspec.Struct, array_like=True):
+class ParseRequest(msgspec.Struct, array_like=True):
     """A text to read: what `read_text` takes, the limits, and another key for the ids nobody wrote."""
 
     text: bytes
@@ -39,10 +39,10 @@ class Request(msgspec.Struct, array_like=True):
     revision: int
     most: int
     again: str | None
-    limits: Limits
+    limits: ReadLimits
 
 
-class SpecSaid(msgspec.Struct, array_like=True):
+class SpecReply(msgspec.Struct, array_like=True):
     """A Spec as it comes back; `root` is where it stands in the text."""
 
     id: bytes
@@ -57,7 +57,7 @@ class SpecSaid(msgspec.Struct, array_like=True):
     root: list[str | int]
 
 
-class ValueSaid(msgspec.Struct, array_like=True):
+class ValueReply(msgspec.Struct, array_like=True):
     """A Value as it comes back; `root` is where it stands in the text."""
 
     id: bytes
@@ -72,7 +72,7 @@ class ValueSaid(msgspec.Struct, array_like=True):
     root: list[str | int]
 
 
-class WhereSaid(msgspec.Struct, array_like=True, omit_defaults=True):
+class PlaceReply(msgspec.Struct, array_like=True, omit_defaults=True):
     """Where one node stands, and what stands inside, each packed by itself."""
 
     line: int
@@ -81,15 +81,15 @@ class WhereSaid(msgspec.Struct, array_like=True, omit_defaults=True):
     children: list[tuple[str | int, int, int, msgspec.Raw]] = []
 
 
-class Reply(msgspec.Struct, array_like=True):
+class ParseReply(msgspec.Struct, array_like=True):
     """What a text says, or a part of that: `more` is to come. `where` are the places of everything in
     it, packed; `written` the ids that stay the same under another key. `last` says that the process
     ends now.
     """
 
-    specs: list[SpecSaid]
-    spoiled: list[SpecSaid]
-    values: list[ValueSaid]
+    specs: list[SpecReply]
+    spoiled: list[SpecReply]
+    values: list[ValueReply]
     problems: list[Problem]
     whole: bool
     where: bytes
@@ -101,7 +101,7 @@ class Reply(msgspec.Struct, array_like=True):
 # --- there ----------------------------------------------------------------------------------------
 
 
-def packed(reply: Reply) -> bytes:
+def packed(reply: ParseReply) -> bytes:
     """Return the bytes of a reply, whatever its numbers are."""
     try:
         return msgspec.msgpack.encode(reply)
@@ -117,18 +117,18 @@ def _tagged(data: Any) -> Any:
     return [_tagged(value) for value in data] if isinstance(data, list | tuple) else data
 
 
-def parts_of(reply: Reply) -> Iterator[Reply]:
+def parts_of(reply: ParseReply) -> Iterator[ParseReply]:
     """Give a reply in parts, which are unpacked one by one: each takes a moment only."""
     for name in ("specs", "spoiled", "values"):
         said = getattr(reply, name)
         for start in range(0, len(said), PART):
-            part = Reply([], [], [], [], True, b"\x90", [], more=True)
+            part = ParseReply([], [], [], [], True, b"\x90", [], more=True)
             setattr(part, name, said[start : start + PART])
             yield part
     yield msgspec.structs.replace(reply, specs=[], spoiled=[], values=[])
 
 
-def joined(parts: list[Reply]) -> Reply:
+def joined(parts: list[ParseReply]) -> ParseReply:
     """Return the reply that came in these parts."""
     last = parts[-1]
     for name in ("specs", "spoiled", "values"):
@@ -136,9 +136,9 @@ def joined(parts: list[Reply]) -> Reply:
     return last
 
 
-def reply_of(reading: Reading, where: bytes, written: list[UUID]) -> Reply:
+def reply_of(reading: ReadText, where: bytes, written: list[UUID]) -> ParseReply:
     """Return what a Reading says, as it goes back."""
-    return Reply(
+    return ParseReply(
         specs=[_spec_said(spec) for spec in reading.specs],
         spoiled=[_spec_said(spec) for spec in reading.spoiled],
         values=[_value_said(value) for value in reading.values],
@@ -149,8 +149,8 @@ def reply_of(reading: Reading, where: bytes, written: list[UUID]) -> Reply:
     )
 
 
-def _spec_said(spec: Spec) -> SpecSaid:
-    return SpecSaid(
+def _spec_said(spec: Spec) -> SpecReply:
+    return SpecReply(
         id=spec.id.bytes,
         kind=spec.kind,
         namespace=spec.namespace,
@@ -175,8 +175,8 @@ def _binding_said(binding: Binding) -> list[Any]:
     return said if binding.data is msgspec.UNSET else [*said, binding.data]
 
 
-def _value_said(value: Value) -> ValueSaid:
-    return ValueSaid(
+def _value_said(value: Value) -> ValueReply:
+    return ValueReply(
         id=value.id.bytes,
         namespace=value.namespace,
         name=value.name,
@@ -191,20 +191,20 @@ def _value_said(value: Value) -> ValueSaid:
 
 
 def _root(places: Callable[[Path], Any] | None) -> list[str | int]:
-    return list(places.root) if isinstance(places, Places) else []
+    return list(places.root) if isinstance(places, SpecPlaces) else []
 
 
-def packed_where(where: list[Where]) -> bytes:
+def packed_where(where: list[NodePlace]) -> bytes:
     """Return the places of a text as bytes, in which what stands inside is packed by itself."""
     return msgspec.msgpack.encode([_where_said(each) for each in where])
 
 
-def _where_said(where: Where) -> "WhereSaid":
+def _where_said(where: NodePlace) -> "PlaceReply":
     inside = [
         (key, line, column, msgspec.Raw(msgspec.msgpack.encode(_where_said(inner))))
         for key, (line, column, inner) in where.children.items()
     ]
-    return WhereSaid(where.line, where.column, where.style, inside)
+    return PlaceReply(where.line, where.column, where.style, inside)
 
 
 # --- here -----------------------------------------------------------------------------------------
@@ -216,37 +216,37 @@ def _ext(code: int, data: memoryview) -> Any:
     return int(bytes(data))
 
 
-replies: Final = msgspec.msgpack.Decoder(Reply, ext_hook=_ext)
-requests: Final = msgspec.msgpack.Decoder(Request)
-_where: Final = msgspec.msgpack.Decoder(WhereSaid)
-_wheres: Final = msgspec.msgpack.Decoder(list[WhereSaid])
+replies: Final = msgspec.msgpack.Decoder(ParseReply, ext_hook=_ext)
+requests: Final = msgspec.msgpack.Decoder(ParseRequest)
+_where: Final = msgspec.msgpack.Decoder(PlaceReply)
+_wheres: Final = msgspec.msgpack.Decoder(list[PlaceReply])
 
 
-class PackedWhere(Where):
+class PackedPlace(NodePlace):
     """Where one node of a text stands; what stands inside is unpacked when it is asked for."""
 
     __slots__ = ("_children", "_inside")
 
-    def __init__(self, said: WhereSaid) -> None:
+    def __init__(self, said: PlaceReply) -> None:
         self.line = said.line
         self.column = said.column
         self.style = said.style
         self._inside = said.children
-        self._children: dict[str | int, tuple[int, int, Where]] | None = None
+        self._children: dict[str | int, tuple[int, int, NodePlace]] | None = None
 
     @property
-    def children(self) -> dict[str | int, tuple[int, int, Where]]:  # type: ignore[override]
+    def children(self) -> dict[str | int, tuple[int, int, NodePlace]]:  # type: ignore[override]
         """Where its children stand."""
         if self._children is None:
             self._children = {
-                key: (line, column, PackedWhere(_where.decode(inner)))
+                key: (line, column, PackedPlace(_where.decode(inner)))
                 for key, line, column, inner in self._inside
             }
             self._inside = []
         return self._children
 
 
-class Away(Source):
+class Away(FastSource):
     """A text that was read elsewhere: its places came back packed, and are unpacked when asked for."""
 
     __slots__ = ("_packed",)
@@ -256,15 +256,15 @@ class Away(Source):
         self._packed = where
 
     @property
-    def where(self) -> list[Where]:
+    def where(self) -> list[NodePlace]:
         """The places of every document, unpacked at the first question."""
         if self._where is None:
-            self._where = [PackedWhere(each) for each in _wheres.decode(self._packed)]
+            self._where = [PackedPlace(each) for each in _wheres.decode(self._packed)]
             self._packed = b""
         return self._where
 
 
-def spec_of(said: SpecSaid, source: Source) -> Spec:
+def spec_of(said: SpecReply, source: FastSource) -> Spec:
     """Return the Spec that came back."""
     return Spec(
         id=UUID(bytes=said.id),
@@ -282,7 +282,7 @@ def spec_of(said: SpecSaid, source: Source) -> Spec:
         },
         fields=said.fields,
         revision=said.revision,
-        places=Places(source, tuple(said.root)),
+        places=SpecPlaces(source, tuple(said.root)),
     )
 
 
@@ -291,7 +291,7 @@ def _binding_of(said: list[Any]) -> Binding:
     return Binding(id_, said[1], said[2] if len(said) > 2 else msgspec.UNSET)
 
 
-def value_of(said: ValueSaid, source: Source) -> Value:
+def value_of(said: ValueReply, source: FastSource) -> Value:
     """Return the Value that came back."""
     return Value(
         id=UUID(bytes=said.id),
@@ -303,5 +303,5 @@ def value_of(said: ValueSaid, source: Source) -> Value:
         source=said.source,
         secret=said.secret,
         revision=said.revision,
-        places=Places(source, tuple(said.root)),
+        places=SpecPlaces(source, tuple(said.root)),
     )

@@ -9,7 +9,7 @@ import pytest
 
 from heddle.cli.settings import Settings
 from heddle.cli.supervisor.ipc import Told, Wire
-from heddle.cli.supervisor.worker_client import Seat
+from heddle.cli.supervisor.worker_client import WorkerClient
 from heddle.cli.supervisor.worker_config import Orders
 
 pytestmark = pytest.mark.anyio
@@ -31,11 +31,11 @@ class Supervisor:
 
 
 @asynccontextmanager
-async def seated() -> AsyncIterator[tuple[Seat, Supervisor]]:
+async def seated() -> AsyncIterator[tuple[WorkerClient, Supervisor]]:
     ours, its = socket.socketpair()
     supervisor = Supervisor(ours)
     orders = Orders(settings=Settings(), number=0, size=1, text=True, color=False)
-    seat = Seat(orders, its)
+    seat = WorkerClient(orders, its)
     try:
         yield seat, supervisor
     finally:
@@ -88,7 +88,7 @@ async def test_nothing_waits_for_a_supervisor_that_is_gone() -> None:
 
 
 async def test_a_turn_comes_once_there_is_nobody_to_wait_for() -> None:
-    async def take(seat: Seat) -> None:
+    async def take(seat: WorkerClient) -> None:
         async with seat.turn():
             pass
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from heddle.cli.settings import Settings
-from heddle.cli.supervisor.worker_group import Crew
+from heddle.cli.supervisor.worker_group import WorkerGroup
 
 pytestmark = pytest.mark.anyio
 
@@ -26,10 +26,10 @@ class Told:
         self.came.set()
 
 
-def crew(folder: Path, size: int, told: Told) -> Crew:
+def crew(folder: Path, size: int, told: Told) -> WorkerGroup:
     (folder / "flow.yaml").write_text("- {kind: snippet, name: a, language: text, code: b}\n")
     settings = Settings(store=str(folder))
-    return Crew(settings, size, tell=told, write=lambda *_: None, text=True, color=False)
+    return WorkerGroup(settings, size, tell=told, write=lambda *_: None, text=True, color=False)
 
 
 async def test_without_a_process_for_the_first_worker_it_does_not_begin(

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from heddle.extensions.data.file_io import fits
-from heddle.extensions.data.folder_watch import Watching
-from heddle.extensions.data.root import Root
+from heddle.extensions.data.folder_watch import FolderWatch
+from heddle.extensions.data.root import FolderRoot
 from heddle.extensions.extension import node
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.stream import ByteStream
@@ -325,7 +325,7 @@ async def test_a_file_that_changes_again_before_its_turn_has_one_turn(tmp_path: 
         if name == "last":
             last.set()
 
-    watching = Watching(Root(str(tmp_path)), 0.02)
+    watching = FolderWatch(FolderRoot(str(tmp_path)), 0.02)
     watching.deliver = deliver
     await watching.start()
     for name, word in [("first", "added"), ("x", "added"), ("y", "added"), ("x", "modified")]:
@@ -364,7 +364,7 @@ async def test_a_folder_that_is_not_there_refuses_the_watch(tmp_path: Path) -> N
 async def test_a_folder_that_goes_away_is_trouble_until_it_is_there_again(tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
-    watching = Watching(Root(str(folder)), 0.02)
+    watching = FolderWatch(FolderRoot(str(folder)), 0.02)
     # After the look whether it is there, and before the first look into it.
     asyncio.get_running_loop().call_soon(folder.rmdir)
     await watching.start()

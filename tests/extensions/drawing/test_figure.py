@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heddle.extensions.drawing.boxes import Point
-from heddle.extensions.drawing.figure import LABEL_SIZE, Direction, Figure, Line, Placed
+from heddle.extensions.drawing.figure import LABEL_SIZE, Direction, EdgeLine, Figure, PlacedCard
 from heddle.extensions.drawing.picture import Picture
 from heddle.extensions.drawing.text import width
 from heddle.specs.model.spec import Spec
@@ -141,7 +141,7 @@ def assert_apart(figure: Figure) -> None:
             assert placed.at[axis] + placed.size[axis] <= figure.size[axis]
 
 
-def assert_joined(line: Line, figure: Figure, direction: Direction) -> None:
+def assert_joined(line: EdgeLine, figure: Figure, direction: Direction) -> None:
     """It leaves its source where the flow goes, and comes into its target from where it came."""
     source, target = figure.cards[line.edge.source], figure.cards[line.edge.target]
     along, across = (1, 0) if direction == "down" else (0, 1)
@@ -152,7 +152,7 @@ def assert_joined(line: Line, figure: Figure, direction: Direction) -> None:
     assert line.steps[-1][0][along] < line.end[along] or len(line.steps[-1]) == 1
 
 
-def assert_clear(line: Line, cards: tuple[Placed, ...]) -> None:
+def assert_clear(line: EdgeLine, cards: tuple[PlacedCard, ...]) -> None:
     """It runs through no card, not even its own."""
     for one, two in pieces(line):
         low = min(one[0], two[0]), min(one[1], two[1])
@@ -190,11 +190,11 @@ def assert_labels_clear(figure: Figure, direction: Direction) -> None:
             ), (label, other)
 
 
-def points(line: Line) -> list[Point]:
+def points(line: EdgeLine) -> list[Point]:
     return [line.start, *(point for piece in pieces(line) for point in piece)]
 
 
-def pieces(line: Line) -> Iterator[tuple[Point, Point]]:
+def pieces(line: EdgeLine) -> Iterator[tuple[Point, Point]]:
     """The line as straight pieces; a curve as many short ones."""
     here = line.start
     for step in line.steps:

@@ -15,7 +15,7 @@ from heddle.extensions.manage.system import SYSTEM, Serving, system_runtime
 from heddle.extensions.manage.tokens import PREFIX, Token, hash_of, moment, new_token, value_of
 from heddle.runtime.runtime import Runtime, ShiftError
 from heddle.specs.model.names import named_id, new_id
-from heddle.specs.model.report import Report, Reporting
+from heddle.specs.model.report import Report, ReportStore
 from heddle.specs.model.revision import Note
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Delete, Put
@@ -315,7 +315,7 @@ async def test_who_hangs_up_stands_in_the_audit_file_as_well(tmp_path: Path) -> 
         ada = await one.token("ada", "edit")
         # It never says how far it has come: whoever waits for it waits.
         silent = Report(runtime="elsewhere/1", namespace="default", seen=time.time(), interval=60.0)
-        assert isinstance(one.rt.store, Reporting)
+        assert isinstance(one.rt.store, ReportStore)
         await one.rt.store.report(silent)
         changed = asyncio.ensure_future(anext(aiter(one.rt.store.watch("default"))))
         await asyncio.sleep(0)
@@ -355,7 +355,7 @@ async def test_what_was_secret_is_not_shown_by_saying_that_it_is_none() -> None:
 async def test_the_report_of_another_namespace_is_out_of_reach() -> None:
     async with managing() as one:
         shop = await one.token("shop", "operate", namespaces=("shop",))
-        assert isinstance(one.rt.store, Reporting)
+        assert isinstance(one.rt.store, ReportStore)
         theirs = Report(runtime="a/1", namespace="default", seen=time.time(), interval=60.0)
         await one.rt.store.report(theirs)
         path = "/v1/reports/a%2F1"
@@ -375,7 +375,7 @@ async def test_a_report_that_no_runtime_makes_is_refused(odd: dict[str, Any]) ->
     async with managing() as one:
         assert (await one.call("PUT", "/v1/reports/a%2F1", {**said, **odd})).status == 422
         assert (await one.call("PUT", "/v1/reports/a%2F1", {**said, "seen": 1e12})).status == 204
-        assert isinstance(one.rt.store, Reporting)
+        assert isinstance(one.rt.store, ReportStore)
         [kept] = await one.rt.store.reports("shop")
         assert kept.seen <= time.time()
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from heddle.specs.model.accepted import Accepted
+from heddle.specs.model.accepted import AcceptedResource
 from heddle.specs.stores.contract import AWKWARD
 from tests.extensions.manage.support import DEFAULT, data, managing
 from tests.support import fetch, port_of
@@ -187,7 +187,7 @@ async def test_reports_of_runtimes_are_kept_and_withdrawn() -> None:
 async def test_only_what_the_store_held_is_kept_as_accepted() -> None:
     async with managing() as one:
         [spec] = [each for each in await one.rt.store.specs() if each.name == "pong"]
-        held = msgspec.to_builtins(Accepted.of(spec))
+        held = msgspec.to_builtins(AcceptedResource.of(spec))
         forged = {**held, "body": held["body"].replace("pong", "evil")}
         path = f"{DEFAULT}/accepted"
         assert (await one.call("PUT", path, {"kept": [held]})).status == 204

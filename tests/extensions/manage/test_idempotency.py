@@ -7,7 +7,7 @@ import pytest
 
 from heddle.extensions.manage.system import Serving, system_runtime
 from heddle.runtime.assembly.extension import registry
-from heddle.schemas.errors import StoreError, Unconfirmed
+from heddle.schemas.errors import StoreError, UnconfirmedError
 from heddle.specs.model.names import new_id
 from heddle.specs.model.revision import NO_NOTE, Note
 from heddle.specs.model.store import Change, Put, Resource
@@ -33,7 +33,7 @@ class Forgetful(MemoryStore):
         put = await super().apply(changes, note)
         if self.lost:
             self.lost -= 1
-            raise Unconfirmed("the line was cut", note.key or new_id())
+            raise UnconfirmedError("the line was cut", note.key or new_id())
         return put
 
 
@@ -150,6 +150,6 @@ async def test_a_remote_store_that_gives_up_says_what_may_be(
         far = RemoteStore(f"http://127.0.0.1:{port_of(system)}", check=False)
         await far.open()
         store.lost = 1
-        with pytest.raises(Unconfirmed, match="may have been made"):
+        with pytest.raises(UnconfirmedError, match="may have been made"):
             await far.apply([Put(resource=spec("one"), revision=0)])
         await far.close()

@@ -18,7 +18,7 @@ from heddle.extensions.sql.internal.frames import (
     Later,
     size_of,
 )
-from heddle.extensions.sql.internal.virtual import Rows
+from heddle.extensions.sql.internal.virtual import TableRows
 from heddle.extensions.sql.statement import statement
 from heddle.runtime.managed import Managed
 from heddle.runtime.runtime import Runtime
@@ -86,7 +86,7 @@ def test_a_cell_is_made_when_it_is_asked_for() -> None:
         made.append(threading.get_ident())
         return [1]
 
-    rows = Rows([("id", Later(make))])
+    rows = TableRows([("id", Later(make))])
     assert rows.cell(0, 0) == "id"
     assert made == []
     assert rows.cell(0, 1) == "[1]"

@@ -9,7 +9,7 @@ import pytest
 
 from heddle.extensions import control, languages, net
 from heddle.extensions.extension import node
-from heddle.extensions.time.clock import Clock, SystemClock
+from heddle.extensions.time.clock import SystemClock, TimerClock
 from heddle.extensions.time.timer import timer
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.runtime import Runtime
@@ -86,7 +86,7 @@ class Ticking:
 
 
 @asynccontextmanager
-async def ticking(url: str, clock: Clock | None = None) -> AsyncIterator[Ticking]:
+async def ticking(url: str, clock: TimerClock | None = None) -> AsyncIterator[Ticking]:
     """A runtime of this store with a timer."""
     found = Registry()
     held: list[Ticking] = []

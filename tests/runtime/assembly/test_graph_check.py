@@ -17,8 +17,8 @@ from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.assembly.graph_check import check_graph
 from heddle.runtime.assembly.graph_codes import GRAPH_CODES
 from heddle.schemas.problem import Problem
-from heddle.specs.binding.bind import Values
-from heddle.specs.yaml.document import Reading, read_path, read_text
+from heddle.specs.binding.bind import ValueSet
+from heddle.specs.yaml.document import ReadText, read_path, read_text
 from tests.cli.support import heddle, ran_json
 from tests.docs.fences import ROOT, every
 
@@ -31,9 +31,11 @@ def registry() -> Registry:
     return installed(settings_of(None, ()))
 
 
-def asked(reading: Reading, registry: Registry) -> list[Problem]:
+def asked(reading: ReadText, registry: Registry) -> list[Problem]:
     """Return what the graph of some Specs is warned of."""
-    checked = check_specs(reading.specs, Values(reading.values), registry, spoiled=reading.spoiled)
+    checked = check_specs(
+        reading.specs, ValueSet(reading.values), registry, spoiled=reading.spoiled
+    )
     return check_graph(checked.parts, registry.scheme.schema, whole=not reading.problems)
 
 
@@ -401,21 +403,21 @@ def test_long_and_wide_flows_are_asked_in_no_time(registry: Registry) -> None:
         + "- {kind: nop, name: n2000}\n- {kind: nop, name: w60}\n"
         + deep
     )
-    checked = check_specs(read_text(text).specs, Values([]), registry)
+    checked = check_specs(read_text(text).specs, ValueSet([]), registry)
     began = time.process_time()
     problems = check_graph(checked.parts, registry.scheme.schema)
     assert time.process_time() - began < 10
     assert sorted(one.path for one in problems) == ["b19", "one.ports.out", "two.ports.out"]
 
 
-def _corpus(registry: Registry) -> dict[str, Reading]:
+def _corpus(registry: Registry) -> dict[str, ReadText]:
     """Return every flow that we ship or show, by where it stands."""
     texts = {
         one.place: one.code for one in every("yaml") if not {"problem", "warned"} & set(one.words)
     }
     kinds = registry.scheme.kinds.items()
     texts |= {f"kind {name}": kind.schema.example for name, kind in kinds}
-    readings = {"system": Reading(specs=tuple(shipped()))} | {
+    readings = {"system": ReadText(specs=tuple(shipped()))} | {
         name: read_text(text, file="flow.yaml") for name, text in texts.items()
     }
     files = chain(

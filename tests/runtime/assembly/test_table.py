@@ -13,7 +13,7 @@ from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import Plan, SymbolTable
 from heddle.runtime.flow.node import Node
 from heddle.schemas.link import Link
-from heddle.specs.binding.bind import Bound
+from heddle.specs.binding.bind import BoundSpec
 from heddle.specs.model.names import named_id
 from heddle.specs.model.spec import Spec
 from tests.runtime.nodes import add, run
@@ -25,7 +25,7 @@ class Other(Node):
 
 
 def symbol(spec: Spec, node: Node | None = None) -> Symbol:
-    return Symbol(spec, Bound(spec=spec), node or add("."))
+    return Symbol(spec, BoundSpec(spec=spec), node or add("."))
 
 
 def fresh(old: Symbol) -> Symbol:

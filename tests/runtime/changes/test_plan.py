@@ -4,7 +4,7 @@ import pytest
 
 from heddle.runtime.changes.apply import match
 from heddle.runtime.changes.plan import apply_plan, plan_delete
-from heddle.schemas.errors import Conflict, NotFound, StoreError
+from heddle.schemas.errors import ConflictError, NotFoundError, StoreError
 from heddle.specs.model.revision import Note
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Put
@@ -167,7 +167,7 @@ async def test_a_base_keeps_what_others_created_from_being_pruned() -> None:
 
 async def test_a_base_that_is_not_there_is_said() -> None:
     async with store_of(FLOW) as store:
-        with pytest.raises(NotFound, match="there is no revision 9"):
+        with pytest.raises(NotFoundError, match="there is no revision 9"):
             await plan(store, HELLO, base=9)
 
 
@@ -187,7 +187,7 @@ async def test_a_name_that_was_taken_meanwhile_is_a_conflict_of_the_store() -> N
         (theirs,) = read("{kind: nop, id: 01890a5d-ac96-774b-bcce-b302099a8058, name: new}")
         planned = await plan(store, f"{{kind: nop, id: {mine.id}, name: new}}")
         await store.apply([Put(resource=theirs)])
-        with pytest.raises(Conflict, match='the name "new" is taken'):
+        with pytest.raises(ConflictError, match='the name "new" is taken'):
             await apply_plan(store, planned)
 
 

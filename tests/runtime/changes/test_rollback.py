@@ -4,7 +4,7 @@ import pytest
 
 from heddle.runtime.changes.plan import apply_plan
 from heddle.runtime.changes.rollback import between, plan_rollback
-from heddle.schemas.errors import NotFound, StoreError
+from heddle.schemas.errors import NotFoundError, StoreError
 from heddle.specs.model.store import Put
 from heddle.specs.stores.memory import MemoryStore
 from tests.runtime.changing import FLOW, do, everything, read, said, store_of
@@ -55,7 +55,7 @@ async def test_a_past_that_cannot_run_any_more_is_refused_with_its_revision_as_i
 
 async def test_a_revision_that_is_not_there_is_said() -> None:
     async with store_of(FLOW) as store:
-        with pytest.raises(NotFound, match="there is no revision 7"):
+        with pytest.raises(NotFoundError, match="there is no revision 7"):
             await plan_rollback(store, 7, everything())
 
 
@@ -71,7 +71,7 @@ async def test_what_tells_two_revisions_apart_goes_both_ways() -> None:
         ]
         assert [each.resource.label for each in await between(store, 2, None)] == ["new"]
         assert await between(store, 2, 2) == []
-        with pytest.raises(NotFound):
+        with pytest.raises(NotFoundError):
             await between(store, 1, 9)
 
 

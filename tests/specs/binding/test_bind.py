@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from heddle.specs.binding.bind import Bound, Values, bind
+from heddle.specs.binding.bind import BoundSpec, ValueSet, bind
 from heddle.specs.model.names import named_id, new_id
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
@@ -24,11 +24,11 @@ def spec(text: str) -> Spec:
     return reading.specs[0]
 
 
-def bound(text: str, *values: Value, **environment: Any) -> Bound:
+def bound(text: str, *values: Value, **environment: Any) -> BoundSpec:
     return bind(spec(text), values, environment)
 
 
-def codes(result: Bound) -> list[tuple[str, str]]:
+def codes(result: BoundSpec) -> list[tuple[str, str]]:
     return [(problem.code, problem.path) for problem in result.problems]
 
 
@@ -204,7 +204,7 @@ def test_a_spec_inside_a_field_is_bound_though_the_outer_has_no_env() -> None:
 @pytest.mark.parametrize("asked", [{"id": PLAIN.id}, {"name": "plain"}])
 def test_values_are_found_however_many_there_are(asked: dict[str, Any]) -> None:
     crowd = [value(f"v{number}", number) for number in range(100)]
-    values = Values([*crowd, PLAIN])
+    values = ValueSet([*crowd, PLAIN])
     result = bind(
         spec(
             f"{{kind: x, a: '{{{{ .P }}}}', env: {{P: {{{next(iter(asked))}: {next(iter(asked.values()))}}}}}}}"

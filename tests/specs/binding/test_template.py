@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heddle.specs.binding.template import BlankError, Scope, blanks, failures, fill
+from heddle.specs.binding.template import BlankError, BlankScope, blanks, failures, fill
 
 NAMES: dict[str, Any] = {
     "PORT": 8000,
@@ -17,7 +17,7 @@ NAMES: dict[str, Any] = {
     "ratio": 2.0,
     "raw": b"\x00\x01",
 }
-SCOPE = Scope(names=NAMES, owner="env")
+SCOPE = BlankScope(names=NAMES, owner="env")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_what_looks_like_a_blank_can_be_kept(text: str, kept: str) -> None:
 )
 def test_what_cannot_be_filled_says_why(text: str, found: str, hint: str) -> None:
     if found == "binary data inside a text":
-        scope = Scope(names={"raw": b"\xff"}, owner="env")
+        scope = BlankScope(names={"raw": b"\xff"}, owner="env")
     else:
         scope = SCOPE
     with pytest.raises(BlankError) as raised:
@@ -155,7 +155,7 @@ def test_all_blanks_that_cannot_be_filled_are_told() -> None:
 
 
 def test_a_name_that_failed_elsewhere_is_not_told_twice() -> None:
-    scope = Scope(names={}, owner="env", failed=frozenset({"DB"}))
+    scope = BlankScope(names={}, owner="env", failed=frozenset({"DB"}))
     with pytest.raises(BlankError) as raised:
         fill("{{ .DB.url | default(1) }}", scope)
     assert raised.value.quiet
@@ -163,7 +163,7 @@ def test_a_name_that_failed_elsewhere_is_not_told_twice() -> None:
 
 
 def test_a_lone_dot_is_the_whole_where_there_is_one() -> None:
-    scope = Scope(names={}, owner="the Value", whole="abc")
+    scope = BlankScope(names={}, owner="the Value", whole="abc")
     assert fill("{{ . }}", scope) == "abc"
     assert fill("Bearer {{ . | upper }}", scope) == "Bearer ABC"
 
@@ -222,7 +222,7 @@ def test_text_without_braces_is_itself(text: str) -> None:
 
 @given(st.text(max_size=60), st.dictionaries(st.sampled_from(["a", "b", "PORT"]), st.integers()))
 def test_filling_gives_a_value_or_a_reason_for_any_text(text: str, names: dict[str, int]) -> None:
-    scope = Scope(names=names, owner="env")
+    scope = BlankScope(names=names, owner="env")
     written = "{{" + text + "}}" + text
     reasons = [error.found for error in failures(written, scope)]
     assert all(reasons)
@@ -247,7 +247,7 @@ def test_only_blanks_change(pieces: list[str]) -> None:
 
 @given(st.recursive(st.none() | st.integers() | st.text(max_size=5), st.lists, max_leaves=5))
 def test_a_bare_blank_gives_the_very_value(value: Any) -> None:
-    assert fill("{{ .X }}", Scope(names={"X": value}, owner="env")) is value
+    assert fill("{{ .X }}", BlankScope(names={"X": value}, owner="env")) is value
 
 
 @pytest.mark.parametrize(
@@ -265,10 +265,10 @@ def test_a_bare_blank_gives_the_very_value(value: Any) -> None:
 )
 def test_no_expression_fills_the_memory(text: str) -> None:
     with pytest.raises(BlankError):
-        fill(text, Scope(names={"X": "x", "L": [[1]] * 9000}, owner="env"))
+        fill(text, BlankScope(names={"X": "x", "L": [[1]] * 9000}, owner="env"))
 
 
 def test_products_of_numbers_are_filled() -> None:
-    scope = Scope(names={"PORT": 8000, "L": [1]}, owner="env")
+    scope = BlankScope(names={"PORT": 8000, "L": [1]}, owner="env")
     assert fill("{{ .PORT * 2 + 1 }}", scope) == 16001
     assert fill("{{ .L | tojson(2) }}", scope) == "[\n  1\n]"

@@ -2,13 +2,13 @@
 
 import asyncio
 
-from heddle.specs.files.debounce import LONGEST, SLOW, Settling
+from heddle.specs.files.debounce import LONGEST, SLOW, PathDebounce
 
 
 def test_what_is_touched_together_is_one_batch() -> None:
     async def story() -> None:
         batches: asyncio.Queue[frozenset[str]] = asyncio.Queue()
-        settling = Settling(batches.put_nowait)
+        settling = PathDebounce(batches.put_nowait)
         for path in ("a", "b", "a"):
             settling.touch(path)
         assert await batches.get() == {"a", "b"}
@@ -21,7 +21,7 @@ def test_what_is_touched_together_is_one_batch() -> None:
 def test_a_finished_write_ends_the_wait_for_an_unfinished_one() -> None:
     async def story() -> None:
         batches: asyncio.Queue[frozenset[str]] = asyncio.Queue()
-        settling = Settling(batches.put_nowait)
+        settling = PathDebounce(batches.put_nowait)
         loop = asyncio.get_running_loop()
         start = loop.time()
         settling.touch("a", 3600)
@@ -35,7 +35,7 @@ def test_a_finished_write_ends_the_wait_for_an_unfinished_one() -> None:
 def test_a_batch_comes_though_changes_never_end() -> None:
     async def story() -> None:
         batches: asyncio.Queue[frozenset[str]] = asyncio.Queue()
-        settling = Settling(batches.put_nowait)
+        settling = PathDebounce(batches.put_nowait)
         loop = asyncio.get_running_loop()
 
         def again() -> None:
@@ -55,7 +55,7 @@ def test_a_batch_comes_though_changes_never_end() -> None:
 def test_a_closed_settling_gives_nothing() -> None:
     async def story() -> None:
         batches: asyncio.Queue[frozenset[str]] = asyncio.Queue()
-        settling = Settling(batches.put_nowait)
+        settling = PathDebounce(batches.put_nowait)
         settling.touch("a", 0)
         settling.close()
         await asyncio.sleep(0)

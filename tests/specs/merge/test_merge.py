@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heddle.schemas.link import Link
-from heddle.specs.merge.merge import MergeConflict, Merged, merge, merge_one
+from heddle.specs.merge.merge import MergeConflict, MergeResult, merge, merge_one
 from heddle.specs.model.difference import ABSENT
 from heddle.specs.model.index import key_of
 from heddle.specs.model.names import named_id, new_id
@@ -18,7 +18,7 @@ from heddle.specs.model.value import Source
 from heddle.specs.stores.contract import spec, value
 
 
-def fields(merged: Merged) -> dict[str, Any]:
+def fields(merged: MergeResult) -> dict[str, Any]:
     """The own fields of the only Spec that comes of a merge without conflicts."""
     assert merged.conflicts == ()
     (one,) = merged.resources
@@ -26,13 +26,13 @@ def fields(merged: Merged) -> dict[str, Any]:
     return dict(one.fields)
 
 
-def links(merged: Merged, name: str, port: str = "out") -> list[str]:
+def links(merged: MergeResult, name: str, port: str = "out") -> list[str]:
     (one,) = [each for each in merged.resources if each.name == name]
     assert isinstance(one, Spec)
     return [link.target for link in one.ports.get(port, ())]
 
 
-def conflict(merged: Merged) -> MergeConflict:
+def conflict(merged: MergeResult) -> MergeConflict:
     (one,) = merged.conflicts
     return one
 
@@ -208,9 +208,9 @@ def test_how_a_value_says_its_data_is_one_thing(favor: Any) -> None:
     renewed = value("v", source=Source(file="f"), annotations={"a": "b"})
     merged = merge_one(value("v", 1), value("v", source=Source(file="f")), sides["theirs"])
     assert conflict(merged).path == ("data",)
-    assert merge_one(value("v", 2), value("v", source=Source(file="f")), sides["theirs"]) == Merged(
-        resources=(renewed,)
-    )
+    assert merge_one(
+        value("v", 2), value("v", source=Source(file="f")), sides["theirs"]
+    ) == MergeResult(resources=(renewed,))
 
 
 def test_a_secret_is_not_told() -> None:
@@ -369,9 +369,9 @@ def as_set(resources: Sequence[Resource]) -> dict[Any, Any]:
 
 @given(SETS, SETS)
 def test_what_one_side_alone_did_is_done(base: list[Resource], changed: list[Resource]) -> None:
-    assert merge(base, base, changed) == Merged(resources=tuple(changed))
-    assert merge(base, changed, base) == Merged(resources=tuple(changed))
-    assert merge(base, changed, changed) == Merged(resources=tuple(changed))
+    assert merge(base, base, changed) == MergeResult(resources=tuple(changed))
+    assert merge(base, changed, base) == MergeResult(resources=tuple(changed))
+    assert merge(base, changed, changed) == MergeResult(resources=tuple(changed))
 
 
 @given(SETS, SETS, SETS)

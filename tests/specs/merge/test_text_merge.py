@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heddle.specs.merge.comparison import Sheet, compared, content
-from heddle.specs.merge.text_merge import Labels, TextMerged, merge_texts
+from heddle.specs.merge.text_merge import Labels, TextMergeResult, merge_texts
 from heddle.specs.yaml.document import read_text
 
 BASE = """\
@@ -32,7 +32,7 @@ BASE = """\
 """
 
 
-def merged(ours: str, theirs: str, base: str = BASE, **more: Any) -> TextMerged:
+def merged(ours: str, theirs: str, base: str = BASE, **more: Any) -> TextMergeResult:
     return merge_texts(base, ours, theirs, file=more.pop("file", "flow.yaml"), **more)
 
 
@@ -143,7 +143,7 @@ def test_json_stays_json() -> None:
     result = merged(
         base.replace("1", "2"), base.replace('"x": 1', '"x": 1,\n    "y": 1'), base, file="f.json"
     )
-    assert result == TextMerged(text=base.replace('"x": 1', '"x": 2,\n    "y": 1'), clean=True)
+    assert result == TextMergeResult(text=base.replace('"x": 1', '"x": 2,\n    "y": 1'), clean=True)
 
 
 # --- what does not ---

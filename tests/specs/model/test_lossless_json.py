@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heddle.specs.model.lossless_json import BadMark, marked, unmarked
+from heddle.specs.model.lossless_json import MarkError, marked, unmarked
 
 KEYS = st.sampled_from(["a", "$bytes", "$float", "$map", "$other", ""]) | st.text(max_size=5)
 PLAIN = st.recursive(
@@ -45,5 +45,5 @@ def test_what_json_can_say_is_not_marked() -> None:
     [{"$bytes": 1}, {"$bytes": "%"}, {"$float": "one"}, {"$float": 1}, {"$map": []}, [{"$map": 1}]],
 )
 def test_a_mark_that_says_nothing_is_told(data: Any) -> None:
-    with pytest.raises(BadMark, match=r"^\$"):
+    with pytest.raises(MarkError, match=r"^\$"):
         unmarked(data)

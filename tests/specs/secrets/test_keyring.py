@@ -10,7 +10,7 @@ from heddle.schemas.errors import SecretError
 from heddle.schemas.problem import Problem
 from heddle.specs.model.sealed_text import sealed_by
 from heddle.specs.model.value import Source, Value
-from heddle.specs.secrets.keyring import Command, KeyFile, Keyring, Variable, exposed, keys_in
+from heddle.specs.secrets.keyring import CommandKeys, KeyFile, Keyring, Variable, exposed, keys_in
 from heddle.specs.secrets.seal import Key, new_key
 from heddle.specs.stores.contract import value
 
@@ -88,7 +88,7 @@ def test_a_moved_text_is_told_as_one_that_does_not_open() -> None:
 def test_keys_come_from_the_environment_a_file_and_a_command_in_this_order(tmp_path: Path) -> None:
     third = new_key()
     path = key_file(tmp_path / "keys", OLD, third)
-    command = Command.of([sys.executable, "-c", f"print('{third.text}')"])
+    command = CommandKeys.of([sys.executable, "-c", f"print('{third.text}')"])
     environ = {"HEDDLE_KEY": f"{NEW.text}, {OLD.text}"}
     keys = Keyring([Variable(environ=environ), KeyFile(str(path)), command])
     assert keys.ids == (NEW.id, OLD.id, third.id)
@@ -107,8 +107,8 @@ def test_a_place_without_keys_is_told_and_the_others_count(tmp_path: Path) -> No
         [
             KeyFile(str(tmp_path / "gone")),
             KeyFile(str(broken)),
-            Command.of([sys.executable, "-c", "import sys; print('hunter2'); sys.exit(3)"]),
-            Command.of("no-such-command-here"),
+            CommandKeys.of([sys.executable, "-c", "import sys; print('hunter2'); sys.exit(3)"]),
+            CommandKeys.of("no-such-command-here"),
             Variable(environ={"HEDDLE_KEY": NEW.text}),
         ]
     )
@@ -127,7 +127,7 @@ def test_nothing_of_a_key_shows(tmp_path: Path) -> None:
     path = key_file(tmp_path / "keys", OLD)
     environ = {"HEDDLE_KEY": NEW.text}
     keys = Keyring(
-        [Variable(environ=environ), KeyFile(str(path)), Command.of("vault read token=x")]
+        [Variable(environ=environ), KeyFile(str(path)), CommandKeys.of("vault read token=x")]
     )
     shown = f"{keys!r} {keys} {vars(keys)} {Keyring.of(OLD)!r}"
     assert OLD.text not in shown

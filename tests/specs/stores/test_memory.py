@@ -8,20 +8,20 @@ from heddle.specs.stores.contract import StoreContract, Watch, spec
 from heddle.specs.stores.keyed_contract import KeyedContract
 from heddle.specs.stores.memory import MemoryStore
 from heddle.specs.stores.recording_contract import (
-    AcceptingContract,
-    RecordingContract,
-    ReportingContract,
-    ResumingContract,
+    AcceptanceContract,
+    ReportContract,
+    ResumableContract,
+    RevisionContract,
 )
 
 
 class TestMemoryStore(
     StoreContract,
-    RecordingContract,
+    RevisionContract,
     KeyedContract,
-    ResumingContract,
-    ReportingContract,
-    AcceptingContract,
+    ResumableContract,
+    ReportContract,
+    AcceptanceContract,
 ):
     kept = False
 

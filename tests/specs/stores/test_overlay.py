@@ -6,15 +6,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from heddle.schemas.errors import NotFound, StoreError
+from heddle.schemas.errors import NotFoundError, StoreError
 from heddle.specs.model.names import new_id
-from heddle.specs.model.report import Reporting
+from heddle.specs.model.report import ReportStore
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Delete, Put, Store
 from heddle.specs.stores.contract import StoreContract, spec, value
 from heddle.specs.stores.memory import MemoryStore
 from heddle.specs.stores.overlay import Overlay, overlay
-from heddle.specs.stores.recording_contract import ReportingContract
+from heddle.specs.stores.recording_contract import ReportContract
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +36,7 @@ class TestWithNothingBelow(StoreContract):
         return overlay(MemoryStore(), [])
 
 
-class TestReporting(ReportingContract):
+class TestReporting(ReportContract):
     """Runtimes say in the store beneath how they are."""
 
     kept = False
@@ -106,7 +106,7 @@ async def test_a_value_stands_over_it_too() -> None:
 
 async def test_what_is_shipped_cannot_be_deleted() -> None:
     store = await opened()
-    with pytest.raises(NotFound):
+    with pytest.raises(NotFoundError):
         await store.apply([Delete(type=Spec, id=SHIPPED[0].id)])
 
 
@@ -137,5 +137,5 @@ async def test_what_somebody_else_owns_stays_open() -> None:
 
 
 def test_it_reports_where_the_store_beneath_does() -> None:
-    assert isinstance(overlay(MemoryStore(), []), Reporting)
-    assert not isinstance(Overlay(MemoryStore(), []), Reporting)
+    assert isinstance(overlay(MemoryStore(), []), ReportStore)
+    assert not isinstance(Overlay(MemoryStore(), []), ReportStore)

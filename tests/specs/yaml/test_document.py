@@ -14,8 +14,8 @@ from heddle.schemas.link import Link
 from heddle.specs.model.entry import data_of
 from heddle.specs.model.names import legal_name, named_id
 from heddle.specs.stores.contract import AWKWARD
-from heddle.specs.yaml.document import Reading, files_below, read_data, read_path, read_text
-from heddle.specs.yaml.fast import Places
+from heddle.specs.yaml.document import ReadText, files_below, read_data, read_path, read_text
+from heddle.specs.yaml.fast import SpecPlaces
 from heddle.specs.yaml.layout import entry_text
 
 PING = """\
@@ -37,7 +37,7 @@ PING = """\
 """
 
 
-def told(reading: Reading) -> list[str]:
+def told(reading: ReadText) -> list[str]:
     return [str(problem) for problem in reading.problems]
 
 
@@ -71,7 +71,7 @@ def test_all_forms_of_a_document_say_the_same(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "---\n", "[]", "null"])
 def test_nothing_is_nothing(text: str) -> None:
-    assert read_text(text) == Reading()
+    assert read_text(text) == ReadText()
 
 
 def test_specs_and_values_may_stand_in_one_file() -> None:
@@ -268,7 +268,7 @@ def test_specs_inside_a_field_know_their_line() -> None:
     (outer,) = read_text(
         "kind: block\nname: b\nspecs:\n  - {kind: nop, name: a, id: 1}\n", file="f"
     ).specs
-    assert isinstance(outer.places, Places)
+    assert isinstance(outer.places, SpecPlaces)
     inner = read_data(outer.fields["specs"], places=outer.places.below(("specs",)))
     assert [str(problem.place) for problem in inner.problems] == ["f:4:26"]
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
-from heddle.specs.model.limits import Limits
+from heddle.specs.model.limits import ReadLimits
 from heddle.specs.yaml.diagnose import thorough
-from heddle.specs.yaml.fast import Source, parse
-from heddle.specs.yaml.parsed import Parsed, resolve
+from heddle.specs.yaml.fast import FastSource, parse
+from heddle.specs.yaml.parsed import ParsedText, resolve
 
 
 def one(text: str) -> Any:
@@ -22,7 +22,7 @@ def one(text: str) -> Any:
     return document
 
 
-def faults(parsed: Parsed) -> list[tuple[str, int, int]]:
+def faults(parsed: ParsedText) -> list[tuple[str, int, int]]:
     return [(fault.code, fault.line, fault.column) for fault in parsed.faults]
 
 
@@ -149,7 +149,7 @@ def test_what_stands_before_broken_syntax_is_read() -> None:
 def test_absurd_nesting_is_a_fault(opening: str) -> None:
     parsed = parse(opening * 100_000)
     assert [fault.code for fault in parsed.faults] in (["too-deep"], ["syntax"])
-    assert parse("[" * Limits().depth + "]" * Limits().depth).whole
+    assert parse("[" * ReadLimits().depth + "]" * ReadLimits().depth).whole
 
 
 def test_an_alias_explosion_is_a_fault() -> None:
@@ -174,7 +174,7 @@ def test_a_blank_without_quotes_is_explained() -> None:
 
 
 def test_places_are_found_when_asked_for() -> None:
-    source = Source("- kind: x\n  ports:\n    out[0]:\n      - {name: a, port: in}\n", "f.yaml")
+    source = FastSource("- kind: x\n  ports:\n    out[0]:\n      - {name: a, port: in}\n", "f.yaml")
     assert str(source.place((0, 0, "ports", "out[0]", 0, "port"))) == "f.yaml:4:19"
     assert str(source.place((0, 0, "ports", "out[1]"))) == "f.yaml:2:3"
     assert str(source.place(())) == "f.yaml"
@@ -182,7 +182,7 @@ def test_places_are_found_when_asked_for() -> None:
 
 def test_a_line_inside_a_code_block_is_found_in_the_file() -> None:
     text = "- code: |\n    one\n      two\n- code: 'x = 1'\n- code: >-\n    a\n    b\n"
-    source = Source(text, "f.yaml")
+    source = FastSource(text, "f.yaml")
     assert str(source.inside((0, 0, "code"), 2, 3)) == "f.yaml:3:7"
     assert str(source.inside((0, 1, "code"), 1, 5)) == "f.yaml:4:14"
     assert str(source.inside((0, 2, "code"), 2, 1)) == "f.yaml:5:9"

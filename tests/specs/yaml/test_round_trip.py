@@ -18,9 +18,9 @@ from heddle.specs.model.store import Resource
 from heddle.specs.yaml.canonical_form import formatted
 from heddle.specs.yaml.diagnose import plain_data
 from heddle.specs.yaml.document import read_text
-from heddle.specs.yaml.fast import Places
+from heddle.specs.yaml.fast import SpecPlaces
 from heddle.specs.yaml.rewrite import Edit, rewrite
-from heddle.specs.yaml.tree import Stream, Tree, nodes
+from heddle.specs.yaml.tree import Tree, TreeStream, nodes
 from heddle.specs.yaml.tree_reader import read_tree
 from tests.specs.merge.test_text_merge import sides
 from tests.specs.yaml.styles import JSON, YAML
@@ -118,7 +118,7 @@ def leaves(text: str) -> list[Leaf]:
     shared = {id(each) for tree in shared_nodes(stream) for each in nodes(tree)}
     found: list[Leaf] = []
     for entry in entries_of(text):
-        assert isinstance(entry.places, Places)
+        assert isinstance(entry.places, SpecPlaces)
         root = entry.places.root
         tree = stream.documents[int(root[0])].root
         assert tree is not None
@@ -132,7 +132,7 @@ def leaves(text: str) -> list[Leaf]:
     return found
 
 
-def shared_nodes(stream: Stream) -> Iterator[Tree]:
+def shared_nodes(stream: TreeStream) -> Iterator[Tree]:
     """The nodes that an alias leads to."""
     for document in stream.documents:
         for node in nodes(document.root) if document.root is not None else ():

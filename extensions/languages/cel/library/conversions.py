@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from heddle.extensions.languages.cel.errors import Exhausted, Fault
+from heddle.extensions.languages.cel.errors import BudgetExceededError, CelError
 from heddle.extensions.languages.cel.library.function import Function, no_overload
 from heddle.extensions.languages.cel.results import deep_plain
 from heddle.extensions.languages.cel.times import (
@@ -21,7 +21,7 @@ from heddle.extensions.languages.cel.values import (
     INT_MIN,
     NANOS,
     UINT_MAX,
-    Duration,
+    CelDuration,
     Timestamp,
     Uint,
     kind,
@@ -41,8 +41,8 @@ _TRUE: Final = frozenset({"1", "t", "true", "TRUE", "True"})
 _FALSE: Final = frozenset({"0", "f", "false", "FALSE", "False"})
 
 
-def _unreadable(value: str, wanted: str) -> Fault:
-    return Fault(f'"{value[:80]}" is not {wanted}')
+def _unreadable(value: str, wanted: str) -> CelError:
+    return CelError(f'"{value[:80]}" is not {wanted}')
 
 
 def _whole(value: str, low: int, high: int, wanted: str) -> int:
@@ -51,7 +51,7 @@ def _whole(value: str, low: int, high: int, wanted: str) -> int:
         raise _unreadable(value, wanted)
     number = int(value)
     if not low <= number <= high:
-        raise Fault(f"{number} is out of range for {wanted}")
+        raise CelError(f"{number} is out of range for {wanted}")
     return number
 
 
@@ -62,7 +62,7 @@ def to_int(value: Any) -> int:
         number = int(value)
     elif name == "double":
         if not INT_MIN < value < INT_MAX:
-            raise Fault(f"{format_double(value)} is out of range for an int")
+            raise CelError(f"{format_double(value)} is out of range for an int")
         number = int(value)
     elif name == "string":
         return _whole(value, INT_MIN, INT_MAX, "an int")
@@ -71,7 +71,7 @@ def to_int(value: Any) -> int:
     else:
         raise no_overload("int", value)
     if not INT_MIN <= number <= INT_MAX:
-        raise Fault(f"{number} is out of range for an int")
+        raise CelError(f"{number} is out of range for an int")
     return number
 
 
@@ -86,7 +86,7 @@ def to_uint(value: Any) -> Uint:
         raise no_overload("uint", value)
     if not 0 <= value <= UINT_MAX:
         shown = format_double(value) if name == "double" else str(int(value))
-        raise Fault(f"{shown} is out of range for a uint")
+        raise CelError(f"{shown} is out of range for a uint")
     return Uint(value)
 
 
@@ -97,7 +97,7 @@ def to_double(value: Any) -> float:
         try:
             return float(value)
         except OverflowError:
-            raise Fault("the number is out of range for a double") from None
+            raise CelError("the number is out of range for a double") from None
     if name == "string":
         if _REAL.fullmatch(value) is None:
             raise _unreadable(value, "a double")
@@ -154,7 +154,7 @@ def to_string(value: Any) -> str:
         try:
             return bytes(value).decode()
         except UnicodeDecodeError:
-            raise Fault("the bytes are not UTF-8") from None
+            raise CelError("the bytes are not UTF-8") from None
     if name == "timestamp":
         return format_timestamp(moment(value))
     if name == "duration":
@@ -174,7 +174,7 @@ def _json(value: Any) -> str:
     try:
         return encode_with(_encode, deep_plain(value)).decode()
     except (TypeError, ValueError, OverflowError) as error:
-        raise Fault(f"the {kind(value)} cannot be JSON: {error}") from None
+        raise CelError(f"the {kind(value)} cannot be JSON: {error}") from None
 
 
 def _measure(value: Any) -> None:
@@ -189,7 +189,7 @@ def _measure(value: Any) -> None:
         else:
             left -= 1
         if left < 0:
-            raise Exhausted(f"string() would make more than {_LONGEST:,} characters")
+            raise BudgetExceededError(f"string() would make more than {_LONGEST:,} characters")
         if isinstance(item, dict):
             todo += item.keys()
             todo += item.values()
@@ -215,7 +215,7 @@ def to_bytes(value: Any) -> bytes:
         try:
             return str(value).encode()
         except UnicodeEncodeError:
-            raise Fault("half a surrogate pair cannot be written as UTF-8") from None
+            raise CelError("half a surrogate pair cannot be written as UTF-8") from None
     raise no_overload("bytes", value)
 
 
@@ -231,7 +231,7 @@ def to_timestamp(value: Any) -> Timestamp:
     raise no_overload("timestamp", value)
 
 
-def to_duration(value: Any) -> Duration:
+def to_duration(value: Any) -> CelDuration:
     """`duration(x)`: of text such as `1h30m`."""
     name = kind(value)
     if name == "string":

@@ -4,7 +4,7 @@ import binascii
 from typing import Final
 
 from heddle.extensions.languages.cel.budget import bounded
-from heddle.extensions.languages.cel.errors import Fault
+from heddle.extensions.languages.cel.errors import CelError
 from heddle.extensions.languages.cel.library.function import Function, spending, typed
 
 
@@ -19,7 +19,7 @@ def _decode(text: str) -> bytes:
         # What stands for whole bytes needs no `=` at its end.
         return binascii.a2b_base64(bare + "=" * (-len(bare) % 4), strict_mode=True)
     except (binascii.Error, ValueError):
-        raise Fault(f'"{text[:80]}" is not Base64') from None
+        raise CelError(f'"{text[:80]}" is not Base64') from None
 
 
 FUNCTIONS: Final = (

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from heddle.extensions.languages.cel.errors import Fault
+from heddle.extensions.languages.cel.errors import CelError
 from heddle.extensions.languages.cel.operators import NUMBERS
 from heddle.extensions.languages.cel.values import kind, moment, span
 
@@ -31,10 +31,10 @@ def order_keys(values: list[Any], function: str) -> list[Any]:
     """Keys by which Python sorts the values; a Fault unless all are of one kind that has an order."""
     names = {"number" if kind(value) in NUMBERS else kind(value) for value in values}
     if len(names) > 1:
-        raise Fault(f"{function}() wants values of one type, not {' and '.join(sorted(names))}")
+        raise CelError(f"{function}() wants values of one type, not {' and '.join(sorted(names))}")
     for name in names:
         if name not in ("number", "string", "bytes", "bool", "timestamp", "duration"):
-            raise Fault(f"{function}() cannot order values of type {name}")
+            raise CelError(f"{function}() cannot order values of type {name}")
         if name == "timestamp":
             return [moment(value).nanos for value in values]
         if name == "duration":

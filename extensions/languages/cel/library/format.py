@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from heddle.extensions.languages.cel.budget import LETTERS, LONGEST, spend
-from heddle.extensions.languages.cel.errors import Exhausted, Fault
+from heddle.extensions.languages.cel.errors import BudgetExceededError, CelError
 from heddle.extensions.languages.cel.library.conversions import to_string
 from heddle.extensions.languages.cel.library.function import no_overload
 from heddle.extensions.languages.cel.values import kind
@@ -33,20 +33,22 @@ def formatted(budget: list[int], pattern: Any, values: Any) -> str:
             return "%"
         make = _CLAUSES.get(letter)
         if make is None:
-            raise Fault(f'format() does not know "{clause[0]}"')
+            raise CelError(f'format() does not know "{clause[0]}"')
         digits = 6 if precision is None else int(precision[:6])
         if digits > DEEPEST:
-            raise Fault(f"format() gives at most {DEEPEST} digits behind the point")
+            raise CelError(f"format() gives at most {DEEPEST} digits behind the point")
         try:
             value = next(rest)
         except StopIteration:
-            raise Fault(f"format() wants more than {len(values)} values") from None
+            raise CelError(f"format() wants more than {len(values)} values") from None
         if letter == "s":
             _weigh(budget, value)
         text = make(value, digits)
         size += len(text)
         if size > LONGEST:
-            raise Exhausted(f"a function would make more than {LONGEST:,} characters or elements")
+            raise BudgetExceededError(
+                f"a function would make more than {LONGEST:,} characters or elements"
+            )
         spend(budget, 1 + len(text) // LETTERS)
         return text
 
@@ -134,8 +136,8 @@ def _whole(letter: str, value: Any) -> int:
     return int(value)
 
 
-def _unfit(letter: str, value: Any) -> Fault:
-    return Fault(f"format(): %{letter} does not take {kind(value)}")
+def _unfit(letter: str, value: Any) -> CelError:
+    return CelError(f"format(): %{letter} does not take {kind(value)}")
 
 
 _CLAUSES: Final[dict[str | None, Callable[[Any, int], str]]] = {

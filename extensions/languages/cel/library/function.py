@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from heddle.extensions.languages.cel.errors import Fault
+from heddle.extensions.languages.cel.errors import CelError
 from heddle.extensions.languages.cel.values import kind
 from heddle.schemas.suggestion import did_you_mean
 
@@ -76,9 +76,9 @@ class Library:
         return f'"{name}" wants {wanted} {noun}, not {given}', ""
 
 
-def no_overload(name: str, *values: Any) -> Fault:
+def no_overload(name: str, *values: Any) -> CelError:
     """The Fault of a function that does not take values of these types."""
-    return Fault(f"no such overload: {name}({', '.join(map(kind, values))})")
+    return CelError(f"no such overload: {name}({', '.join(map(kind, values))})")
 
 
 def typed(name: str, run: Callable[..., Any], *kinds: str) -> Callable[..., Any]:

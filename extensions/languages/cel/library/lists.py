@@ -4,7 +4,7 @@ from itertools import chain
 from typing import Any, Final
 
 from heddle.extensions.languages.cel.budget import LONGEST, spend
-from heddle.extensions.languages.cel.errors import Exhausted, Fault
+from heddle.extensions.languages.cel.errors import BudgetExceededError, CelError
 from heddle.extensions.languages.cel.library.equality import order_keys, same_key
 from heddle.extensions.languages.cel.library.function import Function, no_overload, spending
 from heddle.extensions.languages.cel.values import kind
@@ -27,7 +27,7 @@ def _flatten(budget: list[int], items: Any, depth: Any = 1) -> list[Any]:
     if kind(items) != "list" or kind(depth) != "int":
         raise no_overload("flatten", items, depth)
     if depth < 0:
-        raise Fault("flatten() wants a depth that is not negative")
+        raise CelError("flatten() wants a depth that is not negative")
     spend(budget, len(items))
     found = list(items)
     while depth > 0 and any(kind(item) == "list" for item in found):
@@ -42,7 +42,9 @@ def _flatten(budget: list[int], items: Any, depth: Any = 1) -> list[Any]:
 def _many(budget: list[int], size: int) -> None:
     """Pay for a list of so many elements, before it is made."""
     if size > LONGEST:
-        raise Exhausted(f"a function would make more than {LONGEST:,} characters or elements")
+        raise BudgetExceededError(
+            f"a function would make more than {LONGEST:,} characters or elements"
+        )
     spend(budget, max(size, 0))
 
 
@@ -55,7 +57,9 @@ def _slice(items: Any, start: Any, end: Any) -> list[Any]:
     if (kind(items), kind(start), kind(end)) != ("list", "int", "int"):
         raise no_overload("slice", items, start, end)
     if not 0 <= start <= end <= len(items):
-        raise Fault(f"slice({start}, {end}) is out of range (the list has {len(items)} elements)")
+        raise CelError(
+            f"slice({start}, {end}) is out of range (the list has {len(items)} elements)"
+        )
     return list(items[start:end])
 
 

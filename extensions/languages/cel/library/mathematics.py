@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-from heddle.extensions.languages.cel.errors import Fault
+from heddle.extensions.languages.cel.errors import CelError
 from heddle.extensions.languages.cel.library.function import Function, no_overload, typed
 from heddle.extensions.languages.cel.operators import NUMBERS, ORDER
 from heddle.extensions.languages.cel.values import UINT_MAX, Uint, int64, kind, uint64
@@ -18,7 +18,7 @@ def _extreme(name: str, better: str) -> Callable[..., Any]:
     def extreme(*given: Any) -> Any:
         values = given[0] if len(given) == 1 and kind(given[0]) == "list" else given
         if not values:
-            raise Fault(f"{name}() wants at least one number")
+            raise CelError(f"{name}() wants at least one number")
         for value in values:
             if kind(value) not in NUMBERS:
                 raise no_overload(name, *values)
@@ -116,7 +116,7 @@ def _shift(name: str, run: Callable[[int, int], int]) -> Callable[[Any, Any], An
         if kind(value) not in ("int", "uint") or kind(by) != "int":
             raise no_overload(name, value, by)
         if by < 0:
-            raise Fault(f"{name}() wants a number of bits that is not negative")
+            raise CelError(f"{name}() wants a number of bits that is not negative")
         bits = run(int(value) & UINT_MAX, by) & UINT_MAX if by < _BITS else 0
         if kind(value) == "uint":
             return Uint(bits)

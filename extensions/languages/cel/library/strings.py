@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from heddle.extensions.languages.cel.budget import LETTERS, bounded, spend
-from heddle.extensions.languages.cel.errors import Fault
+from heddle.extensions.languages.cel.errors import CelError
 from heddle.extensions.languages.cel.library.format import formatted
 from heddle.extensions.languages.cel.library.function import Function, no_overload, spending, typed
 from heddle.extensions.languages.cel.values import kind
@@ -30,8 +30,8 @@ _ESCAPES: Final = str.maketrans(
 )
 
 
-def _out_of_range(name: str, at: int, text: str) -> Fault:
-    return Fault(f"{name}: {at} is out of range (the text has {len(text)} characters)")
+def _out_of_range(name: str, at: int, text: str) -> CelError:
+    return CelError(f"{name}: {at} is out of range (the text has {len(text)} characters)")
 
 
 def _char_at(text: str, at: int) -> str:
@@ -84,7 +84,7 @@ def _substring(text: str, start: int, end: int | None = None) -> str:
         if not 0 <= at <= len(text):
             raise _out_of_range("substring", at, text)
     if start > last:
-        raise Fault(f"substring({start}, {last}): the end stands before the start")
+        raise CelError(f"substring({start}, {last}): the end stands before the start")
     return text[start:last]
 
 
@@ -93,7 +93,7 @@ def _join(budget: list[int], items: Any, mark: Any = "") -> str:
         raise no_overload("join", items, mark)
     for item in items:
         if kind(item) != "string":
-            raise Fault(f"join() wants a list of strings, not one with {kind(item)}")
+            raise CelError(f"join() wants a list of strings, not one with {kind(item)}")
     bounded(budget, sum(map(len, items)) + len(mark) * len(items))
     return str(mark).join(items)
 

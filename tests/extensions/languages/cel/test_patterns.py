@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from heddle.extensions.languages.cel.errors import Fault
+from heddle.extensions.languages.cel.errors import CelError
 from heddle.extensions.languages.cel.matching import Matcher
 from heddle.extensions.languages.cel.patterns import search
 
@@ -93,7 +93,7 @@ REFUSED = [
 
 @pytest.mark.parametrize(("pattern", "said"), REFUSED, ids=[row[0][:20] for row in REFUSED])
 def test_pattern_that_re2_refuses_is_refused(pattern: str, said: str) -> None:
-    with pytest.raises(Fault) as caught:
+    with pytest.raises(CelError) as caught:
         search(pattern)
     assert said in str(caught.value)
 

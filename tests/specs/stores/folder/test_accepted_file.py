@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from heddle.schemas.errors import StoreError
-from heddle.specs.model.accepted import Accepted
+from heddle.specs.model.accepted import AcceptedResource
 from heddle.specs.stores.contract import spec
 from heddle.specs.stores.folder.accepted_file import AcceptedFile
 
 
-def record(name: str, text: str = "") -> Accepted:
-    return Accepted.of(spec(name, fields={"text": text}))
+def record(name: str, text: str = "") -> AcceptedResource:
+    return AcceptedResource.of(spec(name, fields={"text": text}))
 
 
 def test_a_torn_line_is_left_out_and_the_next_one_is_whole(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from heddle.schemas.errors import Conflict, StoreError
+from heddle.schemas.errors import ConflictError, StoreError
 from heddle.specs.stores.folder.atomic_write import write_files
 
 
@@ -30,7 +30,7 @@ def test_files_are_changed_made_and_removed_together(tmp_path: Path) -> None:
 def test_what_somebody_else_changed_is_not_overwritten(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"1")
     (tmp_path / "b").write_bytes(b"theirs")
-    with pytest.raises(Conflict, match="b was changed by somebody else"):
+    with pytest.raises(ConflictError, match="b was changed by somebody else"):
         write_files({str(tmp_path / "a"): (b"1", b"2"), str(tmp_path / "b"): (b"1", b"2")})
     assert (tmp_path / "a").read_bytes() == b"1"
     assert names(tmp_path) == ["a", "b"]

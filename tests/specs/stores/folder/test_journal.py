@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from heddle.schemas.errors import NotFound, StoreError
+from heddle.schemas.errors import NotFoundError, StoreError
 from heddle.specs.model.mask import MASK
 from heddle.specs.model.record import recorded
-from heddle.specs.model.revision import Note, Revision, Turn, since
+from heddle.specs.model.revision import Note, Revision, RevisionChange, since
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Delete, Put
 from heddle.specs.model.value import Value
@@ -145,7 +145,7 @@ def test_a_folder_without_a_history_has_only_the_revision_of_its_files(tmp_path:
         newest = await store.newest()
         assert (await store.revision(newest)).turns == ()
         for number in (1, 99, newest - 1, newest + 1):
-            with pytest.raises(NotFound):
+            with pytest.raises(NotFoundError):
                 await store.revision(number)
 
     told(tmp_path, story)
@@ -161,7 +161,7 @@ def test_comments_and_moves_are_no_revision(tmp_path: Path) -> None:
     async def story(store: FolderStore) -> None:
         # What `heddle get` shows as its revision can be asked for all the same.
         assert (await store.revision(await store.newest())).turns == ()
-        with pytest.raises(NotFound):
+        with pytest.raises(NotFoundError):
             await store.revision(await store.newest() + 1)
 
     told(tmp_path, story)
@@ -307,7 +307,9 @@ def test_it_stays_below_its_size_and_forgets_the_oldest(tmp_path: Path) -> None:
     for number in range(1, 200):
         one = spec(f"n{number % 3}", fields={"v": number})
         before = kept.state().get((Spec, one.id))
-        kept.append(Revision(number=number, time=0.0, turns=(Turn(before=before, after=one),)))
+        kept.append(
+            Revision(number=number, time=0.0, turns=(RevisionChange(before=before, after=one),))
+        )
         assert path.stat().st_size < 6000
     found = kept.history(limit=1000)
     assert 3 < len(found) < 20
@@ -321,7 +323,7 @@ def test_it_stays_below_its_size_and_forgets_the_oldest(tmp_path: Path) -> None:
 def test_a_huge_revision_is_kept_however_small_the_limit(tmp_path: Path) -> None:
     kept = Journal(str(tmp_path / "history.jsonl"), limit=100)
     kept.begin([])
-    turns = tuple(Turn(after=spec(f"n{number}")) for number in range(50))
+    turns = tuple(RevisionChange(after=spec(f"n{number}")) for number in range(50))
     kept.append(Revision(number=1, time=0.0, turns=turns))
     kept.append(Revision(number=2, time=0.0, turns=turns))
     assert [each.number for each in kept.history()] == [2]

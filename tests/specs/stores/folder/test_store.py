@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from heddle.schemas.errors import Conflict, SpecError, StoreError
+from heddle.schemas.errors import ConflictError, SpecError, StoreError
 from heddle.specs.files import debounce as settle
 from heddle.specs.files import inotify
 from heddle.specs.files import tree_scan as treescan
-from heddle.specs.files.debounce import Settling
+from heddle.specs.files.debounce import PathDebounce
 from heddle.specs.files.tree_scan import TreeNotifier
 from heddle.specs.model.names import named_id
 from heddle.specs.model.report import Report
@@ -23,15 +23,15 @@ from heddle.specs.model.store import ChangeSet, Delete, Put, Store
 from heddle.specs.stores.contract import StoreContract, Watch, refused, spec, value
 from heddle.specs.stores.folder import store as folder_module
 from heddle.specs.stores.folder.notifier import Notifier
-from heddle.specs.stores.folder.spec_files import Files
+from heddle.specs.stores.folder.spec_files import SpecFiles
 from heddle.specs.stores.folder.store import FolderStore
 from heddle.specs.stores.keyed_contract import KeyedContract
 from heddle.specs.stores.lease_contract import LeaseContract
 from heddle.specs.stores.opener import open_store
 from heddle.specs.stores.recording_contract import (
-    AcceptingContract,
-    RecordingContract,
-    ReportingContract,
+    AcceptanceContract,
+    ReportContract,
+    RevisionContract,
 )
 
 A, B = named_id("spec", "default", "a"), named_id("spec", "default", "b")
@@ -39,11 +39,11 @@ A, B = named_id("spec", "default", "a"), named_id("spec", "default", "b")
 
 class TestFolderStore(
     StoreContract,
-    RecordingContract,
+    RevisionContract,
     KeyedContract,
     LeaseContract,
-    ReportingContract,
-    AcceptingContract,
+    ReportContract,
+    AcceptanceContract,
 ):
     def make(self, folder: Path) -> Store:
         return FolderStore(folder)
@@ -51,11 +51,11 @@ class TestFolderStore(
 
 class TestFileStore(
     StoreContract,
-    RecordingContract,
+    RevisionContract,
     KeyedContract,
     LeaseContract,
-    ReportingContract,
-    AcceptingContract,
+    ReportContract,
+    AcceptanceContract,
 ):
     def make(self, folder: Path) -> Store:
         path = folder / "flow.yaml"
@@ -63,7 +63,7 @@ class TestFileStore(
         return FolderStore(path)
 
 
-class TestJsonFileStore(StoreContract, RecordingContract, KeyedContract):
+class TestJsonFileStore(StoreContract, RevisionContract, KeyedContract):
     def make(self, folder: Path) -> Store:
         path = folder / "flow.json"
         path.touch()
@@ -97,7 +97,7 @@ def flows(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
     if request.param != "inotify":
         polling_too = request.param == "polling"
 
-        def other(root: str, settling: Settling, *, polling: bool | None = None) -> Notifier:
+        def other(root: str, settling: PathDebounce, *, polling: bool | None = None) -> Notifier:
             del polling
             return TreeNotifier(root, settling, polling=polling_too)
 
@@ -333,7 +333,7 @@ def test_files_of_editors_are_not_read(flows: Path) -> None:
 
 def test_a_pipe_that_is_named_like_a_file_is_not_waited_for(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("{kind: nop, name: a}")
-    files = Files(str(tmp_path))
+    files = SpecFiles(str(tmp_path))
     assert files.refresh(None) is not None
     os.mkfifo(tmp_path / "b.yaml")
     assert files.refresh(["b.yaml"]) is None
@@ -696,7 +696,7 @@ def test_a_revision_that_was_read_before_an_edit_on_disk_conflicts(flows: Path) 
         (read,) = await store.specs(ids=[A])
         (flows / "a.yaml").write_text("{kind: nop, name: a, v: 2}")
         mine = Put(resource=spec("a", fields={"v": 3}), revision=read.revision)
-        assert await refused(store, [mine], Conflict)
+        assert await refused(store, [mine], ConflictError)
         assert (flows / "a.yaml").read_text() == "{kind: nop, name: a, v: 2}"
 
     run(flows, story)

@@ -5,7 +5,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from heddle.schemas.errors import StoreError
 from heddle.specs.stores.opener import Stores
-from heddle.specs.stores.postgres.address import Options, read_address
+from heddle.specs.stores.postgres.address import StoreOptions, read_address
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_our_options_are_taken_out_and_the_others_are_for_libpq() -> None:
         "postgresql://ada:p%40ss@db/flows?schema=s&pool_min=0&pool_max=9&wait=0.5"
         "&statement_timeout=60&migrate=off&sslmode=require&connect_timeout=2"
     )
-    assert read.options == Options(
+    assert read.options == StoreOptions(
         schema="s", pool_min=0, pool_max=9, wait=0.5, statement_timeout=60, migrate=False
     )
     said = conninfo_to_dict(read.conninfo)

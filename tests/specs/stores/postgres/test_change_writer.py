@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from heddle.schemas.errors import Conflict, StoreError, Unconfirmed
+from heddle.schemas.errors import ConflictError, StoreError, UnconfirmedError
 from heddle.specs.model.revision import Note
 from heddle.specs.model.store import Put
 from heddle.specs.stores.contract import spec, value
@@ -30,7 +30,7 @@ async def test_of_two_who_change_what_they_read_one_conflicts() -> None:
             return_exceptions=True,
         )
         (conflict,) = [each for each in done if isinstance(each, BaseException)]
-        assert isinstance(conflict, Conflict)
+        assert isinstance(conflict, ConflictError)
         assert "revision 2, not 1" in str(conflict)
         assert await first.newest() == 2
 
@@ -49,7 +49,7 @@ async def test_many_writers_lose_nothing_and_leave_no_gap() -> None:
                     try:
                         await store.apply([Put(resource=more, revision=now.revision)])
                         break
-                    except Conflict:
+                    except ConflictError:
                         continue
 
         await asyncio.gather(*(count(store) for store in stores))
@@ -163,7 +163,9 @@ async def test_what_may_have_been_made_is_told_so_and_repeated_by_its_key() -> N
         applying = asyncio.ensure_future(store.apply(changes, Note("ada", "once")))
         await commits.waits()
         await line.cut()
-        with pytest.raises(Unconfirmed, match=r"cannot be reached.*may have been made") as caught:
+        with pytest.raises(
+            UnconfirmedError, match=r"cannot be reached.*may have been made"
+        ) as caught:
             await applying
         await commits.end()
         await line.mend()
@@ -182,7 +184,7 @@ async def test_what_was_surely_not_made_is_not_told_as_unsure() -> None:
         await line.cut()
         with pytest.raises(StoreError, match="cannot be reached") as caught:
             await store.apply([Put(resource=spec("one"))])
-        assert not isinstance(caught.value, Unconfirmed)
+        assert not isinstance(caught.value, UnconfirmedError)
 
 
 async def test_a_store_closed_during_a_commit_says_that_it_may_be_made() -> None:
@@ -190,7 +192,7 @@ async def test_a_store_closed_during_a_commit_says_that_it_may_be_made() -> None
         applying = asyncio.ensure_future(store.apply([Put(resource=spec("one"))]))
         await commits.waits()
         await store.close()
-        with pytest.raises(Unconfirmed, match="is not open"):
+        with pytest.raises(UnconfirmedError, match="is not open"):
             await applying
 
 

@@ -10,21 +10,21 @@ from heddle.specs.stores.contract import StoreContract
 from heddle.specs.stores.keyed_contract import KeyedContract
 from heddle.specs.stores.postgres.store import PostgresStore
 from heddle.specs.stores.recording_contract import (
-    AcceptingContract,
-    RecordingContract,
-    ReportingContract,
-    ResumingContract,
+    AcceptanceContract,
+    ReportContract,
+    ResumableContract,
+    RevisionContract,
 )
 from tests.specs.stores.postgres.databases import dropped, url_in
 
 
 class TestPostgresStore(
     StoreContract,
-    RecordingContract,
+    RevisionContract,
     KeyedContract,
-    ResumingContract,
-    ReportingContract,
-    AcceptingContract,
+    ResumableContract,
+    ReportContract,
+    AcceptanceContract,
 ):
     lasting = True
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from heddle.schemas.errors import Conflict, NotFound
-from heddle.specs.model.revision import Recording
+from heddle.schemas.errors import ConflictError, NotFoundError
+from heddle.specs.model.revision import RevisionStore
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, Delete, Put, Resource, Store
 from heddle.specs.model.value import Value
@@ -65,14 +65,14 @@ async def changed(store: Store, deeds: Sequence[Any]) -> str:
             changes.append(Delete(type=sort, id=id_, revision=revision))
     try:
         put = await store.apply(changes)
-    except (Conflict, NotFound) as error:
+    except (ConflictError, NotFoundError) as error:
         return type(error).__name__
     return repr([(type(each), each.id, each.name) for each in put])
 
 
 async def told(store: Store) -> list[Any]:
     """The log, without its numbers and times."""
-    assert isinstance(store, Recording)
+    assert isinstance(store, RevisionStore)
     return [
         [(turn.before, turn.after) for turn in revision.turns]
         for revision in await store.history(limit=1000)

@@ -10,7 +10,12 @@ import pytest
 from heddle.schemas.errors import StoreError
 from heddle.specs.model.store import Put
 from heddle.specs.stores.contract import Watch, spec
-from heddle.specs.stores.postgres.pool import Connection, Pool, PoolBusy, PoolClosed
+from heddle.specs.stores.postgres.pool import (
+    Connection,
+    ConnectionPool,
+    PoolBusyError,
+    PoolClosedError,
+)
 from heddle.specs.stores.postgres.store import PostgresStore
 from tests.postgres import Line, server
 from tests.specs.stores.postgres.databases import fresh, in_schema, opened, schema_of
@@ -116,7 +121,7 @@ async def connect() -> Connection:
 
 
 async def test_borrowers_take_turns_and_a_turn_is_never_lost() -> None:
-    pool = Pool(connect, 1, 2)
+    pool = ConnectionPool(connect, 1, 2)
     done: list[int] = []
 
     async def borrow(number: int) -> None:
@@ -131,7 +136,7 @@ async def test_borrowers_take_turns_and_a_turn_is_never_lost() -> None:
     assert len(done) >= 22
     assert pool.size <= 2
     async with pool.connection(1), pool.connection(1):
-        with pytest.raises(PoolBusy):
+        with pytest.raises(PoolBusyError):
             async with pool.connection(0.05):
                 pass
     await pool.close()
@@ -139,7 +144,7 @@ async def test_borrowers_take_turns_and_a_turn_is_never_lost() -> None:
 
 
 async def test_who_works_or_waits_while_it_closes_is_told() -> None:
-    pool = Pool(connect, 1, 1)
+    pool = ConnectionPool(connect, 1, 1)
     begun = asyncio.Event()
 
     async def work() -> None:
@@ -156,6 +161,6 @@ async def test_who_works_or_waits_while_it_closes_is_told() -> None:
     async with asyncio.timeout(20):
         await pool.close()
     found = await asyncio.gather(*tasks, return_exceptions=True)
-    assert [type(each) for each in found] == [PoolClosed, PoolClosed]
-    with pytest.raises(PoolClosed):
+    assert [type(each) for each in found] == [PoolClosedError, PoolClosedError]
+    with pytest.raises(PoolClosedError):
         await wait()

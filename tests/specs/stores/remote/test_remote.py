@@ -23,9 +23,9 @@ from heddle.specs.stores.keyed_contract import KeyedContract
 from heddle.specs.stores.memory import MemoryStore
 from heddle.specs.stores.opener import open_store
 from heddle.specs.stores.recording_contract import (
-    AcceptingContract,
-    RecordingContract,
-    ReportingContract,
+    AcceptanceContract,
+    ReportContract,
+    RevisionContract,
 )
 from heddle.specs.stores.remote.store import RemoteStore, token_of
 from tests.support import port_of
@@ -65,7 +65,7 @@ class Served(RemoteStore):
 
 
 class TestRemoteStore(
-    StoreContract, RecordingContract, KeyedContract, ReportingContract, AcceptingContract
+    StoreContract, RevisionContract, KeyedContract, ReportContract, AcceptanceContract
 ):
     kept = False
 

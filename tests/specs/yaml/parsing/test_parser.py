@@ -8,10 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from heddle.specs.model.limits import Limits, limits, use_limits
+from heddle.specs.model.limits import ReadLimits, limits, use_limits
 from heddle.specs.yaml.document import read_text
 from heddle.specs.yaml.parsing.parser import PARSER, Parser, read_aside, read_twice_aside
-from heddle.specs.yaml.parsing.wire import Request
+from heddle.specs.yaml.parsing.wire import ParseRequest
 
 TEXTS = {
     "specs and values": (
@@ -45,9 +45,9 @@ def parser() -> Iterator[Parser]:
     made.close()
 
 
-def request(text: str) -> Request:
+def request(text: str) -> ParseRequest:
     """A request to read a text."""
-    return Request(text.encode(), "a.yaml", "default", None, None, 0, 1 << 23, None, limits())
+    return ParseRequest(text.encode(), "a.yaml", "default", None, None, 0, 1 << 23, None, limits())
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
@@ -88,7 +88,7 @@ def test_a_text_beyond_a_limit_is_a_problem(text: str, found: str) -> None:
 
 
 def test_limits_that_are_set_hold_there_as_well() -> None:
-    use_limits(Limits(nodes=10))
+    use_limits(ReadLimits(nodes=10))
     text = "a: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]"
     assert "more than 10 nodes" in str(read_aside(text.encode()).problems[0])
     assert "more than 10 nodes" in str(read_text(text).problems[0])
