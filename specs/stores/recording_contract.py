@@ -1,6 +1,6 @@
 """What a store that keeps its Revisions, Reports or what was accepted, or resumes, has to pass beside StoreContract.
 
-class TestMyStoreLooksBack(RecordingContract):
+class TestMyStoreLooksBack(RevisionContract):
     def make(self, folder: Path) -> Store:
         return MyStore(...)
 """
