@@ -154,12 +154,17 @@ def _scalar(text: str) -> Tree:
 
 
 def _yaml(text: str, order: Order) -> str:
-    if text.startswith("%") or "\n%" in text:
-        raise TreeError("directives (lines that begin with %)")
     documents = _folded(hang_comments(_tree(text)))
     lines: list[str] = []
+    end = 0
     for number, document in enumerate(documents):
-        if number:
+        directives = _directives(document, text, end)
+        end = document.root.end if document.root is not None else end
+        if directives:
+            # Directives need the end of the document above; comments above them stay there.
+            lines += ["..."] if number else _cut_head(document, text)
+            lines += directives
+        if directives or number:
             lines.append("---")
         root = document.root
         entries = root.entries if root is not None and root.sort == "sequence" else []
@@ -168,6 +173,28 @@ def _yaml(text: str, order: Order) -> str:
                 _arrange(each, order)
         lines += _document(document, text)
     return "".join(f"{line}\n" for line in lines)
+
+
+def _directives(document: TreeDocument, text: str, end: int) -> list[str]:
+    """Return the directives of a document: the lines above its mark that begin with a percent sign.
+
+    `end` is where the document above it ends.
+    """
+    above = text[end : document.mark] if document.mark >= 0 else ""
+    return [line.rstrip() for line in above.split("\n") if line.startswith("%")]
+
+
+def _cut_head(document: TreeDocument, text: str) -> list[str]:
+    """Take the comments above the directives of the first document out of its head; return them."""
+    above = text[: document.mark].partition("\n%")[0] if text[:1] != "%" else ""
+    left = sum(line.lstrip().startswith("#") for line in above.split("\n"))
+    at = 0
+    while left > 0 and at < len(document.head):
+        left -= bool(document.head[at])
+        at += 1
+    taken, rest = document.head[:at], document.head[at:]
+    document.head = rest[1:] if rest and not rest[0] else rest
+    return taken
 
 
 def _folded(documents: list[TreeDocument]) -> list[TreeDocument]:
@@ -322,6 +349,9 @@ class _CanonicalWriter:
 
     def key(self, tree: Tree, *, flow: bool = False) -> str:
         """A key with its anchor."""
+        if tree.sort == "alias":
+            # Without the blank the colon would belong to the name.
+            return f"{self.source[tree.start : tree.end].strip()} "
         if tree.sort != "scalar":
             raise TreeError("keys that are no text")
         anchor = f"{self.anchor(tree)} " if tree.anchor else ""
@@ -340,8 +370,8 @@ class _CanonicalWriter:
         first = next((line for line in raw if line.strip()), "")
         lead = next((line for line in said if line.strip()), "")
         depth = len(first) - len(first.lstrip(" ")) - (len(lead) - len(lead.lstrip(" ")))
-        body = [line[depth:] for line in raw]
-        while body and not body[-1].strip(" "):
+        body = [line[depth:] for line in raw] if lead else []
+        while body and not body[-1]:
             body.pop()
         ends = len(tree.text) - len(tree.text.rstrip("\n"))
         if not body or (ends > 1 and tree.style == ">"):

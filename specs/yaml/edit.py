@@ -58,8 +58,9 @@ class Editor(EntryEditor):
         leaves = [key for key in old if key not in new]
         stays = [at for key, at in keys.items() if key not in leaves]
         brought = any(key not in keys for key in leaves)
-        if not stays or brought or node.style == "pair":
-            # A key that `<<` brings cannot be taken out.
+        others = bool(leaves) or any(key not in keys for key in new)
+        if not stays or brought or (node.style == "pair" and others):
+            # A key that `<<` brings cannot be taken out; without braces there is one key.
             return self.replace(entry, owner, new)
         self.remove(node, sorted(keys[key] for key in leaves))
         added: dict[int, dict[str, Any]] = {}
@@ -163,8 +164,10 @@ class Editor(EntryEditor):
         body = self.text[first : node.end]
         lead = next((line for line in node.text.split("\n") if line.strip()), "")
         line = next((line for line in body.split("\n") if line.strip()), "")
-        depth = margin_of(line) - margin_of(lead) if line else entry.column + self.layout.mapping
-        digits = re.sub(r"\D", "", header.group()) or str(depth - entry.column)
+        digits = re.sub(r"\D", "", header.group())
+        inner = int(digits) if digits else self.layout.mapping
+        depth = margin_of(line) - margin_of(lead) if line else entry.column + inner
+        digits = digits or str(depth - entry.column)
         sign, lines = block(text, node.style, depth)
         written = bool(re.search(r"\d", header.group())) or "*" in sign
         sign = sign.replace("*", "")
@@ -187,7 +190,8 @@ class Editor(EntryEditor):
             return self.inline(entry, owner, mark, self.layout.flow(new))
         if owner is None:
             return self.patch(node.head, node.end, self.rooted(entry, mark, new))
-        rest, lines = self.layout.value(new, entry.column, item=entry.key is None)
+        compact = entry.key is None and not self.commented(entry.start, node)
+        rest, lines = self.layout.value(new, entry.column, item=compact)
         inner = entry.column + self.layout.mapping
         if isinstance(new, str) and lines and not self.may_begin(entry, new, inner):
             rest, lines = f" {self.layout.scalar(new)}", []
@@ -232,7 +236,7 @@ class Editor(EntryEditor):
         """Write the value of an entry in block style: the rest of its line, and lines below it."""
         node = entry.value
         at, lead = self.hole(entry)
-        colon = lead.replace(" ", "")
+        colon = lead.rstrip(" ")
         stop = line_end(self.text, at)
         below = "".join(f"\n{line}" for line in lines)
         below += self.last_break(max(stop, line_end(self.text, node.end))) if lines else ""
@@ -243,11 +247,20 @@ class Editor(EntryEditor):
             header = _HEADER.match(self.text, node.start)
             if header is None:
                 raise PatchError("a block without a header")
-            self.patch(at, header.end(), rest)
-            return self.patch(line_end(self.text, header.end()), node.end, below)
+            first = line_end(self.text, header.end())
+            if not self.commented(at, node):
+                self.patch(at, header.end(), rest)
+                return self.patch(first, node.end, below)
+            if rest.strip() or not lines:
+                self.patch(node.head, header.end(), rest.lstrip(" "))
+                return self.patch(first, node.end, below)
+            return self.patch(line_start(self.text, node.head) - 1, node.end, below)
         if not lines and (node.flow or not node.entries):
             return self.patch(node.head, node.end, rest.lstrip(" "))
         begun = line_start(self.text, node.start) > at
+        if begun and not rest.strip() and self.commented(at, node):
+            end = line_end(self.text, node.end)
+            return self.patch(line_start(self.text, node.head) - 1, end, below)
         if begun:
             # It stands on lines of its own, below its key.
             end = line_end(self.text, node.end)
@@ -259,6 +272,11 @@ class Editor(EntryEditor):
         stop = line_end(self.text, node.end)
         self.patch(at, node.end, rest)
         return self.patch(stop, stop, below)
+
+    def commented(self, at: int, node: Tree) -> bool:
+        """Return whether comments stand on lines between a key and its value."""
+        begin = line_start(self.text, node.head)
+        return begin > at and "#" in self.text[line_end(self.text, at) : begin]
 
     # --- anchors ---
 

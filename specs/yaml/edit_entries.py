@@ -42,8 +42,17 @@ class EntryEditor:
         if entry.key is None:
             at = entry.start + 1 if self.text[entry.start : entry.start + 1] == "-" else entry.start
             return at, " " if at > entry.start else ""
-        found = _COLON.match(self.text, entry.key.end)
-        return (entry.key.end, ": ") if found is None else (found.end(), " ")
+        key = entry.key
+        found = _COLON.match(self.text, key.end)
+        if found is not None:
+            return found.end(), " "
+        if self.text[entry.start : entry.start + 1] == "?" and entry.start < key.head:
+            # A key behind a question mark has its colon on a line of its own.
+            return line_end(self.text, key.end), f"\n{' ' * entry.column}: "
+        if "\n" in self.text[key.start : key.end]:
+            # A key over several lines needs a question mark.
+            self.patch(key.head, key.head, "? ")
+        return key.end, ": "
 
     # --- entries that go ---
 

@@ -119,7 +119,8 @@ def block(text: str, style: str, indent: int) -> tuple[str, list[str]]:
     first = next((line for line in body.split("\n") if line), "")
     digit = "" if first[:1] not in (" ", "\t") else "*"
     if style == ">":
-        body = re.sub(r"\n+", lambda breaks: breaks.group() + "\n", body)
+        # Breaks before the first word are not folded.
+        body = re.sub(r"(?<=[^\n])\n+", lambda breaks: breaks.group() + "\n", body)
     margin = " " * indent
     lines = [margin + line if line else "" for line in body.split("\n")]
     return f"{style}{digit}{chomp}", lines + [""] * (ends - 1)

@@ -23,6 +23,8 @@ _PROPERTIES = re.compile(
     r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*"
 )
 _HEADER = re.compile(r"[|>][-+0-9]*")
+# Behind the name of an anchor; a colon ends it only before a blank.
+_NAME_END = re.compile(r"[\s,\[\]{}]|:(?:\s|$)|$")
 _KEY_MARK = re.compile(r"\?[ \t]*(?:\n[ \t]*)?$")
 
 
@@ -105,6 +107,8 @@ class _Builder:
         mark, stop = event.start_mark, event.end_mark.index
         tree = Tree("scalar", mark.index, mark.index, stop, mark.line, mark.column)
         tree.anchor = event.anchor or ""
+        if tree.anchor:
+            self.name_end(tree)
         self.left -= 1
         if self.left < 0:
             self.stream.many = tree
@@ -113,11 +117,13 @@ class _Builder:
             tree.sort = "alias"
             tree.target = self.anchors.get(tree.anchor)
             return tree
-        written = self.text[mark.index : mark.index + 1] in ("&", "!")
-        if written and (tree.anchor or event.tag):
-            found = _PROPERTIES.match(self.text, mark.index)
-            tree.start = max(found.end() if found is not None else 0, mark.index)
         tree.ctag = str((event.ctag if event.ctag is not None else event.tag) or "")
+        if tree.anchor and tree.ctag:
+            self.tag_before(tree)
+        written = self.text[tree.head : tree.head + 1] in ("&", "!")
+        if written and (tree.anchor or event.tag):
+            found = _PROPERTIES.match(self.text, tree.head)
+            tree.start = max(found.end() if found is not None else 0, tree.head)
         if tree.anchor:
             self.anchors[tree.anchor] = tree
         if type(event) is self.events.ScalarEvent:
@@ -129,6 +135,20 @@ class _Builder:
             self.stream.deep = tree
             raise _TooLargeError
         return self.collection(tree, event, depth)
+
+    def name_end(self, tree: Tree) -> None:
+        """Raise an error if the parser in C has cut the name of an anchor short."""
+        at = re.compile(rf"[&*]{re.escape(tree.anchor)}").search(self.text, tree.head)
+        if at is not None and _NAME_END.match(self.text, at.end()) is None:
+            raise ValueError(f"the name of the anchor {tree.anchor!r} goes on")
+
+    def tag_before(self, tree: Tree) -> None:
+        """Begin a node at its tag: the parser in Python begins it at the anchor behind the tag."""
+        if self.text[tree.head : tree.head + 1] != "&":
+            return
+        lead = self.text[line_start(self.text, tree.head) : tree.head]
+        found = re.search(r"![^\s,\[\]{}]*[ \t]+$", lead)
+        tree.head -= len(found.group()) if found is not None else 0
 
     def collection(self, tree: Tree, event: Any, depth: int) -> Tree:
         """Read the entries of a mapping or a list."""
@@ -159,7 +179,10 @@ class _Builder:
         elif tree.entries:
             tree.end = tree.entries[-1].value.end
             if not tree.anchor and not tree.tag:
-                tree.head = tree.start = tree.entries[0].start
+                key = tree.entries[0].key
+                pair = tree.style == "pair" and key is not None
+                tree.start = self.key_start(key) if pair and key else tree.entries[0].start
+                tree.head = tree.start
         return tree
 
     def key_start(self, key: Tree) -> int:
@@ -210,11 +233,25 @@ class _Builder:
             if self.text[last - 1 : last] == "\n":
                 last -= 1
             return max(last - 1 if self.text[last - 1 : last] == "\r" else last, first)
-        while last > first and not self.text[line_start(self.text, last) : last].strip():
+        depth = -1
+        while last > first and not (line := self.text[line_start(self.text, last) : last]).strip():
+            depth = self.depth(tree, first) if depth < 0 else depth
+            if len(line.rstrip("\r")) > depth and line.strip("\r"):
+                # Blanks further in than the text are text.
+                break
             last = line_start(self.text, last) - 1
         if self.text[last - 1 : last] == "\r":
             last -= 1
         return max(last, first)
+
+    def depth(self, tree: Tree, first: int) -> int:
+        """Return the column at which the text of a block scalar begins; a large one without text."""
+        body = self.text[first : tree.end].split("\n")
+        raw = next((line for line in body if line.strip()), None)
+        text = next((line for line in tree.text.split("\n") if line.strip()), None)
+        if raw is None or text is None:
+            return len(self.text)
+        return len(raw) - len(raw.lstrip(" ")) - (len(text) - len(text.lstrip(" ")))
 
     def tag(self, tree: Tree, implicit: bool) -> str:
         """Return the tag as it is written."""

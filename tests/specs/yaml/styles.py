@@ -408,6 +408,114 @@ LINKS = """\
   name: db
 """
 
+QUESTIONS = """\
+- kind: nop   # keys behind a question mark
+  set:
+    ? first   # no value
+    ? second
+    third:
+  nested:
+  - ? deep
+  - ? deeper
+    : value   # here
+    # and there
+  keys: [ ? a : b, c: d, ? e ]   # pairs
+  braces: { ? a : b, c, d: e }
+  "longer key" : x
+  last: one   # end
+- kind: nop
+  name: other   # stays
+"""
+
+BLOCKS = """\
+kind: nop
+above:
+  # what it is
+  |
+    drawn /\\
+    here
+beside:   # a comment
+  # and another
+  >-
+  folded
+  text
+items:
+-   # the first
+  # what it is
+  |-
+  one
+-
+  # plain
+  two
+blanks: |
+  text
+
+\x20\x20\x20
+after: 1   # stays
+digit: |1-
+ one
+empty: |-
+# about the last
+nothing:
+  # only a comment
+last: "end"
+"""
+
+TAGS = """\
+kind: nop
+text: !!str &number 12
+again: *number
+odd: &an:chor.x value   # any sign is allowed
+*an:chor.x : key
+list: [&é one, *é, !!str 3]
+"""
+
+GITLAB = """\
+kind: pipeline
+.base: &base
+    image: "python:3.12"
+    before_script:
+        - &up pip install -U pip   # newer
+        - >
+            pip install
+            -r requirements.txt
+
+stages: [build,
+         test,   # second
+         deploy]
+build:
+    <<: *base
+    script: ["make", 'all']
+    only: { refs: [main], changes: ["**/*.py"] }
+test: {<<: *base, script: make test, retry: 2}
+deploy:
+    script:
+        - *up
+        - |
+            echo "a: b"
+            # no comment
+    when: manual
+"""
+
+OPENAPI = """\
+kind: api
+openapi: 3.1.0
+info: {title: Books, version: 1.0.0}
+paths:
+  /books/{id}:
+    get:
+      parameters:
+      - {in: path, name: id, required: true, schema: {type: integer}}
+      responses:
+        "200": {description: "one book"}
+        '404':
+          description: >
+            There is no such
+            book.
+        default: {$ref: '#/responses/Error'}
+    delete: {responses: {"204": {description: gone}}}
+"""
+
 _DATA: list[dict[str, Any]] = [
     {
         "kind": "snippet",
@@ -431,6 +539,10 @@ JSON = {
     "mixed": '[\n  {"kind": "nop", "y": 1.50, "big": 1E400},\n  {\n    "kind" : "nop",\n    "x":1 ,\n'
     '    "list": [ 1,2,\n      3 ]\n  }\n\n]\n',
     "windows": json.dumps(_DATA, indent=2).replace("\n", "\r\n"),
+    "mark": "\ufeff" + json.dumps(_DATA, indent=2),
+    "old mac": json.dumps(_DATA, indent=2).replace("\n", "\r"),
+    "mixed ends": json.dumps(_DATA, indent=2).replace(",\n", ",\r\n"),
+    "aligned": '[ {"kind": "nop",\n   "x":    1,\n   "list": [ ["a", 1]\n           , ["b", 2] ]\n  }\n, {"kind": "nop", "y": {} }\n]',
     "escapes": '[{"kind": "nop", "u": "\\u00fc \\ud83e\\uddf5", "s": "a\\/b", "t": "\\t"}]\n',
 }
 
@@ -448,6 +560,15 @@ YAML = {
     "documents": DOCUMENTS,
     "anchors": ANCHORS,
     "links": LINKS,
+    "questions": QUESTIONS,
+    "blocks": BLOCKS,
+    "tags": TAGS,
+    "pipeline": GITLAB,
+    "openapi": OPENAPI,
+    "pipeline windows": GITLAB.replace("\n", "\r\n"),
+    "blocks windows": BLOCKS.replace("\n", "\r\n"),
+    "questions mark": "\ufeff" + QUESTIONS,
+    "empty documents": f"---\n# nothing\n---\n---\n{GITLAB}---\n...\n# the end\n",
     "json in yaml": json.dumps(_DATA, indent=2) + "\n",
     "no end": COMMENTS.rstrip() + "\n- kind: nop\n  last: line",
     "windows": COMMENTS.replace("\n", "\r\n"),

@@ -265,10 +265,30 @@ def test_what_cannot_be_read_is_told_and_left_alone() -> None:
     with pytest.raises(SpecError) as raised:
         formatted("- kind: nop\n- king: nop\n- kind: [", file="f.yaml")
     assert all(problem.place.file == "f.yaml" for problem in raised.value.problems)
-    with pytest.raises(SpecError, match="directives"):
-        formatted("%YAML 1.2\n---\nkind: nop\n")
     with pytest.raises(SpecError, match="not UTF-8"):
         formatted(b"kind: \xff")
+
+
+@pytest.mark.parametrize(
+    ("text", "tidy"),
+    [
+        ("%YAML 1.2\n---\nkind:   nop\n", "%YAML 1.2\n---\nkind: nop\n"),
+        (
+            "# top\n\n%YAML 1.2  \n# between\n--- # beside\nkind: nop\n...\n# last\n%X y\n---\n- kind: nop\n",
+            "# top\n%YAML 1.2\n---\n# between\n# beside\nkind: nop\n# last\n...\n%X y\n---\n- kind: nop\n",
+        ),
+        ("kind: nop\n---\nkind: nop\n...\n", "kind: nop\n---\nkind: nop\n"),
+    ],
+)
+def test_directives_stay(text: str, tidy: str) -> None:
+    assert formatted(text, file="f.yaml") == tidy
+    assert formatted(tidy, file="f.yaml") == tidy
+
+
+def test_an_alias_as_a_key_and_an_anchor_of_any_name_stay() -> None:
+    text = "kind: nop\na: &x.y k\n*x.y : 2\nb: &an:chor word\n"
+    assert formatted(text, file="f.yaml") == text
+    assert said(text)[0][0].fields == {"a": "k", "k": 2, "b": "word"}
 
 
 def test_json_stays_json() -> None:
