@@ -6,8 +6,8 @@ that ended, what follows from that, and the attempts that begin next; then it co
 reads an output begins before the commit that holds the output.
 """
 
-from collections.abc import Awaitable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
@@ -38,7 +38,12 @@ class Journal:
 
     `keeps` tells whether anything is to be reported. `burst` is how many attempts may begin in one
     turn. `recorded` is what is known by task path when the run begins or is resumed. All methods
-    but `commit` return at once and never raise; they are called only if `keeps` is true.
+    but `commit` return at once; they are called only if `keeps` is true.
+
+    The scheduler reports attempts and tasks, and commits whenever something new may begin. It need not
+    commit what it reports last: whoever began the run calls `finish` with its answer, and commits.
+    If its Process is cancelled, the scheduler reports the attempts that it stops, as `interrupted` if
+    the reason has the code DRAINED, else as `cancelled`, and returns the reason.
     """
 
     keeps: bool = False
@@ -57,12 +62,15 @@ class Journal:
         *,
         due: float | None = None,
         by: str = "",
-    ) -> None:
+    ) -> bool:
         """Report how an attempt ended: `answer` is its output, or its Error.
 
         With `due` (seconds since 1970) the task is tried again at that time; otherwise the task is
-        settled by it. An output that cannot be kept makes the next `commit` raise Unstorable.
+        settled by it. Return True if the turn has lasted so long that it should be committed before
+        anything else begins or goes on: a kill would cost too much. Raise Unstorable for an output that
+        cannot be kept: nothing is reported then, and the attempt is to end as failed.
         """
+        return False
 
     def settle(
         self, path: str, status: TaskStatus, *, detail: Mapping[str, Any] | None = None
@@ -70,7 +78,7 @@ class Journal:
         """Report that a task is settled without an attempt: skipped, cancelled, or by its fallback."""
 
     def finish(self, status: RunStatus, answer: Answer = None) -> None:
-        """Report that the run has ended: `answer` is its output, or its Error."""
+        """Report that the run has ended: `answer` is its output, or its Error. Not for the scheduler."""
 
     def commit(self) -> Awaitable[None] | None:
         """Make what was reported in this turn lasting; None if that is done already.
@@ -100,6 +108,39 @@ class Unstorable(Exception):  # noqa: N818 - reads as what it tells
 
 NOTHING_KEPT = Journal()
 """The journal of a run in memory that nobody watches."""
+
+DRAINED = "drained"
+"""The code of the Error with which a Process is cancelled when its run is only suspended."""
+
+CRASHED = "crashed"
+"""The code of the Error of a task that was lost too often: its worker dies of it."""
+
+
+class Workload(Protocol):
+    """What durable runs need of the Node of a workflow, to begin a run and to go on with one.
+
+    `namespace` and `name` are those of its Spec, `specs` its expanded Specs as JSON (the Definition),
+    `code` the Python modules of its functions. `execute` runs the scheduler in this Process, with the
+    record of inputs: the answer, or an awaitable of it. It does not call `journal.finish`.
+    """
+
+    namespace: str
+    name: str
+    specs: bytes
+    code: Sequence[str]
+
+    def is_idempotent(self, path: str) -> bool:
+        """Return whether the task of this task path may run again after a crash; True if unknown."""
+        ...
+
+    def start(self) -> Process:
+        """Return a new Process on the current generation; whoever starts it ends it."""
+        ...
+
+    def execute(self, process: Process, record: Any, journal: Journal, run: UUID) -> Answer:
+        """Run the tasks that are not settled yet; return the output of the run, or its Error."""
+        ...
+
 
 RUN = "heddle.run"
 """The key under which a Process holds the RunContext of the attempt that it works on."""

@@ -1,0 +1,364 @@
+"""A RunStore keeps runs, their attempts and their history, so that a run outlives its Processes.
+
+One turn of the scheduler loop is one transaction of the store, a Turn. Whoever owns a run writes it; the
+epoch, which every claim raises, fences off an owner that has lost it. Anyone else writes a Request.
+"""
+
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
+from uuid import UUID
+
+import msgspec
+
+from heddle.extensions.extension import Error
+from heddle.extensions.tasks.run_stores.payloads import decode_payload
+from heddle.extensions.tasks.status import RunStatus, Transition
+from heddle.schemas.errors import HeddleError
+
+
+class RunStoreError(HeddleError):
+    """Raised when a RunStore cannot be used: the message names the file, the reason and what to do."""
+
+
+class RunStoreFull(RunStoreError):  # noqa: N818 - a condition of the store
+    """Raised when nothing can be written for now: the disk is full, or the folder is read-only."""
+
+
+class NoRun(RunStoreError):  # noqa: N818 - reads as what happened
+    """Raised when a RunStore has no such run, or several; `candidates` are ids that come near."""
+
+    def __init__(self, message: str, candidates: Sequence[UUID] = ()) -> None:
+        super().__init__(message)
+        self.candidates = tuple(candidates)
+
+
+class Definition(msgspec.Struct, frozen=True):
+    """The expanded Specs of a workflow as JSON, and their content hash (32 bytes)."""
+
+    hash: bytes
+    specs: bytes
+
+
+class NewRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that is to begin. Times are seconds since 1970; `input` is the record of inputs.
+
+    `status` is `running` (the store's owner works on it at once) or `queued`. `code` lists the Python
+    modules that its functions stand in.
+    """
+
+    id: UUID
+    namespace: str
+    workflow: str
+    input: Any
+    definition: Definition | None = None
+    idempotency_key: str | None = None
+    status: RunStatus = RunStatus.RUNNING
+    priority: int = 1
+    parent: UUID | None = None
+    tags: Mapping[str, str] = {}
+    creator: str = ""
+    code: Sequence[str] = ()
+    deadline: float | None = None
+
+
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """A run as it is recorded. Times are seconds since 1970.
+
+    `reason` says why it is suspended or blocked. `lease` is the time until which `owner` has it,
+    `wake` the time at which it is looked at again. `stored_input` and `stored_output` are payloads as
+    bytes; None if there is none.
+    """
+
+    id: UUID
+    namespace: str
+    workflow: str
+    status: RunStatus
+    created: float
+    definition: bytes | None = None
+    idempotency_key: str | None = None
+    reason: str = ""
+    stored_input: bytes | None = None
+    stored_output: bytes | None = None
+    error: Error | None = None
+    priority: int = 1
+    parent: UUID | None = None
+    tags: Mapping[str, str] = {}
+    creator: str = ""
+    code: Sequence[str] = ()
+    began: float | None = None
+    ended: float | None = None
+    deadline: float | None = None
+    wake: float | None = None
+    owner: str = ""
+    epoch: int = 0
+    lease: float | None = None
+    seq: int = 0
+
+    @property
+    def input(self) -> Any:
+        """The record of inputs; None if the run has none."""
+        return None if self.stored_input is None else decode_payload(self.stored_input)
+
+    @property
+    def output(self) -> Any:
+        """The output of a completed run."""
+        return None if self.stored_output is None else decode_payload(self.stored_output)
+
+
+class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt as it is recorded: `status` is a text of AttemptStatus, times are seconds since 1970.
+
+    `began_seq` and `ended_seq` are the numbers of its two transitions; `due` is the time of the next
+    attempt if one is planned; `by` the fallback task that gave the output. `stored_output` is the payload
+    as bytes.
+    """
+
+    task: str
+    number: int
+    status: str
+    began: float | None = None
+    began_seq: int | None = None
+    ended: float | None = None
+    ended_seq: int | None = None
+    due: float | None = None
+    worker: str = ""
+    by: str = ""
+    progress: float | None = None
+    note: str = ""
+    stored_output: bytes | None = None
+    error: Error | None = None
+
+    @property
+    def output(self) -> Any:
+        """The output of a completed attempt."""
+        return None if self.stored_output is None else decode_payload(self.stored_output)
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody who does not own a run wants of it: `cancel`, `retry`, `skip`, `complete`, `priority`.
+
+    `task` is a task path, empty for the whole run; `payload` is stored as bytes. The owner, or the next
+    one, acts on it and removes it in the same transaction.
+    """
+
+    id: int
+    run: UUID
+    at: float
+    verb: str
+    task: str = ""
+    actor: str = ""
+    payload: bytes | None = None
+
+
+Completed: TypeAlias = tuple[str, int, float, int, float, bytearray]
+"""A completed attempt without a row of its own: task path, number, began, began_seq, ended, output.
+
+A plain tuple, and a bytearray: sqlite3 binds neither None nor bytes as fast.
+"""
+
+
+class EndedAttempt(NamedTuple):
+    """One attempt that ended. `row` tells whether it has a row of its own since it began.
+
+    `output` holds the payload's bytes, `blob` its hash if it is kept apart. The Error is JSON.
+    """
+
+    task: str
+    number: int
+    status: str
+    began: float | None
+    began_seq: int | None
+    ended: float
+    row: bool = True
+    output: bytes | bytearray | None = None
+    blob: bytes | None = None
+    error: str | None = None
+    due: float | None = None
+    by: str | None = None
+
+
+class HistoryRow(NamedTuple):
+    """One transition that no attempt can tell. `detail` is JSON; `task` is empty for the run."""
+
+    at: float
+    event: str
+    task: str = ""
+    actor: str = ""
+    detail: str = ""
+
+
+class Log(NamedTuple):
+    """What an attempt has printed and logged; it replaces what was kept before."""
+
+    task: str
+    number: int
+    data: str
+
+
+MANY = 8
+"""From so many attempts on that begin in one turn, one row of the history holds them all."""
+
+
+class Turn:
+    """What one transaction of a run holds. The transitions get their numbers in this order.
+
+    First the attempts in `completed` and `ended`, then those in `begun` (task path and number), then
+    `history`. `at` is when they began. `seq` is the last number that this owner knows to be taken; the
+    store raises it when it has recorded the turn. `alone` says that nobody else
+    records transitions of this run at the same time, which an open companion would. `change` holds columns
+    of the run, `blobs` what is kept apart, `answered` the ids of Requests that are done. `size` is in bytes.
+    """
+
+    __slots__ = (
+        "alone",
+        "answered",
+        "at",
+        "begun",
+        "blobs",
+        "change",
+        "completed",
+        "ended",
+        "epoch",
+        "history",
+        "logs",
+        "run",
+        "seq",
+        "size",
+    )
+
+    def __init__(self, run: UUID, epoch: int, seq: int) -> None:
+        self.run = str(run)
+        self.epoch = epoch
+        self.seq = seq
+        self.alone = True
+        self.at = 0.0
+        self.completed: list[Completed] = []
+        self.ended: list[EndedAttempt] = []
+        self.begun: list[tuple[str, int]] = []
+        self.history: list[HistoryRow] = []
+        self.change: dict[str, Any] = {}
+        self.blobs: list[tuple[bytes, bytes]] = []
+        self.answered: list[int] = []
+        self.logs: list[Log] = []
+        self.size = 0
+
+    @property
+    def transitions(self) -> int:
+        """How many transitions it records."""
+        return len(self.completed) + len(self.ended) + len(self.begun) + len(self.history)
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A run that is ours from now on, with its new epoch, and what is recorded of it."""
+
+    run: RunRecord
+    attempts: Sequence[AttemptRecord]
+    history: Sequence[Transition]
+    requests: Sequence[Request] = ()
+
+
+class RunStore(Protocol):
+    """What keeps runs. `owner` is the id of the worker that opened it; `url` is for people.
+
+    Methods that return an Awaitable or the value give the value when it is there at once: the thread of
+    the event loop never waits for a lock or for a large write. All of them raise RunStoreError.
+    """
+
+    url: str
+    owner: str
+    lease: float
+
+    @property
+    def condition(self) -> str:
+        """What keeps it from recording: `run store full`, with the reason; empty if nothing does."""
+        ...
+
+    async def open(self) -> None:
+        """Open it; make or migrate it if needed. Raise RunStoreError, and touch nothing that is newer."""
+        ...
+
+    async def close(self) -> None:
+        """Close it. Runs that this owner still has can be taken by others at once."""
+        ...
+
+    # -- by the owner ------------------------------------------------------------------------------
+
+    async def begin(self, run: NewRun, at: float) -> tuple[RunRecord, bool]:
+        """Record a run; if its idempotency key is taken, the run that has it, and False."""
+        ...
+
+    def commit(self, turn: Turn) -> Awaitable[None] | None:
+        """Record a turn; raise Fenced if the epoch is not the run's any more.
+
+        It waits as long as nothing can be written, and shows that as `condition`.
+        """
+        ...
+
+    async def claim(self, run: UUID, at: float, *, take: bool = False) -> Claim | None:
+        """Take a run that nobody works on; None if somebody does. With `take`, take it even then.
+
+        Nobody works on a run that is not `running`, whose lease is over, or whose owner's lock is free.
+        """
+        ...
+
+    async def renew(self, at: float) -> None:
+        """Extend the leases of all runs of this owner."""
+        ...
+
+    async def claimable(self, namespace: str, at: float) -> Sequence[RunRecord]:
+        """Return the runs of a namespace that are to go on: due, queued, drained, or left by their owner."""
+        ...
+
+    async def requests(self, run: UUID | None = None) -> Sequence[Request]:
+        """Return what others want of a run, or of all runs of this owner; oldest first."""
+        ...
+
+    # -- by anyone ---------------------------------------------------------------------------------
+
+    async def request(self, run: UUID, verb: str, at: float, **more: Any) -> Request:
+        """Ask the owner of a run for something (`task`, `actor`, `payload`), and wake the run."""
+        ...
+
+    async def find(
+        self,
+        *,
+        namespace: str | None = None,
+        workflow: str | None = None,
+        status: Sequence[RunStatus] = (),
+        since: float | None = None,
+        limit: int = 100,
+    ) -> Sequence[RunRecord]:
+        """Return runs, newest first."""
+        ...
+
+    async def get(self, run: UUID) -> RunRecord | None:
+        """Return a run, or None."""
+        ...
+
+    async def matching(self, text: str) -> Sequence[UUID]:
+        """Return the ids of runs that contain this text, newest first; at most 20."""
+        ...
+
+    async def attempts(self, run: UUID) -> Sequence[AttemptRecord]:
+        """Return all attempts of a run in the order in which they began."""
+        ...
+
+    async def transitions(self, run: UUID, after: int = 0) -> Sequence[Transition]:
+        """Return the transitions of a run with numbers above `after`, without gaps."""
+        ...
+
+    async def logs(self, run: UUID, task: str = "", number: int = 0) -> Sequence[Log]:
+        """Return what the attempts of a run printed; of one task, or one attempt, if named."""
+        ...
+
+    async def definition(self, key: bytes) -> Definition | None:
+        """Return the Definition of this content hash, or None."""
+        ...
+
+    async def prune(self, before: float, *, namespace: str | None = None) -> int:
+        """Remove settled runs that ended before, and what only they needed; return how many runs."""
+        ...
+
+    async def tick(self, timer: str, at: float | None = None) -> float | None:
+        """Return the last recorded tick of a timer; with `at`, record that one if it is later."""
+        ...

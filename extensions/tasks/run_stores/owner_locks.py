@@ -1,0 +1,91 @@
+"""Owner locks: each worker holds a lock of the operating system beside the file of the RunStore.
+
+The system frees the lock when the worker is gone, however it ended: so a local owner that was killed
+is known at once, and its runs need not wait until their lease is over.
+"""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+
+class OwnerLock:
+    """The lock of this worker: `owners/<id>` in a folder; held from `take` until `free`."""
+
+    def __init__(self, folder: Path, owner: str) -> None:
+        self._folder = folder
+        self._path = folder / owner
+        self._handle = -1
+
+    def take(self) -> None:
+        """Make the file and lock it. Raise OSError if that cannot be."""
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._handle = os.open(
+            self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o600
+        )
+        if not _lock(self._handle):
+            raise OSError(f"{self._path} is locked by another process")
+
+    def free(self) -> None:
+        """Remove the file and free the lock."""
+        if self._handle < 0:
+            return
+        with suppress(OSError):
+            self._path.unlink()
+        with suppress(OSError):
+            os.close(self._handle)
+        self._handle = -1
+        with suppress(OSError):
+            self._folder.rmdir()  # only if nobody else has a lock in it
+
+
+def is_gone(folder: Path, owner: str) -> bool:
+    """Return whether a local owner is gone: its file is there, and nobody holds the lock.
+
+    Without a file nothing is known: the owner may work on another machine.
+    """
+    try:
+        handle = os.open(folder / owner, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return False
+    try:
+        return _lock(handle)
+    finally:
+        os.close(handle)
+
+
+def forget_gone(folder: Path, owner: str) -> None:
+    """Remove the file of an owner that is gone and has no run any more."""
+    with suppress(OSError):
+        (folder / owner).unlink()
+
+
+def list_owners(folder: Path) -> list[str]:
+    """Return the ids of all owners that have a file."""
+    with suppress(OSError):
+        return sorted(entry.name for entry in folder.iterdir())
+    return []
+
+
+def _lock(handle: int) -> bool:
+    """Lock an open file without waiting; return whether the lock is ours."""
+    try:
+        from fcntl import LOCK_EX, LOCK_NB, flock
+    except ImportError:
+        return _lock_windows(handle)
+    try:
+        flock(handle, LOCK_EX | LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _lock_windows(handle: int) -> bool:
+    import importlib
+
+    msvcrt = importlib.import_module("msvcrt")
+    try:
+        msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+    except OSError:
+        return False
+    return True

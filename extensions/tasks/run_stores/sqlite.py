@@ -1,0 +1,532 @@
+"""The RunStore in a SQLite file, and in memory: the embedded default, without any set-up.
+
+Small transactions run in the thread of the event loop (about 15 µs), which never waits for a lock: if
+somebody else writes, and for everything large, the writer's thread does it.
+"""
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from heddle.extensions.tasks.run_stores.contract import (
+    AttemptRecord,
+    Claim,
+    Definition,
+    Log,
+    NewRun,
+    Request,
+    RunRecord,
+    RunStoreError,
+    RunStoreFull,
+    Turn,
+)
+from heddle.extensions.tasks.run_stores.owner_locks import OwnerLock, is_gone
+from heddle.extensions.tasks.run_stores.sqlite_claim import claim_run, gone_owners, insert_run
+from heddle.extensions.tasks.run_stores.sqlite_file import (
+    Migration,
+    SqliteFile,
+    is_busy,
+    is_full,
+)
+from heddle.extensions.tasks.run_stores.sqlite_rows import (
+    RUN,
+    find_run,
+    list_attempts,
+    list_requests,
+    list_transitions,
+    read_run,
+)
+from heddle.extensions.tasks.run_stores.sqlite_turn import TurnWriter
+from heddle.extensions.tasks.status import RunStatus, Transition
+from heddle.specs.model.names import new_id
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection], T]
+
+ON_LOOP: Final = 64 * 1024
+"""The largest transaction, in bytes, that the thread of the event loop may write."""
+
+WAL: Final = 16 * 1024 * 1024
+"""Bytes of the write-ahead log after which the writer's thread makes a checkpoint."""
+
+PATIENCE: Final = 10.0
+"""Seconds that a command waits for a lock of the file; the turn of a run waits as long as it takes."""
+
+RETRY: Final = 1.0
+"""Seconds after which a full disk is tried again."""
+
+
+class SqliteRunStore:
+    """Runs in a SQLite file; with the path "" in memory, for as long as it is open.
+
+    `lease` is how many seconds a run belongs to this worker unless that is renewed. `sync` is `normal`
+    (what is recorded survives kill -9) or `full` (and a loss of power).
+    """
+
+    def __init__(
+        self,
+        path: str | Path = "",
+        *,
+        lease: float = 30.0,
+        sync: str = "normal",
+        migrations: Sequence[Migration] | None = None,
+    ) -> None:
+        self.lease = lease
+        self.owner = str(new_id())
+        self.url = f"sqlite:{path}" if path else "memory://"
+        self._file = SqliteFile(str(path), sync=sync, migrations=migrations)
+        self._on_loop: sqlite3.Connection | None = None
+        self._in_thread: sqlite3.Connection | None = None
+        self._reader: sqlite3.Connection | None = None
+        self._threads: ThreadPoolExecutor | None = None
+        self._readers: ThreadPoolExecutor | None = None
+        self._turns: TurnWriter | None = None
+        self._later: TurnWriter | None = None
+        self._lock: OwnerLock | None = None
+        self._written = 0
+        self._condition = ""
+        self._beating = threading.Lock()
+        self._beat: sqlite3.Connection | None = None
+
+    # -- opening and closing -----------------------------------------------------------------------
+
+    @property
+    def path(self) -> str:
+        """The path of the file; empty in memory."""
+        return self._file.path
+
+    @property
+    def owners(self) -> Path:
+        """The folder of the owner locks, beside the file."""
+        return Path(self.path).parent / "owners"
+
+    @property
+    def condition(self) -> str:
+        """`run store full` and the reason, while nothing can be written; empty otherwise."""
+        return self._condition
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the names of the tables."""
+        return self._file.prefix
+
+    async def open(self) -> None:
+        """Open, make or migrate the file. Raise RunStoreError; a newer file is not touched."""
+        if not self.path:
+            self._on_loop = self._file.prepare()
+            self._turns = TurnWriter(self._on_loop, self._file.named, self.owner, quick=True)
+            return
+        self._threads = ThreadPoolExecutor(1, "heddle-runs-writer")
+        self._readers = ThreadPoolExecutor(1, "heddle-runs-reader")
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._threads, self._open)
+        except BaseException:
+            await self.close()
+            raise
+
+    def _open(self) -> None:
+        raw = self._in_thread = self._file.prepare()
+        raw.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
+        self._later = TurnWriter(raw, self._file.named, self.owner, quick=False)
+        self._reader = self._file.connect(wait=PATIENCE)
+        self._beat = self._file.connect(wait=max(self.lease / 4, 0.1))
+        self._on_loop = self._file.connect(wait=0.0)
+        try:
+            self._turns = TurnWriter(self._on_loop, self._file.named, self.owner, quick=True)
+            self._lock = OwnerLock(self.owners, self.owner)
+            self._lock.take()
+        except OSError as error:
+            raise RunStoreFull(
+                f"{self.owners} cannot be written: {(error.strerror or str(error)).lower()}"
+            ) from error
+
+    async def close(self) -> None:
+        """Close it: the write-ahead log is written back, and the owner lock is free."""
+        threads, self._threads = self._threads, None
+        readers, self._readers = self._readers, None
+        if self._on_loop is not None:
+            self._on_loop.close()
+            self._on_loop = None
+        for pool in (readers, threads):
+            if pool is not None:
+                await asyncio.get_running_loop().run_in_executor(pool, self._close)
+                pool.shutdown(wait=True)
+
+    def _close(self) -> None:
+        """Close what threads use; the first call does it all."""
+        with self._beating:
+            if self._beat is not None:
+                self._beat.close()
+                self._beat = None
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.close()
+            return
+        raw, self._in_thread = self._in_thread, None
+        if raw is not None:
+            with suppress(sqlite3.Error):
+                raw.execute("PRAGMA busy_timeout = 1000")
+                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            raw.close()
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            lock.free()
+
+    # -- by the owner ------------------------------------------------------------------------------
+
+    def commit(self, turn: Turn) -> Awaitable[None] | None:
+        """Record a turn; None if that is done already. Raise Fenced if the run has another owner."""
+        raw, turns = self._on_loop, self._turns
+        if raw is None or turns is None:
+            raise RunStoreError(f"{self.url} is closed")
+        if self.path and (turn.size > ON_LOOP or self._file.sync == "full" or self._condition):
+            return self._commit_later(turn)
+        try:
+            turns.write(turn)
+        except sqlite3.Error as error:
+            if self.path and (is_busy(error) or is_full(error)):
+                return self._commit_later(turn)
+            raise self._file.failure(error) from error
+        self._count(turn.size)
+        return None
+
+    async def _commit_later(self, turn: Turn) -> None:
+        """Record a turn in the writer's thread, as soon as that is possible."""
+        while True:
+            try:
+                await self._in_writer(lambda: self._write_later(turn))
+            except RunStoreFull as error:
+                self._condition = f"run store full: {error}"
+                await asyncio.sleep(RETRY)
+            except sqlite3.Error as error:
+                if not is_busy(error):
+                    raise self._file.failure(error) from error
+            else:
+                self._condition = ""
+                self._count(turn.size)
+                return
+
+    def _write_later(self, turn: Turn) -> None:
+        if self._later is None:
+            raise RunStoreError(f"{self.url} is closed")
+        try:
+            self._later.write(turn)
+        except sqlite3.Error as error:
+            if is_full(error):
+                raise self._file.failure(error) from error
+            raise
+
+    def _count(self, size: int) -> None:
+        """Count what goes to the write-ahead log: about two pages for a small turn."""
+        self._written += 8192 + size * 2
+        if self._written > WAL and self._threads is not None:
+            self._written = 0
+            self._threads.submit(self._checkpoint)
+
+    def _checkpoint(self) -> None:
+        if self._in_thread is not None:
+            with suppress(sqlite3.Error):
+                self._in_thread.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    async def begin(self, run: NewRun, at: float) -> tuple[RunRecord, bool]:
+        """Record a run, or return the one that has its idempotency key, and False."""
+
+        def work(raw: sqlite3.Connection) -> tuple[RunRecord, bool]:
+            return insert_run(raw, self._file.named, run, at, self.owner, self.lease)
+
+        return await self._write(work)
+
+    async def claim(self, run: UUID, at: float, *, take: bool = False) -> Claim | None:
+        """Take a run that nobody works on; None if somebody does."""
+
+        def work(raw: sqlite3.Connection) -> Claim | None:
+            return claim_run(
+                raw,
+                self._file.named,
+                run,
+                at=at,
+                owner=self.owner,
+                lease=self.lease,
+                gone=self._is_gone,
+                take=take,
+            )
+
+        return await self._write(work)
+
+    def _is_gone(self, owner: str) -> bool:
+        """Return whether an owner is known to be gone: a run in memory has no owner but us."""
+        return owner != self.owner and bool(self.path) and is_gone(self.owners, owner)
+
+    async def renew(self, at: float) -> None:
+        """Extend the leases of all runs of this owner."""
+        if self.path:
+            await asyncio.get_running_loop().run_in_executor(None, self.renew_now, at)
+        else:
+            self.renew_now(at)
+
+    def renew_now(self, at: float) -> None:
+        """Do the same from any thread. Raise RunStoreError if the file cannot be written in time."""
+        with self._beating:
+            raw = self._beat if self.path else self._on_loop
+            if raw is None:
+                return
+            try:
+                raw.execute(
+                    self._file.named(
+                        "UPDATE @runs SET lease = ? WHERE owner = ? AND status = 'running'"
+                    ),
+                    (at + self.lease, self.owner),
+                )
+            except sqlite3.Error as error:
+                raise self._file.failure(error) from error
+
+    async def claimable(self, namespace: str, at: float) -> Sequence[RunRecord]:
+        """Return the runs of a namespace that are to go on, the most urgent first."""
+
+        def work(raw: sqlite3.Connection) -> list[RunRecord]:
+            rows = raw.execute(
+                self._file.named(
+                    f"{RUN} WHERE r.namespace = ? AND ((r.status IN ('queued', 'suspended') AND r.wake <= ?) "
+                    "OR (r.status = 'running' AND r.owner <> ?)) ORDER BY r.priority DESC, r.created LIMIT 1000"
+                ),
+                (namespace, at, self.owner),
+            ).fetchall()
+            runs = [read_run(row) for row in rows]
+            gone = gone_owners(runs, self._is_gone)
+            return [
+                run
+                for run in runs
+                if run.status != "running" or (run.lease or 0) < at or run.owner in gone
+            ]
+
+        return await self._read(work)
+
+    async def requests(self, run: UUID | None = None) -> Sequence[Request]:
+        """Return what others want of a run, or of all runs of this owner; oldest first."""
+        return await self._read(
+            lambda raw: list_requests(raw, self._file.named, run=run, owner=self.owner)
+        )
+
+    def changes(self) -> int:
+        """Return a number that is another one after somebody else has written; it never waits."""
+        raw = self._on_loop
+        return 0 if raw is None else int(raw.execute("PRAGMA data_version").fetchone()[0])
+
+    # -- by anyone ---------------------------------------------------------------------------------
+
+    async def request(
+        self,
+        run: UUID,
+        verb: str,
+        at: float,
+        *,
+        task: str = "",
+        actor: str = "",
+        payload: bytes | None = None,
+    ) -> Request:
+        """Ask the owner of a run for something, and wake the run."""
+
+        def work(raw: sqlite3.Connection) -> Request:
+            row = raw.execute(
+                self._file.named(
+                    "INSERT INTO @requests (run, at, verb, task, actor, payload) VALUES (?, ?, ?, ?, ?, ?) "
+                    "RETURNING id"
+                ),
+                (str(run), at, verb, task, actor, payload),
+            ).fetchone()
+            raw.execute(
+                self._file.named(
+                    "UPDATE @runs SET wake = ? WHERE id = ? AND status IN ('queued', 'suspended')"
+                ),
+                (at, str(run)),
+            )
+            return Request(
+                id=row[0], run=run, at=at, verb=verb, task=task, actor=actor, payload=payload
+            )
+
+        return await self._write(work)
+
+    async def find(
+        self,
+        *,
+        namespace: str | None = None,
+        workflow: str | None = None,
+        status: Sequence[RunStatus] = (),
+        since: float | None = None,
+        limit: int = 100,
+    ) -> Sequence[RunRecord]:
+        """Return runs, newest first."""
+        tests, values = ["1"], list[Any]()
+        for column, value in (("r.namespace = ?", namespace), ("r.workflow = ?", workflow)):
+            if value is not None:
+                tests.append(column)
+                values.append(value)
+        if status:
+            tests.append(f"r.status IN ({', '.join('?' for _ in status)})")
+            values += [str(each) for each in status]
+        if since is not None:
+            tests.append("r.created >= ?")
+            values.append(since)
+        sql = f"{RUN} WHERE {' AND '.join(tests)} ORDER BY r.created DESC, r.id DESC LIMIT ?"
+
+        def work(raw: sqlite3.Connection) -> list[RunRecord]:
+            rows = raw.execute(self._file.named(sql), (*values, limit)).fetchall()
+            return [read_run(row) for row in rows]
+
+        return await self._read(work)
+
+    async def get(self, run: UUID) -> RunRecord | None:
+        """Return a run, or None."""
+        return await self._read(lambda raw: find_run(raw, self._file.named, run))
+
+    async def matching(self, text: str) -> Sequence[UUID]:
+        """Return the ids of runs that contain this text, newest first; at most 20."""
+        sql = self._file.named(
+            "SELECT id FROM @runs WHERE instr(id, ?) OR instr(replace(id, '-', ''), ?) ORDER BY created DESC LIMIT 20"
+        )
+        return await self._read(
+            lambda raw: [UUID(row[0]) for row in raw.execute(sql, (text.lower(), text.lower()))]
+        )
+
+    async def attempts(self, run: UUID) -> Sequence[AttemptRecord]:
+        """Return all attempts of a run in the order in which they began."""
+        return await self._read(lambda raw: list_attempts(raw, self._file.named, run))
+
+    async def transitions(self, run: UUID, after: int = 0) -> Sequence[Transition]:
+        """Return the transitions of a run with numbers above `after`, without gaps."""
+        return await self._read(
+            lambda raw: _snapshot(raw, lambda: list_transitions(raw, self._file.named, run, after))
+        )
+
+    async def logs(self, run: UUID, task: str = "", number: int = 0) -> Sequence[Log]:
+        """Return what the attempts of a run printed; of one task, or one attempt, if named."""
+        sql = self._file.named(
+            "SELECT task, number, data FROM @logs WHERE run = ? AND (? = '' OR task = ?) AND (? = 0 OR number = ?) "
+            "ORDER BY rowid"
+        )
+        return await self._read(
+            lambda raw: [
+                Log(*row) for row in raw.execute(sql, (str(run), task, task, number, number))
+            ]
+        )
+
+    async def definition(self, key: bytes) -> Definition | None:
+        """Return the Definition of this content hash, or None."""
+        sql = self._file.named("SELECT specs FROM @definitions WHERE hash = ?")
+
+        def work(raw: sqlite3.Connection) -> Definition | None:
+            row = raw.execute(sql, (key,)).fetchone()
+            return None if row is None else Definition(key, row[0].encode())
+
+        return await self._read(work)
+
+    async def prune(self, before: float, *, namespace: str | None = None) -> int:
+        """Remove settled runs that ended before, and what only they needed; return how many runs."""
+        from heddle.extensions.tasks.run_stores.sqlite_prune import prune_runs
+
+        def work(raw: sqlite3.Connection) -> int:
+            return prune_runs(raw, self._file.named, before, namespace)
+
+        return await self._in_transaction(work)
+
+    async def tick(self, timer: str, at: float | None = None) -> float | None:
+        """Return the last recorded tick of a timer; with `at`, record that one if it is later."""
+
+        def work(raw: sqlite3.Connection) -> float | None:
+            if at is not None:
+                raw.execute(
+                    self._file.named(
+                        "INSERT INTO @ticks VALUES (?, ?) ON CONFLICT (timer) DO UPDATE "
+                        "SET at = max(at, excluded.at)"
+                    ),
+                    (timer, at),
+                )
+            row = raw.execute(
+                self._file.named("SELECT at FROM @ticks WHERE timer = ?"), (timer,)
+            ).fetchone()
+            return None if row is None else float(row[0])
+
+        return await (self._read(work) if at is None else self._write(work))
+
+    # -- how it is done ----------------------------------------------------------------------------
+
+    async def _write(self, work: Work[T]) -> T:
+        """Run a small transaction on the loop, or in the writer's thread if somebody else writes."""
+        if self._on_loop is None:
+            raise RunStoreError(f"{self.url} is closed")
+        if not self.path or (self._file.sync != "full" and not self._condition):
+            try:
+                return _transaction(self._on_loop, work)
+            except sqlite3.Error as error:
+                if not self.path or not is_busy(error):
+                    raise self._file.failure(error) from error
+        return await self._in_transaction(work)
+
+    async def _in_transaction(self, work: Work[T]) -> T:
+        """Run a transaction in the writer's thread; it waits for a lock for PATIENCE seconds."""
+        if not self.path:
+            return await self._write(work)
+
+        def do() -> T:
+            if self._in_thread is None:
+                raise RunStoreError(f"{self.url} is closed")
+            try:
+                return _transaction(self._in_thread, work)
+            except sqlite3.Error as error:
+                raise self._file.failure(error) from error
+
+        return await self._in_writer(do)
+
+    async def _in_writer(self, do: Callable[[], T]) -> T:
+        if self._threads is None:
+            raise RunStoreError(f"{self.url} is closed")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, do)
+
+    async def _read(self, work: Work[T]) -> T:
+        """Run statements that only read in the reader's thread."""
+        if not self.path:
+            if self._on_loop is None:
+                raise RunStoreError(f"{self.url} is closed")
+            return work(self._on_loop)
+        if self._readers is None:
+            raise RunStoreError(f"{self.url} is closed")
+
+        def do() -> T:
+            if self._reader is None:
+                raise RunStoreError(f"{self.url} is closed")
+            try:
+                return work(self._reader)
+            except sqlite3.Error as error:
+                raise self._file.failure(error) from error
+
+        return await asyncio.get_running_loop().run_in_executor(self._readers, do)
+
+
+def _snapshot(raw: sqlite3.Connection, read: Callable[[], T]) -> T:
+    """Run several statements on one state of the file."""
+    if raw.in_transaction:
+        return read()
+    raw.execute("BEGIN")
+    try:
+        return read()
+    finally:
+        raw.execute("COMMIT")
+
+
+def _transaction(raw: sqlite3.Connection, work: Work[T]) -> T:
+    """Run work as one transaction that has the write lock from its beginning."""
+    raw.execute("BEGIN IMMEDIATE")
+    try:
+        result = work(raw)
+        raw.execute("COMMIT")
+    except BaseException:
+        if raw.in_transaction:
+            raw.execute("ROLLBACK")
+        raise
+    return result

@@ -1,0 +1,179 @@
+"""How a run gets an owner in SQLite: it is inserted with one, or claimed from one that is gone."""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from heddle.extensions.tasks.run_stores.contract import (
+    Claim,
+    NewRun,
+    RunRecord,
+)
+from heddle.extensions.tasks.run_stores.payloads import content_hash, encode_payload
+from heddle.extensions.tasks.run_stores.sqlite_rows import (
+    Named,
+    find_run,
+    list_attempts,
+    load_claim,
+)
+from heddle.extensions.tasks.run_stores.sqlite_turn import put_blob
+from heddle.extensions.tasks.status import SETTLED_RUN, RunStatus
+
+INLINE = 2048
+"""Bytes up to which the input of a run stands in its row: the row is written again and again."""
+
+
+def insert_run(
+    raw: sqlite3.Connection, named: Named, run: NewRun, at: float, owner: str, lease: float
+) -> tuple[RunRecord, bool]:
+    """Insert a run, with its Definition and its first transition; or return the one with its key."""
+    running = run.status is RunStatus.RUNNING
+    stored = encode_payload(run.input)
+    apart = content_hash(stored) if len(stored) > INLINE else None
+    row = {
+        "id": str(run.id),
+        "namespace": run.namespace,
+        "workflow": run.workflow,
+        "definition": run.definition.hash if run.definition else None,
+        "idempotency_key": run.idempotency_key,
+        "status": str(run.status),
+        "input": None if apart else stored,
+        "input_blob": apart,
+        "priority": run.priority,
+        "parent": str(run.parent) if run.parent else None,
+        "tags": _json(run.tags),
+        "creator": run.creator,
+        "code": _json(run.code),
+        "created": at,
+        "began": at if running else None,
+        "deadline": run.deadline,
+        "wake": None if running else at,
+        "owner": owner if running else "",
+        "epoch": 1 if running else 0,
+        "lease": at + lease if running else None,
+        "seq": 1,
+    }
+    done = raw.execute(
+        named(
+            f"INSERT INTO @runs ({', '.join(row)}) VALUES ({', '.join('?' for _ in row)}) "
+            "ON CONFLICT DO NOTHING"
+        ),
+        tuple(row.values()),
+    )
+    if not done.rowcount:
+        return _existing(raw, named, run), False
+    if apart is not None:
+        put_blob(raw, named, apart, stored, at)
+    if run.definition is not None:
+        raw.execute(
+            named("INSERT INTO @definitions VALUES (?, ?) ON CONFLICT DO NOTHING"),
+            (run.definition.hash, run.definition.specs.decode()),
+        )
+    put_history(raw, named, str(run.id), 1, at, str(run.status), actor=run.creator)
+    record = find_run(raw, named, run.id)
+    if record is None:
+        raise sqlite3.IntegrityError("the row that was inserted is not there")
+    return record, True
+
+
+def _existing(raw: sqlite3.Connection, named: Named, run: NewRun) -> RunRecord:
+    row = raw.execute(
+        named("SELECT id FROM @runs WHERE namespace = ? AND workflow = ? AND idempotency_key = ?"),
+        (run.namespace, run.workflow, run.idempotency_key),
+    ).fetchone()
+    record = find_run(raw, named, UUID(row[0]) if row else run.id)
+    if record is None:
+        raise sqlite3.IntegrityError(f"the run {run.id} could not be inserted")
+    return record
+
+
+def claim_run(
+    raw: sqlite3.Connection,
+    named: Named,
+    run: UUID,
+    *,
+    at: float,
+    owner: str,
+    lease: float,
+    gone: Callable[[str], bool],
+    take: bool,
+) -> Claim | None:
+    """Give a run to a new owner, and mark as lost what the old one was at; None if it has an owner.
+
+    Attempts that began after the last commit of the old owner were never recorded: they are not lost.
+    """
+    record = find_run(raw, named, run)
+    if record is None or record.status in SETTLED_RUN:
+        return None
+    held = record.status is RunStatus.RUNNING and (record.lease or 0.0) > at
+    if held and not take and not gone(record.owner):
+        return None
+    seq = last_number(raw, named, record)
+    lost = [each for each in list_attempts(raw, named, run) if each.status == "running"]
+    for each in lost:
+        seq += 1
+        raw.execute(
+            named(
+                "INSERT INTO @attempts (run, task, number, status, began, began_seq, ended, ended_seq, worker) "
+                "VALUES (?, ?, ?, 'lost', ?, ?, ?, ?, ?) ON CONFLICT (run, task, number) DO UPDATE "
+                "SET status = 'lost', ended = excluded.ended, ended_seq = excluded.ended_seq"
+            ),
+            (str(run), each.task, each.number, each.began, each.began_seq, at, seq, each.worker),
+        )
+    seq += 1
+    detail = {"from": str(record.status), "owner": owner}
+    if record.reason:
+        detail["reason"] = record.reason
+    if lost:
+        detail["lost"] = str(len(lost))
+    put_history(raw, named, str(run), seq, at, "resumed", detail=detail)
+    raw.execute(
+        named(
+            "UPDATE @runs SET status = 'running', reason = '', owner = ?, lease = ?, epoch = epoch + 1, "
+            "seq = ?, wake = NULL, began = coalesce(began, ?) WHERE id = ?"
+        ),
+        (owner, at + lease, seq, at, str(run)),
+    )
+    return load_claim(raw, named, run)
+
+
+def last_number(raw: sqlite3.Connection, named: Named, record: RunRecord) -> int:
+    """Return the last number of a run: that of its row may be behind those of its attempts."""
+    row = raw.execute(
+        named(
+            "SELECT max(coalesce(max(began_seq), 0), coalesce(max(ended_seq), 0)) FROM @attempts WHERE run = ?"
+        ),
+        (str(record.id),),
+    ).fetchone()
+    return max(record.seq, int(row[0] or 0))
+
+
+def gone_owners(runs: Iterable[RunRecord], gone: Callable[[str], bool]) -> set[str]:
+    """Return the owners of running runs that are gone; each is looked at once."""
+    owners = {run.owner for run in runs if run.status is RunStatus.RUNNING}
+    return {owner for owner in owners if gone(owner)}
+
+
+def put_history(
+    raw: sqlite3.Connection,
+    named: Named,
+    run: str,
+    seq: int,
+    at: float,
+    event: str,
+    *,
+    actor: str = "",
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Insert one transition of a run."""
+    raw.execute(
+        named("INSERT INTO @history VALUES (?, ?, ?, ?, '', ?, ?)"),
+        (run, seq, at, event, actor, _json(detail) if detail else ""),
+    )
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
