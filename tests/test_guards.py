@@ -11,7 +11,13 @@ ROOMS = ("schemas", "specs", "runtime", "extensions", "cli")
 # Test kits that are shipped: for stores of others to assert that they keep their promises.
 KITS = frozenset(
     f"specs/stores/{kit}.py"
-    for kit in ("contract", "keyed_contract", "lease_contract", "recording_contract")
+    for kit in (
+        "contract",
+        "indexed_contract",
+        "keyed_contract",
+        "lease_contract",
+        "recording_contract",
+    )
 )
 PROTOCOLS = ("extensions/net", "extensions/manage")
 FOLDING = frozenset({"lower", "upper", "casefold", "title", "capitalize", "swapcase"})

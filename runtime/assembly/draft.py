@@ -277,10 +277,14 @@ def stopped(
     specs: Sequence[Spec],
     waiting: Iterable[Problem],
     schema_of: Callable[[str], Any],
+    names: Sequence[tuple[str, str]] = (),
 ) -> Pieces[list[Problem]]:
-    """Return the Problems with the links of Specs that would stop; `specs` are all that there are."""
+    """Return the Problems with the links of Specs that would stop; `specs` are those around them.
+
+    `names` are more that a link may have meant, by namespace.
+    """
     found = []
-    links = yield from links_in_pieces(specs, schema_of)
+    links = yield from links_in_pieces(specs, schema_of, names=names)
     for problem in (*links, *waiting):
         yield
         linked = problem.code in ("missing-link", "waiting-link")

@@ -1,6 +1,6 @@
 """Links are checked across Specs: does the target stand there, and do both ports exist?"""
 
-from collections.abc import Callable, Iterable, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
@@ -37,10 +37,14 @@ def check_links(
 
 
 def links_in_pieces(
-    specs: Iterable[Spec], schema_of: SchemaOf, *, spoiled: Set[UUID] = frozenset()
+    specs: Iterable[Spec],
+    schema_of: SchemaOf,
+    *,
+    spoiled: Set[UUID] = frozenset(),
+    names: Sequence[tuple[str, str]] = (),
 ) -> Pieces[list[Problem]]:
-    """As `check_links`, a Spec at a time."""
-    check = _Links(schema_of, spoiled)
+    """As `check_links`, a Spec at a time. `names` are more that a link may have meant, by namespace."""
+    check = _Links(schema_of, spoiled, names)
     yield from check.walk(list(specs))
     return in_order(check.problems)
 
@@ -48,7 +52,9 @@ def links_in_pieces(
 class _Links:
     """One way through the links of some Specs, picking up Problems."""
 
-    def __init__(self, schema_of: SchemaOf, spoiled: Set[UUID]) -> None:
+    def __init__(
+        self, schema_of: SchemaOf, spoiled: Set[UUID], names: Sequence[tuple[str, str]]
+    ) -> None:
         self.problems: list[Problem] = []
         self._schema_of = schema_of
         self._spoiled = spoiled
@@ -56,6 +62,7 @@ class _Links:
         self._names: dict[tuple[str, str], Spec] = {}
         self._ports: dict[UUID, Ports | None] = {}
         self._suggested = 0
+        self._others = names
 
     def walk(self, specs: list[Spec]) -> Pieces[None]:
         """Judge what these Specs say of each other."""
@@ -133,15 +140,16 @@ class _Links:
         found, hint = f'there is no "{link.target}"', ""
         if link.id is None and link.name is not None:
             self._suggested += 1
-            if self._suggested > SUGGESTED and len(self._names) > SUGGESTED:
+            every = (*self._names, *self._others)
+            if self._suggested > SUGGESTED and len(every) > SUGGESTED:
                 # To look for the nearest of thousands of names, thousands of times, takes minutes.
                 self._tell(
                     "missing-link", found, spec, (*path, key), shown=path[:2] if alone else path
                 )
                 return
-            names = [name for space, name in self._names if space == spec.namespace]
+            names = [name for space, name in every if space == spec.namespace]
             hint = did_you_mean(link.name, names)
-            elsewhere = sorted(space for space, name in self._names if name == link.name)
+            elsewhere = sorted(space for space, name in every if name == link.name)
             if not hint and elsewhere:
                 hint = f'It stands in namespace "{elsewhere[0]}"; links stay inside "{spec.namespace}".'
         elif link.id is None:

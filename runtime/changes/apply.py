@@ -9,6 +9,7 @@ from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.changes.plan import Applied, Planned, Step, apply_plan, plan_steps
 from heddle.schemas.pieces import Pieces, at_once, by_turns
 from heddle.specs.model.index import key_of
+from heddle.specs.model.lookup import named
 from heddle.specs.model.names import named_id, new_id
 from heddle.specs.model.revision import NO_NOTE, Note
 from heddle.specs.model.spec import Spec
@@ -50,20 +51,24 @@ async def plan_apply(
     somebody else changed since then is kept, or is a Clash where these change it too; with `merge`
     both changes are put together where they fit. Nothing is written. Differences come in the order of the resources, what is deleted after them.
     """
-    stored: list[Resource] = []
-    for space in sorted({resource.namespace for resource in resources}):
-        stored += await store.specs(space)
-        stored += await store.values(space)
     ids = [resource.id for resource in resources]
+    stored: list[Resource] = [*await store.specs(None, ids), *await store.values(None, ids)]
     known = {key_of(each): each for each in stored}
-    named: list[Resource] = [*await store.specs(None, ids), *await store.values(None, ids)]
-    for each in named:
+    around: list[Resource] = []
+    for space in sorted({resource.namespace for resource in resources}):
+        if prune:
+            around += await store.specs(space)
+            around += await store.values(space)
+            continue
+        mine = (each.name for each in resources if each.namespace == space)
+        around += await named(store, space, {name for name in mine if name is not None})
+    for each in around:
         known.setdefault(key_of(each), each)
     matching = _Matching(list(known.values()), anonymous)
     steps = await by_turns(matching.steps(resources))
     if prune:
-        steps += _pruned(steps, stored)
-    return await plan_steps(store, steps, registry, stored=stored, base=base, merge=merge)
+        steps += _pruned(steps, around)
+    return await plan_steps(store, steps, registry, base=base, merge=merge)
 
 
 def match(

@@ -5,13 +5,14 @@ is a bond to a Value that goes. Whoever writes to a store asks here; a runtime a
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 from uuid import UUID
 
 import msgspec
 
 from heddle.runtime.assembly.draft import label_owner, stopped
-from heddle.runtime.assembly.expander import Expander
+from heddle.runtime.assembly.expander import Expander, Find
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.link import Link
@@ -20,6 +21,7 @@ from heddle.schemas.pieces import Pieces, at_once
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import ValueSet
 from heddle.specs.model.index import key_of
+from heddle.specs.model.mentions import targets_of
 from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.model.value import Value
@@ -48,8 +50,9 @@ def left_in_pieces(
     stored: Sequence[Resource],
     registry: Registry,
     served: Served = NOBODY,
+    names: Sequence[tuple[str, str]] = (),
 ) -> Pieces[list[Problem]]:
-    """As `left_behind`, a Spec at a time."""
+    """As `left_behind`, a Spec at a time. `names` are more that a link may have meant, by namespace."""
     if all(old is None for old, _ in steps):
         return []
     before = [each for each in _running(stored, served) if isinstance(each, Spec)]
@@ -66,7 +69,7 @@ def left_in_pieces(
     for spec in specs if gone else ():
         yield
         bonds += _bonds(spec, gone)
-    if not any(_relinks(step, served, registry) for step in steps):
+    if not any(relinks(step, served, registry) for step in steps):
         return bonds
     was = _Graph([each for each in stored if isinstance(each, Value)], registry)
     yield from was.build(before)
@@ -75,7 +78,7 @@ def left_in_pieces(
     stops = [one for one in was.active if one in now.nodes and one not in now.active]
     if not stops:
         return bonds
-    told = yield from _told(now, stops, gone, registry)
+    told = yield from _told(now, stops, gone, registry, names)
     return [*bonds, *told]
 
 
@@ -99,8 +102,8 @@ def _running(stored: Iterable[Resource], served: Served) -> Iterator[Resource]:
             yield each
 
 
-def _relinks(step: Step, served: Served, registry: Registry) -> bool:
-    """Return whether a step can stop anybody: it takes a Spec out, or changes its name or its links."""
+def relinks(step: Step, served: Served, registry: Registry) -> bool:
+    """Return whether a step can stop anybody: it takes a Spec out, renames it, or leads it elsewhere."""
     old, new = step
     if not isinstance(old, Spec):
         # What is only created leads nobody elsewhere.
@@ -108,9 +111,10 @@ def _relinks(step: Step, served: Served, registry: Registry) -> bool:
     if not isinstance(new, Spec) or new.id in served:
         return True
     kind = registry.scheme.find(new.kind)
-    by_fields = kind is not None and (kind.links is not None or kind.expand is not None)
-    before = (old.namespace, old.name, old.kind, old.ports)
-    return by_fields or before != (new.namespace, new.name, new.kind, new.ports)
+    if kind is not None and (kind.links is not None or kind.expand is not None):
+        return True
+    renamed = (old.namespace, old.name) != (new.namespace, new.name)
+    return renamed or not targets_of(new) <= targets_of(old)
 
 
 def _gone(steps: Sequence[Step], later: Iterable[Resource]) -> dict[object, Resource]:
@@ -157,18 +161,41 @@ def _target(sort: type[Spec] | type[Value], spec: Spec, wants: Link | Binding) -
 _Node: TypeAlias = tuple[str, UUID]
 
 
-class _Linked(msgspec.Struct, frozen=True):
+class Linked(msgspec.Struct, frozen=True):
     """A Spec with its links as they count, those that it holds among them."""
 
     spec: Spec
     links: Mapping[str, Sequence[Link]]
 
 
+def linked(spec: Spec, find: Find, values: ValueSet, registry: Registry) -> Iterator[Linked]:
+    """Yield a Spec with its links as they count, and each that it holds; `find` gives what it may use."""
+    kind = registry.scheme.find(spec.kind)
+    if kind is None or (kind.links is None and kind.expand is None):
+        yield Linked(spec, spec.ports)
+        return
+    expander = Expander(registry.scheme, values, _Anything(), find)
+    try:
+        effective = expander.bind(spec)
+        if kind.expand is None:
+            found = [Linked(effective.binding.spec, effective.binding.spec.ports)]
+        else:
+            found = [Linked(each.binding.spec, each.links) for each in expander.symbols(effective)]
+    except FAILURES:
+        # What is wrong with it is told elsewhere.
+        found = [Linked(spec, spec.ports)]
+    yield from found
+
+
+def _find_in(named: Mapping[tuple[str, str], Spec], space: str, name: str) -> Spec | None:
+    return named.get((space, name))
+
+
 class _Graph:
     """Some Specs and their links; `active` are those that lead to nothing that is missing."""
 
     def __init__(self, values: Sequence[Value], registry: Registry) -> None:
-        self.nodes: dict[_Node, _Linked] = {}
+        self.nodes: dict[_Node, Linked] = {}
         self.active: set[_Node] = set()
         self._registry = registry
         self._values = ValueSet(values)
@@ -180,7 +207,8 @@ class _Graph:
         for spec in specs:
             yield
             space = spec.namespace
-            for each in self._linked(spec, lambda name, space=space: named.get((space, name))):
+            find = partial(_find_in, named, space)
+            for each in linked(spec, find, self._values, self._registry):
                 self.nodes[space, each.spec.id] = each
         self._names = {
             (space, each.spec.name): (space, id_)
@@ -194,23 +222,6 @@ class _Graph:
         if link.id is not None:
             return (space, link.id) if (space, link.id) in self.nodes else None
         return self._names.get((space, link.name or ""))
-
-    def _linked(self, spec: Spec, find: "object") -> Iterator[_Linked]:
-        kind = self._registry.scheme.find(spec.kind)
-        if kind is None or (kind.links is None and kind.expand is None):
-            yield _Linked(spec, spec.ports)
-            return
-        expander = Expander(self._registry.scheme, self._values, _Anything(), find)  # type: ignore[arg-type]
-        try:
-            effective = expander.bind(spec)
-            if kind.expand is None:
-                yield _Linked(effective.binding.spec, effective.binding.spec.ports)
-                return
-            found = [_Linked(each.binding.spec, each.links) for each in expander.symbols(effective)]
-        except FAILURES:
-            # What is wrong with it is told elsewhere.
-            found = [_Linked(spec, spec.ports)]
-        yield from found
 
     def _active(self) -> Pieces[set[_Node]]:
         """Return the nodes whose links all lead to active ones; a ring counts as a whole."""
@@ -249,7 +260,11 @@ class _Anything(dict[str, object]):
 
 
 def _told(
-    now: _Graph, stops: Sequence[_Node], gone: Mapping[object, Resource], registry: Registry
+    now: _Graph,
+    stops: Sequence[_Node],
+    gone: Mapping[object, Resource],
+    registry: Registry,
+    names: Sequence[tuple[str, str]],
 ) -> Pieces[list[Problem]]:
     """Return why these stop: who leads to what goes, and else the links that lead nowhere."""
     still = set(stops)
@@ -271,7 +286,7 @@ def _told(
                     waiting.append(_waiting(spec, now.nodes[found].spec, place, shown))
     specs = [each.spec for each in now.nodes.values()]
     stopping = [now.nodes[node].spec for node in stops]
-    problems = yield from stopped(stopping, specs, waiting, registry.scheme.schema)
+    problems = yield from stopped(stopping, specs, waiting, registry.scheme.schema, names)
     for problem in problems:
         yield
         owner = label_owner(problem, stopping)

@@ -8,6 +8,7 @@ import msgspec
 from heddle.runtime.assembly.check import checked_in_pieces
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.changes.dangling import Served, Step, after, left_behind, left_in_pieces
+from heddle.runtime.changes.neighbourhood import neighbourhood
 from heddle.runtime.changes.sealing import alike, have_keys, kept_all
 from heddle.schemas.errors import ConflictError, NotFoundError, SpecError, StoreError
 from heddle.schemas.pieces import LoopYield, Pieces, at_once, by_turns
@@ -137,13 +138,12 @@ async def plan_steps(
     steps: Sequence[Step],
     registry: Registry,
     *,
-    stored: Sequence[Resource] = (),
     base: int | None = None,
     merge: bool = False,
 ) -> Planned:
-    """Check what these steps come to, among everything that is stored in their namespaces.
+    """Check what these steps come to, among what is stored around them.
 
-    `stored` is what was read already. With `base`, what somebody else changed since that revision
+    With `base`, what somebody else changed since that revision
     is a Clash where the steps change it otherwise, and stays as it is where they do not change it;
     with `merge`, both changes are put together where they fit. StoreError where the store keeps no
     revisions. Secrets are sealed with the keys of the registry, see heddle.runtime.changes.sealing. Whoever
@@ -151,15 +151,14 @@ async def plan_steps(
     """
     unfit = _unfit(steps)
     turns = LoopYield()
-    stored = await _around(store, steps, stored)
-    await have_keys([*stored, *(side for step in steps for side in step)], registry.keys)
+    await have_keys([side for step in steps for side in step], registry.keys)
     steps, unsealed = kept_all(steps, registry.keys)
     steps, clashes = await _rebased(store, steps, base, registry.keys, merge=merge)
     await turns.rest()
     problems = [
         *unfit,
         *unsealed,
-        *await check_change(store, steps, registry, stored=stored),
+        *await check_change(store, steps, registry),
         *(await store.misplaced(steps) if isinstance(store, PlacingStore) else ()),
     ]
     differences: list[Diff] = []
@@ -204,22 +203,29 @@ def recording(store: Store) -> RevisionStore:
 
 
 async def check_change(
-    store: Store,
-    steps: Sequence[Step],
-    registry: Registry,
-    *,
-    stored: Sequence[Resource] = (),
-    whole: bool = True,
+    store: Store, steps: Sequence[Step], registry: Registry, *, whole: bool = True
 ) -> list[Problem]:
-    """Return what a runtime would reject of these steps, among everything that is stored there.
+    """Return what a runtime would reject of these steps, among what is stored around them.
 
-    `stored` is what was read already. Without `whole`, only what would stop what is active.
+    Without `whole`, only what would stop what is active. That costs the change and its neighbours,
+    not what the namespace holds.
     """
-    stored = await _around(store, steps, stored)
-    problems = await by_turns(steps_in_pieces(steps, stored, registry)) if whole else []
     served = await _served(store, steps)
-    problems += await by_turns(left_in_pieces(steps, stored, registry, served))
-    return list(dict.fromkeys(problems))
+    stored = await neighbourhood(store, steps, registry, served)
+    await have_keys(stored, registry.keys)
+    problems = await by_turns(steps_in_pieces(steps, stored, registry)) if whole else []
+    left = await by_turns(left_in_pieces(steps, stored, registry, served))
+    if any(problem.code == "missing-link" for problem in left):
+        # A mistyped name is told with the one that was meant: that may be any.
+        spaces = sorted({side.namespace for step in steps for side in step if side is not None})
+        names = [
+            (space, spec.name)
+            for space in spaces
+            for spec in await store.specs(space)
+            if spec.name is not None
+        ]
+        left = await by_turns(left_in_pieces(steps, stored, registry, served, names))
+    return list(dict.fromkeys([*problems, *left]))
 
 
 async def _served(store: Store, steps: Sequence[Step]) -> Served:
@@ -339,19 +345,6 @@ def _masked(data: object) -> bool:
     if isinstance(data, list):
         return any(_masked(each) for each in data)
     return data == MASK
-
-
-async def _around(
-    store: Store, steps: Sequence[Step], stored: Sequence[Resource]
-) -> Sequence[Resource]:
-    """Everything that is stored in the namespaces of these steps; `stored` was read already."""
-    known = {each.namespace for each in stored}
-    wanted = {side.namespace for step in steps for side in step if side is not None}
-    found = list(stored)
-    for space in sorted(wanted - known):
-        found += await store.specs(space)
-        found += await store.values(space)
-    return found
 
 
 # --- somebody else --------------------------------------------------------------------------------

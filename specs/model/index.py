@@ -1,12 +1,14 @@
 """An Index holds Specs and Values by id and by name, and says whether changes fit together."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 from uuid import UUID
 
 import msgspec
 
 from heddle.schemas.errors import ConflictError, NotFoundError
+from heddle.schemas.pieces import Pieces
+from heddle.specs.model.mentions import mentions_of
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Change, Delete, Put, Resource
 from heddle.specs.model.value import Value
@@ -27,6 +29,9 @@ class ResourceIndex:
         self._all: dict[Key, Resource] = {}
         self._names: dict[Name, Key] = {}
         self._spaces: dict[tuple[type[Spec] | type[Value], str], dict[UUID, Resource]] = {}
+        # Made when it is asked for the first time: a runtime that nobody writes through never needs it.
+        self._mentions: dict[tuple[str, str], dict[UUID, None]] | None = None
+        self._unlisted: dict[UUID, Spec] = {}
 
     def __len__(self) -> int:
         return len(self._all)
@@ -54,6 +59,7 @@ class ResourceIndex:
         old = self._all.get(key)
         if old is not None and (old.namespace != resource.namespace or old.name != resource.name):
             self._forget(old)
+        self._relist(old, resource)
         self._all[key] = resource
         if resource.name is not None:
             self._names[_name(resource)] = key
@@ -63,6 +69,7 @@ class ResourceIndex:
         """Hold it no longer; what it was, or None."""
         old = self._all.pop(key, None)
         if old is not None:
+            self._relist(old, None)
             self._forget(old)
         return old
 
@@ -78,6 +85,57 @@ class ResourceIndex:
         if namespace is not None:
             return list(self._spaces.get((sort, namespace), {}).values())
         return [each for key, each in self._all.items() if key[0] is sort]
+
+    def with_names(self, namespace: str, names: Iterable[str]) -> list[Resource]:
+        """The Specs and Values of a namespace that have one of these names."""
+        found: list[Resource] = []
+        for name in dict.fromkeys(names):
+            for sort in (Spec, Value):
+                key = self._names.get((sort, namespace, name))
+                if key is not None:
+                    found.append(self._all[key])
+        return found
+
+    def mentioning(self, namespace: str, words: Collection[str]) -> Pieces[list[Spec]]:
+        """The Specs of a namespace that mention one of these texts, see `mentions_of`."""
+        mentions = yield from self._listed()
+        ids: dict[UUID, None] = {}
+        for word in words:
+            yield
+            ids.update(mentions.get((namespace, word), {}))
+        found = (self._all.get((Spec, id_)) for id_ in ids)
+        return [each for each in found if isinstance(each, Spec)]
+
+    def _listed(self) -> Pieces[dict[tuple[str, str], dict[UUID, None]]]:
+        """The index of mentions, made now if nobody has asked before; the rest may change meanwhile."""
+        if self._mentions is None:
+            self._mentions = {}
+            self._unlisted = {
+                id_: each for (_, id_), each in self._all.items() if isinstance(each, Spec)
+            }
+        while self._unlisted:
+            yield
+            if self._unlisted:
+                self._list(self._unlisted.popitem()[1])
+        return self._mentions
+
+    def _relist(self, old: Resource | None, new: Resource | None) -> None:
+        """Have the index of mentions hold this one in the place of that one."""
+        if self._mentions is None:
+            return
+        if isinstance(old, Spec) and self._unlisted.pop(old.id, None) is None:
+            for word in mentions_of(old):
+                ids = self._mentions.get((old.namespace, word), {})
+                ids.pop(old.id, None)
+                if not ids:
+                    self._mentions.pop((old.namespace, word), None)
+        if isinstance(new, Spec):
+            self._list(new)
+
+    def _list(self, spec: Spec) -> None:
+        if self._mentions is not None:
+            for word in mentions_of(spec):
+                self._mentions.setdefault((spec.namespace, word), {})[spec.id] = None
 
     def _forget(self, old: Resource) -> None:
         key = key_of(old)

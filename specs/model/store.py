@@ -1,6 +1,6 @@
 """A Store keeps Specs and Values, and tells which keys changed."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Protocol, TypeAlias, runtime_checkable
 from uuid import UUID
 
@@ -104,6 +104,25 @@ class Store(Protocol):
 
     def watch(self, namespace: str | None = None) -> AsyncIterator[ChangeSet]:
         """Change sets from the moment of the first `anext` on, each soon after it happened."""
+        ...
+
+
+@runtime_checkable
+class IndexedStore(Protocol):
+    """A store that finds Specs by what they mention: that costs what is found, not what it holds.
+
+    See heddle.specs.model.lookup, which asks any store.
+    """
+
+    async def named(self, namespace: str, names: Collection[str]) -> Sequence[Resource]:
+        """Return the Specs and Values of a namespace that have one of these names."""
+        ...
+
+    async def mentioning(self, namespace: str, words: Collection[str]) -> Sequence[Spec]:
+        """Return the Specs of a namespace that mention one of these texts, or more of them.
+
+        See `heddle.specs.model.mentions.mentions_of`.
+        """
         ...
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from uuid import UUID
 
 from heddle.schemas.errors import NotFoundError, StoreError
+from heddle.schemas.pieces import by_turns
 from heddle.schemas.problem import Problem
 from heddle.specs.model.accepted import AcceptedKey, AcceptedResource, AcceptedState, updated
 from heddle.specs.model.index import ResourceIndex, Step, key_of, net, plan
@@ -59,6 +60,16 @@ class MemoryStore:
         """The Values of a namespace (None: of all); with `ids` only those that exist."""
         self._check_open()
         return self._index.find(Value, namespace, ids)
+
+    async def named(self, namespace: str, names: Collection[str]) -> Sequence[Resource]:
+        """Return the Specs and Values of a namespace that have one of these names."""
+        self._check_open()
+        return self._index.with_names(namespace, names)
+
+    async def mentioning(self, namespace: str, words: Collection[str]) -> Sequence[Spec]:
+        """Return the Specs of a namespace that mention one of these texts; see IndexedStore."""
+        self._check_open()
+        return await by_turns(self._index.mentioning(namespace, words))
 
     async def problems(self) -> Sequence[Problem]:
         """Always empty: what is here was read before it came here."""

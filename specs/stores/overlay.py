@@ -19,6 +19,8 @@ from heddle.specs.model.accepted import (
     AcceptedState,
 )
 from heddle.specs.model.lease import LeaseStore
+from heddle.specs.model.lookup import mentioning, named
+from heddle.specs.model.mentions import mentions_of
 from heddle.specs.model.report import Report, ReportStore
 from heddle.specs.model.revision import NO_NOTE, Note
 from heddle.specs.model.spec import Spec
@@ -78,8 +80,15 @@ class Overlay:
         """What may stand over these: by id, or by name under another id."""
         if ids is None:
             return found
-        spaces = {one.namespace for one in below}
-        return [one for space in sorted(spaces) for one in await self.store.specs(space)]
+        return [one for one in await self._named(below) if isinstance(one, Spec)]
+
+    async def _named(self, below: Sequence[Resource]) -> list[Resource]:
+        """What the store has under the names of these."""
+        over: list[Resource] = []
+        for space in sorted({one.namespace for one in below}):
+            names = {one.name for one in below if one.namespace == space and one.name is not None}
+            over += await named(self.store, space, names)
+        return over
 
     async def values(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
@@ -89,10 +98,34 @@ class Overlay:
         found = list(await self.store.values(namespace, wanted))
         below = _wanted(self._values, namespace, wanted)
         if below and wanted is not None:
-            spaces = {one.namespace for one in below}
-            over = [one for space in sorted(spaces) for one in await self.store.values(space)]
-            return [*found, *_uncovered(below, over)]
+            over = [one for one in await self._named(below) if isinstance(one, Value)]
+            return [*found, *_uncovered(below, [*found, *over])]
         return [*found, *_uncovered(below, found)]
+
+    async def named(self, namespace: str, names: Collection[str]) -> Sequence[Resource]:
+        """Return those of the store that have one of these names, and what it says nothing of."""
+        found = await named(self.store, namespace, names)
+        specs = [one for one in _wanted(self._specs, namespace, None) if one.name in names]
+        values = [one for one in _wanted(self._values, namespace, None) if one.name in names]
+        over_specs = [one for one in found if isinstance(one, Spec)]
+        over_values = [one for one in found if isinstance(one, Value)]
+        over_specs += await self.store.specs(namespace, [one.id for one in specs])
+        over_values += await self.store.values(namespace, [one.id for one in values])
+        return [*found, *_uncovered(specs, over_specs), *_uncovered(values, over_values)]
+
+    async def mentioning(self, namespace: str, words: Collection[str]) -> Sequence[Spec]:
+        """Return those of the store that mention one of these texts, and what it says nothing of."""
+        found = await mentioning(self.store, namespace, words)
+        below = [
+            one
+            for one in _wanted(self._specs, namespace, None)
+            if not mentions_of(one).isdisjoint(words)
+        ]
+        over = list(found)
+        over += await self.store.specs(namespace, [one.id for one in below])
+        names = {one.name for one in below if one.name is not None}
+        over += [one for one in await named(self.store, namespace, names) if isinstance(one, Spec)]
+        return [*found, *_uncovered(below, over)]
 
     async def problems(self) -> Sequence[Problem]:
         """Those of the store."""

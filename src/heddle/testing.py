@@ -8,6 +8,7 @@
 """
 
 from heddle.specs.stores.contract import StoreContract, Watch, spec, value
+from heddle.specs.stores.indexed_contract import IndexedContract
 from heddle.specs.stores.keyed_contract import KeyedContract
 from heddle.specs.stores.lease_contract import LeaseContract
 from heddle.specs.stores.recording_contract import (
@@ -19,6 +20,7 @@ from heddle.specs.stores.recording_contract import (
 
 __all__ = [
     "AcceptanceContract",
+    "IndexedContract",
     "KeyedContract",
     "LeaseContract",
     "RevisionContract",

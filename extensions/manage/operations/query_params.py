@@ -13,6 +13,14 @@ Names = Annotated[
     list[str],
     about("Only those of this name; `*` stands for anything. Repeatable.", examples=["ping*"]),
 ]
+Mentions = Annotated[
+    list[str],
+    about(
+        "Only those in which this text stands as a whole, such as the name of a node that they are "
+        "linked to. Repeatable.",
+        examples=["pong"],
+    ),
+]
 Ids = Annotated[list[str], about("Only those of this id. Repeatable.")]
 Annotations = Annotated[
     list[str],
@@ -59,6 +67,7 @@ class ListSpecs(msgspec.Struct, frozen=True, kw_only=True):
 
     kind: Annotated[list[str], about("Only those of this kind. Repeatable.")] = []
     name: Names = []
+    mentions: Mentions = []
     id: Ids = []
     annotation: Annotations = []
     namespace: Spaces = []

@@ -22,6 +22,8 @@ from heddle.schemas.ascii import elements, lower
 from heddle.schemas.errors import SecretError
 from heddle.schemas.pieces import Pieces, by_turns
 from heddle.schemas.suggestion import did_you_mean
+from heddle.specs.model.lookup import mentioning, named
+from heddle.specs.model.mentions import mentions_of
 from heddle.specs.model.names import NAME_RULE, legal_name, named_id, new_id, parse_id
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource, Store
@@ -55,8 +57,8 @@ class Sort:
         for one in near:
             if one.id == id_ or one.name == key:
                 return one
-        every = await self.read(store, namespace)
-        return next((one for one in every if one.name == key), None)
+        every = await named(store, namespace, [key])
+        return next((one for one in every if isinstance(one, self.type)), None)
 
     async def get(self, asked: Asked) -> Resource:
         """The one that the path names; Refusal 404 with the nearest name."""
@@ -111,13 +113,33 @@ class Sort:
                 asked.need("admin" if reveal else "read", space)
         found: list[Resource] = []
         for space in spaces:
-            found += await self.read(asked.managed.store, space, ids)
+            found += await self._found(asked.managed.store, space, ids, query)
         if asked.namespace is None and not query.namespace:
             found = [one for one in found if asked.sees(one.namespace)]
             if reveal:
                 for space in {one.namespace for one in found}:
                     asked.need("admin", space)
         return found
+
+    async def _found(
+        self, store: Store, namespace: str | None, ids: Sequence[UUID] | None, query: Any
+    ) -> Sequence[Resource]:
+        """Those of a namespace (None: of all) among which all are that are asked for."""
+        mentions = getattr(query, "mentions", [])
+        space = namespace if ids is None else None
+        if space is not None and mentions:
+            return await mentioning(store, space, mentions)
+        if space is not None and query.name and all(legal_name(name) for name in query.name):
+            every = await named(store, space, query.name)
+            return [one for one in every if isinstance(one, self.type)]
+        found = await self.read(store, namespace, ids)
+        if not mentions:
+            return found
+        return [
+            one
+            for one in found
+            if isinstance(one, Spec) and not mentions_of(one).isdisjoint(mentions)
+        ]
 
     def _kept(self, found: Sequence[Resource], query: Any) -> Pieces[list[Resource]]:
         """Those that are asked for, in order."""

@@ -13,6 +13,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from heddle.schemas.errors import NotFoundError, StoreError
+from heddle.schemas.pieces import by_turns
 from heddle.schemas.problem import Problem
 from heddle.specs.files.debounce import LONGEST, QUICK, SLOW, PathDebounce
 from heddle.specs.files.notices import EVERYTHING, REMOVED
@@ -134,6 +135,16 @@ class FolderStore:
         """The Values of a namespace (None: of all); with `ids` only those that exist."""
         await self._look()
         return self._files.index.find(Value, namespace, ids)
+
+    async def named(self, namespace: str, names: Collection[str]) -> Sequence[Resource]:
+        """Return the Specs and Values of a namespace that have one of these names."""
+        await self._look()
+        return self._files.index.with_names(namespace, names)
+
+    async def mentioning(self, namespace: str, words: Collection[str]) -> Sequence[Spec]:
+        """Return the Specs of a namespace that mention one of these texts; see IndexedStore."""
+        await self._look()
+        return await by_turns(self._files.index.mentioning(namespace, words))
 
     async def problems(self) -> Sequence[Problem]:
         """What is wrong in the files at this moment, file by file; and in the history, once it was read."""

@@ -64,6 +64,25 @@ class Queries:
             """),
         }
 
+        self.with_names = {
+            "spec": of("""
+                SELECT body::text, revision FROM {s}.specs
+                WHERE namespace = %(namespace)s AND name = ANY(%(names)s) ORDER BY ordinal
+            """),
+            "value": of("""
+                SELECT body::text, revision FROM {s}.values
+                WHERE namespace = %(namespace)s AND name = ANY(%(names)s) ORDER BY ordinal
+            """),
+        }
+        # What is null could not be taken apart: it may mention anything.
+        self.mentioning = of("""
+            SELECT body::text, revision FROM {s}.specs
+            WHERE namespace = %(namespace)s AND mentions && %(words)s::text[]
+            UNION ALL
+            SELECT body::text, revision FROM {s}.specs
+            WHERE namespace = %(namespace)s AND mentions IS NULL
+        """)
+
         # --- writing: these in this order, in one transaction ---
 
         # Whoever writes waits here for the one before: so revisions are numbered as they become

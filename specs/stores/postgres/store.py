@@ -112,6 +112,28 @@ class PostgresStore:
         """The Values of a namespace (None: of all); with `ids` only those that exist."""
         return await self._find("value", namespace, ids)
 
+    async def named(self, namespace: str, names: Collection[str]) -> Sequence[Resource]:
+        """Return the Specs and Values of a namespace that have one of these names."""
+        given = {"namespace": namespace, "names": [_stored(name) for name in names]}
+
+        async def work(connection: Connection) -> list[tuple[str, list[Any]]]:
+            async with connection.pipeline():
+                asked = {
+                    sort: await connection.execute(query, given)
+                    for sort, query in self._queries.with_names.items()
+                }
+                return [(sort, await cursor.fetchall()) for sort, cursor in asked.items()]
+
+        found = await self._run(work)
+        return [self._read(sort, body, revision) for sort, rows in found for body, revision in rows]
+
+    async def mentioning(self, namespace: str, words: Collection[str]) -> Sequence[Spec]:
+        """Return the Specs of a namespace that mention one of these texts; see IndexedStore."""
+        given = {"namespace": namespace, "words": [_stored(word) for word in words]}
+        rows = await self._rows(self._queries.mentioning, given)
+        found = [self._read("spec", body, revision) for body, revision in rows]
+        return [spec for spec in found if isinstance(spec, Spec)]
+
     async def problems(self) -> Sequence[Problem]:
         """Always empty: what is here was read before it came here."""
         self._opened()
@@ -332,3 +354,8 @@ class PostgresStore:
         if self._connections is None:
             raise not_open(self._address)
         return self._connections
+
+
+def _stored(text: str) -> str:
+    """A text as the database takes it: none that it holds has NUL or half of a character pair in it."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "")

@@ -35,6 +35,9 @@ PAGE: Final = 1000
 IDS: Final = 100
 """How many are asked for at once, and how many ids stand in one address."""
 
+WORDS: Final = 4000
+"""Bytes of names that stand in one address."""
+
 PAUSE: Final = 0.1
 INSIST: Final = 10.0
 """Seconds before a change set without an answer is sent again: at first, and altogether."""
@@ -89,6 +92,25 @@ class RemoteStore:
     ) -> Sequence[Value]:
         """The Values of a namespace (None: of all that may be seen); with `ids` only those that exist."""
         return [_value(item) for item in await self._listed("values", namespace, ids)]
+
+    async def named(self, namespace: str, names: Collection[str]) -> Sequence[Resource]:
+        """Return the Specs and Values of a namespace that have one of these names."""
+        found: list[Resource] = []
+        for some in _few(names):
+            asked = [("name", name) for name in some]
+            found += [_spec(one) for one in await self._listed("specs", namespace, None, asked)]
+            found += [_value(one) for one in await self._listed("values", namespace, None, asked)]
+        return found
+
+    async def mentioning(self, namespace: str, words: Collection[str]) -> Sequence[Spec]:
+        """Return the Specs of a namespace that mention one of these texts; see IndexedStore."""
+        found: dict[UUID, Spec] = {}
+        for some in _few(words):
+            asked = [("mentions", word) for word in some]
+            for item in await self._listed("specs", namespace, None, asked):
+                spec = _spec(item)
+                found[spec.id] = spec
+        return list(found.values())
 
     async def revealed(self, namespace: str | None = None) -> Sequence[Value]:
         """The Values with their data in clear; it takes a token with the role admin, and is written down."""
@@ -341,6 +363,21 @@ def _some(ids: Iterable[UUID] | None) -> Iterator[Sequence[UUID]]:
     every = list(dict.fromkeys(ids))
     for start in range(0, len(every), IDS):
         yield every[start : start + IDS]
+
+
+def _few(words: Iterable[str]) -> Iterator[Sequence[str]]:
+    """The texts in pieces that an address can hold."""
+    some: list[str] = []
+    size = 0
+    for word in words:
+        length = len(quote(word, safe=""))
+        if some and size + length > WORDS:
+            yield some
+            some, size = [], 0
+        some.append(word)
+        size += length + 10
+    if some:
+        yield some
 
 
 def _sent(change: Change) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from heddle.specs.model.store import Put, Store
 from heddle.specs.stores.contract import StoreContract, Watch, spec
+from heddle.specs.stores.indexed_contract import IndexedContract
 from heddle.specs.stores.keyed_contract import KeyedContract
 from heddle.specs.stores.memory import MemoryStore
 from heddle.specs.stores.recording_contract import (
@@ -16,6 +17,7 @@ from heddle.specs.stores.recording_contract import (
 
 
 class TestMemoryStore(
+    IndexedContract,
     StoreContract,
     RevisionContract,
     KeyedContract,

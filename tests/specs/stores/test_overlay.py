@@ -12,6 +12,7 @@ from heddle.specs.model.report import ReportStore
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Delete, Put, Store
 from heddle.specs.stores.contract import StoreContract, spec, value
+from heddle.specs.stores.indexed_contract import IndexedContract
 from heddle.specs.stores.memory import MemoryStore
 from heddle.specs.stores.overlay import Overlay, overlay
 from heddle.specs.stores.recording_contract import ReportContract
@@ -25,7 +26,7 @@ SHIPPED = [
 ]
 
 
-class TestWithNothingBelow(StoreContract):
+class TestWithNothingBelow(IndexedContract, StoreContract):
     """Over nothing, it is the store."""
 
     kept = False

@@ -25,6 +25,7 @@ from heddle.specs.stores.folder import store as folder_module
 from heddle.specs.stores.folder.notifier import Notifier
 from heddle.specs.stores.folder.spec_files import SpecFiles
 from heddle.specs.stores.folder.store import FolderStore
+from heddle.specs.stores.indexed_contract import IndexedContract
 from heddle.specs.stores.keyed_contract import KeyedContract
 from heddle.specs.stores.lease_contract import LeaseContract
 from heddle.specs.stores.opener import open_store
@@ -38,6 +39,7 @@ A, B = named_id("spec", "default", "a"), named_id("spec", "default", "b")
 
 
 class TestFolderStore(
+    IndexedContract,
     StoreContract,
     RevisionContract,
     KeyedContract,
@@ -50,6 +52,7 @@ class TestFolderStore(
 
 
 class TestFileStore(
+    IndexedContract,
     StoreContract,
     RevisionContract,
     KeyedContract,

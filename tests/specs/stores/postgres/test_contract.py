@@ -7,6 +7,7 @@ import pytest
 
 from heddle.specs.model.store import Store
 from heddle.specs.stores.contract import StoreContract
+from heddle.specs.stores.indexed_contract import IndexedContract
 from heddle.specs.stores.keyed_contract import KeyedContract
 from heddle.specs.stores.postgres.store import PostgresStore
 from heddle.specs.stores.recording_contract import (
@@ -19,6 +20,7 @@ from tests.specs.stores.postgres.databases import dropped, url_in
 
 
 class TestPostgresStore(
+    IndexedContract,
     StoreContract,
     RevisionContract,
     KeyedContract,

@@ -19,6 +19,7 @@ from heddle.specs.secrets.keyring import Keyring
 from heddle.specs.secrets.seal import new_key
 from heddle.specs.secrets.vault import Vault
 from heddle.specs.stores.contract import StoreContract, Watch, refused, spec, value
+from heddle.specs.stores.indexed_contract import IndexedContract
 from heddle.specs.stores.keyed_contract import KeyedContract
 from heddle.specs.stores.memory import MemoryStore
 from heddle.specs.stores.opener import open_store
@@ -65,7 +66,12 @@ class Served(RemoteStore):
 
 
 class TestRemoteStore(
-    StoreContract, RevisionContract, KeyedContract, ReportContract, AcceptanceContract
+    IndexedContract,
+    StoreContract,
+    RevisionContract,
+    KeyedContract,
+    ReportContract,
+    AcceptanceContract,
 ):
     kept = False
 

@@ -1,0 +1,189 @@
+"""A Neighbourhood is what a change concerns of all that a store holds, read by its indexes.
+
+These are the Specs that are linked to what changes, or made with it, and what they and the change
+need themselves: Values, definitions, targets of links. If a change may stop somebody, it is also
+whatever those lead to, as they are active only with all of it. The rest takes no part in any check.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from typing import Final
+from uuid import UUID
+
+from heddle.runtime.assembly.extension import Registry
+from heddle.runtime.changes.dangling import NOBODY, Served, Step, linked, relinks
+from heddle.specs.binding.bind import ValueSet
+from heddle.specs.model.index import Key, key_of
+from heddle.specs.model.lookup import called, mentioning
+from heddle.specs.model.mentions import (
+    BLANK,
+    mentions_of,
+    needs_of,
+    targets_of,
+    with_holders,
+)
+from heddle.specs.model.spec import Spec
+from heddle.specs.model.store import Resource, Store
+from heddle.specs.model.value import Value
+
+MANY: Final = 500
+"""Steps in one change for which the namespaces are read as a whole."""
+
+DEEP: Final = 32
+"""Steps from node to node after which the namespace is read as a whole."""
+
+
+async def neighbourhood(
+    store: Store, steps: Sequence[Step], registry: Registry, served: Served = NOBODY
+) -> list[Resource]:
+    """Return what is stored of all that these steps concern.
+
+    `served` are the Specs of which an older revision runs than the store has. StoreError if the store
+    cannot be read.
+    """
+    found: dict[Key, Resource] = {}
+    spaces = {side.namespace for step in steps for side in step if side is not None}
+    for space in sorted(spaces):
+        if len(steps) > MANY:
+            every: list[Resource] = [*await store.specs(space), *await store.values(space)]
+            found.update((key_of(each), each) for each in every)
+            continue
+        mine = [step for step in steps if any(each and each.namespace == space for each in step)]
+        reader = _Reader(store, space, registry, mine, served)
+        found.update(await reader.read())
+    return list(found.values())
+
+
+class _Reader:
+    """Reads the Neighbourhood of one namespace."""
+
+    def __init__(
+        self,
+        store: Store,
+        namespace: str,
+        registry: Registry,
+        steps: Sequence[Step],
+        served: Served,
+    ) -> None:
+        self._store = store
+        self._namespace = namespace
+        self._registry = registry
+        self._steps = steps
+        self._served = served
+        self._found: dict[Key, Resource] = {}
+        self._specs: dict[str, Spec] = {}
+        self._asked: set[str] = set()
+        self._mentioned: set[str] = set()
+
+    async def read(self) -> Mapping[Key, Resource]:
+        """Return it by the keys of what is stored."""
+        sides = [side for step in self._steps for side in step]
+        mine = [side for side in sides if side is not None and side.namespace == self._namespace]
+        await self._ask({str(side.id) for side in mine})
+        words = {word for side in mine for word in (str(side.id), side.name) if word is not None}
+        changed = [side for side in mine if isinstance(side, Spec)]
+        instead = [spec for spec in self._served.values() if spec is not None]
+        instead = [spec for spec in instead if not words.isdisjoint(mentions_of(spec))]
+        await self._ask({str(spec.id) for spec in instead})
+        around = [*changed, *instead, *await self._around(words, changed)]
+        await self._need(around)
+        stops = any(relinks(step, self._served, self._registry) for step in self._steps)
+        await self._lead(around if stops else changed, further=stops)
+        return self._found
+
+    async def _around(self, words: Set[str], changed: Sequence[Spec]) -> list[Spec]:
+        """Return who mentions one of these texts, or is made with somebody who does."""
+        # Where a link with a blank leads is not known before the blank is filled.
+        kinds = self._registry.scheme.kinds.items()
+        words = words | {
+            f"{BLANK}{name}"
+            for name, kind in kinds
+            if kind.links is not None or kind.expand is not None
+        }
+        around: dict[Key, Spec] = {}
+        for spec in changed:
+            words = words | _defined(spec)
+        while words - self._mentioned:
+            fresh = words - self._mentioned
+            self._mentioned |= fresh
+            words = set()
+            for spec in await mentioning(self._store, self._namespace, fresh):
+                if around.setdefault(key_of(spec), spec) is spec:
+                    words |= _defined(spec)
+        self._keep(around.values())
+        return list(around.values())
+
+    async def _need(self, specs: Iterable[Spec]) -> None:
+        """Read the Values and the definitions that these Specs are made with, and those are made with."""
+        todo = list(specs)
+        while todo:
+            words = {word for spec in todo for word in needs_of(spec)}
+            todo = [each for each in await self._ask(words) if isinstance(each, Spec)]
+
+    async def _lead(self, specs: Iterable[Spec], *, further: bool) -> None:
+        """Read what the links of these Specs lead to; `further`, whatever those lead to as well."""
+        todo = list(specs)
+        seen: set[UUID] = set()
+        for _ in range(DEEP):
+            seen.update(spec.id for spec in todo)
+            words = {word for spec in todo for word in self._targets(spec)}
+            await self._ask(words)
+            targets = [self._specs[word] for word in words if word in self._specs]
+            await self._need(targets)
+            todo = [spec for spec in targets if spec.id not in seen] if further else []
+            if not todo:
+                return
+        # A long way: one look at everything is shorter than many at a little.
+        self._keep(await self._store.specs(self._namespace))
+        self._keep(await self._store.values(self._namespace))
+
+    def _targets(self, spec: Spec) -> set[str]:
+        """Return what a Spec, and each that it holds, names the targets of its links by.
+
+        Of a Spec of which an older revision runs, that of both.
+        """
+        runs = self._served.get(spec.id)
+        if runs is not None and runs is not spec:
+            return self._targets_of(spec) | self._targets_of(runs)
+        return self._targets_of(spec)
+
+    def _targets_of(self, spec: Spec) -> set[str]:
+        kind = self._registry.scheme.find(spec.kind)
+        # Its own name: whoever bears it already has a say.
+        own = {spec.name} if spec.name is not None else set()
+        if kind is None or (kind.links is None and kind.expand is None):
+            return with_holders(targets_of(spec)) | own
+        values = ValueSet([each for each in self._found.values() if isinstance(each, Value)])
+        for each in linked(spec, self._definition, values, self._registry):
+            for links in each.links.values():
+                own |= {str(link.id) if link.id is not None else link.name or "" for link in links}
+        return with_holders(own | targets_of(spec))
+
+    def _definition(self, name: str) -> Spec | None:
+        for step in self._steps:
+            if isinstance(step[1], Spec) and step[1].name == name:
+                return step[1]
+        return self._specs.get(name)
+
+    async def _ask(self, words: Set[str]) -> list[Resource]:
+        """Read what has one of these names or ids and was not read before; return it."""
+        fresh = words - self._asked
+        if not fresh:
+            return []
+        self._asked |= fresh
+        found = await called(self._store, self._namespace, fresh)
+        return self._keep(found)
+
+    def _keep(self, resources: Iterable[Resource]) -> list[Resource]:
+        fresh = [each for each in resources if key_of(each) not in self._found]
+        for each in fresh:
+            self._found[key_of(each)] = each
+            if isinstance(each, Spec):
+                self._specs[str(each.id)] = each
+                if each.name is not None:
+                    self._specs[each.name] = each
+        return fresh
+
+
+def _defined(spec: Spec) -> set[str]:
+    """Return the name of a Spec that others may be made with."""
+    return {spec.name} if spec.name is not None and "specs" in spec.fields else set()

@@ -1,0 +1,141 @@
+"""A change is checked among its neighbours, and comes to the same as among all that is stored."""
+
+import asyncio
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heddle.runtime.changes.dangling import left_behind
+from heddle.runtime.changes.neighbourhood import neighbourhood
+from heddle.runtime.changes.plan import check_change, check_steps
+from heddle.schemas.link import Link
+from heddle.specs.model.index import key_of
+from heddle.specs.model.names import named_id, new_id
+from heddle.specs.model.spec import Binding, Spec
+from heddle.specs.model.store import Put, Resource
+from heddle.specs.model.value import Value
+from heddle.specs.stores.contract import spec, value
+from heddle.specs.stores.memory import MemoryStore
+from tests.runtime.changing import everything
+
+NAMES = ("a", "b", "c", "d", "e", "f")
+VALUES = ("v", "w")
+
+names = st.sampled_from(NAMES)
+targets = st.one_of(
+    st.builds(Link, name=names, port=st.sampled_from(["in", "in", "inn"])),
+    st.builds(Link, name=st.builds("{}/inner".format, names)),
+    names.map(lambda name: Link(id=named_id("spec", "default", name))),
+)
+
+
+@st.composite
+def specs(draw: Any) -> Spec:
+    """A Spec of some kind with links, bonds and what it uses, much of which is not there or is wrong."""
+    name = draw(names)
+    links = tuple(draw(st.lists(targets, max_size=2)))
+    out = {"out": links} if links else {}
+    env = {"X": Binding(name=draw(st.sampled_from(VALUES)))} if draw(st.booleans()) else {}
+    blank = "{{ X }}" if env else "text"
+    kind = draw(st.sampled_from(["nop", "snippet", "call", "hold", "define", "use"]))
+    inner = {"kind": "call", "name": "inner", "target": "inner2"}
+    holds: dict[str, Any] = {
+        "specs": [
+            {"kind": "nop", "name": "inner", "ports": {"out": [{"name": "inner2", "port": "in"}]}},
+            {"kind": "snippet", "name": "inner2", "language": "text", "code": blank},
+        ],
+        "inbounds": {"in": [{"name": "inner", "port": "in"}]},
+        "outbounds": {"out": [{"name": "inner2", "port": "out"}]},
+    }
+    match kind:
+        case "nop":
+            return spec(name, "nop", ports=out, env=env, fields=draw(wrong))
+        case "snippet":
+            return spec(
+                name, "snippet", ports=out, env=env, fields={"language": "text", "code": blank}
+            )
+        case "call":
+            target = draw(st.one_of(names, st.just(blank)))
+            return spec(name, "call", ports=out, env=env, fields={"target": target})
+        case "hold":
+            holds["specs"].append({**inner, "name": "inner3"})
+            holds["specs"][-1]["target"] = draw(names)
+            return spec(name, "block", ports=out, env=env, fields=holds)
+        case "define":
+            params = {"P": {"type": "text"}}
+            return spec(name, "block", env=env, fields={**holds, "params": params})
+        case _:
+            fields = {"uses": draw(names), "with": {"P": "p"}}
+            return spec(name, "block", ports=out, env=env, fields=fields)
+
+
+wrong = st.sampled_from([{}, {}, {}, {"colour": "red"}])
+values = st.builds(value, st.sampled_from(VALUES), st.sampled_from(["a", "b", 1]))
+resources = st.one_of(specs(), specs(), values)
+
+
+@st.composite
+def worlds(draw: Any) -> tuple[list[Resource], list[tuple[Resource | None, Resource | None]]]:
+    """What is stored, and a change of it: what is put, taken out or renamed."""
+    stored = {key_of(each): each for each in draw(st.lists(resources, max_size=8))}
+    steps: dict[Any, tuple[Resource | None, Resource | None]] = {}
+    for new in draw(st.lists(resources, max_size=3)):
+        steps[key_of(new)] = (stored.get(key_of(new)), new)
+    for old in draw(st.lists(st.sampled_from(list(stored.values())), max_size=2)) if stored else ():
+        steps.setdefault(key_of(old), (old, None))
+    if stored and draw(st.booleans()):
+        old = draw(st.sampled_from(list(stored.values())))
+        if isinstance(old, Spec):
+            more = {name: getattr(old, name) for name in ("ports", "env", "fields", "kind")}
+            steps[key_of(old)] = (old, spec(draw(names), id=old.id, **more))
+    return list(stored.values()), list(steps.values())
+
+
+def problems(many: Any) -> list[str]:
+    """Each Problem with all that it says."""
+    return sorted(repr(each) for each in dict.fromkeys(many))
+
+
+@settings(max_examples=400, deadline=None)
+@given(worlds())
+def test_neighbours_are_all_that_takes_part_in_a_check(
+    world: tuple[list[Resource], list[tuple[Resource | None, Resource | None]]],
+) -> None:
+    stored, steps = world
+
+    async def story() -> None:
+        store = MemoryStore()
+        await store.open()
+        await store.apply([Put(resource=each) for each in stored])
+        whole: list[Resource] = [*await store.specs(), *await store.values()]
+        registry = everything()
+        wanted = [
+            *check_steps(steps, whole, registry),
+            *left_behind(steps, whole, registry),
+        ]
+        assert problems(await check_change(store, steps, registry)) == problems(wanted)
+
+    asyncio.run(story())
+
+
+async def _read(store: MemoryStore, *steps: tuple[Resource | None, Resource | None]) -> set[str]:
+    return {str(each.name) for each in await neighbourhood(store, steps, everything())}
+
+
+def test_what_is_not_concerned_is_not_read() -> None:
+    async def story() -> None:
+        store = MemoryStore()
+        await store.open()
+        chain = [
+            spec(f"n{number}", ports={"out": (Link(name=f"n{number + 1}"),)}) for number in range(9)
+        ]
+        await store.apply([Put(resource=each) for each in [*chain, spec("n9"), value("v", 1)]])
+        changed = spec("n4", ports=chain[4].ports, annotations={"a": "b"})
+        assert await _read(store, (chain[4], changed)) == {"n3", "n4", "n5"}
+        # Who may stop is looked at with all that it leads to, and nothing else.
+        assert await _read(store, (chain[7], None)) == {"n6", "n7", "n8", "n9"}
+        fresh = Value(id=new_id(), name="u", data=1)
+        assert await _read(store, (None, fresh)) == set()
+
+    asyncio.run(story())
