@@ -23,11 +23,11 @@ def installed(settings: "Settings | None" = None) -> "Registry":
     if settings is None:
         settings = load_settings()
     reachable(settings.extensions, settings.folder)
-    found = registry(settings.extensions, language=settings.language)
-    found.keys = keyring(settings)
-    found.stores.token_file = settings.token_file
-    found.stores.state_folder = settings.state_folder
-    return found
+    known = registry(settings.extensions, language=settings.language)
+    known.keys = keyring(settings)
+    known.stores.token_file = settings.token_file
+    known.stores.state_folder = settings.state_folder
+    return known
 
 
 def reachable(extensions: Sequence[str], folder: str) -> None:

@@ -47,8 +47,8 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name; extensions are loaded only where none of ours has it."""
         if cmd_name in self.lazy:
-            found: click.Command = import_module(f"{self.package}.{cmd_name}").command
-            return found
+            command: click.Command = import_module(f"{self.package}.{cmd_name}").command
+            return command
         return None if ctx.resilient_parsing else self._more().get(cmd_name)
 
     def resolve_command(
@@ -143,5 +143,5 @@ def _epilog(
     if command.examples:
         with formatter.section("Examples"):
             pad = " " * formatter.current_indent
-            for what, line in command.examples:
-                formatter.write(f"{pad}# {what}\n{pad}{line}\n")
+            for subject, line in command.examples:
+                formatter.write(f"{pad}# {subject}\n{pad}{line}\n")

@@ -25,8 +25,8 @@ def keyring(settings: Settings, environ: Mapping[str, str] | None = None) -> Key
 
 def warn_of(keys: Keyring) -> None:
     """Tell people, on standard error, what is wrong with the places of the keys."""
-    for said in (*keys.warnings, *keys.troubles):
-        click.echo(click.style("warning", fg="yellow", bold=True) + f": {said}", err=True)
+    for text in (*keys.warnings, *keys.troubles):
+        click.echo(click.style("warning", fg="yellow", bold=True) + f": {text}", err=True)
 
 
 def put_first(key: Key, file: str) -> None:

@@ -28,10 +28,10 @@ class SpareFinder(PathFinder):
         cls, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Return where a module is; None if there is none of this name."""
-        found = SPARE.attempt(lambda: PathFinder.find_spec(fullname, path, target))
-        if found is not None and type(found.loader) is SourceFileLoader:
-            found.loader = SpareLoader(found.loader.name, found.loader.path)
-        return found
+        spec = SPARE.attempt(lambda: PathFinder.find_spec(fullname, path, target))
+        if spec is not None and type(spec.loader) is SourceFileLoader:
+            spec.loader = SpareLoader(spec.loader.name, spec.loader.path)
+        return spec
 
 
 def spare_imports() -> None:

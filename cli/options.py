@@ -132,16 +132,16 @@ def settings_of(config: str | None, extensions: tuple[str, ...] = (), **flags: A
         if not server.startswith(("http://", "https://")):
             raise click.UsageError(f'--server: "{server}" (wanted: http://HOST:PORT or https://…)')
         flags["store"] = server
-    found = load_settings(flags, config=config)
-    use_limits(found.limits)
+    settings = load_settings(flags, config=config)
+    use_limits(settings.limits)
     for warning in unknown_variables():
         warn(warning)
     import msgspec
 
     context = click.get_current_context(silent=True)
     if context is not None and context.meta.get(DEBUG):
-        found = msgspec.structs.replace(found, tracebacks=True)
+        settings = msgspec.structs.replace(settings, tracebacks=True)
     if not extensions:
-        return found
-    both = tuple(dict.fromkeys((*found.extensions, *extensions)))
-    return msgspec.structs.replace(found, extensions=both)
+        return settings
+    both = tuple(dict.fromkeys((*settings.extensions, *extensions)))
+    return msgspec.structs.replace(settings, extensions=both)

@@ -62,8 +62,8 @@ class ResourceFiles:
         again = self.documents.read(
             namespace=self.settings.namespace, only=self.only, key="another key/"
         )
-        said = {spec.id for spec in again.specs} | {value.id for value in again.values}
-        return frozenset(nameless - said)
+        uuids = {spec.id for spec in again.specs} | {value.id for value in again.values}
+        return frozenset(nameless - uuids)
 
 
 class Planner:

@@ -128,9 +128,9 @@ class Serve:
 
     def _set_budget(self) -> None:
         """Bound what is buffered here: several workers of one namespace share the memory."""
-        said = self._settings.buffers
+        buffers = self._settings.buffers
         size = self._seat.orders.size if self._seat is not None else 1
-        BUDGET.limit = usual_limit(size) if said is None else said or None
+        BUDGET.limit = usual_limit(size) if buffers is None else buffers or None
 
     async def _runtime(self) -> Runtime:
         """The runtime, not begun yet, with its log."""
@@ -233,12 +233,12 @@ class Serve:
     async def _ready(self, rt: Runtime) -> None:
         """Tell what runs; CommandError where nothing does, and nothing can come."""
         # Not its status: where every single spec is written takes long to find out.
-        told = rt.report()
-        active, some = told.active, bool(told.active or told.waiting or told.refused)
+        report = rt.report()
+        active, some = report.active, bool(report.active or report.waiting or report.refused)
         if not active and rt.store.url.startswith("memory:"):
             why = "every spec has a problem" if some else "no specs were given"
             raise CommandError(f"nothing runs: {why} (wanted: specs). Try heddle check")
-        counts: dict[str, Any] = {"waiting": told.waiting, "refused": told.refused}
+        counts: dict[str, Any] = {"waiting": report.waiting, "refused": report.refused}
         rt.events.tell(
             "runtime started",
             reason="" if active else await self._idle(rt, some),
@@ -274,8 +274,8 @@ class Serve:
             heard, self._listening = self._listening, []
             if isinstance(self._log, TextLog):
                 specs = [symbol.binding.spec for symbol in rt.table.all()]
-                for one in heard:
-                    line = curl(str(one.data.get("url", "")), one.symbol, specs)
+                for each in heard:
+                    line = curl(str(each.data.get("url", "")), each.symbol, specs)
                     self._log.say("try", rt.events.mask(line))
 
     def _source(self, file: str) -> str | None:

@@ -143,21 +143,21 @@ def load_settings(
     """
     environ = os.environ if environ is None else environ
     file = config or environ.get("HEDDLE_CONFIG") or _nearest(Path.cwd())
-    said = _read(file) if file else {}
+    data = _read(file) if file else {}
     folder = os.path.dirname(file) or "." if file else "."  # noqa: PTH120 - as it was given
     for name in ("system_cert", "system_key", "system_audit"):
-        if name in said:
-            said[name] = _from(folder, said[name])
-    for table in (said, *said.get("namespaces", {}).values()):
+        if name in data:
+            data[name] = _from(folder, data[name])
+    for table in (data, *data.get("namespaces", {}).values()):
         if "store" in table:
             table["store"] = _from(folder, table["store"])
     for name in ("key_file", "token_file", "state_folder"):
-        if name in said:
-            said[name] = os.path.normpath(os.path.join(folder, said[name]))  # noqa: PTH118
+        if name in data:
+            data[name] = os.path.normpath(os.path.join(folder, data[name]))  # noqa: PTH118
     for part in (_of(environ), {k: v for k, v in (flags or {}).items() if v is not None}):
-        environment = {**said.get("environment", {}), **part.get("environment", {})}
-        said = {**said, **part, "environment": environment}
-    return Settings(**said, given="store" in said, file=file, folder=folder)
+        environment = {**data.get("environment", {}), **part.get("environment", {})}
+        data = {**data, **part, "environment": environment}
+    return Settings(**data, given="store" in data, file=file, folder=folder)
 
 
 # --- the file -----------------------------------------------------------------------------------
@@ -198,21 +198,21 @@ def _read(file: str) -> dict[str, Any]:
         # A number of thousands of digits, or brackets inside brackets without end.
         raise CommandError(f"{file}: the settings cannot be read: {error}") from error
     reader = _TableReader(file, text)
-    said = reader.table(data, _KEYS, ())
+    given = reader.table(data, _KEYS, ())
     if reader.problems:
         raise CommandError("\n".join(str(problem) for problem in reader.problems))
-    return said
+    return given
 
 
 def _where(file: str, text: str, error: str) -> str:
     """`heddle.toml:3:7: invalid value`: what the parser says, with its place in front."""
-    what, _, place = error.rpartition(" (at ")
+    message, _, place = error.rpartition(" (at ")
     numbers = [
         int(word) for word in place.replace(",", " ").replace(")", " ").split() if word.isdigit()
     ]
     line, column = numbers if len(numbers) == 2 else (text.count("\n") + 1, 0)
-    what = what or error
-    return f"{Place(file, line, column)}: {lower_first(what)}"
+    message = message or error
+    return f"{Place(file, line, column)}: {lower_first(message)}"
 
 
 class _TableReader:
@@ -227,34 +227,34 @@ class _TableReader:
         self, data: Mapping[str, Any], known: "Mapping[str, _Key]", above: tuple[str, ...]
     ) -> dict[str, Any]:
         """What a table says, by the names that Settings have for it."""
-        said: dict[str, Any] = {}
+        given: dict[str, Any] = {}
         for name, value in data.items():
             key = known.get(name)
             if key is None:
                 self._unknown(name, known, above)
             elif key.each is not None and isinstance(value, dict):
-                said[key.name] = self._each(value, key, (*above, name))
+                given[key.name] = self._each(value, key, (*above, name))
             elif key.table is not None and isinstance(value, dict):
-                said |= self.table(value, key.table, (*above, name))
+                given |= self.table(value, key.table, (*above, name))
             elif key.table is None and key.each is None and key.fits(value):
-                said[key.name] = key.made(value)
+                given[key.name] = key.made(value)
             else:
                 self._tell((*above, name), "type", _shown(value), key.wanted)
-        return said
+        return given
 
     def _each(
         self, data: Mapping[str, Any], key: "_Key", above: tuple[str, ...]
     ) -> dict[str, dict[str, Any]]:
         """Tables of which each has a name that was chosen by its author."""
-        found: dict[str, dict[str, Any]] = {}
+        given: dict[str, dict[str, Any]] = {}
         for name, value in data.items():
             if not legal_namespace(name):
                 self._tell((*above, name), "name", f'the name "{name}"', NAMESPACE_RULE)
             elif not isinstance(value, dict):
                 self._tell((*above, name), "type", _shown(value), "a table")
             else:
-                found[name] = self.table(value, key.each or {}, (*above, name))
-        return found
+                given[name] = self.table(value, key.each or {}, (*above, name))
+        return given
 
     def _unknown(self, name: str, known: "Mapping[str, _Key]", above: tuple[str, ...]) -> None:
         hint = did_you_mean(name, list(known))
@@ -262,12 +262,12 @@ class _TableReader:
         self._tell((*above, name), "unknown-key", f'unknown key "{name}"', wanted, hint)
 
     def _tell(
-        self, path: tuple[str, ...], code: str, found: str, wanted: str, hint: str = ""
+        self, path: tuple[str, ...], code: str, actual: str, wanted: str, hint: str = ""
     ) -> None:
         place = Place(self._file, self._line(path))
         self.problems.append(
             Problem(
-                code=code, found=found, wanted=wanted, hint=hint, place=place, path=".".join(path)
+                code=code, found=actual, wanted=wanted, hint=hint, place=place, path=".".join(path)
             )
         )
 
@@ -564,7 +564,7 @@ VARIABLES = {
 
 def _of(environ: Environ) -> dict[str, Any]:
     """What the environment says; an empty variable says nothing."""
-    said: dict[str, Any] = {}
+    data: dict[str, Any] = {}
     for variable, path in VARIABLES.items():
         text = environ.get(variable, "")
         if not text:
@@ -577,13 +577,13 @@ def _of(environ: Environ) -> dict[str, Any]:
         value = _meant(path, text)
         if not key.fits(value):
             raise CommandError(f'{variable}: found "{text}" (wanted: {key.wanted})')
-        said[key.name] = key.made(value)
+        data[key.name] = key.made(value)
     names = {
         name.removeprefix(_NAMES): value
         for name, value in environ.items()
         if name.startswith(_NAMES) and len(name) > len(_NAMES)
     }
-    return said | ({"environment": names} if names else {})
+    return data | ({"environment": names} if names else {})
 
 
 _OTHER_VARIABLES = frozenset(

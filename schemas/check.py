@@ -236,13 +236,13 @@ class _FieldWalk:
             return members
         field = tag_of(members[0].bare)
         name = field[0] if field is not None else ""
-        found = value.get(name)
-        if str(found) in tags:
-            return [tags[str(found)]]
-        said = "missing" if name not in value else describe_type(found)
+        given = value.get(name)
+        if str(given) in tags:
+            return [tags[str(given)]]
+        text = "missing" if name not in value else describe_type(given)
         code = "missing" if name not in value else "choice"
         self._tell(
-            code, said, (*path, name), any_of(sorted(tags)), did_you_mean(str(found), set(tags))
+            code, text, (*path, name), any_of(sorted(tags)), did_you_mean(str(given), set(tags))
         )
         return _TOLD
 
@@ -265,11 +265,11 @@ class _FieldWalk:
             code, hint = _why(shape, value)
             self._tell(code, _found(value), path, wanted(shape), hint)
 
-    def _tell(self, code: str, found: str, path: Path, wanted: str = "", hint: str = "") -> None:
+    def _tell(self, code: str, actual: str, path: Path, wanted: str = "", hint: str = "") -> None:
         self.problems.append(
             Problem(
                 code=code,
-                found=found,
+                found=actual,
                 wanted=wanted,
                 hint=hint,
                 place=self._spec.place(path),

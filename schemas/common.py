@@ -106,8 +106,8 @@ class Outside(Fields):
 
     def __post_init__(self) -> None:
         if (self.env is None) == (self.file is None):
-            found = "neither env nor file" if self.env is None else "both env and file"
-            raise FieldError(found, wanted="one of env and file", code="missing")
+            actual = "neither env nor file" if self.env is None else "both env and file"
+            raise FieldError(actual, wanted="one of env and file", code="missing")
 
 
 class ValueFields(Fields):

@@ -61,8 +61,8 @@ def file_schema(schemas: Iterable[Schema[Any]], languages: Iterable[str] = ()) -
         export.definitions[name] = export.kind(schema)
         is_it = {"properties": {"kind": {"const": schema.kind}}, "required": ["kind"]}
         branches.append({"if": is_it, "then": _ref(name)})
-    said = [{"required": [field]} for field in DATA_FIELDS]
-    export.definitions["value"] = {**export.group(ValueFields, "value"), "oneOf": said}
+    mappings = [{"required": [field]} for field in DATA_FIELDS]
+    export.definitions["value"] = {**export.group(ValueFields, "value"), "oneOf": mappings}
     branches.append({"if": {"not": {"required": ["kind"]}}, "then": _ref("value")})
     kind: JsonSchema = {
         "type": "string",
@@ -305,18 +305,21 @@ def _text(shape: FieldShape) -> JsonSchema:
     return _or_blank({**shown, **lengths}) if lengths else shown
 
 
-def _limits(shape: FieldShape, what: str = "") -> JsonSchema:
+def _limits(shape: FieldShape, subject: str = "") -> JsonSchema:
     """The limits of numbers, or of the length of something."""
-    if what:
-        said = {f"min{what}": shape.limit("min_length"), f"max{what}": shape.limit("max_length")}
+    if subject:
+        data = {
+            f"min{subject}": shape.limit("min_length"),
+            f"max{subject}": shape.limit("max_length"),
+        }
     else:
-        said = {
+        data = {
             "minimum": shape.limit("ge"),
             "exclusiveMinimum": shape.limit("gt"),
             "maximum": shape.limit("le"),
             "exclusiveMaximum": shape.limit("lt"),
         }
-    return {name: limit for name, limit in said.items() if limit is not None}
+    return {name: limit for name, limit in data.items() if limit is not None}
 
 
 def _ref(name: str) -> JsonSchema:

@@ -44,15 +44,15 @@ class FieldError(ValueError):
 
     def __init__(
         self,
-        found: str,
+        actual: str,
         *,
         wanted: str = "",
         hint: str = "",
         code: str = "",
         path: Path = (),
     ) -> None:
-        super().__init__(f"{found} (wanted: {wanted})" if wanted else found)
-        self.found = found
+        super().__init__(f"{actual} (wanted: {wanted})" if wanted else actual)
+        self.found = actual
         self.wanted = wanted
         self.hint = hint
         self.code = code
@@ -107,7 +107,7 @@ def about(
     `help` is one or two sentences of Markdown. `unit` is shown beside plain numbers. Limits are for
     plain numbers, texts and lists; a FieldType has its own (`class Pause(Duration, le="1h")`).
     """
-    said: dict[str, Any] = {
+    data: dict[str, Any] = {
         "description": help,
         "examples": list(examples) or None,
         "ge": ge,
@@ -119,7 +119,7 @@ def about(
         "max_length": max_length,
         "extra": {"unit": unit} if unit else None,
     }
-    meta: msgspec.Meta = msgspec.Meta(**said)
+    meta: msgspec.Meta = msgspec.Meta(**data)
     return meta
 
 

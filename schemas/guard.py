@@ -85,8 +85,8 @@ class GuardFields(Fields):
     @property
     def turns(self) -> ConcurrencyFields | None:
         """`concurrency` as the mapping it stands for."""
-        found = self.concurrency
-        return ConcurrencyFields(limit=found) if isinstance(found, int) else found
+        concurrency = self.concurrency
+        return ConcurrencyFields(limit=concurrency) if isinstance(concurrency, int) else concurrency
 
 
 GUARDS = frozenset(field.name for field in fields_of(GuardFields))

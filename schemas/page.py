@@ -164,11 +164,11 @@ def _row(field: Field, path: str) -> dict[str, Any]:
     row: dict[str, Any] = {"path": path, "type": type_word(field.shape), "required": field.required}
     if not field.required and field.default not in (None, [], {}, ()):
         row["default"] = written(field.default)
-    said = limits(field.shape) or ", ".join(
+    text = limits(field.shape) or ", ".join(
         filter(None, (limits(item) for item in field.shape.items))
     )
-    if said:
-        row["limits"] = said
+    if text:
+        row["limits"] = text
     if field.unit:
         row["unit"] = field.unit
     if field.examples:
@@ -216,9 +216,9 @@ def _ports_table(ports: dict[str, Any]) -> str:
     lines = ["| port | | what for |", "|---|---|---|"]
     for way in ("in", "out"):
         lines += [f"| `{_shown(port)}` | {way} | {_cell(port['help'])} |" for port in ports[way]]
-    said = _SAID_PORTS if ports["depends"] else ""
+    text = _SAID_PORTS if ports["depends"] else ""
     return (
-        said if len(lines) == 2 else "\n".join(lines) + (f"\n\n{said}" if said else "")
+        text if len(lines) == 2 else "\n".join(lines) + (f"\n\n{text}" if text else "")
     ) or "None."
 
 
@@ -250,8 +250,8 @@ def _port_lines(ports: dict[str, Any], width: int) -> list[str]:
 def _type(row: dict[str, Any]) -> str:
     """The type with its limits and unit."""
     unit = f" ({row['unit']})" if "unit" in row else ""
-    said = f", {row['limits']}" if "limits" in row else ""
-    return f"{row['type']}{unit}{said}"
+    text = f", {row['limits']}" if "limits" in row else ""
+    return f"{row['type']}{unit}{text}"
 
 
 def _told(row: dict[str, Any]) -> str:

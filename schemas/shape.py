@@ -35,8 +35,8 @@ class FieldShape(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     def limit(self, name: str) -> Any:
         """A limit of `about` (`ge`, `pattern`, …), or None."""
-        found = [getattr(meta, name) for meta in self.meta if getattr(meta, name) is not None]
-        return found[-1] if found else None
+        values = [getattr(meta, name) for meta in self.meta if getattr(meta, name) is not None]
+        return values[-1] if values else None
 
     @property
     def optional(self) -> bool:
@@ -73,8 +73,8 @@ def shape_of(annotation: Any) -> FieldShape:
     bare: Any = annotation
     meta: tuple[msgspec.Meta, ...] = ()
     if get_origin(bare) is Annotated:
-        bare, *said = get_args(bare)
-        meta = tuple(item for item in said if isinstance(item, msgspec.Meta))
+        bare, *values = get_args(bare)
+        meta = tuple(item for item in values if isinstance(item, msgspec.Meta))
     while isinstance(bare, NewType):
         bare = bare.__supertype__
     form, items, choices = _form(bare)

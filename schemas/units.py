@@ -68,9 +68,9 @@ class Duration(float, FieldType):
         own = tuple((rule, Duration(text)) for rule, text in given.items() if text is not None)
         cls.limits = (*cls.limits, *own)
         if own:
-            said = " and ".join(f"{_SAID[rule]} {limit}" for rule, limit in cls.limits)
-            cls.limited = said
-            cls.wanted = f"a duration of {said}, such as 1.5s or 250ms"
+            message = " and ".join(f"{_SAID[rule]} {limit}" for rule, limit in cls.limits)
+            cls.limited = message
+            cls.wanted = f"a duration of {message}, such as 1.5s or 250ms"
             number, text = cls.json_schema["anyOf"]
             limited = {_JSON_SCHEMA[rule]: float(limit) * 1000 for rule, limit in own}
             cls.json_schema = {"anyOf": [{**number, **limited}, text]}

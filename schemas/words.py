@@ -140,12 +140,12 @@ def _range(shape: FieldShape) -> str:
     ge, gt, le, lt = (shape.limit(name) for name in ("ge", "gt", "le", "lt"))
     if ge is not None and le is not None:
         return f" from {ge} to {le}"
-    said = [
+    texts = [
         f"{word} {limit}"
         for word, limit in (("at least", ge), ("more than", gt), ("at most", le), ("less than", lt))
         if limit is not None
     ]
-    return " " + " and ".join(said) if said else ""
+    return " " + " and ".join(texts) if texts else ""
 
 
 def _length(shape: FieldShape, unit: str) -> str:

@@ -129,9 +129,11 @@ def command(
     from heddle.cli.views.output import print_json
 
     given = ResourceFiles(files, sort, settings_of(config, extensions, **flags))
-    asked = ChangeOptions(message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key)
+    change_options = ChangeOptions(
+        message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key
+    )
     planner = Planner(given, prune=prune, base=base, merge=merge)
-    outcome = asyncio.run(_apply(planner, asked, ask=prune and not yes))
+    outcome = asyncio.run(_apply(planner, change_options, confirm_first=prune and not yes))
     if as_json:
         print_json(outcome_data(outcome))
     else:
@@ -139,7 +141,9 @@ def command(
     end(outcome)
 
 
-async def _apply(planner: "Planner", asked: ChangeOptions, *, ask: bool) -> "ChangeOutcome":
+async def _apply(
+    planner: "Planner", change_options: ChangeOptions, *, confirm_first: bool
+) -> "ChangeOutcome":
     from heddle.cli.extensions import installed
     from heddle.cli.stores import opened
     from heddle.cli.views.apply_view import ChangeOutcome, confirm, made_before, make_it
@@ -151,13 +155,13 @@ async def _apply(planner: "Planner", asked: ChangeOptions, *, ask: bool) -> "Cha
     if problems:
         return ChangeOutcome(applied=Applied(problems=tuple(problems)))
     async with opened(settings, registry) as store:
-        made = await made_before(store, asked)
+        made = await made_before(store, change_options)
         if made is not None:
             return made
         while True:
             planned = await planner.plan(store, registry)
-            if ask and not asked.dry_run:
+            if confirm_first and not change_options.dry_run:
                 confirm(planned)
-            outcome = await make_it(store, planned, settings, asked)
+            outcome = await make_it(store, planned, settings, change_options)
             if not planner.again(planned, outcome.applied):
                 return outcome

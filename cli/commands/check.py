@@ -93,12 +93,12 @@ def command(
     ]
     problems = in_order([*reading.problems, *rest])
     failed = any(severity(problem, strict=True) == "error" for problem in problems)
-    told = {
+    texts = {
         each.path
         for each in problems
         if "env" in each.hint or each.code in ("code", "unknown-field")
     }
-    shown = in_order([*problems, *(hint for hint in checked.hints if hint.path not in told)])
+    shown = in_order([*problems, *(hint for hint in checked.hints if hint.path not in texts)])
     clear = [value.label for value in reading.values if value.secret and value.plain]
     if as_json:
         print_json(

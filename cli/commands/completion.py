@@ -23,10 +23,10 @@ def command(ctx: click.Context, shell: str, as_json: bool) -> None:
     """Print a script for SHELL; once it is loaded, TAB completes commands, flags and choices."""
     from click.shell_completion import get_completion_class
 
-    found = get_completion_class(shell)
-    if found is None:
+    completion_class = get_completion_class(shell)
+    if completion_class is None:
         raise RuntimeError("this shell is not known")
-    completion = found(ctx.find_root().command, {}, "heddle", "_HEDDLE_COMPLETE")
+    completion = completion_class(ctx.find_root().command, {}, "heddle", "_HEDDLE_COMPLETE")
     # Not source(): it would run the shell to ask for its version.
     script = completion.source_template % completion.source_vars()
     if as_json:

@@ -112,27 +112,29 @@ def command(
 
     settings = settings_of(config, extensions, **flags)
     wanted = [*((settings.namespace, name) for name in names), *_named(files, sort, settings)]
-    asked = ChangeOptions(message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key)
+    change_options = ChangeOptions(
+        message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key
+    )
     if everything:
         wanted = [(settings.namespace, EVERY)]
     outcome, missing = asyncio.run(
-        _delete(settings, sort, wanted, asked, ask=everything and not yes)
+        _delete(settings, sort, wanted, change_options, confirm_first=everything and not yes)
     )
     failed = bool(missing) and not ignore_missing
     ok = outcome.ok and not failed
     if as_json:
-        said = {**outcome_data(outcome), "ok": ok, "missing": missing}
-        if not said["problems"]:
-            del said["problems"]
-        print_json(said)
+        data = {**outcome_data(outcome), "ok": ok, "missing": missing}
+        if not data["problems"]:
+            del data["problems"]
+        print_json(data)
     else:
         tell_outcome(outcome)
         for name in missing:
-            told = f'there is no {sort[:-1] if sort != "all" else "spec or value"} "{name}" in {settings.shown}'
+            text = f'there is no {sort[:-1] if sort != "all" else "spec or value"} "{name}" in {settings.shown}'
             if ignore_missing:
-                click.echo(told, err=True)
+                click.echo(text, err=True)
             else:
-                complain(told)
+                complain(text)
     if not ok:
         raise click.exceptions.Exit(FAILED)
 
@@ -167,9 +169,9 @@ async def _delete(
     settings: "Settings",
     sort: str,
     wanted: Sequence[tuple[str, str]],
-    asked: ChangeOptions,
+    change_options: ChangeOptions,
     *,
-    ask: bool,
+    confirm_first: bool,
 ) -> "tuple[ChangeOutcome, list[str]]":
     """What became of it, and what is not there."""
     from heddle.cli.extensions import installed
@@ -178,10 +180,10 @@ async def _delete(
     from heddle.runtime.changes.plan import plan_delete
 
     async with opened(settings) as store:
-        made = await made_before(store, asked)
+        made = await made_before(store, change_options)
         if made is not None:
             return made, []
-        found: dict[Resource, None] = {}
+        mapping: dict[Resource, None] = {}
         missing: list[str] = []
         for namespace, name in dict.fromkeys(wanted):
             here = [
@@ -189,19 +191,19 @@ async def _delete(
                 for each in await _stored(store, sort, namespace)
                 if name in (EVERY, each.name, str(each.id), each.label)
             ]
-            found |= dict.fromkeys(here)
+            mapping |= dict.fromkeys(here)
             if not here and name != EVERY:
                 missing.append(name)
-        planned = await plan_delete(store, found, installed(settings))
-        if ask and not asked.dry_run:
+        planned = await plan_delete(store, mapping, installed(settings))
+        if confirm_first and not change_options.dry_run:
             confirm(planned)
-        return await make_it(store, planned, settings, asked), missing
+        return await make_it(store, planned, settings, change_options), missing
 
 
 async def _stored(store: "Store", sort: str, namespace: str) -> "list[Resource]":
-    found: list[Resource] = []
+    resources: list[Resource] = []
     if sort != "values":
-        found += await store.specs(namespace)
+        resources += await store.specs(namespace)
     if sort != "specs":
-        found += await store.values(namespace)
-    return found
+        resources += await store.values(namespace)
+    return resources

@@ -52,15 +52,15 @@ def command(
     settings = settings_of(config, extensions, **flags)
     space = None if all_namespaces else settings.namespace
     if is_term(first) and is_term(second):
-        found = asyncio.run(_between(settings, first, second, space))
+        diffs = asyncio.run(_between(settings, first, second, space))
     else:
-        found = _of_files(first, second, settings)
+        diffs = _of_files(first, second, settings)
     if as_json:
-        print_json({"same": not found, "changes": [as_change(each) for each in found]})
+        print_json({"same": not diffs, "changes": [as_change(each) for each in diffs]})
     else:
-        tell_details(found)
-        click.echo(summary(found) if found else "no difference")
-    if found:
+        tell_details(diffs)
+        click.echo(summary(diffs) if diffs else "no difference")
+    if diffs:
         raise click.exceptions.Exit(DIFFERENT)
 
 
@@ -72,11 +72,11 @@ async def _between(
     from heddle.runtime.changes.rollback import between
 
     async with opened(settings) as store:
-        one = await number_of(store, first, namespace)
+        number = await number_of(store, first, namespace)
         other = await number_of(store, second, namespace)
-        if one is None:
-            one = await store.newest()
-        return await between(store, one, other, namespace=namespace)
+        if number is None:
+            number = await store.newest()
+        return await between(store, number, other, namespace=namespace)
 
 
 def _of_files(first: str, second: str, settings: "Settings") -> "list[Diff]":

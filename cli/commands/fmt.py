@@ -74,9 +74,13 @@ def command(
         _write(documents, changed)
     if as_json:
         shown = [_shown(each, diff=diff) for each in files]
-        told = [as_data(problem) for problem in problems]
+        problem_data = [as_data(problem) for problem in problems]
         print_json(
-            {"ok": not problems and not (check and changed), "files": shown, "problems": told}
+            {
+                "ok": not problems and not (check and changed),
+                "files": shown,
+                "problems": problem_data,
+            }
         )
     else:
         print_problems(problems, source=documents.source)
@@ -116,10 +120,10 @@ def _order(settings: "Settings") -> "Order":
     registry = installed(settings)
 
     def order(kind: str) -> "Sequence[str]":
-        found = registry.scheme.find(kind)
-        if found is None:
+        known_kind = registry.scheme.find(kind)
+        if known_kind is None:
             return []
-        fields: type[msgspec.Struct] = found.schema.fields
+        fields: type[msgspec.Struct] = known_kind.schema.fields
         return [field.name for field in fields_of(fields)]
 
     return order
@@ -134,26 +138,26 @@ def _write(documents: "Documents", changed: "Sequence[dict[str, Any]]") -> None:
 
 
 def _shown(each: "dict[str, Any]", *, diff: bool) -> "dict[str, Any]":
-    said = {"file": each["file"], "changed": each["changed"]}
+    data = {"file": each["file"], "changed": each["changed"]}
     if diff:
-        said["diff"] = "".join(_diff(each))
-    return said | {"text": each["text"]} if each["file"] == "<stdin>" else said
+        data["diff"] = "".join(_diff(each))
+    return data | {"text": each["text"]} if each["file"] == "<stdin>" else data
 
 
 def _tell(files: "Sequence[dict[str, Any]]", *, check: bool, diff: bool) -> None:
     """What became of the files; standard input goes to standard output."""
-    said = "would be formatted" if check or diff else "formatted"
+    text = "would be formatted" if check or diff else "formatted"
     for each in files:
         if diff:
             click.echo("".join(_diff(each)), nl=False)
         elif each["file"] == "<stdin>" and not check:
             click.echo(each["text"], nl=False)
         if each["changed"] and not diff and (check or each["file"] != "<stdin>"):
-            click.echo(f"{said}: {each['file']}")
+            click.echo(f"{text}: {each['file']}")
     count = sum(each["changed"] for each in files)
     rest = len(files) - count
     left = "is as it should be" if rest == 1 else "are as they should be"
-    click.echo(f"{_count(count)} {said}, {rest} {left}", err=True)
+    click.echo(f"{_count(count)} {text}, {rest} {left}", err=True)
 
 
 def _count(number: int) -> str:

@@ -82,12 +82,14 @@ def command(
     from heddle.cli.views.output import entry_of, print_json, print_problems, print_table, to_yaml
 
     settings = settings_of(config, extensions, **flags)
-    found, problems, revision = asyncio.run(
+    resources, problems, revision = asyncio.run(
         _read(settings, sort, None if all_namespaces else settings.namespace, reveal)
     )
-    found = sorted(found, key=lambda each: (each.namespace, each.name or "~", str(each.id)))
+    resources = sorted(resources, key=lambda each: (each.namespace, each.name or "~", str(each.id)))
     shown = [
-        each for each in found if not names or {each.label, each.name, str(each.id)} & set(names)
+        each
+        for each in resources
+        if not names or {each.label, each.name, str(each.id)} & set(names)
     ]
     closed: Sequence[Problem] = ()
     if reveal:
@@ -107,19 +109,19 @@ def command(
         where = "" if all_namespaces else f" in the namespace {settings.namespace}"
         click.echo(f"no {sort}{where} of {settings.shown}", err=True)
     print_problems([*problems, *closed])
-    missing = missing_names(names, found)
+    missing = missing_names(names, resources)
     for name, hint in missing:
         complain(f'there is no {sort[:-1]} "{name}" in {settings.shown}. {hint}'.rstrip(". "))
     if missing or problems or closed:
         raise click.exceptions.Exit(FAILED)
 
 
-def missing_names(names: Sequence[str], found: "Sequence[Resource]") -> list[tuple[str, str]]:
+def missing_names(names: Sequence[str], resources: "Sequence[Resource]") -> list[tuple[str, str]]:
     """The names that nothing has, each with the nearest one that there is."""
     from heddle.schemas.suggestion import did_you_mean
 
-    known = {word for each in found for word in (each.label, each.name, str(each.id)) if word}
-    near = [each.label for each in found]
+    known = {word for each in resources for word in (each.label, each.name, str(each.id)) if word}
+    near = [each.label for each in resources]
     return [(name, did_you_mean(name, near)) for name in names if name not in known]
 
 
@@ -133,14 +135,14 @@ async def _read(
 
     async with opened(settings) as store:
         revision = await store.newest() if isinstance(store, RevisionStore) else 0
-        found: Sequence[Resource]
+        resources: Sequence[Resource]
         if sort == "specs":
-            found = await store.specs(namespace)
+            resources = await store.specs(namespace)
         elif reveal and isinstance(store, SecretStore):
-            found = await store.revealed(namespace)
+            resources = await store.revealed(namespace)
         else:
-            found = await store.values(namespace)
-        return found, await store.problems(), revision
+            resources = await store.values(namespace)
+        return resources, await store.problems(), revision
 
 
 _COLUMNS = {"specs": ("kind", "links", "place", "id"), "values": ("data", "place", "id")}

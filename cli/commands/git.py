@@ -153,15 +153,15 @@ def diff(
     click.secho(f"heddle diff {title}", bold=True)
     texts = _text(old), _text(new)
     try:
-        found = _compared(path, *texts)
+        diffs = _compared(path, *texts)
     except SpecError as error:
         click.echo(f"line by line: {error.problems[0]}")
         click.echo("".join(_lines(path, *texts)), nl=False)
         return
-    if found:
-        tell_details(found)
+    if diffs:
+        tell_details(diffs)
     click.echo(
-        summary(found) if found else "it says the same: only comments, order or style differ"
+        summary(diffs) if diffs else "it says the same: only comments, order or style differ"
     )
 
 

@@ -113,7 +113,7 @@ def _json(picture: "Picture", problems: "Iterable[Problem]") -> str:
 
     from heddle.cli.views.problem_report import as_data
 
-    nodes, told = picture.nodes, [as_data(problem) for problem in problems]
+    nodes, problem_data = picture.nodes, [as_data(problem) for problem in problems]
     shown = {
         "nodes": [
             {"id": node.id, "name": node.label, "kind": node.kind, "waiting": node.waiting}
@@ -128,6 +128,6 @@ def _json(picture: "Picture", problems: "Iterable[Problem]") -> str:
             }
             for edge in picture.edges
         ],
-        **({"problems": told} if told else {}),
+        **({"problems": problem_data} if problem_data else {}),
     }
     return msgspec.json.format(msgspec.json.encode(shown), indent=2).decode() + "\n"

@@ -21,16 +21,16 @@ def command(ctx: click.Context, name: str | None) -> None:
 
     root = ctx.find_root()
     if name is not None:
-        _, found, _ = cli.resolve_command(root, [name])
-        if found is None:
+        _, target, _ = cli.resolve_command(root, [name])
+        if target is None:
             raise RuntimeError("there is no such command")
-        inner = click.Context(found, info_name=name, parent=root)
-        click.echo(found.get_help(inner))
+        inner = click.Context(target, info_name=name, parent=root)
+        click.echo(target.get_help(inner))
         return
     click.echo(cli.get_help(root))
     more = of_extensions()
     if more:
         width = max(len(each) for each in more)
         click.echo("\nCommands of extensions:")
-        for each, found in sorted(more.items()):
-            click.echo(f"  {each:<{width}}  {found.get_short_help_str(100)}")
+        for each, target in sorted(more.items()):
+            click.echo(f"  {each:<{width}}  {target.get_short_help_str(100)}")

@@ -59,21 +59,21 @@ def command(
 
     settings = settings_of(config, extensions, **flags)
     space = None if all_namespaces else settings.namespace
-    found = asyncio.run(_read(settings, space, names, limit))
+    revisions = asyncio.run(_read(settings, space, names, limit))
     if as_json:
-        print_json([as_revision(each) for each in found])
-    elif found:
-        print_table(["revision", "when", "author", "changed", "why"], map(row_of, found))
+        print_json([as_revision(each) for each in revisions])
+    elif revisions:
+        print_table(["revision", "when", "author", "changed", "why"], map(row_of, revisions))
     else:
-        what = ", ".join(f'"{name}"' for name in names) or "anything"
+        text = ", ".join(f'"{name}"' for name in names) or "anything"
         where = f" in the namespace {space}" if space is not None else ""
-        said = f"no revision of {settings.shown} changed {what}{where}"
+        message = f"no revision of {settings.shown} changed {text}{where}"
         if not names:
             # A store that is new has no past: that is no error.
-            click.echo(said, err=True)
+            click.echo(message, err=True)
             return
-        complain(said)
-    if not found and names:
+        complain(message)
+    if not revisions and names:
         raise click.exceptions.Exit(FAILED)
 
 

@@ -193,14 +193,14 @@ def rotate(
     if not keys.ids:
         why = "; ".join(keys.troubles) or "none is given"
         raise CommandError(f"there is no key to seal with: {why}. Try heddle key new")
-    asked = ChangeOptions(
+    change_options = ChangeOptions(
         message=message or f"sealed with the key {keys.ids[0]}",
         dry_run=dry_run,
         wait=wait,
         timeout=timeout,
     )
     space = None if all_namespaces else settings.namespace
-    outcome = asyncio.run(_rotate(settings, keys, space, clear, asked))
+    outcome = asyncio.run(_rotate(settings, keys, space, clear, change_options))
     if as_json:
         print_json(outcome_data(outcome))
     else:
@@ -211,7 +211,11 @@ def rotate(
 
 
 async def _rotate(
-    settings: "Settings", keys: "Keyring", namespace: str | None, clear: bool, asked: ChangeOptions
+    settings: "Settings",
+    keys: "Keyring",
+    namespace: str | None,
+    clear: bool,
+    change_options: ChangeOptions,
 ) -> "ChangeOutcome":
     from heddle.cli.stores import opened
     from heddle.cli.views.apply_view import make_it
@@ -219,7 +223,7 @@ async def _rotate(
 
     async with opened(settings) as store:
         planned = await plan_rotation(store, keys, namespace, clear=clear)
-        return await make_it(store, planned, settings, asked)
+        return await make_it(store, planned, settings, change_options)
 
 
 async def _values(settings: "Settings", namespace: str | None) -> "Sequence[Value]":

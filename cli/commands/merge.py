@@ -145,31 +145,35 @@ def _tell(merged: "TextMergeResult") -> None:
 
 
 def _as_data(merged: "TextMergeResult", *, with_text: bool) -> dict[str, Any]:
-    said: dict[str, Any] = {"ok": merged.clean}
+    data: dict[str, Any] = {"ok": merged.clean}
     if merged.by_lines:
-        said["by_lines"] = merged.by_lines
-    said["conflicts"] = [_conflict(each) for each in merged.conflicts]
-    return said | {"text": merged.text} if with_text else said
+        data["by_lines"] = merged.by_lines
+    data["conflicts"] = [_conflict(each) for each in merged.conflicts]
+    return data | {"text": merged.text} if with_text else data
 
 
-def _conflict(one: "MergeConflict") -> dict[str, Any]:
+def _conflict(conflict: "MergeConflict") -> dict[str, Any]:
     from heddle.specs.model.difference import ABSENT
     from heddle.specs.model.mask import covered
 
-    sides = {"base": one.base, "ours": one.ours, "theirs": one.theirs}
-    said: dict[str, Any] = {
-        "at": one.at,
-        "namespace": one.namespace,
-        "type": one.key[0].__name__.lower(),
-        "name": one.label,
-        "id": str(one.key[1]),
-        "reason": one.reason,
+    sides = {"base": conflict.base, "ours": conflict.ours, "theirs": conflict.theirs}
+    data: dict[str, Any] = {
+        "at": conflict.at,
+        "namespace": conflict.namespace,
+        "type": conflict.key[0].__name__.lower(),
+        "name": conflict.label,
+        "id": str(conflict.key[1]),
+        "reason": conflict.reason,
         **{
-            name: covered(data) if one.secret else data
+            name: covered(data) if conflict.secret else data
             for name, data in sides.items()
             if data is not ABSENT
         },
     }
-    if one.place.file:
-        said |= {"file": one.place.file, "line": one.place.line, "column": one.place.column}
-    return said
+    if conflict.place.file:
+        data |= {
+            "file": conflict.place.file,
+            "line": conflict.place.line,
+            "column": conflict.place.column,
+        }
+    return data

@@ -56,8 +56,10 @@ def command(
     settings = settings_of(config, extensions, **flags)
     space = None if all_namespaces else settings.namespace
     message = message or f"roll back to revision {revision}"
-    asked = ChangeOptions(message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key)
-    outcome = asyncio.run(_roll_back(settings, revision, space, asked))
+    change_options = ChangeOptions(
+        message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key
+    )
+    outcome = asyncio.run(_roll_back(settings, revision, space, change_options))
     changed = outcome.applied.changed
     if as_json:
         print_json(outcome_data(outcome))
@@ -70,7 +72,7 @@ def command(
 
 
 async def _roll_back(
-    settings: "Settings", term: str, namespace: str | None, asked: ChangeOptions
+    settings: "Settings", term: str, namespace: str | None, change_options: ChangeOptions
 ) -> "ChangeOutcome":
     import msgspec
 
@@ -82,14 +84,16 @@ async def _roll_back(
 
     registry = installed(settings)
     async with opened(settings, registry) as store:
-        made = await made_before(store, asked)
+        made = await made_before(store, change_options)
         if made is not None:
             return made
         number = await number_of(store, term, namespace)
         if number is None:
             number = await store.newest()
-        if asked.message == f"roll back to revision {term}":
+        if change_options.message == f"roll back to revision {term}":
             # `now~1` would mean something else to whoever reads it later.
-            asked = msgspec.structs.replace(asked, message=f"roll back to revision {number}")
+            change_options = msgspec.structs.replace(
+                change_options, message=f"roll back to revision {number}"
+            )
         planned = await plan_rollback(store, number, registry, namespace=namespace)
-        return await make_it(store, planned, settings, asked)
+        return await make_it(store, planned, settings, change_options)

@@ -58,17 +58,17 @@ def command(
     scheme = registry.scheme
     languages = list(scheme.languages.known)
     if kind is None:
-        sound, broken = described(registry, lambda one: to_json(kind_schema(one, languages)))
+        sound, broken = described(registry, lambda schema: to_json(kind_schema(schema, languages)))
         write(to_json(file_schema(sound, languages)), output)
         complain_of(broken)
         return
     if kind not in scheme.names:
         near = did_you_mean(kind, sorted(scheme.names), "kind")
         raise CommandError(f'no kind "{kind}". {near or "See heddle kinds"}')
-    found = tried(registry, kind, lambda one: to_json(kind_schema(one, languages)))
-    if isinstance(found, InvalidKind):
-        raise CommandError(str(found))
-    write(to_json(kind_schema(found, languages)), output)
+    described_kind = tried(registry, kind, lambda schema: to_json(kind_schema(schema, languages)))
+    if isinstance(described_kind, InvalidKind):
+        raise CommandError(str(described_kind))
+    write(to_json(kind_schema(described_kind, languages)), output)
 
 
 def write(text: str, output: str | None) -> None:

@@ -35,10 +35,10 @@ PAST = 5
         ),
     ],
 )
-@click.argument("what", metavar="REV|NAME", shell_complete=complete_names)
+@click.argument("subject", metavar="REV|NAME", shell_complete=complete_names)
 @options(NAMESPACE, STORE, EXTENSION, JSON)
 def command(
-    what: str,
+    subject: str,
     as_json: bool,
     config: str | None,
     extensions: tuple[str, ...],
@@ -53,25 +53,25 @@ def command(
     from heddle.cli.views.revision_view import is_term
 
     settings = settings_of(config, extensions, **flags)
-    if is_term(what):
-        _tell_revision(asyncio.run(_revision(settings, what)), as_json)
+    if is_term(subject):
+        _tell_revision(asyncio.run(_revision(settings, subject)), as_json)
         return
-    found = asyncio.run(_named(settings, what))
+    entries = asyncio.run(_named(settings, subject))
     if as_json:
         from heddle.cli.views.output import print_json
 
-        print_json([_as_data(one, past) for one, past in found])
-    elif found:
-        for one, past in found:
-            _tell_named(one, past)
+        print_json([_as_data(resource, past) for resource, past in entries])
+    elif entries:
+        for resource, past in entries:
+            _tell_named(resource, past)
     else:
         from heddle.cli.complaint import complain
 
         complain(
-            f'there is no spec or value "{what}" in the namespace {settings.namespace} of '
+            f'there is no spec or value "{subject}" in the namespace {settings.namespace} of '
             f"{settings.shown}"
         )
-    if not found:
+    if not entries:
         raise click.exceptions.Exit(FAILED)
 
 
@@ -104,14 +104,14 @@ async def _named(settings: "Settings", name: str) -> "list[tuple[Resource, list[
         ]
 
 
-async def _past(store: "Store", one: "Resource") -> "list[Revision]":
+async def _past(store: "Store", resource: "Resource") -> "list[Revision]":
     """The revisions that changed it last; none where the store keeps none."""
     from heddle.cli.views.revision_view import changing
     from heddle.specs.model.revision import RevisionStore
 
     if not isinstance(store, RevisionStore):
         return []
-    return await changing(store, one.namespace, [str(one.id)], PAST)
+    return await changing(store, resource.namespace, [str(resource.id)], PAST)
 
 
 def _tell_revision(revision: "Revision", as_json: bool) -> None:
@@ -128,25 +128,27 @@ def _tell_revision(revision: "Revision", as_json: bool) -> None:
     tell_details(differences(revision.turns))
 
 
-def _tell_named(one: "Resource", past: "list[Revision]") -> None:
+def _tell_named(resource: "Resource", past: "list[Revision]") -> None:
     from heddle.cli.views.output import entry_of, to_yaml
     from heddle.cli.views.revision_view import when
 
-    click.echo(f"# {type(one).__name__.lower()} {one.label}, revision {one.revision}")
+    click.echo(
+        f"# {type(resource).__name__.lower()} {resource.label}, revision {resource.revision}"
+    )
     for each in past:
         why = f": {each.message.splitlines()[0]}" if each.message else ""
         who = f" by {each.author}" if each.author else ""
         click.echo(f"# revision {each.number}, {when(each.time)}{who}{why}")
-    click.echo(to_yaml([entry_of(one)]), nl=False)
+    click.echo(to_yaml([entry_of(resource)]), nl=False)
 
 
-def _as_data(one: "Resource", past: "list[Revision]") -> dict[str, object]:
+def _as_data(resource: "Resource", past: "list[Revision]") -> dict[str, object]:
     from heddle.cli.views.output import entry_of
     from heddle.cli.views.revision_view import as_revision
 
     return {
-        "type": type(one).__name__.lower(),
-        "revision": one.revision,
-        "entry": entry_of(one),
+        "type": type(resource).__name__.lower(),
+        "revision": resource.revision,
+        "entry": entry_of(resource),
         "history": [as_revision(each) for each in past],
     }

@@ -73,14 +73,14 @@ def command(
     if not statement:
         raise click.UsageError("give a STATEMENT, or --tables to see what there is to ask")
     namespace = settings.namespace if flags.get("namespace") is not None else None
-    found = asyncio.run(_run(settings, namespace, statement, _args(params), write))
+    value = asyncio.run(_run(settings, namespace, statement, _args(params), write))
     if as_json:
-        print_json(found)
-    elif isinstance(found, dict):
-        click.echo(f"{found['affected']} changed")
-    elif found:
-        names = list(found[0])
-        print_table(names, [[_cell(row[name]) for name in names] for row in found])
+        print_json(value)
+    elif isinstance(value, dict):
+        click.echo(f"{value['affected']} changed")
+    elif value:
+        names = list(value[0])
+        print_table(names, [[_cell(row[name]) for name in names] for row in value])
     else:
         click.echo("no rows", err=True)
 
@@ -121,7 +121,7 @@ def _args(params: tuple[str, ...]) -> Any:
 
     named = [re.fullmatch(r"([A-Za-z_]\w*)=(.*)", each, re.DOTALL) for each in params]
     if params and all(named):
-        return {found[1]: _value(found[2]) for found in named if found is not None}
+        return {match[1]: _value(match[2]) for match in named if match is not None}
     return [_value(each) for each in params]
 
 

@@ -72,17 +72,17 @@ def command(
 
         asyncio.run(watch_standing(settings, names, as_json=as_json))
         return
-    found = asyncio.run(_look(settings, names))
+    standing = asyncio.run(_look(settings, names))
     if as_json:
         from heddle.cli.views.output import print_json
         from heddle.cli.views.status_view import as_standing
 
-        print_json(as_standing(found, names))
+        print_json(as_standing(standing, names))
     else:
         from heddle.cli.views.status_view import tell_standing
 
-        tell_standing(found)
-    code = exit_code(found, names, tell=not as_json)
+        tell_standing(standing)
+    code = exit_code(standing, names, verbose=not as_json)
     if code:
         raise click.exceptions.Exit(code)
 
@@ -97,17 +97,17 @@ async def _look(settings: "Settings", names: tuple[str, ...]) -> "Standing":
         return await standing(store, settings.namespace, names=names)
 
 
-def exit_code(found: "Standing", names: tuple[str, ...], *, tell: bool) -> int:
+def exit_code(standing: "Standing", names: tuple[str, ...], *, verbose: bool) -> int:
     """What the state comes to as an exit code; what is missing is told, if wanted."""
     from heddle.cli.complaint import complain
 
-    known = {name for each in found.symbols for name in (each.name, each.label, str(each.id))}
+    known = {name for each in standing.symbols for name in (each.name, each.label, str(each.id))}
     missing = [name for name in names if name not in known]
     for name in missing:
-        if tell:
-            complain(f'there is no symbol "{name}" in the namespace {found.namespace}')
+        if verbose:
+            complain(f'there is no symbol "{name}" in the namespace {standing.namespace}')
     if missing:
         return FAILED
-    if not found.followed:
+    if not standing.followed:
         return UNFOLLOWED
-    return 0 if (found.symbols_well if names else found.well) else FAILED
+    return 0 if (standing.symbols_well if names else standing.well) else FAILED

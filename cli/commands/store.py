@@ -88,22 +88,22 @@ def command(
         raise click.UsageError("--sql goes with migrate or grant")
     settings = settings_of(config, (), **flags)
     if deed == "show":
-        told = asyncio.run(_show(settings))
+        data = asyncio.run(_show(settings))
     else:
         _check(settings.store)
         if sql:
             text = asyncio.run(_sql(settings.store, role, sort, since))
             click.echo(text, nl=False)
             return
-        told = asyncio.run(
+        data = asyncio.run(
             _migrate(settings.store) if role is None else _grant(settings, role, sort)
         )
     from heddle.cli.views.output import print_json
 
     if as_json:
-        print_json(told)
+        print_json(data)
         return
-    _tell(deed, told)
+    _tell(deed, data)
 
 
 def _check(url: str) -> None:
@@ -119,27 +119,27 @@ async def _show(settings: "Settings") -> dict[str, Any]:
     from heddle.cli.stores import opened
     from heddle.specs.model.report import ReportStore
 
-    told: dict[str, Any] = {"url": settings.store}
+    data: dict[str, Any] = {"url": settings.store}
     if settings.store.partition("://")[0].lower() in ("postgresql", "postgres"):
         from heddle.specs.stores.opener import needed
 
         stands = await needed("admin").look(settings.store)
         names = ("schema", "role", "server", "version", "known")
-        told["url"] = stands.url
+        data["url"] = stands.url
         tables = {name: getattr(stands, name) for name in names}
         if stands.version != stands.known:
-            return {**told, "revision": 0, "specs": 0, "values": 0, "runtimes": 0, "tables": tables}
+            return {**data, "revision": 0, "specs": 0, "values": 0, "runtimes": 0, "tables": tables}
     else:
         tables = {}
     async with opened(settings) as store:
-        told |= {
+        data |= {
             "url": store.url,
             "revision": await store.newest(),
             "specs": len(await store.specs()),
             "values": len(await store.values()),
             "runtimes": len(await store.reports()) if isinstance(store, ReportStore) else 0,
         }
-    return {**told, "tables": tables} if tables else told
+    return {**data, "tables": tables} if tables else data
 
 
 async def _migrate(url: str) -> dict[str, Any]:
@@ -170,20 +170,20 @@ async def _sql(url: str, role: str | None, sort: str, since: int | None) -> str:
     return str(needed("migrator").script(schema, since))
 
 
-def _tell(deed: str, told: dict[str, Any]) -> None:
+def _tell(deed: str, data: dict[str, Any]) -> None:
     """For people."""
     if deed == "migrate":
-        if told["before"] == told["version"]:
-            click.echo(f"{told['url']}: the tables have version {told['version']} already")
+        if data["before"] == data["version"]:
+            click.echo(f"{data['url']}: the tables have version {data['version']} already")
         else:
-            came = f"from version {told['before']} to" if told["before"] else "made, in version"
-            click.echo(f"{told['url']}: the tables were {came} {told['version']}")
+            text = f"from version {data['before']} to" if data["before"] else "made, in version"
+            click.echo(f"{data['url']}: the tables were {text} {data['version']}")
     elif deed == "grant":
-        click.echo(f"{told['url']}: {told['role']} may be a {told['as']} now")
+        click.echo(f"{data['url']}: {data['role']} may be a {data['as']} now")
     else:
-        tables = told.get("tables")
+        tables = data.get("tables")
         for name in ("url", "revision", "specs", "values", "runtimes"):
-            click.echo(f"{name:<9} {told[name]}")
+            click.echo(f"{name:<9} {data[name]}")
         if tables:
             behind = "" if tables["version"] == tables["known"] else f" (known: {tables['known']})"
             click.echo(

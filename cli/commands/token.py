@@ -20,10 +20,10 @@ ROLES = ("read", "edit", "operate", "admin")
 def _namespaces(
     ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
 ) -> tuple[str, ...]:
-    for one in value:
-        if not legal_namespace(one):
+    for text in value:
+        if not legal_namespace(text):
             raise click.BadParameter(
-                f'"{one}" is no namespace (wanted: {NAMESPACE_RULE})', ctx, param
+                f'"{text}" is no namespace (wanted: {NAMESPACE_RULE})', ctx, param
             )
     return value
 
@@ -203,8 +203,8 @@ def _until(text: str, now: float) -> float:
     from heddle.schemas.units import Duration
 
     try:
-        found = datetime.fromisoformat(text)
-        until = (found if found.tzinfo is not None else found.replace(tzinfo=UTC)).timestamp()
+        moment = datetime.fromisoformat(text)
+        until = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
     except ValueError:
         try:
             if text.strip().replace(".", "").isdecimal():
@@ -229,14 +229,16 @@ async def _revoke(settings: "Settings", name: str) -> None:
     from heddle.specs.model.value import Value
 
     async with opened(settings) as store:
-        values = {one.name: one for one in await store.values(SYSTEM) if one.name is not None}
-        found = values.get(PREFIX + name)
-        if found is None:
-            known = [one.removeprefix(PREFIX) for one in values if one.startswith(PREFIX)]
+        values = {
+            value.name: value for value in await store.values(SYSTEM) if value.name is not None
+        }
+        token = values.get(PREFIX + name)
+        if token is None:
+            known = [key.removeprefix(PREFIX) for key in values if key.startswith(PREFIX)]
             near = did_you_mean(name, known) or f"There are: {', '.join(sorted(known)) or 'none'}"
             raise CommandError(f'there is no token "{name}". {near}')
-        changes: list[Change] = [Delete(type=Value, id=found.id, revision=found.revision)]
-        last = not any(one.startswith(PREFIX) and one != found.name for one in values)
+        changes: list[Change] = [Delete(type=Value, id=token.id, revision=token.revision)]
+        last = not any(key.startswith(PREFIX) and key != token.name for key in values)
         if last and CLOSED not in values:
             # Without it, whoever starts on a copy of the store would find an API that is open.
             changes.append(Put(resource=closing_mark(SYSTEM), revision=0))
@@ -252,7 +254,7 @@ def _list(settings: "Settings", as_json: bool) -> None:
     now = time.time()
     tokens, closed = asyncio.run(_tokens(settings))
     if as_json:
-        print_json([{**_shown(one), "expired": one.expired(now)} for one in tokens])
+        print_json([{**_shown(token), "expired": token.expired(now)} for token in tokens])
         return
     if not tokens:
         who = "nobody in, for there were tokens" if closed else "in whoever is on the same machine"
@@ -260,14 +262,14 @@ def _list(settings: "Settings", as_json: bool) -> None:
         return
     rows = [
         (
-            one.name,
-            ", ".join(one.roles),
-            ", ".join(one.namespaces),
-            moment(one.created),
-            ("expired " if one.expired(now) else "")
-            + (moment(one.expires) if one.expires else "never"),
+            token.name,
+            ", ".join(token.roles),
+            ", ".join(token.namespaces),
+            moment(token.created),
+            ("expired " if token.expired(now) else "")
+            + (moment(token.expires) if token.expires else "never"),
         )
-        for one in tokens
+        for token in tokens
     ]
     print_table(("name", "roles", "namespaces", "created", "expires"), rows)
 

@@ -120,9 +120,11 @@ def set_(
     settings = settings_of(config, extensions, **flags)
     _legal(name)
     data = _data(file, variable, form)
-    asked = ChangeOptions(message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key)
+    change_options = ChangeOptions(
+        message=message, dry_run=dry_run, wait=wait, timeout=timeout, key=key
+    )
     wanted = True if secret else False if plain else None
-    outcome = asyncio.run(_set(settings, name, data, wanted, asked))
+    outcome = asyncio.run(_set(settings, name, data, wanted, change_options))
     if as_json:
         print_json(outcome_data(outcome))
     else:
@@ -219,8 +221,8 @@ def _bytes(file: str | None, variable: str | None) -> bytes:
     if file is not None and file != "-":
         return Path(file).read_bytes()
     if file is None and sys.stdin.isatty():
-        said: str = click.prompt("value", hide_input=True, confirmation_prompt=True, err=True)
-        return said.encode()
+        text: str = click.prompt("value", hide_input=True, confirmation_prompt=True, err=True)
+        return text.encode()
     stream: Any = sys.stdin
     read: bytes = stream.buffer.read()
     if not read:
@@ -233,7 +235,7 @@ def _bytes(file: str | None, variable: str | None) -> bytes:
 
 
 async def _set(
-    settings: "Settings", name: str, data: Any, secret: bool | None, asked: ChangeOptions
+    settings: "Settings", name: str, data: Any, secret: bool | None, change_options: ChangeOptions
 ) -> "ChangeOutcome":
     from heddle.cli.extensions import installed
     from heddle.cli.keys import warn_of
@@ -244,14 +246,14 @@ async def _set(
     registry = installed(settings)
     warn_of(registry.keys)
     async with opened(settings, registry) as store:
-        made = await made_before(store, asked)
+        made = await made_before(store, change_options)
         if made is not None:
             return made
         values = await store.values(settings.namespace)
         old = next((each for each in values if each.name == name), None)
         new = _changed(settings.namespace, name, old, data, secret)
         planned = await plan_apply(store, [new], registry)
-        return await make_it(store, planned, settings, asked)
+        return await make_it(store, planned, settings, change_options)
 
 
 def _changed(

@@ -46,13 +46,13 @@ class Wire:
         self._empty = asyncio.Event()
         self._loop.add_reader(sock, self._read)
 
-    def say(self, told: Told, sockets: Sequence[socket.socket] = ()) -> None:
+    def say(self, data: Told, sockets: Sequence[socket.socket] = ()) -> None:
         """Send a line, and sockets beside it; who sends them may close its own afterwards."""
         if not self._open:
             return
         # A copy of each: it is sent when there is room, and may be closed here before that.
         copies = [sock.dup().detach() for sock in sockets]
-        line = msgspec.json.encode(told, enc_hook=str) + b"\n"
+        line = msgspec.json.encode(data, enc_hook=str) + b"\n"
         with self._turn:
             self._waiting.append((line, copies))
             self._write()
@@ -147,12 +147,12 @@ class Wire:
         *lines, rest = (bytes(self._begun) + data).split(b"\n")
         self._begun = bytearray(rest)
         for line in lines:
-            told: Told = msgspec.json.decode(line)
-            came: list[socket.socket] = []
-            count = told.get("sockets", 0)
+            given: Told = msgspec.json.decode(line)
+            sockets: list[socket.socket] = []
+            count = given.get("sockets", 0)
             if count:
-                came, self._came = self._came[:count], self._came[count:]
-            self._heard(told, came)
+                sockets, self._came = self._came[:count], self._came[count:]
+            self._heard(given, sockets)
             if not self._open:
                 return
 

@@ -53,7 +53,7 @@ class Broker:
         own = {place: self._sockets[place] for place in beside if place in self._sockets}
         wanted = [place.at(port) for place in await places(host, port)] if own else []
         # What is bound inside the new address already keeps its queue, and what waits there.
-        kept = [one for one in own if any(covers(where, one) for where in wanted)]
+        kept = [entry for entry in own if any(covers(where, entry) for where in wanted)]
         made = {address_of(sock): sock for sock in await bind(host, port, own)}
         self._sockets.update(made)
         return (*made, *kept)

@@ -60,7 +60,9 @@ class Supervisor:
         reasons = [
             f"{crew['namespace']}: {why}"
             for crew in crews
-            for why in dict.fromkeys(one["unready"] for one in crew["workers"] if one["unready"])
+            for why in dict.fromkeys(
+                value["unready"] for value in crew["workers"] if value["unready"]
+            )
         ]
         return {"ok": all(crew["ok"] for crew in crews), "reasons": reasons, "namespaces": crews}
 
@@ -112,13 +114,13 @@ class Supervisor:
         def write(number: int, text: str) -> None:
             self._log.write(self._marked(namespace, number, text))
 
-        def tell(event: str, *, level: str = "info", reason: str = "", **data: Any) -> None:
+        def report(event: str, *, level: str = "info", reason: str = "", **data: Any) -> None:
             self._tell(event, level=level, reason=reason, namespace=namespace, **data)
 
         return WorkerGroup(
             settings,
             size,
-            tell=tell,
+            report=report,
             write=write,
             text=self._text,
             color=self._color,

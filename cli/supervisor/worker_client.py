@@ -60,23 +60,23 @@ class WorkerClient(Team):
             raise _gone()
         self._bind += 1
         number = self._bind
-        asked: asyncio.Future[tuple[Told, list[socket.socket]]]
-        asked = self._asked[number] = asyncio.get_running_loop().create_future()
-        said = {
+        future: asyncio.Future[tuple[Told, list[socket.socket]]]
+        future = self._asked[number] = asyncio.get_running_loop().create_future()
+        data = {
             "ask": "bind",
             "bind": number,
             "host": host,
             "port": port,
             "owner": owner,
-            "beside": [list(one) for one in beside],
+            "beside": [list(entry) for entry in beside],
         }
-        self._wire.say(said)
+        self._wire.say(data)
         try:
-            told, sockets = await asked
+            answer, sockets = await future
         finally:
             del self._asked[number]
-        if "failed" in told:
-            raise OSError(told["number"], told["failed"])
+        if "failed" in answer:
+            raise OSError(answer["number"], answer["failed"])
         return sockets
 
     def release(self, host: str, port: int, owner: str) -> None:
@@ -111,19 +111,19 @@ class WorkerClient(Team):
 
     # --- the wire ---
 
-    def _heard(self, told: Told, sockets: list[socket.socket]) -> None:
-        if "turn" in told:
-            mine = self._turns.get(told["turn"])
+    def _heard(self, data: Told, sockets: list[socket.socket]) -> None:
+        if "turn" in data:
+            mine = self._turns.get(data["turn"])
             if mine is not None:
                 mine.set()
             return
-        if "note" in told:
-            self.trouble = told["note"]
+        if "note" in data:
+            self.trouble = data["note"]
             self.noted()
             return
-        asked = self._asked.get(told.get("bind", 0))
-        if asked is not None and not asked.done():
-            asked.set_result((told, sockets))
+        future = self._asked.get(data.get("bind", 0))
+        if future is not None and not future.done():
+            future.set_result((data, sockets))
             return
         for sock in sockets:
             # Whoever asked for them waits no more.
@@ -134,9 +134,9 @@ class WorkerClient(Team):
         self.ended.set()
         for mine in self._turns.values():
             mine.set()
-        for asked in self._asked.values():
-            if not asked.done():
-                asked.set_exception(_gone())
+        for future in self._asked.values():
+            if not future.done():
+                future.set_exception(_gone())
 
     async def _beat(self) -> None:
         """Tell again and again that the loop turns."""

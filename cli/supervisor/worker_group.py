@@ -57,7 +57,7 @@ class WorkerProcess:
 
 
 class WorkerGroup:
-    """So many workers of one namespace. `tell` is told what becomes of them, `write` what they log.
+    """So many workers of one namespace. `report` gets what becomes of them, `write` what they log.
 
     `health` is for how many seconds nothing may be heard of a worker before it is killed; 0: for ever.
     """
@@ -67,7 +67,7 @@ class WorkerGroup:
         settings: Settings,
         size: int,
         *,
-        tell: Tell,
+        report: Tell,
         write: Callable[[int, str], None],
         text: bool,
         color: bool,
@@ -77,7 +77,7 @@ class WorkerGroup:
         self.size = size
         self.namespace = settings.namespace
         self.restarts = 0
-        self._tell = tell
+        self._report = report
         self._write = write
         self._text = text
         self._color = color
@@ -164,9 +164,11 @@ class WorkerGroup:
                 return
             self._note(why)
         if why:
-            self._tell("replacement stopped", level="error", reason=why, workers=self.size)
+            self._report("replacement stopped", level="error", reason=why, workers=self.size)
         else:
-            self._tell("workers replaced", reason="they were told to begin anew", workers=self.size)
+            self._report(
+                "workers replaced", reason="they were told to begin anew", workers=self.size
+            )
 
     async def _tried(self) -> str:
         """Begin one worker beside the others; return why they are not to be replaced by such as it.
@@ -221,7 +223,11 @@ class WorkerGroup:
     def signal(self, number: int) -> None:
         """Pass a signal on to one worker: the first that is there and ready."""
         workers = [worker for _, worker in sorted(self._workers.items())]
-        ready = [one for one in workers if one.ready.is_set() and one.process.returncode is None]
+        ready = [
+            worker
+            for worker in workers
+            if worker.ready.is_set() and worker.process.returncode is None
+        ]
         for worker in (ready or workers)[:1]:
             worker.signal(number)
 
@@ -242,7 +248,7 @@ class WorkerGroup:
             if number < self.size
         ]
         well = len(workers) == self.size and all(
-            one["ready"] and not one["unready"] for one in workers
+            worker["ready"] and not worker["unready"] for worker in workers
         )
         return {
             "namespace": self.namespace,
@@ -281,7 +287,7 @@ class WorkerGroup:
                 continue
             pause = FIRST if lasted > WELL else pause
             self.restarts += 1
-            self._tell(
+            self._report(
                 "worker ended",
                 level="error",
                 reason=reason,
@@ -302,7 +308,7 @@ class WorkerGroup:
     def _not_begun(self, number: int, error: OSError, **data: Any) -> None:
         """Tell that the system has no process for it."""
         reason = error.strerror or str(error)
-        self._tell("worker not begun", level="error", reason=reason, worker=number, **data)
+        self._report("worker not begun", level="error", reason=reason, worker=number, **data)
 
     def _over(self) -> bool:
         """Whether nothing is to be begun any more."""
@@ -327,7 +333,7 @@ class WorkerGroup:
             silent = time.monotonic() - max(worker.heard, self._since)
             if silence and silent > silence and not (worker.hung or worker.over.done()):
                 worker.hung = True
-                self._tell(
+                self._report(
                     "worker hung",
                     level="error",
                     reason=f"{worker.blocked or 'something'} holds up its event loop; it is killed",
@@ -367,7 +373,7 @@ class WorkerGroup:
             its.close()
         wire = Wire(
             ours,
-            lambda told, _: self._heard(heard[0], told),
+            lambda data, _: self._heard(heard[0], data),
             lambda: self._lost(heard[0]),
         )
         worker = WorkerProcess(number, process, wire)
@@ -412,30 +418,30 @@ class WorkerGroup:
 
     # --- what workers say ---
 
-    def _heard(self, worker: WorkerProcess, told: Told) -> None:
-        if told.get("say") == "blocked":
-            worker.blocked = told["where"]
+    def _heard(self, worker: WorkerProcess, data: Told) -> None:
+        if data.get("say") == "blocked":
+            worker.blocked = data["where"]
             return
-        if told.get("say") == "beat":
+        if data.get("say") == "beat":
             worker.heard, worker.blocked = time.monotonic(), ""
-        if "active" in told:
-            worker.active, worker.unready = told["active"], told["unready"]
-        if "log" in told:
-            self._write(worker.number, told["log"])
-        elif told.get("ask") == "bind":
-            self._later(self._bind(worker, told))
-        elif told.get("ask") == "turn":
-            self._later(self._give_turn(worker, told["turn"]))
-        elif told.get("say") == "release":
-            self._broker.release(worker, told["host"], told["port"], told["owner"])
-        elif told.get("say") == "done":
-            self._done(worker, told["turn"])
-        elif told.get("say") == "ready":
+        if "active" in data:
+            worker.active, worker.unready = data["active"], data["unready"]
+        if "log" in data:
+            self._write(worker.number, data["log"])
+        elif data.get("ask") == "bind":
+            self._later(self._bind(worker, data))
+        elif data.get("ask") == "turn":
+            self._later(self._give_turn(worker, data["turn"]))
+        elif data.get("say") == "release":
+            self._broker.release(worker, data["host"], data["port"], data["owner"])
+        elif data.get("say") == "done":
+            self._done(worker, data["turn"])
+        elif data.get("say") == "ready":
             worker.ready.set()
             if self.trouble:
                 worker.wire.say({"note": self.trouble})
             if len(self._workers) == self.size and all(
-                one.ready.is_set() for one in self._workers.values()
+                worker.ready.is_set() for worker in self._workers.values()
             ):
                 self._broker.sweep()
 
@@ -444,21 +450,21 @@ class WorkerGroup:
         self._asks.add(task)
         task.add_done_callback(self._asks.discard)
 
-    async def _bind(self, worker: WorkerProcess, told: Told) -> None:
-        host, port, owner, asked = told["host"], told["port"], told["owner"], told["bind"]
+    async def _bind(self, worker: WorkerProcess, data: Told) -> None:
+        host, port, owner, value = data["host"], data["port"], data["owner"], data["bind"]
         try:
-            beside = [(family, name, number) for family, name, number in told.get("beside", ())]
+            beside = [(family, name, number) for family, name, number in data.get("beside", ())]
             sockets = await self._broker.bind(worker, host, port, owner, beside)
         except (OSError, ValueError, OverflowError) as error:
             reason, number = str(error), 0
             if isinstance(error, OSError):
                 reason, number = error.strerror or reason, error.errno or 0
-            worker.wire.say({"bind": asked, "failed": reason, "number": number})
+            worker.wire.say({"bind": value, "failed": reason, "number": number})
             return
         if worker.over.done() or self._workers.get(worker.number) is not worker:
             # It has gone meanwhile, and would hold them for ever.
             self._broker.lost(worker)
-        worker.wire.say({"bind": asked, "sockets": len(sockets)}, sockets)
+        worker.wire.say({"bind": value, "sockets": len(sockets)}, sockets)
 
     async def _give_turn(self, worker: WorkerProcess, turn: int) -> None:
         await self._turning.acquire()

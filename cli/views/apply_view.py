@@ -107,11 +107,11 @@ def user_at_host() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
-def ready_to_wait(store: "Store", asked: ChangeOptions) -> None:
+def ready_to_wait(store: "Store", options: ChangeOptions) -> None:
     """CommandError where there is nobody to wait for: before anything is written."""
     from heddle.specs.model.report import ReportStore
 
-    if asked.wait and not isinstance(store, ReportStore):
+    if options.wait and not isinstance(store, ReportStore):
         raise CommandError(
             f"{store.url}: runtimes do not say there how they are, so nobody can wait for them. "
             "Leave out --wait"
@@ -119,47 +119,47 @@ def ready_to_wait(store: "Store", asked: ChangeOptions) -> None:
 
 
 async def make_it(
-    store: "Store", planned: "Planned", settings: "Settings", asked: ChangeOptions
+    store: "Store", planned: "Planned", settings: "Settings", options: ChangeOptions
 ) -> ChangeOutcome:
     """Make what was planned, and wait for it, as asked."""
     from heddle.runtime.changes.plan import Applied, apply_plan
 
-    if asked.dry_run:
+    if options.dry_run:
         applied = Applied(
             differences=planned.differences, problems=planned.problems, clashes=planned.clashes
         )
         return ChangeOutcome(applied=applied, dry_run=True)
-    ready_to_wait(store, asked)
-    applied = await apply_plan(store, planned, note_of(settings, asked.message, asked.key))
-    waited = await _wait(store, applied, asked) if asked.wait and applied.revision else []
+    ready_to_wait(store, options)
+    applied = await apply_plan(store, planned, note_of(settings, options.message, options.key))
+    waited = await _wait(store, applied, options) if options.wait and applied.revision else []
     return ChangeOutcome(applied=applied, waited=tuple(waited))
 
 
-async def made_before(store: "Store", asked: ChangeOptions) -> ChangeOutcome | None:
+async def made_before(store: "Store", options: ChangeOptions) -> ChangeOutcome | None:
     """Return what an earlier run of this command with the same key has made; None if nothing."""
     from heddle.runtime.changes.plan import Applied
     from heddle.specs.model.difference import difference
     from heddle.specs.model.keyed import KeyedStore, key_from
 
-    if not asked.key or asked.dry_run or not isinstance(store, KeyedStore):
+    if not options.key or options.dry_run or not isinstance(store, KeyedStore):
         return None
-    made = await store.keyed(key_from(asked.key))
+    made = await store.keyed(key_from(options.key))
     if made is None:
         return None
     differences = tuple(difference(turn.before, turn.after) for turn in made.turns)
     applied = Applied(differences=differences, revision=made.number)
-    waited = await _wait(store, applied, asked) if asked.wait else []
+    waited = await _wait(store, applied, options) if options.wait else []
     return ChangeOutcome(applied=applied, waited=tuple(waited))
 
 
-async def _wait(store: "Store", applied: "Applied", asked: ChangeOptions) -> "list[Waited]":
+async def _wait(store: "Store", applied: "Applied", options: ChangeOptions) -> "list[Waited]":
     from heddle.runtime.changes.wait_live import wait_live
     from heddle.specs.model.report import ReportStore
 
     if not isinstance(store, ReportStore):
         raise TypeError(f"runtimes do not say how they are in a {type(store).__name__}")
     return [
-        await wait_live(store, space, applied.revision, applied.ids(space), timeout=asked.timeout)
+        await wait_live(store, space, applied.revision, applied.ids(space), timeout=options.timeout)
         for space in applied.namespaces
     ]
 
@@ -211,8 +211,8 @@ def tell_waited(waited: "Waited") -> None:
         )
     for arrival in waited.arrivals:
         report = arrival.report
-        said = arrival.state if arrival.state != "behind" else "behind: it has not looked yet"
-        click.echo(f"{said:<9}  {report.host}:{report.pid}")
+        state = arrival.state if arrival.state != "behind" else "behind: it has not looked yet"
+        click.echo(f"{state:<9}  {report.host}:{report.pid}")
         for line in _reasons(arrival):
             click.echo(f"    {line}")
 
@@ -220,10 +220,10 @@ def tell_waited(waited: "Waited") -> None:
 def _reasons(arrival: "Arrival") -> "list[str]":
     from heddle.runtime.status.namespace_status import reason, telling
 
-    said = {each.name or str(each.id): telling(each.conditions) for each in arrival.symbols}
+    conditions = {each.name or str(each.id): telling(each.conditions) for each in arrival.symbols}
     if arrival.state == "behind":
-        said["the runtime"] = telling(arrival.report.conditions)
-    return [f"{who}: {reason(why)}" for who, why in said.items() if why is not None]
+        conditions["the runtime"] = telling(arrival.report.conditions)
+    return [f"{who}: {reason(why)}" for who, why in conditions.items() if why is not None]
 
 
 def outcome_data(outcome: ChangeOutcome) -> dict[str, Any]:
@@ -232,26 +232,26 @@ def outcome_data(outcome: ChangeOutcome) -> dict[str, Any]:
     from heddle.cli.views.problem_report import as_data
 
     applied = outcome.applied
-    said: dict[str, Any] = {
+    data: dict[str, Any] = {
         "ok": outcome.ok,
         "changes": [as_change(each) for each in applied.differences],
         "problems": [as_data(problem) for problem in applied.problems],
     }
     if applied.problems or applied.clashes:
-        said["changes"] = []
+        data["changes"] = []
     if applied.revision:
-        said["revision"] = applied.revision
+        data["revision"] = applied.revision
     if applied.clashes:
         from heddle.cli.views.conflict_view import as_clash
 
-        said["conflicts"] = [as_clash(each) for each in applied.clashes]
+        data["conflicts"] = [as_clash(each) for each in applied.clashes]
     if outcome.waited:
-        said["runtimes"] = [
+        data["runtimes"] = [
             _arrival_data(waited, arrival)
             for waited in outcome.waited
             for arrival in waited.arrivals
         ]
-    return said
+    return data
 
 
 def _arrival_data(waited: "Waited", arrival: "Arrival") -> dict[str, Any]:

@@ -20,8 +20,8 @@ def tell_clashes(clashes: Sequence[Clash]) -> None:
     color = colored(sys.stderr)
     fit = True
     for clash in clashes:
-        said = click.style("conflict", fg="red", bold=True)
-        click.echo(f"{said}: {clash}", err=True, color=color)
+        text = click.style("conflict", fg="red", bold=True)
+        click.echo(f"{text}: {clash}", err=True, color=color)
         for whose, side in (("theirs", clash.theirs), ("yours", clash.mine)):
             click.echo(f"  {whose}:", err=True)
             for line in lines_of(difference(clash.base, side)):
@@ -47,37 +47,37 @@ def _tell_together(clash: Clash, color: bool) -> bool:
 def _advice(clashes: Sequence[Clash], fit: bool) -> str:
     if fit:
         return "nothing was written. Apply it again with --merge to have both"
-    what = ", ".join(named(each.resource) for each in clashes)
+    text = ", ".join(named(each.resource) for each in clashes)
     return (
-        f"nothing was written. Look at {what} as it is now (heddle get), bring your change into it, "
+        f"nothing was written. Look at {text} as it is now (heddle get), bring your change into it, "
         "and apply it again"
     )
 
 
 def as_clash(clash: Clash) -> dict[str, Any]:
     """A clash as plain data: both changes since they parted, and what both come to."""
-    one = clash.resource
+    resource = clash.resource
     merged = clash.merged()
-    said: dict[str, Any] = {
-        "type": type(one).__name__.lower(),
-        "id": str(one.id),
-        "namespace": one.namespace,
-        "name": one.name,
+    data: dict[str, Any] = {
+        "type": type(resource).__name__.lower(),
+        "id": str(resource.id),
+        "namespace": resource.namespace,
+        "name": resource.name,
         "told": str(clash),
         "yours": as_change(difference(clash.base, clash.mine)),
         "theirs": as_change(difference(clash.base, clash.theirs)),
     }
     if merged.conflicts:
-        said["contradictions"] = [_contradiction(each) for each in merged.conflicts]
+        data["contradictions"] = [_contradiction(each) for each in merged.conflicts]
     elif merged.resources:
-        said["merged"] = entry_of(merged.resources[0])
-    return {name: value for name, value in said.items() if value is not None}
+        data["merged"] = entry_of(merged.resources[0])
+    return {name: value for name, value in data.items() if value is not None}
 
 
 def _contradiction(conflict: MergeConflict) -> dict[str, Any]:
-    said: dict[str, Any] = {"path": conflict.at, "reason": conflict.reason}
+    data: dict[str, Any] = {"path": conflict.at, "reason": conflict.reason}
     sides = (("base", conflict.base), ("yours", conflict.ours), ("theirs", conflict.theirs))
     for name, side in sides:
         if side is not ABSENT:
-            said[name] = covered(side) if conflict.secret else side
-    return said
+            data[name] = covered(side) if conflict.secret else side
+    return data

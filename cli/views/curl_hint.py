@@ -15,9 +15,9 @@ def curl(url: str, label: str, specs: Iterable[Spec]) -> str:
     method, path = "GET", "/"
     for spec in _behind(label, named):
         routes = spec.fields.get("routes")
-        found = sorted(_plain_routes(routes), key=_rank)
-        if found:
-            method, path = found[0]
+        entries = sorted(_plain_routes(routes), key=_rank)
+        if entries:
+            method, path = entries[0]
             break
     parts = ["curl"]
     if url.startswith("https:"):

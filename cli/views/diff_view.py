@@ -29,8 +29,8 @@ LONGEST = 100
 def tell(differences: Iterable[Diff], *, would: bool = False) -> None:
     """`created  spec pong`, one line each."""
     for each in differences:
-        what = f"would be {each.what}" if would and each.what != "unchanged" else each.what
-        click.echo(f"{what:<{18 if would else 9}}  {named(each.resource)}")
+        text = f"would be {each.what}" if would and each.what != "unchanged" else each.what
+        click.echo(f"{text:<{18 if would else 9}}  {named(each.resource)}")
 
 
 def tell_details(differences: Iterable[Diff]) -> None:
@@ -51,7 +51,10 @@ def summary(differences: Sequence[Diff]) -> str:
         ("updated", "update"),
         ("deleted", "delete"),
     )
-    counts = [(sum(each.what == what for each in differences), word) for what, word in words]
+    counts = [
+        (sum(each.what == kind_of_change for each in differences), word)
+        for kind_of_change, word in words
+    ]
     return ", ".join(f"{count} to {word}" for count, word in counts if count) or "nothing to change"
 
 
@@ -61,22 +64,22 @@ def named(resource: Resource) -> str:
     return f"{type(resource).__name__.lower()} {resource.label}{where}"
 
 
-def lines_of(one: Diff) -> Iterator[str]:
+def lines_of(diff: Diff) -> Iterator[str]:
     """A difference with its details, a line each, in colours."""
-    mark, color = MARKS[one.what]
-    kind = f" ({one.resource.kind})" if isinstance(one.resource, Spec) else ""
-    yield click.style(f"{mark} {named(one.resource)}{kind}", fg=color)
-    if one.what in ("created", "deleted"):
-        yield from (click.style(f"    {mark} {line}", fg=color) for line in _ports(one.resource))
-    hidden = secret(one)
-    for detail in one.details:
+    mark, color = MARKS[diff.what]
+    kind = f" ({diff.resource.kind})" if isinstance(diff.resource, Spec) else ""
+    yield click.style(f"{mark} {named(diff.resource)}{kind}", fg=color)
+    if diff.what in ("created", "deleted"):
+        yield from (click.style(f"    {mark} {line}", fg=color) for line in _ports(diff.resource))
+    hidden = secret(diff)
+    for detail in diff.details:
         yield from _detail(detail, hidden=hidden and detail.path[0] in _SECRET)
 
 
-def secret(one: Diff) -> bool:
+def secret(diff: Diff) -> bool:
     """Whether what it says must not be shown."""
     return any(
-        isinstance(side, Value) and side.secret for side in (one.turn.before, one.turn.after)
+        isinstance(side, Value) and side.secret for side in (diff.turn.before, diff.turn.after)
     )
 
 
@@ -84,8 +87,8 @@ def _ports(resource: Resource) -> Iterator[str]:
     """`ports.out: pong.in, log.in`, for each port with links."""
     if isinstance(resource, Spec):
         for port, links in resource.ports.items():
-            said = ", ".join(f"{link.target}.{link.port}" for link in links)
-            yield f"{dotted('', ('ports', port))}: {said}"
+            text = ", ".join(f"{link.target}.{link.port}" for link in links)
+            yield f"{dotted('', ('ports', port))}: {text}"
 
 
 def _detail(detail: FieldDiff, *, hidden: bool) -> Iterator[str]:
@@ -110,15 +113,15 @@ def _detail(detail: FieldDiff, *, hidden: bool) -> Iterator[str]:
         )
 
 
-def _whole(detail: FieldDiff, found: Any) -> Iterator[str]:
+def _whole(detail: FieldDiff, value: Any) -> Iterator[str]:
     """What came or went: of links, where they lead says all."""
-    if detail.path[0] != "ports" or len(detail.path) > 3 or not isinstance(found, Mapping):
-        yield f"{_where(detail)}: {_short(found)}"
+    if detail.path[0] != "ports" or len(detail.path) > 3 or not isinstance(value, Mapping):
+        yield f"{_where(detail)}: {_short(value)}"
     elif len(detail.path) == 1:
-        for port, links in found.items():
+        for port, links in value.items():
             yield f"{dotted('', ('ports', port))}: {', '.join(links)}"
     elif len(detail.path) == 2:
-        yield f"{_where(detail)}: {', '.join(found)}"
+        yield f"{_where(detail)}: {', '.join(value)}"
     else:
         yield _where(detail)
 
@@ -144,8 +147,8 @@ def _is_order(detail: FieldDiff) -> bool:
 
 def _lines(before: str, after: str) -> Iterator[str]:
     """What differs between two texts, with a line around it."""
-    told = difflib.unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm="")
-    for line in list(told)[2:]:
+    texts = difflib.unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm="")
+    for line in list(texts)[2:]:
         color = {"+": "green", "-": "red"}.get(line[:1], "bright_black")
         yield click.style(f"        {line}", fg=color)
 
@@ -167,26 +170,26 @@ SHAPE = (
 """What `as_change` gives, as help shows it."""
 
 
-def as_change(one: Diff) -> dict[str, Any]:
+def as_change(diff: Diff) -> dict[str, Any]:
     """A difference as plain data; secrets are masked."""
-    resource = one.resource
-    said: dict[str, Any] = {
-        "what": one.what,
+    resource = diff.resource
+    data: dict[str, Any] = {
+        "what": diff.what,
         "type": type(resource).__name__.lower(),
         "id": str(resource.id),
         "namespace": resource.namespace,
         "name": resource.name,
         "kind": getattr(resource, "kind", None),
     }
-    if one.details:
-        hidden = secret(one)
-        said["fields"] = [_field(each, hidden and each.path[0] in _SECRET) for each in one.details]
-    return {name: value for name, value in said.items() if value is not None}
+    if diff.details:
+        hidden = secret(diff)
+        data["fields"] = [_field(each, hidden and each.path[0] in _SECRET) for each in diff.details]
+    return {name: value for name, value in data.items() if value is not None}
 
 
 def _field(detail: FieldDiff, hidden: bool) -> dict[str, Any]:
-    said: dict[str, Any] = {"path": detail.at}
+    data: dict[str, Any] = {"path": detail.at}
     for name, side in (("before", detail.before), ("after", detail.after)):
         if side is not ABSENT:
-            said[name] = covered(side) if hidden else side
-    return said
+            data[name] = covered(side) if hidden else side
+    return data

@@ -17,28 +17,30 @@ def write_junit(path: "Path", results: "Sequence[Result]", seconds: float) -> No
     """Write the results to a file; what did not run counts as an error there. OSError where it cannot."""
     from heddle.extensions.testing.runner import FAILED, LEFT_OUT, counts
 
-    found = counts(results)
+    counted = counts(results)
     totals = {
         "tests": str(len(results)),
-        "failures": str(found[FAILED]),
-        "errors": str(found[LEFT_OUT]),
+        "failures": str(counted[FAILED]),
+        "errors": str(counted[LEFT_OUT]),
         "skipped": "0",
         "time": f"{seconds:.3f}",
     }
     root = Element("testsuites", {"name": "heddle test", **totals})
     suite = SubElement(root, "testsuite", {"name": "heddle", **totals})
-    for one in results:
-        namespace, _, name = one.name.partition("/")
-        said = {"classname": namespace, "name": name, "time": f"{one.seconds:.3f}"}
-        file, line = _place(one.place)
-        case = SubElement(suite, "testcase", said | ({"file": file, "line": line} if file else {}))
-        if one.result in (FAILED, LEFT_OUT):
-            tag = "failure" if one.result == FAILED else "error"
-            message = _legal(one.message)
+    for result in results:
+        namespace, _, name = result.name.partition("/")
+        attributes = {"classname": namespace, "name": name, "time": f"{result.seconds:.3f}"}
+        file, line = _place(result.place)
+        case = SubElement(
+            suite, "testcase", attributes | ({"file": file, "line": line} if file else {})
+        )
+        if result.result in (FAILED, LEFT_OUT):
+            tag = "failure" if result.result == FAILED else "error"
+            message = _legal(result.message)
             first = message.partition("\n")[0]
-            SubElement(case, tag, {"message": first, "type": one.result}).text = message
-        elif one.remark:
-            SubElement(case, "system-out").text = _legal(one.remark)
+            SubElement(case, tag, {"message": first, "type": result.result}).text = message
+        elif result.remark:
+            SubElement(case, "system-out").text = _legal(result.remark)
     indent(root)
     path.parent.mkdir(parents=True, exist_ok=True)
     ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)

@@ -28,11 +28,11 @@ def described(
     sound: list[Schema[Any]] = []
     broken: list[InvalidKind] = []
     for kind in sorted(registry.scheme.names):
-        found = tried(registry, kind, describe)
-        if isinstance(found, InvalidKind):
-            broken.append(found)
+        described_kind = tried(registry, kind, describe)
+        if isinstance(described_kind, InvalidKind):
+            broken.append(described_kind)
         else:
-            sound.append(found)
+            sound.append(described_kind)
     return sound, broken
 
 
@@ -47,8 +47,8 @@ def tried(
         describe(schema)
     except Exception as error:
         # Whatever an extension declares is code of strangers.
-        said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return InvalidKind(extension=registry.scheme.owner(kind), kind=kind, error=said)
+        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return InvalidKind(extension=registry.scheme.owner(kind), kind=kind, error=text)
     return schema
 
 
@@ -59,7 +59,7 @@ def complain_of(broken: Sequence[InvalidKind]) -> None:
     from heddle.cli.complaint import complain
     from heddle.cli.exit_codes import FAILED
 
-    for one in broken:
-        complain(str(one))
+    for kind in broken:
+        complain(str(kind))
     if broken:
         raise click.exceptions.Exit(FAILED)

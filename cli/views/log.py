@@ -133,10 +133,10 @@ class TextLog(_Log):
         ]
         return "  ".join(part for part in parts if part)
 
-    def say(self, what: str, text: str) -> None:
+    def say(self, subject: str, text: str) -> None:
         """A line for people that is no event: `try: curl http://127.0.0.1:8000/ping`."""
         if self.wants("info"):
-            self.write(f"{self._paint(what + ':', '1')} {text}\n")
+            self.write(f"{self._paint(subject + ':', '1')} {text}\n")
 
     def _text(self, file: str) -> str | None:
         """What stands in a file now; what was given as a text, as it was given."""

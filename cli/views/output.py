@@ -76,8 +76,8 @@ def entry_of(resource: Resource, *, reveal: bool = False) -> dict[str, Any]:
     """A Spec or Value as it would be written, its id and namespace always; secrets are masked."""
     from heddle.specs.model.entry import data_of, shown_of
 
-    said = data_of(resource, namespace="") if reveal else shown_of(resource, namespace="")
-    return {"id": str(resource.id), **{k: v for k, v in said.items() if k != "id"}}
+    data = data_of(resource, namespace="") if reveal else shown_of(resource, namespace="")
+    return {"id": str(resource.id), **{k: v for k, v in data.items() if k != "id"}}
 
 
 def to_yaml(entries: Iterable[dict[str, Any]]) -> str:

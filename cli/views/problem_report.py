@@ -69,8 +69,8 @@ def summary(problems: Iterable[Problem], *, strict: bool = False) -> str:
     counts = {"error": 0, "warning": 0, "hint": 0}
     for problem in problems:
         counts[severity(problem, strict=strict)] += 1
-    said = [f"{count} {word}{'s' if count > 1 else ''}" for word, count in counts.items() if count]
-    return listed(said) or "no problems"
+    texts = [f"{count} {word}{'s' if count > 1 else ''}" for word, count in counts.items() if count]
+    return listed(texts) or "no problems"
 
 
 def as_data(problem: Problem, *, strict: bool = False) -> dict[str, Any]:
@@ -150,8 +150,8 @@ class _Report:
             out.append(f"{pad} {mark} {problem.hint}")
         return "\n".join(out) + "\n"
 
-    def _paint(self, text: str, what: str) -> str:
-        return f"\x1b[{_COLORS[what]}m{text}\x1b[0m" if self._color else text
+    def _paint(self, text: str, subject: str) -> str:
+        return f"\x1b[{_COLORS[subject]}m{text}\x1b[0m" if self._color else text
 
 
 def _excerpt(line: str, column: int) -> tuple[str, int]:

@@ -24,10 +24,14 @@ def reference() -> str:
             raise TypeError(f"{name} is not a command of ours")
         inner = click.Context(command, info_name=name, parent=context)
         parts.append(_command(inner, command))
-        for below, one in command.commands.items() if isinstance(command, CommandFamily) else ():
-            if not isinstance(one, ExampleCommand):
+        for below, subcommand in (
+            command.commands.items() if isinstance(command, CommandFamily) else ()
+        ):
+            if not isinstance(subcommand, ExampleCommand):
                 raise TypeError(f"{name} {below} is not a command of ours")
-            parts.append(_command(click.Context(one, info_name=below, parent=inner), one))
+            parts.append(
+                _command(click.Context(subcommand, info_name=below, parent=inner), subcommand)
+            )
     return "\n\n".join(parts) + "\n"
 
 
@@ -52,7 +56,7 @@ def _command(context: click.Context, command: ExampleCommand | CommandFamily) ->
     if options:
         parts.append("\n".join(["| option | what it does |", "|---|---|", *options]))
     parts += [f"With `{flag}`:\n\n```\n{shape}\n```" for flag, shape in command.shapes]
-    lines = [f"# {what}\n{line}" if what else line for what, line in command.examples]
+    lines = [f"# {subject}\n{line}" if subject else line for subject, line in command.examples]
     parts.append("```sh\n" + "\n".join(lines) + "\n```")
     return "\n\n".join(parts)
 

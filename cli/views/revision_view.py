@@ -31,13 +31,13 @@ async def number_of(store: "Store", term: str, namespace: str | None) -> int | N
     """
     from heddle.runtime.changes.plan import recording
 
-    found = _TERM.fullmatch(term)
-    if found is None:
+    match = _TERM.fullmatch(term)
+    if match is None:
         raise CommandError(f'"{term}" is no revision (wanted: {WANTED})')
     kept = recording(store)
-    if found[1]:
-        return int(found[1])
-    back = int(found[2] or 0)
+    if match[1]:
+        return int(match[1])
+    back = int(match[2] or 0)
     if not back:
         return None
     page: Sequence[Revision] = await kept.history(namespace, limit=back + 1)
@@ -53,17 +53,17 @@ async def changing(
     store: "RevisionStore", namespace: str | None, names: Collection[str], limit: int
 ) -> "list[Revision]":
     """The newest revisions that changed one of these names (or ids; empty: anything)."""
-    found: list[Revision] = []
+    revisions: list[Revision] = []
     before: int | None = None
-    while len(found) < limit:
+    while len(revisions) < limit:
         page = await store.history(
-            namespace, before=before, limit=_PAGE if names else limit - len(found)
+            namespace, before=before, limit=_PAGE if names else limit - len(revisions)
         )
         if not page:
             break
         before = page[-1].number
-        found += [kept for each in page if (kept := _only(each, names)).turns]
-    return found[:limit]
+        revisions += [kept for each in page if (kept := _only(each, names)).turns]
+    return revisions[:limit]
 
 
 def _only(revision: "Revision", names: Collection[str]) -> "Revision":
@@ -107,12 +107,12 @@ def row_of(revision: "Revision") -> list[str]:
 
 def changed_by(revision: "Revision", most: int = 3) -> str:
     """`+pong ~router`: what a revision created, updated and deleted."""
-    said = []
+    labels = []
     for turn in revision.turns[:most]:
         mark = "+" if turn.before is None else "-" if turn.after is None else "~"
-        said.append(f"{mark}{turn.resource.label}")
+        labels.append(f"{mark}{turn.resource.label}")
     more = len(revision.turns) - most
-    return " ".join([*said, f"and {more} more"] if more > 0 else said)
+    return " ".join([*labels, f"and {more} more"] if more > 0 else labels)
 
 
 def tell_head(revision: "Revision") -> None:

@@ -31,30 +31,32 @@ COLORS: dict[Stands, str] = {
 }
 
 
-def tell_standing(found: Standing) -> None:
+def tell_standing(standing: Standing) -> None:
     """The runtimes, then the symbols, then what cannot be read."""
-    head, rows = runtimes_of(found)
-    click.echo(headline(found))
+    head, rows = runtimes_of(standing)
+    click.echo(headline(standing))
     if rows:
         click.echo()
         print_table(head, rows)
-    head, rows = symbols_of(found)
+    head, rows = symbols_of(standing)
     if rows:
         click.echo()
         print_table(head, rows)
-    print_problems(found.problems)
+    print_problems(standing.problems)
 
 
-def headline(found: Standing) -> str:
+def headline(standing: Standing) -> str:
     """`namespace shop of file://flows: revision 41, 2 runtimes follow it`."""
-    count = len(found.runtimes)
+    count = len(standing.runtimes)
     who = {0: "no runtime follows it", 1: "1 runtime follows it"}.get(
         count, f"{count} runtimes follow it"
     )
-    return f"namespace {found.namespace} of {found.store}: revision {found.revision}, {who}"
+    return (
+        f"namespace {standing.namespace} of {standing.store}: revision {standing.revision}, {who}"
+    )
 
 
-def runtimes_of(found: Standing) -> tuple[list[str], list[list[str]]]:
+def runtimes_of(standing: Standing) -> tuple[list[str], list[list[str]]]:
     """The head and the rows of a table of runtimes."""
     head = [
         "runtime",
@@ -69,15 +71,18 @@ def runtimes_of(found: Standing) -> tuple[list[str], list[list[str]]]:
     ]
     now = time.time()
     rows = []
-    for one in found.runtimes:
-        state, why = state_of(one)
-        counts = [str(each) for each in (one.active, one.waiting, one.refused, one.processes)]
+    for runtime in standing.runtimes:
+        state, why = state_of(runtime)
+        counts = [
+            str(each)
+            for each in (runtime.active, runtime.waiting, runtime.refused, runtime.processes)
+        ]
         rows.append(
             [
-                f"{one.host}:{one.pid}",
+                f"{runtime.host}:{runtime.pid}",
                 state,
-                str(one.observed),
-                span(now - one.started),
+                str(runtime.observed),
+                span(now - runtime.started),
                 *counts,
                 reason(why),
             ]
@@ -85,49 +90,51 @@ def runtimes_of(found: Standing) -> tuple[list[str], list[list[str]]]:
     return head, rows
 
 
-def state_of(one: Report) -> tuple[str, Condition | None]:
+def state_of(report: Report) -> tuple[str, Condition | None]:
     """What a runtime is, in a word, and the condition that says why."""
-    why = telling(one.conditions)
+    why = telling(report.conditions)
     if why is None:
         return "well", None
-    so = {each.type for each in one.conditions if each.status}
+    so = {each.type for each in report.conditions if each.status}
     if "Active" not in so:
         return "stopping", why
     return "degraded" if "Degraded" in so else "waiting" if "Linked" not in so else "ill", why
 
 
-def symbols_of(found: Standing, *, worst_first: bool = False) -> tuple[list[str], list[list[str]]]:
+def symbols_of(
+    standing: Standing, *, worst_first: bool = False
+) -> tuple[list[str], list[list[str]]]:
     """The head and the rows of a table of symbols."""
     head = ["symbol", "kind", "state", "revision", "running", "why"]
-    symbols = list(found.symbols)
+    symbols = list(standing.symbols)
     if worst_first:
         symbols.sort(key=lambda each: ORDER.index(each.state))
-    holders = holders_of(found)
+    holders = holders_of(standing)
     return head, [_row(each, holders.get(each.id)) for each in symbols]
 
 
-def holders_of(found: Standing) -> dict[UUID, Report]:
+def holders_of(standing: Standing) -> dict[UUID, Report]:
     """Return the runtimes that act for all others, by symbol."""
-    return {symbol: one for one in found.runtimes for symbol in one.leases}
+    return {symbol: runtime for runtime in standing.runtimes for symbol in runtime.leases}
 
 
-def _row(one: SymbolStanding, holder: Report | None) -> list[str]:
-    worst = worst_of(one)
+def _row(standing: SymbolStanding, holder: Report | None) -> list[str]:
+    worst = worst_of(standing)
     acts = f"acts in {holder.host}:{holder.pid}" if holder is not None else ""
-    running = sorted({each.observed for each in one.seen if each.state != "waiting"} - {0})
+    running = sorted({each.observed for each in standing.seen if each.state != "waiting"} - {0})
     return [
-        one.label,
-        one.kind,
-        one.state,
-        str(one.revision) if one.revision else "gone",
+        standing.label,
+        standing.kind,
+        standing.state,
+        str(standing.revision) if standing.revision else "gone",
         ", ".join(str(each) for each in running) or "-",
         (reason(worst.why) if worst is not None else "") or acts,
     ]
 
 
-def worst_of(one: SymbolStanding) -> Seen | None:
+def worst_of(standing: SymbolStanding) -> Seen | None:
     """How the runtime has it that counts."""
-    return next((each for each in one.seen if each.state == one.state), None)
+    return next((each for each in standing.seen if each.state == standing.state), None)
 
 
 def span(seconds: float) -> str:
@@ -144,77 +151,77 @@ def span(seconds: float) -> str:
 # --- for programs ---------------------------------------------------------------------------------
 
 
-def as_standing(found: Standing, names: tuple[str, ...] = ()) -> dict[str, Any]:
+def as_standing(standing: Standing, names: tuple[str, ...] = ()) -> dict[str, Any]:
     """How a namespace stands, as plain data."""
     from heddle.cli.views.problem_report import as_data
 
-    well = found.symbols_well if names else found.well
-    holders = holders_of(found)
+    well = standing.symbols_well if names else standing.well
+    holders = holders_of(standing)
     return {
-        "ok": found.followed and well,
-        "namespace": found.namespace,
-        "store": found.store,
-        "revision": found.revision,
-        "runtimes": [_runtime_data(each) for each in found.runtimes],
-        "symbols": [_symbol_data(each, holders.get(each.id)) for each in found.symbols],
-        "problems": [as_data(problem) for problem in found.problems],
+        "ok": standing.followed and well,
+        "namespace": standing.namespace,
+        "store": standing.store,
+        "revision": standing.revision,
+        "runtimes": [_runtime_data(each) for each in standing.runtimes],
+        "symbols": [_symbol_data(each, holders.get(each.id)) for each in standing.symbols],
+        "problems": [as_data(problem) for problem in standing.problems],
     }
 
 
-def _runtime_data(one: Report) -> dict[str, Any]:
+def _runtime_data(report: Report) -> dict[str, Any]:
     return {
-        "runtime": one.runtime,
-        "host": one.host,
-        "pid": one.pid,
-        "version": one.version,
-        "started": stamp(one.started),
-        "seen": stamp(one.seen),
-        "generation": one.generation,
-        "observed": one.observed,
-        "active": one.active,
-        "waiting": one.waiting,
-        "refused": one.refused,
-        "processes": one.processes,
+        "runtime": report.runtime,
+        "host": report.host,
+        "pid": report.pid,
+        "version": report.version,
+        "started": stamp(report.started),
+        "seen": stamp(report.seen),
+        "generation": report.generation,
+        "observed": report.observed,
+        "active": report.active,
+        "waiting": report.waiting,
+        "refused": report.refused,
+        "processes": report.processes,
         "buffers": {
-            "limit": one.buffers.limit,
-            "used": one.buffers.used,
-            "peak": one.buffers.peak,
-            "rejected": one.buffers.rejected,
+            "limit": report.buffers.limit,
+            "used": report.buffers.used,
+            "peak": report.buffers.peak,
+            "rejected": report.buffers.rejected,
         },
-        "conditions": [_condition_data(each) for each in one.conditions],
+        "conditions": [_condition_data(each) for each in report.conditions],
     }
 
 
-def _symbol_data(one: SymbolStanding, holder: Report | None) -> dict[str, Any]:
-    said: dict[str, Any] = {"id": str(one.id)}
-    if one.name is not None:
-        said["name"] = one.name
-    said |= {"kind": one.kind, "state": one.state, "revision": one.revision}
-    if one.place:
-        said["place"] = one.place
+def _symbol_data(standing: SymbolStanding, holder: Report | None) -> dict[str, Any]:
+    data: dict[str, Any] = {"id": str(standing.id)}
+    if standing.name is not None:
+        data["name"] = standing.name
+    data |= {"kind": standing.kind, "state": standing.state, "revision": standing.revision}
+    if standing.place:
+        data["place"] = standing.place
     if holder is not None:
-        said["holder"] = holder.runtime
-    said["runtimes"] = [_seen_data(each) for each in one.seen]
-    return said
+        data["holder"] = holder.runtime
+    data["runtimes"] = [_seen_data(each) for each in standing.seen]
+    return data
 
 
-def _seen_data(one: Seen) -> dict[str, Any]:
-    said: dict[str, Any] = {
-        "runtime": one.runtime,
-        "state": one.state,
-        "observed": one.observed,
+def _seen_data(seen: Seen) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "runtime": seen.runtime,
+        "state": seen.state,
+        "observed": seen.observed,
     }
-    if one.conditions:
-        said["conditions"] = [_condition_data(each) for each in one.conditions]
-    return said
+    if seen.conditions:
+        data["conditions"] = [_condition_data(each) for each in seen.conditions]
+    return data
 
 
-def _condition_data(one: Condition) -> dict[str, Any]:
-    said: dict[str, Any] = msgspec.to_builtins(one)
-    said["status"] = one.status
-    if one.since:
-        said["since"] = stamp(one.since)
-    return said
+def _condition_data(condition: Condition) -> dict[str, Any]:
+    data: dict[str, Any] = msgspec.to_builtins(condition)
+    data["status"] = condition.status
+    if condition.since:
+        data["since"] = stamp(condition.since)
+    return data
 
 
 def require_reports(store: object) -> None:

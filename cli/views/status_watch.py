@@ -54,12 +54,12 @@ async def tell_changes(
     import msgspec
 
     before: dict[str, str] = {}
-    async for found in looks:
-        now = lines_of(found)
+    async for status in looks:
+        now = lines_of(status)
         changed = [line for key, line in now.items() if before.get(key) != line]
         gone = [key for key in before if key not in now]
         if as_json and (changed or gone or not before):
-            click.echo(msgspec.json.encode(as_standing(found, names)).decode())
+            click.echo(msgspec.json.encode(as_standing(status, names)).decode())
         elif not as_json:
             for line in (*changed, *(f"{key}  gone" for key in gone)):
                 click.echo(line)
@@ -67,18 +67,18 @@ async def tell_changes(
         sys.stdout.flush()
 
 
-def lines_of(found: Standing) -> dict[str, str]:
+def lines_of(status: Standing) -> dict[str, str]:
     """Each runtime and symbol with its state, a line each."""
     lines = {}
-    for one in found.runtimes:
-        state, why = state_of(one)
-        lines[f"runtime {one.host}:{one.pid}"] = f"{state}  {reason(why)}"
-    for each in found.symbols:
+    for runtime in status.runtimes:
+        state, why = state_of(runtime)
+        lines[f"runtime {runtime.host}:{runtime.pid}"] = f"{state}  {reason(why)}"
+    for each in status.symbols:
         worst = worst_of(each)
-        said = reason(worst.why) if worst is not None else ""
-        lines[f"symbol {each.label}"] = f"{each.state}  revision {each.revision}  {said}"
-    if not found.runtimes:
-        lines["no runtime"] = f"follows the namespace {found.namespace}"
+        text = reason(worst.why) if worst is not None else ""
+        lines[f"symbol {each.label}"] = f"{each.state}  revision {each.revision}  {text}"
+    if not status.runtimes:
+        lines["no runtime"] = f"follows the namespace {status.namespace}"
     return {key: f"{key}  {line}".rstrip() for key, line in lines.items()}
 
 
@@ -88,21 +88,21 @@ async def _draw(looks: AsyncIterator[Standing]) -> None:
 
     console = Console(highlight=False, markup=False)
     with Live(console=console, auto_refresh=False, screen=False) as live:
-        async for found in looks:
-            live.update(picture(found), refresh=True)
+        async for status in looks:
+            live.update(picture(status), refresh=True)
 
 
-def picture(found: Standing) -> "RenderableType":
+def picture(status: Standing) -> "RenderableType":
     """How it stands, as rich draws it."""
     from rich.console import Group
     from rich.text import Text
 
-    parts: list[Any] = [Text(headline(found))]
+    parts: list[Any] = [Text(headline(status))]
     # A terminal shows so many lines and no more: the worst come first.
-    for head, rows in (runtimes_of(found), symbols_of(found, worst_first=True)):
+    for head, rows in (runtimes_of(status), symbols_of(status, worst_first=True)):
         if rows:
             parts += [Text(""), _table(head, rows)]
-    parts += [Text(str(problem), style="red") for problem in found.problems]
+    parts += [Text(str(problem), style="red") for problem in status.problems]
     return Group(*parts)
 
 

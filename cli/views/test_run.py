@@ -54,7 +54,7 @@ class Ran(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def ok(self) -> bool:
         """Whether every test that was asked for passed, and nothing is wrong with the specs."""
-        return not self.problems and all(one.result == PASSED for one in self.results)
+        return not self.problems and all(result.result == PASSED for result in self.results)
 
 
 class TestRun:
@@ -137,7 +137,7 @@ class TestRun:
         """CommandError where the pattern is found in no name."""
         if self._pattern is None or runner.tests:
             return
-        names = [name_of(one) for one in Runner(rt).tests]
+        names = [name_of(test) for test in Runner(rt).tests]
         near = did_you_mean(self._pattern.pattern, names)
         known = f"there are: {', '.join(names[:10])}" if names else "there is none"
         raise CommandError(
@@ -148,17 +148,17 @@ class TestRun:
         """Whether the test that runs hogs the process; then this is the end of it."""
         if runner.running is None:
             return False
-        one, began, limit = runner.running
+        status, began, limit = runner.running
         seconds = perf_counter() - began
         if seconds < limit + GRACE + STUCK:
             return False
         result = Result(
-            name=name_of(one),
+            name=name_of(status),
             result=FAILED,
             seconds=seconds,
             message=f"expected an answer within {limit:g} s; it never gave control back, so that no "
             "other test can run",
-            place=one.place,
+            place=status.place,
         )
         self._on_result(result)
         self._on_stuck(self._ran([*runner.results, result]))
@@ -188,27 +188,31 @@ class _Watchdog:
                 os._exit(EXIT_FAILED)
 
 
-def print_result(one: Result) -> None:
+def print_result(result: Result) -> None:
     """One line for a test, and what there is to say of it below."""
     word, color = {
         PASSED: ("PASS", "green"),
         FAILED: ("FAIL", "red"),
         LEFT_OUT: ("----", "yellow"),
-    }[one.result]
-    time = "not run" if one.result == LEFT_OUT else f"{one.seconds:.3f} s"
+    }[result.result]
+    time = "not run" if result.result == LEFT_OUT else f"{result.seconds:.3f} s"
     styled = click.style(word, fg=color, bold=True)
-    click.echo(f"{styled}  {one.name}  {time}", color=colored(sys.stdout))
-    for text in (one.message, one.remark):
+    click.echo(f"{styled}  {result.name}  {time}", color=colored(sys.stdout))
+    for text in (result.message, result.remark):
         for number, line in enumerate(text.splitlines()):
-            where = f"{one.place}: " if one.place and not number and one.result != PASSED else ""
+            where = (
+                f"{result.place}: "
+                if result.place and not number and result.result != PASSED
+                else ""
+            )
             click.echo(f"      {where}{line}")
 
 
 def summary(ran: Ran) -> str:
     """`2 passed, 1 failed, 1 not run in 0.12 s`."""
-    found = counts(ran.results)
-    parts = [f"{found[PASSED]} passed"]
-    parts += [f"{found[word]} {word}" for word in (FAILED, LEFT_OUT) if found[word]]
+    mapping = counts(ran.results)
+    parts = [f"{mapping[PASSED]} passed"]
+    parts += [f"{mapping[word]} {word}" for word in (FAILED, LEFT_OUT) if mapping[word]]
     if ran.problems:
         parts.append(f"{len(ran.problems)} problem{'s' if len(ran.problems) > 1 else ''}")
     return f"{', '.join(parts)} in {ran.seconds:.2f} s"
@@ -218,27 +222,27 @@ def as_data(ran: Ran) -> dict[str, Any]:
     """The whole run as plain data."""
     from heddle.cli.views.problem_report import as_data as problem_data
 
-    found = counts(ran.results)
+    mapping = counts(ran.results)
     return {
         "ok": ran.ok,
-        "passed": found[PASSED],
-        "failed": found[FAILED],
-        "not_run": found[LEFT_OUT],
+        "passed": mapping[PASSED],
+        "failed": mapping[FAILED],
+        "not_run": mapping[LEFT_OUT],
         "seconds": round(ran.seconds, 3),
         "tests": [
             {
                 key: value
                 for key, value in {
-                    "name": one.name,
-                    "result": one.result,
-                    "seconds": round(one.seconds, 6),
-                    "message": one.message,
-                    "remark": one.remark,
-                    "place": one.place,
+                    "name": result.name,
+                    "result": result.result,
+                    "seconds": round(result.seconds, 6),
+                    "message": result.message,
+                    "remark": result.remark,
+                    "place": result.place,
                 }.items()
                 if value != "" or key in ("name", "result")
             }
-            for one in ran.results
+            for result in ran.results
         ],
         "problems": [problem_data(problem, strict=True) for problem in ran.problems],
     }

@@ -66,8 +66,8 @@ def read(text: str, wanted: Type, line: int, column: str) -> Any:
     try:
         return READERS[wanted](text)
     except (ValueError, msgspec.DecodeError):
-        found = f'line {line}, {column}: found "{text}" (wanted: {_NAMES[wanted]})'
-        raise refused(found, "cell") from None
+        actual = f'line {line}, {column}: found "{text}" (wanted: {_NAMES[wanted]})'
+        raise refused(actual, "cell") from None
 
 
 def written(value: Any) -> str:

@@ -36,8 +36,8 @@ def encoded(data: Payload, form: Format) -> bytes:
         if isinstance(data, str):
             return data.encode()
         if form in ("text", "bytes"):
-            found = "null" if data is None else f"a {type(data).__name__}"
-            raise refused(f"found {found} (wanted: text or bytes; or say format: json)")
+            actual = "null" if data is None else f"a {type(data).__name__}"
+            raise refused(f"found {actual} (wanted: text or bytes; or say format: json)")
     try:
         return encode_with(msgspec.json.encode, data)
     except (TypeError, ValueError, OverflowError) as error:
@@ -71,11 +71,11 @@ def path_and_data(payload: Payload, path: str | None) -> tuple[str, Any]:
 
 def path_of(payload: Payload, path: str | None) -> str:
     """Which file: the path of the node, or the packet, or what it has as `path`."""
-    found = payload.get("path") if isinstance(payload, dict) else payload
+    value = payload.get("path") if isinstance(payload, dict) else payload
     if path is not None:
         return path
-    if type(found) is not str or not found:
+    if type(value) is not str or not value:
         raise refused(
             "the packet has to be a path, or to have one, for the node has none of its own"
         )
-    return found
+    return value

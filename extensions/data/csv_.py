@@ -177,8 +177,8 @@ class CsvFormatNode(Node):
         if isinstance(row, dict):
             return [row.get(name) for name in columns]
         if not isinstance(row, list | tuple):
-            found = "null" if row is None else f"a {type(row).__name__}"
-            raise refused(f"row {number}: found {found} (wanted: a map or a list)")
+            actual = "null" if row is None else f"a {type(row).__name__}"
+            raise refused(f"row {number}: found {actual} (wanted: a map or a list)")
         if columns and len(row) != len(columns):
             raise refused(f"row {number}: found {len(row)} cells (wanted: {len(columns)})")
         return row
@@ -189,8 +189,8 @@ def compile_csv(fields: Csv, build: Build) -> Node:
     try:
         "".encode(fields.encoding)
     except (LookupError, ValueError):
-        found = f'unknown encoding "{fields.encoding}"'
-        build.refuse("encoding", found=found, wanted="one such as utf-8, latin-1 or cp1252")
+        actual = f'unknown encoding "{fields.encoding}"'
+        build.refuse("encoding", found=actual, wanted="one such as utf-8, latin-1 or cp1252")
     return CsvFormatNode(fields) if fields.op == "format" else CsvParseNode(fields)
 
 

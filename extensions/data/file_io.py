@@ -98,7 +98,7 @@ def remove(path: Path) -> bool:
 
 def entries(root: FolderRoot, folder: Path, pattern: str, most: int) -> list[dict[str, Any]]:
     """The files below a folder whose path from there fits the pattern, by path."""
-    found: list[dict[str, Any]] = []
+    listed: list[dict[str, Any]] = []
     for path in _below(folder, "/" in pattern or "**" in pattern):
         if not fits(path.relative_to(folder).as_posix(), pattern):
             continue
@@ -109,9 +109,9 @@ def entries(root: FolderRoot, folder: Path, pattern: str, most: int) -> list[dic
             continue
         if not stat.S_ISREG(state.st_mode):
             continue
-        if len(found) >= most:
+        if len(listed) >= most:
             raise refused(f"more than {most} files fit: narrow the pattern", "too-large")
-        found.append(
+        listed.append(
             {
                 "path": root.name(path),
                 "name": path.name,
@@ -119,13 +119,13 @@ def entries(root: FolderRoot, folder: Path, pattern: str, most: int) -> list[dic
                 "modified": datetime.fromtimestamp(state.st_mtime, UTC).isoformat(),
             }
         )
-    return sorted(found, key=lambda one: str(one["path"]))
+    return sorted(listed, key=lambda data: str(data["path"]))
 
 
 def _below(folder: Path, deep: bool) -> Iterator[Path]:
     """The files in a folder, and in the folders in it; links are not followed into folders."""
-    with os.scandir(folder) as found:
-        for entry in found:
+    with os.scandir(folder) as listing:
+        for entry in listing:
             if entry.is_dir(follow_symlinks=False):
                 if deep:
                     yield from _below(Path(entry.path), deep)

@@ -95,8 +95,8 @@ class FolderWatch:
         stop = asyncio.Event()
         elsewhere = asyncio.ensure_future(self._stop_elsewhere(place, stop))
         try:
-            async with aclosing(self._asked(self.root.path, stop)) as asked:
-                step = asyncio.ensure_future(anext(asked, None))
+            async with aclosing(self._asked(self.root.path, stop)) as generator:
+                step = asyncio.ensure_future(anext(generator, None))
                 # Watched before it is listed: what comes in between is told, or listed, or both.
                 await asyncio.sleep(0)
                 try:
@@ -107,10 +107,10 @@ class FolderWatch:
                         if parts_of(str(self.root.given)) != place:
                             # Of what was moved as a whole nothing is told: it may come back.
                             return
-                        for change, path in sorted(changes, key=lambda one: one[1]):
+                        for change, path in sorted(changes, key=lambda entry: entry[1]):
                             self._noted(_WORDS[change], Path(path))
                         await self._look_at_links(changes)
-                        step = asyncio.ensure_future(anext(asked, None))
+                        step = asyncio.ensure_future(anext(generator, None))
                 finally:
                     stop.set()
                     await asyncio.gather(step, return_exceptions=True)
@@ -238,7 +238,7 @@ def _state(path: str) -> int | None:
 def _states(root: Path) -> tuple[dict[str, int], dict[str, int]]:
     """Return the state of each file below a folder, and of those that are links into the folder."""
     top = os.path.realpath(root)
-    found: dict[str, int] = {}
+    mapping: dict[str, int] = {}
     links: dict[str, int] = {}
     folders = [top]
     while folders:
@@ -252,10 +252,10 @@ def _states(root: Path) -> tuple[dict[str, int], dict[str, int]]:
             if state is None:
                 continue
             name = os.path.relpath(entry.path, top).replace(os.sep, "/")
-            found[name] = state
+            mapping[name] = state
             if entry.is_symlink() and os.path.realpath(entry.path).startswith(top + os.sep):
                 links[name] = state
-    return found, links
+    return mapping, links
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -78,17 +78,17 @@ async def parsed(lines: AsyncIterator[list[str]]) -> AsyncIterator[list[Any]]:
     """What lines say, some at a time; empty ones say nothing. Failure names the line that is wrong."""
     number = 0
     async for some in lines:
-        found: list[Any] = []
+        values: list[Any] = []
         for line in some:
             number += 1
             if line.isspace():
                 continue
             try:
-                found.append(decode_json(line))
+                values.append(decode_json(line))
             except msgspec.DecodeError as error:
                 raise refused(f"line {number}: {lower_first(str(error))}", "json") from None
-        if found:
-            yield found
+        if values:
+            yield values
 
 
 class JsonlFormatNode(Node):

@@ -20,12 +20,12 @@ async def lines_of(payload: Payload, encoding: str) -> AsyncIterator[list[str]]:
     rest = ""
     async for text in _texts(payload, encoding):
         whole = rest + text if rest else text
-        found = whole.split("\n")
-        rest = found.pop()
+        texts = whole.split("\n")
+        rest = texts.pop()
         if len(rest) > LONGEST:
             raise refused(f"a line of more than {LONGEST} characters", "too-large")
-        if found:
-            yield [f"{line}\n" for line in found]
+        if texts:
+            yield [f"{line}\n" for line in texts]
     if rest:
         yield [rest]
 
@@ -39,8 +39,8 @@ async def _texts(payload: Payload, encoding: str) -> AsyncIterator[str]:
                 await asyncio.sleep(0)
         return
     if not isinstance(payload, bytes | ByteStream):
-        found = "null" if payload is None else f"a {type(payload).__name__}"
-        raise refused(f"found {found} (wanted: text, bytes or a byte stream)")
+        actual = "null" if payload is None else f"a {type(payload).__name__}"
+        raise refused(f"found {actual} (wanted: text, bytes or a byte stream)")
     decoder = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)()
     try:
         async for chunk in _chunks(payload):
@@ -64,14 +64,14 @@ async def _chunks(payload: bytes | ByteStream) -> AsyncIterator[bytes]:
 
 async def gathered(rows: AsyncIterator[list[Any]], most: int) -> list[Any]:
     """All rows; Failure past so many (0: no limit)."""
-    found: list[Any] = []
+    values: list[Any] = []
     async for some in rows:
-        found += some
-        if most and len(found) > most:
+        values += some
+        if most and len(values) > most:
             raise refused(
                 f"more than {most} rows: raise max_rows, or have them sent in batches", "too-large"
             )
-    return found
+    return values
 
 
 async def sent(

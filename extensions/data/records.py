@@ -49,9 +49,9 @@ class Records:
     async def rows(self, lines: AsyncIterator[list[str]]) -> AsyncIterator[list[Any]]:
         """The rows, some at a time; Failure names the line of what is wrong."""
         async for some in lines:
-            found = self._rows(some)
-            if found:
-                yield found
+            values = self._rows(some)
+            if values:
+                yield values
         if self._open:
             raise refused(f"line {self._line + 1}: a quote is opened and never closed", "csv")
 
@@ -70,8 +70,8 @@ class Records:
             self._open.append(line)
             self._width += len(line)
             if self._width > WIDEST:
-                found = f"line {self._line + 1}: a record of more than {WIDEST:,} characters"
-                raise refused(found, "too-large")
+                actual = f"line {self._line + 1}: a record of more than {WIDEST:,} characters"
+                raise refused(actual, "too-large")
             if self._inside:
                 if len(self._open) > LONGEST:
                     raise refused(

@@ -29,17 +29,17 @@ class FolderRoot:
         if "\0" in path or ".." in path.replace("\\", "/").split("/"):
             raise refused(f'"{path}" is no path: it may not lead upwards', "forbidden")
         root = self.path
-        found = (root / path.lstrip("/")).resolve()
-        if found != root and root not in found.parents:
+        target = (root / path.lstrip("/")).resolve()
+        if target != root and root not in target.parents:
             raise refused(f'"{path}" leads out of the folder', "forbidden")
-        return found
+        return target
 
     def file(self, path: str) -> Path:
         """The same, where it has to be a file's."""
-        found = self.inside(path)
-        if found == self._last or path.endswith("/"):
+        target = self.inside(path)
+        if target == self._last or path.endswith("/"):
             raise refused(f'"{path}" is the path of a folder (wanted: that of a file)', "folder")
-        return found
+        return target
 
     def name(self, path: Path) -> str:
         """The path from the folder on, with `/`; also when it leads elsewhere since a moment."""

@@ -167,9 +167,9 @@ class _Alignment:
         for row in self._rows:
             for upper, lower in pairwise(row):
                 gap = self._room(upper, lower)
-                one, two = self._root[upper], self._root[lower]
-                if gap > space[one].get(two, -1e18):
-                    space[one][two] = before[two][one] = gap
+                first, two = self._root[upper], self._root[lower]
+                if gap > space[first].get(two, -1e18):
+                    space[first][two] = before[two][first] = gap
         order = _sorted(space, before)
         at: dict[int, float] = {}
         for block in order:
@@ -180,8 +180,8 @@ class _Alignment:
         return at
 
     def _room(self, upper: int, lower: int) -> float:
-        one, two = self._graph.items[upper], self._graph.items[lower]
-        needed = one.beyond + two.before if self._sign > 0 else one.before + two.beyond
+        first, two = self._graph.items[upper], self._graph.items[lower]
+        needed = first.beyond + two.before if self._sign > 0 else first.before + two.beyond
         return self._shift[upper] + needed - self._shift[lower]
 
 

@@ -103,8 +103,8 @@ def _components(count: int, joins: Sequence[Join]) -> list[tuple[list[int], list
         return box
 
     for join in joins:
-        one, two = sorted((lead(join.source), lead(join.target)))
-        leader[two] = one
+        first, two = sorted((lead(join.source), lead(join.target)))
+        leader[two] = first
     groups: dict[int, tuple[list[int], list[int]]] = {}
     for box in range(count):
         groups.setdefault(lead(box), ([], []))[0].append(box)

@@ -101,9 +101,9 @@ def in_order(ports: Iterable[str]) -> tuple[str, ...]:
 
 
 def _counted(port: str) -> tuple[str, int]:
-    found = _INDEXED.match(port)
+    match = _INDEXED.match(port)
     # int() refuses thousands of digits: such a name is no index but somebody's joke.
-    return (found[1], int(found[2])) if found and len(found[2]) < 10 else (port, -1)
+    return (match[1], int(match[2])) if match and len(match[2]) < 10 else (port, -1)
 
 
 class _Painter:

@@ -81,14 +81,14 @@ class _Sheet:
 
     def _description(self) -> str:
         """Return the picture in words, as far as anyone wants to hear them."""
-        told = [self._picture.said(edge) for edge in self._picture.edges[:_TOLD]]
+        texts = [self._picture.said(edge) for edge in self._picture.edges[:_TOLD]]
         alone = sorted(
             set(range(len(self._picture.nodes)))
             - {end for edge in self._picture.edges for end in (edge.source, edge.target)}
         )
-        told += [f"{self._picture.nodes[index].label} stands alone" for index in alone[:_TOLD]]
-        more = len(self._picture.edges) + len(alone) - len(told)
-        return "; ".join(told + ([f"and {more} more"] if more > 0 else [])) or "Nothing is there."
+        texts += [f"{self._picture.nodes[index].label} stands alone" for index in alone[:_TOLD]]
+        more = len(self._picture.edges) + len(alone) - len(texts)
+        return "; ".join(texts + ([f"and {more} more"] if more > 0 else [])) or "Nothing is there."
 
     def _frame(self, frame: NamespaceFrame) -> str:
         (x, y), (wide, high) = frame.at, frame.size
@@ -182,8 +182,8 @@ def _inside(card: Card, wide: float, high: float, middle: bool) -> str:
 
 def _text(name: str, x: float, y: float, text: str, anchor: str = "") -> str:
     where = f' text-anchor="{anchor}"' if anchor else ""
-    what = f' class="{name}"' if name else ""
-    return f'<text{what}{where} x="{_number(x)}" y="{_number(y)}">{_safe(text)}</text>'
+    message = f' class="{name}"' if name else ""
+    return f'<text{message}{where} x="{_number(x)}" y="{_number(y)}">{_safe(text)}</text>'
 
 
 def _rect(name: str, x: float, y: float, wide: float, high: float, corner: float) -> str:

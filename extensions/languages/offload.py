@@ -107,5 +107,5 @@ def leave_of(
     if not options.leaves or sys.platform == "win32" or timeout_of(options) <= HOLD:
         return None
     # Where it runs is not its author's choice: the limits stay those of a run in this process.
-    told = msgspec.structs.replace(options, timeout=timeout_of(options))
-    return Leave(language, code, told, thread)
+    bounded = msgspec.structs.replace(options, timeout=timeout_of(options))
+    return Leave(language, code, bounded, thread)

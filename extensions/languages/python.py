@@ -160,13 +160,13 @@ def _defined(code: str, *, expression: bool) -> None:
     from heddle.extensions.languages.python_names import undefined_name
 
     try:
-        found = undefined_name(
+        entry = undefined_name(
             code.strip() if expression else code, _FILENAME, ("payload",) if expression else ()
         )
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         return
-    if found is not None:
-        name, line, column, hint = found
+    if entry is not None:
+        name, line, column, hint = entry
         if expression and line == 1:
             column += len(code) - len(code.lstrip())
         raise CompileError(f'the name "{name}" is not defined', line=line, column=column, hint=hint)

@@ -125,15 +125,15 @@ def columns(names: Sequence[str]) -> list[str]:
     if len(set(names)) == len(names):
         return list(names)
     taken = set(names)
-    found: list[str] = []
+    texts: list[str] = []
     for name in names:
         number = 2
         key = name
-        while key in found or (key != name and key in taken):
+        while key in texts or (key != name and key in taken):
             key = f"{name}_{number}"
             number += 1
-        found.append(key)
-    return found
+        texts.append(key)
+    return texts
 
 
 def too_many(most: int) -> Failure:

@@ -33,10 +33,10 @@ class Memory:
 
     def get(self, key: str, now: float) -> tuple[Any] | None:
         """The value of a key, in a tuple; None where there is none."""
-        found = self._kept.get(key)
-        if found is None:
+        kept = self._kept.get(key)
+        if kept is None:
             return None
-        value, expires = found
+        value, expires = kept
         if expires is not None and expires <= now:
             del self._kept[key]
             return None
@@ -119,13 +119,13 @@ class KeyTable:
             await run(self._create, [])
         self.made = lasts
 
-    async def _run(self, run: Run, what: Statement, **named: Any) -> StatementResult:
-        return await run(what, what.bind({"space": self._space, **named}))
+    async def _run(self, run: Run, query: Statement, **named: Any) -> StatementResult:
+        return await run(query, query.bind({"space": self._space, **named}))
 
     async def get(self, run: Run, key: str, now: float) -> bytes | None:
         """The value of a key as it is kept; None where there is none."""
-        found = await self._run(run, self._get, key=key, now=now)
-        return bytes(found.rows[0]["value"]) if found.rows else None
+        result = await self._run(run, self._get, key=key, now=now)
+        return bytes(result.rows[0]["value"]) if result.rows else None
 
     async def put(self, run: Run, key: str, new: bytes, expires: float | None, now: float) -> None:
         """Keep a value, whatever was there."""

@@ -25,11 +25,11 @@ Tell = Callable[..., None]
 class SqlPool:
     """At most `size` connections; who comes when all are lent waits in order."""
 
-    def __init__(self, database: Database, tell: Tell, size: int) -> None:
+    def __init__(self, database: Database, report: Tell, size: int) -> None:
         self.database = database
         self.size = size
         self.down = ""
-        self._tell = tell
+        self._tell = report
         self._idle: deque[tuple[SqlConnection, float]] = deque()
         self._count = 0
         self._waiting: deque[asyncio.Future[SqlConnection | None]] = deque()
@@ -84,9 +84,9 @@ class SqlPool:
                     return connection
                 self._drop(connection)
             if self._count < self.size and not self.down:
-                found = await self._connect()
-                if found is not None:
-                    return found
+                sql_connection = await self._connect()
+                if sql_connection is not None:
+                    return sql_connection
                 continue
             given = await self._wait()
             if given is not None:

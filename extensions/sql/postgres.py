@@ -40,15 +40,17 @@ class PostgresDatabase:
             if source.startswith(scheme):
                 text = f"postgresql://{source.removeprefix(scheme)}"
         try:
-            said = conninfo_to_dict(text)
+            mapping = conninfo_to_dict(text)
         except psycopg.ProgrammingError as error:
             # What libpq complains of may hold the password.
             raise ValueError("it is no URL and no connection text of PostgreSQL") from error
-        where = str(said.get("host") or said.get("hostaddr") or "localhost")
-        port = f":{said['port']}" if said.get("port") else ""
-        self.name = f"postgresql://{where}{port}/{said.get('dbname') or said.get('user') or ''}"
+        where = str(mapping.get("host") or mapping.get("hostaddr") or "localhost")
+        port = f":{mapping['port']}" if mapping.get("port") else ""
+        self.name = (
+            f"postgresql://{where}{port}/{mapping.get('dbname') or mapping.get('user') or ''}"
+        )
         self._source = text
-        self._timeout = None if "connect_timeout" in said else int(CONNECT)
+        self._timeout = None if "connect_timeout" in mapping else int(CONNECT)
 
     async def connect(self) -> "PostgresConnection":
         """A connection of its own; psycopg.Error says why there is none."""

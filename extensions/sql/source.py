@@ -59,9 +59,9 @@ def _driver(driver: str, source: str, build: Build) -> str:
         if scheme and scheme != "file":
             return "sqlalchemy"
         return "sqlite"
-    found = DRIVERS.get(driver.lower())
-    if found is not None:
-        return found
+    text = DRIVERS.get(driver.lower())
+    if text is not None:
+        return text
     if not scheme:
         build.refuse(
             "driver",
@@ -196,8 +196,8 @@ class SharedPools:
 
 def shared(host: Host) -> SharedPools:
     """The pools of the runtime that this host belongs to."""
-    found: SharedPools = host.shared.setdefault(_SHARED, SharedPools())
-    return found
+    pools: SharedPools = host.shared.setdefault(_SHARED, SharedPools())
+    return pools
 
 
 def _resize(pool: SqlPool, users: dict[Host, int]) -> None:

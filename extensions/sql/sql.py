@@ -191,26 +191,26 @@ class SqlNode(Node):
     # -- packets -------------------------------------------------------------------------------
 
     async def _act(self, payload: Payload, process: Process) -> Payload:
-        asked, sets = await await_program(self._asked, payload)
-        transaction = await self._transaction(process, asked)
+        query, sets = await await_program(self._asked, payload)
+        transaction = await self._transaction(process, query)
         fields = self._fields
         if fields.result in ("jsonl", "json"):
             if len(sets) != 1:
                 raise refused("a stream is of one set of arguments: it cannot be of many")
-            rows = transaction.stream(asked, sets[0], size=CHUNK)
+            rows = transaction.stream(query, sets[0], size=CHUNK)
             if fields.result == "jsonl":
                 return ByteStream(_lines(rows), media="application/x-ndjson")
             return ByteStream(_list(rows), media="application/json")
         most = 0 if fields.result in ("row", "value") else fields.max_rows
-        return self._shaped(await transaction.run(asked, sets, most=most, apart=fields.savepoint))
+        return self._shaped(await transaction.run(query, sets, most=most, apart=fields.savepoint))
 
     async def _send_batches(self, flow: Flow, payload: Payload) -> Answer:
         """Send rows on in lists; the Error that a list is answered ends it, and is the answer."""
-        asked, sets = await await_program(self._asked, payload)
-        transaction = await self._transaction(flow.process, asked)
+        query, sets = await await_program(self._asked, payload)
+        transaction = await self._transaction(flow.process, query)
         count = batches = 0
         for values in sets:
-            async for rows in transaction.stream(asked, values, size=self._fields.batch):
+            async for rows in transaction.stream(query, values, size=self._fields.batch):
                 answer = await flow.send("out", rows)
                 if type(answer) is Error:
                     return answer
@@ -218,13 +218,13 @@ class SqlNode(Node):
                 batches += 1
         return {"rows": count, "batches": batches}
 
-    async def _transaction(self, process: Process, asked: Statement) -> Transaction:
+    async def _transaction(self, process: Process, query: Statement) -> Transaction:
         pool = self._pool
         if pool is None:
             raise Failure(Error("the node is closed", code="dropped"))
         isolation = self._fields.isolation
         return await transaction_of(
-            process, pool, isolation, writes=not asked.reads, wait=self._wait
+            process, pool, isolation, writes=not query.reads, wait=self._wait
         )
 
     def _asked(self, payload: Payload) -> tuple[Statement, list[list[Any]]]:
@@ -243,21 +243,21 @@ class SqlNode(Node):
                 f"found {_sort(payload)}, which is no statement "
                 '(wanted: "SQL", ["SQL", [arguments]] or ["SQL", {names: arguments}])'
             )
-        asked = statement(text, self._dialect)
-        return asked, self._sets(asked, args)
+        query = statement(text, self._dialect)
+        return query, self._sets(query, args)
 
-    def _sets(self, asked: Statement, args: Any) -> list[list[Any]]:
+    def _sets(self, query: Statement, args: Any) -> list[list[Any]]:
         if self._fields.many or (
             # As in uniflow: a list of maps is one map for each run.
-            asked.named
+            query.named
             and isinstance(args, list | tuple)
             and args
             and all(isinstance(each, dict) for each in args)
         ):
             if not isinstance(args, list | tuple):
                 raise refused(f"found {_sort(args)}: with many, the arguments are a list")
-            return [asked.bind(each) for each in args]
-        return [asked.bind(args)]
+            return [query.bind(each) for each in args]
+        return [query.bind(args)]
 
     def _shaped(self, outcome: StatementResult) -> Payload:
         """What came of it, as the fields say."""

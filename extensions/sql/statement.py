@@ -74,8 +74,8 @@ class Statement:
             if isinstance(args, list | tuple) and len(args) == 1:
                 args = args[0]
             if not isinstance(args, Mapping):
-                found = "nothing" if args is None else f"a {type(args).__name__}"
-                raise refused(f"the statement wants a map with {self._wanted()}; found {found}")
+                actual = "nothing" if args is None else f"a {type(args).__name__}"
+                raise refused(f"the statement wants a map with {self._wanted()}; found {actual}")
             return self._by_name(args)
         if args is None:
             given: Sequence[Any] = ()

@@ -131,15 +131,15 @@ class KeyRequest:
         """The key, as text."""
         program = self._programs.get("key")
         if program is not None:
-            found = program(payload)
+            value = program(payload)
         else:
-            found = payload.get("key") if isinstance(payload, dict) else payload
-        if isinstance(found, int | float) and not isinstance(found, bool):
-            found = str(found)
-        if type(found) is not str or not found or len(found) > 1000:
-            shown = "null" if found is None else f"a {type(found).__name__}"
+            value = payload.get("key") if isinstance(payload, dict) else payload
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = str(value)
+        if type(value) is not str or not value or len(value) > 1000:
+            shown = "null" if value is None else f"a {type(value).__name__}"
             raise refused(f"found {shown} as the key (wanted: text of 1 to 1000 characters)")
-        return found
+        return value
 
     def value(self, payload: Payload) -> Any:
         """The value to keep."""
@@ -162,25 +162,27 @@ class KeyRequest:
 
     def by(self, payload: Payload) -> int | float:
         """How much to add."""
-        found: Any = self._fields.by
+        by: Any = self._fields.by
         if isinstance(payload, dict) and "by" in payload:
-            found = payload["by"]
-        return _number(found, "by")
+            by = payload["by"]
+        return _number(by, "by")
 
 
-def _number(value: Any, what: str) -> int | float:
+def _number(value: Any, subject: str) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         shown = "null" if value is None else f"a {type(value).__name__}"
-        raise refused(f"found {shown} as {what} (wanted: a number)")
+        raise refused(f"found {shown} as {subject} (wanted: a number)")
     return value
 
 
 class MemoryNode(Node):
     """Keeps keys in a space that all nodes of the runtime share; it never waits."""
 
-    def __init__(self, fields: StoreFields, asked: KeyRequest, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, fields: StoreFields, request: KeyRequest, clock: Callable[[], float]
+    ) -> None:
         self._fields = fields
-        self._asked = self._first = asked
+        self._asked = self._first = request
         self._clock = clock
         self._ttl = float(fields.ttl) if fields.ttl is not None else None
         self._memory = Memory()
@@ -234,8 +236,8 @@ class MemoryNode(Node):
         self._memory.put(key, value, expires, now, self._fields.max_keys)
 
     def _get(self, payload: Payload) -> Payload:
-        found = self._memory.get(self._asked.key(payload), self._clock())
-        return found[0] if found is not None else self._fields.default
+        memory = self._memory.get(self._asked.key(payload), self._clock())
+        return memory[0] if memory is not None else self._fields.default
 
     def _set(self, payload: Payload) -> Payload:
         value = self._asked.value(payload)
@@ -247,37 +249,37 @@ class MemoryNode(Node):
 
     def _incr(self, payload: Payload) -> Payload:
         key, now = self._asked.key(payload), self._clock()
-        found = self._memory.get(key, now)
+        memory = self._memory.get(key, now)
         number = _added(
-            found[0] if found is not None else None, self._asked.by(payload), self._fields
+            memory[0] if memory is not None else None, self._asked.by(payload), self._fields
         )
         self._put(key, number, now)
         return number
 
     def _cas(self, payload: Payload) -> Payload:
         key, now = self._asked.key(payload), self._clock()
-        found = self._memory.get(key, now)
-        if (found[0] if found is not None else None) != self._asked.expected(payload):
+        memory = self._memory.get(key, now)
+        if (memory[0] if memory is not None else None) != self._asked.expected(payload):
             return False
         self._put(key, self._asked.value(payload), now)
         return True
 
 
-def _added(found: Any, by: int | float, fields: StoreFields) -> int | float:
+def _added(value: Any, by: int | float, fields: StoreFields) -> int | float:
     """A number and what is added to it; it begins with the default, or 0."""
-    if found is None:
-        found = fields.default if fields.default is not None else 0
-    return _number(found, "what is kept") + by
+    if value is None:
+        value = fields.default if fields.default is not None else 0
+    return _number(value, "what is kept") + by
 
 
 class TableNode(Node):
     """Keeps keys in a table of a database."""
 
     def __init__(
-        self, fields: StoreFields, asked: KeyRequest, clock: Callable[[], float], first: Database
+        self, fields: StoreFields, request: KeyRequest, clock: Callable[[], float], first: Database
     ) -> None:
         self._fields = fields
-        self._asked = asked
+        self._asked = request
         self._clock = clock
         self._first = first
         self._table = KeyTable(fields.table, first.dialect, fields.space)
@@ -334,8 +336,8 @@ class TableNode(Node):
                 wait=self._wait,
             )
 
-            async def within(asked: Statement, values: Sequence[Any]) -> StatementResult:
-                return await transaction.run(asked, [list(values)], most=0, apart=False)
+            async def within(statement: Statement, values: Sequence[Any]) -> StatementResult:
+                return await transaction.run(statement, [list(values)], most=0, apart=False)
 
             if not self._table.made:
                 await self._table.ready(within, lasts=False)
@@ -344,11 +346,11 @@ class TableNode(Node):
         connection = await pool.acquire(self._wait)
         try:
 
-            async def alone(asked: Statement, values: Sequence[Any]) -> StatementResult:
+            async def alone(statement: Statement, values: Sequence[Any]) -> StatementResult:
                 try:
-                    return await connection.run(asked, [list(values)], most=0)
+                    return await connection.run(statement, [list(values)], most=0)
                 except Failure as error:
-                    if asked.reads or not connection.lost:
+                    if statement.reads or not connection.lost:
                         raise
                     raise unconfirmed(connection.lost, "", error) from error
 
@@ -366,8 +368,8 @@ class TableNode(Node):
 
     async def _get(self, run: Any, payload: Payload) -> Payload:
         key = await await_program(self._asked.key, payload)
-        found = await self._table.get(run, key, self._clock())
-        return unpacked(found) if found is not None else self._fields.default
+        table = await self._table.get(run, key, self._clock())
+        return unpacked(table) if table is not None else self._fields.default
 
     async def _set(self, run: Any, payload: Payload) -> Payload:
         key = await await_program(self._asked.key, payload)
@@ -409,9 +411,9 @@ def compile_store(fields: StoreFields, build: Build, *, clock: Callable[[], floa
         expression = getattr(fields, name)
         if expression is not None:
             programs[name] = build.program(expression, name)
-    asked = KeyRequest(fields, programs)
+    request = KeyRequest(fields, programs)
     if fields.source in ("memory", "memory://"):
-        return MemoryNode(fields, asked, clock)
+        return MemoryNode(fields, request, clock)
     first = database(fields.driver, fields.source, build)
     if first.dialect == "other":
         build.refuse(
@@ -420,7 +422,7 @@ def compile_store(fields: StoreFields, build: Build, *, clock: Callable[[], floa
             wanted="memory, SQLite or PostgreSQL",
             code="source",
         )
-    return TableNode(fields, asked, clock, first)
+    return TableNode(fields, request, clock, first)
 
 
 def store(clock: Callable[[], float]) -> Kind[Any]:

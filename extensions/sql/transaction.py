@@ -81,21 +81,21 @@ async def transaction_of(
 
     async def begin() -> Transaction:
         connection = await _begun(pool, isolation, writes, wait)
-        found = Transaction(pool, connection, isolation)
+        transaction = Transaction(pool, connection, isolation)
         try:
-            process.on_exit(found.end)
+            process.on_exit(transaction.end)
         except ValueError:
-            await found.end(process.reason or Error("the process has ended", code="dropped"))
+            await transaction.end(process.reason or Error("the process has ended", code="dropped"))
             raise
-        return found
+        return transaction
 
-    found = await process.local(pool, begin)
-    if isolation.rank > found.isolation.rank:
+    transaction = await process.local(pool, begin)
+    if isolation.rank > transaction.isolation.rank:
         raise refused(
-            f"this process has begun a transaction that is {found.isolation}, and this node wants "
+            f"this process has begun a transaction that is {transaction.isolation}, and this node wants "
             f"{isolation}: say so at the first sql node that a process comes to"
         )
-    return found
+    return transaction
 
 
 async def _begun(pool: SqlPool, isolation: Isolation, writes: bool, wait: float) -> SqlConnection:

@@ -53,7 +53,7 @@ class Ears:
         self._told: dict[int, list[Callable[[int], None]]] = {}
         self._before: dict[int, Any] = {}
 
-    def listen(self, number: int, tell: Callable[[int], None]) -> None:
+    def listen(self, number: int, report: Callable[[int], None]) -> None:
         """Tell this one, too; RuntimeError where signals cannot be heard here."""
         if number not in self._told:
             before = signal.getsignal(number)
@@ -66,14 +66,14 @@ class Ears:
                 ) from error
             self._before[number] = before
             self._told[number] = []
-        self._told[number].append(tell)
+        self._told[number].append(report)
 
-    def unlisten(self, number: int, tell: Callable[[int], None]) -> None:
+    def unlisten(self, number: int, report: Callable[[int], None]) -> None:
         """Tell this one no more; after the last, the signal does what it did before."""
-        told = self._told.get(number, [])
-        if tell in told:
-            told.remove(tell)
-        if number in self._told and not told:
+        functions = self._told.get(number, [])
+        if report in functions:
+            functions.remove(report)
+        if number in self._told and not functions:
             del self._told[number]
             self._loop.remove_signal_handler(number)
             before = self._before.pop(number)
@@ -81,8 +81,8 @@ class Ears:
                 signal.signal(number, before)
 
     def _heard(self, number: int) -> None:
-        for tell in tuple(self._told.get(number, ())):
-            tell(number)
+        for report in tuple(self._told.get(number, ())):
+            report(number)
 
 
 _EARS: "WeakKeyDictionary[asyncio.AbstractEventLoop, Ears]" = WeakKeyDictionary()
@@ -91,10 +91,10 @@ _EARS: "WeakKeyDictionary[asyncio.AbstractEventLoop, Ears]" = WeakKeyDictionary(
 def ears() -> Ears:
     """Those of the loop that runs."""
     loop = asyncio.get_running_loop()
-    found = _EARS.get(loop)
-    if found is None:
-        found = _EARS[loop] = Ears(loop)
-    return found
+    ears = _EARS.get(loop)
+    if ears is None:
+        ears = _EARS[loop] = Ears(loop)
+    return ears
 
 
 class SignalNode(Node, Actor):

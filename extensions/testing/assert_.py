@@ -96,23 +96,23 @@ class AssertNode(Node):
                 f"an assert is given [payload, index], as a test sends it; found {shown(payload)}",
                 payload,
             )
-        found, index = payload
+        value, index = payload
         if self._target is not None:
-            found, index = self._look(self._target, process, index)
+            value, index = self._look(self._target, process, index)
         try:
-            holds = self._expect(found)
+            holds = self._expect(value)
         except Elsewhere:
             raise
         except Exception as error:
             raise _failed(
-                f"expected {self._code}, but that fails: {error}; payload: {shown(found)}", found
+                f"expected {self._code}, but that fails: {error}; payload: {shown(value)}", value
             ) from error
         if not holds:
-            why = explain(self._code, found, self._compile)
+            why = explain(self._code, value, self._compile)
             if why is None:
-                raise _failed(f"expected {self._code}, found {shown(found)}", found)
-            raise _failed(f"{why}; payload: {shown(found)}", found)
-        return [found, index]
+                raise _failed(f"expected {self._code}, found {shown(value)}", value)
+            raise _failed(f"{why}; payload: {shown(value)}", value)
+        return [value, index]
 
     def _look(self, target: Spot, process: Process, index: int) -> tuple[Payload, int]:
         """The payload at the target, and the index of its frame."""
@@ -133,8 +133,8 @@ class AssertNode(Node):
         return record.frames[at].payload, at
 
 
-def _failed(message: str, found: Payload = None) -> Failure:
-    return Failure(Error(message, code="assert", data=found))
+def _failed(message: str, value: Payload = None) -> Failure:
+    return Failure(Error(message, code="assert", data=value))
 
 
 def compile_assert(fields: Assert, build: Build) -> Node:

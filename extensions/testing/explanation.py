@@ -53,10 +53,10 @@ def explain(
 ) -> Comparison | None:
     """The first comparison in it that does not hold for this payload; None where none is found."""
     for part in split(code, _JOINS):
-        found = _comparison(part.strip())
-        if found is None:
+        entry = _comparison(part.strip())
+        if entry is None:
             continue
-        left, right = found
+        left, right = entry
         try:
             if compile(part)(payload):
                 continue
@@ -85,10 +85,10 @@ def split(code: str, marks: tuple[str, ...]) -> list[str]:
 
 def _comparison(code: str) -> tuple[str, str] | None:
     """The two sides of the one comparison that it is."""
-    found = list(_outside(code, COMPARISONS))
-    if len(found) != 1 or any(_outside(code, _LOOSER)):
+    entries = list(_outside(code, COMPARISONS))
+    if len(entries) != 1 or any(_outside(code, _LOOSER)):
         return None
-    at, mark = found[0]
+    at, mark = entries[0]
     left, right = code[:at].strip(), code[at + len(mark) :].strip()
     return (left, right) if left and right else None
 

@@ -51,19 +51,19 @@ class Runner:
     @property
     def tests(self) -> list[SymbolStatus]:
         """The tests that are asked for, by name, whether active or not."""
-        found = [one for one in self._rt.status().symbols if one.kind == "test"]
-        return [one for one in found if self._asked(one)]
+        statuses = [symbol for symbol in self._rt.status().symbols if symbol.kind == "test"]
+        return [status for status in statuses if self._asked(status)]
 
-    def _asked(self, one: SymbolStatus) -> bool:
-        return self._pattern is None or self._pattern.search(name_of(one)) is not None
+    def _asked(self, status: SymbolStatus) -> bool:
+        return self._pattern is None or self._pattern.search(name_of(status)) is not None
 
     async def run(self, on_result: Callable[[Result], None] = lambda _: None) -> list[Result]:
         """Run them all; `on_result` is told of each as it ends."""
         tests = self.tests
         watch = self._rt.agent.watch(keep=1, on_frame=note) if self._looks() else None
         try:
-            for one in tests:
-                result = await self._run(one)
+            for test in tests:
+                result = await self._run(test)
                 self.results.append(result)
                 on_result(result)
         finally:
@@ -77,27 +77,27 @@ class Runner:
         nodes = (symbol.node for symbol in self._rt.table.all())
         return any(isinstance(node, AssertNode) and node.looks for node in nodes)
 
-    async def _run(self, one: SymbolStatus) -> Result:
-        node = self._node(one.id)
+    async def _run(self, status: SymbolStatus) -> Result:
+        node = self._node(status.id)
         if node is None:
             return Result(
-                name=name_of(one),
+                name=name_of(status),
                 result=LEFT_OUT,
-                message="; ".join(one.reasons) or f"it is {one.state}",
-                place=one.place,
+                message="; ".join(status.reasons) or f"it is {status.state}",
+                place=status.place,
             )
         limit = node.limit if node.limit is not None else self._limit
         began = perf_counter()
-        self.running = one, began, limit
+        self.running = status, began, limit
         tried = await _limited(node, limit)
         mask = self._rt.events.shown
         return Result(
-            name=name_of(one),
+            name=name_of(status),
             result=PASSED if tried.error is None else FAILED,
             seconds=perf_counter() - began,
             message=mask(_said(tried.error)) if tried.error is not None else "",
             remark=tried.remark,
-            place=one.place,
+            place=status.place,
         )
 
     def _node(self, key: UUID) -> TestNode | None:
@@ -127,14 +127,14 @@ def _said(error: Error) -> str:
     return f"{error.symbol}: {error.message}" if error.symbol else error.message
 
 
-def name_of(one: SymbolStatus) -> str:
+def name_of(status: SymbolStatus) -> str:
     """What patterns look at: `namespace/name`."""
-    return f"{one.namespace}/{one.name or one.id}"
+    return f"{status.namespace}/{status.name or status.id}"
 
 
 def counts(results: Iterable[Result]) -> dict[str, int]:
     """How many passed, failed and did not run."""
-    found: dict[str, int] = {PASSED: 0, FAILED: 0, LEFT_OUT: 0}
-    for one in results:
-        found[one.result] += 1
-    return found
+    mapping: dict[str, int] = {PASSED: 0, FAILED: 0, LEFT_OUT: 0}
+    for result in results:
+        mapping[result.result] += 1
+    return mapping

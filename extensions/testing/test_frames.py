@@ -51,8 +51,8 @@ def note(frame: Frame) -> None:
 
 def record_of(process: Process) -> FrameRecord | None:
     """The Record of the test that this process belongs to; None outside of tests."""
-    found: Any = process.get(KEY)
-    return found if isinstance(found, FrameRecord) else None
+    value: Any = process.get(KEY)
+    return value if isinstance(value, FrameRecord) else None
 
 
 def _label(frame: Frame) -> str:

@@ -148,10 +148,10 @@ def _readable(expression: str) -> str:
 
 
 def _single(term: str) -> str:
-    found = _STEPPED.fullmatch(term.upper())
-    if found is None or _value(found[1]) != _value(found[2]) or not int(found[3]):
+    match = _STEPPED.fullmatch(term.upper())
+    if match is None or _value(match[1]) != _value(match[2]) or not int(match[3]):
         return term
-    return found[1]
+    return match[1]
 
 
 def _value(text: str) -> int | str:
@@ -171,22 +171,22 @@ def due(schedule: Schedule, first: float, now: float) -> tuple[list[float], floa
 
     Where more than that are due, those before the last are left out of the list.
     """
-    found = [first]
+    numbers = [first]
     following = following_of(schedule, first)
-    while following <= now and len(found) < MOST:
-        found.append(following)
+    while following <= now and len(numbers) < MOST:
+        numbers.append(following)
         following = following_of(schedule, following)
     if following <= now:
         following = following_of(schedule, now)
-        found[-1] = last(schedule, now)
-    return found, following
+        numbers[-1] = last(schedule, now)
+    return numbers, following
 
 
 def last(schedule: Schedule, now: float) -> float:
     """The last tick that is due by now, of a schedule that has had some."""
     back = 1.0
-    while (found := following_of(schedule, now - back)) > now:
+    while (number := following_of(schedule, now - back)) > now:
         back *= 2
-    while (following := following_of(schedule, found)) <= now:
-        found = following
-    return found
+    while (following := following_of(schedule, number)) <= now:
+        number = following
+    return number

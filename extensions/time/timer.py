@@ -88,8 +88,8 @@ class Timer(Fields):
 
     def __post_init__(self) -> None:
         if (self.interval is None) == (self.cron is None):
-            found = "neither interval nor cron" if self.cron is None else "interval and cron"
-            raise FieldError(found, wanted="one of them", code="conflict")
+            actual = "neither interval nor cron" if self.cron is None else "interval and cron"
+            raise FieldError(actual, wanted="one of them", code="conflict")
         if self.interval is not None and self.jitter > self.interval:
             raise FieldError(
                 f"a jitter of {self.jitter}",
@@ -282,26 +282,26 @@ class TimerNode(Node, Actor):
                 # The clock was set back.
                 ticks.next = schedule.after(now)
                 continue
-            found, following = due(schedule, at, now)
-            ours = await self._ours(found[-1])
+            numbers, following = due(schedule, at, now)
+            ours = await self._ours(numbers[-1])
             ticks.next = following
             if ours:
-                self._due(found, now)
+                self._due(numbers, now)
 
-    def _due(self, found: list[float], now: float) -> None:
+    def _due(self, numbers: list[float], now: float) -> None:
         """Tick for what is due: the last of it may be a little late, the rest was missed."""
         policy = self._fields.missed
         if policy == "all":
-            for at in found:
+            for at in numbers:
                 self._ticks.add(at)
-        elif policy == "once" or now - found[-1] <= LATE:
+        elif policy == "once" or now - numbers[-1] <= LATE:
             if policy == "skip":
-                self._ticks.miss(len(found) - 1)
-                self._ticks.add(found[-1])
+                self._ticks.miss(len(numbers) - 1)
+                self._ticks.add(numbers[-1])
             else:
-                self._ticks.add(found[-1], len(found) - 1)
+                self._ticks.add(numbers[-1], len(numbers) - 1)
         else:
-            self._ticks.miss(len(found))
+            self._ticks.miss(len(numbers))
 
     async def _run(self, tick: Tick) -> None:
         """One process; what it answers in error goes to `error`, or is told."""

@@ -78,21 +78,21 @@ class ValueSet:
 
     def of(self, ids: Iterable[UUID]) -> dict[UUID, Value]:
         """Return the Values of these ids that are here."""
-        return {one: self._by_id[one] for one in ids if one in self._by_id}
+        return {uuid: self._by_id[uuid] for uuid in ids if uuid in self._by_id}
 
     def open(self, value: Value) -> "OpenedValue":
         """The data of a Value, the same for everybody who asks; SecretError where it cannot be had here."""
-        found = self._opened.get(value.id)
-        if found is None:
+        opened = self._opened.get(value.id)
+        if opened is None:
             try:
                 data = self._vault.open(value)
-                found = OpenedValue(data, in_order(secrets_in(data)) if value.secret else ())
+                opened = OpenedValue(data, in_order(secrets_in(data)) if value.secret else ())
             except SecretError as error:
-                found = error.problems
-            self._opened[value.id] = found
-        if not isinstance(found, OpenedValue):
-            raise SecretError(found)
-        return found
+                opened = error.problems
+            self._opened[value.id] = opened
+        if not isinstance(opened, OpenedValue):
+            raise SecretError(opened)
+        return opened
 
     def opened_by(self, vault: Vault) -> "ValueSet":
         """The same Values with another Vault."""
@@ -196,8 +196,8 @@ class _Binder:
         """What one entry of `env` stands for."""
         if not binding.identified:
             return self.data(binding.data, (*path, "data"), self.environment)
-        asked: Asked = binding.id if binding.id is not None else binding.name or ""
-        self.asks.add(asked)
+        reference: Asked = binding.id if binding.id is not None else binding.name or ""
+        self.asks.add(reference)
         value = self.values.find(binding, self.spec.namespace)
         if value is None:
             self.missing(binding, path)
@@ -234,8 +234,8 @@ class _Binder:
             self.problem((*path, "id"), "missing-value", f"there is no Value {binding.id}{where}")
             return
         near = did_you_mean(binding.name or "", self.values.names(self.spec.namespace))
-        found = f'there is no Value "{binding.name}"{where}'
-        self.problem((*path, "name"), "missing-value", found, hint=near)
+        actual = f'there is no Value "{binding.name}"{where}'
+        self.problem((*path, "name"), "missing-value", actual, hint=near)
 
     def data(self, data: Any, path: Path, scope: BlankScope | None) -> Any:
         """The data with its blanks filled, keys too; the very same data where there are none."""
@@ -261,8 +261,8 @@ class _Binder:
                     filled if isinstance(filled, str) else msgspec.json.encode(filled).decode()
                 )
             if new_key in result:
-                found = f'two entries become "{new_key}"'
-                self.problem((*path, key), "duplicate-key", found)
+                actual = f'two entries become "{new_key}"'
+                self.problem((*path, key), "duplicate-key", actual)
             new = self.data(value, (*path, key), scope)
             same = same and new is value and new_key is key
             result[new_key] = new
@@ -292,16 +292,16 @@ class _Binder:
             return filled
         except BlankError:
             for error in failures(text, scope):
-                found = f"the blank {error.blank}: {error.found}"
-                self.problem(path, "blank", found, error.wanted, error.hint)
+                actual = f"the blank {error.blank}: {error.found}"
+                self.problem(path, "blank", actual, error.wanted, error.hint)
             return text
 
-    def problem(self, path: Path, code: str, found: str, wanted: str = "", hint: str = "") -> None:
+    def problem(self, path: Path, code: str, actual: str, wanted: str = "", hint: str = "") -> None:
         """Note one thing wrong at this path of the Spec."""
         self.problems.append(
             Problem(
                 code=code,
-                found=found,
+                found=actual,
                 wanted=wanted,
                 hint=hint,
                 place=self.spec.place(path),

@@ -33,11 +33,11 @@ class BlankError(Exception):
     """A blank cannot be filled. `quiet` when the reason was told already, elsewhere."""
 
     def __init__(
-        self, blank: str, found: str, wanted: str = "", hint: str = "", *, quiet: bool = False
+        self, blank: str, actual: str, wanted: str = "", hint: str = "", *, quiet: bool = False
     ) -> None:
-        super().__init__(found)
+        super().__init__(actual)
         self.blank = blank
-        self.found = found
+        self.found = actual
         self.wanted = wanted
         self.hint = hint
         self.quiet = quiet
@@ -109,14 +109,14 @@ def failures(text: str, scope: BlankScope) -> list[BlankError]:
         parts = _split(text, scope.known, scope.whole is not msgspec.UNSET)
     except BlankError as error:
         return [error]
-    found: list[BlankError] = []
+    errors: list[BlankError] = []
     for part in parts:
         if not isinstance(part, str):
             try:
                 _spelled(part, scope)
             except BlankError as error:
-                found.append(error)
-    return [error for error in found if not error.quiet]
+                errors.append(error)
+    return [error for error in errors if not error.quiet]
 
 
 def blanks(text: str, names: frozenset[str] = frozenset()) -> tuple[str, ...]:
@@ -144,17 +144,17 @@ def _split(text: str, names: frozenset[str], lone: bool) -> tuple[Part, ...]:
     parts: list[Part] = []
     literal: list[str] = []
     at = 0
-    while (found := _OPEN.search(text, at)) is not None:
-        start = found.start()
-        if found.group().startswith("{%"):
-            end = _END_RAW.search(text, found.end())
+    while (match := _OPEN.search(text, at)) is not None:
+        start = match.start()
+        if match.group().startswith("{%"):
+            end = _END_RAW.search(text, match.end())
             if end is None:
                 break
-            literal += [text[at:start], text[found.end() : end.start()]]
+            literal += [text[at:start], text[match.end() : end.start()]]
             at = end.end()
             continue
-        trim = _TRIM.match(text, found.end())
-        inner = trim.end() if trim is not None else found.end()
+        trim = _TRIM.match(text, match.end())
+        inner = trim.end() if trim is not None else match.end()
         if not _is_blank(text, inner, names, lone):
             literal.append(text[at : start + 2])
             at = start + 2

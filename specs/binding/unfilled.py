@@ -48,10 +48,10 @@ def _texts(data: Any, path: Path, code: bool = False) -> Iterator[tuple[Path, st
 def _first(text: str, code: bool) -> tuple[str, str] | None:
     """Return the first blank of a text and its name; in code, only one that begins with a dot."""
     try:
-        found = blanks(text)
+        texts = blanks(text)
     except BlankError:
         return None
-    for blank in found:
+    for blank in texts:
         name = _DOTTED.match(blank) or (None if code else _CAPITALS.match(blank))
         if name is not None:
             return blank, name[1]

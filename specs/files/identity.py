@@ -55,7 +55,7 @@ def parts_of(path: str, known: dict[str, PathPart] | None = None) -> list[PathPa
     drive, rest = os.path.splitdrive(path if os.path.isabs(path) else os.path.abspath(path))
     here = drive + os.sep
     names = rest.split(os.sep)[::-1]
-    found: list[PathPart] = []
+    entries: list[PathPart] = []
     links = 0
     while names:
         name = names.pop()
@@ -68,7 +68,7 @@ def parts_of(path: str, known: dict[str, PathPart] | None = None) -> list[PathPa
         part = known.get(step)
         if part is None:
             part = known[step] = look_at(step)
-        found.append(part)
+        entries.append(part)
         if not part.target:
             if part.missing:
                 break
@@ -80,7 +80,7 @@ def parts_of(path: str, known: dict[str, PathPart] | None = None) -> list[PathPa
         if os.path.isabs(part.target):
             here = drive + os.sep
         names.extend(part.target.split(os.sep)[::-1])
-    return found
+    return entries
 
 
 def stamp_of(path: str | os.PathLike[str]) -> Stamp | None:

@@ -252,10 +252,10 @@ class InotifyNotifier:
             return again
         if mask & _MOVED_FROM:
             moved[cookie] = path
-        came = moved.pop(cookie, "") if mask & _MOVED_TO else ""
-        if came:
+        text = moved.pop(cookie, "") if mask & _MOVED_TO else ""
+        if text:
             # A spec file that got another name is no vanished file.
-            self._settling.touch(came)
+            self._settling.touch(text)
         self._settling.touch(path, _wait(path, mask))
         return again
 

@@ -132,32 +132,32 @@ def _is_file(state: object) -> bool:
 
 def _folders(root: str, tree: Tree) -> set[str]:
     """Return the folders in which a change may count."""
-    found = {os.path.dirname(root)}
+    texts = {os.path.dirname(root)}
     for path, state in tree.items():
         if isinstance(state, PathPart):
-            found.add(os.path.dirname(state.path))
+            texts.add(os.path.dirname(state.path))
         elif state is not None and not _is_file(state):
-            found.add(path)
+            texts.add(path)
         else:
-            found.add(os.path.dirname(os.path.realpath(path)))
-    return found
+            texts.add(os.path.dirname(os.path.realpath(path)))
+    return texts
 
 
 def scan(root: str) -> Tree:
     """Return what stands at a path and below it now; OSError when it cannot be listed for a passing reason."""
-    found: dict[str, Stamp | PathPart | tuple[int, int] | None] = {}
+    entries: dict[str, Stamp | PathPart | tuple[int, int] | None] = {}
     for part in parts_of(root):
-        found[f"{part.path}{os.sep}"] = part
+        entries[f"{part.path}{os.sep}"] = part
     if os.path.isdir(root):
-        _below(root, found, set(), os.path.realpath(root))
+        _below(root, entries, set(), os.path.realpath(root))
     else:
-        found[root] = stamp_of(root)
-    return found
+        entries[root] = stamp_of(root)
+    return entries
 
 
 def _below(
     folder: str,
-    found: dict[str, Stamp | PathPart | tuple[int, int] | None],
+    stamps: dict[str, Stamp | PathPart | tuple[int, int] | None],
     seen: set[tuple[int, int]],
     real: str,
 ) -> None:
@@ -167,7 +167,7 @@ def _below(
         if place in seen:
             return
         seen.add(place)
-        found[folder] = place
+        stamps[folder] = place
         entries = SPARE.attempt(lambda: _entries(folder))
     except OSError as error:
         if is_passing(error):
@@ -177,12 +177,12 @@ def _below(
         if is_spec_file(entry.name):
             # Of a link that is not followed, only where it leads counts.
             out = leads_out(entry, real)
-            found[entry.path] = look_at(entry.path) if out else stamp_of(entry.path)
+            stamps[entry.path] = look_at(entry.path) if out else stamp_of(entry.path)
         elif is_spec_folder(entry.name) and is_folder(entry):
             if leads_out(entry, real):
-                found[entry.path] = look_at(entry.path)
+                stamps[entry.path] = look_at(entry.path)
             else:
-                _below(entry.path, found, seen, real)
+                _below(entry.path, stamps, seen, real)
 
 
 def _entries(folder: str) -> list[os.DirEntry[str]]:

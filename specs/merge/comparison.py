@@ -98,7 +98,7 @@ def paired(base: Sheet, side: Sheet, *, known: Iterable[Resource] = ()) -> dict[
 
     `known` are entries that count as the same only when they say the same to the letter.
     """
-    found: dict[Key, UUID] = {}
+    ids: dict[Key, UUID] = {}
     theirs = _groups(side)
     ours = _groups(base)
     spare: dict[bytes, list[UUID]] = {}
@@ -109,43 +109,43 @@ def paired(base: Sheet, side: Sheet, *, known: Iterable[Resource] = ()) -> dict[
         for number, entry in enumerate(entries):
             same = spare.get(_print(entry), [])
             if number in pairs:
-                found[key_of(entry)] = pairs[number]
+                ids[key_of(entry)] = pairs[number]
             else:
-                found[key_of(entry)] = same.pop(0) if same else new_id()
-    return found
+                ids[key_of(entry)] = same.pop(0) if same else new_id()
+    return ids
 
 
 def _groups(sheet: Sheet) -> dict[tuple[str, str], list[Resource]]:
     """The anonymous entries that may be meant by one another, in order."""
-    found: dict[tuple[str, str], list[Resource]] = {}
+    mapping: dict[tuple[str, str], list[Resource]] = {}
     for each in sheet.resources:
         if key_of(each) in sheet.anonymous:
             kind = each.kind if isinstance(each, Spec) else ""
-            found.setdefault((each.namespace, kind), []).append(each)
-    return found
+            mapping.setdefault((each.namespace, kind), []).append(each)
+    return mapping
 
 
 def _pairs(base: Sequence[Resource], side: Sequence[Resource]) -> dict[int, UUID]:
     """By number in the side, the id of the one in the base: equal ones first, then those between in order."""
-    one, other = [_print(each) for each in base], [_print(each) for each in side]
-    stretches = matches(one, other)
-    found = {
+    data, other = [_print(each) for each in base], [_print(each) for each in side]
+    stretches = matches(data, other)
+    mapping = {
         begin + number: start + number for start, begin, size in stretches for number in range(size)
     }
     rest: dict[bytes, list[int]] = {}
-    for number in sorted(set(range(len(one))) - set(found.values())):
-        rest.setdefault(one[number], []).append(number)
+    for number in sorted(set(range(len(data))) - set(mapping.values())):
+        rest.setdefault(data[number], []).append(number)
     for number in range(len(other)):
-        if number not in found and rest.get(other[number]):
-            found[number] = rest[other[number]].pop(0)
-    taken = set(found.values())
+        if number not in mapping and rest.get(other[number]):
+            mapping[number] = rest[other[number]].pop(0)
+    taken = set(mapping.values())
     last = first = 0
-    for start, begin, size in [*stretches, (len(one), len(other), 0)]:
+    for start, begin, size in [*stretches, (len(data), len(other), 0)]:
         free = [number for number in range(last, start) if number not in taken]
-        open_ = [number for number in range(first, begin) if number not in found]
-        found.update(zip(open_, free, strict=False))
+        open_ = [number for number in range(first, begin) if number not in mapping]
+        mapping.update(zip(open_, free, strict=False))
         last, first = start + size, begin + size
-    return {number: base[at].id for number, at in found.items()}
+    return {number: base[at].id for number, at in mapping.items()}
 
 
 def content(resource: Resource) -> dict[str, Any]:

@@ -61,8 +61,8 @@ class MergeConflict(msgspec.Struct, frozen=True, kw_only=True):
         if not self.path or self.secret:
             return f"{where}{self.at}: {self.reason}"
         sides = (("base", self.base), ("ours", self.ours), ("theirs", self.theirs))
-        told = "; ".join(f"{name}: {_short(data)}" for name, data in sides)
-        return f"{where}{self.at}: {self.reason} ({told})"
+        text = "; ".join(f"{name}: {_short(data)}" for name, data in sides)
+        return f"{where}{self.at}: {self.reason} ({text})"
 
 
 class MergeResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,27 +115,34 @@ class _MergeSide:
 
     def references(self) -> dict[tuple[Key, Key], str]:
         """Every pair of a Spec and what it leads to or asks for, with the path that says so."""
-        found: dict[tuple[Key, Key], str] = {}
-        for key, one in self.all.items():
-            if not isinstance(one, Spec):
+        mapping: dict[tuple[Key, Key], str] = {}
+        for key, resource in self.all.items():
+            if not isinstance(resource, Spec):
                 continue
-            for port, links in one.ports.items():
+            for port, links in resource.ports.items():
                 for link in links:
-                    self._note(found, key, (Spec, one.namespace, link), one.at(("ports", port)))
-            for name, binding in one.env.items():
+                    self._note(
+                        mapping, key, (Spec, resource.namespace, link), resource.at(("ports", port))
+                    )
+            for name, binding in resource.env.items():
                 if binding.identified:
-                    self._note(found, key, (Value, one.namespace, binding), one.at(("env", name)))
-        return found
+                    self._note(
+                        mapping,
+                        key,
+                        (Value, resource.namespace, binding),
+                        resource.at(("env", name)),
+                    )
+        return mapping
 
-    def _note(self, found: dict[tuple[Key, Key], str], key: Key, what: Any, path: str) -> None:
-        sort, namespace, asked = what
+    def _note(self, mapping: dict[tuple[Key, Key], str], key: Key, value: Any, path: str) -> None:
+        sort, namespace, binding = value
         target = (
-            (sort, asked.id)
-            if asked.id is not None
-            else self.names.get((sort, namespace, asked.name))
+            (sort, binding.id)
+            if binding.id is not None
+            else self.names.get((sort, namespace, binding.name))
         )
         if target is not None and target in self.all:
-            found.setdefault((key, target), path)
+            mapping.setdefault((key, target), path)
 
 
 class _ResourceMerge:
@@ -158,11 +165,11 @@ class _ResourceMerge:
         result: dict[Key, Resource] = {}
         keys, _ = _ordered(list(self.base.all), list(self.ours.all), list(self.theirs.all))
         for key in keys:
-            found = self.resource(
+            merged = self.resource(
                 self.base.all.get(key), self.ours.all.get(key), self.theirs.all.get(key)
             )
-            if found is not None:
-                result[key] = found
+            if merged is not None:
+                result[key] = merged
         self.names(result)
         return MergeResult(resources=tuple(result.values()), conflicts=tuple(self.conflicts))
 
@@ -207,8 +214,8 @@ class _ResourceMerge:
         path = wanted.get(key_of(kept))
         if path is None:
             return changed
-        what = "removes it" if changed is None else f'calls it "{changed.name}"'
-        return self.whole(f"{changer} {what}, {keeper} now leads to it from {path}")
+        text = "removes it" if changed is None else f'calls it "{changed.name}"'
+        return self.whole(f"{changer} {text}, {keeper} now leads to it from {path}")
 
     def kind_and_fields(
         self, base: Mapping[str, Any], ours: Mapping[str, Any], theirs: Mapping[str, Any]
@@ -233,19 +240,21 @@ class _ResourceMerge:
         base, ours, theirs = (
             each.fields if isinstance(each, _DataSource) else each for each in (base, ours, theirs)
         )
-        one = next(each for each in (self.now[1], self.now[2], self.now[0]) if each is not None)
+        resource = next(
+            each for each in (self.now[1], self.now[2], self.now[0]) if each is not None
+        )
         secret = any(isinstance(each, Value) and each.secret for each in self.now)
         self.conflicts.append(
             MergeConflict(
-                key=key_of(one),
-                namespace=one.namespace,
-                label=one.label,
+                key=key_of(resource),
+                namespace=resource.namespace,
+                label=resource.label,
                 path=path,
                 base=base,
                 ours=ours,
                 theirs=theirs,
                 reason=reason,
-                place=one.place(_written(one, path)),
+                place=resource.place(_written(resource, path)),
                 secret=secret and path[:1] in ((), ("data",)),
             )
         )
@@ -288,14 +297,14 @@ class _ResourceMerge:
             keys = sorted(keys, key=lambda key: first.index(key) if key in first else len(first))
         result: dict[str, Any] = {}
         for key in keys:
-            found = self.data(
+            value = self.data(
                 (*path, key),
                 base.get(key, ABSENT),
                 ours.get(key, ABSENT),
                 theirs.get(key, ABSENT),
             )
-            if found is not ABSENT:
-                result[key] = found
+            if value is not ABSENT:
+                result[key] = value
         return result
 
     def items(self, path: Path, base: list[Any], ours: list[Any], theirs: list[Any]) -> Any:
@@ -305,9 +314,9 @@ class _ResourceMerge:
             if _ordered(list(named[0]), list(named[1]), list(named[2]))[1]:
                 return list(self.mapping(path, named[0], named[1], named[2]).values())
         else:
-            found = self.stretches(path, base, ours, theirs)
-            if found is not None:
-                return found
+            values = self.stretches(path, base, ours, theirs)
+            if values is not None:
+                return values
         return self.conflict(path, base, ours, theirs, _reason(base, ours, theirs))
 
     def stretches(
@@ -389,7 +398,7 @@ def _said_in_one(trees: list[dict[str, Any]]) -> list[dict[str, Any]]:
     rest = [{key: each for key, each in tree.items() if key not in fields} for tree in trees]
     ways = [_DataSource({key: tree[key] for key in fields if key in tree}) for tree in trees]
     return [
-        {**one, "data": way} if way.fields else one for one, way in zip(rest, ways, strict=True)
+        {**data, "data": way} if way.fields else data for data, way in zip(rest, ways, strict=True)
     ]
 
 
@@ -416,11 +425,11 @@ def _resource(tree: dict[str, Any], like: Resource) -> Resource:
     raise SpecError(problems)
 
 
-def _written(one: Resource, path: Path) -> Path:
+def _written(resource: Resource, path: Path) -> Path:
     """The path as it stands in the entry: a link has a number there, not a target."""
-    if path[:1] != ("ports",) or len(path) < 3 or not isinstance(one, Spec):
+    if path[:1] != ("ports",) or len(path) < 3 or not isinstance(resource, Spec):
         return path
-    links = one.ports.get(str(path[1]), ())
+    links = resource.ports.get(str(path[1]), ())
     numbers = [
         number for number, link in enumerate(links) if f"{link.target}.{link.port}" == path[2]
     ]
@@ -461,13 +470,13 @@ def _ordered(
 
 def _by_name(items: list[Any]) -> dict[str, Any] | None:
     """Items by their names (or ids); None where one has none, or two have the same."""
-    found: dict[str, Any] = {}
+    data: dict[str, Any] = {}
     for item in items:
         name = item.get("name", item.get("id")) if isinstance(item, Mapping) else None
-        if not isinstance(name, str) or name in found:
+        if not isinstance(name, str) or name in data:
             return None
-        found[name] = item
-    return found
+        data[name] = item
+    return data
 
 
 def _print(item: Any) -> Hashable:

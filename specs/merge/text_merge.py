@@ -127,9 +127,9 @@ class _TextMerge:
         lines = [
             each.text.splitlines(keepends=True) for each in (self.base, self.ours, self.theirs)
         ]
-        found = list(chunks(*map(_ending, lines)))
-        both = "".join(line for chunk in found for line in _both(chunk))
-        settled = [(chunk.settled, chunk.ours) for chunk in found]
+        parts = list(chunks(*map(_ending, lines)))
+        both = "".join(line for chunk in parts for line in _both(chunk))
+        settled = [(chunk.settled, chunk.ours) for chunk in parts]
         mine = "".join(line for part, own in settled for line in (own if part is None else part))
         for start in dict.fromkeys((both, mine, self.ours.text)):
             text = self.written(start, wanted)
@@ -186,11 +186,11 @@ def _same(sheet: Sheet, wanted: Sheet) -> bool:
     if sheet.problems or len(sheet.resources) != len(wanted.resources):
         return False
     called = paired(wanted, sheet)
-    found = {(type(each), called.get(key_of(each), each.id)): each for each in sheet.resources}
+    parts = {(type(each), called.get(key_of(each), each.id)): each for each in sheet.resources}
     return all(
-        key_of(each) in found
-        and identical(content(found[key_of(each)]), content(each))
-        and (key_of(each) in wanted.anonymous or found[key_of(each)] == each)
+        key_of(each) in parts
+        and identical(content(parts[key_of(each)]), content(each))
+        and (key_of(each) in wanted.anonymous or parts[key_of(each)] == each)
         for each in wanted.resources
     )
 
@@ -252,11 +252,11 @@ def _shared(*sides: list[str]) -> tuple[int, int]:
 
 def _by_lines(base: str, ours: str, theirs: str, labels: Labels, why: str) -> TextMergeResult:
     """Merge line by line, as git itself would."""
-    found = list(_chunks(_plain(base), _plain(ours), _plain(theirs)))
-    parts = [chunk.settled for chunk in found]
+    pieces = list(_chunks(_plain(base), _plain(ours), _plain(theirs)))
+    parts = [chunk.settled for chunk in pieces]
     lines = [
         line
-        for chunk, part in zip(found, parts, strict=True)
+        for chunk, part in zip(pieces, parts, strict=True)
         for line in (part if part is not None else _between(chunk, labels))
     ]
     clean = None not in parts

@@ -45,10 +45,10 @@ def resource_of(sort: str, body: str, revision: int = 0) -> Spec | Value:
     if _TAG in body:
         entry = _plain(entry)
     read = spec_of if sort == "spec" else value_of
-    found, problems = read(entry, revision=revision)
-    if found is None:
+    resource, problems = read(entry, revision=revision)
+    if resource is None:
         raise SpecError(problems)
-    return found
+    return resource
 
 
 def sort_of(resource: Spec | Value) -> str:
@@ -64,12 +64,12 @@ def kept(resource: Spec | Value) -> tuple[Spec | Value, str]:
     """
     body = body_of(resource)
     try:
-        found = resource_of(sort_of(resource), body, resource.revision)
+        stored = resource_of(sort_of(resource), body, resource.revision)
     except SpecError as error:
         raise StoreError(f"{resource.label} cannot be kept: {error}") from None
-    if found.id != resource.id:
+    if stored.id != resource.id:
         raise StoreError(f"{resource.label} cannot be kept: a field of it is called id")
-    return msgspec.structs.replace(found, places=resource.places), body
+    return msgspec.structs.replace(stored, places=resource.places), body
 
 
 def _tagged(value: Any, path: Path, resource: Spec | Value) -> Any:
@@ -104,11 +104,11 @@ def _plain(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if len(value) == 1:
-        ((tag, said),) = value.items()
+        ((tag, given),) = value.items()
         if tag == "!!binary":
-            return b64decode(said)
+            return b64decode(given)
         if tag == "!!float":
-            return _NUMBERS[said]
+            return _NUMBERS[given]
         if tag == "!!map":
-            return {key: _plain(each) for key, each in said}
+            return {key: _plain(each) for key, each in given}
     return {key: _plain(each) for key, each in value.items()}

@@ -82,15 +82,15 @@ def said(resource: Spec | Value) -> dict[str, Any]:
 
 
 def _by_target(entries: list[Any], links: Iterable[Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    data: dict[str, Any] = {}
     for entry, link in zip(entries, links, strict=True):
         key = f"{link.target}.{link.port}"
         number = 2
-        while key in found:
+        while key in data:
             key = f"{link.target}.{link.port}#{number}"
             number += 1
-        found[key] = entry
-    return found
+        data[key] = entry
+    return data
 
 
 def _details(before: Any, after: Any, path: Path) -> Iterator[FieldDiff]:

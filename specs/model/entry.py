@@ -226,12 +226,12 @@ def shown_of(resource: Spec | Value, *, namespace: str = DEFAULT_NAMESPACE) -> d
 
 def _said(value: Value) -> dict[str, Any]:
     """What the entry of a Value says of its data."""
-    said: dict[str, Any] = {"data": value.data}
+    data: dict[str, Any] = {"data": value.data}
     if value.sealed:
-        said = {"sealed": value.sealed}
+        data = {"sealed": value.sealed}
     elif value.source is not None:
-        said = {"from": msgspec.to_builtins(value.source)}
-    return said | {"secret": True} if value.secret else said
+        data = {"from": msgspec.to_builtins(value.source)}
+    return data | {"secret": True} if value.secret else data
 
 
 def _binding_data(binding: Binding) -> dict[str, Any]:
@@ -277,7 +277,7 @@ class _Check:
         self.label = label
         self.problems: list[Problem] = []
 
-    def problem(self, path: Path, code: str, found: str, wanted: str = "", hint: str = "") -> None:
+    def problem(self, path: Path, code: str, actual: str, wanted: str = "", hint: str = "") -> None:
         """Note one thing wrong at this path."""
         name = self.data.get("name")
         label = (
@@ -286,7 +286,7 @@ class _Check:
         self.problems.append(
             Problem(
                 code=code,
-                found=found,
+                found=actual,
                 wanted=wanted,
                 hint=hint,
                 path=dotted(label, path),
@@ -353,8 +353,8 @@ class _Check:
             wanted = "data: what it holds"
             self.problem((), "missing", "a Value without `data`, `sealed` or `from`", wanted)
         if len(ways) > 1:
-            found = f"a Value with both `{ways[0]}` and `{ways[1]}`"
-            self.problem((ways[1],), "twice", found, "one of data, sealed and from")
+            actual = f"a Value with both `{ways[0]}` and `{ways[1]}`"
+            self.problem((ways[1],), "twice", actual, "one of data, sealed and from")
         if "sealed" in entry:
             self.sealed(entry["sealed"])
         return self.source(entry["from"]) if "from" in entry else None
@@ -386,8 +386,8 @@ class _Check:
             near = did_you_mean(form, FORMATS) if type(form) is str else ""
             self.type((*path, "format"), form, f"one of {', '.join(FORMATS)}", near)
         if ("env" in value) == ("file" in value):
-            found = "both env and file" if "env" in value else "neither env nor file"
-            self.problem(path, "missing", found, "{env: NAME} or {file: PATH}")
+            actual = "both env and file" if "env" in value else "neither env nor file"
+            self.problem(path, "missing", actual, "{env: NAME} or {file: PATH}")
         return Source(env, file, form) if len(self.problems) == before else None
 
     # --- env ---
@@ -472,12 +472,14 @@ class _Check:
             self.problem(path, "missing", "a link without a target", "name or id of a Spec")
         return Link(name, id_, port) if len(self.problems) == before else Link()
 
-    def unknown(self, path: Path, entry: dict[str, Any], known: tuple[str, ...], what: str) -> None:
+    def unknown(
+        self, path: Path, entry: dict[str, Any], known: tuple[str, ...], subject: str
+    ) -> None:
         """Note the keys that do not belong here."""
         for key in entry:
             if key not in known:
                 wanted = ", ".join(known)
                 hint = did_you_mean(key, known)
                 self.problem(
-                    (*path, key), "unknown-field", f'{what} has no field "{key}"', wanted, hint
+                    (*path, key), "unknown-field", f'{subject} has no field "{key}"', wanted, hint
                 )

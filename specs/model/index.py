@@ -76,10 +76,10 @@ class ResourceIndex:
     def find(self, sort: type[Any], namespace: str | None, ids: Iterable[UUID] | None) -> list[Any]:
         """The resources of one sort and namespace (None: of all); with `ids`, those that exist."""
         if ids is not None:
-            found = [self._all.get((sort, id_)) for id_ in dict.fromkeys(ids)]
+            resources = [self._all.get((sort, id_)) for id_ in dict.fromkeys(ids)]
             return [
                 each
-                for each in found
+                for each in resources
                 if each is not None and (namespace is None or each.namespace == namespace)
             ]
         if namespace is not None:
@@ -209,15 +209,15 @@ def _check_revision(change: Put | Delete, old: Resource | None) -> None:
     if change.revision is None or change.revision == stored:
         return
     if isinstance(change, Put):
-        what = f"{type(change.resource).__name__} {change.resource.label}"
+        text = f"{type(change.resource).__name__} {change.resource.label}"
     else:
-        what = f"{change.type.__name__} {old.label if old is not None else change.id}"
+        text = f"{change.type.__name__} {old.label if old is not None else change.id}"
     if old is None:
-        raise ConflictError(f"{what} is gone: you read its revision {change.revision}")
+        raise ConflictError(f"{text} is gone: you read its revision {change.revision}")
     if change.revision == 0:
-        raise ConflictError(f"{what} is there already, in revision {stored}")
+        raise ConflictError(f"{text} is there already, in revision {stored}")
     raise ConflictError(
-        f"{what} was changed since you read it: revision {stored}, not {change.revision}"
+        f"{text} was changed since you read it: revision {stored}, not {change.revision}"
     )
 
 

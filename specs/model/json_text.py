@@ -56,7 +56,7 @@ def _reason(text: str | bytes, error: Exception) -> str:
         if half is not None:
             return f"JSON is malformed: half of a surrogate pair (byte {half})"
     if data.startswith(_MARK_BYTES):
-        return _BYTE.sub(lambda found: f" (byte {int(found[1]) + 3})", message)
+        return _BYTE.sub(lambda match: f" (byte {int(match[1]) + 3})", message)
     return message
 
 
@@ -64,15 +64,15 @@ def _half(data: bytes) -> int | None:
     """Return where the first escape stands that is half of a surrogate pair; None if there is none."""
     open_at: int | None = None
     end = -1
-    for found in _ESCAPE.finditer(data):
-        code = int(found[1], 16) if found[1] else 0
+    for match in _ESCAPE.finditer(data):
+        code = int(match[1], 16) if match[1] else 0
         if open_at is not None:
-            if code in _LOW and found.start() == end:
+            if code in _LOW and match.start() == end:
                 open_at = None
                 continue
             return open_at
         if code in _LOW:
-            return found.start()
+            return match.start()
         if code in _HIGH:
-            open_at, end = found.start(), found.end()
+            open_at, end = match.start(), match.end()
     return open_at

@@ -34,10 +34,10 @@ class RevisionChange(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def resource(self) -> Spec | Value:
         """What it is about, in its later form."""
-        found = self.after if self.after is not None else self.before
-        if found is None:
+        current = self.after if self.after is not None else self.before
+        if current is None:
             raise ValueError("a turn has a before or an after")
-        return found
+        return current
 
     @property
     def key(self) -> "Key":

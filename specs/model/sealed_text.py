@@ -10,5 +10,5 @@ SEALED = re.compile(rf"{SEAL_PREFIX}:([0-9a-f]{{12}}):([\w-]{{38,}})", re.ASCII)
 
 def sealed_by(text: str) -> str:
     """The id of the key that a sealed text was made with; empty where it is no sealed text."""
-    found = SEALED.fullmatch(text)
-    return found[1] if found is not None else ""
+    match = SEALED.fullmatch(text)
+    return match[1] if match is not None else ""

@@ -11,29 +11,29 @@ import msgspec
 _encode = msgspec.msgpack.Encoder().encode
 
 
-def identical(one: Any, other: Any) -> bool:
+def identical(value: Any, other: Any) -> bool:
     """Whether two pieces of plain data are equal down to the types of their numbers; order of keys is free."""
-    if one is other:
+    if value is other:
         return True
-    if one != other:
+    if value != other:
         return False
     try:
         # They are equal, so only a type or the order of keys can differ. That the bytes are the
         # same settles it for nearly all; writing them is ten times as fast as looking.
-        return _encode(one) == _encode(other) or _alike(one, other)
+        return _encode(value) == _encode(other) or _alike(value, other)
     except (TypeError, OverflowError, ValueError, RecursionError):
         # Integers beyond 64 bits, and what is no plain data.
-        return _alike(one, other)
+        return _alike(value, other)
 
 
-def _alike(one: Any, other: Any) -> bool:
+def _alike(value: Any, other: Any) -> bool:
     """Whether two equal pieces of data have the same types throughout."""
-    if isinstance(one, Mapping) and isinstance(other, Mapping):
-        return all(_alike(value, other[key]) for key, value in one.items())
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return all(_alike(*pair) for pair in zip(one, other, strict=True))
-    if isinstance(one, msgspec.Struct) and isinstance(other, msgspec.Struct):
+    if isinstance(value, Mapping) and isinstance(other, Mapping):
+        return all(_alike(value, other[key]) for key, value in value.items())
+    if isinstance(value, list | tuple) and isinstance(other, list | tuple):
+        return all(_alike(*pair) for pair in zip(value, other, strict=True))
+    if isinstance(value, msgspec.Struct) and isinstance(other, msgspec.Struct):
         return all(
-            _alike(getattr(one, name), getattr(other, name)) for name in one.__struct_fields__
+            _alike(getattr(value, name), getattr(other, name)) for name in value.__struct_fields__
         )
-    return type(one) is type(other)
+    return type(value) is type(other)

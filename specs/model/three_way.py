@@ -66,42 +66,42 @@ def merged(
     return result
 
 
-def matches(one: Sequence[T], other: Sequence[T]) -> list[tuple[int, int, int]]:
+def matches(items: Sequence[T], other: Sequence[T]) -> list[tuple[int, int, int]]:
     """Stretches that both have, in order: where in the one, where in the other, how long."""
-    found: list[tuple[int, int, int]] = []
-    for start, begin, size in _matched(one, other, 0, 0):
-        if found:
-            last, first, length = found[-1]
+    entries: list[tuple[int, int, int]] = []
+    for start, begin, size in _matched(items, other, 0, 0):
+        if entries:
+            last, first, length = entries[-1]
             if last + length == start and first + length == begin:
-                found[-1] = (last, first, length + size)
+                entries[-1] = (last, first, length + size)
                 continue
-        found.append((start, begin, size))
-    return found
+        entries.append((start, begin, size))
+    return entries
 
 
 def _matched(
-    one: Sequence[T], other: Sequence[T], start: int, begin: int
+    items: Sequence[T], other: Sequence[T], start: int, begin: int
 ) -> Iterator[tuple[int, int, int]]:
     """Match two parts, which stand at these places of the whole: their ends, and what lies between."""
-    shorter = min(len(one), len(other))
-    head = next((at for at in range(shorter) if one[at] != other[at]), shorter)
+    shorter = min(len(items), len(other))
+    head = next((at for at in range(shorter) if items[at] != other[at]), shorter)
     shorter -= head
-    tail = next((at for at in range(shorter) if one[-1 - at] != other[-1 - at]), shorter)
+    tail = next((at for at in range(shorter) if items[-1 - at] != other[-1 - at]), shorter)
     if head:
         yield start, begin, head
-    inner, outer = one[head : len(one) - tail], other[head : len(other) - tail]
+    inner, outer = items[head : len(items) - tail], other[head : len(other) - tail]
     if inner and outer:
         yield from _between(inner, outer, start + head, begin + head)
     if tail:
-        yield start + len(one) - tail, begin + len(other) - tail, tail
+        yield start + len(items) - tail, begin + len(other) - tail, tail
 
 
 def _between(
-    one: Sequence[T], other: Sequence[T], start: int, begin: int
+    items: Sequence[T], other: Sequence[T], start: int, begin: int
 ) -> Iterator[tuple[int, int, int]]:
-    anchors = _anchors(one, other) if len(one) + len(other) > _SMALL else []
+    anchors = _anchors(items, other) if len(items) + len(other) > _SMALL else []
     if not anchors:
-        matcher = SequenceMatcher(None, one, other, autojunk=False)
+        matcher = SequenceMatcher(None, items, other, autojunk=False)
         for block in matcher.get_matching_blocks():
             if block.size:
                 yield start + block.a, begin + block.b, block.size
@@ -109,18 +109,20 @@ def _between(
     # Each gap ends with the anchor itself, so it is shorter than the whole.
     last = first = 0
     for at, to in anchors:
-        yield from _matched(one[last : at + 1], other[first : to + 1], start + last, begin + first)
+        yield from _matched(
+            items[last : at + 1], other[first : to + 1], start + last, begin + first
+        )
         last, first = at + 1, to + 1
-    if last < len(one) and first < len(other):
-        yield from _matched(one[last:], other[first:], start + last, begin + first)
+    if last < len(items) and first < len(other):
+        yield from _matched(items[last:], other[first:], start + last, begin + first)
 
 
-def _anchors(one: Sequence[T], other: Sequence[T]) -> list[tuple[int, int]]:
+def _anchors(items: Sequence[T], other: Sequence[T]) -> list[tuple[int, int]]:
     """The longest run of items that both have once and in the same order."""
-    counts, others = Counter(one), Counter(other)
+    counts, others = Counter(items), Counter(other)
     places = {item: at for at, item in enumerate(other) if others[item] == 1}
     pairs = [
-        (at, places[item]) for at, item in enumerate(one) if counts[item] == 1 and item in places
+        (at, places[item]) for at, item in enumerate(items) if counts[item] == 1 and item in places
     ]
     ends: list[int] = []  # the smallest last place of a run of each length
     tops: list[int] = []  # which pair that is
@@ -143,16 +145,16 @@ def common(
 ) -> list[tuple[int, int, int, int]]:
     """The stretches that all three have, with a last, empty one at the end."""
     left, right = matches(base, ours), matches(base, theirs)
-    found: list[tuple[int, int, int, int]] = []
+    entries: list[tuple[int, int, int, int]] = []
     first = second = 0
     while first < len(left) and second < len(right):
         (a, b, size), (c, d, other) = left[first], right[second]
         start = max(a, c)
         length = min(a + size, c + other) - start
         if length > 0:
-            found.append((start, b + start - a, d + start - c, length))
+            entries.append((start, b + start - a, d + start - c, length))
         if a + size < c + other:
             first += 1
         else:
             second += 1
-    return [*found, (len(base), len(ours), len(theirs), 0)]
+    return [*entries, (len(base), len(ours), len(theirs), 0)]

@@ -92,17 +92,17 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return hash(self.id)
 
     def __repr__(self) -> str:
-        return f"Value({', '.join(f'{name}={said!r}' for name, said in self.__rich_repr__())})"
+        return f"Value({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
         """What a debugger or a failing test shows: that is no place for a secret."""
-        said: tuple[str, Any] = ("data", MASK if self.secret else self.data)
+        entry: tuple[str, Any] = ("data", MASK if self.secret else self.data)
         if self.sealed or self.source is not None:
-            said = ("sealed", self.sealed) if self.sealed else ("source", self.source)
+            entry = ("sealed", self.sealed) if self.sealed else ("source", self.source)
         return [
             ("namespace", self.namespace),
             ("name", self.name),
-            said,
+            entry,
             ("secret", self.secret),
             ("id", str(self.id)),
             ("revision", self.revision),

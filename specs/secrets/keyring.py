@@ -156,8 +156,8 @@ class Keyring:
     @staticmethod
     def of(*keys: "Key | str") -> "Keyring":
         """A Keyring of these keys; ValueError where a text is no key."""
-        found = tuple(key if isinstance(key, Key) else key_of(key) for key in keys)
-        return Keyring([GivenKeys(found)])
+        given = tuple(key if isinstance(key, Key) else key_of(key) for key in keys)
+        return Keyring([GivenKeys(given)])
 
     @staticmethod
     def of_environment(environ: Mapping[str, str] | None = None) -> "Keyring":
@@ -208,27 +208,27 @@ class Keyring:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What is not safe about the places: files that others may read."""
-        return tuple(said for path in self.files if (said := exposed(path)))
+        return tuple(text for path in self.files if (text := exposed(path)))
 
     def renew(self) -> bool:
         """Ask every place again; whether other keys are there now. It may wait."""
-        found: dict[str, HeldKey] = {}
+        keys: dict[str, HeldKey] = {}
         troubles: list[str] = []
         self._passing = False
         for place in self._places:
             try:
                 for key in keys_in(SPARE.attempt(place.read)):
-                    found.setdefault(key.id, HeldKey(key, place.name))
+                    keys.setdefault(key.id, HeldKey(key, place.name))
             except (OSError, ValueError) as error:
                 if is_passing(error):
                     # It says nothing of the keys: those that came from there stay.
                     self._passing = True
                     kept = [each for each in self._held or () if each.place == place.name]
-                    found.update((each.key.id, each) for each in kept if each.key.id not in found)
+                    keys.update((each.key.id, each) for each in kept if each.key.id not in keys)
                 reason = getattr(error, "strerror", None) or str(error)
                 troubles.append(f"{place.name}: {lower_first(reason)}")
         before = self._held
-        self._held, self._troubles = tuple(found.values()), tuple(troubles)
+        self._held, self._troubles = tuple(keys.values()), tuple(troubles)
         return before is not None and [each.key for each in before] != [
             each.key for each in self._held
         ]
@@ -274,8 +274,8 @@ class Keyring:
     def open(self, value: Value) -> Any:
         """The data of a Value, sealed or plain; SecretError names the Value and the key that is missing."""
         if value.source is not None:
-            found = f'the Value "{value.label}" comes from {value.source.name}, not from the store'
-            raise wrong(value, "from", "missing-source", found)
+            actual = f'the Value "{value.label}" comes from {value.source.name}, not from the store'
+            raise wrong(value, "from", "missing-source", actual)
         if not value.sealed:
             return value.data
         id_ = sealed_by(value.sealed)
@@ -287,25 +287,25 @@ class Keyring:
         except ImportError:
             raise _without_extra(value) from None
         except ValueError:
-            found = f'the Value "{value.label}" does not open with the key {id_}'
+            actual = f'the Value "{value.label}" does not open with the key {id_}'
             hint = (
                 "It was changed since, or sealed under another name or namespace: seal it anew "
                 f"with heddle value set {value.label}"
             )
-            raise wrong(value, "sealed", "wrong-seal", found, hint=hint) from None
+            raise wrong(value, "sealed", "wrong-seal", actual, hint=hint) from None
 
     def _first(self, value: Value) -> Key:
         held = self.held
         if held:
             return held[0].key
-        found = f'the Value "{value.label}" cannot be sealed: there is no key'
+        actual = f'the Value "{value.label}" cannot be sealed: there is no key'
         hint = f"{_HINT}; heddle key new makes one"
-        raise wrong(value, "data", "missing-key", found + self._why(), hint=hint)
+        raise wrong(value, "data", "missing-key", actual + self._why(), hint=hint)
 
     def _without_key(self, value: Value, id_: str) -> SecretError:
         here = f" (here: {', '.join(self.ids)})" if self.ids else ""
-        found = f'the Value "{value.label}" is sealed with the key {id_}, which is not here{here}'
-        return wrong(value, "sealed", "missing-key", found + self._why(), hint=_HINT)
+        actual = f'the Value "{value.label}" is sealed with the key {id_}, which is not here{here}'
+        return wrong(value, "sealed", "missing-key", actual + self._why(), hint=_HINT)
 
     def _why(self) -> str:
         return f"; {'; '.join(self._troubles)}" if self._troubles else ""
@@ -316,16 +316,16 @@ _HINT = f"Give the key with {VARIABLE}, or by key_file or key_command in [secret
 
 def keys_in(text: str) -> list[Key]:
     """The keys that a text holds, in order; ValueError tells the line that is none, and not what it says."""
-    found: list[Key] = []
+    keys: list[Key] = []
     for number, line in enumerate(text.splitlines(), 1):
         for word in line.partition("#")[0].replace(",", " ").split():
             try:
-                found.append(key_of(word))
+                keys.append(key_of(word))
             except ValueError as error:
                 raise ValueError(f"line {number} is {error}") from None
-    if not found:
+    if not keys:
         raise ValueError("it holds no key")
-    return found
+    return keys
 
 
 def exposed(path: str) -> str:
@@ -340,12 +340,12 @@ def exposed(path: str) -> str:
 
 
 def wrong(
-    value: Value, field: str, code: str, found: str, wanted: str = "", hint: str = ""
+    value: Value, field: str, code: str, actual: str, wanted: str = "", hint: str = ""
 ) -> SecretError:
     """The error of a Value that cannot be opened or sealed."""
     problem = Problem(
         code=code,
-        found=found,
+        found=actual,
         wanted=wanted,
         hint=hint,
         place=value.place((field,)),

@@ -71,11 +71,11 @@ def hidden(text: str, secrets: Sequence[str]) -> str:
 def _uncut(text: str, secret: str) -> str:
     kept: list[str] = []
     at = 0
-    while (found := text.find(secret[:_HEAD], at)) >= 0:
-        stop = found + _HEAD
-        while text[stop : stop + 1] == secret[stop - found : stop - found + 1] != "":
+    while (number := text.find(secret[:_HEAD], at)) >= 0:
+        stop = number + _HEAD
+        while text[stop : stop + 1] == secret[stop - number : stop - number + 1] != "":
             stop += 1
-        kept += [text[at:found], MASK]
+        kept += [text[at:number], MASK]
         at = stop
     return "".join([*kept, text[at:]])
 

@@ -22,12 +22,12 @@ def concealed(text: str) -> str:
     if "secret" not in text:
         return text
     parsed = parse(text)
-    found: set[str] = set()
+    texts: set[str] = set()
     for document in parsed.documents:
         for entry in document if isinstance(document, list) else [document]:
             if isinstance(entry, dict) and entry.get("secret") not in (None, False):
-                found.update(_written(entry.get("data")))
-    for secret in in_order(found):
+                texts.update(_written(entry.get("data")))
+    for secret in in_order(texts):
         text = text.replace(secret, DOT * len(secret))
     if parsed.faults or not parsed.whole:
         text = _DATA.sub(lambda line: line[1] + DOT * len(line[2]), text)

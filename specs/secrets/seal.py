@@ -83,8 +83,8 @@ def unseal(text: str, key: Key, value: Value) -> Any:
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    found = SEALED.fullmatch(text)
-    held = _bytes(found[2]) if found is not None else None
+    match = SEALED.fullmatch(text)
+    held = _bytes(match[2]) if match is not None else None
     if held is None:
         raise ValueError("no sealed text")
     try:
@@ -138,8 +138,12 @@ def _tagged(data: Any) -> Any:
     if isinstance(data, bytes):
         return {_BYTES: base64.b64encode(data).decode()}
     if isinstance(data, dict):
-        said = {key: _tagged(value) for key, value in data.items()}
-        return {_MAPPING: said} if len(said) == 1 and {_BYTES, _MAPPING} & said.keys() else said
+        mapping = {key: _tagged(value) for key, value in data.items()}
+        return (
+            {_MAPPING: mapping}
+            if len(mapping) == 1 and {_BYTES, _MAPPING} & mapping.keys()
+            else mapping
+        )
     return [_tagged(value) for value in data] if isinstance(data, list) else data
 
 

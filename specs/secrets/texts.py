@@ -116,16 +116,16 @@ class Texts:
         whole = self._whole(text)
         if whole is not None:
             return whole
-        found = _patterns()
-        shown = found.scheme.sub(_without_credentials, text)
+        entry = _patterns()
+        shown = entry.scheme.sub(_without_credentials, text)
         if "@" in shown:
-            shown = found.userinfo.sub(_without_userinfo, shown)
+            shown = entry.userinfo.sub(_without_userinfo, shown)
         shown = self._quoted(shown)
-        shown = found.line.sub(self._line, shown)
+        shown = entry.line.sub(self._line, shown)
         if "=" in shown:
-            shown = found.assigned.sub(self._assigned, shown)
+            shown = entry.assigned.sub(self._assigned, shown)
         if "<" in shown:
-            shown = found.element.sub(self._element, shown)
+            shown = entry.element.sub(self._element, shown)
         return text if shown == text else shown
 
     def _whole(self, text: str) -> str | None:

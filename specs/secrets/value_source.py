@@ -71,11 +71,11 @@ def read_source(value: Value, environ: Mapping[str, str]) -> ReadResult:
         reason = str(getattr(error, "strerror", None) or error)
         missing = isinstance(error, _MISSING)
         seen = path if path and path != source.file else ""
-        found = f'the Value "{value.label}" comes from {source.name}'
-        found += f" ({seen}): " if seen else ": "
+        actual = f'the Value "{value.label}" comes from {source.name}'
+        actual += f" ({seen}): " if seen else ": "
         code = "missing-source" if missing else "unreadable-source"
-        found += lower_first(reason)
-        return ReadResult(None, wrong(value, "from", code, found), path, digest)
+        actual += lower_first(reason)
+        return ReadResult(None, wrong(value, "from", code, actual), path, digest)
 
 
 def _variable(name: str, environ: Mapping[str, str]) -> bytes:

@@ -35,14 +35,14 @@ class Vault:
         if value.source is None:
             if value.secret and value.plain and is_covered(value.data):
                 # It was read where secrets are masked: nobody is to be let in with the mask.
-                found = f'the secret Value "{value.label}" comes masked from its store'
+                actual = f'the secret Value "{value.label}" comes masked from its store'
                 hint = "Seal it: heddle key rotate, where the store is"
-                raise wrong(value, "data", "masked", found, "the secret, or a sealed one", hint)
+                raise wrong(value, "data", "masked", actual, "the secret, or a sealed one", hint)
             return self.keys.open(value)
         if value.source.file and self._is_key(value.source.file):
             # A flow must not learn what opens every other secret.
-            found = f'the Value "{value.label}" comes from a file of keys'
-            raise wrong(value, "from", "unreadable-source", found, hint="Keys are given to nobody")
+            actual = f'the Value "{value.label}" comes from a file of keys'
+            raise wrong(value, "from", "unreadable-source", actual, hint="Keys are given to nobody")
         environ = os.environ if self._environ is None else self._environ
         reading = read_source(value, environ)
         if value.source.file:

@@ -56,10 +56,10 @@ class ChangeFeed:
 
 def _joined(queue: "asyncio.Queue[ChangeSet | Exception | None]", last: ChangeSet) -> ChangeSet:
     waiting = [queue.get_nowait() for _ in range(queue.qsize())]
-    told = [changes for changes in waiting if isinstance(changes, ChangeSet)]
+    sets = [changes for changes in waiting if isinstance(changes, ChangeSet)]
     return msgspec.structs.replace(
         last,
-        specs=last.specs.union(*(changes.specs for changes in told)),
-        values=last.values.union(*(changes.values for changes in told)),
-        revision=max([last.revision, *(changes.revision for changes in told)]),
+        specs=last.specs.union(*(changes.specs for changes in sets)),
+        values=last.values.union(*(changes.values for changes in sets)),
+        revision=max([last.revision, *(changes.revision for changes in sets)]),
     )

@@ -116,12 +116,12 @@ class Watch:
     async def until(self, ids: Iterable[UUID]) -> list[ChangeSet]:
         """The change sets up to the one with which all these ids were told."""
         wanted = set(ids)
-        told: list[ChangeSet] = []
+        sets: list[ChangeSet] = []
         while wanted:
             changes = await self.next()
-            told.append(changes)
+            sets.append(changes)
             wanted -= changes.specs | changes.values
-        return told
+        return sets
 
     async def ended(self) -> bool:
         """Whether the watch ends, instead of telling something."""
@@ -168,7 +168,7 @@ class StoreContract(Contract):
 
     def test_what_is_put_is_found(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
-            one = spec(
+            sample = spec(
                 "one",
                 "router",
                 annotations={"team": "web"},
@@ -180,8 +180,8 @@ class StoreContract(Contract):
                 fields={"routes": [{"method": "GET", "path": "/users/:id", "port": "out[0]"}]},
             )
             secret = value("database", {"url": "pg://x", "pool": 4}, secret=True)
-            await store.apply([Put(resource=one), Put(resource=secret)])
-            assert list(await store.specs()) == [one]
+            await store.apply([Put(resource=sample), Put(resource=secret)])
+            assert list(await store.specs()) == [sample]
             assert list(await store.values()) == [secret]
             assert list(await store.problems()) == []
 
@@ -191,9 +191,9 @@ class StoreContract(Contract):
         async def story(store: Store) -> None:
             awkward = spec("awkward", fields=AWKWARD)
             await store.apply([Put(resource=awkward), Put(resource=value("awkward", AWKWARD))])
-            (found,) = await store.specs()
-            assert found.fields == AWKWARD
-            assert list(found.fields) == list(AWKWARD)
+            (stored,) = await store.specs()
+            assert stored.fields == AWKWARD
+            assert list(stored.fields) == list(AWKWARD)
             (held,) = await store.values()
             assert held.data == AWKWARD
             assert list(await store.problems()) == []
@@ -213,10 +213,10 @@ class StoreContract(Contract):
             ]
             every = [*sealed, *outside, value("third", "hunter2 third")]
             await store.apply([Put(resource=each) for each in every])
-            found = {each.name: each for each in await store.values()}
-            assert found == {each.name: each for each in every}
-            assert found["file"].source == Source(file="/run/secrets/db", format="json")
-            assert Keyring.of(key).open(found["first"]) == "hunter2 first"
+            stored = {each.name: each for each in await store.values()}
+            assert stored == {each.name: each for each in every}
+            assert stored["file"].source == Source(file="/run/secrets/db", format="json")
+            assert Keyring.of(key).open(stored["first"]) == "hunter2 first"
             # From one way to the next and back.
             turned = [
                 msgspec.structs.replace(every[4], data=None, source=Source(env="THIRD")),
@@ -224,8 +224,8 @@ class StoreContract(Contract):
                 Keyring.of(key).seal(msgspec.structs.replace(outside[1], source=None, data=[1])),
             ]
             await store.apply([Put(resource=each) for each in turned])
-            found = {each.name: each for each in await store.values()}
-            assert [found["third"], found["env"], found["file"]] == turned
+            stored = {each.name: each for each in await store.values()}
+            assert [stored["third"], stored["env"], stored["file"]] == turned
 
         self.run(tmp_path, story)
 
@@ -246,9 +246,9 @@ class StoreContract(Contract):
             first = spec("one", fields={"a": 1, "b": 2}, ports={"out": (Link("x"),)})
             await store.apply([Put(resource=first)])
             await store.apply([Put(resource=spec("one", fields={"b": 3}))])
-            (found,) = await store.specs()
-            assert dict(found.fields) == {"b": 3}
-            assert dict(found.ports) == {}
+            (stored,) = await store.specs()
+            assert dict(stored.fields) == {"b": 3}
+            assert dict(stored.ports) == {}
 
         self.run(tmp_path, story)
 
@@ -265,8 +265,8 @@ class StoreContract(Contract):
             await store.apply([Put(resource=first), Put(resource=second)])
             changed = msgspec.structs.replace(second, fields={"a": 3})
             await store.apply([Put(resource=changed)])
-            found = {each.id: each for each in await store.specs()}
-            assert found == {first.id: first, second.id: changed}
+            stored = {each.id: each for each in await store.specs()}
+            assert stored == {first.id: first, second.id: changed}
             await store.apply([Delete(type=Spec, id=first.id)])
             assert list(await store.specs()) == [changed]
 
@@ -275,25 +275,31 @@ class StoreContract(Contract):
     def test_a_name_may_change(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
             await store.apply([Put(resource=spec("one"))])
-            (found,) = await store.specs()
-            await store.apply([Put(resource=msgspec.structs.replace(found, name="two"))])
+            (stored,) = await store.specs()
+            await store.apply([Put(resource=msgspec.structs.replace(stored, name="two"))])
             (renamed,) = await store.specs()
-            assert (renamed.id, renamed.name) == (found.id, "two")
+            assert (renamed.id, renamed.name) == (stored.id, "two")
             await store.apply([Put(resource=spec("one", id=new_id()))])
             assert len(await store.specs()) == 2
 
         self.run(tmp_path, story)
 
     def test_what_is_stored_is_there_the_next_time(self, tmp_path: Path) -> None:
-        one, two = spec("one", fields=AWKWARD), spec(None, "router", fields={"routes": [{"a": 1}]})
+        sample, two = (
+            spec("one", fields=AWKWARD),
+            spec(None, "router", fields={"routes": [{"a": 1}]}),
+        )
 
         async def write(store: Store) -> None:
             await store.apply(
-                [Put(resource=one), Put(resource=two), Put(resource=value("v", AWKWARD))]
+                [Put(resource=sample), Put(resource=two), Put(resource=value("v", AWKWARD))]
             )
 
         async def read(store: Store) -> None:
-            assert {each.id: each for each in await store.specs()} == {one.id: one, two.id: two}
+            assert {each.id: each for each in await store.specs()} == {
+                sample.id: sample,
+                two.id: two,
+            }
             assert [each.data for each in await store.values()] == [AWKWARD]
 
         self.run(tmp_path, write)
@@ -307,8 +313,8 @@ class StoreContract(Contract):
             (first,) = await store.apply([Put(resource=spec("one", fields={"a": 1}))])
             (second,) = await store.apply([Put(resource=spec("one", fields={"a": 2}))])
             assert 0 < first.revision < second.revision
-            (found,) = await store.specs()
-            assert found.revision == second.revision
+            (stored,) = await store.specs()
+            assert stored.revision == second.revision
 
         self.run(tmp_path, story)
 
@@ -331,8 +337,8 @@ class StoreContract(Contract):
             assert await refused(store, late, ConflictError)
             stale = Delete(type=Spec, id=first.id, revision=first.revision)
             assert await refused(store, [stale], ConflictError)
-            (found,) = await store.specs()
-            assert dict(found.fields) == {"a": 2}
+            (stored,) = await store.specs()
+            assert dict(stored.fields) == {"a": 2}
 
         self.run(tmp_path, story)
 
@@ -375,15 +381,15 @@ class StoreContract(Contract):
 
     def test_two_may_swap_their_names(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
-            one, two = spec("one", fields={"a": 1}), spec("two", fields={"a": 2})
-            await store.apply([Put(resource=one), Put(resource=two)])
+            sample, two = spec("one", fields={"a": 1}), spec("two", fields={"a": 2})
+            await store.apply([Put(resource=sample), Put(resource=two)])
             swapped = [
-                msgspec.structs.replace(one, name="two"),
+                msgspec.structs.replace(sample, name="two"),
                 msgspec.structs.replace(two, name="one"),
             ]
             await store.apply([Put(resource=each) for each in swapped])
             assert {each.id: each.name for each in await store.specs()} == {
-                one.id: "two",
+                sample.id: "two",
                 two.id: "one",
             }
 
@@ -417,10 +423,10 @@ class StoreContract(Contract):
     def test_a_change_set_is_told_once(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
             watch = await Watch.begin(store)
-            one, two, held = spec("one"), spec("two"), value("v", 1)
-            await store.apply([Put(resource=each) for each in (one, two, held)])
+            sample, two, held = spec("one"), spec("two"), value("v", 1)
+            await store.apply([Put(resource=each) for each in (sample, two, held)])
             changes = await watch.next()
-            assert changes.specs == {one.id, two.id}
+            assert changes.specs == {sample.id, two.id}
             assert changes.values == {held.id}
             assert changes.revision >= max(each.revision for each in await store.specs())
             await store.apply([Put(resource=spec("last"))])
@@ -432,10 +438,10 @@ class StoreContract(Contract):
     def test_what_is_told_can_be_read(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
             watch = await Watch.begin(store)
-            one = spec("one", fields={"a": 1})
-            await store.apply([Put(resource=one)])
+            sample = spec("one", fields={"a": 1})
+            await store.apply([Put(resource=sample)])
             (id_,) = (await watch.next()).specs
-            assert list(await store.specs(ids=[id_])) == [one]
+            assert list(await store.specs(ids=[id_])) == [sample]
             await store.apply([Delete(type=Spec, id=id_)])
             assert (await watch.next()).specs == {id_}
             assert list(await store.specs(ids=[id_])) == []

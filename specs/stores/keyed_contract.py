@@ -53,9 +53,9 @@ class KeyedContract(Contract):
 
     def test_a_delete_is_made_once_too(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
-            one = spec("one")
-            (put,) = await store.apply([Put(resource=one)])
-            gone = [Delete(type=Spec, id=one.id, revision=put.revision)]
+            sample = spec("one")
+            (put,) = await store.apply([Put(resource=sample)])
+            gone = [Delete(type=Spec, id=sample.id, revision=put.revision)]
             note = Note("ada", "gone", uuid4())
             for _ in range(2):
                 assert list(await store.apply(gone, note)) == []

@@ -54,8 +54,8 @@ class FileLease:
             self._close()
             return self._lock()
         except OSError as error:
-            said = (error.strerror or str(error)).lower()
-            raise StoreError(f"{error.filename or 'a lease'} cannot be locked: {said}") from error
+            text = (error.strerror or str(error)).lower()
+            raise StoreError(f"{error.filename or 'a lease'} cannot be locked: {text}") from error
 
     async def record(self, mark: float) -> bool:
         """Write down what is about to be done."""

@@ -97,9 +97,9 @@ class MemoryStore:
         self._hold(steps, note)
         if note.key is not None and self._newest > before:
             self._keys[note.key] = self._newest
-        told = change_set(steps, self._url, self._newest)
-        if told is not None:
-            self._feed.tell(told)
+        changed = change_set(steps, self._url, self._newest)
+        if changed is not None:
+            self._feed.tell(changed)
         return [new for _, new in steps if new is not None]
 
     def watch(self, namespace: str | None = None) -> AsyncIterator[ChangeSet]:
@@ -114,11 +114,11 @@ class MemoryStore:
         del namespace
         if not 0 <= since <= self._newest:
             return None
-        told = []
+        changes = []
         for revision in self._revisions[since:]:
             steps = [(turn.before, turn.after) for turn in revision.turns]
-            told.append(change_set(steps, self._url, revision.number))
-        return [changes for changes in told if changes is not None]
+            changes.append(change_set(steps, self._url, revision.number))
+        return [changes for changes in changes if changes is not None]
 
     # --- looking back ---
 
@@ -127,14 +127,14 @@ class MemoryStore:
     ) -> Sequence[Revision]:
         """The Revisions since it was made, the newest first; see Recording.history."""
         self._check_open()
-        found: list[Revision] = []
+        revisions: list[Revision] = []
         for revision in reversed(self._revisions):
-            if len(found) >= limit:
+            if len(revisions) >= limit:
                 break
             shown = revision if namespace is None else revision.within(namespace)
             if shown.turns and (before is None or shown.number < before):
-                found.append(shown)
-        return found
+                revisions.append(shown)
+        return revisions
 
     async def revision(self, number: int) -> Revision:
         """One Revision; NotFound where there is none of that number."""

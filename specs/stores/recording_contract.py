@@ -54,18 +54,21 @@ class RevisionContract(Contract):
 
     def test_a_revision_says_who_when_why_and_what(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
-            one, two = spec("one", fields={"a": 1}), value("two", {"b": 2})
+            sample, two = spec("one", fields={"a": 1}), value("two", {"b": 2})
             began = time.time() - 60
-            put = await store.apply([Put(resource=one), Put(resource=two)], Note("ada", "begin"))
+            put = await store.apply([Put(resource=sample), Put(resource=two)], Note("ada", "begin"))
             changed = spec("one", fields={"a": 2})
             await store.apply([Put(resource=changed)], Note("bob", "more"))
-            await store.apply([Delete(type=Spec, id=one.id)])
+            await store.apply([Delete(type=Spec, id=sample.id)])
             last, more, begin = await recording(store).history()
             assert (begin.author, begin.message) == (self.author("ada"), "begin")
             assert began < begin.time < time.time() + 60
-            assert [(turn.before, turn.after) for turn in begin.turns] == [(None, one), (None, two)]
+            assert [(turn.before, turn.after) for turn in begin.turns] == [
+                (None, sample),
+                (None, two),
+            ]
             assert {each.revision for each in put} == {begin.number}
-            assert [(turn.before, turn.after) for turn in more.turns] == [(one, changed)]
+            assert [(turn.before, turn.after) for turn in more.turns] == [(sample, changed)]
             assert [(turn.before, turn.after) for turn in last.turns] == [(changed, None)]
             assert begin.number < more.number < last.number == await store.newest()
             assert await recording(store).revision(more.number) == more
@@ -103,27 +106,27 @@ class RevisionContract(Contract):
     def test_what_is_not_there_is_said(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
             await store.apply([Put(resource=spec("one"))])
-            told = ""
+            text = ""
             try:
                 await recording(store).revision(await store.newest() + 1_000_000)
             except NotFoundError as error:
-                told = str(error)
-            assert "revision" in told
+                text = str(error)
+            assert "revision" in text
 
         self.run(tmp_path, story)
 
     def test_turns_since_a_revision_lead_back_to_it(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
-            one, two = spec("one", fields={"a": 1}), spec("two")
-            await store.apply([Put(resource=one), Put(resource=two)])
+            sample, two = spec("one", fields={"a": 1}), spec("two")
+            await store.apply([Put(resource=sample), Put(resource=two)])
             then = await store.newest()
             await store.apply([Put(resource=spec("one", fields={"a": 2}))])
             await store.apply([Put(resource=spec("one", fields={"a": 3})), Put(resource=spec("x"))])
             await store.apply([Delete(type=Spec, id=two.id)])
             await store.apply([Delete(type=Spec, id=spec("x").id)])
             turns = await since(recording(store), then)
-            found = {turn.resource.name: (turn.before, turn.after) for turn in turns}
-            assert found == {"one": (one, spec("one", fields={"a": 3})), "two": (two, None)}
+            entries = {turn.resource.name: (turn.before, turn.after) for turn in turns}
+            assert entries == {"one": (sample, spec("one", fields={"a": 3})), "two": (two, None)}
 
         self.run(tmp_path, story)
 
@@ -148,13 +151,13 @@ class ResumableContract(Contract):
             await store.apply([Put(resource=spec("before"))])
             then = await store.newest()
             assert list(await store.missed(then) or ()) == []
-            one, two, held = spec("one"), spec("two"), value("held", 1)
-            await store.apply([Put(resource=one), Put(resource=held)])
+            sample, two, held = spec("one"), spec("two"), value("held", 1)
+            await store.apply([Put(resource=sample), Put(resource=held)])
             await store.apply([Put(resource=two)])
-            await store.apply([Delete(type=Spec, id=one.id)])
+            await store.apply([Delete(type=Spec, id=sample.id)])
             missed = await store.missed(then, "default")
             assert missed is not None
-            assert [each.specs for each in missed] == [{one.id}, {two.id}, {one.id}]
+            assert [each.specs for each in missed] == [{sample.id}, {two.id}, {sample.id}]
             assert [each.values for each in missed] == [{held.id}, set(), set()]
             numbers = [each.revision for each in missed]
             assert then < numbers[0] < numbers[1] < numbers[2] == await store.newest()
@@ -189,21 +192,21 @@ class AcceptanceContract(Contract):
 
     def test_what_was_accepted_stays_when_the_store_goes_on(self, tmp_path: Path) -> None:
         async def story(store: Store) -> None:
-            one, two, held = spec("one", fields=AWKWARD), spec("two"), value("held", AWKWARD)
-            put = await store.apply([Put(resource=each) for each in (one, two, held)])
+            sample, two, held = spec("one", fields=AWKWARD), spec("two"), value("held", AWKWARD)
+            put = await store.apply([Put(resource=each) for each in (sample, two, held)])
             first = [AcceptedResource.of(each, active=each.name != "two") for each in put]
             await accepting(store).accept("default", first)
             changed = spec("one", fields={"a": 2})
             await store.apply([Put(resource=changed), Delete(type=Spec, id=two.id)])
-            found = await accepting(store).accepted("default")
-            assert list(found.items) == first
-            assert [each.resource for each in found.items] == [one, two, held]
-            assert [each.active for each in found.items] == [True, False, True]
-            assert found.problems == ()
+            state = await accepting(store).accepted("default")
+            assert list(state.items) == first
+            assert [each.resource for each in state.items] == [sample, two, held]
+            assert [each.active for each in state.items] == [True, False, True]
+            assert state.problems == ()
             [now] = await store.specs()
             await accepting(store).accept("default", [AcceptedResource.of(now)], [("spec", two.id)])
             again = (await accepting(store).accepted("default")).items
-            assert {each.name: each for each in (one.resource for one in again)} == {
+            assert {each.name: each for each in (sample.resource for sample in again)} == {
                 "one": changed,
                 "held": held,
             }
@@ -230,10 +233,10 @@ class AcceptanceContract(Contract):
             clear = value("clear", {"password": "hunter2 clear"}, secret=True)
             put = await store.apply([Put(resource=sealed), Put(resource=clear)])
             await accepting(store).accept("default", [AcceptedResource.of(each) for each in put])
-            found = (await accepting(store).accepted("default")).items
-            assert "hunter2" not in str(found)
-            assert found[0].resource == sealed
-            assert found[1].resource.id == clear.id
+            items = (await accepting(store).accepted("default")).items
+            assert "hunter2" not in str(items)
+            assert items[0].resource == sealed
+            assert items[1].resource.id == clear.id
 
         self.run(tmp_path, story)
 

@@ -366,9 +366,9 @@ class _CanonicalWriter:
         source = self.source
         start = source.index("\n", tree.start) + 1 if "\n" in source[tree.start :] else len(source)
         raw = source[start : tree.end].split("\n")
-        said = tree.text.split("\n")
+        texts = tree.text.split("\n")
         first = next((line for line in raw if line.strip()), "")
-        lead = next((line for line in said if line.strip()), "")
+        lead = next((line for line in texts if line.strip()), "")
         depth = len(first) - len(first.lstrip(" ")) - (len(lead) - len(lead.lstrip(" ")))
         body = [line[depth:] for line in raw] if lead else []
         while body and not body[-1]:
@@ -455,12 +455,12 @@ def _arranged(entry: Any, order: Order, *, inner: bool = False) -> Any:
 
 
 def _arranged_links(links: Any) -> Any:
-    found = links if isinstance(links, list) else [links] if links is not None else []
+    values = links if isinstance(links, list) else [links] if links is not None else []
     return [
         {key: {"port": "in", **link}[key] for key in LINK if key in link or key == "port"}
         if isinstance(link, dict) and link.keys() <= set(LINK)
         else link
-        for link in found
+        for link in values
     ]
 
 

@@ -32,8 +32,8 @@ _C_MISTAKES = ("unexpected ':'", "unknown escape character", "incompatible YAML 
 def thorough(text: str) -> ParsedText:
     """The documents of a text, their positions and every fault; never raises for what it says."""
     if not _clean(text):
-        found = "half of a character pair, which cannot be written as UTF-8"
-        return ParsedText([], [TextProblem(code="syntax", found=found)], [], whole=False)
+        actual = "half of a character pair, which cannot be written as UTF-8"
+        return ParsedText([], [TextProblem(code="syntax", found=actual)], [], whole=False)
     known = as_json(text)
     if known is not None and not known.whole:
         return known
@@ -108,20 +108,20 @@ class _TreeWalk:
         if stream.many is not None:
             self.too_many(stream.many, (len(documents),))
         if stream.deep is not None:
-            found = f"more than {self.deepest} levels of nesting"
-            self.fault(stream.deep, (len(documents),), "too-deep", found)
+            actual = f"more than {self.deepest} levels of nesting"
+            self.fault(stream.deep, (len(documents),), "too-deep", actual)
         if stream.error is not None:
             self.faults.append(_fault_of(stream.error))
         return ParsedText(documents, self.faults, where, whole=stream.whole)
 
     def fault(
-        self, tree: Tree, path: Path, code: str, found: str, wanted: str = "", hint: str = ""
+        self, tree: Tree, path: Path, code: str, actual: str, wanted: str = "", hint: str = ""
     ) -> None:
         """Note one thing wrong at this node."""
         self.faults.append(
             TextProblem(
                 code=code,
-                found=found,
+                found=actual,
                 wanted=wanted,
                 hint=hint,
                 line=tree.line + 1,
@@ -167,10 +167,10 @@ class _TreeWalk:
             self.node(target, ())
         known = self.known.get(id(target)) if target is not None else None
         if known is None:
-            found = f"the alias *{tree.anchor} " + (
+            actual = f"the alias *{tree.anchor} " + (
                 "has no anchor before it" if target is None else "stands inside what it means"
             )
-            self.fault(tree, path, "alias", found, f"&{tree.anchor} earlier in this document")
+            self.fault(tree, path, "alias", actual, f"&{tree.anchor} earlier in this document")
             return None, where
         value, place, size = known
         self.nodes += size - 1
@@ -347,13 +347,13 @@ def _fault_of(error: Exception) -> TextProblem:
         return _failed(error)
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     context = getattr(error, "context", None)
-    found = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
+    message = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
     character = getattr(error, "character", None)
     if isinstance(character, int):
-        found = f"the character U+{character:04X}, which YAML does not allow"
+        message = f"the character U+{character:04X}, which YAML does not allow"
     return TextProblem(
         code="syntax",
-        found=f"{found} {context}" if context and "context" not in str(context) else str(found),
+        found=f"{message} {context}" if context and "context" not in str(context) else str(message),
         line=mark.line + 1 if mark is not None else 0,
         column=mark.column + 1 if mark is not None else 0,
     )
@@ -402,14 +402,14 @@ def _hinted(fault: TextProblem, text: str) -> TextProblem:
         hint = "Look at the indentation: entries of one list or mapping start in one column"
     elif "flow mapping" in fault.found and (key := _BRACKETED.search(line)) is not None:
         hint = f"Put a key with brackets in quotes between braces: '{key[1]}'"
-    elif any(what in fault.found for what in _FLOWS) and (text := _indexed_before(line, fault)):
+    elif any(text in fault.found for text in _FLOWS) and (text := _indexed_before(line, fault)):
         hint = f"Put text with brackets in quotes between braces: '{text}'"
     elif line.startswith("%"):
         hint = (
             "A directive stands before `---`. Where one text ends and another begins, as in two files "
             "put one behind the other, write a line `...`"
         )
-    elif any(what in fault.found for what in _FLOWS):
+    elif any(text in fault.found for text in _FLOWS):
         hint = "Is a closing bracket missing?"
     return msgspec.structs.replace(fault, hint=hint)
 

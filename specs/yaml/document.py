@@ -195,12 +195,12 @@ def unreadable(file: str, error: OSError) -> Problem:
 
 def too_large(file: str, size: int, most: int) -> Problem:
     """Return the Problem of a text that is larger than a text may be."""
-    what = "[limits] file" if most == limits().file else "[limits] change_set"
+    text = "[limits] file" if most == limits().file else "[limits] change_set"
     return Problem(
         code="too-large",
         found=f"{size:,} bytes",
         wanted=f"at most {most:,}",
-        hint=f"Split it into several; the setting is {what}",
+        hint=f"Split it into several; the setting is {text}",
         place=Place(file),
     )
 
@@ -242,7 +242,7 @@ def files_below(root: str, outside: list[str] | None = None) -> list[str]:
     OSError when the folder itself cannot be listed, or one below it for a reason that may pass,
     TooManyError when it holds too many of them; others that cannot be listed are left out.
     """
-    found: list[str] = []
+    texts: list[str] = []
     seen: set[tuple[int, int]] = set()
     most = limits().files
     real = os.path.realpath(root)
@@ -267,8 +267,8 @@ def files_below(root: str, outside: list[str] | None = None) -> list[str]:
                 if not is_spec_file(entry.name) or leaves(entry, prefix):
                     continue
                 if may_be_read(entry):
-                    found.append(prefix + entry.name)
-                    if len(found) > most:
+                    texts.append(prefix + entry.name)
+                    if len(texts) > most:
                         raise TooManyError(root, most)
             elif is_spec_folder(entry.name) and is_folder(entry):
                 if leaves(entry, prefix):
@@ -280,8 +280,8 @@ def files_below(root: str, outside: list[str] | None = None) -> list[str]:
                         raise
 
     look(root, "")
-    found.sort()
-    return found
+    texts.sort()
+    return texts
 
 
 def read_data(
@@ -360,11 +360,11 @@ def taken(resource: Spec | Value, first: Spec | Value) -> Problem:
     """The Problem of a resource whose name, or id, another one has already."""
     same_name = resource.name is not None and resource.name == first.name
     field = "name" if same_name else "id"
-    what = f'the name "{resource.name}"' if same_name else f"the id {resource.id}"
+    text = f'the name "{resource.name}"' if same_name else f"the id {resource.id}"
     where = f" in the namespace {resource.namespace}" if same_name else ""
     return Problem(
         code="duplicate-name" if same_name else "duplicate-id",
-        found=f"{what} is taken{where}: {first.place((field,))} has it",
+        found=f"{text} is taken{where}: {first.place((field,))} has it",
         hint="Give one of them another" + (" name" if same_name else ", or leave the id out"),
         place=resource.place((field,)),
         path=f"{resource.name or resource.id}.{field}",
@@ -453,8 +453,8 @@ class _EntryReader:
             self.shape(root, "an entry without `kind`", wanted, hint, data)
             return
         if self.only is not None and not self.only.startswith(sort):
-            what = "a Spec, it has `kind`" if sort == "spec" else "a Value, it has no `kind`"
-            self.shape(root, what, f"only {self.only} here", data=data)
+            text = "a Spec, it has `kind`" if sort == "spec" else "a Value, it has no `kind`"
+            self.shape(root, text, f"only {self.only} here", data=data)
             return
         if data.get("name") is None and data.get("id") is None:
             self.count(data, sort)
@@ -492,7 +492,7 @@ class _EntryReader:
     def shape(
         self,
         root: Path,
-        found: str,
+        actual: str,
         wanted: str,
         hint: str = "",
         data: dict[str, Any] | None = None,
@@ -503,7 +503,7 @@ class _EntryReader:
         self.problems.append(
             Problem(
                 code="shape",
-                found=found,
+                found=actual,
                 wanted=wanted,
                 hint=hint,
                 place=place,

@@ -141,8 +141,8 @@ class Editor(EntryEditor):
         It would take blank lines that follow if it keeps its own, and comments that stand far in.
         """
         at = line_end(self.text, end)
-        found = re.compile(r"\s*").match(self.text, at)
-        begin = found.end() if found is not None else at
+        match = re.compile(r"\s*").match(self.text, at)
+        begin = match.end() if match is not None else at
         margin = begin - line_start(self.text, begin)
         if indent is not None and self.text[begin : begin + 1] == "#" and margin >= indent:
             return False
@@ -152,8 +152,8 @@ class Editor(EntryEditor):
     def splice(self, start: int, end: int, old: str, new: str) -> None:
         """Replace the words of a text that differ."""
         del end
-        for one, other in zip(_WORD.finditer(old), _WORD.finditer(new), strict=True):
-            self.patch(start + one.start(), start + one.end(), other.group())
+        for match, other in zip(_WORD.finditer(old), _WORD.finditer(new), strict=True):
+            self.patch(start + match.start(), start + match.end(), other.group())
 
     def change_block(self, entry: Entry, node: Tree, text: str) -> None:
         """Write other lines into a block scalar; those that are the same stay."""
@@ -309,13 +309,13 @@ def _stretches(old: list[Any], new: list[Any]) -> list[tuple[int, int, int, int]
     """Return the stretches of two lists that differ: from where to where in each."""
     was, comes = [print_of(item) for item in old], [print_of(item) for item in new]
     matcher = SequenceMatcher(None, was, comes, autojunk=False)
-    found = [each[1:] for each in matcher.get_opcodes() if each[0] != "equal"]
+    entries = [each[1:] for each in matcher.get_opcodes() if each[0] != "equal"]
     if len(old) == len(new):
         beside = [at for at in range(len(old)) if was[at] != comes[at]]
-        moved = sum(max(stop - start, end - begin) for start, stop, begin, end in found)
+        moved = sum(max(stop - start, end - begin) for start, stop, begin, end in entries)
         if len(beside) <= moved:
             return [(at, at + 1, at, at + 1) for at in beside]
-    return found
+    return entries
 
 
 def _is_alone(data: Any) -> bool:
@@ -324,8 +324,8 @@ def _is_alone(data: Any) -> bool:
 
 def _word_end(text: str, at: int, stop: int) -> int:
     """Return where the anchor or tag behind a colon ends."""
-    found = re.compile(r"(?:[ \t]+[&!]\S+)*").match(text, at, stop)
-    return found.end() if found is not None else at
+    match = re.compile(r"(?:[ \t]+[&!]\S+)*").match(text, at, stop)
+    return match.end() if match is not None else at
 
 
 def _spliced(style: str, body: str, old: str, new: str) -> str | None:
@@ -341,10 +341,10 @@ def _spliced(style: str, body: str, old: str, new: str) -> str | None:
             return None
     number = -1 if style != ">" else -2
 
-    def word(found: re.Match[str]) -> str:
+    def word(match: re.Match[str]) -> str:
         nonlocal number
         number += 1
-        return comes[number] if number in differ else found.group()
+        return comes[number] if number in differ else match.group()
 
     return _WORD.sub(word, body)
 

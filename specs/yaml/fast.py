@@ -173,10 +173,10 @@ def _quick(text: str) -> list[Any]:
         if sort is scalar:
             value = event.value
             if event.implicit[0]:
-                found = known_get(value, none)
-                if found is none:
-                    found = known[value] = resolve(value)
-                return found
+                given = known_get(value, none)
+                if given is none:
+                    given = known[value] = resolve(value)
+                return given
             if event.implicit[1]:
                 return value
             raise _OddTextError

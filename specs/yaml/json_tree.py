@@ -43,8 +43,8 @@ class _JsonReader:
 
     def space(self, at: int) -> int:
         """Return where the white space from here on ends."""
-        found = _SPACE.match(self.text, at)
-        return found.end() if found is not None else at
+        match = _SPACE.match(self.text, at)
+        return match.end() if match is not None else at
 
     def make(self, at: int) -> Tree:
         """Return an empty node that begins here; nodes are made in the order of the text."""
@@ -68,13 +68,13 @@ class _JsonReader:
             tree.sort = "mapping" if first == "{" else "sequence"
             self.entries(tree, "}" if first == "{" else "]", depth)
             return tree
-        found = (_TEXT if first == '"' else _WORD).match(self.text, at)
-        if found is None:
+        match = (_TEXT if first == '"' else _WORD).match(self.text, at)
+        if match is None:
             self.stop()
-        tree.end = found.end()
+        tree.end = match.end()
         tree.style = '"' if first == '"' else ""
         tree.implicit = first != '"'
-        tree.text = json.loads(found.group()) if first == '"' else found.group()
+        tree.text = json.loads(match.group()) if first == '"' else match.group()
         self.hidden.append((tree.start, tree.end))
         return tree
 

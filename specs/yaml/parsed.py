@@ -86,10 +86,10 @@ def resolve(text: str) -> Any:
 @cache
 def c_parser() -> Callable[[str], Any] | None:
     """The parser written in C; None where only the slow one is installed."""
-    found: Callable[[str], Any] | None = getattr(
+    function: Callable[[str], Any] | None = getattr(
         import_module("ruamel.yaml.cyaml"), "CParser", None
     )
-    return found
+    return function
 
 
 def too_many(line: int = 0, column: int = 0, path: Path = (0,)) -> TextProblem:

@@ -83,13 +83,13 @@ def _origin(patches: Sequence[Patch], index: int) -> int | None:
 
 def regions(text: str, *edits: Sequence[Patch]) -> Iterator[Region]:
     """Yield the lines that edits of a text touch, and what each edit makes of them."""
-    found = [
+    entries = [
         (*_lines(text, patch), number, patch)
         for number, patches in enumerate(edits)
         for patch in (_own_lines(text, each) for each in patches)
     ]
     joint: list[_Joint] = []
-    for start, end, number, patch in sorted(found, key=lambda each: each[:2]):
+    for start, end, number, patch in sorted(entries, key=lambda each: each[:2]):
         last = joint[-1] if joint else None
         # What is added between two lines belongs to what is changed beside it.
         if (

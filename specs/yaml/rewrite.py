@@ -337,15 +337,15 @@ def _mended(text: str, tasks: Sequence[_Task], result: str, way: _TextStyle) -> 
     for new_at, at in enumerate(kept):
         if new_at >= len(after):
             raise PatchError("documents are missing")
-        one, other = before[at], after[new_at]
-        if not isinstance(one, list) or not isinstance(other, list):
-            if (at,) not in touched and not is_same(one, other):
-                wrong.append(((new_at,), other, one))
+        value, other = before[at], after[new_at]
+        if not isinstance(value, list) or not isinstance(other, list):
+            if (at,) not in touched and not is_same(value, other):
+                wrong.append(((new_at,), other, value))
             continue
-        left = [number for number in range(len(one)) if (at, number) not in removed]
+        left = [number for number in range(len(value)) if (at, number) not in removed]
         for new_number, number in enumerate(left[: len(other)]):
-            if (at, number) not in touched and not is_same(one[number], other[new_number]):
-                wrong.append(((new_at, new_number), other[new_number], one[number]))
+            if (at, number) not in touched and not is_same(value[number], other[new_number]):
+                wrong.append(((new_at, new_number), other[new_number], value[number]))
     if not wrong:
         return result
     writer = _EntryWriter(read_tree(result), way)

@@ -16,8 +16,8 @@ ABSENT: Final = object()
 
 def entry(table: Any, key: Any) -> Any:
     """The value under a key, or ABSENT; a number finds the equal number of another type."""
-    found = stored_key(table, key)
-    return ABSENT if found is ABSENT else table[found]
+    value = stored_key(table, key)
+    return ABSENT if value is ABSENT else table[value]
 
 
 def stored_key(table: Any, key: Any) -> Any:
@@ -106,10 +106,10 @@ def index(value: Any, key: Any) -> Any:
     """`value[key]`: an element of a list by its whole number, or an entry of a map."""
     name = kind(value)
     if name == "map":
-        found = entry(value, key)
-        if found is ABSENT:
+        given = entry(value, key)
+        if given is ABSENT:
             raise missing(value, key)
-        return found
+        return given
     if name != "list":
         if name == "error" and isinstance(key, str):
             return select(value, key)
@@ -128,9 +128,9 @@ def resolve(payload: Any, name: str) -> Any:
     """The value of a free name: a key of the payload, or one of the types."""
     if kind(payload) == "map" and name in payload:
         return payload[name]
-    found = TYPES.get(name)
-    if found is not None:
-        return found
+    type_ = TYPES.get(name)
+    if type_ is not None:
+        return type_
     raise _unknown(payload, name)
 
 

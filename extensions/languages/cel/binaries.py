@@ -111,20 +111,20 @@ def _int_branch(
 
 
 def _other_branches(body: FunctionBody, op: str, name: str, a: CodeText, b: CodeText) -> _Branches:
-    found: _Branches = []
+    entries: _Branches = []
     line = [f"{name} = {a.text} {op} {b.text}"]
     if op in "+-*":
         test = _both(body, a, b, "double")
         if test is None and _small(b):
             test = body.is_exact(a, "double")
         if test is not None:
-            found.append((test, line))
+            entries.append((test, line))
     if op == "+" and not body.loops:
         test = _both(body, a, b, "string")
         if test is not None:
             body.budgeted = True
-            found.append((test, [*line, f"if len({name}) > {LONG}: charge(B, {name})"]))
-    return found
+            entries.append((test, [*line, f"if len({name}) > {LONG}: charge(B, {name})"]))
+    return entries
 
 
 def _both(body: FunctionBody, a: CodeText, b: CodeText, type_: str) -> str | None:

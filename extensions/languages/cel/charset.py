@@ -26,15 +26,15 @@ def union(ranges: Iterable[tuple[int, int]]) -> Charset:
 
 def negated(charset: Charset) -> Charset:
     """Every character that the charset does not hold."""
-    found: list[tuple[int, int]] = []
+    ranges: list[tuple[int, int]] = []
     start = 0
     for low, high in charset:
         if low > start:
-            found.append((start, low - 1))
+            ranges.append((start, low - 1))
         start = high + 1
     if start <= LAST:
-        found.append((start, LAST))
-    return tuple(found)
+        ranges.append((start, LAST))
+    return tuple(ranges)
 
 
 def holds(charset: Charset, code: int) -> bool:
@@ -44,16 +44,16 @@ def holds(charset: Charset, code: int) -> bool:
 
 def of(text: str) -> Charset:
     """The charset of a short notation: `a-zA-Z_`."""
-    found: list[tuple[int, int]] = []
+    ranges: list[tuple[int, int]] = []
     at = 0
     while at < len(text):
         if text[at + 1 : at + 2] == "-" and at + 2 < len(text):
-            found.append((ord(text[at]), ord(text[at + 2])))
+            ranges.append((ord(text[at]), ord(text[at + 2])))
             at += 3
         else:
-            found.append((ord(text[at]), ord(text[at])))
+            ranges.append((ord(text[at]), ord(text[at])))
             at += 1
-    return union(found)
+    return union(ranges)
 
 
 DIGIT: Final = of("0-9")
@@ -83,18 +83,18 @@ def category(name: str) -> Charset | None:
     """The characters of a Unicode general category (`L`, `Nd`, …, `Any`); None for other names."""
     if name == "Any":
         return EVERYTHING
-    found: list[tuple[int, int]] = []
+    ranges: list[tuple[int, int]] = []
     start = -1
     for code in range(LAST + 1):
         inside = unicodedata.category(chr(code)).startswith(name)
         if inside and start < 0:
             start = code
         elif not inside and start >= 0:
-            found.append((start, code - 1))
+            ranges.append((start, code - 1))
             start = -1
     if start >= 0:
-        found.append((start, LAST))
-    return tuple(found) or None
+        ranges.append((start, LAST))
+    return tuple(ranges) or None
 
 
 @lru_cache(maxsize=1)
@@ -106,11 +106,11 @@ def _orbits() -> dict[int, tuple[int, ...]]:
         folded = char.casefold()
         if len(folded) == 1 and (folded != char or char.upper() != char):
             groups.setdefault(folded, {ord(folded)}).add(code)
-    found: dict[int, tuple[int, ...]] = {}
+    numbers: dict[int, tuple[int, ...]] = {}
     for codes in groups.values():
         if len(codes) > 1:
-            found |= dict.fromkeys(codes, tuple(sorted(codes)))
-    return found
+            numbers |= dict.fromkeys(codes, tuple(sorted(codes)))
+    return numbers
 
 
 def folded(charset: Charset) -> Charset:

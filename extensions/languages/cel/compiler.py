@@ -85,10 +85,10 @@ def _compiled(code: str, budget: int, where: Where | None, *, out: bool) -> CelP
         program = _later(text, world) if _surely_compiles(text) else _now(text, world)
     except (RecursionError, MemoryError, SyntaxError):
         raise source.error(0, "the expression is too large or too deeply nested") from None
-    found = cast(CelProgram, program)
-    found.names = frozenset(emitter.names)
-    found.visits = emitter.visits
-    return found
+    cel_program = cast(CelProgram, program)
+    cel_program.names = frozenset(emitter.names)
+    cel_program.visits = emitter.visits
+    return cel_program
 
 
 def _now(text: str, world: dict[str, Any]) -> FunctionType:

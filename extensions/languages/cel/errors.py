@@ -75,12 +75,12 @@ def explain(exception: Exception, places: CodeMap) -> EvaluationError:
 
 
 def _place(trace: TracebackType | None, places: Sequence[tuple[int, int]]) -> tuple[int, int]:
-    found = (0, 0)
+    place = (0, 0)
     # The deepest frame of ours: an error that was set aside and raised again keeps its first place.
     for frame, lineno in traceback.walk_tb(trace):
         if frame.f_code.co_filename == FILENAME and 0 < lineno <= len(places):
-            found = places[lineno - 1]
-    return found
+            place = places[lineno - 1]
+    return place
 
 
 def _text(exception: Exception) -> str:

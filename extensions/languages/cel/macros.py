@@ -90,12 +90,12 @@ class _Loop:
         return next(iter(self._scope.values()))
 
 
-def _check(body: FunctionBody, code: CodeText, what: str) -> None:
+def _check(body: FunctionBody, code: CodeText, subject: str) -> None:
     """Write the refusal of a condition that is neither true nor false."""
     if code.type != "bool":
         name = body.named(code)
         body.line(
-            f"if {name} is not True and {name} is not False: raise not_bool({name}, {what!r})"
+            f"if {name} is not True and {name} is not False: raise not_bool({name}, {subject!r})"
         )
 
 

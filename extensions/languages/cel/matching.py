@@ -156,10 +156,10 @@ class _State(dict[str, "_State"]):
         self.before = before
 
     def __missing__(self, char: str) -> "_State":
-        found = self.automaton.after(self, char)
+        next_state = self.automaton.after(self, char)
         if len(self) < MAX_ALPHABET:
-            self[char] = found
-        return found
+            self[char] = next_state
+        return next_state
 
 
 class _Automaton:
@@ -191,21 +191,21 @@ class _Automaton:
         code = ord(char)
         following = {self._start}
         for number in reached:
-            kind, what, after, _ = self._steps[number]
-            if kind == "chars" and holds(what, code):  # type: ignore[arg-type]
+            kind, value, after, _ = self._steps[number]
+            if kind == "chars" and holds(value, code):  # type: ignore[arg-type]
                 following.add(after)
         before = "w" if holds(WORD, code) else "n" if char == "\n" else "o"
         return self._state(frozenset(following), before)
 
     def _state(self, steps: frozenset[int], before: str) -> _State:
         key = (steps, before)
-        found = self._states.get(key)
-        if found is None:
+        state = self._states.get(key)
+        if state is None:
             if len(self._states) > MAX_STATES:
                 # Forget, and let the walk go on: its own state keeps what it needs.
                 self._states.clear()
-            found = self._states[key] = _State(self, steps, before)
-        return found
+            state = self._states[key] = _State(self, steps, before)
+        return state
 
     def _reach(self, state: _State, char: str) -> set[int]:
         """Every step that can be stood on without reading, with `char` next (empty: the end)."""
@@ -218,10 +218,10 @@ class _Automaton:
             reached.add(number)
             if number == _ACCEPT:
                 continue
-            kind, what, first, second = self._steps[number]
+            kind, value, first, second = self._steps[number]
             if kind == "split":
                 waiting += (first, second)
-            elif kind == "edge" and _is_edge(str(what), state.before, char):
+            elif kind == "edge" and _is_edge(str(value), state.before, char):
                 waiting.append(first)
         return reached
 

@@ -194,7 +194,7 @@ def equal(a: Any, b: Any) -> bool:
         return len(a) == len(b) and all(map(equal, a, b))
     if first == "map":
         return len(a) == len(b) and all(
-            (found := entry(b, key)) is not ABSENT and equal(a[key], found) for key in a
+            (value := entry(b, key)) is not ABSENT and equal(a[key], value) for key in a
         )
     if first == "timestamp":
         return moment(a) == moment(b)

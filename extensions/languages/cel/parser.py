@@ -56,9 +56,9 @@ class _Parser:
 
     def unexpected(self, wanted: str) -> Never:
         token = self.token
-        found = "end of the text" if token.kind == "end" else f'"{token.text[:40]}"'
+        actual = "end of the text" if token.kind == "end" else f'"{token.text[:40]}"'
         hint = _WORDS.get(token.text, "")
-        raise self._source.error(token.at, f"unexpected {found} (wanted: {wanted})", hint)
+        raise self._source.error(token.at, f"unexpected {actual} (wanted: {wanted})", hint)
 
     def expression(self) -> Node:
         """A condition with its branches, or a run of operators.
@@ -204,41 +204,41 @@ class _Parser:
         )
 
     def _list(self, closing: str) -> tuple[Node, ...]:
-        found: list[Node] = []
+        items: list[Node] = []
         while not self._accept(closing):
             if self._at("?"):
                 self._optional()
-            if closing == "]" and self._lone_comma(found, closing):
+            if closing == "]" and self._lone_comma(items, closing):
                 break
-            found.append(self.expression())
+            items.append(self.expression())
             if not self._accept(","):
                 self._expect(closing)
                 break
             if closing == ")" and self._at(closing):
                 self.unexpected("an argument")
-        return tuple(found)
+        return tuple(items)
 
-    def _lone_comma(self, found: list[Any], closing: str) -> bool:
+    def _lone_comma(self, values: list[Any], closing: str) -> bool:
         """Whether `[,]` or `{,}` was read: the grammar has both."""
-        if found or not self._accept(","):
+        if values or not self._accept(","):
             return False
         self._expect(closing)
         return True
 
     def _entries(self) -> tuple[tuple[Node, Node], ...]:
-        found: list[tuple[Node, Node]] = []
+        entries: list[tuple[Node, Node]] = []
         while not self._accept("}"):
             if self._at("?"):
                 self._optional()
-            if self._lone_comma(found, "}"):
+            if self._lone_comma(entries, "}"):
                 break
             key = self.expression()
             self._expect(":")
-            found.append((key, self.expression()))
+            entries.append((key, self.expression()))
             if not self._accept(","):
                 self._expect("}")
                 break
-        return tuple(found)
+        return tuple(entries)
 
 
 def _reduce(operands: list[Node], op: CelToken) -> None:

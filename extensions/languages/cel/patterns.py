@@ -61,9 +61,9 @@ class _Reader:
             raise self._fault('")" without "("')
         return tree
 
-    def _fault(self, what: str) -> CelError:
+    def _fault(self, subject: str) -> CelError:
         shown = self._text if len(self._text) <= 80 else f"{self._text[:80]}…"
-        return CelError(f'bad pattern "{shown}": {what} (at character {self._at + 1})')
+        return CelError(f'bad pattern "{shown}": {subject} (at character {self._at + 1})')
 
     def _peek(self, text: str) -> bool:
         return self._text.startswith(text, self._at)
@@ -74,9 +74,9 @@ class _Reader:
             return True
         return False
 
-    def _take(self, what: str) -> str:
+    def _take(self, subject: str) -> str:
         if self._at >= len(self._text):
-            raise self._fault(what)
+            raise self._fault(subject)
         self._at += 1
         return self._text[self._at - 1]
 
@@ -150,8 +150,8 @@ class _Reader:
         return self._char(ord(char), flags)
 
     def _char(self, code: int, flags: _Flags) -> Chars:
-        one: Charset = ((code, code),)
-        return Chars(folded(one) if "i" in flags else one)
+        entry: Charset = ((code, code),)
+        return Chars(folded(entry) if "i" in flags else entry)
 
     def _group(self, flags: _Flags) -> Tree:
         self._at -= 1
@@ -249,10 +249,10 @@ class _Reader:
             name = self._text[self._at : end]
             self._at = end + 1
         inverse = (char == "P") != name.startswith("^")
-        found = category(name.removeprefix("^")) if name.isascii() and len(name) < 5 else None
-        if not name or found is None:
+        entry = category(name.removeprefix("^")) if name.isascii() and len(name) < 5 else None
+        if not name or entry is None:
             raise self._fault(f'unknown class "{name}" (wanted: a Unicode category, as in \\pL)')
-        return negated(found) if inverse else found
+        return negated(entry) if inverse else entry
 
     def _escaped_code(self, char: str) -> int:
         if char in _CONTROLS:

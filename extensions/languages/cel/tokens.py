@@ -106,7 +106,7 @@ def tokens(source: CelSource) -> list[CelToken]:
     text = source.text
     if len(text) > MAX_LENGTH:
         raise source.error(0, f"the text is {len(text)} characters long (at most {MAX_LENGTH})")
-    found: list[CelToken] = []
+    tokens_: list[CelToken] = []
     at = 0
     while at < len(text):
         match = _WORD.match(text, at)
@@ -117,19 +117,19 @@ def tokens(source: CelSource) -> list[CelToken]:
         word = match[0]
         if group == "text":
             token, at = _string(source, at, word)
-            found.append(token)
+            tokens_.append(token)
             continue
         if group == "op":
-            found.append(CelToken("op", word, at))
+            tokens_.append(CelToken("op", word, at))
         elif group == "name":
-            found.append(_name(word, at))
+            tokens_.append(_name(word, at))
         elif group == "quoted":
-            found.append(CelToken("field", word[1:-1], at))
+            tokens_.append(CelToken("field", word[1:-1], at))
         elif group is not None and group != "space":
-            found.append(_number(source, at, word, group))
+            tokens_.append(_number(source, at, word, group))
         at = match.end()
-    found.append(CelToken("end", "the end", len(text)))
-    return found
+    tokens_.append(CelToken("end", "the end", len(text)))
+    return tokens_
 
 
 def _name(word: str, at: int) -> CelToken:

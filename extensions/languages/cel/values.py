@@ -143,9 +143,9 @@ LONG_NAMES: Final = {
 
 def kind(value: Any) -> str:
     """The short name of a value's CEL type; a foreign class goes by its own name."""
-    found = KINDS.get(type(value))
-    if found is not None:
-        return found
+    text = KINDS.get(type(value))
+    if text is not None:
+        return text
     for base, name in _BASES:
         if isinstance(value, base):
             return name

@@ -88,17 +88,17 @@ class Realm:
 
     def library(self, name: str, make: str) -> Any:
         """What `make` gives of a library: a function of its exports, as JavaScript."""
-        found = self._libraries.get(name)
+        library = self._libraries.get(name)
         self.libraries[name] = make
-        if found is None:
+        if library is None:
             self._limit(_PREPARING, _ROOM)
             text = resource(f"vendor/{name}.js")
-            found = self._libraries[name] = self.context.eval(
+            library = self._libraries[name] = self.context.eval(
                 f"(function(module,window){{(function(exports){{{text}\n}})(module.exports);"
                 f"return ({make})(module.exports)}})({{exports:{{}}}},{_WINDOW})"
             )
             self._measure()
-        return found
+        return library
 
     def run(
         self,
@@ -106,7 +106,7 @@ class Realm:
         payload: Any,
         timeout: float,
         memory: int,
-        say: Say,
+        send: Say,
         *,
         longs: bool = True,
     ) -> Any:
@@ -124,7 +124,7 @@ class Realm:
                 forget()
                 raise ProgramError("the promise of the result never settles")
         if rested or out[1] == "!":
-            self._tell(say)
+            self._tell(send)
         kind = out[0]
         if kind == "e":
             failure = _failure(out[2:])
@@ -171,9 +171,9 @@ class Realm:
             raise _stopped(str(error), timeout, self._limits[1] - self.taken) from None
         return True
 
-    def _tell(self, say: Say) -> None:
+    def _tell(self, send: Say) -> None:
         for level, text in msgspec.json.decode(self._take_lines()):
-            say(level, text)
+            send(level, text)
 
     def _limit(self, timeout: float, memory: int) -> None:
         limits = (timeout, self.taken + memory)
@@ -195,12 +195,12 @@ class Realm:
 class JavaScriptSyntaxError(Exception):
     """Text that does not compile: the message, and the place inside the code."""
 
-    def __init__(self, said: str, text: str) -> None:
-        message, _, rest = said.partition("\n")
+    def __init__(self, words: str, text: str) -> None:
+        message, _, rest = words.partition("\n")
         super().__init__(message.removeprefix("SyntaxError: "))
-        found = _FRAME.search(rest)
-        self.line = int(found[1]) - ABOVE if found else 0
-        self.column = int(found[2]) if found and self.line > 0 else 0
+        match = _FRAME.search(rest)
+        self.line = int(match[1]) - ABOVE if match else 0
+        self.column = int(match[2]) if match and self.line > 0 else 0
         lines = text.split("\n")
         if self.line > len(lines):
             # What follows the code is ours: the code itself ends too early.
@@ -241,9 +241,9 @@ _WRAPPERS: Final = {
 
 def engine(language: str = "JavaScript", extra: str = "javascript") -> Any:
     """The module of QuickJS; MissingExtra where it is not installed."""
-    found = sys.modules.get("_quickjs")
-    if found is not None:
-        return found
+    module = sys.modules.get("_quickjs")
+    if module is not None:
+        return module
     try:
         # Not `quickjs`: that starts a thread, which nobody here needs.
         import _quickjs
@@ -299,28 +299,28 @@ def drop(realm: int, number: int) -> None:
 
 def line_of(stack: str) -> int:
     """The line inside the code where an error arose; 0 where the stack does not tell."""
-    for found in _FRAME.finditer(stack):
-        line = int(found[1]) - ABOVE
+    for match in _FRAME.finditer(stack):
+        line = int(match[1]) - ABOVE
         if line > 0:
             return line
     # What begins with a constant is told to stand where our own first line does.
     return 1 if "(<input>:1:" in stack else 0
 
 
-def _stopped(said: str, timeout: float, memory: int) -> ProgramError:
-    line = line_of(said)
-    if "interrupted" in said:
+def _stopped(text: str, timeout: float, memory: int) -> ProgramError:
+    line = line_of(text)
+    if "interrupted" in text:
         return timed_out(timeout, line)
-    if "out of memory" in said or said.startswith("null"):
+    if "out of memory" in text or text.startswith("null"):
         return out_of_memory(memory, line)
-    return ProgramError(said.partition("\n")[0], line=line)
+    return ProgramError(text.partition("\n")[0], line=line)
 
 
 def _failure(text: str) -> ProgramError | Failure:
     """What a program threw; what has a code or data of its own is an Error of its making."""
-    said = msgspec.json.decode(text)
-    line = line_of(said.get("stack", ""))
-    if "code" in said or "data" in said:
-        message = said.get("plain") or said["message"]
-        return Failure(Error(message, code=said.get("code", "thrown"), data=said.get("data")))
-    return ProgramError(said["message"], line=line)
+    value = msgspec.json.decode(text)
+    line = line_of(value.get("stack", ""))
+    if "code" in value or "data" in value:
+        message = value.get("plain") or value["message"]
+        return Failure(Error(message, code=value.get("code", "thrown"), data=value.get("data")))
+    return ProgramError(value["message"], line=line)

@@ -90,14 +90,14 @@ class _Eraser:
             text: str = self._transform(code, typescript, module)
         except realms.engine().JSException as error:
             _here.eraser = None
-            said = str(error).partition("\n")[0]
-            place = _PLACE.search(said)
+            message = str(error).partition("\n")[0]
+            place = _PLACE.search(message)
             line, column = (int(place[1]), int(place[2])) if place else (0, 0)
             if place:
-                said = said.removesuffix(place[0])
+                message = message.removesuffix(place[0])
             at = f"\n<input>:{realms.ABOVE + line}:{column}" if line else ""
             raise JavaScriptSyntaxError(
-                lower_first(said.removeprefix("SyntaxError: ")) + at, code
+                lower_first(message.removeprefix("SyntaxError: ")) + at, code
             ) from None
         return text
 

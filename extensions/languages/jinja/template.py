@@ -40,10 +40,12 @@ class TemplateProgram:
         # Not by its wrapper, for which no name of a payload may be `self`.
         evaluate: Any = _minijinja()._lowlevel.Environment.eval_expr
         self._evaluate = partial(evaluate, self._environment)
-        said = [part for part in self.parts if part.kind != "text" or part.text.strip()]
-        if len(said) == 1 and (said[0].kind == "expression" or (condition and "{" not in code)):
-            self.parts = (said[0]._replace(kind="expression"),)
-            self._expression, self._at = said[0].text, said[0].at
+        entries = [part for part in self.parts if part.kind != "text" or part.text.strip()]
+        if len(entries) == 1 and (
+            entries[0].kind == "expression" or (condition and "{" not in code)
+        ):
+            self.parts = (entries[0]._replace(kind="expression"),)
+            self._expression, self._at = entries[0].text, entries[0].at
             # An expression alone cannot be kept: this only sees whether it can be read.
             above = "\n" * (self._line(1) - 1)
             _read(_environment(), f"{above}{{{{{self._expression}}}}}")

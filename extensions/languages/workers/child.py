@@ -53,9 +53,9 @@ def _ring(*_: object) -> None:
 class PrintCapture(io.TextIOBase):
     """Standard output while code runs: whole lines become what the run has said."""
 
-    def __init__(self, level: str, said: list[tuple[str, str]]) -> None:
+    def __init__(self, level: str, entries: list[tuple[str, str]]) -> None:
         self._level = level
-        self._said = said
+        self._said = entries
         self._room = PRINTED
         self._rest = ""
         self._lost = 0
@@ -94,18 +94,18 @@ def main() -> None:
     signal.signal(signal.SIGALRM, _ring)
     connection.sendall(framed(b""))
     programs: dict[int, Program] = {}
-    said: list[tuple[str, str]] = []
+    entries: list[tuple[str, str]] = []
     decoder = msgspec.msgpack.Decoder(RunRequest)
     warm: set[str] = set()
     while (frame := _read(connection)) is not None:
         request = decoder.decode(frame)
-        said.clear()
+        entries.clear()
         if request.language not in warm:
             # The engine of a language is no part of what its programs take.
             warm.add(request.language)
             base += _warmed(request.language)
         _limit(base, request)
-        answer = _run(request, programs, said)
+        answer = _run(request, programs, entries)
         _unlimit()
         connection.sendall(framed(to_bytes(answer)))
         if answer.last:
@@ -132,13 +132,15 @@ def _exactly(connection: socket.socket, size: int) -> bytes | None:
     return bytes(data)
 
 
-def _run(request: RunRequest, programs: dict[int, Program], said: list[tuple[str, str]]) -> Answer:
-    out, err = PrintCapture("info", said), PrintCapture("warning", said)
+def _run(
+    request: RunRequest, programs: dict[int, Program], entries: list[tuple[str, str]]
+) -> Answer:
+    out, err = PrintCapture("info", entries), PrintCapture("warning", entries)
     sys.stdout, sys.stderr = out, err
     try:
         signal.setitimer(signal.ITIMER_REAL, request.timeout + request.slack)
         try:
-            answer = _answer(request, programs, said)
+            answer = _answer(request, programs, entries)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
     except _AlarmError as alarm:
@@ -149,16 +151,16 @@ def _run(request: RunRequest, programs: dict[int, Program], said: list[tuple[str
         sys.stdout = sys.stderr = io.StringIO()
     out.finish()
     err.finish()
-    return msgspec.structs.replace(answer, said=said)
+    return msgspec.structs.replace(answer, said=entries)
 
 
 def _answer(
-    request: RunRequest, programs: dict[int, Program], said: list[tuple[str, str]]
+    request: RunRequest, programs: dict[int, Program], entries: list[tuple[str, str]]
 ) -> Answer:
     try:
         program = programs.get(request.program)
         if program is None:
-            program = _compiled(request, said)
+            program = _compiled(request, entries)
             while len(programs) >= KEPT:
                 del programs[next(iter(programs))]
             programs[request.program] = program
@@ -184,9 +186,9 @@ def _answer(
         return Answer("failed", _NOTHING, f"{type(error).__name__}: {error}")
 
 
-def _compiled(request: RunRequest, said: list[tuple[str, str]]) -> Program:
+def _compiled(request: RunRequest, entries: list[tuple[str, str]]) -> Program:
     def say(level: str, text: str) -> None:
-        said.append((level, text))
+        entries.append((level, text))
 
     options = Options(
         timeout=request.timeout,

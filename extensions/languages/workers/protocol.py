@@ -50,8 +50,8 @@ class Answer(msgspec.Struct, array_like=True, frozen=True):
 
 def _told(value: Any) -> Any:
     if isinstance(value, Error):
-        told = (value.message, value.code, value.data)
-        return msgspec.msgpack.Ext(_ERROR, to_bytes(told))
+        entry = (value.message, value.code, value.data)
+        return msgspec.msgpack.Ext(_ERROR, to_bytes(entry))
     if isinstance(value, int):
         return msgspec.msgpack.Ext(_INT, str(int(value)).encode())
     raise TypeError(f"it holds {type(value).__name__}, which is no plain data")

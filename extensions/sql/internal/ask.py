@@ -19,11 +19,11 @@ async def ask(
     `args` is a list by position, a map by name. What is changed is one change set, made before this
     returns.
     """
-    asked = statement(text, InternalDatabase.dialect)
+    parsed = statement(text, InternalDatabase.dialect)
     connection = await InternalDatabase(managed, writes=writes, author=author).connect()
     try:
         await connection.begin(Isolation("default"), writes=writes, wait=0.0)
-        outcome = await connection.run(asked, [asked.bind(args)], most=MOST)
+        outcome = await connection.run(parsed, [parsed.bind(args)], most=MOST)
         await connection.commit()
     finally:
         await connection.close()

@@ -36,18 +36,18 @@ def bind(raw: apsw.Connection) -> None:
         raw.create_scalar_function(name, function, count, deterministic=True)
 
 
-def _instr(where: Any, what: Any) -> int | None:
-    if where is None or what is None:
+def _instr(where: Any, value: Any) -> int | None:
+    if where is None or value is None:
         return None
-    if isinstance(where, bytes) and isinstance(what, bytes):
-        return where.find(what) + 1
-    return _text(where).find(_text(what)) + 1
+    if isinstance(where, bytes) and isinstance(value, bytes):
+        return where.find(value) + 1
+    return _text(where).find(_text(value)) + 1
 
 
-def _replace(where: Any, what: Any, by: Any) -> str | None:
-    if where is None or what is None or by is None:
+def _replace(where: Any, value: Any, by: Any) -> str | None:
+    if where is None or value is None or by is None:
         return None
-    text, old, new = _text(where), _text(what), _text(by)
+    text, old, new = _text(where), _text(value), _text(by)
     if not old:
         return text
     if len(text) + text.count(old) * (len(new) - len(old)) > LONGEST:
@@ -56,11 +56,11 @@ def _replace(where: Any, what: Any, by: Any) -> str | None:
 
 
 def _trimmed(cut: Cut) -> Callable[[Any, Any], str | None]:
-    def trimmed(where: Any, what: Any) -> str | None:
-        if where is None or what is None:
+    def trimmed(where: Any, value: Any) -> str | None:
+        if where is None or value is None:
             return None
         # Each of them once: they may be many.
-        return cut(_text(where), "".join(dict.fromkeys(_text(what))))
+        return cut(_text(where), "".join(dict.fromkeys(_text(value))))
 
     return trimmed
 

@@ -189,10 +189,10 @@ class InternalConnection:
                     if name == "specs"
                     else written.values_of(self._view)
                 )
-                found = self._editing.over(stored, Spec if name == "specs" else Value)
-                self._stored[name] = list(found)
+                resources = self._editing.over(stored, Spec if name == "specs" else Value)
+                self._stored[name] = list(resources)
                 row: Any = written.spec_row if name == "specs" else written.value_row
-                self._module.rows[name] = TableRows([row(each) for each in found])
+                self._module.rows[name] = TableRows([row(each) for each in resources])
             else:
                 self._module.rows[name] = TableRows(list(await table.rows(self._view)))
 
@@ -230,8 +230,8 @@ class InternalConnection:
                 if most and len(whole.rows) >= most:
                     cursor.close(True)
                     raise too_many(most)
-                told = [_meant(value, sort) for value, sort in zip(row, sorts, strict=True)]
-                whole.rows.append(dict(zip(names, told, strict=True)))
+                given = [_meant(value, sort) for value, sort in zip(row, sorts, strict=True)]
+                whole.rows.append(dict(zip(names, given, strict=True)))
         whole.affected += self._raw.total_changes() - before
 
     def _over(self) -> bool:
@@ -260,10 +260,10 @@ class InternalConnection:
                 error,
             )
         if isinstance(error, apsw.AuthError | apsw.ReadOnlyError):
-            told = "this database is read, not written: only with `source: write` may specs and values change."
+            text = "this database is read, not written: only with `source: write` may specs and values change."
             if self._database.writes:
-                told = "only the tables specs and values can be changed, and nothing else be done"
-            return failed(told, "SQLITE_READONLY", error)
+                text = "only the tables specs and values can be changed, and nothing else be done"
+            return failed(text, "SQLITE_READONLY", error)
         if message.startswith("no such table: "):
             known = list(TABLES)
             near = did_you_mean(message.partition(": ")[2], known)

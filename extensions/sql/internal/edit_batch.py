@@ -46,9 +46,9 @@ class EditBatch:
             key = key_of(each)
             seen.add(key)
             self._old.setdefault(key, each)
-            found = self._new.get(key, each)
-            if found is not None:
-                kept.append(found)
+            new = self._new.get(key, each)
+            if new is not None:
+                kept.append(new)
         kept += [
             new
             for key, new in self._new.items()
@@ -77,8 +77,8 @@ class EditBatch:
                 self._check(old.namespace)
                 self._new[key_of(old)] = None
             return None
-        said = dict(zip((column.name for column in table.columns), fields, strict=True))
-        new = self._spec(old, said) if table.name == "specs" else self._value(old, said)
+        data = dict(zip((column.name for column in table.columns), fields, strict=True))
+        new = self._spec(old, data) if table.name == "specs" else self._value(old, data)
         self._check(new.namespace)
         if old is not None:
             self._check(old.namespace)
@@ -107,8 +107,8 @@ class EditBatch:
         if applied.problems:
             raise _wrong(applied.problems)
         if applied.clashes:
-            told = "; ".join(map(str, applied.clashes))
-            raise failed(told, "40001", ValueError(told))
+            text = "; ".join(map(str, applied.clashes))
+            raise failed(text, "40001", ValueError(text))
 
     def _check(self, namespace: str) -> None:
         if not self._managed.covers(namespace):
@@ -118,39 +118,39 @@ class EditBatch:
                 ValueError(namespace),
             )
 
-    def _spec(self, old: Resource | None, said: Mapping[str, Any]) -> Spec:
-        entry = dict(_json(said, "fields", {}))
-        if not isinstance(said.get("kind"), str):
+    def _spec(self, old: Resource | None, data: Mapping[str, Any]) -> Spec:
+        entry = dict(_json(data, "fields", {}))
+        if not isinstance(data.get("kind"), str):
             raise refused("a spec needs a kind, such as 'snippet'")
-        entry["kind"] = said["kind"]
-        _common(entry, old, said)
+        entry["kind"] = data["kind"]
+        _common(entry, old, data)
         for name in ("annotations", "env", "ports"):
-            found = _json(said, name, {})
-            if found:
-                entry[name] = found
+            value = _json(data, name, {})
+            if value:
+                entry[name] = value
         spec, problems = spec_of(entry, revision=old.revision if old is not None else 0)
         if spec is None:
             raise _wrong(problems)
         return spec
 
-    def _value(self, old: Resource | None, said: Mapping[str, Any]) -> Value:
+    def _value(self, old: Resource | None, given: Mapping[str, Any]) -> Value:
         before = data_of(old) if isinstance(old, Value) else {}
         entry: dict[str, Any] = {
             name: before[name] for name in ("sealed", "from", "data") if name in before
         }
-        data = said.get("data")
+        data = given.get("data")
         shown = _shown(old) if isinstance(old, Value) else None
         if data is not None and data != shown:
             entry.pop("sealed", None)
             entry.pop("from", None)
             entry["data"] = _read(data)
-        if said.get("secret"):
+        if given.get("secret"):
             entry["secret"] = True
         elif isinstance(old, Value) and old.secret and "data" in entry and data in (None, shown):
             # What nobody sees is not shown by saying that it is no secret.
             raise refused(f"the secret {old.label} is none any more only with other data: set data")
-        _common(entry, old, said)
-        annotations = _json(said, "annotations", {})
+        _common(entry, old, given)
+        annotations = _json(given, "annotations", {})
         if annotations:
             entry["annotations"] = annotations
         value, problems = value_of(entry, revision=old.revision if old is not None else 0)
@@ -159,29 +159,29 @@ class EditBatch:
         return value
 
 
-def _common(entry: dict[str, Any], old: Resource | None, said: Mapping[str, Any]) -> None:
+def _common(entry: dict[str, Any], old: Resource | None, data: Mapping[str, Any]) -> None:
     """The id, the namespace and the name, where they are said."""
-    if said.get("id") is not None:
-        entry["id"] = str(said["id"])
+    if data.get("id") is not None:
+        entry["id"] = str(data["id"])
     elif old is not None:
         entry["id"] = str(old.id)
     for name in ("namespace", "name"):
-        if said.get(name) is not None:
-            entry[name] = said[name]
+        if data.get(name) is not None:
+            entry[name] = data[name]
 
 
-def _json(said: Mapping[str, Any], name: str, empty: Any) -> Any:
+def _json(data: Mapping[str, Any], name: str, empty: Any) -> Any:
     """What a column of JSON says; Failure where it is none."""
-    text = said.get(name)
+    text = data.get(name)
     if text is None:
         return empty
     try:
-        found = decode_json(text) if isinstance(text, str | bytes) else text
+        value = decode_json(text) if isinstance(text, str | bytes) else text
     except msgspec.DecodeError as error:
         raise refused(f"the column {name} is no JSON: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise refused(f"the column {name} has to be a map, as JSON text")
-    return found
+    return value
 
 
 def _read(data: Any) -> Any:

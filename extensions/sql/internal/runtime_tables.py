@@ -19,39 +19,39 @@ from heddle.schemas.problem import Problem
 
 
 def _runtimes(view: View) -> list[Runtime]:
-    return [one for one in view.managed.runtimes if view.managed.covers(one.namespace)]
+    return [runtime for runtime in view.managed.runtimes if view.managed.covers(runtime.namespace)]
 
 
 async def _elsewhere(view: View) -> Iterator[str]:
     """The namespaces that the store holds and no runtime here runs."""
-    here = {one.namespace for one in view.managed.runtimes}
+    here = {runtime.namespace for runtime in view.managed.runtimes}
     held = {spec.namespace for spec in await specs_of(view)}
     return iter(sorted(held - here))
 
 
 async def _symbols(view: View) -> Iterable[Values]:
-    found = [row for runtime in _runtimes(view) for row in _symbols_of(runtime)]
+    entries = [row for runtime in _runtimes(view) for row in _symbols_of(runtime)]
     for namespace in await _elsewhere(view):
         stands = await standing(view.managed.store, namespace)
-        found += [_stands(namespace, one) for one in stands.symbols]
-    return found
+        entries += [_stands(namespace, symbol) for symbol in stands.symbols]
+    return entries
 
 
-def _stands(namespace: str, one: SymbolStanding) -> Values:
+def _stands(namespace: str, symbol_standing: SymbolStanding) -> Values:
     """A symbol as the runtimes elsewhere say."""
-    why = [each.why for each in one.seen if each.why is not None]
+    why = [each.why for each in symbol_standing.seen if each.why is not None]
     return (
-        str(one.id),
-        one.kind,
+        str(symbol_standing.id),
+        symbol_standing.kind,
         namespace,
-        one.name,
-        one.state,
+        symbol_standing.name,
+        symbol_standing.state,
         [condition.message for condition in why],
         msgspec.to_builtins(why),
-        one.revision,
-        min((each.observed for each in one.seen), default=0),
+        symbol_standing.revision,
+        min((each.observed for each in symbol_standing.seen), default=0),
         None,
-        one.place or None,
+        symbol_standing.place or None,
         {},
     )
 
@@ -59,20 +59,20 @@ def _stands(namespace: str, one: SymbolStanding) -> Values:
 def _symbols_of(runtime: Runtime) -> list[Values]:
     return [
         (
-            str(one.id),
-            one.kind,
-            one.namespace,
-            one.name,
-            one.state,
-            list(one.reasons),
-            msgspec.to_builtins(one.conditions),
-            one.revision,
-            one.observed,
-            one.generation,
-            one.place or None,
-            one.node,
+            str(symbol.id),
+            symbol.kind,
+            symbol.namespace,
+            symbol.name,
+            symbol.state,
+            list(symbol.reasons),
+            msgspec.to_builtins(symbol.conditions),
+            symbol.revision,
+            symbol.observed,
+            symbol.generation,
+            symbol.place or None,
+            symbol.node,
         )
-        for one in runtime.status().symbols
+        for symbol in runtime.status().symbols
     ]
 
 
@@ -90,11 +90,21 @@ def _ports_of(runtime: Runtime) -> Iterator[Values]:
         known = {port.name for port in (*ins, *outs)}
         for way, ports in (("in", ins), ("out", outs)):
             for port in ports:
-                one = str(symbol.id)
+                text = str(symbol.id)
                 is_linked = (
-                    (one, port.name) in linked if way == "in" else bool(symbol.links.get(port.name))
+                    (text, port.name) in linked
+                    if way == "in"
+                    else bool(symbol.links.get(port.name))
                 )
-                yield one, symbol.label, symbol.spec.namespace, port.name, way, is_linked, port.help
+                yield (
+                    text,
+                    symbol.label,
+                    symbol.spec.namespace,
+                    port.name,
+                    way,
+                    is_linked,
+                    port.help,
+                )
         for name, links in symbol.links.items():
             if name not in known and not name.startswith(HELD):
                 yield (
@@ -109,7 +119,7 @@ def _ports_of(runtime: Runtime) -> Iterator[Values]:
 
 
 async def _links(view: View) -> Iterable[Values]:
-    found = [row for runtime in _runtimes(view) for row in _links_of(runtime)]
+    entries = [row for runtime in _runtimes(view) for row in _links_of(runtime)]
     elsewhere = set(await _elsewhere(view))
     specs = [spec for spec in await specs_of(view) if spec.namespace in elsewhere]
     named = {(spec.namespace, spec.name or ""): str(spec.id) for spec in specs}
@@ -117,8 +127,8 @@ async def _links(view: View) -> Iterable[Values]:
     for spec in specs:
         for port, links in spec.ports.items():
             for link in links:
-                one = str(link.id) if link.id else named.get((spec.namespace, link.name or ""))
-                target = one if one in ids else None
+                text = str(link.id) if link.id else named.get((spec.namespace, link.name or ""))
+                target = text if text in ids else None
                 row = (
                     str(spec.id),
                     spec.label,
@@ -128,8 +138,8 @@ async def _links(view: View) -> Iterable[Values]:
                     link.target,
                     link.port,
                 )
-                found.append((*row, None))
-    return found
+                entries.append((*row, None))
+    return entries
 
 
 def _links_of(runtime: Runtime) -> Iterator[Values]:
@@ -150,7 +160,9 @@ def _links_of(runtime: Runtime) -> Iterator[Values]:
 
 
 async def _processes(view: View) -> Iterable[Values]:
-    return [_process(runtime, one) for runtime in _runtimes(view) for one in runtime.processes]
+    return [
+        _process(runtime, process) for runtime in _runtimes(view) for process in runtime.processes
+    ]
 
 
 async def _buffers(view: View) -> Iterable[Values]:
@@ -159,20 +171,20 @@ async def _buffers(view: View) -> Iterable[Values]:
     return [(figures["limit"], figures["used"], figures["peak"], figures["rejected"])]
 
 
-def _process(runtime: Runtime, one: Process) -> Values:
-    keys = one.keys()
-    error = one.error or one.reason
+def _process(runtime: Runtime, process: Process) -> Values:
+    keys = process.keys()
+    error = process.error or process.reason
     show = shower(runtime.events)
-    data = {key: one.get(key) for key in keys}
+    data = {key: process.get(key) for key in keys}
     return (
-        str(one.id),
+        str(process.id),
         runtime.namespace,
-        str(one.parent.id) if one.parent is not None else None,
-        one.origin,
-        one.status.value,
-        one.started,
-        one.ended,
-        one.wiring.generation.number,
+        str(process.parent.id) if process.parent is not None else None,
+        process.origin,
+        process.status.value,
+        process.started,
+        process.ended,
+        process.wiring.generation.number,
         runtime.events.shown(error.message) if error is not None else None,
         Later(lambda: show(data)),
     )
@@ -207,13 +219,13 @@ async def _events(view: View) -> Iterable[Values]:
 
 
 async def _problems(view: View) -> Iterable[Values]:
-    found: dict[tuple[str, Problem], None] = {}
+    rows: dict[tuple[str, Problem], None] = {}
     for runtime in _runtimes(view):
         for problem in runtime.status().problems:
-            found[runtime.namespace, problem] = None
+            rows[runtime.namespace, problem] = None
     if not view.managed.runtimes:
         for problem in await view.managed.store.problems():
-            found["", problem] = None
+            rows["", problem] = None
     return [
         (
             namespace or None,
@@ -226,7 +238,7 @@ async def _problems(view: View) -> Iterable[Values]:
             problem.wanted or None,
             problem.hint or None,
         )
-        for namespace, problem in found
+        for namespace, problem in rows
     ]
 
 
@@ -236,13 +248,13 @@ def _problem_data(problem: Problem) -> dict[str, Any]:
 
 async def _kinds(view: View) -> Iterable[Values]:
     scheme = view.managed.registry.scheme
-    found: list[Values] = []
+    entries: list[Values] = []
     for name in sorted(scheme.names):
         schema = scheme.schema(name)
         if schema is None:
             continue
         ins, outs = schema.ports_of()
-        found.append(
+        entries.append(
             (
                 name,
                 schema.category,
@@ -253,7 +265,7 @@ async def _kinds(view: View) -> Iterable[Values]:
                 Later(partial(describe, schema)),
             )
         )
-    return found
+    return entries
 
 
 TABLES = (

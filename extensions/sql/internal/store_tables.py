@@ -40,15 +40,15 @@ VALUE_COLUMNS = columns(
 
 def spec_row(spec: Spec) -> Values:
     """One Spec as a row."""
-    said = data_of(spec)
+    data = data_of(spec)
     return (
         str(spec.id),
         spec.kind,
         spec.namespace,
         spec.name,
-        said.get("annotations", {}),
-        said.get("env", {}),
-        said.get("ports", {}),
+        data.get("annotations", {}),
+        data.get("env", {}),
+        data.get("ports", {}),
         dict(spec.fields),
         spec.revision,
         str(spec.place()) if spec.places is not None else None,
@@ -82,8 +82,8 @@ async def specs_of(view: View) -> list[Spec]:
 
 async def values_of(view: View) -> list[Value]:
     """The Values that may be seen, as the store has them now."""
-    found = await view.managed.store.values()
-    return [value for value in found if view.managed.covers(value.namespace)]
+    values = await view.managed.store.values()
+    return [value for value in values if view.managed.covers(value.namespace)]
 
 
 async def _specs(view: View) -> Iterable[Values]:
@@ -98,7 +98,7 @@ async def _revisions(view: View) -> Iterable[Values]:
     store = view.managed.store
     if not isinstance(store, RevisionStore):
         return []
-    found: list[Values] = []
+    entries: list[Values] = []
     for revision in await store.history(limit=1000):
         turns = [turn for turn in revision.turns if view.managed.covers(turn.resource.namespace)]
         if turns:
@@ -116,10 +116,10 @@ async def _revisions(view: View) -> Iterable[Values]:
                 }
                 for turn in turns
             ]
-            found.append(
+            entries.append(
                 (revision.number, revision.time, revision.author, revision.message, changed)
             )
-    return found
+    return entries
 
 
 TABLES = (

@@ -48,13 +48,13 @@ class Frames(msgspec.Struct):
     ask: Callable[[], Mapping[str, Any]]
 
 
-def columns(**said: str) -> tuple[TableColumn, ...]:
+def columns(**types: str) -> tuple[TableColumn, ...]:
     """Columns out of `name="TYPE what it is"`."""
-    found = []
-    for name, text in said.items():
-        sort, _, told = text.partition(" ")
-        found.append(TableColumn(name, sort, told))
-    return tuple(found)
+    made = []
+    for name, text in types.items():
+        sort, _, help_text = text.partition(" ")
+        made.append(TableColumn(name, sort, help_text))
+    return tuple(made)
 
 
 def plain(value: Any) -> Any:

@@ -34,10 +34,10 @@ class TableRows:
     def where(self, column: int, value: str) -> list[int]:
         """The numbers of the rows that have this text in a column."""
         if column not in self._by:
-            found: dict[Any, list[int]] = {}
+            numbers: dict[Any, list[int]] = {}
             for number, row in enumerate(self._raw):
-                found.setdefault(row[column], []).append(number)
-            self._by[column] = found
+                numbers.setdefault(row[column], []).append(number)
+            self._by[column] = numbers
         return self._by[column].get(value, [])
 
 
@@ -68,22 +68,22 @@ class Virtual:
             number for number, column in enumerate(table.columns) if column.type == "TEXT"
         }
 
-    def BestIndexObject(self, asked: apsw.IndexInfo) -> bool:  # noqa: N802
+    def BestIndexObject(self, info: apsw.IndexInfo) -> bool:  # noqa: N802
         """Look up by the first column of text that is compared with something."""
-        asked.estimatedCost = 100_000.0
-        for place in range(asked.nConstraint):
-            column = asked.get_aConstraint_iColumn(place)
+        info.estimatedCost = 100_000.0
+        for place in range(info.nConstraint):
+            column = info.get_aConstraint_iColumn(place)
             if (
-                asked.get_aConstraint_usable(place)
-                and asked.get_aConstraint_op(place) == apsw.SQLITE_INDEX_CONSTRAINT_EQ
+                info.get_aConstraint_usable(place)
+                and info.get_aConstraint_op(place) == apsw.SQLITE_INDEX_CONSTRAINT_EQ
                 and column in self._texts
                 # Only what is the same to the letter is looked up: NOCASE means more than that.
-                and asked.get_aConstraint_collation(place) == "BINARY"
+                and info.get_aConstraint_collation(place) == "BINARY"
             ):
                 # SQLite compares once more: a lookup may give too many, never too few.
-                asked.set_aConstraintUsage_argvIndex(place, 1)
-                asked.idxNum = column + 1
-                asked.estimatedCost = 10.0
+                info.set_aConstraintUsage_argvIndex(place, 1)
+                info.idxNum = column + 1
+                info.estimatedCost = 10.0
                 break
         return True
 

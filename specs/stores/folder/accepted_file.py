@@ -89,7 +89,11 @@ class AcceptedFile:
         self._follow()
         if self._version > VERSION:
             raise StoreError(str(self._newer(self._version)))
-        kept = [one for one in kept if self._marks.get((namespace, one.key)) != _mark(one)]
+        kept = [
+            resource
+            for resource in kept
+            if self._marks.get((namespace, resource.key)) != _mark(resource)
+        ]
         dropped = [key for key in dropped if (namespace, key) in self._marks]
         if kept or dropped:
             line = _Line(namespace=namespace, kept=tuple(kept), dropped=tuple(dropped))
@@ -135,7 +139,7 @@ class AcceptedFile:
 
     def _note(self, change: _Line) -> None:
         gone = [(change.namespace, key) for key in change.dropped]
-        fresh = {(change.namespace, one.key): _mark(one) for one in change.kept}
+        fresh = {(change.namespace, resource.key): _mark(resource) for resource in change.kept}
         for key in (*gone, *fresh):
             self._live -= self._marks.pop(key, (0, 0))[1]
         self._marks.update(fresh)
@@ -205,10 +209,10 @@ def _head() -> bytes:
     return msgspec.json.encode(_Head("accepted", VERSION)) + b"\n"
 
 
-def _mark(one: AcceptedResource) -> tuple[int, int]:
+def _mark(resource: AcceptedResource) -> tuple[int, int]:
     """Return what tells a record from another, and about how many bytes it takes."""
-    said = hash((one.body, one.revision, one.active, one.file))
-    return said, len(one.body.encode()) + len(one.file) + 120
+    number = hash((resource.body, resource.revision, resource.active, resource.file))
+    return number, len(resource.body.encode()) + len(resource.file) + 120
 
 
 def _decoded(line: bytes, sort: type[S]) -> S | None:

@@ -37,8 +37,8 @@ def filed(files: SpecFiles, steps: Sequence[Step]) -> "dict[str, list[Edit]]":
 
 def misplaced(files: SpecFiles, steps: Sequence[Step]) -> list[Problem]:
     """Return the Problems of resources whose file may not be written."""
-    found = (_misplaced(files, _home(files, old, new), old, new) for old, new in steps)
-    return [problem for problem in found if problem is not None]
+    problems = (_misplaced(files, _home(files, old, new), old, new) for old, new in steps)
+    return [problem for problem in problems if problem is not None]
 
 
 def _home(files: SpecFiles, old: Resource | None, new: Resource | None) -> str:
@@ -104,8 +104,8 @@ def rewritten(
     def says_so(candidate: str) -> bool:
         reading = read_text(candidate, file=shown, key=name)
         entries: tuple[Resource, ...] = (*reading.specs, *reading.values)
-        found = {key_of(each): each for each in entries}
-        return not reading.problems and found == wanted
+        mapping = {key_of(each): each for each in entries}
+        return not reading.problems and mapping == wanted
 
     after = rewrite(
         text or "",

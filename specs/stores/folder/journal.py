@@ -97,17 +97,17 @@ class Journal:
         self, namespace: str | None = None, *, before: int | None = None, limit: int = 50
     ) -> Sequence[Revision]:
         """The Revisions, the newest first; see Recording.history."""
-        found: list[Revision] = []
+        revisions: list[Revision] = []
         for line in reversed(self._lines()):
-            if len(found) >= limit:
+            if len(revisions) >= limit:
                 break
             revision = _revision(line)
             if revision is None or (before is not None and revision.number >= before):
                 continue
             shown = revision if namespace is None else revision.within(namespace)
             if shown.turns:
-                found.append(shown)
-        return found
+                revisions.append(shown)
+        return revisions
 
     def revision(self, number: int) -> Revision:
         """One Revision; NotFound where there is none of that number."""
@@ -304,10 +304,10 @@ def _json(data: Any) -> bytes:
 
 def _parsed(line: bytes) -> Any:
     try:
-        found = json.loads(line)
+        value = json.loads(line)
     except ValueError:
         return None
-    return _unescaped(found) if b"\\u0000bytes" in line else found
+    return _unescaped(value) if b"\\u0000bytes" in line else value
 
 
 def _unescaped(data: Any) -> Any:
@@ -335,32 +335,32 @@ def _revision(line: bytes) -> Revision | None:
     if not line.startswith(b'{"number":'):
         return None
     try:
-        said = _parsed(line)
+        value = _parsed(line)
         turns = [
             RevisionChange(
                 before=_resource(turn["before"]) if turn["before"] is not None else None,
                 after=_resource(turn["after"]) if turn["after"] is not None else None,
             )
-            for turn in said["turns"]
+            for turn in value["turns"]
         ]
         return Revision(
-            number=int(said["number"]),
-            time=float(said["time"]),
-            author=str(said["author"]),
-            message=str(said["message"]),
+            number=int(value["number"]),
+            time=float(value["time"]),
+            author=str(value["author"]),
+            message=str(value["message"]),
             turns=tuple(turn for turn in turns if turn != RevisionChange()),
         )
     except (ValueError, TypeError, KeyError):
         return None
 
 
-def _resource(said: dict[str, Any]) -> Resource:
-    read = spec_of if "spec" in said else value_of
-    entry = said["spec"] if "spec" in said else said["value"]
-    found, problems = read(entry, revision=int(said["revision"]))
-    if found is None:
+def _resource(data: dict[str, Any]) -> Resource:
+    read = spec_of if "spec" in data else value_of
+    entry = data["spec"] if "spec" in data else data["value"]
+    resource, problems = read(entry, revision=int(data["revision"]))
+    if resource is None:
         raise ValueError(str(problems[0]))
-    return found
+    return resource
 
 
 def _broken(path: str, line: int) -> Problem:

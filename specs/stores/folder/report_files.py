@@ -59,7 +59,7 @@ class Noticeboard:
         except OSError:
             return []
         now, host = time.time(), socket.gethostname()
-        found: list[Report] = []
+        reports: list[Report] = []
         for name in names:
             path = os.path.join(self.folder, name)
             report = _read(path) if name.endswith(_SUFFIX) else None
@@ -69,8 +69,8 @@ class Noticeboard:
                 with suppress(OSError):
                     os.unlink(path)
             elif namespace in (None, report.namespace):
-                found.append(report)
-        return found
+                reports.append(report)
+        return reports
 
     def _path(self, runtime: str) -> str:
         name = quote(runtime, safe="").replace(".", "%2E")

@@ -142,8 +142,10 @@ class SpecFiles:
     @property
     def problems(self) -> list[Problem]:
         """What is wrong in the files, file by file."""
-        found = [problem for name in sorted(self._files) for problem in self._files[name].problems]
-        return [*([self._gone] if self._gone is not None else []), *found, *self._clashes]
+        problems = [
+            problem for name in sorted(self._files) for problem in self._files[name].problems
+        ]
+        return [*([self._gone] if self._gone is not None else []), *problems, *self._clashes]
 
     @property
     def spoiled(self) -> list[Spec]:
@@ -261,30 +263,30 @@ class SpecFiles:
         if not os.path.isdir(self.root):
             raise FileNotFoundError(ENOENT, "it is gone")
         place = place_of(self.root)
-        found, leaving = self._list()
+        texts, leaving = self._list()
         another = self._place not in (None, place)
         bare = another or self.removed
         bare = bare or bool(self.marker and not os.path.lexists(self.marker))
-        if bare and not found and self._files:
+        if bare and not texts and self._files:
             raise FileNotFoundError(ENOENT, "another folder is there, which is empty")
-        if another and careful and self._filling(found):
+        if another and careful and self._filling(texts):
             return None
-        if not found and careful and self._emptying():
+        if not texts and careful and self._emptying():
             return None
         self.moves += another
         self._place, self._replaced, self._emptied = place, 0, 0
         self._links = frozenset(leaving)
-        self.outside = tuple(link_outside(self.shown(one)) for one in leaving)
+        self.outside = tuple(link_outside(self.shown(text)) for text in leaving)
         self.removed = False
-        return found
+        return texts
 
-    def _filling(self, found: list[str]) -> bool:
+    def _filling(self, texts: list[str]) -> bool:
         """Return whether a folder that stands in the place of another is still being written."""
         now = time.time_ns()
         self._replaced = self._replaced or now
         if now - self._replaced > FILLED:
             return False
-        paths = {self.full(name) for name in found}
+        paths = {self.full(name) for name in texts}
         paths |= {os.path.dirname(path) for path in paths} | {self.root}
         stamps = [stamp for path in paths if (stamp := stamp_of(path)) is not None]
         return any(0 <= now - max(stamp[0], stamp[4]) < FILLING for stamp in stamps)
@@ -490,8 +492,10 @@ class SpecFiles:
         if self._clashes or not self._exchange(old, changed, before):
             before = self._rebuild(before)
         keys = [key for key, was in before.items() if self.index.get(key) != was]
-        found = [self.index.get(key) for key in keys]
-        self.newest = max(self.newest, *(each.revision for each in found if each is not None), 0)
+        resources = [self.index.get(key) for key in keys]
+        self.newest = max(
+            self.newest, *(each.revision for each in resources if each is not None), 0
+        )
         problems = tuple(
             problem
             for name in changed
@@ -553,10 +557,10 @@ class SpecFiles:
         self,
         keys: Iterable[Key],
         problems: tuple[Problem, ...],
-        tell: bool,
+        verbose: bool,
         spoiled: tuple[Spec, ...] = (),
     ) -> ChangeSet | None:
-        if not tell:
+        if not verbose:
             return None
         keys = list(keys)
         self.unrecorded.update(keys)

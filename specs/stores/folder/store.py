@@ -167,10 +167,10 @@ class FolderStore:
         homes = self._files.homes(namespace)
         # Before, not after: what has just been saved by then was not read.
         left = self._files.left(homes)
-        told = await self._aside.do(
+        change_set = await self._aside.do(
             lambda: self._files.refresh(homes, careful=True), long=self._files.long(list(homes))
         )
-        self._tell(told)
+        self._tell(change_set)
         return not left
 
     async def misplaced(self, steps: Sequence[Step]) -> Sequence[Problem]:
@@ -197,11 +197,11 @@ class FolderStore:
             made = self._journal.keyed(note.key) if note.key is not None else None
             if made is not None:
                 return put_under(changes, made)
-            told, put = await self._aside.do(
+            change_set, put = await self._aside.do(
                 lambda: self._write(changes, note, alone),
                 long=self._files.many or len(changes) > MANY,
             )
-        self._tell(told)
+        self._tell(change_set)
         return put
 
     def _write(
@@ -226,13 +226,13 @@ class FolderStore:
         recording = alone and bool(changed) and self._begin()
         root = None if self._files.single else self._root
         write_files(contents, stamp=number * 1000, root=root)
-        told = self._files.refresh(edits)
+        change_set = self._files.refresh(edits)
         self._files.written(edits)
         self._files.newest = max(self._files.newest, number if changed else 0)
         if recording:
             self._record(changed, number, note)
         index = self._files.index
-        return told, [index.get(key_of(new)) or new for _, new in steps if new is not None]
+        return change_set, [index.get(key_of(new)) or new for _, new in steps if new is not None]
 
     def watch(self, namespace: str | None = None) -> AsyncIterator[ChangeSet]:
         """Change sets from the first `anext` on; those of other namespaces may be among them."""
@@ -339,13 +339,13 @@ class FolderStore:
                 number = now.revision if now is not None else files.newest
                 turns.setdefault(number, []).append(RevisionChange(before=was, after=now))
         last = self._journal.newest
-        found: list[Revision] = []
+        revisions: list[Revision] = []
         for number, each in sorted(turns.items()):
             last = max(number, last + 1)
-            found.append(
+            revisions.append(
                 Revision(number=last, time=number / 1_000_000, message=BY_HAND, turns=tuple(each))
             )
-        return found
+        return revisions
 
     def _record(self, steps: Sequence[Step], number: int, note: Note) -> None:
         """Record one change set that was written. What cannot be recorded now is noticed later."""
@@ -491,11 +491,11 @@ class FolderStore:
     async def _follow(self, paths: frozenset[str], names: list[str] | None) -> None:
         """Read what changed in a thread, as it may take long."""
         with self._passing(paths):
-            told = await self._aside.do(
+            change_set = await self._aside.do(
                 lambda: self._files.refresh(names, careful=True), long=self._files.long(names)
             )
             if self._open:
-                self._tell(told)
+                self._tell(change_set)
         if self._open:
             self._look_later(paths, names)
 
@@ -537,10 +537,10 @@ class FolderStore:
         """See what changed, unless a watcher tells it anyway."""
         self._check_open()
         if always or self._settling is None:
-            told = await self._aside.do(
+            change_set = await self._aside.do(
                 lambda: self._files.refresh(None, careful=always), long=self._files.many
             )
-            self._tell(told)
+            self._tell(change_set)
             self._check_open()
         elif not self._aside.free:
             # What is being read is not to be seen half.

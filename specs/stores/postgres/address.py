@@ -72,18 +72,18 @@ def read_address(url: str) -> Address:
             theirs.append((key, text))
     plain = f"postgresql://{place}?{urlencode(theirs, quote_via=quote)}" if theirs else ""
     try:
-        said: dict[str, Any] = conninfo_to_dict(plain or f"postgresql://{place}")
+        data: dict[str, Any] = conninfo_to_dict(plain or f"postgresql://{place}")
     except ProgrammingError:
         raise StoreError(_unreadable(scheme, theirs)) from None
     # Signs of a password that is not written as it must be: a part of it stands elsewhere now.
-    port = str(said.get("port") or "").replace(",", "")
-    if "@" in f"{said.get('host')}{said.get('dbname')}" or (port and not port.isdigit()):
+    port = str(data.get("port") or "").replace(",", "")
+    if "@" in f"{data.get('host')}{data.get('dbname')}" or (port and not port.isdigit()):
         raise StoreError(_unreadable(scheme, []))
-    shown = _shown(said)
+    shown = _shown(data)
     options = _options(ours, shown)
     if options.schema != SCHEMA:
         shown += f"?schema={options.schema}"
-    whole: dict[str, Any] = _ALIVE | said
+    whole: dict[str, Any] = _ALIVE | data
     return Address(shown=shown, conninfo=make_conninfo("", **whole), options=options)
 
 
@@ -109,29 +109,29 @@ def _unreadable(scheme: str, theirs: "list[tuple[str, str]]") -> str:
     )
 
 
-def _shown(said: "dict[str, Any]") -> str:
-    user = quote(str(said["user"])) if said.get("user") else ""
-    if said.get("password"):
+def _shown(data: "dict[str, Any]") -> str:
+    user = quote(str(data["user"])) if data.get("user") else ""
+    if data.get("password"):
         user += ":***"
-    host = str(said.get("host") or said.get("hostaddr") or "localhost")
+    host = str(data.get("host") or data.get("hostaddr") or "localhost")
     host = host if "," in host or ":" not in host else f"[{host}]"
-    port = str(said.get("port") or "").strip(",")
+    port = str(data.get("port") or "").strip(",")
     port = f":{port}" if port else ""
-    name = quote(str(said.get("dbname") or said.get("user") or ""))
+    name = quote(str(data.get("dbname") or data.get("user") or ""))
     return f"postgresql://{f'{user}@' if user else ''}{host}{port}/{name}"
 
 
 def _options(ours: "dict[str, str]", shown: str) -> StoreOptions:
-    found: dict[str, Any] = dict(ours)
+    data: dict[str, Any] = dict(ours)
     try:
-        if "migrate" in found:
-            found["migrate"] = {"on": True, "off": False}.get(found["migrate"], found["migrate"])
-        options = msgspec.convert(found, StoreOptions, strict=False)
+        if "migrate" in data:
+            data["migrate"] = {"on": True, "off": False}.get(data["migrate"], data["migrate"])
+        options = msgspec.convert(data, StoreOptions, strict=False)
     except msgspec.ValidationError as error:
         name = str(error).rpartition("$.")[2].rstrip("`")
         kind = "on or off" if name == "migrate" else "a number"
         raise StoreError(
-            f'the option "{name}" in the address {shown} is "{found.get(name, "")}" (wanted: {kind})'
+            f'the option "{name}" in the address {shown} is "{data.get(name, "")}" (wanted: {kind})'
         ) from None
     if not _SCHEMA.fullmatch(options.schema):
         raise StoreError(

@@ -28,14 +28,14 @@ class SchemaStatus(msgspec.Struct, frozen=True, kw_only=True):
 async def look(url: str) -> SchemaStatus:
     """How a store stands; nothing is changed. StoreError where it cannot be reached, or is newer."""
     async with _at(url) as (connection, address):
-        found = await standing(connection, address, Queries(address.schema))
-        return _standing(connection, address, found)
+        number = await standing(connection, address, Queries(address.schema))
+        return _standing(connection, address, number)
 
 
 async def bring_up(url: str) -> tuple[SchemaStatus, int]:
     """Migrate a store, whatever its address says of that; how it stands, and its version before."""
     async with _at(url) as (connection, address):
-        before = await migrate(connection, address, Queries(address.schema), asked=True)
+        before = await migrate(connection, address, Queries(address.schema), requested=True)
         return _standing(connection, address, newest()), before
 
 
@@ -61,13 +61,13 @@ async def _at(url: str) -> AsyncIterator[tuple[Connection, Address]]:
         await connection.close()
 
 
-def _standing(connection: Connection, address: Address, found: int) -> SchemaStatus:
+def _standing(connection: Connection, address: Address, number: int) -> SchemaStatus:
     info = connection.info
     return SchemaStatus(
         url=address.shown,
         schema=address.schema,
         role=info.user,
         server=info.parameter_status("server_version") or str(info.server_version),
-        version=found,
+        version=number,
         known=newest(),
     )

@@ -152,7 +152,7 @@ class ChangeListener:
 
     async def _hear(self, connection: Connection) -> None:
         """Wait for the next notifications, and tell them."""
-        heard = [one async for one in connection.notifies(timeout=QUIET, stop_after=1)]
+        heard = [notify async for notify in connection.notifies(timeout=QUIET, stop_after=1)]
         for notice in heard:
             if not self._read(notice.payload):
                 await self._catch_up(connection)
@@ -162,31 +162,33 @@ class ChangeListener:
 
     def _read(self, payload: str) -> bool:
         """Tell what a notification says; whether it said all up to its revision."""
-        said = json.loads(payload)
-        number = said["revision"]
+        value = json.loads(payload)
+        number = value["revision"]
         if number <= self._seen:
             return True
-        if number != self._seen + 1 or "keys" not in said:
+        if number != self._seen + 1 or "keys" not in value:
             return False
-        self._tell([(number, [ChangedKey(row[0], UUID(row[1]), *row[2:]) for row in said["keys"]])])
+        self._tell(
+            [(number, [ChangedKey(row[0], UUID(row[1]), *row[2:]) for row in value["keys"]])]
+        )
         return True
 
     # --- the log ---
 
     async def _catch_up(self, connection: Connection) -> None:
         """Tell everything after what was told."""
-        number, found = await read_since(connection, queries=self._queries, number=self._seen)
-        if len(found) > MOST:
+        number, entries = await read_since(connection, queries=self._queries, number=self._seen)
+        if len(entries) > MOST:
             self._see(number)
             raise RescanError(
-                f"the store {self._origin} went on by {len(found)} revisions: it is looked at anew"
+                f"the store {self._origin} went on by {len(entries)} revisions: it is looked at anew"
             )
-        self._tell(found)
+        self._tell(entries)
         self._see(number)
 
-    def _tell(self, found: "Sequence[tuple[int, list[ChangedKey]]]") -> None:
+    def _tell(self, entries: "Sequence[tuple[int, list[ChangedKey]]]") -> None:
         """Tell these revisions to the watches that they concern; the others hear the number."""
-        for number, keys in found:
+        for number, keys in entries:
             for namespace, feed in self._feeds.items():
                 feed.tell(change_set(keys, namespace, self._origin, number))
             self._see(number)
@@ -209,11 +211,11 @@ async def read_since(
 ) -> "tuple[int, list[tuple[int, list[ChangedKey]]]]":
     """The newest revision, and the keys of every one after this number, oldest first."""
     rows = await (await connection.execute(queries.since, [number])).fetchall()
-    found: dict[int, list[ChangedKey]] = {}
+    keys: dict[int, list[ChangedKey]] = {}
     for _, revision, sort, id_, namespace, former in rows:
         if revision is not None:
-            found.setdefault(revision, []).append(ChangedKey(sort, id_, namespace, former))
-    return (rows[0][0] if rows else number), list(found.items())
+            keys.setdefault(revision, []).append(ChangedKey(sort, id_, namespace, former))
+    return (rows[0][0] if rows else number), list(keys.items())
 
 
 def change_set(

@@ -73,8 +73,8 @@ class ChangeWriter:
             # Whoever has the lock sees what every writer before has made: ours is not among it.
             self.unsure = False
             index = ResourceIndex()
-            for sort, found in rows.items():
-                for body, revision in await found.fetchall():
+            for sort, cursor in rows.items():
+                for body, revision in await cursor.fetchall():
                     resource = resource_of(sort, body, revision)
                     self._before[key_of(resource)] = body
                     index.put(resource)
@@ -113,17 +113,17 @@ class ChangeWriter:
 
     def _concerned(self) -> dict[str, dict[str, Any]]:
         """For each sort, the ids and names that have a say in whether this change set fits."""
-        found: dict[str, dict[str, Any]] = {}
+        data: dict[str, dict[str, Any]] = {}
         for change in self._changes:
             sort = change.type if not isinstance(change, Put) else type(change.resource)
-            names = found.setdefault(
+            names = data.setdefault(
                 "spec" if sort is Spec else "value", {"ids": [], "spaces": [], "names": []}
             )
             names["ids"].append(change.resource.id if isinstance(change, Put) else change.id)
             if isinstance(change, Put) and change.resource.name is not None:
                 names["spaces"].append(change.resource.namespace)
                 names["names"].append(change.resource.name)
-        return found
+        return data
 
     async def _write(self, connection: Connection, number: int, changed: Sequence[Step]) -> None:
         queries = self._queries
@@ -155,18 +155,18 @@ class ChangeWriter:
             name: [] for name in ("sorts", "ids", "spaces", "formers", "was", "befores", "afters")
         }
         for old, new in changed:
-            one = new if new is not None else old
-            if one is None:
+            latest = new if new is not None else old
+            if latest is None:
                 raise RuntimeError("a change needs an old or a new resource")
-            moved = old is not None and old.namespace != one.namespace
+            moved = old is not None and old.namespace != latest.namespace
             row = (
-                sort_of(one),
-                one.id,
-                one.namespace,
+                sort_of(latest),
+                latest.id,
+                latest.namespace,
                 old.namespace if old is not None and moved else None,
                 old.revision if old is not None else None,
                 self._before[key_of(old)] if old is not None else None,
-                self._bodies[key_of(one)] if new is not None else None,
+                self._bodies[key_of(latest)] if new is not None else None,
             )
             for column, cell in zip(columns.values(), row, strict=True):
                 column.append(cell)

@@ -172,15 +172,15 @@ def reason(error: Exception) -> str:
 
 def failed(address: Address, error: psycopg.Error) -> StoreError:
     """The StoreError for a statement that failed."""
-    said = reason(error)
+    text = reason(error)
     if isinstance(error, errors.InsufficientPrivilege):
         return StoreError(
-            f"the store {address.shown} does not let this role do it: {said}. "
+            f"the store {address.shown} does not let this role do it: {text}. "
             f"Its owner may grant it: heddle store grant --help"
         )
     if isinstance(error, errors.LockNotAvailable):
         return StoreError(
             f"the store {address.shown} is held by another writer for more than "
-            f"{address.options.wait:g} s: {said}"
+            f"{address.options.wait:g} s: {text}"
         )
-    return StoreError(f"the store {address.shown} could not do it: {said}")
+    return StoreError(f"the store {address.shown} could not do it: {text}")

@@ -32,15 +32,15 @@ class Migration(msgspec.Struct, frozen=True):
 @cache
 def migrations() -> tuple[Migration, ...]:
     """Every step, in order."""
-    found = []
+    scripts = []
     for file in files("heddle.specs.stores.postgres").joinpath("migrations").iterdir():
         number, _, name = file.name.removesuffix(".sql").partition("_")
         if file.name.endswith(".sql"):
             sql = file.read_text("utf-8")
             since = _READABLE.match(sql)
             readable = int(since[1]) if since else int(number)
-            found.append(Migration(int(number), name, sql, readable))
-    return tuple(sorted(found, key=lambda one: one.version))
+            scripts.append(Migration(int(number), name, sql, readable))
+    return tuple(sorted(scripts, key=lambda migration: migration.version))
 
 
 def newest() -> int:
@@ -54,18 +54,18 @@ def script(schema: str = SCHEMA, since: int = 0) -> str:
     if since == 0:
         lines.append(f'CREATE SCHEMA IF NOT EXISTS "{schema}";')
     lines.append(f'SET LOCAL search_path = "{schema}";')
-    for one in migrations():
-        if one.version > since:
-            row = f"{one.version}, '{one.name}', '{_us()}'"
+    for migration in migrations():
+        if migration.version > since:
+            row = f"{migration.version}, '{migration.name}', '{_us()}'"
             lines += [
-                f"\n-- {one.version}: {one.name}",
-                one.sql.strip(),
+                f"\n-- {migration.version}: {migration.name}",
+                migration.sql.strip(),
                 f"INSERT INTO migrations (version, name, by) VALUES ({row});",
             ]
-            if one.version > 1:
+            if migration.version > 1:
                 lines.append(
-                    f"UPDATE migrations SET readable_since = {one.readable_since} "
-                    f"WHERE version = {one.version};"
+                    f"UPDATE migrations SET readable_since = {migration.readable_since} "
+                    f"WHERE version = {migration.version};"
                 )
     return "\n".join([*lines, "COMMIT;", ""])
 
@@ -88,15 +88,15 @@ async def version(connection: Connection, queries: Queries) -> SchemaVersion:
 async def standing(connection: Connection, address: Address, queries: Queries) -> int:
     """The version of the tables; StoreError where they are newer than this Heddle."""
     try:
-        found = await version(connection, queries)
+        schema_version = await version(connection, queries)
     except psycopg.Error as error:
         raise failed(address, error) from None
-    check(found, address)
-    return found.version
+    check(schema_version, address)
+    return schema_version.version
 
 
 async def migrate(
-    connection: Connection, address: Address, queries: Queries, *, asked: bool = False
+    connection: Connection, address: Address, queries: Queries, *, requested: bool = False
 ) -> int:
     """Bring the tables to the newest version; the version that they had before.
 
@@ -105,25 +105,25 @@ async def migrate(
     Only one does it at a time, and either all of it is done or nothing. StoreError where the tables
     are newer than this Heddle, and, with the SQL to run, where this role may not change them.
     """
-    found = await standing(connection, address, queries)
-    if found >= newest():
-        return found
-    if not (address.options.migrate or asked):
-        raise StoreError(_behind(address, found, "its address says migrate=off"))
+    number = await standing(connection, address, queries)
+    if number >= newest():
+        return number
+    if not (address.options.migrate or requested):
+        raise StoreError(_behind(address, number, "its address says migrate=off"))
     try:
         return await _migrate(connection, address, queries)
     except errors.InsufficientPrivilege as error:
         why = f"the role {connection.info.user} may not change that: {reason(error)}"
-        raise StoreError(_behind(address, found, why)) from None
+        raise StoreError(_behind(address, number, why)) from None
     except psycopg.Error as error:
         raise failed(address, error) from None
 
 
-def check(found: SchemaVersion, address: Address) -> None:
+def check(schema_version: SchemaVersion, address: Address) -> None:
     """Raise StoreError if the tables are newer than what this Heddle knows, and say that it matters."""
-    if found.readable_since > newest():
+    if schema_version.readable_since > newest():
         raise StoreError(
-            f"the tables of the store {address.shown} have version {found.version}, which is newer than this "
+            f"the tables of the store {address.shown} have version {schema_version.version}, which is newer than this "
             f"Heddle ({_us()}, which knows {newest()}). Use the Heddle that the others use"
         )
 
@@ -139,25 +139,29 @@ async def _migrate(connection: Connection, address: Address, queries: Queries) -
         if not await _one(connection, queries.schema):
             await connection.execute(f'CREATE SCHEMA "{address.schema}"'.encode())
         # Another may have done it while we waited.
-        found = await version(connection, queries)
-        check(found, address)
-        if found.version >= newest():
-            return found.version
+        schema_version = await version(connection, queries)
+        check(schema_version, address)
+        if schema_version.version >= newest():
+            return schema_version.version
         await connection.execute(f'SET LOCAL search_path = "{address.schema}"'.encode())
-        for one in migrations():
-            if one.version > found.version:
-                await connection.execute(one.sql.encode())
-                await connection.execute(queries.migrated, [one.version, one.name, _us()])
-                if one.version > 1:
-                    await connection.execute(queries.readable, [one.readable_since, one.version])
-    return found.version
+        for migration in migrations():
+            if migration.version > schema_version.version:
+                await connection.execute(migration.sql.encode())
+                await connection.execute(
+                    queries.migrated, [migration.version, migration.name, _us()]
+                )
+                if migration.version > 1:
+                    await connection.execute(
+                        queries.readable, [migration.readable_since, migration.version]
+                    )
+    return schema_version.version
 
 
-def _behind(address: Address, found: int, why: str) -> str:
-    what = f"have version {found}, not {newest()}" if found else "are not there"
+def _behind(address: Address, number: int, why: str) -> str:
+    text = f"have version {number}, not {newest()}" if number else "are not there"
     return (
-        f"the tables of the store {address.shown} {what}, and {why}. Let the owner of the database "
-        f"run `heddle store migrate`, or this SQL:\n\n{script(address.schema, found)}"
+        f"the tables of the store {address.shown} {text}, and {why}. Let the owner of the database "
+        f"run `heddle store migrate`, or this SQL:\n\n{script(address.schema, number)}"
     )
 
 

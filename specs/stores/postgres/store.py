@@ -175,11 +175,11 @@ class PostgresStore:
         """The change sets after this revision; None where the log does not hold them, or too many."""
 
         async def read(connection: Connection) -> Sequence[ChangeSet] | None:
-            number, found = await read_since(connection, queries=self._queries, number=since)
+            number, entries = await read_since(connection, queries=self._queries, number=since)
             # Every number has its turns: where one is missing, the log was cut.
-            if not 0 <= number - since == len(found) <= MOST:
+            if not 0 <= number - since == len(entries) <= MOST:
                 return None
-            return [change_set(keys, namespace, self.url, each) for each, keys in found]
+            return [change_set(keys, namespace, self.url, each) for each, keys in entries]
 
         return await self._run(read)
 
@@ -196,8 +196,8 @@ class PostgresStore:
         """One Revision; NotFound where there is none of that number."""
         fits = -(2**63) <= number < 2**63
         rows = await self._rows(self._queries.revision, [number]) if fits else []
-        for found in await self._revisions(rows, None):
-            return found
+        for revision in await self._revisions(rows, None):
+            return revision
         newest = await self.newest()
         raise NotFoundError(f"there is no revision {number} in {self.url} (newest: {newest})")
 
@@ -277,7 +277,7 @@ class PostgresStore:
         dropped: Collection[AcceptedKey] = (),
     ) -> None:
         """Keep these records, and drop others, in one transaction."""
-        gone = sorted(set(dropped) - {one.key for one in kept})
+        gone = sorted(set(dropped) - {resource.key for resource in kept})
         drops = {
             "namespace": namespace,
             "sorts": [sort for sort, _ in gone],
@@ -285,12 +285,12 @@ class PostgresStore:
         }
         puts = {
             "namespace": namespace,
-            "sorts": [one.sort for one in kept],
-            "ids": [one.id for one in kept],
-            "revisions": [one.revision for one in kept],
-            "actives": [one.active for one in kept],
-            "files": [one.file for one in kept],
-            "bodies": [one.body for one in kept],
+            "sorts": [resource.sort for resource in kept],
+            "ids": [resource.id for resource in kept],
+            "revisions": [resource.revision for resource in kept],
+            "actives": [resource.active for resource in kept],
+            "files": [resource.file for resource in kept],
+            "bodies": [resource.body for resource in kept],
         }
 
         async def work(connection: Connection) -> None:

@@ -109,14 +109,14 @@ class ApiClient:
                 # The API leads nowhere else, and the token is for nobody else.
                 allow_redirects=False,
             ) as response:
-                came = await response.read()
+                given = await response.read()
                 if response.status >= 300:
-                    raise self._refused(response.status, response.content_type, came)
+                    raise self._refused(response.status, response.content_type, given)
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
             raise self._unreachable(error) from error
         except (aiohttp.ClientError, TimeoutError, OSError, UnicodeError) as error:
             raise AnswerLostError(str(self._unreachable(error))) from error
-        return self._data(came) if came else None
+        return self._data(given) if given else None
 
     async def events(
         self, path: str, query: list[tuple[str, str]]
@@ -160,36 +160,36 @@ class ApiClient:
             ) from None
 
     def _unreachable(self, error: Exception) -> StoreError:
-        said = "no answer came in time" if isinstance(error, TimeoutError) else _reason(error)
-        return StoreError(f"{self.url} cannot be reached: {said or type(error).__name__}")
+        text = "no answer came in time" if isinstance(error, TimeoutError) else _reason(error)
+        return StoreError(f"{self.url} cannot be reached: {text or type(error).__name__}")
 
     def _refused(self, status: int, media: str, body: bytes) -> Exception:
         """What a refusal is for who uses a store."""
         if media != "application/problem+json":
             return StoreError(f"{self.url} answers {status}: is it the API of Heddle?")
-        said = self._data(body)
-        detail = str(said.get("detail") or said.get("title") or status)
-        problems = [problem_of(each) for each in said.get("problems", ())]
+        value = self._data(body)
+        detail = str(value.get("detail") or value.get("title") or status)
+        problems = [problem_of(each) for each in value.get("problems", ())]
         if status == 401:
             return StoreError(f"{self.url}: {detail}. Try --token-file FILE, or HEDDLE_TOKEN")
         if problems:
             return SpecError(problems)
         if status in _CONFLICTS:
             return ConflictError(detail)
-        if said.get("type") == "urn:heddle:problem:unconfirmed":
+        if value.get("type") == "urn:heddle:problem:unconfirmed":
             return AnswerLostError(f"{self.url}: {detail}")
         return NotFoundError(detail) if status == 404 else StoreError(f"{self.url}: {detail}")
 
 
-def problem_of(said: Mapping[str, Any]) -> Problem:
+def problem_of(data: Mapping[str, Any]) -> Problem:
     """A Problem as the API tells it."""
-    place = Place(said.get("file", ""), said.get("line", 0), said.get("column", 0))
+    place = Place(data.get("file", ""), data.get("line", 0), data.get("column", 0))
     return Problem(
-        code=said["code"],
-        found=said["found"],
-        wanted=said.get("wanted", ""),
-        hint=said.get("hint", ""),
-        path=said.get("path", ""),
+        code=data["code"],
+        found=data["found"],
+        wanted=data.get("wanted", ""),
+        hint=data.get("hint", ""),
+        path=data.get("path", ""),
         place=place,
     )
 
@@ -223,5 +223,5 @@ def _reason(error: Exception) -> str:
     if not isinstance(cause, OSError) or isinstance(cause, ssl.SSLError) or not cause.errno:
         return str(error)
     # Numbers below zero are those of names that lead to no address.
-    said = os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
-    return said.lower()
+    text = os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror)
+    return text.lower()

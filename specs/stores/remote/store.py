@@ -114,13 +114,13 @@ class RemoteStore:
 
     async def revealed(self, namespace: str | None = None) -> Sequence[Value]:
         """The Values with their data in clear; it takes a token with the role admin, and is written down."""
-        found = await self._listed("values", namespace, None, [("reveal", "true")])
-        return [_value(item) for item in found]
+        values = await self._listed("values", namespace, None, [("reveal", "true")])
+        return [_value(item) for item in values]
 
     async def problems(self) -> Sequence[Problem]:
         """What cannot be read in the store behind the API."""
-        said = await self._ask("GET", "/v1/store/problems")
-        return [problem_of(each) for each in said["items"]]
+        value = await self._ask("GET", "/v1/store/problems")
+        return [problem_of(each) for each in value["items"]]
 
     async def newest(self) -> int:
         """The number of the newest revision of the store behind the API."""
@@ -128,12 +128,12 @@ class RemoteStore:
         return await self._newest()
 
     async def _newest(self) -> int:
-        said = await self._asking.ask("GET", "/v1/store")
-        found = said.get("revision") if isinstance(said, dict) else None
-        if not isinstance(found, int):
+        value = await self._asking.ask("GET", "/v1/store")
+        revision = value.get("revision") if isinstance(value, dict) else None
+        if not isinstance(revision, int):
             raise StoreError(f"{self.url} does not say its revision: is it the API of Heddle?")
-        self._seen = max(self._seen, found)
-        return found
+        self._seen = max(self._seen, revision)
+        return revision
 
     async def _listed(
         self,
@@ -143,7 +143,7 @@ class RemoteStore:
         more: Sequence[tuple[str, str]] = (),
     ) -> list[Any]:
         path = f"/v1/{sort}" if namespace is None else f"{_space(namespace)}/{sort}"
-        found: list[Any] = []
+        values: list[Any] = []
         for some in _some(ids):
             cursor = ""
             while True:
@@ -151,11 +151,11 @@ class RemoteStore:
                 if cursor:
                     query.append(("cursor", cursor))
                 page = await self._ask("GET", path, query=query)
-                found += page["items"]
+                values += page["items"]
                 cursor = page["cursor"] or ""
                 if not cursor:
                     break
-        return found
+        return values
 
     # --- changing ---
 
@@ -197,8 +197,8 @@ class RemoteStore:
 
     async def keyed(self, key: UUID) -> Revision | None:
         """The Revision that was made under this key, None if there is none; see Keyed."""
-        said = await self._ask("GET", "/v1/revisions", query=[("key", str(key))])
-        return next((_revision(each) for each in said["items"]), None)
+        value = await self._ask("GET", "/v1/revisions", query=[("key", str(key))])
+        return next((_revision(each) for each in value["items"]), None)
 
     # --- watching ---
 
@@ -214,15 +214,15 @@ class RemoteStore:
 
     async def _changes(self, namespace: str | None) -> AsyncIterator[ChangeSet]:
         path = "/v1/events" if namespace is None else f"{_space(namespace)}/events"
-        told = since = self._seen
+        seen = since = self._seen
         async for name, data in self._asking.events(path, [("type", "change")]):
             if name == "begin" and data["revision"] > since:
                 # What happened until the stream had begun is looked up in the history.
-                told = data["revision"]
-                missed = await self._missed(namespace, since, told)
+                seen = data["revision"]
+                missed = await self._missed(namespace, since, seen)
                 if missed.specs or missed.values:
                     yield missed
-            elif name == "change" and data["revision"] > told:
+            elif name == "change" and data["revision"] > seen:
                 yield self._changed(data["specs"], data["values"], data["revision"])
 
     async def _missed(self, namespace: str | None, since: int, until: int) -> ChangeSet:
@@ -259,17 +259,17 @@ class RemoteStore:
     ) -> Sequence[Revision]:
         """The Revisions, the newest first; see Recording.history."""
         path = "/v1/revisions" if namespace is None else f"{_space(namespace)}/revisions"
-        found: list[Revision] = []
-        while len(found) < limit:
-            query = [("limit", str(min(limit - len(found), 500)))]
+        revisions: list[Revision] = []
+        while len(revisions) < limit:
+            query = [("limit", str(min(limit - len(revisions), 500)))]
             if before is not None:
                 query.append(("before", str(before)))
             page = await self._ask("GET", path, query=query)
-            found += [_revision(each) for each in page["items"]]
+            revisions += [_revision(each) for each in page["items"]]
             before = page["before"]
             if before is None:
                 break
-        return found
+        return revisions
 
     async def revision(self, number: int) -> Revision:
         """One Revision; NotFound where there is none of that number."""
@@ -289,15 +289,15 @@ class RemoteStore:
     async def reports(self, namespace: str | None = None) -> Sequence[Report]:
         """The Reports of a namespace (None: of all) whose runtimes are not gone."""
         query = [("namespace", namespace)] if namespace is not None else []
-        said = await self._ask("GET", "/v1/reports", query=query)
-        return [msgspec.convert(each, Report) for each in said["items"]]
+        value = await self._ask("GET", "/v1/reports", query=query)
+        return [msgspec.convert(each, Report) for each in value["items"]]
 
     async def accepted(self, namespace: str) -> AcceptedState:
         """Return what a runtime accepted last in this namespace."""
-        said = await self._ask("GET", f"{_space(namespace)}/accepted")
+        value = await self._ask("GET", f"{_space(namespace)}/accepted")
         return AcceptedState(
-            items=tuple(msgspec.convert(each, AcceptedResource) for each in said["items"]),
-            problems=tuple(problem_of(each) for each in said["problems"]),
+            items=tuple(msgspec.convert(each, AcceptedResource) for each in value["items"]),
+            problems=tuple(problem_of(each) for each in value["problems"]),
         )
 
     async def accept(
@@ -344,8 +344,8 @@ def token_of(environ: "os._Environ[str] | dict[str, str]", file: str = "") -> st
     try:
         return Path(named).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        said = getattr(error, "strerror", None) or "it is no text"
-        raise StoreError(f"the token cannot be read from {named}: {str(said).lower()}") from None
+        reason = getattr(error, "strerror", None) or "it is no text"
+        raise StoreError(f"the token cannot be read from {named}: {str(reason).lower()}") from None
 
 
 # --- forms ------------------------------------------------------------------------------------------
@@ -381,14 +381,14 @@ def _few(words: Iterable[str]) -> Iterator[Sequence[str]]:
 
 
 def _sent(change: Change) -> dict[str, Any]:
-    said: dict[str, Any]
+    data: dict[str, Any]
     if isinstance(change, Put):
         resource = change.resource
         entry = data_of(resource, namespace="")
-        said = {"put": marked({**entry, "id": str(resource.id)})}
+        data = {"put": marked({**entry, "id": str(resource.id)})}
     else:
-        said = {"delete": {"type": change.type.__name__.lower(), "id": str(change.id)}}
-    return said if change.revision is None else {**said, "revision": change.revision}
+        data = {"delete": {"type": change.type.__name__.lower(), "id": str(change.id)}}
+    return data if change.revision is None else {**data, "revision": change.revision}
 
 
 def _spec(item: Any) -> Spec:
@@ -403,24 +403,24 @@ def _resource(item: Any) -> Resource:
     return _spec(item) if "spec" in item else _value(item)
 
 
-def _read(found: "tuple[R | None, list[Problem]]") -> R:
-    resource, problems = found
+def _read(entry: "tuple[R | None, list[Problem]]") -> R:
+    resource, problems = entry
     if resource is None:
         raise SpecError(problems)
     return resource
 
 
-def _revision(said: Any) -> Revision:
+def _revision(value: Any) -> Revision:
     return Revision(
-        number=said["number"],
-        time=said["time"],
-        author=said["author"],
-        message=said["message"],
+        number=value["number"],
+        time=value["time"],
+        author=value["author"],
+        message=value["message"],
         turns=tuple(
             RevisionChange(
                 before=_resource(turn["before"]) if turn["before"] is not None else None,
                 after=_resource(turn["after"]) if turn["after"] is not None else None,
             )
-            for turn in said["turns"]
+            for turn in value["turns"]
         ),
     )

@@ -87,8 +87,8 @@ def _reply(request: ParseRequest) -> ParseReply:
         written += [value.id for value in again.values] if again is not None else []
         return reply_of(reading, packed_where(where), written)
     except MemoryError:
-        found = "it takes too much memory to be read"
-        problem = Problem(code="too-large", found=found, place=Place(request.file))
+        actual = "it takes too much memory to be read"
+        problem = Problem(code="too-large", found=actual, place=Place(request.file))
         return ParseReply([], [], [], [problem], False, b"\x90", [])
 
 

@@ -159,8 +159,8 @@ def _ended(process: "subprocess.Popen[bytes]", ours: socket.socket) -> None:
         process.wait()
 
 
-def _refused(request: ParseRequest, found: str) -> ParseReply:
-    problem = Problem(code="too-large", found=found, place=Place(request.file))
+def _refused(request: ParseRequest, actual: str) -> ParseReply:
+    problem = Problem(code="too-large", found=actual, place=Place(request.file))
     return ParseReply([], [], [], [problem], False, b"\x90", [])
 
 
@@ -209,11 +209,11 @@ def _made(reply: ParseReply, data: bytes, file: str) -> Pieces[ReadText]:
     """Make a Reading of a reply."""
     source = Away((decode(data) or "").removeprefix("\ufeff"), file, reply.where)
     specs, spoiled, values = [], [], []
-    for said in reply.specs:
-        specs.append(spec_of(said, source))
+    for spec in reply.specs:
+        specs.append(spec_of(spec, source))
         yield
-    for said in reply.spoiled:
-        spoiled.append(spec_of(said, source))
+    for spec in reply.spoiled:
+        spoiled.append(spec_of(spec, source))
         yield
     for each in reply.values:
         values.append(value_of(each, source))

@@ -120,10 +120,10 @@ def _tagged(data: Any) -> Any:
 def parts_of(reply: ParseReply) -> Iterator[ParseReply]:
     """Give a reply in parts, which are unpacked one by one: each takes a moment only."""
     for name in ("specs", "spoiled", "values"):
-        said = getattr(reply, name)
-        for start in range(0, len(said), PART):
+        value = getattr(reply, name)
+        for start in range(0, len(value), PART):
             part = ParseReply([], [], [], [], True, b"\x90", [], more=True)
-            setattr(part, name, said[start : start + PART])
+            setattr(part, name, value[start : start + PART])
             yield part
     yield msgspec.structs.replace(reply, specs=[], spoiled=[], values=[])
 
@@ -171,8 +171,8 @@ def _spec_said(spec: Spec) -> SpecReply:
 
 
 def _binding_said(binding: Binding) -> list[Any]:
-    said: list[Any] = [binding.id.bytes if binding.id is not None else None, binding.name]
-    return said if binding.data is msgspec.UNSET else [*said, binding.data]
+    values: list[Any] = [binding.id.bytes if binding.id is not None else None, binding.name]
+    return values if binding.data is msgspec.UNSET else [*values, binding.data]
 
 
 def _value_said(value: Value) -> ValueReply:
@@ -227,11 +227,11 @@ class PackedPlace(NodePlace):
 
     __slots__ = ("_children", "_inside")
 
-    def __init__(self, said: PlaceReply) -> None:
-        self.line = said.line
-        self.column = said.column
-        self.style = said.style
-        self._inside = said.children
+    def __init__(self, reply: PlaceReply) -> None:
+        self.line = reply.line
+        self.column = reply.column
+        self.style = reply.style
+        self._inside = reply.children
         self._children: dict[str | int, tuple[int, int, NodePlace]] | None = None
 
     @property
@@ -264,44 +264,44 @@ class Away(FastSource):
         return self._where
 
 
-def spec_of(said: SpecReply, source: FastSource) -> Spec:
+def spec_of(reply: SpecReply, source: FastSource) -> Spec:
     """Return the Spec that came back."""
     return Spec(
-        id=UUID(bytes=said.id),
-        kind=said.kind,
-        namespace=said.namespace,
-        name=said.name,
-        annotations=said.annotations,
-        env={key: _binding_of(each) for key, each in said.env.items()},
+        id=UUID(bytes=reply.id),
+        kind=reply.kind,
+        namespace=reply.namespace,
+        name=reply.name,
+        annotations=reply.annotations,
+        env={key: _binding_of(each) for key, each in reply.env.items()},
         ports={
             port: tuple(
                 Link(name, UUID(bytes=id_) if id_ is not None else None, to)
                 for name, id_, to in links
             )
-            for port, links in said.ports.items()
+            for port, links in reply.ports.items()
         },
-        fields=said.fields,
-        revision=said.revision,
-        places=SpecPlaces(source, tuple(said.root)),
+        fields=reply.fields,
+        revision=reply.revision,
+        places=SpecPlaces(source, tuple(reply.root)),
     )
 
 
-def _binding_of(said: list[Any]) -> Binding:
-    id_ = UUID(bytes=said[0]) if said[0] is not None else None
-    return Binding(id_, said[1], said[2] if len(said) > 2 else msgspec.UNSET)
+def _binding_of(values: list[Any]) -> Binding:
+    id_ = UUID(bytes=values[0]) if values[0] is not None else None
+    return Binding(id_, values[1], values[2] if len(values) > 2 else msgspec.UNSET)
 
 
-def value_of(said: ValueReply, source: FastSource) -> Value:
+def value_of(reply: ValueReply, source: FastSource) -> Value:
     """Return the Value that came back."""
     return Value(
-        id=UUID(bytes=said.id),
-        namespace=said.namespace,
-        name=said.name,
-        annotations=said.annotations,
-        data=said.data,
-        sealed=said.sealed,
-        source=said.source,
-        secret=said.secret,
-        revision=said.revision,
-        places=SpecPlaces(source, tuple(said.root)),
+        id=UUID(bytes=reply.id),
+        namespace=reply.namespace,
+        name=reply.name,
+        annotations=reply.annotations,
+        data=reply.data,
+        sealed=reply.sealed,
+        source=reply.source,
+        secret=reply.secret,
+        revision=reply.revision,
+        places=SpecPlaces(source, tuple(reply.root)),
     )

@@ -29,7 +29,7 @@ class Told:
 def crew(folder: Path, size: int, told: Told) -> WorkerGroup:
     (folder / "flow.yaml").write_text("- {kind: snippet, name: a, language: text, code: b}\n")
     settings = Settings(store=str(folder))
-    return WorkerGroup(settings, size, tell=told, write=lambda *_: None, text=True, color=False)
+    return WorkerGroup(settings, size, report=told, write=lambda *_: None, text=True, color=False)
 
 
 async def test_without_a_process_for_the_first_worker_it_does_not_begin(

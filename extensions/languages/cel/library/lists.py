@@ -17,10 +17,10 @@ def _distinct(budget: list[int], items: Any) -> list[Any]:
     if kind(items) != "list":
         raise no_overload("distinct", items)
     spend(budget, _KEYED * len(items))
-    found: dict[Any, Any] = {}
+    mapping: dict[Any, Any] = {}
     for item in items:
-        found.setdefault(same_key(item), item)
-    return list(found.values())
+        mapping.setdefault(same_key(item), item)
+    return list(mapping.values())
 
 
 def _flatten(budget: list[int], items: Any, depth: Any = 1) -> list[Any]:
@@ -29,14 +29,14 @@ def _flatten(budget: list[int], items: Any, depth: Any = 1) -> list[Any]:
     if depth < 0:
         raise CelError("flatten() wants a depth that is not negative")
     spend(budget, len(items))
-    found = list(items)
-    while depth > 0 and any(kind(item) == "list" for item in found):
-        _many(budget, sum(len(item) if kind(item) == "list" else 1 for item in found))
-        found = list(
-            chain.from_iterable(item if kind(item) == "list" else [item] for item in found)
+    values = list(items)
+    while depth > 0 and any(kind(item) == "list" for item in values):
+        _many(budget, sum(len(item) if kind(item) == "list" else 1 for item in values))
+        values = list(
+            chain.from_iterable(item if kind(item) == "list" else [item] for item in values)
         )
         depth -= 1
-    return found
+    return values
 
 
 def _many(budget: list[int], size: int) -> None:

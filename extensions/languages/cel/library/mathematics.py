@@ -22,11 +22,11 @@ def _extreme(name: str, better: str) -> Callable[..., Any]:
         for value in values:
             if kind(value) not in NUMBERS:
                 raise no_overload(name, *values)
-        found = values[0]
+        item = values[0]
         for value in values:
-            if wins(value, found):
-                found = value
-        return found
+            if wins(value, item):
+                item = value
+        return item
 
     return extreme
 
