@@ -1,7 +1,6 @@
 """Serve is one `heddle start`: a runtime, its log, and the signals that end it."""
 
 import asyncio
-import gc
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
@@ -22,6 +21,7 @@ from heddle.runtime.events.events import Event
 from heddle.runtime.flow.budget import BUDGET, usual_limit
 from heddle.runtime.runtime import Runtime, ShiftError
 from heddle.runtime.status.watchdog import Watchdog
+from heddle.schemas.collector import COLLECTOR
 from heddle.specs.model.store import Store
 from heddle.specs.yaml.document import ReadText, join
 
@@ -248,7 +248,7 @@ class Serve:
         )
         spare_imports()
         # What a start made stays: a collection that looks at all of it would stop the traffic.
-        gc.freeze()
+        COLLECTOR.take_over()
 
     async def _idle(self, rt: Runtime, some: bool) -> str:
         """Why nothing is active; where the store holds nothing but other namespaces, which."""

@@ -1,11 +1,11 @@
 """Pieces: long work in small steps, done at once, or in turns with everything else on the event loop."""
 
 import asyncio
-import gc
 import time
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
 from typing import Final, TypeAlias, TypeVar
+
+from heddle.schemas.collector import COLLECTOR
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ async def by_turns(work: Pieces[T]) -> T:
             return value
         if clock() > end:
             break
-    with no_full_collection():
+    with COLLECTOR.hold():
         while True:
             await asyncio.sleep(0)
             end = clock() + SLICE
@@ -48,23 +48,6 @@ async def by_turns(work: Pieces[T]) -> T:
                 except StopIteration as done:
                     last: T = done.value
                     return last
-
-
-_busy: list[tuple[int, int, int]] = []
-
-
-@contextmanager
-def no_full_collection() -> Iterator[None]:
-    """Collect young garbage alone meanwhile: much is made that stays, and a look at all of it is long."""
-    before = _busy[0] if _busy else gc.get_threshold()
-    _busy.append(before)
-    gc.set_threshold(before[0], before[1], 1_000_000)
-    try:
-        yield
-    finally:
-        _busy.pop()
-        if not _busy:
-            gc.set_threshold(*before)
 
 
 class LoopYield:
@@ -83,5 +66,6 @@ class LoopYield:
     async def rest(self) -> None:
         """Let others have their turn, if it is due."""
         if time.perf_counter() > self._end:
+            COLLECTOR.note_work()
             await asyncio.sleep(0)
             self._end = time.perf_counter() + SLICE

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from operator import attrgetter
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -26,10 +27,13 @@ from heddle.extensions.manage.paths import relative
 from heddle.runtime.events.events import Event
 from heddle.runtime.managed import home_of, managed_by
 from heddle.schemas.errors import StoreError
+from heddle.schemas.pieces import LoopYield
 from heddle.specs.model.store import ChangeSet
 
 AGAIN = 1.0
 """Seconds until a watch that broke is tried again."""
+
+NO_IDS: Mapping[str, list[str]] = {}
 
 RELOADS = frozenset({"generation live", "change refused", "specs left out"})
 
@@ -130,14 +134,20 @@ class FollowNode(Node):
         if self._host is None:
             raise RuntimeError("the node is not open")
         store = managed_by(self._host).store
+        turns = LoopYield()
         now: dict[UUID, str] = {}
         if changes.specs:
-            now |= {one.id: one.namespace for one in await store.specs(None, changes.specs)}
+            for spec in await store.specs(None, changes.specs):
+                await turns.rest()
+                now[spec.id] = spec.namespace
         if changes.values:
-            now |= {one.id: one.namespace for one in await store.values(None, changes.values)}
+            for value in await store.values(None, changes.values):
+                await turns.rest()
+                now[value.id] = value.namespace
         touched: dict[str, tuple[list[str], list[str]]] = {}
         for index, ids in enumerate((changes.specs, changes.values)):
-            for id_ in sorted(ids):
+            for id_ in sorted(ids, key=attrgetter("int")):
+                await turns.rest()
                 for space in {now.get(id_), self._where.get(id_)} - {None}:
                     touched.setdefault(str(space), ([], []))[index].append(str(id_))
         if not touched:
@@ -146,18 +156,17 @@ class FollowNode(Node):
             here = {one.namespace for one in managed_by(self._host).runtimes}
             touched = {space: ([], []) for space in spaces or here}
         for id_ in changes.specs | changes.values:
+            await turns.rest()
             self._where.pop(id_, None)
         self._where |= now
         for space, (specs, values) in sorted(touched.items()):
             data = {
                 "namespace": space,
-                "specs": specs,
-                "values": values,
                 "revision": changes.revision,
                 "origin": changes.origin,
                 "problems": len(changes.problems),
             }
-            self._put(space, "change", data)
+            self._put(space, "change", data, {"specs": specs, "values": values})
 
     def _heard(self, event: Event) -> None:
         if event.level == "debug" or (
@@ -194,7 +203,10 @@ class FollowNode(Node):
         }
         self._put(namespace, "process", data)
 
-    def _put(self, namespace: str, kind: str, data: dict[str, Any]) -> None:
+    def _put(
+        self, namespace: str, kind: str, data: dict[str, Any], ids: Mapping[str, list[str]] = NO_IDS
+    ) -> None:
+        """Tell this to whoever follows; `ids` may be thousands, and hide nothing."""
         if self._waiting.qsize() >= self._fields.queue:
             self._left_out += 1
             return
@@ -207,7 +219,7 @@ class FollowNode(Node):
         for runtime in managed.runtimes:
             masked = runtime.events.mask(masked)
         masked = relative(masked, managed.store.url)
-        self._waiting.put_nowait({"topic": topics, "event": kind, "data": masked})
+        self._waiting.put_nowait({"topic": topics, "event": kind, "data": {**masked, **ids}})
 
     async def _tell_on(self, host: Host) -> None:
         while True:

@@ -16,7 +16,7 @@ from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.errors import HeddleError
 from heddle.schemas.problem import Problem
 from heddle.specs.model.accepted import AcceptanceStore, AcceptedKey, AcceptedResource
-from heddle.specs.model.spec import Spec
+from heddle.specs.model.spec import Spec, file_of
 from heddle.specs.model.value import Value
 
 LIMIT = 5.0
@@ -179,7 +179,7 @@ class Accepter:
                 self._drop(("value", one))
 
     def _want(self, key: AcceptedKey, resource: Spec | Value, *, active: bool) -> None:
-        file = resource.places(()).file if resource.places is not None else ""
+        file = file_of(resource.places)
         mark = resource.revision, active, file
         self._dropped.discard(key)
         if resource.revision and self._stored.get(key) == mark and key not in self._kept:

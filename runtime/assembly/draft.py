@@ -104,11 +104,14 @@ class Drafter:
         draft = Draft()
         draft.values = values
         stored = {spec.id for spec in specs}
+        yield
         known = asked if asked is not None else [symbol.id for symbol in self._table.all()]
         for one in known:
+            yield
             symbol = self._table.get(one)
             if symbol is not None and symbol.source == one and one not in stored:
                 draft.removes.add(one)
+        yield
         expander = self._expander(draft, specs, values)
         compiled: set[UUID] = set()
         for spec in specs:
@@ -123,7 +126,9 @@ class Drafter:
         for symbol in self._users(draft, compiled):
             yield
             self._compile(draft, symbol.spec, expander, symbol)
+        yield
         self._names(draft)
+        yield
         yield from self._links(draft)
         self._let_go(draft)
         return draft

@@ -6,7 +6,6 @@ all; what it refused is looked at again with every later one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
@@ -25,7 +24,8 @@ from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import Plan, SymbolTable
 from heddle.runtime.events.events import Events
 from heddle.schemas.check import in_order
-from heddle.schemas.pieces import LoopYield, by_turns, no_full_collection
+from heddle.schemas.collector import COLLECTOR
+from heddle.schemas.pieces import LoopYield, by_turns
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import ValueSet, bind
 from heddle.specs.model.spec import Spec
@@ -314,20 +314,30 @@ class Loader:
             left -= unfit
 
     async def _draft(self, keys: set[UUID], forced: set[UUID]) -> Draft:
+        turns = LoopYield()
         # What cannot be read at the moment is not gone: what was accepted stands in for it.
         specs = self._recovery.stand_in(list(await self._store.specs(self.namespace, keys)), keys)
+        await turns.rest()
         identified = any(entry.identified for spec in specs for entry in spec.env.values())
+        await turns.rest()
         nested = any("specs" in spec.fields or "uses" in spec.fields for spec in specs)
+        await turns.rest()
         values = await self._values() if identified or nested else ValueSet()
         return await self._drafter.draft(specs, values, asked=keys, forced=frozenset(forced))
 
     async def _live(self, draft: Draft, plan: Plan, problems: tuple[Problem, ...]) -> Loaded:
         """Make the difference live, and tell it; ShiftError where it was undone."""
+        turns = LoopYield()
         removed = tuple(
             sorted(symbol.label for one in draft.removes if (symbol := self._table.get(one)))
         )
         changed = tuple(sorted(symbol.label for symbol in draft.puts.values()))
-        with no_full_collection() if len(changed) > MANY else nullcontext():
+        await turns.rest()
+        if len(changed) > MANY:
+            COLLECTOR.note_much()
+            with COLLECTOR.hold():
+                await self._shift.make(plan)
+        else:
             await self._shift.make(plan)
         number = self._table.wiring.generation.number
         self._events.tell(
@@ -339,7 +349,6 @@ class Loader:
             removed=len(removed),
             waiting=self._table.waiting,
         )
-        turns = LoopYield()
         for symbol in {one.id: one for one in (*draft.puts.values(), *plan.stops)}.values():
             await turns.rest()
             if not self._table.active(symbol):

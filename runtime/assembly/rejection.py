@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 
 from heddle.schemas.problem import Problem
-from heddle.specs.model.spec import Spec
+from heddle.specs.model.spec import Spec, file_of
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 def owns(spec: Spec, problem: Problem) -> bool:
     """Whether a Problem is of this Spec, going by its path and its file."""
-    file = spec.place().file
+    file = file_of(spec.places)
     if file and problem.place.file and file != problem.place.file:
         return False
     label = spec.label
@@ -61,7 +61,7 @@ def of_spoiled(
         runs = running.get(spec.id)
         if not own and runs is not None and runs.same(spec):
             continue
-        file = spec.place().file
+        file = file_of(spec.places)
         why = tuple(own or [problem for problem in problems if problem.place.file == file])
         if not why:
             continue

@@ -25,6 +25,7 @@ from heddle.runtime.flow.node import Node, dissolve
 from heddle.runtime.flow.process import LiveProcess, finish
 from heddle.runtime.flow.step import FAILURES
 from heddle.runtime.flow.wiring import Wiring
+from heddle.schemas.collector import COLLECTOR
 from heddle.schemas.errors import HeddleError
 from heddle.schemas.pieces import LoopYield, by_turns
 from heddle.schemas.problem import Problem
@@ -264,6 +265,7 @@ class Shift:
             dissolve(symbol.node)
         for host in hosts:
             host.release()
+        COLLECTOR.note_closed(symbol.node for symbol in symbols)
 
     async def _cut(self, generations: Sequence[Generation]) -> None:
         """The drain deadline has passed: what still runs on an old generation is cancelled."""

@@ -329,9 +329,11 @@ class SymbolTable:
         leave = yield from _in_order(old, gone)
         retires = [symbol for symbol in reversed(leave) if symbol.opened]
         leavers = {symbol.id for symbol in retires}
-        heirs = {
-            symbol.id: heir for symbol in opens if (heir := _heir_of(symbol, old, leavers, opened))
-        }
+        heirs: dict[UUID, Symbol] = {}
+        for symbol in opens:
+            yield
+            if heir := _heir_of(symbol, old, leavers, opened):
+                heirs[symbol.id] = heir
         generation = Generation(self.wiring.generation.number + 1, self._ends)
         wiring = Wiring(new.wired, new.inputs, generation, self._lens)
         stops = [new.symbols[one] for one in went if one in new.symbols]

@@ -4,7 +4,7 @@ A node holds no reference to its neighbours: it names its own out port, and the 
 process's generation knows where that leads. So one node serves two generations at once.
 """
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from inspect import iscoroutinefunction
 from typing import Any, Protocol, TypeAlias
 
@@ -192,10 +192,11 @@ def dissolve(node: Node) -> None:
     for name, value in tuple(kept.items()):
         if isinstance(value, Action | Choice | Visit | Conversation):
             del kept[name]
-        elif isinstance(value, dict) and _holds_handlers(value):
+        elif isinstance(value, dict) and _are_handlers(value.values()):
             kept[name] = {}
+        elif isinstance(value, list | tuple) and _are_handlers(value):
+            kept[name] = ()
 
 
-def _holds_handlers(value: dict[Any, Any]) -> bool:
-    first = next(iter(value.values()), None)
-    return isinstance(first, Action | Choice | Visit | Conversation)
+def _are_handlers(values: Iterable[Any]) -> bool:
+    return isinstance(next(iter(values), None), Action | Choice | Visit | Conversation)

@@ -9,7 +9,7 @@ import msgspec
 from heddle.schemas.problem import Problem
 from heddle.specs.model.body import body_of, resource_of, sort_of
 from heddle.specs.model.record import recorded
-from heddle.specs.model.spec import Spec
+from heddle.specs.model.spec import Spec, file_of
 from heddle.specs.model.value import Value
 
 Sort: TypeAlias = Literal["spec", "value"]
@@ -39,7 +39,7 @@ class AcceptedResource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
             body=body_of(recorded(resource)),
             revision=resource.revision,
             active=active,
-            file=resource.places(()).file if resource.places is not None else "",
+            file=file_of(resource.places),
         )
 
     @property

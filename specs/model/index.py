@@ -1,6 +1,6 @@
 """An Index holds Specs and Values by id and by name, and says whether changes fit together."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence, Set
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -76,7 +76,8 @@ class ResourceIndex:
     def find(self, sort: type[Any], namespace: str | None, ids: Iterable[UUID] | None) -> list[Any]:
         """The resources of one sort and namespace (None: of all); with `ids`, those that exist."""
         if ids is not None:
-            resources = [self._all.get((sort, id_)) for id_ in dict.fromkeys(ids)]
+            once = ids if isinstance(ids, Set) else dict.fromkeys(ids)
+            resources = [self._all.get((sort, id_)) for id_ in once]
             return [
                 each
                 for each in resources

@@ -12,6 +12,17 @@ from heddle.schemas.problem import NOWHERE, Place
 from heddle.specs.model.strict_eq import identical
 
 
+def file_of(places: Callable[[Path], Place] | None) -> str:
+    """Return the name of the file that these places are in; empty if there is none.
+
+    Most places know their file without a look at the text, which takes its time.
+    """
+    if places is None:
+        return ""
+    file: str | None = getattr(places, "file", None)
+    return file if file is not None else places(()).file
+
+
 class Binding(msgspec.Struct, frozen=True, omit_defaults=True):
     """One entry under `env:`: a Value asked for by id or name, or literal `data`."""
 

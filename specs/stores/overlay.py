@@ -213,12 +213,10 @@ class AcceptingOverlay(ReportingOverlay):
 
 
 def _wanted(base: Sequence[R], namespace: str | None, ids: Sequence[UUID] | None) -> list[R]:
-    wanted = None if ids is None else set(ids)
-    return [
-        one
-        for one in base
-        if namespace in (None, one.namespace) and (wanted is None or one.id in wanted)
-    ]
+    # The ids may be thousands, and of most namespaces nothing is below.
+    base = [one for one in base if namespace in (None, one.namespace)]
+    wanted = None if ids is None or not base else set(ids)
+    return [one for one in base if wanted is None or one.id in wanted]
 
 
 def _uncovered(below: Sequence[R], over: Sequence[R]) -> list[R]:

@@ -81,6 +81,11 @@ class SpecPlaces:
     def __call__(self, path: Path) -> Place:
         return self.source.place(self.root + path)
 
+    @property
+    def file(self) -> str:
+        """The name of the file, which takes no look at the text."""
+        return self.source.file
+
     def inside(self, path: Path, line: int, column: int = 0) -> Place:
         """Where line and column (from 1) of the text at this path stand in the file."""
         return self.source.inside(self.root + path, line, column)

@@ -2,6 +2,7 @@
 
 from types import FunctionType, NoneType
 from typing import Any, Final, Protocol, cast
+from weakref import ref
 
 from heddle.extensions.languages.cel.access import (
     build_map,
@@ -92,9 +93,10 @@ def _compiled(code: str, budget: int, where: Where | None, *, out: bool) -> CelP
 
 
 def _now(text: str, world: dict[str, Any]) -> FunctionType:
-    """The function that the emitted text defines."""
+    """Return the function that the emitted text defines."""
     exec(compile(text, FILENAME, "exec", dont_inherit=True), world)  # noqa: S102
-    return cast(FunctionType, world["program"])
+    # Taken out again: a function that its own globals hold is freed by a full collection only.
+    return cast(FunctionType, world.pop("program"))
 
 
 def _surely_compiles(text: str) -> bool:
@@ -106,20 +108,33 @@ def _first(payload: Any) -> Any:
     return become(payload)  # type: ignore[name-defined]  # noqa: F821 - a name of the world
 
 
-def _later(text: str, world: dict[str, Any]) -> FunctionType:
-    """The same function, which Python compiles when it is first called.
+class _LateCode:
+    """The emitted text of a function, which Python compiles when the function is first called."""
 
-    That is half of the time that a CEL text takes to compile, and most texts of a large namespace
-    are not run soon. The function takes the code over, so no later call costs more.
-    """
-    program = FunctionType(_first.__code__, world, "program")
+    __slots__ = ("_program", "_text")
 
-    def become(payload: Any) -> Any:
-        real = _now(text, world)
+    def __init__(self, text: str, program: FunctionType) -> None:
+        self._text = text
+        # Weak, for the globals of the function hold this: so it is freed without the collector.
+        self._program = ref(program)
+
+    def __call__(self, payload: Any) -> Any:
+        """Give the function its code, and call it."""
+        # Whoever calls it holds it.
+        program = cast(FunctionType, self._program())
+        real = _now(self._text, program.__globals__)
         program.__defaults__ = real.__defaults__
         program.__kwdefaults__ = real.__kwdefaults__
         program.__code__ = real.__code__
         return program(payload)
 
-    world["become"] = become
+
+def _later(text: str, world: dict[str, Any]) -> FunctionType:
+    """Return the same function, whose code is made at the first call.
+
+    That is half of the time that a CEL text takes to compile, and most texts of a large namespace
+    are not run soon. The function takes the code over, so no later call costs more.
+    """
+    program = FunctionType(_first.__code__, world, "program")
+    world["become"] = _LateCode(text, program)
     return program

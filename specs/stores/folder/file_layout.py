@@ -2,7 +2,8 @@
 
 # Paths are text here, as the folder store has them.
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from heddle.schemas.errors import ConflictError, RejectedError, SpecError
@@ -37,7 +38,11 @@ def filed(files: SpecFiles, steps: Sequence[Step]) -> "dict[str, list[Edit]]":
 
 def misplaced(files: SpecFiles, steps: Sequence[Step]) -> list[Problem]:
     """Return the Problems of resources whose file may not be written."""
-    problems = (_misplaced(files, _home(files, old, new), old, new) for old, new in steps)
+    # Many go to one file: the file system is not asked for each of them.
+    leads_out = cache(partial(outside, files.path))
+    problems = (
+        _misplaced(files, _home(files, old, new), old, new, leads_out) for old, new in steps
+    )
     return [problem for problem in problems if problem is not None]
 
 
@@ -55,7 +60,11 @@ def _home(files: SpecFiles, old: Resource | None, new: Resource | None) -> str:
 
 
 def _misplaced(
-    files: SpecFiles, name: str, old: Resource | None, new: Resource | None
+    files: SpecFiles,
+    name: str,
+    old: Resource | None,
+    new: Resource | None,
+    leads_out: Callable[[str], str],
 ) -> Problem | None:
     """The Problem of a resource whose file may not be written; None if it may."""
     if files.single:
@@ -63,7 +72,7 @@ def _misplaced(
     resource = new if new is not None else old
     fresh = old is None or files.holder(old) is None
     # A file that is there already was named by somebody who may name it as they like.
-    why = (illegal(name) if fresh else "") or outside(files.path, name)
+    why = (illegal(name) if fresh else "") or leads_out(name)
     if not why or resource is None:
         return None
     return Problem(

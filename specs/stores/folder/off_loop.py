@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
+from heddle.schemas.collector import COLLECTOR
+
 T = TypeVar("T")
 
 
@@ -23,10 +25,11 @@ class Aside:
         async with self._turn:
             if not long:
                 return work()
-            running = asyncio.get_running_loop().run_in_executor(None, work)
-            try:
-                return await asyncio.shield(running)
-            except asyncio.CancelledError:
-                # A thread cannot be stopped: the next one waits until it is done.
-                await asyncio.wait([running])
-                raise
+            with COLLECTOR.hold():
+                running = asyncio.get_running_loop().run_in_executor(None, work)
+                try:
+                    return await asyncio.shield(running)
+                except asyncio.CancelledError:
+                    # A thread cannot be stopped: the next one waits until it is done.
+                    await asyncio.wait([running])
+                    raise

@@ -35,7 +35,7 @@ from heddle.specs.stores.folder.journal import Journal
 from heddle.specs.stores.folder.notifier import Notifier, notifier
 from heddle.specs.stores.folder.off_loop import Aside
 from heddle.specs.stores.folder.report_files import Noticeboard
-from heddle.specs.stores.folder.spec_files import MANY, SpecFiles
+from heddle.specs.stores.folder.spec_files import FEW, MANY, SpecFiles
 from heddle.specs.stores.folder.state_folder import StateFolder, state_of
 from heddle.specs.stores.lease_file import FileLease, machine_lease
 
@@ -176,7 +176,11 @@ class FolderStore:
     async def misplaced(self, steps: Sequence[Step]) -> Sequence[Problem]:
         """The Problems of those whose file may not be written; see Placing."""
         await self._look()
-        return misplaced(self._files, [step for step in steps if step[0] != step[1]])
+
+        def look() -> Sequence[Problem]:
+            return misplaced(self._files, [step for step in steps if step[0] != step[1]])
+
+        return await self._aside.do(look, long=len(steps) > FEW)
 
     async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
         """Write all of them into the files as one change set, or none; see Store.apply.
@@ -482,7 +486,7 @@ class FolderStore:
         if not self._files.long(names) and self._aside.free:
             with self._passing(paths):
                 self._tell(self._files.refresh(names, careful=True))
-            self._look_later(paths, names)
+            self._look_later(paths, left=self._files.left(names))
             return
         task = asyncio.ensure_future(self._follow(paths, names))
         self._following.add(task)
@@ -490,14 +494,20 @@ class FolderStore:
 
     async def _follow(self, paths: frozenset[str], names: list[str] | None) -> None:
         """Read what changed in a thread, as it may take long."""
+        left = False
+
+        def look() -> ChangeSet | None:
+            nonlocal left
+            change_set = self._files.refresh(names, careful=True)
+            left = self._files.left(names)
+            return change_set
+
         with self._passing(paths):
-            change_set = await self._aside.do(
-                lambda: self._files.refresh(names, careful=True), long=self._files.long(names)
-            )
+            change_set = await self._aside.do(look, long=self._files.long(names))
             if self._open:
                 self._tell(change_set)
         if self._open:
-            self._look_later(paths, names)
+            self._look_later(paths, left=left)
 
     @contextmanager
     def _passing(self, paths: frozenset[str]) -> Iterator[None]:
@@ -510,11 +520,11 @@ class FolderStore:
             for path in paths:
                 self._settling.touch(path, AGAIN)
 
-    def _look_later(self, paths: frozenset[str], names: list[str] | None) -> None:
+    def _look_later(self, paths: frozenset[str], *, left: bool) -> None:
         """Look again at what is left."""
         if self._settling is None:
             return
-        if self._files.left(names):
+        if left:
             for path in paths:
                 self._settling.touch(path, SLOW)
         if self._files.again and self._retry is None:

@@ -9,8 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from heddle.specs.model.accepted import AcceptedResource
 from heddle.specs.model.limits import ReadLimits
+from heddle.specs.model.spec import file_of
+from heddle.specs.yaml import diagnose
 from heddle.specs.yaml.diagnose import thorough
+from heddle.specs.yaml.document import read_text
 from heddle.specs.yaml.fast import FastSource, parse
 from heddle.specs.yaml.parsed import ParsedText, resolve
 
@@ -220,3 +224,15 @@ def test_both_passes_say_the_same_and_neither_breaks(text: str) -> None:
 def test_what_we_read_ruamel_reads_too(items: list[str]) -> None:
     text = "".join(f"- {item}\n" for item in items) or "[]"
     assert one(text) == YAML(typ="safe").load(text)
+
+
+def test_the_file_of_a_spec_takes_no_look_at_its_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = read_text("- {kind: nop, name: a}\n- {kind: nop, name: b}\n", file="flow.yaml")
+
+    def looked(text: str) -> ParsedText:
+        raise AssertionError(f"{text!r} was read again")
+
+    monkeypatch.setattr(diagnose, "thorough", looked)
+    assert [file_of(spec.places) for spec in reading.specs] == ["flow.yaml", "flow.yaml"]
+    assert [AcceptedResource.of(spec).file for spec in reading.specs] == ["flow.yaml", "flow.yaml"]
+    assert file_of(None) == ""

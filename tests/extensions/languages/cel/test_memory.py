@@ -1,7 +1,9 @@
 """A short text never makes a run take more than a few hundred megabytes."""
 
+import gc
 import subprocess
 import sys
+from weakref import ref
 
 import pytest
 
@@ -84,3 +86,21 @@ def test_ordinary_work_is_far_from_the_bound() -> None:
 def test_elements_that_were_not_visited_are_given_back_whole() -> None:
     program = compile_program("l.all(x, big.exists(y, [y, y, y] == [x, x, x]))")
     assert program({"l": [0] * 200, "big": list(range(100_000))}) is True
+
+
+@pytest.mark.parametrize("run", [False, True], ids=["never run", "run"])
+@pytest.mark.parametrize(
+    "code", ["self.count + 1", "[1, 2].map(x, x + self.count)" + " + []" * 900]
+)
+def test_a_program_is_freed_without_the_garbage_collector(code: str, run: bool) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        program = compile_program(code)
+        if run:
+            program({"count": 1})
+        gone = ref(program)
+        del program
+        assert gone() is None
+    finally:
+        gc.enable()

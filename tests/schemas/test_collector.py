@@ -1,0 +1,112 @@
+"""The Collector: no full collection while much is made, and what stays is set aside without a leak."""
+
+import asyncio
+import gc
+from collections.abc import Callable, Iterator
+from weakref import ref
+
+import pytest
+
+from heddle.schemas import collector
+from heddle.schemas.collector import NEVER, Collector
+
+pytestmark = pytest.mark.anyio
+
+
+class Cyclic:
+    """Refers to itself, as a node of others may."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+async def until(there: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not there():  # noqa: ASYNC110 - nobody announces it
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The collector of this process as it was, whatever becomes of it."""
+    before = gc.get_threshold()
+    monkeypatch.setattr(collector, "CALM", 0.01)
+    yield
+    gc.set_threshold(*before)
+    gc.unfreeze()
+
+
+async def test_no_full_collection_while_much_is_made_and_a_moment_after() -> None:
+    its, before = Collector(), gc.get_threshold()
+    its.take_over()
+    with its.hold():
+        with its.hold():
+            pass
+        assert gc.get_threshold()[2] == NEVER
+    assert gc.get_threshold()[2] == NEVER
+    await until(lambda: gc.get_threshold() == before)
+
+
+async def test_in_a_process_of_others_there_is_no_moment_after() -> None:
+    its, before = Collector(), gc.get_threshold()
+    with its.hold():
+        assert gc.get_threshold()[2] == NEVER
+    assert gc.get_threshold() == before
+
+
+async def test_work_without_end_does_not_put_collections_off_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collector, "CALM", 60.0)
+    monkeypatch.setattr(collector, "LONGEST", 0.05)
+    its, before = Collector(), gc.get_threshold()
+    its.take_over()
+    async with asyncio.timeout(5):
+        its.note_work()
+        while gc.get_threshold() != before:
+            await asyncio.sleep(0)
+            if gc.get_threshold() != before:
+                its.note_work()
+
+
+async def test_what_is_much_is_set_aside_in_a_process_of_ours_alone() -> None:
+    its = Collector()
+    its.note_much()
+    await asyncio.sleep(0)
+    assert gc.get_freeze_count() == 0
+
+    its.take_over()
+    count = gc.get_freeze_count()
+    kept = [[number] for number in range(1000)]
+    its.note_much()
+    await until(lambda: gc.get_freeze_count() > count + len(kept) // 2)
+
+
+async def test_what_was_set_aside_and_refers_to_itself_is_freed_once_it_is_much(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(collector, "KEPT", 10)
+    its = Collector()
+    things = [Cyclic() for _ in range(10)]
+    its.take_over()
+    closed = [ref(each) for each in things]
+    last = things.pop()
+    its.note_closed(things)
+    things.clear()
+    gc.collect()
+    assert all(each() is not None for each in closed), "they are set aside"
+
+    its.note_closed([last])
+    del last
+    await until(lambda: all(each() is None for each in closed))
+    assert gc.get_freeze_count() > 0, "the rest is set aside again"
+
+
+async def test_what_is_freed_at_once_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(collector, "KEPT", 10)
+    its = Collector()
+    its.take_over()
+    before = gc.get_threshold()
+    for _ in range(100):
+        its.note_closed([Collector()])
+    assert gc.get_threshold() == before
