@@ -46,7 +46,7 @@ class AttemptStatus(StrEnum):
     INTERRUPTED = "interrupted"
 
 
-class State(IntEnum):
+class TaskState(IntEnum):
     """The status of a task as the scheduler keeps it: one byte of a bytearray."""
 
     PENDING = 0

@@ -36,7 +36,8 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 class Journal:
     """The contract, and what a run has that keeps nothing.
 
-    `keeps` tells whether anything is to be reported. `burst` is how many attempts may begin in one
+    `keeps` tells whether anything is to be reported. While `draining` is true, no further attempt
+    begins. `burst` is how many attempts may begin in one
     turn. `recorded` is what is known by task path when the run begins or is resumed. All methods
     but `commit` return at once; they are called only if `keeps` is true.
 
@@ -47,6 +48,7 @@ class Journal:
     """
 
     keeps: bool = False
+    draining: bool = False
     burst: int = 1000
     recorded: Mapping[str, Recorded] = {}
 
@@ -73,9 +75,18 @@ class Journal:
         return False
 
     def settle(
-        self, path: str, status: TaskStatus, *, detail: Mapping[str, Any] | None = None
+        self,
+        path: str,
+        status: TaskStatus,
+        answer: Answer = None,
+        *,
+        detail: Mapping[str, Any] | None = None,
     ) -> None:
-        """Report that a task is settled without an attempt: skipped, cancelled, or by its fallback."""
+        """Report that a task is settled without an attempt of its own.
+
+        It is skipped, cancelled, or completed by the value of its fallback; or it is a workflow or a
+        `for_each`, whose attempts are those inside. Raise Unstorable as `end` does.
+        """
 
     def finish(self, status: RunStatus, answer: Answer = None) -> None:
         """Report that the run has ended: `answer` is its output, or its Error. Not for the scheduler."""
@@ -140,21 +151,3 @@ class Workload(Protocol):
     def execute(self, process: Process, record: Any, journal: Journal, run: UUID) -> Answer:
         """Run the tasks that are not settled yet; return the output of the run, or its Error."""
         ...
-
-
-RUN = "heddle.run"
-"""The key under which a Process holds the RunContext of the attempt that it works on."""
-
-
-class RunContext(msgspec.Struct, frozen=True, kw_only=True):
-    """What an attempt knows of its run: kept in its Process under RUN.
-
-    `path` is the task path of the attempt, `number` counts its attempts, `owner` is the id of the
-    symbol that does the work: only that one takes the context for its own.
-    """
-
-    run: UUID
-    path: str
-    number: int
-    journal: Journal
-    owner: Any = None

@@ -1,0 +1,332 @@
+"""A Function is Python code that does the work of a task: its parameters are inputs, what it returns is the output.
+
+Payloads are plain data, so values are converted at the edges: into the types of the parameters when
+the function is called, and back into plain data when it returns.
+"""
+
+import inspect
+import traceback
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from heddle.extensions.extension import Error, Failure
+from heddle.schemas.suggestion import did_you_mean
+from heddle.schemas.types.hints import build_value, plain_value
+from heddle.schemas.types.signature import Signature, SignatureError, read_signature
+from heddle.schemas.types.type_words import describe_schema
+
+Call: TypeAlias = Callable[[Any], Any]
+"""Calls the function with a record and returns plain data; a coroutine if the function waits."""
+
+_SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
+"""Types whose values are plain data as they are."""
+
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "null": (type(None),),
+    "array": (list,),
+    "object": (dict,),
+}
+
+
+class FunctionError(Exception):
+    """A function cannot be used; `message` says why, `hint` what to do about it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class Function:
+    """A function with its signature. `name` is what people call it: `shop.tasks:total`."""
+
+    __slots__ = ("fn", "name", "signature")
+
+    def __init__(self, fn: Callable[..., Any], name: str) -> None:
+        """FunctionError if its parameters cannot be given by name."""
+        self.fn = fn
+        self.name = name
+        try:
+            self.signature: Signature = read_signature(fn)
+        except SignatureError as error:
+            raise FunctionError(str(error)) from None
+
+    @property
+    def waits(self) -> bool:
+        """Whether a call has to be awaited."""
+        return self.signature.waits
+
+    @property
+    def first(self) -> str | None:
+        """The name of its first parameter: what a task whose only input is called `in` is given."""
+        return self.signature.inputs[0].name if self.signature.inputs else None
+
+    def caller(self, fitting: Iterable[str] = ()) -> Call:
+        """Return a call of it. Inputs that are `fitting` are known to have a type that fits."""
+        skip = set(fitting)
+        into = tuple(
+            (one.name, _builder(one.name, one.hint))
+            for one in self.signature.inputs
+            if one.hint is not Any and not (one.plain and one.name in skip)
+        )
+        back = _writer(self.signature, self.name)
+        if self.signature.waits:
+            return _waiting_call(self.fn, into, back, self.signature.streams)
+        return _plain_call(self.fn, into, back, self.signature.streams)
+
+    def record(self, payload: Any) -> dict[str, Any]:
+        """Return the record that a packet stands for: a map of inputs, or the value of the only one.
+
+        Failure if inputs are missing or unknown.
+        """
+        names = [one.name for one in self.signature.inputs]
+        takes_all = self.signature.open
+        if isinstance(payload, dict) and (takes_all or set(names) >= payload.keys()):
+            record = dict(payload)
+        elif len(names) == 1 and not takes_all:
+            return {names[0]: payload}
+        elif not names and not takes_all:
+            return {}
+        else:
+            raise Failure(Error(self._unlike(payload, names), code="type"))
+        missing = [o.name for o in self.signature.inputs if o.required and o.name not in record]
+        if missing:
+            text = f"{self.name} lacks the inputs {', '.join(missing)}"
+            raise Failure(Error(text, code="missing"))
+        return record
+
+    def _unlike(self, payload: Any, names: list[str]) -> str:
+        has = f"(it has: {', '.join(names) or 'none'})"
+        if not isinstance(payload, dict):
+            return f"{self.name} is called with a map of its inputs {has}"
+        key = str(next(key for key in payload if key not in names))
+        return f'{self.name} has no input "{key}" {has} {did_you_mean(key, names)}'.rstrip()
+
+
+# -- where functions come from ---------------------------------------------------------------------
+
+_registered: dict[str, Callable[..., Any]] = {}
+
+
+def register_function(name: str, fn: Callable[..., Any], *, override: bool = False) -> None:
+    """Register a function under `namespace.name`, for tasks that say `uses:`.
+
+    ValueError if another function has the name and `override` is False, or if it is not legal.
+    """
+    parts = name.split(".")
+    if len(parts) < 2 or not all(part.isidentifier() for part in parts):
+        raise ValueError(f'"{name}" is not a name such as namespace.name')
+    taken = _registered.get(name)
+    if taken is not None and taken is not fn and not override:
+        raise ValueError(f'"{name}" is registered already, for {_describe(taken)}')
+    _registered[name] = fn
+
+
+def unregister_function(name: str) -> None:
+    """Remove a registered function; KeyError if there is none of this name."""
+    del _registered[name]
+
+
+def registered_functions() -> Mapping[str, Callable[..., Any]]:
+    """Return the registered functions by name."""
+    return dict(_registered)
+
+
+def find_registered(name: str) -> Function:
+    """Return the function that is registered under this name; FunctionError names the nearest."""
+    fn = _registered.get(name)
+    if fn is None:
+        known = ", ".join(sorted(_registered)) or "none"
+        raise FunctionError(
+            f'no function is registered as "{name}" (registered: {known})',
+            did_you_mean(name, _registered)
+            or "Register it with @task(namespace=…) in a module that is imported first.",
+        )
+    return _function_of(fn, name)
+
+
+def import_function(target: str) -> Function:
+    """Return the function that `module:function` names; FunctionError says what is wrong.
+
+    Importing a module runs its code.
+    """
+    module, _, name = target.partition(":")
+    if not name or not all(part.isidentifier() for part in module.split(".")):
+        raise FunctionError(
+            f'"{target}" does not name a function', "Write module:function, such as shop:total."
+        )
+    found: Any = _import(module)
+    for part in name.split("."):
+        parent, found = found, getattr(found, part, None)
+        if found is None:
+            names = [one for one in dir(parent) if callable(getattr(parent, one, None))]
+            raise FunctionError(f'{module} has no function "{name}"', did_you_mean(part, names))
+    if not callable(found):
+        raise FunctionError(f"{target} is not a function: it is {type(found).__name__}")
+    return _function_of(found, target)
+
+
+def _import(module: str) -> Any:
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as error:
+        missing = error.name or module
+        where = "" if module.startswith(missing) else _place_of(error)
+        raise FunctionError(
+            f'there is no module "{missing}"{where}',
+            "Modules are searched in the working directory and among the installed packages.",
+        ) from error
+    except (Exception, SystemExit) as error:
+        raise FunctionError(
+            f"{module} cannot be imported: {type(error).__name__}: {error}{_place_of(error)}"
+        ) from error
+
+
+_functions: dict[tuple[int, str], Function] = {}
+
+
+def _function_of(found: Any, name: str) -> Function:
+    """Return the Function of an object; many tasks may share it, so its signature is read once."""
+    fn = getattr(found, "function", found)
+    known = _functions.get((id(fn), name))
+    if known is None or known.fn is not fn:
+        known = _functions[id(fn), name] = Function(fn, name)
+    return known
+
+
+def _describe(fn: Callable[..., Any]) -> str:
+    name = f"{getattr(fn, '__module__', '')}:{getattr(fn, '__qualname__', repr(fn))}"
+    code = getattr(inspect.unwrap(fn), "__code__", None)
+    return f"{name} at {code.co_filename}:{code.co_firstlineno}" if code else name
+
+
+def _place_of(error: BaseException) -> str:
+    """Return ` at shop.py:7`: the last line of the import that is not part of Python's own."""
+    frames = [(one.filename, one.lineno) for one in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError):
+        frames.append((error.filename or "", error.lineno))
+    own, python = Path(__file__), Path(traceback.__file__).parent
+    for file, line in reversed(frames):
+        path = Path(file)
+        outside = python not in path.parents or "site-packages" in path.parts
+        if path.suffix == ".py" and path != own and outside:
+            return f" at {file}:{line}"
+    return ""
+
+
+# -- values ----------------------------------------------------------------------------------------
+
+
+def _builder(name: str, hint: Any) -> Call:
+    """Return what makes the type of a parameter of plain data; it raises Failure `type`."""
+
+    def build(value: Any) -> Any:
+        try:
+            return build_value(value, hint)
+        except msgspec.ValidationError as error:
+            raise Failure(Error(f"the input {name} does not fit: {error}", code="type")) from None
+
+    if hint not in _SCALARS:
+        return build
+    return lambda value: value if type(value) is hint else build(value)
+
+
+def _writer(signature: Signature, name: str) -> Call | None:
+    """Return what makes plain data of a result, and checks its type if that is declared.
+
+    A result of another type is a Failure `type` that names both. None if nothing has to be done.
+    """
+    if signature.streams:
+        return _plain
+    accepted = _TYPES.get(str(signature.answer.get("type")), ())
+    if not accepted:
+        return _plain
+    expected = describe_schema(signature.answer)
+    copies = not signature.answer_plain
+    bools = bool in accepted
+
+    def check(value: Any) -> Any:
+        made = _plain(value) if copies else value
+        if isinstance(made, accepted) and (bools or (made is not True and made is not False)):
+            return made
+        found = type(value).__name__
+        raise Failure(
+            Error(
+                f"{name} returned {found}, and its hint says {expected}",
+                code="type",
+                data={"found": found, "expected": expected},
+            )
+        )
+
+    return check
+
+
+def _plain(value: Any) -> Any:
+    """Return a result as plain data; an object that has no plain form stays as it is."""
+    if type(value) in _SCALARS:
+        return value
+    try:
+        return plain_value(value)
+    except (TypeError, ValueError, RecursionError):
+        return value
+
+
+# -- calls -----------------------------------------------------------------------------------------
+
+
+def _built(record: Mapping[str, Any], into: Iterable[tuple[str, Call]]) -> dict[str, Any]:
+    made = {**record}
+    for name, build in into:
+        if name in made:
+            made[name] = build(made[name])
+    return made
+
+
+def _plain_call(
+    fn: Callable[..., Any], into: tuple[tuple[str, Call], ...], back: Call | None, streams: bool
+) -> Call:
+    """Return the call of a function that does not wait; each case does only what it needs."""
+    if streams:
+        return lambda record: _plain(list(fn(**_built(record, into))))
+    if into:
+        if back is None:
+            return lambda record: fn(**_built(record, into))
+        return lambda record: back(fn(**_built(record, into)))
+    if back is None:
+        return lambda record: fn(**record)
+    if back is not _plain:
+        return lambda record: back(fn(**record))
+
+    def call(record: Any) -> Any:
+        value = fn(**record)
+        return value if type(value) in _SCALARS else _plain(value)
+
+    return call
+
+
+def _waiting_call(
+    fn: Callable[..., Any], into: tuple[tuple[str, Call], ...], back: Call | None, streams: bool
+) -> Call:
+    """Return the call of a function that waits."""
+    if streams:
+
+        async def collect(record: Any) -> Any:
+            return _plain([one async for one in fn(**_built(record, into))])
+
+        return collect
+
+    async def call(record: Any) -> Any:
+        value = await fn(**(_built(record, into) if into else record))
+        if type(value) in _SCALARS and (back is None or back is _plain):
+            return value
+        return value if back is None else back(value)
+
+    return call
