@@ -294,15 +294,22 @@ class RunStore(Protocol):
         """
         ...
 
-    async def claim(self, run: UUID, at: float, *, take: bool = False) -> Claim | None:
+    async def claim(
+        self, run: UUID, at: float, *, take: bool = False, again: bool = False
+    ) -> Claim | None:
         """Take a run that nobody works on; None if somebody does. With `take`, take it even then.
 
         Nobody works on a run that is not `running`, whose lease is over, or whose owner's lock is free.
+        A settled run is not given, but with `again` one that failed.
         """
         ...
 
-    async def renew(self, at: float) -> None:
-        """Extend the leases of all runs of this owner."""
+    async def load(self, run: UUID) -> Claim | None:
+        """Return what is recorded of a run, without a claim."""
+        ...
+
+    def renew(self, at: float) -> None:
+        """Extend the leases of all runs of this owner; any thread may call it, and it may wait."""
         ...
 
     async def claimable(self, namespace: str, at: float) -> Sequence[RunRecord]:
@@ -315,8 +322,25 @@ class RunStore(Protocol):
 
     # -- by anyone ---------------------------------------------------------------------------------
 
-    async def request(self, run: UUID, verb: str, at: float, **more: Any) -> Request:
-        """Ask the owner of a run for something (`task`, `actor`, `payload`), and wake the run."""
+    async def request(
+        self,
+        run: UUID,
+        verb: str,
+        at: float,
+        *,
+        task: str = "",
+        actor: str = "",
+        payload: bytes | None = None,
+    ) -> Request:
+        """Ask the owner of a run for something, and wake the run."""
+        ...
+
+    def is_gone(self, owner: str) -> bool:
+        """Return whether an owner is known to be gone, although its leases are not over; it may not wait."""
+        ...
+
+    def changes(self) -> int:
+        """Return a number that is another one after somebody else has written; it may not wait."""
         ...
 
     async def find(

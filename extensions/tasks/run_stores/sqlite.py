@@ -40,6 +40,7 @@ from heddle.extensions.tasks.run_stores.sqlite_rows import (
     list_attempts,
     list_requests,
     list_transitions,
+    load_claim,
     read_run,
 )
 from heddle.extensions.tasks.run_stores.sqlite_turn import TurnWriter
@@ -66,7 +67,8 @@ class SqliteRunStore:
     """Runs in a SQLite file; with the path "" in memory, for as long as it is open.
 
     `lease` is how many seconds a run belongs to this worker unless that is renewed. `sync` is `normal`
-    (what is recorded survives kill -9) or `full` (and a loss of power).
+    (what is recorded survives kill -9) or `full` (and a loss of power). `trace` is called with each
+    statement before it runs.
     """
 
     def __init__(
@@ -76,11 +78,12 @@ class SqliteRunStore:
         lease: float = 30.0,
         sync: str = "normal",
         migrations: Sequence[Migration] | None = None,
+        trace: Callable[[str], None] | None = None,
     ) -> None:
         self.lease = lease
         self.owner = str(new_id())
         self.url = f"sqlite:{path}" if path else "memory://"
-        self._file = SqliteFile(str(path), sync=sync, migrations=migrations)
+        self._file = SqliteFile(str(path), sync=sync, migrations=migrations, trace=trace)
         self._on_loop: sqlite3.Connection | None = None
         self._in_thread: sqlite3.Connection | None = None
         self._reader: sqlite3.Connection | None = None
@@ -91,6 +94,7 @@ class SqliteRunStore:
         self._lock: OwnerLock | None = None
         self._written = 0
         self._condition = ""
+        self._requests = 0
         self._beating = threading.Lock()
         self._beat: sqlite3.Connection | None = None
 
@@ -242,7 +246,9 @@ class SqliteRunStore:
 
         return await self._write(work)
 
-    async def claim(self, run: UUID, at: float, *, take: bool = False) -> Claim | None:
+    async def claim(
+        self, run: UUID, at: float, *, take: bool = False, again: bool = False
+    ) -> Claim | None:
         """Take a run that nobody works on; None if somebody does."""
 
         def work(raw: sqlite3.Connection) -> Claim | None:
@@ -253,25 +259,28 @@ class SqliteRunStore:
                 at=at,
                 owner=self.owner,
                 lease=self.lease,
-                gone=self._is_gone,
+                gone=self.is_gone,
                 take=take,
+                again=again,
             )
 
         return await self._write(work)
 
-    def _is_gone(self, owner: str) -> bool:
+    async def load(self, run: UUID) -> Claim | None:
+        """Return what is recorded of a run, without a claim."""
+        return await self._read(
+            lambda raw: _snapshot(raw, lambda: load_claim(raw, self._file.named, run))
+        )
+
+    def is_gone(self, owner: str) -> bool:
         """Return whether an owner is known to be gone: a run in memory has no owner but us."""
         return owner != self.owner and bool(self.path) and is_gone(self.owners, owner)
 
-    async def renew(self, at: float) -> None:
-        """Extend the leases of all runs of this owner."""
-        if self.path:
-            await asyncio.get_running_loop().run_in_executor(None, self.renew_now, at)
-        else:
-            self.renew_now(at)
+    def renew(self, at: float) -> None:
+        """Extend the leases of all runs of this owner; any thread may call it.
 
-    def renew_now(self, at: float) -> None:
-        """Do the same from any thread. Raise RunStoreError if the file cannot be written in time."""
+        Raise RunStoreError if the file cannot be written within a quarter of the lease.
+        """
         with self._beating:
             raw = self._beat if self.path else self._on_loop
             if raw is None:
@@ -298,7 +307,7 @@ class SqliteRunStore:
                 (namespace, at, self.owner),
             ).fetchall()
             runs = [read_run(row) for row in rows]
-            gone = gone_owners(runs, self._is_gone)
+            gone = gone_owners(runs, self.is_gone)
             return [
                 run
                 for run in runs
@@ -316,7 +325,8 @@ class SqliteRunStore:
     def changes(self) -> int:
         """Return a number that is another one after somebody else has written; it never waits."""
         raw = self._on_loop
-        return 0 if raw is None else int(raw.execute("PRAGMA data_version").fetchone()[0])
+        version = 0 if raw is None else int(raw.execute("PRAGMA data_version").fetchone()[0])
+        return version + self._requests
 
     # -- by anyone ---------------------------------------------------------------------------------
 
@@ -350,7 +360,9 @@ class SqliteRunStore:
                 id=row[0], run=run, at=at, verb=verb, task=task, actor=actor, payload=payload
             )
 
-        return await self._write(work)
+        request = await self._write(work)
+        self._requests += 1
+        return request
 
     async def find(
         self,

@@ -100,13 +100,16 @@ def claim_run(
     lease: float,
     gone: Callable[[str], bool],
     take: bool,
+    again: bool,
 ) -> Claim | None:
     """Give a run to a new owner, and mark as lost what the old one was at; None if it has an owner.
 
     Attempts that began after the last commit of the old owner were never recorded: they are not lost.
     """
     record = find_run(raw, named, run)
-    if record is None or record.status in SETTLED_RUN:
+    if record is None:
+        return None
+    if record.status in SETTLED_RUN and not (again and record.status is RunStatus.FAILED):
         return None
     held = record.status is RunStatus.RUNNING and (record.lease or 0.0) > at
     if held and not take and not gone(record.owner):
@@ -133,7 +136,7 @@ def claim_run(
     raw.execute(
         named(
             "UPDATE @runs SET status = 'running', reason = '', owner = ?, lease = ?, epoch = epoch + 1, "
-            "seq = ?, wake = NULL, began = coalesce(began, ?) WHERE id = ?"
+            "seq = ?, wake = NULL, began = coalesce(began, ?), ended = NULL, error = NULL WHERE id = ?"
         ),
         (owner, at + lease, seq, at, str(run)),
     )

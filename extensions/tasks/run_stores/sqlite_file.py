@@ -8,7 +8,7 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
@@ -60,11 +60,17 @@ class SqliteFile:
     """
 
     def __init__(
-        self, path: str, *, sync: str = "normal", migrations: Sequence[Migration] | None = None
+        self,
+        path: str,
+        *,
+        sync: str = "normal",
+        migrations: Sequence[Migration] | None = None,
+        trace: Callable[[str], None] | None = None,
     ) -> None:
         self.path = os.path.abspath(path) if path else ""  # noqa: PTH100 - a path is text here
         self.sync = sync
         self.prefix = ""
+        self._trace = trace
         self._migrations = tuple(migrations) if migrations is not None else load_migrations()
 
     @property
@@ -84,6 +90,8 @@ class SqliteFile:
                 timeout=wait,
                 cached_statements=256,
             )
+            if self._trace is not None:
+                raw.set_trace_callback(self._trace)
             raw.execute(f"PRAGMA synchronous = {self.sync}")
             # Checkpoints are the work of the writer's thread, never of the loop's.
             raw.execute("PRAGMA wal_autocheckpoint = 0")

@@ -167,7 +167,7 @@ class TurnWriter:
             return
         self._raw.execute(
             self._named(
-                "INSERT INTO @attempts (status, ended, ended_seq, output, blob, error, due, fallback, run, task, "
+                "INSERT OR REPLACE INTO @attempts (status, ended, ended_seq, output, blob, error, due, fallback, run, task, "
                 "number, began, began_seq, worker) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
             ),
             (*values, run, one.task, one.number, one.began, one.began_seq, self._owner),

@@ -1,0 +1,148 @@
+"""An ActiveRun is a run that this worker works on: its Process, its journal, and how it ends."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from heddle.extensions.extension import Answer, Error, Failure, Process
+from heddle.extensions.tasks.run_stores.contract import Request
+from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
+from heddle.extensions.tasks.scheduler.journal import DRAINED, Fenced, Unstorable, Workload
+from heddle.extensions.tasks.status import RunStatus
+
+_OLD: Final = frozenset({DRAINED, "dropped"})
+"""Codes of the reasons for which a run is only suspended: its runtime stops, or its generation is old."""
+
+SUSPENDED: Final = Error("the run is suspended", code="suspended")
+
+
+class ActiveRun:
+    """One run while it is worked on here. `done` gives its answer once its end is recorded.
+
+    A suspended run answers an Error with the code `suspended`, one that another owner has taken an Error
+    with the code `fenced`. `status` is how it ended, or `running`; `reason` says why it is suspended.
+    """
+
+    def __init__(self, workload: Workload, journal: DurableJournal, record: Any) -> None:
+        self.id = journal.run
+        self.workload = workload
+        self.journal = journal
+        self.status = RunStatus.RUNNING
+        self.reason = ""
+        self.process: Process = workload.start()
+        self._record = record
+        self._actor = ""
+        self._wake: float | None = None
+        self._requests: Sequence[Request] = ()
+        self._task: asyncio.Task[Answer] | None = None
+
+    def start(self, ended: Callable[["ActiveRun"], None]) -> None:
+        """Begin to work; `ended` is called once the end is recorded."""
+        self._task = asyncio.ensure_future(self._work())
+        self._task.add_done_callback(lambda _: ended(self))
+
+    async def wait(self) -> Answer:
+        """Return the answer of the run, once its end is recorded. Who waits may leave: the run goes on."""
+        if self._task is None:
+            raise RuntimeError("the run was not started")
+        return await asyncio.shield(self._task)
+
+    # -- how it is stopped -------------------------------------------------------------------------
+
+    def cancel(self, actor: str = "", requests: Sequence[Request] = ()) -> None:
+        """Cancel it for good: whatever runs is stopped, and the status is `cancelled`."""
+        by = f" by {actor}" if actor else ""
+        self._actor, self._requests = actor, requests
+        self.process.cancel(Error(f"the run was cancelled{by}", code="cancelled"))
+
+    async def drain(self, seconds: float, reason: str = DRAINED, wake: float | None = None) -> None:
+        """Suspend it: begin nothing more, give running attempts this long, then interrupt them.
+
+        With `wake` (seconds since 1970) a run controller goes on with it then.
+        """
+        self.reason, self._wake = reason, wake
+        journal = self.journal
+        journal.draining = True
+        if journal.at_work:
+            journal.idle = asyncio.Event()
+            task = self._task
+            idle = asyncio.ensure_future(journal.idle.wait())
+            waits: list[asyncio.Future[Any]] = [idle]
+            if task is not None:
+                waits.append(task)
+            await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            idle.cancel()
+            # The loop of the scheduler has a moment to report what has just ended.
+            await asyncio.sleep(0)
+        if self._task is not None and not self._task.done():
+            self.process.cancel(Error("the run is suspended: its runtime stops", code=DRAINED))
+            await asyncio.wait([self._task])
+
+    # -- how it is worked on -----------------------------------------------------------------------
+
+    async def _work(self) -> Answer:
+        process, journal = self.process, self.journal
+        cause: Error | None = None
+        try:
+            try:
+                answer = self.workload.execute(process, self._record, journal, journal.run)
+                if isinstance(answer, Awaitable):
+                    answer = await answer
+            except Fenced:
+                raise
+            except asyncio.CancelledError:
+                answer = process.reason or Error("the run was cancelled", code="cancelled")
+            except Exception as error:
+                answer = error.error if isinstance(error, Failure) else Error.of(error)
+            cause = process.reason
+            ended = process.end(answer if type(answer) is Error else None)
+            if isinstance(ended, Awaitable):
+                ended = await ended
+            if type(answer) is not Error and ended is not None:
+                answer = ended
+            return await self._finish(answer, cause)
+        except Fenced:
+            return await self._lose(process)
+
+    async def _lose(self, process: Process) -> Answer:
+        """Stop: another owner has the run, and goes on with it."""
+        self.status, self.reason = RunStatus.RUNNING, "fenced"
+        lost = Error("another owner has taken the run", code="fenced")
+        process.cancel(lost)
+        ended = process.end(lost)
+        if isinstance(ended, Awaitable):
+            await ended
+        return lost
+
+    async def _finish(self, answer: Answer, cause: Error | None) -> Answer:
+        """Record how it ended; return what its caller gets."""
+        journal = self.journal
+        code = answer.code if type(answer) is Error else ""
+        if (cause is not None and cause.code in _OLD) or code == DRAINED:
+            self.status = RunStatus.SUSPENDED
+            self.reason = self.reason or DRAINED
+            wake = self._wake
+            if cause is not None and cause.code == "dropped":
+                wake = wake or journal.now()
+            journal.suspend(self.reason, wake=wake)
+            answer = SUSPENDED
+        elif cause is not None and cause.code == "cancelled":
+            self.status = RunStatus.CANCELLED
+            journal.answer_requests(*(each.id for each in self._requests))
+            journal.finish(RunStatus.CANCELLED, cause, actor=self._actor)
+            answer = cause
+        elif type(answer) is Error:
+            self.status = RunStatus.FAILED
+            journal.finish(RunStatus.FAILED, answer)
+        else:
+            self.status = RunStatus.COMPLETED
+            try:
+                journal.finish(RunStatus.COMPLETED, answer)
+            except Unstorable as error:
+                answer = Error(f"the output of the run: {error}", code="unstorable")
+                self.status = RunStatus.FAILED
+                journal.finish(RunStatus.FAILED, answer)
+        waits = journal.commit()
+        if waits is not None:
+            await waits
+        return answer

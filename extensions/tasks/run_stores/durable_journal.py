@@ -1,0 +1,358 @@
+"""A DurableJournal writes what the scheduler reports to a RunStore: a turn at a time, each one transaction."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+
+from heddle.extensions.extension import Answer, Error, Process
+from heddle.extensions.tasks.run_stores.contract import (
+    MANY,
+    EndedAttempt,
+    HistoryRow,
+    Log,
+    RunRecord,
+    RunStore,
+    Turn,
+)
+from heddle.extensions.tasks.run_stores.payloads import (
+    BLOB,
+    content_hash,
+    encode_payload,
+    error_fields,
+)
+from heddle.extensions.tasks.run_stores.payloads import Unstorable as UnstorablePart
+from heddle.extensions.tasks.scheduler.journal import Fenced, Journal, Recorded, Unstorable
+from heddle.extensions.tasks.status import AttemptStatus, RunStatus, TaskStatus
+
+LASTS: Final = 0.005
+"""Seconds of work that a kill may cost: after them a turn is committed, although more could run."""
+
+_COMPLETED = AttemptStatus.COMPLETED
+
+
+class DurableJournal(Journal):
+    """The journal of one run that this worker owns. `draining`: begin nothing more in this run.
+
+    `at_work` counts the attempts that have begun and not ended. `fenced` says that another owner has
+    the run: nothing may be written any more.
+    """
+
+    keeps = True
+
+    def __init__(
+        self,
+        store: RunStore,
+        run: RunRecord,
+        *,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.run = run.id
+        self.epoch = run.epoch
+        self.recorded: Mapping[str, Recorded] = {}
+        self.draining = False
+        self.fenced = False
+        self.at_work = 0
+        self.idle: asyncio.Event | None = None
+        self._store = store
+        self._clock = clock
+        self._seq = run.seq
+        self._skipped: set[str] = set()
+        self._turn = Turn(run.id, run.epoch, run.seq)
+        self._since = 0.0
+        self._flying: asyncio.Future[None] | None = None
+        self._batch: dict[tuple[str, int], tuple[float, int]] = {}
+        self._written: set[tuple[str, int]] = set()
+        self._companions = 0
+
+    @property
+    def seq(self) -> int:
+        """The last number that is known to be taken."""
+        return self._seq
+
+    def now(self) -> float:
+        """Return the time of the clock that it goes by, in seconds since 1970."""
+        return self._clock()
+
+    def resume(self, recorded: Mapping[str, Recorded], skipped: Iterable[str]) -> None:
+        """Know what is recorded of earlier; `skipped` are the tasks whose skip is in the history."""
+        self.recorded = recorded
+        self._skipped.update(skipped)
+
+    # -- what the scheduler reports ----------------------------------------------------------------
+
+    def begin(self, path: str, number: int) -> None:
+        """Report that an attempt begins, once the turn is committed."""
+        self._turn.begun.append((path, number))
+        self.at_work += 1
+
+    def end(
+        self,
+        path: str,
+        number: int,
+        status: AttemptStatus,
+        answer: Answer = None,
+        *,
+        due: float | None = None,
+        by: str = "",
+    ) -> bool:
+        """Report how an attempt ended; True if the turn should be committed now. Raise Unstorable."""
+        turn = self._turn
+        now = self._clock()
+        if status is _COMPLETED and not by:
+            try:
+                data = encode_payload(answer)
+            except UnstorablePart as error:
+                raise Unstorable(path, str(error)) from None
+            size = len(data)
+            if size < BLOB and not self._written:
+                began = self._batch.pop((path, number), None) if self._batch else None
+                turn.size += size + 80
+                if began is not None:
+                    turn.completed.append((path, number, began[0], began[1], now, bytearray(data)))
+                else:
+                    turn.ended.append(
+                        EndedAttempt(
+                            path, number, "completed", None, None, now, True, bytearray(data)
+                        )
+                    )
+                return self._ended(now)
+            return self._end(path, number, status, now, data=data)
+        return self._end(path, number, status, now, answer=answer, due=due, by=by)
+
+    def _end(
+        self,
+        path: str,
+        number: int,
+        status: AttemptStatus,
+        now: float,
+        *,
+        data: bytes | None = None,
+        answer: Answer = None,
+        due: float | None = None,
+        by: str = "",
+    ) -> bool:
+        """Report an end that needs more than the few columns of most."""
+        if (path, number) in self._written:
+            self._written.discard((path, number))
+            if status is _COMPLETED:
+                return self._ended(now)
+        turn = self._turn
+        error = blob = None
+        if status is _COMPLETED:
+            if data is None:
+                try:
+                    data = encode_payload(answer)
+                except UnstorablePart as unstorable:
+                    raise Unstorable(path, str(unstorable)) from None
+            if len(data) >= BLOB:
+                blob = content_hash(data)
+                turn.blobs.append((blob, data))
+                turn.size += len(data)
+                data = None
+        elif type(answer) is Error:
+            error = msgspec.json.encode(error_fields(answer), enc_hook=repr).decode()
+            turn.size += len(error)
+        began = self._batch.pop((path, number), None)
+        turn.ended.append(
+            EndedAttempt(
+                path,
+                number,
+                str(status),
+                began and began[0],
+                began and began[1],
+                now,
+                began is None,
+                data,
+                blob,
+                error,
+                due,
+                by or None,
+            )
+        )
+        turn.size += 200 + (len(data) if data else 0)
+        return self._ended(now)
+
+    def _ended(self, now: float) -> bool:
+        self.at_work -= 1
+        if not self.at_work and self.idle is not None:
+            self.idle.set()
+        if not self._since:
+            self._since = now
+            return False
+        return now - self._since > LASTS
+
+    def settle(
+        self,
+        path: str,
+        status: TaskStatus,
+        answer: Answer = None,
+        *,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Report that a task is settled without an attempt of its own. Raise Unstorable.
+
+        A skip that is recorded already is not recorded again. An output is kept under the number 0.
+        """
+        if status is TaskStatus.COMPLETED:
+            try:
+                self.complete(path, 0, encode_payload(answer))
+            except UnstorablePart as error:
+                raise Unstorable(path, str(error)) from None
+            return
+        if status is TaskStatus.SKIPPED:
+            if path in self._skipped:
+                return
+            self._skipped.add(path)
+        if type(answer) is Error:
+            detail = {"code": answer.code, "message": answer.message, **(detail or {})}
+        self.note(str(status), task=path, detail=detail)
+
+    def note(
+        self,
+        event: str,
+        *,
+        task: str = "",
+        actor: str = "",
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Report a transition that no attempt can tell."""
+        text = msgspec.json.encode(dict(detail), enc_hook=str).decode() if detail else ""
+        self._turn.history.append(HistoryRow(self._clock(), event, task, actor, text))
+        self._turn.size += 100 + len(text)
+
+    def finish(
+        self, status: RunStatus, answer: Answer = None, *, actor: str = "", reason: str = ""
+    ) -> None:
+        """Report that the run has ended; raise Unstorable if its output cannot be kept."""
+        turn, now = self._turn, self._clock()
+        change: dict[str, Any] = {
+            "status": str(status),
+            "reason": reason,
+            "ended": now,
+            "owner": "",
+            "lease": None,
+            "wake": None,
+        }
+        detail: dict[str, Any] = {"reason": reason} if reason else {}
+        if status is RunStatus.COMPLETED:
+            try:
+                data = encode_payload(answer)
+            except UnstorablePart as error:
+                raise Unstorable("", str(error)) from None
+            if len(data) >= BLOB:
+                change["output_blob"] = content_hash(data)
+                turn.blobs.append((change["output_blob"], data))
+                turn.size += len(data)
+            else:
+                change["output"] = data
+        elif type(answer) is Error:
+            change["error"] = msgspec.json.encode(error_fields(answer), enc_hook=repr).decode()
+            detail |= {"code": answer.code, "message": answer.message}
+        self.note(str(status), actor=actor, detail=detail)
+        turn.change.update(change)
+
+    def suspend(
+        self,
+        reason: str,
+        *,
+        wake: float | None = None,
+        status: RunStatus = RunStatus.SUSPENDED,
+        detail: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Report that nobody works on the run from now on; at `wake` a run controller takes it."""
+        self.note(str(status), detail={"reason": reason, **(detail or {})})
+        self._turn.change.update(status=str(status), reason=reason, owner="", lease=None, wake=wake)
+
+    def complete(self, path: str, number: int, data: bytes) -> None:
+        """Report an output that no attempt gave, but a person or the tasks inside of this one."""
+        now = self._clock()
+        blob = content_hash(data) if len(data) >= BLOB else None
+        if blob is not None:
+            self._turn.blobs.append((blob, data))
+        self._turn.ended.append(
+            EndedAttempt(
+                path, number, "completed", None, None, now, False, None if blob else data, blob
+            )
+        )
+        self._turn.size += len(data)
+
+    def prioritize(self, priority: int, actor: str = "") -> None:
+        """Report another priority of the run."""
+        self._turn.change["priority"] = priority
+        self.note("priority", actor=actor, detail={"priority": priority})
+
+    def answer_requests(self, *ids: int) -> None:
+        """Report that these requests are done."""
+        self._turn.answered += ids
+
+    def log(self, path: str, number: int, text: str) -> None:
+        """Keep what an attempt has printed so far, in the place of what was kept before."""
+        self._turn.logs = [
+            each for each in self._turn.logs if (each.task, each.number) != (path, number)
+        ]
+        self._turn.logs.append(Log(path, number, text))
+        self._turn.size += len(text)
+
+    # -- how it becomes lasting --------------------------------------------------------------------
+
+    def commit(self) -> Awaitable[None] | None:
+        """Record the turn: None if that is done, an awaitable otherwise. Raise Fenced."""
+        if self._flying is not None:
+            return self._commit_after(self._flying)
+        turn = self._turn
+        if self.fenced:
+            raise Fenced(str(self.run))
+        if not (turn.transitions or turn.change or turn.logs or turn.answered):
+            return None
+        self._turn = Turn(self.run, self.epoch, self._seq)
+        self._since = 0.0
+        turn.at = self._clock()
+        turn.seq = self._seq
+        turn.alone = not self._companions
+        try:
+            waits = self._store.commit(turn)
+        except Fenced:
+            self.fenced = True
+            raise
+        if waits is None:
+            self._settled(turn)
+            return None
+        self._flying = asyncio.ensure_future(self._land(turn, waits))
+        return asyncio.shield(self._flying)
+
+    async def _commit_after(self, flying: "asyncio.Future[None]") -> None:
+        """Record what was reported since the turn that is being written."""
+        await asyncio.shield(flying)
+        waits = self.commit()
+        if waits is not None:
+            await waits
+
+    async def _land(self, turn: Turn, waits: Awaitable[None]) -> None:
+        try:
+            await waits
+        except Fenced:
+            self.fenced = True
+            raise
+        finally:
+            self._flying = None
+        self._settled(turn)
+
+    def _settled(self, turn: Turn) -> None:
+        """Know the numbers of a turn that is recorded."""
+        self._seq = max(self._seq, turn.seq)
+        begun = turn.begun
+        if len(begun) >= MANY:
+            first = turn.seq - len(turn.history) - len(begun) + 1
+            at = turn.at
+            self._batch.update((key, (at, seq)) for seq, key in enumerate(begun, first))
+
+    # -- companions: the end of an attempt inside the transaction of its own Process ------------------
+
+    def opened(self, process: Process, path: str, number: int) -> None:
+        """Let the transactions of an attempt's Process record its end with what they do."""
+
+    def closing(self, process: Process, path: str, number: int, answer: Answer) -> None:
+        """Know how the attempt ends, before its Process ends and its transactions commit."""

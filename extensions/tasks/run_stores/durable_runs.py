@@ -1,0 +1,286 @@
+"""DurableRuns begins runs in a RunStore, goes on with those that nobody works on, and suspends its own."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from heddle.extensions.extension import Answer, Error
+from heddle.extensions.tasks.run_stores.active_run import ActiveRun
+from heddle.extensions.tasks.run_stores.contract import (
+    Claim,
+    Definition,
+    NewRun,
+    Request,
+    RunRecord,
+    RunStore,
+    RunStoreError,
+)
+from heddle.extensions.tasks.run_stores.decisions import apply_requests
+from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
+from heddle.extensions.tasks.run_stores.heartbeat import Heartbeat
+from heddle.extensions.tasks.run_stores.payloads import content_hash
+from heddle.extensions.tasks.run_stores.recorded import read_claim
+from heddle.extensions.tasks.scheduler.journal import DRAINED, Workload
+from heddle.extensions.tasks.status import SETTLED_RUN, RunStatus, TaskStatus
+from heddle.specs.model.names import new_id
+
+LOOK: Final = 0.25
+"""Seconds between two looks at whether others want something of our runs; a look costs 2 µs."""
+
+Tell = Callable[..., None]
+
+
+class DurableRuns:
+    """The runs that this worker works on in one RunStore.
+
+    `drain` is how many seconds running attempts get when a run is suspended; `health` how long the event
+    loop may stand still before our leases are no longer renewed; `tell(event, **data)` reports.
+    """
+
+    def __init__(
+        self,
+        store: RunStore,
+        *,
+        drain: float = 30.0,
+        health: float = 60.0,
+        heartbeat: float | None = None,
+        tell: Tell = lambda *_, **__: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.store = store
+        self.drain = drain
+        self._tell = tell
+        self._clock = clock
+        self._active: dict[UUID, ActiveRun] = {}
+        self._looking: asyncio.Task[None] | None = None
+        self._deciding: set[asyncio.Task[None]] = set()
+        self._seen = -1
+        self._heartbeat = Heartbeat(
+            store.renew, heartbeat or store.lease / 3, health=health, failed=self._not_renewed
+        )
+
+    @property
+    def active(self) -> Mapping[UUID, ActiveRun]:
+        """The runs that are worked on here, by id."""
+        return self._active
+
+    # -- beginning and going on --------------------------------------------------------------------
+
+    async def begin(
+        self,
+        workload: Workload,
+        record: Any,
+        *,
+        key: str | None = None,
+        creator: str = "",
+        priority: int = 1,
+        tags: Mapping[str, str] | None = None,
+        parent: UUID | None = None,
+        deadline: float | None = None,
+    ) -> ActiveRun | RunRecord:
+        """Begin a run with this record of inputs. If `key` is taken, return the run that has it.
+
+        Raise RunStoreError, and Unstorable (payloads) with the part of the record that cannot be kept.
+        """
+        new = NewRun(
+            id=new_id(),
+            namespace=workload.namespace,
+            workflow=workload.name,
+            input=record,
+            definition=Definition(content_hash(workload.specs), workload.specs),
+            idempotency_key=key,
+            priority=priority,
+            parent=parent,
+            tags=tags or {},
+            creator=creator,
+            code=workload.code,
+            deadline=deadline,
+        )
+        run, is_new = await self.store.begin(new, self._clock())
+        if not is_new:
+            return self._active.get(run.id) or run
+        return self._start(
+            workload, DurableJournal(self.store, run, clock=self._clock), run, record
+        )
+
+    async def resume(
+        self,
+        workload: Workload,
+        run: UUID,
+        *,
+        take: bool = False,
+        again: bool = False,
+        actor: str = "",
+    ) -> ActiveRun | RunRecord | None:
+        """Go on with a run that nobody works on; None if somebody does, or it is settled.
+
+        With `take`, take it from a remote owner; with `again`, try the failed tasks again. Decisions of
+        people are applied first. A run that needs one is recorded as `blocked` and returned.
+        """
+        claim = await self.store.claim(run, self._clock(), take=take, again=again)
+        if claim is None:
+            return None
+        journal = DurableJournal(self.store, claim.run, clock=self._clock)
+        if any(each.verb == "cancel" for each in claim.requests):
+            return await self._cancel_claimed(journal, claim)
+        if again or claim.requests:
+            if again:
+                journal.note("retry", task="*", actor=actor)
+            apply_requests(journal, claim)
+            await self._commit(journal)
+            claim = await self.store.load(run) or claim
+        known = read_claim(claim, workload.is_idempotent)
+        for task in known.crashed:
+            error = known.recorded[task].error
+            journal.note(
+                str(TaskStatus.FAILED), task=task, detail={"code": error.code} if error else None
+            )
+        if known.unknown:
+            return await self._block(journal, claim, known.unknown)
+        journal.resume(known.recorded, known.skipped)
+        await self._commit(journal)
+        return self._start(workload, journal, claim.run, claim.run.input)
+
+    def _start(
+        self, workload: Workload, journal: DurableJournal, run: RunRecord, record: Any
+    ) -> ActiveRun:
+        active = ActiveRun(workload, journal, record)
+        if run.deadline is not None:
+            left = run.deadline - self._clock()
+            active.process.deadline = asyncio.get_running_loop().time() + max(left, 0.0)
+        self._active[run.id] = active
+        self._heartbeat.start()
+        if self._looking is None:
+            self._looking = asyncio.ensure_future(self._look())
+        active.start(self._left)
+        return active
+
+    def _left(self, active: ActiveRun) -> None:
+        self._active.pop(active.id, None)
+        if active.reason == "fenced":
+            self._tell("run taken", level="warning", run=str(active.id))
+        if not self._active:
+            self._heartbeat.stop()
+            looking, self._looking = self._looking, None
+            if looking is not None:
+                looking.cancel()
+
+    async def _block(
+        self, journal: DurableJournal, claim: Claim, tasks: Sequence[str]
+    ) -> RunRecord:
+        """Record that a person has to decide about tasks of unknown outcome."""
+        names = ", ".join(tasks)
+        reason = f"it is not known whether {names} had an effect before the worker was gone"
+        journal.suspend(reason, status=RunStatus.BLOCKED, detail={"tasks": list(tasks)})
+        return await self._let_go(journal, claim)
+
+    async def _cancel_claimed(self, journal: DurableJournal, claim: Claim) -> RunRecord:
+        """Cancel a run that nobody worked on."""
+        request = next(each for each in claim.requests if each.verb == "cancel")
+        by = f" by {request.actor}" if request.actor else ""
+        journal.finish(
+            RunStatus.CANCELLED,
+            Error(f"the run was cancelled{by}", code="cancelled"),
+            actor=request.actor,
+        )
+        journal.answer_requests(*(each.id for each in claim.requests))
+        return await self._let_go(journal, claim)
+
+    async def _commit(self, journal: DurableJournal) -> None:
+        waits = journal.commit()
+        if waits is not None:
+            await waits
+
+    async def _let_go(self, journal: DurableJournal, claim: Claim) -> RunRecord:
+        await self._commit(journal)
+        return await self.store.get(claim.run.id) or claim.run
+
+    # -- waiting -----------------------------------------------------------------------------------
+
+    async def answer(self, run: ActiveRun | RunRecord) -> Answer:
+        """Return the answer of a run once it is settled, whoever works on it.
+
+        A run that is suspended until a person goes on with it, or blocked, answers an Error with the code
+        `suspended` or `blocked`. Who waits may leave: the run goes on.
+        """
+        while True:
+            if isinstance(run, ActiveRun):
+                answer = await run.wait()
+                if run.status is not RunStatus.SUSPENDED and run.reason != "fenced":
+                    return answer
+            active = self._active.get(run.id)
+            if active is not None and active is not run:
+                run = active
+                continue
+            found = await self.store.get(run.id)
+            if found is None:
+                return Error("the run was removed", code="dropped")
+            run = found
+            if run.status is RunStatus.COMPLETED:
+                return run.output
+            if run.status in SETTLED_RUN or run.status is RunStatus.BLOCKED:
+                return run.error or Error(run.reason or "the run", code=str(run.status))
+            if run.status is RunStatus.SUSPENDED and run.wake is None:
+                return Error(f"the run is suspended: {run.reason}", code="suspended")
+            await asyncio.sleep(LOOK)
+
+    # -- stopping ----------------------------------------------------------------------------------
+
+    async def suspend(
+        self,
+        workload: Workload | None = None,
+        *,
+        reason: str = DRAINED,
+        wake: float | None = None,
+        seconds: float | None = None,
+    ) -> None:
+        """Suspend all runs that are worked on here, or those of one workload."""
+        seconds = self.drain if seconds is None else seconds
+        runs = [
+            each for each in self._active.values() if workload is None or each.workload is workload
+        ]
+        if runs:
+            await asyncio.gather(*(each.drain(seconds, reason, wake) for each in runs))
+
+    async def close(self) -> None:
+        """Suspend what is worked on, so that the next runtime goes on with it."""
+        await self.suspend(wake=self._clock())
+        self._heartbeat.stop()
+
+    # -- what others want --------------------------------------------------------------------------
+
+    async def _look(self) -> None:
+        """Act on requests for our runs, as soon as somebody else has written to the store."""
+        while True:
+            await asyncio.sleep(LOOK)
+            try:
+                seen = self.store.changes()
+                if seen == self._seen:
+                    continue
+                self._seen = seen
+                for request in await self.store.requests():
+                    self._act(request)
+            except RunStoreError as error:
+                self._tell("run store failed", level="warning", reason=str(error))
+
+    def _act(self, request: Request) -> None:
+        active = self._active.get(request.run)
+        if active is None:
+            return
+        if request.verb == "cancel":
+            active.cancel(request.actor, [request])
+        elif not active.journal.draining:
+            # A decision changes what is known of tasks: the run goes on from there.
+            deciding = asyncio.ensure_future(self._decide(active))
+            self._deciding.add(deciding)
+            deciding.add_done_callback(self._deciding.discard)
+
+    async def _decide(self, active: ActiveRun) -> None:
+        await active.drain(self.drain, "decision", self._clock())
+        if active.status is RunStatus.SUSPENDED:
+            await self.resume(active.workload, active.id)
+
+    def _not_renewed(self, error: Exception) -> None:
+        self._tell("lease not renewed", level="warning", reason=str(error))
