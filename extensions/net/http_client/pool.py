@@ -68,7 +68,8 @@ class Pool:
             ttl_dns_cache=10,
         )
         connector: Any = self._connector
-        connector._factory = partial(handler_class(), loop=asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        connector._factory = partial(handler_class(), loop=loop, most=settings.header)
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             request_class=request_class(),
@@ -77,6 +78,8 @@ class Pool:
             read_bufsize=READ_BYTES,
             max_line_size=settings.header or _ANY_SIZE,
             max_field_size=settings.header or _ANY_SIZE,
+            # The size of a head is what is limited: no field is shorter than four bytes.
+            max_headers=settings.header // 4 or _ANY_SIZE,
             cookie_jar=aiohttp.CookieJar() if settings.cookies else aiohttp.DummyCookieJar(),
             trust_env=environment,
             timeout=aiohttp.ClientTimeout(

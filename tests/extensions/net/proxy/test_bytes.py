@@ -241,6 +241,22 @@ async def test_headers_as_large_as_a_listener_takes_come_through(size: int) -> N
     assert (reply.status, reply.headers["X-Big"]) == (200, big.decode())
 
 
+async def test_many_small_headers_come_through() -> None:
+    many = b"".join(b"X-%d: some value\r\n" % number for number in range(500))
+    answer = b"HTTP/1.1 200 OK\r\n" + many + b"Content-Length: 2\r\n\r\nok"
+    async with raw_backend(answer) as far, running(flow(far.url)) as rt:
+        data = await exchange(port_of(rt), b"GET / HTTP/1.1\r\n" + END)
+    assert int(data.split(b" ")[1]) == 200
+    assert data.count(b"some value\r\n") == 500
+
+
+async def test_a_head_that_does_not_end_is_given_up_at_its_limit() -> None:
+    endless = b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 1_000_000
+    async with raw_backend(endless) as far, running(flow(far.url)) as rt:
+        data = await exchange(port_of(rt), b"GET / HTTP/1.1\r\n" + END)
+    assert int(data.split(b" ")[1]) == 502
+
+
 async def test_a_limit_of_headers_is_a_field_and_zero_is_none() -> None:
     answer = b"HTTP/1.1 200 OK\r\nX-Big: " + b"x" * 100_000 + b"\r\nContent-Length: 2\r\n\r\nok"
     async with raw_backend(answer) as far:
