@@ -228,6 +228,10 @@ def _take_apart(method: str, target: bytes, version: int) -> Line:
     host = ""
     if not text.startswith("/"):
         host, text = _absolute(text)
+        if not text and method == "OPTIONS":
+            # About the server itself (RFC 9112, 3.2.4).
+            return Line(method, "*", "*", "", host, version)
+        text = text if text.startswith("/") else f"/{text}"
     raw_path, mark, query = text.partition("?")
     path = text_of(raw_path)
     return Line(method, raw_path, path, query, host, version, marked=bool(mark))
@@ -242,8 +246,7 @@ def _absolute(text: str) -> tuple[str, str]:
     host = rest[:end]
     if _HOST.fullmatch(host) is None:
         raise BadRequest("the request target names no valid host")
-    tail = rest[end:]
-    return host, tail if tail.startswith("/") else "/" + tail
+    return host, rest[end:]
 
 
 def _host(values: list[str] | None, version: int) -> str:

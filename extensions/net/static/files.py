@@ -190,7 +190,13 @@ class FilesNode(Node):
             if path and not path.endswith("/"):
                 # Links of a page would lead astray; relative, because of what stands before us.
                 last = path.rpartition("/")[2]
-                return {"status": 301, "header": {"Location": f"./{raw_of(last)}/"}}
+                location = f"./{raw_of(last)}/"
+                # With a body, HEAD gives the same headers as GET: of an empty one it gives no length.
+                return {
+                    "status": 301,
+                    "header": {"Location": location},
+                    "body": "Moved Permanently",
+                }
             name, found = self._index(path)
         if found is None and self._fields.fallback:
             name = self._fields.fallback

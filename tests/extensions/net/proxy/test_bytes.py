@@ -101,6 +101,10 @@ async def test_a_header_that_a_node_behind_adds_or_replaces_goes_beside_the_othe
         (b"GET http://x/? HTTP/1.1", b"GET /? HTTP/1.1"),
         (b"OPTIONS * HTTP/1.1", b"OPTIONS * HTTP/1.1"),
         (b"OPTIONS /a HTTP/1.1", b"OPTIONS /a HTTP/1.1"),
+        (b"OPTIONS http://x HTTP/1.1", b"OPTIONS * HTTP/1.1"),
+        (b"OPTIONS http://x/ HTTP/1.1", b"OPTIONS / HTTP/1.1"),
+        (b"OPTIONS http://x?a HTTP/1.1", b"OPTIONS /?a HTTP/1.1"),
+        (b"GET http://x HTTP/1.1", b"GET / HTTP/1.1"),
     ],
 )
 async def test_a_target_goes_on_as_it_came(asked: bytes, sent: bytes) -> None:

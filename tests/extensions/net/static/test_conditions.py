@@ -27,9 +27,12 @@ def root(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("query", ["?x=1", "?x=%20&y", "?a=b?c", "?", ""])
 async def test_a_folder_without_a_slash_keeps_the_query(root: Path, query: str) -> None:
     async with running(flow(root)) as rt:
-        for method in ("GET", "HEAD"):
-            reply = await fetch(port_of(rt), f"/d{query}", method=method)
-            assert (reply.status, reply.headers["Location"]) == (301, f"./d/{query}")
+        replies = [
+            await fetch(port_of(rt), f"/d{query}", method=method) for method in ("GET", "HEAD")
+        ]
+    for reply in replies:
+        assert (reply.status, reply.headers["Location"]) == (301, f"./d/{query}")
+        assert reply.headers["Content-Length"] == str(len(replies[0].body))
 
 
 @pytest.mark.parametrize("coding", ["", "gzip", "br, gzip"])
