@@ -97,6 +97,15 @@ def _rank(place: Place) -> tuple[str, int, int]:
     return (place.file, place.line, place.column)
 
 
+def blank_hint(text: str) -> str:
+    """Return how the blank in a text is filled; empty if it has none."""
+    blank = _BLANK.search(text)
+    if blank is None:
+        return ""
+    name = blank[1]
+    return f"Blanks are filled where an env has their names: {name}: {{data: '{{{{ .{name} }}}}'}}."
+
+
 class _FieldWalk:
     """One way through the fields of one Spec, picking up Problems.
 
@@ -251,10 +260,8 @@ class _FieldWalk:
     ) -> None:
         """Tell of a value that does not fit as a whole."""
         cause = reason.__cause__
-        blank = _BLANK.search(value) if isinstance(value, str) and not self._spec.env else None
-        if blank is not None:
-            name = blank[1]
-            hint = f"Blanks are filled where an env has their names: {name}: {{data: '{{{{ .{name} }}}}'}}."
+        hint = blank_hint(value) if isinstance(value, str) and not self._spec.env else ""
+        if hint:
             self._tell("type", _found(value), path, wanted(shape), hint)
         elif isinstance(cause, FieldError):
             code = cause.code or "invalid"

@@ -158,6 +158,8 @@ FIELDS: Final = _synonyms(
         "format": "encoding codec",
         "concurrency": "parallel parallelism workers",
         "retry": "retries attempts backoff",
+        "attempts": "tries retries max_tries max_attempts max_retries",
+        "matches": "cases rules conditions branches",
         "limit": "max count maximum",
         "specs": "nodes steps flow children",
     }

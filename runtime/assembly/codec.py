@@ -17,6 +17,7 @@ from heddle.runtime.assembly.language import (
 )
 from heddle.runtime.flow.node import Node
 from heddle.runtime.flow.voice import Voice
+from heddle.schemas.check import blank_hint
 from heddle.schemas.code import Expression
 from heddle.schemas.errors import SpecError
 from heddle.schemas.link import Link
@@ -127,7 +128,9 @@ class Build:
             spec = self.spec
             place = spec.inside(path, error.line, error.column) if error.line else spec.place(path)
             text = error.message + self._excerpt(str(code), error, path, place)
-            self.refuse(*path, code="code", found=text, hint=error.hint, place=place)
+            filled = bool(spec.env) or language == "jinja"
+            hint = error.hint or ("" if filled else blank_hint(str(code)))
+            self.refuse(*path, code="code", found=text, hint=hint, place=place)
 
     def _excerpt(self, code: str, error: CompileError, path: Path, place: Place) -> str:
         """Return the line of the code that is wrong, if its place in a file does not show it."""

@@ -65,8 +65,22 @@ class FastSource:
 
     def _inside_block(self, node: NodePlace, line: int, column: int) -> Place:
         below = self.text.splitlines()[node.line :]
-        indent = next((len(text) - len(text.lstrip(" ")) for text in below if text.strip()), 0)
+        indent = next((margin for text in below if (margin := _margin(text)) >= 0), 0)
+        own = 0
+        for number, text in enumerate(below, 1):
+            if 0 <= _margin(text) < indent:
+                break
+            own = number if _margin(text) >= 0 else own
+        if 0 < own < line:
+            # Code that ends too early is wrong behind its last line: what follows is not its own.
+            return Place(self.file, node.line + own, len(below[own - 1]) + 1)
         return Place(self.file, node.line + max(line, 1), indent + max(column, 1))
+
+
+def _margin(line: str) -> int:
+    """Return how many blanks a line begins with; -1 for one of blanks alone."""
+    bare = line.lstrip(" ")
+    return len(line) - len(bare) if bare.strip() else -1
 
 
 class SpecPlaces:

@@ -130,6 +130,16 @@ def test_a_problem_in_a_long_line_shows_an_excerpt(tmp_path: Path) -> None:
     assert "…" in line
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["- {kind: print, text: '{{ .NAME }}'}", "- {kind: if, when: '{{ NAME }} > 3'}"],
+)
+def test_a_blank_without_env_in_an_expression_is_explained(text: str) -> None:
+    (problem,) = ran_json("check", "-", stdin=text)["problems"]
+    assert problem["code"] == "code"
+    assert "NAME: {data: '{{ .NAME }}'}" in problem["hint"]
+
+
 def test_blanks_that_nothing_fills_name_both_ways(tmp_path: Path) -> None:
     text = "- {kind: listener, port: '{{ .PORT }}', env: {PORT: {data: '{{ .PORT }}'}}}"
     shown = heddle("check", "-", "--strict-env", stdin=text).stdout

@@ -192,6 +192,13 @@ def test_a_line_inside_a_code_block_is_found_in_the_file() -> None:
     assert str(source.inside((0, 2, "code"), 2, 1)) == "f.yaml:5:9"
 
 
+@pytest.mark.parametrize("end", ["", "\n\n", "\n# comment\n", "- code: more\n", "  beside: 1\n"])
+def test_a_line_behind_a_code_block_is_the_end_of_its_last(end: str) -> None:
+    source = FastSource(f"- code: |\n    one\n\n    two\n{end}", "f.yaml")
+    assert str(source.inside((0, 0, "code"), 9, 1)) == "f.yaml:4:8"
+    assert str(source.inside((0, 0, "code"), 3, 2)) == "f.yaml:4:6"
+
+
 # --- properties ---
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
