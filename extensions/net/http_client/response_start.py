@@ -5,12 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
+    from collections.abc import Callable
 
     from aiohttp.client_proto import ResponseHandler
 
 
 @cache
-def handler_class() -> "type[ResponseHandler]":
+def handler_class() -> "Callable[..., ResponseHandler]":
     """Return the class of protocols that tell a response that broke off from none at all.
 
     Their `most` are the bytes that a head may have before all of it has come; zero is no limit.
