@@ -22,7 +22,9 @@ from heddle.runtime.flow.errors import NOTHING, Answer, Error, Failure, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.node import Action, Choice, Conversation, Handler, Node, Visit
 from heddle.runtime.flow.reader import Reader
+from heddle.runtime.flow.source import Source
 from heddle.runtime.flow.stream import ByteStream
+from heddle.runtime.flow.tasks import Tasks
 from heddle.schemas.code import Code, Expression, LanguageName, Text
 from heddle.schemas.field import FieldError, Fields, FieldType, about
 from heddle.schemas.port import ERROR, IN, OUT, Port
@@ -72,6 +74,8 @@ __all__ = [
     "Schema",
     "Singleton",
     "Size",
+    "Source",
+    "Tasks",
     "Text",
     "Visit",
     "about",

@@ -18,7 +18,7 @@ from uuid import UUID
 from heddle import __version__
 from heddle.runtime.assembly.accepter import Accepter
 from heddle.runtime.assembly.duty import TTL, Duties
-from heddle.runtime.assembly.extension import Registry, Source, registry
+from heddle.runtime.assembly.extension import ExtensionSource, Registry, registry
 from heddle.runtime.assembly.loader import Loader
 from heddle.runtime.assembly.outcome import Loaded
 from heddle.runtime.assembly.rollout import Shift, ShiftError
@@ -31,7 +31,9 @@ from heddle.runtime.events.events import Events
 from heddle.runtime.flow.budget import BUDGET
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Answer, Error, Payload
-from heddle.runtime.flow.process import LiveProcess, finish
+from heddle.runtime.flow.source import Source
+from heddle.runtime.flow.tasks import Tasks
+from heddle.runtime.flow.wiring import Wiring
 from heddle.runtime.status.agent import Agent
 from heddle.runtime.status.health import Health
 from heddle.runtime.status.reporter import INTERVAL, Reporter
@@ -65,6 +67,31 @@ class NoSymbol(HeddleError, LookupError):  # noqa: N818 - reads as what it tells
     """There is no active symbol of that name, or it has no such port; the message says why."""
 
 
+class RuntimeOrigin:
+    """What the packets that a program sends into a runtime begin from."""
+
+    id: None = None
+    label = "runtime"
+
+    def __init__(self, table: SymbolTable, events: Events) -> None:
+        self._table = table
+        self._events = events
+
+    @property
+    def wiring(self) -> Wiring:
+        """The current generation."""
+        return self._table.wiring
+
+    def tell(
+        self, event: str, *, level: str = "info", error: Error | None = None, **data: Any
+    ) -> None:
+        """Emit an event of no symbol."""
+        if error is not None:
+            self._events.failed(event, error, level=level, **data)
+        else:
+            self._events.tell(event, level=level, **data)
+
+
 class Runtime:
     """Runs one namespace of one store.
 
@@ -90,7 +117,7 @@ class Runtime:
         *,
         namespace: str = DEFAULT_NAMESPACE,
         store: Store | str | os.PathLike[str] = "memory://",
-        extensions: Iterable[Source] | None = None,
+        extensions: Iterable[ExtensionSource] | None = None,
         environment: Mapping[str, Any] | None = None,
         language: str = "cel",
         drain: float = 30.0,
@@ -174,6 +201,7 @@ class Runtime:
         self._loading = asyncio.Lock()
         self._closed = asyncio.Event()
         self._closing: asyncio.Task[None] | None = None
+        self._source = Source(RuntimeOrigin(self.table, self.events))
 
     # -- life ----------------------------------------------------------------------------------
 
@@ -214,7 +242,7 @@ class Runtime:
         """
         if self._closing is None:
             self._closed.set()
-            self._closing = asyncio.ensure_future(self._close())
+            self._closing = Tasks().start(self._close(), awaited=True)
         await asyncio.shield(self._closing)
 
     async def _close(self) -> None:
@@ -308,7 +336,7 @@ class Runtime:
 
     def start(self, parent: Process | None = None) -> Process:
         """A new process on the current generation; whoever starts it ends it (see `finish`)."""
-        return LiveProcess(self.table.wiring, parent, "runtime")
+        return self._source.begin(parent)
 
     async def send(
         self,
@@ -327,10 +355,11 @@ class Runtime:
         name = canonical(port)
         if found.node.handler(name) is None:
             raise NoSymbol(f'"{found.label}" has no in port "{port}"')
-        process = self.start()
+        process = self._source.begin()
         if timeout is not None:
             process.deadline = asyncio.get_running_loop().time() + timeout
-        return await finish(process, process.run(process.wiring.entry(found.id, name), payload))
+        answer = process.run(process.wiring.entry(found.id, name), payload)
+        return await self._source.complete(process, answer)
 
     def _active(self, key: str | UUID) -> Symbol:
         found = self.table.get(key)

@@ -4,6 +4,7 @@ Imports count wherever they stand: at the top, inside a function, or for type ch
 and bare imports (`import specs`) are rejected by ruff.
 """
 
+import ast
 import sys
 from functools import cache
 from itertools import pairwise
@@ -174,3 +175,15 @@ def test_the_rules_see_an_import_that_breaks_them() -> None:
     assert typed_only in known
     for lower, higher in pairwise(ROOMS):
         assert ROOMS.index(lower) < ROOMS.index(higher)
+
+
+def test_no_extension_starts_a_task_without_an_owner() -> None:
+    """Ruff rejects `asyncio.create_task` and its like; a loop of one's own has the same methods."""
+    starts = ("create_task", "ensure_future")
+    found = [
+        f"{file.relative_to(ROOT)}:{node.lineno}"
+        for file in (ROOT / "extensions").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Attribute) and node.attr in starts
+    ]
+    assert not found, f"start these with host.tasks, process.tasks or source.tasks: {found}"

@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from heddle.extensions.control.background import Beside
 from heddle.extensions.control.keys import KeyOf, key_program
 from heddle.extensions.extension import (
     IN,
@@ -27,6 +26,7 @@ from heddle.extensions.extension import (
     Payload,
     Port,
     Schema,
+    Source,
     about,
 )
 
@@ -85,14 +85,14 @@ class Window:
 class Windows:
     """Every window that is open, the oldest first, and the node that sends them on."""
 
-    __slots__ = ("beside", "held", "open", "owner", "sent")
+    __slots__ = ("held", "open", "owner", "pending", "sent")
 
     def __init__(self, owner: "CollectNode") -> None:
         self.owner = owner
         self.open: dict[Hashable, Window] = {}
         self.held = 0
         self.sent = 0
-        self.beside = Beside("collect failed")
+        self.pending = 0
 
     def send(self, key: Hashable) -> None:
         """Send a window on, full or not."""
@@ -103,10 +103,15 @@ class Windows:
             window.timer.cancel()
         self.held -= len(window.items)
         self.sent += 1
-        host = self.owner.host
-        if host is None:
+        source = self.owner.source
+        if source is None:
             raise RuntimeError("the node is not open")
-        self.beside.send(host, window.items)
+        self.pending += 1
+        source.start(window.items).add_done_callback(self._ended)
+
+    def _ended(self, task: "asyncio.Task[Answer]") -> None:
+        del task
+        self.pending -= 1
 
 
 class CollectNode(Node):
@@ -117,7 +122,7 @@ class CollectNode(Node):
         self._key = key
         self._windows = Windows(self)
         self._action = Action(self._act, out=None)
-        self.host: Host | None = None
+        self.source: Source | None = None
 
     def handler(self, port: str) -> Handler | None:
         """Its only in port."""
@@ -136,7 +141,7 @@ class CollectNode(Node):
 
     async def open(self, host: Host) -> None:
         """From now on windows are sent from here."""
-        self.host = host
+        self.source = Source(host, "collect failed")
         self._windows.owner = self
 
     async def pause(self) -> None:
@@ -151,14 +156,14 @@ class CollectNode(Node):
         return {
             "windows": len(windows.open),
             "held": windows.held,
-            "pending": len(windows.beside),
+            "pending": windows.pending,
             "sent": windows.sent,
         }
 
     def _act(self, payload: Payload) -> Answer:
         windows, fields = self._windows, self._fields
         key = self._key(payload)
-        if len(windows.beside) >= fields.pending:
+        if windows.pending >= fields.pending:
             raise busy(f"{fields.pending} windows are under way already")
         if windows.held >= fields.limit:
             if fields.over == "fail":

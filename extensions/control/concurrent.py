@@ -17,7 +17,7 @@ async def together(
 
     Where whoever waits here is cancelled, so are they all.
     """
-    tasks = [process.spawn(work) for work in works]
+    tasks = [process.tasks.start(work, awaited=True) for work in works]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
     finally:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Hashable, Mapping
 from typing import Annotated, Any, Literal
 
-from heddle.extensions.control.background import Beside
 from heddle.extensions.control.collect import busy
 from heddle.extensions.control.keys import KeyOf, key_program
 from heddle.extensions.extension import (
@@ -22,6 +21,7 @@ from heddle.extensions.extension import (
     Payload,
     Port,
     Schema,
+    Source,
     about,
 )
 
@@ -67,14 +67,13 @@ class Burst:
 class Bursts:
     """Every burst that is not over, and the node that ends them."""
 
-    __slots__ = ("beside", "dropped", "open", "owner", "passed")
+    __slots__ = ("dropped", "open", "owner", "passed")
 
     def __init__(self, owner: "DebounceNode") -> None:
         self.owner = owner
         self.open: dict[Hashable, Burst] = {}
         self.passed = 0
         self.dropped = 0
-        self.beside = Beside("debounce failed")
 
     def end(self, key: Hashable) -> None:
         """It is quiet: the last packet goes on, where it is still to go."""
@@ -85,10 +84,10 @@ class Bursts:
             burst.timer.cancel()
         if self.owner.edge == "last":
             self.passed += 1
-            host = self.owner.host
-            if host is None:
+            source = self.owner.source
+            if source is None:
                 raise RuntimeError("the node is not open")
-            self.beside.send(host, burst.last)
+            source.start(burst.last)
 
 
 class DebounceNode(Node):
@@ -102,7 +101,7 @@ class DebounceNode(Node):
         self._bursts = Bursts(self)
         self._choice = Choice(self._act)
         self.edge = fields.edge
-        self.host: Host | None = None
+        self.source: Source | None = None
 
     def handler(self, port: str) -> Handler | None:
         """Its only in port."""
@@ -121,7 +120,7 @@ class DebounceNode(Node):
 
     async def open(self, host: Host) -> None:
         """From now on packets go on from here."""
-        self.host = host
+        self.source = Source(host, "debounce failed")
         self._bursts.owner = self
 
     async def pause(self) -> None:

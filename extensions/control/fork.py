@@ -1,6 +1,5 @@
 """fork: answers at once and lets the packet go on in a child process."""
 
-import asyncio
 from typing import Any
 
 from heddle.extensions.extension import (
@@ -8,7 +7,6 @@ from heddle.extensions.extension import (
     NOTHING,
     Answer,
     Build,
-    Error,
     Fields,
     Flow,
     Handler,
@@ -19,9 +17,9 @@ from heddle.extensions.extension import (
     Port,
     Process,
     Schema,
+    Source,
     Visit,
 )
-from heddle.runtime.flow.process import finish, settle
 
 
 class Fork(Fields):
@@ -33,8 +31,7 @@ class ForkNode(Node):
 
     def __init__(self) -> None:
         self._visit = Visit(self._act)
-        self._host: Host | None = None
-        self._running: set[asyncio.Task[None]] = set()
+        self._source: Source | None = None
 
     def handler(self, port: str) -> Handler | None:
         """Its only in port."""
@@ -42,29 +39,19 @@ class ForkNode(Node):
 
     async def open(self, host: Host) -> None:
         """Errors of children that nobody handles are told through the host."""
-        self._host = host
+        self._source = Source(host, "fork failed")
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
         if not flow.linked("out"):
             return NOTHING
-        child = flow.fork()
-        task = asyncio.ensure_future(self._run(flow, child, payload))
-        # The loop keeps no strong reference to its tasks.
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        if self._source is None:
+            raise RuntimeError("the node is not open")
+        self._source.tasks.start(self._run(self._source, flow, flow.fork(), payload))
         return NOTHING
 
-    async def _run(self, flow: Flow, child: Process, payload: Payload) -> None:
-        """Carry the packet on in the child, and end it whatever happens."""
-        answer: Answer = Error("the fork was stopped", code="dropped")
-        try:
-            answer = await settle(flow.run(child, "out", payload))
-            if type(answer) is Error and child.reason is None and flow.linked("error"):
-                answer = await settle(flow.run(child, "error", answer))
-        finally:
-            answer = await finish(child, answer)
-        if type(answer) is Error and self._host is not None:
-            self._host.tell("fork failed", level="error", error=answer)
+    async def _run(self, source: Source, flow: Flow, child: Process, payload: Payload) -> None:
+        """Send the packet in the child; the sender was answered before."""
+        await source.complete(child, flow.run(child, "out", payload))
 
 
 def compile_fork(fields: Fork, build: Build) -> Node:

@@ -39,6 +39,7 @@ from heddle.extensions.extension import (
     Schema,
     Singleton,
     Size,
+    Source,
     Text,
     about,
 )
@@ -224,7 +225,8 @@ class WatchNode(Node, Actor):
         self._host: Host | None = None
         self._duty: Duty | None = None
         self._opening = False
-        self._beginning: set[asyncio.Task[None]] = set()
+        self._source: Source | None = None
+        self._beginning: asyncio.Task[None] | None = None
 
     def adopt(self, predecessor: Node) -> None:
         """Take over the folder that is looked at, where it is the same, with what waits."""
@@ -249,6 +251,7 @@ class WatchNode(Node, Actor):
     async def open(self, host: Host) -> None:
         """Begin to look, once it is ours to; OSError where there is no such folder."""
         self._host = host
+        self._source = Source(host, "file failed")
         duty = self._duty = host.duty(self._fields.singleton)
         self._opening = True
         await duty.follow(self)
@@ -259,28 +262,28 @@ class WatchNode(Node, Actor):
     def take(self, mark: float | None) -> None:
         """Begin to look."""
         del mark
-        if self._opening or self._given_away:
-            return
-        task = asyncio.ensure_future(self._begin_late())
-        self._beginning.add(task)
-        task.add_done_callback(self._beginning.discard)
+        host = self._host
+        if host is not None and not self._opening and not self._given_away:
+            self._beginning = host.tasks.start(self._begin_late(host))
 
     def lose(self) -> None:
         """Look no more: somebody else does."""
-        for task in self._beginning:
-            task.cancel()
-        watching = self._watching
-        if watching is not None and not self._given_away:
+        self._stop_beginning()
+        watching, host = self._watching, self._host
+        if watching is not None and host is not None and not self._given_away:
             self._watching = None
             watching.stop()
-            task = asyncio.ensure_future(watching.wait())
-            self._beginning.add(task)
-            task.add_done_callback(self._beginning.discard)
+            host.tasks.start(watching.wait())
 
-    async def _begin_late(self) -> None:
+    def _stop_beginning(self) -> None:
+        task, self._beginning = self._beginning, None
+        if task is not None:
+            task.cancel()
+
+    async def _begin_late(self, host: Host) -> None:
         """Begin after somebody else; a folder that is not there is tried again, as one that went away."""
-        pause, host = FIRST, self._host
-        while host is not None:
+        pause = FIRST
+        while True:
             try:
                 await self._begin()
                 return
@@ -315,8 +318,7 @@ class WatchNode(Node, Actor):
         """Tell no more changes, unless somebody has taken over."""
         if self._watching is not None and not self._given_away:
             self._watching.stop()
-        for task in self._beginning:
-            task.cancel()
+        self._stop_beginning()
 
     async def close(self) -> None:
         """Wait until it has stopped, unless somebody has taken over."""
@@ -345,12 +347,8 @@ class WatchNode(Node, Actor):
 
     async def _changed(self, path: str, change: str) -> None:
         """One file: a process of its own; the next one comes when this has ended."""
-        host = self._host
-        if host is None:
-            return
-        if not files.fits(path, self._fields.pattern):
-            return
-        await host.run({"path": path, "change": change}, failed="file failed", path=path)
+        if self._source is not None and files.fits(path, self._fields.pattern):
+            await self._source.run({"path": path, "change": change}, path=path)
 
 
 def compile_file(fields: FileFields, build: Build) -> Node:

@@ -16,6 +16,7 @@ from typing import Any
 
 from heddle.extensions.data.file_io import is_draft
 from heddle.extensions.data.root import FolderRoot
+from heddle.extensions.extension import Tasks
 from heddle.specs.files.identity import PathPart, parts_of, stamp_of
 
 _WORDS = {1: "added", 2: "modified", 3: "deleted"}
@@ -50,7 +51,7 @@ class FolderWatch:
         self._there = asyncio.Event()
         self._began = asyncio.Event()
         self._end = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = Tasks(self._report)
 
     @property
     def waiting(self) -> int:
@@ -61,12 +62,20 @@ class FolderWatch:
         """Begin to look; OSError where there is no such folder. Changes from now on are seen."""
         if not self.root.path.is_dir():
             raise FileNotFoundError(f"there is no folder {self.root.path}")
-        self._tasks = [
-            asyncio.ensure_future(self._look()),
-            asyncio.ensure_future(self._hand_on()),
-        ]
+        self._tasks.start(self._run())
         # From then on the system tells of changes, and what was there is known: none is missed.
         await self._began.wait()
+
+    def _report(self, error: Exception) -> None:
+        self.failed(error)
+
+    async def _run(self) -> None:
+        from anyio import create_task_group
+
+        async with create_task_group() as group:
+            group.start_soon(self._hand_on)
+            await self._look()
+            group.cancel_scope.cancel()
 
     async def _look(self) -> None:
         pause = FIRST
@@ -93,10 +102,10 @@ class FolderWatch:
     async def _follow(self, place: list[PathPart]) -> None:
         """Note what changes, until the path leads to another folder."""
         stop = asyncio.Event()
-        elsewhere = asyncio.ensure_future(self._stop_elsewhere(place, stop))
+        elsewhere = self._tasks.start(self._stop_elsewhere(place, stop))
         try:
             async with aclosing(self._asked(self.root.path, stop)) as generator:
-                step = asyncio.ensure_future(anext(generator, None))
+                step = self._tasks.start(anext(generator, None), awaited=True)
                 # Watched before it is listed: what comes in between is told, or listed, or both.
                 await asyncio.sleep(0)
                 try:
@@ -110,7 +119,7 @@ class FolderWatch:
                         for change, path in sorted(changes, key=lambda entry: entry[1]):
                             self._noted(_WORDS[change], Path(path))
                         await self._look_at_links(changes)
-                        step = asyncio.ensure_future(anext(generator, None))
+                        step = self._tasks.start(anext(generator, None), awaited=True)
                 finally:
                     stop.set()
                     await asyncio.gather(step, return_exceptions=True)
@@ -212,7 +221,10 @@ class FolderWatch:
                 self._there.clear()
                 await self._there.wait()
             name = next(iter(self._changes))
-            await self.deliver(name, self._changes.pop(name))
+            try:
+                await self.deliver(name, self._changes.pop(name))
+            except Exception as error:
+                self.failed(error)
 
     def stop(self) -> None:
         """Hand nothing more on; what is being handed on comes to its end."""
@@ -222,11 +234,7 @@ class FolderWatch:
 
     async def wait(self) -> None:
         """Wait until it has stopped."""
-        if self._tasks:
-            looking, handing = self._tasks
-            await asyncio.wait([looking])
-            handing.cancel()
-            await asyncio.wait([handing])
+        await self._tasks.wait()
 
 
 def _state(path: str) -> int | None:

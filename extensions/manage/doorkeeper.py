@@ -58,14 +58,12 @@ class Doorkeeper:
         self._stale = True
         self._sound = False
         self._reading = asyncio.Lock()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = host.tasks
+        self._task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Read the tokens, and follow their changes; StoreError if the store cannot be read."""
-        self._tasks = [
-            asyncio.ensure_future(self._watch()),
-            asyncio.ensure_future(self._end_streams()),
-        ]
+        self._task = self._tasks.start(self._run())
         # The watch begins first: a change between the two would be seen late otherwise.
         await asyncio.sleep(0)
         with suppress(Unsure):
@@ -74,10 +72,17 @@ class Doorkeeper:
 
     async def close(self) -> None:
         """Follow no more."""
-        for task in self._tasks:
+        task, self._task = self._task, None
+        if task is not None:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+            await asyncio.wait([task])
+
+    async def _run(self) -> None:
+        from anyio import create_task_group
+
+        async with create_task_group() as group:
+            group.start_soon(self._watch)
+            group.start_soon(self._end_streams)
 
     async def tokens(self) -> list[Token]:
         """Return all tokens, as they are now.

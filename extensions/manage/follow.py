@@ -21,6 +21,7 @@ from heddle.extensions.extension import (
     Port,
     Process,
     Schema,
+    Source,
     about,
 )
 from heddle.extensions.manage.paths import relative
@@ -61,7 +62,7 @@ class FollowNode(Node):
         self._fields = fields
         self._host: Host | None = None
         self._waiting: asyncio.Queue[Payload] = asyncio.Queue()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._task: asyncio.Task[None] | None = None
         self._ends: list[Callable[[], None]] = []
         self._where: dict[UUID, str] = {}
         self._second = 0
@@ -80,27 +81,31 @@ class FollowNode(Node):
             # The processes of this flow tell of the others: of themselves they would never end.
             if runtime is not home and self._fields.processes:
                 self._ends.append(runtime.table.listen(partial(self._ended, runtime.namespace)))
-        self._tasks = [
-            asyncio.ensure_future(self._watch()),
-            asyncio.ensure_future(self._tell_on(host)),
-        ]
+        self._task = host.tasks.start(self._run(Source(host, "follow failed")))
 
     async def pause(self) -> None:
         """Listen no more."""
         for end in self._ends:
             end()
         self._ends.clear()
-        # A cancelled task keeps its frames, and they keep this node: let go of the tasks.
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
+        # A cancelled task keeps its frames, and they keep this node: let go of it.
+        task, self._task = self._task, None
+        if task is not None:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.wait([task])
 
     def snapshot(self) -> Mapping[str, Any]:
         """How much was told, and waits."""
         return {"told": self._count, "waiting": self._waiting.qsize(), "left_out": self._left_out}
 
     # -- what happens --------------------------------------------------------------------------
+
+    async def _run(self, source: Source) -> None:
+        from anyio import create_task_group
+
+        async with create_task_group() as group:
+            group.start_soon(self._watch)
+            group.start_soon(self._tell_on, source)
 
     async def _watch(self) -> None:
         if self._host is None:
@@ -109,12 +114,13 @@ class FollowNode(Node):
         while True:
             with suppress(StoreError):
                 watching = store.watch()
-                first = asyncio.ensure_future(anext(watching))
+                # The watch has to begin before the store is read.
+                first = self._host.tasks.start(anext(watching), awaited=True)
                 try:
                     await self._know()
-                    while True:
-                        await self._changed(await first)
-                        first = asyncio.ensure_future(anext(watching))
+                    await self._changed(await first)
+                    async for changes in watching:
+                        await self._changed(changes)
                 except StopAsyncIteration:
                     pass
                 finally:
@@ -221,11 +227,11 @@ class FollowNode(Node):
         masked = relative(masked, managed.store.url)
         self._waiting.put_nowait({"topic": topics, "event": kind, "data": {**masked, **ids}})
 
-    async def _tell_on(self, host: Host) -> None:
+    async def _tell_on(self, source: Source) -> None:
         while True:
             packet = await self._waiting.get()
             self._count += 1
-            await host.run(packet, failed="follow failed")
+            await source.run(packet)
 
 
 def compile_follow(fields: Follow, build: Build) -> Node:

@@ -34,7 +34,7 @@ from heddle.extensions.net.http.response import status_of
 from heddle.extensions.net.http.server import Server
 from heddle.extensions.net.http.tls import TLS
 from heddle.runtime.flow.machine import Pending
-from heddle.runtime.flow.process import LiveProcess, settle
+from heddle.runtime.flow.source import Source
 
 _DEFAULT = Limits()
 
@@ -109,9 +109,9 @@ class ListenerNode(Node):
         self._limits = limits_of(fields.limits)
         self._berth = Berth(fields.host, fields.port, secure=fields.tls is not None)
         self._host: Host | None = None
+        self._source: Source | None = None
         self._following: asyncio.Task[None] | None = None
         self._draining: asyncio.Task[None] | None = None
-        self._running: set[asyncio.Task[None]] = set()
         self._stale = ""
 
     # -- life ----------------------------------------------------------------------------------
@@ -132,6 +132,7 @@ class ListenerNode(Node):
     async def open(self, host: Host) -> None:
         """Listen; OSError says which address cannot be had."""
         self._host = host
+        self._source = Source(host, "answer failed")
         await self._berth.open(host, self._make, self._begun, self._moved)
 
     def _make(self) -> Server:
@@ -170,7 +171,7 @@ class ListenerNode(Node):
     def _follow(self, host: Host) -> None:
         """Let the server offer what the files of its certificate hold."""
         if self._berth.server is not None and self._tls is not None and files_of(self._tls):
-            self._following = asyncio.ensure_future(
+            self._following = host.tasks.start(
                 follow(self._berth.server, self._tls, host, self._refused)
             )
 
@@ -185,17 +186,17 @@ class ListenerNode(Node):
         for failure in await self._berth.leave():
             self._report("an address was not handed over", failure, None)
         server, self._berth.server = self._berth.server, None
-        if server is not None:
+        if server is not None and self._host is not None:
             # A moment more than processes have: one that is cut still gets its answer out.
-            seconds = (self._host.drain if self._host is not None else 0.0) + 1.0
-            self._draining = asyncio.ensure_future(server.drain(seconds))
+            drain = server.drain(self._host.drain + 1.0)
+            self._draining = self._host.tasks.start(drain, awaited=True)
 
     async def close(self) -> None:
         """Wait until the last answer is sent."""
         if self._draining is not None:
             await self._draining
-        if self._running:
-            await asyncio.gather(*self._running, return_exceptions=True)
+        if self._source is not None:
+            await self._source.tasks.wait()
 
     def snapshot(self) -> Mapping[str, Any]:
         """The server as it is now."""
@@ -219,41 +220,30 @@ class ListenerNode(Node):
 
     def _handle(self, exchange: Exchange) -> None:
         """One request: where nothing waits, all of it happens in this call."""
-        host = self._host
-        if host is None:
+        source = self._source
+        if source is None:
             exchange.reply(Error("the node is closed", code="dropped"))
             return
-        wiring = host.wiring
-        try:
-            step = wiring.starts[host]
-        except KeyError:
-            step = host.first(wiring)
-        process = LiveProcess(wiring, None, self._label)
-        answer: Answer | Pending = NOTHING
-        if step is not None:
-            answer = process.run(step, exchange.request)
+        process, answer = source.send(exchange.request)
         kind = type(answer)
         if kind is not Pending and kind is not Error and not process.owns:
             process.end()
             exchange.reply(answer)
             return
         exchange.on_hangup = lambda: process.cancel(Error("the client went away", code="cancelled"))
-        task = asyncio.ensure_future(self._answer(exchange, process, answer))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        source.tasks.start(self._answer(source, exchange, process, answer))
 
-    async def _answer(self, exchange: Exchange, process: Process, answer: Answer | Pending) -> None:
+    async def _answer(
+        self, source: Source, exchange: Exchange, process: Process, answer: Answer | Pending
+    ) -> None:
         """Wait for the answer, end the process by it, and send it."""
         try:
-            answer = await settle(answer)
-            error = answer if type(answer) is Error else None
-            if error is not None and self._host is not None:
-                answer = await self._handled(process, error)
+            answer = await source.handle(process, answer)
             body = answer.get("body") if type(answer) is dict else answer
             streamed = isinstance(body, ByteStream) or hasattr(body, "__aiter__")
             if streamed and not isinstance(body, Live):
                 # The process lives until its stream is sent: what feeds it may belong to it.
-                exchange.on_sent = lambda complete: self._sent(process, complete)
+                exchange.on_sent = lambda complete: self._sent(source, process, complete)
                 exchange.reply(answer)
                 return
             ended = process.end(outcome(answer))
@@ -270,20 +260,11 @@ class ListenerNode(Node):
             if not isinstance(error, Exception):
                 raise
 
-    async def _handled(self, process: Process, error: Error) -> Answer:
-        """What the flow at `error` answers; the Error itself where nothing is linked there."""
-        host = self._host
-        if host is None or process.reason is not None or not host.linked(process, "error"):
-            return error
-        return await settle(host.send(process, "error", error))
-
-    def _sent(self, process: Process, complete: bool) -> None:
+    def _sent(self, source: Source, process: Process, complete: bool) -> None:
         """A streamed answer was sent to its end, or could not be."""
         ended = process.end(None if complete else Error("the client went away", code="cancelled"))
         if isinstance(ended, Awaitable):
-            task = asyncio.ensure_future(_await(ended))
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            source.tasks.start(_await(ended))
 
     def _report(self, phrase: str, error: Error | BaseException, request: Request | None) -> None:
         """Tell what the client is not told; what it did wrong itself is for debugging only."""

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from heddle.extensions.extension import Tasks
 from heddle.extensions.sql.database import Database, SqlConnection
 from heddle.extensions.sql.errors import Unreachable
 
@@ -34,7 +35,7 @@ class SqlPool:
         self._count = 0
         self._waiting: deque[asyncio.Future[SqlConnection | None]] = deque()
         self._returning: asyncio.Task[None] | None = None
-        self._closing: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(self._failed)
         self._reaper: asyncio.TimerHandle | None = None
         self._closed = False
         self._attempt = 0
@@ -144,9 +145,7 @@ class SqlPool:
     def _drop(self, connection: SqlConnection) -> None:
         """Close a connection, and let somebody open another in its place."""
         self._count -= 1
-        task = asyncio.ensure_future(connection.close())
-        self._closing.add(task)
-        task.add_done_callback(self._closing.discard)
+        self._tasks.start(connection.close())
         self._wake()
 
     def _wake(self) -> None:
@@ -177,7 +176,7 @@ class SqlPool:
             self._drop(self._idle.pop()[0])
         self._tell("database gone", level="error", database=self.database.name, reason=self.down)
         self._attempt = 0
-        self._returning = asyncio.ensure_future(self._return())
+        self._returning = self._tasks.start(self._return())
 
     async def _return(self) -> None:
         """Try until it is back, ever more slowly."""
@@ -220,8 +219,10 @@ class SqlPool:
             self._wake()
         while self._idle:
             self._drop(self._idle.pop()[0])
-        if self._closing:
-            await asyncio.gather(*self._closing, return_exceptions=True)
+        await self._tasks.wait()
+
+    def _failed(self, error: Exception) -> None:
+        self._tell("task failed", level="error", database=self.database.name, reason=_said(error))
 
 
 def _said(error: BaseException) -> str:

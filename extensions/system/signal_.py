@@ -17,6 +17,7 @@ from heddle.extensions.extension import (
     Port,
     Schema,
     Singleton,
+    Source,
     about,
 )
 from heddle.schemas.suggestion import did_you_mean
@@ -38,6 +39,7 @@ class Signal(Fields):
     ]
     singleton: Annotated[
         Singleton,
+        Source,
         about(
             "Where it is listened: in every worker that gets the signal (`worker`), or in the one "
             "runtime of the machine, or of all that follow the store, that has the lease."
@@ -104,11 +106,10 @@ class SignalNode(Node, Actor):
         self._numbers = numbers
         self._singleton = singleton
         self._duty: Duty | None = None
-        self._host: Host | None = None
         self._count = 0
         self._quiet = False
         self._before: SignalNode | None = None
-        self._running: set[asyncio.Task[Any]] = set()
+        self._source: Source | None = None
 
     def adopt(self, predecessor: Node) -> None:
         """From here on one of the two acts upon a signal, and not both; none is lost."""
@@ -124,7 +125,7 @@ class SignalNode(Node, Actor):
 
     async def open(self, host: Host) -> None:
         """Listen, once it is ours to; RuntimeError where signals cannot be heard."""
-        self._host = host
+        self._source = Source(host, "signal failed")
         self._duty = host.duty(self._singleton)
         await self._duty.follow(self)
 
@@ -154,8 +155,8 @@ class SignalNode(Node, Actor):
 
     async def close(self) -> None:
         """Wait for what runs."""
-        if self._running:
-            await asyncio.wait(self._running)
+        if self._source is not None:
+            await self._source.tasks.wait()
         if self._duty is not None:
             await self._duty.leave(self)
 
@@ -171,15 +172,13 @@ class SignalNode(Node, Actor):
         return {"signals": names, "count": self._count, **lease}
 
     def _heard(self, number: int) -> None:
-        host = self._host
-        if host is None or self._quiet:
+        source = self._source
+        if source is None or self._quiet:
             return
         self._count += 1
         name = signal.Signals(number).name
         payload = {"signal": name, "number": number, "count": self._count}
-        task = asyncio.ensure_future(host.run(payload, failed="signal failed", signal=name))
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        source.start(payload, signal=name)
 
 
 def compile_signal(fields: Signal, build: Build) -> Node:

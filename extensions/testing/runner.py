@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from heddle.extensions.extension import Tasks
 from heddle.extensions.testing.assert_ import AssertNode
 from heddle.extensions.testing.test import TestNode, TestResult
 from heddle.extensions.testing.test_frames import note
@@ -110,7 +111,7 @@ class Runner:
 
 async def _limited(node: TestNode, limit: float) -> TestResult:
     """Run a test; one that does not even end when it is cancelled is left behind."""
-    task = asyncio.ensure_future(node.run(limit))
+    task = Tasks().start(node.run(limit), awaited=True)
     try:
         done, _ = await asyncio.wait({task}, timeout=limit + GRACE)
     except asyncio.CancelledError:

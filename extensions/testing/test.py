@@ -18,9 +18,11 @@ from heddle.extensions.extension import (
     Port,
     Process,
     Schema,
+    Source,
     about,
 )
 from heddle.extensions.testing.test_frames import KEY, FrameRecord
+from heddle.runtime.flow.contracts import Key
 from heddle.runtime.flow.process import settle
 
 
@@ -51,22 +53,22 @@ class TestNode(Node):
 
     def __init__(self, limit: float | None) -> None:
         self.limit = limit
-        self._host: Host | None = None
+        self._source: Source | None = None
 
     async def open(self, host: Host) -> None:
         """It can be run from now on."""
-        self._host = host
+        self._source = Source(host)
 
     async def run(self, limit: float) -> TestResult:
         """Run the test in a process of its own, for at most `limit` seconds. Never raises."""
-        host = self._host
-        if host is None:
+        source = self._source
+        if source is None:
             raise RuntimeError("the node is not open")
-        process = host.start()
+        process = source.begin()
         process.set(KEY, FrameRecord())
         process.deadline = asyncio.get_running_loop().time() + limit
         try:
-            tried = await self._try(host, process)
+            tried = await self._try(source.host.id, process)
         except BaseException:
             process.cancel(Error("the test was cancelled", code="cancelled"))
             await _ended(process, process.reason)
@@ -79,15 +81,15 @@ class TestNode(Node):
             )
         return TestResult(tried.error or ended, tried.remark)
 
-    async def _try(self, host: Host, process: Process) -> TestResult:
-        answer = await settle(host.send(process, "out", None))
+    async def _try(self, owner: Key, process: Process) -> TestResult:
+        answer = await settle(process.send(owner, "out", None))
         if type(answer) is Error:
             return TestResult(answer)
-        if not process.wiring.targets(host.id, "out[1]"):
+        if not process.wiring.targets(owner, "out[1]"):
             return TestResult()
         if answer is NOTHING:
             return TestResult(remark="the flow answered nothing, so nothing was checked at out[1]")
-        answer = await settle(host.send(process, "out[1]", [answer, -1]))
+        answer = await settle(process.send(owner, "out[1]", [answer, -1]))
         return TestResult(answer if type(answer) is Error else None)
 
 

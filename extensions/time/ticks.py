@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from heddle.extensions.extension import Error, Tasks
+
 Overlap: TypeAlias = Literal["skip", "queue", "parallel"]
 
 
@@ -36,7 +38,7 @@ class Ticks:
         self.tell: Callable[..., Any] = lambda *_, **__: None
         self.overlap: Overlap = "skip"
         self.limit = 1
-        self._running: set[asyncio.Task[None]] = set()
+        self._running = Tasks(self._failed)
         self._waiting: deque[Tick] = deque()
         self._missed = 0
         self._told = False
@@ -93,12 +95,13 @@ class Ticks:
     def _run(self, tick: Tick) -> None:
         if self.start is None:
             return
-        task = asyncio.ensure_future(self.start(tick))
-        self._running.add(task)
-        task.add_done_callback(self._ended)
+        self._running.start(self.start(tick)).add_done_callback(self._ended)
+
+    def _failed(self, error: Exception) -> None:
+        self.tell("tick failed", level="error", error=Error.of(error))
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._running.discard(task)
+        del task
         if self._waiting and not self._running:
             self._run(self._waiting.popleft())
 
@@ -109,5 +112,4 @@ class Ticks:
 
     async def wait(self) -> None:
         """Wait until nothing runs."""
-        while self._running:
-            await asyncio.wait(self._running)
+        await self._running.wait()

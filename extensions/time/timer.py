@@ -21,6 +21,7 @@ from heddle.extensions.extension import (
     Port,
     Schema,
     Singleton,
+    Source,
     about,
 )
 from heddle.extensions.time.clock import SystemClock, TimerClock
@@ -116,6 +117,7 @@ class TimerNode(Node, Actor):
         self._schedule: Schedule | None = None
         self._ticks = Ticks()
         self._host: Host | None = None
+        self._source: Source | None = None
         self._loop: asyncio.Task[None] | None = None
         self._given_away = False
         self._adopted = False
@@ -161,6 +163,7 @@ class TimerNode(Node, Actor):
     async def open(self, host: Host) -> None:
         """Wait for the first tick, once it is ours to tick."""
         self._host = host
+        self._source = Source(host, "tick failed")
         self._opened = now = self._clock.now()
         self._starting = self._fields.at_start and not self._adopted
         duty = self._duty = host.duty(self._fields.singleton)
@@ -233,7 +236,7 @@ class TimerNode(Node, Actor):
             self._schedule = self._make(now)
         if self._ticks.next is None:
             self._ticks.next = self._schedule.after(now)
-        self._loop = asyncio.ensure_future(self._wait(self._schedule))
+        self._loop = host.tasks.start(self._wait(self._schedule))
 
     async def pause(self) -> None:
         """Tick no more, unless somebody has taken over."""
@@ -305,12 +308,10 @@ class TimerNode(Node, Actor):
 
     async def _run(self, tick: Tick) -> None:
         """One process; what it answers in error goes to `error`, or is told."""
-        host = self._host
-        if host is None:
-            return
-        at = self._said(tick.at)
-        payload = {"at": at, "count": tick.count, "missed": tick.missed}
-        await host.run(payload, failed="tick failed", at=at)
+        if self._source is not None:
+            at = self._said(tick.at)
+            payload = {"at": at, "count": tick.count, "missed": tick.missed}
+            await self._source.run(payload, at=at)
 
     def _said(self, when: float) -> str:
         return datetime.fromtimestamp(when, self._zone).isoformat(timespec="seconds")

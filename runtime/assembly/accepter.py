@@ -13,6 +13,7 @@ from uuid import UUID
 from heddle.runtime.events.events import Events
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.step import FAILURES
+from heddle.runtime.flow.tasks import Tasks
 from heddle.schemas.errors import HeddleError
 from heddle.schemas.problem import Problem
 from heddle.specs.model.accepted import AcceptanceStore, AcceptedKey, AcceptedResource
@@ -121,7 +122,7 @@ class Accepter:
         self._uses: dict[UUID, frozenset[UUID]] = {}
         self._used: Counter[UUID] = Counter()
         self._changed = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks(self._broke)
         self._failing = False
 
     async def read(self) -> LastAccepted:
@@ -197,18 +198,19 @@ class Accepter:
 
     def start(self) -> None:
         """Begin to write what is noted."""
-        self._task = asyncio.ensure_future(self._run())
+        self._tasks.start(self._run())
 
     async def stop(self) -> None:
         """Write what is left, and write no more. A store that is away is not waited for."""
-        if self._task is None:
+        if not self._tasks:
             return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        self._task = None
+        await self._tasks.stop()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LIMIT):
                 await self._write()
+
+    def _broke(self, error: Exception) -> None:
+        self._events.failed("acceptance not kept", Error.of(error))
 
     async def _run(self) -> None:
         pause = PAUSE

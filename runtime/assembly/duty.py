@@ -14,6 +14,7 @@ from uuid import UUID
 
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.step import FAILURES
+from heddle.runtime.flow.tasks import Tasks
 from heddle.schemas.errors import StoreError
 from heddle.specs.model.lease import GrantedLease, Holder, Lease, uptime
 from heddle.specs.model.store import Store
@@ -76,7 +77,7 @@ class Duty:
         self._tell = tell
         self._actors: list[Actor] = []
         self._had = False
-        self._keeping: asyncio.Task[None] | None = None
+        self._tasks = Tasks(self._broke)
         self._wake = asyncio.Event()
 
     @property
@@ -108,7 +109,7 @@ class Duty:
             actor.take(None)
         elif first:
             await self._attempt()
-            self._keeping = asyncio.ensure_future(self._keep())
+            self._tasks.start(self._keep())
         elif self.held:
             # What its predecessor did, it knows from there.
             actor.take(None)
@@ -122,10 +123,7 @@ class Duty:
         if self._actors:
             return
         self._forget()
-        if self._keeping is not None:
-            self._keeping.cancel()
-            await asyncio.gather(self._keeping, return_exceptions=True)
-            self._keeping = None
+        await self._tasks.stop()
         had, self._had = self._had, False
         if had:
             # A lease that cannot be given back ends by itself.
@@ -152,6 +150,9 @@ class Duty:
         return False
 
     # --- the lease ---
+
+    def _broke(self, error: Exception) -> None:
+        self._tell("cannot act", level="error", error=Error.of(error))
 
     async def _keep(self) -> None:
         while True:
@@ -198,7 +199,7 @@ class Duty:
                 self._away(str(error))
                 return
         self._had = True
-        if self._keeping is not None:
+        if self._tasks:
             self._tell("lease taken", reason="nobody else has it any more")
         self._changed()
         actor.take(mark)

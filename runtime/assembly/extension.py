@@ -69,7 +69,7 @@ class Extension:
 
 
 Register: TypeAlias = Callable[[Extension], None]
-Source: TypeAlias = Register | Kind[Any] | Language | str
+ExtensionSource: TypeAlias = Register | Kind[Any] | Language | str
 """An extension as people name it: its register function, one kind or language, or `module[:function]`."""
 
 
@@ -87,7 +87,7 @@ class Registry:
         self.commands: dict[str, Any] = {}
         self.owners: dict[str, str] = {}
 
-    def add(self, source: "Source") -> None:
+    def add(self, source: "ExtensionSource") -> None:
         """Add one extension; ExtensionError names it where it cannot be loaded."""
         if isinstance(source, Kind):
             kind: Kind[Any] = source
@@ -131,7 +131,10 @@ class Registry:
 
 
 def registry(
-    extensions: "Iterable[Source] | None" = None, *, language: str = "cel", installed: bool = True
+    extensions: "Iterable[ExtensionSource] | None" = None,
+    *,
+    language: str = "cel",
+    installed: bool = True,
 ) -> Registry:
     """A Registry with every installed extension, and these."""
     found = Registry(language)

@@ -24,6 +24,7 @@ from heddle.runtime.flow.generation import Generation
 from heddle.runtime.flow.node import Node, dissolve
 from heddle.runtime.flow.process import LiveProcess, finish
 from heddle.runtime.flow.step import FAILURES
+from heddle.runtime.flow.tasks import Tasks
 from heddle.runtime.flow.wiring import Wiring
 from heddle.schemas.collector import COLLECTOR
 from heddle.schemas.errors import HeddleError
@@ -84,12 +85,13 @@ class Shift:
         self._team = team
         self._duties = duties
         self._table = table
+        table.failed = self._task_failed
         self._hooks = hooks
         self._events = events
         self._lifecycle = lifecycle
         self._drain = drain
         self._old: list[Generation] = []
-        self._retiring: set[asyncio.Task[None]] = set()
+        self._retiring = Tasks(self._retiring_failed)
         self._hosts: dict[Symbol, SymbolHost] = {}
         self.draining: dict[UUID, tuple[Symbol, float]] = {}
         """The symbols that have left and are not closed yet, and since when (seconds since 1970)."""
@@ -140,17 +142,14 @@ class Shift:
             self._events.tell(
                 "symbol retired", level="debug", symbol=symbol.label, reason=self._why(symbol)
             )
-        task = asyncio.ensure_future(self._retire(replaced, plan.retires, tuple(self._old), hosts))
-        self._retiring.add(task)
-        task.add_done_callback(self._retiring.discard)
+        self._retiring.start(self._retire(replaced, plan.retires, tuple(self._old), hosts))
 
     async def stop(self) -> None:
         """Retire everything: nothing new begins, what is in flight may end within the drain time."""
         gone = [symbol.id for symbol in self._table.all()]
         plan = await by_turns(self._table.plan_in_pieces([], gone))
         await self.make(plan)
-        while self._retiring:
-            await asyncio.wait(self._retiring)
+        await self._retiring.wait()
 
     # -- beginning -----------------------------------------------------------------------------
 
@@ -219,6 +218,8 @@ class Shift:
                 await self._safely(symbol, "deinit flow", self._ended(symbol, "deinit", plan))
             if begun.opened:
                 await self._safely(symbol, "close", node.close())
+            if host is not None:
+                await self._safely(symbol, "close", host.close())
             self._events.unhide(symbol.binding.secrets)
             dissolve(node)
             if host is not None:
@@ -255,10 +256,13 @@ class Shift:
         elif not await _idle_within(generations, self._drain):
             await self._cut(generations)
         self._old = [one for one in self._old if one.processes]
+        owners = {host.id: host for host in hosts}
         for symbol in symbols:
             await turns.rest()
             await self._safely(symbol, "deinit flow", self._exec(symbol, "deinit", replaced))
             await self._safely(symbol, "close", symbol.node.close())
+            if symbol.id in owners:
+                await self._safely(symbol, "close", owners[symbol.id].close())
             if self.draining.get(symbol.id, (None,))[0] is symbol:
                 del self.draining[symbol.id]
             self._events.unhide(symbol.binding.secrets)
@@ -266,6 +270,12 @@ class Shift:
         for host in hosts:
             host.release()
         COLLECTOR.note_closed(symbol.node for symbol in symbols)
+
+    def _task_failed(self, error: Error) -> None:
+        self._events.failed("task failed", error, symbol=error.symbol)
+
+    def _retiring_failed(self, error: Exception) -> None:
+        self._events.failed("retiring failed", Error.of(error))
 
     async def _cut(self, generations: Sequence[Generation]) -> None:
         """The drain deadline has passed: what still runs on an old generation is cancelled."""

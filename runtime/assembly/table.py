@@ -12,7 +12,7 @@ from heddle.runtime.assembly.expansion import HELD
 from heddle.runtime.assembly.overlay_map import branch
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.flow.contracts import Key, Target
-from heddle.runtime.flow.generation import Ended, Generation
+from heddle.runtime.flow.generation import Ended, Failed, Generation
 from heddle.runtime.flow.wiring import Lens, Wired, Wiring
 from heddle.schemas.link import Link
 from heddle.schemas.path import Path
@@ -212,6 +212,8 @@ class SymbolTable:
         self._rebuild = rebuild
         self.shared: dict[Any, Any] = {}
         self._ends: list[Ended] = []
+        self.failed: Failed | None = None
+        """Called with the failures of tasks of processes that nobody awaits."""
         self._lens: Lens | None = None
         self._look = 0
         self._layout = Layout()
@@ -334,7 +336,7 @@ class SymbolTable:
             yield
             if heir := _heir_of(symbol, old, leavers, opened):
                 heirs[symbol.id] = heir
-        generation = Generation(self.wiring.generation.number + 1, self._ends)
+        generation = Generation(self.wiring.generation.number + 1, self._ends, self.failed)
         wiring = Wiring(new.wired, new.inputs, generation, self._lens)
         stops = [new.symbols[one] for one in went if one in new.symbols]
         return Plan(new, wiring, opens, retires, heirs, stops, self._look)

@@ -13,6 +13,7 @@ from heddle.runtime.assembly.outcome import Loaded
 from heddle.runtime.events.events import Events
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.step import FAILURES
+from heddle.runtime.flow.tasks import Tasks
 from heddle.specs.files.identity import Stamp, stamp_of
 from heddle.specs.files.spare import SPARE
 from heddle.specs.model.store import ChangeSet
@@ -52,6 +53,7 @@ class Sources:
         self._pending: set[UUID] = set()
         self._anew = False
         self._again = False
+        self._tasks = Tasks(self._report)
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -63,14 +65,17 @@ class Sources:
     def follow(self) -> None:
         """Begin, where there is something to follow."""
         if self._task is None and self.files:
-            self._task = asyncio.create_task(self._work())
+            self._task = self._tasks.start(self._work())
 
     async def stop(self) -> None:
         """Follow nothing any more. What is being loaded goes on."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
-            self._task = None
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    def _report(self, error: Exception) -> None:
+        self._events.failed("load failed", Error.of(error))
 
     async def _work(self) -> None:
         while True:
@@ -102,7 +107,7 @@ class Sources:
             if self._pending:
                 origin = ", ".join(f"file://{path}" for path in sorted(changed))
                 work = self._load(ChangeSet(values=frozenset(self._pending), origin=origin))
-                loaded = await asyncio.shield(asyncio.ensure_future(work))
+                loaded = await asyncio.shield(self._tasks.start(work, awaited=True))
                 if loaded.refused and SPARE.short_since(began):
                     # That may be why; what they hold is looked at again.
                     self._pause = min(self._pause * 2, LONGEST)

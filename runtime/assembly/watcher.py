@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from heddle.runtime.assembly.outcome import Loaded
 from heddle.runtime.events.events import Events
 from heddle.runtime.flow.errors import Error, Failure
 from heddle.runtime.flow.step import FAILURES
+from heddle.runtime.flow.tasks import Tasks
 from heddle.schemas.errors import StoreError
 from heddle.specs.files.spare import SPARE
 from heddle.specs.model.store import ChangeSet, ResumableStore, Store
@@ -61,7 +62,8 @@ class Watcher:
         self._retry = FIRST
         self._waiting: list[ChangeSet] = []
         self._heard = asyncio.Event()
-        self._tasks: list[asyncio.Task[Any]] = []
+        self._tasks = Tasks(self._report)
+        self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to follow; changes from this moment on are heard.
@@ -71,18 +73,30 @@ class Watcher:
         """
         self._reached = await self._newest()
         ready = asyncio.get_running_loop().create_future()
-        self._tasks = [
-            asyncio.create_task(self._listen(ready)),
-            asyncio.create_task(self._work()),
-        ]
+        self._task = self._tasks.start(self._run(ready))
         await ready
 
     async def stop(self) -> None:
         """Hear nothing more. What is being loaded goes on."""
-        for task in self._tasks:
+        task, self._task = self._task, None
+        if task is not None:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
+            await asyncio.wait([task])
+
+    async def _run(self, ready: "asyncio.Future[None]") -> None:
+        # Imported late: a runtime that follows nothing does not pay for it.
+        from anyio import create_task_group
+
+        try:
+            async with create_task_group() as group:
+                group.start_soon(self._listen, ready)
+                group.start_soon(self._work)
+        finally:
+            _set(ready)
+
+    def _report(self, error: Exception) -> None:
+        told = self._events.failed("watch failed", Error.of(error), store=self._store.url)
+        self._lost = f"its changes cannot be followed: {told.reason}"
 
     @property
     def behind(self) -> bool:
@@ -116,7 +130,7 @@ class Watcher:
     async def _follow(self, ready: "asyncio.Future[None]") -> AsyncIterator[ChangeSet]:
         """One watch, to its end; it has begun once its first step waits."""
         changes = self._store.watch(self._namespace)
-        step = asyncio.ensure_future(_next(changes))
+        step = self._tasks.start(_next(changes), awaited=True)
         try:
             await asyncio.sleep(0)
             if not step.done():
@@ -125,7 +139,7 @@ class Watcher:
                     self._heard.set()
             while (heard := await step) is not None:
                 yield heard
-                step = asyncio.ensure_future(_next(changes))
+                step = self._tasks.start(_next(changes), awaited=True)
             _set(ready)
         finally:
             step.cancel()
@@ -210,7 +224,7 @@ class Watcher:
 
     async def _whole(self, work: Awaitable[T]) -> T | None:
         """Do work to its end, even when this task is stopped meanwhile; None where it failed."""
-        task = asyncio.ensure_future(self._told(work))
+        task = self._tasks.start(self._told(work), awaited=True)
         # Where we are stopped meanwhile, nobody else asks what became of it; it was told.
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:

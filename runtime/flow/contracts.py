@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from uuid import UUID
 
 from heddle.runtime.flow.errors import Answer, Error, Payload
+from heddle.runtime.flow.tasks import Tasks
 
 T = TypeVar("T")
 
@@ -129,8 +130,9 @@ class Process(Protocol):
     def writer(self, owner: Key, port: str) -> Any:
         """Return a Writer of an out port, for a node with several packets in flight."""
 
-    def spawn(self, work: Any) -> "asyncio.Task[Any]":
-        """Start a task that this process owns: it is cancelled when the process is or ends."""
+    @property
+    def tasks(self) -> Tasks:
+        """The tasks that this process owns: they are cancelled when it is, and when it ends."""
 
     def local(self, key: Any, make: Callable[[], Awaitable[T]]) -> Coroutine[Any, Any, T]:
         """Return the one resource of this process under this key, made by the first caller."""
@@ -182,17 +184,12 @@ class Host(Protocol):
         """What nodes of one runtime have in common; keys begin with the name of a family."""
 
     @property
+    def tasks(self) -> Tasks:
+        """The tasks that this node owns: those that go on after `close` are cancelled."""
+
+    @property
     def wiring(self) -> Any:
         """The generation that a new process begins on."""
-
-    def start(self, parent: Process | None = None) -> Process:
-        """Return a new process on the current generation; whoever starts it ends it."""
-
-    def send(self, process: Process, port: str, payload: Payload) -> Answer:
-        """Send out of a port of this symbol: its answer, or a Pending to await."""
-
-    def run(self, payload: Payload, *, failed: str, **data: Any) -> Coroutine[Any, Any, Answer]:
-        """Run one whole process that begins here; return its answer once it has ended."""
 
     def mask(self, value: Any) -> Any:
         """Return the same plain data with every known secret masked."""
@@ -202,12 +199,6 @@ class Host(Protocol):
 
     def duty(self, singleton: Any) -> Any:
         """Return what this symbol does as one of several runtimes; its successor has the same."""
-
-    def first(self, wiring: Any) -> Any:
-        """Return the first step behind `out` in this wiring; None if nothing is linked."""
-
-    def linked(self, process: Process, port: str) -> bool:
-        """Return whether anything is linked to an out port of this symbol."""
 
     def tell(
         self, event: str, *, level: str = "info", error: Error | None = None, **data: Any

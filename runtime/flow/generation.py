@@ -1,16 +1,19 @@
 """A Generation counts the processes that run on one wiring, and knows when the last has ended."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
-from typing import Any, TypeAlias, TypeVar
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any, TypeAlias
 
 from heddle.runtime.flow.contracts import Process
-
-T = TypeVar("T")
-
+from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.tasks import Tasks, to_loop
 
 Ended: TypeAlias = Callable[[Process], None]
 """Told of each process that has ended; it must not wait, and must not raise."""
+
+Failed: TypeAlias = Callable[[Error], None]
+"""Called with the failure of a task that nobody awaits; its `symbol` is where the process began."""
 
 
 class Ends(set[Process]):
@@ -30,14 +33,21 @@ class Ends(set[Process]):
 class Generation:
     """One state of the symbol table, by number. Processes begin on the current one and end on it."""
 
-    __slots__ = ("_tasks", "awaited", "number", "processes")
+    __slots__ = ("awaited", "failed", "number", "processes", "tasks")
 
-    def __init__(self, number: int, listeners: list[Ended] | None = None) -> None:
+    def __init__(
+        self,
+        number: int,
+        listeners: list[Ended] | None = None,
+        failed: Failed | None = None,
+    ) -> None:
         self.number = number
+        self.failed = failed
         # A plain set costs nothing where nobody listens.
         self.processes: set[Process] = Ends(listeners) if listeners else set()
         self.awaited: asyncio.Future[None] | None = None
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self.tasks = Tasks(partial(_report, failed, ""))
+        """The ends of its processes that have to wait for something."""
 
     def tell(self, listeners: list[Ended]) -> None:
         """From now on these are told of each end."""
@@ -50,12 +60,9 @@ class Generation:
             self.awaited.set_result(None)
             self.awaited = None
 
-    def spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
-        """Run work that outlives the task that starts it."""
-        task = asyncio.ensure_future(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+    def report(self, error: Exception, symbol: str) -> None:
+        """Report the failure of a task that nobody awaits, of a process that began at this symbol."""
+        _report(self.failed, symbol, error)
 
     async def idle(self) -> None:
         """Wait until no process runs on it. New ones may begin while it is the current one."""
@@ -63,3 +70,10 @@ class Generation:
             if self.awaited is None:
                 self.awaited = asyncio.get_running_loop().create_future()
             await asyncio.shield(self.awaited)
+
+
+def _report(failed: Failed | None, symbol: str, error: Exception) -> None:
+    if failed is not None:
+        failed(Error.of(error, symbol=symbol))
+    else:
+        to_loop(error)

@@ -489,7 +489,8 @@ async def _in_turn(process: Process, step: NodeStep, fn: Callable[..., Any], *ar
 async def _together(process: Process, step: JoinStep, payload: Payload, above: Nested) -> Answer:
     """Send to every target at the same time; the answers are joined in the order of the links."""
     tasks: list[asyncio.Task[Answer]] = [
-        process.spawn(Pending(process, target, payload, None, above)) for target in step.targets
+        process.tasks.start(Pending(process, target, payload, None, above), awaited=True)
+        for target in step.targets
     ]
     try:
         # Not gather: cancelling that cancels what its tasks wait for in turn, nested call by call.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from operator import length_hint
 from time import time
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -13,6 +13,7 @@ from heddle.runtime.flow.errors import NOTHING, Answer, Error, Failure, Payload
 from heddle.runtime.flow.machine import DEPTH, Pending, drive
 from heddle.runtime.flow.reader import Reader
 from heddle.runtime.flow.step import FAILURES, RAISED, RUN, ReadStep, RunStep, Step
+from heddle.runtime.flow.tasks import Tasks, current_task
 from heddle.runtime.flow.writer import Writer
 from heddle.specs.model.names import new_id
 
@@ -199,7 +200,10 @@ class LiveProcess:
         known = self._readers.get(key)
         if known is None:
             reader = Reader(self, step.label, step.port)
-            known = self._readers[key] = reader, self.spawn(self._converse(step, reader))
+            known = self._readers[key] = (
+                reader,
+                self.tasks.start(self._converse(step, reader)),
+            )
         return await known[0].ask(payload)
 
     async def _converse(self, step: ReadStep, reader: Reader) -> None:
@@ -218,18 +222,13 @@ class LiveProcess:
 
     # -- waiting -----------------------------------------------------------------------------
 
-    def spawn(self, work: "Pending | Coroutine[Any, Any, T]") -> "asyncio.Task[T]":
-        """A task that this process owns: it is cancelled when the process is, and when it ends."""
-        task: asyncio.Task[T] = asyncio.ensure_future(self._guard(work))
-        self.enter(task)
-        task.add_done_callback(self.leave)
-        # A task that is cancelled before its first step leaves its work behind unawaited.
-        task.add_done_callback(lambda _: work.close())
-        if self.reason is not None:
-            task.cancel()
-        return task
+    @property
+    def tasks(self) -> "ProcessTasks":
+        """The tasks that this process owns: they are cancelled when it is, and when it ends."""
+        # Made when needed: kept, the two would hold each other, and few processes need it twice.
+        return ProcessTasks(self)
 
-    async def _guard(self, work: "Pending | Coroutine[Any, Any, T]") -> "T":
+    async def _guard(self, work: Awaitable[T]) -> T:
         try:
             return await work
         except SystemExit as error:
@@ -242,6 +241,9 @@ class LiveProcess:
                 raise
             return self.reason  # type: ignore[return-value]
 
+    def _report(self, error: Exception) -> None:
+        self.wiring.generation.report(error, self.origin)
+
     def enter(self, task: "asyncio.Task[Any]") -> bool:
         """Count a task in that waits on behalf of this process; False where it was in already."""
         if self._tasks is None:
@@ -250,9 +252,14 @@ class LiveProcess:
         elif task in self._tasks:
             return False
         self._tasks.add(task)
+        if self._deadline is not None:
+            self.watch_deadline()
+        return True
+
+    def watch_deadline(self) -> None:
+        """Set the timer of the deadline, now that there is something to stop."""
         if self._deadline is not None and self._timer is None and self.status is _RUNNING:
             self._arm()
-        return True
 
     def leave(self, task: "asyncio.Task[Any]") -> None:
         """Count it out again."""
@@ -308,7 +315,7 @@ class LiveProcess:
         if found is None:
             if self.status is _ENDED:
                 raise Failure(_OVER)
-            found = self._locals[key] = self.spawn(_made(make))
+            found = self._locals[key] = self.tasks.start(_made(make), awaited=True)
             found.add_done_callback(lambda done: self._forget(key, done))
         result: T = await asyncio.shield(found)
         return result
@@ -359,7 +366,7 @@ class LiveProcess:
     def cancel(self, reason: Error | None = None) -> None:
         """Stop whatever waits on behalf of this process; what is unanswered is answered with the reason."""
         reason = reason or Error("the process was cancelled", code="cancelled")
-        current = _current_task()
+        current = current_task()
         tree: list[LiveProcess] = []
         todo = [self]
         while todo:
@@ -387,7 +394,7 @@ class LiveProcess:
         """
         if self.status is not _RUNNING:
             ending = self._ending
-            if ending is None or ending.done() or ending is _current_task():
+            if ending is None or ending.done() or ending is current_task():
                 return self.error
             return asyncio.shield(ending)
         if error is None:
@@ -408,10 +415,10 @@ class LiveProcess:
             self._timer.cancel()
             self._timer = None
         error, waits = self._run_hooks(error)
-        if waits is None and (self._children or not self._at_work(_current_task())):
+        if waits is None and (self._children or not self._at_work(current_task())):
             self._wind_up(error)
             return self.error
-        self._ending = self.wiring.generation.spawn(self._end(error, waits, _current_task()))
+        self._ending = self.wiring.generation.tasks.start(self._end(error, waits, current_task()))
         return asyncio.shield(self._ending)
 
     def _run_hooks(self, error: Error | None) -> tuple[Error | None, Awaitable[None] | None]:
@@ -455,7 +462,7 @@ class LiveProcess:
             if self.reason is not None:
                 self._end_children()
         elif self._at_work(None):
-            self._ending = self.wiring.generation.spawn(self._close(error, None))
+            self._ending = self.wiring.generation.tasks.start(self._close(error, None))
         else:
             self._shut(error)
             self._finish(error)
@@ -520,17 +527,40 @@ class LiveProcess:
             parent._outlived = False
             error = parent.error
             if parent._at_work(None):
-                parent._ending = parent.wiring.generation.spawn(parent._close(error, None))
+                parent._ending = parent.wiring.generation.tasks.start(parent._close(error, None))
                 return
             parent._shut(error)
             process = parent
 
 
-def _current_task() -> "asyncio.Task[Any] | None":
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        return None
+class ProcessTasks(Tasks):
+    """The tasks of one process, among those that wait on its behalf."""
+
+    __slots__ = ("_process",)
+
+    def __init__(self, process: LiveProcess) -> None:
+        if process._tasks is None:
+            process._tasks = set()
+            process.owns = True
+        super().__init__(process._report, process._tasks)
+        self._process = process
+
+    def start(self, work: Awaitable[T], *, awaited: bool = False) -> "asyncio.Task[T]":
+        """Start a task that is cancelled when the process is, and when it ends; return it.
+
+        `awaited` as in `Tasks`. A Pending that is cancelled together with the process is answered
+        with the reason.
+        """
+        process = self._process
+        task: asyncio.Task[T] = super().start(process._guard(work), awaited=awaited)
+        process.watch_deadline()
+        close = getattr(work, "close", None)
+        if close is not None:
+            # A task that is cancelled before its first step leaves its work behind unawaited.
+            task.add_done_callback(lambda _: close())
+        if process.reason is not None:
+            task.cancel()
+        return task
 
 
 async def settle(answer: Answer | Pending) -> Answer:
@@ -551,11 +581,7 @@ async def finish(process: Process, answer: Answer | Pending) -> Answer:
     try:
         answer = await settle(answer)
     except BaseException as error:
-        if not isinstance(error, FAILURES):
-            process.cancel(Error("whoever waited for the answer has gone", code="cancelled"))
-        ended = process.end(process.reason or Error.of(error))
-        if isinstance(ended, Awaitable):
-            await ended
+        await abandon(process, error)
         raise
     failed = answer if type(answer) is Error else None
     ended = process.end(failed)
@@ -564,4 +590,13 @@ async def finish(process: Process, answer: Answer | Pending) -> Answer:
     return ended if failed is None and ended is not None else answer
 
 
-__all__ = ["NOTHING", "LiveProcess", "finish", "settle"]
+async def abandon(process: Process, error: BaseException) -> None:
+    """End a process whose answer cannot be waited for any more, because of this exception."""
+    if not isinstance(error, FAILURES):
+        process.cancel(Error("whoever waited for the answer has gone", code="cancelled"))
+    ended = process.end(process.reason or Error.of(error))
+    if isinstance(ended, Awaitable):
+        await ended
+
+
+__all__ = ["NOTHING", "LiveProcess", "abandon", "finish", "settle"]

@@ -73,7 +73,7 @@ class Writer:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         answer = self._process.run(self._step, payload)
         if type(answer) is Pending:
-            task: asyncio.Task[Answer] = self._process.spawn(answer)
+            task: asyncio.Task[Answer] = self._process.tasks.start(answer, awaited=True)
             self._open[future] = task
             task.add_done_callback(lambda done: self._answered(future, done))
         else:

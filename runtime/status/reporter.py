@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from heddle.runtime.events.events import Events
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.step import FAILURES
+from heddle.runtime.flow.tasks import Tasks
 from heddle.specs.model.report import Report, ReportStore
 
 INTERVAL = 5.0
@@ -43,7 +44,7 @@ class Reporter:
         self._events = events
         self._interval = interval
         self._changed = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Tasks(self._broke)
         self._failing: set[str] = set()
         self.trouble = ""
         """Why the last Report could not be kept; empty when it was."""
@@ -51,7 +52,7 @@ class Reporter:
     async def start(self) -> None:
         """Begin to report; once this is done the first Report is there, unless the store is away."""
         await self._tried("report", self._store.report(self._look()))
-        self._task = asyncio.ensure_future(self._run())
+        self._tasks.start(self._run())
 
     def changed(self) -> None:
         """Something has changed: report soon. Never waits."""
@@ -59,15 +60,17 @@ class Reporter:
 
     async def stop(self) -> None:
         """Report no more, and drop what was said."""
-        if self._task is None:
+        if not self._tasks:
             return
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
-        self._task = None
+        await self._tasks.stop()
         # The store may be gone already: a Report that is not renewed is dropped by itself.
         with contextlib.suppress(*FAILURES):
             async with asyncio.timeout(LIMIT):
                 await self._store.withdraw(self._runtime)
+
+    def _broke(self, error: Exception) -> None:
+        self.trouble = f"its reports cannot be kept: {Error.of(error).message}"
+        self._events.failed("report failed", Error.of(error))
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()

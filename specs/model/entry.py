@@ -16,7 +16,7 @@ from heddle.specs.model import names
 from heddle.specs.model.mask import covered
 from heddle.specs.model.sealed_text import sealed_by
 from heddle.specs.model.spec import Binding, Spec
-from heddle.specs.model.value import FORMATS, Source, Value
+from heddle.specs.model.value import FORMATS, Value, ValueSource
 
 Derive: TypeAlias = Callable[[str, str, str | None], UUID]
 """The id of an entry that has none, from its sort (`spec`, `value`), namespace and name."""
@@ -346,8 +346,8 @@ class _Check:
 
     # --- the data of a Value ---
 
-    def said(self, entry: dict[str, Any]) -> Source | None:
-        """Exactly one of the ways to say the data of a Value; its Source, where it says one."""
+    def said(self, entry: dict[str, Any]) -> ValueSource | None:
+        """Exactly one of the ways to say the data of a Value; its ValueSource, where it says one."""
         ways = [field for field in DATA_FIELDS if field in entry]
         if not ways:
             wanted = "data: what it holds"
@@ -366,7 +366,7 @@ class _Check:
             wanted = f"{SEAL_PREFIX}:… as heddle writes it"
             self.problem(("sealed",), "sealed", "this is no sealed text", wanted, hint)
 
-    def source(self, value: Any) -> Source | None:
+    def source(self, value: Any) -> ValueSource | None:
         """Where a Value comes from."""
         path: Path = ("from",)
         if type(value) is not dict:
@@ -388,7 +388,7 @@ class _Check:
         if ("env" in value) == ("file" in value):
             actual = "both env and file" if "env" in value else "neither env nor file"
             self.problem(path, "missing", actual, "{env: NAME} or {file: PATH}")
-        return Source(env, file, form) if len(self.problems) == before else None
+        return ValueSource(env, file, form) if len(self.problems) == before else None
 
     # --- env ---
 

@@ -13,10 +13,10 @@ from heddle.specs.model.mask import MASK
 from heddle.specs.model.strict_eq import identical
 
 FORMATS = ("text", "json", "yaml", "bytes")
-"""How what a Source holds is read; text is without the line break at its end."""
+"""How what a ValueSource holds is read; text is without the line break at its end."""
 
 
-class Source(msgspec.Struct, frozen=True, omit_defaults=True):
+class ValueSource(msgspec.Struct, frozen=True, omit_defaults=True):
     """Where a Value comes from that stands outside: a variable of the environment, or a file.
 
     One of `env` and `file` is given. A relative path is seen from the working directory of whoever
@@ -49,7 +49,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     annotations: Mapping[str, str] = {}
     data: Any = None
     sealed: str = ""
-    source: Source | None = None
+    source: ValueSource | None = None
     secret: bool = False
     revision: int = 0
     places: Callable[[Path], Place] | None = None

@@ -1,4 +1,4 @@
-"""Reading a Source: the data of a Value that stands outside, in the environment or in a file."""
+"""Reading a ValueSource: the data of a Value that stands outside, in the environment or in a file."""
 
 # A file of a few bytes is read where it is asked for.
 # ruff: noqa: PTH100
@@ -19,13 +19,13 @@ from heddle.specs.model.value import Value
 from heddle.specs.secrets.keyring import VARIABLE, wrong
 
 LARGEST = 1 << 20
-"""The most bytes that a Source may hold."""
+"""The most bytes that a ValueSource may hold."""
 
 _OURS = "/proc/"
 
 
 class ReadResult(msgspec.Struct, frozen=True):
-    """What came of reading a Source: its data, or the error that says why there is none.
+    """What came of reading a ValueSource: its data, or the error that says why there is none.
 
     `digest` stands for what the file at `path` held; it is empty where it could not be read.
     """

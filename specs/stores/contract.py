@@ -22,7 +22,7 @@ from heddle.schemas.link import Link
 from heddle.specs.model.names import named_id, new_id
 from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.store import Change, ChangeSet, Delete, Put, Store
-from heddle.specs.model.value import Source, Value
+from heddle.specs.model.value import Value, ValueSource
 from heddle.specs.secrets.keyring import Keyring
 from heddle.specs.secrets.seal import new_key
 
@@ -208,18 +208,18 @@ class StoreContract(Contract):
                 for name in ("first", "second")
             ]
             outside = [
-                value("env", None, source=Source(env="DB_PASSWORD"), secret=True),
-                value("file", None, source=Source(file="/run/secrets/db", format="json")),
+                value("env", None, source=ValueSource(env="DB_PASSWORD"), secret=True),
+                value("file", None, source=ValueSource(file="/run/secrets/db", format="json")),
             ]
             every = [*sealed, *outside, value("third", "hunter2 third")]
             await store.apply([Put(resource=each) for each in every])
             stored = {each.name: each for each in await store.values()}
             assert stored == {each.name: each for each in every}
-            assert stored["file"].source == Source(file="/run/secrets/db", format="json")
+            assert stored["file"].source == ValueSource(file="/run/secrets/db", format="json")
             assert Keyring.of(key).open(stored["first"]) == "hunter2 first"
             # From one way to the next and back.
             turned = [
-                msgspec.structs.replace(every[4], data=None, source=Source(env="THIRD")),
+                msgspec.structs.replace(every[4], data=None, source=ValueSource(env="THIRD")),
                 msgspec.structs.replace(outside[0], data="hunter2 env", source=None),
                 Keyring.of(key).seal(msgspec.structs.replace(outside[1], source=None, data=[1])),
             ]

@@ -38,6 +38,8 @@ from heddle.extensions.extension import Program as Program
 from heddle.extensions.extension import Reader as Reader
 from heddle.extensions.extension import Schema as Schema
 from heddle.extensions.extension import Size as Size
+from heddle.extensions.extension import Source as Source
+from heddle.extensions.extension import Tasks as Tasks
 from heddle.extensions.extension import Text as Text
 from heddle.extensions.extension import FieldError as FieldError
 from heddle.extensions.extension import Visit as Visit
@@ -114,8 +116,8 @@ from heddle.specs.model.store import Delete as Delete
 from heddle.specs.model.store import Put as Put
 from heddle.specs.model.store import ResumableStore as ResumableStore
 from heddle.specs.model.store import Store as Store
-from heddle.specs.model.value import Source as Source
 from heddle.specs.model.value import Value as Value
+from heddle.specs.model.value import ValueSource as ValueSource
 from heddle.specs.secrets.keyring import KeyFile as KeyFile
 from heddle.specs.secrets.keyring import Keyring as Keyring
 from heddle.specs.secrets.seal import Key as Key

@@ -1,10 +1,10 @@
 """Test kits for authors of stores: subclass one in a test module, and say how your store is made.
 
-    from heddle.testing import StoreContract
+from heddle.testing import StoreContract
 
-    class TestMyStore(StoreContract):
-        def make(self, folder: Path) -> Store:
-            return MyStore(...)
+class TestMyStore(StoreContract):
+    def make(self, folder: Path) -> Store:
+        return MyStore(...)
 """
 
 from heddle.specs.stores.contract import StoreContract, Watch, spec, value

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from heddle.runtime.assembly.codec import Build, Kind
-from heddle.runtime.assembly.extension import Registry, Source, registry
+from heddle.runtime.assembly.extension import ExtensionSource, Registry, registry
 from heddle.runtime.assembly.outcome import Loaded
 from heddle.runtime.events.events import Event
 from heddle.runtime.flow.contracts import Host
@@ -140,7 +140,7 @@ class World:
         self.gate = asyncio.Event()
         self.compiled: list[str] = []
 
-    def kinds(self) -> list[Source]:
+    def kinds(self) -> list[ExtensionSource]:
         step = Schema(
             kind="step",
             fields=Step,
@@ -244,13 +244,13 @@ def bound(name: str) -> Mapping[str, Binding]:
 # -- running ---------------------------------------------------------------------------------------
 
 
-def registry_of(sources: Iterable[Source]) -> Registry:
+def registry_of(sources: Iterable[ExtensionSource]) -> Registry:
     return registry(sources, installed=False)
 
 
 @asynccontextmanager
 async def world(
-    resources: Iterable[Resource], kinds: Iterable[Source], **options: Any
+    resources: Iterable[Resource], kinds: Iterable[ExtensionSource], **options: Any
 ) -> AsyncIterator[Runtime]:
     """A runtime of these kinds and Specs, in a memory store."""
     store = MemoryStore(resources)

@@ -10,6 +10,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any, Final
 
+from heddle.runtime.flow.tasks import Tasks
+
 _PAUSE: Final = 0.2
 """Seconds until it is tried again where there are no file descriptors left."""
 
@@ -23,7 +25,7 @@ class Accepting:
         self._sock = sock
         self._connect = connect
         self._loop = asyncio.get_running_loop()
-        self._beginning: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._again: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
@@ -49,9 +51,7 @@ class Accepting:
             self._again = self._loop.call_later(_PAUSE, self.open)
             return
         connection.setblocking(False)
-        task = self._loop.create_task(self._begin(connection))
-        self._beginning.add(task)
-        task.add_done_callback(self._beginning.discard)
+        self._tasks.start(self._begin(connection))
 
     async def _begin(self, connection: socket.socket) -> None:
         more: dict[str, Any] = {}

@@ -574,14 +574,16 @@ class Connection(Channel):
             lines = lines.replace(b"\r\n" + _KEEP, b"\r\n", 1) + CLOSE
         self._out.append(lines + b"\r\n")
         if bare:
-            self._shared.spawn(close_source(body.chunks))
+            self._shared.tasks.start(close_source(body.chunks))
             self._finish()
             self._sent(exchange, True)
         else:
             work = packer(coding) if coding else None
             self._state = SENDING
             self._set_deadline()
-            self._shared.spawn(self._send(exchange, body, chunked=chunked, size=size, work=work))
+            self._shared.tasks.start(
+                self._send(exchange, body, chunked=chunked, size=size, work=work)
+            )
         if not self._inside:
             self._settle()
 

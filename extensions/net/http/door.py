@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from heddle.extensions.net.http.accepting import Accepting, begin
 from heddle.extensions.net.http.tls import Certificate
+from heddle.runtime.flow.tasks import Tasks
 
 _BACKLOG: Final = 2048
 _ACCEPTS: Final = 64
@@ -90,8 +91,9 @@ class Owner(Protocol):
         """Leave a door to another server."""
         ...
 
-    def spawn(self, work: Any) -> Any:
-        """Run something that the server waits for when it drains."""
+    @property
+    def tasks(self) -> Tasks:
+        """What runs beside the requests; the server waits for it when it drains."""
         ...
 
 
@@ -191,7 +193,7 @@ class Door:
             if owner is None:
                 connection.close()
             else:
-                owner.spawn(begin(connection, owner.connection, tls_of(owner)))
+                owner.tasks.start(begin(connection, owner.connection, tls_of(owner)))
 
 
 def tls_of(owner: Owner) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import asyncio
 import errno
 import os
 import socket
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -15,6 +15,7 @@ from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.request import address_text
 from heddle.extensions.net.http.shared import Handler, Report, Shared, Tenant, log_report
 from heddle.extensions.net.http.tls import TLS, Certificate
+from heddle.runtime.flow.tasks import Tasks
 from heddle.specs.files.spare import is_passing
 
 
@@ -135,9 +136,10 @@ class Server:
         """Return the protocol of a new connection."""
         return Connection(self._shared)
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run something that the server waits for when it drains."""
-        return self._shared.spawn(work)
+    @property
+    def tasks(self) -> Tasks:
+        """What runs beside the requests; the server waits for it when it drains."""
+        return self._shared.tasks
 
     @property
     def address(self) -> tuple[str, int]:
@@ -211,10 +213,11 @@ class Server:
                 await asyncio.wait_for(empty.wait(), seconds)
             except TimeoutError:
                 await self._cut(empty)
-        if shared.tasks:
-            _, left = await asyncio.wait(shared.tasks, timeout=max(seconds, 1.0))
-            for task in left:
-                task.cancel()
+        try:
+            async with asyncio.timeout(max(seconds, 1.0)):
+                await shared.tasks.wait()
+        except TimeoutError:
+            shared.tasks.cancel()
 
     async def _cut(self, empty: asyncio.Event) -> None:
         for connection in self._open():

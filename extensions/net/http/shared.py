@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeAlias
 
 from heddle.extensions.net.http.clock import Clock
@@ -13,6 +13,7 @@ from heddle.extensions.net.http.head import Line, parse_line
 from heddle.extensions.net.http.limits import Limits
 from heddle.extensions.net.http.request import Request
 from heddle.runtime.flow.errors import Error
+from heddle.runtime.flow.tasks import Tasks
 
 Handler: TypeAlias = Callable[[Exchange], None]
 """Called on the loop for each request; it replies before it returns, or later."""
@@ -85,7 +86,8 @@ class Shared:
         self.clock.pace(limits)
         self.lines: dict[bytes, Line] = {}
         self.connections: set[Tenant] = set()
-        self.tasks: set[asyncio.Task[Any]] = set()
+        self.tasks = Tasks(self._failed)
+        """What runs beside the requests; the server waits for it when it drains."""
         self.requests = 0
         self.refused = 0
         self.empty: asyncio.Event | None = None
@@ -125,12 +127,8 @@ class Shared:
             self.lines[raw] = line
         return line
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run something beside the requests; the server waits for it when it drains."""
-        task = asyncio.get_running_loop().create_task(work)
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-        return task
+    def _failed(self, error: Exception) -> None:
+        self.report("a task of the server failed", error, None)
 
     def call(self, phrase: str, hook: Callable[..., None], *arguments: Any) -> None:
         """Call somebody else's hook; what it raises is reported and goes no further."""

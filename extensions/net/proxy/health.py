@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from random import random
 from typing import Annotated
 
-from heddle.extensions.extension import Fields, Interval, about
+from heddle.extensions.extension import Fields, Interval, Tasks, about
 from heddle.extensions.net.http_client.pool import Pool, failure
 from heddle.extensions.net.http_client.target import joined
 from heddle.extensions.net.proxy.backend import Backend
@@ -32,24 +32,33 @@ class Health:
         pool: Pool,
         backends: Sequence[Backend],
         tell: Callable[[Backend, bool, str], None],
+        tasks: Tasks,
     ) -> None:
         self._fields = fields
         self._pool = pool
         self._backends = backends
         self._tell = tell
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks = tasks
+        self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin to ask."""
-        self._tasks = [asyncio.ensure_future(self._watch(one)) for one in self._backends]
+        self._task = self._tasks.start(self._run())
 
     async def stop(self) -> None:
         """Ask no more."""
-        # A cancelled task keeps its frames, and they keep what asked: let go of the tasks.
-        tasks, self._tasks = self._tasks, []
-        for task in tasks:
+        # A cancelled task keeps its frames, and they keep what asked: let go of it.
+        task, self._task = self._task, None
+        if task is not None:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.wait([task])
+
+    async def _run(self) -> None:
+        from anyio import create_task_group
+
+        async with create_task_group() as group:
+            for backend in self._backends:
+                group.start_soon(self._watch, backend)
 
     async def _watch(self, backend: Backend) -> None:
         fields = self._fields

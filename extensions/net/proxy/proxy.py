@@ -242,7 +242,7 @@ class ProxyNode(Node):
             self._pool = Pool(self._settings, self._context).enter()
         if self._fields.health is not None:
             self._health = Health(
-                self._fields.health, self._pool, self._balancer.backends, self._told
+                self._fields.health, self._pool, self._balancer.backends, self._told, host.tasks
             )
             self._health.start()
         else:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 
-from heddle.extensions.extension import Error, Failure
+from heddle.extensions.extension import Error, Failure, Tasks
 from heddle.extensions.net.ws.connection import GOING_AWAY, PARTING, Ear, Talk, TalkLimits, log
 from heddle.extensions.net.ws.message import Message
 from heddle.runtime.assembly.retry_rule import RetryRule
@@ -118,7 +118,11 @@ class Link:
         self.failed = ""
         self._queue: deque[Message] = deque()
         self._held = Held()
+        self._tasks = Tasks(self._report)
         self._task: asyncio.Task[None] | None = None
+
+    def _report(self, error: Exception) -> None:
+        self.owner.told("websocket away", level="error", reason=str(error) or type(error).__name__)
 
     @property
     def queued(self) -> int:
@@ -128,7 +132,7 @@ class Link:
     def start(self) -> None:
         """Connect, and stay connected."""
         if self._task is None:
-            self._task = asyncio.ensure_future(self._keep())
+            self._task = self._tasks.start(self._keep())
 
     def limit(self, limits: TalkLimits, attempts: RetryRule, most: int) -> None:
         """What holds from now on."""

@@ -1,15 +1,22 @@
 """A Speaker lets a flow answer: for each message a process, on the generation of that moment."""
 
-import asyncio
 from collections.abc import Awaitable
-from typing import Any
 
-from heddle.extensions.extension import NOTHING, Answer, ByteStream, Error, Failure, Host, Payload
+from heddle.extensions.extension import (
+    NOTHING,
+    Answer,
+    ByteStream,
+    Error,
+    Failure,
+    Host,
+    Payload,
+    Source,
+)
 from heddle.extensions.net.ws.connection import INTERNAL, Talk
 from heddle.extensions.net.ws.message import said
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.machine import Pending
-from heddle.runtime.flow.process import LiveProcess, settle
+from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.flow.step import FAILURES
 from heddle.runtime.flow.wiring import NOWHERE
 
@@ -20,24 +27,24 @@ class Speaker:
     def __init__(self, host: Host) -> None:
         self.host = host
         self.key = f"websocket.{host.id}"
-        self.running: set[asyncio.Task[None]] = set()
+        self._sources = {
+            port: Source(host, "websocket flow failed", port=port)
+            for port in ("open", "message", "close")
+        }
 
     def ask(self, talk: Talk, port: str, payload: Payload) -> bool:
-        """Send a payload out of a port, and say what is answered; True where that takes its time.
+        """Send a payload out of a port, and send back the answer; return True if that takes time.
 
-        Then `talk.done()` is called once it is said. With nothing linked, nothing happens.
+        Then `talk.done()` is called once it is sent. If nothing is linked, nothing happens.
         """
-        host = self.host
-        wiring = host.wiring
-        step = wiring.out(host.id, port)
-        if step is None:
+        source = self._sources[port]
+        if not source.linked():
             return False
-        process = LiveProcess(wiring, self._home(talk), host.label)
-        answer = process.run(step, payload)
+        process, answer = source.send(payload, self._home(talk))
         kind = type(answer)
         if kind in _LATER or process.owns:
             talk.process = process
-            self._spawn(self._finish(talk, process, answer))
+            source.tasks.start(self._finish(source, talk, process, answer))
             return True
         process.end()
         if answer is not NOTHING:
@@ -45,13 +52,10 @@ class Speaker:
         return False
 
     def tell(self, talk: Talk, port: str, payload: Payload) -> None:
-        """Send a payload out of a port of which no answer is said."""
-        host = self.host
-        wiring = host.wiring
-        step = wiring.out(host.id, port)
-        if step is not None:
-            process = LiveProcess(wiring, self._home(talk), host.label)
-            self._spawn(self._carry(process, process.run(step, payload)))
+        """Send a payload out of a port whose answer is not sent back."""
+        source = self._sources[port]
+        if source.linked():
+            source.start(payload, self._home(talk))
 
     def _home(self, talk: Talk) -> LiveProcess:
         """What the processes of one connection have in common: its id, and what a flow keeps for it."""
@@ -69,18 +73,15 @@ class Speaker:
 
     async def settled(self) -> None:
         """Wait until every process that was begun has ended."""
-        while self.running:
-            await asyncio.wait(self.running)
+        for source in self._sources.values():
+            await source.tasks.wait()
 
-    def _spawn(self, work: Any) -> None:
-        task = asyncio.ensure_future(work)
-        self.running.add(task)
-        task.add_done_callback(self.running.discard)
-
-    async def _finish(self, talk: Talk, process: Process, answer: Answer | Pending) -> None:
+    async def _finish(
+        self, source: Source, talk: Talk, process: Process, answer: Answer | Pending
+    ) -> None:
         """Wait for the answer, end the process by it, and say it."""
         try:
-            answer = await self._settled(process, answer)
+            answer = await source.handle(process, answer)
             if isinstance(answer, ByteStream):
                 # The process lives until its stream is sent: what feeds it may belong to it.
                 await talk.stream(answer)
@@ -100,26 +101,6 @@ class Speaker:
         finally:
             talk.process = None
             talk.done()
-
-    async def _carry(self, process: Process, answer: Answer | Pending) -> None:
-        """Wait for an answer that nobody waits for otherwise."""
-        try:
-            answer = await self._settled(process, answer)
-        except FAILURES as error:
-            answer = Error.of(error, symbol=self.host.label)
-        failed = answer if type(answer) is Error else None
-        ended = process.end(failed)
-        if isinstance(ended, Awaitable):
-            await ended
-        if failed is not None:
-            self.host.tell("websocket flow failed", level="error", error=failed)
-
-    async def _settled(self, process: Process, answer: Answer | Pending) -> Answer:
-        """The answer; that of the flow at `error`, where it is an Error and one is linked."""
-        found = await settle(answer)
-        if type(found) is Error and process.reason is None and self.host.linked(process, "error"):
-            return await settle(self.host.send(process, "error", found))
-        return found
 
     def _say(self, talk: Talk, answer: Answer) -> None:
         """Send an answer; an Error that nobody handled ends the connection, and is told."""

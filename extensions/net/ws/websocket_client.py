@@ -1,6 +1,5 @@
 """websocket-client: stays connected to somebody's WebSocket; each message is a process."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -26,6 +25,7 @@ from heddle.extensions.extension import (
     Port,
     Schema,
     Singleton,
+    Tasks,
     about,
 )
 from heddle.extensions.net.certificate import pem
@@ -98,7 +98,7 @@ class WebSocketClientNode(Node, Actor):
         self._host: Host | None = None
         self._speaker: Speaker | None = None
         self._duty: Duty | None = None
-        self._parting: set[asyncio.Task[None]] = set()
+        self._parting = Tasks(self._failed)
         self._in = Action(self._say, out=None)
 
     # -- life ----------------------------------------------------------------------------------
@@ -142,9 +142,10 @@ class WebSocketClientNode(Node, Actor):
         """Say goodbye: somebody else connects."""
         link, self._link = self._link, None
         if link is not None and link.owner is self:
-            task = asyncio.ensure_future(link.stop())
-            self._parting.add(task)
-            task.add_done_callback(self._parting.discard)
+            self._parting.start(link.stop())
+
+    def _failed(self, error: Exception) -> None:
+        self.told("websocket away", level="error", reason=str(error) or type(error).__name__)
 
     def _limit(self, link: Link) -> None:
         again = self._fields.reconnect
@@ -161,8 +162,7 @@ class WebSocketClientNode(Node, Actor):
         """Say goodbye, unless a successor goes on."""
         if self._link is not None and self._link.owner is self:
             await self._link.stop()
-        if self._parting:
-            await asyncio.wait(self._parting)
+        await self._parting.wait()
         if self._duty is not None:
             await self._duty.leave(self)
         if self._speaker is not None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from heddle.extensions.extension import Answer, Error, Failure, Process
+from heddle.extensions.extension import Answer, Error, Failure, Process, Tasks
 from heddle.extensions.tasks.run_stores.contract import Request
 from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
 from heddle.extensions.tasks.scheduler.journal import DRAINED, Fenced, Unstorable, Workload
@@ -34,11 +34,12 @@ class ActiveRun:
         self._actor = ""
         self._wake: float | None = None
         self._requests: Sequence[Request] = ()
+        self._tasks = Tasks()
         self._task: asyncio.Task[Answer] | None = None
 
     def start(self, ended: Callable[["ActiveRun"], None]) -> None:
         """Begin to work; `ended` is called once the end is recorded."""
-        self._task = asyncio.ensure_future(self._work())
+        self._task = self._tasks.start(self._work())
         self._task.add_done_callback(lambda _: ended(self))
 
     async def wait(self) -> Answer:
@@ -66,7 +67,7 @@ class ActiveRun:
         if journal.at_work:
             journal.idle = asyncio.Event()
             task = self._task
-            idle = asyncio.ensure_future(journal.idle.wait())
+            idle = self._tasks.start(journal.idle.wait())
             waits: list[asyncio.Future[Any]] = [idle]
             if task is not None:
                 waits.append(task)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from heddle.extensions.extension import Answer, Error, Process
+from heddle.extensions.extension import Answer, Error, Process, Tasks
 from heddle.extensions.tasks.run_stores.contract import (
     MANY,
     EndedAttempt,
@@ -320,7 +320,7 @@ class DurableJournal(Journal):
         if waits is None:
             self._settled(turn)
             return None
-        self._flying = asyncio.ensure_future(self._land(turn, waits))
+        self._flying = Tasks().start(self._land(turn, waits), awaited=True)
         return asyncio.shield(self._flying)
 
     async def _commit_after(self, flying: "asyncio.Future[None]") -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from heddle.extensions.extension import Answer, Error
+from heddle.extensions.extension import Answer, Error, Tasks
 from heddle.extensions.tasks.run_stores.active_run import ActiveRun
 from heddle.extensions.tasks.run_stores.contract import (
     Claim,
@@ -55,7 +55,7 @@ class DurableRuns:
         self._clock = clock
         self._active: dict[UUID, ActiveRun] = {}
         self._looking: asyncio.Task[None] | None = None
-        self._deciding: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(self._failed)
         self._seen = -1
         self._heartbeat = Heartbeat(
             store.renew, heartbeat or store.lease / 3, health=health, failed=self._not_renewed
@@ -153,7 +153,7 @@ class DurableRuns:
         self._active[run.id] = active
         self._heartbeat.start()
         if self._looking is None:
-            self._looking = asyncio.ensure_future(self._look())
+            self._looking = self._tasks.start(self._look())
         active.start(self._left)
         return active
 
@@ -273,14 +273,15 @@ class DurableRuns:
             active.cancel(request.actor, [request])
         elif not active.journal.draining:
             # A decision changes what is known of tasks: the run goes on from there.
-            deciding = asyncio.ensure_future(self._decide(active))
-            self._deciding.add(deciding)
-            deciding.add_done_callback(self._deciding.discard)
+            self._tasks.start(self._decide(active))
 
     async def _decide(self, active: ActiveRun) -> None:
         await active.drain(self.drain, "decision", self._clock())
         if active.status is RunStatus.SUSPENDED:
             await self.resume(active.workload, active.id)
+
+    def _failed(self, error: Exception) -> None:
+        self._tell("run store failed", level="error", reason=str(error) or type(error).__name__)
 
     def _not_renewed(self, error: Exception) -> None:
         self._tell("lease not renewed", level="warning", reason=str(error))

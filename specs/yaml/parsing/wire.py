@@ -12,8 +12,7 @@ from heddle.schemas.path import Path
 from heddle.schemas.problem import Problem
 from heddle.specs.model.limits import ReadLimits
 from heddle.specs.model.spec import Binding, Spec
-from heddle.specs.model.value import Source as Origin
-from heddle.specs.model.value import Value
+from heddle.specs.model.value import Value, ValueSource
 from heddle.specs.yaml.document import Only, ReadText
 from heddle.specs.yaml.fast import FastSource, SpecPlaces
 from heddle.specs.yaml.parsed import NodePlace
@@ -66,7 +65,7 @@ class ValueReply(msgspec.Struct, array_like=True):
     annotations: dict[str, str]
     data: Any
     sealed: str
-    source: Origin | None
+    source: ValueSource | None
     secret: bool
     revision: int
     root: list[str | int]

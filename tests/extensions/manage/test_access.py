@@ -19,7 +19,7 @@ from heddle.specs.model.report import Report, ReportStore
 from heddle.specs.model.revision import Note
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Delete, Put
-from heddle.specs.model.value import Source, Value
+from heddle.specs.model.value import Value, ValueSource
 from heddle.specs.stores.folder.store import FolderStore
 from heddle.specs.stores.remote.store import RemoteStore
 from tests.extensions.manage.support import DEFAULT, PING, Client, data, managing
@@ -203,7 +203,7 @@ async def test_health_says_which_source_waits_and_not_why(
 ) -> None:
     store = stored(PING.replace("code: pong", "code: '{{ W }}'\n  env: {W: {name: word}}"))
     await store.open()
-    word = Value(id=new_id(), name="word", data="hi", source=Source(env="HEDDLE_TEST_WORD"))
+    word = Value(id=new_id(), name="word", data="hi", source=ValueSource(env="HEDDLE_TEST_WORD"))
     monkeypatch.setenv("HEDDLE_TEST_WORD", "hi")
     await store.apply([Put(resource=word)])
     async with Runtime(store=store) as rt:

@@ -9,16 +9,16 @@ from heddle.runtime.assembly.codec import Kind
 from heddle.runtime.flow.contracts import Host, Process
 from heddle.runtime.flow.errors import Answer, Error, Payload
 from heddle.runtime.flow.node import Node
-from heddle.runtime.flow.process import finish
+from heddle.runtime.flow.source import Source
 from heddle.runtime.runtime import Runtime
 from tests.runtime.worlds import World, kind_of, linked, put, remove, step, told, until, world
 
 pytestmark = pytest.mark.anyio
 
-OPEN: dict[str, "Source"] = {}
+OPEN: dict[str, "Beginner"] = {}
 
 
-class Source(Node):
+class Beginner(Node):
     """Begins a process for whatever a story gives it."""
 
     def __init__(self) -> None:
@@ -27,6 +27,7 @@ class Source(Node):
 
     async def open(self, host: Host) -> None:
         self.host = host
+        self.source = Source(host)
         OPEN[host.label] = self
         self.first = await self.begin("first")
 
@@ -34,11 +35,10 @@ class Source(Node):
         self.closed = True
 
     async def begin(self, payload: Payload, parent: Process | None = None) -> Answer:
-        process = self.host.start(parent)
-        return await finish(process, self.host.send(process, "out", payload))
+        return await self.source.run(payload, parent)
 
 
-SOURCE: Kind[Any] = kind_of("source", Source, ins=())
+SOURCE: Kind[Any] = kind_of("source", Beginner, ins=())
 
 
 async def test_a_node_may_send_as_soon_as_it_opens() -> None:
@@ -51,11 +51,11 @@ async def test_each_process_begins_on_the_generation_of_its_moment() -> None:
     specs = [linked("source", "s", "a"), step("a")]
     async with world(specs, [*World().kinds(), SOURCE], watch=False) as rt:
         source = OPEN["s"]
-        long = source.host.start()
+        long = source.source.begin()
         await put(rt, step("a", add="2"))
         assert OPEN["s"] is source
         assert await source.begin("x") == "x2"
-        assert source.host.send(long, "out", "x") == "xa"
+        assert long.send(source.host.id, "out", "x") == "xa"
         long.end()
 
 
@@ -63,12 +63,12 @@ async def test_a_conversation_outlives_a_reload_by_starting_children() -> None:
     specs = [linked("source", "s", "a"), step("a")]
     async with world(specs, [*World().kinds(), SOURCE], watch=False, drain=0.05) as rt:
         source, old = OPEN["s"], rt.table.get("a")
-        session = source.host.start()
+        session = source.source.begin()
         session.set("user", "ada")
         await put(rt, step("a", add="2"))
-        child = source.host.start(session)
+        child = source.source.begin(session)
         assert child.get("user") == "ada"
-        assert source.host.send(child, "out", "x") == "x2"
+        assert child.send(source.host.id, "out", "x") == "x2"
         assert old is not rt.table.get("a")
         child.end()
         session.end()
@@ -78,7 +78,7 @@ async def test_a_node_that_was_retired_goes_on_where_it_was_last() -> None:
     specs = [linked("source", "s", "a"), step("a")]
     async with world(specs, [*World().kinds(), SOURCE], watch=False) as rt:
         source = OPEN["s"]
-        held = source.host.start()
+        held = source.source.begin()
         await remove(rt, linked("source", "s"))
         assert await source.begin("x") == "xa"
         assert not source.closed
@@ -89,13 +89,11 @@ async def test_a_node_that_was_retired_goes_on_where_it_was_last() -> None:
 async def test_it_knows_which_of_its_ports_lead_somewhere_even_when_watched() -> None:
     specs = [linked("source", "s", "a"), step("a")]
     async with world(specs, [*World().kinds(), SOURCE], watch=False) as rt:
-        host = OPEN["s"].host
+        source = OPEN["s"].source
         for _ in range(2):
-            process = host.start()
-            assert host.linked(process, "out")
-            assert host.linked(process, "out[0]")
-            assert not host.linked(process, "error")
-            process.end()
+            assert source.linked()
+            assert source.linked("out[0]")
+            assert not source.linked("error")
             rt.agent.watch()
 
 
@@ -116,7 +114,7 @@ async def test_it_tells_events_of_its_symbol() -> None:
 
 async def test_a_process_that_a_host_began_is_seen_by_its_origin() -> None:
     async with world([linked("source", "s")], [SOURCE]) as rt:
-        process = OPEN["s"].host.start()
+        process = OPEN["s"].source.begin()
         assert [one.origin for one in origins(rt)] == ["s"]
         ended = process.end()
         assert not isinstance(ended, Awaitable)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from heddle.runtime.assembly.codec import Kind
-from heddle.runtime.assembly.extension import Extension, Source
+from heddle.runtime.assembly.extension import Extension, ExtensionSource
 from heddle.runtime.assembly.kind import node
 from heddle.runtime.assembly.rollout import ShiftError, _said
 from heddle.runtime.assembly.symbol import Symbol
@@ -20,7 +20,7 @@ from tests.runtime.worlds import World, linked, node_of, put, remove, step, told
 pytestmark = pytest.mark.anyio
 
 
-def quiet(here: World, extra: Iterable[Source] = (), **options: Any) -> dict[str, Any]:
+def quiet(here: World, extra: Iterable[ExtensionSource] = (), **options: Any) -> dict[str, Any]:
     """A runtime that is told of changes by the story alone."""
     return {"kinds": [*here.kinds(), *extra], "watch": False, **options}
 

@@ -13,7 +13,7 @@ from heddle.schemas.errors import SecretError
 from heddle.specs.model.mask import MASK
 from heddle.specs.model.sealed_text import sealed_by
 from heddle.specs.model.store import Put
-from heddle.specs.model.value import Source, Value
+from heddle.specs.model.value import Value, ValueSource
 from heddle.specs.secrets.keyring import Keyring
 from heddle.specs.secrets.seal import new_key
 from heddle.specs.stores.contract import value
@@ -148,7 +148,7 @@ async def test_a_change_that_only_seals_anew_is_nobodys_conflict() -> None:
 async def test_rotating_seals_everything_anew_in_one_change_set() -> None:
     keys = Keyring.of(OLD)
     clear = value("clear", "hunter2", secret=True)
-    outside = value("outside", source=Source(env="A"), secret=True)
+    outside = value("outside", source=ValueSource(env="A"), secret=True)
     there = keys.seal(value("there", [1], secret=True, namespace="shop"))
     store = await opened(keys.seal(PASSWORD), clear, outside, there)
     both = Keyring.of(NEW, OLD)

@@ -671,7 +671,7 @@ async def test_what_a_node_begins_beside_itself_may_overlap() -> None:
     async def begins(flow: Flow, payload: Payload) -> Answer:
         ways = [flow.begin("out", payload), flow.begin("out[1]", payload)]
         tasks: list[asyncio.Task[Answer]] = [
-            flow.process.spawn(way) for way in ways if isinstance(way, Pending)
+            flow.process.tasks.start(way, awaited=True) for way in ways if isinstance(way, Pending)
         ]
         return [await task for task in tasks]
 

@@ -558,7 +558,7 @@ async def test_a_task_of_a_process_ends_with_it() -> None:
             stopped.append(1)
 
     one = process()
-    task = one.spawn(ticks())
+    task = one.tasks.start(ticks(), awaited=True)
     await asyncio.sleep(0)
     await ended(one)
     assert task.cancelled()
@@ -567,11 +567,11 @@ async def test_a_task_of_a_process_ends_with_it() -> None:
 
 async def test_a_task_that_never_began_leaves_no_coroutine_unawaited() -> None:
     one = process()
-    task = one.spawn(asyncio.sleep(1))
+    task = one.tasks.start(asyncio.sleep(1), awaited=True)
     one.cancel()
     await asyncio.wait([task])
     assert task.cancelled()
-    late = one.spawn(asyncio.sleep(1))
+    late = one.tasks.start(asyncio.sleep(1), awaited=True)
     await asyncio.wait([late])
     assert late.cancelled()
     await ended(one)
@@ -583,7 +583,7 @@ async def test_a_task_that_exits_does_not_exit_the_runtime() -> None:
 
     one = process()
     with pytest.raises(Failure, match="SystemExit: 3"):
-        await one.spawn(leaves())
+        await one.tasks.start(leaves(), awaited=True)
     await ended(one)
 
 

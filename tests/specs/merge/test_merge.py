@@ -14,7 +14,7 @@ from heddle.specs.model.index import key_of
 from heddle.specs.model.names import named_id, new_id
 from heddle.specs.model.spec import Binding, Spec
 from heddle.specs.model.store import Resource
-from heddle.specs.model.value import Source
+from heddle.specs.model.value import ValueSource
 from heddle.specs.stores.contract import spec, value
 
 
@@ -197,7 +197,7 @@ def test_a_conflict_says_what_stands_on_each_side() -> None:
 @pytest.mark.parametrize("favor", ["ours", "theirs"])
 def test_how_a_value_says_its_data_is_one_thing(favor: Any) -> None:
     sides = {
-        "ours": value("v", source=Source(env="OURS"), secret=True),
+        "ours": value("v", source=ValueSource(env="OURS"), secret=True),
         "theirs": value("v", 2, annotations={"a": "b"}),
     }
     told = merge([value("v", 1)], [sides["ours"]], [sides["theirs"]], favor=favor)
@@ -205,11 +205,11 @@ def test_how_a_value_says_its_data_is_one_thing(favor: Any) -> None:
     kept = sides[favor]
     want = {"source": kept.source, "secret": kept.secret, "annotations": {"a": "b"}}
     assert told.resources == (value("v", kept.data, **want),)
-    renewed = value("v", source=Source(file="f"), annotations={"a": "b"})
-    merged = merge_one(value("v", 1), value("v", source=Source(file="f")), sides["theirs"])
+    renewed = value("v", source=ValueSource(file="f"), annotations={"a": "b"})
+    merged = merge_one(value("v", 1), value("v", source=ValueSource(file="f")), sides["theirs"])
     assert conflict(merged).path == ("data",)
     assert merge_one(
-        value("v", 2), value("v", source=Source(file="f")), sides["theirs"]
+        value("v", 2), value("v", source=ValueSource(file="f")), sides["theirs"]
     ) == MergeResult(resources=(renewed,))
 
 

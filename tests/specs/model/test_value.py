@@ -7,7 +7,7 @@ import pytest
 from heddle.specs.model.difference import difference
 from heddle.specs.model.entry import data_of, shown_of, value_of
 from heddle.specs.model.mask import MASK
-from heddle.specs.model.value import Source
+from heddle.specs.model.value import ValueSource
 from heddle.specs.secrets.keyring import Keyring
 from heddle.specs.secrets.seal import new_key
 from heddle.specs.stores.contract import value
@@ -20,9 +20,9 @@ EVERY = [
     value("a", None, secret=True),
     value("a", [1, None], annotations={"team": "shop"}),
     SEALED,
-    value("a", source=Source(env="A")),
-    value("a", source=Source(file="/run/a", format="yaml"), secret=True),
-    value("a", source=Source(file="a b.txt", format="bytes")),
+    value("a", source=ValueSource(env="A")),
+    value("a", source=ValueSource(file="/run/a", format="yaml"), secret=True),
+    value("a", source=ValueSource(file="a b.txt", format="bytes")),
 ]
 
 

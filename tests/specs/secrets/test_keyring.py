@@ -9,7 +9,7 @@ import pytest
 from heddle.schemas.errors import SecretError
 from heddle.schemas.problem import Problem
 from heddle.specs.model.sealed_text import sealed_by
-from heddle.specs.model.value import Source, Value
+from heddle.specs.model.value import Value, ValueSource
 from heddle.specs.secrets.keyring import CommandKeys, KeyFile, Keyring, Variable, exposed, keys_in
 from heddle.specs.secrets.seal import Key, new_key
 from heddle.specs.stores.contract import value
@@ -49,7 +49,7 @@ def test_what_the_first_key_sealed_stays_as_it_is() -> None:
 
 
 def test_what_comes_from_outside_is_not_sealed() -> None:
-    outside = Value(id=PASSWORD.id, name="p", source=Source(env="P"), secret=True)
+    outside = Value(id=PASSWORD.id, name="p", source=ValueSource(env="P"), secret=True)
     assert Keyring.of(OLD).seal(outside) is outside
     with pytest.raises(SecretError, match="comes from the variable P"):
         Keyring.of(OLD).open(outside)

@@ -14,7 +14,7 @@ from heddle.schemas.errors import SecretError, SpecError, StoreError
 from heddle.schemas.link import Link
 from heddle.specs.model.mask import MASK
 from heddle.specs.model.store import Put, Store
-from heddle.specs.model.value import Source
+from heddle.specs.model.value import ValueSource
 from heddle.specs.secrets.keyring import Keyring
 from heddle.specs.secrets.seal import new_key
 from heddle.specs.secrets.vault import Vault
@@ -103,7 +103,7 @@ class TestRemoteStore(
         async def story(store: Store) -> None:
             key = new_key()
             sealed = Keyring.of(key).seal(value("sealed", "hunter2", secret=True))
-            outside = value("file", None, source=Source(file="/run/secrets/db", format="json"))
+            outside = value("file", None, source=ValueSource(file="/run/secrets/db", format="json"))
             await store.apply([Put(resource=sealed), Put(resource=outside)])
             found = {each.name: each for each in await store.values()}
             assert found == {"sealed": sealed, "file": outside}
