@@ -70,12 +70,9 @@ class FolderWatch:
         self.failed(error)
 
     async def _run(self) -> None:
-        from anyio import create_task_group
-
-        async with create_task_group() as group:
-            group.start_soon(self._hand_on)
-            await self._look()
-            group.cancel_scope.cancel()
+        handing = self._tasks.start(self._hand_on())
+        await self._look()
+        handing.cancel()
 
     async def _look(self) -> None:
         pause = FIRST

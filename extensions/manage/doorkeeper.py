@@ -58,12 +58,12 @@ class Doorkeeper:
         self._stale = True
         self._sound = False
         self._reading = asyncio.Lock()
-        self._tasks = host.tasks
-        self._task: asyncio.Task[None] | None = None
+        self._owner = host.tasks
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
         """Read the tokens, and follow their changes; StoreError if the store cannot be read."""
-        self._task = self._tasks.start(self._run())
+        self._tasks = [self._owner.start(self._watch()), self._owner.start(self._end_streams())]
         # The watch begins first: a change between the two would be seen late otherwise.
         await asyncio.sleep(0)
         with suppress(Unsure):
@@ -72,17 +72,10 @@ class Doorkeeper:
 
     async def close(self) -> None:
         """Follow no more."""
-        task, self._task = self._task, None
-        if task is not None:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
-
-    async def _run(self) -> None:
-        from anyio import create_task_group
-
-        async with create_task_group() as group:
-            group.start_soon(self._watch)
-            group.start_soon(self._end_streams)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def tokens(self) -> list[Token]:
         """Return all tokens, as they are now.

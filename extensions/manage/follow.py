@@ -62,7 +62,7 @@ class FollowNode(Node):
         self._fields = fields
         self._host: Host | None = None
         self._waiting: asyncio.Queue[Payload] = asyncio.Queue()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._ends: list[Callable[[], None]] = []
         self._where: dict[UUID, str] = {}
         self._second = 0
@@ -81,31 +81,25 @@ class FollowNode(Node):
             # The processes of this flow tell of the others: of themselves they would never end.
             if runtime is not home and self._fields.processes:
                 self._ends.append(runtime.table.listen(partial(self._ended, runtime.namespace)))
-        self._task = host.tasks.start(self._run(Source(host, "follow failed")))
+        source = Source(host, "follow failed")
+        self._tasks = [host.tasks.start(self._watch()), host.tasks.start(self._tell_on(source))]
 
     async def pause(self) -> None:
         """Listen no more."""
         for end in self._ends:
             end()
         self._ends.clear()
-        # A cancelled task keeps its frames, and they keep this node: let go of it.
-        task, self._task = self._task, None
-        if task is not None:
+        # A cancelled task keeps its frames, and they keep this node: let go of the tasks.
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def snapshot(self) -> Mapping[str, Any]:
         """How much was told, and waits."""
         return {"told": self._count, "waiting": self._waiting.qsize(), "left_out": self._left_out}
 
     # -- what happens --------------------------------------------------------------------------
-
-    async def _run(self, source: Source) -> None:
-        from anyio import create_task_group
-
-        async with create_task_group() as group:
-            group.start_soon(self._watch)
-            group.start_soon(self._tell_on, source)
 
     async def _watch(self) -> None:
         if self._host is None:

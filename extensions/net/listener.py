@@ -132,7 +132,7 @@ class ListenerNode(Node):
     async def open(self, host: Host) -> None:
         """Listen; OSError says which address cannot be had."""
         self._host = host
-        self._source = Source(host, "answer failed")
+        self._source = Source(host, "a flow failed")
         await self._berth.open(host, self._make, self._begun, self._moved)
 
     def _make(self) -> Server:

@@ -19,6 +19,7 @@ class SymbolHost:
     """One symbol's view of its runtime."""
 
     __slots__ = (
+        "__weakref__",
         "_duties",
         "_events",
         "_own",

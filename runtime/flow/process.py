@@ -241,9 +241,6 @@ class LiveProcess:
                 raise
             return self.reason  # type: ignore[return-value]
 
-    def _report(self, error: Exception) -> None:
-        self.wiring.generation.report(error, self.origin)
-
     def enter(self, task: "asyncio.Task[Any]") -> bool:
         """Count a task in that waits on behalf of this process; False where it was in already."""
         if self._tasks is None:
@@ -542,7 +539,8 @@ class ProcessTasks(Tasks):
         if process._tasks is None:
             process._tasks = set()
             process.owns = True
-        super().__init__(process._report, process._tasks)
+        self._members = process._tasks
+        self._closed = False
         self._process = process
 
     def start(self, work: Awaitable[T], *, awaited: bool = False) -> "asyncio.Task[T]":
@@ -561,6 +559,9 @@ class ProcessTasks(Tasks):
         if process.reason is not None:
             task.cancel()
         return task
+
+    def _failed(self, error: Exception) -> None:
+        self._process.wiring.generation.report(error, self._process.origin)
 
 
 async def settle(answer: Answer | Pending) -> Answer:

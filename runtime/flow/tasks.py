@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from types import MethodType
 from typing import Any, TypeAlias, TypeVar
+from weakref import WeakMethod
 
 T = TypeVar("T")
 
@@ -30,8 +32,15 @@ class Tasks:
     def __init__(
         self, report: Report = to_loop, members: "set[asyncio.Task[Any]] | None" = None
     ) -> None:
-        """Without a `report`, the handler of the event loop gets the failures."""
-        self._report = report
+        """Without a `report`, the handler of the event loop gets the failures.
+
+        A report that is a method is kept weakly: an owner and its Tasks do not keep each other.
+        """
+        self._report: Callable[[], Report | None]
+        if isinstance(report, MethodType):
+            self._report = WeakMethod(report)
+        else:
+            self._report = lambda: report
         self._members = members if members is not None else set()
         self._closed = False
 
@@ -60,7 +69,11 @@ class Tasks:
         error = task.exception()
         # The loop raises what is not an Exception (SystemExit, KeyboardInterrupt) by itself.
         if isinstance(error, Exception):
-            self._report(error)
+            self._failed(error)
+
+    def _failed(self, error: Exception) -> None:
+        report = self._report() or to_loop
+        report(error)
 
     def cancel(self) -> None:
         """Cancel all tasks but the current one, without waiting for them."""

@@ -21,7 +21,12 @@ text json yaml cel javascript typescript
 def told(path: Path) -> Iterator[str]:
     """The phrases of the events that a module tells, as far as they are written out."""
     for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+        if not isinstance(call, ast.Call):
+            continue
+        if isinstance(call.func, ast.Name) and call.func.id == "Source":
+            # What a Source emits if an Error is left.
+            yield from (arg.value for arg in call.args[1:] if isinstance(arg, ast.Constant))
+        if not isinstance(call.func, ast.Attribute):
             continue
         texts = [arg.value for arg in call.args if isinstance(arg, ast.Constant)]
         phrase = next((text for text in texts if isinstance(text, str)), "")

@@ -39,26 +39,19 @@ class Health:
         self._backends = backends
         self._tell = tell
         self._tasks = tasks
-        self._task: asyncio.Task[None] | None = None
+        self._asking: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to ask."""
-        self._task = self._tasks.start(self._run())
+        self._asking = [self._tasks.start(self._watch(one)) for one in self._backends]
 
     async def stop(self) -> None:
         """Ask no more."""
-        # A cancelled task keeps its frames, and they keep what asked: let go of it.
-        task, self._task = self._task, None
-        if task is not None:
+        # A cancelled task keeps its frames, and they keep what asked: let go of the tasks.
+        asking, self._asking = self._asking, []
+        for task in asking:
             task.cancel()
-            await asyncio.wait([task])
-
-    async def _run(self) -> None:
-        from anyio import create_task_group
-
-        async with create_task_group() as group:
-            for backend in self._backends:
-                group.start_soon(self._watch, backend)
+        await asyncio.gather(*asking, return_exceptions=True)
 
     async def _watch(self, backend: Backend) -> None:
         fields = self._fields
