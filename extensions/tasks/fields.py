@@ -6,7 +6,7 @@ import msgspec
 
 from heddle.extensions.extension import Expression, FieldError, Fields, Interval, about
 from heddle.extensions.tasks.graph.reference import NAME, NAME_RULE, RESERVED
-from heddle.extensions.tasks.graph.source import Source
+from heddle.extensions.tasks.graph.source import InputSource
 from heddle.runtime.assembly.params import Param, check_params
 from heddle.schemas.guard import Again
 from heddle.schemas.suggestion import did_you_mean
@@ -148,7 +148,7 @@ class TaskFields(Fields):
         None
     )
     inputs: Annotated[
-        dict[str, Source],
+        dict[str, InputSource],
         about(
             "Where each input takes its value from: a reference (`load`, `load.rows[0]`, `in.day`, "
             "`run.id`, `load.error`), `{value: …}`, `{from: …, through: [transforms]}` or "
@@ -276,7 +276,7 @@ class WorkflowFields(Fields):
         about("The tasks. Those of equal priority begin in the order of this list."),
     ] = msgspec.field(default_factory=list)
     outputs: Annotated[
-        dict[str, Source] | None,
+        dict[str, InputSource] | None,
         about(
             "The outputs by name: references as in the inputs of tasks. Without it, the output of "
             "the task that has no dependents; if there are several such tasks, a map by their names.",

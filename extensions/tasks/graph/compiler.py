@@ -26,7 +26,7 @@ from heddle.extensions.tasks.graph.signatures import (
     types_of_function,
     types_of_spec,
 )
-from heddle.extensions.tasks.graph.source import Source
+from heddle.extensions.tasks.graph.source import InputSource
 from heddle.extensions.tasks.graph.task_graph import TaskGraph
 from heddle.extensions.tasks.graph.type_check import TypeCheck
 from heddle.schemas.errors import SpecError
@@ -157,7 +157,7 @@ class Compiler:
                 path=path,
             )
 
-    def _upstream(self, reference: Reference | None, path: Path, source: Source) -> int | None:
+    def _upstream(self, reference: Reference | None, path: Path, source: InputSource) -> int | None:
         """Return the task that a reference names, if it names one."""
         if reference is None:
             return None

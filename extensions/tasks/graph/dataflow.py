@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from heddle.extensions.tasks.graph.reference import Reference
-from heddle.extensions.tasks.graph.source import Source
+from heddle.extensions.tasks.graph.source import InputSource
 from heddle.schemas.path import Path
 
 
@@ -19,7 +19,7 @@ class Dataflow(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     source: int
     target: int
     input: str | None = None
-    written: Source | None = None
+    written: InputSource | None = None
     reference: Reference | None = None
     code: bool = False
     path: Path = ()

@@ -9,7 +9,7 @@ from heddle.extensions.tasks.functions import Function
 from heddle.extensions.tasks.graph.code import names_in
 from heddle.extensions.tasks.graph.dataflow import CodeKey, Dataflow
 from heddle.extensions.tasks.graph.reference import Reference, getter
-from heddle.extensions.tasks.graph.source import Source
+from heddle.extensions.tasks.graph.source import InputSource
 from heddle.extensions.tasks.graph.task_graph import (
     Arrivals,
     Get,
@@ -212,7 +212,7 @@ class Linker:
                     feeds.append(self._feed(self._number[place], given, reference, source))
         return feeds
 
-    def _feed(self, number: int, name: str, reference: Reference, source: Source) -> InputFlow:
+    def _feed(self, number: int, name: str, reference: Reference, source: InputSource) -> InputFlow:
         if not reference.path:
             return InputFlow(number, name, "", _part((), "in", source.through))
         get = _part(reference.path[1:], str(reference), source.through)
@@ -250,7 +250,7 @@ class Linker:
             kept |= needs
         return found, kept
 
-    def _result(self, name: str, source: Source) -> tuple[Result, set[int]]:
+    def _result(self, name: str, source: InputSource) -> tuple[Result, set[int]]:
         path: Path = ("outputs", name)
         if source.expression is not None:
             program = self._build.program(source.expression, *path)

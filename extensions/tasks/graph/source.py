@@ -1,4 +1,4 @@
-"""A Source says where an input of a task, or an output of a workflow, takes its value from."""
+"""A InputSource says where an input of a task, or an output of a workflow, takes its value from."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
@@ -12,7 +12,7 @@ from heddle.schemas.suggestion import did_you_mean
 _KEYS = ("value", "from", "through", "broadcast", "language", "code")
 
 
-class Source(FieldType):
+class InputSource(FieldType):
     """A reference, `{value}`, `{from, through, broadcast}` or `{language, code}`.
 
     Exactly one of `reference`, `expression` and `has_value` is set. `through` are the transforms
@@ -124,13 +124,13 @@ class Source(FieldType):
         return said
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Source) and self.written() == other.written()
+        return isinstance(other, InputSource) and self.written() == other.written()
 
     def __hash__(self) -> int:
         return hash(str(self.written()))
 
     def __repr__(self) -> str:
-        return f"Source({self.written()!r})"
+        return f"InputSource({self.written()!r})"
 
 
 def _reference(value: Any, path: tuple[str | int, ...]) -> Reference:

@@ -7,7 +7,7 @@ from heddle.extensions.tasks.fields import TaskFields, WorkflowFields
 from heddle.extensions.tasks.graph.dataflow import Dataflow
 from heddle.extensions.tasks.graph.reference import Reference
 from heddle.extensions.tasks.graph.signatures import Slot, WorkTypes
-from heddle.extensions.tasks.graph.source import Source
+from heddle.extensions.tasks.graph.source import InputSource
 from heddle.schemas.path import Path
 from heddle.schemas.suggestion import did_you_mean
 from heddle.schemas.types.comparison import compare_types
@@ -100,7 +100,7 @@ class TypeCheck:
                 )
 
     def _fits(
-        self, number: int, task: TaskFields, name: str, source: Source, flow: Dataflow | None
+        self, number: int, task: TaskFields, name: str, source: InputSource, flow: Dataflow | None
     ) -> bool:
         """Report an input whose type cannot fit; return whether it is known to fit."""
         path: Path = ("tasks", number, "inputs", name)
@@ -131,7 +131,7 @@ class TypeCheck:
             )
         return fit is Fit.FITS
 
-    def _given(self, source: Source, flow: Dataflow | None, path: Path) -> Json | None:
+    def _given(self, source: InputSource, flow: Dataflow | None, path: Path) -> Json | None:
         """Return the type that an input is given; None if it is not known."""
         if source.expression is not None:
             return None
@@ -194,7 +194,7 @@ class TypeCheck:
             hint=did_you_mean(str(step), names),
         )
 
-    def _transformed(self, source: Source, given: Json, path: Path) -> Json | None:
+    def _transformed(self, source: InputSource, given: Json, path: Path) -> Json | None:
         """Return the type after the transforms; report the first that cannot work on its value."""
         found: Json | None = given
         for number, transform in enumerate(source.through):
@@ -228,7 +228,7 @@ class TypeCheck:
         return found if isinstance(found, dict) and found else None
 
 
-def _place(source: Source, path: Path) -> Path:
+def _place(source: InputSource, path: Path) -> Path:
     """Return where the reference of a source stands."""
     if source.reference is None:
         return (*path, "value") if source.has_value else path
