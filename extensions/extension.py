@@ -28,7 +28,7 @@ from heddle.runtime.flow.tasks import Tasks
 from heddle.schemas.code import Code, Expression, LanguageName, Text
 from heddle.schemas.field import FieldError, Fields, FieldType, about
 from heddle.schemas.port import ERROR, IN, OUT, Port
-from heddle.schemas.schema import Schema
+from heddle.schemas.schema import Schema, TypeOfCode
 from heddle.schemas.units import Duration, Interval, Size
 
 __all__ = [
@@ -77,6 +77,7 @@ __all__ = [
     "Source",
     "Tasks",
     "Text",
+    "TypeOfCode",
     "Visit",
     "about",
     "node",

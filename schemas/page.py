@@ -16,6 +16,7 @@ from heddle.schemas.guard import GuardFields
 from heddle.schemas.port import LIFECYCLE, Port
 from heddle.schemas.schema import Schema
 from heddle.schemas.shape import Field, FieldShape, fields_of, tag_of
+from heddle.schemas.types.type_words import describe_schema
 from heddle.schemas.words import limits, plain, type_word
 
 Page: TypeAlias = dict[str, Any]
@@ -191,7 +192,13 @@ def _nested(shape: FieldShape, path: str) -> Iterator[tuple[type[msgspec.Struct]
 
 
 def _port(port: Port) -> dict[str, Any]:
-    return {"name": port.name, "indexed": port.indexed, "help": port.help}
+    """One port as plain data; its type and `required` are left out if they say nothing."""
+    row: dict[str, Any] = {"name": port.name, "indexed": port.indexed, "help": port.help}
+    if port.schema is not None:
+        row["type"] = describe_schema(port.schema)
+    if port.required:
+        row["required"] = True
+    return row
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
@@ -213,9 +220,13 @@ def _table(rows: list[dict[str, Any]]) -> str:
 
 def _ports_table(ports: dict[str, Any]) -> str:
     """A Markdown table of ports."""
-    lines = ["| port | | what for |", "|---|---|---|"]
+    typed = any(_port_type(port) for way in ("in", "out") for port in ports[way])
+    lines = ["| port | | type | what for |", "|---|---|---|---|"] if typed else []
+    lines = lines or ["| port | | what for |", "|---|---|---|"]
     for way in ("in", "out"):
-        lines += [f"| `{_shown(port)}` | {way} | {_cell(port['help'])} |" for port in ports[way]]
+        for port in ports[way]:
+            type_ = f"{_cell(_port_type(port))} | " if typed else ""
+            lines.append(f"| `{_shown(port)}` | {way} | {type_}{_cell(port['help'])} |")
     text = _SAID_PORTS if ports["depends"] else ""
     return (
         text if len(lines) == 2 else "\n".join(lines) + (f"\n\n{text}" if text else "")
@@ -241,7 +252,8 @@ def _port_lines(ports: dict[str, Any], width: int) -> list[str]:
     for way in ("in", "out"):
         for port in ports[way]:
             help_ = f": {port['help']}" if port["help"] else ""
-            lines += _wrapped(f"{way:>3} {_shown(port)}{help_}", width, "  ", "        ")
+            type_ = f" ({_port_type(port)})" if _port_type(port) else ""
+            lines += _wrapped(f"{way:>3} {_shown(port)}{type_}{help_}", width, "  ", "        ")
     if ports["depends"]:
         lines.append(f"  {_SAID_PORTS}")
     return lines or ["  none of its own"]
@@ -260,6 +272,12 @@ def _told(row: dict[str, Any]) -> str:
         return str(row["help"])
     shown = ", ".join(_code(example) for example in row["examples"])
     return f"{row['help']} For example {shown}.".strip()
+
+
+def _port_type(port: dict[str, Any]) -> str:
+    """The type of a port, and whether a packet has to come to it; nothing if neither is stated."""
+    needed = "required" if port.get("required") else ""
+    return ", ".join(filter(None, (str(port.get("type", "")), needed)))
 
 
 def _shown(port: dict[str, Any]) -> str:

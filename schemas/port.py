@@ -1,7 +1,9 @@
 """A Port is where a node is linked; an indexed one is many: out[0], out[1], …"""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 import msgspec
 
@@ -9,11 +11,18 @@ _NAME = re.compile(r"([A-Za-z_$][\w$.-]*)(?:\[(0|[1-9][0-9]{0,5})\])?", re.ASCII
 
 
 class Port(msgspec.Struct, frozen=True):
-    """One port of a kind. `indexed` ports are written `out[0]`, `out[1]`, …; `out` is `out[0]`."""
+    """One port of a kind. `indexed` ports are written `out[0]`, `out[1]`, …; `out` is `out[0]`.
+
+    `schema` is the JSON Schema of the payloads that an in port accepts, or that leave by an out
+    port; None if anything may be. A check of links compares them, so state only what always holds.
+    An in port is `required` if the node does nothing before a packet comes to it.
+    """
 
     name: str
     help: str = ""
     indexed: bool = False
+    schema: Any = None
+    required: bool = False
 
     def __str__(self) -> str:
         """As people read it: `error`, or `out[i]` for an indexed port."""
@@ -45,12 +54,21 @@ def parse_port(name: str) -> tuple[str, int | None] | None:
     return match[1], None if match[2] is None else int(match[2])
 
 
+def merge_ports(static: tuple[Port, ...], own: tuple[Port, ...]) -> tuple[Port, ...]:
+    """Return the ports of a kind, and those of one Spec: of two with one name, that of the Spec."""
+    if not static or not own:
+        return static or own
+    given = {port.name: port for port in own}
+    first = tuple(given.pop(port.name, port) for port in static)
+    return (*first, *given.values())
+
+
 def canonical(name: str) -> str:
     """One name for one port: `out[0]` is `out`; anything else stays as it is."""
     return name.removesuffix("[0]")
 
 
-def find_port(ports: "tuple[Port, ...]", name: str) -> Port | None:
+def find_port(ports: Iterable[Port], name: str) -> Port | None:
     """The declared port that this name means; an index only where the port is indexed."""
     parsed = parse_port(name)
     if parsed is None:

@@ -9,13 +9,16 @@ import msgspec
 from heddle.schemas.common_fields import SPEC_FIELDS
 from heddle.schemas.field import read_field
 from heddle.schemas.path import Path
-from heddle.schemas.port import LIFECYCLE, Port, find_port
+from heddle.schemas.port import LIFECYCLE, Port, find_port, merge_ports
 from heddle.schemas.shape import FieldShape, fields_of, shape_of
 
 F = TypeVar("F", bound=msgspec.Struct)
 
 Ports: TypeAlias = tuple[tuple[Port, ...], tuple[Port, ...]]
 """In ports and out ports."""
+
+TypeOfCode: TypeAlias = Callable[[str, str], Mapping[str, Any]]
+"""The JSON Schema of what code gives, from its language and its text; `{}` if it is not known."""
 
 _KIND = re.compile(r"[A-Za-z][\w./-]*", re.ASCII)
 
@@ -65,6 +68,12 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
     """Whether it may answer a packet before it sends it on, in a process of its own."""
     unreached: Callable[[F, Mapping[str, str]], Iterable[UnreachablePart]] | None = None
     """What no packet can reach, by its fields and its linked out ports (canonical name: as written)."""
+    types: Callable[[F, TypeOfCode], Mapping[str, Any]] | None = None
+    """The JSON Schemas of ports by name, if they depend on its fields: asked for by checks alone.
+
+    Such a type counts for the port of that name, whatever the declared port says. `TypeOfCode` gives
+    the type of code in a language.
+    """
 
     def __post_init__(self) -> None:
         if not _KIND.fullmatch(self.kind):
@@ -83,7 +92,7 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
         """Its in and out ports, without the lifecycle ports; all of them only where `fields` are given."""
         if self.ports is not None and fields is not None:
             ins, outs = self.ports(fields)
-            return (*self.ins, *ins), (*self.outs, *outs)
+            return merge_ports(self.ins, ins), merge_ports(self.outs, outs)
         return self.ins, self.outs
 
     def has_in(self, name: str, fields: F | None = None) -> bool:

@@ -56,7 +56,9 @@ def command(
 
     The graph of the links is looked at, too: nodes that nothing leads to, requests that are never
     answered, packets that are never merged, Errors that go round, and what no packet can reach. These
-    are warnings. The exit code is 1 when there is any error.
+    are warnings. A link whose types cannot fit is an error: every packet that takes it would fail.
+
+    The exit code is 1 when there is any error.
     """
     from heddle.cli.documents import Documents
     from heddle.cli.extensions import installed
@@ -84,7 +86,12 @@ def command(
     unread = not reading.whole
     # What could not be read may be what leads there, or answers.
     whole = not reading.problems
-    graph = check_graph(checked.parts, registry.scheme.schema, whole=whole)
+    graph = check_graph(
+        checked.parts,
+        registry.scheme.schema,
+        whole=whole,
+        type_of_code=registry.scheme.languages.type_of,
+    )
     rest = [
         problem
         for problem in (*checked.problems, *checked.dead, *graph)

@@ -201,7 +201,11 @@ COLLECT: Kind[Any] = Kind(
         category="control",
         ins=(IN,),
         outs=(
-            Port("out", "Each window, a list of packets in the order they came."),
+            Port(
+                "out",
+                "Each window, a list of packets in the order they came.",
+                schema={"type": "array"},
+            ),
             Port(
                 "error",
                 "The Error that a window was answered, or of a packet there is no room for.",

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from heddle.extensions.extension import (
     ERROR,
     NOTHING,
-    OUT,
     Answer,
     Build,
     Error,
@@ -136,7 +135,7 @@ MERGE: Kind[Any] = Kind(
         summary="Waits for a packet at each of its in ports, and sends them on as one list.",
         category="control",
         ins=(Port("in", "`in[i]`: becomes element `i` of the list.", indexed=True),),
-        outs=(OUT, ERROR),
+        outs=(Port("out", "The list.", schema={"type": "array"}), ERROR),
         example="""\
 - kind: split
   name: apart

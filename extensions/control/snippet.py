@@ -21,6 +21,7 @@ from heddle.extensions.extension import (
     Program,
     Schema,
     Size,
+    TypeOfCode,
     about,
 )
 
@@ -93,6 +94,12 @@ def _passes_on(fields: Mapping[str, Any]) -> bool:
     return not _FAILS.search(str(fields.get("code", "")))
 
 
+def _types(fields: Snippet, type_of_code: TypeOfCode) -> Mapping[str, Any]:
+    """Return the type of what the code gives, if its language knows it."""
+    known = type_of_code(fields.language, fields.code)
+    return {"out": known} if known else {}
+
+
 SNIPPET = Kind(
     Schema(
         kind="snippet",
@@ -100,6 +107,7 @@ SNIPPET = Kind(
         summary="Runs a piece of code on each packet.",
         category="control",
         passes_on=_passes_on,
+        types=_types,
         ins=(IN,),
         outs=(OUT, ERROR),
         example="""\

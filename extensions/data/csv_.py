@@ -1,7 +1,7 @@
 """csv: reads tables out of CSV text, and writes them."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -26,6 +26,7 @@ from heddle.extensions.extension import (
     Port,
     Schema,
     Text,
+    TypeOfCode,
     Visit,
     about,
 )
@@ -194,8 +195,17 @@ def compile_csv(fields: Csv, build: Build) -> Node:
     return CsvFormatNode(fields) if fields.op == "format" else CsvParseNode(fields)
 
 
+def _types(fields: Csv, type_of_code: TypeOfCode) -> Mapping[str, Any]:
+    """Return what leaves it, and the rows that text is made of."""
+    del type_of_code
+    if fields.op == "format":
+        return {"in": {"type": ["array", "object"]}, "out": {"type": "string"}}
+    return {"out": {"type": "array", "items": {"type": ["array", "object"]}}}
+
+
 CSV: Kind[Any] = Kind(
     Schema(
+        types=_types,
         kind="csv",
         fields=Csv,
         summary="Reads tables out of CSV text, and writes them.",

@@ -1,6 +1,6 @@
 """jsonl: reads data out of JSON lines, and writes it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -22,6 +22,7 @@ from heddle.extensions.extension import (
     Payload,
     Port,
     Schema,
+    TypeOfCode,
     Visit,
     about,
 )
@@ -116,8 +117,15 @@ def compile_jsonl(fields: Jsonl, build: Build) -> Node:
     return JsonlFormatNode() if fields.op == "format" else JsonlParseNode(fields)
 
 
+def _types(fields: Jsonl, type_of_code: TypeOfCode) -> Mapping[str, Any]:
+    """Return what leaves it: text, or a list."""
+    del type_of_code
+    return {"out": {"type": "string" if fields.op == "format" else "array"}}
+
+
 JSONL: Kind[Any] = Kind(
     Schema(
+        types=_types,
         kind="jsonl",
         fields=Jsonl,
         summary="Reads data out of JSON lines, and writes it.",

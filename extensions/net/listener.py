@@ -337,7 +337,7 @@ LISTENER: Kind[Any] = Kind(
         category="net",
         ins=(),
         outs=(
-            Port("out", "Requests."),
+            Port("out", "Requests.", schema={"title": "request", "type": "object"}),
             Port(
                 "error", "The Error that a request was answered; what it answers is the response."
             ),

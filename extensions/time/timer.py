@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from heddle.extensions.extension import (
@@ -317,6 +317,19 @@ class TimerNode(Node, Actor):
         return datetime.fromtimestamp(when, self._zone).isoformat(timespec="seconds")
 
 
+_TICK: Final = {
+    "title": "tick",
+    "type": "object",
+    "properties": {
+        "at": {"type": "string"},
+        "count": {"type": "integer"},
+        "missed": {"type": "integer"},
+    },
+    "required": ["at", "count", "missed"],
+    "additionalProperties": False,
+}
+
+
 def compile_timer(fields: Timer, build: Build, *, clock: TimerClock) -> Node:
     """A time zone that is none, and a cron expression that is none, are Problems."""
     try:
@@ -361,7 +374,7 @@ _SCHEMA = Schema(
     summary="Begins a process each time that its time has come.",
     category="time",
     outs=(
-        Port("out", "Ticks: `{at: text, count: number, missed: number}`."),
+        Port("out", "Ticks: `{at: text, count: number, missed: number}`.", schema=_TICK),
         Port("error", "The Error that a tick was answered; not linked, it is told as an event."),
     ),
     example="""\

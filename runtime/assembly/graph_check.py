@@ -18,22 +18,32 @@ from heddle.runtime.assembly.graph_codes import (
     UNREACHED,
 )
 from heddle.runtime.assembly.link_check import SchemaOf
+from heddle.runtime.assembly.link_types import check_link_types
 from heddle.schemas.check import in_order
 from heddle.schemas.path import Path
 from heddle.schemas.port import canonical
 from heddle.schemas.problem import Problem
+from heddle.schemas.schema import TypeOfCode
 
 End: TypeAlias = tuple[UUID, str]
 """A node and one of its in ports."""
 
 
-def check_graph(parts: Sequence[Part], schema_of: SchemaOf, *, whole: bool = True) -> list[Problem]:
+def check_graph(
+    parts: Sequence[Part],
+    schema_of: SchemaOf,
+    *,
+    whole: bool = True,
+    type_of_code: TypeOfCode = lambda language, code: {},
+) -> list[Problem]:
     """Return a Problem for each thing in the graph of these Specs that cannot have been meant, by place.
 
     Without `whole`, some Specs could not be read: what may follow from that is not told.
+    `type_of_code` gives the types of code in a language, which links are checked with.
     """
     graph = FlowGraph(parts, schema_of)
     problems = [*_unreached(graph), *endless_cycles(graph), *error_loops(graph)]
+    problems += check_link_types(graph, type_of_code)
     if whole:
         problems += [*_dead_nodes(graph), *_no_answers(graph), *_never_merged(graph)]
     return in_order(problems)

@@ -1,4 +1,4 @@
-"""The codes of the Problems that `check_graph` gives. But for one they are warnings."""
+"""The codes of the Problems that `check_graph` gives. But for two they are warnings."""
 
 from typing import Final
 
@@ -9,5 +9,7 @@ ERROR_LOOP: Final = "error-loop"
 UNREACHED: Final = "unreached"
 ENDLESS_CYCLE: Final = "endless-cycle"
 """An error: every packet that comes to such a cycle fails."""
+LINK_TYPE: Final = "link-type"
+"""An error: every packet that takes such a link fails."""
 
 GRAPH_CODES: Final = frozenset({DEAD_NODE, NO_ANSWER, NEVER_MERGED, ERROR_LOOP, UNREACHED})

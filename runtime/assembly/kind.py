@@ -21,6 +21,7 @@ from heddle.runtime.flow.node import Action, Handler, Node
 from heddle.schemas.field import Fields
 from heddle.schemas.port import ERROR, IN, OUT
 from heddle.schemas.schema import Schema
+from heddle.schemas.types.hints import schema_of
 
 
 class FunctionNode(Node):
@@ -43,7 +44,7 @@ def node(
     """
 
     def make(function: Callable[..., Any]) -> Kind[Any]:
-        accepts, fields = _fields(kind, function)
+        accepts, returns, fields = _fields(kind, function)
         waits = inspect.iscoroutinefunction(function)
         schema = Schema(
             kind=kind,
@@ -52,8 +53,8 @@ def node(
             details=details,
             example=example,
             category=category,
-            ins=(IN,),
-            outs=(OUT, ERROR),
+            ins=(msgspec.structs.replace(IN, schema=schema_of(accepts) or None),),
+            outs=(msgspec.structs.replace(OUT, schema=schema_of(returns) or None), ERROR),
         )
         names = [field.name for field in msgspec.structs.fields(fields)]
 
@@ -69,8 +70,8 @@ def node(
     return make
 
 
-def _fields(kind: str, function: Callable[..., Any]) -> tuple[Any, type[Fields]]:
-    """What the payload must be, and the Struct of the keyword-only parameters."""
+def _fields(kind: str, function: Callable[..., Any]) -> tuple[Any, Any, type[Fields]]:
+    """What the payload must be, what is returned, and the Struct of the keyword-only parameters."""
     hints = get_type_hints(function, include_extras=True)
     said: dict[str, Any] = {"__module__": function.__module__, "__annotations__": {}}
     positional: list[inspect.Parameter] = []
@@ -91,8 +92,10 @@ def _fields(kind: str, function: Callable[..., Any]) -> tuple[Any, type[Fields]]
             f"{len(positional)} found. Write fields after a *: def {function.__name__}(payload, *, …)"
         )
     accepts = hints.get(positional[0].name, Any)
-    return accepts, new_class(
-        f"{kind.title()}Fields", (Fields,), exec_body=lambda body: body.update(said)
+    return (
+        accepts,
+        hints.get("return", Any),
+        new_class(f"{kind.title()}Fields", (Fields,), exec_body=lambda body: body.update(said)),
     )
 
 

@@ -85,6 +85,9 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
     `tuned(code, options)` stands for both where a language heeds Options; it raises OptionError
     for one that it cannot keep. Without it, `timeout` and `memory` are never reached, and there is
     no isolation.
+
+    `type_of(code)` gives the JSON Schema of what the code gives, `{}` if that cannot be known
+    without a payload. Of a `constant` language the type is the constant itself.
     """
 
     name: str
@@ -93,6 +96,7 @@ class Language(msgspec.Struct, frozen=True, kw_only=True):
     condition: Callable[[str], Program] | None = None
     constant: bool = False
     tuned: Callable[[str, Options], Program] | None = None
+    type_of: Callable[[str], Mapping[str, Any]] | None = None
 
     def program(self, code: str, options: Options) -> Program:
         """Compile code under options; CompileError, or OptionError for an option it cannot keep."""
@@ -137,6 +141,18 @@ class Languages:
                 hint=did_you_mean(name, list(self._known), "language"),
             )
         return language
+
+    def type_of(self, name: str, code: str) -> Mapping[str, Any]:
+        """Return the JSON Schema of what some code gives; `{}` if it is not known, or does not compile."""
+        language = self._known.get(name)
+        try:
+            if language is not None and language.constant:
+                return {"const": language.compile(str(code))(None)}
+            if language is not None and language.type_of is not None:
+                return language.type_of(str(code))
+        except CompileError:
+            pass
+        return {}
 
     @property
     def known(self) -> Mapping[str, Language]:

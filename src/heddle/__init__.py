@@ -54,6 +54,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "Source",
         "Tasks",
         "Text",
+        "TypeOfCode",
         "FieldError",
         "Visit",
         "about",

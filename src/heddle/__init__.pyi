@@ -41,6 +41,7 @@ from heddle.extensions.extension import Size as Size
 from heddle.extensions.extension import Source as Source
 from heddle.extensions.extension import Tasks as Tasks
 from heddle.extensions.extension import Text as Text
+from heddle.extensions.extension import TypeOfCode as TypeOfCode
 from heddle.extensions.extension import FieldError as FieldError
 from heddle.extensions.extension import Visit as Visit
 from heddle.extensions.extension import about as about

@@ -3,7 +3,8 @@
 Its machinery is imported when the first text is compiled.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import msgspec
 
@@ -48,10 +49,17 @@ def _tuned(code: str, options: Options) -> Program:
     return LeavingProgram(compiler(code, BUDGET, options.where), leave, options.where)
 
 
+def _type_of(code: str) -> Mapping[str, Any]:
+    from heddle.extensions.languages.cel.static_type import type_of
+
+    return type_of(code)
+
+
 LANGUAGE: Final = Language(
     name="cel",
     summary="expressions over the payload: quick, safe, and free of side effects",
     compile=_compile,
     condition=_condition,
     tuned=_tuned,
+    type_of=_type_of,
 )
