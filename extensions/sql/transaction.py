@@ -13,14 +13,18 @@ from heddle.extensions.extension import Error, Failure, Process
 from heddle.extensions.sql.database import Isolation, Row, SqlConnection, StatementResult
 from heddle.extensions.sql.errors import Unreachable, refused
 from heddle.extensions.sql.pool import SqlPool
-from heddle.extensions.sql.statement import Statement
+from heddle.extensions.sql.statement import Statement, statement
 
 
 class Transaction:
     """One connection, lent for the rest of a process."""
 
-    def __init__(self, pool: SqlPool, connection: SqlConnection, isolation: Isolation) -> None:
+    def __init__(
+        self, process: Process, pool: SqlPool, connection: SqlConnection, isolation: Isolation
+    ) -> None:
         self.isolation = isolation
+        self._process = process
+        self._wrote = False
         self._pool = pool
         self._connection = connection
         self._turn = asyncio.Lock()
@@ -32,12 +36,14 @@ class Transaction:
         """Run a statement; nodes of one process that ask at the same time take turns."""
         async with self._turn:
             self._check()
+            self._wrote = self._wrote or not statement.reads
             return await self._connection.run(statement, sets, most=most, apart=apart)
 
     async def stream(
         self, statement: Statement, values: list[Any], *, size: int
     ) -> AsyncIterator[list[Row]]:
         """The rows of a statement, at most `size` at a time; the process has to live as long."""
+        self._wrote = self._wrote or not statement.reads
         rows = self._connection.stream(statement, values, size=size)
         while True:
             async with self._turn:
@@ -64,11 +70,30 @@ class Transaction:
                 self._pool.release(self._connection)
 
     async def _commit(self) -> None:
+        # What only reads needs no companion: it has no effect that could happen twice.
+        companions = [
+            each
+            for each in (self._process.companions if self._wrote else ())
+            if each.serves(self._pool.database.name)
+        ]
+        committed = False
         try:
+            for companion in companions:
+                await companion.write(self._execute)
             await self._connection.commit()
+            committed = True
         except BaseException:
             await self._connection.rollback()
             raise
+        finally:
+            for companion in companions:
+                companion.ended(committed)
+
+    async def _execute(self, sql: str, values: list[Any]) -> list[Row] | None:
+        """Run a statement of a companion, in this transaction."""
+        made = statement(sql, self._pool.database.dialect)
+        result = await self._connection.run(made, [made.bind(values)], most=1)
+        return result.rows
 
 
 async def transaction_of(
@@ -81,7 +106,7 @@ async def transaction_of(
 
     async def begin() -> Transaction:
         connection = await _begun(pool, isolation, writes, wait)
-        transaction = Transaction(pool, connection, isolation)
+        transaction = Transaction(process, pool, connection, isolation)
         try:
             process.on_exit(transaction.end)
         except ValueError:

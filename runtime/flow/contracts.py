@@ -68,6 +68,27 @@ class Links(Protocol):
         """Return whether a packet that leaves a symbol may have to wait for something."""
 
 
+class Companion(Protocol):
+    """What is written inside the transaction of a Process: it lasts if the transaction does, else not.
+
+    It is for records of what the Process does, such as the end of an attempt at a task.
+    """
+
+    def serves(self, database: str) -> bool:
+        """Return whether it belongs in this database; the name is that for people: `sqlite:shop.db`."""
+
+    def write(
+        self, execute: "Callable[[str, list[Any]], Awaitable[Any]]"
+    ) -> "Coroutine[Any, Any, None]":
+        """Write just before COMMIT; `execute` takes SQL with `?` and gives the rows as a list of maps.
+
+        What it raises rolls the transaction back. The first statement is its fence.
+        """
+
+    def ended(self, committed: bool) -> None:
+        """Know whether what it wrote lasts."""
+
+
 class Process(Protocol):
     """One execution of a flow, for a request, a tick or a message. Not an operating-system process.
 
@@ -82,6 +103,8 @@ class Process(Protocol):
     ended: float | None
     error: Error | None
     reason: Error | None
+    companions: "tuple[Companion, ...]"
+    """What is written inside its transactions; those of its children have their own."""
 
     @property
     def id(self) -> UUID:

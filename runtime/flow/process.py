@@ -8,7 +8,7 @@ from time import time
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
-from heddle.runtime.flow.contracts import ExitHook, Key, Process, ProcessStatus
+from heddle.runtime.flow.contracts import Companion, ExitHook, Key, Process, ProcessStatus
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, Failure, Payload
 from heddle.runtime.flow.machine import DEPTH, Pending, drive
 from heddle.runtime.flow.reader import Reader
@@ -55,6 +55,7 @@ class LiveProcess:
     ended: float | None = None
     error: Error | None = None
     reason: Error | None = None
+    companions: tuple[Companion, ...] = ()
     owns = False  # anything that its end has to see to
     _id: UUID | None = None
     _data: dict[str, Any] | None = None

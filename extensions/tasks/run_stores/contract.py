@@ -269,6 +269,16 @@ class RunStore(Protocol):
     lease: float
 
     @property
+    def path(self) -> str:
+        """The path of its file; empty if it is not a file."""
+        ...
+
+    @property
+    def prefix(self) -> str:
+        """What stands before the names of its tables in the database of an application."""
+        ...
+
+    @property
     def condition(self) -> str:
         """What keeps it from recording: `run store full`, with the reason; empty if nothing does."""
         ...

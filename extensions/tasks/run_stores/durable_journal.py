@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from heddle.extensions.extension import Answer, Error, Process, Tasks
+from heddle.extensions.tasks.run_stores.companion import AttemptCompanion
 from heddle.extensions.tasks.run_stores.contract import (
     MANY,
     EndedAttempt,
@@ -56,6 +57,8 @@ class DurableJournal(Journal):
         self.fenced = False
         self.at_work = 0
         self.idle: asyncio.Event | None = None
+        self.path: str = store.path
+        self.prefix: str = store.prefix
         self._store = store
         self._clock = clock
         self._seq = run.seq
@@ -137,6 +140,7 @@ class DurableJournal(Journal):
         """Report an end that needs more than the few columns of most."""
         if (path, number) in self._written:
             self._written.discard((path, number))
+            self._batch.pop((path, number), None)
             if status is _COMPLETED:
                 return self._ended(now)
         turn = self._turn
@@ -353,6 +357,31 @@ class DurableJournal(Journal):
 
     def opened(self, process: Process, path: str, number: int) -> None:
         """Let the transactions of an attempt's Process record its end with what they do."""
+        if self.path:
+            process.companions = (*process.companions, AttemptCompanion(self, path, number))
 
     def closing(self, process: Process, path: str, number: int, answer: Answer) -> None:
         """Know how the attempt ends, before its Process ends and its transactions commit."""
+        for companion in process.companions:
+            if isinstance(companion, AttemptCompanion):
+                companion.answer = answer
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run, as text."""
+        return str(self.run)
+
+    def began(self, key: tuple[str, int]) -> tuple[float, int] | None:
+        """Return when an attempt without a row began, and its number."""
+        return self._batch.get(key)
+
+    def enter_companion(self) -> None:
+        """Know that somebody else takes a number of the run now: it is taken from the store."""
+        self._companions += 1
+
+    def leave_companion(self, key: tuple[str, int], seq: int, *, committed: bool) -> None:
+        """Know whether the end of an attempt is recorded, and its number."""
+        self._companions -= 1
+        if committed:
+            self._written.add(key)
+            self._seq = max(self._seq, seq)
