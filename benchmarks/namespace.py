@@ -40,11 +40,11 @@ KINDS: Final = (
 ONWARD: Final = "  ports:\n    out:\n      - {{name: {name}, port: in}}\n"
 
 
-def write(folder: Path, symbols: int) -> Path:
-    """Write so many symbols into a folder; returns the file with the leaf."""
-    for first in range(0, symbols, PER_FILE):
-        count = min(PER_FILE, symbols - first)
-        path = folder / f"flow{first // PER_FILE:03}.yaml"
+def write(folder: Path, symbols: int, per_file: int = PER_FILE) -> Path:
+    """Write so many symbols into a folder, so many to a file; return the file with the leaf."""
+    for first in range(0, symbols, per_file):
+        count = min(per_file, symbols - first)
+        path = folder / f"flow{first // per_file:03}.yaml"
         path.write_text(_file(first, count) if first else _first(count))
     return folder / "flow000.yaml"
 

@@ -19,6 +19,7 @@ NAMES = (
     "deploy",
     "workers",
     "api",
+    "put",
     "command",
     "soak",
     "floods",
