@@ -23,6 +23,11 @@ class PathDebounce:
         self._first = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
+    @property
+    def pending(self) -> frozenset[str]:
+        """The paths that changed and are not delivered yet."""
+        return frozenset(self._due)
+
     def touch(self, path: str, wait: float = QUICK) -> None:
         """Note that a path changed; the batch is given when none of its paths has to wait."""
         now = self._loop.time()

@@ -65,6 +65,11 @@ class InotifyNotifier:
         self._loop.add_reader(self._fd, self._read)
         self._timer = self._loop.call_later(EVERY, self._check)
 
+    def poll(self) -> bool:
+        """Tell what the kernel has to say now; False if not all of the folder is watched."""
+        self._read()
+        return not self._partial
+
     def _init(self) -> int:
         handle: int = self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
         if handle < 0:

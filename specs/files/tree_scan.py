@@ -55,6 +55,10 @@ class TreeNotifier:
         self._tree = scan(self._root)
         self._task = asyncio.create_task(self._work())
 
+    def poll(self) -> bool:
+        """Nothing is known before the next look."""
+        return False
+
     def close(self) -> None:
         """Stop; a look that goes on ends within a moment."""
         for task in (self._task, self._waking):

@@ -15,11 +15,14 @@ import asyncio
 import base64
 import json
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+import re
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+
+import msgspec
 
 from heddle.schemas.errors import NotFoundError
 from heddle.schemas.problem import Place, Problem
@@ -42,6 +45,19 @@ PATIENCE = 5.0
 _BYTES = "\0bytes"
 
 
+_KEY = re.compile(rb'\{"number":\d+,"key":"([0-9a-f-]{36})",')
+
+
+class _Entry(msgspec.Struct, frozen=True, gc=False):
+    """Where the line of one Revision stands, and what tells whether to read it."""
+
+    number: int
+    start: int
+    size: int
+    key: str
+    spaces: tuple[str, ...]
+
+
 class Journal:
     """The history of one folder or file, in a file beside it. Nothing is read before it is asked for."""
 
@@ -53,6 +69,10 @@ class Journal:
         self._state: dict[Key, Resource] = {}
         self._newest = 0
         self._beyond = 0
+        # What was read is not read again: a question costs what it finds, not what the file holds.
+        self._entries: list[_Entry] = []
+        self._number = 0
+        self._torn = False
 
     @property
     def there(self) -> bool:
@@ -86,46 +106,72 @@ class Journal:
         return self._state
 
     @property
-    def large(self) -> bool:
-        """Whether to read it may take longer than a moment."""
+    def behind(self) -> bool:
+        """Whether somebody else has written so much that to read it may take longer than a moment."""
         try:
-            return os.stat(self.path).st_size > ASIDE
+            status = os.stat(self.path)
         except OSError:
             return False
+        node, size = self._stamp
+        return status.st_size - (size if status.st_ino == node else 0) > ASIDE
 
     def history(
         self, namespace: str | None = None, *, before: int | None = None, limit: int = 50
     ) -> Sequence[Revision]:
-        """The Revisions, the newest first; see Recording.history."""
+        """The Revisions, the newest first; see RevisionStore.history."""
+        self._load()
         revisions: list[Revision] = []
-        for line in reversed(self._lines()):
-            if len(revisions) >= limit:
-                break
-            revision = _revision(line)
-            if revision is None or (before is not None and revision.number >= before):
-                continue
-            shown = revision if namespace is None else revision.within(namespace)
-            if shown.turns:
-                revisions.append(shown)
+        with self._reading() as read:
+            for entry in reversed(self._entries):
+                if len(revisions) >= limit:
+                    break
+                if not entry.spaces or (namespace is not None and namespace not in entry.spaces):
+                    continue
+                if before is not None and entry.number >= before:
+                    continue
+                revision = _revision(read(entry))
+                if revision is not None:
+                    revisions.append(revision if namespace is None else revision.within(namespace))
         return revisions
 
     def revision(self, number: int) -> Revision:
         """One Revision; NotFound where there is none of that number."""
-        mark = f'"number":{number},'.encode()
-        for line in reversed(self._lines()):
-            if mark in line:
-                revision = _revision(line)
-                if revision is not None and revision.number == number:
-                    return revision
-        raise NotFoundError(f"{self.path} has no revision {number}. See them with: heddle history")
+        self._load()
+        revision = self._last(entry for entry in reversed(self._entries) if entry.number == number)
+        if revision is None:
+            raise NotFoundError(
+                f"{self.path} has no revision {number}. See them with: heddle history"
+            )
+        return revision
 
     def keyed(self, key: UUID) -> Revision | None:
         """The Revision that was made under this key; None if there is none, or it is in the base."""
-        mark = f'"key":"{key}",'.encode()
-        for line in reversed(self._lines()):
-            if mark in line and _parsed(line).get("key") == str(key):
-                return _revision(line)
-        return None
+        self._load()
+        return self._last(entry for entry in reversed(self._entries) if entry.key == str(key))
+
+    def _last(self, entries: Iterator[_Entry]) -> Revision | None:
+        entry = next(entries, None)
+        if entry is None:
+            return None
+        with self._reading() as read:
+            return _revision(read(entry))
+
+    @contextmanager
+    def _reading(self) -> Iterator[Callable[[_Entry], bytes]]:
+        """Give what reads the line of an entry; nothing is opened before it is asked."""
+        handle = -1
+
+        def read(entry: _Entry) -> bytes:
+            nonlocal handle
+            if handle < 0:
+                handle = SPARE.attempt(lambda: os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
+            return os.pread(handle, entry.size, entry.start)
+
+        try:
+            yield read
+        finally:
+            if handle >= 0:
+                os.close(handle)
 
     # --- writing ---
 
@@ -133,7 +179,9 @@ class Journal:
         """Begin it with what the files say now; OSError where it cannot be written."""
         state = {key_of(each): recorded(each) for each in resources}
         self._replace([_base(state.values())])
-        self._state, self._newest, self._beyond = state, 0, 0
+        stamp = self._stamp
+        self._reset(stamp)
+        self._state, self._number = state, 1
 
     def append(self, revision: Revision, key: UUID | None = None) -> None:
         """Add one Revision, made under this key, on disk when it returns; OSError where it cannot be written."""
@@ -144,11 +192,18 @@ class Journal:
             torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
             _write(handle, (b"\n" if torn else b"") + line)
             os.fsync(handle)
-            self._stamp = _stamp(os.fstat(handle))
+            known = (os.fstat(handle).st_ino, size) == self._stamp and not torn
+            if known:
+                self._stamp = _stamp(os.fstat(handle))
         finally:
             os.close(handle)
-        self._apply(revision)
-        self._beyond += len(line)
+        if not known:
+            self._load()
+        else:
+            self._number += 1
+            self._entries.append(_entry(line, revision, size))
+            self._apply(revision)
+            self._beyond += len(line)
         if self._beyond > self._limit:
             self._shorten()
 
@@ -158,34 +213,66 @@ class Journal:
             self._state[key] = resource
 
     def _load(self) -> None:
-        """Read all of it, unless it is as it was when it was read last."""
+        """Read what was written since it was read last: all of it, if it is another file.
+
+        OSError if there is a file that cannot be read.
+        """
         try:
-            stamp = _stamp(os.stat(self.path))
-        except OSError:
-            stamp = (0, 0)
-        if stamp == self._stamp:
+            status = os.stat(self.path)
+        except (FileNotFoundError, NotADirectoryError):
+            self._reset((0, 0))
             return
+        node, size = self._stamp
+        if (node, size) == _stamp(status):
+            return
+        if status.st_ino != node or status.st_size < size or self._torn:
+            self._reset((status.st_ino, 0))
+        self._read()
+
+    def _reset(self, stamp: tuple[int, int]) -> None:
         self._stamp, self._state, self._newest, self._beyond = stamp, {}, 0, 0
-        broken: list[int] = []
-        for number, line in enumerate(self._lines(), 1):
-            base = _based(line)
-            revision = _revision(line) if base is None else None
-            if base is not None:
-                self._state, self._beyond = {key_of(each): each for each in base}, 0
-                continue
-            self._beyond += len(line) + 1
-            if revision is not None:
-                self._apply(revision)
-            elif line.strip():
-                broken.append(number)
-        self.problems = tuple(_broken(self.path, number) for number in broken)
+        self._entries, self._number, self._torn, self.problems = [], 0, False, ()
+
+    def _read(self) -> None:
+        """Take in the lines from where the reading ended last."""
+        _, start = self._stamp
+        data = self._bytes(start)
+        lines = data.split(b"\n")
+        # Somebody may write the rest of the last one: then all is read anew.
+        self._torn = bool(lines[-1])
+        for line in lines if self._torn else lines[:-1]:
+            self._number += 1
+            self._take(line, start)
+            start += len(line) + 1
+        self._stamp = self._stamp[0], self._stamp[1] + len(data)
+
+    def _take(self, line: bytes, start: int) -> None:
+        base = _based(line)
+        revision = _revision(line) if base is None else None
+        if base is not None:
+            self._state, self._beyond = {key_of(each): each for each in base}, 0
+            return
+        self._beyond += len(line) + 1
+        if revision is not None:
+            self._entries.append(_entry(line, revision, start))
+            self._apply(revision)
+        elif line.strip():
+            self.problems = (*self.problems, _broken(self.path, self._number))
+
+    def _bytes(self, start: int) -> bytes:
+        def read() -> bytes:
+            with Path(self.path).open("rb") as file:
+                file.seek(start)
+                return file.read()
+
+        try:
+            return SPARE.attempt(read)
+        except (FileNotFoundError, NotADirectoryError):
+            return b""
 
     def _lines(self) -> list[bytes]:
         """Its lines; none without a file. OSError if there is one that cannot be read."""
-        try:
-            return SPARE.attempt(Path(self.path).read_bytes).split(b"\n")
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+        return self._bytes(0).split(b"\n")
 
     def _apply(self, revision: Revision) -> None:
         for turn in revision.turns:
@@ -212,7 +299,18 @@ class Journal:
                     state[turn.key] = turn.after
                 else:
                     state.pop(turn.key, None)
-        self._replace([_base(state.values()), *(line + b"\n" for line in rest[kept:])])
+        base = _base(state.values())
+        self._replace([base, *(line + b"\n" for line in rest[kept:])])
+        self._entries, self._number, self._torn, self.problems = [], 1, False, ()
+        start = len(base)
+        for line in rest[kept:]:
+            self._number += 1
+            revision = _revision(line)
+            if revision is not None:
+                self._entries.append(_entry(line, revision, start))
+            else:
+                self.problems = (*self.problems, _broken(self.path, self._number))
+            start += len(line) + 1
         self._beyond = size
 
     def _replace(self, lines: list[bytes]) -> None:
@@ -284,6 +382,18 @@ def _line(revision: Revision, key: UUID | None = None) -> bytes:
                 for turn in revision.turns
             ],
         }
+    )
+
+
+def _entry(line: bytes, revision: Revision, start: int) -> _Entry:
+    sides = [side for turn in revision.turns for side in (turn.before, turn.after)]
+    key = _KEY.match(line)
+    return _Entry(
+        number=revision.number,
+        start=start,
+        size=len(line),
+        key=key[1].decode() if key is not None else "",
+        spaces=tuple(dict.fromkeys(side.namespace for side in sides if side is not None)),
     )
 
 

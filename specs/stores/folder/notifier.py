@@ -23,6 +23,10 @@ class Notifier(Protocol):
         """Start; from its return on nothing is missed. OSError when that cannot be."""
         ...
 
+    def poll(self) -> bool:
+        """Tell what has changed up to now, at once; False if that cannot be known without a look."""
+        ...
+
     def close(self) -> None:
         """Stop; nothing is told any more."""
         ...

@@ -103,6 +103,8 @@ class SpecFiles:
         self.newest = 0
         self.unrecorded: set[Key] = set()
         self._files: dict[str, SpecFile] = {}
+        self._wrong: set[str] = set()
+        """The files with Problems."""
         self._holders: dict[Key, str] = {}
         self._clashes: tuple[Problem, ...] = ()
         self._gone: Problem | None = None
@@ -143,14 +145,14 @@ class SpecFiles:
     def problems(self) -> list[Problem]:
         """What is wrong in the files, file by file."""
         problems = [
-            problem for name in sorted(self._files) for problem in self._files[name].problems
+            problem for name in sorted(self._wrong) for problem in self._files[name].problems
         ]
         return [*([self._gone] if self._gone is not None else []), *problems, *self._clashes]
 
     @property
     def spoiled(self) -> list[Spec]:
         """The Specs in files with Problems, as far as they can be read, that do not count."""
-        return [spec for name in sorted(self._files) for spec in self._files[name].spoiled]
+        return [spec for name in sorted(self._wrong) for spec in self._files[name].spoiled]
 
     def file(self, name: str) -> SpecFile:
         """What one file said when it was read last."""
@@ -180,7 +182,7 @@ class SpecFiles:
     @property
     def again(self) -> bool:
         """Whether something could not be read for a reason that may pass: look at it later."""
-        return self._gone is not None or any(each.passing for each in self._files.values())
+        return self._gone is not None or any(self._files[name].passing for name in self._wrong)
 
     def full(self, name: str) -> str:
         """Return the path of a file for the file system."""
@@ -293,8 +295,15 @@ class SpecFiles:
 
     def _none_left(self, names: Iterable[str]) -> bool:
         """Return whether none of the files is there any more, nor one of these."""
-        known = [name for name, record in self._files.items() if record.entries]
-        return bool(known) and not any(os.path.exists(self.full(each)) for each in (*names, *known))
+        if any(os.path.exists(self.full(name)) for name in names):
+            return False
+        known = False
+        for name, record in self._files.items():
+            if record.entries:
+                known = True
+                if os.path.exists(self.full(name)):
+                    return False
+        return known
 
     def _emptying(self) -> bool:
         """Return whether the last of the files went a moment ago: the folder may go next."""
@@ -304,10 +313,13 @@ class SpecFiles:
         self._emptied = self._emptied or now
         return now - self._emptied < EMPTYING
 
-    def moving(self) -> bool:
-        """Whether a file looks as if somebody were in the midst of saving it. What we wrote does not."""
+    def moving(self, names: Iterable[str] | None = None) -> bool:
+        """Whether one of these files (None: of all) looks as if somebody were in the midst of saving it.
+
+        What we wrote does not.
+        """
         try:
-            names = {*self.names(), *self._files}
+            names = {*self.names(), *self._files} if names is None else names
         except (OSError, TooManyError):
             return False
         now = time.time_ns()
@@ -398,6 +410,12 @@ class SpecFiles:
             return self._load(name, careful)
         except Exception as error:
             return self._refused(name, failed(error, self.shown(name)))
+        finally:
+            record = self._files.get(name)
+            if record is not None and (record.problems or record.spoiled or record.passing):
+                self._wrong.add(name)
+            else:
+                self._wrong.discard(name)
 
     def _load(self, name: str, careful: bool) -> bool:
         """Read one file if it changed; whether it did."""

@@ -26,7 +26,7 @@ from heddle.specs.model.record import recorded
 from heddle.specs.model.report import Report
 from heddle.specs.model.revision import NO_NOTE, Note, Revision, RevisionChange
 from heddle.specs.model.spec import Spec
-from heddle.specs.model.store import Change, ChangeSet, Resource
+from heddle.specs.model.store import Change, ChangeSet, Put, Resource
 from heddle.specs.model.value import Value
 from heddle.specs.stores.broadcast import ChangeFeed
 from heddle.specs.stores.folder.accepted_file import AcceptedFile
@@ -35,12 +35,15 @@ from heddle.specs.stores.folder.journal import Journal
 from heddle.specs.stores.folder.notifier import Notifier, notifier
 from heddle.specs.stores.folder.off_loop import Aside
 from heddle.specs.stores.folder.report_files import Noticeboard
-from heddle.specs.stores.folder.spec_files import FEW, MANY, SpecFiles
+from heddle.specs.stores.folder.spec_files import FEW, SpecFiles
 from heddle.specs.stores.folder.state_folder import StateFolder, state_of
 from heddle.specs.stores.lease_file import FileLease, machine_lease
 
 AGAIN = 1.0
 """Seconds until what could not be read is looked at again, whether anything tells of a change or not."""
+
+MOMENT = 2.5
+"""Seconds for which a file that changed is looked at again, as it may be in the midst of changing."""
 
 BY_HAND = "edited by hand"
 """The message of a Revision that nobody applied."""
@@ -78,6 +81,8 @@ class FolderStore:
         self._polling = polling
         self._files = SpecFiles(self._path)
         self._journal = Journal("")
+        self._recent: dict[str, float] = {}
+        """What was told of to have changed a moment ago, and when: it may be in the midst of it."""
         self._board = Noticeboard("")
         self._accepted = AcceptedFile("")
         self._synced = False
@@ -203,7 +208,10 @@ class FolderStore:
                 return put_under(changes, made)
             change_set, put = await self._aside.do(
                 lambda: self._write(changes, note, alone),
-                long=self._files.many or len(changes) > MANY,
+                long=len(changes) > FEW
+                or self._files.long(self._homes(changes))
+                or self._journal.behind
+                or not self._synced,
             )
         self._tell(change_set)
         return put
@@ -253,7 +261,10 @@ class FolderStore:
         self._check_open()
 
     async def _moving(self) -> bool:
-        return await self._aside.do(self._files.moving, long=self._files.many)
+        names = self._touched()
+        if names is None:
+            return await self._aside.do(self._files.moving, long=self._files.many)
+        return await self._aside.do(lambda: self._files.moving(names), long=self._files.long(names))
 
     # --- looking back ---
 
@@ -265,7 +276,7 @@ class FolderStore:
         try:
             return await self._aside.do(
                 lambda: self._journal.history(namespace, before=before, limit=limit),
-                long=self._journal.large,
+                long=self._journal.behind,
             )
         except OSError as error:
             # Not as if nothing had ever been: whoever asks may decide by it who is let in.
@@ -281,7 +292,7 @@ class FolderStore:
         await self._notice()
         try:
             return await self._aside.do(
-                lambda: self._journal.revision(number), long=self._journal.large
+                lambda: self._journal.revision(number), long=self._journal.behind
             )
         except OSError as error:
             raise StoreError(
@@ -307,7 +318,7 @@ class FolderStore:
                 await self._still()
                 await self._look(always=True)
                 if alone:
-                    long = self._files.many or self._journal.large
+                    long = self._journal.behind or (self._files.many and not self._synced)
                     await self._aside.do(self._begin, long=long)
 
     def _begin(self) -> bool:
@@ -482,7 +493,8 @@ class FolderStore:
             self._files.removed = True
             paths = paths - {REMOVED} | {EVERYTHING}
         if EVERYTHING not in paths:
-            names = [os.path.relpath(path, self._root).replace(os.sep, "/") for path in paths]
+            names = [self._name(path) for path in paths]
+        self._note_recent(paths, time.monotonic())
         if not self._files.long(names) and self._aside.free:
             with self._passing(paths):
                 self._tell(self._files.refresh(names, careful=True))
@@ -547,14 +559,48 @@ class FolderStore:
         """See what changed, unless a watcher tells it anyway."""
         self._check_open()
         if always or self._settling is None:
+            names = self._touched()
+            long = self._files.many if names is None else self._files.long(names)
             change_set = await self._aside.do(
-                lambda: self._files.refresh(None, careful=always), long=self._files.many
+                lambda: self._files.refresh(names, careful=always), long=long
             )
             self._tell(change_set)
             self._check_open()
         elif not self._aside.free:
             # What is being read is not to be seen half.
             await self._aside.do(lambda: None, long=False)
+
+    def _touched(self) -> list[str] | None:
+        """Return the files that changed a moment ago; None if that may be any.
+
+        While the folder is watched, the kernel tells: that costs what changed, not what is there.
+        """
+        if self._notifier is None or self._settling is None or not self._notifier.poll():
+            return None
+        now = time.monotonic()
+        self._note_recent(self._settling.pending, now)
+        self._recent = {name: at for name, at in self._recent.items() if now - at < MOMENT}
+        return None if EVERYTHING in self._recent else list(self._recent)
+
+    def _note_recent(self, paths: Iterable[str], now: float) -> None:
+        for path in paths:
+            self._recent[self._name(path)] = now
+
+    def _name(self, path: str) -> str:
+        """Return the name of a file below the folder; EVERYTHING for what stands for all of them."""
+        if path in (EVERYTHING, REMOVED):
+            return EVERYTHING
+        return os.path.relpath(path, self._root).replace(os.sep, "/")
+
+    def _homes(self, changes: Sequence[Change]) -> list[str]:
+        """Return the files that these changes are written to, as far as that is known before."""
+        keys = (
+            key_of(change.resource) if isinstance(change, Put) else (change.type, change.id)
+            for change in changes
+        )
+        held = (self._files.index.get(key) for key in keys)
+        names = (self._files.holder(each) for each in held if each is not None)
+        return list({name for name in names if name is not None})
 
 
 def _lock_path(folder: str, name: str) -> str:
