@@ -217,12 +217,14 @@ async def check_change(
     left = await by_turns(left_in_pieces(steps, stored, registry, served))
     if any(problem.code == "missing-link" for problem in left):
         # A mistyped name is told with the one that was meant: that may be any.
-        spaces = sorted({side.namespace for step in steps for side in step if side is not None})
+        sides = [side for step in steps for side in step if side is not None]
+        changed = {key_of(side) for side in sides}
+        spaces = sorted({side.namespace for side in sides})
         names = [
             (space, spec.name)
             for space in spaces
             for spec in await store.specs(space)
-            if spec.name is not None
+            if spec.name is not None and key_of(spec) not in changed
         ]
         left = await by_turns(left_in_pieces(steps, stored, registry, served, names))
     return list(dict.fromkeys([*problems, *left]))
