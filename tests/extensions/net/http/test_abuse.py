@@ -469,13 +469,17 @@ async def test_reset_in_the_middle_of_a_body_harms_nobody() -> None:
 
 
 async def test_loop_that_stood_still_times_nobody_out() -> None:
-    async with serve(answering("x"), limits=Limits(header_timeout=0.1)) as house:
+    limit = 0.1
+    async with serve(answering("x"), limits=Limits(header_timeout=limit)) as house:
         slow, other = await house.wire(), await house.wire()
         await slow.send(GET[:-2])
         await until(lambda: house.server.snapshot().busy)
 
         def block(exchange: Exchange) -> None:
-            time.sleep(0.5)
+            # Until the slow one is surely late, and its deadline between two looks of the clock.
+            end = time.perf_counter() + 3 * limit
+            while time.perf_counter() < end:
+                pass
             exchange.reply("blocked")
 
         house.server.swap(handler=block)

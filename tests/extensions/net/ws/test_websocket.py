@@ -10,6 +10,7 @@ import pytest
 import trustme
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Opcode
 
 from heddle.extensions.extension import ByteStream, Error, Process, node
 from heddle.runtime.assembly.codec import Kind
@@ -477,7 +478,16 @@ async def test_who_is_silent_is_pinged_and_who_does_not_answer_is_closed() -> No
         running(flow("limits: {ping: 30ms, pong: 2s}")) as rt,
         dial(rt, ping_interval=None) as client,
     ):
-        await asyncio.sleep(0.3)
+        pings = 0
+        handle: Any = client.process_event
+
+        def counted(event: Any) -> None:
+            nonlocal pings
+            pings += event.opcode is Opcode.PING
+            handle(event)
+
+        client.process_event = counted  # type: ignore[method-assign]
+        await until(lambda: pings)
         await client.send("still there")
         assert await hear(client) == "still there"
         assert client.transport is not None
