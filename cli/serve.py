@@ -51,7 +51,7 @@ class Serve:
         self._registry = installed(settings)
         self._log = make_log(settings.log_format, settings.log_level, source=self._source)
         self._listening: list[Event] = []
-        self._ending = Shutdown(self._told, drain=settings.drain, report=self._cut)
+        self._ending = Shutdown(self._drain_requested, drain=settings.drain, report=self._cut)
         self._starting: asyncio.Task[Any] | None = None
         self._stop = asyncio.Event()
         self._shown: Callable[[str], str] = str
@@ -276,14 +276,14 @@ class Serve:
                 specs = [symbol.binding.spec for symbol in rt.table.all()]
                 for each in heard:
                     line = curl(str(each.data.get("url", "")), each.symbol, specs)
-                    self._log.say("try", rt.events.mask(line))
+                    self._log.print_line("try", rt.events.mask(line))
 
     def _source(self, file: str) -> str | None:
         return self._specs.source(file) or self._values.source(file)
 
     # --- ending ---
 
-    def _told(self) -> None:
+    def _drain_requested(self) -> None:
         if self._starting is not None:
             self._starting.cancel()
         self._stop.set()

@@ -239,7 +239,7 @@ class _TableReader:
             elif key.table is None and key.each is None and key.fits(value):
                 given[key.name] = key.made(value)
             else:
-                self._tell((*above, name), "type", _shown(value), key.wanted)
+                self._reject((*above, name), "type", _shown(value), key.wanted)
         return given
 
     def _each(
@@ -249,9 +249,9 @@ class _TableReader:
         given: dict[str, dict[str, Any]] = {}
         for name, value in data.items():
             if not legal_namespace(name):
-                self._tell((*above, name), "name", f'the name "{name}"', NAMESPACE_RULE)
+                self._reject((*above, name), "name", f'the name "{name}"', NAMESPACE_RULE)
             elif not isinstance(value, dict):
-                self._tell((*above, name), "type", _shown(value), "a table")
+                self._reject((*above, name), "type", _shown(value), "a table")
             else:
                 given[name] = self.table(value, key.each or {}, (*above, name))
         return given
@@ -259,9 +259,9 @@ class _TableReader:
     def _unknown(self, name: str, known: "Mapping[str, _Key]", above: tuple[str, ...]) -> None:
         hint = did_you_mean(name, list(known))
         wanted = ", ".join(known)
-        self._tell((*above, name), "unknown-key", f'unknown key "{name}"', wanted, hint)
+        self._reject((*above, name), "unknown-key", f'unknown key "{name}"', wanted, hint)
 
-    def _tell(
+    def _reject(
         self, path: tuple[str, ...], code: str, actual: str, wanted: str, hint: str = ""
     ) -> None:
         place = Place(self._file, self._line(path))

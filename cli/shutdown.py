@@ -55,7 +55,7 @@ class Shutdown:
         self._report = report
         self._loop: asyncio.AbstractEventLoop | None = None
         self._answered = True
-        self._asked = 0.0
+        self._probed_at = 0.0
         self._patience = PATIENCE
         self._deadline = 0.0
 
@@ -82,7 +82,7 @@ class Shutdown:
             return
         self._deadline = time.monotonic() + max(self._drain, 2 * TICK)
         self._patience = min(PATIENCE, max(self._drain / 2, TICK))
-        self._ask()
+        self._probe()
         self._loop.call_soon_threadsafe(self._begin)
         # Python's handlers run between two steps of Python, and in calls that a signal wakes: that
         # is when something can be interrupted. A thread sees to the calls that no signal wakes.
@@ -92,9 +92,9 @@ class Shutdown:
         with suppress(RuntimeError):
             _thread.start_new_thread(self._outwait, ())
 
-    def _ask(self) -> None:
+    def _probe(self) -> None:
         """Ask the loop for a sign of life."""
-        self._answered, self._asked = False, time.monotonic()
+        self._answered, self._probed_at = False, time.monotonic()
         if self._loop is not None:
             with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._answer)
@@ -107,12 +107,12 @@ class Shutdown:
         if self._loop is None:
             return
         if self._answered:
-            self._ask()
+            self._probe()
             return
         now = time.monotonic()
-        if now > self._deadline + TICK and now - self._asked > AGAIN:
+        if now > self._deadline + TICK and now - self._probed_at > AGAIN:
             self._end()
-        if now - self._asked > self._patience:
+        if now - self._probed_at > self._patience:
             self._patience = AGAIN
             raise ShutdownInterrupt
 
@@ -121,20 +121,24 @@ class Shutdown:
         while self._loop is not None:
             time.sleep(TICK)
             if not _TIMERS and self._answered:
-                self._ask()
+                self._probe()
             late = time.monotonic() - self._deadline
-            if late > 2 * TICK and not self._answered and time.monotonic() - self._asked > AGAIN:
+            if (
+                late > 2 * TICK
+                and not self._answered
+                and time.monotonic() - self._probed_at > AGAIN
+            ):
                 # Writing may block for as long as the loop does.
                 with suppress(RuntimeError):
-                    _thread.start_new_thread(self._tell, ())
+                    _thread.start_new_thread(self._report_cut, ())
                 time.sleep(TICK)
                 os._exit(INTERRUPTED)
 
     def _end(self) -> None:
-        self._tell()
+        self._report_cut()
         os._exit(INTERRUPTED)
 
-    def _tell(self) -> None:
+    def _report_cut(self) -> None:
         with suppress(Exception):
             self._report(f"something held the event loop for all of the {self._drain:g} s to drain")
 

@@ -27,7 +27,7 @@ from heddle.schemas.suggestion import did_you_mean, nearest
 from heddle.schemas.words import any_of, field_named, plain, wanted
 
 _ITSELF: Any = object()
-_TOLD: list[FieldShape] = []
+_SHAPES: list[FieldShape] = []
 
 
 def decode(spec: Declaration, schema: Schema[F]) -> F:
@@ -174,7 +174,7 @@ class _FieldWalk:
                 meant.add(self._unknown(fields, str(key), path))
         for field in fields:
             if field.required and field.name not in value and field.name not in meant:
-                self._tell("missing", "missing", (*path, field.name), wanted(field.shape))
+                self._add("missing", "missing", (*path, field.name), wanted(field.shape))
         return better
 
     def _field(self, field: Field, value: Any, path: Path) -> Any:
@@ -183,7 +183,7 @@ class _FieldWalk:
             default = written(field.default)
             shown = "" if default in ("", [], {}, None) else f", {plain(default)}"
             hint = f"Leave it out for the default{shown}."
-            self._tell("type", describe_type(None), path, wanted(field.shape), hint)
+            self._add("type", describe_type(None), path, wanted(field.shape), hint)
             return value
         return self.look(field.shape, value, path)
 
@@ -196,7 +196,7 @@ class _FieldWalk:
         hint = did_you_mean(key, [*names, *(() if path else common)], "field")
         if path and key in common:
             hint = f"{key} is a field of the Spec itself: indent it like kind."
-        self._tell("unknown-field", "unknown field", (*path, key), known, hint)
+        self._add("unknown-field", "unknown field", (*path, key), known, hint)
         return near or ""
 
     def _map(self, shape: FieldShape, value: Mapping[Any, Any], path: Path) -> Any:
@@ -205,7 +205,7 @@ class _FieldWalk:
         for key, item in value.items():
             if _refusal(shape.items[0], key) is not None:
                 hint = f'Write it in quotes: "{key}".' if not isinstance(key, str) else ""
-                self._tell(
+                self._add(
                     "type",
                     f"the name {describe_type(key)}",
                     (*path, str(key)),
@@ -234,7 +234,7 @@ class _FieldWalk:
             members = [item for item in members if item.form in meant]
         if len(members) > 1:
             members = self._tagged(members, value, path)
-        if members is _TOLD:
+        if members is _SHAPES:
             return value
         return self.look(members[0], value, path) if len(members) == 1 else _ITSELF
 
@@ -250,10 +250,10 @@ class _FieldWalk:
             return [tags[str(given)]]
         text = "missing" if name not in value else describe_type(given)
         code = "missing" if name not in value else "choice"
-        self._tell(
+        self._add(
             code, text, (*path, name), any_of(sorted(tags)), did_you_mean(str(given), set(tags))
         )
-        return _TOLD
+        return _SHAPES
 
     def _unfit(
         self, shape: FieldShape, value: Any, path: Path, reason: msgspec.ValidationError
@@ -262,17 +262,17 @@ class _FieldWalk:
         cause = reason.__cause__
         hint = blank_hint(value) if isinstance(value, str) and not self._spec.env else ""
         if hint:
-            self._tell("type", _found(value), path, wanted(shape), hint)
+            self._add("type", _shown(value), path, wanted(shape), hint)
         elif isinstance(cause, FieldError):
             code = cause.code or "invalid"
-            self._tell(code, cause.found, (*path, *cause.path), cause.wanted, cause.hint)
+            self._add(code, cause.found, (*path, *cause.path), cause.wanted, cause.hint)
         elif isinstance(cause, ValueError | TypeError) and str(cause):
-            self._tell("invalid", str(cause), path, wanted(shape) if shape.form == "own" else "")
+            self._add("invalid", str(cause), path, wanted(shape) if shape.form == "own" else "")
         else:
             code, hint = _why(shape, value)
-            self._tell(code, _found(value), path, wanted(shape), hint)
+            self._add(code, _shown(value), path, wanted(shape), hint)
 
-    def _tell(self, code: str, actual: str, path: Path, wanted: str = "", hint: str = "") -> None:
+    def _add(self, code: str, actual: str, path: Path, wanted: str = "", hint: str = "") -> None:
         self.problems.append(
             Problem(
                 code=code,
@@ -290,7 +290,7 @@ _BLANK = re.compile(r"\{\{-?\s*\.?([A-Za-z_]\w*)")
 _MEANT: dict[type, tuple[str, ...]] = {dict: ("group", "map"), list: ("list",), tuple: ("list",)}
 
 
-def _found(value: Any) -> str:
+def _shown(value: Any) -> str:
     """What was found, with its length where it has one."""
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}" if value else "an empty list"

@@ -213,7 +213,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
             else ""
         )
         lines.append(
-            f"| `{row['path']}` | {_cell(_type(row))} | {_cell(default)} | {_cell(_told(row))} |"
+            f"| `{row['path']}` | {_cell(_type(row))} | {_cell(default)} | {_cell(_help_text(row))} |"
         )
     return "\n".join(lines)
 
@@ -243,7 +243,7 @@ def _field_lines(row: dict[str, Any], width: int) -> list[str]:
     else:
         tail = f", default {plain(row['default'])}" if "default" in row else ""
     head = f"  {row['path']} ({_type(row)}{tail})"
-    return [head, *_wrapped(_told(row), width, "      ")]
+    return [head, *_wrapped(_help_text(row), width, "      ")]
 
 
 def _port_lines(ports: dict[str, Any], width: int) -> list[str]:
@@ -266,7 +266,7 @@ def _type(row: dict[str, Any]) -> str:
     return f"{row['type']}{unit}{text}"
 
 
-def _told(row: dict[str, Any]) -> str:
+def _help_text(row: dict[str, Any]) -> str:
     """The help with its examples."""
     if "examples" not in row:
         return str(row["help"])

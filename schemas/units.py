@@ -68,7 +68,7 @@ class Duration(float, FieldType):
         own = tuple((rule, Duration(text)) for rule, text in given.items() if text is not None)
         cls.limits = (*cls.limits, *own)
         if own:
-            message = " and ".join(f"{_SAID[rule]} {limit}" for rule, limit in cls.limits)
+            message = " and ".join(f"{_BOUND_WORDS[rule]} {limit}" for rule, limit in cls.limits)
             cls.limited = message
             cls.wanted = f"a duration of {message}, such as 1.5s or 250ms"
             number, text = cls.json_schema["anyOf"]
@@ -157,7 +157,7 @@ class Size(int, FieldType):
         return f'{type(self).__name__}("{self}")'
 
 
-_SAID = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+_BOUND_WORDS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 _JSON_SCHEMA = {
     "ge": "minimum",
     "gt": "exclusiveMinimum",

@@ -55,7 +55,7 @@ EVERY = "*"
         (
             "--json",
             (
-                "{ok, changes: [{what: deleted, type, id, namespace, name?, kind?}], missing: "
+                "{ok, changes: [{action: deleted, type, id, namespace, name?, kind?}], missing: "
                 "[text], problems?: [as of heddle check], revision?, conflicts?, runtimes?: [as "
                 "of heddle apply]}"
             ),

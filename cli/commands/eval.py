@@ -160,7 +160,7 @@ class _Trial:
         if isinstance(value, Error):
             value = {"message": value.message, "code": value.code, "data": value.data}
         if self._as_json:
-            self._tell(ok=True, value=value)
+            self._print(ok=True, value=value)
         elif isinstance(value, str):
             click.echo(value)
         elif isinstance(value, bytes):
@@ -205,9 +205,9 @@ class _Trial:
 
     def _tell_error(self, stage: str, message: str, **more: Any) -> None:
         known = {name: value for name, value in more.items() if value not in (None, 0, "")}
-        self._tell(ok=False, error={"stage": stage, "message": message, **known})
+        self._print(ok=False, error={"stage": stage, "message": message, **known})
 
-    def _tell(self, *, ok: bool, **more: Any) -> None:
+    def _print(self, *, ok: bool, **more: Any) -> None:
         from heddle.cli.views.output import print_json
 
         print_json({"ok": ok, "language": self._language, "printed": self._printed, **more})

@@ -84,7 +84,7 @@ def command(
         )
     else:
         print_problems(problems, source=documents.source)
-        _tell(files, check=check, diff=diff)
+        _print_files(files, check=check, diff=diff)
     if problems or (check and changed):
         raise click.exceptions.Exit(FAILED)
 
@@ -144,7 +144,7 @@ def _shown(each: "dict[str, Any]", *, diff: bool) -> "dict[str, Any]":
     return data | {"text": each["text"]} if each["file"] == "<stdin>" else data
 
 
-def _tell(files: "Sequence[dict[str, Any]]", *, check: bool, diff: bool) -> None:
+def _print_files(files: "Sequence[dict[str, Any]]", *, check: bool, diff: bool) -> None:
     """What became of the files; standard input goes to standard output."""
     text = "would be formatted" if check or diff else "formatted"
     for each in files:

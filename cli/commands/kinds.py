@@ -51,7 +51,7 @@ def command(
 
     registry = installed(settings_of(config, extensions))
     if kind is not None:
-        _one(registry, kind, as_json)
+        _show_kind(registry, kind, as_json)
         return
     sound, broken = described(registry, describe)
     if as_json:
@@ -61,7 +61,7 @@ def command(
     complain_of(broken)
 
 
-def _one(registry: "Registry", kind: str, as_json: bool) -> None:
+def _show_kind(registry: "Registry", kind: str, as_json: bool) -> None:
     from heddle.cli.views.kind_list import InvalidKind, tried
     from heddle.cli.views.output import print_json
     from heddle.schemas.page import describe, terminal

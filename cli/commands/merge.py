@@ -109,7 +109,7 @@ def command(
     else:
         if output is None:
             click.echo(merged.text, nl=False)
-        _tell(merged)
+        _print_merge(merged)
     if not merged.clean:
         raise click.exceptions.Exit(FAILED)
 
@@ -135,7 +135,7 @@ def _write(path: str, text: str) -> None:
     write_files({path: (read_bytes(path), text.encode())})
 
 
-def _tell(merged: "TextMergeResult") -> None:
+def _print_merge(merged: "TextMergeResult") -> None:
     for each in merged.conflicts:
         click.echo(f"conflict: {each}", err=True)
     if merged.by_lines:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         (
             "--json",
             (
-                "{ok, changes: [{what: created|updated|unchanged|deleted, type: spec|value, id, "
+                "{ok, changes: [{action: created|updated|unchanged|deleted, type: spec|value, id, "
                 "namespace, name?, kind?, fields?: [{path, before?, after?}]}], "
                 "problems: [as of heddle check], conflicts?: [as of heddle apply]}"
             ),

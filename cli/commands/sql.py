@@ -96,7 +96,7 @@ async def _run(
     from heddle.specs.stores.remote.store import RemoteStore
 
     try:
-        from heddle.extensions.sql.internal.ask import ask
+        from heddle.extensions.sql.internal.ask import run_sql
     except ImportError as error:
         raise CommandError(
             f"what SQL needs is not installed: {error}. Try: pip install 'heddle-runtime[internal]'"
@@ -105,11 +105,13 @@ async def _run(
     async with opened(settings, registry) as store:
         if isinstance(store, RemoteStore) and not write and namespace is None:
             # Where the API is there are runtimes, too: what lives in them is seen from there.
-            return await store.ask(text, args)
+            return await store.query(text, args)
         only = [namespace] if namespace is not None else None
         managed = Managed(store, registry, namespaces=only)
         try:
-            return await ask(managed, text, args, writes=write, author=note_of(settings, "").author)
+            return await run_sql(
+                managed, text, args, writes=write, author=note_of(settings, "").author
+            )
         except Failure as failure:
             hint = " Try --write" if failure.error.code == "read-only" and not write else ""
             raise CommandError(f"{failure}{hint}") from failure

@@ -103,7 +103,7 @@ def command(
     if as_json:
         print_json(data)
         return
-    _tell(deed, data)
+    _print_status(deed, data)
 
 
 def _check(url: str) -> None:
@@ -170,7 +170,7 @@ async def _sql(url: str, role: str | None, sort: str, since: int | None) -> str:
     return str(needed("migrator").script(schema, since))
 
 
-def _tell(deed: str, data: dict[str, Any]) -> None:
+def _print_status(deed: str, data: dict[str, Any]) -> None:
     """For people."""
     if deed == "migrate":
         if data["before"] == data["version"]:

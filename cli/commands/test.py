@@ -106,7 +106,7 @@ def command(
     from heddle.cli.views.output import print_json, print_problems
     from heddle.cli.views.test_run import Ran, TestRun, as_data, print_result, summary
 
-    def tell(ran: Ran) -> None:
+    def report(ran: Ran) -> None:
         if junit is not None:
             from heddle.cli.views.junit import write_junit
 
@@ -124,9 +124,9 @@ def command(
         values=from_values,
         limit=timeout,
         on_result=(lambda _: None) if as_json else print_result,
-        on_stuck=tell,
+        on_stuck=report,
     )
     ran = trying.run()
-    tell(ran)
+    report(ran)
     if not ran.ok:
         raise click.exceptions.Exit(FAILED)

@@ -103,19 +103,19 @@ def command(
         raise click.UsageError(f"heddle token {action} takes a NAME: whose token it is")
     if action == "revoke":
         asyncio.run(_revoke(settings, name))
-        _say({"name": name}, f"revoked  {name}: it lets nobody in any more", as_json)
+        _print_token({"name": name}, f"revoked  {name}: it lets nobody in any more", as_json)
         return
     if not roles:
         raise click.UsageError(f"say what it is good for: --role {'|'.join(ROLES)}")
     token, made = asyncio.run(_new(settings, name, roles, spaces, expires))
     if as_json:
-        _say({**_shown(made), "token": token}, "", as_json)
+        _print_token({**_shown(made), "token": token}, "", as_json)
         return
     click.echo(f"{name}: {_may(made)}. Keep it now, it is not shown again:", err=True)
     click.echo(token)
 
 
-def _say(data: dict[str, object], line: str, as_json: bool) -> None:
+def _print_token(data: dict[str, object], line: str, as_json: bool) -> None:
     from heddle.cli.views.output import print_json
 
     if as_json:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeAlias
 
 import msgspec
 
-Told: TypeAlias = dict[str, Any]
+WireMessage: TypeAlias = dict[str, Any]
 
 _PIECE: Final = 64 * 1024
 _SOCKETS: Final = 32
@@ -28,7 +28,7 @@ class Wire:
     def __init__(
         self,
         sock: socket.socket,
-        heard: Callable[[Told, list[socket.socket]], None],
+        heard: Callable[[WireMessage, list[socket.socket]], None],
         ended: Callable[[], None],
     ) -> None:
         sock.setblocking(False)
@@ -37,7 +37,7 @@ class Wire:
         self._ended = ended
         self._loop = asyncio.get_running_loop()
         self._begun = bytearray()
-        self._came: list[socket.socket] = []
+        self._received: list[socket.socket] = []
         self._waiting: deque[tuple[bytes, list[int]]] = deque()
         self._writing = False
         self._turn = threading.RLock()
@@ -46,7 +46,7 @@ class Wire:
         self._empty = asyncio.Event()
         self._loop.add_reader(sock, self._read)
 
-    def say(self, data: Told, sockets: Sequence[socket.socket] = ()) -> None:
+    def send(self, data: WireMessage, sockets: Sequence[socket.socket] = ()) -> None:
         """Send a line, and sockets beside it; who sends them may close its own afterwards."""
         if not self._open:
             return
@@ -69,7 +69,7 @@ class Wire:
         for _, copies in self._waiting:
             _close(copies)
         self._waiting.clear()
-        for sock in self._came:
+        for sock in self._received:
             sock.close()
         self._empty.set()
 
@@ -140,18 +140,18 @@ class Wire:
         except OSError:
             data, numbers = b"", []
         # Sockets come with the first byte of their line, so before anything after it.
-        self._came += [socket.socket(fileno=number) for number in numbers]
+        self._received += [socket.socket(fileno=number) for number in numbers]
         if not data:
             self._gone()
             return
         *lines, rest = (bytes(self._begun) + data).split(b"\n")
         self._begun = bytearray(rest)
         for line in lines:
-            given: Told = msgspec.json.decode(line)
+            given: WireMessage = msgspec.json.decode(line)
             sockets: list[socket.socket] = []
             count = given.get("sockets", 0)
             if count:
-                sockets, self._came = self._came[:count], self._came[count:]
+                sockets, self._received = self._received[:count], self._received[count:]
             self._heard(given, sockets)
             if not self._open:
                 return

@@ -79,7 +79,7 @@ class Supervisor:
                 if not self._stop.is_set():
                     self._began(starting.result())
                     await stopped
-                self._tell("stopping", reason=self._reason)
+                self._emit("stopping", reason=self._reason)
             finally:
                 stopped.cancel()
                 await asyncio.gather(*(crew.stop() for crew in self._crews))
@@ -87,7 +87,7 @@ class Supervisor:
                 await asyncio.gather(starting, *self._rolling, return_exceptions=True)
                 if self._health is not None:
                     await self._health.close()
-            self._tell("stopped")
+            self._emit("stopped")
 
     async def _start(self) -> list[bool]:
         return await asyncio.gather(*(crew.start() for crew in self._crews))
@@ -98,7 +98,7 @@ class Supervisor:
             names = ", ".join(failed)
             raise CommandError(f"the namespace {names} cannot begin: what is wrong stands above")
         health = {"health": self._health.url} if self._health is not None else {}
-        self._tell(
+        self._emit(
             "all workers ready",
             namespaces=[crew.namespace for crew in self._crews],
             workers=sum(crew.size for crew in self._crews),
@@ -115,7 +115,7 @@ class Supervisor:
             self._log.write(self._marked(namespace, number, text))
 
         def report(event: str, *, level: str = "info", reason: str = "", **data: Any) -> None:
-            self._tell(event, level=level, reason=reason, namespace=namespace, **data)
+            self._emit(event, level=level, reason=reason, namespace=namespace, **data)
 
         return WorkerGroup(
             settings,
@@ -135,7 +135,7 @@ class Supervisor:
         mark = f"\x1b[2m{mark}\x1b[0m" if self._color else mark
         return "".join(f"{mark} {line}" for line in text.splitlines(keepends=True))
 
-    def _tell(
+    def _emit(
         self, event: str, *, level: str = "info", reason: str = "", namespace: str = "", **data: Any
     ) -> None:
         import time

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from heddle.cli.supervisor.ipc import Told, Wire
+from heddle.cli.supervisor.ipc import Wire, WireMessage
 from heddle.cli.supervisor.worker_config import Orders
 from heddle.runtime.assembly.team import Team
 
@@ -24,7 +24,7 @@ class WorkerClient(Team):
         self.orders = orders
         self.ended = asyncio.Event()
         self._wire = Wire(sock, self._heard, self._alone)
-        self._asked: dict[int, asyncio.Future[tuple[Told, list[socket.socket]]]] = {}
+        self._pending: dict[int, asyncio.Future[tuple[WireMessage, list[socket.socket]]]] = {}
         self._bind = 0
         self._turns: dict[int, asyncio.Event] = {}
         self._turn = 0
@@ -36,11 +36,11 @@ class WorkerClient(Team):
     def ready(self, state: Callable[[], dict[str, Any]]) -> None:
         """Tell that all is live, and from now on again and again the state that there is."""
         self._state = state
-        self._wire.say({"say": "ready", **state()})
+        self._wire.send({"say": "ready", **state()})
 
     def blocked(self, where: str) -> None:
         """Tell what holds the event loop; another thread than that of the loop may call this."""
-        self._wire.say({"say": "blocked", "where": where})
+        self._wire.send({"say": "blocked", "where": where})
 
     async def close(self) -> None:
         """Say the last words, and let go of the wire."""
@@ -60,8 +60,8 @@ class WorkerClient(Team):
             raise _gone()
         self._bind += 1
         number = self._bind
-        future: asyncio.Future[tuple[Told, list[socket.socket]]]
-        future = self._asked[number] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[tuple[WireMessage, list[socket.socket]]]
+        future = self._pending[number] = asyncio.get_running_loop().create_future()
         data = {
             "ask": "bind",
             "bind": number,
@@ -70,18 +70,18 @@ class WorkerClient(Team):
             "owner": owner,
             "beside": [list(entry) for entry in beside],
         }
-        self._wire.say(data)
+        self._wire.send(data)
         try:
             answer, sockets = await future
         finally:
-            del self._asked[number]
+            del self._pending[number]
         if "failed" in answer:
             raise OSError(answer["number"], answer["failed"])
         return sockets
 
     def release(self, host: str, port: int, owner: str) -> None:
         """Accept no more from what was bound like this."""
-        self._wire.say({"say": "release", "host": host, "port": port, "owner": owner})
+        self._wire.send({"say": "release", "host": host, "port": port, "owner": owner})
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
@@ -89,7 +89,7 @@ class WorkerClient(Team):
         self._turn += 1
         number = self._turn
         mine = self._turns[number] = asyncio.Event()
-        self._wire.say({"ask": "turn", "turn": number})
+        self._wire.send({"ask": "turn", "turn": number})
         if self.ended.is_set():
             mine.set()
         try:
@@ -97,13 +97,13 @@ class WorkerClient(Team):
             yield
         finally:
             del self._turns[number]
-            self._wire.say({"say": "done", "turn": number})
+            self._wire.send({"say": "done", "turn": number})
 
     # --- the log ---
 
     def write(self, text: str) -> int:
         """A line of the log, for the supervisor to write."""
-        self._wire.say({"log": text})
+        self._wire.send({"log": text})
         return len(text)
 
     def flush(self) -> None:
@@ -111,7 +111,7 @@ class WorkerClient(Team):
 
     # --- the wire ---
 
-    def _heard(self, data: Told, sockets: list[socket.socket]) -> None:
+    def _heard(self, data: WireMessage, sockets: list[socket.socket]) -> None:
         if "turn" in data:
             mine = self._turns.get(data["turn"])
             if mine is not None:
@@ -121,7 +121,7 @@ class WorkerClient(Team):
             self.trouble = data["note"]
             self.noted()
             return
-        future = self._asked.get(data.get("bind", 0))
+        future = self._pending.get(data.get("bind", 0))
         if future is not None and not future.done():
             future.set_result((data, sockets))
             return
@@ -134,14 +134,14 @@ class WorkerClient(Team):
         self.ended.set()
         for mine in self._turns.values():
             mine.set()
-        for future in self._asked.values():
+        for future in self._pending.values():
             if not future.done():
                 future.set_exception(_gone())
 
     async def _beat(self) -> None:
         """Tell again and again that the loop turns."""
         while True:
-            self._wire.say({"say": "beat", **self._state()})
+            self._wire.send({"say": "beat", **self._state()})
             await asyncio.sleep(self.orders.beat)
 
 

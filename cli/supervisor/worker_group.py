@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from heddle.cli.settings import Settings
-from heddle.cli.supervisor.ipc import Told, Wire
+from heddle.cli.supervisor.ipc import Wire, WireMessage
 from heddle.cli.supervisor.socket_broker import Broker
 from heddle.cli.supervisor.worker_config import Orders
 
@@ -30,7 +30,7 @@ WELL: Final = 30.0
 _LATE: Final = 2.0
 """Seconds beyond the drain time that a worker has to end itself."""
 
-Tell: TypeAlias = Callable[..., None]
+Report: TypeAlias = Callable[..., None]
 """Tells an event: a phrase, a level, a reason, and named values."""
 
 
@@ -67,7 +67,7 @@ class WorkerGroup:
         settings: Settings,
         size: int,
         *,
-        report: Tell,
+        report: Report,
         write: Callable[[int, str], None],
         text: bool,
         color: bool,
@@ -218,7 +218,7 @@ class WorkerGroup:
         """Have every worker report why their replacement was stopped; empty: it was not."""
         self.trouble = trouble
         for worker in self._workers.values():
-            worker.wire.say({"note": trouble})
+            worker.wire.send({"note": trouble})
 
     def signal(self, number: int) -> None:
         """Pass a signal on to one worker: the first that is there and ready."""
@@ -387,7 +387,7 @@ class WorkerGroup:
             path=tuple(sys.path),
             beat=min(max(self._health / 10, 0.1), 1.0) if self._health else 1.0,
         )
-        wire.say(msgspec.to_builtins(orders, enc_hook=str))
+        wire.send(msgspec.to_builtins(orders, enc_hook=str))
         self._workers[number] = worker
         return worker
 
@@ -418,7 +418,7 @@ class WorkerGroup:
 
     # --- what workers say ---
 
-    def _heard(self, worker: WorkerProcess, data: Told) -> None:
+    def _heard(self, worker: WorkerProcess, data: WireMessage) -> None:
         if data.get("say") == "blocked":
             worker.blocked = data["where"]
             return
@@ -439,7 +439,7 @@ class WorkerGroup:
         elif data.get("say") == "ready":
             worker.ready.set()
             if self.trouble:
-                worker.wire.say({"note": self.trouble})
+                worker.wire.send({"note": self.trouble})
             if len(self._workers) == self.size and all(
                 worker.ready.is_set() for worker in self._workers.values()
             ):
@@ -450,7 +450,7 @@ class WorkerGroup:
         self._asks.add(task)
         task.add_done_callback(self._asks.discard)
 
-    async def _bind(self, worker: WorkerProcess, data: Told) -> None:
+    async def _bind(self, worker: WorkerProcess, data: WireMessage) -> None:
         host, port, owner, value = data["host"], data["port"], data["owner"], data["bind"]
         try:
             beside = [(family, name, number) for family, name, number in data.get("beside", ())]
@@ -459,12 +459,12 @@ class WorkerGroup:
             reason, number = str(error), 0
             if isinstance(error, OSError):
                 reason, number = error.strerror or reason, error.errno or 0
-            worker.wire.say({"bind": value, "failed": reason, "number": number})
+            worker.wire.send({"bind": value, "failed": reason, "number": number})
             return
         if worker.over.done() or self._workers.get(worker.number) is not worker:
             # It has gone meanwhile, and would hold them for ever.
             self._broker.lost(worker)
-        worker.wire.say({"bind": value, "sockets": len(sockets)}, sockets)
+        worker.wire.send({"bind": value, "sockets": len(sockets)}, sockets)
 
     async def _give_turn(self, worker: WorkerProcess, turn: int) -> None:
         await self._turning.acquire()
@@ -474,7 +474,7 @@ class WorkerGroup:
             self._turning.release()
             return
         self._turn = worker, turn
-        worker.wire.say({"turn": turn})
+        worker.wire.send({"turn": turn})
 
     def _done(self, worker: WorkerProcess, turn: int) -> None:
         if self._turn == (worker, turn):

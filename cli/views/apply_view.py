@@ -181,7 +181,7 @@ def confirm(planned: "Planned") -> None:
 
 def tell_outcome(outcome: ChangeOutcome, *, source: Any = None, nothing: str = "") -> None:
     """What became of it, for people; `nothing` is said where there was nothing to do."""
-    from heddle.cli.views.diff_view import tell
+    from heddle.cli.views.diff_view import print_changes
     from heddle.cli.views.output import print_problems
 
     applied = outcome.applied
@@ -194,7 +194,7 @@ def tell_outcome(outcome: ChangeOutcome, *, source: Any = None, nothing: str = "
         if applied.problems:
             click.echo("nothing was written: put the problems right first", err=True)
         return
-    tell(applied.differences, would=outcome.dry_run)
+    print_changes(applied.differences, would=outcome.dry_run)
     if not applied.differences and nothing:
         click.echo(nothing, err=True)
     if applied.revision:
@@ -275,4 +275,4 @@ def end(outcome: ChangeOutcome) -> None:
 
 def deleted(differences: "Sequence[Diff]") -> "list[Diff]":
     """Those that delete something."""
-    return [each for each in differences if each.what == "deleted"]
+    return [each for each in differences if each.action == "deleted"]

@@ -9,13 +9,13 @@ import click
 from heddle.cli.views.output import colored
 from heddle.schemas.link import DEFAULT_NAMESPACE
 from heddle.schemas.path import dotted
-from heddle.specs.model.difference import ABSENT, Diff, FieldDiff, What
+from heddle.specs.model.difference import ABSENT, Action, Diff, FieldDiff
 from heddle.specs.model.mask import covered
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Resource
 from heddle.specs.model.value import Value
 
-MARKS: dict[What, tuple[str, str]] = {
+MARKS: dict[Action, tuple[str, str]] = {
     "created": ("+", "green"),
     "updated": ("~", "yellow"),
     "deleted": ("-", "red"),
@@ -26,10 +26,10 @@ LONGEST = 100
 """Longer texts on one line are cut."""
 
 
-def tell(differences: Iterable[Diff], *, would: bool = False) -> None:
+def print_changes(differences: Iterable[Diff], *, would: bool = False) -> None:
     """`created  spec pong`, one line each."""
     for each in differences:
-        text = f"would be {each.what}" if would and each.what != "unchanged" else each.what
+        text = f"would be {each.action}" if would and each.action != "unchanged" else each.action
         click.echo(f"{text:<{18 if would else 9}}  {named(each.resource)}")
 
 
@@ -39,20 +39,20 @@ def tell_details(differences: Iterable[Diff]) -> None:
 
     color = colored(sys.stdout)
     for each in differences:
-        if each.what != "unchanged":
+        if each.action != "unchanged":
             for line in lines_of(each):
                 click.echo(line, color=color)
 
 
 def summary(differences: Sequence[Diff]) -> str:
     """`1 to create, 2 to update`; `nothing to change` where there is nothing."""
-    words: tuple[tuple[What, str], ...] = (
+    words: tuple[tuple[Action, str], ...] = (
         ("created", "create"),
         ("updated", "update"),
         ("deleted", "delete"),
     )
     counts = [
-        (sum(each.what == kind_of_change for each in differences), word)
+        (sum(each.action == kind_of_change for each in differences), word)
         for kind_of_change, word in words
     ]
     return ", ".join(f"{count} to {word}" for count, word in counts if count) or "nothing to change"
@@ -66,10 +66,10 @@ def named(resource: Resource) -> str:
 
 def lines_of(diff: Diff) -> Iterator[str]:
     """A difference with its details, a line each, in colours."""
-    mark, color = MARKS[diff.what]
+    mark, color = MARKS[diff.action]
     kind = f" ({diff.resource.kind})" if isinstance(diff.resource, Spec) else ""
     yield click.style(f"{mark} {named(diff.resource)}{kind}", fg=color)
-    if diff.what in ("created", "deleted"):
+    if diff.action in ("created", "deleted"):
         yield from (click.style(f"    {mark} {line}", fg=color) for line in _ports(diff.resource))
     hidden = secret(diff)
     for detail in diff.details:
@@ -164,7 +164,7 @@ def _short(data: Any) -> str:
 # --- for programs ---------------------------------------------------------------------------------
 
 SHAPE = (
-    "{what: created|updated|unchanged|deleted, type: spec|value, id, namespace, name?, kind?, "
+    "{action: created|updated|unchanged|deleted, type: spec|value, id, namespace, name?, kind?, "
     "fields?: [{path, before?, after?}]}"
 )
 """What `as_change` gives, as help shows it."""
@@ -174,7 +174,7 @@ def as_change(diff: Diff) -> dict[str, Any]:
     """A difference as plain data; secrets are masked."""
     resource = diff.resource
     data: dict[str, Any] = {
-        "what": diff.what,
+        "action": diff.action,
         "type": type(resource).__name__.lower(),
         "id": str(resource.id),
         "namespace": resource.namespace,

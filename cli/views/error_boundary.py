@@ -22,29 +22,29 @@ def rescued(ctx: click.Context, run: Callable[[click.Context], Any]) -> Any:
     try:
         return run(ctx)
     except click.ClickException as error:
-        _told(ctx, error.format_message())
+        _print_json_failure(ctx, error.format_message())
         raise
     except (click.exceptions.Exit, click.Abort, BrokenPipeError):
         raise
     except KeyboardInterrupt:
-        _told(ctx, "interrupted")
+        _print_json_failure(ctx, "interrupted")
         complain("interrupted")
         ctx.exit(INTERRUPTED)
     except SpecError as error:
         from heddle.cli.views.output import print_problems
 
-        _told(ctx, str(error), error.problems)
+        _print_json_failure(ctx, str(error), error.problems)
         print_problems(error.problems)
         ctx.exit(FAILED)
     except UnconfirmedError as error:
         hint = repeat(ctx, error)
-        _told(ctx, f"{error}. {hint}", unconfirmed=True, key=str(error.key))
+        _print_json_failure(ctx, f"{error}. {hint}", unconfirmed=True, key=str(error.key))
         complain(f"{error}. {hint}")
         ctx.exit(UNCONFIRMED)
     except Exception as error:
         if ctx.meta.get(DEBUG):
             traceback.print_exc(file=sys.stderr)
-        _told(ctx, explain_error(error))
+        _print_json_failure(ctx, explain_error(error))
         complain(explain_error(error))
         ctx.exit(FAILED)
 
@@ -56,7 +56,9 @@ def repeat(ctx: click.Context, error: UnconfirmedError) -> str:
     return "Look whether it was: heddle history"
 
 
-def _told(ctx: click.Context, error: str, problems: Sequence[Problem] = (), **more: object) -> None:
+def _print_json_failure(
+    ctx: click.Context, error: str, problems: Sequence[Problem] = (), **more: object
+) -> None:
     """A failure for programs, where JSON is wanted."""
     if not ctx.meta.get(AS_JSON):
         return

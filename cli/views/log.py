@@ -133,7 +133,7 @@ class TextLog(_Log):
         ]
         return "  ".join(part for part in parts if part)
 
-    def say(self, subject: str, text: str) -> None:
+    def print_line(self, subject: str, text: str) -> None:
         """A line for people that is no event: `try: curl http://127.0.0.1:8000/ping`."""
         if self.wants("info"):
             self.write(f"{self._paint(subject + ':', '1')} {text}\n")

@@ -61,7 +61,7 @@ def report(
     covered. With `strict`, what may come later counts as an error.
     """
     lines = _FileLines(source or read_source)
-    return "\n".join(_Report(lines, color, strict).one(problem) for problem in problems)
+    return "\n".join(_Report(lines, color, strict).text_of(problem) for problem in problems)
 
 
 def summary(problems: Iterable[Problem], *, strict: bool = False) -> str:
@@ -126,7 +126,7 @@ class _Report:
         self._color = color
         self._strict = strict
 
-    def one(self, problem: Problem) -> str:
+    def text_of(self, problem: Problem) -> str:
         """One Problem on several lines, ending in a newline."""
         sort = severity(problem, strict=self._strict)
         head = self._paint(f"{sort}[{problem.code}]", sort) + self._paint(

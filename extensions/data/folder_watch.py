@@ -101,7 +101,7 @@ class FolderWatch:
         stop = asyncio.Event()
         elsewhere = self._tasks.start(self._stop_elsewhere(place, stop))
         try:
-            async with aclosing(self._asked(self.root.path, stop)) as generator:
+            async with aclosing(self._batches(self.root.path, stop)) as generator:
                 step = self._tasks.start(anext(generator, None), awaited=True)
                 # Watched before it is listed: what comes in between is told, or listed, or both.
                 await asyncio.sleep(0)
@@ -146,7 +146,7 @@ class FolderWatch:
         except TimeoutError:
             return
 
-    def _asked(
+    def _batches(
         self, folder: Path, stop: asyncio.Event
     ) -> AsyncGenerator[set[tuple[Any, str]], None]:
         from watchfiles import awatch

@@ -66,5 +66,5 @@ def _edge(picture: Picture, edge: PictureEdge) -> str:
     label = edge.out if edge.port == "in" else f"{edge.out} → {edge.port}"
     return (
         f"    n{edge.source} -> n{edge.target} "
-        f"[label={quoted(label)}, tooltip={quoted(picture.said(edge))}{_STYLES[edge.strand]}]"
+        f"[label={quoted(label)}, tooltip={quoted(picture.edge_text(edge))}{_STYLES[edge.strand]}]"
     )

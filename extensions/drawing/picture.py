@@ -76,7 +76,7 @@ class Picture(msgspec.Struct, frozen=True, kw_only=True):
         """Return which nodes stand in the namespace."""
         return tuple(index for index, node in enumerate(self.nodes) if node.namespace == namespace)
 
-    def said(self, edge: PictureEdge) -> str:
+    def edge_text(self, edge: PictureEdge) -> str:
         """Return the edge in words: `listener.out → router.in`."""
         source, target = self.nodes[edge.source], self.nodes[edge.target]
         return f"{source.label}.{edge.out} → {target.label}.{edge.port}"

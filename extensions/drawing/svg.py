@@ -29,7 +29,7 @@ from heddle.extensions.drawing.picture import Picture
 from heddle.extensions.drawing.style import sheet
 from heddle.extensions.drawing.text import legal, shown
 
-_TOLD = 40
+_LISTED = 40
 _TIP_LONG, _TIP_HALF = 8.0, 4.2
 
 
@@ -81,12 +81,12 @@ class _Sheet:
 
     def _description(self) -> str:
         """Return the picture in words, as far as anyone wants to hear them."""
-        texts = [self._picture.said(edge) for edge in self._picture.edges[:_TOLD]]
+        texts = [self._picture.edge_text(edge) for edge in self._picture.edges[:_LISTED]]
         alone = sorted(
             set(range(len(self._picture.nodes)))
             - {end for edge in self._picture.edges for end in (edge.source, edge.target)}
         )
-        texts += [f"{self._picture.nodes[index].label} stands alone" for index in alone[:_TOLD]]
+        texts += [f"{self._picture.nodes[index].label} stands alone" for index in alone[:_LISTED]]
         more = len(self._picture.edges) + len(alone) - len(texts)
         return "; ".join(texts + ([f"and {more} more"] if more > 0 else [])) or "Nothing is there."
 
@@ -101,7 +101,7 @@ class _Sheet:
         edge = line.edge
         kind = edge.strand + (" late" if self._picture.nodes[edge.target].waiting else "")
         return (
-            f'<g class="edge {kind}"><title>{_safe(self._picture.said(edge))}</title>'
+            f'<g class="edge {kind}"><title>{_safe(self._picture.edge_text(edge))}</title>'
             f'<path class="line" d="{self._way(line)}"/><path class="tip" d="{self._tip(line)}"/></g>'
         )
 

@@ -90,7 +90,7 @@ def _from_statements(code: str, file: str) -> Callable[[Any], Any]:
     try:
         exec(compiled, namespace)  # noqa: S102
     except (Exception, SystemExit) as error:
-        raise CompileError(_say(error), line=line_of(error)) from error
+        raise CompileError(_message(error), line=line_of(error)) from error
     return _checked(namespace.get("main"))
 
 
@@ -145,13 +145,13 @@ def line_of(error: BaseException) -> int:
     )
 
 
-def _say(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     text = str(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def _run_error(error: BaseException) -> PythonError:
-    return PythonError(_say(error), line=line_of(error))
+    return PythonError(_message(error), line=line_of(error))
 
 
 def _defined(code: str, *, expression: bool) -> None:

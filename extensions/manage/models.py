@@ -28,7 +28,7 @@ Entry: TypeAlias = Annotated[
     ),
 ]
 Sort: TypeAlias = Literal["spec", "value"]
-What: TypeAlias = Literal["created", "updated", "unchanged", "deleted"]
+Action: TypeAlias = Literal["created", "updated", "unchanged", "deleted"]
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +88,7 @@ class Detail(Shape, frozen=True, kw_only=True):
 class Change(Shape, frozen=True, kw_only=True):
     """What became of one resource."""
 
-    what: What
+    action: Action
     type: Sort
     id: UUID
     namespace: str

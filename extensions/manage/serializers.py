@@ -67,7 +67,7 @@ def change(difference: Diff) -> shapes.Change:
         for side in (difference.turn.before, difference.turn.after)
     )
     return shapes.Change(
-        what=difference.what,
+        action=difference.action,
         type=sort_of(one),
         id=one.id,
         namespace=one.namespace,

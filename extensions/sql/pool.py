@@ -19,18 +19,18 @@ IDLE = 300.0
 FIRST, LAST = 0.1, 30.0
 """Seconds between the first two attempts to come back, and the longest that they grow to."""
 
-Tell = Callable[..., None]
+Emit = Callable[..., None]
 """Told an event: `tell("database gone", level="error", reason=…)`."""
 
 
 class SqlPool:
     """At most `size` connections; who comes when all are lent waits in order."""
 
-    def __init__(self, database: Database, report: Tell, size: int) -> None:
+    def __init__(self, database: Database, report: Emit, size: int) -> None:
         self.database = database
         self.size = size
         self.down = ""
-        self._tell = report
+        self._emit = report
         self._idle: deque[tuple[SqlConnection, float]] = deque()
         self._count = 0
         self._waiting: deque[asyncio.Future[SqlConnection | None]] = deque()
@@ -171,10 +171,10 @@ class SqlPool:
         """The database is gone: tell it once, drop what is idle, and try to come back."""
         if self.down or self._closed:
             return
-        self.down = _said(error)
+        self.down = _message(error)
         while self._idle:
             self._drop(self._idle.pop()[0])
-        self._tell("database gone", level="error", database=self.database.name, reason=self.down)
+        self._emit("database gone", level="error", database=self.database.name, reason=self.down)
         self._attempt = 0
         self._returning = self._tasks.start(self._return())
 
@@ -191,14 +191,14 @@ class SqlPool:
                 break
             except Exception as error:
                 self._count -= 1
-                self.down = _said(error)
+                self.down = _message(error)
             except BaseException:
                 self._count -= 1
                 raise
             await asyncio.sleep(pause)
             pause = min(pause * 2, LAST)
         self.down = ""
-        self._tell(
+        self._emit(
             "database back",
             database=self.database.name,
             attempts=self._attempt,
@@ -225,6 +225,6 @@ class SqlPool:
         self._tell("task failed", level="error", database=self.database.name, reason=_said(error))
 
 
-def _said(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     """The first line of what an exception says."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

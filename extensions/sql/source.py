@@ -172,12 +172,12 @@ class SharedPools:
         if source not in self._pools:
             users: dict[Host, int] = {}
 
-            def tell(event: str, **data: Any) -> None:
+            def emit(event: str, **data: Any) -> None:
                 for user in users:
                     user.tell(event, **data)
                     return
 
-            self._pools[source] = SqlPool(make(), tell, 1), users
+            self._pools[source] = SqlPool(make(), emit, 1), users
         pool, users = self._pools[source]
         users[host] = size
         _resize(pool, users)

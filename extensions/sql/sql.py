@@ -191,7 +191,7 @@ class SqlNode(Node):
     # -- packets -------------------------------------------------------------------------------
 
     async def _act(self, payload: Payload, process: Process) -> Payload:
-        query, sets = await await_program(self._asked, payload)
+        query, sets = await await_program(self._statement_of, payload)
         transaction = await self._transaction(process, query)
         fields = self._fields
         if fields.result in ("jsonl", "json"):
@@ -206,7 +206,7 @@ class SqlNode(Node):
 
     async def _send_batches(self, flow: Flow, payload: Payload) -> Answer:
         """Send rows on in lists; the Error that a list is answered ends it, and is the answer."""
-        query, sets = await await_program(self._asked, payload)
+        query, sets = await await_program(self._statement_of, payload)
         transaction = await self._transaction(flow.process, query)
         count = batches = 0
         for values in sets:
@@ -227,7 +227,7 @@ class SqlNode(Node):
             process, pool, isolation, writes=not query.reads, wait=self._wait
         )
 
-    def _asked(self, payload: Payload) -> tuple[Statement, list[list[Any]]]:
+    def _statement_of(self, payload: Payload) -> tuple[Statement, list[list[Any]]]:
         """The statement that a packet asks for, and the sets of values to run it with."""
         if self._fixed is not None:
             if not self._fixed.marks and self._args is None and not self._fields.many:
@@ -300,7 +300,7 @@ def _json(row: Row) -> bytes:
 
 def compile_sql(fields: Sql, build: Build) -> Node:
     """A statement that stands in the Spec is looked at now; the database is not asked."""
-    make, dialect = _found(fields, build)
+    make, dialect = _opener(fields, build)
     fixed: Statement | None = None
     if fields.statement is not None:
         try:
@@ -311,7 +311,7 @@ def compile_sql(fields: Sql, build: Build) -> Node:
     return SqlNode(fields, make, dialect, fixed, args)
 
 
-def _found(fields: Sql, build: Build) -> tuple[Callable[[Host], Database], str]:
+def _opener(fields: Sql, build: Build) -> tuple[Callable[[Host], Database], str]:
     """What makes the Database once there is a Host, and its dialect; SpecError where there is none."""
     if fields.driver.lower() == INTERNAL:
         return internal(fields.source, build), "sqlite"

@@ -182,7 +182,7 @@ class MemoryNode(Node):
         self, fields: StoreFields, request: KeyRequest, clock: Callable[[], float]
     ) -> None:
         self._fields = fields
-        self._asked = self._first = request
+        self._request = self._first = request
         self._clock = clock
         self._ttl = float(fields.ttl) if fields.ttl is not None else None
         self._memory = Memory()
@@ -226,7 +226,7 @@ class MemoryNode(Node):
         return self._leaving if self.leaves else self._action
 
     def _act(self, payload: Payload) -> Payload:
-        self._asked = self._first.anew()
+        self._request = self._first.anew()
         # Looked up by its name: a node that held a method of its own would not be freed at once.
         answer: Payload = getattr(self, f"_{self._fields.op}")(payload)
         return answer
@@ -236,32 +236,32 @@ class MemoryNode(Node):
         self._memory.put(key, value, expires, now, self._fields.max_keys)
 
     def _get(self, payload: Payload) -> Payload:
-        memory = self._memory.get(self._asked.key(payload), self._clock())
+        memory = self._memory.get(self._request.key(payload), self._clock())
         return memory[0] if memory is not None else self._fields.default
 
     def _set(self, payload: Payload) -> Payload:
-        value = self._asked.value(payload)
-        self._put(self._asked.key(payload), value, self._clock())
+        value = self._request.value(payload)
+        self._put(self._request.key(payload), value, self._clock())
         return value
 
     def _delete(self, payload: Payload) -> Payload:
-        return self._memory.delete(self._asked.key(payload), self._clock())
+        return self._memory.delete(self._request.key(payload), self._clock())
 
     def _incr(self, payload: Payload) -> Payload:
-        key, now = self._asked.key(payload), self._clock()
+        key, now = self._request.key(payload), self._clock()
         memory = self._memory.get(key, now)
         number = _added(
-            memory[0] if memory is not None else None, self._asked.by(payload), self._fields
+            memory[0] if memory is not None else None, self._request.by(payload), self._fields
         )
         self._put(key, number, now)
         return number
 
     def _cas(self, payload: Payload) -> Payload:
-        key, now = self._asked.key(payload), self._clock()
+        key, now = self._request.key(payload), self._clock()
         memory = self._memory.get(key, now)
-        if (memory[0] if memory is not None else None) != self._asked.expected(payload):
+        if (memory[0] if memory is not None else None) != self._request.expected(payload):
             return False
-        self._put(key, self._asked.value(payload), now)
+        self._put(key, self._request.value(payload), now)
         return True
 
 
@@ -279,7 +279,7 @@ class TableNode(Node):
         self, fields: StoreFields, request: KeyRequest, clock: Callable[[], float], first: Database
     ) -> None:
         self._fields = fields
-        self._asked = request
+        self._request = request
         self._clock = clock
         self._first = first
         self._table = KeyTable(fields.table, first.dialect, fields.space)
@@ -367,23 +367,23 @@ class TableNode(Node):
         return now + self._ttl if self._ttl is not None else None
 
     async def _get(self, run: Any, payload: Payload) -> Payload:
-        key = await await_program(self._asked.key, payload)
+        key = await await_program(self._request.key, payload)
         table = await self._table.get(run, key, self._clock())
         return unpacked(table) if table is not None else self._fields.default
 
     async def _set(self, run: Any, payload: Payload) -> Payload:
-        key = await await_program(self._asked.key, payload)
-        value = await await_program(self._asked.value, payload)
+        key = await await_program(self._request.key, payload)
+        value = await await_program(self._request.value, payload)
         now = self._clock()
         await self._table.put(run, key, packed(value), self._expires(now), now)
         return value
 
     async def _delete(self, run: Any, payload: Payload) -> Payload:
-        key = await await_program(self._asked.key, payload)
+        key = await await_program(self._request.key, payload)
         return await self._table.delete(run, key, self._clock())
 
     async def _incr(self, run: Any, payload: Payload) -> Payload:
-        key, by = await await_program(self._asked.key, payload), self._asked.by(payload)
+        key, by = await await_program(self._request.key, payload), self._request.by(payload)
         for _ in range(TRIES):
             now = self._clock()
             old = await self._table.get(run, key, now)
@@ -394,13 +394,13 @@ class TableNode(Node):
         raise Failure(Error(f'others keep changing "{key}"', code="serialization"))
 
     async def _cas(self, run: Any, payload: Payload) -> Payload:
-        key = await await_program(self._asked.key, payload)
-        expected = await await_program(self._asked.expected, payload)
+        key = await await_program(self._request.key, payload)
+        expected = await await_program(self._request.expected, payload)
         now = self._clock()
         old = await self._table.get(run, key, now)
         if (unpacked(old) if old is not None else None) != expected:
             return False
-        new = packed(await await_program(self._asked.value, payload))
+        new = packed(await await_program(self._request.value, payload))
         return await self._table.swap(run, key, old, new, self._expires(now), now)
 
 

@@ -52,12 +52,12 @@ class Ears:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._told: dict[int, list[Callable[[int], None]]] = {}
+        self._listeners: dict[int, list[Callable[[int], None]]] = {}
         self._before: dict[int, Any] = {}
 
     def listen(self, number: int, report: Callable[[int], None]) -> None:
         """Tell this one, too; RuntimeError where signals cannot be heard here."""
-        if number not in self._told:
+        if number not in self._listeners:
             before = signal.getsignal(number)
             try:
                 self._loop.add_signal_handler(number, self._heard, number)
@@ -67,23 +67,23 @@ class Ears:
                     "of a system that has such signals"
                 ) from error
             self._before[number] = before
-            self._told[number] = []
-        self._told[number].append(report)
+            self._listeners[number] = []
+        self._listeners[number].append(report)
 
     def unlisten(self, number: int, report: Callable[[int], None]) -> None:
         """Tell this one no more; after the last, the signal does what it did before."""
-        functions = self._told.get(number, [])
+        functions = self._listeners.get(number, [])
         if report in functions:
             functions.remove(report)
-        if number in self._told and not functions:
-            del self._told[number]
+        if number in self._listeners and not functions:
+            del self._listeners[number]
             self._loop.remove_signal_handler(number)
             before = self._before.pop(number)
             if before is not None:
                 signal.signal(number, before)
 
     def _heard(self, number: int) -> None:
-        for report in tuple(self._told.get(number, ())):
+        for report in tuple(self._listeners.get(number, ())):
             report(number)
 
 

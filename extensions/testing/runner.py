@@ -53,9 +53,9 @@ class Runner:
     def tests(self) -> list[SymbolStatus]:
         """The tests that are asked for, by name, whether active or not."""
         statuses = [symbol for symbol in self._rt.status().symbols if symbol.kind == "test"]
-        return [status for status in statuses if self._asked(status)]
+        return [status for status in statuses if self._selected(status)]
 
-    def _asked(self, status: SymbolStatus) -> bool:
+    def _selected(self, status: SymbolStatus) -> bool:
         return self._pattern is None or self._pattern.search(name_of(status)) is not None
 
     async def run(self, on_result: Callable[[Result], None] = lambda _: None) -> list[Result]:
@@ -96,7 +96,7 @@ class Runner:
             name=name_of(status),
             result=PASSED if tried.error is None else FAILED,
             seconds=perf_counter() - began,
-            message=mask(_said(tried.error)) if tried.error is not None else "",
+            message=mask(_message(tried.error)) if tried.error is not None else "",
             remark=tried.remark,
             place=status.place,
         )
@@ -123,7 +123,7 @@ async def _limited(node: TestNode, limit: float) -> TestResult:
     return TestResult(Error(f"it did not end when its {limit:g} s were over", code="timeout"))
 
 
-def _said(error: Error) -> str:
+def _message(error: Error) -> str:
     """The message of an Error, and where it arose."""
     return f"{error.symbol}: {error.message}" if error.symbol else error.message
 

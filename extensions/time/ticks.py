@@ -35,13 +35,13 @@ class Ticks:
         self.count = 0
         self.left_out = 0
         self.start: Callable[[Tick], Awaitable[None]] | None = None
-        self.tell: Callable[..., Any] = lambda *_, **__: None
+        self.emit: Callable[..., Any] = lambda *_, **__: None
         self.overlap: Overlap = "skip"
         self.limit = 1
         self._running = Tasks(self._failed)
         self._waiting: deque[Tick] = deque()
         self._missed = 0
-        self._told = False
+        self._reported = False
 
     def snapshot(self) -> dict[str, Any]:
         """What people may want to see of them."""
@@ -73,7 +73,7 @@ class Ticks:
         if self._running and self.overlap == "queue":
             self._waiting.append(tick)
             return
-        self._told = False
+        self._reported = False
         self._run(tick)
 
     def miss(self, missed: int) -> None:
@@ -83,14 +83,14 @@ class Ticks:
 
     def _leave_out(self, missed: int) -> None:
         self.miss(missed)
-        if not self._told:
-            self._told = True
+        if not self._reported:
+            self._reported = True
             why = {
                 "skip": "the last one still runs",
                 "queue": f"{len(self._waiting)} wait already",
                 "parallel": f"{len(self._running)} run already",
             }[self.overlap]
-            self.tell("tick left out", level="warning", reason=why)
+            self.emit("tick left out", level="warning", reason=why)
 
     def _run(self, tick: Tick) -> None:
         if self.start is None:

@@ -225,7 +225,7 @@ class TimerNode(Node, Actor):
         """Say how ticks are run from now on."""
         ticks, fields = self._ticks, self._fields
         ticks.start = self._run
-        ticks.tell = host.tell
+        ticks.emit = host.tell
         ticks.overlap = fields.overlap
         ticks.limit = fields.limit
 
@@ -262,7 +262,7 @@ class TimerNode(Node, Actor):
     def snapshot(self) -> Mapping[str, Any]:
         """When it ticks next, and what became of the ticks before."""
         following = self._ticks.next
-        shown = {"next": self._said(following)} if following is not None else {}
+        shown = {"next": self._moment_text(following)} if following is not None else {}
         shown |= self._ticks.snapshot()
         duty = self._duty
         return shown if duty is None or duty.alone else {**shown, "lease": duty.snapshot()}
@@ -309,11 +309,11 @@ class TimerNode(Node, Actor):
     async def _run(self, tick: Tick) -> None:
         """One process; what it answers in error goes to `error`, or is told."""
         if self._source is not None:
-            at = self._said(tick.at)
+            at = self._moment_text(tick.at)
             payload = {"at": at, "count": tick.count, "missed": tick.missed}
             await self._source.run(payload, at=at)
 
-    def _said(self, when: float) -> str:
+    def _moment_text(self, when: float) -> str:
         return datetime.fromtimestamp(when, self._zone).isoformat(timespec="seconds")
 
 

@@ -67,7 +67,7 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def changed(self) -> tuple[Diff, ...]:
         """The differences that change something."""
-        return tuple(each for each in self.differences if each.what != "unchanged")
+        return tuple(each for each in self.differences if each.action != "unchanged")
 
     @property
     def changes(self) -> list[Change]:
@@ -89,7 +89,7 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def changed(self) -> tuple[Diff, ...]:
         """The differences that change something."""
-        return tuple(each for each in self.differences if each.what != "unchanged")
+        return tuple(each for each in self.differences if each.action != "unchanged")
 
     @property
     def namespaces(self) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from heddle.specs.model.value import Value
 from heddle.specs.secrets.mask import in_order, secrets_in
 from heddle.specs.secrets.vault import Vault
 
-Asked: TypeAlias = UUID | str
+Reference: TypeAlias = UUID | str
 """What a Spec asks for: the id or the name of a Value."""
 
 
@@ -39,7 +39,7 @@ class BoundSpec(msgspec.Struct, frozen=True, kw_only=True):
     spec: Spec
     problems: tuple[Problem, ...] = ()
     uses: frozenset[UUID] = frozenset()
-    asks: frozenset[Asked] = frozenset()
+    asks: frozenset[Reference] = frozenset()
     secrets: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -154,7 +154,7 @@ class _Binder:
         )
         self.problems: list[Problem] = []
         self.uses: set[UUID] = set()
-        self.asks: set[Asked] = set()
+        self.asks: set[Reference] = set()
         self.secrets: set[str] = set()
 
     def scope(
@@ -196,7 +196,7 @@ class _Binder:
         """What one entry of `env` stands for."""
         if not binding.identified:
             return self.data(binding.data, (*path, "data"), self.environment)
-        reference: Asked = binding.id if binding.id is not None else binding.name or ""
+        reference: Reference = binding.id if binding.id is not None else binding.name or ""
         self.asks.add(reference)
         value = self.values.find(binding, self.spec.namespace)
         if value is None:

@@ -71,7 +71,7 @@ def compared(old: Sequence[Sheet], new: Sequence[Sheet]) -> list[Diff]:
     then = {key_of(each): each for each in before.resources}
     now = {key_of(each): each for each in after.called(paired(before, after))}
     turns = [RevisionChange(before=then.get(key), after=now.get(key)) for key in {**then, **now}]
-    return [each for each in differences(turns) if each.what != "unchanged"]
+    return [each for each in differences(turns) if each.action != "unchanged"]
 
 
 def joined(sheets: Sequence[Sheet]) -> Sheet:

@@ -15,7 +15,7 @@ from heddle.schemas.common_fields import DATA_FIELDS
 from heddle.schemas.errors import SpecError
 from heddle.schemas.path import Path, dotted
 from heddle.schemas.problem import NOWHERE, Place
-from heddle.specs.model.difference import ABSENT, said
+from heddle.specs.model.difference import ABSENT, entry_data
 from heddle.specs.model.entry import spec_of, value_of
 from heddle.specs.model.index import Key, key_of
 from heddle.specs.model.spec import Spec
@@ -189,7 +189,7 @@ class _ResourceMerge:
         if ours is None or theirs is None:
             gone, changer = ("ours", "theirs") if ours is None else ("theirs", "ours")
             return self.whole(f"{gone} removes it, {changer} changes it")
-        trees = [said(each) if each is not None else {} for each in self.now]
+        trees = [entry_data(each) if each is not None else {} for each in self.now]
         if base is not None and self.kind_and_fields(*trees):
             return self.whole("one side makes it another kind, the other changes its fields")
         before = len(self.conflicts)
@@ -229,7 +229,7 @@ class _ResourceMerge:
 
     def whole(self, reason: str) -> Resource | None:
         """A conflict about the resource as a whole; what the favored side has."""
-        trees = [said(each) if each is not None else ABSENT for each in self.now]
+        trees = [entry_data(each) if each is not None else ABSENT for each in self.now]
         self.conflict((), trees[0], trees[1], trees[2], reason)
         base, ours, theirs = self.now
         return {"base": base, "ours": ours, "theirs": theirs}[self.favor]

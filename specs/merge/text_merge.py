@@ -56,14 +56,14 @@ def merge_texts(
         if side.problems:
             return _by_lines(base, ours, theirs, labels, f"{name}: {side.problems[0]}")
     merging = _TextMerge(before, mine, other, file)
-    return _told(merging, ours, labels) or _by_lines(
+    return _merge_specs(merging, ours, labels) or _by_lines(
         base, ours, theirs, labels, "what comes of it cannot be written into the text of ours"
     )
 
 
-def _told(merging: "_TextMerge", ours: str, labels: Labels) -> TextMergeResult | None:
+def _merge_specs(merging: "_TextMerge", ours: str, labels: Labels) -> TextMergeResult | None:
     """What comes of a merge of Specs; None where it cannot be written."""
-    mine = merging.said("ours")
+    mine = merging.merged_text("ours")
     if mine is None:
         return None
     if not merging.conflicts:
@@ -121,7 +121,7 @@ class _TextMerge:
             anonymous=frozenset(key for key in keys if key[1] in self.nobody),
         )
 
-    def said(self, favor: Favor) -> str | None:
+    def merged_text(self, favor: Favor) -> str | None:
         """The text of ours that says what comes of the merge."""
         wanted = self.wanted(favor)
         lines = [

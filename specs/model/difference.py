@@ -12,7 +12,7 @@ from heddle.specs.model.revision import RevisionChange
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.value import Value
 
-What: TypeAlias = Literal["created", "updated", "unchanged", "deleted"]
+Action: TypeAlias = Literal["created", "updated", "unchanged", "deleted"]
 
 ABSENT = msgspec.UNSET
 """What stands on the side that has no such field."""
@@ -35,7 +35,7 @@ class FieldDiff(msgspec.Struct, frozen=True, kw_only=True):
 class Diff(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of one resource, and which of its fields differ."""
 
-    what: What
+    action: Action
     turn: RevisionChange
     details: tuple[FieldDiff, ...] = ()
 
@@ -49,11 +49,11 @@ def difference(before: Spec | Value | None, after: Spec | Value | None) -> Diff:
     """What it takes to come from one state of a resource to another; None is that there is none."""
     turn = RevisionChange(before=before, after=after)
     if before is None or after is None:
-        return Diff(what="created" if before is None else "deleted", turn=turn)
-    details = tuple(_details(said(before), said(after), ()))
+        return Diff(action="created" if before is None else "deleted", turn=turn)
+    details = tuple(_details(entry_data(before), entry_data(after), ()))
     if isinstance(before, Value) and isinstance(after, Value) and (before.secret or after.secret):
         details = tuple(_hidden(detail) for detail in details)
-    return Diff(what="updated" if details else "unchanged", turn=turn, details=details)
+    return Diff(action="updated" if details else "unchanged", turn=turn, details=details)
 
 
 def differences(turns: Iterable[RevisionChange]) -> list[Diff]:
@@ -71,7 +71,7 @@ def _hidden(detail: FieldDiff) -> FieldDiff:
     return msgspec.structs.replace(detail, before=before, after=after)
 
 
-def said(resource: Spec | Value) -> dict[str, Any]:
+def entry_data(resource: Spec | Value) -> dict[str, Any]:
     """What the entry says, with each link of a port under its target: their order is no difference of its own."""
     entry = data_of(resource, namespace="")
     if isinstance(resource, Spec) and resource.ports:

@@ -143,7 +143,7 @@ def value_of(
             hint = did_you_mean(key, VALUE_FIELDS) or "A Spec needs `kind`"
             wanted = ", ".join(VALUE_FIELDS)
             check.problem((key,), "unknown-field", f'a Value has no field "{key}"', wanted, hint)
-    source = check.said(data)
+    source = check.source_of(data)
     space = data.get("namespace")
     if space is None:
         space = namespace
@@ -205,7 +205,7 @@ def data_of(resource: Spec | Value, *, namespace: str = DEFAULT_NAMESPACE) -> di
     if resource.annotations:
         entry["annotations"] = dict(resource.annotations)
     if isinstance(resource, Value):
-        return entry | _said(resource)
+        return entry | _data_entry(resource)
     entry.update(resource.fields)
     if resource.env:
         entry["env"] = {key: _binding_data(binding) for key, binding in resource.env.items()}
@@ -224,7 +224,7 @@ def shown_of(resource: Spec | Value, *, namespace: str = DEFAULT_NAMESPACE) -> d
     return entry
 
 
-def _said(value: Value) -> dict[str, Any]:
+def _data_entry(value: Value) -> dict[str, Any]:
     """What the entry of a Value says of its data."""
     data: dict[str, Any] = {"data": value.data}
     if value.sealed:

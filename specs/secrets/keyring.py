@@ -150,7 +150,7 @@ class Keyring:
         self._places = tuple(places)
         self._held: tuple[HeldKey, ...] | None = None
         self._troubles: tuple[str, ...] = ()
-        self._asked: dict[str, float] = {}
+        self._misses: dict[str, float] = {}
         self._passing = False
 
     @staticmethod
@@ -243,10 +243,10 @@ class Keyring:
         wanted, now = set(ids), time.monotonic()
         if self.read:
             missing = wanted.difference(self.ids)
-            if all(now - self._asked.get(id_, -PATIENCE) < PATIENCE for id_ in missing):
+            if all(now - self._misses.get(id_, -PATIENCE) < PATIENCE for id_ in missing):
                 return
         await asyncio.to_thread(self.renew)
-        self._asked = dict.fromkeys(wanted.difference(self.ids), now)
+        self._misses = dict.fromkeys(wanted.difference(self.ids), now)
 
     def __repr__(self) -> str:
         return f"Keyring({', '.join(place.name for place in self._places)})"

@@ -22,7 +22,7 @@ class ChangeFeed:
         """Whether anybody watches."""
         return bool(self._queues)
 
-    def tell(self, changes: ChangeSet) -> None:
+    def publish(self, changes: ChangeSet) -> None:
         """Give a change set to everybody who watches."""
         for queue in self._queues:
             queue.put_nowait(_joined(queue, changes) if queue.qsize() >= _JOIN_ABOVE else changes)

@@ -150,7 +150,7 @@ class Contract(ABC):
     def run(self, folder: Path, story: Callable[[Store], Awaitable[None]]) -> None:
         """Run a story with an open Store."""
 
-        async def tell() -> None:
+        async def write_all() -> None:
             store = self.make(folder)
             await store.open()
             try:
@@ -158,7 +158,7 @@ class Contract(ABC):
             finally:
                 await store.close()
 
-        asyncio.run(tell())
+        asyncio.run(write_all())
 
 
 class StoreContract(Contract):

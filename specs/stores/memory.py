@@ -99,7 +99,7 @@ class MemoryStore:
             self._keys[note.key] = self._newest
         changed = change_set(steps, self._url, self._newest)
         if changed is not None:
-            self._feed.tell(changed)
+            self._feed.publish(changed)
         return [new for _, new in steps if new is not None]
 
     def watch(self, namespace: str | None = None) -> AsyncIterator[ChangeSet]:

@@ -68,7 +68,7 @@ def test_a_change_is_planned_applied_awaited_shown_and_rolled_back(
     done = heddle("apply", "all", "-f", file, "--server", api, "--wait", "-m", "try it", "--json")
     assert done.exit_code == 0, done.output
     said = json.loads(done.stdout)
-    assert [change["what"] for change in said["changes"]] == ["unchanged", "updated"]
+    assert [change["action"] for change in said["changes"]] == ["unchanged", "updated"]
     assert said["runtimes"]
     assert all(runtime["state"] == "live" for runtime in said["runtimes"])
     assert get(port_of(one), "/") == "changed"

@@ -68,7 +68,7 @@ async def do(store: Store, text: str, note: Note = NO_NOTE, **options: object) -
 
 def said(planned: Planned | Applied) -> list[tuple[str, str]]:
     """What becomes of what."""
-    return [(each.what, each.resource.label) for each in planned.differences]
+    return [(each.action, each.resource.label) for each in planned.differences]
 
 
 def codes(planned: Planned | Applied) -> list[str]:

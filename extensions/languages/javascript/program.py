@@ -21,7 +21,7 @@ class RealmProgram:
     `load` takes the code into a realm and gives its number there; it is asked once for each realm.
     """
 
-    __slots__ = ("_hold", "_leave", "_load", "_loaded", "_longs", "_memory", "_say", "leaves")
+    __slots__ = ("_hold", "_leave", "_load", "_loaded", "_longs", "_memory", "_output", "leaves")
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class RealmProgram:
         self._load = load
         self._hold = timeout_of(options) if leave is None else HOLD
         self._memory = memory_of(options)
-        self._say = options.say
+        self._output = options.say
 
     def __call__(self, payload: Any) -> Any:
         leave = self._leave
@@ -55,7 +55,7 @@ class RealmProgram:
             number = self.enter(realm)
         try:
             return realm.run(
-                number, payload, self._hold, self._memory, self._say, longs=self._longs
+                number, payload, self._hold, self._memory, self._output, longs=self._longs
             )
         except ProgramTimeoutError:
             if leave is None:

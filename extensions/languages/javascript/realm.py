@@ -124,7 +124,7 @@ class Realm:
                 forget()
                 raise ProgramError("the promise of the result never settles")
         if rested or out[1] == "!":
-            self._tell(send)
+            self._set_output(send)
         kind = out[0]
         if kind == "e":
             failure = _failure(out[2:])
@@ -171,7 +171,7 @@ class Realm:
             raise _stopped(str(error), timeout, self._limits[1] - self.taken) from None
         return True
 
-    def _tell(self, send: Say) -> None:
+    def _set_output(self, send: Say) -> None:
         for level, text in msgspec.json.decode(self._take_lines()):
             send(level, text)
 

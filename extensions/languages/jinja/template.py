@@ -88,7 +88,7 @@ class TemplateProgram:
             line = self._line(line)
         if error.kind == "OutOfFuel":
             raise ProgramError(f"stopped: it took more than {FUEL:,} steps", line=line) from None
-        raise ProgramError(_said(error), line=line) from None
+        raise ProgramError(_message(error), line=line) from None
 
 
 def _read(environment: "Environment", code: str) -> None:
@@ -97,7 +97,7 @@ def _read(environment: "Environment", code: str) -> None:
     try:
         environment.add_template(_NAME, code)
     except TemplateError as error:
-        raise CompileError(_said(error), line=error.line or 0) from None
+        raise CompileError(_message(error), line=error.line or 0) from None
     except UnicodeError:
         raise CompileError("the text holds half of a character pair") from None
 
@@ -116,7 +116,7 @@ def _environment() -> "Environment":
     return environment
 
 
-def _said(error: "TemplateError") -> str:
+def _message(error: "TemplateError") -> str:
     return _WHERE.sub("", str(error.args[0]))
 
 

@@ -55,7 +55,7 @@ class PrintCapture(io.TextIOBase):
 
     def __init__(self, level: str, entries: list[tuple[str, str]]) -> None:
         self._level = level
-        self._said = entries
+        self._lines = entries
         self._room = PRINTED
         self._rest = ""
         self._lost = 0
@@ -70,15 +70,15 @@ class PrintCapture(io.TextIOBase):
         self._room -= len(taken)
         self._lost += len(text) - len(taken)
         *lines, self._rest = (self._rest + taken).split("\n")
-        self._said += [(self._level, line) for line in lines]
+        self._lines += [(self._level, line) for line in lines]
         return len(text)
 
     def finish(self) -> None:
         """Take the last line, and tell what was dropped."""
         if self._rest:
-            self._said.append((self._level, self._rest))
+            self._lines.append((self._level, self._rest))
         if self._lost:
-            self._said.append(
+            self._lines.append(
                 (
                     "warning",
                     f"{self._lost} more characters were dropped: one run may print {PRINTED}",

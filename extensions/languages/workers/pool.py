@@ -61,7 +61,7 @@ class WorkerPool:
         async with self._free:
             worker = self._take()
             try:
-                return await worker.ask(_full(request, worker, code))
+                return await worker.run(_full(request, worker, code))
             finally:
                 self._give_back(worker)
 

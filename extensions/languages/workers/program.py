@@ -82,7 +82,7 @@ class IsolatedProgram:
         )
 
     def _result(self, answer: Answer) -> Any:
-        for level, text in answer.said:
+        for level, text in answer.lines:
             self._options.say(level if level in _LEVELS else "info", text)
         if answer.end == "failed":
             raise ProgramError(answer.message, line=answer.line)

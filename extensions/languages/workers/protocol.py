@@ -44,11 +44,11 @@ class Answer(msgspec.Struct, array_like=True, frozen=True):
     value: msgspec.Raw
     message: str = ""
     line: int = 0
-    said: list[tuple[str, str]] = []
+    lines: list[tuple[str, str]] = []
     last: bool = False
 
 
-def _told(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     if isinstance(value, Error):
         entry = (value.message, value.code, value.data)
         return msgspec.msgpack.Ext(_ERROR, to_bytes(entry))
@@ -66,7 +66,7 @@ def _meant(code: int, data: memoryview) -> Any:
     raise ValueError(f"an extension {code} that nobody knows")
 
 
-_encode: Final = msgspec.msgpack.Encoder(enc_hook=_told).encode
+_encode: Final = msgspec.msgpack.Encoder(enc_hook=_plain).encode
 _decode: Final = msgspec.msgpack.Decoder(ext_hook=_meant).decode
 
 
@@ -90,7 +90,7 @@ def from_bytes(data: bytes | bytearray | memoryview) -> Any:
 def _with_long(value: Any) -> Any:
     """The same data, with integers of more than 64 bits in a form that msgpack has."""
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
-        return _told(value)
+        return _plain(value)
     if isinstance(value, dict):
         return {key: _with_long(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

@@ -77,7 +77,7 @@ class LanguageWorker:
             self.stop()
         return self.alive
 
-    async def ask(self, request: RunRequest) -> Answer:
+    async def run(self, request: RunRequest) -> Answer:
         """Run a request and wait for its answer; the worker ends where the asker is cancelled."""
         self._socket.setblocking(False)
         loop = asyncio.get_running_loop()

@@ -11,7 +11,7 @@ MOST = 100_000
 """Rows that are given at most."""
 
 
-async def ask(
+async def run_sql(
     managed: Managed, text: str, args: Any = None, *, writes: bool = False, author: str = "sql"
 ) -> list[dict[str, Any]] | dict[str, Any]:
     """The rows of a statement, or what it changed: `{affected, id}`. Failure says why there is neither.

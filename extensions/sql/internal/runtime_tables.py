@@ -191,7 +191,7 @@ def _process(runtime: Runtime, process: Process) -> Values:
 
 
 async def _frames(view: View) -> Iterable[Values]:
-    logs = view.frames.ask()
+    logs = view.frames.read()
     return [
         row
         for runtime in _runtimes(view)

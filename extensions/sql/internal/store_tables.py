@@ -104,7 +104,7 @@ async def _revisions(view: View) -> Iterable[Values]:
         if turns:
             changed: list[Any] = [
                 {
-                    "what": "deleted"
+                    "action": "deleted"
                     if turn.after is None
                     else "created"
                     if turn.before is None
@@ -145,7 +145,7 @@ TABLES = (
             time="REAL when it was made, in seconds since 1970",
             author="TEXT who made it",
             message="TEXT why",
-            changes="JSON what it changed: [{what, type, id, name, namespace}]",
+            changes="JSON what it changed: [{action, type, id, name, namespace}]",
         ),
         rows=_revisions,
     ),

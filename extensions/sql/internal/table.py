@@ -45,7 +45,7 @@ class View(msgspec.Struct, frozen=True):
 class Frames(msgspec.Struct):
     """How frames are come by: the watches that were begun for those who ask, by runtime."""
 
-    ask: Callable[[], Mapping[str, Any]]
+    read: Callable[[], Mapping[str, Any]]
 
 
 def columns(**types: str) -> tuple[TableColumn, ...]:
@@ -65,10 +65,10 @@ def plain(value: Any) -> Any:
         return int(value)
     if isinstance(value, int):
         return value if -(2**63) <= value < 2**63 else str(value)
-    return msgspec.json.encode(value, enc_hook=_said).decode()
+    return msgspec.json.encode(value, enc_hook=_plain_json).decode()
 
 
-def _said(value: Any) -> Any:
+def _plain_json(value: Any) -> Any:
     """What JSON does not know: streams and other things that only live while a process does."""
     if isinstance(value, Mapping):
         return dict(value)

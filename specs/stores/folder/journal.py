@@ -363,7 +363,7 @@ async def _lock(handle: int) -> bool:
 
 
 def _base(resources: Iterable[Resource]) -> bytes:
-    return _json({"base": [_said(each) for each in resources]})
+    return _json({"base": [_entry_data(each) for each in resources]})
 
 
 def _line(revision: Revision, key: UUID | None = None) -> bytes:
@@ -376,8 +376,8 @@ def _line(revision: Revision, key: UUID | None = None) -> bytes:
             "message": revision.message,
             "turns": [
                 {
-                    "before": _said(turn.before) if turn.before is not None else None,
-                    "after": _said(turn.after) if turn.after is not None else None,
+                    "before": _entry_data(turn.before) if turn.before is not None else None,
+                    "after": _entry_data(turn.after) if turn.after is not None else None,
                 }
                 for turn in revision.turns
             ],
@@ -397,7 +397,7 @@ def _entry(line: bytes, revision: Revision, start: int) -> _Entry:
     )
 
 
-def _said(resource: Resource) -> dict[str, Any]:
+def _moment_text(resource: Resource) -> dict[str, Any]:
     entry = {**data_of(recorded(resource), namespace=""), "id": str(resource.id)}
     sort = "spec" if isinstance(resource, Spec) else "value"
     return {"revision": resource.revision, sort: entry}

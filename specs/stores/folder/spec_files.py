@@ -251,7 +251,7 @@ class SpecFiles:
             again = later > self.newest
             self.newest = max(self.newest, later)
             new = before != (self._gone, self.outside)
-            return self._told((), self.outside if new else (), again or new)
+            return self._change_set((), self.outside if new else (), again or new)
         self.newest = max(self.newest, *(self._changed_at(name) for name in changed))
         return self._arrange(old, changed)
 
@@ -402,7 +402,7 @@ class SpecFiles:
         """The folder cannot be read: what it held goes on, and the Problem says so."""
         self._replaced = self._emptied = 0
         known, self._gone = self._gone, problem
-        return None if known == problem else self._told((), (problem,), True)
+        return None if known == problem else self._change_set((), (problem,), True)
 
     def _read(self, name: str, careful: bool) -> bool:
         """Read one file if it changed; return True if it did. Whatever fails is its Problem alone."""
@@ -525,7 +525,7 @@ class SpecFiles:
         spoiled = tuple(
             spec for name in changed if name in self._files for spec in self._files[name].spoiled
         )
-        return self._told(keys, problems, True, spoiled)
+        return self._change_set(keys, problems, True, spoiled)
 
     def _exchange(
         self, old: list[Resource], changed: list[str], before: dict[Key, Resource | None]
@@ -571,7 +571,7 @@ class SpecFiles:
         keys = {**before, **dict.fromkeys(was.keys()), **dict.fromkeys(self.index.keys())}
         return {key: was.get(key) for key in keys}
 
-    def _told(
+    def _change_set(
         self,
         keys: Iterable[Key],
         problems: tuple[Problem, ...],

@@ -175,7 +175,7 @@ class FolderStore:
         change_set = await self._aside.do(
             lambda: self._files.refresh(homes, careful=True), long=self._files.long(list(homes))
         )
-        self._tell(change_set)
+        self._publish(change_set)
         return not left
 
     async def misplaced(self, steps: Sequence[Step]) -> Sequence[Problem]:
@@ -213,7 +213,7 @@ class FolderStore:
                 or self._journal.behind
                 or not self._synced,
             )
-        self._tell(change_set)
+        self._publish(change_set)
         return put
 
     def _write(
@@ -470,7 +470,7 @@ class FolderStore:
             raise StoreError(f"{self._path} cannot be watched: {error.strerror}") from error
         # From now on others run beside it: what takes long is done in a thread.
         self._files.aside = True
-        self._tell(self._files.refresh(None))
+        self._publish(self._files.refresh(None))
         if self._files.again:
             self._settling.touch(EVERYTHING, AGAIN)
 
@@ -497,7 +497,7 @@ class FolderStore:
         self._note_recent(paths, time.monotonic())
         if not self._files.long(names) and self._aside.free:
             with self._passing(paths):
-                self._tell(self._files.refresh(names, careful=True))
+                self._add(self._files.refresh(names, careful=True))
             self._look_later(paths, left=self._files.left(names))
             return
         task = asyncio.ensure_future(self._follow(paths, names))
@@ -517,7 +517,7 @@ class FolderStore:
         with self._passing(paths):
             change_set = await self._aside.do(look, long=self._files.long(names))
             if self._open:
-                self._tell(change_set)
+                self._publish(change_set)
         if self._open:
             self._look_later(paths, left=left)
 
@@ -547,9 +547,9 @@ class FolderStore:
         if self._settling is not None:
             self._settling.touch(EVERYTHING)
 
-    def _tell(self, changes: ChangeSet | None) -> None:
+    def _publish(self, changes: ChangeSet | None) -> None:
         if changes is not None:
-            self._feed.tell(changes)
+            self._feed.publish(changes)
 
     def _check_open(self) -> None:
         if not self._open:
@@ -564,7 +564,7 @@ class FolderStore:
             change_set = await self._aside.do(
                 lambda: self._files.refresh(names, careful=always), long=long
             )
-            self._tell(change_set)
+            self._publish(change_set)
             self._check_open()
         elif not self._aside.free:
             # What is being read is not to be seen half.

@@ -168,7 +168,7 @@ class ChangeListener:
             return True
         if number != self._seen + 1 or "keys" not in value:
             return False
-        self._tell(
+        self._publish(
             [(number, [ChangedKey(row[0], UUID(row[1]), *row[2:]) for row in value["keys"]])]
         )
         return True
@@ -183,19 +183,19 @@ class ChangeListener:
             raise RescanError(
                 f"the store {self._origin} went on by {len(entries)} revisions: it is looked at anew"
             )
-        self._tell(entries)
+        self._publish(entries)
         self._see(number)
 
-    def _tell(self, entries: "Sequence[tuple[int, list[ChangedKey]]]") -> None:
+    def _publish(self, entries: "Sequence[tuple[int, list[ChangedKey]]]") -> None:
         """Tell these revisions to the watches that they concern; the others hear the number."""
         for number, keys in entries:
             for namespace, feed in self._feeds.items():
-                feed.tell(change_set(keys, namespace, self._origin, number))
+                feed.publish(change_set(keys, namespace, self._origin, number))
             self._see(number)
 
     def _tell_all(self, changes: ChangeSet) -> None:
         for feed in self._feeds.values():
-            feed.tell(changes)
+            feed.publish(changes)
 
     def _see(self, number: int) -> None:
         self._seen = max(self._seen, number)

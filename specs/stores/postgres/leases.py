@@ -49,7 +49,7 @@ class Leases:
         answer: asyncio.Future[Row] = asyncio.get_running_loop().create_future()
         self._wishes.append(Wish(name, ttl, mark, holder, answer))
         if len(self._wishes) == 1:
-            task = asyncio.ensure_future(self._ask())
+            task = asyncio.ensure_future(self._renew())
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)
         return await answer
@@ -60,7 +60,7 @@ class Leases:
             task.cancel()
         await asyncio.gather(*self._asking, return_exceptions=True)
 
-    async def _ask(self) -> None:
+    async def _renew(self) -> None:
         # Whoever wants a lease in this turn of the loop is asked for in the same statement.
         await asyncio.sleep(0)
         wishes, self._wishes = self._wishes, []

@@ -79,7 +79,7 @@ class SchemaVersion(msgspec.Struct, frozen=True):
 
 async def version(connection: Connection, queries: Queries) -> SchemaVersion:
     """Return the version of the tables that are there."""
-    if not await _one(connection, queries.migrations):
+    if not await _fetch_one(connection, queries.migrations):
         return SchemaVersion()
     row = await (await connection.execute(queries.version)).fetchone()
     return SchemaVersion(*row) if row is not None else SchemaVersion()
@@ -136,7 +136,7 @@ async def _migrate(connection: Connection, address: Address, queries: Queries) -
         )
     async with connection.transaction():
         await connection.execute(queries.alone)
-        if not await _one(connection, queries.schema):
+        if not await _fetch_one(connection, queries.schema):
             await connection.execute(f'CREATE SCHEMA "{address.schema}"'.encode())
         # Another may have done it while we waited.
         schema_version = await version(connection, queries)
@@ -165,7 +165,7 @@ def _behind(address: Address, number: int, why: str) -> str:
     )
 
 
-async def _one(connection: Connection, query: bytes) -> Any:
+async def _fetch_one(connection: Connection, query: bytes) -> Any:
     row = await (await connection.execute(query)).fetchone()
     return row[0] if row is not None else None
 

@@ -33,7 +33,7 @@ class SharedStream:
 
     def _begin(self) -> None:
         if self._task is None:
-            self._task = asyncio.ensure_future(self._tell())
+            self._task = asyncio.ensure_future(self._publish())
 
     def _end(self) -> None:
         if not self._feed.watched:
@@ -47,10 +47,10 @@ class SharedStream:
             self._ending.add(task)
             task.add_done_callback(self._ending.discard)
 
-    async def _tell(self) -> None:
+    async def _publish(self) -> None:
         try:
             async for changes in self._changes():
-                self._feed.tell(changes)
+                self._feed.publish(changes)
         except StoreError as error:
             self._broken(error)
         except Exception as error:

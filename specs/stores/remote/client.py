@@ -78,7 +78,7 @@ class ApiClient:
         if session is not None:
             await session.close()
 
-    async def ask(
+    async def request(
         self,
         method: str,
         path: str,

@@ -119,7 +119,7 @@ class RemoteStore:
 
     async def problems(self) -> Sequence[Problem]:
         """What cannot be read in the store behind the API."""
-        value = await self._ask("GET", "/v1/store/problems")
+        value = await self._request("GET", "/v1/store/problems")
         return [problem_of(each) for each in value["items"]]
 
     async def newest(self) -> int:
@@ -128,7 +128,7 @@ class RemoteStore:
         return await self._newest()
 
     async def _newest(self) -> int:
-        value = await self._asking.ask("GET", "/v1/store")
+        value = await self._asking.request("GET", "/v1/store")
         revision = value.get("revision") if isinstance(value, dict) else None
         if not isinstance(revision, int):
             raise StoreError(f"{self.url} does not say its revision: is it the API of Heddle?")
@@ -150,7 +150,7 @@ class RemoteStore:
                 query = [("limit", str(PAGE)), *more, *(("id", str(id_)) for id_ in some)]
                 if cursor:
                     query.append(("cursor", cursor))
-                page = await self._ask("GET", path, query=query)
+                page = await self._request("GET", path, query=query)
                 values += page["items"]
                 cursor = page["cursor"] or ""
                 if not cursor:
@@ -183,7 +183,7 @@ class RemoteStore:
         end, pause, lost = loop.time() + INSIST, PAUSE, False
         while True:
             try:
-                return await self._ask("POST", path, key=key, **more)
+                return await self._request("POST", path, key=key, **more)
             except (ConflictError, NotFoundError):
                 raise
             except StoreError as error:
@@ -197,7 +197,7 @@ class RemoteStore:
 
     async def keyed(self, key: UUID) -> Revision | None:
         """The Revision that was made under this key, None if there is none; see Keyed."""
-        value = await self._ask("GET", "/v1/revisions", query=[("key", str(key))])
+        value = await self._request("GET", "/v1/revisions", query=[("key", str(key))])
         return next((_revision(each) for each in value["items"]), None)
 
     # --- watching ---
@@ -264,7 +264,7 @@ class RemoteStore:
             query = [("limit", str(min(limit - len(revisions), 500)))]
             if before is not None:
                 query.append(("before", str(before)))
-            page = await self._ask("GET", path, query=query)
+            page = await self._request("GET", path, query=query)
             revisions += [_revision(each) for each in page["items"]]
             before = page["before"]
             if before is None:
@@ -273,28 +273,28 @@ class RemoteStore:
 
     async def revision(self, number: int) -> Revision:
         """One Revision; NotFound where there is none of that number."""
-        return _revision(await self._ask("GET", f"/v1/revisions/{number}"))
+        return _revision(await self._request("GET", f"/v1/revisions/{number}"))
 
     # --- runtimes ---
 
     async def report(self, report: Report) -> None:
         """Keep this Report."""
         path = f"/v1/reports/{quote(report.runtime, safe='')}"
-        await self._ask("PUT", path, body=msgspec.to_builtins(report))
+        await self._request("PUT", path, body=msgspec.to_builtins(report))
 
     async def withdraw(self, runtime: str) -> None:
         """Drop the Report of a runtime that ends."""
-        await self._ask("DELETE", f"/v1/reports/{quote(runtime, safe='')}")
+        await self._request("DELETE", f"/v1/reports/{quote(runtime, safe='')}")
 
     async def reports(self, namespace: str | None = None) -> Sequence[Report]:
         """The Reports of a namespace (None: of all) whose runtimes are not gone."""
         query = [("namespace", namespace)] if namespace is not None else []
-        value = await self._ask("GET", "/v1/reports", query=query)
+        value = await self._request("GET", "/v1/reports", query=query)
         return [msgspec.convert(each, Report) for each in value["items"]]
 
     async def accepted(self, namespace: str) -> AcceptedState:
         """Return what a runtime accepted last in this namespace."""
-        value = await self._ask("GET", f"{_space(namespace)}/accepted")
+        value = await self._request("GET", f"{_space(namespace)}/accepted")
         return AcceptedState(
             items=tuple(msgspec.convert(each, AcceptedResource) for each in value["items"]),
             problems=tuple(problem_of(each) for each in value["problems"]),
@@ -311,22 +311,22 @@ class RemoteStore:
             "kept": msgspec.to_builtins(list(kept)),
             "dropped": msgspec.to_builtins(list(dropped)),
         }
-        await self._ask("PUT", f"{_space(namespace)}/accepted", body=body)
+        await self._request("PUT", f"{_space(namespace)}/accepted", body=body)
 
     # --- asking ---
 
-    async def ask(self, statement: str, args: Any) -> list[dict[str, Any]]:
+    async def query(self, statement: str, args: Any) -> list[dict[str, Any]]:
         """The rows that a statement of SQL gives there, where runtimes run; SpecError and StoreError say
         why there are none. `args` is a list by position, or a map by name."""
         body = {"statement": statement, "args": marked(args)}
         rows: list[dict[str, Any]] = unmarked(
-            (await self._ask("POST", "/v1/sql", body=body))["rows"]
+            (await self._request("POST", "/v1/sql", body=body))["rows"]
         )
         return rows
 
-    async def _ask(self, method: str, path: str, **more: Any) -> Any:
+    async def _request(self, method: str, path: str, **more: Any) -> Any:
         self._check_open()
-        return await self._asking.ask(method, path, **more)
+        return await self._asking.request(method, path, **more)
 
     def _check_open(self) -> None:
         if not self._open:

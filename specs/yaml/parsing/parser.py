@@ -55,12 +55,12 @@ class Parser:
         """The number of the process; 0 while there is none."""
         return self._process.pid if self._process is not None else 0
 
-    def ask(self, request: ParseRequest, longest: float = LONGEST) -> ParseReply:
+    def parse(self, request: ParseRequest, longest: float = LONGEST) -> ParseReply:
         """Return the reply, with a Problem if the process did not live to give one."""
         with self._turn:
             end = time.monotonic() + longest
             try:
-                return self._asked(request, end)
+                return self._parse(request, end)
             except TimeoutError:
                 self._stop()
                 return _refused(request, f"it took longer than {longest:g} s to read")
@@ -76,7 +76,7 @@ class Parser:
         with self._turn:
             self._stop()
 
-    def _asked(self, request: ParseRequest, end: float) -> ParseReply:
+    def _parse(self, request: ParseRequest, end: float) -> ParseReply:
         frame = msgspec.msgpack.encode(request)
         for again in (False, True):
             connection = self._connection()
@@ -180,7 +180,7 @@ def read_aside(
     request = ParseRequest(
         data, file, namespace, only, key, revision, limits().file, None, limits()
     )
-    reply = PARSER.ask(request)
+    reply = PARSER.parse(request)
     return at_once(_made(reply, data, file))
 
 
@@ -193,7 +193,7 @@ async def read_twice_aside(
     """
     request = ParseRequest(data, "", namespace, only, key, 0, most, again, limits())
     loop = asyncio.get_running_loop()
-    reply = await loop.run_in_executor(None, partial(PARSER.ask, request))
+    reply = await loop.run_in_executor(None, partial(PARSER.parse, request))
     return await by_turns(_made(reply, data, "")), await by_turns(_ids(reply.written))
 
 

@@ -19,7 +19,7 @@ def store(tmp_path: Path) -> Path:
 
 
 def changes(said: dict[str, list[dict[str, str]]]) -> list[tuple[str, str]]:
-    return [(each["what"], each.get("name", "-")) for each in said["changes"]]
+    return [(each["action"], each.get("name", "-")) for each in said["changes"]]
 
 
 def names(store: Path, sort: str = "specs") -> list[str]:
@@ -75,7 +75,7 @@ def test_a_name_finds_the_one_that_has_an_id_of_its_own(store: Path) -> None:
     args = ("apply", "specs", "-f", "-", "--store", store)
     ran(*args, stdin=f"{{kind: nop, id: {OLD}, name: a}}")
     said = ran_json(*args, stdin="{kind: sleep, name: a, interval: 1s}")
-    assert [(each["what"], each["id"]) for each in said["changes"]] == [("updated", OLD)]
+    assert [(each["action"], each["id"]) for each in said["changes"]] == [("updated", OLD)]
 
 
 def test_a_document_with_neither_is_new_each_time_and_touches_nobody(store: Path) -> None:

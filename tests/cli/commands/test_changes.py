@@ -98,7 +98,7 @@ def test_a_plan_with_problems_fails_and_shows_what_it_would_change_beside(
     assert "error[unknown-field]" in result.stderr
     said = ran_json("plan", "-f", "-", *args, stdin=hello())
     assert (said["ok"], said["problems"]) == (True, [])
-    (changed,) = (each for each in said["changes"] if each["what"] == "updated")
+    (changed,) = (each for each in said["changes"] if each["action"] == "updated")
     assert changed["fields"] == [{"path": "code", "before": "pong", "after": "hello"}]
 
 
@@ -133,7 +133,7 @@ def test_an_apply_says_who_and_why_in_the_history(
 def test_prune_deletes_and_says_so_and_never_in_another_namespace(args: tuple[str, ...]) -> None:
     apply(args, NO_VALUES + "- {kind: nop, name: kept, namespace: shop}\n- {name: v, data: 1}\n")
     said = ran_json("apply", "-f", "-", "--prune", *args, stdin=PING)
-    assert [each["name"] for each in said["changes"] if each["what"] == "deleted"] == ["extra"]
+    assert [each["name"] for each in said["changes"] if each["action"] == "deleted"] == ["extra"]
     assert str(said["revision"]) == rev(args, 3)
     left = ran_json("get", "specs", "-A", *args)
     assert {each["name"] for each in left} == {"listener", "router", "pong", "kept"}
@@ -249,7 +249,7 @@ def test_show_tells_a_name_with_its_past(args: tuple[str, ...]) -> None:
     assert told.startswith(f"# spec pong, revision {second}\n# revision {second}, ")
     assert "politer" in told
     assert "code: hello" in told
-    assert ran_json("plan", "-f", "-", *args, stdin=told)["changes"][0]["what"] == "unchanged"
+    assert ran_json("plan", "-f", "-", *args, stdin=told)["changes"][0]["action"] == "unchanged"
     (said,) = ran_json("show", "pong", *args)
     assert (said["type"], str(said["revision"]), len(said["history"])) == ("spec", second, 2)
     assert heddle("show", "nobody", *args).exit_code == 1
@@ -284,7 +284,7 @@ def test_diff_of_files_goes_by_what_they_say(tmp_path: Path) -> None:
     assert result.stdout.splitlines()[-1] == "1 to create, 1 to update"
     assert heddle("diff", one, one).exit_code == 0
     said = ran_json("diff", other, one)
-    assert sorted((each["what"], each["name"]) for each in said["changes"]) == [
+    assert sorted((each["action"], each["name"]) for each in said["changes"]) == [
         ("deleted", "extra"),
         ("updated", "pong"),
     ]
@@ -360,7 +360,7 @@ def test_a_deletion_that_would_stop_what_is_active_is_rejected(args: tuple[str, 
     result = heddle("delete", "specs", "pong", "router", "listener", "-m", "gone", *args)
     assert result.exit_code == 0
     (newest, _) = ran_json("history", *args)
-    assert (newest["message"], newest["changes"][0]["what"]) == ("gone", "deleted")
+    assert (newest["message"], newest["changes"][0]["action"]) == ("gone", "deleted")
 
 
 def test_a_whole_namespace_is_deleted_as_one_change_and_no_other(args: tuple[str, ...]) -> None:
@@ -368,7 +368,7 @@ def test_a_whole_namespace_is_deleted_as_one_change_and_no_other(args: tuple[str
     dry = ran("delete", "all", "--all", "--dry-run", *args)
     assert dry.count("would be deleted") == 4
     said = ran_json("delete", "all", "--all", *args)
-    assert [each["what"] for each in said["changes"]] == ["deleted"] * 4
+    assert [each["action"] for each in said["changes"]] == ["deleted"] * 4
     assert "left_behind" not in said
     left = ran_json("get", "specs", "-A", *args)
     assert [each["name"] for each in left] == ["kept"]

@@ -79,7 +79,7 @@ def test_applied_secrets_are_sealed_and_shown_to_whoever_has_the_key(store: Path
     assert (entry["data"], entry["secret"], "sealed" in entry) == ("hunter2", True, False)
     assert '"hunter2"' in ran("get", "values", "--reveal")
     again = ran_json("apply", "values", "-f", "-", stdin=ran("get", "values", "--yaml"))
-    assert [each["what"] for each in again["changes"]] == ["unchanged"]
+    assert [each["action"] for each in again["changes"]] == ["unchanged"]
 
 
 def test_without_the_key_nothing_is_revealed(store: Path) -> None:
@@ -114,7 +114,7 @@ def test_rotating_keeps_comments_and_the_data(store: Path) -> None:
         (old, False, 1),
     ]
     said = ran_json("key", "rotate")
-    assert [each["what"] for each in said["changes"]] == ["updated"]
+    assert [each["action"] for each in said["changes"]] == ["updated"]
     assert said["revision"] > 0
     assert ran_json("key", "list")["keys"][1]["values"] == 0
     assert ran_json("get", "values", "--reveal")[0]["data"] == "hunter2"

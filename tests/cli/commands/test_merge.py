@@ -103,7 +103,7 @@ def test_two_files_are_compared_node_by_node(three: tuple[Path, Path, Path]) -> 
     three[0].write_text(nameless + PING)
     three[2].write_text("- kind: nop\n  x: 1\n" + nameless + changed(("code: pong", "code: hi")))
     said = ran_json("diff", three[0], three[2])
-    assert [(each["what"], each.get("name")) for each in said["changes"]] == [
+    assert [(each["action"], each.get("name")) for each in said["changes"]] == [
         ("updated", "pong"),
         ("created", None),
     ]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from heddle.cli.supervisor.ipc import Told, Wire
+from heddle.cli.supervisor.ipc import Wire, WireMessage
 
 pytestmark = pytest.mark.anyio
 
@@ -15,11 +15,11 @@ class End:
     """One end of a wire, and what it heard."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self.heard: asyncio.Queue[tuple[Told, list[socket.socket]]] = asyncio.Queue()
+        self.heard: asyncio.Queue[tuple[WireMessage, list[socket.socket]]] = asyncio.Queue()
         self.gone = asyncio.Event()
         self.wire = Wire(sock, lambda *told: self.heard.put_nowait(told), self.gone.set)
 
-    async def next(self) -> tuple[Told, list[socket.socket]]:
+    async def next(self) -> tuple[WireMessage, list[socket.socket]]:
         return await asyncio.wait_for(self.heard.get(), 20)
 
 
@@ -34,8 +34,8 @@ async def ends() -> Any:
 async def test_lines_come_in_order_both_ways(ends: tuple[End, End]) -> None:
     first, second = ends
     for number in range(5):
-        first.wire.say({"number": number})
-        second.wire.say({"back": number})
+        first.wire.send({"number": number})
+        second.wire.send({"back": number})
     assert [(await second.next())[0]["number"] for _ in range(5)] == [0, 1, 2, 3, 4]
     assert [(await first.next())[0]["back"] for _ in range(5)] == [0, 1, 2, 3, 4]
 
@@ -43,8 +43,8 @@ async def test_lines_come_in_order_both_ways(ends: tuple[End, End]) -> None:
 async def test_a_line_larger_than_every_buffer_comes_whole(ends: tuple[End, End]) -> None:
     first, second = ends
     large = "x" * 3_000_000
-    first.wire.say({"log": large})
-    first.wire.say({"last": True})
+    first.wire.send({"log": large})
+    first.wire.send({"last": True})
     assert (await second.next())[0]["log"] == large
     assert (await second.next())[0] == {"last": True}
     await asyncio.wait_for(first.wire.sent(), 20)
@@ -54,9 +54,9 @@ async def test_sockets_come_with_their_line_and_still_work(ends: tuple[End, End]
     first, second = ends
     listening = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
     ports = [sock.getsockname()[1] for sock in listening]
-    first.wire.say({"log": "before " * 50_000})
-    first.wire.say({"sockets": 2}, listening[:2])
-    first.wire.say({"sockets": 1}, listening[2:])
+    first.wire.send({"log": "before " * 50_000})
+    first.wire.send({"sockets": 2}, listening[:2])
+    first.wire.send({"sockets": 1}, listening[2:])
     for sock in listening:
         sock.close()
     assert (await second.next())[1] == []
@@ -71,9 +71,9 @@ async def test_sockets_come_with_their_line_and_still_work(ends: tuple[End, End]
 
 async def test_who_is_left_alone_is_told(ends: tuple[End, End]) -> None:
     first, second = ends
-    first.wire.say({"last": "words"})
+    first.wire.send({"last": "words"})
     first.wire.close()
     assert (await second.next())[0] == {"last": "words"}
     await asyncio.wait_for(second.gone.wait(), 20)
-    second.wire.say({"into": "the void"})
+    second.wire.send({"into": "the void"})
     await asyncio.wait_for(second.wire.sent(), 20)

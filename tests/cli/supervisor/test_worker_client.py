@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from heddle.cli.settings import Settings
-from heddle.cli.supervisor.ipc import Told, Wire
+from heddle.cli.supervisor.ipc import Wire, WireMessage
 from heddle.cli.supervisor.worker_client import WorkerClient
 from heddle.cli.supervisor.worker_config import Orders
 
@@ -19,15 +19,15 @@ class Supervisor:
     """The other end of the wire: it hears, and answers when it is told to."""
 
     def __init__(self, sock: socket.socket) -> None:
-        self.asks: asyncio.Queue[Told] = asyncio.Queue()
+        self.asks: asyncio.Queue[WireMessage] = asyncio.Queue()
         self.wire = Wire(sock, self._heard, lambda: None)
 
-    def _heard(self, told: Told, _: list[socket.socket]) -> None:
+    def _heard(self, told: WireMessage, _: list[socket.socket]) -> None:
         if told.get("ask") == "bind":
             self.asks.put_nowait(told)
 
-    def answer(self, ask: Told, sock: socket.socket) -> None:
-        self.wire.say({"bind": ask["bind"], "sockets": 1}, [sock])
+    def answer(self, ask: WireMessage, sock: socket.socket) -> None:
+        self.wire.send({"bind": ask["bind"], "sockets": 1}, [sock])
 
 
 @asynccontextmanager

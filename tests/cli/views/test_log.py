@@ -58,7 +58,7 @@ def test_less_than_the_level_is_not_told() -> None:
     out = io.StringIO()
     log = TextLog(out, "warning")
     log(event(level="info"))
-    log.say("try", "curl")
+    log.print_line("try", "curl")
     assert out.getvalue() == ""
     log(event(level="error"))
     assert out.getvalue() != ""

@@ -32,7 +32,7 @@ def test_every_node_and_edge_is_there_once(flow: type[list[Spec]], direction: st
     picture = Picture.of(flow())
     text = svg(picture, "down" if direction == "down" else "right")
     assert titles(text, "node") == [legal(f"{n.label} ({n.kind})") for n in picture.nodes]
-    assert titles(text, "edge") == [legal(picture.said(edge)) for edge in picture.edges]
+    assert titles(text, "edge") == [legal(picture.edge_text(edge)) for edge in picture.edges]
 
 
 def test_names_are_text_and_never_markup() -> None:

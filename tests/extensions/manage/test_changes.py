@@ -26,7 +26,7 @@ async def test_a_file_is_one_change_set() -> None:
             "POST", f"{DEFAULT}/apply?message=two", TWO, media="application/yaml"
         )
         said = data(reply)
-        assert [(each["what"], each["name"]) for each in said["changes"]] == [
+        assert [(each["action"], each["name"]) for each in said["changes"]] == [
             ("updated", "pong"),
             ("created", "more"),
             ("created", "greeting"),
@@ -54,7 +54,7 @@ async def test_pruning_deletes_what_was_not_sent() -> None:
         await one.call("POST", f"{DEFAULT}/apply", TWO, media="application/yaml")
         path = f"{DEFAULT}/apply?prune=true"
         dry = await one.call("POST", f"{path}&dryRun=true", listed.body, media="application/yaml")
-        gone = [each["name"] for each in data(dry)["changes"] if each["what"] == "deleted"]
+        gone = [each["name"] for each in data(dry)["changes"] if each["action"] == "deleted"]
         assert gone == ["more"]
         done = await one.call("POST", path, listed.body, media="application/yaml")
         assert data(done)["revision"] > 0
@@ -81,7 +81,7 @@ async def test_rolling_back_makes_a_new_revision() -> None:
         await one.call("POST", f"{DEFAULT}/apply", TWO, media="application/yaml")
         path = f"{DEFAULT}/rollback"
         dry = await one.call("POST", f"{path}?dryRun=true", {"revision": 1})
-        assert {each["what"] for each in data(dry)["changes"]} == {"updated", "deleted"}
+        assert {each["action"] for each in data(dry)["changes"]} == {"updated", "deleted"}
         done = await one.call("POST", path, {"revision": 1})
         assert data(done)["revision"] == 3
         assert (await one.call.get(f"{DEFAULT}/specs/pong"))["code"] == "pong"
@@ -310,7 +310,7 @@ async def test_a_large_change_set_is_read_as_a_small_one() -> None:
             assert len(body) > 64 * 1024
             reply = await one.call("POST", f"{DEFAULT}/apply?dryRun=true", body, media=media)
             assert reply.status == 200
-            assert [each["what"] for each in data(reply)["changes"]] == ["created"] * 1500
+            assert [each["action"] for each in data(reply)["changes"]] == ["created"] * 1500
         wrong = "".join(f"- {msgspec.json.encode(e).decode()}\n" for e in [*entries, {"kind": 5}])
         reply = await one.call("POST", f"{DEFAULT}/apply", wrong, media="application/yaml")
         assert reply.status == 422

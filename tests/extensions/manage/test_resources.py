@@ -94,7 +94,7 @@ async def test_yaml_comes_and_goes() -> None:
         listed = await one.call("GET", SPECS, headers={"Accept": "application/yaml"})
         assert listed.headers["Content-Type"] == "application/yaml; charset=utf-8"
         applied = await one.call("POST", f"{DEFAULT}/apply", listed.body, media="application/yaml")
-        assert {each["what"] for each in data(applied)["changes"]} == {"unchanged"}
+        assert {each["action"] for each in data(applied)["changes"]} == {"unchanged"}
         assert data(applied)["revision"] == 0
 
 
@@ -203,7 +203,7 @@ async def test_a_dry_run_writes_nothing() -> None:
         ):
             reply = await one.call(method, path, body)
             assert (reply.status, data(reply)["dryRun"]) == (200, True), reply
-            assert data(reply)["changes"][0]["what"] in ("created", "updated", "deleted")
+            assert data(reply)["changes"][0]["action"] in ("created", "updated", "deleted")
         assert await one.rt.store.newest() == before
 
 

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("apsw")
 
-from heddle.extensions.sql.internal.ask import ask
+from heddle.extensions.sql.internal.ask import run_sql
 from heddle.extensions.sql.internal.database import InternalDatabase
 from heddle.extensions.sql.internal.frames import (
     BUDGET,
@@ -115,7 +115,7 @@ async def test_ids_are_read_without_encoding_payloads_and_payloads_off_the_loop(
         assert threading.get_ident() not in encoded
         await connection.close()
         database.unwatch()
-        assert await ask(managed, "SELECT count(*) AS n FROM symbols") == [{"n": 2}]
+        assert await run_sql(managed, "SELECT count(*) AS n FROM symbols") == [{"n": 2}]
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from heddle.extensions.sql.internal import database
-from heddle.extensions.sql.internal.ask import ask
+from heddle.extensions.sql.internal.ask import run_sql
 from heddle.extensions.sql.internal.database import TABLES, InternalDatabase
 from heddle.extensions.sql.internal.table import View
 from heddle.runtime.flow.errors import Error, Failure
@@ -155,7 +155,7 @@ async def test_events_problems_kinds_and_revisions_are_there() -> None:
         assert (kind["category"], kind["ins"]) == ("control", ["in"])
         [revision] = await rows(rt, "SELECT revision, changes FROM revisions")
         assert revision["revision"] == 1
-        assert {each["what"] for each in revision["changes"]} == {"created"}
+        assert {each["action"] for each in revision["changes"]} == {"created"}
         assert await rows(rt, "SELECT * FROM problems") == []
 
 
@@ -397,11 +397,11 @@ async def test_a_store_without_a_runtime_can_be_asked() -> None:
     await store.open()
     async with running(FLOW) as rt:
         managed = Managed(store, rt.registry)
-        found = await ask(managed, "SELECT name, state FROM symbols ORDER BY name LIMIT 2")
+        found = await run_sql(managed, "SELECT name, state FROM symbols ORDER BY name LIMIT 2")
         assert found == [{"name": "ask", "state": "idle"}, {"name": "change", "state": "idle"}]
-        links = await ask(managed, "SELECT target FROM links WHERE target_id IS NULL")
+        links = await run_sql(managed, "SELECT target FROM links WHERE target_id IS NULL")
         assert links == [{"target": "nobody"}]
-        assert await ask(managed, "SELECT * FROM processes") == []
+        assert await run_sql(managed, "SELECT * FROM processes") == []
     await store.close()
 
 
@@ -467,7 +467,7 @@ async def test_ten_thousand_symbols_are_joined_without_reading_them_a_thousand_t
     store = stored(text)
     await store.open()
     async with running(FLOW) as rt:
-        found = await ask(
+        found = await run_sql(
             Managed(store, rt.registry),
             "SELECT count(*) AS n FROM links l JOIN specs s ON s.id = l.target_id "
             "JOIN specs o ON o.id = l.source_id",

@@ -62,10 +62,10 @@ async def test_a_revision_that_is_not_there_is_said() -> None:
 async def test_what_tells_two_revisions_apart_goes_both_ways() -> None:
     async with store_of(FLOW, HELLO, NEW) as store:
         forth = await between(store, 1, 2)
-        assert [(each.what, each.resource.label) for each in forth] == [("updated", "pong")]
+        assert [(each.action, each.resource.label) for each in forth] == [("updated", "pong")]
         assert (forth[0].details[0].before, forth[0].details[0].after) == ("pong", "hello")
         back = await between(store, 3, 1)
-        assert sorted((each.what, each.resource.label) for each in back) == [
+        assert sorted((each.action, each.resource.label) for each in back) == [
             ("deleted", "new"),
             ("updated", "pong"),
         ]

@@ -43,7 +43,7 @@ async def held(store: MemoryStore, name: str = "password") -> Value:
 
 
 def whats(applied: Applied) -> list[str]:
-    return [each.what for each in applied.differences]
+    return [each.action for each in applied.differences]
 
 
 async def test_what_is_secret_is_sealed_on_its_way_and_nowhere_in_clear() -> None:

@@ -8,7 +8,7 @@ from heddle.specs.merge.comparison import Sheet, compared
 
 def told(old: list[str], new: list[str]) -> list[tuple[str, str]]:
     found = compared([Sheet.read(text) for text in old], [Sheet.read(text) for text in new])
-    return [(each.what, each.resource.label.partition(":")[0]) for each in found]
+    return [(each.action, each.resource.label.partition(":")[0]) for each in found]
 
 
 def test_nodes_are_told_apart_by_their_names_whatever_their_files() -> None:

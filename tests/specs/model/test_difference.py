@@ -23,7 +23,7 @@ def test_a_field_that_differs_is_named_with_both_sides() -> None:
         "routes[0].port": ("out[0]", ABSENT),
         "routes[1]": (ABSENT, {"path": "/c"}),
     }
-    assert difference(before, after).what == "updated"
+    assert difference(before, after).action == "updated"
 
 
 def test_links_are_told_apart_by_their_targets_not_by_their_numbers() -> None:
@@ -43,9 +43,9 @@ def test_another_order_of_links_is_a_difference() -> None:
 
 
 def test_what_comes_and_what_goes_has_no_details() -> None:
-    assert difference(None, spec("a")).what == "created"
-    assert difference(value("a", 1), None).what == "deleted"
-    assert difference(spec("a"), spec("a")).what == "unchanged"
+    assert difference(None, spec("a")).action == "created"
+    assert difference(value("a", 1), None).action == "deleted"
+    assert difference(spec("a"), spec("a")).action == "unchanged"
     assert difference(spec("a"), spec("b", id=spec("a").id)).details
 
 

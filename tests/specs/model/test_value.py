@@ -115,7 +115,7 @@ def test_a_difference_of_secrets_says_that_they_differ_and_not_how() -> None:
     before = value("a", {"pw": "hunter2", "user": "ada"}, secret=True)
     after = value("a", {"pw": "hunter3", "user": "ada", "pin": 4711}, secret=True)
     found = difference(before, after)
-    assert found.what == "updated"
+    assert found.action == "updated"
     assert {each.at: (each.before, each.after) for each in found.details}["data.pw"] == (MASK, MASK)
     assert [each.at for each in found.details] == ["data.pw", "data.pin"]
     told = repr([(each.before, each.after) for each in found.details])

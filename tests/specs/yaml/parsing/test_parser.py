@@ -95,24 +95,24 @@ def test_limits_that_are_set_hold_there_as_well() -> None:
 
 
 def test_a_process_that_was_killed_is_begun_anew(parser: Parser) -> None:
-    assert parser.ask(request("kind: log")).whole
+    assert parser.parse(request("kind: log")).whole
     first = parser.pid
     assert first > 0
     os.kill(first, signal.SIGKILL)
-    assert parser.ask(request("kind: log")).whole
+    assert parser.parse(request("kind: log")).whole
     assert parser.pid != first
 
 
 def test_a_process_that_hangs_is_ended_with_a_problem(parser: Parser) -> None:
-    assert parser.ask(request("kind: log")).whole
+    assert parser.parse(request("kind: log")).whole
     assert parser.pid > 0
     os.kill(parser.pid, signal.SIGSTOP)
     began = time.monotonic()
-    reply = parser.ask(request("kind: log"), 0.3)
+    reply = parser.parse(request("kind: log"), 0.3)
     assert "longer than 0.3 s" in reply.problems[0].found
     assert time.monotonic() - began < 5
     assert parser.pid == 0
-    assert parser.ask(request("kind: log")).whole
+    assert parser.parse(request("kind: log")).whole
 
 
 def test_one_process_serves_every_text() -> None:
@@ -126,6 +126,6 @@ def test_a_large_program_keeps_its_parsing_process(parser: Parser) -> None:
     # What the child measures is its own memory, not that of the program that begins it.
     large = bytearray(700 << 20)
     large[::4096] = b"x" * len(large[::4096])
-    assert parser.ask(request("kind: log")).whole
+    assert parser.parse(request("kind: log")).whole
     assert parser.pid > 0
     del large
