@@ -222,7 +222,9 @@ class SqlPool:
         await self._tasks.wait()
 
     def _failed(self, error: Exception) -> None:
-        self._tell("task failed", level="error", database=self.database.name, reason=_said(error))
+        self._emit(
+            "task failed", level="error", database=self.database.name, reason=_message(error)
+        )
 
 
 def _message(error: BaseException) -> str:

@@ -27,7 +27,7 @@ class Tick(msgspec.Struct, frozen=True):
 class Ticks:
     """Runs ticks as the policy says; `start` is what one run is.
 
-    `tell` is told once when ticks begin to be left out.
+    `emit` is called once when ticks begin to be left out.
     """
 
     def __init__(self) -> None:
@@ -98,7 +98,7 @@ class Ticks:
         self._running.start(self.start(tick)).add_done_callback(self._ended)
 
     def _failed(self, error: Exception) -> None:
-        self.tell("tick failed", level="error", error=Error.of(error))
+        self.emit("tick failed", level="error", error=Error.of(error))
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         del task

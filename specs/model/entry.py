@@ -346,7 +346,7 @@ class _Check:
 
     # --- the data of a Value ---
 
-    def said(self, entry: dict[str, Any]) -> ValueSource | None:
+    def source_of(self, entry: dict[str, Any]) -> ValueSource | None:
         """Exactly one of the ways to say the data of a Value; its ValueSource, where it says one."""
         ways = [field for field in DATA_FIELDS if field in entry]
         if not ways:

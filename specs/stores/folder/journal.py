@@ -397,7 +397,7 @@ def _entry(line: bytes, revision: Revision, start: int) -> _Entry:
     )
 
 
-def _moment_text(resource: Resource) -> dict[str, Any]:
+def _entry_data(resource: Resource) -> dict[str, Any]:
     entry = {**data_of(recorded(resource), namespace=""), "id": str(resource.id)}
     sort = "spec" if isinstance(resource, Spec) else "value"
     return {"revision": resource.revision, sort: entry}

@@ -497,7 +497,7 @@ class FolderStore:
         self._note_recent(paths, time.monotonic())
         if not self._files.long(names) and self._aside.free:
             with self._passing(paths):
-                self._add(self._files.refresh(names, careful=True))
+                self._publish(self._files.refresh(names, careful=True))
             self._look_later(paths, left=self._files.left(names))
             return
         task = asyncio.ensure_future(self._follow(paths, names))
