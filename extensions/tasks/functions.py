@@ -9,7 +9,9 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final, TypeAlias
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -153,12 +155,39 @@ def find_registered(name: str) -> Function:
     return _function_of(fn, name)
 
 
+_local: WeakValueDictionary[str, Callable[..., Any]] = WeakValueDictionary()
+_local_lock = Lock()
+
+
+def keep_local(target: str, fn: Callable[..., Any]) -> str:
+    """Let a function that no import finds be found by its name, as long as it exists; return the name.
+
+    Such a function is defined in another function, in a test, or at a prompt. If the name is taken by
+    another one that still exists, a number is added.
+    """
+    with _local_lock:
+        free, number = target, 2
+        while _local.get(free, fn) is not fn:
+            free, number = f"{target}#{number}", number + 1
+        _local[free] = fn
+    return free
+
+
 def import_function(target: str) -> Function:
     """Return the function that `module:function` names; FunctionError says what is wrong.
 
     Importing a module runs its code.
     """
+    local = _local.get(target)
+    if local is not None:
+        # Not kept: it exists no longer than its author holds it.
+        return Function(local, target)
     module, _, name = target.partition(":")
+    if "<" in name:
+        raise FunctionError(
+            f"{target} is defined in a function of another process, or exists no longer",
+            "Define it at the top of a module: then it can be imported.",
+        )
     if not name or not all(part.isidentifier() for part in module.split(".")):
         raise FunctionError(
             f'"{target}" does not name a function', "Write module:function, such as shop:total."

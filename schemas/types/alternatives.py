@@ -81,14 +81,14 @@ KNOWN = frozenset(
 _MEMBERS = ("$ref", "anyOf", "oneOf", "allOf")
 
 
-class Literal(NamedTuple):
+class OneValue(NamedTuple):
     """One value."""
 
     value: Any
     exact: bool = True
 
 
-class Typed(NamedTuple):
+class TypedValues(NamedTuple):
     """Every value of one type that follows all of these rules."""
 
     type: str
@@ -96,7 +96,7 @@ class Typed(NamedTuple):
     exact: bool = True
 
 
-Alternative: TypeAlias = Literal | Typed
+Alternative: TypeAlias = OneValue | TypedValues
 
 
 class Alternatives:
@@ -184,8 +184,8 @@ def type_of(value: Any) -> str:
 
 
 def _everything(*, exact: bool = True) -> Iterable[Alternative]:
-    yield from (Literal(None, exact), Literal(True, exact), Literal(False, exact))
-    yield from (Typed(name, (), exact) for name in TYPES)
+    yield from (OneValue(None, exact), OneValue(True, exact), OneValue(False, exact))
+    yield from (TypedValues(name, (), exact) for name in TYPES)
 
 
 def _conjuncts(schema: Mapping[str, Any]) -> list[Any]:
@@ -215,7 +215,7 @@ def _own(schema: Mapping[str, Any], *, nested: bool) -> list[Alternative]:
     for name in named if isinstance(named, list) else [named]:
         written += _typed(name, rules, exact)
     for literals in _literal_lists(schema):
-        written = _both(written, [Literal(value) for value in literals])
+        written = _both(written, [OneValue(value) for value in literals])
     return written
 
 
@@ -229,13 +229,13 @@ def _literal_lists(schema: Mapping[str, Any]) -> Iterable[list[Any]]:
 def _typed(name: Any, rules: Mapping[str, Any], exact: bool) -> Iterable[Alternative]:
     match name:
         case "null":
-            yield Literal(None, exact)
+            yield OneValue(None, exact)
         case "boolean":
-            yield from (Literal(True, exact), Literal(False, exact))
+            yield from (OneValue(True, exact), OneValue(False, exact))
         case "integer":
-            yield Typed("number", ({"multipleOf": 1}, rules), exact)
+            yield TypedValues("number", ({"multipleOf": 1}, rules), exact)
         case "number" | "string" | "array" | "object":
-            yield Typed(name, (rules,), exact)
+            yield TypedValues(name, (rules,), exact)
         case _:
             yield from _everything(exact=False)
 
@@ -249,23 +249,23 @@ def _both(left: list[Alternative], right: list[Alternative]) -> list[Alternative
 
 def _meet(one: Alternative, other: Alternative) -> Iterable[Alternative]:
     exact = one.exact and other.exact
-    if isinstance(one, Typed) and isinstance(other, Typed):
+    if isinstance(one, TypedValues) and isinstance(other, TypedValues):
         if one.type == other.type:
             rules = one.rules + tuple(rule for rule in other.rules if rule)
-            yield Typed(one.type, rules or ({},), exact)
-    elif isinstance(one, Literal) and isinstance(other, Literal):
+            yield TypedValues(one.type, rules or ({},), exact)
+    elif isinstance(one, OneValue) and isinstance(other, OneValue):
         if equal(one.value, other.value):
-            yield Literal(one.value, exact)
+            yield OneValue(one.value, exact)
     else:
-        typed, literal = (one, other) if isinstance(one, Typed) else (other, one)
-        assert isinstance(typed, Typed)
-        assert isinstance(literal, Literal)
+        typed, literal = (one, other) if isinstance(one, TypedValues) else (other, one)
+        assert isinstance(typed, TypedValues)
+        assert isinstance(literal, OneValue)
         if typed.type == type_of(literal.value):
             plain = not any(typed.rules) or _is_whole(typed, literal.value)
-            yield Literal(literal.value, exact and plain)
+            yield OneValue(literal.value, exact and plain)
 
 
-def _is_whole(typed: Typed, value: Any) -> bool:
+def _is_whole(typed: TypedValues, value: Any) -> bool:
     """Return whether "integer" is all that the rules ask of this number."""
     whole = all(not rule or rule == {"multipleOf": 1} for rule in typed.rules)
     return whole and isinstance(value, int)
@@ -291,7 +291,11 @@ def _overlap(one: Alternative, other: Alternative) -> bool:
 
 def _tagged_apart(one: Alternative, other: Alternative) -> bool:
     """Return whether two objects have a required property with different constants (a tag)."""
-    if not isinstance(one, Typed) or not isinstance(other, Typed) or one.type != "object":
+    if (
+        not isinstance(one, TypedValues)
+        or not isinstance(other, TypedValues)
+        or one.type != "object"
+    ):
         return False
     left, right = _tags(one), _tags(other)
     return any(
@@ -300,7 +304,7 @@ def _tagged_apart(one: Alternative, other: Alternative) -> bool:
     )
 
 
-def _tags(typed: Typed) -> dict[str, list[Any]]:
+def _tags(typed: TypedValues) -> dict[str, list[Any]]:
     """Return the constants of each required property that has nothing but constants."""
     tags: dict[str, list[Any]] = {}
     for rule in typed.rules:

@@ -21,7 +21,7 @@ from heddle.schemas.types.alternatives import (
     Alternative,
     Alternatives,
     JsonSchema,
-    Literal,
+    OneValue,
     equal,
     type_of,
 )
@@ -95,9 +95,9 @@ class _Comparison:
         return Fit.UNKNOWN if fit is Fit.FITS and not target.exact else fit
 
     def _known(self, source: Alternative, target: Alternative, depth: int) -> Fit:
-        if isinstance(source, Literal):
+        if isinstance(source, OneValue):
             return _verdict(self._judge(source.value, target, self._target, depth))
-        if isinstance(target, Literal):
+        if isinstance(target, OneValue):
             possible = self._judge(target.value, source, self._source, depth)
             return Fit.UNFIT if possible is False else Fit.UNKNOWN
         if source.type != target.type:
@@ -180,7 +180,7 @@ class _Comparison:
         self, value: Any, alternative: Alternative, document: Alternatives, depth: int
     ) -> bool | None:
         """Return whether a value is valid for an alternative; None if that cannot be said."""
-        if isinstance(alternative, Literal):
+        if isinstance(alternative, OneValue):
             same = equal(value, alternative.value)
             return (True if alternative.exact else None) if same else False
         if alternative.type != type_of(value):

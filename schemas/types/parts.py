@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from heddle.schemas.types.alternatives import Alternatives, JsonSchema, Literal, Typed
+from heddle.schemas.types.alternatives import Alternatives, JsonSchema, OneValue, TypedValues
 
 Step: TypeAlias = str | int
 """One step of a path into data: the name of a property, or the number of an item."""
@@ -26,7 +26,7 @@ def names_at(schema: JsonSchema) -> tuple[str, ...] | None:
     """Return the property names of a type if it has these and no others; None if it is open."""
     names: dict[str, None] = {}
     for alternative in Alternatives(schema).of(schema):
-        if not isinstance(alternative, Typed) or alternative.type != "object":
+        if not isinstance(alternative, TypedValues) or alternative.type != "object":
             continue
         closed = [rule for rule in alternative.rules if rule.get("additionalProperties") is False]
         if not closed or any("patternProperties" in rule for rule in closed):
@@ -49,9 +49,9 @@ def _enter(schema: JsonSchema, step: Step) -> JsonSchema | None:
     return _with_definitions(parts[0] if len(parts) == 1 else {"anyOf": parts}, schema)
 
 
-def _part_of(alternative: "Literal | Typed", step: Step) -> Any:
+def _part_of(alternative: "OneValue | TypedValues", step: Step) -> Any:
     """Return the schema of the part in one alternative; False if it has no such part."""
-    if isinstance(alternative, Literal):
+    if isinstance(alternative, OneValue):
         value = alternative.value
         if isinstance(value, Mapping) and step in value:
             return {"const": value[step]}
