@@ -36,6 +36,7 @@ class ActiveRun:
         self._requests: Sequence[Request] = ()
         self._tasks = Tasks()
         self._task: asyncio.Task[Answer] | None = None
+        self._draining = False
 
     def start(self, ended: Callable[["ActiveRun"], None]) -> None:
         """Begin to work; `ended` is called once the end is recorded."""
@@ -59,8 +60,13 @@ class ActiveRun:
     async def drain(self, seconds: float, reason: str = DRAINED, wake: float | None = None) -> None:
         """Suspend it: begin nothing more, give running attempts this long, then interrupt them.
 
-        With `wake` (seconds since 1970) a run controller goes on with it then.
+        With `wake` (seconds since 1970) a run controller goes on with it then. A second call waits for
+        the first.
         """
+        if self._draining and self._task is not None:
+            await asyncio.wait([self._task])
+            return
+        self._draining = True
         self.reason, self._wake = reason, wake
         journal = self.journal
         journal.draining = True

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from heddle.extensions.extension import Answer, Error, Process, Tasks
+from heddle.extensions.tasks.run_stores.attempt_output import CURRENT, AttemptOutput
 from heddle.extensions.tasks.run_stores.companion import AttemptCompanion
 from heddle.extensions.tasks.run_stores.contract import (
     MANY,
@@ -69,6 +70,7 @@ class DurableJournal(Journal):
         self._batch: dict[tuple[str, int], tuple[float, int]] = {}
         self._written: set[tuple[str, int]] = set()
         self._companions = 0
+        self._outputs: dict[tuple[str, int], AttemptOutput] = {}
 
     @property
     def seq(self) -> int:
@@ -90,6 +92,24 @@ class DurableJournal(Journal):
         """Report that an attempt begins, once the turn is committed."""
         self._turn.begun.append((path, number))
         self.at_work += 1
+
+    def enter(self, path: str, number: int) -> None:
+        """Keep what is printed in this context from now on with this attempt."""
+        CURRENT.set((self, path, number))
+
+    def write_output(self, path: str, number: int, text: str) -> None:
+        """Take what an attempt prints; it is recorded when the attempt ends, and now and then."""
+        output = self._outputs.get((path, number))
+        if output is None:
+            output = self._outputs[path, number] = AttemptOutput()
+        output.write(text)
+
+    def flush_output(self) -> bool:
+        """Report what running attempts have printed since the last time; False if that is nothing."""
+        changed = [(key, each) for key, each in tuple(self._outputs.items()) if each.changed]
+        for key, output in changed:
+            self.log(*key, output.take())
+        return bool(changed)
 
     def end(
         self,
@@ -121,7 +141,7 @@ class DurableJournal(Journal):
                             path, number, "completed", None, None, now, True, bytearray(data)
                         )
                     )
-                return self._ended(now)
+                return self._ended(now, (path, number) if self._outputs else None)
             return self._end(path, number, status, now, data=data)
         return self._end(path, number, status, now, answer=answer, due=due, by=by)
 
@@ -142,7 +162,7 @@ class DurableJournal(Journal):
             self._written.discard((path, number))
             self._batch.pop((path, number), None)
             if status is _COMPLETED:
-                return self._ended(now)
+                return self._ended(now, (path, number) if self._outputs else None)
         turn = self._turn
         error = blob = None
         if status is _COMPLETED:
@@ -177,11 +197,15 @@ class DurableJournal(Journal):
             )
         )
         turn.size += 200 + (len(data) if data else 0)
-        return self._ended(now)
+        return self._ended(now, (path, number) if self._outputs else None)
 
-    def _ended(self, now: float) -> bool:
+    def _ended(self, now: float, key: tuple[str, int] | None = None) -> bool:
+        if self._outputs and key is not None:
+            output = self._outputs.pop(key, None)
+            if output is not None and output.changed:
+                self.log(*key, output.take())
         self.at_work -= 1
-        if not self.at_work and self.idle is not None:
+        if self.at_work <= 0 and self.idle is not None:
             self.idle.set()
         if not self._since:
             self._since = now

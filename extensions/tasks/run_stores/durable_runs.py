@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 from uuid import UUID
 
 from heddle.extensions.extension import Answer, Error, Tasks
 from heddle.extensions.tasks.run_stores.active_run import ActiveRun
+from heddle.extensions.tasks.run_stores.attempt_output import CAPTURE
 from heddle.extensions.tasks.run_stores.contract import (
     Claim,
     Definition,
@@ -22,12 +24,15 @@ from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
 from heddle.extensions.tasks.run_stores.heartbeat import Heartbeat
 from heddle.extensions.tasks.run_stores.payloads import content_hash
 from heddle.extensions.tasks.run_stores.recorded import read_claim
-from heddle.extensions.tasks.scheduler.journal import DRAINED, Workload
+from heddle.extensions.tasks.scheduler.journal import DRAINED, Fenced, Workload
 from heddle.extensions.tasks.status import SETTLED_RUN, RunStatus, TaskStatus
 from heddle.specs.model.names import new_id
 
 LOOK: Final = 0.25
 """Seconds between two looks at whether others want something of our runs; a look costs 2 µs."""
+
+FLUSH: Final = 1.0
+"""Seconds between two recordings of what a running attempt prints."""
 
 Tell = Callable[..., None]
 
@@ -57,6 +62,7 @@ class DurableRuns:
         self._looking: asyncio.Task[None] | None = None
         self._tasks = Tasks(self._failed)
         self._seen = -1
+        self._flushed = 0.0
         self._heartbeat = Heartbeat(
             store.renew, heartbeat or store.lease / 3, health=health, failed=self._not_renewed
         )
@@ -151,7 +157,9 @@ class DurableRuns:
             left = run.deadline - self._clock()
             active.process.deadline = asyncio.get_running_loop().time() + max(left, 0.0)
         self._active[run.id] = active
-        self._heartbeat.start()
+        if not self._heartbeat.beats:
+            self._heartbeat.start()
+            CAPTURE.begin()
         if self._looking is None:
             self._looking = self._tasks.start(self._look())
         active.start(self._left)
@@ -161,8 +169,9 @@ class DurableRuns:
         self._active.pop(active.id, None)
         if active.reason == "fenced":
             self._tell("run taken", level="warning", run=str(active.id))
-        if not self._active:
+        if not self._active and self._heartbeat.beats:
             self._heartbeat.stop()
+            CAPTURE.end()
             looking, self._looking = self._looking, None
             if looking is not None:
                 looking.cancel()
@@ -247,7 +256,6 @@ class DurableRuns:
     async def close(self) -> None:
         """Suspend what is worked on, so that the next runtime goes on with it."""
         await self.suspend(wake=self._clock())
-        self._heartbeat.stop()
 
     # -- what others want --------------------------------------------------------------------------
 
@@ -256,6 +264,7 @@ class DurableRuns:
         while True:
             await asyncio.sleep(LOOK)
             try:
+                await self._flush()
                 seen = self.store.changes()
                 if seen == self._seen:
                     continue
@@ -264,6 +273,17 @@ class DurableRuns:
                     self._act(request)
             except RunStoreError as error:
                 self._tell("run store failed", level="warning", reason=str(error))
+
+    async def _flush(self) -> None:
+        """Record once a second what running attempts print."""
+        now = self._clock()
+        if now - self._flushed < FLUSH:
+            return
+        self._flushed = now
+        for active in tuple(self._active.values()):
+            if active.journal.flush_output() and not active.journal.fenced:
+                with suppress(Fenced):
+                    await self._commit(active.journal)
 
     def _act(self, request: Request) -> None:
         active = self._active.get(request.run)

@@ -31,6 +31,11 @@ class Heartbeat:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
 
+    @property
+    def beats(self) -> bool:
+        """Whether it has begun and was not stopped."""
+        return self._thread is not None
+
     def start(self) -> None:
         """Begin to beat on behalf of the running loop; nothing happens if it beats already."""
         if self._thread is not None:
@@ -44,17 +49,15 @@ class Heartbeat:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop beating, and wait for the thread."""
-        thread, self._thread = self._thread, None
+        """Stop beating; it does not wait."""
+        self._thread = None
         self._stop.set()
-        if thread is not None:
-            thread.join(5.0)
 
     def _sign(self) -> None:
         self._turned = time.monotonic()
 
-    def _beat(self) -> None:
-        while not self._stop.wait(self._pause):
+    def _beat(self, stop: threading.Event) -> None:
+        while not stop.wait(self._pause):
             loop = self._loop
             if loop is None or loop.is_closed():
                 return

@@ -55,6 +55,9 @@ class Journal:
     def begin(self, path: str, number: int) -> None:
         """Report that an attempt begins, once the turn is committed."""
 
+    def enter(self, path: str, number: int) -> None:
+        """Keep what is printed in this context from now on with this attempt: its code is called next."""
+
     def end(
         self,
         path: str,

@@ -1,0 +1,227 @@
+"""A RunService is the run controller of one runtime in one RunStore, and opens that for its workflows.
+
+It begins runs, goes on with those that are due or whose worker is gone, and suspends its own when their
+generation is old: so runs outlive reloads and restarts.
+"""
+
+import asyncio
+import time
+from importlib.util import find_spec
+from typing import Any, Final
+from uuid import UUID
+
+from heddle.extensions.extension import Answer, Error, Host, Tasks
+from heddle.extensions.tasks.run_stores.active_run import ActiveRun
+from heddle.extensions.tasks.run_stores.contract import RunRecord, RunStoreError
+from heddle.extensions.tasks.run_stores.durable_runs import DurableRuns
+from heddle.extensions.tasks.run_stores.opener import make_run_store
+from heddle.extensions.tasks.scheduler.journal import Workload
+from heddle.specs.model.lease import uptime
+
+LOOK: Final = 1.0
+"""Seconds between two looks for runs that are to go on."""
+
+PRUNE: Final = 3600.0
+"""Seconds between two looks for runs that are kept no longer."""
+
+_SHARED: Final = "tasks.run_services"
+
+
+class RunService:
+    """What the workflows of one runtime share in one RunStore. `reason` says why it cannot be used."""
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        lease: float = 30.0,
+        heartbeat: float | None = None,
+        sync: str = "normal",
+        keep: float | None = None,
+        drain: float = 30.0,
+    ) -> None:
+        """`keep` is for how many seconds settled runs are kept; without it, until somebody prunes them."""
+        self.address = address
+        self.store = make_run_store(address, lease=lease, sync=sync)
+        self.runs = DurableRuns(
+            self.store, drain=drain, heartbeat=heartbeat, tell=self._tell_somebody
+        )
+        self.reason = ""
+        self._keep = keep
+        self._users: dict[Host, Workload | None] = {}
+        self._workloads: dict[str, tuple[Workload, Host]] = {}
+        self._tasks = Tasks(self._failed)
+        self._opening: asyncio.Task[None] | None = None
+        self._control_task: asyncio.Task[None] | None = None
+        self._kick = asyncio.Event()
+        self._left_alone: set[UUID] = set()
+        self._told = ""
+        self._pruned = 0.0
+
+    # -- its users ---------------------------------------------------------------------------------
+
+    def enter(self, host: Host) -> None:
+        """Count in a node that uses it."""
+        self._users[host] = None
+
+    async def open(self) -> None:
+        """Open the RunStore, once. Raise RunStoreError; the next call tries again."""
+        if self._opening is None or (self._opening.done() and self._opening.exception()):
+            self._opening = self._tasks.start(self.store.open(), awaited=True)
+        try:
+            await asyncio.shield(self._opening)
+        except RunStoreError as error:
+            self.reason = str(error)
+            raise
+        self.reason = ""
+        if self._control_task is None:
+            self._control_task = self._tasks.start(self._control())
+
+    def serve(self, host: Host, workload: Workload) -> None:
+        """Go on with the runs of this workflow from now on: it has become active."""
+        self._users[host] = workload
+        self._workloads[workload.name] = workload, host
+        self._left_alone.clear()
+        self._kick.set()
+
+    def pause(self, workload: Workload) -> None:
+        """Begin to suspend the runs of a workflow that leaves the current generation."""
+        known = self._workloads.get(workload.name)
+        if known is not None and known[0] is workload:
+            del self._workloads[workload.name]
+        for active in tuple(self.runs.active.values()):
+            if active.workload is workload:
+                self._drain(active)
+
+    async def leave(self, host: Host) -> None:
+        """Count a node out: its runs are suspended by then. The last one closes the RunStore."""
+        workload = self._users.pop(host, None)
+        if workload is not None:
+            await self.runs.suspend(workload, wake=time.time())
+        if self._users:
+            return
+        await self.runs.close()
+        await self._tasks.close()
+        self._control_task = None
+        await self.store.close()
+        services: dict[str, RunService] = host.shared.get(_SHARED, {})
+        if services.get(self.address) is self:
+            del services[self.address]
+
+    def degraded(self) -> str:
+        """Return what keeps it from recording, for the condition of the workflows; empty if nothing does."""
+        return self.store.condition or self.reason
+
+    # -- runs --------------------------------------------------------------------------------------
+
+    async def begin(self, workload: Workload, record: Any, **more: Any) -> ActiveRun | RunRecord:
+        """Begin a run, as DurableRuns.begin does, once the RunStore is open."""
+        await self.open()
+        return await self.runs.begin(workload, record, **more)
+
+    async def answer(self, run: ActiveRun | RunRecord) -> Answer:
+        """Return the answer of a run once it is settled."""
+        return await self.runs.answer(run)
+
+    # -- the controller ----------------------------------------------------------------------------
+
+    async def _control(self) -> None:
+        """Look for runs that are to go on, now and then and when somebody says that there may be some."""
+        while True:
+            try:
+                self._look_at_generations()
+                await self._claim_due()
+                await self._prune()
+                self._told = ""
+            except RunStoreError as error:
+                self._tell_once("run store failed", str(error))
+            self._kick.clear()
+            try:
+                async with asyncio.timeout(LOOK):
+                    await self._kick.wait()
+            except TimeoutError:
+                continue
+
+    def _look_at_generations(self) -> None:
+        """Suspend runs whose generation was replaced: they go on with the new one."""
+        for active in tuple(self.runs.active.values()):
+            known = self._workloads.get(active.workload.name)
+            if known is None or active.journal.draining:
+                continue
+            current = known[1].wiring.generation
+            if active.process.wiring.generation is not current:
+                self._drain(active)
+
+    def _drain(self, active: ActiveRun) -> None:
+        if not active.journal.draining:
+            active.journal.draining = True
+            self._tasks.start(self._suspend(active))
+
+    async def _suspend(self, active: ActiveRun) -> None:
+        await active.drain(self.runs.drain, wake=time.time())
+        self._kick.set()
+
+    async def _claim_due(self) -> None:
+        namespaces = {host.namespace for _, host in self._workloads.values()}
+        for namespace in namespaces:
+            for run in await self.store.claimable(namespace, time.time()):
+                known = self._workloads.get(run.workflow)
+                if known is not None and run.id not in self._left_alone:
+                    await self._go_on(run, *known)
+
+    async def _go_on(self, run: RunRecord, workload: Workload, host: Host) -> None:
+        missing = [name for name in run.code if not _is_importable(name)]
+        if missing:
+            self._left_alone.add(run.id)
+            host.tell(
+                "run left alone",
+                level="warning",
+                run=str(run.id),
+                reason=f"its code cannot be imported here: {', '.join(missing)}",
+            )
+            return
+        resumed = await self.runs.resume(workload, run.id)
+        if isinstance(resumed, ActiveRun):
+            host.tell("run resumed", run=str(run.id))
+        elif resumed is not None:
+            host.tell(
+                f"run {resumed.status}", level="warning", run=str(run.id), reason=resumed.reason
+            )
+
+    async def _prune(self) -> None:
+        if self._keep is not None and uptime() - self._pruned > PRUNE:
+            self._pruned = uptime()
+            await self.store.prune(time.time() - self._keep)
+
+    # -- what it tells -----------------------------------------------------------------------------
+
+    def _tell_somebody(self, event: str, **data: Any) -> None:
+        """Emit an event of the first workflow that uses it."""
+        for host in self._users:
+            host.tell(event, **data)
+            return
+
+    def _tell_once(self, event: str, reason: str) -> None:
+        if reason != self._told:
+            self._told = reason
+            self._tell_somebody(event, level="warning", reason=reason)
+
+    def _failed(self, error: Exception) -> None:
+        self._tell_somebody("run store failed", level="error", error=Error.of(error))
+
+
+def service_of(host: Host, address: str, **options: Any) -> RunService:
+    """Return the RunService of this runtime for an address; the first caller says how it is opened."""
+    services: dict[str, RunService] = host.shared.setdefault(_SHARED, {})
+    if address not in services:
+        services[address] = RunService(address, drain=host.drain, **options)
+    service = services[address]
+    service.enter(host)
+    return service
+
+
+def _is_importable(name: str) -> bool:
+    try:
+        return find_spec(name) is not None
+    except (ImportError, ValueError, AttributeError):
+        return False
