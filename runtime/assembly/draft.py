@@ -150,11 +150,11 @@ class Drafter:
         """Who is made with what changes here, and does not change itself."""
         changed = [symbol.spec for one in draft.ids if (symbol := self._table.get(one))]
         changed += [symbol.spec for symbol in draft.puts.values()]
-        names = {spec.name for spec in changed if "specs" in spec.fields}
+        names = {spec.name for spec in changed if spec.name and "specs" in spec.fields}
         if not names:
             return []
         seen = compiled | draft.removes
-        return [one for one in self._table.users if one.uses & names and one.id not in seen]
+        return [one for one in self._table.using(names) if one.id not in seen]
 
     def _let_go(self, draft: Draft) -> None:
         """What was held by a Spec goes with it, or when it is held no longer."""
@@ -273,8 +273,16 @@ def stopping(plan: Plan, scheme: Scheme) -> Pieces[list[Problem]]:
     stops = [symbol.binding.spec for symbol in plan.stops]
     if not stops:
         return []
-    specs = [symbol.binding.spec for symbol in plan.layout.symbols.values()]
-    return (yield from stopped(stops, specs, _waiting(plan), scheme.schema))
+    near = {spec.id: spec for spec in stops}
+    for symbol in plan.stops:
+        yield
+        for links in symbol.links.values():
+            found = (plan.layout.find(link) for link in links)
+            targets = (plan.layout.symbols[one] for one in found if one is not None)
+            near.update((target.id, target.binding.spec) for target in targets)
+    # A mistyped name is told with the one that was meant: that may be any.
+    names = [(spec.namespace, name) for spec in stops[:1] for name in plan.layout.names]
+    return (yield from stopped(stops, list(near.values()), _waiting(plan), scheme.schema, names))
 
 
 def stopped(

@@ -28,8 +28,11 @@ from heddle.schemas.collector import COLLECTOR
 from heddle.schemas.pieces import LoopYield, by_turns
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import ValueSet, bind
+from heddle.specs.model.lookup import called
+from heddle.specs.model.mentions import needs_of
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import ChangeSet, PartialStore, Store
+from heddle.specs.model.value import Value
 from heddle.specs.secrets.vault import Vault
 
 MANY = 100
@@ -322,7 +325,7 @@ class Loader:
         await turns.rest()
         nested = any("specs" in spec.fields or "uses" in spec.fields for spec in specs)
         await turns.rest()
-        values = await self._values() if identified or nested else ValueSet()
+        values = await self._needed(specs, keys) if identified or nested else ValueSet()
         return await self._drafter.draft(specs, values, asked=keys, forced=frozenset(forced))
 
     async def _live(self, draft: Draft, plan: Plan, problems: tuple[Problem, ...]) -> Loaded:
@@ -372,7 +375,7 @@ class Loader:
                 if self._table.active(symbol):
                     self._events.hide(binding.secrets)
                     self._events.unhide(symbol.binding.secrets)
-                symbol.binding = binding
+                self._table.rebind(symbol, binding)
 
     def _refuse(self, draft: Draft, asked: Set[UUID], problems: tuple[Problem, ...]) -> None:
         """Remember what is refused: each with its own Problems, or those that hold it up."""
@@ -463,6 +466,30 @@ class Loader:
         await self.vault.ready(found)
         return ValueSet(found, self.vault)
 
+    async def _needed(self, specs: Sequence[Spec], keys: Set[UUID]) -> ValueSet:
+        """The Values that these Specs, and those that are made with them, need; all if one is not there."""
+        if len(specs) > MANY:
+            return await self._values()
+        before = [symbol.spec for one in keys if (symbol := self._table.get(one)) is not None]
+        names = {spec.name for spec in (*specs, *before) if "specs" in spec.fields and spec.name}
+        todo = [*specs, *(symbol.spec for symbol in self._table.using(names))]
+        words: set[str] = set()
+        definitions: set[str] = set()
+        while todo:
+            fresh = {word for spec in todo for word in needs_of(spec)} - words
+            words |= fresh
+            found = [(word, self._table.get(word)) for word in fresh]
+            todo = [symbol.spec for _, symbol in found if symbol and "specs" in symbol.spec.fields]
+            definitions |= {spec.name for spec in todo if spec.name is not None}
+        resources = await called(self._store, self.namespace, words)
+        values = [each for each in resources if isinstance(each, Value)]
+        known = {word for each in values for word in (str(each.id), each.name)}
+        if not words <= known | definitions | names:
+            # What is missing is told with the name that was probably meant: that may be any.
+            return await self._values()
+        await self.vault.ready(values)
+        return ValueSet(values, self.vault)
+
     async def _names_of(self, values: Iterable[UUID]) -> frozenset[str]:
         if not values:
             return frozenset()
@@ -474,12 +501,7 @@ class Loader:
         if not values:
             return set()
         wanted: set[UUID | str] = {*values, *names}
-        found = {
-            symbol.id
-            for symbol in self._table.all()
-            if symbol.binding.asks
-            and (symbol.binding.uses & values or symbol.binding.asks & wanted)
-        }
+        found = {symbol.id for symbol in self._table.asking(wanted)}
         for one, refusal in self.refused.items():
             if bind(refusal.spec, (), self._environment).asks & wanted:
                 found.add(one)

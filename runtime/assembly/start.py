@@ -128,7 +128,7 @@ class Start:
             plan = yield from self._plan(draft)
         self._table.commit(plan)
         for symbol, binding in draft.rebound:
-            symbol.binding = binding
+            self._table.rebind(symbol, binding)
 
     def _block(self, problems: Sequence[Problem]) -> Pieces[None]:
         """Leave out what stands in documents that cannot be read: what was accepted goes on."""
@@ -160,11 +160,7 @@ class Start:
         self.newest = left
 
     def _draft(self, left: set[UUID]) -> Pieces[Draft]:
-        forced = {
-            symbol.source
-            for symbol in self._table.all()
-            if self._changed and symbol.binding.uses & self._changed
-        }
+        forced = {symbol.source for symbol in self._table.asking(self._changed)}
         self._forced = forced & left
         specs = [spec for one, spec in self._newest.items() if one in left]
         return self._drafter.draft_in_pieces(

@@ -4,10 +4,19 @@ Its state is replaced as a whole: a Plan is made beside it, from the change alon
 swaps it in. What a change does not touch is shared between the old state and the new one.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Hashable,
+    Iterable,
+    Iterator,
+    MutableMapping,
+    Sequence,
+)
 from typing import Any, TypeAlias
 from uuid import UUID
 
+from heddle.runtime.assembly.bonds import Bonds
 from heddle.runtime.assembly.expansion import HELD
 from heddle.runtime.assembly.overlay_map import branch
 from heddle.runtime.assembly.symbol import Symbol
@@ -18,6 +27,7 @@ from heddle.schemas.link import Link
 from heddle.schemas.path import Path
 from heddle.schemas.pieces import Pieces, at_once
 from heddle.schemas.port import canonical, parse_port
+from heddle.specs.binding.bind import BoundSpec
 
 Wanted: TypeAlias = str | UUID
 """What a link names its target by."""
@@ -180,11 +190,11 @@ class Plan:
 
     `opens` are the symbols whose nodes begin, targets before sources; `retires` those that leave,
     sources before targets. `heirs` gives each opening symbol the one that it takes over from.
-    `stops` are those that are still there and are active no longer. `look` is the state of
-    observation that it was made in.
+    `stops` are those that are still there and are active no longer. `swaps` is what comes in the
+    place of what. `look` is the state of observation that it was made in.
     """
 
-    __slots__ = ("heirs", "layout", "look", "opens", "retires", "stops", "wiring")
+    __slots__ = ("heirs", "layout", "look", "opens", "retires", "stops", "swaps", "wiring")
 
     def __init__(
         self,
@@ -194,6 +204,7 @@ class Plan:
         retires: list[Symbol],
         heirs: dict[UUID, Symbol],
         stops: list[Symbol],
+        swaps: list[tuple[Symbol | None, Symbol | None]],
         look: int,
     ) -> None:
         self.layout = layout
@@ -202,6 +213,7 @@ class Plan:
         self.retires = retires
         self.heirs = heirs
         self.stops = stops
+        self.swaps = swaps
         self.look = look
 
 
@@ -217,6 +229,7 @@ class SymbolTable:
         self._lens: Lens | None = None
         self._look = 0
         self._layout = Layout()
+        self._bonds = Bonds()
         self.wiring = Wiring({})
 
     def __len__(self) -> int:
@@ -233,10 +246,19 @@ class SymbolTable:
         """Every symbol of the current state."""
         return self._layout.symbols.values()
 
-    @property
-    def users(self) -> list[Symbol]:
-        """The symbols whose Specs are made with others."""
-        return [symbol for symbol in self._layout.symbols.values() if symbol.uses]
+    def using(self, names: Collection[str]) -> list[Symbol]:
+        """The symbols whose Specs are made with one of these."""
+        return [self._layout.symbols[one] for one in self._bonds.using(names)]
+
+    def asking(self, values: Iterable[Wanted]) -> list[Symbol]:
+        """The symbols that ask for one of these Values by its id or name, or were given it."""
+        return [self._layout.symbols[one] for one in self._bonds.asking(values)]
+
+    def rebind(self, symbol: Symbol, binding: BoundSpec) -> None:
+        """Note what a symbol is bound to now; it comes to the same as before."""
+        self._bonds.drop(symbol)
+        symbol.binding = binding
+        self._bonds.put(symbol)
 
     @property
     def waiting(self) -> int:
@@ -295,6 +317,8 @@ class SymbolTable:
         leaving = [old.symbols[one] for one in removes if one in old.symbols]
         new = Layout(old, len(puts) + len(leaving))
         replaced = [old.symbols[symbol.id] for symbol in puts if symbol.id in old.symbols]
+        swaps: list[tuple[Symbol | None, Symbol | None]] = [(symbol, None) for symbol in leaving]
+        swaps += [(old.symbols.get(symbol.id), symbol) for symbol in puts]
         for symbol in leaving:
             yield
             new.detach(symbol)
@@ -339,11 +363,16 @@ class SymbolTable:
         generation = Generation(self.wiring.generation.number + 1, self._ends, self.failed)
         wiring = Wiring(new.wired, new.inputs, generation, self._lens)
         stops = [new.symbols[one] for one in went if one in new.symbols]
-        return Plan(new, wiring, opens, retires, heirs, stops, self._look)
+        return Plan(new, wiring, opens, retires, heirs, stops, swaps, self._look)
 
     def commit(self, plan: Plan) -> Wiring:
         """Swap the plan in; returns the wiring of the generation that it replaces."""
         replaced, self._layout = self.wiring, plan.layout
+        for before, after in plan.swaps:
+            if before is not None:
+                self._bonds.drop(before)
+            if after is not None:
+                self._bonds.put(after)
         # Somebody may have begun to watch, or ended it, since the plan was made.
         same = plan.look == self._look
         self.wiring = plan.wiring if same else plan.wiring.observed(self._lens)
