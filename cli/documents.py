@@ -44,7 +44,7 @@ class Documents:
     def read(
         self, *, namespace: str = DEFAULT_NAMESPACE, only: Only = None, key: str = ""
     ) -> ReadText:
-        """What they say together; ids of nameless entries come from `key` and the file."""
+        """Return what they say together; ids of nameless entries come from `key` and the file."""
         readings = [
             read_text(
                 text, file=file, namespace=namespace, only=only, key=key + file, most=_most(file)
@@ -60,7 +60,7 @@ class Documents:
             self.problems.append(too_large("", size, most))
 
     def sheets(self, namespace: str = DEFAULT_NAMESPACE) -> "list[Sheet]":
-        """What they say, one by one, to be compared with others."""
+        """Return what they say, one by one, to be compared with others."""
         from heddle.specs.merge.comparison import Sheet
 
         return [
@@ -68,11 +68,11 @@ class Documents:
         ]
 
     def data(self, file: str) -> bytes:
-        """What a file held when it was read."""
+        """Return what a file held when it was read."""
         return self._texts[file]
 
     def source(self, file: str) -> str | None:
-        """The text of a file as it was read."""
+        """Return the text of a file as it was read."""
         text = self._texts.get(file)
         return text.decode(errors="replace") if text is not None else None
 

@@ -41,11 +41,11 @@ class LazyGroup(click.Group):
         self._boundary = boundary
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of our own commands, in the order in which people need them."""
+        """Return the names of our own commands, in the order in which people need them."""
         return list(self.lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name; extensions are loaded only where none of ours has it."""
+        """Return the command of that name; extensions are loaded only if none of ours has it."""
         if cmd_name in self.lazy:
             command: click.Command = import_module(f"{self.package}.{cmd_name}").command
             return command
@@ -54,7 +54,7 @@ class LazyGroup(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the arguments begin with; UsageError with the nearest name otherwise."""
+        """Return the command that the arguments begin with; UsageError with the nearest name otherwise."""
         name = args[0]
         if name in self.lazy or ctx.resilient_parsing:
             return name, self.get_command(ctx, name), args[1:]
@@ -67,7 +67,7 @@ class LazyGroup(click.Group):
         return name, more[name], args[1:]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands, from the short helps that are known without importing them."""
+        """Write the commands, from the short helps that are known without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(self.lazy.items()))
 
@@ -95,7 +95,7 @@ class ExampleCommand(click.Command):
         self.shapes = tuple(shapes)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The examples, and the shapes of JSON."""
+        """Write the examples, and the shapes of JSON."""
         _epilog(self, ctx, formatter)
         super().format_epilog(ctx, formatter)
 
@@ -111,7 +111,7 @@ class CommandFamily(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the arguments begin with; UsageError with the nearest name otherwise."""
+        """Return the command that the arguments begin with; UsageError with the nearest name otherwise."""
         if args[0] not in self.commands and not ctx.resilient_parsing:
             from heddle.schemas.suggestion import did_you_mean
 
@@ -124,11 +124,11 @@ class CommandFamily(click.Group):
         return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names of its commands, in the order in which people need them."""
+        """Return the names of its commands, in the order in which people need them."""
         return list(self.commands)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The examples."""
+        """Write the examples."""
         _epilog(self, ctx, formatter)
         super().format_epilog(ctx, formatter)
 

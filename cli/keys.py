@@ -13,7 +13,7 @@ from heddle.specs.secrets.seal import Key
 
 
 def keyring(settings: Settings, environ: Mapping[str, str] | None = None) -> Keyring:
-    """The keys of HEDDLE_KEY first, then those of the file, then those of the command."""
+    """Return the keys of HEDDLE_KEY first, then those of the file, then those of the command."""
     variable = Variable(environ=os.environ if environ is None else environ)
     places: list[KeyPlace] = [variable] if variable.read().strip() else []
     if settings.key_file:

@@ -45,7 +45,7 @@ COMMANDS = {
 
 
 def of_extensions() -> Mapping[str, click.Command]:
-    """The commands that extensions add, by name; this loads them all."""
+    """Return the commands that extensions add, by name; this loads them all."""
     from heddle.cli.extensions import installed
 
     commands: dict[str, click.Command] = dict(installed().commands)

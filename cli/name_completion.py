@@ -9,7 +9,7 @@ from click.shell_completion import CompletionItem
 def complete_names(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """The names of specs and values that begin so; none where the store is not a folder or a file.
+    """Return the names of specs and values that begin so; none if the store is not a folder or a file.
 
     Nobody wants to wait for a database at the Tab key.
     """

@@ -124,7 +124,7 @@ def options(*wanted: Callable[[Any], Any]) -> Callable[[C], C]:
 
 
 def settings_of(config: str | None, extensions: tuple[str, ...] = (), **flags: Any) -> Settings:
-    """The Settings with these flags over them (None: not given); CommandError where they are wrong."""
+    """Return the Settings with these flags over them (None: not given); raise CommandError if they are wrong."""
     server = flags.pop("server", None)
     if server is not None:
         if flags.get("store") is not None:

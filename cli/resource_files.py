@@ -32,11 +32,11 @@ class ResourceFiles:
 
     @property
     def nothing(self) -> str:
-        """What is said where the files hold nothing."""
+        """What is said if the files hold nothing."""
         return f"nothing to apply: {', '.join(self.documents.files) or 'no files'} hold nothing"
 
     def problems(self, registry: "Registry") -> Sequence[Problem]:
-        """The Problems of reading, and those of what could be read; empty where it reads well."""
+        """Return the Problems of reading, and those of what could be read; empty if it reads well."""
         if not self.reading.problems:
             return ()
         from heddle.runtime.assembly.check import check_specs
@@ -89,7 +89,7 @@ class Planner:
         self._read = 0
 
     async def plan(self, store: Store, registry: "Registry") -> "Planned":
-        """What the files would change in the store as it is now."""
+        """Return what the files would change in the store as it is now."""
         from heddle.runtime.changes.apply import plan_apply
 
         self._read = await store.newest()
@@ -104,7 +104,7 @@ class Planner:
         )
 
     def again(self, planned: "Planned", applied: "Applied") -> bool:
-        """Whether to plan once more: somebody was faster, and both changes may be put together."""
+        """Return whether to plan once more: somebody was faster, and both changes may be put together."""
         faster = bool(applied.clashes) and not planned.clashes
         if self._merge and faster and self._base is None:
             self._base = self._read

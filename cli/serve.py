@@ -133,7 +133,7 @@ class Serve:
         BUDGET.limit = usual_limit(size) if buffers is None else buffers or None
 
     async def _runtime(self) -> Runtime:
-        """The runtime, not begun yet, with its log."""
+        """Return the runtime, not begun yet, with its log."""
         settings = self._settings
         self._set_budget()
         reading = self._reading()
@@ -194,7 +194,7 @@ class Serve:
             await beside.close()
 
     def _reading(self) -> ReadText:
-        """What the files of the command line say together."""
+        """Return what the files of the command line say together."""
         namespace = self._settings.namespace
         return join(
             [
@@ -204,7 +204,7 @@ class Serve:
         )
 
     async def _store(self, reading: ReadText) -> Store | str:
-        """The store to run; what the command line gave is in it."""
+        """Return the store to run; what the command line gave is in it."""
         settings = self._settings
         if not (self._specs.paths or self._values.paths):
             check_path(settings.store)
@@ -231,7 +231,7 @@ class Serve:
         return settings.store
 
     async def _ready(self, rt: Runtime) -> None:
-        """Tell what runs; CommandError where nothing does, and nothing can come."""
+        """Tell what runs; raise CommandError if nothing does, and nothing can come."""
         # Not its status: where every single spec is written takes long to find out.
         report = rt.report()
         active, some = report.active, bool(report.active or report.waiting or report.refused)

@@ -121,7 +121,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def without_password(address: str) -> str:
-    """The address of a store with `***` for a password, wherever it stands; all else stays."""
+    """Return the address of a store with `***` for a password, wherever it stands; all else stays."""
     scheme, mark, rest = address.partition("://")
     if not mark:
         return address
@@ -137,7 +137,7 @@ def load_settings(
     config: str | None = None,
     environ: Environ | None = None,
 ) -> Settings:
-    """The settings of this working directory; `flags` are those that were given (None: not given).
+    """Return the settings of this working directory; `flags` are those that were given (None: not given).
 
     CommandError tells every unknown key and every wrong type, with file and line.
     """
@@ -164,7 +164,7 @@ def load_settings(
 
 
 def _nearest(start: Path) -> str:
-    """The nearest heddle.toml from here upwards; empty where there is none."""
+    """Return the nearest heddle.toml from here upwards; empty if there is none."""
     for folder in (start, *start.parents):
         if (folder / FILE).is_file():
             path = folder / FILE
@@ -173,7 +173,7 @@ def _nearest(start: Path) -> str:
 
 
 def _from(folder: str, store: str) -> str:
-    """A store as seen from where the settings stand."""
+    """Return a store as seen from where the settings stand."""
     path = store.removeprefix("file://")
     if "://" in path or os.path.isabs(path):  # noqa: PTH117 - an address is text
         return store
@@ -226,7 +226,7 @@ class _TableReader:
     def table(
         self, data: Mapping[str, Any], known: "Mapping[str, _Key]", above: tuple[str, ...]
     ) -> dict[str, Any]:
-        """What a table says, by the names that Settings have for it."""
+        """Return what a table says, by the names that Settings have for it."""
         given: dict[str, Any] = {}
         for name, value in data.items():
             key = known.get(name)
@@ -272,7 +272,7 @@ class _TableReader:
         )
 
     def _line(self, path: tuple[str, ...]) -> int:
-        """The line where this key is written; that of its table where it cannot be found."""
+        """Return the line where this key is written; that of its table if it cannot be found."""
         table, best = "", 0
         for number, line in enumerate(self._lines, 1):
             bare = line.partition("#")[0].strip().replace('"', "").replace("'", "")
@@ -312,7 +312,7 @@ def _is_names(value: Any) -> bool:
 
 
 def _is_line(value: str) -> bool:
-    """Whether a line can be taken apart into words."""
+    """Return whether a line can be taken apart into words."""
     try:
         return bool(shlex.split(value))
     except ValueError:
@@ -324,7 +324,7 @@ def _is_environment(value: Any) -> bool:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether it is data that a payload may hold: TOML has dates and times, too."""
+    """Return whether it is data that a payload may hold: TOML has dates and times, too."""
     if isinstance(value, dict):
         return all(_is_plain(each) for each in value.values())
     if isinstance(value, list):
@@ -341,7 +341,7 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_size(value: Any) -> bool:
-    """Whether it is a number of bytes, written with a unit or without."""
+    """Return whether it is a number of bytes, written with a unit or without."""
     if isinstance(value, bool) or not isinstance(value, int | str):
         return False
     try:
@@ -351,7 +351,7 @@ def _is_size(value: Any) -> bool:
 
 
 def _size_of(value: int | str) -> int:
-    """Return a size in bytes; ValueError if it is none. Most commands need no units."""
+    """Return a size in bytes; raise ValueError if it is none. Most commands need no units."""
     from heddle.schemas.units import Size
 
     return int(value) if isinstance(value, str) and value.isdecimal() else int(Size(value))
@@ -526,7 +526,7 @@ _KEYS = {
 
 
 def _shown(value: Any) -> str:
-    """A value as a person would say it."""
+    """Return a value as a person would say it."""
     if isinstance(value, dict):
         return "a table"
     if isinstance(value, list):
@@ -563,7 +563,7 @@ VARIABLES = {
 
 
 def _of(environ: Environ) -> dict[str, Any]:
-    """What the environment says; an empty variable says nothing."""
+    """Return what the environment says; an empty variable says nothing."""
     data: dict[str, Any] = {}
     for variable, path in VARIABLES.items():
         text = environ.get(variable, "")
@@ -624,7 +624,7 @@ def _unknown_variable(name: str, known: set[str]) -> str:
 
 
 def _meant(path: str, text: str) -> Any:
-    """The text of a variable as what stands in the file."""
+    """Return the text of a variable as what stands in the file."""
     if path == "extensions":
         return [name.strip() for name in text.split(",") if name.strip()]
     if path == "watchdog":

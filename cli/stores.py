@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @asynccontextmanager
 async def opened(settings: Settings, registry: "Registry | None" = None) -> AsyncIterator[Store]:
-    """The store of the settings, open until the block ends; CommandError where it cannot be had.
+    """Open the store of the settings until the block ends; raise CommandError if that is not possible.
 
     Extensions are loaded only for an address that we do not know ourselves.
     """
@@ -38,7 +38,7 @@ async def opened(settings: Settings, registry: "Registry | None" = None) -> Asyn
 
 
 def _stores(settings: Settings) -> Stores:
-    """The stores that are known: our own, or, where that does not do, those of extensions."""
+    """Return the stores that are known: our own, or, if that does not do, those of extensions."""
     own = Stores()
     own.token_file = settings.token_file
     own.state_folder = settings.state_folder

@@ -15,7 +15,7 @@ WANTED = "HOST:PORT, such as 127.0.0.1:7878 or [::1]:7878"
 
 
 def address(text: str) -> tuple[str, int]:
-    """Host and port of a text such as `127.0.0.1:7878`, `:7878` or `7878`; CommandError where it is none."""
+    """Host and port of a text such as `127.0.0.1:7878`, `:7878` or `7878`; raise CommandError if it is none."""
     host, _, port = text.rpartition(":")
     if not port.isascii() or not port.isdecimal() or int(port) > 65535:
         raise CommandError(f'"{text}" is no address (wanted: {WANTED})')
@@ -27,7 +27,7 @@ def address(text: str) -> tuple[str, int]:
 
 
 def serving(settings: Settings) -> "Serving":
-    """How the API is served."""
+    """Return how the API is served."""
     from heddle.extensions.manage.system import Serving
 
     host, port = address(settings.system or settings.system_listen)
@@ -50,7 +50,7 @@ def system(
     *beside: "Runtime",
     **options: Any,
 ) -> "Runtime":
-    """The runtime of the API, not begun yet; alone it owns the store, beside a runtime that does."""
+    """Return the runtime of the API, not begun yet; alone it owns the store, beside a runtime that does."""
     from heddle.extensions.manage.system import SYSTEM, system_runtime
 
     made = registry.stores.make(store, namespace=SYSTEM) if isinstance(store, str) else store

@@ -31,7 +31,7 @@ _SHAPES: list[FieldShape] = []
 
 
 def decode(spec: Declaration, schema: Schema[F]) -> F:
-    """The fields of a Spec, defaults filled in; SpecError carries everything that is wrong with them."""
+    """Return the fields of a Spec, defaults filled in; SpecError carries everything that is wrong with them."""
     own, guard = apart(spec.fields, schema)
     try:
         fields = msgspec.convert(own, schema.fields, strict=False, dec_hook=read_field)
@@ -51,7 +51,7 @@ def decode(spec: Declaration, schema: Schema[F]) -> F:
 
 
 def decode_guard(spec: Declaration, schema: Schema[Any]) -> GuardFields | None:
-    """What a Spec that decodes says round its node; None where it says nothing."""
+    """Return what a Spec that decodes says round its node; None if it says nothing."""
     given = apart(spec.fields, schema)[1]
     if not given:
         return None
@@ -59,7 +59,7 @@ def decode_guard(spec: Declaration, schema: Schema[Any]) -> GuardFields | None:
 
 
 def check(spec: Declaration, schema: Schema[Any], *, unfilled: bool = False) -> list[Problem]:
-    """Every Problem of a Spec's own fields, by place; none means that `decode` gives its fields.
+    """Return every Problem of a Spec's own fields, by place; none means that `decode` gives its fields.
 
     With `unfilled`, a text with a blank (`{{ PORT }}`) may stand anywhere: what will fill it is not
     known yet.
@@ -75,7 +75,7 @@ def check(spec: Declaration, schema: Schema[Any], *, unfilled: bool = False) -> 
 def unknown_kind(
     spec: Declaration, known: Mapping[str, Any] | set[str] | frozenset[str]
 ) -> Problem:
-    """The Problem of a Spec whose kind nobody serves."""
+    """Return the Problem of a Spec whose kind nobody serves."""
     names = sorted(known)
     return Problem(
         code="unknown-kind",
@@ -139,7 +139,7 @@ class _FieldWalk:
         return better
 
     def _into(self, shape: FieldShape, value: Any, path: Path) -> Any:
-        """Look at the parts; _ITSELF where there are none, or the value has none."""
+        """Look at the parts; _ITSELF if there are none, or the value has none."""
         match shape.form:
             case "group" if isinstance(value, Mapping):
                 return self._group(shape.bare, value, path)
@@ -216,7 +216,7 @@ class _FieldWalk:
         return better
 
     def _single(self, shape: FieldShape, value: Any, path: Path) -> Any:
-        """A single item stands for a list of one."""
+        """Return a single item stands for a list of one."""
         item = shape.items[0]
         if value is None or isinstance(value, bytes):
             return _ITSELF
@@ -239,7 +239,7 @@ class _FieldWalk:
         return self.look(members[0], value, path) if len(members) == 1 else _ITSELF
 
     def _tagged(self, members: list[FieldShape], value: Any, path: Path) -> "list[FieldShape]":
-        """The member that the tag names; _TOLD once a wrong tag has been told."""
+        """Return the member that the tag names; _TOLD once a wrong tag has been told."""
         tags = {str(tag[1]): item for item in members if (tag := tag_of(item.bare)) is not None}
         if len(tags) != len(members):
             return members
@@ -291,14 +291,14 @@ _MEANT: dict[type, tuple[str, ...]] = {dict: ("group", "map"), list: ("list",), 
 
 
 def _shown(value: Any) -> str:
-    """What was found, with its length where it has one."""
+    """Return what was found, with its length where it has one."""
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}" if value else "an empty list"
     return "an empty mapping" if value == {} else describe_type(value)
 
 
 def _refusal(shape: FieldShape, value: Any) -> msgspec.ValidationError | None:
-    """Why msgspec does not take the value; None where it does."""
+    """Why msgspec does not take the value; None if it does."""
     try:
         msgspec.convert(value, shape.type, strict=False, dec_hook=read_field)
     except msgspec.ValidationError as error:
@@ -307,7 +307,7 @@ def _refusal(shape: FieldShape, value: Any) -> msgspec.ValidationError | None:
 
 
 def _why(shape: FieldShape, value: Any) -> tuple[str, str]:
-    """The code and the hint for a plain value that does not fit."""
+    """Return the code and the hint for a plain value that does not fit."""
     for item in shape.items if shape.form == "either" else ():
         if item.form not in ("null", "either") and _why(item, value)[0] != "type":
             return _why(item, value)

@@ -20,7 +20,7 @@ class Text(str, FieldType):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """The text written; Unfit for null, lists and mappings."""
+        """Return the text written; Unfit for null, lists and mappings."""
         if isinstance(value, str):
             return cls(value)
         if isinstance(value, bool):
@@ -49,7 +49,7 @@ class LanguageName(str, FieldType):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """The name written; Unfit where it is no text, or empty."""
+        """Return the name written; Unfit if it is no text, or empty."""
         if not isinstance(value, str) or not value:
             raise FieldError(describe_type(value), wanted=cls.wanted, code="type")
         return cls(value)
@@ -86,7 +86,7 @@ class Expression(FieldType):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """The expression written; Unfit names the very key of a mapping that is wrong."""
+        """Return the expression written; Unfit names the very key of a mapping that is wrong."""
         if isinstance(value, str):
             return cls(value)
         if not isinstance(value, Mapping):

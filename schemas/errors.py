@@ -4,10 +4,10 @@ HeddleError
 ├── SpecError        edit the file: carries every Problem
 │   └── SecretError  a secret cannot be opened or sealed: give the key
 └── StoreError       the store: retry, or look at its address
-    ├── NotFound     there is no such Spec or Value
+    ├── NotFoundError     there is no such Spec or Value
     ├── Unwritable   a file has to be corrected, or edited by hand, first
     ├── Conflict     someone else changed it since you read it
-    └── Unconfirmed  it may have been made: repeat it with its key
+    └── UnconfirmedError  it may have been made: repeat it with its key
 """
 
 from collections.abc import Sequence

@@ -42,14 +42,14 @@ _FLAG = r"^([tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|[01])$"
 
 
 def kind_schema(schema: Schema[Any], languages: Iterable[str] = ()) -> JsonSchema:
-    """The JSON Schema of one Spec of this kind, standing alone."""
+    """Return the JSON Schema of one Spec of this kind, standing alone."""
     export = _Export(languages)
     body = export.kind(schema)
     return {"$schema": DRAFT, "title": schema.kind, **body, "definitions": export.sorted()}
 
 
 def file_schema(schemas: Iterable[Schema[Any]], languages: Iterable[str] = ()) -> JsonSchema:
-    """The JSON Schema of a file: one Spec or Value, or a list of them; the same for the same kinds.
+    """Return the JSON Schema of a file: one Spec or Value, or a list of them; the same for the same kinds.
 
     With `languages`, a field that names a language offers these and no others.
     """
@@ -101,11 +101,11 @@ class _Export:
         self.definitions["links"] = _several(_ref("target"))
 
     def sorted(self) -> dict[str, JsonSchema]:
-        """The definitions by name."""
+        """Return the definitions by name."""
         return dict(sorted(self.definitions.items()))
 
     def kind(self, schema: Schema[Any]) -> JsonSchema:
-        """One Spec of a kind: the common fields, its own, and its ports."""
+        """Return one Spec of a kind: the common fields, its own, and its ports."""
         body = self.group(schema.fields, schema.kind)
         common = {field.name: self.field(field, "common") for field in fields_of(Common)}
         common["kind"] = {"const": schema.kind, "description": schema.summary}
@@ -125,7 +125,7 @@ class _Export:
         }
 
     def ports(self, schema: Schema[Any]) -> JsonSchema:
-        """The out ports of a kind; any name where they depend on what was written."""
+        """Return the out ports of a kind; any name where they depend on what was written."""
         ports = (*schema.outs, *LIFECYCLE)
         named = {port.name: self.links(port) for port in ports}
         indexed = {
@@ -140,11 +140,11 @@ class _Export:
         }
 
     def links(self, port: Port) -> JsonSchema:
-        """The targets of one out port."""
+        """Return the targets of one out port."""
         return {"description": port.help, "allOf": [_ref("links")]} if port.help else _ref("links")
 
     def group(self, group: type[msgspec.Struct], owner: str) -> JsonSchema:
-        """A mapping with these fields and no others."""
+        """Return a mapping with these fields and no others."""
         fields = fields_of(group)
         properties = {field.name: self.field(field, owner) for field in fields}
         required = [field.name for field in fields if field.required]
@@ -161,7 +161,7 @@ class _Export:
         }
 
     def field(self, field: Field, owner: str) -> JsonSchema:
-        """One field: what it accepts, its help, its default and examples."""
+        """Return one field: what it accepts, its help, its default and examples."""
         shown: JsonSchema = dict(self.place(field.shape, owner))
         if "$ref" in shown:
             # What stands beside a $ref is not seen in draft-07.
@@ -176,7 +176,7 @@ class _Export:
         return shown
 
     def place(self, shape: FieldShape, owner: str) -> JsonSchema:
-        """What one place accepts, blanks included."""
+        """Return what one place accepts, blanks included."""
         match shape.form:
             case "any":
                 return {}
@@ -228,7 +228,7 @@ class _Export:
                 return {"type": ["string", "number"]}
 
     def nested(self, group: type[msgspec.Struct], owner: str) -> JsonSchema:
-        """A reference to a nested mapping, which may hold itself."""
+        """Return a reference to a nested mapping, which may hold itself."""
         name = f"{owner}.{group.__name__}"
         if name not in self.definitions:
             self.definitions[name] = {}
@@ -236,7 +236,7 @@ class _Export:
         return _ref(name)
 
     def own(self, kind: type[FieldType]) -> JsonSchema:
-        """What a FieldType declares, with the languages that there are."""
+        """Return what a FieldType declares, with the languages that there are."""
         if self._languages and issubclass(kind, LanguageName):
             return {"enum": self._languages}
         if self._languages and issubclass(kind, Expression):
@@ -258,7 +258,7 @@ class _Export:
 
 
 def _or_null(schema: JsonSchema) -> JsonSchema:
-    """The same, or null."""
+    """Return the same, or null."""
     if not schema:
         return {}
     if "type" in schema:
@@ -270,7 +270,7 @@ def _or_null(schema: JsonSchema) -> JsonSchema:
 
 
 def _or_blank(schema: JsonSchema) -> JsonSchema:
-    """The same, or a text with a blank."""
+    """Return the same, or a text with a blank."""
     blank = {"type": "string", "pattern": _BLANK}
     if schema.get("type") == "object":
         return {**schema, "type": ["object", "string"], "pattern": _BLANK}
@@ -284,7 +284,7 @@ def _or_blank(schema: JsonSchema) -> JsonSchema:
 
 
 def _several(item: JsonSchema, **limits: Any) -> JsonSchema:
-    """A list of items, or a single item, or a blank."""
+    """Return a list of items, or a single item, or a blank."""
     # Told apart by `if`: with `anyOf` an editor cannot say which of the two was meant.
     return {
         "if": {"type": "array"},
@@ -306,7 +306,7 @@ def _text(shape: FieldShape) -> JsonSchema:
 
 
 def _limits(shape: FieldShape, subject: str = "") -> JsonSchema:
-    """The limits of numbers, or of the length of something."""
+    """Return the limits of numbers, or of the length of something."""
     if subject:
         data = {
             f"min{subject}": shape.limit("min_length"),

@@ -76,11 +76,11 @@ class FieldType:
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """The value that this plain data stands for; Unfit (or ValueError) where it is none."""
+        """Return the value that this plain data stands for; Unfit (or ValueError) where it is none."""
         raise NotImplementedError(f"{cls.__name__} has no read()")
 
     def written(self) -> Any:
-        """The plain data that `read` takes back; its text, unless a type says otherwise."""
+        """Return the plain data that `read` takes back; its text, unless a type says otherwise."""
         return str(self)
 
 
@@ -102,7 +102,7 @@ def about(
     max_length: int | None = None,
     unit: str = "",
 ) -> msgspec.Meta:
-    """What people should know of a field, and the limits that hold for it; goes into `Annotated`.
+    """Return what people should know of a field, and the limits that hold for it; goes into `Annotated`.
 
     `help` is one or two sentences of Markdown. `unit` is shown beside plain numbers. Limits are for
     plain numbers, texts and lists; a FieldType has its own (`class Pause(Duration, le="1h")`).
@@ -124,7 +124,7 @@ def about(
 
 
 def written(value: Any) -> Any:
-    """A field's value as plain data, as a person would write it: `Duration(90)` is `1m30s`."""
+    """Return a field's value as plain data, as a person would write it: `Duration(90)` is `1m30s`."""
     if isinstance(value, FieldType):
         return value.written()
     if isinstance(value, msgspec.Struct):

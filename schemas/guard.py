@@ -93,7 +93,7 @@ GUARDS = frozenset(field.name for field in fields_of(GuardFields))
 
 
 def guards_of(schema: Schema[Any]) -> frozenset[str]:
-    """The fields of a Guard that a Spec of this kind may have; none where no packet comes in."""
+    """Return the fields of a Guard that a Spec of this kind may have; none if no packet comes in."""
     if not schema.ins and schema.ports is None:
         return frozenset()
     group: type[msgspec.Struct] = schema.fields
@@ -103,7 +103,7 @@ def guards_of(schema: Schema[Any]) -> frozenset[str]:
 def apart(
     fields: Mapping[str, Any], schema: Schema[Any]
 ) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    """The fields of the kind itself, and those of its Guard."""
+    """Return the fields of the kind itself, and those of its Guard."""
     if GUARDS.isdisjoint(fields):
         return fields, {}
     known = guards_of(schema)

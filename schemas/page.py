@@ -40,7 +40,7 @@ def describe(schema: Schema[Any]) -> Page:
 
 
 def markdown(schema: Schema[Any]) -> str:
-    """The docs page of a kind."""
+    """Return the docs page of a kind."""
     page = describe(schema)
     parts = [f"# {page['kind']}", page["summary"]]
     parts += ["## Fields", _table(page["fields"]) if page["fields"] else _NO_FIELDS]
@@ -53,7 +53,7 @@ def markdown(schema: Schema[Any]) -> str:
 
 
 def gaps(schema: Schema[Any]) -> list[str]:
-    """What the declaration leaves unsaid: fields and ports without help, a missing example."""
+    """Return what the declaration leaves unsaid: fields and ports without help, a missing example."""
     page = describe(schema)
     bare = [f"the field {row['path']} has no help" for row in page["fields"] if not row["help"]]
     for way in ("in", "out"):
@@ -65,7 +65,7 @@ def gaps(schema: Schema[Any]) -> list[str]:
 
 
 def common_page() -> str:
-    """The docs page of the fields that every Spec has, and of Values."""
+    """Return the docs page of the fields that every Spec has, and of Values."""
     parts = ["# Fields of every Spec", _table(list(_rows(Common)))]
     parts += ["# Fields of every Spec with in ports", _GUARD, _table(list(_rows(GuardFields)))]
     parts += ["# Fields of a Value", _table(list(_rows(ValueFields)))]
@@ -76,7 +76,7 @@ def common_page() -> str:
 
 
 def index(schemas: Iterable[Schema[Any]]) -> str:
-    """The docs page that lists all kinds by category."""
+    """Return the docs page that lists all kinds by category."""
     parts = ["# Kinds"]
     for category, members in by_category(schemas).items():
         lines = [f"- [{schema.kind}]({schema.kind}.md): {schema.summary}" for schema in members]
@@ -94,7 +94,7 @@ def by_category(schemas: Iterable[Schema[Any]]) -> dict[str, list[Schema[Any]]]:
 
 
 def terminal(schema: Schema[Any], width: int = 80) -> str:
-    """The page as plain text for a terminal of this width."""
+    """Return the page as plain text for a terminal of this width."""
     page = describe(schema)
     lines = [*_wrapped(f"{page['kind']}: {page['summary']}", width), "", "Fields"]
     for field in page["fields"]:
@@ -143,7 +143,7 @@ _NO_FIELDS = "None of its own; see the fields of every Spec."
 def _rows(
     group: type[msgspec.Struct], prefix: str = "", above: tuple[type, ...] = ()
 ) -> Iterator[dict[str, Any]]:
-    """The fields of a mapping, and under each those nested in it: `routes[].method`."""
+    """Yield the fields of a mapping, and under each those nested in it: `routes[].method`."""
     tag = tag_of(group)
     if tag is not None:
         yield {
@@ -161,7 +161,7 @@ def _rows(
 
 
 def _row(field: Field, path: str) -> dict[str, Any]:
-    """One field as plain data; what does not apply is left out."""
+    """Return one field as plain data; what does not apply is left out."""
     row: dict[str, Any] = {"path": path, "type": type_word(field.shape), "required": field.required}
     if not field.required and field.default not in (None, [], {}, ()):
         row["default"] = written(field.default)
@@ -179,7 +179,7 @@ def _row(field: Field, path: str) -> dict[str, Any]:
 
 
 def _nested(shape: FieldShape, path: str) -> Iterator[tuple[type[msgspec.Struct], str]]:
-    """The mappings inside a field, with the way to them."""
+    """Yield the mappings inside a field, with the way to them."""
     if shape.form == "group":
         yield shape.bare, path
     elif shape.form == "list":
@@ -192,7 +192,7 @@ def _nested(shape: FieldShape, path: str) -> Iterator[tuple[type[msgspec.Struct]
 
 
 def _port(port: Port) -> dict[str, Any]:
-    """One port as plain data; its type and `required` are left out if they say nothing."""
+    """Return one port as plain data; its type and `required` are left out if they say nothing."""
     row: dict[str, Any] = {"name": port.name, "indexed": port.indexed, "help": port.help}
     if port.schema is not None:
         row["type"] = describe_schema(port.schema)
@@ -202,7 +202,7 @@ def _port(port: Port) -> dict[str, Any]:
 
 
 def _table(rows: list[dict[str, Any]]) -> str:
-    """A Markdown table of fields."""
+    """Return a Markdown table of fields."""
     lines = ["| field | type | default | what it says |", "|---|---|---|---|"]
     for row in rows:
         default = (
@@ -219,7 +219,7 @@ def _table(rows: list[dict[str, Any]]) -> str:
 
 
 def _ports_table(ports: dict[str, Any]) -> str:
-    """A Markdown table of ports."""
+    """Return a Markdown table of ports."""
     typed = any(_port_type(port) for way in ("in", "out") for port in ports[way])
     lines = ["| port | | type | what for |", "|---|---|---|---|"] if typed else []
     lines = lines or ["| port | | what for |", "|---|---|---|"]
@@ -237,7 +237,7 @@ _SAID_PORTS = "Its ports depend on what is written."
 
 
 def _field_lines(row: dict[str, Any], width: int) -> list[str]:
-    """A field for the terminal: a head line, and its help under it."""
+    """Return a field for the terminal: a head line, and its help under it."""
     if row["required"]:
         tail = ", must be written"
     else:
@@ -260,14 +260,14 @@ def _port_lines(ports: dict[str, Any], width: int) -> list[str]:
 
 
 def _type(row: dict[str, Any]) -> str:
-    """The type with its limits and unit."""
+    """Return the type with its limits and unit."""
     unit = f" ({row['unit']})" if "unit" in row else ""
     text = f", {row['limits']}" if "limits" in row else ""
     return f"{row['type']}{unit}{text}"
 
 
 def _help_text(row: dict[str, Any]) -> str:
-    """The help with its examples."""
+    """Return the help with its examples."""
     if "examples" not in row:
         return str(row["help"])
     shown = ", ".join(_code(example) for example in row["examples"])
@@ -275,7 +275,7 @@ def _help_text(row: dict[str, Any]) -> str:
 
 
 def _port_type(port: dict[str, Any]) -> str:
-    """The type of a port, and whether a packet has to come to it; nothing if neither is stated."""
+    """Return the type of a port, and whether a packet has to come to it; nothing if neither is stated."""
     needed = "required" if port.get("required") else ""
     return ", ".join(filter(None, (str(port.get("type", "")), needed)))
 

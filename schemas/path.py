@@ -7,7 +7,7 @@ Path: TypeAlias = tuple[str | int, ...]
 
 
 def dotted(label: str, path: Path) -> str:
-    """The path as a person reads it: `dotted("router", ("routes", 0, "port"))` is `router.routes[0].port`."""
+    """Return the path as a person reads it: `dotted("router", ("routes", 0, "port"))` is `router.routes[0].port`."""
     text = label
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step

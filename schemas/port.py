@@ -47,7 +47,7 @@ LIFECYCLE = (
 
 @lru_cache(maxsize=4096)
 def parse_port(name: str) -> tuple[str, int | None] | None:
-    """The base name and index of a port name (`out[1]` is `("out", 1)`); None where it is none."""
+    """Return the base name and index of a port name (`out[1]` is `("out", 1)`); None if it is none."""
     match = _NAME.fullmatch(name)
     if match is None:
         return None
@@ -64,12 +64,12 @@ def merge_ports(static: tuple[Port, ...], own: tuple[Port, ...]) -> tuple[Port, 
 
 
 def canonical(name: str) -> str:
-    """One name for one port: `out[0]` is `out`; anything else stays as it is."""
+    """Return one name for one port: `out[0]` is `out`; anything else stays as it is."""
     return name.removesuffix("[0]")
 
 
 def find_port(ports: Iterable[Port], name: str) -> Port | None:
-    """The declared port that this name means; an index only where the port is indexed."""
+    """Return the declared port that this name means; an index only if the port is indexed."""
     parsed = parse_port(name)
     if parsed is None:
         return None

@@ -33,7 +33,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """One thing wrong: where, what was found, what was wanted, and what to try.
 
     `path` is the way to the field as a person reads it: `router.ports.out[0].port`, starting with
-    the name of the Spec (or its kind, where it has no name). `code` is a stable word for machines:
+    the name of the Spec (or its kind, if it has no name). `code` is a stable word for machines:
     `syntax`, `duplicate-key`, `unknown-kind`, `unknown-field`, `unknown-port`, `unknown-language`,
     `type`, `range`, `missing`, `duplicate-name`, `missing-link`, `blank`, `code`, …
     """

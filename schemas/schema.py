@@ -35,7 +35,7 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
     """What one kind accepts.
 
     `summary` is one sentence, `details` Markdown, `example` a worked Spec (or several) in YAML that
-    runs as it stands. `category` groups kinds on the docs page. Where the ports depend on what was
+    runs as it stands. `category` groups kinds on the docs page. If the ports depend on what was
     written, `ports(fields)` gives them, and `ins` and `outs` say those that are always there.
 
     TypeError at once where the declaration is wrong, naming the kind and the field.
@@ -89,23 +89,23 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
         return shape_of(self.fields)
 
     def ports_of(self, fields: F | None = None) -> Ports:
-        """Its in and out ports, without the lifecycle ports; all of them only where `fields` are given."""
+        """Return its in and out ports, without the lifecycle ports; all of them only if `fields` are given."""
         if self.ports is not None and fields is not None:
             ins, outs = self.ports(fields)
             return merge_ports(self.ins, ins), merge_ports(self.outs, outs)
         return self.ins, self.outs
 
     def has_in(self, name: str, fields: F | None = None) -> bool:
-        """Whether there is an in port of this name."""
+        """Return whether there is an in port of this name."""
         return find_port(self.ports_of(fields)[0], name) is not None
 
     def has_out(self, name: str, fields: F | None = None) -> bool:
-        """Whether there is an out port of this name, the lifecycle ports included."""
+        """Return whether there is an out port of this name, the lifecycle ports included."""
         return find_port((*self.ports_of(fields)[1], *LIFECYCLE), name) is not None
 
 
 def groups_of(fields: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
-    """The Struct itself and every Struct nested in it, each once."""
+    """Yield the Struct itself and every Struct nested in it, each once."""
     seen: dict[type[msgspec.Struct], None] = {}
 
     def visit(shape: FieldShape) -> None:

@@ -34,7 +34,7 @@ class FieldShape(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     choices: tuple[Any, ...] = ()
 
     def limit(self, name: str) -> Any:
-        """A limit of `about` (`ge`, `pattern`, …), or None."""
+        """Return a limit of `about` (`ge`, `pattern`, …), or None."""
         values = [getattr(meta, name) for meta in self.meta if getattr(meta, name) is not None]
         return values[-1] if values else None
 
@@ -47,7 +47,7 @@ class FieldShape(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """One field as declared. `name` is what people write; `default` is UNSET where it must be written."""
+    """One field as declared. `name` is what people write; `default` is UNSET if it must be written."""
 
     name: str
     shape: FieldShape
@@ -64,12 +64,12 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 @lru_cache(maxsize=4096)
 def fields_of(group: type[msgspec.Struct]) -> tuple[Field, ...]:
-    """The fields of a Struct in the order of their declaration."""
+    """Return the fields of a Struct in the order of their declaration."""
     return tuple(_field(info) for info in msgspec.structs.fields(group))
 
 
 def shape_of(annotation: Any) -> FieldShape:
-    """The Shape of an annotation; TypeError where it is no type for a field."""
+    """Return the Shape of an annotation; raise TypeError if it is no type for a field."""
     bare: Any = annotation
     meta: tuple[msgspec.Meta, ...] = ()
     if get_origin(bare) is Annotated:
@@ -89,7 +89,7 @@ def shape_of(annotation: Any) -> FieldShape:
 
 
 def tag_of(group: type[msgspec.Struct]) -> tuple[str, Any] | None:
-    """The field and value that tell this Struct from the others of its union."""
+    """Return the field and value that tell this Struct from the others of its union."""
     config = group.__struct_config__
     return None if config.tag_field is None else (config.tag_field, config.tag)
 
@@ -112,7 +112,7 @@ _SIMPLE: dict[Any, Form] = {
 
 
 def _form(bare: Any) -> tuple[Form, tuple[FieldShape, ...], tuple[Any, ...]]:
-    """What it is, with its parts and choices."""
+    """Return what it is, with its parts and choices."""
     if bare in _SIMPLE:
         return _SIMPLE[bare], (), ()
     origin, args = get_origin(bare), get_args(bare)
@@ -140,14 +140,14 @@ def _form(bare: Any) -> tuple[Form, tuple[FieldShape, ...], tuple[Any, ...]]:
 
 
 def _item(whole: type, args: tuple[Any, ...]) -> Any:
-    """The type of a list's items."""
+    """Return the type of a list's items."""
     if issubclass(whole, tuple) and not (len(args) == 2 and args[1] is Ellipsis):
         raise TypeError("a tuple of a field has items of one type: tuple[X, ...]")
     return args[0] if args else Any
 
 
 def _field(info: msgspec.structs.FieldInfo) -> Field:
-    """The declared field that msgspec knows as this."""
+    """Return the declared field that msgspec knows as this."""
     try:
         shape = shape_of(info.type)
     except TypeError as error:

@@ -80,7 +80,7 @@ class Duration(float, FieldType):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """The duration written; Unfit where it is none, or out of its limits."""
+        """Return the duration written; Unfit if it is none, or out of its limits."""
         if isinstance(value, str):
             seconds = _seconds(value)
         elif isinstance(value, int | float) and not isinstance(value, bool):
@@ -135,7 +135,7 @@ class Size(int, FieldType):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """The size written; Unfit where it is none."""
+        """Return the size written; Unfit if it is none."""
         if isinstance(value, str):
             return cls(_bytes(value))
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -193,7 +193,7 @@ def _bytes(text: str) -> int:
 
 
 def _trimmed(number: int, unit: int) -> str:
-    """`number / unit` exactly, without needless zeros."""
+    """Return `number / unit` exactly, without needless zeros."""
     whole, rest = divmod(number, unit)
     digits = str(rest).rjust(len(str(unit)) - 1, "0").rstrip("0")
     return f"{whole}.{digits}" if digits else str(whole)

@@ -24,7 +24,7 @@ _KNOWN = {
 
 
 def wanted(shape: FieldShape) -> str:
-    """What may be written there: `a whole number from 1 to 65535`."""
+    """Return what may be written there: `a whole number from 1 to 65535`."""
     match shape.form:
         case "whole" | "number":
             return ("a whole number" if shape.form == "whole" else "a number") + _range(shape)
@@ -49,7 +49,7 @@ def wanted(shape: FieldShape) -> str:
 
 
 def plural(shape: FieldShape) -> str:
-    """What the items of a list may be, in a word or two."""
+    """Return what the items of a list may be, in a word or two."""
     match shape.form:
         case "group":
             names = [field.name for field in fields_of(shape.bare)]
@@ -69,7 +69,7 @@ def plural(shape: FieldShape) -> str:
 
 
 def type_word(shape: FieldShape) -> str:
-    """The type in a word or two, for a table: `whole number`, `list of text`, `duration`."""
+    """Return the type in a word or two, for a table: `whole number`, `list of text`, `duration`."""
     match shape.form:
         case "whole":
             return "whole number"
@@ -94,7 +94,7 @@ def type_word(shape: FieldShape) -> str:
 
 
 def limits(shape: FieldShape) -> str:
-    """The limits of a place in a few words, or nothing: `from 1 to 65535`."""
+    """Return the limits of a place in a few words, or nothing: `from 1 to 65535`."""
     match shape.form:
         case "whole" | "number":
             return _range(shape).lstrip(" ,")
@@ -109,26 +109,26 @@ def limits(shape: FieldShape) -> str:
 
 
 def listed(names: list[str], most: int = 12) -> str:
-    """`a, b and c`, shortened where there are many."""
+    """Return `a, b and c`, shortened if there are many."""
     if len(names) > most:
         return ", ".join(names[:most]) + ", …"
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def any_of(names: list[str]) -> str:
-    """`a, b or c`."""
+    """Return `a, b or c`."""
     return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def plain(value: Any) -> str:
-    """A value on one line, as YAML would take it: `true`, `1m30s`, `{"a":1}`."""
+    """Return a value on one line, as YAML would take it: `true`, `1m30s`, `{"a":1}`."""
     if isinstance(value, str) and value and value.strip() == value and value.isprintable():
         return value
     return msgspec.json.encode(value).decode()
 
 
 def field_named(fields: tuple[Field, ...], name: str) -> Field | None:
-    """The field of this name."""
+    """Return the field of this name."""
     return next((field for field in fields if field.name == name), None)
 
 
@@ -158,7 +158,7 @@ def _length(shape: FieldShape, unit: str) -> str:
 
 
 def _such(shape: FieldShape) -> str:
-    """Examples of what a pattern means, where there are any."""
+    """Examples of what a pattern means, if there are any."""
     examples = [text for meta in shape.meta for text in meta.examples or ()]
     if not examples or not shape.limit("pattern"):
         return ""

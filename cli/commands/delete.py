@@ -140,7 +140,7 @@ def command(
 
 
 def _named(files: Sequence[str], sort: str, settings: "Settings") -> Iterable[tuple[str, str]]:
-    """The namespace, and the name or id, of everything that the files name."""
+    """Return the namespace, and the name or id, of everything that the files name."""
     if not files:
         return []
     from heddle.cli.resource_files import ResourceFiles
@@ -173,7 +173,7 @@ async def _delete(
     *,
     confirm_first: bool,
 ) -> "tuple[ChangeOutcome, list[str]]":
-    """What became of it, and what is not there."""
+    """Return what became of it, and what is not there."""
     from heddle.cli.extensions import installed
     from heddle.cli.stores import opened
     from heddle.cli.views.apply_view import confirm, made_before, make_it

@@ -42,8 +42,8 @@ def command(
 
     A and B are two revisions of the store (a number, `now`, or `now~2` for two before it; B is `now`
     unless said otherwise), or two files or folders. Of revisions, only the namespace is compared.
-    The order of nodes, comments and style are no differences. The exit code is 0 where both say the
-    same, and 3 where they differ.
+    The order of nodes, comments and style are no differences. The exit code is 0 if both say the
+    same, and 3 if they differ.
     """
     from heddle.cli.views.diff_view import as_change, summary, tell_details
     from heddle.cli.views.output import print_json
@@ -80,7 +80,7 @@ async def _between(
 
 
 def _of_files(first: str, second: str, settings: "Settings") -> "list[Diff]":
-    """What tells two files or folders apart."""
+    """Return what tells two files or folders apart."""
     from heddle.cli.documents import Documents
     from heddle.schemas.errors import SpecError
     from heddle.specs.merge.comparison import compared

@@ -79,7 +79,7 @@ def command(
     """Compile CODE (@FILE: the code in a file; -: standard input), run it, and print its result.
 
     A text is printed as it is, anything else as JSON. What the code prints itself goes to standard
-    error. The exit code is 1 where the code is wrong or fails, and for a condition that is false.
+    error. The exit code is 1 if the code is wrong or fails, and for a condition that is false.
     """
     from heddle.cli.extensions import installed
     from heddle.runtime.assembly.language import Options
@@ -214,7 +214,7 @@ class _Trial:
 
 
 def _text(given: str) -> tuple[str, str]:
-    """What stands there, and what to call it: the argument itself, a file, or standard input."""
+    """Return what stands there, and what to call it: the argument itself, a file, or standard input."""
     if given == "-":
         return sys.stdin.read(), "standard input"
     if given.startswith("@"):
@@ -223,7 +223,7 @@ def _text(given: str) -> tuple[str, str]:
 
 
 def _payload(registry: "Registry", given: str) -> Any:
-    """The payload; CommandError with its place where it is no data."""
+    """Return the payload; CommandError with its place where it is no data."""
     from heddle.runtime.assembly.language import CompileError
     from heddle.schemas.problem import Place
 
@@ -238,7 +238,7 @@ def _payload(registry: "Registry", given: str) -> Any:
 
 
 def _measure(option: str, text: str | None) -> Any:
-    """A duration in seconds, or a size in bytes; CommandError where it is none."""
+    """Return a duration in seconds, or a size in bytes; raise CommandError if it is none."""
     from heddle.schemas.field import FieldError
     from heddle.schemas.units import Duration, Size
 

@@ -59,7 +59,7 @@ def command(
     output. What the files say is not changed, and comments stay with what they are about. A file
     with problems is left alone, and they are told. Each file is whole at every moment.
 
-    The exit code is 1 where there are problems, and with --check where a file would be changed.
+    The exit code is 1 if there are problems, and with --check where a file would be changed.
     """
     from heddle.cli.documents import Documents
     from heddle.cli.views.output import print_json, print_problems
@@ -92,7 +92,7 @@ def command(
 def _formatted(
     documents: "Documents", settings: "Settings", problems: "list[Problem]"
 ) -> "Iterator[dict[str, Any]]":
-    """Each file with its text as it is and as it should be; Problems of those that cannot be read."""
+    """Yield each file with its text as it is and as it should be; Problems of those that cannot be read."""
     from heddle.schemas.errors import SpecError
     from heddle.specs.yaml.canonical_form import formatted
     from heddle.specs.yaml.document import decode
@@ -111,7 +111,7 @@ def _formatted(
 
 
 def _order(settings: "Settings") -> "Order":
-    """The fields of each kind as it declares them, asked for when one comes up."""
+    """Return the fields of each kind as it declares them, asked for when one comes up."""
     import msgspec
 
     from heddle.cli.extensions import installed
@@ -145,7 +145,7 @@ def _shown(each: "dict[str, Any]", *, diff: bool) -> "dict[str, Any]":
 
 
 def _print_files(files: "Sequence[dict[str, Any]]", *, check: bool, diff: bool) -> None:
-    """What became of the files; standard input goes to standard output."""
+    """Print what became of the files; standard input goes to standard output."""
     text = "would be formatted" if check or diff else "formatted"
     for each in files:
         if diff:

@@ -117,7 +117,7 @@ def command(
 
 
 def missing_names(names: Sequence[str], resources: "Sequence[Resource]") -> list[tuple[str, str]]:
-    """The names that nothing has, each with the nearest one that there is."""
+    """Return the names that nothing has, each with the nearest one that there is."""
     from heddle.schemas.suggestion import did_you_mean
 
     known = {word for each in resources for word in (each.label, each.name, str(each.id)) if word}
@@ -128,7 +128,7 @@ def missing_names(names: Sequence[str], resources: "Sequence[Resource]") -> list
 async def _read(
     settings: "Settings", sort: str, namespace: str | None, reveal: bool
 ) -> "tuple[Sequence[Resource], Sequence[Problem], int]":
-    """What there is, what cannot be read, and the revision of it, where the store keeps those."""
+    """Return what there is, what cannot be read, and the revision of it, where the store keeps those."""
     from heddle.cli.stores import opened
     from heddle.specs.model.revision import RevisionStore
     from heddle.specs.model.store import SecretStore
@@ -167,7 +167,7 @@ def _row(resource: "Resource", columns: Sequence[str], reveal: bool = False) -> 
 
 
 def _shown(value: "Value", reveal: bool) -> str:
-    """What a Value says of its data, on one line; secrets are masked, or revealed whole."""
+    """Return what a Value says of its data, on one line; secrets are masked, or revealed whole."""
     import msgspec
 
     from heddle.specs.model.mask import MASK, covered
@@ -186,7 +186,7 @@ def _shown(value: "Value", reveal: bool) -> str:
 def _revealed(
     settings: "Settings", values: "Sequence[Resource]"
 ) -> "tuple[list[Resource], list[Problem]]":
-    """The same Values with their data in clear, and the Problems of those that cannot be opened."""
+    """Return the same Values with their data in clear, and the Problems of those that cannot be opened."""
     import msgspec
 
     from heddle.cli.keys import keyring, warn_of

@@ -172,7 +172,7 @@ def _compared(path: str, old: str, new: str) -> "list[Diff]":
 
 
 def _text(path: str) -> str:
-    """What a file says; nothing for one that is not there on this side."""
+    """Return what a file says; nothing for one that is not there on this side."""
     if path == os.devnull:
         return ""
     return Path(path).read_bytes().decode(errors="replace")

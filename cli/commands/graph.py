@@ -90,7 +90,7 @@ def command(
 
 
 def _drawn(picture: "Picture", form: str | None, output: str | None, direction: str) -> str:
-    """The Picture in the form that is asked for, or that the name of the file tells."""
+    """Return the Picture in the form that is asked for, or that the name of the file tells."""
     from pathlib import PurePath
     from typing import cast
 
@@ -108,7 +108,7 @@ def _drawn(picture: "Picture", form: str | None, output: str | None, direction: 
 
 
 def _json(picture: "Picture", problems: "Iterable[Problem]") -> str:
-    """The Picture for programs."""
+    """Return the Picture for programs."""
     import msgspec
 
     from heddle.cli.views.problem_report import as_data

@@ -51,7 +51,7 @@ def command(
 
     A revision is one change set: all that one apply, one saved file or one request changed. `+` is
     what it created, `~` what it updated, `-` what it deleted. `heddle show REV` tells all of it. The
-    exit code is 1 where a NAME was never there.
+    exit code is 1 if a NAME was never there.
     """
     from heddle.cli.complaint import complain
     from heddle.cli.views.output import print_json, print_table

@@ -115,7 +115,7 @@ def command(
 
 
 def _text(path: str) -> str:
-    """What a file says; CommandError where it cannot be read."""
+    """Return what a file says; raise CommandError if it cannot be read."""
     from heddle.specs.yaml.document import decode
 
     try:

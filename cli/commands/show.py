@@ -105,7 +105,7 @@ async def _named(settings: "Settings", name: str) -> "list[tuple[Resource, list[
 
 
 async def _past(store: "Store", resource: "Resource") -> "list[Revision]":
-    """The revisions that changed it last; none where the store keeps none."""
+    """Return the revisions that changed it last; none if the store keeps none."""
     from heddle.cli.views.revision_view import changing
     from heddle.specs.model.revision import RevisionStore
 

@@ -118,7 +118,7 @@ async def _run(
 
 
 def _args(params: tuple[str, ...]) -> Any:
-    """The values of placeholders: a map where they have names, a list where they have none."""
+    """Return the values of placeholders: a map where they have names, a list where they have none."""
     import re
 
     named = [re.fullmatch(r"([A-Za-z_]\w*)=(.*)", each, re.DOTALL) for each in params]

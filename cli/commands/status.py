@@ -60,11 +60,11 @@ def command(
     A symbol is `active`; or `refused`: a runtime does not take it up; `degraded`: it runs, but not
     as the store has it, or says itself that something is wrong; `waiting`: what it leads to is not
     there; `behind`: a runtime has not looked at it yet; `draining`: an older one still ends; `idle`:
-    no runtime follows. Of several runtimes, the worst counts. Where one acts for all others, as with
+    no runtime follows. Of several runtimes, the worst counts. If one acts for all others, as with
     a timer, it is named.
 
-    The exit code is 0 where all is well, 1 where something is refused, degraded, waiting or behind,
-    or cannot be read, and 4 where no runtime follows the namespace. With SYMBOLs, only those count.
+    The exit code is 0 if all is well, 1 if something is refused, degraded, waiting or behind,
+    or cannot be read, and 4 if no runtime follows the namespace. With SYMBOLs, only those count.
     """
     settings = settings_of(config, extensions, **flags)
     if watch:
@@ -98,7 +98,7 @@ async def _look(settings: "Settings", names: tuple[str, ...]) -> "Standing":
 
 
 def exit_code(standing: "Standing", names: tuple[str, ...], *, verbose: bool) -> int:
-    """What the state comes to as an exit code; what is missing is told, if wanted."""
+    """Return what the state comes to as an exit code; what is missing is told, if wanted."""
     from heddle.cli.complaint import complain
 
     known = {name for each in standing.symbols for name in (each.name, each.label, str(each.id))}

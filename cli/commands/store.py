@@ -157,7 +157,7 @@ async def _grant(settings: "Settings", role: str, sort: str) -> dict[str, Any]:
 
 
 async def _sql(url: str, role: str | None, sort: str, since: int | None) -> str:
-    """The SQL that would be run."""
+    """Return the SQL that would be run."""
     from heddle.specs.stores.opener import needed
 
     schema = needed("address").read_address(url).schema

@@ -78,7 +78,7 @@ def command(
     argument that is a file or a folder is the PATH. Tests run one after the other, each in a
     process of its own, in a runtime in which everything else is live, too.
 
-    The exit code is 1 where a test failed or could not run, where a spec has a problem, and where
+    The exit code is 1 if a test failed or could not run, where a spec has a problem, and where
     REGEX is found in no name.
     """
     import re

@@ -196,7 +196,7 @@ async def _new(
 
 
 def _until(text: str, now: float) -> float:
-    """When a token expires: so long from now, or at a date."""
+    """Return when a token expires: so long from now, or at a date."""
     from datetime import UTC, datetime
 
     from heddle.schemas.field import FieldError
@@ -275,7 +275,7 @@ def _list(settings: "Settings", as_json: bool) -> None:
 
 
 async def _tokens(settings: "Settings") -> "tuple[list[Token], bool]":
-    """The tokens, and whether callers need one."""
+    """Return the tokens, and whether callers need one."""
     from heddle.cli.stores import opened
     from heddle.extensions.manage.system import SYSTEM
     from heddle.extensions.manage.tokens import guarded, tokens_of

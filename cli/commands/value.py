@@ -109,7 +109,7 @@ def set_(
 ) -> None:
     """Create the value NAME, or change what it holds; its annotations stay.
 
-    A secret is sealed with the first key, where there are keys: see heddle key. The same data again
+    A secret is sealed with the first key, if there are keys: see heddle key. The same data again
     is no change.
     """
     from heddle.cli.views.apply_view import end, outcome_data, tell_outcome
@@ -192,7 +192,7 @@ def _legal(name: str) -> None:
 
 
 def _data(file: str | None, variable: str | None, form: str) -> Any:
-    """What the value is to hold; CommandError, which repeats nothing of it, where it cannot be read."""
+    """Return what the value is to hold; CommandError, which repeats nothing of it, if it cannot be read."""
     from heddle.specs.secrets.value_source import meant
 
     if file is not None and variable is not None:
@@ -259,7 +259,7 @@ async def _set(
 def _changed(
     namespace: str, name: str, old: "Value | None", data: Any, secret: bool | None
 ) -> "Value":
-    """The Value as it is to be: what nobody gave stays."""
+    """Return the Value as it is to be: what nobody gave stays."""
     import msgspec
 
     from heddle.specs.model.names import named_id

@@ -13,7 +13,7 @@ from heddle.schemas.suggestion import did_you_mean
 
 
 def run_several(every: Sequence[Settings], common: Settings) -> None:
-    """Run these namespaces until a signal comes; CommandError where one cannot begin."""
+    """Run these namespaces until a signal comes; raise CommandError if one cannot begin."""
     for settings in every:
         if settings.store.startswith("memory:"):
             raise CommandError(
@@ -31,7 +31,7 @@ def run_several(every: Sequence[Settings], common: Settings) -> None:
 
 
 def namespaces_of(settings: Settings, names: Sequence[str] = ()) -> list[Settings]:
-    """The settings of each namespace that is listed, or of those of these names; in the order of the file.
+    """Return the settings of each namespace that is listed, or of those of these names; in the order of the file.
 
     CommandError where none is listed, or one is not there.
     """

@@ -33,7 +33,7 @@ class Broker:
         owner: str,
         beside: Sequence[Place] = (),
     ) -> Sequence[socket.socket]:
-        """Return the sockets of an address, opened for the first holder; OSError if it cannot be had.
+        """Return the sockets of an address, opened for the first holder; raise OSError if it cannot be had.
 
         `beside` are places that the holder is about to leave: the address may take over what is
         bound there, and overlap with it.
@@ -59,13 +59,13 @@ class Broker:
         return (*made, *kept)
 
     def release(self, holder: Hashable, host: str, port: int, owner: str) -> None:
-        """This holder needs it no more; after the last one it is closed."""
+        """Release a socket for this holder; the last one closes it."""
         address = _address(host, port, owner)
         self._holders.get(address, set()).discard(holder)
         self._close_unheld(address)
 
     def lost(self, holder: Hashable) -> None:
-        """A holder is gone. What it held stays open: who comes in its place will ask for it."""
+        """Forget a holder that is gone. Its sockets stay open: its successor will ask for them."""
         for holders in self._holders.values():
             holders.discard(holder)
 

@@ -50,12 +50,12 @@ class Supervisor:
         self._rolling: set[asyncio.Task[None]] = set()
 
     def run(self) -> None:
-        """Keep them running to the end; CommandError where one of them cannot begin."""
+        """Keep them running to the end; raise CommandError if one of them cannot begin."""
         with asyncio.Runner() as runner:
             runner.run(self._run())
 
     def state(self) -> dict[str, Any]:
-        """How all of them are, as plain data."""
+        """Return how all of them are, as plain data."""
         crews = [crew.state() for crew in self._crews]
         reasons = [
             f"{crew['namespace']}: {why}"
@@ -128,7 +128,7 @@ class Supervisor:
         )
 
     def _marked(self, namespace: str, number: int, text: str) -> str:
-        """A text of a worker's log, with who has said it."""
+        """Return a text of a worker's log, with who has said it."""
         if not self._text:
             return text.replace("{", f'{{"worker":{number},', 1)
         mark = f"{namespace}/{number}" if self._many else f"{number}"

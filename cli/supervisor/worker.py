@@ -14,7 +14,7 @@ from heddle.specs.model.limits import use_limits
 
 
 def read_orders(sock: socket.socket) -> Orders:
-    """The first line, which is there before anything else is explain_error."""
+    """Return the first line, which is there before anything else is explain_error."""
     data = bytearray()
     while not data.endswith(b"\n"):
         piece = sock.recv(65536)

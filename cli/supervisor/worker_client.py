@@ -55,7 +55,7 @@ class WorkerClient(Team):
     async def bind(
         self, host: str, port: int, owner: str, beside: Sequence[tuple[int, str, int]] = ()
     ) -> Sequence[socket.socket]:
-        """Sockets that all workers accept from; OSError where they cannot be had."""
+        """Sockets that all workers accept from; raise OSError if they cannot be had."""
         if self.ended.is_set():
             raise _gone()
         self._bind += 1
@@ -102,12 +102,12 @@ class WorkerClient(Team):
     # --- the log ---
 
     def write(self, text: str) -> int:
-        """A line of the log, for the supervisor to write."""
+        """Return a line of the log, for the supervisor to write."""
         self._wire.send({"log": text})
         return len(text)
 
     def flush(self) -> None:
-        """It is on its way already."""
+        """Do nothing: the text is on its way already."""
 
     # --- the wire ---
 
@@ -130,7 +130,7 @@ class WorkerClient(Team):
             sock.close()
 
     def _alone(self) -> None:
-        """The supervisor is gone: nobody answers any more, and nobody has to wait for a turn."""
+        """Answer everybody who waits: the supervisor is gone, so nobody has to wait for a turn."""
         self.ended.set()
         for mine in self._turns.values():
             mine.set()

@@ -232,7 +232,7 @@ class WorkerGroup:
             worker.signal(number)
 
     def state(self) -> dict[str, Any]:
-        """How it is, as plain data."""
+        """Return how it is, as plain data."""
         now = time.monotonic()
         workers = [
             {
@@ -311,7 +311,7 @@ class WorkerGroup:
         self._report("worker not begun", level="error", reason=reason, worker=number, **data)
 
     def _over(self) -> bool:
-        """Whether nothing is to be begun any more."""
+        """Return whether nothing is to be begun any more."""
         return self._stopping
 
     async def _watch(self, worker: WorkerProcess) -> int:
@@ -408,7 +408,7 @@ class WorkerGroup:
         return None
 
     def _lost(self, worker: WorkerProcess) -> None:
-        """Nothing more is heard of it."""
+        """Forget a worker that nothing more is heard of."""
         worker.wire.close()
         self._broker.lost(worker)
         if self._turn is not None and self._turn[0] is worker:
@@ -486,7 +486,7 @@ class WorkerGroup:
 
 
 def _ended(code: int) -> str:
-    """How a process ended, in words."""
+    """Return how a process ended, in words."""
     if code >= 0:
         return f"it ended with the exit code {code}"
     try:
@@ -497,7 +497,7 @@ def _ended(code: int) -> str:
 
 
 def cores() -> int:
-    """How many processors there are for us."""
+    """Return how many processors there are for us."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:

@@ -86,7 +86,7 @@ class ChangeOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def note_of(settings: "Settings", message: str, key: str = "") -> "Note":
-    """Who makes a change set, and why; `key` is what it is made once under."""
+    """Return who makes a change set, and why; `key` is what it is made once under."""
     from heddle.specs.model.keyed import key_from
     from heddle.specs.model.revision import Note
 
@@ -95,7 +95,7 @@ def note_of(settings: "Settings", message: str, key: str = "") -> "Note":
 
 
 def user_at_host() -> str:
-    """Who runs this process, and where: `ada@web-1`."""
+    """Return who runs this process, and where: `ada@web-1`."""
     import getpass
     import socket
 
@@ -180,7 +180,7 @@ def confirm(planned: "Planned") -> None:
 
 
 def tell_outcome(outcome: ChangeOutcome, *, source: Any = None, nothing: str = "") -> None:
-    """What became of it, for people; `nothing` is said where there was nothing to do."""
+    """Print the outcome for people; `nothing` is printed if there was nothing to do."""
     from heddle.cli.views.diff_view import print_changes
     from heddle.cli.views.output import print_problems
 
@@ -204,7 +204,7 @@ def tell_outcome(outcome: ChangeOutcome, *, source: Any = None, nothing: str = "
 
 
 def tell_waited(waited: "Waited") -> None:
-    """How far each runtime has come, a line each, with the reasons."""
+    """Print how far each runtime has come, a line each, with the reasons."""
     if not waited.arrivals:
         click.echo(
             f"no runtime follows the namespace {waited.namespace}: nobody to wait for", err=True
@@ -227,7 +227,7 @@ def _reasons(arrival: "Arrival") -> "list[str]":
 
 
 def outcome_data(outcome: ChangeOutcome) -> dict[str, Any]:
-    """What became of it, for programs; see SHAPE."""
+    """Return what became of it, for programs; see SHAPE."""
     from heddle.cli.views.diff_view import as_change
     from heddle.cli.views.problem_report import as_data
 
@@ -268,11 +268,11 @@ def _arrival_data(waited: "Waited", arrival: "Arrival") -> dict[str, Any]:
 
 
 def end(outcome: ChangeOutcome) -> None:
-    """The exit code: 1 where it was not made, or somebody refused it or is behind."""
+    """Exit with code 1 if the change was not made, or if a runtime rejected it or is behind."""
     if not outcome.ok:
         raise click.exceptions.Exit(FAILED)
 
 
 def deleted(differences: "Sequence[Diff]") -> "list[Diff]":
-    """Those that delete something."""
+    """Return those that delete something."""
     return [each for each in differences if each.action == "deleted"]

@@ -14,7 +14,7 @@ from heddle.specs.model.mask import covered
 
 
 def tell_clashes(clashes: Sequence[Clash]) -> None:
-    """Each with both changes since they parted, and what they come to together; then what to do."""
+    """Print each conflict with both changes and their result, then what to do."""
     import sys
 
     color = colored(sys.stderr)
@@ -31,7 +31,7 @@ def tell_clashes(clashes: Sequence[Clash]) -> None:
 
 
 def _tell_together(clash: Clash, color: bool) -> bool:
-    """What both changes come to; whether they fit."""
+    """Return what both changes come to; whether they fit."""
     merged = clash.merged()
     if not merged.conflicts:
         click.echo("  both fit together:", err=True)
@@ -55,7 +55,7 @@ def _advice(clashes: Sequence[Clash], fit: bool) -> str:
 
 
 def as_clash(clash: Clash) -> dict[str, Any]:
-    """A clash as plain data: both changes since they parted, and what both come to."""
+    """Return a clash as plain data: both changes since they parted, and what both come to."""
     resource = clash.resource
     merged = clash.merged()
     data: dict[str, Any] = {

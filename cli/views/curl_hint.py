@@ -10,7 +10,7 @@ _PLAIN = re.compile(r"[\w./~-]*")
 
 
 def curl(url: str, label: str, specs: Iterable[Spec]) -> str:
-    """The command line for the listener of that label; of its routes, the plainest GET comes first."""
+    """Return the command line for the listener of that label; of its routes, the plainest GET comes first."""
     named = {spec.label: spec for spec in specs}
     method, path = "GET", "/"
     for spec in _behind(label, named):
@@ -29,7 +29,7 @@ def curl(url: str, label: str, specs: Iterable[Spec]) -> str:
 
 
 def _behind(label: str, named: Mapping[str, Spec]) -> Iterable[Spec]:
-    """The Specs that a flow leads to, the nearest first, each once."""
+    """Return the Specs that a flow leads to, the nearest first, each once."""
     seen: dict[str, None] = {label: None}
     waiting = [label]
     while waiting:

@@ -27,14 +27,14 @@ LONGEST = 100
 
 
 def print_changes(differences: Iterable[Diff], *, would: bool = False) -> None:
-    """`created  spec pong`, one line each."""
+    """Print `created  spec pong`, one line for each difference."""
     for each in differences:
         text = f"would be {each.action}" if would and each.action != "unchanged" else each.action
         click.echo(f"{text:<{18 if would else 9}}  {named(each.resource)}")
 
 
 def tell_details(differences: Iterable[Diff]) -> None:
-    """Each with what becomes of its fields and its ports; what stays as it is is not told."""
+    """Print each difference with its fields and ports; what stays as it is is left out."""
     import sys
 
     color = colored(sys.stdout)
@@ -65,7 +65,7 @@ def named(resource: Resource) -> str:
 
 
 def lines_of(diff: Diff) -> Iterator[str]:
-    """A difference with its details, a line each, in colours."""
+    """Yield a difference with its details, a line each, in colours."""
     mark, color = MARKS[diff.action]
     kind = f" ({diff.resource.kind})" if isinstance(diff.resource, Spec) else ""
     yield click.style(f"{mark} {named(diff.resource)}{kind}", fg=color)
@@ -77,7 +77,7 @@ def lines_of(diff: Diff) -> Iterator[str]:
 
 
 def secret(diff: Diff) -> bool:
-    """Whether what it says must not be shown."""
+    """Return whether what it says must not be shown."""
     return any(
         isinstance(side, Value) and side.secret for side in (diff.turn.before, diff.turn.after)
     )
@@ -114,7 +114,7 @@ def _detail(detail: FieldDiff, *, hidden: bool) -> Iterator[str]:
 
 
 def _whole(detail: FieldDiff, value: Any) -> Iterator[str]:
-    """What came or went: of links, where they lead says all."""
+    """Yield what came or went: of links, where they lead says all."""
     if detail.path[0] != "ports" or len(detail.path) > 3 or not isinstance(value, Mapping):
         yield f"{_where(detail)}: {_short(value)}"
     elif len(detail.path) == 1:
@@ -136,7 +136,7 @@ def _where(detail: FieldDiff) -> str:
 
 
 def _is_order(detail: FieldDiff) -> bool:
-    """Whether the links of a port are in another order."""
+    """Return whether the links of a port are in another order."""
     return (
         detail.path[0] == "ports"
         and len(detail.path) == 2
@@ -146,7 +146,7 @@ def _is_order(detail: FieldDiff) -> bool:
 
 
 def _lines(before: str, after: str) -> Iterator[str]:
-    """What differs between two texts, with a line around it."""
+    """Yield what differs between two texts, with a line around it."""
     texts = difflib.unified_diff(before.splitlines(), after.splitlines(), n=1, lineterm="")
     for line in list(texts)[2:]:
         color = {"+": "green", "-": "red"}.get(line[:1], "bright_black")
@@ -171,7 +171,7 @@ SHAPE = (
 
 
 def as_change(diff: Diff) -> dict[str, Any]:
-    """A difference as plain data; secrets are masked."""
+    """Return a difference as plain data; secrets are masked."""
     resource = diff.resource
     data: dict[str, Any] = {
         "action": diff.action,

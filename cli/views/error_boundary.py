@@ -15,7 +15,7 @@ from heddle.schemas.problem import Problem
 
 
 def rescued(ctx: click.Context, run: Callable[[click.Context], Any]) -> Any:
-    """Run it; a traceback is shown only where one is wanted (`--debug`, HEDDLE_DEBUG).
+    """Run it; a traceback is shown only if one is wanted (`--debug`, HEDDLE_DEBUG).
 
     With `--json`, standard output has the failure as `{"ok": false, "error": …}`, too.
     """
@@ -59,7 +59,7 @@ def repeat(ctx: click.Context, error: UnconfirmedError) -> str:
 def _print_json_failure(
     ctx: click.Context, error: str, problems: Sequence[Problem] = (), **more: object
 ) -> None:
-    """A failure for programs, where JSON is wanted."""
+    """Print a failure for programs, if JSON is wanted."""
     if not ctx.meta.get(AS_JSON):
         return
     from heddle.cli.views.output import print_json
@@ -68,7 +68,7 @@ def _print_json_failure(
 
 
 def failure(error: str, problems: Sequence[Problem] = ()) -> dict[str, Any]:
-    """What `--json` prints where a command could not do what was asked."""
+    """Return what `--json` prints where a command could not do what was asked."""
     from heddle.cli.views.problem_report import as_data
 
     more = {"problems": [as_data(problem) for problem in problems]} if problems else {}

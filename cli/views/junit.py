@@ -14,7 +14,7 @@ _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def write_junit(path: "Path", results: "Sequence[Result]", seconds: float) -> None:
-    """Write the results to a file; what did not run counts as an error there. OSError where it cannot."""
+    """Write the results to a file; what did not run counts as an error there. Raise OSError if it cannot."""
     from heddle.extensions.testing.runner import FAILED, LEFT_OUT, counts
 
     counted = counts(results)

@@ -24,7 +24,7 @@ class InvalidKind(msgspec.Struct, frozen=True, kw_only=True):
 def described(
     registry: Registry, describe: Callable[[Schema[Any]], object]
 ) -> tuple[list[Schema[Any]], list[InvalidKind]]:
-    """The Schema of every kind that is imported and described without fail, and the rest."""
+    """Return the Schema of every kind that is imported and described without fail, and the rest."""
     sound: list[Schema[Any]] = []
     broken: list[InvalidKind] = []
     for kind in sorted(registry.scheme.names):
@@ -39,7 +39,7 @@ def described(
 def tried(
     registry: Registry, kind: str, describe: Callable[[Schema[Any]], object]
 ) -> Schema[Any] | InvalidKind:
-    """The Schema of a kind that there is, if it can be described."""
+    """Return the Schema of a kind that there is, if it can be described."""
     try:
         schema = registry.scheme.schema(kind)
         if schema is None:

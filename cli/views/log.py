@@ -11,7 +11,7 @@ from heddle.cli.views.output import colored
 from heddle.runtime.events.events import LEVELS, Event
 
 SourceOf: TypeAlias = Callable[[str], str | None]
-"""The text of what a Problem calls a file; None where it cannot be had."""
+"""The text of what a Problem calls a file; None if it cannot be had."""
 
 _COLORS = {"debug": "2", "info": "32", "warning": "33", "error": "1;31"}
 
@@ -36,7 +36,7 @@ def make_log(
     source: SourceOf | None = None,
     color: bool | None = None,
 ) -> "TextLog | JsonLog":
-    """The log in this form (`auto`: text on a terminal, JSON elsewhere), from this level on.
+    """Return the log in this form (`auto`: text on a terminal, JSON elsewhere), from this level on.
 
     `source` gives the text of what is no file, for the lines of Problems; without `color` it is
     painted where it is a terminal.
@@ -48,7 +48,7 @@ def make_log(
 
 
 def form_of(form: str, stream: Any) -> str:
-    """The form of a log on this stream: `auto` is text on a terminal, JSON elsewhere."""
+    """Return the form of a log on this stream: `auto` is text on a terminal, JSON elsewhere."""
     if form != "auto":
         return form
     return "text" if stream.isatty() else "json"
@@ -66,7 +66,7 @@ class _Log:
         self._least = LEVELS.index(level)
 
     def wants(self, level: str) -> bool:
-        """Whether events of this level are told."""
+        """Return whether events of this level are told."""
         return level not in LEVELS or LEVELS.index(level) >= self._least
 
     def write(self, text: str) -> None:
@@ -134,12 +134,12 @@ class TextLog(_Log):
         return "  ".join(part for part in parts if part)
 
     def print_line(self, subject: str, text: str) -> None:
-        """A line for people that is no event: `try: curl http://127.0.0.1:8000/ping`."""
+        """Print a line for people that is not an event: `try: curl http://127.0.0.1:8000/ping`."""
         if self.wants("info"):
             self.write(f"{self._paint(subject + ':', '1')} {text}\n")
 
     def _text(self, file: str) -> str | None:
-        """What stands in a file now; what was given as a text, as it was given."""
+        """Return what stands in a file now; what was given as a text, as it was given."""
         from heddle.cli.views.problem_report import read_source
 
         given = read_source(file)
@@ -150,13 +150,13 @@ class TextLog(_Log):
 
 
 def stamp(time: float | None = None) -> str:
-    """A moment as people and programs read it: `2025-01-31T09:41:07.250Z`."""
+    """Return a moment as people and programs read it: `2025-01-31T09:41:07.250Z`."""
     moment = datetime.now(UTC) if time is None else datetime.fromtimestamp(time, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def as_data(event: Event) -> dict[str, Any]:
-    """An event as plain data; `time`, `level` and `event` are always there."""
+    """Return an event as plain data; `time`, `level` and `event` are always there."""
     shown = {
         "namespace": event.namespace,
         "symbol": event.symbol,
@@ -191,7 +191,7 @@ def _values(event: Event) -> str:
 
 
 def _value(value: Any) -> str:
-    """A value on one line; text with blanks in it stands in quotes."""
+    """Return a value on one line; text with blanks in it stands in quotes."""
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, str):

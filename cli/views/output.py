@@ -13,7 +13,7 @@ from heddle.specs.model.store import Resource
 
 
 def print_json(data: Any) -> None:
-    """One JSON document on standard output: two spaces in, unicode as it is, UUIDs as text."""
+    """Print one JSON document: two spaces in, unicode as it is, UUIDs as text."""
     click.echo(msgspec.json.format(msgspec.json.encode(data), indent=2))
 
 
@@ -37,7 +37,7 @@ def print_problems(
 
 
 def colored(stream: Any) -> bool:
-    """Whether colours may be shown there: on a terminal, unless NO_COLOR is set."""
+    """Return whether colours may be shown there: on a terminal, unless NO_COLOR is set."""
     import os
 
     if os.environ.get("NO_COLOR"):
@@ -46,7 +46,7 @@ def colored(stream: Any) -> bool:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """A table without borders; on a terminal it fits the width, elsewhere nothing is cut."""
+    """Print a table without borders; on a terminal it fits the width, elsewhere nothing is cut."""
     from rich.console import Console
     from rich.table import Table
 
@@ -73,7 +73,7 @@ def _plain(cell: str) -> str:
 
 
 def entry_of(resource: Resource, *, reveal: bool = False) -> dict[str, Any]:
-    """A Spec or Value as it would be written, its id and namespace always; secrets are masked."""
+    """Return a Spec or Value as it would be written, its id and namespace always; secrets are masked."""
     from heddle.specs.model.entry import data_of, shown_of
 
     data = data_of(resource, namespace="") if reveal else shown_of(resource, namespace="")

@@ -19,7 +19,7 @@ from heddle.schemas.words import listed
 from heddle.specs.secrets.mask_text import concealed
 
 SourceOf: TypeAlias = Callable[[str], str | None]
-"""The text of a file by its name in a Place; None where it cannot be had."""
+"""The text of a file by its name in a Place; None if it cannot be had."""
 
 WARNINGS = frozenset({"missing-link"})
 """Codes that keep nothing from running: what is missing may come later."""
@@ -55,7 +55,7 @@ def report(
     color: bool = False,
     strict: bool = False,
 ) -> str:
-    """All Problems as text, each with its line where that can be read; empty where there are none.
+    """Return all Problems as text, each with its line where that can be read; empty if there are none.
 
     `source` gives the text of a file; by default files are read from disk. The secrets in it are
     covered. With `strict`, what may come later counts as an error.
@@ -74,7 +74,7 @@ def summary(problems: Iterable[Problem], *, strict: bool = False) -> str:
 
 
 def as_data(problem: Problem, *, strict: bool = False) -> dict[str, Any]:
-    """A Problem as plain data for JSON and logs; what is not known is left out."""
+    """Return a Problem as plain data for JSON and logs; what is not known is left out."""
     shown = {
         "severity": severity(problem, strict=strict),
         "code": problem.code,
@@ -91,7 +91,7 @@ def as_data(problem: Problem, *, strict: bool = False) -> dict[str, Any]:
 
 
 def read_source(file: str) -> str | None:
-    """The text of a file on disk; None where it cannot be read."""
+    """Return the text of a file on disk; None if it cannot be read."""
     try:
         return Path(file).read_text(encoding="utf-8", errors="replace") if file else None
     except OSError:
@@ -106,7 +106,7 @@ class _FileLines:
         self._files: dict[str, list[str]] = {}
 
     def at(self, place: Place) -> str | None:
-        """The line of a Place; None where it cannot be had."""
+        """Return the line of a Place; None if it cannot be had."""
         if not place.line:
             return None
         if place.file not in self._files:
@@ -127,7 +127,7 @@ class _Report:
         self._strict = strict
 
     def text_of(self, problem: Problem) -> str:
-        """One Problem on several lines, ending in a newline."""
+        """Return one Problem on several lines, ending in a newline."""
         sort = severity(problem, strict=self._strict)
         head = self._paint(f"{sort}[{problem.code}]", sort) + self._paint(
             f": {problem.found}", "bold"
@@ -173,5 +173,5 @@ def _caret(line: str, column: int) -> str:
 
 
 def _flat(line: str) -> str:
-    """The line as it takes up room on a terminal: tabs as two spaces, nothing that moves the cursor."""
+    """Return the line as it takes up room on a terminal: tabs as two spaces, nothing that moves the cursor."""
     return "".join(char if char.isprintable() else "  " if char == "\t" else "·" for char in line)

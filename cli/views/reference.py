@@ -15,7 +15,7 @@ MARK = (
 
 
 def reference() -> str:
-    """Every command of our own with its arguments, options, JSON and examples, as Markdown."""
+    """Return every command of our own with its arguments, options, JSON and examples, as Markdown."""
     context = click.Context(cli, info_name="heddle")
     parts = [_exit_codes()]
     for name in cli.list_commands(context):
@@ -36,7 +36,7 @@ def reference() -> str:
 
 
 def refreshed(page: str) -> str:
-    """The page with its written part made anew; ValueError where the mark is missing."""
+    """Return the page with its written part made anew; raise ValueError if the mark is missing."""
     kept, mark, _ = page.partition(MARK)
     if not mark:
         raise ValueError(f"the page has no line {MARK}")
@@ -49,7 +49,7 @@ def _exit_codes() -> str:
 
 
 def _command(context: click.Context, command: ExampleCommand | CommandFamily) -> str:
-    """One command, or what the commands of a family have in common."""
+    """Return one command, or what the commands of a family have in common."""
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     parts = [f"## {context.command_path}", f"```\n{usage}\n```", _help(command)]
     options = [_option(option) for option in command.params if isinstance(option, click.Option)]
@@ -62,13 +62,13 @@ def _command(context: click.Context, command: ExampleCommand | CommandFamily) ->
 
 
 def _help(command: click.Command) -> str:
-    """The help text, each paragraph on one line."""
+    """Return the help text, each paragraph on one line."""
     text = textwrap.dedent(command.help or "")
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
 def _option(option: click.Option) -> str:
-    """One row of the table of options."""
+    """Return one row of the table of options."""
     names = ", ".join(option.opts)
     if isinstance(option.type, click.Choice):
         metavar = "\\|".join(str(choice) for choice in option.type.choices)

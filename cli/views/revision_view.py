@@ -20,12 +20,12 @@ _PAGE = 100
 
 
 def is_term(text: str) -> bool:
-    """Whether a text names a revision."""
+    """Return whether a text names a revision."""
     return _TERM.fullmatch(text) is not None
 
 
 async def number_of(store: "Store", term: str, namespace: str | None) -> int | None:
-    """The number that a term names; None is what the store says now. CommandError where there is none.
+    """Return the number that a term names; None is what the store says now. Raise CommandError if there is none.
 
     `now~2` counts the revisions that changed something in the namespace (None: in any).
     """
@@ -52,7 +52,7 @@ async def number_of(store: "Store", term: str, namespace: str | None) -> int | N
 async def changing(
     store: "RevisionStore", namespace: str | None, names: Collection[str], limit: int
 ) -> "list[Revision]":
-    """The newest revisions that changed one of these names (or ids; empty: anything)."""
+    """Return the newest revisions that changed one of these names (or ids; empty: anything)."""
     revisions: list[Revision] = []
     before: int | None = None
     while len(revisions) < limit:
@@ -67,7 +67,7 @@ async def changing(
 
 
 def _only(revision: "Revision", names: Collection[str]) -> "Revision":
-    """The revision with what it did to these names."""
+    """Return the revision with what it did to these names."""
     if not names:
         return revision
     turns = tuple(
@@ -85,17 +85,17 @@ def _only(revision: "Revision", names: Collection[str]) -> "Revision":
 
 
 def when(seconds: float) -> str:
-    """A time for people: local, to the second."""
+    """Return a time for people: local, to the second."""
     return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def stamp(seconds: float) -> str:
-    """A time for programs: ISO 8601, in UTC."""
+    """Return a time for programs: ISO 8601, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def row_of(revision: "Revision") -> list[str]:
-    """A revision as a row: number, when, author, what it changed, why."""
+    """Return a revision as a row: number, when, author, what it changed, why."""
     return [
         str(revision.number),
         when(revision.time),
@@ -116,7 +116,7 @@ def changed_by(revision: "Revision", most: int = 3) -> str:
 
 
 def tell_head(revision: "Revision") -> None:
-    """A revision's number, who made it, when, and why."""
+    """Print a revision's number, author, time and message."""
     click.echo(f"revision {revision.number}")
     click.echo(f"  when    {when(revision.time)}")
     if revision.author:
@@ -126,7 +126,7 @@ def tell_head(revision: "Revision") -> None:
 
 
 def as_revision(revision: "Revision") -> dict[str, Any]:
-    """A revision as plain data; secrets are masked."""
+    """Return a revision as plain data; secrets are masked."""
     from heddle.cli.views.diff_view import as_change
     from heddle.specs.model.difference import differences
 

@@ -32,7 +32,7 @@ COLORS: dict[Stands, str] = {
 
 
 def tell_standing(standing: Standing) -> None:
-    """The runtimes, then the symbols, then what cannot be read."""
+    """Print the runtimes, then the symbols, then what cannot be read."""
     head, rows = runtimes_of(standing)
     click.echo(headline(standing))
     if rows:
@@ -57,7 +57,7 @@ def headline(standing: Standing) -> str:
 
 
 def runtimes_of(standing: Standing) -> tuple[list[str], list[list[str]]]:
-    """The head and the rows of a table of runtimes."""
+    """Return the head and the rows of a table of runtimes."""
     head = [
         "runtime",
         "state",
@@ -91,7 +91,7 @@ def runtimes_of(standing: Standing) -> tuple[list[str], list[list[str]]]:
 
 
 def state_of(report: Report) -> tuple[str, Condition | None]:
-    """What a runtime is, in a word, and the condition that says why."""
+    """Return what a runtime is, in a word, and the condition that says why."""
     why = telling(report.conditions)
     if why is None:
         return "well", None
@@ -104,7 +104,7 @@ def state_of(report: Report) -> tuple[str, Condition | None]:
 def symbols_of(
     standing: Standing, *, worst_first: bool = False
 ) -> tuple[list[str], list[list[str]]]:
-    """The head and the rows of a table of symbols."""
+    """Return the head and the rows of a table of symbols."""
     head = ["symbol", "kind", "state", "revision", "running", "why"]
     symbols = list(standing.symbols)
     if worst_first:
@@ -133,12 +133,12 @@ def _row(standing: SymbolStanding, holder: Report | None) -> list[str]:
 
 
 def worst_of(standing: SymbolStanding) -> Seen | None:
-    """How the runtime has it that counts."""
+    """Return how the runtime has it that counts."""
     return next((each for each in standing.seen if each.state == standing.state), None)
 
 
 def span(seconds: float) -> str:
-    """How long something has lasted, in its two largest units: `3h 12m`."""
+    """Return how long something has lasted, in its two largest units: `3h 12m`."""
     left = max(int(seconds), 0)
     parts: list[str] = []
     for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
@@ -152,7 +152,7 @@ def span(seconds: float) -> str:
 
 
 def as_standing(standing: Standing, names: tuple[str, ...] = ()) -> dict[str, Any]:
-    """How a namespace stands, as plain data."""
+    """Return how a namespace stands, as plain data."""
     from heddle.cli.views.problem_report import as_data
 
     well = standing.symbols_well if names else standing.well

@@ -41,7 +41,7 @@ async def watch_standing(settings: Settings, names: tuple[str, ...], *, as_json:
 
 
 async def looked(store: Any, namespace: str, names: tuple[str, ...]) -> AsyncIterator[Standing]:
-    """How it stands, again and again."""
+    """Yield how it stands, again and again."""
     while True:
         yield await standing(store, namespace, names=names)
         await asyncio.sleep(EVERY)
@@ -50,7 +50,7 @@ async def looked(store: Any, namespace: str, names: tuple[str, ...]) -> AsyncIte
 async def tell_changes(
     looks: AsyncIterator[Standing], names: tuple[str, ...], *, as_json: bool
 ) -> None:
-    """A line for each runtime and symbol whose state is another than before; as JSON, the whole of it."""
+    """Print a line for each runtime and symbol whose state has changed; as JSON, the whole of it."""
     import msgspec
 
     before: dict[str, str] = {}
@@ -68,7 +68,7 @@ async def tell_changes(
 
 
 def lines_of(status: Standing) -> dict[str, str]:
-    """Each runtime and symbol with its state, a line each."""
+    """Return each runtime and symbol with its state, a line each."""
     lines = {}
     for runtime in status.runtimes:
         state, why = state_of(runtime)
@@ -93,7 +93,7 @@ async def _draw(looks: AsyncIterator[Standing]) -> None:
 
 
 def picture(status: Standing) -> "RenderableType":
-    """How it stands, as rich draws it."""
+    """Return how it stands, as rich draws it."""
     from rich.console import Group
     from rich.text import Text
 

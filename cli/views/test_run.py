@@ -86,11 +86,11 @@ class TestRun:
         self._began = perf_counter()
 
     def source(self, file: str) -> str | None:
-        """The text of a file that was named on the command line."""
+        """Return the text of a file that was named on the command line."""
         return self._specs.source(file) or self._values.source(file)
 
     def run(self) -> Ran:
-        """Run them; HeddleError where nothing can run, or the pattern is in no name."""
+        """Run them; raise HeddleError if nothing can run, or the pattern is in no name."""
         return asyncio.run(self._run())
 
     async def _run(self) -> Ran:
@@ -118,7 +118,7 @@ class TestRun:
         )
 
     def _store(self) -> Store | str:
-        """The store of the settings; a memory store where files were named."""
+        """Return the store of the settings; a memory store where files were named."""
         if not (self._specs.paths or self._values.paths):
             check_path(self._settings.store)
             return self._settings.store
@@ -145,7 +145,7 @@ class TestRun:
         )
 
     def _stuck(self, runner: Runner) -> bool:
-        """Whether the test that runs hogs the process; then this is the end of it."""
+        """Return whether the test that runs hogs the process; then this is the end of it."""
         if runner.running is None:
             return False
         status, began, limit = runner.running
@@ -189,7 +189,7 @@ class _Watchdog:
 
 
 def print_result(result: Result) -> None:
-    """One line for a test, and what there is to say of it below."""
+    """Print one line for a test, with its details below."""
     word, color = {
         PASSED: ("PASS", "green"),
         FAILED: ("FAIL", "red"),
@@ -219,7 +219,7 @@ def summary(ran: Ran) -> str:
 
 
 def as_data(ran: Ran) -> dict[str, Any]:
-    """The whole run as plain data."""
+    """Return the whole run as plain data."""
     from heddle.cli.views.problem_report import as_data as problem_data
 
     mapping = counts(ran.results)

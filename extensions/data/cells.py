@@ -62,7 +62,7 @@ _NAMES = {
 
 
 def read(text: str, wanted: Type, line: int, column: str) -> Any:
-    """What a cell says; Failure names the place, what was found and what was wanted."""
+    """Return what a cell says; Failure names the place, what was found and what was wanted."""
     try:
         return READERS[wanted](text)
     except (ValueError, msgspec.DecodeError):
@@ -71,7 +71,7 @@ def read(text: str, wanted: Type, line: int, column: str) -> Any:
 
 
 def written(value: Any) -> str:
-    """Data as the text of a cell: null is empty, lists and maps are JSON.
+    """Return data as the text of a cell: null is empty, lists and maps are JSON.
 
     What JSON has no number for (NaN, an infinity) is empty, as it is null there.
     """

@@ -17,7 +17,7 @@ Format: TypeAlias = Literal["text", "bytes", "json", "stream"]
 
 
 def decoded(data: bytes, form: Format, name: str) -> Payload:
-    """What a file holds, as a payload."""
+    """Return what a file holds, as a payload."""
     if form == "bytes":
         return data
     try:
@@ -29,7 +29,7 @@ def decoded(data: bytes, form: Format, name: str) -> Payload:
 
 
 def encoded(data: Payload, form: Format) -> bytes:
-    """What to write into a file: text and bytes as they are, anything else as JSON."""
+    """Return what to write into a file: text and bytes as they are, anything else as JSON."""
     if form != "json":
         if isinstance(data, bytes):
             return data
@@ -61,7 +61,7 @@ class ContentStream:
 
 
 def path_and_data(payload: Payload, path: str | None) -> tuple[str, Any]:
-    """Where to, and what: `{path, data}`, or the data alone where the path is fixed."""
+    """Return where to, and what: `{path, data}`, or the data alone where the path is fixed."""
     if path is not None:
         return path, payload
     if not isinstance(payload, dict) or "path" not in payload or "data" not in payload:
@@ -70,7 +70,7 @@ def path_and_data(payload: Payload, path: str | None) -> tuple[str, Any]:
 
 
 def path_of(payload: Payload, path: str | None) -> str:
-    """Which file: the path of the node, or the packet, or what it has as `path`."""
+    """Return which file: the path of the node, or the packet, or what it has as `path`."""
     value = payload.get("path") if isinstance(payload, dict) else payload
     if path is not None:
         return path

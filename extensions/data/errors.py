@@ -17,12 +17,12 @@ _CODES = {
 
 
 def refused(message: str, code: str = "data") -> Failure:
-    """A packet that cannot be worked on."""
+    """Return a packet that cannot be worked on."""
     return Failure(Error(message, code=code))
 
 
 def of_system(path: str, error: OSError) -> Failure:
-    """What the system says of a file, with the path as it was asked for."""
+    """Return what the system says of a file, with the path as it was asked for."""
     reason = (error.strerror or str(error)).lower()
     code = _CODES.get(error.errno or 0, "failed")
     return Failure(Error(f"{path}: {reason}", code=code, cause=error))

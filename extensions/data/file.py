@@ -123,7 +123,7 @@ class FileNode(Node):
         self._action = Action(acts[fields.op], process=True, waits=True)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._action if port == "in" else None
 
     async def _read(self, payload: Payload, process: Process) -> Payload:
@@ -206,7 +206,7 @@ class FileNode(Node):
 
 
 async def _done(path: str, act: Callable[..., T], *given: Any) -> T:
-    """What a call gives, made in a thread; OSError becomes a Failure that names the path."""
+    """Return what a call gives, made in a thread; OSError becomes a Failure that names the path."""
     try:
         return await asyncio.to_thread(act, *given)
     except OSError as error:
@@ -229,7 +229,7 @@ class WatchNode(Node, Actor):
         self._beginning: asyncio.Task[None] | None = None
 
     def adopt(self, predecessor: Node) -> None:
-        """Take over the folder that is looked at, where it is the same, with what waits."""
+        """Take over the folder that is looked at, if it is the same, with what waits."""
         if not isinstance(predecessor, WatchNode):
             return
         mine, its = self._fields, predecessor._fields
@@ -249,7 +249,7 @@ class WatchNode(Node, Actor):
             predecessor._take_charge()
 
     async def open(self, host: Host) -> None:
-        """Begin to look, once it is ours to; OSError where there is no such folder."""
+        """Begin to look, once it is ours to; raise OSError if there is no such folder."""
         self._host = host
         self._source = Source(host, "file failed")
         duty = self._duty = host.duty(self._fields.singleton)
@@ -328,7 +328,7 @@ class WatchNode(Node, Actor):
             await self._duty.leave(self)
 
     def snapshot(self) -> Mapping[str, Any]:
-        """The folder, and how many files wait."""
+        """Return the folder, and how many files wait."""
         shown: dict[str, Any] = {"root": str(self._root.path)}
         if self._watching is not None:
             shown["waiting"] = self._watching.waiting
@@ -337,7 +337,7 @@ class WatchNode(Node, Actor):
         return shown
 
     def degraded(self) -> str:
-        """That the folder cannot be watched, as long as it cannot, and why."""
+        """Return that the folder cannot be watched, as long as it cannot, and why."""
         watching = self._watching
         if self._duty is not None and self._duty.trouble:
             return self._duty.trouble
@@ -346,13 +346,13 @@ class WatchNode(Node, Actor):
         return f"{self._root.given} cannot be watched: {watching.trouble}"
 
     async def _changed(self, path: str, change: str) -> None:
-        """One file: a process of its own; the next one comes when this has ended."""
+        """Process one file; the next one comes when this has ended."""
         if self._source is not None and files.fits(path, self._fields.pattern):
             await self._source.run({"path": path, "change": change}, path=path)
 
 
 def compile_file(fields: FileFields, build: Build) -> Node:
-    """The folder need not be there yet, except to be watched."""
+    """Return the folder need not be there yet, except to be watched."""
     try:
         root = FolderRoot(fields.root)
     except (OSError, ValueError, RuntimeError) as error:

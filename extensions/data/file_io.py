@@ -18,7 +18,7 @@ CHUNK = 256 * 1024
 
 
 def read(path: Path, limit: int) -> bytes:
-    """All of a file; Failure past the limit (0: none)."""
+    """Return all of a file; Failure past the limit (0: none)."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if limit and size > limit:
@@ -97,7 +97,7 @@ def remove(path: Path) -> bool:
 
 
 def entries(root: FolderRoot, folder: Path, pattern: str, most: int) -> list[dict[str, Any]]:
-    """The files below a folder whose path from there fits the pattern, by path."""
+    """Return the files below a folder whose path from there fits the pattern, by path."""
     listed: list[dict[str, Any]] = []
     for path in _below(folder, "/" in pattern or "**" in pattern):
         if not fits(path.relative_to(folder).as_posix(), pattern):
@@ -123,7 +123,7 @@ def entries(root: FolderRoot, folder: Path, pattern: str, most: int) -> list[dic
 
 
 def _below(folder: Path, deep: bool) -> Iterator[Path]:
-    """The files in a folder, and in the folders in it; links are not followed into folders."""
+    """Yield the files in a folder, and in the folders in it; links are not followed into folders."""
     with os.scandir(folder) as listing:
         for entry in listing:
             if entry.is_dir(follow_symlinks=False):
@@ -134,12 +134,12 @@ def _below(folder: Path, deep: bool) -> Iterator[Path]:
 
 
 def is_draft(name: str) -> bool:
-    """Whether a file is one that we are still writing."""
+    """Return whether a file is one that we are still writing."""
     return name.startswith(".") and name.endswith(".draft")
 
 
 def fits(path: str, pattern: str) -> bool:
-    """Whether a path fits: `*` stays within a folder, `**` is any number of folders."""
+    """Return whether a path fits: `*` stays within a folder, `**` is any number of folders."""
     return _fits(PurePosixPath(path).parts, PurePosixPath(pattern).parts)
 
 

@@ -43,7 +43,7 @@ class FolderWatch:
         self.deliver: Callable[[str, str], Awaitable[None]] | None = None
         self.failed: Callable[[Exception], Any] = lambda _: None
         self.trouble = ""
-        """Why the folder cannot be looked at; empty where it can."""
+        """Why the folder cannot be looked at; empty if it can."""
         self._quiet = max(int(settle * 1000), 1)
         self._changes: dict[str, str] = {}
         self._known: dict[str, int] | None = None
@@ -59,7 +59,7 @@ class FolderWatch:
         return len(self._changes)
 
     async def start(self) -> None:
-        """Begin to look; OSError where there is no such folder. Changes from now on are seen."""
+        """Begin to look; raise OSError if there is no such folder. Changes from now on are seen."""
         if not self.root.path.is_dir():
             raise FileNotFoundError(f"there is no folder {self.root.path}")
         self._tasks.start(self._run())
@@ -93,7 +93,7 @@ class FolderWatch:
                 back.cancel()
 
     def _back(self) -> None:
-        """It can be looked at."""
+        """Note that the folder can be watched again."""
         self.trouble = ""
 
     async def _follow(self, place: list[PathPart]) -> None:
@@ -204,12 +204,12 @@ class FolderWatch:
         self.add(name, word)
 
     def add(self, name: str, word: str) -> None:
-        """A file has changed: its turn will come."""
+        """Add a file that has changed: its turn will come."""
         self._changes[name] = word
         self._there.set()
 
     def resume(self) -> None:
-        """Whoever is to be told has changed."""
+        """Go on with another set of listeners."""
         self._there.set()
 
     async def _hand_on(self) -> None:

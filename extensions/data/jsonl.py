@@ -64,7 +64,7 @@ class JsonlParseNode(Node):
         )
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._handler if port == "in" else None
 
     async def _act(self, payload: Payload) -> Payload:
@@ -76,7 +76,7 @@ class JsonlParseNode(Node):
 
 
 async def parsed(lines: AsyncIterator[list[str]]) -> AsyncIterator[list[Any]]:
-    """What lines say, some at a time; empty ones say nothing. Failure names the line that is wrong."""
+    """Yield what lines say, some at a time; empty ones say nothing. Failure names the line that is wrong."""
     number = 0
     async for some in lines:
         values: list[Any] = []
@@ -99,7 +99,7 @@ class JsonlFormatNode(Node):
         self._action = Action(self._act)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._action if port == "in" else None
 
     def _act(self, payload: Payload) -> Payload:

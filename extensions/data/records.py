@@ -47,7 +47,7 @@ class Records:
             csv.field_size_limit(WIDEST)
 
     async def rows(self, lines: AsyncIterator[list[str]]) -> AsyncIterator[list[Any]]:
-        """The rows, some at a time; Failure names the line of what is wrong."""
+        """Yield the rows, some at a time; Failure names the line of what is wrong."""
         async for some in lines:
             values = self._rows(some)
             if values:
@@ -101,7 +101,7 @@ class Records:
         return rows
 
     def _after(self, line: str) -> bool:
-        """Whether a quoted cell is still open at the end of a line."""
+        """Return whether a quoted cell is still open at the end of a line."""
         quote, inside = self._rules.quote, self._inside
         if quote not in line:
             return inside
@@ -173,7 +173,7 @@ class Records:
 
 
 def _names(cells: list[str], number: int) -> list[str]:
-    """The cells of a header as names: each has one, and no other has it."""
+    """Return the cells of a header as names: each has one, and no other has it."""
     for at, name in enumerate(cells):
         if not name:
             raise refused(f"line {number}: column {at + 1} has no name", "csv")
@@ -183,6 +183,6 @@ def _names(cells: list[str], number: int) -> list[str]:
 
 
 def _guess(line: str, quote: str) -> str:
-    """What most likely parts the cells of a first line."""
+    """Return what most likely parts the cells of a first line."""
     bare = "".join(line.split(quote)[::2])
     return max(",;\t|", key=lambda mark: (bare.count(mark), mark == ","))

@@ -25,7 +25,7 @@ class FolderRoot:
         return now
 
     def inside(self, path: str) -> Path:
-        """The file of this path; Failure (`forbidden`) where it is outside of the folder."""
+        """Return the file of this path; Failure (`forbidden`) where it is outside of the folder."""
         if "\0" in path or ".." in path.replace("\\", "/").split("/"):
             raise refused(f'"{path}" is no path: it may not lead upwards', "forbidden")
         root = self.path
@@ -35,14 +35,14 @@ class FolderRoot:
         return target
 
     def file(self, path: str) -> Path:
-        """The same, where it has to be a file's."""
+        """Return the same, if it has to be a file's."""
         target = self.inside(path)
         if target == self._last or path.endswith("/"):
             raise refused(f'"{path}" is the path of a folder (wanted: that of a file)', "folder")
         return target
 
     def name(self, path: Path) -> str:
-        """The path from the folder on, with `/`; also when it leads elsewhere since a moment."""
+        """Return the path from the folder on, with `/`; also when it leads elsewhere since a moment."""
         root = self.path
         if not path.is_relative_to(root) and path.is_relative_to(self._before):
             root = self._before

@@ -57,7 +57,7 @@ class EdgeLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NamespaceFrame(msgspec.Struct, frozen=True, kw_only=True):
-    """The ground of one namespace; drawn only where a Picture shows several."""
+    """The ground of one namespace; drawn only if a Picture shows several."""
 
     namespace: str
     at: Point

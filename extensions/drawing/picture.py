@@ -26,7 +26,7 @@ class PictureNode(msgspec.Struct, frozen=True, kw_only=True):
 
     `id` is that of the Spec; `namespace/name` where only a name is linked to.
     `outs` and `ins` are port names in the order in which people count them; `outs` may hold
-    ports that no edge leaves. `named` is false where the label is made from the kind and id.
+    ports that no edge leaves. `named` is false if the label is made from the kind and id.
     """
 
     label: str

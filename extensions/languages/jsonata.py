@@ -55,7 +55,7 @@ _MAKE: Final = """
 
 
 def compile_query(code: str, options: Options) -> "RealmProgram":
-    """The program of a query; CompileError where it is wrong, or where the engine is missing."""
+    """Return the program of a query; raise CompileError if it is wrong, or where the engine is missing."""
     from heddle.extensions.languages.javascript.program import RealmProgram
     from heddle.extensions.languages.javascript.realm import ABOVE, current, engine, reserve
     from heddle.extensions.languages.offload import leave_of

@@ -41,7 +41,7 @@ def _file(options: Options) -> str:
 
 
 def compile_fresh(code: str) -> Program:
-    """The program of a text whose statements run anew for each payload, and leave nothing behind."""
+    """Return the program of a text whose statements run anew for each payload, and leave nothing behind."""
     expression = _expression(code)
     if expression is not None:
         return _guarded(expression)
@@ -70,7 +70,7 @@ def _guarded(main: Callable[[Any], Any]) -> Program:
 
 
 def _expression(code: str, file: str = _FILENAME) -> Callable[[Any], Any] | None:
-    """The function of a lone expression; None where the code is something else."""
+    """Return the function of a lone expression; None if the code is something else."""
     code = code.lstrip(" \t")
     try:
         compile(code, file, "eval", dont_inherit=True)
@@ -84,7 +84,7 @@ def _expression(code: str, file: str = _FILENAME) -> Callable[[Any], Any] | None
 
 
 def _from_statements(code: str, file: str) -> Callable[[Any], Any]:
-    """The `main` that the code defines; what stands around it runs once, now."""
+    """Return the `main` that the code defines; what stands around it runs once, now."""
     compiled = _compiled(code, file)
     namespace = _namespace()
     try:
@@ -134,7 +134,7 @@ def _namespace() -> dict[str, Any]:
 
 
 def line_of(error: BaseException) -> int:
-    """The last line of the code that the error passed through."""
+    """Return the last line of the code that the error passed through."""
     return next(
         (
             number

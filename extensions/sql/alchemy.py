@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class AlchemyDatabase:
-    """A database behind a SQLAlchemy URL. ValueError or ImportError where there is no such driver."""
+    """A database behind a SQLAlchemy URL. ValueError or ImportError if there is no such driver."""
 
     dialect = "other"
     most = 1000
@@ -35,7 +35,7 @@ class AlchemyDatabase:
         self.name = url.set(query={}).render_as_string(hide_password=True)
 
     async def connect(self) -> "AlchemyConnection":
-        """A connection in a thread of its own."""
+        """Return a connection in a thread of its own."""
         thread = Thread(self.name)
         try:
             raw = await thread.call(self._engine.connect)
@@ -106,7 +106,7 @@ class AlchemyConnection:
     async def stream(
         self, statement: Statement, values: list[Any], *, size: int
     ) -> AsyncIterator[list[Row]]:
-        """The driver keeps a cursor of the server where it can."""
+        """Yield the driver keeps a cursor of the server where it can."""
         text = sqlalchemy.text(statement.sql).execution_options(stream_results=True)
         result = await self._do(lambda: self._raw.execute(text, _named(values)))
         try:
@@ -169,7 +169,7 @@ def _row(names: Sequence[str], row: Sequence[Any]) -> Row:
 
 
 def _key(result: "sqlalchemy.CursorResult[Any]") -> Any:
-    """The key that the driver was told, where it is one that tells."""
+    """Return the key that the driver was told, if it is one that tells."""
     try:
         return plain(result.lastrowid) or None
     except (AttributeError, SQLAlchemyError):

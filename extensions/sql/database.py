@@ -36,7 +36,7 @@ class Isolation(str, FieldType):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """The level written; Unfit where it is none."""
+        """Return the level written; Unfit if it is none."""
         if isinstance(value, int) and not isinstance(value, bool) and value in _NUMBERS:
             return cls(_LEVELS[_NUMBERS[value]])
         text = value.lower().replace("_", " ").replace("-", " ") if isinstance(value, str) else ""
@@ -51,7 +51,7 @@ class Isolation(str, FieldType):
 
 
 class StatementResult(msgspec.Struct):
-    """What came of a statement: `rows`, or None where it gives none, and what it changed.
+    """What came of a statement: `rows`, or None if it gives none, and what it changed.
 
     `key` is the key that the database made for the row that was put in last, where it tells.
     """
@@ -89,11 +89,11 @@ class SqlConnection(Protocol):
     def stream(
         self, statement: Statement, values: list[Any], *, size: int
     ) -> AsyncIterator[list[Row]]:
-        """The rows of a statement, at most `size` at a time. Other calls may come between."""
+        """Return the rows of a statement, at most `size` at a time. Other calls may come between."""
         ...
 
     async def commit(self) -> None:
-        """Make it last; Failure where it does not."""
+        """Make it last; Failure if it does not."""
         ...
 
     async def rollback(self) -> None:
@@ -116,12 +116,12 @@ class Database(Protocol):
     most: int
 
     async def connect(self) -> SqlConnection:
-        """A new connection; any exception says why there is none."""
+        """Return a new connection; any exception says why there is none."""
         ...
 
 
 def columns(names: Sequence[str]) -> list[str]:
-    """The names of columns as keys: one that is there already gets a number, `id_2`."""
+    """Return the names of columns as keys: one that is there already gets a number, `id_2`."""
     if len(set(names)) == len(names):
         return list(names)
     taken = set(names)
@@ -137,7 +137,7 @@ def columns(names: Sequence[str]) -> list[str]:
 
 
 def too_many(most: int) -> Failure:
-    """A result that is larger than its limit."""
+    """Return a result that is larger than its limit."""
     return refused(
         f"more than {most} rows: raise max_rows, or have them streamed (result: jsonl) or sent in "
         "batches"

@@ -44,12 +44,12 @@ def unconfirmed(message: str, state: str, cause: BaseException) -> Failure:
 
 
 def refused(message: str) -> Failure:
-    """A packet that cannot be made a statement of."""
+    """Return a packet that cannot be made a statement of."""
     return Failure(Error(message, code="sql"))
 
 
 def failed(message: str, state: str, cause: BaseException, **more: Any) -> Failure:
-    """What a database said: `data` holds its own code as `state`, and what else it told."""
+    """Return what a database said: `data` holds its own code as `state`, and what else it told."""
     data = {"state": state, **{name: value for name, value in more.items() if value}}
     code = STATES.get(state, "sql")
     return Failure(Error(message, code=code, data=data, cause=cause))

@@ -32,7 +32,7 @@ class Memory:
         return len(self._kept)
 
     def get(self, key: str, now: float) -> tuple[Any] | None:
-        """The value of a key, in a tuple; None where there is none."""
+        """Return the value of a key, in a tuple; None if there is none."""
         kept = self._kept.get(key)
         if kept is None:
             return None
@@ -123,7 +123,7 @@ class KeyTable:
         return await run(query, query.bind({"space": self._space, **named}))
 
     async def get(self, run: Run, key: str, now: float) -> bytes | None:
-        """The value of a key as it is kept; None where there is none."""
+        """Return the value of a key as it is kept; None if there is none."""
         result = await self._run(run, self._get, key=key, now=now)
         return bytes(result.rows[0]["value"]) if result.rows else None
 
@@ -152,7 +152,7 @@ class KeyTable:
 
 
 def packed(value: Any) -> bytes:
-    """A value as it is kept in a table."""
+    """Return a value as it is kept in a table."""
     try:
         return encode_with(msgspec.msgpack.encode, value)
     except (TypeError, ValueError, OverflowError) as error:
@@ -160,7 +160,7 @@ def packed(value: Any) -> bytes:
 
 
 def unpacked(data: bytes) -> Any:
-    """The value that is kept there."""
+    """Return the value that is kept there."""
     return msgspec.msgpack.decode(data)
 
 

@@ -41,7 +41,7 @@ class SqlPool:
         self._attempt = 0
 
     def snapshot(self) -> dict[str, Any]:
-        """What people may want to see of it."""
+        """Return what people may want to see of it."""
         shown = {
             "database": self.database.name,
             "connections": self._count,
@@ -51,13 +51,13 @@ class SqlPool:
         return shown | ({"down": self.down} if self.down else {})
 
     def degraded(self) -> str:
-        """That the database is gone, and why; empty where it is there, as far as is known."""
+        """Return that the database is gone, and why; empty if it is there, as far as is known."""
         return f"{self.database.name} cannot be reached: {self.down}" if self.down else ""
 
     # -- lending -------------------------------------------------------------------------------
 
     async def acquire(self, wait: float) -> SqlConnection:
-        """A connection, within `wait` seconds; Unreachable says why there is none."""
+        """Return a connection, within `wait` seconds; Unreachable says why there is none."""
         if self._idle and not self._idle[-1][0].lost:
             return self._idle.pop()[0]
         try:
@@ -94,7 +94,7 @@ class SqlPool:
                 return given
 
     async def _wait(self) -> SqlConnection | None:
-        """Wait in the queue: a connection, or None where it is time to look again."""
+        """Wait in the queue: a connection, or None if it is time to look again."""
         turn: asyncio.Future[SqlConnection | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
@@ -111,7 +111,7 @@ class SqlPool:
             raise
 
     async def _connect(self) -> SqlConnection | None:
-        """A new connection; None where the database cannot be reached."""
+        """Return a new connection; None if the database cannot be reached."""
         self._count += 1
         try:
             return await self.database.connect()
@@ -168,7 +168,7 @@ class SqlPool:
     # -- away and back -------------------------------------------------------------------------
 
     def _fell(self, error: Exception) -> None:
-        """The database is gone: tell it once, drop what is idle, and try to come back."""
+        """Report once that the database is gone, drop idle connections, and try to reconnect."""
         if self.down or self._closed:
             return
         self.down = _message(error)
@@ -228,5 +228,5 @@ class SqlPool:
 
 
 def _message(error: BaseException) -> str:
-    """The first line of what an exception says."""
+    """Return the first line of what an exception says."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

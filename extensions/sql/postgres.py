@@ -29,7 +29,7 @@ CONNECT = 10.0
 
 
 class PostgresDatabase:
-    """A database behind a URL or a `key=value` text. ValueError where the source is neither."""
+    """A database behind a URL or a `key=value` text. Raise ValueError if the source is neither."""
 
     dialect = "postgres"
     most = 1000
@@ -53,7 +53,7 @@ class PostgresDatabase:
         self._timeout = None if "connect_timeout" in mapping else int(CONNECT)
 
     async def connect(self) -> "PostgresConnection":
-        """A connection of its own; psycopg.Error says why there is none."""
+        """Return a connection of its own; psycopg.Error says why there is none."""
         more: dict[str, Any] = {"connect_timeout": self._timeout} if self._timeout else {}
         raw = await psycopg.AsyncConnection.connect(
             self._source, autocommit=True, cursor_factory=psycopg.AsyncRawCursor, **more
@@ -90,7 +90,7 @@ class PostgresConnection:
     async def run(
         self, statement: Statement, sets: Sequence[list[Any]], *, most: int, apart: bool = False
     ) -> StatementResult:
-        """A statement that fails spoils the transaction, unless it is kept `apart`."""
+        """Return a statement that fails spoils the transaction, unless it is kept `apart`."""
         if self._spoilt is not None:
             raise refused(f"an earlier error has spoilt the transaction: {self._spoilt}")
         if not apart:
@@ -236,7 +236,7 @@ def _adapt(raw: "psycopg.AsyncConnection[Any]") -> None:
 
 
 def _bound(value: Any) -> Any:
-    """A value as psycopg takes it: maps are jsonb, and so are lists with maps or lists in them."""
+    """Return a value as psycopg takes it: maps are jsonb, and so are lists with maps or lists in them."""
     if value is None or isinstance(value, str | bool | int | float | bytes | Mapping):
         return value
     if isinstance(value, list):
@@ -247,7 +247,7 @@ def _bound(value: Any) -> Any:
 
 
 def _array(items: list[Any]) -> str:
-    """A list as the text of an array: like other text, it becomes what is wanted in its place."""
+    """Return a list as the text of an array: like other text, it becomes what is wanted in its place."""
     return "{" + ",".join(_item(item) for item in items) + "}"
 
 

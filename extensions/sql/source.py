@@ -28,7 +28,7 @@ _SHARED = "sql.pools"
 
 
 def database(driver: str, source: str, build: Build) -> Database:
-    """The Database of a Spec; SpecError where there is no such driver, or its extra is missing."""
+    """Return the Database of a Spec; raise SpecError if there is no such driver, or its extra is missing."""
     ours = _driver(driver, source, build)
     try:
         if ours == "sqlite":
@@ -48,7 +48,7 @@ _WANTED = {
 
 
 def _driver(driver: str, source: str, build: Build) -> str:
-    """Which of our drivers is meant: by its name, or else by the beginning of the source."""
+    """Return which of our drivers is meant: by its name, or else by the beginning of the source."""
     if not source:
         build.refuse("source", found="missing", wanted="a database", code="missing")
     scheme, mark, _ = source.partition("://")
@@ -120,7 +120,7 @@ def _is_unknown(error: ValueError) -> bool:
 
 
 def internal(source: str, build: Build) -> Callable[[Host], Database]:
-    """What makes the Database of the running runtime; SpecError where that cannot be."""
+    """Return what makes the Database of the running runtime; raise SpecError if that cannot be."""
     if source not in ("", "read", "write"):
         build.refuse(
             "source",
@@ -143,7 +143,7 @@ def internal(source: str, build: Build) -> Callable[[Host], Database]:
 
 
 def key_of_source(driver: str, source: str) -> str:
-    """What a pool is shared by: the source in the words that it is written in."""
+    """Return what a pool is shared by: the source in the words that it is written in."""
     return f"{INTERNAL}:{source or 'read'}" if driver.lower() == INTERNAL else source
 
 
@@ -168,7 +168,7 @@ class SharedPools:
         self._pools: dict[str, tuple[SqlPool, dict[Host, int]]] = {}
 
     def enter(self, host: Host, source: str, make: Callable[[], Database], size: int) -> SqlPool:
-        """The pool of this source, for this user, who wants so many connections of it."""
+        """Return the pool of this source, for this user, who wants so many connections of it."""
         if source not in self._pools:
             users: dict[Host, int] = {}
 
@@ -184,7 +184,7 @@ class SharedPools:
         return pool
 
     async def leave(self, host: Host, source: str) -> None:
-        """This user needs it no more; who leaves last closes it."""
+        """Release the pool for this user; the last user closes it."""
         pool, users = self._pools[source]
         users.pop(host, None)
         if users:
@@ -195,7 +195,7 @@ class SharedPools:
 
 
 def shared(host: Host) -> SharedPools:
-    """The pools of the runtime that this host belongs to."""
+    """Return the pools of the runtime that this host belongs to."""
     pools: SharedPools = host.shared.setdefault(_SHARED, SharedPools())
     return pools
 

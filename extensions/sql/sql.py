@@ -177,15 +177,15 @@ class SqlNode(Node):
             await shared(self._host).leave(self._host, self._source)
 
     def snapshot(self) -> Mapping[str, Any]:
-        """The pool as it is now."""
+        """Return the pool as it is now."""
         return self._pool.snapshot() if self._pool is not None else {}
 
     def degraded(self) -> str:
-        """That the database cannot be reached, as long as it cannot."""
+        """Return that the database cannot be reached, as long as it cannot."""
         return self._pool.degraded() if self._pool is not None else ""
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._handler if port == "in" else None
 
     # -- packets -------------------------------------------------------------------------------
@@ -228,7 +228,7 @@ class SqlNode(Node):
         )
 
     def _statement_of(self, payload: Payload) -> tuple[Statement, list[list[Any]]]:
-        """The statement that a packet asks for, and the sets of values to run it with."""
+        """Return the statement that a packet asks for, and the sets of values to run it with."""
         if self._fixed is not None:
             if not self._fixed.marks and self._args is None and not self._fields.many:
                 # Whatever the packet is, it is no more than the occasion.
@@ -260,7 +260,7 @@ class SqlNode(Node):
         return [query.bind(args)]
 
     def _shaped(self, outcome: StatementResult) -> Payload:
-        """What came of it, as the fields say."""
+        """Return what came of it, as the fields say."""
         rows = outcome.rows
         if rows is None:
             return {"affected": outcome.affected, "id": outcome.key}
@@ -299,7 +299,7 @@ def _json(row: Row) -> bytes:
 
 
 def compile_sql(fields: Sql, build: Build) -> Node:
-    """A statement that stands in the Spec is looked at now; the database is not asked."""
+    """Return a statement that stands in the Spec is looked at now; the database is not asked."""
     make, dialect = _opener(fields, build)
     fixed: Statement | None = None
     if fields.statement is not None:
@@ -312,7 +312,7 @@ def compile_sql(fields: Sql, build: Build) -> Node:
 
 
 def _opener(fields: Sql, build: Build) -> tuple[Callable[[Host], Database], str]:
-    """What makes the Database once there is a Host, and its dialect; SpecError where there is none."""
+    """Return what makes the Database once there is a Host, and its dialect; raise SpecError if there is none."""
     if fields.driver.lower() == INTERNAL:
         return internal(fields.source, build), "sqlite"
     first = database(fields.driver, fields.source, build)

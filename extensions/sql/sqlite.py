@@ -26,7 +26,7 @@ class SqliteDatabase:
     """A file, or memory: what is in memory has one connection, and is gone when that closes.
 
     `source` is a path, `:memory:`, `sqlite:///path` or `file:path?…`. A parameter that begins with
-    `_` is a pragma: `app.db?_journal_mode=wal&_foreign_keys=off`. ValueError where it cannot be.
+    `_` is a pragma: `app.db?_journal_mode=wal&_foreign_keys=off`. Raise ValueError if it cannot be.
     """
 
     dialect = "sqlite"
@@ -191,7 +191,7 @@ class SqliteConnection:
     async def stream(
         self, statement: Statement, values: list[Any], *, size: int
     ) -> AsyncIterator[list[Row]]:
-        """Its cursor stays open between the batches."""
+        """Yield batches; the cursor stays open between them."""
         given = [_bound(value) for value in values]
         if not statement.reads:
             await self._take_turn()
@@ -248,7 +248,7 @@ class SqliteConnection:
             self._thread.stop()
 
     def _beginning(self, act: Callable[[], T]) -> Callable[[], T]:
-        """The same, with the transaction begun before it."""
+        """Return the same, with the transaction begun before it."""
         begins, self._begins = self._begins, ""
 
         def both() -> T:
@@ -281,7 +281,7 @@ def _gather(cursor: sqlite3.Cursor, rows: list[Row], most: int) -> None:
 
 
 def _bound(value: Any) -> Any:
-    """A value as SQLite takes it: lists and maps are JSON text there."""
+    """Return a value as SQLite takes it: lists and maps are JSON text there."""
     if value is None or isinstance(value, str | int | float | bytes):
         return value
     if isinstance(value, list | dict):

@@ -66,7 +66,7 @@ class Statement:
         self.reads = word in _READS and not (word == "with" and _CHANGES.search(text))
 
     def bind(self, args: Any) -> list[Any]:
-        """The value of each placeholder; Failure says which argument is missing, or too many.
+        """Return the value of each placeholder; Failure says which argument is missing, or too many.
 
         A list is by position, a map by name, null is none, and any other value is the only one.
         """
@@ -105,17 +105,17 @@ class Statement:
 
 @lru_cache(maxsize=1024)
 def statement(text: str, dialect: str) -> Statement:
-    """The Statement of this text; Failure where it cannot be one."""
+    """Return the Statement of this text; Failure if it cannot be one."""
     if not text.strip():
         raise refused("an empty statement")
     return Statement(text, dialect)
 
 
 def _taken_apart(text: str, dialect: str) -> tuple[list[str], list[Mark]]:
-    """The text around its placeholders, and what each of them wants."""
+    """Return the text around its placeholders, and what each of them wants."""
     matches = [match for match in _SCAN[dialect].finditer(text) if match["mark"]]
     if dialect == "postgres" and any(match["mark"][0] in "$:" for match in matches):
-        # There `?` is an operator: it is a placeholder only where nothing else is one.
+        # There `?` is an operator: it is a placeholder only if nothing else is one.
         matches = [match for match in matches if match["mark"][0] != "?"]
     pieces: list[str] = []
     marks: list[Mark] = []
@@ -138,7 +138,7 @@ def _taken_apart(text: str, dialect: str) -> tuple[list[str], list[Mark]]:
 def _put_together(
     pieces: list[str], marks: list[Mark], distinct: tuple[Mark, ...], dialect: str
 ) -> str:
-    """The text with the placeholders of a dialect, numbered by what they want."""
+    """Return the text with the placeholders of a dialect, numbered by what they want."""
     sign = {"postgres": "$", "sqlite": "?"}.get(dialect, ":p")
     if dialect == "other":
         # SQLAlchemy takes a colon before a word for a placeholder, unless it is told not to.
@@ -151,7 +151,7 @@ def _put_together(
 
 
 def _word(text: str) -> str:
-    """The first word, in small letters."""
+    """Return the first word, in small letters."""
     match = _WORD.match(text)
     return match["word"].lower() if match else ""
 

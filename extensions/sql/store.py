@@ -128,7 +128,7 @@ class KeyRequest:
         return KeyRequest(self._fields, {name: partial(give, name) for name in self._programs})
 
     def key(self, payload: Payload) -> str:
-        """The key, as text."""
+        """Return the key, as text."""
         program = self._programs.get("key")
         if program is not None:
             value = program(payload)
@@ -142,7 +142,7 @@ class KeyRequest:
         return value
 
     def value(self, payload: Payload) -> Any:
-        """The value to keep."""
+        """Return the value to keep."""
         program = self._programs.get("value")
         if program is not None:
             return program(payload)
@@ -151,7 +151,7 @@ class KeyRequest:
         return self._part(payload, "value")
 
     def expected(self, payload: Payload) -> Any:
-        """The value that has to be there."""
+        """Return the value that has to be there."""
         program = self._programs.get("expected")
         return program(payload) if program is not None else self._part(payload, "expected")
 
@@ -161,7 +161,7 @@ class KeyRequest:
         return payload[name]
 
     def by(self, payload: Payload) -> int | float:
-        """How much to add."""
+        """Return how much to add."""
         by: Any = self._fields.by
         if isinstance(payload, dict) and "by" in payload:
             by = payload["by"]
@@ -216,11 +216,11 @@ class MemoryNode(Node):
             spaces.pop(self._fields.space, None)
 
     def snapshot(self) -> Mapping[str, Any]:
-        """How many keys there are."""
+        """Return how many keys there are."""
         return {"keys": len(self._memory)}
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         if port != "in":
             return None
         return self._leaving if self.leaves else self._action
@@ -266,7 +266,7 @@ class MemoryNode(Node):
 
 
 def _added(value: Any, by: int | float, fields: StoreFields) -> int | float:
-    """A number and what is added to it; it begins with the default, or 0."""
+    """Return a number and what is added to it; it begins with the default, or 0."""
     if value is None:
         value = fields.default if fields.default is not None else 0
     return _number(value, "what is kept") + by
@@ -304,15 +304,15 @@ class TableNode(Node):
             await shared(self._host).leave(self._host, self._fields.source)
 
     def snapshot(self) -> Mapping[str, Any]:
-        """The pool as it is now."""
+        """Return the pool as it is now."""
         return self._pool.snapshot() if self._pool is not None else {}
 
     def degraded(self) -> str:
-        """That the database cannot be reached, as long as it cannot."""
+        """Return that the database cannot be reached, as long as it cannot."""
         return self._pool.degraded() if self._pool is not None else ""
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._action if port == "in" else None
 
     async def _act(self, payload: Payload, process: Process) -> Payload:
@@ -360,7 +360,7 @@ class TableNode(Node):
             pool.release(connection)
 
     def _ended(self, error: Error | None) -> None:
-        """A process that made the table within its transaction has ended."""
+        """Look again for a table that a process has made within its transaction."""
         self._table.made = error is None
 
     def _expires(self, now: float) -> float | None:
@@ -426,7 +426,7 @@ def compile_store(fields: StoreFields, build: Build, *, clock: Callable[[], floa
 
 
 def store(clock: Callable[[], float]) -> Kind[Any]:
-    """The kind `store`, by this clock."""
+    """Return the kind `store`, by this clock."""
     return Kind(_SCHEMA, partial(compile_store, clock=clock))
 
 

@@ -42,7 +42,7 @@ class Transaction:
     async def stream(
         self, statement: Statement, values: list[Any], *, size: int
     ) -> AsyncIterator[list[Row]]:
-        """The rows of a statement, at most `size` at a time; the process has to live as long."""
+        """Yield the rows of a statement, at most `size` at a time; the process has to live as long."""
         self._wrote = self._wrote or not statement.reads
         rows = self._connection.stream(statement, values, size=size)
         while True:
@@ -58,7 +58,7 @@ class Transaction:
             raise refused("the transaction is over: its process has ended")
 
     async def end(self, error: Error | None) -> None:
-        """Commit where the process ended well, roll back otherwise; Failure where it cannot commit."""
+        """Commit where the process ended well, roll back otherwise; Failure if it cannot commit."""
         async with self._turn:
             self._over = True
             try:
@@ -99,7 +99,7 @@ class Transaction:
 async def transaction_of(
     process: Process, pool: SqlPool, isolation: Isolation, *, writes: bool, wait: float
 ) -> Transaction:
-    """The Transaction of this process on this source, begun where there is none.
+    """Return the Transaction of this process on this source, begun if there is none.
 
     Failure where the one there is keeps it less apart than is asked for now.
     """
@@ -124,7 +124,7 @@ async def transaction_of(
 
 
 async def _begun(pool: SqlPool, isolation: Isolation, writes: bool, wait: float) -> SqlConnection:
-    """A connection with a transaction begun; one that was lost meanwhile is given up for another.
+    """Return a connection with a transaction begun; one that was lost meanwhile is given up for another.
 
     Nothing was done yet, so nothing is done twice.
     """

@@ -7,7 +7,7 @@ from uuid import UUID
 
 
 def plain(value: Any) -> Any:
-    """A value of a Python database library as plain data."""
+    """Return a value of a Python database library as plain data."""
     if value is None or isinstance(value, str | bool | int | float | bytes):
         return value
     if isinstance(value, Decimal):
@@ -26,7 +26,7 @@ def plain(value: Any) -> Any:
 
 
 def number(value: Decimal) -> int | float:
-    """A decimal as a number: an int where it has no places, a float otherwise."""
+    """Return a decimal as a number: an int where it has no places, a float otherwise."""
     if value.is_finite():
         exponent = value.as_tuple().exponent
         if isinstance(exponent, int) and exponent >= 0:

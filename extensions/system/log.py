@@ -69,7 +69,7 @@ class LogNode(Node):
         self._host = host
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._action if port == "in" else None
 
     def _act(self, payload: Payload) -> Payload:
@@ -92,7 +92,7 @@ class LogNode(Node):
 
 
 def compile_log(fields: Log, build: Build) -> Node:
-    """A value cannot have the name of a part that every event has."""
+    """Return a value cannot have the name of a part that every event has."""
     for name in fields.values:
         if name in TAKEN:
             build.refuse(

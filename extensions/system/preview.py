@@ -57,7 +57,7 @@ def as_json(value: Any) -> str:
 
 
 def _described(value: Any) -> str:
-    """What stands for a value that JSON has no word for."""
+    """Return what stands for a value that JSON has no word for."""
     if isinstance(value, Error):
         return value.message
     if isinstance(value, ByteStream):
@@ -70,12 +70,12 @@ _encode = msgspec.json.Encoder(enc_hook=_described).encode
 
 
 def cut(text: str) -> str:
-    """The beginning of a text, and how long it is."""
+    """Return the beginning of a text, and how long it is."""
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
 
 
 def harmless(text: str) -> str:
-    """The same text with nothing in it that moves the cursor, or changes what a terminal shows."""
+    """Return the same text with nothing in it that moves the cursor, or changes what a terminal shows."""
     if text.isprintable():
         return text
     return "".join(

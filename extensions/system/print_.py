@@ -48,11 +48,11 @@ class PrintNode(Node):
         self._action = Action(self._act)
 
     async def open(self, host: Host) -> None:
-        """It knows from here on which texts are secrets."""
+        """Remember which texts are secrets."""
         self._host = host
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._action if port == "in" else None
 
     def _act(self, payload: Payload) -> Payload:
@@ -77,7 +77,7 @@ def _plain(value: Payload) -> Payload:
 
 
 def compile_print(fields: Print, build: Build) -> Node:
-    """The expression is compiled now."""
+    """Return the expression is compiled now."""
     text = build.program(fields.text, "text") if fields.text is not None else None
     return PrintNode(fields, text)
 

@@ -56,7 +56,7 @@ class Ears:
         self._before: dict[int, Any] = {}
 
     def listen(self, number: int, report: Callable[[int], None]) -> None:
-        """Tell this one, too; RuntimeError where signals cannot be heard here."""
+        """Tell this one, too; raise RuntimeError if signals cannot be heard here."""
         if number not in self._listeners:
             before = signal.getsignal(number)
             try:
@@ -91,7 +91,7 @@ _EARS: "WeakKeyDictionary[asyncio.AbstractEventLoop, Ears]" = WeakKeyDictionary(
 
 
 def ears() -> Ears:
-    """Those of the loop that runs."""
+    """Return those of the loop that runs."""
     loop = asyncio.get_running_loop()
     ears = _EARS.get(loop)
     if ears is None:
@@ -119,18 +119,18 @@ class SignalNode(Node, Actor):
         self._before = predecessor
 
     def disown(self, predecessor: Node) -> None:
-        """The predecessor acts upon them again."""
+        """Let the predecessor act on the signals again."""
         if isinstance(predecessor, SignalNode):
             predecessor._quiet = False
 
     async def open(self, host: Host) -> None:
-        """Listen, once it is ours to; RuntimeError where signals cannot be heard."""
+        """Listen, once it is ours to; raise RuntimeError if signals cannot be heard."""
         self._source = Source(host, "signal failed")
         self._duty = host.duty(self._singleton)
         await self._duty.follow(self)
 
     def take(self, mark: float | None) -> None:
-        """Listen; RuntimeError where signals cannot be heard."""
+        """Listen; raise RuntimeError if signals cannot be heard."""
         del mark
         listened: list[int] = []
         try:
@@ -161,11 +161,11 @@ class SignalNode(Node, Actor):
             await self._duty.leave(self)
 
     def degraded(self) -> str:
-        """That it cannot listen, though nobody else does, and why."""
+        """Return that it cannot listen, though nobody else does, and why."""
         return self._duty.trouble if self._duty is not None else ""
 
     def snapshot(self) -> Mapping[str, Any]:
-        """What it listens to, and how many came."""
+        """Return what it listens to, and how many came."""
         names = [signal.Signals(number).name for number in self._numbers]
         duty = self._duty
         lease = {} if duty is None or duty.alone else {"lease": duty.snapshot()}
@@ -182,7 +182,7 @@ class SignalNode(Node, Actor):
 
 
 def compile_signal(fields: Signal, build: Build) -> Node:
-    """A signal that is none, or that is not for flows, is a Problem."""
+    """Return a signal that is none, or that is not for flows, is a Problem."""
     numbers: list[int] = []
     for index, name in enumerate(fields.signals):
         full = name.upper() if name.upper().startswith("SIG") else f"SIG{name.upper()}"

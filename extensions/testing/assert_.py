@@ -77,7 +77,7 @@ class AssertNode(Node):
         self._action = Action(self._act, process=True)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._action if port == "in" else None
 
     @property
@@ -115,7 +115,7 @@ class AssertNode(Node):
         return [value, index]
 
     def _look(self, target: Spot, process: Process, index: int) -> tuple[Payload, int]:
-        """The payload at the target, and the index of its frame."""
+        """Return the payload at the target, and the index of its frame."""
         record = record_of(process)
         where = f"{target.id or target.name}.{target.port}"
         if record is None:
@@ -138,7 +138,7 @@ def _failed(message: str, value: Payload = None) -> Failure:
 
 
 def compile_assert(fields: Assert, build: Build) -> Node:
-    """The expression is compiled as a condition; its parts are, where it has to be explained."""
+    """Return the expression is compiled as a condition; its parts are, if it has to be explained."""
     expect = build.condition(fields.expect, "expect")
 
     # Each part once: who runs anew asks the very program for its outcome that has gone elsewhere.

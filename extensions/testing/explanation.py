@@ -1,7 +1,7 @@
 """Explains why a condition does not hold: which part of it failed, and what its two sides are.
 
 It looks at the text alone, so it serves every language that writes comparisons and `&&` in the
-usual way. Where a text cannot be taken apart, the condition as a whole is what is explained.
+usual way. If a text cannot be taken apart, the condition as a whole is what is explained.
 """
 
 from collections.abc import Callable, Iterator
@@ -51,7 +51,7 @@ def explain(
     payload: Any,
     compile: Callable[[str], Program],  # noqa: A002 - the word of the contract
 ) -> Comparison | None:
-    """The first comparison in it that does not hold for this payload; None where none is found."""
+    """Return the first comparison in it that does not hold for this payload; None if none is found."""
     for part in split(code, _JOINS):
         entry = _comparison(part.strip())
         if entry is None:
@@ -70,7 +70,7 @@ def explain(
 
 
 def split(code: str, marks: tuple[str, ...]) -> list[str]:
-    """The parts between these marks, where they stand outside of quotes and brackets.
+    """Return the parts between these marks, where they stand outside of quotes and brackets.
 
     One part where something binds looser than the marks do.
     """
@@ -84,7 +84,7 @@ def split(code: str, marks: tuple[str, ...]) -> list[str]:
 
 
 def _comparison(code: str) -> tuple[str, str] | None:
-    """The two sides of the one comparison that it is."""
+    """Return the two sides of the one comparison that it is."""
     entries = list(_outside(code, COMPARISONS))
     if len(entries) != 1 or any(_outside(code, _LOOSER)):
         return None
@@ -94,7 +94,7 @@ def _comparison(code: str) -> tuple[str, str] | None:
 
 
 def _outside(code: str, marks: tuple[str, ...]) -> Iterator[tuple[int, str]]:
-    """Where these marks stand, outside of quotes and brackets."""
+    """Yield where these marks stand, outside of quotes and brackets."""
     depth, at = 0, 0
     while at < len(code):
         char = code[at]
@@ -109,7 +109,7 @@ def _outside(code: str, marks: tuple[str, ...]) -> Iterator[tuple[int, str]]:
 
 
 def _past(code: str, at: int) -> int:
-    """Where the text goes on after the quoted part that begins here."""
+    """Return where the text goes on after the quoted part that begins here."""
     quote, at = code[at], at + 1
     while at < len(code) and code[at] != quote:
         at += 2 if code[at] == "\\" else 1
@@ -117,7 +117,7 @@ def _past(code: str, at: int) -> int:
 
 
 def shown(value: Any) -> str:
-    """A value as people read it: JSON where it can be, and not too long."""
+    """Return a value as people read it: JSON if it can be, and not too long."""
     if isinstance(value, Error):
         text = f"the Error {value.message!r}"
     elif isinstance(value, ByteStream):

@@ -74,7 +74,7 @@ class Runner:
         return self.results
 
     def _looks(self) -> bool:
-        """Whether any assert needs frames: nothing is observed for nothing."""
+        """Return whether any assert needs frames: nothing is observed for nothing."""
         nodes = (symbol.node for symbol in self._rt.table.all())
         return any(isinstance(node, AssertNode) and node.looks for node in nodes)
 
@@ -102,7 +102,7 @@ class Runner:
         )
 
     def _node(self, key: UUID) -> TestNode | None:
-        """The node of an active test."""
+        """Return the node of an active test."""
         symbol = self._rt.table.get(key)
         if symbol is None or not self._rt.table.active(symbol):
             return None
@@ -124,17 +124,17 @@ async def _limited(node: TestNode, limit: float) -> TestResult:
 
 
 def _message(error: Error) -> str:
-    """The message of an Error, and where it arose."""
+    """Return the message of an Error, and where it arose."""
     return f"{error.symbol}: {error.message}" if error.symbol else error.message
 
 
 def name_of(status: SymbolStatus) -> str:
-    """What patterns look at: `namespace/name`."""
+    """Return what patterns look at: `namespace/name`."""
     return f"{status.namespace}/{status.name or status.id}"
 
 
 def counts(results: Iterable[Result]) -> dict[str, int]:
-    """How many passed, failed and did not run."""
+    """Return how many passed, failed and did not run."""
     mapping: dict[str, int] = {PASSED: 0, FAILED: 0, LEFT_OUT: 0}
     for result in results:
         mapping[result.result] += 1

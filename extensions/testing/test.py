@@ -56,7 +56,7 @@ class TestNode(Node):
         self._source: Source | None = None
 
     async def open(self, host: Host) -> None:
-        """It can be run from now on."""
+        """Make the test ready to run."""
         self._source = Source(host)
 
     async def run(self, limit: float) -> TestResult:
@@ -100,7 +100,7 @@ async def _ended(process: Process, error: Error | None) -> Error | None:
 
 
 def compile_test(fields: Test, build: Build) -> Node:
-    """The limit is in seconds here."""
+    """Return the limit is in seconds here."""
     del build
     return TestNode(float(fields.limit) if fields.limit is not None else None)
 

@@ -20,7 +20,7 @@ class FrameRecord:
         self.frames: list[Frame] = []
 
     def find(self, symbol: str | UUID, port: str, since: int, nth: int = 1) -> int | None:
-        """The index of the nth frame at this port, counted from the index `since`; None for none.
+        """Return the index of the nth frame at this port, counted from the index `since`; None for none.
 
         `symbol` is a name or an id, `port` a canonical name, of an in port or of an out port.
         """
@@ -33,7 +33,7 @@ class FrameRecord:
         return None
 
     def way(self, most: int = 20) -> str:
-        """The ports that packets came to, in order, each once: `router.in, router.out[1], pong.in`."""
+        """Return the ports that packets came to, in order, each once: `router.in, router.out[1], pong.in`."""
         seen = dict.fromkeys(f"{_label(frame)}.{frame.port}" for frame in self.frames)
         shown = list(seen)[:most]
         more = f" and {len(seen) - most} more" if len(seen) > most else ""
@@ -41,7 +41,7 @@ class FrameRecord:
 
 
 def note(frame: Frame) -> None:
-    """Give a frame to the Record of the test that it belongs to, where there is one."""
+    """Give a frame to the Record of the test that it belongs to, if there is one."""
     if frame.answered:
         return
     record = record_of(frame.process)
@@ -50,7 +50,7 @@ def note(frame: Frame) -> None:
 
 
 def record_of(process: Process) -> FrameRecord | None:
-    """The Record of the test that this process belongs to; None outside of tests."""
+    """Return the Record of the test that this process belongs to; None outside of tests."""
     value: Any = process.get(KEY)
     return value if isinstance(value, FrameRecord) else None
 

@@ -16,7 +16,7 @@ class TimerClock(Protocol):
     """What a timer goes by; times are seconds since 1970."""
 
     def now(self) -> float:
-        """What time it is."""
+        """Return what time it is."""
         ...
 
     async def until(self, when: float) -> None:
@@ -24,7 +24,7 @@ class TimerClock(Protocol):
         ...
 
     def random(self) -> float:
-        """A number from 0 up to 1."""
+        """Return a number from 0 up to 1."""
         ...
 
 
@@ -32,7 +32,7 @@ class SystemClock:
     """The clock of this machine."""
 
     def now(self) -> float:
-        """What time it is."""
+        """Return what time it is."""
         return time.time()
 
     async def until(self, when: float) -> None:
@@ -45,5 +45,5 @@ class SystemClock:
             await asyncio.sleep(min(when - now, SLICE))
 
     def random(self) -> float:
-        """A number from 0 up to 1."""
+        """Return a number from 0 up to 1."""
         return random.random()

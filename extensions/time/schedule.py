@@ -32,7 +32,7 @@ class Schedule(Protocol):
     """When ticks are due, in seconds since 1970."""
 
     def after(self, when: float) -> float:
-        """The first tick that is due later than that."""
+        """Return the first tick that is due later than that."""
         ...
 
 
@@ -44,7 +44,7 @@ class Every:
         self._anchor = anchor
 
     def after(self, when: float) -> float:
-        """The first multiple of the interval that is later."""
+        """Return the first multiple of the interval that is later."""
         if when < self._anchor - self._interval:
             # The clock was set back: nobody wants to wait until it is that late again.
             self._anchor = when
@@ -61,7 +61,7 @@ class Cron:
 
     If the hour is fixed, a time that clocks leave out is due right after the gap, and a time that
     comes twice is due the first time. If the hour field begins with `*`, or names every hour, only
-    times that clocks really show count, each as often as it comes. ValueError if the expression
+    times that clocks really show count, each as often as it comes. Raise ValueError if the expression
     cannot be read, or never comes true.
     """
 
@@ -167,7 +167,7 @@ def following_of(schedule: Schedule, when: float) -> float:
 
 
 def due(schedule: Schedule, first: float, now: float) -> tuple[list[float], float]:
-    """What is due by now, from `first` on, and when the next one is; MOST of them at most.
+    """Return what is due by now, from `first` on, and when the next one is; MOST of them at most.
 
     Where more than that are due, those before the last are left out of the list.
     """
@@ -183,7 +183,7 @@ def due(schedule: Schedule, first: float, now: float) -> tuple[list[float], floa
 
 
 def last(schedule: Schedule, now: float) -> float:
-    """The last tick that is due by now, of a schedule that has had some."""
+    """Return the last tick that is due by now, of a schedule that has had some."""
     back = 1.0
     while (number := following_of(schedule, now - back)) > now:
         back *= 2

@@ -44,7 +44,7 @@ class Ticks:
         self._reported = False
 
     def snapshot(self) -> dict[str, Any]:
-        """What people may want to see of them."""
+        """Return what people may want to see of them."""
         return {
             "ticks": self.count,
             "running": len(self._running),
@@ -58,7 +58,7 @@ class Ticks:
         return len(self._running)
 
     def add(self, at: float, missed: int = 0) -> None:
-        """A tick is due, and so many before it were missed."""
+        """Add a tick that is due, and the number of ticks missed before it."""
         if self._running and self.overlap != "parallel":
             full = self.overlap == "skip" or len(self._waiting) >= self.limit
         else:

@@ -208,7 +208,7 @@ class TimerNode(Node, Actor):
         return self._last if self._frequent else None
 
     async def _ours(self, at: float) -> bool:
-        """Whether this tick is ours to make. What is rare is recorded before."""
+        """Return whether this tick is ours to make. What is rare is recorded before."""
         duty = self._duty
         if duty is None or duty.alone:
             return True
@@ -260,7 +260,7 @@ class TimerNode(Node, Actor):
             await duty.leave(self)
 
     def snapshot(self) -> Mapping[str, Any]:
-        """When it ticks next, and what became of the ticks before."""
+        """Return when it ticks next, and what became of the ticks before."""
         following = self._ticks.next
         shown = {"next": self._moment_text(following)} if following is not None else {}
         shown |= self._ticks.snapshot()
@@ -268,7 +268,7 @@ class TimerNode(Node, Actor):
         return shown if duty is None or duty.alone else {**shown, "lease": duty.snapshot()}
 
     def degraded(self) -> str:
-        """That it cannot tick, though nobody else does, and why."""
+        """Return that it cannot tick, though nobody else does, and why."""
         return self._duty.trouble if self._duty is not None else ""
 
     # -- ticks ---------------------------------------------------------------------------------
@@ -307,7 +307,7 @@ class TimerNode(Node, Actor):
             self._ticks.miss(len(numbers))
 
     async def _run(self, tick: Tick) -> None:
-        """One process; what it answers in error goes to `error`, or is told."""
+        """Run one process; an error answer goes to `error`, or becomes an event."""
         if self._source is not None:
             at = self._moment_text(tick.at)
             payload = {"at": at, "count": tick.count, "missed": tick.missed}
@@ -331,7 +331,7 @@ _TICK: Final = {
 
 
 def compile_timer(fields: Timer, build: Build, *, clock: TimerClock) -> Node:
-    """A time zone that is none, and a cron expression that is none, are Problems."""
+    """Return a time zone that is none, and a cron expression that is none, are Problems."""
     try:
         zone = ZoneInfo(fields.timezone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -363,7 +363,7 @@ def compile_timer(fields: Timer, build: Build, *, clock: TimerClock) -> Node:
 
 
 def timer(clock: TimerClock) -> Kind[Any]:
-    """The kind `timer`, by this clock."""
+    """Return the kind `timer`, by this clock."""
     return Kind(_SCHEMA, partial(compile_timer, clock=clock))
 
 

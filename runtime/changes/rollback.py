@@ -28,7 +28,7 @@ async def plan_rollback(
     """What it would change to bring a namespace (None: all) back to what it said at a revision.
 
     Checked as an apply is: what cannot run any more, as its kind is gone, is a Problem. Revision
-    0 is the empty store. StoreError where the store keeps no revisions, NotFound where it has none
+    0 is the empty store. StoreError where the store keeps no revisions, NotFoundError where it has none
     of that number. Nothing is written.
     """
     kept = recording(store)
@@ -49,7 +49,7 @@ async def between(
 ) -> list[Diff]:
     """What tells a namespace (None: all) at one revision from what it is at another (None: now).
 
-    StoreError where the store keeps no revisions, NotFound where it has none of these numbers.
+    StoreError where the store keeps no revisions, NotFoundError where it has none of these numbers.
     """
     kept = recording(store)
     for number in (first, second):

@@ -30,7 +30,7 @@ def list_mistakes(value: Any, schema: JsonSchema, *, most: int = 100) -> list[Mi
     """Return every mistake of a value, in the order of their paths; at most `most` of them.
 
     An empty list if the value is valid. jsonschema is imported here: nobody needs it who makes no
-    mistakes. ValueError if the schema itself is not valid.
+    mistakes. Raise ValueError if the schema itself is not valid.
     """
     from jsonschema import Draft202012Validator
     from jsonschema.exceptions import SchemaError

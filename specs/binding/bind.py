@@ -81,7 +81,7 @@ class ValueSet:
         return {uuid: self._by_id[uuid] for uuid in ids if uuid in self._by_id}
 
     def open(self, value: Value) -> "OpenedValue":
-        """The data of a Value, the same for everybody who asks; SecretError where it cannot be had here."""
+        """Return the data of a Value, the same for everybody who asks; raise SecretError if it cannot be had here."""
         opened = self._opened.get(value.id)
         if opened is None:
             try:
@@ -95,13 +95,13 @@ class ValueSet:
         return opened
 
     def opened_by(self, vault: Vault) -> "ValueSet":
-        """The same Values with another Vault."""
+        """Return the same Values with another Vault."""
         same = ValueSet((), vault)
         same._by_id, same._by_name = self._by_id, self._by_name
         return same
 
     def names(self, namespace: str) -> list[str]:
-        """The names of the Values of a namespace."""
+        """Return the names of the Values of a namespace."""
         return [name for space, name in self._by_name if space == namespace]
 
 
@@ -160,7 +160,7 @@ class _Binder:
     def scope(
         self, env: Mapping[str, Binding], path: Path, outer: BlankScope | None
     ) -> BlankScope | None:
-        """What the keys of this `env` stand for, over those of the Spec around it."""
+        """Return what the keys of this `env` stand for, over those of the Spec around it."""
         if not env:
             return outer
         names: dict[str, Any] = dict(outer.names) if outer is not None else {}
@@ -186,14 +186,14 @@ class _Binder:
         )
 
     def secret(self, binding: Binding) -> bool:
-        """Whether an entry of `env` asks for a secret."""
+        """Return whether an entry of `env` asks for a secret."""
         if not binding.identified:
             return False
         value = self.values.find(binding, self.spec.namespace)
         return value is not None and value.secret
 
     def entry(self, binding: Binding, path: Path) -> Any:
-        """What one entry of `env` stands for."""
+        """Return what one entry of `env` stands for."""
         if not binding.identified:
             return self.data(binding.data, (*path, "data"), self.environment)
         reference: Reference = binding.id if binding.id is not None else binding.name or ""
@@ -238,7 +238,7 @@ class _Binder:
         self.problem((*path, "name"), "missing-value", actual, hint=near)
 
     def data(self, data: Any, path: Path, scope: BlankScope | None) -> Any:
-        """The data with its blanks filled, keys too; the very same data where there are none."""
+        """Return the data with its blanks filled, keys too; the very same data where there are none."""
         if isinstance(data, str):
             return self.text(data, path, scope) if scope is not None and has_braces(data) else data
         if isinstance(data, list):
@@ -248,7 +248,7 @@ class _Binder:
         return self.mapping(data, path, scope) if isinstance(data, dict) else data
 
     def mapping(self, data: dict[str, Any], path: Path, scope: BlankScope | None) -> dict[str, Any]:
-        """A mapping with its blanks filled."""
+        """Return a mapping with its blanks filled."""
         if path and data.get("env") and "kind" in data:
             data, scope = self.inner(data, path, scope)
         result: dict[str, Any] = {}
@@ -271,7 +271,7 @@ class _Binder:
     def inner(
         self, data: dict[str, Any], path: Path, scope: BlankScope | None
     ) -> tuple[dict[str, Any], BlankScope | None]:
-        """A Spec inside a field, with an `env` of its own: it sees that over the one around it."""
+        """Return a Spec inside a field, with an `env` of its own: it sees that over the one around it."""
         env, problems = bindings_of(data["env"], label=self.spec.at(path))
         self.problems.extend(
             msgspec.structs.replace(problem, place=self.spec.place((*path, "env")))
@@ -281,7 +281,7 @@ class _Binder:
         return rest, self.scope(env, (*path, "env"), scope)
 
     def text(self, text: str, path: Path, scope: BlankScope) -> Any:
-        """A text with its blanks filled; as it was, with a Problem, where one cannot be."""
+        """Return a text with its blanks filled; as it was, with a Problem, where one cannot be."""
         try:
             filled = fill(text, scope)
             if scope.hidden:

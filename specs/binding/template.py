@@ -80,12 +80,12 @@ Part: TypeAlias = str | Blank
 
 
 def has_braces(text: str) -> bool:
-    """Whether the text could hold a blank, or a mark that keeps one from being filled."""
+    """Return whether the text could hold a blank, or a mark that keeps one from being filled."""
     return "{{" in text or "{%" in text
 
 
 def fill(text: str, scope: BlankScope) -> Any:
-    """The text with its blanks filled; BlankError for the first that cannot be."""
+    """Return the text with its blanks filled; BlankError for the first that cannot be."""
     parts = _split(text, scope.known, scope.whole is not msgspec.UNSET)
     if len(parts) == 1:
         part = parts[0]
@@ -94,7 +94,7 @@ def fill(text: str, scope: BlankScope) -> Any:
 
 
 def derived(text: str, scope: BlankScope) -> list[Any]:
-    """What the blanks of a text that was filled have made of hidden names: `{{ PASSWORD | upper }}`."""
+    """Return what the blanks of a text that was filled have made of hidden names: `{{ PASSWORD | upper }}`."""
     return [
         _value(part, scope)
         for part in _split(text, scope.known, scope.whole is not msgspec.UNSET)
@@ -104,7 +104,7 @@ def derived(text: str, scope: BlankScope) -> list[Any]:
 
 
 def failures(text: str, scope: BlankScope) -> list[BlankError]:
-    """Every reason why the blanks of the text cannot be filled, but the quiet ones."""
+    """Return every reason why the blanks of the text cannot be filled, but the quiet ones."""
     try:
         parts = _split(text, scope.known, scope.whole is not msgspec.UNSET)
     except BlankError as error:
@@ -120,7 +120,7 @@ def failures(text: str, scope: BlankScope) -> list[BlankError]:
 
 
 def blanks(text: str, names: frozenset[str] = frozenset()) -> tuple[str, ...]:
-    """The blanks of a text as they are written; `names` are those that count without a dot."""
+    """Return the blanks of a text as they are written; `names` are those that count without a dot."""
     return tuple(part.text for part in _split(text, names, False) if isinstance(part, Blank))
 
 
@@ -140,7 +140,7 @@ _STRING = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'""", re.DOTALL)
 
 @lru_cache(maxsize=2048)
 def _split(text: str, names: frozenset[str], lone: bool) -> tuple[Part, ...]:
-    """The text as literal pieces and blanks, in order."""
+    """Return the text as literal pieces and blanks, in order."""
     parts: list[Part] = []
     literal: list[str] = []
     at = 0
@@ -186,7 +186,7 @@ def _is_blank(text: str, inner: int, names: frozenset[str], lone: bool) -> bool:
 
 
 def _close(text: str, inner: int) -> tuple[int, int]:
-    """Where the expression that starts here ends, and where its braces end."""
+    """Return where the expression that starts here ends, and where its braces end."""
     at, depth = inner, 0
     while at < len(text):
         character = text[at]
@@ -247,7 +247,7 @@ def _starts_path(expression: str, at: int) -> bool:
 
 
 def _path(expression: str, at: int) -> tuple[tuple[str | int, ...], int]:
-    """The names after a dot, as far as they are written out, and where they end."""
+    """Return the names after a dot, as far as they are written out, and where they end."""
     steps: list[str | int] = []
     end = at + 1
     word = _WORD.match(expression, end)
@@ -384,7 +384,7 @@ def _plain(value: Any) -> Any:
 
 
 def _spelled(blank: Blank, scope: BlankScope) -> str:
-    """What a blank is inside a longer text."""
+    """Return what a blank is inside a longer text."""
     value = _value(blank, scope)
     if isinstance(value, str):
         return value

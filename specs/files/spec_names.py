@@ -10,17 +10,17 @@ SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def is_spec_file(name: str) -> bool:
-    """Whether a file of this name is read: by its suffix, and not hidden or an editor's own."""
+    """Return whether a file of this name is read: by its suffix, and not hidden or an editor's own."""
     return name.endswith(SUFFIXES) and not name.startswith((".", "#", "~"))
 
 
 def is_spec_folder(name: str) -> bool:
-    """Whether a folder of this name is looked into."""
+    """Return whether a folder of this name is looked into."""
     return not name.startswith(".") and name not in ("__pycache__", "node_modules")
 
 
 def is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry of a folder is a folder, or a link to one."""
+    """Return whether an entry of a folder is a folder, or a link to one."""
     try:
         return entry.is_dir()
     except OSError:
@@ -29,7 +29,7 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def may_be_read(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry of a folder is a file, or a link that leads to one, or to what is not there.
+    """Return whether an entry of a folder is a file, or a link that leads to one, or to what is not there.
 
     A pipe is none: whoever opens it waits for somebody who writes, maybe for ever.
     """

@@ -56,7 +56,7 @@ class TreeNotifier:
         self._task = asyncio.create_task(self._work())
 
     def poll(self) -> bool:
-        """Nothing is known before the next look."""
+        """Return nothing is known before the next look."""
         return False
 
     def close(self) -> None:
@@ -179,7 +179,7 @@ def _below(
         return
     for entry in entries:
         if is_spec_file(entry.name):
-            # Of a link that is not followed, only where it leads counts.
+            # Of a link that is not followed, only if it leads counts.
             out = leads_out(entry, real)
             stamps[entry.path] = look_at(entry.path) if out else stamp_of(entry.path)
         elif is_spec_folder(entry.name) and is_folder(entry):

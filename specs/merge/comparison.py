@@ -52,13 +52,13 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def sound(self) -> "Sheet":
-        """The same; SpecError with every Problem where it has some."""
+        """Return the same; SpecError with every Problem where it has some."""
         if self.problems:
             raise SpecError(self.problems)
         return self
 
     def called(self, ids: dict[Key, UUID]) -> list[Resource]:
-        """The resources, those among these keys under other ids."""
+        """Return the resources, those among these keys under other ids."""
         return [
             msgspec.structs.replace(each, id=ids[key_of(each)]) if key_of(each) in ids else each
             for each in self.resources
@@ -66,7 +66,7 @@ class Sheet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compared(old: Sequence[Sheet], new: Sequence[Sheet]) -> list[Diff]:
-    """What tells two sets of texts apart; SpecError where one of them has problems."""
+    """Return what tells two sets of texts apart; raise SpecError if one of them has problems."""
     before, after = joined(old).sound(), joined(new).sound()
     then = {key_of(each): each for each in before.resources}
     now = {key_of(each): each for each in after.called(paired(before, after))}
@@ -94,7 +94,7 @@ def joined(sheets: Sequence[Sheet]) -> Sheet:
 
 
 def paired(base: Sheet, side: Sheet, *, known: Iterable[Resource] = ()) -> dict[Key, UUID]:
-    """The id in `base` of each anonymous entry of `side` that means the same; new ids for the others.
+    """Return the id in `base` of each anonymous entry of `side` that means the same; new ids for the others.
 
     `known` are entries that count as the same only when they say the same to the letter.
     """
@@ -116,7 +116,7 @@ def paired(base: Sheet, side: Sheet, *, known: Iterable[Resource] = ()) -> dict[
 
 
 def _groups(sheet: Sheet) -> dict[tuple[str, str], list[Resource]]:
-    """The anonymous entries that may be meant by one another, in order."""
+    """Return the anonymous entries that may be meant by one another, in order."""
     mapping: dict[tuple[str, str], list[Resource]] = {}
     for each in sheet.resources:
         if key_of(each) in sheet.anonymous:
@@ -149,7 +149,7 @@ def _pairs(base: Sequence[Resource], side: Sequence[Resource]) -> dict[int, UUID
 
 
 def content(resource: Resource) -> dict[str, Any]:
-    """What an entry says, but for its id."""
+    """Return what an entry says, but for its id."""
     entry = data_of(resource, namespace="")
     entry.pop("id", None)
     return entry

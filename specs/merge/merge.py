@@ -28,14 +28,14 @@ Favor: TypeAlias = Literal["ours", "theirs", "base"]
 """Whose word stands where two disagree."""
 
 _GROUPS = ("annotations", "env", "ports")
-"""Common fields that are there even where nobody wrote them: empty."""
+"""Common fields that are there even if nobody wrote them: empty."""
 
 
 class MergeConflict(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that both sides changed, each in its own way.
 
     `path` is the way to the field (`("ports", "out")`; empty: the node as a whole), as in a Detail.
-    `base`, `ours` and `theirs` are what stands there in each, ABSENT where nothing does. `place` is
+    `base`, `ours` and `theirs` are what stands there in each, ABSENT if nothing does. `place` is
     where ours was written, else theirs, else base. `secret`: what stands there must not be shown.
     """
 
@@ -81,7 +81,7 @@ def merge(
 ) -> MergeResult:
     """Merge what two sides made of `base`; each is told apart by its id, links by their target.
 
-    A resource of the result has the revision and the places that it has in ours, where it is there.
+    A resource of the result has the revision and the places that it has in ours, if it is there.
     What one side removes and the other changes, or newly leads to, is a conflict. The order of what
     both sides added at one place is ours first; that apart, ours and theirs may be exchanged.
     """
@@ -97,7 +97,7 @@ def merge_one(
     *,
     favor: Favor = "ours",
 ) -> MergeResult:
-    """The same for one resource, as two operators have it: what was read, what is wanted, what is stored."""
+    """Return the same for one resource, as two operators have it: what was read, what is wanted, what is stored."""
     parts = [[each] if each is not None else [] for each in (base, ours, theirs)]
     return merge(*parts, favor=favor)
 
@@ -114,7 +114,7 @@ class _MergeSide:
         }
 
     def references(self) -> dict[tuple[Key, Key], str]:
-        """Every pair of a Spec and what it leads to or asks for, with the path that says so."""
+        """Return every pair of a Spec and what it leads to or asks for, with the path that says so."""
         mapping: dict[tuple[Key, Key], str] = {}
         for key, resource in self.all.items():
             if not isinstance(resource, Spec):
@@ -161,7 +161,7 @@ class _ResourceMerge:
         self.now: tuple[Resource | None, Resource | None, Resource | None] = (None, None, None)
 
     def run(self) -> MergeResult:
-        """Every resource, in the order of ours."""
+        """Return every resource, in the order of ours."""
         result: dict[Key, Resource] = {}
         keys, _ = _ordered(list(self.base.all), list(self.ours.all), list(self.theirs.all))
         for key in keys:
@@ -178,7 +178,7 @@ class _ResourceMerge:
     def resource(
         self, base: Resource | None, ours: Resource | None, theirs: Resource | None
     ) -> Resource | None:
-        """What becomes of one resource."""
+        """Return what becomes of one resource."""
         self.now = base, ours, theirs
         if ours == theirs:
             return ours
@@ -208,7 +208,7 @@ class _ResourceMerge:
         changer: str,
         keeper: str,
     ) -> Resource | None:
-        """What one side changed, unless it took away what the other now leads to."""
+        """Return what one side changed, unless it took away what the other now leads to."""
         if kept is None or (changed is not None and changed.name == kept.name):
             return changed
         path = wanted.get(key_of(kept))
@@ -220,7 +220,7 @@ class _ResourceMerge:
     def kind_and_fields(
         self, base: Mapping[str, Any], ours: Mapping[str, Any], theirs: Mapping[str, Any]
     ) -> bool:
-        """Whether one side changes the kind, and the other what belongs to the kind it was."""
+        """Return whether one side changes the kind, and the other what belongs to the kind it was."""
         kinds = [each.get("kind") for each in (base, ours, theirs)]
         if kinds[1] == kinds[2]:
             return False
@@ -228,7 +228,7 @@ class _ResourceMerge:
         return other.get("kind") != kinds[0] or not identical(_own(base), _own(other))
 
     def whole(self, reason: str) -> Resource | None:
-        """A conflict about the resource as a whole; what the favored side has."""
+        """Return a conflict about the resource as a whole; what the favored side has."""
         trees = [entry_data(each) if each is not None else ABSENT for each in self.now]
         self.conflict((), trees[0], trees[1], trees[2], reason)
         base, ours, theirs = self.now
@@ -263,7 +263,7 @@ class _ResourceMerge:
     # --- its parts ---
 
     def data(self, path: Path, base: Any, ours: Any, theirs: Any) -> Any:
-        """What becomes of one piece of data."""
+        """Return what becomes of one piece of data."""
         if path[:1] in _GROUP_PATHS and len(path) < (3 if path[0] == "ports" else 2):
             # No port, no link, no entry: that is the same as none of them.
             group = self.mapping(path, *({} if x is ABSENT else x for x in (base, ours, theirs)))
@@ -322,7 +322,7 @@ class _ResourceMerge:
     def stretches(
         self, path: Path, base: list[Any], ours: list[Any], theirs: list[Any]
     ) -> list[Any] | None:
-        """The items of a list, where no stretch was changed by both but item by item; else None."""
+        """Return the items of a list, where no stretch was changed by both but item by item; else None."""
         result: list[Any] = []
         before = len(self.conflicts)
         at = [0, 0, 0]
@@ -348,7 +348,7 @@ class _ResourceMerge:
         return result
 
     def lines(self, path: Path, base: str, ours: str, theirs: str) -> Any:
-        """A text of several lines, where the two changed different ones."""
+        """Return a text of several lines, where the two changed different ones."""
         parts: list[str] = []
         sides = [each.splitlines(keepends=True) for each in (base, ours, theirs)]
         for chunk in chunks(*sides):
@@ -361,7 +361,7 @@ class _ResourceMerge:
     # --- the whole ---
 
     def names(self, result: dict[Key, Resource]) -> None:
-        """A name that two have after all is a conflict; the favored side's one keeps it."""
+        """Report a name that two entries have as a conflict; the favored side's entry keeps it."""
         counts = Counter(_name(each) for each in result.values() if each.name is not None)
         side = {"base": self.base, "ours": self.ours, "theirs": self.theirs}[self.favor]
         for name in [name for name, count in counts.items() if count > 1]:
@@ -391,7 +391,7 @@ class _DataSource(msgspec.Struct):
 
 
 def _said_in_one(trees: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The same, with what a Value says of its data in one piece, where it is not plain on every side."""
+    """Return the same, with what a Value says of its data in one piece, if it is not plain on every side."""
     if all(tree.keys().isdisjoint(("sealed", "from")) for tree in trees):
         return trees
     fields = (*DATA_FIELDS, "secret")
@@ -403,13 +403,13 @@ def _said_in_one(trees: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _own(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that belong to the kind."""
+    """Return the fields that belong to the kind."""
     common = ("id", "kind", "namespace", "name", *_GROUPS)
     return {key: value for key, value in tree.items() if key not in common}
 
 
 def _resource(tree: dict[str, Any], like: Resource) -> Resource:
-    """A resource again, out of what it says."""
+    """Return a resource again, out of what it says."""
     entry = {**tree, "id": str(like.id)}
     if isinstance(like, Spec):
         ports = {port: list(links.values()) for port, links in tree.get("ports", {}).items()}
@@ -426,7 +426,7 @@ def _resource(tree: dict[str, Any], like: Resource) -> Resource:
 
 
 def _written(resource: Resource, path: Path) -> Path:
-    """The path as it stands in the entry: a link has a number there, not a target."""
+    """Return the path as it stands in the entry: a link has a number there, not a target."""
     if path[:1] != ("ports",) or len(path) < 3 or not isinstance(resource, Spec):
         return path
     links = resource.ports.get(str(path[1]), ())
@@ -439,7 +439,7 @@ def _written(resource: Resource, path: Path) -> Path:
 def _ordered(
     base: Sequence[Any], ours: Sequence[Any], theirs: Sequence[Any]
 ) -> tuple[list[Any], bool]:
-    """The keys of both sides in one order; and False where both put the old ones in orders of their own.
+    """Return the keys of both sides in one order; and False if both put the old ones in orders of their own.
 
     The order is that of the side that changed it, else ours; what only the other side has stands
     behind what it stands behind there, and behind what the first side added.
@@ -469,7 +469,7 @@ def _ordered(
 
 
 def _by_name(items: list[Any]) -> dict[str, Any] | None:
-    """Items by their names (or ids); None where one has none, or two have the same."""
+    """Items by their names (or ids); None if one has none, or two have the same."""
     data: dict[str, Any] = {}
     for item in items:
         name = item.get("name", item.get("id")) if isinstance(item, Mapping) else None
@@ -480,7 +480,7 @@ def _by_name(items: list[Any]) -> dict[str, Any] | None:
 
 
 def _print(item: Any) -> Hashable:
-    """A print that two items share only when they are identical."""
+    """Return a print that two items share only when they are identical."""
     if isinstance(item, Mapping):
         return frozenset((key, _print(value)) for key, value in item.items())
     if isinstance(item, list | tuple):

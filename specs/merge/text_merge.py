@@ -1,7 +1,7 @@
 """Merging three texts of Specs by what they say; the result is the text of ours, with theirs in it.
 
 Lines are only the means: where merging them gives what the merge of the Specs gives, the comments
-of both sides stay. Where it does not, the entries of ours are rewritten in their places. What the
+of both sides stay. If it does not, the entries of ours are rewritten in their places. What the
 sides disagree about stands between conflict markers, as git writes them, and nothing else does.
 """
 
@@ -62,7 +62,7 @@ def merge_texts(
 
 
 def _merge_specs(merging: "_TextMerge", ours: str, labels: Labels) -> TextMergeResult | None:
-    """What comes of a merge of Specs; None where it cannot be written."""
+    """Return what comes of a merge of Specs; None if it cannot be written."""
     mine = merging.merged_text("ours")
     if mine is None:
         return None
@@ -77,14 +77,14 @@ def _merge_specs(merging: "_TextMerge", ours: str, labels: Labels) -> TextMergeR
 
 
 def _plain(text: str) -> str:
-    """The text without its mark, with line feeds where all of its lines end in another way."""
+    """Return the text without its mark, with line feeds where all of its lines end in another way."""
     text = text.removeprefix("\ufeff")
     breaks = breaks_of(text)
     return text if breaks == "\n" else text.replace(breaks, "\n")
 
 
 def _ended(text: str, like: str, *, clean: bool = False) -> str:
-    """The text with the line ends, and the mark at the beginning, of another.
+    """Return the text with the line ends, and the mark at the beginning, of another.
 
     If it is clean, it ends with a line break only if the other one does.
     """
@@ -111,7 +111,7 @@ class _TextMerge:
         self.conflicts: tuple[MergeConflict, ...] = ()
 
     def wanted(self, favor: Favor) -> Sheet:
-        """What the text has to say."""
+        """Return what the text has to say."""
         merged = merge(*self.sides, favor=favor)
         if favor == "ours":
             self.conflicts = merged.conflicts
@@ -122,7 +122,7 @@ class _TextMerge:
         )
 
     def merged_text(self, favor: Favor) -> str | None:
-        """The text of ours that says what comes of the merge."""
+        """Return the text of ours that says what comes of the merge."""
         wanted = self.wanted(favor)
         lines = [
             each.text.splitlines(keepends=True) for each in (self.base, self.ours, self.theirs)
@@ -138,16 +138,16 @@ class _TextMerge:
         return None
 
     def turned(self, text: str, favor: Favor) -> list[Patch] | None:
-        """What to replace in the text of ours so that it says what another side does where they disagree."""
+        """Return what to replace in the text of ours so that it says what another side does where they disagree."""
         return self.patches(text, self.wanted(favor))
 
     def written(self, start: str, wanted: Sheet) -> str | None:
-        """The text, rewritten where it does not say yet what is wanted; None where that cannot be."""
+        """Return the text, rewritten if it does not say yet what is wanted; None if that cannot be."""
         patches = self.patches(start, wanted)
         return None if patches is None else patched(start, patches)
 
     def patches(self, start: str, wanted: Sheet) -> list[Patch] | None:
-        """What to replace in the text so that it says what is wanted; None where that cannot be."""
+        """Return what to replace in the text so that it says what is wanted; None if that cannot be."""
         sheet = Sheet.read(start, file=self.file)
         if sheet.problems:
             return None
@@ -172,7 +172,7 @@ class _TextMerge:
 
 
 def _edit(old: Resource | None, new: Resource | None, nobody: bool) -> Edit | None:
-    """What is to be done with an entry; None where it says what it should."""
+    """Return what is to be done with an entry; None if it says what it should."""
     if old is not None and new is not None:
         if nobody:
             # It keeps the id that its place gives it.
@@ -182,7 +182,7 @@ def _edit(old: Resource | None, new: Resource | None, nobody: bool) -> Edit | No
 
 
 def _same(sheet: Sheet, wanted: Sheet) -> bool:
-    """Whether a text says what is wanted, whatever the numbers of those that have only numbers."""
+    """Return whether a text says what is wanted, whatever the numbers of those that have only numbers."""
     if sheet.problems or len(sheet.resources) != len(wanted.resources):
         return False
     called = paired(wanted, sheet)
@@ -206,7 +206,7 @@ def _ending(lines: list[str]) -> list[str]:
 
 
 def _both(chunk: Chunk[str]) -> Sequence[str]:
-    """What is left of lines that both sides touched: both, where each only added some."""
+    """Return what is left of lines that both sides touched: both, if each only added some."""
     settled = chunk.settled
     if settled is not None:
         return settled
@@ -214,7 +214,7 @@ def _both(chunk: Chunk[str]) -> Sequence[str]:
 
 
 def _marked(mine: str, base: Sequence[Patch], theirs: Sequence[Patch], labels: Labels) -> str:
-    """The text of ours, with markers around whatever ours and theirs say differently.
+    """Return the text of ours, with markers around whatever ours and theirs say differently.
 
     What is replaced is whole entries and fields, so that each side of a conflict can stand in the
     place of the other, whatever lines happen to be the same in both.
@@ -242,7 +242,7 @@ def _marked(mine: str, base: Sequence[Patch], theirs: Sequence[Patch], labels: L
 
 
 def _shared(*sides: list[str]) -> tuple[int, int]:
-    """How many lines are the same in all sides: at the beginning, and at the end behind them."""
+    """Return how many lines are the same in all sides: at the beginning, and at the end behind them."""
     most = min(map(len, sides))
     head = next((at for at in range(most) if len({side[at] for side in sides}) > 1), most)
     most -= head
@@ -270,7 +270,7 @@ def _chunks(base: str, ours: str, theirs: str) -> Iterator[Chunk[str]]:
 
 
 def _between(chunk: Chunk[str], labels: Labels) -> list[str]:
-    """A stretch between conflict markers."""
+    """Return a stretch between conflict markers."""
     return [
         f"{'<' * labels.size} {labels.ours}\n",
         *chunk.ours,

@@ -32,7 +32,7 @@ class AcceptedResource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 
     @classmethod
     def of(cls, resource: Spec | Value, *, active: bool = True) -> Self:
-        """Return the record of a resource; StoreError if it holds what no store can keep."""
+        """Return the record of a resource; raise StoreError if it holds what no store can keep."""
         return cls(
             sort="spec" if sort_of(resource) == "spec" else "value",
             id=resource.id,
@@ -49,7 +49,7 @@ class AcceptedResource(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 
     @property
     def resource(self) -> Spec | Value:
-        """The resource; SpecError if this Heddle does not know what the body says."""
+        """The resource; raise SpecError if this Heddle does not know what the body says."""
         return resource_of(self.sort, self.body, self.revision)
 
 
@@ -76,7 +76,7 @@ class AcceptanceStore(Protocol):
     ) -> None:
         """Keep these records in the place of those before, and drop others: all of it, or nothing.
 
-        No revision grows, and nobody who watches is called. StoreError if they cannot be kept.
+        No revision grows, and nobody who watches is called. Raise StoreError if they cannot be kept.
         """
         ...
 

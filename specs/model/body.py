@@ -22,7 +22,7 @@ _NUMBERS = {".inf": math.inf, "-.inf": -math.inf, ".nan": math.nan}
 
 
 def body_of(resource: Spec | Value) -> str:
-    """Its Body; StoreError where it holds what no store can keep."""
+    """Return its Body; raise StoreError if it holds what no store can keep."""
     entry = data_of(resource)
     try:
         text = json.dumps(entry, ensure_ascii=False, allow_nan=False)
@@ -40,7 +40,7 @@ def body_of(resource: Spec | Value) -> str:
 
 
 def resource_of(sort: str, body: str, revision: int = 0) -> Spec | Value:
-    """What the Body of a `spec` or a `value` says; SpecError where it says nothing that we know."""
+    """Return what the Body of a `spec` or a `value` says; raise SpecError if it says nothing that we know."""
     entry = msgspec.json.decode(body)
     if _TAG in body:
         entry = _plain(entry)
@@ -57,10 +57,10 @@ def sort_of(resource: Spec | Value) -> str:
 
 
 def kept(resource: Spec | Value) -> tuple[Spec | Value, str]:
-    """The resource as it will be read again, and its Body; StoreError where it could not be.
+    """Return the resource as it will be read again, and its Body; raise StoreError if it could not be.
 
     A resource made by a program may say what no document can: a name with a line break, a number
-    as a key. It is refused here, where its author sees it, not where the next reader does.
+    as a key. It is refused here, where its author sees it, not if the next reader does.
     """
     body = body_of(resource)
     try:
@@ -73,7 +73,7 @@ def kept(resource: Spec | Value) -> tuple[Spec | Value, str]:
 
 
 def _tagged(value: Any, path: Path, resource: Spec | Value) -> Any:
-    """Plain JSON for a value; StoreError where there is none."""
+    """Plain JSON for a value; raise StoreError if there is none."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
@@ -98,7 +98,7 @@ def _tagged(value: Any, path: Path, resource: Spec | Value) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """What a value of a Body stands for."""
+    """Return what a value of a Body stands for."""
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if not isinstance(value, dict):

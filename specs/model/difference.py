@@ -46,7 +46,7 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def difference(before: Spec | Value | None, after: Spec | Value | None) -> Diff:
-    """What it takes to come from one state of a resource to another; None is that there is none."""
+    """Return what it takes to come from one state of a resource to another; None is that there is none."""
     turn = RevisionChange(before=before, after=after)
     if before is None or after is None:
         return Diff(action="created" if before is None else "deleted", turn=turn)
@@ -57,12 +57,12 @@ def difference(before: Spec | Value | None, after: Spec | Value | None) -> Diff:
 
 
 def differences(turns: Iterable[RevisionChange]) -> list[Diff]:
-    """The Difference of each turn, in order."""
+    """Return the Difference of each turn, in order."""
     return [difference(turn.before, turn.after) for turn in turns]
 
 
 def _hidden(detail: FieldDiff) -> FieldDiff:
-    """The same of a secret: whatever of its data differs is masked."""
+    """Return the same of a secret: whatever of its data differs is masked."""
     if detail.path[:1] != ("data",):
         return detail
     before, after = (
@@ -72,7 +72,7 @@ def _hidden(detail: FieldDiff) -> FieldDiff:
 
 
 def entry_data(resource: Spec | Value) -> dict[str, Any]:
-    """What the entry says, with each link of a port under its target: their order is no difference of its own."""
+    """Return what the entry says, with each link of a port under its target: their order is no difference of its own."""
     entry = data_of(resource, namespace="")
     if isinstance(resource, Spec) and resource.ports:
         entry["ports"] = {
@@ -109,5 +109,5 @@ def _details(before: Any, after: Any, path: Path) -> Iterator[FieldDiff]:
 
 
 def _same_order(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
-    """Whether what both have stands in the same order: answers are joined in the order of links."""
+    """Return whether what both have stands in the same order: answers are joined in the order of links."""
     return [key for key in before if key in after] == [key for key in after if key in before]

@@ -34,13 +34,13 @@ _EMPTY: Mapping[str, Any] = {}
 
 
 def no_order(kind: str) -> Sequence[str]:
-    """The fields of every kind stay in the order in which they are written."""
+    """Return the fields of every kind stay in the order in which they are written."""
     del kind
     return ()
 
 
 def ordered(keys: Iterable[str], kind: str | None, order: Order = no_order) -> list[str]:
-    """The keys of an entry in canonical order; those of a Value where it has no kind."""
+    """Return the keys of an entry in canonical order; those of a Value where it has no kind."""
     given = list(keys)
     first = _VALUE_ORDER if kind is None else (*_FIRST, *order(kind))
     last = () if kind is None else _LAST
@@ -51,7 +51,7 @@ def ordered(keys: Iterable[str], kind: str | None, order: Order = no_order) -> l
 
 
 def derive_named(sort: str, namespace: str, name: str | None) -> UUID:
-    """The id of a named entry by its name; a new one for an entry without a name."""
+    """Return the id of a named entry by its name; a new one for an entry without a name."""
     return names.named_id(sort, namespace, name) if name is not None else names.new_id()
 
 
@@ -64,7 +64,7 @@ def spec_of(
     label: str = "",
     revision: int = 0,
 ) -> tuple[Spec | None, list[Problem]]:
-    """The Spec that the entry says; None with every Problem where it cannot be one.
+    """Return the Spec that the entry says; None with every Problem where it cannot be one.
 
     `label` is what to call it in Problems as long as its name is not known.
     """
@@ -136,7 +136,7 @@ def value_of(
     label: str = "",
     revision: int = 0,
 ) -> tuple[Value | None, list[Problem]]:
-    """The Value that the entry says; None with every Problem where it cannot be one."""
+    """Return the Value that the entry says; None with every Problem where it cannot be one."""
     check = _Check(data, places, label)
     for key in data:
         if key not in VALUE_FIELDS:
@@ -180,15 +180,15 @@ def value_of(
 def bindings_of(
     env: Any, *, places: Callable[[Path], Place] | None = None, label: str = ""
 ) -> tuple[Mapping[str, Binding], list[Problem]]:
-    """The bindings under an `env:`; the paths of its Problems start with `env`."""
+    """Return the bindings under an `env:`; the paths of its Problems start with `env`."""
     check = _Check({}, places, label)
     return check.env(env), check.problems
 
 
 def data_of(resource: Spec | Value, *, namespace: str = DEFAULT_NAMESPACE) -> dict[str, Any]:
-    """The entry that says this Spec or Value: plain data, without what is empty or default.
+    """Return the entry that says this Spec or Value: plain data, without what is empty or default.
 
-    An id stands in it only where its name does not lead to the same id again, and a namespace
+    An id stands in it only if its name does not lead to the same id again, and a namespace
     where it is not this one. Reading it back gives an equal resource.
     """
     entry: dict[str, Any] = {}
@@ -225,7 +225,7 @@ def shown_of(resource: Spec | Value, *, namespace: str = DEFAULT_NAMESPACE) -> d
 
 
 def _data_entry(value: Value) -> dict[str, Any]:
-    """What the entry of a Value says of its data."""
+    """Return what the entry of a Value says of its data."""
     data: dict[str, Any] = {"data": value.data}
     if value.sealed:
         data = {"sealed": value.sealed}
@@ -256,7 +256,7 @@ def _link_data(link: Link) -> dict[str, Any]:
 
 
 def _fits(field: str, text: str) -> bool:
-    """Whether a text can be the name of a variable, or the path of a file."""
+    """Return whether a text can be the name of a variable, or the path of a file."""
     return bool(text) and "\0" not in text and (field == "file" or "=" not in text)
 
 
@@ -318,7 +318,7 @@ class _Check:
             self.type((field,), value, "text", hint)
 
     def id(self, value: Any, path: Path) -> UUID | None:
-        """The id written here; None where none is, or where it is no id."""
+        """Return the id written here; None if none is, or where it is no id."""
         if value is None:
             return None
         id_ = names.parse_id(value) if type(value) is str else None
@@ -360,14 +360,14 @@ class _Check:
         return self.source(entry["from"]) if "from" in entry else None
 
     def sealed(self, value: Any) -> None:
-        """A sealed text; what stands there may be a secret by mistake, and is not repeated."""
+        """Check a sealed text; it may be a secret by mistake, so it is not repeated."""
         if type(value) is not str or not sealed_by(value):
             hint = "To hold what is not sealed, write `data`; `heddle value seal` seals"
             wanted = f"{SEAL_PREFIX}:… as heddle writes it"
             self.problem(("sealed",), "sealed", "this is no sealed text", wanted, hint)
 
     def source(self, value: Any) -> ValueSource | None:
-        """Where a Value comes from."""
+        """Return where a Value comes from."""
         path: Path = ("from",)
         if type(value) is not dict:
             name = value if type(value) is str and value else "NAME"
@@ -393,7 +393,7 @@ class _Check:
     # --- env ---
 
     def env(self, value: Any) -> Mapping[str, Binding]:
-        """What the keys of `env` ask for."""
+        """Return what the keys of `env` ask for."""
         if value is None:
             return _EMPTY
         if type(value) is not dict:
@@ -408,7 +408,7 @@ class _Check:
         return result
 
     def binding(self, path: Path, entry: Any) -> Binding | None:
-        """One entry of `env`; a list of one is that one."""
+        """Return one entry of `env`; a list of one is that one."""
         if type(entry) is list and len(entry) == 1:
             path, entry = (*path, 0), entry[0]
         if type(entry) is not dict:
@@ -430,7 +430,7 @@ class _Check:
     # --- ports ---
 
     def ports(self, value: Any) -> Mapping[str, tuple[Link, ...]]:
-        """Where the out ports lead."""
+        """Return where the out ports lead."""
         if type(value) is not dict:
             self.type(("ports",), value, "a mapping such as {out: [{name: next, port: in}]}")
             return _EMPTY
@@ -447,7 +447,7 @@ class _Check:
         return result
 
     def link(self, path: Path, entry: Any) -> Link:
-        """One link; where something is wrong with it, a Problem is noted and it leads nowhere."""
+        """Return one link; where something is wrong with it, a Problem is noted and it leads nowhere."""
         if type(entry) is dict:
             name, port = entry.get("name"), entry.get("port", "in")
             plain = type(name) is str and name and type(port) is str and port
@@ -459,7 +459,7 @@ class _Check:
         return Link()
 
     def odd_link(self, path: Path, entry: dict[str, Any]) -> Link:
-        """A link with an id, or with something wrong."""
+        """Return a link with an id, or with something wrong."""
         before = len(self.problems)
         self.unknown(path, entry, _LINK_FIELDS, "a link")
         id_ = self.id(entry.get("id"), (*path, "id"))

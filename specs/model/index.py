@@ -37,19 +37,19 @@ class ResourceIndex:
         return len(self._all)
 
     def keys(self) -> Iterable[Key]:
-        """Every key, in the order of arrival."""
+        """Return every key, in the order of arrival."""
         return self._all.keys()
 
     def all(self) -> Iterable[Resource]:
-        """Every resource, in the order of arrival."""
+        """Return every resource, in the order of arrival."""
         return self._all.values()
 
     def get(self, key: Key) -> Resource | None:
-        """The resource of that key; None if there is none."""
+        """Return the resource of that key; None if there is none."""
         return self._all.get(key)
 
     def named(self, like: Resource) -> Resource | None:
-        """The resource that has the name of this one; None if there is none."""
+        """Return the resource that has the name of this one; None if there is none."""
         key = self._names.get(_name(like)) if like.name is not None else None
         return self._all[key] if key is not None else None
 
@@ -74,7 +74,7 @@ class ResourceIndex:
         return old
 
     def find(self, sort: type[Any], namespace: str | None, ids: Iterable[UUID] | None) -> list[Any]:
-        """The resources of one sort and namespace (None: of all); with `ids`, those that exist."""
+        """Return the resources of one sort and namespace (None: of all); with `ids`, those that exist."""
         if ids is not None:
             once = ids if isinstance(ids, Set) else dict.fromkeys(ids)
             resources = [self._all.get((sort, id_)) for id_ in once]
@@ -88,7 +88,7 @@ class ResourceIndex:
         return [each for key, each in self._all.items() if key[0] is sort]
 
     def with_names(self, namespace: str, names: Iterable[str]) -> list[Resource]:
-        """The Specs and Values of a namespace that have one of these names."""
+        """Return the Specs and Values of a namespace that have one of these names."""
         found: list[Resource] = []
         for name in dict.fromkeys(names):
             for sort in (Spec, Value):
@@ -98,7 +98,7 @@ class ResourceIndex:
         return found
 
     def mentioning(self, namespace: str, words: Collection[str]) -> Pieces[list[Spec]]:
-        """The Specs of a namespace that mention one of these texts, see `mentions_of`."""
+        """Return the Specs of a namespace that mention one of these texts, see `mentions_of`."""
         mentions = yield from self._listed()
         ids: dict[UUID, None] = {}
         for word in words:
@@ -108,7 +108,7 @@ class ResourceIndex:
         return [each for each in found if isinstance(each, Spec)]
 
     def _listed(self) -> Pieces[dict[tuple[str, str], dict[UUID, None]]]:
-        """The index of mentions, made now if nobody has asked before; the rest may change meanwhile."""
+        """Return the index of mentions, made now if nobody has asked before; the rest may change meanwhile."""
         if self._mentions is None:
             self._mentions = {}
             self._unlisted = {
@@ -149,7 +149,7 @@ class ResourceIndex:
 
 
 def key_of(resource: Resource) -> Key:
-    """The key of a resource."""
+    """Return the key of a resource."""
     return (Spec if isinstance(resource, Spec) else Value, resource.id)
 
 
@@ -160,11 +160,11 @@ def _name(resource: Resource) -> Name:
 def plan(
     index: ResourceIndex, changes: Sequence[Change], revise: Callable[[int], int]
 ) -> list[Step]:
-    """What these changes come to, in order, as one change set; nothing is done yet.
+    """Return what these changes come to, in order, as one change set; nothing is done yet.
 
     A Put of what is there already keeps its revision; otherwise `revise` makes the new one of the
     old (0: there was none). Conflict when a revision does not match, or a name would be held
-    twice after all of them; NotFound when a Delete names what is not there.
+    twice after all of them; NotFoundError when a Delete names what is not there.
     """
     steps: list[Step] = []
     later: dict[Key, Resource | None] = {}
@@ -184,7 +184,7 @@ def plan(
 
 
 def net(steps: Sequence[Step]) -> list[Step]:
-    """What all steps together change: the first state of each resource, and its last."""
+    """Return what all steps together change: the first state of each resource, and its last."""
     first: dict[Key, Resource | None] = {}
     last: dict[Key, Resource | None] = {}
     for old, new in steps:

@@ -22,7 +22,7 @@ class MarkError(ValueError):
 
 
 def marked(data: Any) -> Any:
-    """The same data with what JSON cannot say marked; what needs no mark is shared."""
+    """Return the same data with what JSON cannot say marked; what needs no mark is shared."""
     if isinstance(data, str) or data is None:
         return data
     if isinstance(data, float):
@@ -38,7 +38,7 @@ def marked(data: Any) -> Any:
 
 
 def unmarked(data: Any) -> Any:
-    """The data that was marked so; BadMark says what cannot be read."""
+    """Return the data that was marked so; MarkError says what cannot be read."""
     if isinstance(data, list):
         return [unmarked(value) for value in data]
     if not isinstance(data, dict):

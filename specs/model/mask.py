@@ -8,7 +8,7 @@ MASK = "••••••"
 
 
 def covered(data: Any) -> Any:
-    """The same shape, with everything that it says masked; keys stay."""
+    """Return the same shape, with everything that it says masked; keys stay."""
     if isinstance(data, Mapping):
         return {key: covered(value) for key, value in data.items()}
     if isinstance(data, list):
@@ -17,7 +17,7 @@ def covered(data: Any) -> Any:
 
 
 def is_covered(data: Any) -> bool:
-    """Whether this is data that `covered` gives, and says nothing any more."""
+    """Return whether this is data that `covered` gives, and says nothing any more."""
     if isinstance(data, Mapping | list):
         inner = list(data.values()) if isinstance(data, Mapping) else data
         return bool(inner) and all(is_covered(each) for each in inner)

@@ -21,37 +21,37 @@ KEY_RULE = "a letter or _, then letters, digits and _"
 
 
 def legal_name(name: str) -> bool:
-    """Whether a Spec or a Value may be called that (see NAME_RULE)."""
+    """Return whether a Spec or a Value may be called that (see NAME_RULE)."""
     return len(name) <= MAX_NAME and _NAME.fullmatch(name) is not None
 
 
 def legal_namespace(namespace: str) -> bool:
-    """Whether a namespace may be called that (see NAMESPACE_RULE)."""
+    """Return whether a namespace may be called that (see NAMESPACE_RULE)."""
     return len(namespace) <= MAX_NAME and _NAMESPACE.fullmatch(namespace) is not None
 
 
 def legal_key(key: str) -> bool:
-    """Whether a key of `env` can be spelled inside a blank (see KEY_RULE)."""
+    """Return whether a key of `env` can be spelled inside a blank (see KEY_RULE)."""
     return _KEY.fullmatch(key) is not None
 
 
 def parse_id(text: str) -> UUID | None:
-    """The UUID that the text spells, with or without hyphens; None where it spells none."""
+    """Return the UUID that the text spells, with or without hyphens; None if it spells none."""
     return UUID(text) if _UUID.fullmatch(text) else None
 
 
 def named_id(sort: str, namespace: str, name: str) -> UUID:
-    """The id of what has a name and no id: the same whenever and wherever it is read."""
+    """Return the id of what has a name and no id: the same whenever and wherever it is read."""
     return _derive(f"{sort}\0{namespace}\0{name}")
 
 
 def anonymous_id(sort: str, namespace: str, source: str, position: str) -> UUID:
-    """The id of what has neither: the same whenever this place of this source is read."""
+    """Return the id of what has neither: the same whenever this place of this source is read."""
     return _derive(f"{sort}\0{namespace}\0\0{source}\0{position}")
 
 
 def new_id() -> UUID:
-    """A new UUID of version 7: later ones sort after earlier ones, by the millisecond."""
+    """Return a new UUID of version 7: later ones sort after earlier ones, by the millisecond."""
     stamp = time.time_ns() // 1_000_000
     number = (stamp & 0xFFFF_FFFF_FFFF) << 80 | int.from_bytes(os.urandom(10), "big")
     number = number & ~(0xF << 76) | 0x7 << 76

@@ -96,7 +96,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     leases: tuple[UUID, ...] = ()
 
     def late(self, now: float) -> bool:
-        """Whether it was not renewed for so long that its runtime must be gone."""
+        """Return whether it was not renewed for so long that its runtime must be gone."""
         return now - self.seen > self.interval * LATE
 
 
@@ -109,9 +109,9 @@ class ReportStore(Protocol):
         ...
 
     async def withdraw(self, runtime: str) -> None:
-        """Drop the Report of a runtime that ends; nothing where there is none."""
+        """Drop the Report of a runtime that ends; nothing if there is none."""
         ...
 
     async def reports(self, namespace: str | None = None) -> Sequence[Report]:
-        """The Reports of a namespace (None: of all) whose runtimes are not gone."""
+        """Return the Reports of a namespace (None: of all) whose runtimes are not gone."""
         ...

@@ -26,7 +26,7 @@ NO_NOTE = Note()
 
 
 class RevisionChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What one Revision made of one resource: `before` is None where it is new, `after` where it is gone."""
+    """What one Revision made of one resource: `before` is None if it is new, `after` if it is gone."""
 
     before: Spec | Value | None = None
     after: Spec | Value | None = None
@@ -63,7 +63,7 @@ class Revision(msgspec.Struct, frozen=True, kw_only=True):
     turns: tuple[RevisionChange, ...] = ()
 
     def within(self, namespace: str) -> "Revision":
-        """The same with the turns of one namespace only."""
+        """Return the same with the turns of one namespace only."""
         turns = tuple(
             turn
             for turn in self.turns
@@ -82,7 +82,7 @@ class RevisionStore(Protocol):
     async def history(
         self, namespace: str | None = None, *, before: int | None = None, limit: int = 50
     ) -> Sequence[Revision]:
-        """The Revisions that changed something in a namespace (None: in any), the newest first.
+        """Return the Revisions that changed something in a namespace (None: in any), the newest first.
 
         Each has only the turns of that namespace. `before` leaves out that number and all later
         ones; at most `limit` are given.
@@ -90,14 +90,14 @@ class RevisionStore(Protocol):
         ...
 
     async def revision(self, number: int) -> Revision:
-        """One Revision with all its turns; NotFound where there is none of that number."""
+        """Return one Revision with all its turns; NotFoundError if there is none of that number."""
         ...
 
 
 async def since(
     store: RevisionStore, number: int, namespace: str | None = None
 ) -> list[RevisionChange]:
-    """What all Revisions after this one come to together, one turn for each resource, oldest first."""
+    """Return what all Revisions after this one come to together, one turn for each resource, oldest first."""
     first: dict[Key, RevisionChange] = {}
     before: int | None = None
     while True:

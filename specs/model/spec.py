@@ -61,20 +61,20 @@ class Spec(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return self.name or f"{self.kind}:{str(self.id)[:8]}"
 
     def place(self, path: Path = ()) -> Place:
-        """Where this path of the Spec was written; the nearest known place above it otherwise."""
+        """Return where this path of the Spec was written; the nearest known place above it otherwise."""
         return self.places(path) if self.places is not None else NOWHERE
 
     def inside(self, path: Path, line: int, column: int = 0) -> Place:
-        """Where line and column (from 1) of the text at this path, some code, stand in the file."""
+        """Return where line and column (from 1) of the text at this path, some code, stand in the file."""
         inside = getattr(self.places, "inside", None)
         return inside(path, line, column) if inside is not None else self.place(path)
 
     def at(self, path: Path) -> str:
-        """The path as a person reads it: `router.routes[0].port`."""
+        """Return the path as a person reads it: `router.routes[0].port`."""
         return dotted(self.label, path)
 
     def same(self, other: "Spec") -> bool:
-        """Whether both say the same, down to the types of numbers: places and revisions do not count."""
+        """Return whether both say the same, down to the types of numbers: places and revisions do not count."""
         return (
             self.id == other.id
             and self.kind == other.kind

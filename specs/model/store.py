@@ -74,21 +74,21 @@ class Store(Protocol):
     async def specs(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Spec]:
-        """The Specs of a namespace (None: of all), as they are now; with `ids` only those that exist."""
+        """Return the Specs of a namespace (None: of all), as they are now; with `ids` only those that exist."""
         ...
 
     async def values(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Value]:
-        """The Values of a namespace (None: of all), as they are now; with `ids` only those that exist."""
+        """Return the Values of a namespace (None: of all), as they are now; with `ids` only those that exist."""
         ...
 
     async def problems(self) -> Sequence[Problem]:
-        """What cannot be read at this moment (a broken file); empty when all is well."""
+        """Return what cannot be read at this moment (a broken file); empty when all is well."""
         ...
 
     async def newest(self) -> int:
-        """The number of the newest revision; it grows with every change set that changes something.
+        """Return the number of the newest revision; it grows with every change set that changes something.
 
         Who reads the store afterwards sees everything up to it.
         """
@@ -98,7 +98,7 @@ class Store(Protocol):
         """Do all of them as one change set, or none; the note says who does it, and why.
 
         Returns what was put, with new revisions, in order. Conflict when a revision does not
-        match or a name is taken; NotFound when a Delete names what is not there.
+        match or a name is taken; NotFoundError when a Delete names what is not there.
         """
         ...
 
@@ -131,7 +131,7 @@ class SecretStore(Protocol):
     """A store that keeps its keys to itself, and shows secrets to those who have the right."""
 
     async def revealed(self, namespace: str | None = None) -> Sequence[Value]:
-        """The Values of a namespace (None: of all) with their data in clear; that is written down.
+        """Return the Values of a namespace (None: of all) with their data in clear; that is written down.
 
         StoreError where that is not for us to see.
         """
@@ -143,7 +143,7 @@ class PartialStore(Protocol):
     """A store that keeps what it could read of documents with Problems."""
 
     async def spoiled(self, namespace: str | None = None) -> Sequence[Spec]:
-        """The Specs with Problems, as far as they can be read, that `specs` does not give."""
+        """Return the Specs with Problems, as far as they can be read, that `specs` does not give."""
         ...
 
 
@@ -166,7 +166,7 @@ class PlacingStore(Protocol):
     async def misplaced(
         self, steps: Sequence[tuple[Resource | None, Resource | None]]
     ) -> Sequence[Problem]:
-        """The Problems of those that `apply` would not write there; each step is before and after."""
+        """Return the Problems of those that `apply` would not write there; each step is before and after."""
         ...
 
 
@@ -175,7 +175,7 @@ class ResumableStore(Protocol):
     """A store that remembers what changed when: who was away need not look at everything."""
 
     async def missed(self, since: int, namespace: str | None = None) -> Sequence[ChangeSet] | None:
-        """The change sets after this revision, oldest first; None where it cannot tell them all.
+        """Return the change sets after this revision, oldest first; None if it cannot tell them all.
 
         Those of other namespaces may come without keys.
         """

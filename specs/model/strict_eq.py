@@ -12,7 +12,7 @@ _encode = msgspec.msgpack.Encoder().encode
 
 
 def identical(value: Any, other: Any) -> bool:
-    """Whether two pieces of plain data are equal down to the types of their numbers; order of keys is free."""
+    """Return whether two pieces of plain data are equal down to the types of their numbers; order of keys is free."""
     if value is other:
         return True
     if value != other:
@@ -27,7 +27,7 @@ def identical(value: Any, other: Any) -> bool:
 
 
 def _alike(value: Any, other: Any) -> bool:
-    """Whether two equal pieces of data have the same types throughout."""
+    """Return whether two equal pieces of data have the same types throughout."""
     if isinstance(value, Mapping) and isinstance(other, Mapping):
         return all(_alike(value, other[key]) for key, value in value.items())
     if isinstance(value, list | tuple) and isinstance(other, list | tuple):

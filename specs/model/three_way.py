@@ -18,7 +18,7 @@ _SMALL = 400
 
 
 class Chunk(msgspec.Struct, Generic[T], frozen=True):
-    """A stretch of all three; `shared` where they are the same, and nobody touched it."""
+    """A stretch of all three; `shared` if they are the same, and nobody touched it."""
 
     base: Sequence[T]
     ours: Sequence[T]
@@ -27,14 +27,14 @@ class Chunk(msgspec.Struct, Generic[T], frozen=True):
 
     @property
     def settled(self) -> Sequence[T] | None:
-        """What comes of it where one side alone changed it, or both alike; None where they disagree."""
+        """What comes of it where one side alone changed it, or both alike; None if they disagree."""
         if self.ours == self.theirs or self.base == self.theirs:
             return self.ours
         return self.theirs if self.base == self.ours else None
 
 
 def chunks(base: Sequence[T], ours: Sequence[T], theirs: Sequence[T]) -> Iterator[Chunk[T]]:
-    """The three from their beginning to their end; between two changes lies at least one shared item."""
+    """Yield the three from their beginning to their end; between two changes lies at least one shared item."""
     at = [0, 0, 0]
     for start, start_ours, start_theirs, size in common(base, ours, theirs):
         between = Chunk(
@@ -54,7 +54,7 @@ def merged(
     theirs: Sequence[T],
     decide: Callable[[Chunk[T]], Sequence[T] | None],
 ) -> list[T] | None:
-    """One sequence of three; `decide` is asked where both changed a stretch. None where it gives None."""
+    """Return one sequence of three; `decide` is asked if both changed a stretch. None if it gives None."""
     result: list[T] = []
     for chunk in chunks(base, ours, theirs):
         part = chunk.settled
@@ -118,7 +118,7 @@ def _between(
 
 
 def _anchors(items: Sequence[T], other: Sequence[T]) -> list[tuple[int, int]]:
-    """The longest run of items that both have once and in the same order."""
+    """Return the longest run of items that both have once and in the same order."""
     counts, others = Counter(items), Counter(other)
     places = {item: at for at, item in enumerate(other) if others[item] == 1}
     pairs = [
@@ -143,7 +143,7 @@ def _anchors(items: Sequence[T], other: Sequence[T]) -> list[tuple[int, int]]:
 def common(
     base: Sequence[T], ours: Sequence[T], theirs: Sequence[T]
 ) -> list[tuple[int, int, int, int]]:
-    """The stretches that all three have, with a last, empty one at the end."""
+    """Return the stretches that all three have, with a last, empty one at the end."""
     left, right = matches(base, ours), matches(base, theirs)
     entries: list[tuple[int, int, int, int]] = []
     first = second = 0

@@ -65,11 +65,11 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return self.name or f"value:{str(self.id)[:8]}"
 
     def place(self, path: Path = ()) -> Place:
-        """Where this path of the Value was written; the nearest known place above it otherwise."""
+        """Return where this path of the Value was written; the nearest known place above it otherwise."""
         return self.places(path) if self.places is not None else NOWHERE
 
     def same(self, other: "Value") -> bool:
-        """Whether both say the same, down to the types of numbers: place and revision do not count."""
+        """Return whether both say the same, down to the types of numbers: place and revision do not count."""
         return (
             self.id == other.id
             and self.namespace == other.namespace
@@ -95,7 +95,7 @@ class Value(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return f"Value({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        """What a debugger or a failing test shows: that is no place for a secret."""
+        """Return what a debugger or a failing test shows: that is no place for a secret."""
         entry: tuple[str, Any] = ("data", MASK if self.secret else self.data)
         if self.sealed or self.source is not None:
             entry = ("sealed", self.sealed) if self.sealed else ("source", self.source)

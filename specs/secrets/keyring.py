@@ -46,7 +46,7 @@ class KeyPlace(Protocol):
         ...
 
     def read(self) -> str:
-        """The text with the keys in it; OSError or ValueError says why there is none."""
+        """Return the text with the keys in it; OSError or ValueError says why there is none."""
         ...
 
 
@@ -62,7 +62,7 @@ class Variable(msgspec.Struct, frozen=True):
         return f"the variable {self.variable}"
 
     def read(self) -> str:
-        """What it holds; empty where it is not set."""
+        """Return what it holds; empty if it is not set."""
         environ = os.environ if self.environ is None else self.environ
         return environ.get(self.variable, "")
 
@@ -82,7 +82,7 @@ class KeyFile(msgspec.Struct, frozen=True):
         return f"the file {self.path}"
 
     def read(self) -> str:
-        """What it holds."""
+        """Return what it holds."""
         return FilePath(self.path).read_text(encoding="utf-8")
 
 
@@ -93,7 +93,7 @@ class CommandKeys(msgspec.Struct, frozen=True):
 
     @staticmethod
     def of(line: "str | Sequence[str]") -> "CommandKeys":
-        """The command of a line, taken apart as a shell would; ValueError where that cannot be."""
+        """Return the command of a line, taken apart as a shell would; raise ValueError if that cannot be."""
         return CommandKeys(tuple(shlex.split(line) if isinstance(line, str) else line))
 
     @property
@@ -102,7 +102,7 @@ class CommandKeys(msgspec.Struct, frozen=True):
         return f"the command {self.words[0] if self.words else ''}"
 
     def read(self) -> str:
-        """What it prints; OSError where it cannot be run, ValueError where it fails."""
+        """Return what it prints; raise OSError if it cannot be run, ValueError if it fails."""
         try:
             done = subprocess.run(
                 self.words,
@@ -155,13 +155,13 @@ class Keyring:
 
     @staticmethod
     def of(*keys: "Key | str") -> "Keyring":
-        """A Keyring of these keys; ValueError where a text is no key."""
+        """Return a Keyring of these keys; raise ValueError if a text is no key."""
         given = tuple(key if isinstance(key, Key) else key_of(key) for key in keys)
         return Keyring([GivenKeys(given)])
 
     @staticmethod
     def of_environment(environ: Mapping[str, str] | None = None) -> "Keyring":
-        """A Keyring of the variable HEDDLE_KEY, where that is set."""
+        """Return a Keyring of the variable HEDDLE_KEY, where that is set."""
         variable = Variable(environ=environ)
         return Keyring([variable] if variable.read().strip() else [])
 
@@ -254,7 +254,7 @@ class Keyring:
     # --- sealing and opening ---
 
     def seal(self, value: Value) -> Value:
-        """The same Value, sealed with the first key; as it is where that sealed it, or it comes from outside.
+        """Return the same Value, sealed with the first key; as it is where that sealed it, or it comes from outside.
 
         SecretError where there is no key, or where it is sealed with one that is not here.
         """
@@ -272,7 +272,7 @@ class Keyring:
         return msgspec.structs.replace(value, data=None, sealed=text, secret=True)
 
     def open(self, value: Value) -> Any:
-        """The data of a Value, sealed or plain; SecretError names the Value and the key that is missing."""
+        """Return the data of a Value, sealed or plain; SecretError names the Value and the key that is missing."""
         if value.source is not None:
             actual = f'the Value "{value.label}" comes from {value.source.name}, not from the store'
             raise wrong(value, "from", "missing-source", actual)
@@ -315,7 +315,7 @@ _HINT = f"Give the key with {VARIABLE}, or by key_file or key_command in [secret
 
 
 def keys_in(text: str) -> list[Key]:
-    """The keys that a text holds, in order; ValueError tells the line that is none, and not what it says."""
+    """Return the keys that a text holds, in order; ValueError tells the line that is none, and not what it says."""
     keys: list[Key] = []
     for number, line in enumerate(text.splitlines(), 1):
         for word in line.partition("#")[0].replace(",", " ").split():
@@ -329,7 +329,7 @@ def keys_in(text: str) -> list[Key]:
 
 
 def exposed(path: str) -> str:
-    """What is wrong with the permissions of a file of keys; empty where nothing is."""
+    """Return what is wrong with the permissions of a file of keys; empty if nothing is."""
     try:
         mode = stat.S_IMODE(FilePath(path).stat().st_mode)
     except OSError:
@@ -342,7 +342,7 @@ def exposed(path: str) -> str:
 def wrong(
     value: Value, field: str, code: str, actual: str, wanted: str = "", hint: str = ""
 ) -> SecretError:
-    """The error of a Value that cannot be opened or sealed."""
+    """Return the error of a Value that cannot be opened or sealed."""
     problem = Problem(
         code=code,
         found=actual,

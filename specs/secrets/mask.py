@@ -21,7 +21,7 @@ _HEAD = 20
 
 
 def secrets_in(data: Any) -> Iterator[str]:
-    """Every text and number in secret data, in every form in which it could show."""
+    """Yield every text and number in secret data, in every form in which it could show."""
     if isinstance(data, Mapping):
         for each in data.values():
             yield from secrets_in(each)
@@ -36,7 +36,7 @@ def secrets_in(data: Any) -> Iterator[str]:
 
 
 def forms(secret: str) -> Iterator[str]:
-    """A secret as it is, as it reads in JSON, in URLs, in HTML and in Python, in base64 and in hexadecimal.
+    """Yield a secret as it is, as it reads in JSON, in URLs, in HTML and in Python, in base64 and in hexadecimal.
 
     Of a long one every line counts by itself: logs indent them, and tables cut them off.
     """
@@ -55,7 +55,7 @@ def forms(secret: str) -> Iterator[str]:
 
 
 def hidden(text: str, secrets: Sequence[str]) -> str:
-    """The text with a mark where one of these stood, the longest ones being the first.
+    """Return the text with a mark where one of these stood, the longest ones being the first.
 
     Of a very long one its beginning is enough: who shows found text cuts it off somewhere.
     """
@@ -98,7 +98,7 @@ def _written(secret: str) -> Iterator[str]:
 
 
 def _encoded(data: bytes) -> Iterator[str]:
-    """What base64 and hexadecimal make of it; in base64, wherever it stands in a longer text."""
+    """Yield what base64 and hexadecimal make of it; in base64, wherever it stands in a longer text."""
     if len(data) < LONG:
         return
     yield data.hex()

@@ -14,9 +14,9 @@ _DATA = re.compile(r"(?<![\w-])(['\"]?data['\"]?:[ \t]+)(?![|>][+-]?\s*$)(\S.*)$
 
 
 def concealed(text: str) -> str:
-    """The text with the data of secret Values covered, line by line, as long as it was.
+    """Return the text with the data of secret Values covered, line by line, as long as it was.
 
-    Of a text that cannot be read, whatever stands behind a `data:` is covered, where it speaks of
+    Of a text that cannot be read, whatever stands behind a `data:` is covered, if it speaks of
     secrets at all.
     """
     if "secret" not in text:
@@ -35,7 +35,7 @@ def concealed(text: str) -> str:
 
 
 def _written(data: Any) -> Iterator[str]:
-    """A secret as it may stand in a file: its lines, and its quotes doubled."""
+    """Yield a secret as it may stand in a file: its lines, and its quotes doubled."""
     for secret in secrets_in(data):
         for line in secret.splitlines():
             bare = line.strip()

@@ -134,7 +134,7 @@ class Redactor:
         return self.words.hide(key)
 
     def _entry(self, data: Mapping[Any, Any]) -> frozenset[Any]:
-        """The keys of a map such as `{name: Cookie, value: a=b}` that hold what its name names."""
+        """Return the keys of a map such as `{name: Cookie, value: a=b}` that hold what its name names."""
         if not 2 <= len(data) <= 8:
             return frozenset()
         for key in data:
@@ -146,12 +146,12 @@ class Redactor:
 
 
 def _empty(value: Any) -> bool:
-    """Whether a value holds no secret: a flag, null, or nothing at all."""
+    """Return whether a value holds no secret: a flag, null, or nothing at all."""
     return value is None or isinstance(value, bool) or value in ("", b"")
 
 
 def _pattern(paths: Iterable[str]) -> "re.Pattern[str] | None":
-    """The expression that matches these places, each key with a dot before it."""
+    """Return the expression that matches these places, each key with a dot before it."""
     parts: list[str] = []
     for path in paths:
         keys = [

@@ -43,17 +43,17 @@ class Key(msgspec.Struct, frozen=True):
         return f"Key({self.id!r})"
 
     def __rich_repr__(self) -> list[tuple[str, Any]]:
-        """What a debugger shows: the id alone."""
+        """Return what a debugger shows: the id alone."""
         return [("id", self.id)]
 
 
 def new_key() -> Key:
-    """A new key from the random source of the system."""
+    """Return a new key from the random source of the system."""
     return _key(os.urandom(_KEY_BYTES))
 
 
 def key_of(text: str) -> Key:
-    """The key that this text says; ValueError, which does not repeat the text, where it says none."""
+    """Return the key that this text says; ValueError, which does not repeat the text, where it says none."""
     bare = text.strip()
     data = _bytes(bare.removeprefix(KEY_PREFIX)) if bare.startswith(KEY_PREFIX) else None
     if data is None or len(data) != _KEY_BYTES:
@@ -62,7 +62,7 @@ def key_of(text: str) -> Key:
 
 
 def seal(data: Any, key: Key, value: Value) -> str:
-    """The sealed text of plain data, for this Value and no other; another one each time.
+    """Return the sealed text of plain data, for this Value and no other; another one each time.
 
     ImportError where the package `cryptography` is not installed.
     """
@@ -76,7 +76,7 @@ def seal(data: Any, key: Key, value: Value) -> str:
 
 
 def unseal(text: str, key: Key, value: Value) -> Any:
-    """The data in a sealed text of this Value; ValueError where this key does not open it.
+    """Return the data in a sealed text of this Value; raise ValueError if this key does not open it.
 
     ImportError where the package `cryptography` is not installed.
     """
@@ -102,7 +102,7 @@ def _key(data: bytes) -> Key:
 
 
 def _about(value: Value, key: str) -> bytes:
-    """What a sealed text is about; it has to be the same when it is opened."""
+    """Return what a sealed text is about; it has to be the same when it is opened."""
     who = f"name\0{value.name}" if value.name is not None else f"id\0{value.id}"
     return f"{SEAL_PREFIX}\0{key}\0{value.namespace}\0{who}".encode()
 
@@ -130,7 +130,7 @@ def encode(data: Any) -> bytes:
 
 
 def decode(text: bytes) -> Any:
-    """The data that `encode` wrote."""
+    """Return the data that `encode` wrote."""
     return _untagged(json.loads(text))
 
 

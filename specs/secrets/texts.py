@@ -45,7 +45,7 @@ class _Patterns(NamedTuple):
 
 @cache
 def _patterns() -> _Patterns:
-    """They are made when the first text is searched: most commands never search one."""
+    """Return they are made when the first text is searched: most commands never search one."""
     sign = r"""[^\s"'=:&?;,{}()\[\]<>\\]"""
     return _Patterns(
         # A key in quotes, which may be escaped, and what separates it from its value.
@@ -129,7 +129,7 @@ class Texts:
         return text if shown == text else shown
 
     def _whole(self, text: str) -> str | None:
-        """The text if it is JSON, with its secrets hidden; None if it is not."""
+        """Return the text if it is JSON, with its secrets hidden; None if it is not."""
         bare = text.lstrip()
         if bare[:1] not in ("{", "[") or len(text) > _JSON:
             return None
@@ -176,7 +176,7 @@ class Texts:
 
 
 def _end(text: str, start: int, quote: str) -> int:
-    """Where the value ends that begins here: a text in such quotes, a list, a map, or a plain word."""
+    """Return where the value ends that begins here: a text in such quotes, a list, a map, or a plain word."""
     if text.startswith(quote, start):
         return _unquoted(text, start + len(quote), quote)
     if text[start : start + 1] not in ("[", "{"):
@@ -197,7 +197,7 @@ def _end(text: str, start: int, quote: str) -> int:
 
 
 def _unquoted(text: str, start: int, quote: str) -> int:
-    """Where a text ends whose first quote stands before `start`; a quote that is escaped is a part of it."""
+    """Return where a text ends whose first quote stands before `start`; a quote that is escaped is a part of it."""
     at = text.find(quote, start)
     while at > 0 and text[at - 1] == "\\":
         at = text.find(quote, at + len(quote))

@@ -1,6 +1,6 @@
 """Reading a ValueSource: the data of a Value that stands outside, in the environment or in a file."""
 
-# A file of a few bytes is read where it is asked for.
+# A file of a few bytes is read if it is asked for.
 # ruff: noqa: PTH100
 
 import os
@@ -27,7 +27,7 @@ _OURS = "/proc/"
 class ReadResult(msgspec.Struct, frozen=True):
     """What came of reading a ValueSource: its data, or the error that says why there is none.
 
-    `digest` stands for what the file at `path` held; it is empty where it could not be read.
+    `digest` stands for what the file at `path` held; it is empty if it could not be read.
     """
 
     data: Any = None
@@ -36,7 +36,7 @@ class ReadResult(msgspec.Struct, frozen=True):
     digest: bytes = b""
 
     def stale(self) -> bool:
-        """Whether the file holds something else now; OSError when it cannot be read for a while."""
+        """Return whether the file holds something else now; OSError when it cannot be read for a while."""
         try:
             return _digest(_bytes(self.path)) != self.digest
         except (OSError, ValueError) as error:
@@ -88,7 +88,7 @@ def _variable(name: str, environ: Mapping[str, str]) -> bytes:
 
 
 def _bytes(path: str) -> bytes:
-    """What a file holds; ValueError where it is no file, or too large."""
+    """Return what a file holds; raise ValueError if it is no file, or too large."""
     if os.path.realpath(path).startswith(_OURS):
         # There stands the environment of this process, and in it may stand its keys.
         raise ValueError("it tells of processes, and is given to nobody")

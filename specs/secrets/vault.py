@@ -31,7 +31,7 @@ class Vault:
         self._readings: dict[UUID, ReadResult] = {}
 
     def open(self, value: Value) -> Any:
-        """The data of a Value; SecretError says why it cannot be had, and nothing of the data."""
+        """Return the data of a Value; SecretError says why it cannot be had, and nothing of the data."""
         if value.source is None:
             if value.secret and value.plain and is_covered(value.data):
                 # It was read where secrets are masked: nobody is to be let in with the mask.
@@ -58,7 +58,7 @@ class Vault:
             await self.keys.ready(wanted)
 
     def _is_key(self, path: str) -> bool:
-        """Whether a path leads to a file of keys."""
+        """Return whether a path leads to a file of keys."""
         try:
             return any(os.path.samefile(path, file) for file in self.keys.files)  # noqa: PTH121
         except OSError:
@@ -70,19 +70,19 @@ class Vault:
         return frozenset(reading.path for reading in self._readings.values())
 
     def changed(self) -> frozenset[UUID]:
-        """The Values whose files hold something else now than when they were opened last; it may wait."""
+        """Return the Values whose files hold something else now than when they were opened last; it may wait."""
         # A copy: whoever loads meanwhile adds to them.
         readings = list(self._readings.items())
         return frozenset(id_ for id_, reading in readings if reading.stale())
 
     def forget(self, values: Iterable[UUID]) -> None:
-        """These Values may come from elsewhere now: what is known of their files counts no more."""
+        """Forget what is known of the files of these Values: they may come from elsewhere now."""
         for id_ in values:
             self._readings.pop(id_, None)
 
 
 def opens(vault: Vault, value: Value) -> bool:
-    """Whether the data of a Value can be had here."""
+    """Return whether the data of a Value can be had here."""
     try:
         vault.open(value)
     except SecretError:

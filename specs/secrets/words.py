@@ -57,7 +57,7 @@ class Words:
         self._known: dict[str, bool] = {}
 
     def hide(self, key: object) -> bool:
-        """Whether the value of this key is a secret."""
+        """Return whether the value of this key is a secret."""
         if not isinstance(key, str):
             return False
         known = self._known.get(key)
@@ -70,7 +70,7 @@ class Words:
         return known
 
     def allow(self, key: str) -> bool:
-        """Whether the settings have this key shown."""
+        """Return whether the settings have this key shown."""
         return words_of(key) in self._allow
 
     def _hide(self, key: str) -> bool:

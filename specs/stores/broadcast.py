@@ -35,7 +35,7 @@ class ChangeFeed:
     async def watch(
         self, begin: Callable[[], None] | None = None, end: Callable[[], None] | None = None
     ) -> AsyncIterator[ChangeSet]:
-        """The change sets from the first `anext` on.
+        """Yield the change sets from the first `anext` on.
 
         `begin` is called when nothing can be missed any more, `end` when the watch is over.
         """

@@ -79,14 +79,14 @@ AWKWARD: dict[str, Any] = {
 
 
 def spec(name: str | None, kind: str = "nop", **more: Any) -> Spec:
-    """A Spec; one without a name gets a new id."""
+    """Return a Spec; one without a name gets a new id."""
     namespace = more.pop("namespace", "default")
     id_ = more.pop("id", None) or (named_id("spec", namespace, name) if name else new_id())
     return Spec(id=id_, kind=kind, name=name, namespace=namespace, **more)
 
 
 def value(name: str | None, data: Any = None, **more: Any) -> Value:
-    """A Value; one without a name gets a new id."""
+    """Return a Value; one without a name gets a new id."""
     namespace = more.pop("namespace", "default")
     id_ = more.pop("id", None) or (named_id("value", namespace, name) if name else new_id())
     return Value(id=id_, name=name, namespace=namespace, data=data, **more)
@@ -107,14 +107,14 @@ class Watch:
         return watch
 
     async def next(self) -> ChangeSet:
-        """The next change set."""
+        """Return the next change set."""
         changes = await asyncio.wait_for(self._next, PATIENCE)
         self._next = asyncio.ensure_future(anext(self._changes))
         await asyncio.sleep(0)
         return changes
 
     async def until(self, ids: Iterable[UUID]) -> list[ChangeSet]:
-        """The change sets up to the one with which all these ids were told."""
+        """Return the change sets up to the one with which all these ids were told."""
         wanted = set(ids)
         sets: list[ChangeSet] = []
         while wanted:
@@ -124,7 +124,7 @@ class Watch:
         return sets
 
     async def ended(self) -> bool:
-        """Whether the watch ends, instead of telling something."""
+        """Return whether the watch ends, instead of telling something."""
         try:
             await asyncio.wait_for(self._next, PATIENCE)
         except StopAsyncIteration:
@@ -145,7 +145,7 @@ class Contract(ABC):
 
     @abstractmethod
     def make(self, folder: Path) -> Store:
-        """A Store, not open yet."""
+        """Return a Store, not open yet."""
 
     def run(self, folder: Path, story: Callable[[Store], Awaitable[None]]) -> None:
         """Run a story with an open Store."""
@@ -515,7 +515,7 @@ class StoreContract(Contract):
 
 
 async def refused(store: Store, changes: Sequence[Change], error: type[StoreError]) -> bool:
-    """Whether the store refuses the changes with this very error."""
+    """Return whether the store refuses the changes with this very error."""
     try:
         await store.apply(changes)
     except StoreError as raised:

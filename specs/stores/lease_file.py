@@ -45,7 +45,7 @@ class FileLease:
         return self._path()
 
     async def take(self, mark: float | None = None) -> bool:
-        """Lock the file, if nobody else has; StoreError if there can be no such file."""
+        """Lock the file, if nobody else has; raise StoreError if there can be no such file."""
         try:
             if self._file >= 0 and not self._replaced():
                 if mark is not None:
@@ -96,7 +96,7 @@ class FileLease:
         return True
 
     def _replaced(self) -> bool:
-        """Whether another file stands in the place of ours; none does no harm."""
+        """Return whether another file stands in the place of ours; none does no harm."""
         ours = os.fstat(self._file)
         try:
             there = os.stat(self._path())
@@ -129,7 +129,7 @@ def _locked(file: int) -> bool:
 
 
 def _read(file: int) -> LeaseLine:
-    """What stands in the file; nothing if it is being written, or is new."""
+    """Return what stands in the file; nothing if it is being written, or is new."""
     try:
         return msgspec.json.decode(os.pread(file, 4096, 0), type=LeaseLine)
     except (msgspec.DecodeError, OSError):

@@ -50,14 +50,14 @@ class MemoryStore:
     async def specs(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Spec]:
-        """The Specs of a namespace (None: of all); with `ids` only those that exist."""
+        """Return the Specs of a namespace (None: of all); with `ids` only those that exist."""
         self._check_open()
         return self._index.find(Spec, namespace, ids)
 
     async def values(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Value]:
-        """The Values of a namespace (None: of all); with `ids` only those that exist."""
+        """Return the Values of a namespace (None: of all); with `ids` only those that exist."""
         self._check_open()
         return self._index.find(Value, namespace, ids)
 
@@ -72,17 +72,17 @@ class MemoryStore:
         return await by_turns(self._index.mentioning(namespace, words))
 
     async def problems(self) -> Sequence[Problem]:
-        """Always empty: what is here was read before it came here."""
+        """Return nothing: what is here was read before it came here."""
         self._check_open()
         return ()
 
     async def newest(self) -> int:
-        """The number of the newest revision; 0 where nothing was ever put."""
+        """Return the number of the newest revision; 0 if nothing was ever put."""
         self._check_open()
         return self._newest
 
     async def look(self, namespace: str) -> bool:
-        """Nothing is to be looked for: all of it is here."""
+        """Return nothing is to be looked for: all of it is here."""
         del namespace
         self._check_open()
         return True
@@ -109,7 +109,7 @@ class MemoryStore:
         return self._feed.watch()
 
     async def missed(self, since: int, namespace: str | None = None) -> Sequence[ChangeSet] | None:
-        """The change sets after this revision; None where it is not one of ours."""
+        """Return the change sets after this revision; None if it is not one of ours."""
         self._check_open()
         del namespace
         if not 0 <= since <= self._newest:
@@ -125,7 +125,7 @@ class MemoryStore:
     async def history(
         self, namespace: str | None = None, *, before: int | None = None, limit: int = 50
     ) -> Sequence[Revision]:
-        """The Revisions since it was made, the newest first; see Recording.history."""
+        """Return the Revisions since it was made, the newest first; see Recording.history."""
         self._check_open()
         revisions: list[Revision] = []
         for revision in reversed(self._revisions):
@@ -137,7 +137,7 @@ class MemoryStore:
         return revisions
 
     async def revision(self, number: int) -> Revision:
-        """One Revision; NotFound where there is none of that number."""
+        """Return one Revision; NotFoundError if there is none of that number."""
         self._check_open()
         if not 0 < number <= self._newest:
             raise NotFoundError(
@@ -146,7 +146,7 @@ class MemoryStore:
         return self._revisions[number - 1]
 
     async def keyed(self, key: UUID) -> Revision | None:
-        """The Revision that was made under this key, None if there is none; see Keyed."""
+        """Return the Revision that was made under this key, None if there is none; see Keyed."""
         self._check_open()
         number = self._keys.get(key)
         return None if number is None else self._revisions[number - 1]
@@ -168,7 +168,7 @@ class MemoryStore:
         self._reports.pop(runtime, None)
 
     async def reports(self, namespace: str | None = None) -> Sequence[Report]:
-        """The Reports of a namespace (None: of all) whose runtimes are not gone."""
+        """Return the Reports of a namespace (None: of all) whose runtimes are not gone."""
         self._check_open()
         now = time.time()
         return [
@@ -223,7 +223,7 @@ class MemoryStore:
 
 
 def change_set(steps: Sequence[Step], origin: str, revision: int) -> ChangeSet | None:
-    """The change set of what was really changed; None where nothing was."""
+    """Return the change set of what was really changed; None if nothing was."""
     specs: set[UUID] = set()
     values: set[UUID] = set()
     for old, new in steps:

@@ -47,7 +47,7 @@ class Stores:
         return self._owners
 
     def make(self, url: str | os.PathLike[str], *, namespace: str = DEFAULT_NAMESPACE) -> Store:
-        """The Store at this address, not open yet; a text without a scheme is a path.
+        """Return the Store at this address, not open yet; a text without a scheme is a path.
 
         StoreError names the known schemes when this one is not among them.
         """
@@ -83,7 +83,7 @@ class Stores:
     async def open(
         self, url: str | os.PathLike[str], *, namespace: str = DEFAULT_NAMESPACE
     ) -> Store:
-        """The Store at this address, open; StoreError when it cannot be reached."""
+        """Return the Store at this address, open; StoreError when it cannot be reached."""
         store = self.make(url, namespace=namespace)
         await store.open()
         return store
@@ -95,7 +95,7 @@ async def open_store(
     namespace: str = DEFAULT_NAMESPACE,
     stores: Stores | None = None,
 ) -> Store:
-    """The Store at this address, open; whoever opens it closes it.
+    """Return the Store at this address, open; whoever opens it closes it.
 
     `memory://`, `file://flows`, `postgresql://host/database`, or just a path to a folder or a file; `stores` knows more schemes.
     """
@@ -110,7 +110,7 @@ def _memory(url: str, namespace: str) -> Store:
 
 
 def needed(module: str) -> Any:
-    """A module of the store in PostgreSQL; StoreError where what it stands on is not installed."""
+    """Return a module of the store in PostgreSQL; raise StoreError if what it stands on is not installed."""
     try:
         return import_module(f"heddle.specs.stores.postgres.{module}")
     except ImportError as error:

@@ -31,7 +31,7 @@ R = TypeVar("R", Spec, Value)
 
 
 def overlay(store: Store, base: Iterable[Resource], *, owned: bool = True) -> "Overlay":
-    """The store over these resources; with `owned` it opens and closes with the Overlay."""
+    """Return the store over these resources; with `owned` it opens and closes with the Overlay."""
     kind = ReportingOverlay if isinstance(store, ReportStore) else Overlay
     if kind is ReportingOverlay and isinstance(store, AcceptanceStore):
         kind = AcceptingOverlay
@@ -66,7 +66,7 @@ class Overlay:
     async def specs(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Spec]:
-        """Those of the store, and what it says nothing of."""
+        """Return those of the store, and what it says nothing of."""
         wanted = None if ids is None else list(ids)
         found = list(await self.store.specs(namespace, wanted))
         below = _wanted(self._specs, namespace, wanted)
@@ -77,13 +77,13 @@ class Overlay:
     async def _over(
         self, found: Sequence[Spec], below: Sequence[Spec], ids: Sequence[UUID] | None
     ) -> Sequence[Spec]:
-        """What may stand over these: by id, or by name under another id."""
+        """Return what may stand over these: by id, or by name under another id."""
         if ids is None:
             return found
         return [one for one in await self._named(below) if isinstance(one, Spec)]
 
     async def _named(self, below: Sequence[Resource]) -> list[Resource]:
-        """What the store has under the names of these."""
+        """Return what the store has under the names of these."""
         over: list[Resource] = []
         for space in sorted({one.namespace for one in below}):
             names = {one.name for one in below if one.namespace == space and one.name is not None}
@@ -93,7 +93,7 @@ class Overlay:
     async def values(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Value]:
-        """Those of the store, and what it says nothing of."""
+        """Return those of the store, and what it says nothing of."""
         wanted = None if ids is None else list(ids)
         found = list(await self.store.values(namespace, wanted))
         below = _wanted(self._values, namespace, wanted)
@@ -128,15 +128,15 @@ class Overlay:
         return [*found, *_uncovered(below, over)]
 
     async def problems(self) -> Sequence[Problem]:
-        """Those of the store."""
+        """Return those of the store."""
         return await self.store.problems()
 
     async def spoiled(self, namespace: str | None = None) -> Sequence[Spec]:
-        """Those of the store."""
+        """Return those of the store."""
         return await self.store.spoiled(namespace) if isinstance(self.store, PartialStore) else ()
 
     async def newest(self) -> int:
-        """That of the store."""
+        """Return that of the store."""
         return await self.store.newest()
 
     async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
@@ -144,7 +144,7 @@ class Overlay:
         return await self.store.apply(changes, note)
 
     async def watch(self, namespace: str | None = None) -> AsyncIterator[ChangeSet]:
-        """The change sets of the store; with each, what may have come out from under it."""
+        """Yield the change sets of the store; with each, what may have come out from under it."""
         below = [one for one in self._specs if namespace in (None, one.namespace)]
         ids = frozenset(one.id for one in below)
         values = frozenset(one.id for one in self._values if namespace in (None, one.namespace))
@@ -172,7 +172,7 @@ class ReportingOverlay(Overlay):
         await self._reporting.withdraw(runtime)
 
     async def reports(self, namespace: str | None = None) -> Sequence[Report]:
-        """Those of the store."""
+        """Return those of the store."""
         return await self._reporting.reports(namespace)
 
 
@@ -220,7 +220,7 @@ def _wanted(base: Sequence[R], namespace: str | None, ids: Sequence[UUID] | None
 
 
 def _uncovered(below: Sequence[R], over: Sequence[R]) -> list[R]:
-    """Those over which nothing stands, by id or by name."""
+    """Return those over which nothing stands, by id or by name."""
     ids = {one.id for one in over}
     names = {(one.namespace, one.name) for one in over if one.name is not None}
     return [one for one in below if one.id not in ids and (one.namespace, one.name) not in names]

@@ -24,13 +24,13 @@ from heddle.specs.stores.contract import AWKWARD, Contract, spec, value
 
 
 def recording(store: Store) -> RevisionStore:
-    """The store as one that keeps its Revisions."""
+    """Return the store as one that keeps its Revisions."""
     assert isinstance(store, RevisionStore)
     return store
 
 
 def reporting(store: Store) -> ReportStore:
-    """The store as one that keeps Reports."""
+    """Return the store as one that keeps Reports."""
     assert isinstance(store, ReportStore)
     return store
 
@@ -49,7 +49,7 @@ class RevisionContract(Contract):
     """The promises of a store that keeps its Revisions, one a test."""
 
     def author(self, name: str) -> str:
-        """How a revision names the author of a change; a store behind an API marks what it is told."""
+        """Return how a revision names the author of a change; a store behind an API marks what it is told."""
         return name
 
     def test_a_revision_says_who_when_why_and_what(self, tmp_path: Path) -> None:

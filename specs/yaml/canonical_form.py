@@ -30,7 +30,7 @@ _ROUNDS = 4
 def formatted(
     data: str | bytes, *, file: str = "", order: Order = no_order, is_json: bool = False
 ) -> str:
-    """The text in canonical form; SpecError with every Problem where it cannot be read."""
+    """Return the text in canonical form; SpecError with every Problem where it cannot be read."""
     text = data if isinstance(data, str) else decode(data)
     if text is None:
         raise SpecError(read_text(data, file=file).problems)
@@ -56,7 +56,7 @@ def formatted(
 
 
 def _settled(text: str, order: Order, is_json: bool) -> str:
-    """The form that does not change when it is brought into this form once more."""
+    """Return the form that does not change when it is brought into this form once more."""
     form = _json if is_json else _yaml
     result = form(text, order)
     for _ in range(_ROUNDS):
@@ -77,7 +77,7 @@ def _says(reading: ReadText) -> tuple[Any, ...]:
 
 
 def _kept(text: str) -> Counter[str]:
-    """The comments and the anchors of a text: none of them may be lost."""
+    """Return the comments and the anchors of a text: none of them may be lost."""
     stream = _tree(text)
     roots = [each.root for each in stream.documents if each.root is not None]
     kept = Counter(comment for _, comment in comments_of(stream))
@@ -114,7 +114,7 @@ def _arrange(tree: Tree, order: Order, *, inner: bool = False) -> None:
 
 
 def _anchored(tree: Tree) -> bool:
-    """Whether something in it has an anchor, or leads to one: its order is of meaning then."""
+    """Return whether something in it has an anchor, or leads to one: its order is of meaning then."""
     return any(
         each.anchor or each.sort == "alias" or _anchored(each)
         for entry in tree.entries
@@ -124,7 +124,7 @@ def _anchored(tree: Tree) -> bool:
 
 
 def _links(port: Entry) -> None:
-    """A list with one link a line, each with its port."""
+    """Write a list with one link a line, each with its port."""
     value = port.value
     if value.anchor or value.sort == "alias" or _anchored(value):
         return
@@ -198,7 +198,7 @@ def _cut_head(document: TreeDocument, text: str) -> list[str]:
 
 
 def _folded(documents: list[TreeDocument]) -> list[TreeDocument]:
-    """The documents without the empty ones; comments of those go to the one that follows."""
+    """Return the documents without the empty ones; comments of those go to the one that follows."""
     kept: list[TreeDocument] = []
     waiting: list[str] = []
     for document in documents:
@@ -244,7 +244,7 @@ def _followed(lines: list[str], tail: Sequence[str]) -> list[str]:
 
 
 def _gap_below(document: TreeDocument, text: str) -> bool:
-    """Whether a blank line stands between the comment that opens a document and what follows."""
+    """Return whether a blank line stands between the comment that opens a document and what follows."""
     root = document.root
     if root is None:
         return False
@@ -259,7 +259,7 @@ class _CanonicalWriter:
         self.source = text
 
     def specs(self, root: Tree) -> list[str]:
-        """The list of a document: a blank line around each entry that takes several lines."""
+        """Return the list of a document: a blank line around each entry that takes several lines."""
         lines: list[str] = []
         long = False
         for number, entry in enumerate(root.entries):
@@ -272,14 +272,14 @@ class _CanonicalWriter:
         return _followed(lines, root.tail)
 
     def block_scalar(self, tree: Tree) -> list[str]:
-        """A document that is one block scalar; empty where it is none."""
+        """Return a document that is one block scalar; empty if it is none."""
         if tree.sort != "scalar" or tree.style not in ("|", ">"):
             return []
         header, body = self.literal(tree, 2)
         return [" ".join(each for each in (self.anchor(tree), tree.tag, header) if each), *body]
 
     def block(self, tree: Tree, indent: int) -> list[str]:
-        """A mapping or a list, one entry a line."""
+        """Return a mapping or a list, one entry a line."""
         lines: list[str] = []
         for number, entry in enumerate(tree.entries):
             if number and entry.blank and lines[-1]:
@@ -289,7 +289,7 @@ class _CanonicalWriter:
         return _followed(lines, [margin + each if each else "" for each in tree.tail])
 
     def entry(self, entry: Entry, indent: int) -> list[str]:
-        """An entry with its comments."""
+        """Return an entry with its comments."""
         margin = " " * indent
         value = entry.value
         before = list(entry.before)
@@ -317,7 +317,7 @@ class _CanonicalWriter:
         return [*lines, f"{margin}{lead}{decor}{beside}", *inner]
 
     def fits(self, tree: Tree, column: int) -> bool:
-        """Whether a node is written on the line on which it begins."""
+        """Return whether a node is written on the line on which it begins."""
         if tree.sort in ("scalar", "alias") or not tree.entries:
             return not tree.tail
         if not tree.flow or "\n" in self.source[tree.start : tree.end] or not _plain(tree):
@@ -325,7 +325,7 @@ class _CanonicalWriter:
         return column + len(self.inline(tree)) <= WIDTH
 
     def inline(self, tree: Tree) -> str:
-        """A node on one line."""
+        """Return a node on one line."""
         if tree.sort == "alias":
             return self.source[tree.start : tree.end].strip()
         decor = "".join(f"{each} " for each in (self.anchor(tree), tree.tag) if each)
@@ -341,14 +341,14 @@ class _CanonicalWriter:
         return f"{decor}{{{', '.join(pairs)}}}"
 
     def inline_item(self, tree: Tree) -> str:
-        """A node inside braces."""
+        """Return a node inside braces."""
         if tree.sort != "scalar":
             return self.inline(tree)
         decor = "".join(f"{each} " for each in (self.anchor(tree), tree.tag) if each)
         return decor + self.scalar(tree, flow=True)
 
     def key(self, tree: Tree, *, flow: bool = False) -> str:
-        """A key with its anchor."""
+        """Return a key with its anchor."""
         if tree.sort == "alias":
             # Without the blank the colon would belong to the name.
             return f"{self.source[tree.start : tree.end].strip()} "
@@ -358,11 +358,11 @@ class _CanonicalWriter:
         return anchor + self.scalar(tree, key=True, flow=flow)
 
     def anchor(self, tree: Tree) -> str:
-        """The anchor as it is written."""
+        """Return the anchor as it is written."""
         return f"&{tree.anchor}" if tree.anchor and tree.sort != "alias" else ""
 
     def literal(self, tree: Tree, indent: int) -> tuple[str, list[str]]:
-        """The header and the lines of a block scalar."""
+        """Return the header and the lines of a block scalar."""
         source = self.source
         start = source.index("\n", tree.start) + 1 if "\n" in source[tree.start :] else len(source)
         raw = source[start : tree.end].split("\n")
@@ -383,7 +383,7 @@ class _CanonicalWriter:
         return f"{tree.style}{digit}{chomp}", [margin + line if line else "" for line in body]
 
     def scalar(self, tree: Tree, *, key: bool = False, flow: bool = False) -> str:
-        """A scalar on one line, in quotes only where it needs them."""
+        """Return a scalar on one line, in quotes only if it needs them."""
         text = tree.text
         if tree.tag:
             return quoted(text) if tree.style or "\n" in text else text
@@ -400,7 +400,7 @@ class _CanonicalWriter:
 
 
 def _plain(tree: Tree) -> bool:
-    """Whether there is nothing in it that needs a line of its own."""
+    """Return whether there is nothing in it that needs a line of its own."""
     return (
         not tree.tail
         and tree.style not in ("|", ">")
@@ -434,7 +434,7 @@ def _json(text: str, order: Order) -> str:
 
 
 def _arranged(entry: Any, order: Order, *, inner: bool = False) -> Any:
-    """An entry of JSON with its keys, and those of its links, in order."""
+    """Return an entry of JSON with its keys, and those of its links, in order."""
     if not isinstance(entry, dict):
         return entry
     kind = entry.get("kind")

@@ -44,7 +44,7 @@ def _tail(tree: Tree) -> list[str]:
 
 
 def _inside(entry: Entry) -> tuple[int, int] | None:
-    """Where a comment is about a whole entry: None if what is in it can have comments of its own."""
+    """Return where a comment is about a whole entry: None if what is in it can have comments of its own."""
     value = entry.value
     if value.entries and not value.flow:
         return None
@@ -119,7 +119,7 @@ class _Comments:
         self.blanks()
 
     def inside(self, index: int) -> Entry | None:
-        """The entry between whose key and value a place lies, or in whose empty braces."""
+        """Return the entry between whose key and value a place lies, or in whose empty braces."""
         at = bisect_right(self.within, ((index, len(self.text)), 0)) - 1
         if at < 0 or not self.within[at][0][0] <= index < self.within[at][0][1]:
             return None
@@ -128,7 +128,7 @@ class _Comments:
     def beside(
         self, document: TreeDocument, index: int, between: tuple[int, int], comment: str
     ) -> None:
-        """A comment at the end of a line: about the last entry between these that has comments."""
+        """Place a comment at the end of a line: about the last entry between these that has comments."""
         begin = line_start(self.text, index)
         end = begin + len(self.text[begin:index].rstrip())
         low, at = between
@@ -143,13 +143,13 @@ class _Comments:
             entry.beside = comment
 
     def in_line(self, tree: Tree) -> bool:
-        """Whether this is written in braces on one line: it has no comments of its own."""
+        """Return whether this is written in braces on one line: it has no comments of its own."""
         return tree.flow and "\n" not in self.text[tree.start : tree.end]
 
     def above(
         self, document: TreeDocument, place: tuple[int, int], at: tuple[int, int, int], comment: str
     ) -> None:
-        """A comment on a line of its own: about what follows, or the last word of what it is in."""
+        """Place a comment on a line of its own: about what follows, or the last word of its block."""
         (line, column), (low, index, high) = place, at
         entries = self.entries
         # What is in braces on one line is one thing.
@@ -175,7 +175,7 @@ class _Comments:
     def tail(
         self, document: TreeDocument, last: tuple[Entry, Tree] | None, line: int, column: int
     ) -> list[str]:
-        """The end of the innermost list or mapping that reaches as far in as the comment."""
+        """Return the end of the innermost list or mapping that reaches as far in as the comment."""
         index = self.start(line)
         tree = last[1] if last is not None else None
         while tree is not None:
@@ -188,11 +188,11 @@ class _Comments:
         return document.tail
 
     def start(self, line: int) -> int:
-        """Where a line begins."""
+        """Return where a line begins."""
         return self.starts[line] if line < len(self.starts) else len(self.text)
 
     def gap(self, line: int) -> bool:
-        """Whether a blank line stands above."""
+        """Return whether a blank line stands above."""
         return line > 0 and not self.text[self.start(line - 1) : self.start(line)].strip()
 
     def blanks(self) -> None:

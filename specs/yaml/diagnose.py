@@ -30,7 +30,7 @@ _C_MISTAKES = ("unexpected ':'", "unknown escape character", "incompatible YAML 
 
 
 def thorough(text: str) -> ParsedText:
-    """The documents of a text, their positions and every fault; never raises for what it says."""
+    """Return the documents of a text, their positions and every fault; never raises for what it says."""
     if not _clean(text):
         actual = "half of a character pair, which cannot be written as UTF-8"
         return ParsedText([], [TextProblem(code="syntax", found=actual)], [], whole=False)
@@ -135,7 +135,7 @@ class _TreeWalk:
         self.faults.append(too_many(tree.line + 1, tree.column + 1, path))
 
     def node(self, tree: Tree, path: Path) -> tuple[Any, NodePlace]:
-        """What a node says, and where it stands."""
+        """Return what a node says, and where it stands."""
         self.nodes += 1
         if self.nodes > self.most:
             self.too_many(tree, path[:1])
@@ -159,7 +159,7 @@ class _TreeWalk:
         return value, where
 
     def alias(self, tree: Tree, path: Path) -> tuple[Any, NodePlace]:
-        """What the alias stands for; a Fault where it stands for nothing."""
+        """Return what the alias stands for; a Fault where it stands for nothing."""
         where = NodePlace(tree.line + 1, tree.column + 1)
         target = tree.target
         if target is not None and id(target) not in self.known:
@@ -179,7 +179,7 @@ class _TreeWalk:
         return value, where
 
     def sequence(self, tree: Tree, path: Path, where: NodePlace) -> list[Any]:
-        """The items of a list."""
+        """Return the items of a list."""
         self.check_tag(tree, path, "seq")
         items: list[Any] = []
         for number, entry in enumerate(tree.entries):
@@ -189,7 +189,7 @@ class _TreeWalk:
         return items
 
     def mapping(self, tree: Tree, path: Path, where: NodePlace) -> dict[str, Any]:
-        """The entries of a mapping; keys are text as it is written, merged ones come last."""
+        """Return the entries of a mapping; keys are text as it is written, merged ones come last."""
         self.check_tag(tree, path, "map")
         record: dict[str, Any] = {}
         merges: list[tuple[Any, NodePlace, Tree]] = []
@@ -221,7 +221,7 @@ class _TreeWalk:
         return record
 
     def key(self, tree: Tree, path: Path) -> str | None:
-        """The text of a key; None, with a Fault, where it is no scalar."""
+        """Return the text of a key; None, with a Fault, if it is no scalar."""
         if tree.sort == "scalar":
             if tree.anchor:
                 self.known[id(tree)] = (tree.text, NodePlace(0, 0), 1)
@@ -268,7 +268,7 @@ class _TreeWalk:
             self.unknown_tag(tree, path)
 
     def scalar(self, tree: Tree, path: Path) -> Any:
-        """What a scalar means by its style and tag."""
+        """Return what a scalar means by its style and tag."""
         text = tree.text
         if not text.isascii():
             text = self.paired(tree, text, path)
@@ -290,7 +290,7 @@ class _TreeWalk:
             return text
 
     def paired(self, tree: Tree, text: str, path: Path) -> str:
-        """The text with character pairs that were escaped one by one put together."""
+        """Return the text with character pairs that were escaped one by one put together."""
         try:
             return text.encode("utf-16", "surrogatepass").decode("utf-16")
         except UnicodeDecodeError:
@@ -426,7 +426,7 @@ def _indexed_before(line: str, fault: TextProblem) -> str:
 
 
 def as_json(text: str) -> ParsedText | None:
-    """The document of a JSON text, as JSON has it; None where the text is no JSON.
+    """Return the document of a JSON text, as JSON has it; None if the text is no JSON.
 
     YAML differs in tabs, in halves of character pairs, and in what some escapes mean.
     """

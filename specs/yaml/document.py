@@ -3,7 +3,7 @@
 One entry (a mapping), a list of entries, several `---` documents, YAML 1.2 or JSON. An entry with
 `kind` is a Spec; an entry with `data`, `sealed` or `from` and no `kind` is a Value; anything else is
 a Problem. An entry without an id gets one that is the same whenever it is read again: from its namespace and
-name, or, where it has no name, from its file, its kind and its number among the nameless ones.
+name, or, if it has no name, from its file, its kind and its number among the nameless ones.
 """
 
 import os
@@ -188,7 +188,7 @@ def _read_file(path: FilePath, key: str, namespace: str, only: Only) -> ReadText
 
 
 def unreadable(file: str, error: OSError) -> Problem:
-    """The Problem of a file that cannot be opened."""
+    """Return the Problem of a file that cannot be opened."""
     reason = (error.strerror or str(error)).lower()
     return Problem(code="unreadable", found=f"cannot be read: {reason}", place=Place(file))
 
@@ -236,7 +236,7 @@ def link_outside(path: str) -> Problem:
 
 
 def files_below(root: str, outside: list[str] | None = None) -> list[str]:
-    """The spec files below a folder, relative to it, sorted; links are followed, circles are not.
+    """Return the spec files below a folder, relative to it, sorted; links are followed, circles are not.
 
     Links that lead out of the folder are noted in `outside`, and followed only if the limits say so.
     OSError when the folder itself cannot be listed, or one below it for a reason that may pass,
@@ -307,7 +307,7 @@ def read_data(
 
 
 def join(readings: Iterable[ReadText]) -> ReadText:
-    """What several texts say together; the second use of an id or a name is a Problem."""
+    """Return what several texts say together; the second use of an id or a name is a Problem."""
     specs: list[Spec] = []
     values: list[Value] = []
     problems: list[Problem] = []
@@ -331,7 +331,7 @@ def join(readings: Iterable[ReadText]) -> ReadText:
 
 
 def unique(resources: Sequence[Entry]) -> tuple[list[Entry], list[Problem]]:
-    """The resources whose id and name are theirs alone, the first of each; Problems for the rest."""
+    """Return the resources whose id and name are theirs alone, the first of each; Problems for the rest."""
     kept: list[Entry] = []
     problems: list[Problem] = []
     ids: dict[UUID, Entry] = {}
@@ -351,13 +351,13 @@ def unique(resources: Sequence[Entry]) -> tuple[list[Entry], list[Problem]]:
 
 
 def _beside(specs: Sequence[Spec], kept: Sequence[Spec]) -> list[Spec]:
-    """The Specs that are not among the kept ones themselves: an equal one may be."""
+    """Return the Specs that are not among the kept ones themselves: an equal one may be."""
     known = {id(spec) for spec in kept}
     return [spec for spec in specs if id(spec) not in known]
 
 
 def taken(resource: Spec | Value, first: Spec | Value) -> Problem:
-    """The Problem of a resource whose name, or id, another one has already."""
+    """Return the Problem of a resource whose name, or id, another one has already."""
     same_name = resource.name is not None and resource.name == first.name
     field = "name" if same_name else "id"
     text = f'the name "{resource.name}"' if same_name else f"the id {resource.id}"
@@ -381,7 +381,7 @@ def _stable(data: dict[str, Any]) -> bytes:
 
 
 def _label(root: Path) -> str:
-    """What to call an entry that has no name: its number, if it is one of several."""
+    """Return what to call an entry that has no name: its number, if it is one of several."""
     if len(root) > 1 and isinstance(root[-1], int):
         return f"entry {root[-1] + 1}"
     return f"document {root[0] + 1}" if root and isinstance(root[0], int) and root[0] else ""
@@ -406,7 +406,7 @@ class _EntryReader:
         self.position = ""
 
     def read(self, parsed: ParsedText) -> ReadText:
-        """Every entry of every document."""
+        """Return every entry of every document."""
         for fault in parsed.faults:
             self.fault(fault, parsed.documents)
         for number, document in enumerate(parsed.documents):
@@ -414,7 +414,7 @@ class _EntryReader:
         return self.done(parsed.whole)
 
     def done(self, whole: bool) -> ReadText:
-        """What was read, with names and ids that are used twice told."""
+        """Return what was read, with names and ids that are used twice told."""
         specs, twice = unique(self.specs)
         values, twice_values = unique(self.values)
         problems = sorted(
@@ -430,7 +430,7 @@ class _EntryReader:
         )
 
     def document(self, document: Any, root: Path) -> None:
-        """One document: an entry, a list of entries, or nothing."""
+        """Read one document: an entry, a list of entries, or nothing."""
         if type(document) is list:
             for number, entry in enumerate(document):
                 self.entry(entry, (*root, number))
@@ -438,7 +438,7 @@ class _EntryReader:
             self.entry(document, root)
 
     def entry(self, data: Any, root: Path) -> None:
-        """One entry: a Spec, a Value, or a Problem."""
+        """Read one entry: a Spec, a Value, or a Problem."""
         if type(data) is not dict:
             self.shape(root, describe_type(data), "a mapping with `kind`, or with `data`")
             return
@@ -484,7 +484,7 @@ class _EntryReader:
         self.nameless[kind] += 1
 
     def derive(self, sort: str, namespace: str, name: str | None) -> UUID:
-        """The id of an entry that has none."""
+        """Return the id of an entry that has none."""
         if name is not None:
             return names.named_id(sort, namespace, name)
         return names.anonymous_id(sort, namespace, self.key, self.position)
@@ -539,7 +539,7 @@ class _EntryReader:
 
 
 def decode(data: bytes) -> str | None:
-    """The text of a file: UTF-8, or UTF-16 with its mark; None where it is neither."""
+    """Return the text of a file: UTF-8, or UTF-16 with its mark; None if it is neither."""
     wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
         return data.decode("utf-16" if wide else "utf-8")

@@ -35,7 +35,7 @@ class FastSource:
         return self._where
 
     def place(self, path: Path) -> Place:
-        """Where the path stands; `path` starts with the number of the document."""
+        """Return where the path stands; `path` starts with the number of the document."""
         if not path or not isinstance(path[0], int) or path[0] >= len(self.where):
             return Place(self.file)
         node = self.where[path[0]]
@@ -48,7 +48,7 @@ class FastSource:
         return Place(self.file, line, column)
 
     def inside(self, path: Path, line: int, column: int) -> Place:
-        """Where line and column (from 1) of the text at this path stand in the file."""
+        """Return where line and column (from 1) of the text at this path stand in the file."""
         place = self.place(path)
         if not path or not isinstance(path[0], int) or path[0] >= len(self.where):
             return place
@@ -101,11 +101,11 @@ class SpecPlaces:
         return self.source.file
 
     def inside(self, path: Path, line: int, column: int = 0) -> Place:
-        """Where line and column (from 1) of the text at this path stand in the file."""
+        """Return where line and column (from 1) of the text at this path stand in the file."""
         return self.source.inside(self.root + path, line, column)
 
     def below(self, path: Path) -> "SpecPlaces":
-        """The places of what stands at this path, as if it were a Spec of its own."""
+        """Return the places of what stands at this path, as if it were a Spec of its own."""
         return SpecPlaces(self.source, self.root + path)
 
 
@@ -144,7 +144,7 @@ def _counted(take: Callable[[], Any], most: int) -> Callable[[], Any]:
 
 
 def parse(text: str) -> ParsedText:
-    """The documents of a YAML or JSON text; never raises for what the text says."""
+    """Return the documents of a YAML or JSON text; never raises for what the text says."""
     if text[:1] in ("{", "["):
         from heddle.specs.yaml.diagnose import as_json, thorough
 

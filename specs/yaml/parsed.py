@@ -68,7 +68,7 @@ NONE = object()
 
 
 def resolve(text: str) -> Any:
-    """What an unquoted scalar means by the core rules of YAML 1.2; the text itself otherwise."""
+    """Return what an unquoted scalar means by the core rules of YAML 1.2; the text itself otherwise."""
     word = _WORDS.get(text, NONE)
     if word is not NONE:
         return word
@@ -85,7 +85,7 @@ def resolve(text: str) -> Any:
 
 @cache
 def c_parser() -> Callable[[str], Any] | None:
-    """The parser written in C; None where only the slow one is installed."""
+    """Return the parser written in C; None where only the slow one is installed."""
     function: Callable[[str], Any] | None = getattr(
         import_module("ruamel.yaml.cyaml"), "CParser", None
     )

@@ -63,7 +63,7 @@ def rewrite(
     is_json: bool = False,
     unnumbered: frozenset[UUID] = frozenset(),
 ) -> str | None:
-    """The text with the edits made, everything else as it was; None where that cannot be done.
+    """Return the text with the edits made, everything else as it was; None if that cannot be done.
 
     New entries with one of the ids `unnumbered` are written without it: their place gives them one.
 
@@ -119,7 +119,7 @@ def patches_of(
 
 
 def breaks_of(text: str) -> str:
-    """How the lines of a text end, if all of them end in the same way; a line feed otherwise."""
+    """Return how the lines of a text end, if all of them end in the same way; a line feed otherwise."""
     for breaks in ("\r\n", "\r"):
         if breaks in text and "\n" not in text.replace(breaks, ""):
             return breaks
@@ -245,7 +245,7 @@ class _EntryWriter:
         self.editor.patch(*self.with_comment(begin, stop), "")
 
     def with_comment(self, begin: int, stop: int) -> tuple[int, int]:
-        """Where lines begin and end, with the comment right above them and blank lines below."""
+        """Return where lines begin and end, with the comment right above them and blank lines below."""
         above = begin
         while above > 0 and self.line(above - 1).lstrip().startswith("#"):
             above = line_start(self.text, above - 1)
@@ -259,7 +259,7 @@ class _EntryWriter:
         return begin, after
 
     def line(self, index: int) -> str:
-        """The line of this place."""
+        """Return the line of this place."""
         return self.text[line_start(self.text, index) : line_end(self.text, index)]
 
     def remove_document(self, number: int) -> None:
@@ -286,7 +286,7 @@ class _EntryWriter:
 
 
 def entry_at(stream: TreeStream, path: Path) -> tuple[Entry, Tree | None]:
-    """The entry at this place of a text, and the list that it stands in."""
+    """Return the entry at this place of a text, and the list that it stands in."""
     root = stream.documents[int(path[0])].root
     if root is None:
         raise PatchError("there is nothing at this place")
@@ -296,7 +296,7 @@ def entry_at(stream: TreeStream, path: Path) -> tuple[Entry, Tree | None]:
 
 
 def layout_near(stream: TreeStream, node: Tree) -> TextLayout:
-    """The layout of a node; what it does not show is as in the rest of the text."""
+    """Return the layout of a node; what it does not show is as in the rest of the text."""
     roots = (each.root for each in stream.documents if each.root is not None)
     return TextLayout.of(stream.text, [node, *roots])
 
@@ -322,7 +322,7 @@ def _same_but_id(old: dict[str, Any], new: dict[str, Any]) -> bool:
 
 
 def _mended(text: str, tasks: Sequence[_Task], result: str, way: _TextStyle) -> str:
-    """The result, with the entries that nobody wanted to change saying what they said before.
+    """Return the result, with the entries that nobody wanted to change saying what they said before.
 
     They may lead to what was changed by an alias.
     """
@@ -358,7 +358,7 @@ def _mended(text: str, tasks: Sequence[_Task], result: str, way: _TextStyle) -> 
 
 
 def _is_removed(document: Any, at: int, removed: set[Path]) -> bool:
-    """Whether every entry of a document is removed."""
+    """Return whether every entry of a document is removed."""
     return isinstance(document, list) and all(
         (at, number) in removed for number in range(len(document))
     )
@@ -456,12 +456,12 @@ def _appended_json(stream: TreeStream, root: Tree | None, added: list[dict[str, 
 
 
 def is_nameless(resource: Resource) -> bool:
-    """Whether the id of a resource may come from its position in a file."""
+    """Return whether the id of a resource may come from its position in a file."""
     return resource.name is None
 
 
 def _leaves_place(old: Resource, new: Resource | None) -> bool:
-    """Whether a nameless entry stops to count among those of its kind."""
+    """Return whether a nameless entry stops to count among those of its kind."""
     stays = new is not None and is_nameless(new) and _kind(new) == _kind(old)
     return is_nameless(old) and not stays
 
@@ -471,7 +471,7 @@ def _kind(resource: Resource) -> str:
 
 
 def pinned(edits: Sequence[Edit], entries: Sequence[Resource]) -> list[Edit]:
-    """The edits, and those that write down ids which would change with the position of an entry."""
+    """Return the edits, and those that write down ids which would change with the position of an entry."""
     removed = [
         edit.old for edit in edits if edit.old is not None and _leaves_place(edit.old, edit.new)
     ]

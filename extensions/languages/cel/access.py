@@ -15,13 +15,13 @@ ABSENT: Final = object()
 
 
 def entry(table: Any, key: Any) -> Any:
-    """The value under a key, or ABSENT; a number finds the equal number of another type."""
+    """Return the value under a key, or ABSENT; a number finds the equal number of another type."""
     value = stored_key(table, key)
     return ABSENT if value is ABSENT else table[value]
 
 
 def stored_key(table: Any, key: Any) -> Any:
-    """The key by which the map knows this one, or ABSENT; no value is touched."""
+    """Return the key by which the map knows this one, or ABSENT; no value is touched."""
     name = kind(key)
     if name == "double":
         if not float(key).is_integer():
@@ -35,7 +35,7 @@ def stored_key(table: Any, key: Any) -> Any:
 
 
 def _same_key(table: Any, key: Any, as_bool: bool) -> bool:
-    """Whether the stored key is of the wanted kind: to Python, True and 1 are one key."""
+    """Return whether the stored key is of the wanted kind: to Python, True and 1 are one key."""
     return any(k == key and (k is True or k is False) == as_bool for k in table)
 
 
@@ -76,7 +76,7 @@ def _no_part(field: str) -> CelError:
 
 
 def missing(table: Any, key: Any) -> CelError:
-    """The Fault of a key that is not there, which names the nearest one."""
+    """Return the Fault of a key that is not there, which names the nearest one."""
 
     def text() -> str:
         shown = f'"{key}"' if isinstance(key, str) else plain_text(key)
@@ -96,7 +96,7 @@ def nearest(word: str, table: Any) -> str:
 
 
 def plain_text(value: Any) -> str:
-    """A value as an error message shows it."""
+    """Return a value as an error message shows it."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return repr(value)
@@ -125,7 +125,7 @@ def index(value: Any, key: Any) -> Any:
 
 
 def resolve(payload: Any, name: str) -> Any:
-    """The value of a free name: a key of the payload, or one of the types."""
+    """Return the value of a free name: a key of the payload, or one of the types."""
     if kind(payload) == "map" and name in payload:
         return payload[name]
     type_ = TYPES.get(name)
@@ -135,7 +135,7 @@ def resolve(payload: Any, name: str) -> Any:
 
 
 def resolve_key(payload: Any, name: str) -> Any:
-    """The value of a free name that stands as the key of a map; the Fault says how a key is quoted."""
+    """Return the value of a free name that stands as the key of a map; the Fault says how a key is quoted."""
     try:
         return resolve(payload, name)
     except CelError as fault:
@@ -157,7 +157,7 @@ def _unknown(payload: Any, name: str) -> CelError:
 
 
 def elements(value: Any) -> list[Any]:
-    """What a macro walks: the elements of a list, the keys of a map."""
+    """Return what a macro walks: the elements of a list, the keys of a map."""
     name = kind(value)
     if name == "list":
         return value if type(value) is list else list(value)
@@ -171,7 +171,7 @@ _PAIRED: Final = 3
 
 
 def pairs(budget: list[int], value: Any) -> list[tuple[Any, Any]]:
-    """What a macro with two variables walks: indexes and elements, or keys and values."""
+    """Return what a macro with two variables walks: indexes and elements, or keys and values."""
     name = kind(value)
     if name in ("list", "map"):
         spend(budget, _PAIRED * len(value))

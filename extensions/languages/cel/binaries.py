@@ -33,7 +33,7 @@ _EXACT_INT: Final = 2**53
 
 
 def binary(body: FunctionBody, node: Binary, a: CodeText, b: CodeText) -> CodeText:
-    """Writes one binary operator over two computed values."""
+    """Write one binary operator over two computed values."""
     if a.constant and b.constant and (code := _folded(body, node.op, a, b)) is not None:
         return code
     body.place(node.at)
@@ -84,7 +84,7 @@ def _arithmetic(body: FunctionBody, op: str, a: CodeText, b: CodeText) -> CodeTe
 
 
 def _may_grow(a: CodeText, b: CodeText) -> bool:
-    """Whether a sum of these may be a text or a list."""
+    """Return whether a sum of these may be a text or a list."""
     numbers = ("int", "double", "uint", "timestamp", "duration")
     return a.type not in numbers and b.type not in numbers
 

@@ -24,8 +24,8 @@ PLAIN_TYPES: Final = frozenset({*EXACT, "null_type"})
 class CodeText:
     """Python text for a value that was computed: a variable or a literal, free to repeat.
 
-    `type` is its CEL type where that is certain. `special` is 1 where the value may be one that
-    plain data lacks, and 2 where it may hold such values. A constant knows its value.
+    `type` is its CEL type where that is certain. `special` is 1 if the value may be one that
+    plain data lacks, and 2 if it may hold such values. A constant knows its value.
     """
 
     text: str
@@ -54,7 +54,7 @@ class FunctionBody(ABC):
 
     @abstractmethod
     def value(self, node: Node, *, out: bool = False) -> CodeText:
-        """Writes what computes a node; `out` asks for plain data, to leave the program."""
+        """Write what computes a node; `out` asks for plain data, to leave the program."""
 
     def place(self, at: int) -> None:
         """Lines written from here on belong to that character of the CEL text."""
@@ -86,7 +86,7 @@ class FunctionBody(ABC):
         return write
 
     def fresh(self) -> str:
-        """A variable that nothing uses yet."""
+        """Return a variable that nothing uses yet."""
         self._count += 1
         return f"t{self._count}"
 
@@ -97,24 +97,24 @@ class FunctionBody(ABC):
         return CodeText(name, type_, special)
 
     def keep(self, value: Any) -> str:
-        """A name under which the program finds this object."""
+        """Return a name under which the program finds this object."""
         name = f"K{len(self.constants)}"
         self.constants[name] = value
         return name
 
     def constant(self, value: Any, type_: str, special: int = 0) -> CodeText:
-        """The Code of a value that is known now."""
+        """Return the Code of a value that is known now."""
         text = _literal(value)
         return CodeText(self.keep(value) if text is None else text, type_, special, True, value)
 
     def named(self, code: CodeText) -> str:
-        """The Code as a name: Python warns about literals in some places."""
+        """Return the Code as a name: Python warns about literals in some places."""
         if code.constant and not code.text.startswith("K"):
             return self.keep(code.value)
         return code.text
 
     def is_exact(self, code: CodeText, type_: str) -> str | None:
-        """The test that the value is exactly of a type; empty if certain, None if impossible."""
+        """Return the test that the value is exactly of a type; empty if certain, None if impossible."""
         if code.type == type_:
             return ""
         return None if code.type else f"type({code.text}) is {EXACT[type_]}"
@@ -142,7 +142,7 @@ class FunctionBody(ABC):
         return code if code.constant else self.let(head, code.type, code.special)
 
     def finished(self, result: CodeText, budget: int) -> tuple[str, list[tuple[int, int]]]:
-        """The whole Python text, and the CEL place of each of its lines."""
+        """Return the whole Python text, and the CEL place of each of its lines."""
         nowhere = (0, 0)
         lines = [
             *self._done,

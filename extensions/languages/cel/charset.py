@@ -14,7 +14,7 @@ EVERYTHING: Final[Charset] = ((0, LAST),)
 
 
 def union(ranges: Iterable[tuple[int, int]]) -> Charset:
-    """The charset that holds all of the ranges."""
+    """Return the charset that holds all of the ranges."""
     merged: list[tuple[int, int]] = []
     for low, high in sorted(ranges):
         if merged and low <= merged[-1][1] + 1:
@@ -25,7 +25,7 @@ def union(ranges: Iterable[tuple[int, int]]) -> Charset:
 
 
 def negated(charset: Charset) -> Charset:
-    """Every character that the charset does not hold."""
+    """Return every character that the charset does not hold."""
     ranges: list[tuple[int, int]] = []
     start = 0
     for low, high in charset:
@@ -38,12 +38,12 @@ def negated(charset: Charset) -> Charset:
 
 
 def holds(charset: Charset, code: int) -> bool:
-    """Whether the character is one of them."""
+    """Return whether the character is one of them."""
     return any(low <= code <= high for low, high in charset)
 
 
 def of(text: str) -> Charset:
-    """The charset of a short notation: `a-zA-Z_`."""
+    """Return the charset of a short notation: `a-zA-Z_`."""
     ranges: list[tuple[int, int]] = []
     at = 0
     while at < len(text):
@@ -80,7 +80,7 @@ POSIX: Final = {
 
 @lru_cache(maxsize=64)
 def category(name: str) -> Charset | None:
-    """The characters of a Unicode general category (`L`, `Nd`, …, `Any`); None for other names."""
+    """Return the characters of a Unicode general category (`L`, `Nd`, …, `Any`); None for other names."""
     if name == "Any":
         return EVERYTHING
     ranges: list[tuple[int, int]] = []
@@ -99,7 +99,7 @@ def category(name: str) -> Charset | None:
 
 @lru_cache(maxsize=1)
 def _orbits() -> dict[int, tuple[int, ...]]:
-    """The characters that differ from another one by case only, each with all of its forms."""
+    """Return the characters that differ from another one by case only, each with all of its forms."""
     groups: dict[str, set[int]] = {}
     for code in range(0x1E944):
         char = chr(code)
@@ -114,7 +114,7 @@ def _orbits() -> dict[int, tuple[int, ...]]:
 
 
 def folded(charset: Charset) -> Charset:
-    """The charset and every other case of its characters."""
+    """Return the charset and every other case of its characters."""
     more = [
         (other, other)
         for code, orbit in _orbits().items()

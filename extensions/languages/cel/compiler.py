@@ -64,7 +64,7 @@ class CelProgram(Protocol):
 
 
 def compile_program(code: str, budget: int = BUDGET, where: Where | None = None) -> CelProgram:
-    """The program of a text, whose results are plain data; CompileError where it is wrong.
+    """Return the program of a text, whose results are plain data; raise CompileError if it is wrong.
 
     Errors of a run say `where` they arose.
     """
@@ -72,7 +72,7 @@ def compile_program(code: str, budget: int = BUDGET, where: Where | None = None)
 
 
 def compile_condition(code: str, budget: int = BUDGET, where: Where | None = None) -> CelProgram:
-    """The same for a text whose result is only asked whether it is true."""
+    """Return the same for a text whose result is only asked whether it is true."""
     return _compiled(code, budget, where, out=False)
 
 
@@ -100,7 +100,7 @@ def _now(text: str, world: dict[str, Any]) -> FunctionType:
 
 
 def _surely_compiles(text: str) -> bool:
-    """Whether the text is so small that Python cannot find it too deeply nested."""
+    """Return whether the text is so small that Python cannot find it too deeply nested."""
     return len(text) < SMALL and text.count("for ") + text.count("try:") < 10
 
 

@@ -45,7 +45,7 @@ class Emitter(FunctionBody):
         self.names: set[str] = set()
 
     def value(self, node: Node, *, out: bool = False) -> CodeText:
-        """Writes what computes a node, walking down its heads without recursion."""
+        """Write what computes a node, walking down its heads without recursion."""
         spine: list[Headed] = []
         while isinstance(node, _HEADED) and not self._whole(node):
             spine.append(node)
@@ -57,13 +57,13 @@ class Emitter(FunctionBody):
         return self._plain(code) if out else code
 
     def _whole(self, node: Headed) -> bool:
-        """Whether the node is one word to us, although it looks like a chain."""
+        """Return whether the node is one word to us, although it looks like a chain."""
         if isinstance(node, Method):
             return self._qualified(node) is not None
         return isinstance(node, Select) and _long_type(node) is not None
 
     def _qualified(self, node: Method) -> str | None:
-        """The name of a function such as `math.greatest`, unless a variable hides it."""
+        """Return the name of a function such as `math.greatest`, unless a variable hides it."""
         if isinstance(node.head, Name) and node.head.name not in self.scope:
             name = f"{node.head.name}.{node.name}"
             return name if name in LIBRARY else None
@@ -108,7 +108,7 @@ class Emitter(FunctionBody):
         return self._free(node, spine)
 
     def _free(self, node: Name, spine: list[Headed], resolve: str = "resolve") -> CodeText:
-        """Writes what finds a free name: a key of the payload, `self`, or a type."""
+        """Write what finds a free name: a key of the payload, `self`, or a type."""
         if node.name not in TYPES:
             self.names.add(node.name)
         if node.name == "self":
@@ -120,13 +120,13 @@ class Emitter(FunctionBody):
         return CodeText(code.text, special=1) if bare and node.name in TYPES else code
 
     def _key(self, node: Node) -> CodeText:
-        """Writes the key of a map: a bare name is an expression, and its failure says so."""
+        """Write the key of a map: a bare name is an expression, and its failure says so."""
         if isinstance(node, Name) and (node.rooted or node.name not in self.scope):
             return self._free(node, [], "resolve_key")
         return self.value(node)
 
     def _fields(self, head: str, slow: str, field: str, spine: list[Headed]) -> CodeText:
-        """Reads a chain of fields at one go: only maps let themselves be read by a text."""
+        """Read a chain of fields at one go: only maps let themselves be read by a text."""
         quick = f"{head}[{field!r}]"
         for _ in range(_AT_ONCE):
             part = spine[-1] if spine else None
@@ -265,7 +265,7 @@ class Emitter(FunctionBody):
         return f"{quick} if {test} else {run}" if test else quick
 
     def _matches(self, node: CallExpression | Method, args: list[CodeText]) -> CodeText:
-        """A pattern that stands in the text is read now, and refused now."""
+        """Return a pattern that stands in the text is read now, and refused now."""
         text, pattern = args
         try:
             find = self.keep(search(pattern.value) if pattern.type == "string" else None)
@@ -350,7 +350,7 @@ _SIZED: Final = ("string", "bytes", "list", "map")
 
 
 def _takes(code: CodeText, name: str, wanted: str) -> str | None:
-    """The test that lets the inline form of a function take this argument."""
+    """Return the test that lets the inline form of a function take this argument."""
     if wanted == "sized":
         return "" if code.type in _SIZED else None if code.type else f"type({name}) in SIZED"
     if code.type:
@@ -359,7 +359,7 @@ def _takes(code: CodeText, name: str, wanted: str) -> str | None:
 
 
 def _long_type(node: Select) -> Type | None:
-    """The type that `google.protobuf.Timestamp` and its like name."""
+    """Return the type that `google.protobuf.Timestamp` and its like name."""
     package = node.head
     if isinstance(package, Select) and package.field == "protobuf":
         root = package.head

@@ -65,7 +65,7 @@ class CodeMap(list[tuple[int, int]]):
 
 
 def explain(exception: Exception, places: CodeMap) -> EvaluationError:
-    """The EvaluationError for whatever a program raised."""
+    """Return the EvaluationError for whatever a program raised."""
     line, column = _place(exception.__traceback__, places)
     where = places.where(line, column) if places.where is not None else ""
     error = EvaluationError(_text(exception), line=line, column=column, where=where)

@@ -15,7 +15,7 @@ _Macro: TypeAlias = Callable[[FunctionBody, Method, CodeText, bool], CodeText]
 
 
 def find(node: Method) -> _Macro | None:
-    """The macro that a call names, by its name and number of arguments."""
+    """Return the macro that a call names, by its name and number of arguments."""
     return _MACROS.get((node.name, len(node.args)))
 
 
@@ -169,7 +169,7 @@ def _gather(
     make: Node | None,
     out: bool,
 ) -> CodeText:
-    """The list of what `make` gives (or of the elements) where `test` holds (or everywhere)."""
+    """Return the list of what `make` gives (or of the elements) where `test` holds (or everywhere)."""
     loop = _Loop(body, node, head, 2 if node.name == "transformList" else 1)
     result = body.fresh()
     special = 0
@@ -202,7 +202,7 @@ def _transform_list(body: FunctionBody, node: Method, head: CodeText, out: bool)
 
 
 def _transform_map(body: FunctionBody, node: Method, head: CodeText, out: bool) -> CodeText:
-    """A map of what is made of each value, under its key; or of the entries that are made."""
+    """Return a map of what is made of each value, under its key; or of the entries that are made."""
     loop = _Loop(body, node, head, 2)
     loop.weight += 3
     result = body.fresh()

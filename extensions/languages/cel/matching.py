@@ -63,7 +63,7 @@ _TRIES: Final = 200_000
 
 
 def matcher(tree: Tree) -> Matcher:
-    """Tells of a text whether the pattern occurs in it; Fault where the pattern is too large.
+    """Tells of a text whether the pattern occurs in it; Fault if the pattern is too large.
 
     Python's own engine is quick but may backtrack without end, so it gets only the texts that are
     short enough for the worst case of the pattern; the automaton takes the others.
@@ -125,7 +125,7 @@ _EDGES: Final = {
 
 
 def _python(tree: Tree) -> str:
-    """The same pattern in Python's notation."""
+    """Return the same pattern in Python's notation."""
     if isinstance(tree, Chars):
         if len(tree.charset) == 1 and tree.charset[0][0] == tree.charset[0][1]:
             return re.escape(chr(tree.charset[0][0]))
@@ -172,7 +172,7 @@ class _Automaton:
         self._hit = _State(self, frozenset(), "")
 
     def search(self, text: str) -> bool:
-        """Whether the pattern occurs in the text."""
+        """Return whether the pattern occurs in the text."""
         if len(self._states) > MAX_STATES:
             self._states.clear()
         state = self._state(frozenset((self._start,)), "")
@@ -184,7 +184,7 @@ class _Automaton:
         return _ACCEPT in self._reach(state, "")
 
     def after(self, state: _State, char: str) -> _State:
-        """The state once that character is read; `_hit` when a match ends before it."""
+        """Return the state once that character is read; `_hit` when a match ends before it."""
         reached = self._reach(state, char)
         if _ACCEPT in reached:
             return self._hit
@@ -208,7 +208,7 @@ class _Automaton:
         return state
 
     def _reach(self, state: _State, char: str) -> set[int]:
-        """Every step that can be stood on without reading, with `char` next (empty: the end)."""
+        """Return every step that can be stood on without reading, with `char` next (empty: the end)."""
         reached: set[int] = set()
         waiting = list(state.steps)
         while waiting:
@@ -232,7 +232,7 @@ class _Automaton:
         return len(self._steps) - 1
 
     def _build(self, tree: Tree, after: int) -> int:
-        """Adds the steps of a part that leads on to `after`; gives its first step."""
+        """Add the steps of a part that leads on to `after`; gives its first step."""
         if isinstance(tree, Chars):
             return self._add(("chars", tree.charset, after, 0))
         if isinstance(tree, Anchor):
@@ -264,7 +264,7 @@ class _Automaton:
 
 
 def _is_edge(name: str, before: str, char: str) -> bool:
-    """Whether that edge lies here; `before` is the kind of the character before, empty at the start."""
+    """Return whether that edge lies here; `before` is the kind of the character before, empty at the start."""
     if name == "start":
         return not before
     if name == "end":

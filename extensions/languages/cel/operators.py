@@ -75,7 +75,7 @@ _Rows: TypeAlias = dict[tuple[str, str], Helper]
 
 
 def _arithmetic(ints: Helper, doubles: Helper) -> _Rows:
-    """The rows that every arithmetic operator has; an int beside a double becomes a double."""
+    """Return the rows that every arithmetic operator has; an int beside a double becomes a double."""
 
     def mixed(a: Any, b: Any) -> Any:
         return doubles(_double(a), _double(b))
@@ -112,7 +112,7 @@ _SUMS: Final[dict[str, _Rows]] = {
 
 
 def _orders(compare: Helper) -> _Rows:
-    """The rows of `<` and its like; numbers of different types stand on one line."""
+    """Return the rows of `<` and its like; numbers of different types stand on one line."""
 
     def mixed(a: Any, b: Any) -> Any:
         return compare(_double(a), _double(b))
@@ -156,7 +156,7 @@ def _helper(op: str, rows: _Rows) -> Helper:
 
 
 def overload(op: str, a: str, b: str) -> CelError:
-    """The Fault of an operator that those two types do not have."""
+    """Return the Fault of an operator that those two types do not have."""
     text = f"no such overload: {a} {op} {b}"
     hint = _TRIES.get((a, b))
     return CelError(f"{text}. {hint}" if hint and (op == "+" or "uint" in (a, b)) else text)
@@ -184,7 +184,7 @@ def invert(value: Any) -> bool:
 
 
 def equal(a: Any, b: Any) -> bool:
-    """`a == b`: numbers compare across types, values of unlike types are simply not equal."""
+    """Return `a == b`: numbers compare across types, values of unlike types are simply not equal."""
     first, second = kind(a), kind(b)
     if first != second:
         if first in NUMBERS and second in NUMBERS:
@@ -210,12 +210,12 @@ def _equal_numbers(a: Any, b: Any, first: str, second: str) -> bool:
 
 
 def unequal(a: Any, b: Any) -> bool:
-    """`a != b`."""
+    """Return `a != b`."""
     return not equal(a, b)
 
 
 def _distinct(number: int) -> bool:
-    """Whether Python finds this number where CEL does: True is 1 to it, and doubles are exact."""
+    """Return whether Python finds this number where CEL does: True is 1 to it, and doubles are exact."""
     return 1 < abs(number) < 2**53
 
 
@@ -233,5 +233,5 @@ def contains(item: Any, where: Any) -> bool:
 
 
 def not_bool(value: Any, op: str) -> CelError:
-    """The Fault of something other than true or false beside `&&`, `||` or `?`."""
+    """Return the Fault of something other than true or false beside `&&`, `||` or `?`."""
     return CelError(f"{op} wants true or false, not {kind(value)}")

@@ -38,7 +38,7 @@ _WORDS: Final = {
 
 
 def parse(source: CelSource) -> Node:
-    """The tree of a whole text; CompileError with the place of the first thing that is wrong."""
+    """Return the tree of a whole text; CompileError with the place of the first thing that is wrong."""
     parser = _Parser(source)
     node = parser.expression()
     if parser.token.kind != "end":
@@ -61,7 +61,7 @@ class _Parser:
         raise self._source.error(token.at, f"unexpected {actual} (wanted: {wanted})", hint)
 
     def expression(self) -> Node:
-        """A condition with its branches, or a run of operators.
+        """Return a condition with its branches, or a run of operators.
 
         Operators wait on a stack of their own, so nesting costs two frames a level and a run of
         thousands of operands costs none.
@@ -219,7 +219,7 @@ class _Parser:
         return tuple(items)
 
     def _lone_comma(self, values: list[Any], closing: str) -> bool:
-        """Whether `[,]` or `{,}` was read: the grammar has both."""
+        """Return whether `[,]` or `{,}` was read: the grammar has both."""
         if values or not self._accept(","):
             return False
         self._expect(closing)

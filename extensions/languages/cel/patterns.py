@@ -103,7 +103,7 @@ class _Reader:
         return (parts[0] if len(parts) == 1 else Sequence(tuple(parts))), flags
 
     def _quoted(self, flags: _Flags) -> list[Tree]:
-        """The characters up to `\\E` or the end; a repetition behind it is for the last one."""
+        """Return the characters up to `\\E` or the end; a repetition behind it is for the last one."""
         end = self._text.find("\\E", self._at)
         end = len(self._text) if end < 0 else end
         chars: list[Tree] = [self._char(ord(char), flags) for char in self._text[self._at : end]]
@@ -113,7 +113,7 @@ class _Reader:
         return chars
 
     def _flags_alone(self, flags: _Flags) -> _Flags | None:
-        """The flags after `(?i)`; None, and nothing read, where a group starts instead."""
+        """Return the flags after `(?i)`; None, and nothing read, where a group starts instead."""
         end = self._at + 2
         while end < len(self._text) and self._text[end] in "imsU-":
             end += 1
@@ -205,7 +205,7 @@ class _Reader:
         return self._counts() if self._peek("{") else None
 
     def _counts(self) -> tuple[int, int | None] | None:
-        """`{2}`, `{2,}` or `{2,5}`; None where the brace stands for itself."""
+        """`{2}`, `{2,}` or `{2,5}`; None if the brace stands for itself."""
         end = self._text.find("}", self._at)
         first, comma, last = self._text[self._at + 1 : max(end, 0)].partition(",")
         if end < 0 or not _digits(first) or (last and not _digits(last)):

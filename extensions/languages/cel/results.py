@@ -15,7 +15,7 @@ _PLAIN: Final[dict[type, Callable[[Any], Any]]] = {
 
 
 def plain(value: Any) -> Any:
-    """What leaves a program: uint as int, timestamps and durations as text, a type as its name."""
+    """Return what leaves a program: uint as int, timestamps and durations as text, a type as its name."""
     make = _PLAIN.get(type(value))
     return value if make is None else make(value)
 

@@ -31,7 +31,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def parse_timestamp(text: str) -> Timestamp:
-    """The Timestamp that an RFC 3339 text names; a Fault otherwise."""
+    """Return the Timestamp that an RFC 3339 text names; a Fault otherwise."""
     match = _RFC3339.fullmatch(text)
     if match is None:
         raise CelError(
@@ -64,7 +64,7 @@ def format_timestamp(value: Timestamp) -> str:
 
 
 def parse_duration(text: str) -> CelDuration:
-    """The Duration that a text such as `1h30m`, `-1.5s` or `250ms` names; a Fault otherwise."""
+    """Return the Duration that a text such as `1h30m`, `-1.5s` or `250ms` names; a Fault otherwise."""
     body = text.lstrip("+-")
     if body == "0" and len(text) <= 2:
         return CelDuration(0)
@@ -94,7 +94,7 @@ def _fraction(nanos: int) -> str:
 
 @lru_cache(maxsize=256)
 def zone(name: str) -> tzinfo:
-    """The time zone of an IANA name or a fixed offset such as `+02:00`; a Fault otherwise."""
+    """Return the time zone of an IANA name or a fixed offset such as `+02:00`; a Fault otherwise."""
     match = _OFFSET.fullmatch(name)
     if match is not None:
         hours, minutes = int(match[2]), int(match[3])
@@ -113,7 +113,7 @@ def zone(name: str) -> tzinfo:
 
 
 def _calendar(pick: Callable[[datetime], int], each_year: int = 0) -> Callable[..., int]:
-    """A part of a timestamp's local date or time, in UTC where no zone is named.
+    """Return a part of a timestamp's local date or time, in UTC where no zone is named.
 
     `each_year` is what the part grows by in a year, for those parts that never return.
     """
@@ -133,7 +133,7 @@ def _calendar(pick: Callable[[datetime], int], each_year: int = 0) -> Callable[.
 
 
 def _clock(pick: Callable[[datetime], int], unit: int) -> Callable[..., int]:
-    """A part of a timestamp's time of day, or the whole of a duration in that unit."""
+    """Return a part of a timestamp's time of day, or the whole of a duration in that unit."""
     of_timestamp = _calendar(pick)
 
     def part(value: Any, *zone_name: Any) -> int:
@@ -146,7 +146,7 @@ def _clock(pick: Callable[[datetime], int], unit: int) -> Callable[..., int]:
 
 
 def _milliseconds(value: Any, *zone_name: Any) -> int:
-    """The milliseconds within the second: the standard library means it so for durations too."""
+    """Return the milliseconds within the second: the standard library means it so for durations too."""
     if kind(value) == "duration" and not zone_name:
         nanos = span(value).nanos
         part = abs(nanos) % NANOS // 1_000_000

@@ -63,7 +63,7 @@ class CelSource:
         return low + 1, at - self._starts[low] + 1
 
     def error(self, at: int, message: str, hint: str = "") -> CompileError:
-        """The CompileError for something wrong at that character."""
+        """Return the CompileError for something wrong at that character."""
         line, column = self.place(at)
         return CompileError(message, line=line, column=column, hint=hint)
 
@@ -102,7 +102,7 @@ _TRIES: Final = {
 
 
 def tokens(source: CelSource) -> list[CelToken]:
-    """Every word of the text, closed by an `end`; CompileError where none fits."""
+    """Return every word of the text, closed by an `end`; raise CompileError if none fits."""
     text = source.text
     if len(text) > MAX_LENGTH:
         raise source.error(0, f"the text is {len(text)} characters long (at most {MAX_LENGTH})")
@@ -161,7 +161,7 @@ def _number(source: CelSource, at: int, word: str, group: str) -> CelToken:
 
 
 def _string(source: CelSource, at: int, opening: str) -> tuple[CelToken, int]:
-    """The literal that starts with these prefix letters and quotes, and where it ends."""
+    """Return the literal that starts with these prefix letters and quotes, and where it ends."""
     quote = opening.lstrip("rRbB")
     prefix = opening[: -len(quote)].lower()
     start = at + len(opening)

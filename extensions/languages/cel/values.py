@@ -142,7 +142,7 @@ LONG_NAMES: Final = {
 
 
 def kind(value: Any) -> str:
-    """The short name of a value's CEL type; a foreign class goes by its own name."""
+    """Return the short name of a value's CEL type; a foreign class goes by its own name."""
     text = KINDS.get(type(value))
     if text is not None:
         return text
@@ -153,20 +153,20 @@ def kind(value: Any) -> str:
 
 
 def type_of(value: Any) -> Type:
-    """The CEL type of a value."""
+    """Return the CEL type of a value."""
     name = kind(value)
     return Type(LONG_NAMES.get(name, name))
 
 
 def int64(value: int) -> int:
-    """The number itself; a Fault where an int cannot hold it."""
+    """Return the number itself; a Fault where an int cannot hold it."""
     if INT_MIN <= value <= INT_MAX:
         return value
     raise CelError("integer overflow (an int has 64 bits)")
 
 
 def uint64(value: int) -> Uint:
-    """The number as a uint; a Fault where a uint cannot hold it."""
+    """Return the number as a uint; a Fault where a uint cannot hold it."""
     if 0 <= value <= UINT_MAX:
         return Uint(value)
     raise CelError("unsigned integer overflow (a uint is 0 to 18446744073709551615)")
@@ -177,7 +177,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def moment(value: Any) -> Timestamp:
-    """A value of kind timestamp as a Timestamp; a datetime without a zone counts as UTC."""
+    """Return a value of kind timestamp as a Timestamp; a datetime without a zone counts as UTC."""
     if isinstance(value, Timestamp):
         return value
     if not isinstance(value, datetime):
@@ -188,5 +188,5 @@ def moment(value: Any) -> Timestamp:
 
 
 def span(value: Any) -> CelDuration:
-    """A value of kind duration as a Duration."""
+    """Return a value of kind duration as a Duration."""
     return value if isinstance(value, CelDuration) else CelDuration(value // _MICRO * 1000)

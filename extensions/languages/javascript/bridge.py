@@ -26,7 +26,7 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def to_text(payload: Any, *, longs: bool = True) -> tuple[str, bool]:
-    """A payload as JSON, and whether marks stand in it; ProgramError for what cannot go there.
+    """Return a payload as JSON, and whether marks stand in it; ProgramError for what cannot go there.
 
     Without `longs`, long integers are numbers: the nearest ones that a number of JavaScript holds.
     """
@@ -41,7 +41,7 @@ def to_text(payload: Any, *, longs: bool = True) -> tuple[str, bool]:
 
 
 def from_text(text: str, marked: bool) -> Any:
-    """The value of a result."""
+    """Return the value of a result."""
     try:
         value = decode(text)
         return _unmarked(value) if marked else value
@@ -52,7 +52,7 @@ def from_text(text: str, marked: bool) -> Any:
 
 
 def _plain(value: Any) -> bool:
-    """Whether JSON says all that there is to a value."""
+    """Return whether JSON says all that there is to a value."""
     kind = type(value)
     if kind is dict:
         # Loops, for a generator would take longer than all the rest.
@@ -100,7 +100,7 @@ def _number(value: int) -> float:
 
 
 def error_data(error: Error, data_of: Any) -> dict[str, Any]:
-    """An Error as plain data, for programs that know no Errors."""
+    """Return an Error as plain data, for programs that know no Errors."""
     return {"message": error.message, "code": error.code, "data": data_of(error.data)}
 
 

@@ -80,7 +80,7 @@ class RealmProgram:
 
 
 def compile_script(code: str, options: Options, *, typescript: bool) -> RealmProgram:
-    """The program of a text; CompileError where it is wrong, or where the engine is missing."""
+    """Return the program of a text; raise CompileError if it is wrong, or where the engine is missing."""
     realms.engine()
     # A text is compiled on the event loop; in a worker, there is none.
     limit = min(timeout_of(options), STATEMENTS) if options.leaves else timeout_of(options)

@@ -59,7 +59,7 @@ class Realm:
         self._measure()
 
     def load(self, kind: str, text: str) -> int:
-        """Take in an `expression` or `module`: its number. SyntaxFault where the text is none."""
+        """Take in an `expression` or `module`: its number. JavaScriptSyntaxError if the text is none."""
         self._limit(_PREPARING, _ROOM)
         number: int = self._kinds[kind](self._function(kind, text))
         self._settle()
@@ -87,7 +87,7 @@ class Realm:
         return bool(out[0] == "y")
 
     def library(self, name: str, make: str) -> Any:
-        """What `make` gives of a library: a function of its exports, as JavaScript."""
+        """Return what `make` gives of a library: a function of its exports, as JavaScript."""
         library = self._libraries.get(name)
         self.libraries[name] = make
         if library is None:
@@ -110,7 +110,7 @@ class Realm:
         *,
         longs: bool = True,
     ) -> Any:
-        """The result of a program; ProgramError or Failure says what went wrong.
+        """Return the result of a program; ProgramError or Failure says what went wrong.
 
         `longs` gives it integers from 2^53 on as BigInt, not as the nearest number.
         """
@@ -240,7 +240,7 @@ _WRAPPERS: Final = {
 
 
 def engine(language: str = "JavaScript", extra: str = "javascript") -> Any:
-    """The module of QuickJS; MissingExtra where it is not installed."""
+    """Return the module of QuickJS; MissingExtra if it is not installed."""
     module = sys.modules.get("_quickjs")
     if module is not None:
         return module
@@ -254,7 +254,7 @@ def engine(language: str = "JavaScript", extra: str = "javascript") -> Any:
 
 @cache
 def resource(name: str) -> str:
-    """The text of a file beside this one."""
+    """Return the text of a file beside this one."""
     return files("heddle.extensions.languages.javascript").joinpath(name).read_text("utf-8")
 
 
@@ -265,7 +265,7 @@ _dropped: Final[dict[int, deque[int]]] = {}
 
 
 def current() -> Realm:
-    """The realm of this thread; a fresh one where there is none, or the last was thrown away."""
+    """Return the realm of this thread; a fresh one where there is none, or the last was thrown away."""
     realm: Realm | None = getattr(_here, "realm", None)
     if realm is None:
         realm, _here.spare = getattr(_here, "spare", None) or Realm(), None
@@ -291,14 +291,14 @@ def forget() -> None:
 
 
 def drop(realm: int, number: int) -> None:
-    """A program of a realm is not needed any more; any thread may say so."""
+    """Drop a program that is not needed any more; any thread may call it."""
     numbers = _dropped.get(realm)
     if numbers is not None:
         numbers.append(number)
 
 
 def line_of(stack: str) -> int:
-    """The line inside the code where an error arose; 0 where the stack does not tell."""
+    """Return the line inside the code where an error arose; 0 if the stack does not tell."""
     for match in _FRAME.finditer(stack):
         line = int(match[1]) - ABOVE
         if line > 0:
@@ -317,7 +317,7 @@ def _stopped(text: str, timeout: float, memory: int) -> ProgramError:
 
 
 def _failure(text: str) -> ProgramError | Failure:
-    """What a program threw; what has a code or data of its own is an Error of its making."""
+    """Return what a program threw; what has a code or data of its own is an Error of its making."""
     value = msgspec.json.decode(text)
     line = line_of(value.get("stack", ""))
     if "code" in value or "data" in value:

@@ -26,7 +26,7 @@ class ProgramForm(NamedTuple):
 
 
 def shaped(code: str, typescript: bool, timeout: float, memory: int) -> ProgramForm:
-    """The Shape of a text; CompileError at the place where it is none.
+    """Return the Shape of a text; CompileError at the place where it is none.
 
     `timeout` bounds the statements of a module, which run once here.
     """
@@ -85,7 +85,7 @@ class _Eraser:
         self._context.set_memory_limit(256 << 20)
 
     def erased(self, code: str, typescript: bool, module: bool) -> str:
-        """The text in JavaScript, line by line where it was; SyntaxFault where it cannot be read."""
+        """Return the text in JavaScript, line by line where it was; JavaScriptSyntaxError if it cannot be read."""
         try:
             text: str = self._transform(code, typescript, module)
         except realms.engine().JSException as error:

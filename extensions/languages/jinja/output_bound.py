@@ -56,7 +56,7 @@ _STATEMENTS: Final = frozenset(["if", "elif", "else", "endif"])
 
 
 def calm(parts: Iterable[TemplatePart]) -> bool:
-    """Whether rendering these parts can harm nobody; what is not understood is not calm."""
+    """Return whether rendering these parts can harm nobody; what is not understood is not calm."""
     expressions = products = 0
     for part in parts:
         if part.kind == "text":
@@ -78,7 +78,7 @@ def calm(parts: Iterable[TemplatePart]) -> bool:
 
 
 def _tokens(text: str) -> list[str] | None:
-    """The tokens of an expression; None where it holds anything unknown."""
+    """Return the tokens of an expression; None if it holds anything unknown."""
     tokens: list[str] = []
     at = 0
     text = text.rstrip()
@@ -131,7 +131,7 @@ def _few_times(tokens: list[str]) -> bool:
 
 
 def _callable(token: str) -> bool:
-    """Whether a bracket behind this token would be a call."""
+    """Return whether a bracket behind this token would be a call."""
     return token not in _WORDS and (token[0].isalnum() or token[0] in "_\"')]}")
 
 

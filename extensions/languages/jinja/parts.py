@@ -21,7 +21,7 @@ class TemplatePart(NamedTuple):
 
 
 def parts_of(code: str) -> tuple[TemplatePart, ...]:
-    """The parts of a template in order; comments are left out."""
+    """Return the parts of a template in order; comments are left out."""
     parts: list[TemplatePart] = []
     at = 0
     for mark in _MARK.finditer(code):

@@ -27,7 +27,7 @@ class TemplateProgram:
     """Maps a payload to text, or to the value of a lone expression.
 
     Its names are `payload` and `self`, and the keys of a payload that is a map. A condition that
-    holds no braces is an expression; one that is text is false where it says so, or nothing.
+    holds no braces is an expression; one that is text is false if it says so, or nothing.
     """
 
     def __init__(self, code: str, condition: bool) -> None:
@@ -142,7 +142,7 @@ _BASES: Final[tuple[Any, ...]] = (bool, int, float, str, bytes)
 
 
 def _made_plain(value: Any) -> Any:
-    """The same with Errors as maps: a template would reach into anything else that is Python's."""
+    """Return the same with Errors as maps: a template would reach into anything else that is Python's."""
     if isinstance(value, Error):
         return {"message": value.message, "code": value.code, "data": _made_plain(value.data)}
     if isinstance(value, Mapping):
@@ -162,7 +162,7 @@ def _made_plain(value: Any) -> Any:
 
 
 def _result(value: Any) -> Any:
-    """What an expression gives, as plain data."""
+    """Return what an expression gives, as plain data."""
     if type(value) in _PLAIN:
         return value
     if isinstance(value, str):

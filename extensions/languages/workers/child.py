@@ -61,7 +61,7 @@ class PrintCapture(io.TextIOBase):
         self._lost = 0
 
     def writable(self) -> bool:
-        """Whether it can be written to: always."""
+        """Return whether it can be written to: always."""
         return True
 
     def write(self, text: str) -> int:
@@ -118,7 +118,7 @@ def _read(connection: socket.socket) -> bytes | None:
 
 
 def _exactly(connection: socket.socket, size: int) -> bytes | None:
-    """So many bytes; None where the other side is gone."""
+    """So many bytes; None if the other side is gone."""
     data = bytearray(size)
     view, at = memoryview(data), 0
     while at < size:

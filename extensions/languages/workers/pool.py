@@ -57,7 +57,7 @@ class WorkerPool:
         self._idle.clear()
 
     async def run(self, code: str, request: RunRequest) -> Answer:
-        """Run a request in the worker that was used last; ProgramError where it did not survive."""
+        """Run a request in the worker that was used last; raise ProgramError if it did not survive."""
         async with self._free:
             worker = self._take()
             try:
@@ -99,7 +99,7 @@ _pools: WeakKeyDictionary[asyncio.AbstractEventLoop, WorkerPool] = WeakKeyDictio
 
 
 def pool_here() -> WorkerPool:
-    """The Pool of the running event loop."""
+    """Return the Pool of the running event loop."""
     loop = asyncio.get_running_loop()
     pool = _pools.get(loop)
     if pool is None:
@@ -127,7 +127,7 @@ class Bench:
             self._worker = None
 
     def run(self, code: str, request: RunRequest) -> Answer:
-        """Run a request now; ProgramError where the worker did not survive it."""
+        """Run a request now; raise ProgramError if the worker did not survive it."""
         with self._turn:
             if self._worker is None or not self._worker.check():
                 self._worker = LanguageWorker()
@@ -138,7 +138,7 @@ BENCH: Final = Bench()
 
 
 def _full(request: RunRequest, worker: LanguageWorker, code: str) -> RunRequest:
-    """The request with the code in it, where the worker has not seen the program before."""
+    """Return the request with the code in it, where the worker has not seen the program before."""
     if request.program in worker.known:
         return request
     return msgspec.structs.replace(request, code=code)

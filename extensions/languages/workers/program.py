@@ -45,7 +45,7 @@ class IsolatedProgram:
         return self._result(BENCH.run(self._code, self._request(payload)))
 
     def waiting(self) -> Callable[[Any], Awaitable[Any]]:
-        """The same as an `async` function: others go on while it runs."""
+        """Return the same as an `async` function: others go on while it runs."""
 
         async def program(payload: Any) -> Any:
             pool = pool_here()

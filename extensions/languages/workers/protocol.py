@@ -19,7 +19,7 @@ _INT: Final = 2
 
 
 class RunRequest(msgspec.Struct, array_like=True, frozen=True):
-    """One run. `code` is empty where the worker has seen the program before.
+    """One run. `code` is empty if the worker has seen the program before.
 
     The engines count `timeout` on the clock of the processor. All else may take `slack` more seconds.
     """
@@ -71,7 +71,7 @@ _decode: Final = msgspec.msgpack.Decoder(ext_hook=_meant).decode
 
 
 def to_bytes(value: Any) -> bytes:
-    """Plain data and Errors as bytes; ProgramError where there is more in it."""
+    """Plain data and Errors as bytes; raise ProgramError if there is more in it."""
     try:
         return encode_with(_encode, value)
     except OverflowError:
@@ -83,12 +83,12 @@ def to_bytes(value: Any) -> bytes:
 
 
 def from_bytes(data: bytes | bytearray | memoryview) -> Any:
-    """What `to_bytes` was given; ValueError where they are no such bytes."""
+    """Return what `to_bytes` was given; raise ValueError if they are no such bytes."""
     return _decode(data)
 
 
 def _with_long(value: Any) -> Any:
-    """The same data, with integers of more than 64 bits in a form that msgpack has."""
+    """Return the same data, with integers of more than 64 bits in a form that msgpack has."""
     if isinstance(value, int) and not -(2**63) <= value < 2**64:
         return _plain(value)
     if isinstance(value, dict):
@@ -99,5 +99,5 @@ def _with_long(value: Any) -> Any:
 
 
 def framed(frame: bytes) -> bytes:
-    """A frame with its length in front."""
+    """Return a frame with its length in front."""
     return HEAD.pack(len(frame)) + frame

@@ -72,7 +72,7 @@ class LanguageWorker:
         self.end()
 
     def check(self) -> bool:
-        """Whether it is still there, and has nothing to say unasked."""
+        """Return whether it is still there, and has nothing to say unasked."""
         if self.alive and self._process.poll() is not None:
             self.stop()
         return self.alive
@@ -97,7 +97,7 @@ class LanguageWorker:
             raise
 
     def ask_now(self, request: RunRequest) -> Answer:
-        """The same, for those that cannot wait: everything else stands still meanwhile."""
+        """Return the same, for those that cannot wait: everything else stands still meanwhile."""
         frame = framed(msgspec.msgpack.encode(request))
         try:
             if not self._ready:
@@ -142,7 +142,7 @@ class LanguageWorker:
         return bytes(memoryview(data)[HEAD.size :])
 
     def _grown(self, data: bytearray, got: bytes, size: int, most: int) -> int:
-        """How long the frame is as a whole, as far as that can be told by now."""
+        """Return how long the frame is as a whole, as far as that can be told by now."""
         if not got:
             raise EOFError
         data += got
@@ -153,7 +153,7 @@ class LanguageWorker:
         return size
 
     def _broken(self, request: RunRequest, error: BaseException) -> ProgramError:
-        """What became of a run that was not answered; the worker is ended."""
+        """Return what became of a run that was not answered; the worker is ended."""
         code = self._process.poll()
         if code is None and isinstance(error, EOFError | ConnectionError):
             with contextlib.suppress(subprocess.TimeoutExpired):

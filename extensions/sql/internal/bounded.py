@@ -79,7 +79,7 @@ def _unhex(where: Any, between: Any) -> bytes | None:
 
 
 def _text(value: Any) -> str:
-    """A value as SQLite writes it."""
+    """Return a value as SQLite writes it."""
     if isinstance(value, str):
         return value
     return (

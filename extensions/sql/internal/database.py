@@ -75,11 +75,11 @@ class InternalDatabase:
         self._unwatch: asyncio.TimerHandle | None = None
 
     async def connect(self) -> "InternalConnection":
-        """A connection with a thread of its own."""
+        """Return a connection with a thread of its own."""
         return InternalConnection(self)
 
     def frames(self) -> Mapping[str, FrameLog]:
-        """The frames that were noted; from now on, and for a while, they are."""
+        """Return the frames that were noted; from now on, and for a while, they are."""
         loop = asyncio.get_running_loop()
         for runtime in self.managed.runtimes:
             if runtime is self.managed.home:
@@ -130,7 +130,7 @@ class InternalConnection:
         return "it is closed" if self._closed else ""
 
     async def begin(self, isolation: Isolation, *, writes: bool, wait: float) -> None:
-        """What changes is gathered, and made one change set by `commit`."""
+        """Begin to gather changes; `commit` makes one change set of them."""
 
     async def run(
         self, statement: Statement, sets: Sequence[list[Any]], *, most: int, apart: bool = False
@@ -150,14 +150,14 @@ class InternalConnection:
     async def stream(
         self, statement: Statement, values: list[Any], *, size: int
     ) -> AsyncIterator[list[Row]]:
-        """All rows at once, given in pieces: they were read in one moment."""
+        """Yield all rows at once, given in pieces: they were read in one moment."""
         outcome = await self.run(statement, [values], most=0)
         rows = outcome.rows or []
         for start in range(0, len(rows), size):
             yield rows[start : start + size]
 
     async def commit(self) -> None:
-        """Make one change set of what was changed; Failure where it cannot be one."""
+        """Make one change set of what was changed; Failure if it cannot be one."""
         if self._editing.changed:
             await self._editing.commit()
         self._editing.forget()
@@ -177,7 +177,7 @@ class InternalConnection:
     # --- reading ---
 
     async def _read(self, text: str) -> None:
-        """The rows of every table that the statement may mean, as they are now."""
+        """Read the rows of every table that the statement may mean, as they are now."""
         words = {word.lower() for word in _WORDS.findall(text)}
         self._module.rows = {}
         self._stored = {}
@@ -241,7 +241,7 @@ class InternalConnection:
     def _allows(
         self, action: int, first: str | None, second: str | None, _db: str | None, _by: str | None
     ) -> int:
-        """Nothing but reading; and changing Specs and Values, where that is allowed."""
+        """Return nothing but reading; and changing Specs and Values, if that is allowed."""
         if action == apsw.SQLITE_FUNCTION and second in _FORBIDDEN:
             return int(apsw.SQLITE_DENY)
         if action in _READING:
@@ -295,7 +295,7 @@ def _changes(sql: str) -> bool:
 
 
 def _bound(value: Any) -> Any:
-    """A value as SQLite takes it: lists and maps are JSON text there."""
+    """Return a value as SQLite takes it: lists and maps are JSON text there."""
     if value is None or isinstance(value, str | int | float | bytes):
         return value
     try:
@@ -305,7 +305,7 @@ def _bound(value: Any) -> Any:
 
 
 def _meant(value: Any, sort: str) -> Any:
-    """A value of a column as a flow wants it: JSON is what it says, a boolean is one."""
+    """Return a value of a column as a flow wants it: JSON is what it says, a boolean is one."""
     if sort == "JSON" and isinstance(value, str):
         return msgspec.json.decode(value)
     return bool(value) if sort == "BOOLEAN" and value is not None else value

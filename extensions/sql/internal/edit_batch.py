@@ -39,7 +39,7 @@ class EditBatch:
         return bool(self._new)
 
     def over(self, stored: Sequence[Resource], sort: type[Resource]) -> list[Resource]:
-        """What is stored of one sort, with what was changed in its place."""
+        """Return what is stored of one sort, with what was changed in its place."""
         kept: list[Resource] = []
         seen: set[Key] = set()
         for each in stored:
@@ -57,7 +57,7 @@ class EditBatch:
         return kept
 
     def state(self) -> Mapping[Key, Resource | None]:
-        """What was changed up to now, to come back to."""
+        """Return what was changed up to now, to come back to."""
         return dict(self._new)
 
     def back_to(self, state: Mapping[Key, Resource | None]) -> None:
@@ -90,7 +90,7 @@ class EditBatch:
         return new
 
     async def commit(self) -> None:
-        """Make one change set of it, checked first; Failure where it cannot be, and nothing is written."""
+        """Make one change set of it, checked first; Failure if it cannot be, and nothing is written."""
         steps = [
             (self._old.get(key), new)
             for key, new in self._new.items()
@@ -160,7 +160,7 @@ class EditBatch:
 
 
 def _common(entry: dict[str, Any], old: Resource | None, data: Mapping[str, Any]) -> None:
-    """The id, the namespace and the name, where they are said."""
+    """Set the id, the namespace and the name, if they are given."""
     if data.get("id") is not None:
         entry["id"] = str(data["id"])
     elif old is not None:
@@ -171,7 +171,7 @@ def _common(entry: dict[str, Any], old: Resource | None, data: Mapping[str, Any]
 
 
 def _json(data: Mapping[str, Any], name: str, empty: Any) -> Any:
-    """What a column of JSON says; Failure where it is none."""
+    """Return what a column of JSON says; Failure if it is none."""
     text = data.get(name)
     if text is None:
         return empty
@@ -185,7 +185,7 @@ def _json(data: Mapping[str, Any], name: str, empty: Any) -> Any:
 
 
 def _read(data: Any) -> Any:
-    """Data as it was given: JSON where it is some, the very text otherwise."""
+    """Return data as it was given: JSON if it is some, the very text otherwise."""
     if not isinstance(data, str):
         return data
     try:
@@ -207,7 +207,7 @@ def _sort(resource: Resource) -> str:
 
 
 def _wrong(problems: Sequence[Problem]) -> Failure:
-    """What is wrong with a change set, all of it."""
+    """Return what is wrong with a change set, all of it."""
     first = str(problems[0])
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return failed(f"nothing was changed: {first}{more}", "problems", ValueError(first))

@@ -110,7 +110,7 @@ class FrameLog:
             gone.size = -1
 
     def _cut(self, payload: Any) -> tuple[Any, int]:
-        """The payload, or a Stub for it, and how many bytes it takes."""
+        """Return the payload, or a Stub for it, and how many bytes it takes."""
         size = size_of(payload, self._large)
         return (
             (payload, size)
@@ -150,7 +150,7 @@ def size_of(payload: Any, most: int) -> int:
 
 
 def rows_of(runtime: Runtime, log: FrameLog) -> list[tuple[Any, ...]]:
-    """The rows of the table `frames`; payloads are encoded if and when a statement asks for them."""
+    """Return the rows of the table `frames`; payloads are encoded if and when a statement asks for them."""
     labels = {symbol.id: symbol.label for symbol in runtime.table.all()}
     show = shower(runtime.events)
     return [

@@ -23,7 +23,7 @@ def _runtimes(view: View) -> list[Runtime]:
 
 
 async def _elsewhere(view: View) -> Iterator[str]:
-    """The namespaces that the store holds and no runtime here runs."""
+    """Return the namespaces that the store holds and no runtime here runs."""
     here = {runtime.namespace for runtime in view.managed.runtimes}
     held = {spec.namespace for spec in await specs_of(view)}
     return iter(sorted(held - here))
@@ -38,7 +38,7 @@ async def _symbols(view: View) -> Iterable[Values]:
 
 
 def _stands(namespace: str, symbol_standing: SymbolStanding) -> Values:
-    """A symbol as the runtimes elsewhere say."""
+    """Return a symbol as the runtimes elsewhere say."""
     why = [each.why for each in symbol_standing.seen if each.why is not None]
     return (
         str(symbol_standing.id),

@@ -39,7 +39,7 @@ VALUE_COLUMNS = columns(
 
 
 def spec_row(spec: Spec) -> Values:
-    """One Spec as a row."""
+    """Return one Spec as a row."""
     data = data_of(spec)
     return (
         str(spec.id),
@@ -56,7 +56,7 @@ def spec_row(spec: Spec) -> Values:
 
 
 def value_row(value: Value) -> Values:
-    """One Value as a row; what is secret is not in it."""
+    """Return one Value as a row; what is secret is not in it."""
     hidden = value.secret or bool(value.sealed)
     return (
         str(value.id),
@@ -74,14 +74,14 @@ def value_row(value: Value) -> Values:
 
 
 async def specs_of(view: View) -> list[Spec]:
-    """The Specs that may be seen, as the store has them now."""
+    """Return the Specs that may be seen, as the store has them now."""
     return [
         spec for spec in await view.managed.store.specs() if view.managed.covers(spec.namespace)
     ]
 
 
 async def values_of(view: View) -> list[Value]:
-    """The Values that may be seen, as the store has them now."""
+    """Return the Values that may be seen, as the store has them now."""
     values = await view.managed.store.values()
     return [value for value in values if view.managed.covers(value.namespace)]
 

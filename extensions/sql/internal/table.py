@@ -58,7 +58,7 @@ def columns(**types: str) -> tuple[TableColumn, ...]:
 
 
 def plain(value: Any) -> Any:
-    """A value as SQLite takes it: lists and maps are JSON text, numbers of more than 64 bits are text."""
+    """Return a value as SQLite takes it: lists and maps are JSON text, numbers of more than 64 bits are text."""
     if value is None or isinstance(value, str | float | bytes):
         return value
     if isinstance(value, bool):
@@ -69,7 +69,7 @@ def plain(value: Any) -> Any:
 
 
 def _plain_json(value: Any) -> Any:
-    """What JSON does not know: streams and other things that only live while a process does."""
+    """Return what JSON does not know: streams and other things that only live while a process does."""
     if isinstance(value, Mapping):
         return dict(value)
     return str(value)

@@ -27,12 +27,12 @@ class TableRows:
         return len(self._raw)
 
     def cell(self, row: int, column: int) -> Any:
-        """One value of one row."""
+        """Return one value of one row."""
         value = self._raw[row][column]
         return plain(value() if type(value) is Later else value)
 
     def where(self, column: int, value: str) -> list[int]:
-        """The numbers of the rows that have this text in a column."""
+        """Return the numbers of the rows that have this text in a column."""
         if column not in self._by:
             numbers: dict[Any, list[int]] = {}
             for number, row in enumerate(self._raw):
@@ -52,7 +52,7 @@ class Module:
     def Connect(  # noqa: N802 - apsw's names, here and below
         self, connection: apsw.Connection, modulename: str, *_: Any
     ) -> "tuple[str, Virtual]":
-        """The virtual table of one module."""
+        """Return the virtual table of one module."""
         del connection
         table = self.tables[modulename]
         return table.schema, Virtual(self, table)
@@ -88,11 +88,11 @@ class Virtual:
         return True
 
     def Open(self) -> "Cursor":  # noqa: N802
-        """A cursor of its own for each use in a statement."""
+        """Return a cursor of its own for each use in a statement."""
         return Cursor(self._module.rows[self._table.name])
 
     def UpdateInsertRow(self, rowid: int | None, fields: Sequence[Any]) -> int:  # noqa: N802
-        """A new row."""
+        """Return a new row."""
         del rowid
         return self._module.edit(self._table, None, fields)
 
@@ -101,11 +101,11 @@ class Virtual:
         self._module.edit(self._table, row, fields)
 
     def UpdateDeleteRow(self, rowid: int) -> None:  # noqa: N802
-        """A row that is to go."""
+        """Delete a row."""
         self._module.edit(self._table, rowid, None)
 
     def Disconnect(self) -> None:  # noqa: N802
-        """Nothing is held."""
+        """Do nothing: nothing is held."""
 
     Destroy = Disconnect
 
@@ -127,15 +127,15 @@ class Cursor:
             self._numbers = range(len(self._rows))
 
     def Eof(self) -> bool:  # noqa: N802
-        """Whether there are no more."""
+        """Return whether there are no more."""
         return self._at >= len(self._numbers)
 
     def Rowid(self) -> int:  # noqa: N802
-        """The number of this row."""
+        """Return the number of this row."""
         return self._numbers[self._at]
 
     def Column(self, number: int) -> Any:  # noqa: N802
-        """One of its values."""
+        """Return one of its values."""
         row = self._numbers[self._at]
         return row if number < 0 else self._rows.cell(row, number)
 
@@ -144,4 +144,4 @@ class Cursor:
         self._at += 1
 
     def Close(self) -> None:  # noqa: N802
-        """Nothing is held."""
+        """Do nothing: nothing is held."""

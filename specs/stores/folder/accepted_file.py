@@ -73,7 +73,7 @@ class AcceptedFile:
     def write(
         self, namespace: str, kept: Sequence[AcceptedResource], dropped: Collection[AcceptedKey]
     ) -> None:
-        """Keep and drop records; StoreError if the file cannot be written.
+        """Keep and drop records; raise StoreError if the file cannot be written.
 
         Nothing is written if the file says all of it already, as another worker has written it.
         """

@@ -88,7 +88,7 @@ def _check_writable(target: str) -> None:
 
 
 def read_bytes(path: str) -> bytes | None:
-    """What a file holds; None where there is none."""
+    """Return what a file holds; None if there is none."""
     try:
         return Path(path).read_bytes()
     except FileNotFoundError:
@@ -96,7 +96,7 @@ def read_bytes(path: str) -> bytes | None:
 
 
 def _beside(target: str, data: bytes, stamp: int | None = None) -> str:
-    """A file beside the target that holds the data, on disk, with the target's mode."""
+    """Return a file beside the target that holds the data, on disk, with the target's mode."""
     folder = os.path.dirname(target)
     handle, part = tempfile.mkstemp(prefix=".heddle-", suffix=".part", dir=folder)
     try:

@@ -24,7 +24,7 @@ FILE = "heddle/file"
 
 
 def filed(files: SpecFiles, steps: Sequence[Step]) -> "dict[str, list[Edit]]":
-    """Return the steps as edits of files, by the names of those; SpecError if one may not be written."""
+    """Return the steps as edits of files, by the names of those; raise SpecError if one may not be written."""
     from heddle.specs.yaml.rewrite import Edit
 
     problems = misplaced(files, steps)
@@ -47,7 +47,7 @@ def misplaced(files: SpecFiles, steps: Sequence[Step]) -> list[Problem]:
 
 
 def _home(files: SpecFiles, old: Resource | None, new: Resource | None) -> str:
-    """The file that a resource is in, or goes to."""
+    """Return the file that a resource is in, or goes to."""
     holder = files.holder(old) if old is not None else None
     if holder is not None:
         return holder
@@ -66,7 +66,7 @@ def _misplaced(
     new: Resource | None,
     leads_out: Callable[[str], str],
 ) -> Problem | None:
-    """The Problem of a resource whose file may not be written; None if it may."""
+    """Return the Problem of a resource whose file may not be written; None if it may."""
     if files.single:
         return None
     resource = new if new is not None else old
@@ -88,7 +88,7 @@ def _misplaced(
 def rewritten(
     files: SpecFiles, name: str, edits: "list[Edit]"
 ) -> tuple[bytes | None, bytes | None]:
-    """What a file holds, and what it holds after these edits; None is no file.
+    """Return what a file holds, and what it holds after these edits; None is no file.
 
     Conflict when it is not what it was when it was read; Unwritable when it cannot say this.
     """
@@ -132,5 +132,5 @@ def rewritten(
 
 
 def _wide(before: bytes, text: str) -> bytes:
-    """The text in UTF-16, with the mark that was there."""
+    """Return the text in UTF-16, with the mark that was there."""
     return before[:2] + text.encode("utf-16-le" if before[:2] == b"\xff\xfe" else "utf-16-be")

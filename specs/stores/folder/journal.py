@@ -81,12 +81,12 @@ class Journal:
 
     @property
     def newest(self) -> int:
-        """The number of the last Revision, as far as it was read; 0 where there is none."""
+        """The number of the last Revision, as far as it was read; 0 if there is none."""
         return self._newest
 
     @asynccontextmanager
     async def locked(self) -> AsyncIterator[bool]:
-        """Be the only writer of this folder until the block ends; False where that cannot be had."""
+        """Be the only writer of this folder until the block ends; False if that cannot be had."""
         try:
             # The folder is not made here: it may have been moved away.
             handle = _opened(f"{self.path}.lock", os.O_RDWR | os.O_CREAT)
@@ -101,7 +101,7 @@ class Journal:
     # --- reading ---
 
     def state(self) -> Mapping[Key, Resource]:
-        """What everything was at the last Revision; secrets in clear are masked."""
+        """Return what everything was at the last Revision; secrets in clear are masked."""
         self._load()
         return self._state
 
@@ -118,7 +118,7 @@ class Journal:
     def history(
         self, namespace: str | None = None, *, before: int | None = None, limit: int = 50
     ) -> Sequence[Revision]:
-        """The Revisions, the newest first; see RevisionStore.history."""
+        """Return the Revisions, the newest first; see RevisionStore.history."""
         self._load()
         revisions: list[Revision] = []
         with self._reading() as read:
@@ -135,7 +135,7 @@ class Journal:
         return revisions
 
     def revision(self, number: int) -> Revision:
-        """One Revision; NotFound where there is none of that number."""
+        """Return one Revision; NotFoundError if there is none of that number."""
         self._load()
         revision = self._last(entry for entry in reversed(self._entries) if entry.number == number)
         if revision is None:
@@ -145,7 +145,7 @@ class Journal:
         return revision
 
     def keyed(self, key: UUID) -> Revision | None:
-        """The Revision that was made under this key; None if there is none, or it is in the base."""
+        """Return the Revision that was made under this key; None if there is none, or it is in the base."""
         self._load()
         return self._last(entry for entry in reversed(self._entries) if entry.key == str(key))
 
@@ -176,7 +176,7 @@ class Journal:
     # --- writing ---
 
     def begin(self, resources: Iterable[Resource]) -> None:
-        """Begin it with what the files say now; OSError where it cannot be written."""
+        """Begin it with what the files say now; raise OSError if it cannot be written."""
         state = {key_of(each): recorded(each) for each in resources}
         self._replace([_base(state.values())])
         stamp = self._stamp
@@ -184,7 +184,7 @@ class Journal:
         self._state, self._number = state, 1
 
     def append(self, revision: Revision, key: UUID | None = None) -> None:
-        """Add one Revision, made under this key, on disk when it returns; OSError where it cannot be written."""
+        """Add one Revision, made under this key, on disk when it returns; raise OSError if it cannot be written."""
         line = _line(revision, key)
         handle = _opened(self.path, os.O_RDWR | os.O_APPEND)
         try:
@@ -271,7 +271,7 @@ class Journal:
             return b""
 
     def _lines(self) -> list[bytes]:
-        """Its lines; none without a file. OSError if there is one that cannot be read."""
+        """Return its lines; none without a file. Raise OSError if there is one that cannot be read."""
         return self._bytes(0).split(b"\n")
 
     def _apply(self, revision: Revision) -> None:
@@ -404,7 +404,7 @@ def _entry_data(resource: Resource) -> dict[str, Any]:
 
 
 def _json(data: Any) -> bytes:
-    """One line; bytes are said under a key that nobody can write."""
+    """Return one line; bytes are said under a key that nobody can write."""
 
     def plain(data: Any) -> Any:
         return {_BYTES: base64.b64encode(data).decode()}
@@ -431,7 +431,7 @@ def _unescaped(data: Any) -> Any:
 
 
 def _based(line: bytes) -> list[Resource] | None:
-    """The resources of a base; None where the line is none."""
+    """Return the resources of a base; None if the line is none."""
     if not line.startswith(b'{"base":'):
         return None
     try:
@@ -441,7 +441,7 @@ def _based(line: bytes) -> list[Resource] | None:
 
 
 def _revision(line: bytes) -> Revision | None:
-    """The Revision of a line; None where it says none."""
+    """Return the Revision of a line; None if it says none."""
     if not line.startswith(b'{"number":'):
         return None
     try:

@@ -20,7 +20,7 @@ _DEVICES = frozenset(
 
 
 def is_reserved(name: str) -> bool:
-    """Whether Windows keeps this name for a device, whatever its suffix."""
+    """Return whether Windows keeps this name for a device, whatever its suffix."""
     return name.partition(".")[0].strip().lower() in _DEVICES
 
 
@@ -64,7 +64,7 @@ def outside(root: str, name: str) -> str:
 
 
 def _bytes(text: str) -> int:
-    """How many bytes the text has in UTF-8; -1 if it cannot be written in it."""
+    """Return how many bytes the text has in UTF-8; -1 if it cannot be written in it."""
     try:
         return len(text.encode())
     except UnicodeEncodeError:

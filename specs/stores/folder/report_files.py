@@ -31,7 +31,7 @@ class Noticeboard:
         self.folder = folder
 
     def put(self, report: Report) -> None:
-        """Keep this Report in the place of the one before; StoreError where it cannot be written."""
+        """Keep this Report in the place of the one before; raise StoreError if it cannot be written."""
         path = self._path(report.runtime)
         part = f"{path}.part"
         try:
@@ -48,12 +48,12 @@ class Noticeboard:
         write_private(part, msgspec.json.encode(report))
 
     def drop(self, runtime: str) -> None:
-        """Take the Report of a runtime away; nothing where there is none."""
+        """Take the Report of a runtime away; nothing if there is none."""
         with suppress(OSError):
             os.unlink(self._path(runtime))
 
     def all(self, namespace: str | None = None) -> Sequence[Report]:
-        """The Reports of a namespace (None: of all) whose runtimes are not gone."""
+        """Return the Reports of a namespace (None: of all) whose runtimes are not gone."""
         try:
             names = sorted(SPARE.attempt(lambda: os.listdir(self.folder)))
         except OSError:
@@ -78,7 +78,7 @@ class Noticeboard:
 
 
 def _read(path: str) -> Report | None:
-    """A Report; None where the file is gone, or is none."""
+    """Return a Report; None if the file is gone, or is none."""
     try:
         return msgspec.json.decode(SPARE.attempt(Path(path).read_bytes), type=Report)
     except (OSError, msgspec.DecodeError):
@@ -86,7 +86,7 @@ def _read(path: str) -> Report | None:
 
 
 def _alive(pid: int) -> bool:
-    """Whether there is a process of this number; 0 is that nobody knows."""
+    """Return whether there is a process of this number; 0 is that nobody knows."""
     if pid <= 0 or os.name != "posix":
         return True
     try:

@@ -155,15 +155,15 @@ class SpecFiles:
         return [spec for name in sorted(self._wrong) for spec in self._files[name].spoiled]
 
     def file(self, name: str) -> SpecFile:
-        """What one file said when it was read last."""
+        """Return what one file said when it was read last."""
         return self._files.get(name, SpecFile())
 
     def holder(self, resource: Resource) -> str | None:
-        """The file that a resource stands in."""
+        """Return the file that a resource stands in."""
         return self._holders.get(key_of(resource))
 
     def homes(self, namespace: str) -> set[str]:
-        """The files that hold Values of this namespace, and the one that a new Value goes to."""
+        """Return the files that hold Values of this namespace, and the one that a new Value goes to."""
         held = (self.holder(value) for value in self.index.find(Value, namespace, None))
         return {home_of(namespace), *(name for name in held if name is not None)}
 
@@ -314,7 +314,7 @@ class SpecFiles:
         return now - self._emptied < EMPTYING
 
     def moving(self, names: Iterable[str] | None = None) -> bool:
-        """Whether one of these files (None: of all) looks as if somebody were in the midst of saving it.
+        """Return whether one of these files (None: of all) looks as if somebody were in the midst of saving it.
 
         What we wrote does not.
         """
@@ -336,7 +336,7 @@ class SpecFiles:
         return 0 <= now - status.st_mtime_ns < WRITING or self.saving(name)
 
     def saving(self, name: str) -> bool:
-        """Whether a file that held something has just been emptied or removed, as some editors save."""
+        """Return whether a file that held something has just been emptied or removed, as some editors save."""
         record = self._files.get(name)
         if record is None or not record.entries:
             return False
@@ -351,7 +351,7 @@ class SpecFiles:
         return not status.st_size and 0 <= now - status.st_mtime_ns < SAVING
 
     def left(self, names: Iterable[str] | None) -> bool:
-        """Whether a careful refresh leaves one of these (None: of all) for later."""
+        """Return whether a careful refresh leaves one of these (None: of all) for later."""
         if self._emptied or self._replaced:
             return True
         if names is None:
@@ -367,7 +367,7 @@ class SpecFiles:
                 self._files[name].own = True
 
     def _changed_at(self, name: str, *, gone: bool = False) -> int:
-        """The revision of what a file says now; where it is gone, when its folder changed."""
+        """Return the revision of what a file says now; where it is gone, when its folder changed."""
         record = self._files.get(name)
         if record is not None and record.stamp[0] and not gone:
             return record.stamp[0] // 1000
@@ -399,7 +399,7 @@ class SpecFiles:
         )
 
     def _lost(self, problem: Problem) -> ChangeSet | None:
-        """The folder cannot be read: what it held goes on, and the Problem says so."""
+        """Return the folder cannot be read: what it held goes on, and the Problem says so."""
         self._replaced = self._emptied = 0
         known, self._gone = self._gone, problem
         return None if known == problem else self._change_set((), (problem,), True)
@@ -593,7 +593,7 @@ class SpecFiles:
 
 
 def home_of(namespace: str) -> str:
-    """The file of a folder that a new Spec or Value of this namespace goes to."""
+    """Return the file of a folder that a new Spec or Value of this namespace goes to."""
     stem = namespace.replace("/", "-")
     if len(stem.encode()) > _STEM or is_reserved(f"{stem}.yaml"):
         # A file system takes 255 bytes, and Windows keeps some names for itself.
@@ -608,7 +608,7 @@ def _accepted(
     racy: bool,
     digest: int,
 ) -> SpecFile:
-    """The file as it counts from now on: a broken one keeps what it said when it was sound."""
+    """Return the file as it counts from now on: a broken one keeps what it said when it was sound."""
     entries: tuple[Resource, ...] = (*reading.specs, *reading.values)
     sound = not reading.problems and reading.whole
     spoiled = reading.spoiled
@@ -627,7 +627,7 @@ def _accepted(
 
 
 def _kept(new: Resource, old: Resource | None) -> Resource:
-    """The resource as it stands now, with the revision of the old one if it says the same."""
+    """Return the resource as it stands now, with the revision of the old one if it says the same."""
     if old is None or (old == new and old.revision == new.revision):
         return new
     revision = old.revision if old == new else max(new.revision, old.revision + 1)

@@ -130,14 +130,14 @@ class FolderStore:
     async def specs(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Spec]:
-        """The Specs of a namespace (None: of all); with `ids` only those that exist."""
+        """Return the Specs of a namespace (None: of all); with `ids` only those that exist."""
         await self._look()
         return self._files.index.find(Spec, namespace, ids)
 
     async def values(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Value]:
-        """The Values of a namespace (None: of all); with `ids` only those that exist."""
+        """Return the Values of a namespace (None: of all); with `ids` only those that exist."""
         await self._look()
         return self._files.index.find(Value, namespace, ids)
 
@@ -152,17 +152,17 @@ class FolderStore:
         return await by_turns(self._files.index.mentioning(namespace, words))
 
     async def problems(self) -> Sequence[Problem]:
-        """What is wrong in the files at this moment, file by file; and in the history, once it was read."""
+        """Return what is wrong in the files at this moment, file by file; and in the history, once it was read."""
         await self._look()
         return [*self._files.problems, *self._files.outside, *self._journal.problems]
 
     async def spoiled(self, namespace: str | None = None) -> Sequence[Spec]:
-        """The Specs in files with Problems, as far as they can be read, that do not count."""
+        """Return the Specs in files with Problems, as far as they can be read, that do not count."""
         await self._look()
         return [spec for spec in self._files.spoiled if namespace in (None, spec.namespace)]
 
     async def newest(self) -> int:
-        """When something in it changed last, in microseconds since 1970: its revisions are times."""
+        """Return when something in it changed last, in microseconds since 1970: its revisions are times."""
         await self._look()
         return self._files.newest
 
@@ -179,7 +179,7 @@ class FolderStore:
         return not left
 
     async def misplaced(self, steps: Sequence[Step]) -> Sequence[Problem]:
-        """The Problems of those whose file may not be written; see Placing."""
+        """Return the Problems of those whose file may not be written; see Placing."""
         await self._look()
 
         def look() -> Sequence[Problem]:
@@ -190,7 +190,7 @@ class FolderStore:
     async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
         """Write all of them into the files as one change set, or none; see Store.apply.
 
-        What is there is changed where it stands, comments and style kept; what is new goes into the
+        What is there is changed if it stands, comments and style kept; what is new goes into the
         file that its annotation `heddle/file` names, else into `<namespace>.yaml`, or into the file
         of the store. StoreError when a file cannot be written. That it cannot be recorded hinders
         nothing. It waits a moment while another process writes into the same folder, or an editor is
@@ -271,7 +271,7 @@ class FolderStore:
     async def history(
         self, namespace: str | None = None, *, before: int | None = None, limit: int = 50
     ) -> Sequence[Revision]:
-        """The Revisions since the first `apply`, the newest first; see Recording.history."""
+        """Return the Revisions since the first `apply`, the newest first; see Recording.history."""
         await self._notice()
         try:
             return await self._aside.do(
@@ -285,7 +285,7 @@ class FolderStore:
             ) from error
 
     async def revision(self, number: int) -> Revision:
-        """One Revision; NotFound where there is none of that number.
+        """Return one Revision; NotFoundError if there is none of that number.
 
         That the files changed last without a change of what they say is a Revision without turns.
         """
@@ -306,7 +306,7 @@ class FolderStore:
             raise
 
     async def keyed(self, key: UUID) -> Revision | None:
-        """The Revision that was made under this key, None if there is none; see Keyed."""
+        """Return the Revision that was made under this key, None if there is none; see Keyed."""
         await self._notice()
         return self._journal.keyed(key)
 
@@ -322,7 +322,7 @@ class FolderStore:
                     await self._aside.do(self._begin, long=long)
 
     def _begin(self) -> bool:
-        """Have the Journal say what the files say now; False where it cannot be written."""
+        """Have the Journal say what the files say now; False if it cannot be written."""
         try:
             if self._journal.there:
                 for revision in self._edited():
@@ -336,7 +336,7 @@ class FolderStore:
         return True
 
     def _edited(self) -> list[Revision]:
-        """What the files say otherwise than the Journal: a Revision for each time of a change."""
+        """Return what the files say otherwise than the Journal: a Revision for each time of a change."""
         state, files = self._journal.state(), self._files
         keys = set(files.unrecorded)
         if not self._synced:
@@ -385,7 +385,7 @@ class FolderStore:
     # --- runtimes ---
 
     async def report(self, report: Report) -> None:
-        """Keep this Report in a file of its own; StoreError where it cannot be written."""
+        """Keep this Report in a file of its own; raise StoreError if it cannot be written."""
         self._check_open()
         self._prepare()
         if self.state.reason:
@@ -418,7 +418,7 @@ class FolderStore:
         self._board.drop(runtime)
 
     async def reports(self, namespace: str | None = None) -> Sequence[Report]:
-        """The Reports of a namespace (None: of all) whose runtimes are not gone."""
+        """Return the Reports of a namespace (None: of all) whose runtimes are not gone."""
         self._check_open()
         return self._board.all(namespace)
 
@@ -433,7 +433,7 @@ class FolderStore:
         kept: Sequence[AcceptedResource],
         dropped: Collection[AcceptedKey] = (),
     ) -> None:
-        """Keep these records in a file beside the history; StoreError if it cannot be written."""
+        """Keep these records in a file beside the history; raise StoreError if it cannot be written."""
         self._check_open()
         self._prepare()
         if self.state.reason:

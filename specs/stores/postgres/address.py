@@ -58,7 +58,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_address(url: str) -> Address:
-    """The parts of `postgresql://user@host/database?schema=flows`; StoreError where it cannot be read.
+    """Return the parts of `postgresql://user@host/database?schema=flows`; raise StoreError if it cannot be read.
 
     Its message never repeats what stands where a password may be.
     """

@@ -26,7 +26,7 @@ class SchemaStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def look(url: str) -> SchemaStatus:
-    """How a store stands; nothing is changed. StoreError where it cannot be reached, or is newer."""
+    """Return how a store stands; nothing is changed. Raise StoreError if it cannot be reached, or is newer."""
     async with _at(url) as (connection, address):
         number = await standing(connection, address, Queries(address.schema))
         return _standing(connection, address, number)

@@ -1,7 +1,7 @@
 """Following a store in PostgreSQL: notifications say that something changed, the log says what.
 
 One connection listens for all watches of an open store. It reads the log once whenever it has come
-to the server, so nothing is missed while it was away, and again where the number in a notification is
+to the server, so nothing is missed while it was away, and again if the number in a notification is
 not the one after the last.
 """
 
@@ -69,7 +69,7 @@ class ChangeListener:
         self._known = max(self._known, number)
 
     def watch(self, namespace: str | None) -> AsyncIterator[ChangeSet]:
-        """What changes from the first `anext` on. It ends with a StoreError when the server is lost.
+        """Return what changes from the first `anext` on. It ends with a StoreError when the server is lost.
 
         One that begins while the server is away waits for it. What was missed is told then.
         """
@@ -209,7 +209,7 @@ class ChangeListener:
 async def read_since(
     connection: Connection, *, queries: Queries, number: int
 ) -> "tuple[int, list[tuple[int, list[ChangedKey]]]]":
-    """The newest revision, and the keys of every one after this number, oldest first."""
+    """Return the newest revision, and the keys of every one after this number, oldest first."""
     rows = await (await connection.execute(queries.since, [number])).fetchall()
     keys: dict[int, list[ChangedKey]] = {}
     for _, revision, sort, id_, namespace, former in rows:
@@ -221,7 +221,7 @@ async def read_since(
 def change_set(
     keys: "Sequence[ChangedKey]", namespace: str | None, origin: str, number: int
 ) -> ChangeSet:
-    """Where to look in a namespace (None: in all)."""
+    """Return where to look in a namespace (None: in all)."""
     wanted = [key for key in keys if namespace is None or namespace in (key.namespace, key.former)]
     return ChangeSet(
         specs=frozenset(key.id for key in wanted if key.sort == "spec"),

@@ -20,7 +20,7 @@ SORTS = ("spec", "value")
 
 
 class WriteResult(msgspec.Struct, frozen=True):
-    """What was put, with its revisions; `number` is that of the new revision, 0 where nothing changed."""
+    """What was put, with its revisions; `number` is that of the new revision, 0 if nothing changed."""
 
     resources: tuple[Resource, ...]
     number: int
@@ -45,7 +45,7 @@ class ChangeWriter:
         """Whether it may have been made, and nobody knows."""
 
     async def __call__(self, connection: Connection) -> WriteResult:
-        """Do it, as a whole or not at all. Conflict and NotFound as Store.apply has them."""
+        """Do it, as a whole or not at all. Conflict and NotFoundError as Store.apply has them."""
         self._committing = False
         try:
             return await self._made(connection)
@@ -90,7 +90,7 @@ class ChangeWriter:
         return self._sent
 
     async def _before_us(self, connection: Connection, made: Sequence[Any]) -> WriteResult:
-        """What somebody has put under the same key already; Conflict if that was something else."""
+        """Return what somebody has put under the same key already; Conflict if that was something else."""
         number, at, author, message = made
         given = {"numbers": [number], "namespace": None}
         rows = await (await connection.execute(self._queries.turns, given)).fetchall()

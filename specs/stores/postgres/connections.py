@@ -84,7 +84,7 @@ class Connections:
         wait: float | None = None,
         unsure: Callable[[], bool] = bool,
     ) -> T:
-        """Do work on a connection and give what it returns; StoreError where it cannot be done.
+        """Do work on a connection and give what it returns; raise StoreError if it cannot be done.
 
         It is done again where the server was lost on the way, until `wait` (seconds, the address
         says how many) is over, and where it got into the way of somebody else's: work must bear to be begun twice.
@@ -144,7 +144,7 @@ class Connections:
 
 
 def lost(error: psycopg.Error) -> bool:
-    """Whether the server is not there any more, or not yet: the same may work in a moment."""
+    """Return whether the server is not there any more, or not yet: the same may work in a moment."""
     state = error.sqlstate or ""
     if state:
         return state.startswith(_LOST)
@@ -152,17 +152,17 @@ def lost(error: psycopg.Error) -> bool:
 
 
 def not_open(address: Address) -> StoreError:
-    """The StoreError for a store that is closed."""
+    """Return the StoreError for a store that is closed."""
     return StoreError(f"the store {address.shown} is not open")
 
 
 def unreachable(address: Address, error: Exception) -> StoreError:
-    """The StoreError for a server that cannot be reached."""
+    """Return the StoreError for a server that cannot be reached."""
     return StoreError(f"the store {address.shown} cannot be reached: {reason(error)}")
 
 
 def reason(error: Exception) -> str:
-    """What an error says, on one line. Never its details: they hold what was in the row."""
+    """Return what an error says, on one line. Never its details: they hold what was in the row."""
     if isinstance(error, psycopg.Error) and error.diag.message_primary:
         return error.diag.message_primary
     # What is indented is advice for whoever runs a server for the first time.
@@ -171,7 +171,7 @@ def reason(error: Exception) -> str:
 
 
 def failed(address: Address, error: psycopg.Error) -> StoreError:
-    """The StoreError for a statement that failed."""
+    """Return the StoreError for a statement that failed."""
     text = reason(error)
     if isinstance(error, errors.InsufficientPrivilege):
         return StoreError(

@@ -22,7 +22,7 @@ ROLES = tuple(_RIGHTS)
 
 
 def grants(role: str, sort: str, schema: str = SCHEMA) -> str:
-    """The SQL that lets a database role be one of ROLES, and nothing more."""
+    """Return the SQL that lets a database role be one of ROLES, and nothing more."""
     quoted = '"' + role.replace('"', '""') + '"'
     lines = ("GRANT USAGE ON SCHEMA {s} TO {r};", *_RIGHTS[sort])
     return "".join(

@@ -11,7 +11,7 @@ from heddle.specs.stores.postgres.pool import Connection
 from heddle.specs.stores.postgres.queries import Queries
 
 Run: TypeAlias = Callable[[Callable[[Connection], Awaitable[Any]]], Awaitable[Any]]
-"""Does work on a connection; StoreError if it cannot be done."""
+"""Does work on a connection; raise StoreError if it cannot be done."""
 
 
 class Row(msgspec.Struct, frozen=True):

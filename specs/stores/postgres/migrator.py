@@ -31,7 +31,7 @@ class Migration(msgspec.Struct, frozen=True):
 
 @cache
 def migrations() -> tuple[Migration, ...]:
-    """Every step, in order."""
+    """Return every step, in order."""
     scripts = []
     for file in files("heddle.specs.stores.postgres").joinpath("migrations").iterdir():
         number, _, name = file.name.removesuffix(".sql").partition("_")
@@ -44,12 +44,12 @@ def migrations() -> tuple[Migration, ...]:
 
 
 def newest() -> int:
-    """The version that this Heddle knows."""
+    """Return the version that this Heddle knows."""
     return migrations()[-1].version
 
 
 def script(schema: str = SCHEMA, since: int = 0) -> str:
-    """The SQL that a person may run in the place of Heddle, to come from a version to the newest."""
+    """Return the SQL that a person may run in the place of Heddle, to come from a version to the newest."""
     lines = ["BEGIN;", f"SELECT pg_advisory_xact_lock(1751475308, hashtext('\"{schema}\"'));"]
     if since == 0:
         lines.append(f'CREATE SCHEMA IF NOT EXISTS "{schema}";')
@@ -86,7 +86,7 @@ async def version(connection: Connection, queries: Queries) -> SchemaVersion:
 
 
 async def standing(connection: Connection, address: Address, queries: Queries) -> int:
-    """The version of the tables; StoreError where they are newer than this Heddle."""
+    """Return the version of the tables; raise StoreError if they are newer than this Heddle."""
     try:
         schema_version = await version(connection, queries)
     except psycopg.Error as error:
@@ -102,7 +102,7 @@ async def migrate(
 
     What was `asked` for is done though the address says migrate=off.
 
-    Only one does it at a time, and either all of it is done or nothing. StoreError where the tables
+    Only one does it at a time, and either all of it is done or nothing. Raise StoreError if the tables
     are newer than this Heddle, and, with the SQL to run, where this role may not change them.
     """
     number = await standing(connection, address, queries)

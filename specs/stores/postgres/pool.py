@@ -61,8 +61,8 @@ class ConnectionPool:
     async def connection(self, wait: float) -> AsyncIterator[Connection]:
         """Lend a connection for the block; one that is not idle afterwards is closed.
 
-        PoolBusy if none comes free within `wait` seconds, NotConnected if a new one cannot be opened,
-        PoolClosed if the pool is closed, also while the block runs.
+        PoolBusyError if none comes free within `wait` seconds, ConnectError if a new one cannot be opened,
+        PoolClosedError if the pool is closed, also while the block runs.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + wait
@@ -88,7 +88,7 @@ class ConnectionPool:
             await self._give_back(held)
 
     async def close(self) -> None:
-        """Close every connection; whoever works on one, or waits for one, gets PoolClosed."""
+        """Close every connection; whoever works on one, or waits for one, gets PoolClosedError."""
         self._closed = True
         if self._reaper is not None:
             self._reaper.cancel()
@@ -132,7 +132,7 @@ class ConnectionPool:
             raise ConnectError(error) from error
 
     async def _turn(self, seconds: float) -> None:
-        """Wait until it makes sense to look again; PoolBusy after so many seconds."""
+        """Wait until it makes sense to look again; PoolBusyError after so many seconds."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:

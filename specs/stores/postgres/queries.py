@@ -4,7 +4,7 @@ from heddle.specs.stores.postgres.address import SCHEMA
 
 
 def channel(schema: str) -> str:
-    """What the trigger in this schema notifies."""
+    """Return what the trigger in this schema notifies."""
     return f"heddle_{schema}"
 
 

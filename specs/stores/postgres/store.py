@@ -103,13 +103,13 @@ class PostgresStore:
     async def specs(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Spec]:
-        """The Specs of a namespace (None: of all); with `ids` only those that exist."""
+        """Return the Specs of a namespace (None: of all); with `ids` only those that exist."""
         return await self._find("spec", namespace, ids)
 
     async def values(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Value]:
-        """The Values of a namespace (None: of all); with `ids` only those that exist."""
+        """Return the Values of a namespace (None: of all); with `ids` only those that exist."""
         return await self._find("value", namespace, ids)
 
     async def named(self, namespace: str, names: Collection[str]) -> Sequence[Resource]:
@@ -135,12 +135,12 @@ class PostgresStore:
         return [spec for spec in found if isinstance(spec, Spec)]
 
     async def problems(self) -> Sequence[Problem]:
-        """Always empty: what is here was read before it came here."""
+        """Return nothing: what is here was read before it came here."""
         self._opened()
         return ()
 
     async def newest(self) -> int:
-        """The number of the newest revision; 0 where nothing was ever put."""
+        """Return the number of the newest revision; 0 if nothing was ever put."""
         ((number,),) = await self._rows(self._queries.newest)
         if self._listener is not None:
             self._listener.know(number)
@@ -149,8 +149,8 @@ class PostgresStore:
     async def apply(self, changes: Sequence[Change], note: Note = NO_NOTE) -> Sequence[Resource]:
         """Do all of them in one transaction, or none; see Store.apply.
 
-        One writer waits for the other. Where the server is lost on the way it is done once, not
-        twice: the log says whether it was. If it does not come back in time, Unconfirmed says that it
+        One writer waits for the other. If the server is lost on the way it is done once, not
+        twice: the log says whether it was. If it does not come back in time, UnconfirmedError says that it
         may have been made, StoreError that it was not.
         """
         writing = ChangeWriter(self._queries, changes, note)
@@ -172,7 +172,7 @@ class PostgresStore:
         return self._listener.watch(namespace)
 
     async def missed(self, since: int, namespace: str | None = None) -> Sequence[ChangeSet] | None:
-        """The change sets after this revision; None where the log does not hold them, or too many."""
+        """Return the change sets after this revision; None if the log does not hold them, or too many."""
 
         async def read(connection: Connection) -> Sequence[ChangeSet] | None:
             number, entries = await read_since(connection, queries=self._queries, number=since)
@@ -188,12 +188,12 @@ class PostgresStore:
     async def history(
         self, namespace: str | None = None, *, before: int | None = None, limit: int = 50
     ) -> Sequence[Revision]:
-        """The Revisions that the log holds, the newest first; see Recording.history."""
+        """Return the Revisions that the log holds, the newest first; see Recording.history."""
         given = {"namespace": namespace, "before": before, "limit": limit}
         return await self._revisions(await self._rows(self._queries.history, given), namespace)
 
     async def revision(self, number: int) -> Revision:
-        """One Revision; NotFound where there is none of that number."""
+        """Return one Revision; NotFoundError if there is none of that number."""
         fits = -(2**63) <= number < 2**63
         rows = await self._rows(self._queries.revision, [number]) if fits else []
         for revision in await self._revisions(rows, None):
@@ -202,7 +202,7 @@ class PostgresStore:
         raise NotFoundError(f"there is no revision {number} in {self.url} (newest: {newest})")
 
     async def keyed(self, key: UUID) -> Revision | None:
-        """The Revision that was made under this key, None if there is none; see Keyed."""
+        """Return the Revision that was made under this key, None if there is none; see Keyed."""
         rows = await self._rows(self._queries.keyed, [key])
         return next(iter(await self._revisions(rows, None)), None)
 
@@ -254,7 +254,7 @@ class PostgresStore:
         await self._opened().run(work, wait=min(self._address.options.wait, FAREWELL))
 
     async def reports(self, namespace: str | None = None) -> Sequence[Report]:
-        """The Reports of a namespace (None: of all) whose runtimes are not gone."""
+        """Return the Reports of a namespace (None: of all) whose runtimes are not gone."""
         rows = await self._rows(self._queries.reports, {"namespace": namespace})
         return [msgspec.json.decode(body, type=Report) for (body,) in rows]
 
@@ -327,7 +327,7 @@ class PostgresStore:
         return [self._read(sort, body, revision) for body, revision in rows]
 
     def _read(self, sort: str, body: str, revision: int) -> Resource:
-        """What a row holds; StoreError where this Heddle does not know what it says."""
+        """Return what a row holds; raise StoreError if this Heddle does not know what it says."""
         try:
             return resource_of(sort, body, revision)
         except SpecError as error:
@@ -357,5 +357,5 @@ class PostgresStore:
 
 
 def _stored(text: str) -> str:
-    """A text as the database takes it: none that it holds has NUL or half of a character pair in it."""
+    """Return a text as the database takes it: none that it holds has NUL or half of a character pair in it."""
     return text.encode("utf-8", "replace").decode().replace("\0", "")

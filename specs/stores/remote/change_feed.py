@@ -22,7 +22,7 @@ class SharedStream:
         self._ending: set[asyncio.Task[None]] = set()
 
     def watch(self) -> AsyncIterator[ChangeSet]:
-        """The change sets from the first `anext` on; StoreError where the stream breaks."""
+        """Return the change sets from the first `anext` on; raise StoreError if the stream breaks."""
         return self._feed.watch(self._begin, self._end)
 
     async def close(self) -> None:

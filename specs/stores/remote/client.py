@@ -57,7 +57,7 @@ class ApiClient:
         self._session: aiohttp.ClientSession | None = None
 
     async def open(self) -> None:
-        """Make ready; StoreError where what it needs is not installed."""
+        """Make ready; raise StoreError if what it needs is not installed."""
         if self._session is not None:
             return
         try:
@@ -87,9 +87,9 @@ class ApiClient:
         body: Any = None,
         key: UUID | None = None,
     ) -> Any:
-        """The data that a request is answered, None where it is answered none.
+        """Return the data that a request is answered, None if it is answered none.
 
-        Conflict, NotFound, SpecError and StoreError say what the API refuses; StoreError also that it
+        Conflict, NotFoundError, SpecError and StoreError say what the API refuses; StoreError also that it
         cannot be reached. With a `key` it is a change set that is made once, however often it is sent:
         Lost says that there was no answer.
         """
@@ -121,7 +121,7 @@ class ApiClient:
     async def events(
         self, path: str, query: list[tuple[str, str]]
     ) -> AsyncIterator[tuple[str, Any]]:
-        """The events of a stream: what each is called, and its data. StoreError once it breaks."""
+        """Yield the events of a stream: what each is called, and its data. StoreError once it breaks."""
         import aiohttp
 
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT, sock_read=SILENCE)
@@ -151,7 +151,7 @@ class ApiClient:
         return self._session
 
     def _data(self, text: str | bytes) -> Any:
-        """What an answer says; StoreError where it is no JSON."""
+        """Return what an answer says; raise StoreError if it is no JSON."""
         try:
             return msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -164,7 +164,7 @@ class ApiClient:
         return StoreError(f"{self.url} cannot be reached: {text or type(error).__name__}")
 
     def _refused(self, status: int, media: str, body: bytes) -> Exception:
-        """What a refusal is for who uses a store."""
+        """Return what a refusal is for who uses a store."""
         if media != "application/problem+json":
             return StoreError(f"{self.url} answers {status}: is it the API of Heddle?")
         value = self._data(body)
@@ -182,7 +182,7 @@ class ApiClient:
 
 
 def problem_of(data: Mapping[str, Any]) -> Problem:
-    """A Problem as the API tells it."""
+    """Return a Problem as the API tells it."""
     place = Place(data.get("file", ""), data.get("line", 0), data.get("column", 0))
     return Problem(
         code=data["code"],
@@ -195,7 +195,7 @@ def problem_of(data: Mapping[str, Any]) -> Problem:
 
 
 async def _parsed(stream: "aiohttp.StreamReader") -> AsyncIterator[tuple[str, str]]:
-    """The events in a stream of text (WHATWG HTML, 9.2.6); comments are signs of life."""
+    """Yield the events in a stream of text (WHATWG HTML, 9.2.6); comments are signs of life."""
     name = ""
     data: list[str] = []
     begun = b""
@@ -216,7 +216,7 @@ async def _parsed(stream: "aiohttp.StreamReader") -> AsyncIterator[tuple[str, st
 
 
 def _reason(error: Exception) -> str:
-    """What the system said, where it was the system that refused: without the words of the client."""
+    """Return what the system said, if it was the system that refused: without the words of the client."""
     import ssl
 
     cause = getattr(error, "os_error", error)

@@ -62,7 +62,7 @@ class RemoteStore:
         return self._asking.url
 
     async def open(self) -> None:
-        """Make ready; StoreError where it cannot be reached, or does not let us in."""
+        """Make ready; raise StoreError if it cannot be reached, or does not let us in."""
         await self._asking.open()
         try:
             await self._newest()
@@ -84,13 +84,13 @@ class RemoteStore:
     async def specs(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Spec]:
-        """The Specs of a namespace (None: of all that may be seen); with `ids` only those that exist."""
+        """Return the Specs of a namespace (None: of all that may be seen); with `ids` only those that exist."""
         return [_spec(item) for item in await self._listed("specs", namespace, ids)]
 
     async def values(
         self, namespace: str | None = None, ids: Iterable[UUID] | None = None
     ) -> Sequence[Value]:
-        """The Values of a namespace (None: of all that may be seen); with `ids` only those that exist."""
+        """Return the Values of a namespace (None: of all that may be seen); with `ids` only those that exist."""
         return [_value(item) for item in await self._listed("values", namespace, ids)]
 
     async def named(self, namespace: str, names: Collection[str]) -> Sequence[Resource]:
@@ -113,17 +113,17 @@ class RemoteStore:
         return list(found.values())
 
     async def revealed(self, namespace: str | None = None) -> Sequence[Value]:
-        """The Values with their data in clear; it takes a token with the role admin, and is written down."""
+        """Return the Values with their data in clear; it takes a token with the role admin, and is written down."""
         values = await self._listed("values", namespace, None, [("reveal", "true")])
         return [_value(item) for item in values]
 
     async def problems(self) -> Sequence[Problem]:
-        """What cannot be read in the store behind the API."""
+        """Return what cannot be read in the store behind the API."""
         value = await self._request("GET", "/v1/store/problems")
         return [problem_of(each) for each in value["items"]]
 
     async def newest(self) -> int:
-        """The number of the newest revision of the store behind the API."""
+        """Return the number of the newest revision of the store behind the API."""
         self._check_open()
         return await self._newest()
 
@@ -163,7 +163,7 @@ class RemoteStore:
         """Do all of them as one change set, or none; see Store.apply.
 
         SpecError where the API refuses what a Spec says. If the answer is lost, it is sent again under
-        the same key for some seconds, and made once; after that Unconfirmed says that it may have
+        the same key for some seconds, and made once; after that UnconfirmedError says that it may have
         been made.
         """
         sent = {
@@ -178,7 +178,7 @@ class RemoteStore:
         return [_resource(item) for item in done["items"]]
 
     async def _once(self, key: UUID, path: str, **more: Any) -> Any:
-        """Send a change set until its answer is there; Unconfirmed if that takes too long."""
+        """Send a change set until its answer is there; UnconfirmedError if that takes too long."""
         loop = asyncio.get_running_loop()
         end, pause, lost = loop.time() + INSIST, PAUSE, False
         while True:
@@ -196,7 +196,7 @@ class RemoteStore:
             pause = min(pause * 2, 1.0)
 
     async def keyed(self, key: UUID) -> Revision | None:
-        """The Revision that was made under this key, None if there is none; see Keyed."""
+        """Return the Revision that was made under this key, None if there is none; see Keyed."""
         value = await self._request("GET", "/v1/revisions", query=[("key", str(key))])
         return next((_revision(each) for each in value["items"]), None)
 
@@ -226,7 +226,7 @@ class RemoteStore:
                 yield self._changed(data["specs"], data["values"], data["revision"])
 
     async def _missed(self, namespace: str | None, since: int, until: int) -> ChangeSet:
-        """What changed between these revisions, as one change set."""
+        """Return what changed between these revisions, as one change set."""
         specs: set[str] = set()
         values: set[str] = set()
         before: int | None = None
@@ -257,7 +257,7 @@ class RemoteStore:
     async def history(
         self, namespace: str | None = None, *, before: int | None = None, limit: int = 50
     ) -> Sequence[Revision]:
-        """The Revisions, the newest first; see Recording.history."""
+        """Return the Revisions, the newest first; see Recording.history."""
         path = "/v1/revisions" if namespace is None else f"{_space(namespace)}/revisions"
         revisions: list[Revision] = []
         while len(revisions) < limit:
@@ -272,7 +272,7 @@ class RemoteStore:
         return revisions
 
     async def revision(self, number: int) -> Revision:
-        """One Revision; NotFound where there is none of that number."""
+        """Return one Revision; NotFoundError if there is none of that number."""
         return _revision(await self._request("GET", f"/v1/revisions/{number}"))
 
     # --- runtimes ---
@@ -287,7 +287,7 @@ class RemoteStore:
         await self._request("DELETE", f"/v1/reports/{quote(runtime, safe='')}")
 
     async def reports(self, namespace: str | None = None) -> Sequence[Report]:
-        """The Reports of a namespace (None: of all) whose runtimes are not gone."""
+        """Return the Reports of a namespace (None: of all) whose runtimes are not gone."""
         query = [("namespace", namespace)] if namespace is not None else []
         value = await self._request("GET", "/v1/reports", query=query)
         return [msgspec.convert(each, Report) for each in value["items"]]
@@ -306,7 +306,7 @@ class RemoteStore:
         kept: Sequence[AcceptedResource],
         dropped: Collection[AcceptedKey] = (),
     ) -> None:
-        """Keep these records, and drop others; SpecError if the store never had what they say."""
+        """Keep these records, and drop others; raise SpecError if the store never had what they say."""
         body = {
             "kept": msgspec.to_builtins(list(kept)),
             "dropped": msgspec.to_builtins(list(dropped)),
@@ -316,7 +316,7 @@ class RemoteStore:
     # --- asking ---
 
     async def query(self, statement: str, args: Any) -> list[dict[str, Any]]:
-        """The rows that a statement of SQL gives there, where runtimes run; SpecError and StoreError say
+        """Return the rows that a statement of SQL gives there, where runtimes run; SpecError and StoreError say
         why there are none. `args` is a list by position, or a map by name."""
         body = {"statement": statement, "args": marked(args)}
         rows: list[dict[str, Any]] = unmarked(
@@ -334,7 +334,7 @@ class RemoteStore:
 
 
 def token_of(environ: "os._Environ[str] | dict[str, str]", file: str = "") -> str:
-    """The token in a file, or else in HEDDLE_TOKEN or the file that HEDDLE_TOKEN_FILE names; empty: none.
+    """Return the token in a file, or else in HEDDLE_TOKEN or the file that HEDDLE_TOKEN_FILE names; empty: none.
 
     StoreError where the file cannot be read.
     """
@@ -356,7 +356,7 @@ def _space(namespace: str) -> str:
 
 
 def _some(ids: Iterable[UUID] | None) -> Iterator[Sequence[UUID]]:
-    """The ids in pieces that an address can hold; one empty piece stands for all there is."""
+    """Yield the ids in pieces that an address can hold; one empty piece stands for all there is."""
     if ids is None:
         yield ()
         return
@@ -366,7 +366,7 @@ def _some(ids: Iterable[UUID] | None) -> Iterator[Sequence[UUID]]:
 
 
 def _few(words: Iterable[str]) -> Iterator[Sequence[str]]:
-    """The texts in pieces that an address can hold."""
+    """Yield the texts in pieces that an address can hold."""
     some: list[str] = []
     size = 0
     for word in words:

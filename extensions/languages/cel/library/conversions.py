@@ -119,7 +119,7 @@ def to_bool(value: Any) -> bool:
 
 
 def format_double(value: float) -> str:
-    """The shortest digits that read back as the same double: `1`, `0.1`, `1e+06`."""
+    """Return the shortest digits that read back as the same double: `1`, `0.1`, `1e+06`."""
     if not math.isfinite(value):
         return str(value)
     sign, digits, exponent = Decimal(repr(value)).as_tuple()
@@ -169,7 +169,7 @@ def to_string(value: Any) -> str:
 
 
 def _json(value: Any) -> str:
-    """A list or a map as JSON text; a Fault for what JSON cannot hold, or if that would be too long."""
+    """Return a list or a map as JSON text; a Fault for what JSON cannot hold, or if that would be too long."""
     _measure(value)
     try:
         return encode_with(_encode, deep_plain(value)).decode()
@@ -178,7 +178,7 @@ def _json(value: Any) -> str:
 
 
 def _measure(value: Any) -> None:
-    """Raise Exhausted if the JSON text would be too long: many places may hold the same long text."""
+    """Raise BudgetExceededError if the JSON text would be too long: many places may hold the same long text."""
     left, todo = _LONGEST, [value]
     while todo:
         item = todo.pop()

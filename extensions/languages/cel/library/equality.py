@@ -9,7 +9,7 @@ from heddle.extensions.languages.cel.values import kind, moment, span
 
 
 def same_key(value: Any) -> Any:
-    """A key that equals another exactly where CEL finds the values equal; it can be hashed."""
+    """Return a key that equals another exactly where CEL finds the values equal; it can be hashed."""
     name = kind(value)
     if name in NUMBERS:
         # NaN equals nothing, not even itself.

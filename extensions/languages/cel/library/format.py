@@ -19,7 +19,7 @@ _SPECIAL: Final = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 
 def formatted(budget: list[int], pattern: Any, values: Any) -> str:
-    """The text of a pattern with these values in it; a Fault where they do not fit together."""
+    """Return the text of a pattern with these values in it; a Fault where they do not fit together."""
     if (kind(pattern), kind(values)) != ("string", "list"):
         raise no_overload("format", pattern, values)
     rest = iter(values)
@@ -81,7 +81,7 @@ def _text(value: Any, digits: int) -> str:
 
 
 def _number(value: float) -> str:
-    """The word for what has no digits; empty for all else."""
+    """Return the word for what has no digits; empty for all else."""
     return "NaN" if math.isnan(value) else _SPECIAL.get(value, "")
 
 

@@ -51,7 +51,7 @@ class Library:
         self._names.setdefault(function.name, set()).add(key[1:])
 
     def find(self, name: str, method: bool, arity: int) -> Function | None:
-        """The function of that shape; `arity` counts the receiver."""
+        """Return the function of that shape; `arity` counts the receiver."""
         return self._known.get((name, method, arity)) or self._known.get((name, method, -1))
 
     def __contains__(self, name: str) -> bool:
@@ -77,7 +77,7 @@ class Library:
 
 
 def no_overload(name: str, *values: Any) -> CelError:
-    """The Fault of a function that does not take values of these types."""
+    """Return the Fault of a function that does not take values of these types."""
     return CelError(f"no such overload: {name}({', '.join(map(kind, values))})")
 
 

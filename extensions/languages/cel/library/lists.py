@@ -71,7 +71,7 @@ def _sort(budget: list[int], items: Any) -> list[Any]:
 
 
 def sort_by(items: list[Any], by: list[Any], function: str = "sortBy") -> list[Any]:
-    """The items in the order of what stands at the same place in `by`; equals stay as they were."""
+    """Return the items in the order of what stands at the same place in `by`; equals stay as they were."""
     keys = order_keys(by, function)
     return [items[at] for at in sorted(range(len(items)), key=keys.__getitem__)]
 
