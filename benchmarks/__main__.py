@@ -81,7 +81,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _against(options: argparse.Namespace) -> int:
-    """Compare two revisions; 1 where a row is worse than it may be, and nothing disturbed it."""
+    """Compare two revisions; 1 if a row is worse than it may be, and nothing disturbed it."""
     done = against(
         options.against,
         options.rows or NAMES,

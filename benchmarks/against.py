@@ -98,7 +98,7 @@ def figures(told: Mapping[str, Any]) -> Figures:
 
 @contextmanager
 def _checked_out(revision: str) -> Iterator[Path]:
-    """A working tree of a revision, gone afterwards; RuntimeError if there is none."""
+    """Provide a working tree of a revision, gone afterwards; raise RuntimeError if there is none."""
     with TemporaryDirectory(prefix="heddle-against-") as folder:
         tree = Path(folder) / "tree"
         _git("worktree", "add", "--detach", str(tree), revision)

@@ -20,7 +20,7 @@ def compare(
     reach: Reach | None = None,
     reason: str = "",
 ) -> Measure:
-    """How many times the floor's statement the subject's takes.
+    """Return how many times the floor's statement the subject's takes.
 
     Each round gives one ratio of two samples that were taken right after one another, so that a
     machine that is slower for a while is so for both. It is the processor time of this thread that
@@ -48,7 +48,7 @@ async def compare_waiting(
     reach: Reach | None = None,
     reason: str = "",
 ) -> Measure:
-    """The same for what is awaited: each sample awaits it so many times, one after the other.
+    """Return the same for what is awaited: each sample awaits it so many times, one after the other.
 
     It is the processor time of this process that counts, with all its threads: waiting costs nothing.
     """
@@ -75,7 +75,7 @@ def _measure(name: str, taken: list[list[float]], reach: Reach | None, reason: s
 
 
 def _calibrated(timer: Timer, seconds: float) -> int:
-    """How often the statement runs in so many seconds, once it is warm."""
+    """Return how often the statement runs in so many seconds, once it is warm."""
     count = 1
     while (took := timer.timeit(count)) < seconds / 4:
         count *= 2

@@ -49,7 +49,7 @@ class Driver:
         return self.do("stop", target)
 
     def do(self, do: str, target: str = "", **rest: Any) -> dict[str, Any]:
-        """Give one command and wait for its answer; Missing where it failed."""
+        """Give one command and wait for its answer; Missing if it failed."""
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -66,7 +66,7 @@ class Driver:
 
 @contextmanager
 def driver() -> Iterator[Driver]:
-    """A load that waits for commands."""
+    """Provide a load that waits for commands."""
     argv = [sys.executable, "-m", "benchmarks.load"]
     process = launch(argv, cores()[1], cwd=ROOT)
     try:

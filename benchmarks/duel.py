@@ -34,7 +34,7 @@ Round: TypeAlias = tuple[Turn, Turn]
 
 
 def busy(*shares: float) -> bool:
-    """Whether servers that had these shares of their core were what limited the round."""
+    """Return whether servers that had these shares of their core were what limited the round."""
     return all(share >= BUSY or not share for share in shares)
 
 
@@ -52,7 +52,7 @@ def duel(
     what: str = "requests",
     tail: Reach | None = None,
 ) -> list[Measure]:
-    """How many times the floor's requests the subject answers: a second, and a second of its CPU.
+    """Return how many times the floor's requests the subject answers: a second, and a second of its CPU.
 
     With a path to `upgrade` at, what is asked and answered are messages of WebSockets. `tail` is how
     far p99 may go: no further than the floor's, unless said.
@@ -151,7 +151,7 @@ def _measures(
 
 
 def _median(rounds: Sequence[Round], side: int, what: str) -> dict[str, float]:
-    """What one of the two came to, in absolute figures."""
+    """Return what one of the two came to, in absolute figures."""
     turns = [one[side] for one in rounds]
     return {
         f"{what} a second": round(measured("", [turn.rate for turn in turns]).value),

@@ -10,7 +10,7 @@ It is told what to do in lines of JSON on standard input, and answers each with 
     {"do": "summary", "into": "steady"}                 all drives of that name together
     {"do": "close", "target": "a"}
 
-A response is right when its status is 200 and its body is the one expected. Where that holds
+A response is right when its status is 200 and its body is the one expected. If that holds
 `{version}`, it has a number in that place, and a request that was sent after an answer of some
 version had come is never answered with an older one. A message of a WebSocket is right when it is
 the one expected.
@@ -101,12 +101,12 @@ class Target:
         self.wanted: tuple[int, asyncio.Future[None]] | None = None
 
     async def open(self, connections: int) -> None:
-        """Connect; ConnectionError where nobody listens."""
+        """Connect; raise ConnectionError if nobody listens."""
         for _ in range(connections):
             await self.connect()
 
     async def connect(self) -> "Client":
-        """One more connection."""
+        """Return one more connection."""
         loop = asyncio.get_running_loop()
         _, client = await loop.create_connection(lambda: Client(self), "127.0.0.1", self.port)
         if self.upgrade:
@@ -156,7 +156,7 @@ class Target:
         return version
 
     def newer(self, version: int) -> None:
-        """An answer of a version that was not seen before."""
+        """Take an answer of a version that was not seen before."""
         self.newest = version
         if self.wanted is not None and version >= self.wanted[0]:
             _, found = self.wanted
@@ -201,7 +201,7 @@ class Client(asyncio.Protocol):
         self._target.clients.add(self)
 
     async def switch(self, path: str) -> None:
-        """Become a WebSocket; ConnectionError where the server will not."""
+        """Become a WebSocket; raise ConnectionError if the server will not."""
         self._switched = asyncio.get_running_loop().create_future()
         self._write(UPGRADE.format(path=path).encode())
         await self._switched
@@ -251,7 +251,7 @@ class Client(asyncio.Protocol):
             self._switched.set_exception(ConnectionError(f"found {head[:60]!r}, wanted a 101"))
 
     def _look(self, data: bytes) -> int | None:
-        """The version of a response that was not seen before; None while it is not complete."""
+        """Return the version of a response that was not seen before; None while it is not complete."""
         data = self._partial + data
         try:
             complete = self._target.expected.whole(data)
@@ -334,7 +334,7 @@ class Load:
 
 
 def _target(command: dict[str, Any]) -> Target:
-    """The server of an `open`, and what is said to it."""
+    """Return the server of an `open`, and what is said to it."""
     port, request, expect = command["port"], command["request"], command["expect"]
     upgrade = command.get("upgrade", "")
     if upgrade:

@@ -11,7 +11,7 @@ from typing import Any
 
 
 def cores() -> tuple[int | None, int | None]:
-    """A core for the server and another for the load; None where there is no choice."""
+    """Return a core for the server and another for the load; None if there is no choice."""
     if not hasattr(os, "sched_getaffinity"):
         return None, None
     usable = sorted(os.sched_getaffinity(0))
@@ -34,12 +34,12 @@ def launch(argv: Sequence[str], core: int | None = None, **options: Any) -> "sub
 
 
 def environment() -> dict[str, str]:
-    """The environment, without any settings of Heddle's."""
+    """Return the environment, without any settings of Heddle's."""
     return {name: text for name, text in os.environ.items() if not name.startswith("HEDDLE_")}
 
 
 def cpu_seconds(pid: int) -> float | None:
-    """The processor time, user and system, that a process used; None where that cannot be known."""
+    """Return the processor time, user and system, that a process used; None if that cannot be known."""
     try:
         # Nanoseconds, where the clock ticks of `stat` are ten milliseconds each.
         tasks = Path(f"/proc/{pid}/task").iterdir()
@@ -54,7 +54,7 @@ def cpu_seconds(pid: int) -> float | None:
 
 
 def fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """What makes uvloop's loops; None, which stands for asyncio's own, where there is no uvloop."""
+    """Return what makes uvloop's loops; None, which stands for asyncio's own, if there is no uvloop."""
     try:
         import uvloop
     except ImportError:
@@ -74,7 +74,7 @@ def allow_many_files() -> None:
 
 
 def described() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Return what the figures were measured on."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "python": platform.python_version(),
@@ -98,7 +98,7 @@ def _processor() -> str:
 
 
 def resident(pid: int) -> int:
-    """The memory of a process that is in use, in bytes; 0 where that cannot be known."""
+    """Return the memory of a process that is in use, in bytes; 0 if that cannot be known."""
     try:
         text = Path(f"/proc/{pid}/status").read_text()
     except OSError:

@@ -14,17 +14,17 @@ class Reach:
     bound: float
 
     def holds(self, value: float) -> bool:
-        """Whether a value is within reach."""
+        """Return whether a value is within reach."""
         return value <= self.bound if self.side == "≤" else value >= self.bound
 
 
 def at_most(bound: float) -> Reach:
-    """A value that may be as large as this."""
+    """Return a value that may be as large as this."""
     return Reach(side="≤", bound=bound)
 
 
 def at_least(bound: float) -> Reach:
-    """A value that may be as small as this."""
+    """Return a value that may be as small as this."""
     return Reach(side="≥", bound=bound)
 
 
@@ -51,7 +51,7 @@ class Measure:
 
     @property
     def ok(self) -> bool | None:
-        """Whether it is within reach; None where there is none."""
+        """Whether it is within reach; None if there is none."""
         return self.reach.holds(self.value) if self.reach is not None else None
 
 
@@ -65,7 +65,7 @@ def measured(
     facts: dict[str, Any] | None = None,
     reason: str = "",
 ) -> Measure:
-    """The median of what the rounds gave, and their middle half."""
+    """Return the median of what the rounds gave, and their middle half."""
     low, high = middle_half(values)
     return Measure(
         name=name,
@@ -82,12 +82,12 @@ def measured(
 
 
 def middle_half(values: Sequence[float]) -> tuple[float, float]:
-    """The values between which the middle half of them lies."""
+    """Return the values between which the middle half of them lies."""
     return percentile(values, 25), percentile(values, 75)
 
 
 def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that so many percent of all are not above; ValueError without values."""
+    """Return the smallest value that so many percent of all are not above; ValueError without values."""
     if not values:
         raise ValueError("there is no percentile of nothing")
     ordered = sorted(values)

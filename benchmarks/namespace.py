@@ -50,12 +50,12 @@ def write(folder: Path, symbols: int, per_file: int = PER_FILE) -> Path:
 
 
 def leaf(version: int) -> str:
-    """The leaf, as it is saved the so manieth time."""
+    """Return the leaf, as it is saved the so manieth time."""
     return f"- kind: snippet\n  name: leaf\n  language: text\n  code: leaf {version}\n"
 
 
 def edited(path: Path, version: int) -> str:
-    """The text of the file with the leaf of another version."""
+    """Return the text of the file with the leaf of another version."""
     text = path.read_text()
     start = text.index("- kind: snippet\n  name: leaf\n")
     end = text.index("\n", text.index("code: leaf ", start)) + 1

@@ -54,7 +54,7 @@ def probe(port: int, path: str, going: Callable[[], bool]) -> Probed:
 
 
 def for_seconds(seconds: float) -> Callable[[], bool]:
-    """Going on for so long from now."""
+    """Return going on for so long from now."""
     end = time.monotonic() + seconds
     return lambda: time.monotonic() < end
 
@@ -62,7 +62,7 @@ def for_seconds(seconds: float) -> Callable[[], bool]:
 def beside(
     name: str, floor: Callable[[], Probed], subject: Callable[[], Probed], *, rounds: int
 ) -> Measure:
-    """The slowest probe of the subject, as a share of what it may take: the median of calm rounds."""
+    """Return the slowest probe of the subject, as a share of what it may take: the median of calm rounds."""
     shares: list[float] = []
     calm: list[float] = []
     facts: list[dict[str, float]] = []

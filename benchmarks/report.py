@@ -12,7 +12,7 @@ Rows = Mapping[str, tuple[Row, Sequence[Measure]]]
 
 
 def table(rows: Rows) -> str:
-    """A Markdown table that is aligned, so that it reads well in a terminal too."""
+    """Return a Markdown table that is aligned, so that it reads well in a terminal too."""
     lines: list[tuple[str, ...]] = [HEAD]
     for name, (_, measures) in rows.items():
         for measure in measures:
@@ -53,7 +53,7 @@ def data(rows: Rows) -> list[dict[str, Any]]:
 
 
 def shown(value: float, unit: str) -> str:
-    """A figure to three digits: ratios always with decimals, counts and times where they have any."""
+    """Return a figure to three digits: ratios always with decimals, counts and times if they have any."""
     digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
     return f"{value:,.{digits}f}" if value % 1 or unit == "×" else f"{value:,.0f}"
 

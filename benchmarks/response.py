@@ -24,11 +24,11 @@ class Expected:
             self._pattern = re.compile(literal.encode())
 
     def whole(self, data: bytes) -> bool:
-        """Whether a response is complete; ResponseMismatchError for what is none, or for more than one."""
+        """Return whether a response is complete; ResponseMismatchError for what is none, or for more than one."""
         return whole(data)
 
     def version(self, data: bytes) -> int:
-        """The number in a right response, 0 where none is asked for; ResponseMismatchError for any other."""
+        """Return the number in a right response, 0 if none is asked for; ResponseMismatchError for any other."""
         head, body = _split(data)
         status = head.split(b" ", 2)[1]
         if status != b"200":
@@ -52,7 +52,7 @@ class Echoed:
         self._frame = frame(text, masked=False)
 
     def whole(self, data: bytes) -> bool:
-        """Whether a frame is complete; ResponseMismatchError for any other, and for more than one."""
+        """Return whether a frame is complete; ResponseMismatchError for any other, and for more than one."""
         if not self._frame.startswith(data):
             raise ResponseMismatchError(f"found {data[:60]!r}, wanted {self._frame!r}")
         return len(data) == len(self._frame)
@@ -64,7 +64,7 @@ class Echoed:
 
 
 def frame(text: str, *, masked: bool) -> bytes:
-    """A text as a frame of a WebSocket; the mask is all zeros, which masks nothing, and is allowed."""
+    """Return a text as a frame of a WebSocket; the mask is all zeros, which masks nothing, and is allowed."""
     data = text.encode()
     if len(data) > 125:
         raise ValueError("found more than 125 bytes, wanted a short message")
@@ -72,7 +72,7 @@ def frame(text: str, *, masked: bool) -> bytes:
 
 
 def whole(data: bytes) -> bool:
-    """Whether a response is complete; ResponseMismatchError for what is none, or for more than one."""
+    """Return whether a response is complete; ResponseMismatchError for what is none, or for more than one."""
     if not data.startswith(b"HTTP/1.1 "[: len(data)]):
         raise ResponseMismatchError(f"found {data[:60]!r}, wanted a response")
     if b"\r\n\r\n" not in data:

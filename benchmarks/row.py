@@ -17,7 +17,7 @@ class AnswerMismatchError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """`run(scale, say)` gives the measures; AnswerMismatchError if something that was measured is wrong."""
+    """`run(scale, say)` gives the measures; raise AnswerMismatchError if something that was measured is wrong."""
 
     title: str
     floor: str

@@ -36,7 +36,7 @@ class Server:
         self.port = port
 
     def cpu(self) -> float:
-        """The processor time that it has used up to now, in seconds; 0 where that cannot be known."""
+        """Return the processor time that it has used up to now, in seconds; 0 if that cannot be known."""
         return cpu_seconds(self.process.pid) or 0.0
 
 
@@ -50,7 +50,7 @@ class Log:
         self._reader.start()
 
     def line(self) -> tuple[float, str]:
-        """The next line; Missing where none comes any more."""
+        """Return the next line; Missing if none comes any more."""
         try:
             heard = self._lines.get(timeout=PATIENCE)
         except queue.Empty:
@@ -106,7 +106,7 @@ def heddle(store: str | Path, *args: str, pinned: bool = True) -> Iterator[Heddl
 
 @contextmanager
 def talker(name: str, *args: str) -> Iterator[Log]:
-    """A program of `benchmarks.servers` that does not listen: what it tells, while it runs."""
+    """Provide a program of `benchmarks.servers` that does not listen: what it tells, while it runs."""
     argv = [sys.executable, "-m", f"benchmarks.servers.{name}", *args]
     with _telling(launch(argv, cores()[0], cwd=ROOT)) as (_, log):
         yield log
@@ -114,7 +114,7 @@ def talker(name: str, *args: str) -> Iterator[Log]:
 
 @contextmanager
 def module(name: str) -> Iterator[Server]:
-    """A program of `benchmarks.servers` on a free port; it listens when the block begins."""
+    """Provide a program of `benchmarks.servers` on a free port; it listens when the block begins."""
     port = free_port()
     argv = [sys.executable, "-m", f"benchmarks.servers.{name}", str(port)]
     process = launch(argv, cores()[0], cwd=ROOT)
@@ -126,7 +126,7 @@ def module(name: str) -> Iterator[Server]:
 
 @contextmanager
 def _telling(process: "subprocess.Popen[str]") -> Iterator[tuple["subprocess.Popen[str]", Log]]:
-    """It is gone when the block ends, and its log is read to the end."""
+    """Run it until the block ends, and read its log to the end."""
     assert process.stdout is not None
     log = Log(process.stdout)
     try:
@@ -138,7 +138,7 @@ def _telling(process: "subprocess.Popen[str]") -> Iterator[tuple["subprocess.Pop
 
 @contextmanager
 def _running(process: "subprocess.Popen[str]") -> Iterator[None]:
-    """It is gone when the block ends."""
+    """Run it until the block ends."""
     try:
         yield
     finally:
@@ -158,7 +158,7 @@ def ended(process: "subprocess.Popen[str]") -> None:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port that nobody listens on."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
@@ -168,7 +168,7 @@ def free_port() -> int:
 def wait_until(
     holds: Callable[[], bool], what: str, process: "subprocess.Popen[Any]", pause: float = 0.001
 ) -> None:
-    """Look again and again, until this holds; Missing where it never does, or the process ends."""
+    """Look again and again, until this holds; Missing if it never does, or the process ends."""
     deadline = time.monotonic() + PATIENCE
     while not holds():
         if process.poll() is not None:
@@ -179,7 +179,7 @@ def wait_until(
 
 
 def fetched(port: int, path: str) -> tuple[int, str] | None:
-    """Status and body of a GET on a connection of its own; None where nobody listens."""
+    """Status and body of a GET on a connection of its own; None if nobody listens."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10.0)
     try:
         connection.request("GET", path)

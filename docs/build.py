@@ -40,7 +40,7 @@ How they compare with the nodes of others, and what is left out: [kinds, compare
 
 
 def schemas() -> list[Schema[Any]]:
-    """The Schema of every kind of this distribution, by name."""
+    """Return the Schema of every kind of this distribution, by name."""
     registry = Registry()
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         if point.dist is not None and point.dist.name == DISTRIBUTION:
@@ -49,7 +49,7 @@ def schemas() -> list[Schema[Any]]:
 
 
 def pages(known: Iterable[Schema[Any]]) -> dict[Path, str]:
-    """Every generated file and what it should say."""
+    """Return every generated file and what it should say."""
     known = list(known)
     written = {KINDS / f"{schema.kind}.md": markdown(schema) for schema in known}
     written[KINDS / "index.md"] = index(known) + COMMON
@@ -61,13 +61,13 @@ def pages(known: Iterable[Schema[Any]]) -> dict[Path, str]:
 
 
 def stale(written: dict[Path, str]) -> list[Path]:
-    """The pages that do not say what they should, and those that should not be there."""
+    """Return the pages that do not say what they should, and those that should not be there."""
     wrong = [path for path, text in written.items() if said(path) != text]
     return sorted([*wrong, *(path for path in KINDS.glob("*.md") if path not in written)])
 
 
 def said(path: Path) -> str | None:
-    """What a page says now; None where there is none."""
+    """Return what a page says now; None if there is none."""
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 

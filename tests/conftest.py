@@ -10,5 +10,5 @@ settings.load_profile("heddle")
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """Waiting tests run on asyncio: the runtime is made for it."""
+    """Return waiting tests run on asyncio: the runtime is made for it."""
     return "asyncio"

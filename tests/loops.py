@@ -15,5 +15,5 @@ import pytest
     ]
 )
 def anyio_backend(request: pytest.FixtureRequest) -> Any:
-    """Each event loop in turn: asyncio's own, and uvloop."""
+    """Return each event loop in turn: asyncio's own, and uvloop."""
     return request.param

@@ -21,7 +21,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 @cache
 def server() -> str:
-    """The URL of a server that runs until the tests end."""
+    """Return the URL of a server that runs until the tests end."""
     given = os.environ.get("TEST_POSTGRES_URL")
     if given:
         return given
@@ -40,7 +40,7 @@ def server() -> str:
 
 @asynccontextmanager
 async def schema() -> AsyncIterator[str]:
-    """The URL of an empty schema of its own, which is gone when the block ends."""
+    """Provide the URL of an empty schema of its own, which is gone when the block ends."""
     name = f"t{uuid4().hex}"
     async with await psycopg.AsyncConnection.connect(server(), autocommit=True) as connection:
         await connection.execute(f"CREATE SCHEMA {name}")
@@ -53,7 +53,7 @@ async def schema() -> AsyncIterator[str]:
 
 
 def with_schema(url: str, name: str) -> str:
-    """The URL with a search path."""
+    """Return the URL with a search path."""
     mark = "&" if "?" in url else "?"
     return f"{url}{mark}options={quote(f'-csearch_path={name}')}"
 

@@ -13,7 +13,7 @@ from heddle.specs.yaml.document import read_text
 
 
 def stored(*texts: str) -> MemoryStore:
-    """A memory store that holds what these texts say; a Problem in one fails the test."""
+    """Return a memory store that holds what these texts say; a Problem in one fails the test."""
     resources = []
     for text in texts:
         reading = read_text(text, file="flow.yaml")
@@ -24,7 +24,7 @@ def stored(*texts: str) -> MemoryStore:
 
 @asynccontextmanager
 async def running(*texts: str, **options: Any) -> AsyncIterator[Runtime]:
-    """A runtime of what these texts say."""
+    """Provide a runtime of what these texts say."""
     async with Runtime(store=stored(*texts), **options) as rt:
         yield rt
 
@@ -41,7 +41,7 @@ async def change(rt: Runtime, text: str) -> None:
 
 
 def port_of(rt: Runtime, name: str = "listener") -> int:
-    """The port that a listener of this runtime listens on."""
+    """Return the port that a listener of this runtime listens on."""
     symbol = rt.table.get(name)
     assert symbol is not None
     assert isinstance(symbol.node, ListenerNode)
@@ -50,7 +50,7 @@ def port_of(rt: Runtime, name: str = "listener") -> int:
 
 
 def degraded(rt: Runtime, name: str) -> str:
-    """What keeps a symbol from doing all that it should; empty where nothing does."""
+    """Return what keeps a symbol from doing all that it should; empty if nothing does."""
     (found,) = (one for one in rt.status().symbols if one.name == name)
     (told,) = (one for one in found.conditions if one.type == "Degraded")
     return told.message if told.status else ""
@@ -77,7 +77,7 @@ async def fetch(
     headers: dict[str, str] | None = None,
     body: bytes | str = b"",
 ) -> Reply:
-    """One request on a connection of its own; the whole response."""
+    """Return one request on a connection of its own; the whole response."""
     data = body.encode() if isinstance(body, str) else body
     sent = {"Host": "localhost", "Connection": "close", **(headers or {})}
     if data:
@@ -94,7 +94,7 @@ async def fetch(
 
 
 def parsed(raw: bytes) -> Reply:
-    """A response out of its bytes."""
+    """Return a response out of its bytes."""
     top, _, body = raw.partition(b"\r\n\r\n")
     lines = top.decode("latin-1").split("\r\n")
     headers = dict(line.split(": ", 1) for line in lines[1:])

@@ -40,14 +40,14 @@ OWN = {
 
 
 def sources(*folders: str) -> Iterator[tuple[str, ast.Module]]:
-    """Every source file below these folders, parsed."""
+    """Yield every source file below these folders, parsed."""
     for folder in folders:
         for file in sorted((ROOT / folder).rglob("*.py")):
             yield file.relative_to(ROOT).as_posix(), ast.parse(file.read_text())
 
 
 def unicode_words(tree: ast.Module) -> Iterator[tuple[str, int]]:
-    """Calls that look at text as Unicode: the method, and its line."""
+    """Call that look at text as Unicode: the method, and its line."""
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue

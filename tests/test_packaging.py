@@ -1,4 +1,4 @@
-"""What is built from the repository is the whole package, and runs where nothing else of it stands."""
+"""What is built from the repository is the whole package, and runs if nothing else of it stands."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ ROOMS = ("specs", "schemas", "runtime", "extensions", "cli")
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built by the project's own build backend from a copy of what git would clone."""
+    """Return the wheel, built by the project's own build backend from a copy of what git would clone."""
     source = tmp_path_factory.mktemp("source")
     listed = subprocess.run(
         ["git", "ls-files", "-co", "--exclude-standard"],

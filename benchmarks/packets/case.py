@@ -56,7 +56,7 @@ class Case:
     reason: str = ""
 
     async def measure(self, scale: Scale) -> Measure:
-        """The ratio of the two; AnswerMismatchError if they do not come to the same."""
+        """Return the ratio of the two; raise AnswerMismatchError if they do not come to the same."""
         async with self.open() as setup, _running(setup.flow) as rt:
             symbol = rt.table.get(IT)
             if symbol is None or not rt.table.active(symbol):
@@ -115,7 +115,7 @@ class _Subject:
         self.run = self._process.run
 
     def at_once(self) -> Any:
-        """The answer of a kind that never waits, in a process that is there already."""
+        """Return the answer of a kind that never waits, in a process that is there already."""
         return self.run(self.entry, self._setup.packet)
 
     async def end(self) -> None:
@@ -123,12 +123,12 @@ class _Subject:
         await finish(self._process, None)
 
     async def waiting(self) -> Any:
-        """The answer of one that may, in a process of its own."""
+        """Return the answer of one that may, in a process of its own."""
         process = LiveProcess(self._wiring)
         return await finish(process, process.run(self.entry, self._setup.packet))
 
     async def bursts(self) -> None:
-        """One packet, or as many as a burst has."""
+        """Send one packet, or as many as a burst has."""
         if self._setup.burst == 1:
             await self.waiting()
             return
@@ -138,7 +138,7 @@ class _Subject:
 
 
 def _bursts(setup: Setup) -> Callable[[], Awaitable[None]]:
-    """The floor's part of the same."""
+    """Return the floor's part of the same."""
     floor, packet = setup.floor, setup.packet
     if setup.burst == 1:
         return lambda: floor(packet)
@@ -175,6 +175,6 @@ def case(
     reason: str = "",
     **more: Any,
 ) -> Case:
-    """A Case that needs nothing but its flow."""
+    """Return a Case that needs nothing but its flow."""
     setup = Setup(flow=flow, packet=packet, floor=floor, **more)
     return Case(kind=kind, what=what, open=lambda: nullcontext(setup), reach=reach, reason=reason)

@@ -10,7 +10,7 @@ from benchmarks.packets.case import Case, case
 
 
 def more(value: Any) -> Any:
-    """What most flows here lead to, on both sides."""
+    """Return what most flows here lead to, on both sides."""
     return value + 1
 
 

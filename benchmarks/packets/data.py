@@ -85,7 +85,7 @@ STORE = "INSERT INTO kept VALUES ('visits', 1) ON CONFLICT (key) DO UPDATE SET v
 
 @asynccontextmanager
 async def _sqlite(flow: str, packet: Any, sql: str, *, writes: bool) -> AsyncIterator[Setup]:
-    """A connection in a thread of its own: the loop must not wait for the disk."""
+    """Provide a connection in a thread of its own: the loop must not wait for the disk."""
     with tempfile.TemporaryDirectory() as temporary, ThreadPoolExecutor(1) as thread:
         loop = asyncio.get_running_loop()
 
@@ -145,7 +145,7 @@ class Visits:
 
 @asynccontextmanager
 async def _printed() -> AsyncIterator[Setup]:
-    """Both write to the same place, which nobody reads."""
+    """Provide two that write to the same place, which nobody reads."""
     with _nowhere() as nowhere, redirect_stdout(nowhere):
 
         def floor(packet: Any) -> Any:
@@ -158,7 +158,7 @@ async def _printed() -> AsyncIterator[Setup]:
 
 @asynccontextmanager
 async def _logged() -> AsyncIterator[Setup]:
-    """A logger with a handler that writes JSON to where nobody reads it."""
+    """Provide a logger with a handler that writes JSON to where nobody reads it."""
     with _nowhere() as nowhere:
         logger = logging.getLogger("benchmarks.packets")
         logger.propagate = False

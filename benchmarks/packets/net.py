@@ -100,7 +100,7 @@ async def _served() -> AsyncIterator[Setup]:
 
 @asynccontextmanager
 async def _asked(flow: str) -> AsyncIterator[Setup]:
-    """Both ask the same server, through connections that are kept."""
+    """Provide two that call the same server, through connections that are kept."""
     with module("echo") as server:
         url = f"http://127.0.0.1:{server.port}"
         async with aiohttp.ClientSession() as session:
@@ -158,7 +158,7 @@ async def _fed() -> AsyncIterator[Setup]:
 
 @asynccontextmanager
 async def _talked() -> AsyncIterator[Setup]:
-    """Both say something to the same server."""
+    """Provide two that send to the same server."""
     with module("talk") as server:
         url = f"ws://127.0.0.1:{server.port}/"
         async with connect(url) as socket:

@@ -29,6 +29,6 @@ NAMES = (
 
 
 def row(name: str) -> Row:
-    """The row of that name."""
+    """Return the row of that name."""
     found: Row = import_module(f"benchmarks.rows.{name}").ROW
     return found

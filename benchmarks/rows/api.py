@@ -28,7 +28,7 @@ SETTINGS = '[system]\nlisten = "127.0.0.1:0"\nrate = 1000000000\n'
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """Both are measured on a folder with the ping flow: the API runs alone, nobody follows it."""
+    """Return both are measured on a folder with the ping flow: the API runs alone, nobody follows it."""
     with TemporaryDirectory() as folder, TemporaryDirectory() as beside:
         for one in (folder, beside):
             Path(one, "ping.yaml").write_bytes((EXAMPLES / "ping.yaml").read_bytes())
@@ -44,7 +44,7 @@ def run(scale: Scale, say: Say) -> list[Measure]:
 
 
 def _get(floor: Heddle, api: Heddle, scale: Scale, say: Say) -> Measure:
-    """A spec is asked for, beside a constant."""
+    """Return a spec is asked for, beside a constant."""
     with driver() as load:
         load.open("floor", floor, scale.connections, PING, "pong")
         load.open("api", api, scale.connections, GET, _entry("pong"))
@@ -75,7 +75,7 @@ def _drive(load: Driver, name: str, seconds: float) -> dict[str, Any]:
 
 
 def _apply(api: Heddle, beside: Path, scale: Scale) -> Measure:
-    """A spec is replaced, one change after the other, beside the store that does nothing else."""
+    """Return a spec is replaced, one change after the other, beside the store that does nothing else."""
     client = http.client.HTTPConnection("127.0.0.1", api.port, timeout=30)
     store = FolderStore(str(beside))
     pairs: list[tuple[float, float]] = []

@@ -39,7 +39,7 @@ def first_answer() -> float:
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """All three take turns; the first turn only warms the disk's cache and the bytecode."""
+    """Return all three take turns; the first turn only warms the disk's cache and the bytecode."""
     subjects: dict[str, Callable[[], float]] = {
         "python -c pass": nothing,
         "heddle --help": help_page,

@@ -32,7 +32,7 @@ REACHES = {"javascript": 200.0, "jsonata": 4000.0, "jinja": 150.0}
 
 
 def _decided(order: Any) -> Any:
-    """What one would write in Python; both ways lead to the order itself."""
+    """Return what one would write in Python; both ways lead to the order itself."""
     if order["total"] > 100 and order["country"] in ("DE", "FR"):
         return order
     return None
@@ -53,7 +53,7 @@ def _case(language: str) -> Case:
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """One language after the other."""
+    """Return one language after the other."""
     return asyncio.run(_measured(scale, say))
 
 

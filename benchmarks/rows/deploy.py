@@ -43,7 +43,7 @@ class Deploys:
         self._load.do("await", "leaf", version=self.version)
 
     def round(self, count: int) -> tuple[Told, Told]:
-        """The load without deploys, and as long with so many, one right after the other."""
+        """Return the load without deploys, and as long with so many, one right after the other."""
         before = self._server.cpu()
         self._load.do("start", "leaf", into="deploys")
         for _ in range(count):
@@ -57,7 +57,7 @@ class Deploys:
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """A file is saved, its change goes live, it is answered: and at once the next."""
+    """Return a file is saved, its change goes live, it is answered: and at once the next."""
     measures = []
     with TemporaryDirectory() as temporary:
         path = Path(temporary, "flow.yaml")
@@ -75,7 +75,7 @@ def run(scale: Scale, say: Say) -> list[Measure]:
 
 
 def _deployed(store: Path, path: Path, scale: Scale, say: Say) -> tuple[Rounds, Whole]:
-    """All deploys of one store, in rounds that take turns with rounds without any."""
+    """Return all deploys of one store, in rounds that take turns with rounds without any."""
     with heddle(store) as server, driver() as load:
         load.open("leaf", server, scale.connections, REQUEST, "leaf {version}")
         deploys = Deploys(load, server, path)
@@ -117,7 +117,7 @@ def _measures(scale: Scale, rounds: Rounds, whole: Whole) -> list[Measure]:
 
 
 def _facts(whole: Whole) -> dict[str, Any]:
-    """What was answered, with deploys and without."""
+    """Return what was answered, with deploys and without."""
     names = {"rate": "requests a second", "p50": "p50 ms", "p99": "p99 ms", "max": "max ms"}
     kept = ("answers", "failed", "hung", "reset", "first")
     return {

@@ -66,7 +66,7 @@ class Edited:
     cpu: list[float] = field(default_factory=list)
 
     def edit(self, version: int) -> None:
-        """Save another version of the leaf; AnswerMismatchError if that is not what is answered then."""
+        """Save another version of the leaf; raise AnswerMismatchError if that is not what is answered then."""
         before = self.server.cpu()
         began = save(self.path, version)
         heard, _ = self.server.until("generation live")
@@ -79,7 +79,7 @@ class Edited:
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """The file that is edited is of the same size in all but the smallest: a hundred symbols."""
+    """Return the file that is edited is of the same size in all but the smallest: a hundred symbols."""
     sizes = (FEW, namespace.PER_FILE, scale.symbols)
     with ExitStack() as stack:
 
@@ -103,7 +103,7 @@ def run(scale: Scale, say: Say) -> list[Measure]:
 
 @contextmanager
 def _bare(path: Path) -> Iterator[Watched]:
-    """The floor; it watches when the block begins."""
+    """Provide the floor; it watches when the block begins."""
     with talker("watch", str(path)) as log:
         watched = Watched(log, path)
         watched.until(0)

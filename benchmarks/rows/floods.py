@@ -45,7 +45,7 @@ FLOW = """\
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """Each flood in turn, at the bare server and at Heddle."""
+    """Return each flood in turn, at the bare server and at Heddle."""
     with TemporaryDirectory() as folder, ExitStack() as stack:
         file = Path(folder) / "flow.yaml"
         file.write_text(FLOW)
@@ -71,7 +71,7 @@ def _flooded(server: Server, name: str, scale: Scale) -> Probed:
 
 @contextmanager
 def _flood(port: int, name: str) -> Iterator[None]:
-    """A program that floods, on the core of the load."""
+    """Provide a program that floods, on the core of the load."""
     argv = [sys.executable, "-m", "benchmarks.servers.flood", str(port), name]
     process = launch(argv, cores()[1], cwd=ROOT)
     assert process.stdout is not None

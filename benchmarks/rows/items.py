@@ -22,7 +22,7 @@ def _loop(values: Any) -> Any:
 
 
 async def _at_once(values: Any) -> Any:
-    """A few workers that share the list, and answers in its order."""
+    """Return a few workers that share the list, and answers in its order."""
     answers: list[Any] = [None] * len(values)
     left = iter(enumerate(values))
 
@@ -77,7 +77,7 @@ def _cases(count: int) -> list[Case]:
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """One list, three times."""
+    """Return one list, three times."""
     return asyncio.run(_measured(scale, say))
 
 

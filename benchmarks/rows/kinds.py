@@ -25,7 +25,7 @@ LEFT_OUT = {
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """One kind after the other."""
+    """Return one kind after the other."""
     return asyncio.run(_measured(scale, say))
 
 

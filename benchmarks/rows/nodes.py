@@ -32,7 +32,7 @@ def _functions() -> list[Callable[[Any], Any]]:
 
 
 def loop(functions: Sequence[Callable[[Any], Any]]) -> Callable[[Any], Any]:
-    """The floor: what one would write in Python."""
+    """Return the floor: what one would write in Python."""
 
     def run(value: Any) -> Any:
         for function in functions:
@@ -57,7 +57,7 @@ def straight(functions: Sequence[Callable[[Any], Any]]) -> Wiring:
 
 
 def branching(functions: Sequence[Callable[[Any], Any]], *, last: bool = False) -> Wiring:
-    """Each out port has two links: to the next node and, before it or after it, to one beside it."""
+    """Return each out port has two links: to the next node and, before it or after it, to one beside it."""
 
     def links(index: int) -> tuple[Target, ...]:
         both = ((index + 1, "in"), (f"beside{index}", "in"))
@@ -89,7 +89,7 @@ def choosing(functions: Sequence[Callable[[Any], Any]]) -> Wiring:
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """Each shape of ten nodes, in a process that is there already."""
+    """Return each shape of ten nodes, in a process that is there already."""
     functions = _functions()
     floor = loop(functions)
     shapes = (

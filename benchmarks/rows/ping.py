@@ -11,7 +11,7 @@ REQUEST = "GET /ping HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """Listener, router and snippet, as `heddle start` runs them: with watching and all."""
+    """Return listener, router and snippet, as `heddle start` runs them: with watching and all."""
     with module("constant") as floor, heddle(EXAMPLES / "ping.yaml") as subject:
         return duel(
             floor,

@@ -38,7 +38,7 @@ class Bare:
     seconds: list[float] = field(default_factory=list)
 
     async def edit(self, version: int) -> None:
-        """One row; until it was heard of."""
+        """Change one row, and wait until it was heard of."""
         began = time.perf_counter()
         await self.writer.execute(
             "INSERT INTO bare (who, body) VALUES (0, %s)", [f"leaf {version}"]
@@ -60,7 +60,7 @@ class Followed:
     seconds: list[float] = field(default_factory=list)
 
     async def edit(self, version: int) -> None:
-        """Put another version of the leaf; AnswerMismatchError if that is not what is live then."""
+        """Put another version of the leaf; raise AnswerMismatchError if that is not what is live then."""
         leaf = spec("leaf", "snippet", fields={"language": "text", "code": f"leaf {version}"})
         live = asyncio.ensure_future(self.runtime.events.wait("generation live"))
         await asyncio.sleep(0)
@@ -112,7 +112,7 @@ async def _run(server: str, scale: Scale, say: Say) -> list[Measure]:
 
 @asynccontextmanager
 async def _bare(server: str) -> AsyncIterator[Bare]:
-    """The floor, with a table of its own."""
+    """Provide the floor, with a table of its own."""
     async with (
         await psycopg.AsyncConnection.connect(server) as writer,
         await psycopg.AsyncConnection.connect(server, autocommit=True) as listener,
@@ -128,7 +128,7 @@ async def _bare(server: str) -> AsyncIterator[Bare]:
 
 @asynccontextmanager
 async def _followed(url: str, symbols: int) -> AsyncIterator[Followed]:
-    """A runtime on a store of so many symbols; all is live when the block begins."""
+    """Provide a runtime on a store of so many symbols; all is live when the block begins."""
     store = await open_store(url)
     try:
         with TemporaryDirectory() as folder:
@@ -162,7 +162,7 @@ async def _storm(url: str, seconds: float, *, bare: bool = False) -> list[tuple[
 async def _watched_storm(
     url: str, seconds: float, runtime: Runtime
 ) -> tuple[list[tuple[int, float]], list[float]]:
-    """A storm, and how long after its commit a runtime had looked at each revision."""
+    """Return a storm, and how long after its commit a runtime had looked at each revision."""
     reached: list[tuple[int, float]] = []
     storm = asyncio.ensure_future(_storm(url, seconds))
     while not storm.done() or runtime.observed < max(number for number, _ in storm.result()):

@@ -55,7 +55,7 @@ class Served:
         self.cpu.setdefault(name, []).append((self.server.cpu() - before) / BATCH)
 
     def code(self) -> str:
-        """What the leaf says next."""
+        """Return what the leaf says next."""
         self.version += 1
         return f"leaf {self.version}"
 
@@ -93,7 +93,7 @@ def apply(served: Served) -> None:
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """Both stores, each with a small and a large namespace that take turns."""
+    """Return both stores, each with a small and a large namespace that take turns."""
     found: list[Measure] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory()))
@@ -133,7 +133,7 @@ def _served(url: str, settings: Path) -> Iterator[Served]:
 
 @contextmanager
 def _database(folder: Path) -> Iterator[str]:
-    """A store in PostgreSQL that holds what the files of a folder say."""
+    """Provide a store in PostgreSQL that holds what the files of a folder say."""
     from tests.postgres import server
 
     where = server()

@@ -37,7 +37,7 @@ LEFT_OUT: Final = {
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """Every kind of node in a small namespace, a leaf in a large one, and what is alive at rest."""
+    """Return every kind of node in a small namespace, a leaf in a large one, and what is alive at rest."""
     measures = [_alive(scale, say)]
     with TemporaryDirectory() as folder:
         file = Path(folder) / "flow.yaml"
@@ -111,12 +111,12 @@ def _specs_of(example: str) -> list[dict[str, Any]]:
 
 
 def _turned(spec: dict[str, Any], turn: int) -> dict[str, Any]:
-    """What makes a node anew: another binding."""
+    """Return what makes a node anew: another binding."""
     return {"env": {**spec.get("env", {}), "TURN": {"data": turn}}}
 
 
 def _renamed(spec: dict[str, Any], kind: str) -> dict[str, Any]:
-    """A Spec of an example whose links lead to the others of that example."""
+    """Return a Spec of an example whose links lead to the others of that example."""
     ports = {
         port: [
             {**link, "name": f"{kind}-{link['name']}"}
@@ -129,7 +129,7 @@ def _renamed(spec: dict[str, Any], kind: str) -> dict[str, Any]:
 
 
 def _alive(scale: Scale, say: Say) -> Measure:
-    """How many generations are alive after many reloads, at rest."""
+    """Return how many generations are alive after many reloads, at rest."""
     say("generations at rest")
     return Measure(
         name="generations alive at rest",

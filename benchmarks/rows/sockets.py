@@ -12,7 +12,7 @@ HELLO = "hello, is anybody there?"
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """Each connection sends its next message when it has heard the one before."""
+    """Return each connection sends its next message when it has heard the one before."""
     allow_many_files()
     with module("talk") as floor, heddle(HERE / "sockets.yaml") as subject:
         return duel(

@@ -22,7 +22,7 @@ def listed(scale: Scale) -> bytes:
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """A large file, a large folder and a large change set come and go; 4 MB are checked over the API."""
+    """Return a large file, a large folder and a large change set come and go; 4 MB are checked over the API."""
     rounds = min(scale.rounds, 3)
     with TemporaryDirectory() as folder, ExitStack() as stack:
         path = namespace.write(Path(folder) / "store", namespace.PER_FILE)

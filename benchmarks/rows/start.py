@@ -18,7 +18,7 @@ PATIENCE = 120.0
 
 
 def run(scale: Scale, say: Say) -> list[Measure]:
-    """Both in fresh processes, turn by turn."""
+    """Return both in fresh processes, turn by turn."""
     files = scale.symbols // namespace.PER_FILE
     with TemporaryDirectory() as temporary:
         folder = Path(temporary)

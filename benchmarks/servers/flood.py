@@ -17,7 +17,7 @@ _PIECE: Final = 200_000
 
 
 def frame(opcode: int, data: bytes, *, fin: bool = True) -> bytes:
-    """A masked frame of a WebSocket."""
+    """Return a masked frame of a WebSocket."""
     return bytes([(0x80 if fin else 0) | opcode, 0x80 | len(data)]) + b"\0\0\0\0" + data
 
 

@@ -24,7 +24,7 @@ Done: TypeAlias = tuple[int, float]
 
 
 async def edit(url: str, who: int, begin: asyncio.Barrier, seconds: float) -> list[Done]:
-    """One writer on a connection of its own, who has a leaf of his own."""
+    """Return one writer on a connection of its own, who has a leaf of his own."""
     store = await open_store(url)
     done: list[Done] = []
     try:
@@ -41,7 +41,7 @@ async def edit(url: str, who: int, begin: asyncio.Barrier, seconds: float) -> li
 
 
 async def notify(url: str, who: int, begin: asyncio.Barrier, seconds: float) -> list[Done]:
-    """One bare writer: a row and a notification in one transaction."""
+    """Return one bare writer: a row and a notification in one transaction."""
     done: list[Done] = []
     conninfo = read_address(url).conninfo
     async with await psycopg.AsyncConnection.connect(conninfo) as connection:
@@ -63,7 +63,7 @@ async def _begin(begin: asyncio.Barrier) -> float:
 
 
 async def main(url: str, writers: int, seconds: float, bare: bool) -> None:
-    """All writers at once."""
+    """Run all writers at once."""
     write, begin = notify if bare else edit, asyncio.Barrier(writers)
     done = await asyncio.gather(*(write(url, who, begin, seconds) for who in range(writers)))
     print(json.dumps(sorted(one for each in done for one in each)), flush=True)

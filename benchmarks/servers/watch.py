@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def _leaf(path: Path) -> str:
-    """What the leaf says; empty in a file that is half written."""
+    """Return what the leaf says; empty in a file that is half written."""
     for line in path.read_text().splitlines():
         if line.lstrip().startswith(LEAF):
             return line.partition("code: ")[2]

@@ -27,7 +27,7 @@ def said(body: str, status: str = "200 OK") -> bytes:
 
 @asynccontextmanager
 async def serving(respond: Respond) -> AsyncIterator[int]:
-    """A server on a free port that answers as it is told to, whoever asks."""
+    """Provide a server on a free port that answers as it is told to, whoever asks."""
     numbers = count()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -55,7 +55,7 @@ async def serving(respond: Respond) -> AsyncIterator[int]:
 
 
 async def driven(respond: Respond, expect: Any, answers: int = 20, connections: int = 1) -> Tally:
-    """What a drive comes to that ends after so many requests."""
+    """Return what a drive comes to that ends after so many requests."""
     enough = asyncio.Event()
 
     def counted(number: int) -> bytes | None:
@@ -147,7 +147,7 @@ async def test_whoever_waits_for_a_version_hears_of_it() -> None:
 
 
 async def talked(answer: Callable[[int, str | bytes], str | bytes], messages: int = 20) -> Tally:
-    """What a drive comes to over WebSockets that are answered like this; it ends after so many."""
+    """Return what a drive comes to over WebSockets that are answered like this; it ends after so many."""
     numbers, enough = count(), asyncio.Event()
 
     async def talk(connection: ServerConnection) -> None:

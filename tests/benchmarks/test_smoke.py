@@ -19,7 +19,7 @@ from heddle.runtime.runtime import Runtime
 
 
 def far(measure: Measure) -> bool:
-    """Whether a ratio may be more than ten times its floor."""
+    """Return whether a ratio may be more than ten times its floor."""
     reach = measure.reach
     return measure.unit == "×" and reach is not None and reach.side == "≤" and reach.bound > 10
 

@@ -56,14 +56,14 @@ def heddle(
 
 
 def ran(*args: str | Path, stdin: str | None = None, env: Mapping[str, str] | None = None) -> str:
-    """The output of a command that has to succeed."""
+    """Return the output of a command that has to succeed."""
     result = heddle(*args, stdin=stdin, env=env)
     assert result.exit_code == 0, result.output
     return result.stdout
 
 
 def ran_json(*args: str | Path, stdin: str | None = None) -> Any:
-    """The JSON that a command prints, whether it succeeds or not."""
+    """Return the JSON that a command prints, whether it succeeds or not."""
     return json.loads(heddle(*args, "--json", stdin=stdin).stdout)
 
 
@@ -108,7 +108,7 @@ class Started:
         return self.process.wait(PATIENCE)
 
     def errors(self) -> str:
-        """What it said on standard error, once it has ended."""
+        """Return what it said on standard error, once it has ended."""
         assert self.process.stderr is not None
         return self.process.stderr.read()
 
@@ -158,7 +158,7 @@ def started(
 
 
 def get(port: int, path: str = "/ping") -> str:
-    """The body of a GET."""
+    """Return the body of a GET."""
     with urlopen(f"http://127.0.0.1:{port}{path}", timeout=PATIENCE) as response:
         body: bytes = response.read()
     return body.decode()

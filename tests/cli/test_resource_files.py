@@ -15,7 +15,7 @@ THEIRS = FLOW.replace("name: pong, language", "name: pong, annotations: {by: the
 
 
 def given(folder: Path, text: str) -> ResourceFiles:
-    """The files of a command: one, that says this."""
+    """Return the files of a command: one, that says this."""
     file = folder / "mine.yaml"
     file.write_text(text)
     return ResourceFiles([str(file)], "all", Settings())

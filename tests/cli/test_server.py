@@ -25,7 +25,7 @@ CHANGED = FLOW.replace("code: pong", "code: changed")
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Started, str, Path]]:
-    """A runtime of a folder, its API beside it, and the address of both."""
+    """Yield a runtime of a folder, its API beside it, and the address of both."""
     folder = tmp_path_factory.mktemp("served")
     (folder / "flows").mkdir()
     (folder / "flows" / "flow.yaml").write_text(FLOW)

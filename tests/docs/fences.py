@@ -34,7 +34,7 @@ class Fence(NamedTuple):
 
     @property
     def file(self) -> str:
-        """The name of the file that it is; empty where it is none."""
+        """The name of the file that it is; empty if it is none."""
         return next((word.removeprefix("file=") for word in self.words if "file=" in word), "")
 
     @property
@@ -45,7 +45,7 @@ class Fence(NamedTuple):
 
 @cache
 def pages() -> tuple[Path, ...]:
-    """Every page that people read."""
+    """Return every page that people read."""
     folders = (ROOT / folder for folder in ("docs", "examples", "benchmarks"))
     found = [*ROOT.glob("*.md"), *(page for folder in folders for page in folder.rglob("*.md"))]
     return tuple(sorted(found))
@@ -53,7 +53,7 @@ def pages() -> tuple[Path, ...]:
 
 @cache
 def fences(page: Path) -> tuple[Fence, ...]:
-    """The blocks of a page, in order."""
+    """Return the blocks of a page, in order."""
     found: list[Fence] = []
     lines = iter(enumerate(page.read_text(encoding="utf-8").splitlines(), 1))
     for number, line in lines:
@@ -74,12 +74,12 @@ def fences(page: Path) -> tuple[Fence, ...]:
 
 
 def every(*languages: str) -> list[Fence]:
-    """The blocks of all pages in one of these languages."""
+    """Return the blocks of all pages in one of these languages."""
     return [fence for page in pages() for fence in fences(page) if fence.language in languages]
 
 
 def prose(page: Path) -> str:
-    """A page without its blocks and without its inline code."""
+    """Return a page without its blocks and without its inline code."""
     kept: list[str] = []
     lines = iter(page.read_text(encoding="utf-8").splitlines())
     for line in lines:
@@ -95,7 +95,7 @@ def prose(page: Path) -> str:
 
 
 def anchors(page: Path) -> set[str]:
-    """The anchors of the headings of a page, as they are made on the web."""
+    """Return the anchors of the headings of a page, as they are made on the web."""
     found: dict[str, int] = {}
     for line in re.sub(
         r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL

@@ -32,12 +32,12 @@ RUN = [page for page in pages() if any("run" in one.words for one in fences(page
 
 
 def named(one: Fence | Path) -> str:
-    """What a test of it is called."""
+    """Return what a test of it is called."""
     return one.place if isinstance(one, Fence) else one.name
 
 
 def flow(one: Fence) -> tuple[str, Runtime]:
-    """What is wrong with a flow as it was written, and a runtime of it on free ports."""
+    """Return what is wrong with a flow as it was written, and a runtime of it on free ports."""
     text = re.sub(r"\bport: 8\d\d\d\b", "port: 0", one.code)
     reading = read_text(text, file=one.file or "flow.yaml")
     store = MemoryStore([*reading.specs, *reading.values])
@@ -84,7 +84,7 @@ def test_the_python_of_a_page_runs(
 
 
 def ran(one: Fence, module: ModuleType) -> str:
-    """What a block prints; it may await at its top, as at the prompt of `python -m asyncio`."""
+    """Return what a block prints; it may await at its top, as at the prompt of `python -m asyncio`."""
     code = compile(
         "\n" * one.line + one.code, one.place, "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, True
     )
@@ -109,7 +109,7 @@ def test_a_command_of_the_docs_exists_and_has_these_flags(one: Fence) -> None:
 
 
 def commands(one: Fence) -> list[list[str]]:
-    """The words behind each `heddle` of a block; in a console block only lines with a prompt count."""
+    """Return the words behind each `heddle` of a block; in a console block only lines with a prompt count."""
     lines = one.code.splitlines()
     if one.language == "console":
         lines = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
@@ -117,7 +117,7 @@ def commands(one: Fence) -> list[list[str]]:
 
 
 def _piped(line: str) -> Iterator[list[str]]:
-    """The words behind each `heddle` of a line: signs inside of quotes are words, too."""
+    """Yield the words behind each `heddle` of a line: signs inside of quotes are words, too."""
     if "heddle " not in line:
         return
     reader = shlex.shlex(line, posix=True, punctuation_chars="|;><&")
@@ -134,7 +134,7 @@ def _piped(line: str) -> Iterator[list[str]]:
 
 
 def unknown(words: list[str]) -> str:
-    """What heddle does not know of these words; empty where it knows all."""
+    """Return what heddle does not know of these words; empty if it knows all."""
     flags = {flag for option in cli.params for flag in option.opts} | {"--help", "-h"}
     if words and words[0].startswith("-"):
         return "" if words[0] in flags else words[0]

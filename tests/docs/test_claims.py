@@ -19,7 +19,7 @@ text json yaml cel javascript typescript
 
 
 def told(path: Path) -> Iterator[str]:
-    """The phrases of the events that a module tells, as far as they are written out."""
+    """Yield the phrases of the events that a module tells, as far as they are written out."""
     for call in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(call, ast.Call):
             continue

@@ -49,7 +49,7 @@ OTHERS = {
 
 
 def rows(section: str) -> list[list[str]]:
-    """The rows of the table of a section, cell by cell."""
+    """Return the rows of the table of a section, cell by cell."""
     text = PAGE.read_text(encoding="utf-8")
     part = text.partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     lines = [line for line in part.splitlines() if line.startswith("| ") and line.endswith("|")]
@@ -57,12 +57,12 @@ def rows(section: str) -> list[list[str]]:
 
 
 def names(cell: str) -> set[str]:
-    """What stands as code in a cell."""
+    """Return what stands as code in a cell."""
     return set(re.findall(r"`([^`]+)`", cell))
 
 
 def linked() -> set[str]:
-    """The kinds whose pages the page leads to, each under its own name."""
+    """Return the kinds whose pages the page leads to, each under its own name."""
     found = re.findall(r"\[`([^`]+)`\]\(kinds/([^)#]+)\.md\)", PAGE.read_text(encoding="utf-8"))
     assert all(name == page for name, page in found)
     return {name for name, _ in found}

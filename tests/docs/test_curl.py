@@ -19,13 +19,13 @@ CURL = shutil.which("curl")
 
 
 def commands(one: Fence) -> list[list[str]]:
-    """The words of each line of a block."""
+    """Return the words of each line of a block."""
     lines = [line for line in one.code.splitlines() if line.strip()]
     return [shlex.split(line) for line in lines]
 
 
 async def curl(words: list[str], folder: Path, port: int) -> tuple[int, bytes]:
-    """The status and the body that one line comes to; it asks at this port."""
+    """Return the status and the body that one line comes to; it asks at this port."""
     asked = [word.replace("localhost:7878", f"localhost:{port}") for word in words[1:]]
     process = await asyncio.create_subprocess_exec(
         str(CURL),

@@ -81,7 +81,7 @@ PAYLOADS: Mapping[tuple[str, str], Callable[[], Any]] = {
 
 
 def examples() -> Iterator[Example]:
-    """Every example of every field that takes an expression."""
+    """Yield every example of every field that takes an expression."""
     scheme = registry().scheme
     for kind in sorted(scheme.names):
         schema: Schema[Any] | None = scheme.schema(kind)
@@ -165,7 +165,7 @@ PACKETS: Mapping[str, tuple[Any, ...]] = {
 
 
 def written() -> Iterator[tuple[str, str]]:
-    """Every expression in CEL of the flows on pages, with the name of its page."""
+    """Yield every expression in CEL of the flows on pages, with the name of its page."""
     for one in every("yaml"):
         if "problem" in one.words:
             continue

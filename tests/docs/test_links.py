@@ -11,7 +11,7 @@ _LINK = re.compile(r"\[[^\]]*\]\(<?([^)\s>]+)>?(?:\s+\"[^\"]*\")?\)|<img [^>]*sr
 
 
 def named(page: Path) -> str:
-    """What a test of a page is called."""
+    """Return what a test of a page is called."""
     return str(page.relative_to(ROOT))
 
 
@@ -22,13 +22,13 @@ def test_every_relative_link_leads_somewhere(page: Path) -> None:
 
 
 def targets(page: Path) -> list[str]:
-    """What the links of a page point at, but addresses of other places."""
+    """Return what the links of a page point at, but addresses of other places."""
     found = [first or second for first, second in _LINK.findall(prose(page))]
     return [one for one in found if not re.match(r"[a-z]+:", one)]
 
 
 def leads(page: Path, target: str) -> bool:
-    """Whether there is such a file, and in it such a heading."""
+    """Return whether there is such a file, and in it such a heading."""
     name, _, anchor = target.partition("#")
     path = (page.parent / name).resolve() if name else page
     if not path.exists() or ROOT not in (path, *path.parents):

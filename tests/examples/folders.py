@@ -23,12 +23,12 @@ def settled(example: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path
 
 
 def started(namespace: str = "default", **environment: Any) -> Runtime:
-    """What `heddle start` runs in the folder of an example, with PORT a free port."""
+    """Return what `heddle start` runs in the folder of an example, with PORT a free port."""
     return Runtime(store=".", namespace=namespace, environment={"PORT": 0, **environment})
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
+    """Return a port that nobody listens on."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]

@@ -56,21 +56,21 @@ class Promise(NamedTuple):
 
 
 def promises(text: str) -> list[Promise]:
-    """Every promise in the comment that a text begins with; an empty line ends each."""
+    """Return every promise in the comment that a text begins with; an empty line ends each."""
     header = takewhile(lambda line: line.startswith("#"), text.splitlines())
     comment = "\n".join(line.removeprefix("#").strip() for line in header)
     return _read(comment.split("\n\n"), EXAMPLES)
 
 
 def promises_of(page: Path) -> list[Promise]:
-    """Every promise in the console blocks of a page, in order; the next prompt ends each."""
+    """Return every promise in the console blocks of a page, in order; the next prompt ends each."""
     blocks = (one.code for one in fences(page) if one.language == "console")
     parts = [part for code in blocks for part in re.split(r"^(?=\$ )", code, flags=re.MULTILINE)]
     return _read(parts, page.parent)
 
 
 def _read(parts: Iterable[str], folder: Path) -> list[Promise]:
-    """The promises among some parts of a text: those that begin with curl."""
+    """Return the promises among some parts of a text: those that begin with curl."""
     split = [part.strip("\n").split("\n") for part in parts]
     return [
         _promise(first.removeprefix("$ curl "), told, folder)
@@ -80,7 +80,7 @@ def _read(parts: Iterable[str], folder: Path) -> list[Promise]:
 
 
 def _promise(command: str, told: list[str], folder: Path) -> Promise:
-    """The promise of one curl line and the lines below it."""
+    """Return the promise of one curl line and the lines below it."""
     words = iter(shlex.split(command))
     method, target, body, headers, whole = "", "", b"", {}, False
     for word in words:
@@ -106,7 +106,7 @@ def _promise(command: str, told: list[str], folder: Path) -> Promise:
 
 
 def _told(lines: list[str], *, whole: bool) -> Told:
-    """What comes back: with the status and some headers, or the body alone."""
+    """Return what comes back: with the status and some headers, or the body alone."""
     if not whole:
         return Told("HTTP/1.1 200 OK", {}, "\n".join(lines))
     rest = lines[1:]
@@ -116,7 +116,7 @@ def _told(lines: list[str], *, whole: bool) -> Told:
 
 
 def texts(example: str) -> dict[str, str]:
-    """The files of an example, a file or a folder, and what they hold."""
+    """Return the files of an example, a file or a folder, and what they hold."""
     path = EXAMPLES / example
     if path.is_file():
         return {example: path.read_text()}

@@ -22,7 +22,7 @@ FLOWS = ("api", "background.yaml", "errors.yaml", "hello-json.yaml", "ping.yaml"
 
 
 def flow(store: str | Path, **options: Any) -> Runtime:
-    """A runtime of an example, on a port that is free."""
+    """Return a runtime of an example, on a port that is free."""
     return Runtime(store=os.fspath(store), environment={"PORT": 0}, **options)
 
 
@@ -129,5 +129,5 @@ def test_our_ping_says_what_the_ping_of_uniflow_says() -> None:
 
 
 def plain(spec: Any) -> dict[str, Any]:
-    """A Spec without the places where it was written."""
+    """Return a Spec without the places where it was written."""
     return msgspec.structs.asdict(msgspec.structs.replace(spec, places=None))

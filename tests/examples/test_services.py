@@ -22,7 +22,7 @@ NOBODY = "http://127.0.0.1:9/hooks"
 
 
 def commands(example: str, word: str) -> list[list[str]]:
-    """The words behind each `heddle start`, or `heddle test`, of a README."""
+    """Return the words behind each `heddle start`, or `heddle test`, of a README."""
     blocks = (one.code for one in fences(EXAMPLES / example / "README.md") if one.language == "sh")
     lines = (line for code in blocks for line in code.splitlines())
     return [shlex.split(one)[1:] for one in lines if one.startswith(f"heddle {word}")]
@@ -30,7 +30,7 @@ def commands(example: str, word: str) -> list[list[str]]:
 
 @asynccontextmanager
 async def running(example: str) -> AsyncIterator[Runtime]:
-    """The example, with whatever has to be there beside it."""
+    """Provide the example, with whatever has to be there beside it."""
     async with AsyncExitStack() as stack:
         if example == "gateway":
             far = await stack.enter_async_context(started("backend"))

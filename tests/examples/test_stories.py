@@ -147,7 +147,7 @@ async def test_hooks_survive_a_target_that_is_away_and_a_relay_that_is_stopped(
 
 
 async def heard(socket: ClientConnection) -> Any:
-    """The next message, without the time at which it was said."""
+    """Return the next message, without the time at which it was said."""
     async with asyncio.timeout(10):
         told = json.loads(await socket.recv())
     for one in [told, *told.get("history", ())]:

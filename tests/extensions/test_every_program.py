@@ -29,7 +29,7 @@ NO_PROGRAMS = {"sql.statement": "SQL, which the database runs"}
 
 
 def slow(code: str) -> str:
-    """The code in JavaScript, as an expression of YAML; what it gives, it gives late."""
+    """Return the code in JavaScript, as an expression of YAML; what it gives, it gives late."""
     return f"{{language: javascript, code: '{SPIN} && ({code})'}}"
 
 
@@ -50,13 +50,13 @@ class Row(NamedTuple):
 
 
 def kind(name: str, said: str, out: str = "") -> str:
-    """A node `a@` of this kind; what it sends goes to a `b@`, if that is given."""
+    """Return a node `a@` of this kind; what it sends goes to a `b@`, if that is given."""
     ports = ", ports: {out: {name: b@, port: in}}" if out else ""
     return f"- {{kind: {name}, name: a@, {said}{ports}}}\n{out}"
 
 
 def table(op: str, said: str, source: str) -> str:
-    """A `store` in this source, each in a space of its own."""
+    """Return a `store` in this source, each in a space of its own."""
     return kind("store", f"op: {op}, source: '{source}', space: s@, {said}")
 
 
@@ -186,7 +186,7 @@ def test_the_table_has_every_field_that_takes_code() -> None:
 
 
 def code_fields() -> Iterator[str]:
-    """Where code stands, in the fields of every kind and round its nodes."""
+    """Yield where code stands, in the fields of every kind and round its nodes."""
     for kind in registry().scheme.kinds.values():
         yield from inside(kind.schema.fields, kind.name)
     yield from inside(GuardFields, "(guard)")
@@ -251,7 +251,7 @@ async def test_no_slow_program_holds_the_loop_or_does_a_thing_twice(
 
 
 def fault(rt: Runtime, number: int, answer: Any, beats: int) -> str:
-    """What is wrong with how a row went; empty if nothing is."""
+    """Return what is wrong with how a row went; empty if nothing is."""
     row = ROWS[number]
     if row.answer is Error:
         if not isinstance(answer, Error) or "event loop" in answer.message:

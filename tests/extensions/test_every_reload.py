@@ -21,7 +21,7 @@ FAILS = {"kind": "throw", "name": "fails"}
 
 
 def alone(flow: str) -> list[dict[str, Any]]:
-    """The Specs of an example, on free ports, asking nobody but ourselves."""
+    """Return the Specs of an example, on free ports, asking nobody but ourselves."""
     ports = count(1)
     flow = re.sub(r"\bport: 8\d\d\d\b", "port: 0", flow)
     flow = re.sub(
@@ -36,7 +36,7 @@ def states(rt: Runtime) -> dict[str, str]:
 
 
 def outcome(rt: Runtime) -> str:
-    """What became of the last change."""
+    """Return what became of the last change."""
     told = [one.event for one in rt.events.recent]
     return next(one for one in reversed(told) if one in ("generation live", "change refused"))
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def uncollected() -> Iterator[None]:
-    """No garbage collection, so that only counts of references free anything."""
+    """Yield no garbage collection, so that only counts of references free anything."""
     gc.collect()
     gc.disable()
     yield
@@ -34,7 +34,7 @@ def node_of(rt: Runtime, name: str) -> "ref[Node]":
 
 
 def changed(specs: list[dict[str, object]], number: int, turn: int) -> str:
-    """The Specs with one changed: its node is made anew."""
+    """Return the Specs with one changed: its node is made anew."""
     again = copy.deepcopy(specs)
     if KINDS[str(again[number]["kind"])].ins:
         again[number]["timeout"] = f"{50 + turn}s"

@@ -96,7 +96,7 @@ async def test_every_payload_is_answered_in_words(name: str, port: str) -> None:
 
 
 def alone(flow: str) -> str:
-    """The flow on free ports, asking nobody but ourselves: there nobody listens."""
+    """Return the flow on free ports, asking nobody but ourselves: there nobody listens."""
     ports = count(1)
     flow = re.sub(r"\bport: 8\d\d\d\b", "port: 0", flow)
     return re.sub(

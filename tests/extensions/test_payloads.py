@@ -62,7 +62,7 @@ FLOWS = {
 
 @pytest.fixture
 def uncollected() -> Iterator[None]:
-    """No garbage collection, and a count of what is allocated."""
+    """Yield no garbage collection, and a count of what is allocated."""
     gc.collect()
     gc.disable()
     tracemalloc.start()

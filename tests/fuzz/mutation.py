@@ -130,7 +130,7 @@ ODD = [
 
 
 def _sized(text: T, part: T, at: int, kind: int, other: T) -> T:
-    """One mutation of a text at a place."""
+    """Return one mutation of a text at a place."""
     at %= len(text) + 1
     end = min(len(text), at + 1 + kind // 7 % 20)
     sort = kind % 7
@@ -155,7 +155,7 @@ def mutated(seeds: Sequence[str], most: int = 5) -> st.SearchStrategy[str]:
 
 
 def mutated_bytes(seeds: Sequence[bytes], most: int = 5) -> st.SearchStrategy[bytes]:
-    """The same for bytes."""
+    """Return the same for bytes."""
     odd = [each.encode("utf-8", "surrogatepass") for each in ODD]
     odd += [bytes([number]) for number in (0, 1, 127, 128, 192, 226, 254, 255)]
     return _mutations(seeds, [*odd, *seeds], most)

@@ -56,7 +56,7 @@ DATA = [each.encode() for each in SPECS] + [SPECS[0].encode("utf-16"), SPECS[3].
 
 
 def sound(reading: ReadText) -> None:
-    """Nothing came from the catch-all, and every Problem can be shown."""
+    """Check that nothing came from the catch-all, and that every Problem can be shown."""
     assert [problem for problem in reading.problems if problem.code == DEFECT] == []
     assert all(str(problem) for problem in reading.problems)
 

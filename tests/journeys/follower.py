@@ -14,7 +14,7 @@ from heddle.runtime.runtime import Runtime
 
 
 async def live(rt: Runtime) -> dict[str, str]:
-    """What every step of the storm answers in this runtime; with it, that pairs agree."""
+    """Return what every step of the storm answers in this runtime; with it, that pairs agree."""
     found = {
         symbol.spec.name: symbol.spec.fields["code"]
         for symbol in rt.table.all()

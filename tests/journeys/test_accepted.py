@@ -74,7 +74,7 @@ def pids(port: int) -> set[int]:
 
 
 def status(flows: Path) -> tuple[int, dict[str, Any]]:
-    """The exit code of `heddle status`, and the state of each symbol."""
+    """Return the exit code of `heddle status`, and the state of each symbol."""
     result = heddle("status", "--store", flows, "--json")
     return result.exit_code, json.loads(result.stdout)
 

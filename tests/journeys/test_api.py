@@ -26,7 +26,7 @@ STORES = ("memory", "folder", "postgres")
 
 @asynccontextmanager
 async def on(sort: str, folder: Path) -> AsyncIterator[tuple[Managing, Client]]:
-    """The API beside a runtime that has nothing yet, on a store of this sort; an admin."""
+    """Provide the API beside a runtime that has nothing yet, on a store of this sort; an admin."""
     async with _address(sort, folder) as url, managing(store=_store(url)) as one:
         ada = await one.token("ada", "admin")
         reply = await ada("POST", f"{DEFAULT}/apply?wait=30", PING, media="application/yaml")

@@ -51,7 +51,7 @@ class House:
 
     @asynccontextmanager
     async def runtime(self) -> AsyncIterator[Runtime]:
-        """A runtime that follows it."""
+        """Provide a runtime that follows it."""
         store: Store | str = self.url or self.operator
         async with Runtime(store=store, interval=0.2, drain=1.0) as rt:
             yield rt
@@ -65,7 +65,7 @@ class House:
         )
 
     async def symbol(self, name: str) -> SymbolStanding:
-        """How a symbol stands."""
+        """Return how a symbol stands."""
         (found,) = (await standing(self.operator, "default", names=[name])).symbols
         return found
 
@@ -309,6 +309,6 @@ async def test_a_file_saved_with_a_mistake_is_degraded_with_its_line_and_the_las
 
 
 def of(rt: Runtime, name: str) -> Mapping[str, Condition]:
-    """The conditions of a symbol."""
+    """Return the conditions of a symbol."""
     (found,) = (one for one in rt.status().symbols if one.name == name)
     return {each.type: each for each in found.conditions}

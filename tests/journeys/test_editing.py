@@ -106,7 +106,7 @@ async def operate(store: FolderStore, done: threading.Event) -> tuple[int, int]:
 
 
 async def hammer(port: int, path: str, stop: asyncio.Event) -> list[str]:
-    """Every answer to a client that asks again and again."""
+    """Return every answer to a client that asks again and again."""
     found: list[str] = []
     while not stop.is_set():
         reply = await fetch(port, path)
@@ -153,7 +153,7 @@ async def test_an_editor_and_an_operator_work_on_one_file_while_clients_hammer(
 
 
 def said_by(path: Path) -> dict[Key, Resource]:
-    """What the file says, every line as somebody left it."""
+    """Return what the file says, every line as somebody left it."""
     reading = read_text(path.read_bytes(), file=str(path), key=path.name)
     assert not reading.problems
     assert path.read_text().count("# kept") == 2
@@ -161,7 +161,7 @@ def said_by(path: Path) -> dict[Key, Resource]:
 
 
 async def check_history(store: FolderStore, path: Path) -> None:
-    """Every revision leads from one state to the next, and the last one is what the file says."""
+    """Check that every revision leads from one state to the next, and that the last one is what the file says."""
     revisions = list(reversed(await store.history(limit=100_000)))
     state: dict[Key, Resource | None] = {}
     for revision in revisions:

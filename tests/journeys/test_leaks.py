@@ -115,7 +115,7 @@ TESTS = """\
 
 
 def traces() -> list[str]:
-    """What would give the secret away, in every form that it may take."""
+    """Return what would give the secret away, in every form that it may take."""
     pieces = [CORE, CORE.upper(), str(PIN), CORE.encode().hex()]
     for before in ("", "a", "ab"):
         encoded = base64.b64encode(f"{before}{CORE}".encode()).decode()
@@ -124,7 +124,7 @@ def traces() -> list[str]:
 
 
 def leaks(shown: str) -> list[str]:
-    """Where it shows, with what stands around it."""
+    """Return where it shows, with what stands around it."""
     found = [(piece, shown.find(piece)) for piece in traces()]
     return [f"{piece}: …{shown[max(at - 80, 0) : at + 80]}…" for piece, at in found if at >= 0]
 
@@ -139,7 +139,7 @@ def test_the_hunt_finds_what_it_looks_for() -> None:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A working directory with a folder store in it."""
+    """Return a working directory with a folder store in it."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "flow.yaml").write_text(FLOW)
@@ -329,7 +329,7 @@ async def _resources(text: str) -> list[object]:
 
 
 async def _asked(call: Client) -> dict[str, str]:
-    """What the API says to everything that somebody without a right to secrets may ask."""
+    """Return what the API says to everything that somebody without a right to secrets may ask."""
     changed = VALUES.replace("pw:", "word:")
     yaml = "application/yaml"
     said = {

@@ -27,7 +27,7 @@ PATIENCE = 60.0
 
 
 def text(name: str, code: str) -> Spec:
-    """A node that answers with this text."""
+    """Return a node that answers with this text."""
     return spec(name, "snippet", fields={"language": "text", "code": code})
 
 
@@ -47,21 +47,21 @@ class Follower:
         self.process = process
 
     async def live(self) -> dict[str, str]:
-        """What is live in it."""
+        """Return what is live in it."""
         assert self.process.stdin is not None
         self.process.stdin.write(b"look\n")
         said: dict[str, str] = json.loads(await self.line())
         return said
 
     async def line(self) -> bytes:
-        """The next line that it says."""
+        """Return the next line that it says."""
         assert self.process.stdout is not None
         return await asyncio.wait_for(self.process.stdout.readline(), PATIENCE)
 
 
 @asynccontextmanager
 async def following(url: str) -> AsyncIterator[Follower]:
-    """A runtime in a process of its own that follows the store; it is gone when the block ends."""
+    """Provide a runtime in a process of its own that follows the store; it is gone when the block ends."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "tests.journeys.follower", url),
         cwd=Path(__file__).parents[2],
@@ -92,7 +92,7 @@ class Storm:
         self.counted = 0
 
     async def begin(self) -> None:
-        """One node that nobody changes."""
+        """Store one node that nobody changes."""
         await self._apply(self.stores[0], [Put(resource=text("steady", "here"))])
 
     async def rage(self, edits: int) -> None:
@@ -151,7 +151,7 @@ class Storm:
             return
 
     def model(self) -> dict[str, str]:
-        """What must be live in the end: the edits in the order of their revisions."""
+        """Return what must be live in the end: the edits in the order of their revisions."""
         held: dict[str, str] = {}
         numbered = [f"{what}{n}" for what in ("left", "right", "single") for n in range(4)]
         ids = {spec(name).id: name for name in ("steady", "counter", "dropped", "wrong", *numbered)}
@@ -242,7 +242,7 @@ async def test_a_killed_runtime_takes_nothing_with_it() -> None:
 
 
 async def restarts(times: int, edits: int, mode: str) -> None:
-    """A storm over a server that falls and comes back; what runs serves on meanwhile."""
+    """Write in a storm to a server that falls and comes back; what runs goes on serving."""
     with OwnServer.running() as database:
         async with AsyncExitStack() as stack:
             url = in_schema(database.url, "flows", wait=120)

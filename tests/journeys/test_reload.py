@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 
 def text(name: str, code: str, *, to: str = "") -> str:
-    """A snippet with a constant answer, linked to another symbol or to none."""
+    """Return a snippet with a constant answer, linked to another symbol or to none."""
     ports = f", ports: {{out: {{name: {to}}}}}" if to else ""
     return f"- {{kind: snippet, name: {name}, language: text, code: {code}{ports}}}\n"
 
@@ -36,7 +36,7 @@ async def apply(rt: Runtime, *changes: Put | Delete) -> Any:
 
 
 def delete(rt: Runtime, name: str) -> Delete:
-    """The deletion of a symbol's Spec."""
+    """Return the deletion of a symbol's Spec."""
     symbol = rt.table.get(name)
     assert symbol is not None
     return Delete(type=Spec, id=symbol.id)
@@ -93,7 +93,7 @@ class Witness(Node):
 
 
 def witness(life: list[str], gate: asyncio.Event | None = None) -> Kind[Said]:
-    """The kind `witness`, whose nodes note their lives in this list."""
+    """Return the kind `witness`, whose nodes note their lives in this list."""
     open_gate = asyncio.Event()
     open_gate.set()
     schema = Schema(kind="witness", fields=Said, summary="Notes.", ins=(IN,), outs=(OUT,))
@@ -406,7 +406,7 @@ BOUND = """
 
 
 def value(name: str, data: Any, secret: bool = False) -> str:
-    """A Value as a document."""
+    """Return a Value as a document."""
     return f"- {{name: {name}, data: {data}, secret: {str(secret).lower()}}}\n"
 
 

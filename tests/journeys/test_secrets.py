@@ -46,7 +46,7 @@ SEPARATE = FLOW.replace("    out[1]: {name: guard}\n", "").replace(
 
 
 async def command(*args: str, cwd: Path, stdin: str = "", code: int = 0) -> str:
-    """One command in a process of its own, which has to end with this code; what it prints."""
+    """Return one command in a process of its own, which has to end with this code; what it prints."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -66,7 +66,7 @@ async def command(*args: str, cwd: Path, stdin: str = "", code: int = 0) -> str:
 
 @asynccontextmanager
 async def home(folder: Path, sort: str) -> AsyncIterator[str]:
-    """The address of an empty store, with settings that name it and a key file."""
+    """Provide the address of an empty store, with settings that name it and a key file."""
     if sort == "folder":
         (folder / "flows").mkdir()
         (folder / "heddle.toml").write_text('store = "flows"\n[secrets]\nkey_file = "keys"\n')
@@ -78,13 +78,13 @@ async def home(folder: Path, sort: str) -> AsyncIterator[str]:
 
 
 def holding(folder: Path, text: bytes) -> list[str]:
-    """The files below a folder that hold this."""
+    """Return the files below a folder that hold this."""
     files = [each for each in folder.rglob("*") if each.is_file()]
     return [str(each) for each in files if text in each.read_bytes()]
 
 
 async def sealed_with(url: str) -> set[str]:
-    """The ids of the keys that the store's Values are sealed with."""
+    """Return the ids of the keys that the store's Values are sealed with."""
     store = await open_store(url)
     try:
         return {sealed_by(value.sealed) for value in await store.values()}
@@ -182,7 +182,7 @@ async def test_with_a_wrong_key_at_the_start_the_rest_runs_and_says_why(tmp_path
 
 
 def _port(told: list[dict[str, object]], one: object) -> int:
-    """The port of what listens already."""
+    """Return the port of what listens already."""
     from tests.cli.support import Started
 
     assert isinstance(one, Started)

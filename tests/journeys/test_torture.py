@@ -34,7 +34,7 @@ FRONT = """
 
 
 def front(order: list[int]) -> str:
-    """The listener and its router, with the routes in this order."""
+    """Return the listener and its router, with the routes in this order."""
     routes = ", ".join(
         f"{{method: GET, path: /{leaf}, port: 'out[{at}]'}}" for at, leaf in enumerate(order)
     )
@@ -45,7 +45,7 @@ def front(order: list[int]) -> str:
 
 
 def leaf_text(leaf: int, version: int) -> str:
-    """One leaf, which answers its number and its version."""
+    """Return one leaf, which answers its number and its version."""
     return f"# leaf {leaf}\nkind: snippet\nname: leaf{leaf}\nlanguage: text\ncode: '{leaf}:{version}'\n"
 
 
@@ -60,7 +60,7 @@ class World:
         self.written = dict.fromkeys(range(LEAVES), 0)
 
     def file(self, leaf: int) -> Path:
-        """The file of a leaf."""
+        """Return the file of a leaf."""
         return self.folder / f"leaf{leaf}.yaml"
 
     async def expect(self, event: str, act: Callable[[], object]) -> None:
@@ -77,7 +77,7 @@ class World:
     # -- edits -----------------------------------------------------------------------------------
 
     async def good(self, leaf: int) -> None:
-        """A valid edit, saved in one of the ways in which editors save."""
+        """Save a valid edit in one of the ways in which editors save."""
         version = self.written[leaf] = self.written[leaf] + 1
         text, file = leaf_text(leaf, version), self.file(leaf)
 
@@ -98,7 +98,7 @@ class World:
         self.live[leaf] = version
 
     async def broken(self, leaf: int) -> None:
-        """An edit with a mistake in it, and then the file as it was."""
+        """Save an edit with a mistake in it, and then the file as it was."""
         good = leaf_text(leaf, self.live[leaf])
         bad = self.chance.choice(
             [
@@ -118,13 +118,13 @@ class World:
         await self.good(leaf)
 
     async def deleted(self, leaf: int) -> None:
-        """A leaf that is linked is deleted: it goes on, and comes back with another version."""
+        """Delete a leaf that is linked: it goes on, and comes back with another version."""
         await self.expect("change refused", lambda: self.file(leaf).unlink())
         await self.check(leaf)
         await self.good(leaf)
 
     async def rerouted(self, _leaf: int) -> None:
-        """The routes change places: the router is rebuilt, the listener stays."""
+        """Swap the routes: the router is rebuilt, the listener stays."""
         order = list(range(LEAVES))
         self.chance.shuffle(order)
         listener = self.rt.table.get("listener")
@@ -136,13 +136,13 @@ class World:
         assert self.rt.table.get("listener") is listener
 
     async def check(self, leaf: int) -> None:
-        """What is served is what the model says."""
+        """Check that what is served is what the model says."""
         reply = await fetch(port_of(self.rt), f"/{leaf}")
         assert (reply.status, reply.text) == (200, f"{leaf}:{self.live[leaf]}")
 
 
 async def hammer(world: World, port: int, stop: asyncio.Event, chance: random.Random) -> int:
-    """One client on one connection: every answer is right for the time it was given in."""
+    """Return one client on one connection: every answer is right for the time it was given in."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     asked = 0
     while not stop.is_set():

@@ -31,12 +31,12 @@ FLOW = """\
 
 @cache
 def everything() -> Registry:
-    """The registry of all installed kinds."""
+    """Return the registry of all installed kinds."""
     return registry()
 
 
 def read(text: str, namespace: str = "default") -> list[Resource]:
-    """What a text says."""
+    """Return what a text says."""
     reading = read_text(text, file="flow.yaml", namespace=namespace)
     assert not reading.problems, [str(problem) for problem in reading.problems]
     return [*reading.specs, *reading.values]
@@ -44,7 +44,7 @@ def read(text: str, namespace: str = "default") -> list[Resource]:
 
 @asynccontextmanager
 async def store_of(*texts: str) -> AsyncIterator[MemoryStore]:
-    """An open memory store, to which each text was applied as one change set."""
+    """Provide an open memory store, to which each text was applied as one change set."""
     store = MemoryStore()
     await store.open()
     for text in texts:
@@ -57,7 +57,7 @@ async def store_of(*texts: str) -> AsyncIterator[MemoryStore]:
 
 
 async def plan(store: Store, text: str, **options: object) -> Planned:
-    """What applying a text would do."""
+    """Return what applying a text would do."""
     return await plan_apply(store, read(text), everything(), **options)  # type: ignore[arg-type]
 
 
@@ -67,17 +67,17 @@ async def do(store: Store, text: str, note: Note = NO_NOTE, **options: object) -
 
 
 def said(planned: Planned | Applied) -> list[tuple[str, str]]:
-    """What becomes of what."""
+    """Return what becomes of what."""
     return [(each.action, each.resource.label) for each in planned.differences]
 
 
 def codes(planned: Planned | Applied) -> list[str]:
-    """The codes of its Problems."""
+    """Return the codes of its Problems."""
     return [problem.code for problem in planned.problems]
 
 
 async def until(store: ReportStore, fits: Callable[[Report], bool]) -> Report:
-    """The first Report in a store that fits."""
+    """Return the first Report in a store that fits."""
     async with asyncio.timeout(PATIENCE):
         while True:
             for report in await store.reports():

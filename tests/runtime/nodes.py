@@ -25,27 +25,27 @@ class Made(Node):
 
 
 def made(handler: Handler) -> Node:
-    """A node with one in port, `in`."""
+    """Return a node with one in port, `in`."""
     return Made(in_=handler)
 
 
 def act(fn: Callable[..., Any], **options: Any) -> Node:
-    """A node that is one action; it waits where the function does."""
+    """Return a node that is one action; it waits where the function does."""
     return made(Action(fn, **options))
 
 
 def choose(fn: Callable[[Payload], tuple[str | None, Payload]]) -> Node:
-    """A node that only chooses."""
+    """Return a node that only chooses."""
     return made(Choice(fn))
 
 
 def visit(fn: Callable[[Flow, Payload], Any], **options: Any) -> Node:
-    """A node that looks at answers."""
+    """Return a node that looks at answers."""
     return made(Visit(fn, **options))
 
 
 def talk(fn: Callable[[Reader], Awaitable[None]]) -> Node:
-    """A node that holds a conversation."""
+    """Return a node that holds a conversation."""
     return made(Conversation(fn))
 
 
@@ -59,7 +59,7 @@ async def later(payload: Payload) -> Payload:
 
 
 def add(text: str) -> Node:
-    """Writes its text behind the payload."""
+    """Write its text behind the payload."""
     return act(lambda payload: payload + text)
 
 
@@ -80,7 +80,7 @@ def fail(message: str = "broken") -> Node:
 
 
 async def through(flow: Flow, payload: Payload) -> Answer:
-    """A visit that only sends on."""
+    """Return a visit that only sends on."""
     return await flow.send("out", payload)
 
 

@@ -39,7 +39,7 @@ SORTS = ["action", "process", "end", "choice", "pass", "pair", "try"]
 
 @st.composite
 def graphs(draw: st.DrawFn) -> Graph:
-    """A graph without rings: links lead only to higher numbers."""
+    """Return a graph without rings: links lead only to higher numbers."""
     count = draw(st.integers(1, 9))
     graph: Graph = []
     for number in range(count):
@@ -55,7 +55,7 @@ def graphs(draw: st.DrawFn) -> Graph:
 
 
 def result(part: Part, payload: Payload) -> Answer:
-    """What a node makes of a payload: another, NOTHING, an Error as a value, or a failure."""
+    """Return what a node makes of a payload: another, NOTHING, an Error as a value, or a failure."""
     number = payload if isinstance(payload, int) else 5
     turn = (number * 7 + part.salt) % 11
     if turn == 0:
@@ -70,7 +70,7 @@ def result(part: Part, payload: Payload) -> Answer:
 
 
 def choice(part: Part, payload: Payload) -> tuple[str | None, Payload]:
-    """Where a choosing node sends a payload."""
+    """Return where a choosing node sends a payload."""
     number = payload if isinstance(payload, int) else 4
     turn = (number + part.salt) % 6
     if turn == 0:
@@ -98,7 +98,7 @@ def send(graph: Graph, number: int, port: str, payload: Payload, log: Log) -> An
 
 
 def answer(graph: Graph, number: int, payload: Payload, log: Log) -> Answer:
-    """What a node answers, by the book."""
+    """Return what a node answers, by the book."""
     part = graph[number]
     log.append((number, payload))
     try:
@@ -301,7 +301,7 @@ def test_answers_come_back_in_the_order_of_the_questions(
 
 
 def start_of(wiring: Wiring) -> Any:
-    """A symbol that leads to the first."""
+    """Return a symbol that leads to the first."""
     return Wired("start", wiring.symbols[0].node, {"out": ((0, "in"),)})
 
 

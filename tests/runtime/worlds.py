@@ -41,7 +41,7 @@ def kind_of(
     ins: Iterable[str] = ("in",),
     outs: Iterable[str] = ("out", "error"),
 ) -> Kind[Any]:
-    """A kind without fields, whose nodes are made like this."""
+    """Return a kind without fields, whose nodes are made like this."""
     schema = Schema(kind=name, fields=NoFields, summary=name, ins=ports(ins), outs=ports(outs))
     return Kind(schema, lambda _fields, _build: make())
 
@@ -195,7 +195,7 @@ def linked(
     env: Mapping[str, Binding] | None = None,
     **fields: Any,
 ) -> Spec:
-    """A Spec whose ports lead to these names: `{"out": "b", "error": ["c", "d:in[1]"]}`."""
+    """Return a Spec whose ports lead to these names: `{"out": "b", "error": ["c", "d:in[1]"]}`."""
     wanted = {"out": to} if isinstance(to, str) else to or {}
     links = {
         port: tuple(_link(one) for one in ([names] if isinstance(names, str) else names))
@@ -228,7 +228,7 @@ def _link(text: str) -> Link:
 
 
 def step(name: str, to: Mapping[str, str | Iterable[str]] | str | None = None, **said: Any) -> Spec:
-    """A `step` that adds its name, unless it says otherwise."""
+    """Return a `step` that adds its name, unless it says otherwise."""
     return linked("step", name, to, **{"add": name, **said})
 
 
@@ -237,7 +237,7 @@ def value(name: str, data: Any, *, secret: bool = False) -> Value:
 
 
 def bound(name: str) -> Mapping[str, Binding]:
-    """An `env` with one Value, under its own name in capitals."""
+    """Return an `env` with one Value, under its own name in capitals."""
     return {name.upper(): Binding(name=name)}
 
 
@@ -252,7 +252,7 @@ def registry_of(sources: Iterable[ExtensionSource]) -> Registry:
 async def world(
     resources: Iterable[Resource], kinds: Iterable[ExtensionSource], **options: Any
 ) -> AsyncIterator[Runtime]:
-    """A runtime of these kinds and Specs, in a memory store."""
+    """Provide a runtime of these kinds and Specs, in a memory store."""
     store = MemoryStore(resources)
     async with Runtime(store=store, found=registry_of(kinds), **options) as rt:
         yield rt
@@ -269,7 +269,7 @@ async def remove(rt: Runtime, *resources: Resource) -> Loaded:
 
 
 async def change(rt: Runtime, *changes: Put | Delete) -> Loaded:
-    """One change set; only for runtimes that do not watch their store."""
+    """Return one change set; only for runtimes that do not watch their store."""
     await rt.store.apply(changes)
     keys = [
         (type(one.resource), one.resource.id) if isinstance(one, Put) else (one.type, one.id)
@@ -282,7 +282,7 @@ async def change(rt: Runtime, *changes: Put | Delete) -> Loaded:
 
 
 def told(rt: Runtime, *names: str) -> list[Event]:
-    """The events of these names, so far."""
+    """Return the events of these names, so far."""
     return [one for one in rt.events.recent if one.event in names]
 
 

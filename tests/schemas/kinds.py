@@ -146,12 +146,12 @@ BY_KIND = {schema.kind: schema for schema in ALL}
 
 
 def spec(kind: str, name: str | None = None, /, **fields: Any) -> Spec:
-    """A Spec of this kind, called like it unless it has another name."""
+    """Return a Spec of this kind, called like it unless it has another name."""
     return Spec(id=new_id(), kind=kind, name=name or kind, fields=fields)
 
 
 def linked(kind: str, name: str, ports: dict[str, list[Link]], **fields: Any) -> Spec:
-    """A Spec with links, whose every part has a place: line by port, column by link."""
+    """Return a Spec with links, whose every part has a place: line by port, column by link."""
     order = list(ports)
 
     def places(path: Path) -> Place:

@@ -34,7 +34,7 @@ from tests.schemas.kinds import (
 
 
 def lines(kind: str, /, **fields: Any) -> list[str]:
-    """Each Problem as `path: found (wanted: …). hint`, without its place."""
+    """Return each Problem as `path: found (wanted: …). hint`, without its place."""
     return [
         str(problem).removeprefix("<input> ")
         for problem in check(spec(kind, **fields), BY_KIND[kind])
@@ -397,7 +397,7 @@ def nearly_good(draw: st.DrawFn) -> tuple[str, Any]:
 
 
 def told(schema: Schema[Any], fields: dict[str, Any]) -> list[Problem]:
-    """What is told of these fields; the same by both ways."""
+    """Return what is told of these fields; the same by both ways."""
     written = spec(schema.kind, **fields)
     problems = check(written, schema)
     if problems:

@@ -28,7 +28,7 @@ async def until(there: Callable[[], bool]) -> None:
 
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The collector of this process as it was, whatever becomes of it."""
+    """Yield the collector of this process as it was, whatever becomes of it."""
     before = gc.get_threshold()
     monkeypatch.setattr(collector, "CALM", 0.01)
     yield

@@ -20,7 +20,7 @@ def accepts(document: Any) -> bool:
 
 
 def flagged(document: Any) -> str:
-    """What an editor would say, all of it."""
+    """Return what an editor would say, all of it."""
     return "\n".join(f"{error.json_path}: {error.message}" for error in FILE.iter_errors(document))
 
 
@@ -182,19 +182,19 @@ def test_a_check_and_jsonschema_find_the_same(case: tuple[str, Any]) -> None:
 
 
 def within(path: str, place: str) -> bool:
-    """Whether a path is that place, or leads on from it."""
+    """Return whether a path is that place, or leads on from it."""
     return path == place or path.startswith((f"{place}.", f"{place}["))
 
 
 def parent(path: str) -> str:
-    """The mapping that a field stands in."""
+    """Return the mapping that a field stands in."""
     return path.rpartition(".")[0]
 
 
 def places_of(
     validator: jsonschema.Draft7Validator, kind: str, fields: dict[str, Any]
 ) -> dict[str, bool]:
-    """Where jsonschema finds something wrong, and whether it is a field that is missing there."""
+    """Return where jsonschema finds something wrong, and whether it is a field that is missing there."""
     places: dict[str, bool] = {}
     for error in validator.iter_errors({"kind": kind, **fields}):
         path = tuple(error.absolute_path)

@@ -43,7 +43,7 @@ def run(path: Path, story: Story) -> None:
 async def told(
     store: FolderStore, wanted: Callable[[Sequence[Problem]], bool]
 ) -> Sequence[Problem]:
-    """The Problems of a store, once they are as wanted."""
+    """Return the Problems of a store, once they are as wanted."""
     async with asyncio.timeout(20):
         while not wanted(problems := await store.problems()):  # noqa: ASYNC110 - files tell nobody
             await asyncio.sleep(0.01)
@@ -51,7 +51,7 @@ async def told(
 
 
 async def turns(work: Awaitable[object]) -> int:
-    """How often the event loop had its turn while something was awaited."""
+    """Return how often the event loop had its turn while something was awaited."""
     count = 0
     task = asyncio.ensure_future(work)
     while not task.done():

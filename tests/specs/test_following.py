@@ -14,7 +14,7 @@ from heddle.specs.stores.folder.store import FolderStore
 
 
 def write(folder: Path, value: int) -> Path:
-    """A folder with one spec in it, made as far as it is missing."""
+    """Return a folder with one spec in it, made as far as it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "flow.yaml").write_text(f"{{kind: nop, name: a, v: {value}}}\n")
     return folder
@@ -288,7 +288,7 @@ def test_swaps_leave_no_watches_and_no_descriptors_behind(tmp_path: Path) -> Non
     (tmp_path / "current").symlink_to("r0")
 
     def held() -> tuple[int, int]:
-        """How many descriptors there are, and how many watches."""
+        """Return how many descriptors there are, and how many watches."""
         watches = 0
         for entry in Path("/proc/self/fdinfo").iterdir():
             try:

@@ -52,19 +52,19 @@ def specs(text: str) -> list[Spec]:
 
 
 def strangers(text: str) -> str:
-    """A `nop` for everybody that a flow leads to and does not show."""
+    """Return a `nop` for everybody that a flow leads to and does not show."""
     there = {spec.name for spec in specs(text)}
     wanted = {link.name for spec in specs(text) for links in spec.ports.values() for link in links}
     return "".join(f"- {{kind: nop, name: {name}}}\n" for name in sorted(wanted - there, key=str))
 
 
 def freed(text: str) -> str:
-    """The flow on a port that is free."""
+    """Return the flow on a port that is free."""
     return text.replace("port: 8000", "port: 0")
 
 
 def left(rt: Runtime) -> dict[str, list[str]]:
-    """The symbols that are not active, and why."""
+    """Return the symbols that are not active, and why."""
     return {
         one.name or one.kind: list(one.reasons)
         for one in rt.status().symbols

@@ -12,7 +12,7 @@ OLD = "01890a5d-ac96-774b-bcce-b302099a8057"
 
 @pytest.fixture
 def store(tmp_path: Path) -> Path:
-    """An empty folder store."""
+    """Return an empty folder store."""
     folder = tmp_path / "store"
     folder.mkdir()
     return folder

@@ -19,7 +19,7 @@ NO_VALUES = "- {kind: nop, name: extra}\n"
 
 @pytest.fixture(params=["folder", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A store that keeps its past; empty."""
+    """Yield a store that keeps its past; empty."""
     if request.param == "folder":
         folder = tmp_path / "store"
         folder.mkdir()
@@ -34,7 +34,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def args(url: str) -> tuple[str, ...]:
-    """What each command is told of the store."""
+    """Return what each command is told of the store."""
     ran("apply", "-f", "-", "--store", url, "-m", "begin", stdin=PING)
     return ("--store", url)
 
@@ -48,7 +48,7 @@ def apply(args: tuple[str, ...], text: str, *more: str) -> None:
 
 
 def rev(args: tuple[str, ...], number: int) -> str:
-    """The revision that came as the first, the second, …: those of a folder are times."""
+    """Return the revision that came as the first, the second, …: those of a folder are times."""
     return str(ran_json("history", "-A", *args)[-number]["revision"])
 
 

@@ -23,7 +23,7 @@ VALUES = (
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder store, its settings, and a key file beside them, in the working directory."""
+    """Return a folder store, its settings, and a key file beside them, in the working directory."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "flows").mkdir()
     (tmp_path / "heddle.toml").write_text('store = "flows"\n[secrets]\nkey_file = "keys"\n')

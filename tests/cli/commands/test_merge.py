@@ -24,7 +24,7 @@ def changed(*pairs: tuple[str, str]) -> str:
 
 @pytest.fixture
 def three(tmp_path: Path) -> tuple[Path, Path, Path]:
-    """Base, ours and theirs: two add a link to one port, and change one field."""
+    """Return base, ours and theirs: two add a link to one port, and change one field."""
     texts = {
         "base": PING,
         "ours": changed((LINK, f"{LINK}      - {{name: a, port: in}}  # ours\n")),

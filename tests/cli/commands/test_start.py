@@ -20,14 +20,14 @@ SLOW = PING.replace(
 
 @pytest.fixture
 def flow(tmp_path: Path) -> Path:
-    """A file with the ping flow."""
+    """Return a file with the ping flow."""
     file = tmp_path / "flow.yaml"
     file.write_text(PING)
     return file
 
 
 def in_flight(port: int) -> http.client.HTTPConnection:
-    """A connection with a request that the runtime has, and has not answered."""
+    """Return a connection with a request that the runtime has, and has not answered."""
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     client.request("GET", "/ping")
     # One that came later and is answered at once: the first one is in by then.

@@ -24,7 +24,7 @@ WRONG = "{kind: listener, name: second, host: 203.0.113.1, port: 1}"
 
 @pytest.fixture(params=["folder", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A store in which runtimes say how they are; with a flow."""
+    """Yield a store in which runtimes say how they are; with a flow."""
     if request.param == "folder":
         folder = tmp_path / "store"
         folder.mkdir()

@@ -16,7 +16,7 @@ from tests.cli.support import PATIENCE, PING, Started, heddle, ran, ran_json, st
 
 
 def ask(port: int, path: str, method: str = "GET", body: Any = None, token: str = "") -> Any:
-    """One request to the API; the data of its answer."""
+    """Return one request to the API; the data of its answer."""
     headers = {"Content-Type": "application/json"}
     if token:
         headers["Authorization"] = f"Bearer {token}"
@@ -27,7 +27,7 @@ def ask(port: int, path: str, method: str = "GET", body: Any = None, token: str 
 
 
 def status(port: int, path: str) -> int:
-    """The status of one request."""
+    """Return the status of one request."""
     try:
         ask(port, path)
     except HTTPError as error:
@@ -37,7 +37,7 @@ def status(port: int, path: str) -> int:
 
 
 def api_port(log: Started) -> int:
-    """Where the API listens, by the log."""
+    """Return where the API listens, by the log."""
     while True:
         event = log.until("listening")
         if event["namespace"] == "system":
@@ -46,7 +46,7 @@ def api_port(log: Started) -> int:
 
 @pytest.fixture
 def flow(tmp_path: Path) -> Path:
-    """A folder with the ping flow."""
+    """Return a folder with the ping flow."""
     (tmp_path / "flows").mkdir()
     (tmp_path / "flows" / "ping.yaml").write_text(PING)
     return tmp_path / "flows"

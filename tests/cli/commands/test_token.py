@@ -9,7 +9,7 @@ from tests.cli.support import heddle, ran, ran_json
 
 @pytest.fixture(autouse=True)
 def flows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of specs, which is where the commands run."""
+    """Return a folder of specs, which is where the commands run."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "flows").mkdir()
     (tmp_path / "heddle.toml").write_text('store = "flows"\nauthor = "ada"\n')

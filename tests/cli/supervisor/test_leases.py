@@ -28,7 +28,7 @@ FLOW = """\
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[str]:
-    """The address of a store in PostgreSQL with a timer in it."""
+    """Yield the address of a store in PostgreSQL with a timer in it."""
     url, schema = url_in(tmp_path)
 
     async def fill() -> None:
@@ -44,7 +44,7 @@ def store(tmp_path: Path) -> Iterator[str]:
 
 @contextmanager
 def ticking(store: str, folder: Path, lease: float) -> Iterator[Started]:
-    """A `heddle start` of this store."""
+    """Provide a `heddle start` of this store."""
     env = {"HEDDLE_LEASE": str(lease)}
     with started("--store", store, "--log-format", "json", cwd=folder, env=env) as one:
         one.until("runtime started")
@@ -52,7 +52,7 @@ def ticking(store: str, folder: Path, lease: float) -> Iterator[Started]:
 
 
 def due(one: Started) -> list[str]:
-    """When the ticks were due that it has told so far, also those that nobody has waited for."""
+    """Return when the ticks were due that it has told so far, also those that nobody has waited for."""
     while not one._lines.empty():
         line = one._lines.get()
         if line is not None:
@@ -61,7 +61,7 @@ def due(one: Started) -> list[str]:
 
 
 def holders(store: str) -> list[int]:
-    """The processes that hold the lease, by the table."""
+    """Return the processes that hold the lease, by the table."""
     schema = store.partition("schema=")[2].partition("&")[0]
     with psycopg.connect(server(), autocommit=True) as raw:
         rows = raw.execute(f"SELECT pid FROM {schema}.leases WHERE runtime <> ''".encode())

@@ -64,7 +64,7 @@ def ready(one: Started) -> int:
 
 
 def pids(port: int, count: int = 60) -> Counter[str]:
-    """Who answers so many connections."""
+    """Return who answers so many connections."""
     return Counter(get(port).split()[1] for _ in range(count))
 
 

@@ -30,7 +30,7 @@ STEP = """
 
 
 def states(rt: Any) -> dict[str, str]:
-    """The state of every symbol, by name."""
+    """Return the state of every symbol, by name."""
     return {one.name or str(one.id): one.state for one in rt.status().symbols}
 
 

@@ -20,7 +20,7 @@ def anyio_backend() -> Any:
 
 
 def text(name: str, code: str | None = None) -> str:
-    """A snippet that answers its own name, or this text."""
+    """Return a snippet that answers its own name, or this text."""
     return f"- {{kind: snippet, name: {name}, language: text, code: {code or name}}}\n"
 
 

@@ -29,7 +29,7 @@ DOUBLE = """
 
 
 def each(more: str = "", code: str = "self * 2") -> str:
-    """A `for` with these fields, over a snippet."""
+    """Return a `for` with these fields, over a snippet."""
     return f"""
 - kind: for
   name: each
@@ -41,7 +41,7 @@ def each(more: str = "", code: str = "self * 2") -> str:
 
 
 def stream(*chunks: bytes) -> ByteStream:
-    """A stream of these chunks."""
+    """Return a stream of these chunks."""
 
     async def give() -> AsyncIterator[bytes]:
         for chunk in chunks:

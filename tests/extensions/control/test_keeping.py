@@ -51,7 +51,7 @@ class Counted:
 
 
 def cache(kind: str = "count", *fields: str) -> str:
-    """A cache before a kind that counts."""
+    """Return a cache before a kind that counts."""
     lines = "".join(f"  {field}\n" for field in fields)
     return f"""
 - kind: cache

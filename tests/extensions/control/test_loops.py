@@ -20,7 +20,7 @@ def anyio_backend() -> Any:
 
 
 def loop(*fields: str, code: str = "self * 2") -> str:
-    """A `while` with these fields, round a snippet."""
+    """Return a `while` with these fields, round a snippet."""
     lines = "".join(f"  {field}\n" for field in fields)
     return f"""
 - kind: while

@@ -40,12 +40,12 @@ class Sink:
         self.kinds = [sink]
 
     async def next(self) -> Any:
-        """The next payload that comes."""
+        """Return the next payload that comes."""
         return await asyncio.wait_for(self.queue.get(), 60)
 
 
 def into(sink: str, kind: str, *fields: str) -> str:
-    """A node of this kind, with these fields, before a sink."""
+    """Return a node of this kind, with these fields, before a sink."""
     lines = "".join(f"  {field}\n" for field in fields)
     return f"- kind: {kind}\n  name: it\n{lines}  ports: {{out: {{name: end}}}}\n- {{kind: {sink}, name: end}}\n"
 

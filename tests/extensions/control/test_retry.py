@@ -19,7 +19,7 @@ def anyio_backend() -> Any:
 
 
 def shaky(failures: int, error: Error | None = None) -> tuple[Any, list[Any]]:
-    """A kind that fails so many times, and the payloads that it was given."""
+    """Return a kind that fails so many times, and the payloads that it was given."""
     given: list[Any] = []
 
     @node("shaky")
@@ -33,7 +33,7 @@ def shaky(failures: int, error: Error | None = None) -> tuple[Any, list[Any]]:
 
 
 def retry(*fields: str) -> str:
-    """A `retry` with these fields, before a kind that is shaky."""
+    """Return a `retry` with these fields, before a kind that is shaky."""
     lines = "".join(f"  {field}\n" for field in fields)
     return f"""
 - kind: retry

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def made(lines: str, payload: Any, kind: str = "csv") -> Any:
-    """What a node answers."""
+    """Return what a node answers."""
     comma = ", " if lines else ""
     async with running(f"- {{kind: {kind}, name: t{comma}{lines}}}\n") as rt:
         assert not rt.status().problems, [str(one) for one in rt.status().problems]
@@ -29,7 +29,7 @@ async def made(lines: str, payload: Any, kind: str = "csv") -> Any:
 
 
 async def pieces(data: bytes, size: int) -> AsyncIterator[bytes]:
-    """A text, so many bytes at a time."""
+    """Yield a text, so many bytes at a time."""
     for start in range(0, len(data), size):
         yield data[start : start + size]
 

@@ -21,18 +21,18 @@ pytestmark = pytest.mark.anyio
 
 
 def a_file(root: Path, *lines: str, name: str = "f") -> str:
-    """A file node."""
+    """Return a file node."""
     more = "".join(f"  {line}\n" for line in lines)
     return f"- kind: file\n  name: {name}\n  root: {str(root)!r}\n{more}"
 
 
 def names(folder: Path) -> list[str]:
-    """What is in a folder."""
+    """Return what is in a folder."""
     return sorted(one.name for one in folder.iterdir())
 
 
 async def refused(rt: Runtime, payload: Any, code: str) -> str:
-    """The message of the Error with this code that a packet is answered."""
+    """Return the message of the Error with this code that a packet is answered."""
     answer = await rt.send("f", payload)
     assert isinstance(answer, Error), answer
     assert answer.code == code
@@ -276,7 +276,7 @@ class Seen:
         self.gate.set()
 
     def kind(self) -> Any:
-        """A node that notes what it is sent."""
+        """Return a node that notes what it is sent."""
 
         @node("see")
         async def see(payload: Any) -> Any:
@@ -286,13 +286,13 @@ class Seen:
         return see
 
     async def next(self) -> tuple[str, str]:
-        """The next change."""
+        """Return the next change."""
         async with asyncio.timeout(60):
             return await self.queue.get()
 
 
 def watch(root: Path, *lines: str) -> str:
-    """A watch whose changes are noted."""
+    """Return a watch whose changes are noted."""
     more = ("op: watch", "settle: 20ms", "ports: {out: [{name: see, port: in}]}", *lines)
     return a_file(root, *more) + "- {kind: see, name: see}\n"
 

@@ -43,7 +43,7 @@ NASTY = (
 def spec(
     number: int, name: str | None = None, kind: str = "snippet", **ports: Sequence[str]
 ) -> Spec:
-    """A Spec; `out_0=["join:in[1]"]` links its port `out[0]` to port `in[1]` of `join`."""
+    """Return a Spec; `out_0=["join:in[1]"]` links its port `out[0]` to port `in[1]` of `join`."""
     return Spec(
         id=UUID(int=number << 96),
         kind=kind,
@@ -56,7 +56,7 @@ def spec(
 
 
 def within(namespace: str, entry: Spec) -> Spec:
-    """The same Spec in another namespace."""
+    """Return the same Spec in another namespace."""
     return msgspec.structs.replace(entry, namespace=namespace)
 
 
@@ -75,7 +75,7 @@ def ping() -> list[Spec]:
 
 
 def shop() -> list[Spec]:
-    """A flow of ordinary size with every oddity that a flow may have."""
+    """Return a flow of ordinary size with every oddity that a flow may have."""
     return [
         spec(1, "listener", "listener", out=["guard"], error=["oops"]),
         spec(2, "guard", "try", out=["router"], error=["oops"]),
@@ -98,7 +98,7 @@ def shop() -> list[Spec]:
 
 
 def chain(count: int, jump: int = 0, oops: bool = False) -> list[Spec]:
-    """One node after the other; each also leads `jump` nodes on, or its errors to one place."""
+    """Return one node after the other; each also leads `jump` nodes on, or its errors to one place."""
     specs = []
     for number in range(count):
         outs = [f"n{number + 1}"] if number + 1 < count else []
@@ -109,7 +109,7 @@ def chain(count: int, jump: int = 0, oops: bool = False) -> list[Spec]:
 
 
 def fan(count: int) -> list[Spec]:
-    """One node that leads to many, which all lead to one."""
+    """Return one node that leads to many, which all lead to one."""
     leaves = [f"leaf{number}" for number in range(count)]
     return [
         spec(1, "root", "fork", out=leaves),

@@ -20,7 +20,7 @@ READABLE = [name for name in flows.NASTY if "\x01" not in name]
 
 
 def read(label: str) -> str:
-    """What a reader sees of a label."""
+    """Return what a reader sees of a label."""
     breaks = re.sub(r"\\(.)", lambda found: "\n" if found[1] == "n" else found[1], label)
     return html.unescape(breaks)
 

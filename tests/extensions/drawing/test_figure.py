@@ -142,7 +142,7 @@ def assert_apart(figure: Figure) -> None:
 
 
 def assert_joined(line: EdgeLine, figure: Figure, direction: Direction) -> None:
-    """It leaves its source where the flow goes, and comes into its target from where it came."""
+    """Check that the line leaves its source where the flow goes, and enters its target where it came from."""
     source, target = figure.cards[line.edge.source], figure.cards[line.edge.target]
     along, across = (1, 0) if direction == "down" else (0, 1)
     assert line.start[along] == pytest.approx(source.at[along] + source.size[along])
@@ -153,7 +153,7 @@ def assert_joined(line: EdgeLine, figure: Figure, direction: Direction) -> None:
 
 
 def assert_clear(line: EdgeLine, cards: tuple[PlacedCard, ...]) -> None:
-    """It runs through no card, not even its own."""
+    """Check that the line runs through no card, not even its own."""
     for one, two in pieces(line):
         low = min(one[0], two[0]), min(one[1], two[1])
         high = max(one[0], two[0]), max(one[1], two[1])
@@ -169,7 +169,7 @@ def assert_clear(line: EdgeLine, cards: tuple[PlacedCard, ...]) -> None:
 
 
 def assert_labels_clear(figure: Figure, direction: Direction) -> None:
-    """No port's label lies on a card, and no two lie on each other."""
+    """Check that no port's label lies on a card, and no two lie on each other."""
     boxes = []
     for port in figure.ports:
         if port.label:
@@ -195,7 +195,7 @@ def points(line: EdgeLine) -> list[Point]:
 
 
 def pieces(line: EdgeLine) -> Iterator[tuple[Point, Point]]:
-    """The line as straight pieces; a curve as many short ones."""
+    """Yield the line as straight pieces; a curve as many short ones."""
     here = line.start
     for step in line.steps:
         if len(step) == 1:

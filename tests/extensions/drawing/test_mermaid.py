@@ -15,7 +15,7 @@ EDGE = re.compile(r' +n(\d+) (-->|-\.->)\|"([^"]*)"\| n(\d+)')
 
 
 def read(text: str) -> str:
-    """What a reader sees of a label."""
+    """Return what a reader sees of a label."""
     plain = re.sub(r"#(\d+);", lambda found: f"&#{found[1]};", text.replace("<br>", "\n"))
     return html.unescape(plain).replace("\u2060", "")
 

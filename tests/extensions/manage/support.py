@@ -53,7 +53,7 @@ class Client:
         media: str = "application/json",
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
-        """One request; a body that is no text is sent as JSON."""
+        """Return one request; a body that is no text is sent as JSON."""
         sent = dict(headers or {})
         data = b""
         if body is not None:
@@ -73,14 +73,14 @@ class Client:
                     return reply
 
     async def get(self, path: str, **headers: str) -> Any:
-        """The data at a path; anything but 200 fails the test."""
+        """Return the data at a path; anything but 200 fails the test."""
         reply = await self("GET", path, headers=headers)
         assert reply.status == 200, reply
         return msgspec.json.decode(reply.body)
 
 
 def data(reply: Reply) -> Any:
-    """The body of a reply as data."""
+    """Return the body of a reply as data."""
     return msgspec.json.decode(reply.body)
 
 
@@ -104,7 +104,7 @@ class Managing:
         return port_of(self.system)
 
     async def token(self, name: str, *roles: Role, namespaces: tuple[str, ...] = ("*",)) -> Client:
-        """A client with a token of its own."""
+        """Return a client with a token of its own."""
         token = new_token()
         made = Token(name=name, hash=hash_of(token), roles=roles, namespaces=namespaces)
         await self.rt.store.apply([Put(resource=value_of(made, SYSTEM))])
@@ -122,7 +122,7 @@ class Managing:
 async def managing(
     *texts: str, store: Store | None = None, serving: Serving | None = None, **options: Any
 ) -> AsyncIterator[Managing]:
-    """A runtime of what these texts say, and the system namespace beside it."""
+    """Provide a runtime of what these texts say, and the system namespace beside it."""
     kept = store if store is not None else stored(*(texts or (PING,)))
     async with Runtime(store=kept, **options) as rt:
         system = system_runtime(

@@ -37,7 +37,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def requests(name: str) -> Iterator[tuple[str, str, Any]]:
-    """What may be asked with such a name, in every place of a request."""
+    """Yield what may be asked with such a name, in every place of a request."""
     key = quote(name, safe="").replace(".", "%2e")
     for sort, entry in (("specs", {"kind": "nop"}), ("values", {"data": 1})):
         for method, body in (("PUT", entry), ("PATCH", {"name": "z"}), ("GET", None)):

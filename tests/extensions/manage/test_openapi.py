@@ -91,7 +91,7 @@ async def test_a_changed_route_changes_the_description() -> None:
 
 @pytest.fixture(scope="module")
 def served() -> Iterator[str]:
-    """The API of a runtime that serves in a thread of its own; its address."""
+    """Yield the API of a runtime that serves in a thread of its own; its address."""
     told: Future[str] = Future()
     over = threading.Event()
 

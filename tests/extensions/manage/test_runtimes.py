@@ -150,7 +150,7 @@ class Stream:
         self._reader = reader
 
     async def next(self) -> dict[str, Any]:
-        """The next event: `event`, `id` and `data`."""
+        """Return the next event: `event`, `id` and `data`."""
         async with asyncio.timeout(10):
             while True:
                 raw = await self._reader.readuntil(b"\n\n")
@@ -163,7 +163,7 @@ class Stream:
                     return said
 
     async def until(self, event: str) -> dict[str, Any]:
-        """The next event of this sort."""
+        """Return the next event of this sort."""
         while (found := await self.next())["event"] != event:
             pass
         return found
@@ -171,7 +171,7 @@ class Stream:
 
 @asynccontextmanager
 async def listening(client: Client, path: str, last: str = "") -> AsyncIterator[Stream]:
-    """A stream of events."""
+    """Provide a stream of events."""
     reader, writer = await asyncio.open_connection("127.0.0.1", client.port)
     token = f"Authorization: Bearer {client.token}\r\n" if client.token else ""
     seen = f"Last-Event-ID: {last}\r\n" if last else ""

@@ -27,7 +27,7 @@ class RawBackend:
 
 @asynccontextmanager
 async def raw_backend(answers: Answers, *, stays: bool = False) -> AsyncIterator[RawBackend]:
-    """A running backend; it closes behind its answer unless it `stays`."""
+    """Provide a running backend; it closes behind its answer unless it `stays`."""
     made = RawBackend()
     tasks: set[asyncio.Task[None]] = set()
 
@@ -68,7 +68,7 @@ async def raw_backend(answers: Answers, *, stays: bool = False) -> AsyncIterator
 
 
 async def exchange(port: int, request: bytes) -> bytes:
-    """All that comes back for a request that asks for the connection to be closed."""
+    """Return all that comes back for a request that asks for the connection to be closed."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
     async with asyncio.timeout(60):

@@ -30,7 +30,7 @@ def free(count: int = 1) -> list[int]:
 def listener(
     port: int, answer: str, *, name: str = "", host: str = "127.0.0.1", more: str = ""
 ) -> str:
-    """A listener in front of a snippet that answers a word; its id goes by its name."""
+    """Return a listener in front of a snippet that answers a word; its id goes by its name."""
     known = {"a": A, "b": B, "c": C}
     name = name or answer
     id_ = f"  id: {known[name]}\n" if name in known else ""
@@ -74,7 +74,7 @@ async def rejected(rt: Runtime, text: str) -> None:
 
 
 async def said(port: int, host: str = "127.0.0.1") -> str:
-    """What the listener at an address answers."""
+    """Return what the listener at an address answers."""
     reader, writer = await asyncio.open_connection(host, port)
     writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
     async with asyncio.timeout(30):
@@ -284,7 +284,7 @@ async def test_what_waits_in_the_queue_is_served_by_the_next_owner() -> None:
 
 
 def speaks_ipv6() -> bool:
-    """Whether this machine has a loopback address of IPv6."""
+    """Return whether this machine has a loopback address of IPv6."""
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
     except OSError:

@@ -32,7 +32,7 @@ LISTENER = """
 
 
 def answering(code: str, language: str = "cel") -> str:
-    """A listener in front of one snippet."""
+    """Return a listener in front of one snippet."""
     return (
         LISTENER
         + f"- kind: snippet\n  name: first\n  language: {language}\n  code: |-\n    {code}\n"
@@ -202,7 +202,7 @@ class NoFields(Fields):
 
 
 def held(made: Held) -> Kind[Any]:
-    """The kind of one held node."""
+    """Return the kind of one held node."""
     schema = Schema(kind="held", fields=NoFields, summary="Holds.", ins=(IN,), outs=(OUT,))
     return Kind(schema, lambda fields, build: made)
 
@@ -282,7 +282,7 @@ async def test_a_streamed_answer_keeps_its_process_until_it_is_sent() -> None:
 async def test_a_request_body_can_be_read_as_it_arrives() -> None:
     @node("measure")
     async def measure(payload: Any) -> Any:
-        """Counts the bytes of a streamed body."""
+        """Count the bytes of a streamed body."""
         return str(sum([len(chunk) async for chunk in payload["body"]]))
 
     flow = LISTENER.replace("port: 0", "port: 0\n  stream: true") + "- {kind: measure, name: first}"
@@ -470,7 +470,7 @@ async def test_certificate_files_that_change_are_read_again(tmp_path: Path) -> N
 
 
 async def secure(port: int, ca: trustme.CA) -> bytes:
-    """One HTTPS request that trusts this authority alone."""
+    """Return one HTTPS request that trusts this authority alone."""
     context = ssl.create_default_context()
     ca.configure_trust(context)
     reader, writer = await asyncio.open_connection("localhost", port, ssl=context)

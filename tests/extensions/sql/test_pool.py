@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 async def line() -> AsyncIterator[Line]:
-    """A line to PostgreSQL that is whole at first."""
+    """Yield a line to PostgreSQL that is whole at first."""
     async with schema() as url:
         one = Line(url)
         await one.mend()
@@ -31,7 +31,7 @@ async def line() -> AsyncIterator[Line]:
 
 
 def snapshot(rt: Runtime) -> Any:
-    """The pool of the node `db`."""
+    """Return the pool of the node `db`."""
     symbol = rt.table.get("db")
     assert symbol is not None
     return symbol.node.snapshot()

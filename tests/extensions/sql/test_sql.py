@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(params=["sqlite", "postgres", "sqlalchemy"])
 async def source(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[str]:
-    """A database of its own, of each sort."""
+    """Yield a database of its own, of each sort."""
     if request.param == "postgres":
         async with schema() as url:
             yield url
@@ -33,13 +33,13 @@ async def source(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
 
 @pytest.fixture
 async def postgres() -> AsyncIterator[str]:
-    """A schema of its own in PostgreSQL."""
+    """Yield a schema of its own in PostgreSQL."""
     async with schema() as url:
         yield url
 
 
 def sql(name: str, source: str, *lines: str) -> str:
-    """A sql node."""
+    """Return a sql node."""
     more = "".join(f"  {line}\n" for line in lines)
     return f"- kind: sql\n  name: {name}\n  source: {source!r}\n{more}"
 
@@ -48,12 +48,12 @@ TABLE = "CREATE TABLE orders (id INTEGER PRIMARY KEY, item TEXT, price REAL)"
 
 
 async def asked(rt: Runtime, *payload: Any) -> Any:
-    """What the node `db` answers."""
+    """Return what the node `db` answers."""
     return await rt.send("db", list(payload) if len(payload) > 1 else payload[0])
 
 
 async def table(rt: Runtime, *rows: tuple[Any, ...]) -> None:
-    """A table of orders, and these in it."""
+    """Make a table of orders with these rows."""
     assert not isinstance(await asked(rt, TABLE), Error)
     for row in rows:
         await asked(rt, "INSERT INTO orders VALUES (?, ?, ?)", list(row))
@@ -295,7 +295,7 @@ SHOP = """
 
 
 def shop(source: str, status: int) -> str:
-    """A listener that puts an order in and reads it with another node."""
+    """Return a listener that puts an order in and reads it with another node."""
     return SHOP.replace("SOURCE", repr(source)).replace("STATUS", str(status))
 
 
@@ -480,7 +480,7 @@ COUNTER = """
 
 
 def counter(source: str, isolation: str = "isolation: default") -> str:
-    """A flow that reads a number and writes the next one."""
+    """Return a flow that reads a number and writes the next one."""
     flow = COUNTER.replace("SOURCE", repr(source)).replace("ISOLATION", isolation)
     return sql("db", source) + flow
 

@@ -33,7 +33,7 @@ class Hands:
 
 @asynccontextmanager
 async def keeping(*texts: str) -> AsyncIterator[tuple[Runtime, Hands]]:
-    """A runtime whose stores go by a clock of ours."""
+    """Provide a runtime whose stores go by a clock of ours."""
     clock, found = Hands(), Registry()
     for source in (control.register, languages.register, SQL, store(clock)):
         found.add(source)
@@ -56,7 +56,7 @@ OPS = ("get", "set", "delete", "incr", "cas")
 
 
 def nodes(source: str, *lines: str) -> str:
-    """A node for each operation, called as the operation is."""
+    """Return a node for each operation, called as the operation is."""
     more = "".join(f"  {line}\n" for line in lines)
     return "".join(
         f"- kind: store\n  name: {op}\n  op: {op}\n  source: {source!r}\n{more}" for op in OPS

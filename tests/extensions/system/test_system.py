@@ -29,7 +29,7 @@ async def nothing() -> Any:
 
 
 def told(rt: Runtime, name: str = "packet") -> list[Event]:
-    """The events of this name."""
+    """Return the events of this name."""
     return [one for one in rt.events.recent if one.event == name]
 
 
@@ -152,7 +152,7 @@ async def test_secrets_are_masked_in_what_is_printed(capsys: pytest.CaptureFixtu
 
 
 def heard(queue: "asyncio.Queue[Any]") -> Any:
-    """A node that notes what it is sent."""
+    """Return a node that notes what it is sent."""
 
     @node("heard")
     def put(payload: Any) -> Any:

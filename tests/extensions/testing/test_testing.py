@@ -15,7 +15,7 @@ pytestmark = pytest.mark.anyio
 
 
 def trial(name: str, target: str, check: str = "", more: str = "") -> str:
-    """A test of the flow that begins at `target`."""
+    """Return a test of the flow that begins at `target`."""
     checks = f"\n    out[1]: [{{name: {check}, port: in}}]" if check else ""
     return (
         f"- kind: test\n  name: {name}\n{more}"
@@ -33,13 +33,13 @@ REPLY = """
 
 
 async def results(*texts: str, pattern: str = "", limit: float = 5.0, **given: Any) -> list[Result]:
-    """How the tests in these texts end."""
+    """Return how the tests in these texts end."""
     async with running(*texts, **given) as rt:
         return await Runner(rt, re.compile(pattern), limit=limit).run()
 
 
 async def message(expect: str, flow: str = REPLY, target: str = "reply") -> str:
-    """What a failing assert says."""
+    """Return what a failing assert says."""
     check = f"- {{kind: assert, name: check, expect: {expect!r}}}\n"
     [one] = await results(flow, trial("t", target, "check"), check)
     assert one.result == FAILED
@@ -131,7 +131,7 @@ CHAIN = """
 
 
 async def aimed(target: str, expect: str, flow: str = CHAIN, begin: str = "first") -> Result:
-    """How a test ends whose assert looks at a port."""
+    """Return how a test ends whose assert looks at a port."""
     check = f"- {{kind: assert, name: check, expect: {expect}, target: {target}}}\n"
     [one] = await results(flow, trial("t", begin, "check"), check)
     return one

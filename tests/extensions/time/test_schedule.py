@@ -14,7 +14,7 @@ def at(text: str) -> float:
 
 
 def ticks(cron: str, zone: str, start: str, number: int) -> list[str]:
-    """The next ticks, as the clocks of the zone show them."""
+    """Return the next ticks, as the clocks of the zone show them."""
     schedule, when, found = Cron(cron, ZoneInfo(zone)), at(start), []
     for _ in range(number):
         when = schedule.after(when)

@@ -33,11 +33,11 @@ class HandClock:
         self._asked = asyncio.Event()
 
     def now(self) -> float:
-        """What time it is."""
+        """Return what time it is."""
         return self._now
 
     def random(self) -> float:
-        """A half."""
+        """Return a half."""
         return self._luck
 
     async def until(self, when: float) -> None:
@@ -123,7 +123,7 @@ class Seen:
         return [tick["at"][11:] for tick in self.ticks]
 
     async def see(self, payload: Any) -> Any:
-        """A node that waits at the gate."""
+        """Return a node that waits at the gate."""
         self.ticks.append(payload)
         self._came.set()
         self.running += 1
@@ -137,7 +137,7 @@ class Seen:
 
 @asynccontextmanager
 async def ticking(text: str, **options: Any) -> AsyncIterator[tuple[Runtime, HandClock, Seen]]:
-    """A runtime with a timer on a clock of ours, that leads to a node that notes its ticks."""
+    """Provide a runtime with a timer on a clock of ours, that leads to a node that notes its ticks."""
     clock, seen = HandClock(), Seen()
 
     async def see(payload: Any) -> Any:
@@ -155,13 +155,13 @@ async def ticking(text: str, **options: Any) -> AsyncIterator[tuple[Runtime, Han
 
 
 def a_timer(*lines: str, out: str = "see") -> str:
-    """A timer that leads there."""
+    """Return a timer that leads there."""
     more = "".join(f"  {line}\n" for line in lines)
     return f"- kind: timer\n  name: t\n{more}  ports: {{out: [{{name: {out}, port: in}}]}}\n"
 
 
 def snapshot(rt: Runtime) -> Any:
-    """The timer as people see it."""
+    """Return the timer as people see it."""
     symbol = rt.table.get("t")
     assert symbol is not None
     return symbol.node.snapshot()

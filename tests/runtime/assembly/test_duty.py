@@ -32,12 +32,12 @@ TTL = 1.0
     ]
 )
 def anyio_backend(request: pytest.FixtureRequest) -> object:
-    """Both loops."""
+    """Return both loops."""
     return request.param
 
 
 def a_timer(*lines: str) -> str:
-    """A timer that leads to the node that sees its ticks."""
+    """Return a timer that leads to the node that sees its ticks."""
     more = "".join(f"  {line}\n" for line in lines)
     return f"- kind: timer\n  name: t\n{more}  ports: {{out: {{name: see, port: in}}}}\n- {{kind: see, name: see}}\n"
 
@@ -87,7 +87,7 @@ class Ticking:
 
 @asynccontextmanager
 async def ticking(url: str, clock: TimerClock | None = None) -> AsyncIterator[Ticking]:
-    """A runtime of this store with a timer."""
+    """Provide a runtime of this store with a timer."""
     found = Registry()
     held: list[Ticking] = []
     see = node("see")(lambda payload: held[0].see(payload))

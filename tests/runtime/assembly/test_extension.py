@@ -38,7 +38,7 @@ def shelf(url: str, namespace: str) -> Store:
 
 
 def dance() -> None:
-    """A command."""
+    """Run a command."""
 
 
 def registry_of(*sources: Any) -> Registry:

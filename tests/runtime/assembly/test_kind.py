@@ -25,7 +25,7 @@ def shout(payload: str, *, times: Annotated[int, about("How many marks.", ge=1)]
 
 
 async def send(kind: Kind[Any], payload: Payload, **fields: Any) -> Any:
-    """What a node of this kind with these fields answers."""
+    """Return what a node of this kind with these fields answers."""
     specs = [linked(kind.name, "a", **fields)]
     async with Runtime(store=MemoryStore(specs), found=registry_of([kind]), watch=False) as rt:
         assert not rt.status().problems, [str(one) for one in rt.status().problems]

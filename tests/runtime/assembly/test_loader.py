@@ -514,5 +514,5 @@ async def apply(store: MemoryStore, edits: list[tuple[str, str]]) -> ChangeSet |
 
 
 def shown(rt: Runtime) -> list[tuple[str | None, str, Any]]:
-    """What a runtime looks like from outside."""
+    """Return what a runtime looks like from outside."""
     return [(one.name, one.state, one.node) for one in rt.status().symbols]

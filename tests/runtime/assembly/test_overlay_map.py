@@ -14,14 +14,14 @@ CHANGES = st.lists(st.tuples(KEYS, st.none() | st.integers()), max_size=12)
 
 
 def over(size: int) -> MutableMapping[int, int]:
-    """A layer over a mapping of so many numbers."""
+    """Return a layer over a mapping of so many numbers."""
     found = branch({number: number for number in range(size)}, 1)
     assert isinstance(found, Layer)
     return found
 
 
 def contents(mapping: Mapping[int, int]) -> dict[int, int]:
-    """What a mapping holds, asked in every way that there is."""
+    """Return what a mapping holds, asked in every way that there is."""
     held = dict(mapping.items())
     assert len(mapping) == len(held)
     assert list(mapping) == list(mapping.keys()) == list(held)

@@ -21,12 +21,12 @@ pytestmark = pytest.mark.anyio
 
 
 def quiet(here: World, extra: Iterable[ExtensionSource] = (), **options: Any) -> dict[str, Any]:
-    """A runtime that is told of changes by the story alone."""
+    """Return a runtime that is told of changes by the story alone."""
     return {"kinds": [*here.kinds(), *extra], "watch": False, **options}
 
 
 def begin(rt: Runtime, name: str, payload: Any = "") -> tuple[Process, "asyncio.Future[Any]"]:
-    """A process that has sent a packet to a symbol, and its answer."""
+    """Return a process that has sent a packet to a symbol, and its answer."""
     process = rt.start()
     found = rt.table.get(name)
     assert found is not None
@@ -141,7 +141,7 @@ async def test_a_start_that_is_given_up_closes_what_it_opened() -> None:
 
 
 def noting(here: World) -> Kind[Any]:
-    """A kind that writes down every Spec that it is sent."""
+    """Return a kind that writes down every Spec that it is sent."""
 
     @node("note")
     def note(payload: Any, *, what: str, answer: str = "") -> Any:

@@ -69,7 +69,7 @@ async def accepted(folder: Path) -> None:
 
 
 def degraded(rt: Runtime) -> list[str]:
-    """The labels of the symbols that are degraded."""
+    """Return the labels of the symbols that are degraded."""
     return sorted(
         one.name or ""
         for one in rt.status().symbols
@@ -364,7 +364,7 @@ def _change(name: str, put: tuple[str, tuple[str, ...]] | None) -> Change:
 
 
 def _served(rt: Runtime) -> dict[str, Any]:
-    """What is active: the Spec of each."""
+    """Return what is active: the Spec of each."""
     return {one.label: one.spec for one in rt.table.all() if rt.table.active(one)}
 
 

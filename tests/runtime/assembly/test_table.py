@@ -484,7 +484,7 @@ class Model(RuleBasedStateMachine):
 
 
 def reach(start: UUID, leads: dict[UUID, list[UUID]]) -> set[UUID]:
-    """Whoever can be reached from here."""
+    """Return whoever can be reached from here."""
     found: set[UUID] = set()
     todo = [start]
     while todo:

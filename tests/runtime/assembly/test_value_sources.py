@@ -28,7 +28,7 @@ OLD, NEW = new_key(), new_key()
 
 
 def saying(name: str, value: str) -> str:
-    """A snippet that answers with a Value."""
+    """Return a snippet that answers with a Value."""
     return (
         f"- {{kind: snippet, name: {name}, language: text, code: 'it is {{{{ .V }}}}',"
         f" env: {{V: {{name: {value}}}}}}}\n"
@@ -37,7 +37,7 @@ def saying(name: str, value: str) -> str:
 
 @asynccontextmanager
 async def told(rt: Runtime, *events: str) -> AsyncIterator[list[Event]]:
-    """The next event of these, once the block is left."""
+    """Provide the next event of these, once the block is left."""
     found: list[Event] = []
     waiting = asyncio.ensure_future(rt.events.wait(*events))
     await asyncio.sleep(0)

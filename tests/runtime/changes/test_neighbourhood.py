@@ -34,7 +34,7 @@ targets = st.one_of(
 
 @st.composite
 def specs(draw: Any) -> Spec:
-    """A Spec of some kind with links, bonds and what it uses, much of which is not there or is wrong."""
+    """Return a Spec of some kind with links, bonds and what it uses, much of which is not there or is wrong."""
     name = draw(names)
     links = tuple(draw(st.lists(targets, max_size=2)))
     out = {"out": links} if links else {}
@@ -79,7 +79,7 @@ resources = st.one_of(specs(), specs(), values)
 
 @st.composite
 def worlds(draw: Any) -> tuple[list[Resource], list[tuple[Resource | None, Resource | None]]]:
-    """What is stored, and a change of it: what is put, taken out or renamed."""
+    """Return what is stored, and a change of it: what is put, taken out or renamed."""
     stored = {key_of(each): each for each in draw(st.lists(resources, max_size=8))}
     steps: dict[Any, tuple[Resource | None, Resource | None]] = {}
     for new in draw(st.lists(resources, max_size=3)):
@@ -95,7 +95,7 @@ def worlds(draw: Any) -> tuple[list[Resource], list[tuple[Resource | None, Resou
 
 
 def problems(many: Any) -> list[str]:
-    """Each Problem with all that it says; what a distant block holds is suggested to nobody."""
+    """Return each Problem with all that it says; what a distant block holds is suggested to nobody."""
     return sorted(INSIDE.sub("", repr(each)) for each in dict.fromkeys(many))
 
 

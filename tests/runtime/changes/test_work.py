@@ -56,7 +56,7 @@ class Counting(MemoryStore):
 
 
 def leaf(text: str, **more: Any) -> Spec:
-    """The Spec that is changed, bound to a Value."""
+    """Return the Spec that is changed, bound to a Value."""
     env = {"V": Binding(name="v0")}
     return spec(
         "leaf",
@@ -144,7 +144,7 @@ CHANGES: tuple[Change, ...] = (
 
 
 async def count(size: int, change: Change, monkeypatch: pytest.MonkeyPatch) -> "Counter[str]":
-    """What a change takes in a namespace of that size: of the writer, and of a runtime that follows."""
+    """Return what a change takes in a namespace of that size: of the writer, and of a runtime that follows."""
     work: Counter[str] = Counter()
     store = Counting(work)
     await store.open()

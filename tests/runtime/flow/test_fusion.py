@@ -28,7 +28,7 @@ from tests.runtime.nodes import (
 
 
 def fused(wiring: Wiring, start: Any = "a") -> bool:
-    """Whether everything behind an in port is one function."""
+    """Return whether everything behind an in port is one function."""
     step = wiring.entry(start, "in")
     return isinstance(step, RunStep) and len(step.actions) == 1 and step.next is None
 
@@ -54,7 +54,7 @@ def test_a_choice_is_fused_with_all_its_ways() -> None:
 
 
 async def twice(flow: Flow, payload: Payload) -> Answer:
-    """Looks at two answers, and at what goes wrong with the second."""
+    """Look at two answers, and at what goes wrong with the second."""
     first = await flow.send("out", payload)
     if first is NOTHING:
         raise ValueError("nothing came")
@@ -174,7 +174,7 @@ def test_a_choice_that_names_no_port_is_its_own_failure() -> None:
 
 
 def ladder(count: int) -> Wiring:
-    """Each node leads to the next one twice, and to a leaf: without memory, 2^count calls to fuse."""
+    """Return each node leads to the next one twice, and to a leaf: without memory, 2^count calls to fuse."""
     nodes: dict[Any, Any] = {
         number: (act(same), {"out": ((number + 1, "in"), ("leaf", "in"))})
         for number in range(count - 1)

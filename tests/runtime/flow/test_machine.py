@@ -330,7 +330,7 @@ def test_a_plain_chain_of_forty_thousand_is_answered_at_once() -> None:
 
 
 def fans(count: int, leaf: Node, make: Callable[[], Node]) -> Wiring:
-    """A chain whose every node is linked to a leaf and to the next node."""
+    """Return a chain whose every node is linked to a leaf and to the next node."""
     nodes: dict[Any, Any] = {
         number: (make(), {"out": (("leaf", "in"), (number + 1, "in"))}) for number in range(count)
     }

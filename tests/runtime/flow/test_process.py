@@ -26,7 +26,7 @@ def status(one: Process) -> ProcessStatus:
 
 
 def ended_at(one: Process) -> float:
-    """When it ended; 0 where it has not."""
+    """Return when it ended; 0 if it has not."""
     return one.ended or 0.0
 
 
@@ -35,7 +35,7 @@ async def for_ever(_: Payload) -> Answer:
 
 
 async def ended(one: Process, error: Error | None = None) -> Error | None:
-    """End it, and wait where there is something to wait for."""
+    """End it, and wait if there is something to wait for."""
     found = one.end(error)
     return await found if isinstance(found, Awaitable) else found
 

@@ -167,7 +167,7 @@ async def test_a_packet_whose_sender_has_gone_may_still_be_answered() -> None:
 
 
 def three_to(node: Any, *, together: bool = False) -> Any:
-    """A flow that sends 1, 2 and 3 to the conversation, and answers the three answers."""
+    """Return a flow that sends 1, 2 and 3 to the conversation, and answers the three answers."""
 
     async def sends(flow: Flow, payload: Payload) -> Answer:
         writer = flow.process.writer("a", "out")

@@ -97,7 +97,7 @@ def test_ten_thousand_one_to_many_below_each_other_work() -> None:
 
 
 def merging(*, ports: int = 2, to: Node | None = None) -> Wiring:
-    """A flow that sends its payload's items to the ports of one many-to-one node."""
+    """Return a flow that sends its payload's items to the ports of one many-to-one node."""
 
     async def sends(flow: Flow, payload: Payload) -> Answer:
         return [await flow.send(port, item) for port, item in payload]

@@ -36,7 +36,7 @@ class Origin(Node):
 
 @asynccontextmanager
 async def flow(*specs: Spec, **kinds: Callable[[], Node]) -> AsyncIterator[tuple[Runtime, Source]]:
-    """A runtime with a Source `s`, and kinds whose nodes are made like this."""
+    """Provide a runtime with a Source `s`, and kinds whose nodes are made like this."""
     origin = Origin()
     made = [kind_of("origin", lambda: origin, ins=())]
     made += [kind_of(name, make) for name, make in kinds.items()]
@@ -45,7 +45,7 @@ async def flow(*specs: Spec, **kinds: Callable[[], Node]) -> AsyncIterator[tuple
 
 
 def leading(to: str, error: str = "") -> Spec:
-    """The Spec of the origin."""
+    """Return the Spec of the origin."""
     return linked("origin", "s", {"out": to} | ({"error": error} if error else {}))
 
 

@@ -164,7 +164,7 @@ async def test_nothing_counts_as_looked_at_while_something_is_missing() -> None:
 
 
 def condition(rt: Runtime) -> Condition:
-    """What the runtime says of whether it is as it should be."""
+    """Return what the runtime says of whether it is as it should be."""
     (found,) = (each for each in rt.report().conditions if each.type == "Degraded")
     return found
 

@@ -15,7 +15,7 @@ from heddle.specs.files.spare import Spare, is_passing, is_short
 
 @contextmanager
 def exhausted() -> Iterator[None]:
-    """No descriptor is free until the block ends."""
+    """Leave no descriptor free until the block ends."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
     held: list[int] = []

@@ -19,7 +19,7 @@ from heddle.specs.stores.contract import spec, value
 
 
 def fields(merged: MergeResult) -> dict[str, Any]:
-    """The own fields of the only Spec that comes of a merge without conflicts."""
+    """Return the own fields of the only Spec that comes of a merge without conflicts."""
     assert merged.conflicts == ()
     (one,) = merged.resources
     assert isinstance(one, Spec)
@@ -335,7 +335,7 @@ SETS = st.lists(_SPECS | _VALUES, max_size=5, unique_by=key_of).map(_fitting)
 
 
 def unordered(data: Any) -> Any:
-    """The data with what has names sorted by them: of what both sides add, ours comes first."""
+    """Return the data with what has names sorted by them: of what both sides add, ours comes first."""
     if isinstance(data, dict):
         return {key: unordered(item) for key, item in data.items()}
     if not isinstance(data, list):
@@ -346,7 +346,7 @@ def unordered(data: Any) -> Any:
 
 
 def as_set(resources: Sequence[Resource]) -> dict[Any, Any]:
-    """What they say, whatever their order, and that of what both sides added."""
+    """Return what they say, whatever their order, and that of what both sides added."""
     said: dict[Any, Any] = {}
     for each in resources:
         ports = each.ports if isinstance(each, Spec) else {}

@@ -51,7 +51,7 @@ def changed(*pairs: tuple[str, str], text: str = BASE) -> str:
 
 
 def sides(text: str) -> tuple[str, str, str]:
-    """The text with each of its conflicts settled as base, as ours, as theirs."""
+    """Return the text with each of its conflicts settled as base, as ours, as theirs."""
     pattern = re.compile(
         r"^<{7} ours\n(.*?)^\|{7} base\n(.*?)^={7}\n(.*?)^>{7} theirs\n", re.MULTILINE | re.DOTALL
     )
@@ -280,7 +280,7 @@ def test_conflicts_can_be_settled_either_way(base: str, ours: str, theirs: str) 
 
 
 def says_unordered(text: str) -> list[Any]:
-    """What a text says, whatever the order of links that both sides added."""
+    """Return what a text says, whatever the order of links that both sides added."""
 
     def entry(each: Any) -> str:
         data = content(each)

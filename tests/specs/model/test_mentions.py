@@ -20,13 +20,13 @@ TEXT = """\
 
 
 def read(text: str) -> Spec:
-    """The one Spec of a text."""
+    """Return the one Spec of a text."""
     (found,) = read_text(text).specs
     return found
 
 
 def names(index: ResourceIndex, *words: str) -> list[str | None]:
-    """Who mentions one of these, by name."""
+    """Return who mentions one of these, by name."""
     return sorted(str(each.name) for each in at_once(index.mentioning("default", words)))
 
 

@@ -55,7 +55,7 @@ _DATA: Any = st.recursive(
 
 
 def said(data: Any) -> Any:
-    """The data with the type of each leaf written beside it."""
+    """Return the data with the type of each leaf written beside it."""
     if isinstance(data, dict):
         return {key: said(item) for key, item in data.items()}
     if isinstance(data, list):

@@ -32,7 +32,7 @@ class TestWithNothingBelow(IndexedContract, StoreContract):
     kept = False
 
     def make(self, folder: Path) -> Store:
-        """An Overlay of a memory store."""
+        """Return an Overlay of a memory store."""
         del folder
         return overlay(MemoryStore(), [])
 
@@ -43,20 +43,20 @@ class TestReporting(ReportContract):
     kept = False
 
     def make(self, folder: Path) -> Store:
-        """An Overlay of a memory store."""
+        """Return an Overlay of a memory store."""
         del folder
         return overlay(MemoryStore(), [])
 
 
 async def opened() -> Overlay:
-    """An open Overlay of a memory store over what is shipped."""
+    """Return an open Overlay of a memory store over what is shipped."""
     found = overlay(MemoryStore(), SHIPPED)
     await found.open()
     return found
 
 
 def named(many: object) -> list[str]:
-    """The names of specs, sorted."""
+    """Return the names of specs, sorted."""
     assert isinstance(many, list | tuple)
     return sorted(str(each.name) for each in many)
 

@@ -22,7 +22,7 @@ NEW: list[Any] = [1, "two words", {"a": {"b": "c"}}, ["x", {"y": "z"}], "a\nb\n"
 
 
 def written(text: str, *edits: Edit, is_json: bool = False) -> str:
-    """The text after the edits; it says what it should."""
+    """Return the text after the edits; it says what it should."""
     entries = entries_of(text)
     wanted = {key_of(each): each for each in entries}
     for edit in edits:
@@ -49,7 +49,7 @@ def with_fields(one: Resource, **fields: Any) -> Edit:
 
 
 def lost(text: str, result: str) -> list[str]:
-    """The lines that are gone, but for a comma or a bracket at their end."""
+    """Return the lines that are gone, but for a comma or a bracket at their end."""
     old, new = (
         [line.strip().rstrip(",[]{} ") for line in each.splitlines()] for each in (text, result)
     )

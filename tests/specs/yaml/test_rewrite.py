@@ -1,4 +1,4 @@
-"""A changed entry is changed where it stands; every other line stays as it was, byte for byte."""
+"""A changed entry is changed if it stands; every other line stays as it was, byte for byte."""
 
 import difflib
 import re

@@ -98,7 +98,7 @@ class Leaf(msgspec.Struct):
 
 
 def plain_text(text: str) -> str:
-    """The text with the line ends and without the mark that the tree does not see."""
+    """Return the text with the line ends and without the mark that the tree does not see."""
     text = text.removeprefix("\ufeff")
     for breaks in ("\r\n", "\r"):
         if breaks in text and "\n" not in text.replace(breaks, ""):
@@ -113,7 +113,7 @@ def entries_of(text: str) -> list[Resource]:
 
 
 def leaves(text: str) -> list[Leaf]:
-    """Every scalar of a text that can be changed without changing another entry."""
+    """Return every scalar of a text that can be changed without changing another entry."""
     stream = read_tree(plain_text(text))
     shared = {id(each) for tree in shared_nodes(stream) for each in nodes(tree)}
     found: list[Leaf] = []
@@ -133,7 +133,7 @@ def leaves(text: str) -> list[Leaf]:
 
 
 def shared_nodes(stream: TreeStream) -> Iterator[Tree]:
-    """The nodes that an alias leads to."""
+    """Yield the nodes that an alias leads to."""
     for document in stream.documents:
         for node in nodes(document.root) if document.root is not None else ():
             if node.target is not None:
@@ -171,7 +171,7 @@ def changed(leaf: Leaf, value: Any) -> Resource:
 
 
 def rewritten(text: str, leaf: Leaf, value: Any, is_json: bool) -> str:
-    """The text after the leaf was changed in the way of `apply` and of the API."""
+    """Return the text after the leaf was changed in the way of `apply` and of the API."""
     new = changed(leaf, value)
     wanted = {key_of(each): each for each in entries_of(text)} | {key_of(new): new}
 
@@ -195,7 +195,7 @@ def another(chance: random.Random, value: Any) -> Any:
 
 
 def similar(chance: random.Random, value: Any) -> Any:
-    """A value of the same type and length, maybe the same one."""
+    """Return a value of the same type and length, maybe the same one."""
     if isinstance(value, bool):
         return not value
     if isinstance(value, int):
@@ -210,7 +210,7 @@ def similar(chance: random.Random, value: Any) -> Any:
 
 
 def foreign_lines(before: str, after: str, node: Tree) -> list[str]:
-    """The lines outside of a node that are not what they were."""
+    """Return the lines outside of a node that are not what they were."""
     old, new = before.splitlines(), after.splitlines()
     first = before.count("\n", 0, node.head)
     below = len(old) - 1 - before.count("\n", 0, max(node.end, node.head))
@@ -220,7 +220,7 @@ def foreign_lines(before: str, after: str, node: Tree) -> list[str]:
 
 
 def share() -> int:
-    """How many edits each style gets."""
+    """Return how many edits each style gets."""
     return max(EDITS // (len(STYLES) * 4), 2)
 
 

@@ -39,7 +39,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def oracle(text: str) -> Any:
-    """What the other implementation makes of a text; `("error",)` when it fails to run."""
+    """Return what the other implementation makes of a text; `("error",)` when it fails to run."""
     expression = _ENV.compile(text, disable_check=True)
     try:
         return _theirs(expression.eval(data={"self": PAYLOAD, **PAYLOAD}))
@@ -65,7 +65,7 @@ def _theirs(value: Any) -> Any:
 
 
 def ours(value: Any) -> Any:
-    """One of our values in the same form."""
+    """Return one of our values in the same form."""
     name = kind(value)
     if name == "list":
         return ("list", [ours(item) for item in value])
@@ -110,7 +110,7 @@ class Texts:
         }
 
     def text(self) -> str:
-        """One expression."""
+        """Return one expression."""
         return self._make(self._pick(sorted(self._kinds)), self._random.randint(1, 5))
 
     def _pick(self, options: Any) -> Any:

@@ -49,7 +49,7 @@ def signed(
     nbf_in: float | None = None,
     **claims: Any,
 ) -> str:
-    """A token that expires, and is valid, so many seconds from now."""
+    """Return a token that expires, and is valid, so many seconds from now."""
     kid = claims.pop("kid", None)
     now = time.time()
     nbf = now + nbf_in if nbf_in is not None else None

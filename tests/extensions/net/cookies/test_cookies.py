@@ -31,7 +31,7 @@ def flow(said: str, answer: str) -> str:
 
 
 async def ask(rt: Any, cookie: str = "") -> tuple[list[str], str]:
-    """The Set-Cookie lines and the body of a response."""
+    """Return the Set-Cookie lines and the body of a response."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port_of(rt))
     line = f"Cookie: {cookie}\r\n" if cookie else ""
     writer.write(f"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{line}\r\n".encode())

@@ -204,7 +204,7 @@ def test_broken_multipart_is_refused(data: bytes) -> None:
 
 
 def one_part(disposition: str, content: bytes = b"x", more: str = "") -> bytes:
-    """A body of one part, with the boundary B."""
+    """Return a body of one part, with the boundary B."""
     head = f"--B\r\nContent-Disposition: {disposition}\r\n{more}\r\n"
     return head.encode() + content + b"\r\n--B--\r\n"
 

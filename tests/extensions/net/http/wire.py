@@ -34,7 +34,7 @@ class Reply:
         self.body = body
 
     def one(self, name: str) -> str:
-        """The only value of a header."""
+        """Return the only value of a header."""
         (value,) = self.header[name]
         return value
 
@@ -59,7 +59,7 @@ class Wire:
         await self.writer.drain()
 
     async def reply(self, *, head_only: bool = False) -> Reply:
-        """The next response, whole."""
+        """Return the next response, whole."""
         return await asyncio.wait_for(self._reply(head_only), PATIENCE)
 
     async def _reply(self, head_only: bool) -> Reply:
@@ -100,14 +100,14 @@ class Wire:
         return await self.reply(head_only=head_only)
 
     async def rest(self) -> bytes:
-        """All that still comes, until the server closes."""
+        """Return all that still comes, until the server closes."""
         try:
             return await asyncio.wait_for(self.reader.read(), PATIENCE)
         except ConnectionResetError:
             return b""
 
     async def closed(self) -> bool:
-        """Waits for the server to close; whether it did so without another byte."""
+        """Wait for the server to close; whether it did so without another byte."""
         return await self.rest() == b""
 
     def reset(self) -> None:
@@ -135,7 +135,7 @@ class House:
         return wire
 
     async def ask(self, data: bytes, *, head_only: bool = False) -> Reply:
-        """One request on a connection of its own."""
+        """Return one request on a connection of its own."""
         return await (await self.wire()).ask(data, head_only=head_only)
 
 
@@ -143,7 +143,7 @@ class House:
 async def serve(
     handler: Callable[[Exchange], None], *, limits: Limits | None = None, **options: Any
 ) -> AsyncIterator[House]:
-    """A running server; everything still open at the end is cut."""
+    """Provide a running server; everything still open at the end is cut."""
     reports: list[tuple[str, Any, Request | None]] = []
 
     def on_error(phrase: str, error: Error | BaseException, request: Request | None) -> None:
@@ -161,16 +161,16 @@ async def serve(
 
 
 def answering(answer: Any) -> Callable[[Exchange], None]:
-    """A handler that gives everyone the same answer."""
+    """Return a handler that gives everyone the same answer."""
     return lambda exchange: exchange.reply(answer)
 
 
 def post(body: bytes, *lines: str, path: str = "/") -> bytes:
-    """A POST request with a Content-Length."""
+    """Return a POST request with a Content-Length."""
     head = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *lines]
     return "\r\n".join([*head, "", ""]).encode() + body
 
 
 def get(*lines: str, path: str = "/", method: str = "GET") -> bytes:
-    """A request without a body."""
+    """Return a request without a body."""
     return "\r\n".join([f"{method} {path} HTTP/1.1", "Host: x", *lines, "", ""]).encode()

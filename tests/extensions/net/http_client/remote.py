@@ -27,7 +27,7 @@ class Remote:
 
 @asynccontextmanager
 async def remote(answer: Answering | Any, **options: Any) -> AsyncIterator[Remote]:
-    """A running server; `answer` is what everyone is answered, or a function of the request."""
+    """Provide a running server; `answer` is what everyone is answered, or a function of the request."""
     tasks: set[asyncio.Task[None]] = set()
 
     def handle(exchange: Exchange) -> None:

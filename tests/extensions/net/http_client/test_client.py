@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 
 
 def client(url: str | None = None, more: str = "") -> str:
-    """An http node."""
+    """Return an http node."""
     said = f"url: '{url}', " if url else ""
     return f"- {{kind: http, name: ask, {said}{more}}}\n"
 
@@ -36,7 +36,7 @@ def pool_of(rt: Runtime) -> Any:
 
 
 def echo(request: Any) -> Any:
-    """What the remote understood, as its answer."""
+    """Return what the remote understood, as its answer."""
     body = request["body"]
     if isinstance(body, bytes):
         body = body.decode()
@@ -226,7 +226,7 @@ async def test_bodies_stream_both_ways() -> None:
 
 
 async def sent_in(process: Process, rt: Runtime, payload: Any = None) -> Any:
-    """One packet in a process that is ended by whoever began it."""
+    """Return one packet in a process that is ended by whoever began it."""
     symbol = rt.table.get("ask")
     assert symbol is not None
     return await settle(process.run(process.wiring.entry(symbol.id, "in"), payload))

@@ -437,7 +437,7 @@ OURS = {"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"}
 
 
 def claims_of(header: dict[str, list[str]]) -> dict[str, list[str]]:
-    """What of a header is one of the claims, whatever letters it is written in."""
+    """Return what of a header is one of the claims, whatever letters it is written in."""
     known = {one.lower() for one in {**CLAIMS, **UNSAFE}}
     return {name: values for name, values in header.items() if name.lower() in known}
 

@@ -35,7 +35,7 @@ class Stream:
         self._rest = b""
 
     async def event(self) -> str:
-        """The next event."""
+        """Return the next event."""
         async with asyncio.timeout(60):
             while b"\n\n" not in self._rest:
                 self._rest += await anext(self._chunks)

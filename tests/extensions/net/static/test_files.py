@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A folder of files, and a secret beside it."""
+    """Return a folder of files, and a secret beside it."""
     made = tmp_path / "public"
     (made / "docs").mkdir(parents=True)
     (made / "empty").mkdir()

@@ -13,7 +13,7 @@ LISTENER = "- {kind: listener, name: listener, port: 0, ports: {out: {name: ws, 
 
 
 def flow(more: str = "", *, answer: str = "self.data", ports: str = "") -> str:
-    """A listener, a websocket, and a snippet that answers its messages."""
+    """Return a listener, a websocket, and a snippet that answers its messages."""
     return f"""
 {LISTENER}
 - kind: websocket
@@ -27,12 +27,12 @@ def flow(more: str = "", *, answer: str = "self.data", ports: str = "") -> str:
 
 
 def dial(rt: Runtime, path: str = "/", **options: Any) -> connect:
-    """A connection to the listener of a runtime."""
+    """Return a connection to the listener of a runtime."""
     return connect(f"ws://127.0.0.1:{port_of(rt)}{path}", **options)
 
 
 async def hear(client: ClientConnection) -> Any:
-    """The next message, soon."""
+    """Return the next message, soon."""
     async with asyncio.timeout(60):
         return await client.recv()
 

@@ -29,7 +29,7 @@ class Raw:
         self.reader, self.writer, self.masks = reader, writer, masks
 
     def frame(self, first: int, data: bytes, *, of: int | None = None) -> bytes:
-        """A frame, or the beginning of one that announces `of` bytes."""
+        """Return a frame, or the beginning of one that announces `of` bytes."""
         size = len(data) if of is None else of
         mask = 0x80 if self.masks else 0
         if size < 126:
@@ -56,7 +56,7 @@ class Raw:
         return first & 15, bytes(byte ^ mask[at % 4] for at, byte in enumerate(data))
 
     async def code(self) -> int:
-        """The code of the Close that comes next, whatever comes before it."""
+        """Return the code of the Close that comes next, whatever comes before it."""
         while True:
             opcode, data = await self.hear()
             if opcode == 8:
@@ -75,7 +75,7 @@ async def read_head(reader: asyncio.StreamReader) -> bytes:
 
 @asynccontextmanager
 async def as_client(rt: Runtime) -> AsyncIterator[Raw]:
-    """A client of a `websocket`."""
+    """Provide a client of a `websocket`."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port_of(rt))
     writer.write(
         "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -91,7 +91,7 @@ async def as_client(rt: Runtime) -> AsyncIterator[Raw]:
 
 @asynccontextmanager
 async def talk(side: str) -> AsyncIterator[Raw]:
-    """The other side of a `websocket`, or of a `websocket-client`."""
+    """Provide the other side of a `websocket`, or of a `websocket-client`."""
     if side == "websocket":
         async with running(flow()) as rt, as_client(rt) as raw:
             yield raw

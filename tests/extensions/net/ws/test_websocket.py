@@ -37,7 +37,7 @@ def anyio_backend(request: pytest.FixtureRequest) -> Any:
 
 
 def seen(rt: Runtime) -> dict[str, Any]:
-    """What the websocket shows of itself."""
+    """Return what the websocket shows of itself."""
     return dict(next(one for one in rt.status().symbols if one.name == "ws").node)
 
 
@@ -105,7 +105,7 @@ async def test_messages_of_one_connection_are_answered_in_order_and_others_do_no
 
     @node("hold")
     async def hold(payload: Any) -> Any:
-        """Holds what it knows."""
+        """Hold what it knows."""
         if payload["data"] in held:
             await held[payload["data"]].wait()
         return payload["data"]
@@ -169,7 +169,7 @@ async def test_a_flow_greets_and_is_told_of_the_end() -> None:
 
     @node("notes")
     def notes(payload: Any) -> Any:
-        """Notes what it is told."""
+        """Return notes what it is told."""
         told.put_nowait(payload)
 
     async with running(LIFE, extensions=[notes]) as rt:

@@ -25,7 +25,7 @@ Story = Callable[[FolderStore], Awaitable[Any]]
 
 
 def told(path: Path, story: Story) -> Any:
-    """What a story with an open store comes to."""
+    """Return what a story with an open store comes to."""
 
     async def tell() -> Any:
         store = FolderStore(path)

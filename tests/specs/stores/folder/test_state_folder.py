@@ -20,7 +20,7 @@ def report() -> Report:
 
 
 def modes(folder: Path) -> set[tuple[bool, int]]:
-    """The modes of a folder and all that is in it."""
+    """Return the modes of a folder and all that is in it."""
     return {
         (each.is_dir(), stat.S_IMODE(each.stat().st_mode)) for each in (folder, *folder.rglob("*"))
     }

@@ -94,7 +94,7 @@ def run(path: Path, story: Story) -> None:
 
 @pytest.fixture(params=["inotify", "watchfiles", "polling"])
 def flows(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with two files, watched in each of the ways there are."""
+    """Return a folder with two files, watched in each of the ways there are."""
     if request.param == "inotify" and sys.platform != "linux":
         pytest.skip("only Linux has inotify")
     if request.param != "inotify":
@@ -113,7 +113,7 @@ def flows(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 async def field(store: Store, name: str) -> object:
-    """The field `v` of a Spec; None where there is no such Spec."""
+    """Return the field `v` of a Spec; None if there is no such Spec."""
     for each in await store.specs():
         if each.name == name:
             return each.fields["v"]
@@ -121,7 +121,7 @@ async def field(store: Store, name: str) -> object:
 
 
 def names(folder: Path) -> list[str]:
-    """What is in a folder, for people."""
+    """Return what is in a folder, for people."""
     return sorted(each.name for each in folder.iterdir() if each.name != ".heddle")
 
 

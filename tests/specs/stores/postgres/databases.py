@@ -19,20 +19,20 @@ from tests.postgres import server
 
 
 def in_schema(url: str, schema: str, **options: object) -> str:
-    """The address of a store in this schema."""
+    """Return the address of a store in this schema."""
     said = "&".join(f"{name}={value}" for name, value in {"schema": schema, **options}.items())
     return f"{url}{'&' if '?' in url else '?'}{said}"
 
 
 def url_in(folder: Path, **options: object) -> tuple[str, str]:
-    """The address of a store that belongs to this folder, and its schema."""
+    """Return the address of a store that belongs to this folder, and its schema."""
     whose = f"{os.getpid()}{folder}"
     schema = f"t{hashlib.sha1(whose.encode(), usedforsecurity=False).hexdigest()[:30]}"
     return in_schema(server(), schema, **options), schema
 
 
 def schema_of(url: str) -> str:
-    """The schema that an address names."""
+    """Return the schema that an address names."""
     return parse_qs(url.partition("?")[2])["schema"][0]
 
 
@@ -45,7 +45,7 @@ def dropped(schema: str) -> None:
 
 @asynccontextmanager
 async def fresh(**options: object) -> AsyncIterator[str]:
-    """The address of a store in a schema that is not there yet; it is gone when the block ends."""
+    """Provide the address of a store in a schema that is not there yet; it is gone when the block ends."""
     schema = f"t{uuid4().hex[:30]}"
     try:
         yield in_schema(server(), schema, **options)
@@ -55,7 +55,7 @@ async def fresh(**options: object) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def opened(url: str) -> AsyncIterator[PostgresStore]:
-    """A store at this address, open until the block ends."""
+    """Provide a store at this address, open until the block ends."""
     store = PostgresStore(url)
     await store.open()
     try:
@@ -73,7 +73,7 @@ class Role(NamedTuple):
 
 @asynccontextmanager
 async def role(url: str) -> AsyncIterator[Role]:
-    """A role that may do nothing yet, for the store at this address; it is gone when the block ends."""
+    """Provide a role that may do nothing yet, for the store at this address; it is gone when the block ends."""
     name, word = f"r{uuid4().hex[:20]}", uuid4().hex
     async with await psycopg.AsyncConnection.connect(server(), autocommit=True) as connection:
         await connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD '{word}'".encode())
@@ -105,7 +105,7 @@ class OwnServer:
         self.url = self._server.get_uri()
 
     def start(self) -> None:
-        """Bring it up, where it was before."""
+        """Bring it up, if it was before."""
         self._server.ensure_postgres_running()
 
     def stop(self, mode: str = "immediate") -> None:
@@ -120,7 +120,7 @@ class OwnServer:
     @staticmethod
     @contextmanager
     def running() -> Iterator["OwnServer"]:
-        """One that runs until the block ends, and leaves nothing behind."""
+        """Provide one that runs until the block ends, and leaves nothing behind."""
         with tempfile.TemporaryDirectory(prefix="heddle-pg-own-") as folder:
             one = OwnServer(Path(folder) / "data")
             try:

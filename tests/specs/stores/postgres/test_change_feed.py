@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def begun(store: PostgresStore, namespace: str | None = None) -> Watch:
-    """A watch that has begun; of one namespace, or of all."""
+    """Return a watch that has begun; of one namespace, or of all."""
     watch = Watch(store.watch(namespace))
     await asyncio.sleep(0)
     return watch

@@ -121,7 +121,7 @@ class Slow:
 
 @asynccontextmanager
 async def slow(url: str) -> AsyncIterator[Slow]:
-    """Commits in the schema of this store that wait."""
+    """Provide commits in the schema of this store that wait."""
     async with await psycopg.AsyncConnection.connect(server(), autocommit=True) as raw:
         commits = Slow(raw, schema_of(url))
         await commits.begin()

@@ -71,7 +71,7 @@ async def changed(store: Store, deeds: Sequence[Any]) -> str:
 
 
 async def told(store: Store) -> list[Any]:
-    """The log, without its numbers and times."""
+    """Return the log, without its numbers and times."""
     assert isinstance(store, RevisionStore)
     return [
         [(turn.before, turn.after) for turn in revision.turns]
@@ -81,7 +81,7 @@ async def told(store: Store) -> list[Any]:
 
 @pytest.fixture
 def loop_and_url() -> Any:
-    """An event loop that outlives the examples, and a store in it."""
+    """Return an event loop that outlives the examples, and a store in it."""
     with asyncio.Runner() as runner:
         context = fresh()
         url = runner.run(context.__aenter__())

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.anyio
     ]
 )
 def anyio_backend(request: pytest.FixtureRequest) -> object:
-    """Both loops: sockets behave differently on them."""
+    """Return both loops: sockets behave differently on them."""
     return request.param
 
 

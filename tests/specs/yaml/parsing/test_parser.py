@@ -39,14 +39,14 @@ def limited() -> Iterator[None]:
 
 @pytest.fixture
 def parser() -> Iterator[Parser]:
-    """A Parser of its own, ended when the test ends."""
+    """Yield a Parser of its own, ended when the test ends."""
     made = Parser()
     yield made
     made.close()
 
 
 def request(text: str) -> ParseRequest:
-    """A request to read a text."""
+    """Return a request to read a text."""
     return ParseRequest(text.encode(), "a.yaml", "default", None, None, 0, 1 << 23, None, limits())
 
 
