@@ -95,7 +95,8 @@ class Slow:
         schema = self._schema
         await self._raw.execute(
             f"""
-            CREATE FUNCTION {schema}.slow() RETURNS trigger LANGUAGE plpgsql AS
+            CREATE FUNCTION {schema}.slow() RETURNS trigger LANGUAGE plpgsql
+            SET lock_timeout = 0 AS
             $$ BEGIN PERFORM pg_advisory_xact_lock(hashtext('{schema}')); RETURN NULL; END $$;
             CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON {schema}.turns
             DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION {schema}.slow();
