@@ -248,7 +248,7 @@ class Serve:
         )
         spare_imports()
         # What a start made stays: a collection that looks at all of it would stop the traffic.
-        COLLECTOR.take_over()
+        COLLECTOR.take_over(report.active + report.waiting)
 
     async def _idle(self, rt: Runtime, some: bool) -> str:
         """Why nothing is active; where the store holds nothing but other namespaces, which."""

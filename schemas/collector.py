@@ -3,17 +3,16 @@
 A full collection looks at every object, and nothing else runs meanwhile: 100 ms and more with ten
 thousand Specs. So there is none while much is made, and what was made is set aside afterwards, with
 `gc.freeze`. What is set aside is still freed as soon as nothing refers to it; only what refers to
-itself is not. Nothing of ours does once it is closed (tests/runtime/test_freed.py). For nodes of
-others that do, everything is looked at again once there are enough of them.
+itself is not. What we make does not, once it is closed (tests/extensions/test_freed.py). If there is
+more than there should be all the same, everything is looked at.
 """
 
 import asyncio
 import gc
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
-from weakref import ReferenceType, ref
+from typing import Final
 
 CALM: Final = 2.0
 """Seconds without large work after which collections are as before: one piece often follows another."""
@@ -24,11 +23,16 @@ LONGEST: Final = 20.0
 NEVER: Final = 1_000_000
 """A threshold that is not reached."""
 
-KEPT: Final = 1_000
-"""Closed things that are not free after which everything is looked at."""
+MUCH: Final = 1_000
+"""Symbols that are made at once from which they are set aside; a collection looks at fewer in a moment."""
 
-CLOSED: Final = 100_000
-"""Closed things after which everything is looked at, as what they held may not be free."""
+EACH: Final = 300
+"""Objects that a symbol may consist of."""
+
+MORE: Final = 2.5
+"""How many times the objects may be set aside that there were when everything was looked at last.
+
+More than twice: what was replaced and still drains may be among them."""
 
 
 class Collector:
@@ -41,17 +45,19 @@ class Collector:
         self._before: tuple[int, int, int] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._much = False
-        self._closed: list[ReferenceType[Any]] = []
-        self._unsure = 0
-        self._count = 0
+        self._symbols = 0
+        self._most = 0
+        self._usual = 0
 
-    def take_over(self) -> None:
-        """Set aside what has been made so far, and from now on whatever is much.
+    def take_over(self, symbols: int) -> None:
+        """Set aside what has been made so far, so many symbols, and from now on whatever is much.
 
         This is for a process that is ours: what others make in it is set aside, too.
         """
         self._owns = True
+        self._symbols = self._most = symbols
         gc.freeze()
+        self._usual = gc.get_freeze_count()
 
     @contextmanager
     def hold(self) -> Iterator[None]:
@@ -70,36 +76,21 @@ class Collector:
             elif not self._holds:
                 self._release()
 
-    def note_much(self) -> None:
-        """Note that much was made that stays: it is set aside once no large work goes on."""
-        self._much = True
-        self.note_work()
+    def note_much(self, made: int, symbols: int) -> None:
+        """Note that so many symbols were made, and how many there are now.
+
+        If they are many they are set aside, once no large work goes on.
+        """
+        self._symbols = symbols
+        if made >= MUCH:
+            self._much = True
+            self.note_work()
 
     def note_work(self) -> None:
         """Note that large work goes on."""
         if self._owns and not self._holds:
             with self.hold():
                 pass
-
-    def note_closed(self, things: Iterable[object]) -> None:
-        """Note things that were closed, and should be free in a moment."""
-        if not self._owns:
-            return
-        for each in things:
-            self._count += 1
-            try:
-                self._closed.append(ref(each))
-            except TypeError:
-                self._unsure += 1
-        if len(self._closed) >= KEPT:
-            self._closed = [each for each in self._closed if each() is not None]
-        if self._due:
-            # Not now: some of them are still held by whoever has just closed them.
-            self.note_work()
-
-    @property
-    def _due(self) -> bool:
-        return len(self._closed) + self._unsure >= KEPT or self._count >= CLOSED
 
     def _release_later(self) -> None:
         left = self._began + LONGEST - time.monotonic()
@@ -120,26 +111,28 @@ class Collector:
         self._timer = None
         if self._before is None or self._holds:
             return
-        if self._owns and self._due:
-            self._look_at_all()
         if self._owns and self._much:
-            # The youngest, of which most is garbage by now; what is left of it stays.
-            gc.collect(1)
-            gc.freeze()
+            self._set_aside()
         self._much = False
         gc.set_threshold(*self._before)
         self._before = None
 
-    def _look_at_all(self) -> None:
-        """Free what was set aside and only refers to itself, where enough of it may be there."""
-        gc.collect()
-        self._closed = [each for each in self._closed if each() is not None]
-        if self._due:
+    def _set_aside(self) -> None:
+        # The youngest, of which most is garbage by now; what is left of it stays.
+        gc.collect(1)
+        gc.freeze()
+        count = gc.get_freeze_count()
+        grown = max(self._symbols - self._most, 0)
+        if grown:
+            # More than there have ever been: so much more may be there.
+            self._usual = min(count, self._usual + grown * EACH)
+            self._most = self._symbols
+        if count > self._usual * MORE:
             gc.unfreeze()
             gc.collect()
-            self._closed = [each for each in self._closed if each() is not None]
-            self._unsure = self._count = 0
-            self._much = True
+            gc.freeze()
+            self._usual = gc.get_freeze_count()
+            self._most = self._symbols
 
 
 COLLECTOR: Final = Collector()

@@ -337,7 +337,7 @@ class Loader:
         changed = tuple(sorted(symbol.label for symbol in draft.puts.values()))
         await turns.rest()
         if len(changed) > MANY:
-            COLLECTOR.note_much()
+            COLLECTOR.note_much(len(changed), len(self._table))
             with COLLECTOR.hold():
                 await self._shift.make(plan)
         else:

@@ -26,7 +26,6 @@ from heddle.runtime.flow.process import LiveProcess, finish
 from heddle.runtime.flow.step import FAILURES
 from heddle.runtime.flow.tasks import Tasks
 from heddle.runtime.flow.wiring import Wiring
-from heddle.schemas.collector import COLLECTOR
 from heddle.schemas.errors import HeddleError
 from heddle.schemas.pieces import LoopYield, by_turns
 from heddle.schemas.problem import Problem
@@ -118,6 +117,10 @@ class Shift:
         number = plan.wiring.generation.number
         replaced = self._table.commit(plan)
         self._old.append(replaced.generation)
+        for left, _ in plan.swaps:
+            if left is not None and not left.opened:
+                # It never began, so nobody closes it.
+                dissolve(left.node)
         # All of them before anything is waited for: who retires acts in no newer generation.
         for symbol in plan.opens:
             self._hosts[symbol].act()
@@ -269,7 +272,6 @@ class Shift:
             dissolve(symbol.node)
         for host in hosts:
             host.release()
-        COLLECTOR.note_closed(symbol.node for symbol in symbols)
 
     def _task_failed(self, error: Error) -> None:
         self._events.failed("task failed", error, symbol=error.symbol)

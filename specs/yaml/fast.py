@@ -216,7 +216,7 @@ def _quick(text: str) -> list[Any]:
                 key = event.value
                 if not (implicit[0] or implicit[1]) or (key == "<<" and implicit[0]):
                     raise _OddTextError
-                record[key] = build(take(), depth)
+                record[key] = build(take(), depth)  # noqa: F821 - deleted below, once it is done
                 size += 1
                 if len(record) != size:
                     raise _OddTextError
@@ -226,12 +226,16 @@ def _quick(text: str) -> list[Any]:
                 event = take()
                 if type(event) is sequence_end:
                     return items
-                items.append(build(event, depth))
+                items.append(build(event, depth))  # noqa: F821
         raise _OddTextError
 
     documents: list[Any] = []
-    take()
-    while type(take()) is not events.StreamEndEvent:
-        documents.append(build(take(), 0))
+    try:
         take()
+        while type(take()) is not events.StreamEndEvent:
+            documents.append(build(take(), 0))
+            take()
+    finally:
+        # It refers to itself, and would keep the parser and the text until they are collected.
+        del build
     return documents

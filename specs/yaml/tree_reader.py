@@ -66,7 +66,8 @@ def build(text: str, make: Callable[[str], Any]) -> TreeStream:
         pass
     except Exception as error:
         # Besides its own errors the parser in Python raises IndexError and others on odd texts.
-        stream.error = error
+        # Its frames refer to the stream, which would keep the trees until they are collected.
+        stream.error = error.with_traceback(None)
     return stream
 
 

@@ -8,7 +8,7 @@ from weakref import ref
 import pytest
 
 from heddle.schemas import collector
-from heddle.schemas.collector import NEVER, Collector
+from heddle.schemas.collector import MUCH, NEVER, Collector
 
 pytestmark = pytest.mark.anyio
 
@@ -38,7 +38,7 @@ def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 async def test_no_full_collection_while_much_is_made_and_a_moment_after() -> None:
     its, before = Collector(), gc.get_threshold()
-    its.take_over()
+    its.take_over(0)
     with its.hold():
         with its.hold():
             pass
@@ -60,7 +60,7 @@ async def test_work_without_end_does_not_put_collections_off_for_ever(
     monkeypatch.setattr(collector, "CALM", 60.0)
     monkeypatch.setattr(collector, "LONGEST", 0.05)
     its, before = Collector(), gc.get_threshold()
-    its.take_over()
+    its.take_over(0)
     async with asyncio.timeout(5):
         its.note_work()
         while gc.get_threshold() != before:
@@ -71,42 +71,39 @@ async def test_work_without_end_does_not_put_collections_off_for_ever(
 
 async def test_what_is_much_is_set_aside_in_a_process_of_ours_alone() -> None:
     its = Collector()
-    its.note_much()
+    its.note_much(MUCH, MUCH)
     await asyncio.sleep(0)
     assert gc.get_freeze_count() == 0
 
-    its.take_over()
+    its.take_over(0)
     count = gc.get_freeze_count()
     kept = [[number] for number in range(1000)]
-    its.note_much()
+    its.note_much(MUCH, MUCH)
     await until(lambda: gc.get_freeze_count() > count + len(kept) // 2)
 
 
-async def test_what_was_set_aside_and_refers_to_itself_is_freed_once_it_is_much(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(collector, "KEPT", 10)
+async def test_what_is_little_is_not_set_aside() -> None:
     its = Collector()
-    things = [Cyclic() for _ in range(10)]
-    its.take_over()
-    closed = [ref(each) for each in things]
-    last = things.pop()
-    its.note_closed(things)
-    things.clear()
-    gc.collect()
-    assert all(each() is not None for each in closed), "they are set aside"
+    its.take_over(0)
+    count = gc.get_freeze_count()
+    kept = [[number] for number in range(1000)]
+    its.note_much(MUCH - 1, MUCH)
+    its.note_work()
+    await until(lambda: gc.get_threshold()[2] != NEVER)
+    assert gc.get_freeze_count() < count + len(kept)
 
-    its.note_closed([last])
-    del last
-    await until(lambda: all(each() is None for each in closed))
+
+async def test_what_was_set_aside_and_refers_to_itself_is_freed_once_it_is_much() -> None:
+    its = Collector()
+    its.take_over(MUCH)
+    closed: list[ref[Cyclic]] = []
+    for _ in range(60):
+        things = [Cyclic() for _ in range(20 * MUCH)]
+        closed.append(ref(things[0]))
+        its.note_much(MUCH, MUCH)
+        await until(lambda: gc.get_threshold()[2] != NEVER)
+        del things
+        if closed[0]() is None:
+            break
+    assert closed[0]() is None
     assert gc.get_freeze_count() > 0, "the rest is set aside again"
-
-
-async def test_what_is_freed_at_once_is_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(collector, "KEPT", 10)
-    its = Collector()
-    its.take_over()
-    before = gc.get_threshold()
-    for _ in range(100):
-        its.note_closed([Collector()])
-    assert gc.get_threshold() == before

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from heddle.runtime.flow.tasks import Tasks
+from heddle.specs.files.spare import is_short
 
 _PAUSE: Final = 0.2
 """Seconds until it is tried again where there are no file descriptors left."""
@@ -19,11 +20,17 @@ _PAUSE: Final = 0.2
 class Accepting:
     """Gives each connection of one listening socket a protocol. Used inside one event loop."""
 
-    def __init__(self, sock: socket.socket, connect: Callable[[], asyncio.Protocol]) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        connect: Callable[[], asyncio.Protocol],
+        report_shortage: Callable[[], None],
+    ) -> None:
         self.tls: ssl.SSLContext | None = None
         self.handshake_timeout: float | None = None
         self._sock = sock
         self._connect = connect
+        self._report_shortage = report_shortage
         self._loop = asyncio.get_running_loop()
         self._tasks = Tasks()
         self._again: asyncio.TimerHandle | None = None
@@ -45,7 +52,9 @@ class Accepting:
             connection, _ = self._sock.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return  # another process was faster, or the client is gone
-        except OSError:
+        except OSError as error:
+            if is_short(error):
+                self._report_shortage()
             # No file descriptors left: asking at once again would only burn time.
             self._loop.remove_reader(self._sock)
             self._again = self._loop.call_later(_PAUSE, self.open)

@@ -23,6 +23,7 @@ from heddle.extensions.net.http.channel import (
     Channel,
 )
 from heddle.extensions.net.http.compression import packer
+from heddle.extensions.net.http.descriptors import DESCRIPTORS
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.framing import Body, ChunkedBody, DiscardedBody, FixedBody
@@ -105,6 +106,9 @@ class Connection(Channel):
         super().connection_made(transport)
         if not welcome:
             self._refuse(BadRequest("the server has too many connections", 503))
+        elif DESCRIPTORS.short(transport):
+            shared.report_shortage()
+            self._refuse(BadRequest("the server has no file descriptors left", 503))
         elif shared.draining:
             self.retire()
 

@@ -87,6 +87,10 @@ class Owner(Protocol):
         """Return the protocol of a new connection."""
         ...
 
+    def report_shortage(self) -> None:
+        """Report that no file descriptors are left for connections."""
+        ...
+
     def give(self, door: "Door") -> None:
         """Leave a door to another server."""
         ...
@@ -146,7 +150,7 @@ class Door:
     async def _listen(self, owner: Owner) -> asyncio.Server | Accepting:
         if self.shared:
             self.sock.listen(_BACKLOG)
-            accepting = Accepting(self.sock, self._connect)
+            accepting = Accepting(self.sock, self._connect, self._report_shortage)
             self._set_tls(accepting, owner)
             accepting.open()
             return accepting
@@ -162,6 +166,10 @@ class Door:
         if self._owner is None:
             raise ConnectionAbortedError("the door is closed")
         return self._owner.connection()
+
+    def _report_shortage(self) -> None:
+        if self._owner is not None:
+            self._owner.report_shortage()
 
     @staticmethod
     def _set_tls(accepting: Accepting, owner: Owner) -> None:

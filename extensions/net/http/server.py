@@ -136,6 +136,10 @@ class Server:
         """Return the protocol of a new connection."""
         return Connection(self._shared)
 
+    def report_shortage(self) -> None:
+        """Report that no file descriptors are left for connections, once in a while."""
+        self._shared.report_shortage()
+
     @property
     def tasks(self) -> Tasks:
         """What runs beside the requests; the server waits for it when it drains."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeAlias
 
 from heddle.extensions.net.http.clock import Clock
+from heddle.extensions.net.http.descriptors import DESCRIPTORS
 from heddle.extensions.net.http.door import Address
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.exchange import Exchange
@@ -104,6 +105,12 @@ class Shared:
         self.connections.add(connection)
         self.clock.start()
         return most is None or len(self.connections) <= most
+
+    def report_shortage(self) -> None:
+        """Report that no file descriptors are left for connections, once in a while."""
+        error = DESCRIPTORS.due()
+        if error is not None:
+            self.report("file descriptors short", error, None)
 
     def leave(self, connection: Tenant) -> None:
         """Let a connection go."""
