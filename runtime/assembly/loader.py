@@ -23,6 +23,7 @@ from heddle.runtime.assembly.start import Start
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import Plan, SymbolTable
 from heddle.runtime.events.events import Events
+from heddle.runtime.flow.node import dissolve
 from heddle.schemas.check import in_order
 from heddle.schemas.collector import COLLECTOR
 from heddle.schemas.pieces import LoopYield, by_turns
@@ -270,6 +271,13 @@ class Loader:
     async def _try(self, asked: set[UUID], forced: set[UUID]) -> "Tried":
         """Make what these keys come to live, as a whole; or say why not."""
         draft = await self._draft(asked, forced)
+        tried = await self._try_draft(draft, asked)
+        if tried.refused:
+            for symbol in draft.puts.values():
+                dissolve(symbol.node)
+        return tried
+
+    async def _try_draft(self, draft: Draft, asked: set[UUID]) -> "Tried":
         if draft.problems:
             return Tried(draft, draft.all_problems(), set(draft.problems))
         if draft.empty:

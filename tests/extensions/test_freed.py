@@ -5,13 +5,17 @@ import copy
 import gc
 import json
 from collections.abc import Iterator
+from typing import Any
 from weakref import ref
 
 import pytest
 
+from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.flow.node import Node
 from heddle.runtime.flow.wiring import Wiring
 from heddle.runtime.runtime import Runtime
+from heddle.specs.model.spec import Spec
+from heddle.specs.yaml.document import read_text
 from tests.extensions.test_every_reload import KINDS, alone
 from tests.support import change, running
 
@@ -25,6 +29,13 @@ def uncollected() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
+
+
+async def freed(*things: "ref[Any]") -> None:
+    """Wait until they are; nodes close in their own time."""
+    async with asyncio.timeout(5):
+        while any(one() is not None for one in things):  # noqa: ASYNC110 - nobody announces it
+            await asyncio.sleep(0.01)
 
 
 def node_of(rt: Runtime, name: str) -> "ref[Node]":
@@ -55,7 +66,47 @@ async def test_a_replaced_node_and_its_generation_are_freed_at_once(
             nodes.append(node_of(rt, specs[number]["name"]))
             wirings.append(ref(rt.table.wiring))
             await change(rt, changed(specs, number, turn))
-        async with asyncio.timeout(5):
-            # Nodes close in their own time; the last of them is still in place.
-            while any(one() is not None for one in (*nodes, *wirings)):  # noqa: ASYNC110 - nobody announces it
-                await asyncio.sleep(0.01)
+        # The last of them is still in place.
+        await freed(*nodes, *wirings)
+
+
+WAITING = """
+- {kind: pipe, name: it, env: {TURN: {data: %d}}, ports: {"out[0]": {name: missing, port: in}}}
+"""
+
+
+async def test_a_replaced_node_that_never_began_is_freed_at_once(uncollected: None) -> None:
+    async with running(WAITING % 0, drain=0.2) as rt:
+        first = node_of(rt, "it")
+        await change(rt, WAITING % 1)
+        await freed(first)
+
+
+async def test_a_node_of_a_rejected_change_is_freed_at_once(
+    uncollected: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[ref[Node]] = []
+    compiling = Scheme.compile
+
+    def compiled(scheme: Scheme, spec: Spec) -> Node:
+        node = compiling(scheme, spec)
+        made.append(ref(node))
+        return node
+
+    monkeypatch.setattr(Scheme, "compile", compiled)
+    async with running(drain=0.2) as rt:
+        await change(rt, "- {kind: pipe, name: it, ports: {'out[0]': {name: it, port: nope}}}")
+        assert rt.table.get("it") is None
+        assert made
+        await freed(*made)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["- {a: 1, b: [x, y]}\n", "- &a {x: 1}\n- *a\n", '[{"a": 1}]'],
+)
+def test_a_text_that_was_read_is_freed_at_once(text: str, uncollected: None) -> None:
+    read_text(text)  # what is imported for it
+    gc.collect()
+    read_text(text)
+    assert gc.collect() == 0

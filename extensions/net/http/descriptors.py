@@ -7,13 +7,9 @@ last few are kept back: a client gets an answer, and files and other servers can
 import asyncio
 import errno
 import os
+import sys
 import time
 from typing import Final
-
-try:
-    from resource import RLIMIT_NOFILE, getrlimit
-except ImportError:  # there is no such limit on Windows
-    getrlimit = None  # type: ignore[assignment]
 
 EVERY: Final = 60.0
 """Seconds in which the shortage is reported once, at most."""
@@ -27,21 +23,27 @@ class Descriptors:
 
     def short(self, transport: asyncio.BaseTransport) -> bool:
         """Return True if this connection has one of the last descriptors, which are kept back."""
-        if getrlimit is None:
-            return False
-        most = getrlimit(RLIMIT_NOFILE)[0]
+        most = _most()
         sock = transport.get_extra_info("socket")
         return sock is not None and 0 <= most <= sock.fileno() + _kept(most)
 
     def due(self) -> OSError | None:
-        """Return what to report of a shortage; None if it was reported a moment ago."""
+        """Return the shortage to report; None if it was reported a moment ago."""
         now = time.monotonic()
         if now - self._reported < EVERY:
             return None
         self._reported = now
-        most = f" of {getrlimit(RLIMIT_NOFILE)[0]:,}" if getrlimit is not None else ""
-        why = f"{os.strerror(errno.EMFILE)}: none{most} is left for connections"
+        why = f"{os.strerror(errno.EMFILE)}: none of {_most():,} is left for connections"
         return OSError(errno.EMFILE, f"{why} (see ulimit -n)")
+
+
+def _most() -> int:
+    """Return how many descriptors this process may have; -1 if there is no limit."""
+    if sys.platform == "win32":
+        return -1
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 def _kept(most: int) -> int:
