@@ -18,6 +18,7 @@ from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import Plan, SymbolTable
 from heddle.runtime.events.events import masked
+from heddle.runtime.flow.node import dissolve
 from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.errors import SpecError
 from heddle.schemas.pieces import Pieces, by_turns
@@ -62,8 +63,10 @@ class Draft:
     def refuse(self, spec: Spec, problems: Iterable[Problem]) -> None:
         """Leave a Spec out for these Problems."""
         symbol = self.puts.pop(spec.id, None)
-        for one in symbol.held if symbol is not None else ():
-            self.puts.pop(one, None)
+        held = symbol.held if symbol is not None else ()
+        for one in (symbol, *(self.puts.pop(one, None) for one in held)):
+            if one is not None:
+                dissolve(one.node)
         self.specs[spec.id] = spec
         self.problems.setdefault(spec.id, []).extend(problems)
 
