@@ -141,15 +141,15 @@ class _FieldWalk:
     def _into(self, shape: FieldShape, value: Any, path: Path) -> Any:
         """Look at the parts; _ITSELF if there are none, or the value has none."""
         match shape.form:
-            case "group" if isinstance(value, Mapping):
+            case "object" if isinstance(value, Mapping):
                 return self._group(shape.bare, value, path)
-            case "map" if isinstance(value, Mapping):
+            case "mapping" if isinstance(value, Mapping):
                 return self._map(shape, value, path)
-            case "list" if isinstance(value, list | tuple):
+            case "array" if isinstance(value, list | tuple):
                 return [self.look(shape.items[0], item, (*path, i)) for i, item in enumerate(value)]
-            case "list":
+            case "array":
                 return self._single(shape, value, path)
-            case "either":
+            case "union":
                 return self._either(shape, value, path)
             case _:
                 return _ITSELF
@@ -220,7 +220,7 @@ class _FieldWalk:
         item = shape.items[0]
         if value is None or isinstance(value, bytes):
             return _ITSELF
-        if isinstance(value, Mapping) and item.form in ("group", "map", "either", "own"):
+        if isinstance(value, Mapping) and item.form in ("object", "mapping", "union", "custom"):
             return [self.look(item, value, path)]
         return [value] if _refusal(item, value) is None else _ITSELF
 
@@ -267,7 +267,7 @@ class _FieldWalk:
             code = cause.code or "invalid"
             self._add(code, cause.found, (*path, *cause.path), cause.wanted, cause.hint)
         elif isinstance(cause, ValueError | TypeError) and str(cause):
-            self._add("invalid", str(cause), path, wanted(shape) if shape.form == "own" else "")
+            self._add("invalid", str(cause), path, wanted(shape) if shape.form == "custom" else "")
         else:
             code, hint = _why(shape, value)
             self._add(code, _shown(value), path, wanted(shape), hint)
@@ -287,7 +287,11 @@ class _FieldWalk:
 
 _BLANK = re.compile(r"\{\{-?\s*\.?([A-Za-z_]\w*)")
 
-_MEANT: dict[type, tuple[str, ...]] = {dict: ("group", "map"), list: ("list",), tuple: ("list",)}
+_MEANT: dict[type, tuple[str, ...]] = {
+    dict: ("object", "mapping"),
+    list: ("array",),
+    tuple: ("array",),
+}
 
 
 def _shown(value: Any) -> str:
@@ -308,16 +312,16 @@ def _refusal(shape: FieldShape, value: Any) -> msgspec.ValidationError | None:
 
 def _why(shape: FieldShape, value: Any) -> tuple[str, str]:
     """Return the code and the hint for a plain value that does not fit."""
-    for item in shape.items if shape.form == "either" else ():
-        if item.form not in ("null", "either") and _why(item, value)[0] != "type":
+    for item in shape.items if shape.form == "union" else ():
+        if item.form not in ("null", "union") and _why(item, value)[0] != "type":
             return _why(item, value)
-    if shape.form == "choice":
+    if shape.form == "enum":
         return "choice", did_you_mean(str(value), {str(choice) for choice in shape.choices})
-    if shape.form == "text" and isinstance(value, bool | int | float):
+    if shape.form == "string" and isinstance(value, bool | int | float):
         text = str(value).lower()
         return "type", f'Write it in quotes: "{text}".' if _refusal(shape, text) is None else ""
     try:
         msgspec.convert(value, shape.bare, strict=False, dec_hook=read_field)
     except msgspec.ValidationError:
         return "type", ""
-    return ("pattern" if shape.form == "text" and shape.limit("pattern") else "range"), ""
+    return ("pattern" if shape.form == "string" and shape.limit("pattern") else "range"), ""

@@ -182,14 +182,14 @@ class _Export:
                 return {}
             case "null":
                 return {"type": "null"}
-            case "flag":
+            case "boolean":
                 return {
                     "type": ["boolean", "string", "integer"],
                     "pattern": f"{_FLAG}|{_BLANK}",
                     "minimum": 0,
                     "maximum": 1,
                 }
-            case "whole":
+            case "integer":
                 return {
                     "type": ["integer", "string"],
                     "pattern": f"{_WHOLE}|{_BLANK}",
@@ -201,16 +201,16 @@ class _Export:
                     "pattern": f"{_NUMBER}|{_BLANK}",
                     **_limits(shape),
                 }
-            case "text":
+            case "string":
                 return _text(shape)
             case "bytes":
                 return {"type": "string"}
-            case "choice":
+            case "enum":
                 return _or_blank({"enum": list(shape.choices)})
-            case "list":
+            case "array":
                 items = self.place(shape.items[0], owner)
                 return _several(items, **_limits(shape, "Items"))
-            case "map":
+            case "mapping":
                 values = self.place(shape.items[1], owner)
                 return {
                     "type": ["object", "string"],
@@ -218,11 +218,11 @@ class _Export:
                     "additionalProperties": values or True,
                     **_limits(shape, "Properties"),
                 }
-            case "group":
+            case "object":
                 return self.nested(shape.bare, owner)
-            case "own":
+            case "custom":
                 return _or_blank(self.own(shape.bare))
-            case "either":
+            case "union":
                 return self.either(shape, owner)
             case "other":
                 return {"type": ["string", "number"]}

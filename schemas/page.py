@@ -180,13 +180,13 @@ def _row(field: Field, path: str) -> dict[str, Any]:
 
 def _nested(shape: FieldShape, path: str) -> Iterator[tuple[type[msgspec.Struct], str]]:
     """Yield the mappings inside a field, with the way to them."""
-    if shape.form == "group":
+    if shape.form == "object":
         yield shape.bare, path
-    elif shape.form == "list":
+    elif shape.form == "array":
         yield from _nested(shape.items[0], path + "[]")
-    elif shape.form == "map":
+    elif shape.form == "mapping":
         yield from _nested(shape.items[1], path + ".*")
-    elif shape.form == "either":
+    elif shape.form == "union":
         for item in shape.items:
             yield from _nested(item, path)
 

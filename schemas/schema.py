@@ -111,7 +111,7 @@ def groups_of(fields: type[msgspec.Struct]) -> Iterator[type[msgspec.Struct]]:
     def visit(shape: FieldShape) -> None:
         for item in shape.items:
             visit(item)
-        if shape.form == "group" and shape.bare not in seen:
+        if shape.form == "object" and shape.bare not in seen:
             seen[shape.bare] = None
             for field in fields_of(shape.bare):
                 visit(field.shape)

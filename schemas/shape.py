@@ -14,8 +14,8 @@ import msgspec
 from heddle.schemas.field import FieldType
 
 Form: TypeAlias = Literal[
-    "any", "null", "flag", "whole", "number", "text", "bytes", "choice",
-    "list", "map", "group", "own", "either", "other",
+    "any", "null", "boolean", "integer", "number", "string", "bytes", "enum",
+    "array", "mapping", "object", "custom", "union", "other",
 ]  # fmt: skip
 """`group` is a nested Struct, `own` a FieldType, `either` a union, `other` what msgspec knows besides."""
 
@@ -42,7 +42,7 @@ class FieldShape(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def optional(self) -> bool:
         """Whether null may be written."""
         return self.form in ("any", "null") or any(
-            item.form == "null" for item in self.items if self.form == "either"
+            item.form == "null" for item in self.items if self.form == "union"
         )
 
 
@@ -78,7 +78,9 @@ def shape_of(annotation: Any) -> FieldShape:
     while isinstance(bare, NewType):
         bare = bare.__supertype__
     form, items, choices = _form(bare)
-    if form == "own" and any(getattr(item, name) is not None for item in meta for name in _LIMITS):
+    if form == "custom" and any(
+        getattr(item, name) is not None for item in meta for name in _LIMITS
+    ):
         raise TypeError(
             f"the limits of a {bare.__name__} stand in a subclass of it: "
             f'class Short({bare.__name__}, le="1s")'
@@ -102,10 +104,10 @@ _SIMPLE: dict[Any, Form] = {
     object: "any",
     None: "null",
     type(None): "null",
-    bool: "flag",
-    int: "whole",
+    bool: "boolean",
+    int: "integer",
     float: "number",
-    str: "text",
+    str: "string",
     bytes: "bytes",
     bytearray: "bytes",
 }
@@ -117,23 +119,23 @@ def _form(bare: Any) -> tuple[Form, tuple[FieldShape, ...], tuple[Any, ...]]:
         return _SIMPLE[bare], (), ()
     origin, args = get_origin(bare), get_args(bare)
     if origin is Union or origin is types.UnionType:
-        return "either", tuple(shape_of(arg) for arg in args), ()
+        return "union", tuple(shape_of(arg) for arg in args), ()
     if origin is Literal:
-        return "choice", (), args
+        return "enum", (), args
     whole = origin or bare
     if not isinstance(whole, type):
         raise TypeError(f"{bare!r} is no type for a field")
     if issubclass(whole, FieldType):
-        return "own", (), ()
+        return "custom", (), ()
     if issubclass(whole, msgspec.Struct):
-        return "group", (), ()
+        return "object", (), ()
     if issubclass(whole, enum.Enum):
-        return "choice", (), tuple(member.value for member in whole)
+        return "enum", (), tuple(member.value for member in whole)
     if issubclass(whole, Mapping):
         key, value = args or (Any, Any)
-        return "map", (shape_of(key), shape_of(value)), ()
+        return "mapping", (shape_of(key), shape_of(value)), ()
     if issubclass(whole, Collection):
-        return "list", (shape_of(_item(whole, args)),), ()
+        return "array", (shape_of(_item(whole, args)),), ()
     if issubclass(whole, _OTHER):
         return "other", (), ()
     raise TypeError(f"{whole.__name__} is no type for a field: subclass Fields or FieldType")

@@ -10,7 +10,7 @@ from heddle.schemas.shape import Field, FieldShape, fields_of
 _PLAIN = {
     "any": "anything",
     "null": "null",
-    "flag": "true or false",
+    "boolean": "true or false",
     "bytes": "bytes in base64",
 }
 _KNOWN = {
@@ -26,21 +26,21 @@ _KNOWN = {
 def wanted(shape: FieldShape) -> str:
     """Return what may be written there: `a whole number from 1 to 65535`."""
     match shape.form:
-        case "whole" | "number":
-            return ("a whole number" if shape.form == "whole" else "a number") + _range(shape)
-        case "text":
+        case "integer" | "number":
+            return ("a whole number" if shape.form == "integer" else "a number") + _range(shape)
+        case "string":
             return "text" + _length(shape, "characters") + _pattern(shape) + _such(shape)
-        case "choice":
+        case "enum":
             return any_of([_choice(choice) for choice in shape.choices])
-        case "list":
+        case "array":
             return f"a list of {plural(shape.items[0])}" + _length(shape, "items")
-        case "map":
+        case "mapping":
             return f"a mapping of names to {plural(shape.items[1])}" + _length(shape, "entries")
-        case "group":
+        case "object":
             return f"a mapping with {listed([field.name for field in fields_of(shape.bare)])}"
-        case "own":
+        case "custom":
             return str(shape.bare.wanted)
-        case "either":
+        case "union":
             return any_of([wanted(item) for item in shape.items if item.form != "null"])
         case "other":
             return _KNOWN.get(getattr(shape.bare, "__name__", ""), f"a {shape.bare!r}")
@@ -51,18 +51,18 @@ def wanted(shape: FieldShape) -> str:
 def plural(shape: FieldShape) -> str:
     """Return what the items of a list may be, in a word or two."""
     match shape.form:
-        case "group":
+        case "object":
             names = [field.name for field in fields_of(shape.bare)]
             return f"mappings with {listed(names)}"
-        case "text":
+        case "string":
             return "texts" + _pattern(shape)
-        case "whole":
+        case "integer":
             return "whole numbers" + _range(shape)
         case "number":
             return "numbers" + _range(shape)
         case "any":
             return "anything"
-        case "flag":
+        case "boolean":
             return "true or false"
         case _:
             return f"items, each {wanted(shape)}"
@@ -71,21 +71,23 @@ def plural(shape: FieldShape) -> str:
 def type_word(shape: FieldShape) -> str:
     """Return the type in a word or two, for a table: `whole number`, `list of text`, `duration`."""
     match shape.form:
-        case "whole":
+        case "integer":
             return "whole number"
-        case "flag":
+        case "boolean":
             return "true or false"
-        case "choice":
+        case "string":
+            return "text"
+        case "enum":
             return " or ".join(_choice(choice) for choice in shape.choices)
-        case "list":
+        case "array":
             return f"list of {type_word(shape.items[0])}"
-        case "map":
+        case "mapping":
             return f"mapping of {type_word(shape.items[1])}"
-        case "group":
+        case "object":
             return "mapping"
-        case "own":
+        case "custom":
             return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", shape.bare.__name__).lower()
-        case "either":
+        case "union":
             return " or ".join(type_word(item) for item in shape.items if item.form != "null")
         case "other":
             return str(getattr(shape.bare, "__name__", shape.bare))
@@ -96,13 +98,13 @@ def type_word(shape: FieldShape) -> str:
 def limits(shape: FieldShape) -> str:
     """Return the limits of a place in a few words, or nothing: `from 1 to 65535`."""
     match shape.form:
-        case "whole" | "number":
+        case "integer" | "number":
             return _range(shape).lstrip(" ,")
-        case "text":
+        case "string":
             return (_length(shape, "characters") + _pattern(shape)).lstrip(" ,")
-        case "list" | "map":
+        case "array" | "mapping":
             return _length(shape, "items").lstrip(" ,")
-        case "own":
+        case "custom":
             return str(shape.bare.limited)
         case _:
             return ""

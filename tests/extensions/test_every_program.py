@@ -198,12 +198,12 @@ def inside(group: type[msgspec.Struct], path: str) -> Iterator[str]:
 
 
 def places(shape: FieldShape, path: str) -> Iterator[str]:
-    if shape.form == "own" and issubclass(shape.bare, Code | Expression):
+    if shape.form == "custom" and issubclass(shape.bare, Code | Expression):
         yield path
-    elif shape.form == "group":
+    elif shape.form == "object":
         yield from inside(shape.bare, path)
-    elif shape.form in ("list", "map", "either"):
-        more = {"list": "[]", "map": "{}"}.get(shape.form, "")
+    elif shape.form in ("array", "mapping", "union"):
+        more = {"array": "[]", "mapping": "{}"}.get(shape.form, "")
         for item in shape.items:
             yield from places(item, path + more)
 
