@@ -92,7 +92,9 @@ def examples() -> Iterator[Example]:
 def _of(kind: str, struct: type[msgspec.Struct], above: str) -> Iterator[Example]:
     for field in fields_of(struct):
         name = f"{above}{field.name}"
-        if any(shape.form == "custom" and shape.bare is Expression for shape in _shapes(field.shape)):
+        if any(
+            shape.form == "custom" and shape.bare is Expression for shape in _shapes(field.shape)
+        ):
             yield from (Example(kind, name, code) for code in _codes(field))
         for shape in _shapes(field.shape):
             if shape.form == "object" and shape.bare is not struct:
@@ -179,7 +181,9 @@ def _written(spec: Spec) -> Iterator[str]:
         yield str(spec.fields["code"])
     for field in fields_of(schema.fields) if schema is not None else ():
         held = spec.fields.get(field.name)
-        if any(shape.form == "custom" and shape.bare is Expression for shape in _shapes(field.shape)):
+        if any(
+            shape.form == "custom" and shape.bare is Expression for shape in _shapes(field.shape)
+        ):
             several = held.values() if isinstance(held, dict) and "code" not in held else [held]
             yield from (code for code in several if isinstance(code, str) and "{{" not in code)
 
