@@ -151,7 +151,7 @@ def _run(
         sys.stdout = sys.stderr = io.StringIO()
     out.finish()
     err.finish()
-    return msgspec.structs.replace(answer, said=entries)
+    return msgspec.structs.replace(answer, lines=entries)
 
 
 def _answer(
