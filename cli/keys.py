@@ -50,6 +50,6 @@ def put_first(key: Key, file: str) -> None:
             os.fsync(writing.fileno())
         part.replace(path)
     except ValueError as error:
-        raise CommandError(f"{file} is no file of keys: {error}") from None
+        raise CommandError(f"{file} is not a file of keys: {error}") from None
     except OSError as error:
         raise CommandError(f"{file}: {(error.strerror or str(error)).lower()}") from error

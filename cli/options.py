@@ -17,7 +17,7 @@ C = TypeVar("C", bound=Callable[..., Any])
 def _namespace(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
     if value is not None and not legal_namespace(value):
         raise click.BadParameter(
-            f'"{value}" is no namespace (wanted: {NAMESPACE_RULE})', ctx, param
+            f'"{value}" is not a namespace (wanted: {NAMESPACE_RULE})', ctx, param
         )
     return value
 
@@ -30,7 +30,7 @@ def _environment(
     for each in value:
         name, mark, text = each.partition("=")
         if not mark:
-            raise click.BadParameter(f'"{each}" is no NAME=VALUE', ctx, param)
+            raise click.BadParameter(f'"{each}" is not a NAME=VALUE', ctx, param)
         if not legal_key(name):
             raise click.BadParameter(
                 f'the name "{name}" cannot be a blank ({KEY_RULE})', ctx, param

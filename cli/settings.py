@@ -589,7 +589,7 @@ def _of(environ: Environ) -> dict[str, Any]:
 _OTHER_VARIABLES = frozenset(
     {"HEDDLE_CONFIG", "HEDDLE_DEBUG", "HEDDLE_KEY", "HEDDLE_TOKEN", "HEDDLE_COMPLETE"}
 )
-"""Variables that are no key of the file."""
+"""Variables that are not key of the file."""
 
 _OF_SERVICES = re.compile(r"HEDDLE_(?:SERVICE_(?:HOST|PORT\w*)|PORT(?:_\d+_\w+)?)$")
 """What Kubernetes and Docker set by themselves beside a service that is called heddle."""

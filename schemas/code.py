@@ -49,7 +49,7 @@ class LanguageName(str, FieldType):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Return the name written; Unfit if it is no text, or empty."""
+        """Return the name written; Unfit if it is not text, or empty."""
         if not isinstance(value, str) or not value:
             raise FieldError(describe_type(value), wanted=cls.wanted, code="type")
         return cls(value)

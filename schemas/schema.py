@@ -77,7 +77,7 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
 
     def __post_init__(self) -> None:
         if not _KIND.fullmatch(self.kind):
-            raise TypeError(f'"{self.kind}" is no name for a kind: letters, digits and . / - _')
+            raise TypeError(f'"{self.kind}" is not a name for a kind: letters, digits and . / - _')
         try:
             _declared(self.fields)
         except TypeError as error:

@@ -69,7 +69,7 @@ def fields_of(group: type[msgspec.Struct]) -> tuple[Field, ...]:
 
 
 def shape_of(annotation: Any) -> FieldShape:
-    """Return the Shape of an annotation; raise TypeError if it is no type for a field."""
+    """Return the Shape of an annotation; raise TypeError if it is not a type for a field."""
     bare: Any = annotation
     meta: tuple[msgspec.Meta, ...] = ()
     if get_origin(bare) is Annotated:
@@ -124,7 +124,7 @@ def _form(bare: Any) -> tuple[Form, tuple[FieldShape, ...], tuple[Any, ...]]:
         return "enum", (), args
     whole = origin or bare
     if not isinstance(whole, type):
-        raise TypeError(f"{bare!r} is no type for a field")
+        raise TypeError(f"{bare!r} is not a type for a field")
     if issubclass(whole, FieldType):
         return "custom", (), ()
     if issubclass(whole, msgspec.Struct):
@@ -138,7 +138,7 @@ def _form(bare: Any) -> tuple[Form, tuple[FieldShape, ...], tuple[Any, ...]]:
         return "array", (shape_of(_item(whole, args)),), ()
     if issubclass(whole, _OTHER):
         return "other", (), ()
-    raise TypeError(f"{whole.__name__} is no type for a field: subclass Fields or FieldType")
+    raise TypeError(f"{whole.__name__} is not a type for a field: subclass Fields or FieldType")
 
 
 def _item(whole: type, args: tuple[Any, ...]) -> Any:

@@ -169,7 +169,7 @@ class _Trial:
             try:
                 print_json(value)
             except (TypeError, msgspec.MsgspecError) as error:
-                raise CommandError(f"the result is no plain data: {error}") from error
+                raise CommandError(f"the result is not plain data: {error}") from error
 
     def _refused(self, error: "CompileError") -> Never:
         from heddle.cli.views.output import print_problems
@@ -223,7 +223,7 @@ def _text(given: str) -> tuple[str, str]:
 
 
 def _payload(registry: "Registry", given: str) -> Any:
-    """Return the payload; CommandError with its place where it is no data."""
+    """Return the payload; CommandError with its place where it is not data."""
     from heddle.runtime.assembly.language import CompileError
     from heddle.schemas.problem import Place
 

@@ -69,7 +69,7 @@ def command(
         where = f" in the namespace {space}" if space is not None else ""
         message = f"no revision of {settings.shown} changed {text}{where}"
         if not names:
-            # A store that is new has no past: that is no error.
+            # A store that is new has no past: that is not an error.
             click.echo(message, err=True)
             return
         complain(message)

@@ -100,7 +100,7 @@ def command(
     try:
         pattern = re.compile(regex) if regex is not None else None
     except re.error as error:
-        raise click.UsageError(f'"{regex}" is no regular expression: {error}') from error
+        raise click.UsageError(f'"{regex}" is not a regular expression: {error}') from error
     settings = settings_of(config, extensions, store=path if path is not None else store, **flags)
 
     from heddle.cli.views.output import print_json, print_problems

@@ -23,7 +23,7 @@ def _namespaces(
     for text in value:
         if not legal_namespace(text):
             raise click.BadParameter(
-                f'"{text}" is no namespace (wanted: {NAMESPACE_RULE})', ctx, param
+                f'"{text}" is not a namespace (wanted: {NAMESPACE_RULE})', ctx, param
             )
     return value
 

@@ -40,7 +40,7 @@ SECRET = click.option(
     is_flag=True,
     help="Mask it wherever people look.  [default: as it was; a new one is]",
 )
-PLAIN = click.option("--plain", is_flag=True, help="It is no secret: everybody may see it.")
+PLAIN = click.option("--plain", is_flag=True, help="It is not a secret: everybody may see it.")
 
 
 @click.group(
@@ -110,7 +110,7 @@ def set_(
     """Create the value NAME, or change what it holds; its annotations stay.
 
     A secret is sealed with the first key, if there are keys: see heddle key. The same data again
-    is no change.
+    is not a change.
     """
     from heddle.cli.views.apply_view import end, outcome_data, tell_outcome
     from heddle.cli.views.output import print_json

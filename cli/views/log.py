@@ -38,7 +38,7 @@ def make_log(
 ) -> "TextLog | JsonLog":
     """Return the log in this form (`auto`: text on a terminal, JSON elsewhere), from this level on.
 
-    `source` gives the text of what is no file, for the lines of Problems; without `color` it is
+    `source` gives the text of what is not a file, for the lines of Problems; without `color` it is
     painted where it is a terminal.
     """
     out = sys.stdout if stream is None else stream

@@ -24,7 +24,7 @@ def print_problems(
     err: bool = True,
     strict: bool = False,
 ) -> None:
-    """Problems like a compiler shows them; `source` gives the text of what is no file.
+    """Problems like a compiler shows them; `source` gives the text of what is not a file.
 
     With `strict`, what could come later counts as an error.
     """

@@ -107,7 +107,7 @@ class Gathered:
         return Error.join(self.errors[index] for index in sorted(self.errors))
 
     def results(self, payload: Payload) -> Answer:
-        """What the items come to: a map for a map, one answer for what is no list, else a list."""
+        """What the items come to: a map for a map, one answer for what is not a list, else a list."""
         if self.fields.results == "count":
             return self.count
         answers = self.answers

@@ -79,7 +79,7 @@ def compile_if(fields: If, build: Build) -> Node:
 
 
 def compile_switch(fields: Switch, build: Build) -> Node:
-    """Cases in order, then the default. A port that is no out port of a switch is a Problem."""
+    """Cases in order, then the default. A port that is not an out port of a switch is a Problem."""
     cases: list[tuple[Program, str]] = []
     for index, match in enumerate(fields.matches):
         when = build.condition(match.when, "matches", index, "when")

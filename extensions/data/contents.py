@@ -23,9 +23,9 @@ def decoded(data: bytes, form: Format, name: str) -> Payload:
     try:
         return decode_json(data) if form == "json" else data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise refused(f"{name} is no UTF-8 text: {error} (read it as bytes)", "text") from error
+        raise refused(f"{name} is not UTF-8 text: {error} (read it as bytes)", "text") from error
     except msgspec.DecodeError as error:
-        raise refused(f"{name} is no JSON: {error}", "json") from error
+        raise refused(f"{name} is not JSON: {error}", "json") from error
 
 
 def encoded(data: Payload, form: Format) -> bytes:

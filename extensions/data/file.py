@@ -356,7 +356,7 @@ def compile_file(fields: FileFields, build: Build) -> Node:
     try:
         root = FolderRoot(fields.root)
     except (OSError, ValueError, RuntimeError) as error:
-        build.refuse("root", found=f"this is no folder: {error}", wanted="the path of a folder")
+        build.refuse("root", found=f"this is not a folder: {error}", wanted="the path of a folder")
     return WatchNode(fields, root) if fields.op == "watch" else FileNode(fields, root)
 
 

@@ -27,7 +27,7 @@ class FolderRoot:
     def inside(self, path: str) -> Path:
         """Return the file of this path; Failure (`forbidden`) where it is outside of the folder."""
         if "\0" in path or ".." in path.replace("\\", "/").split("/"):
-            raise refused(f'"{path}" is no path: it may not lead upwards', "forbidden")
+            raise refused(f'"{path}" is not a path: it may not lead upwards', "forbidden")
         root = self.path
         target = (root / path.lstrip("/")).resolve()
         if target != root and root not in target.parents:

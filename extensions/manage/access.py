@@ -117,7 +117,7 @@ class AccessNode(Node):
                 raise Failure(
                     Error(
                         f"{self._fields.bind or 'every address'} can be reached by others, and there "
-                        f"is no token in the namespace {host.namespace} (wanted: a token, or an "
+                        f"is not a token in the namespace {host.namespace} (wanted: a token, or an "
                         "address of this machine such as 127.0.0.1). Try: heddle token new NAME "
                         "--role admin",
                         code="no-token",

@@ -74,7 +74,7 @@ class Body(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """One way in which it may answer; `type` None is no body, `planned` is that of a dry run."""
+    """One way in which it may answer; without a `type` it has no body, `planned` is that of a dry run."""
 
     about: str
     type: Any = None

@@ -95,7 +95,7 @@ class Asked:
                 raise Refusal(
                     400,
                     "namespace",
-                    f'"{self.namespace}" is no namespace (wanted: {NAMESPACE_RULE})',
+                    f'"{self.namespace}" is not a namespace (wanted: {NAMESPACE_RULE})',
                 )
             self.need(self.right, self.namespace)
         elif self.right is not None and not any(
@@ -187,7 +187,7 @@ class Asked:
     def media(self) -> str:
         """The media type of the body, without parameters; empty if the request names none.
 
-        Several of them are no type: they are given as they came, for whoever refuses them.
+        Several of them are not type: they are given as they came, for whoever refuses them.
         """
         header = self.payload.get("header")
         values = header.get("Content-Type", "") if isinstance(header, Mapping) else ""

@@ -79,9 +79,9 @@ async def sent_patch(asked: Asked) -> Any:
         patch = decode_json(body) if isinstance(body, str | bytes) else body
         patch = unmarked(patch)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, MarkError) as error:
-        raise Refusal(400, "body", f"the body is no JSON: {error}") from None
+        raise Refusal(400, "body", f"the body is not JSON: {error}") from None
     if not isinstance(patch, dict):
-        raise Refusal(422, "body", "the body is no map (wanted: the fields that change)")
+        raise Refusal(422, "body", "the body is not a map (wanted: the fields that change)")
     return patch
 
 

@@ -1,7 +1,7 @@
 """Tokens let callers in. They are kept as Values of the namespace that serves the API, hashed.
 
 A token has 256 random bits: nobody finds it by trying, so a fast hash (SHA-256) keeps it as well as
-a slow one would, and each request stays cheap. The Value is no secret: what it says lets nobody in.
+a slow one would, and each request stays cheap. The Value is not a secret: what it says lets nobody in.
 """
 
 import hmac

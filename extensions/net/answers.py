@@ -23,7 +23,7 @@ def with_headers(answer: Answer, added: Headers) -> Answer:
         return {"status": 204, "header": dict(added)}
     if not isinstance(answer, dict) or not is_envelope(answer):
         if answer is None:
-            # In an envelope, null is no body at all.
+            # In an envelope, null is not a body at all.
             return {"header": {**added, "Content-Type": ["application/json"]}, "body": b"null"}
         return {"header": dict(added), "body": answer}
     given = answer.get("header")

@@ -24,7 +24,7 @@ class Origins:
         self.any = False
         for pattern in patterns:
             if _ORIGIN.fullmatch(pattern) is None:
-                raise ValueError(f'"{pattern}" is no origin')
+                raise ValueError(f'"{pattern}" is not an origin')
             scheme, mark, host = lower(pattern).partition("://")
             if pattern == "*":
                 self.any = True

@@ -138,7 +138,7 @@ def with_params(payload: Payload, params: dict[str, str]) -> Payload:
 
 
 def compile_router(fields: Router, build: Build) -> Node:
-    """Two routes of one method and path, and a port that is no out port, are Problems."""
+    """Two routes of one method and path, and a port that is not an out port, are Problems."""
     routes: Routes[str] = Routes()
     for index, route in enumerate(fields.routes):
         if find_port((OUT_PORTS,), route.port) is None:

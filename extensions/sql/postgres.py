@@ -43,7 +43,7 @@ class PostgresDatabase:
             mapping = conninfo_to_dict(text)
         except psycopg.ProgrammingError as error:
             # What libpq complains of may hold the password.
-            raise ValueError("it is no URL and no connection text of PostgreSQL") from error
+            raise ValueError("it is not a URL and no connection text of PostgreSQL") from error
         where = str(mapping.get("host") or mapping.get("hostaddr") or "localhost")
         port = f":{mapping['port']}" if mapping.get("port") else ""
         self.name = (

@@ -240,7 +240,7 @@ class SqlNode(Node):
             text, args = payload[0], payload[1] if len(payload) == 2 else None
         if type(text) is not str:
             raise refused(
-                f"found {_sort(payload)}, which is no statement "
+                f"found {_sort(payload)}, which is not a statement "
                 '(wanted: "SQL", ["SQL", [arguments]] or ["SQL", {names: arguments}])'
             )
         query = statement(text, self._dialect)

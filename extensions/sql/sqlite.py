@@ -76,7 +76,7 @@ class SqliteDatabase:
         try:
             for name, value in self.pragmas.items():
                 raw.execute(f"PRAGMA {name} = {value}").fetchall()
-            # A file that is no database is found out now, and not by the first statement.
+            # A file that is not a database is found out now, and not by the first statement.
             raw.execute("PRAGMA schema_version").fetchall()
             snapshots = raw.execute("PRAGMA journal_mode").fetchone()[0] == "wal"
         except BaseException:

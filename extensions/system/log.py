@@ -134,7 +134,7 @@ LOG: Kind[Any] = Kind(
 """,
         details="""\
 Events stand in the log of `heddle start`, beside those of Heddle itself, as text or as JSON, with the name
-of this node as their `symbol`. Secrets are masked. Values that are no plain data are described, and those of
+of this node as their `symbol`. Secrets are masked. Values that are not plain data are described, and those of
 more than 4000 characters are cut; a byte stream stays unread. An expression that fails is an Error of this
 node, and nothing is told.
 """,

@@ -14,7 +14,7 @@ DEEP = "(data that is nested too deeply)"
 
 
 def brief(value: Any) -> Any:
-    """Plain data for a log: what is no plain data is described, what is too long is cut."""
+    """Plain data for a log: what is not plain data is described, what is too long is cut."""
     if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, str):

@@ -102,7 +102,7 @@ class Registry:
             self._register(getattr(source, "__module__", "") or repr(source), source)
         else:
             raise ExtensionError(
-                f"{source!r} is no extension (wanted: a function register(extension), a kind, "
+                f"{source!r} is not an extension (wanted: a function register(extension), a kind, "
                 "a language, or the name of a module)"
             )
 

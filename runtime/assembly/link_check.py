@@ -29,7 +29,7 @@ def check_links(
 
     `duplicate-name` and `duplicate-id`: two Specs claim one. `unknown-port`: an out port that the
     kind does not have, or a link to an in port that its target does not have. `missing-link`: the
-    target is not among these Specs; that is no mistake where it may come later, or is stored
+    target is not among these Specs; that is not a mistake where it may come later, or is stored
     already. Ports of an unknown kind, or of fields that do not decode, are not judged.
     Of the `spoiled` ones is known already that a name is taken or that a link cannot be read.
     """

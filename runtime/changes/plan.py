@@ -260,7 +260,7 @@ def check_steps(
 ) -> list[Problem]:
     """What would be wrong with what these steps put, and whoever is made with it, and is not wrong already.
 
-    What may come later is no Problem: links to what is not there, Values and the environment.
+    What may come later is not a Problem: links to what is not there, Values and the environment.
     """
     return at_once(steps_in_pieces(steps, stored, registry))
 

@@ -86,7 +86,7 @@ def read_signature(
 ) -> Signature:
     """Read the signature of a function, an `async def`, a generator, or an object with `__call__`.
 
-    `injected(default)` says which parameters get their value from elsewhere: they are no inputs.
+    `injected(default)` says which parameters get their value from elsewhere: they are not inputs.
     SignatureError if a parameter is positional only or `*args`: inputs are given by name. Nothing is
     called, and the function is not changed.
     """

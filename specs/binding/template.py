@@ -302,7 +302,7 @@ def _look_up(path: tuple[str | int, ...], scope: BlankScope, text: str) -> Any:
             way = ".".join(str(part) for part in path[:number])
             has = f'"{way}" has no "{step}"'
             if not isinstance(value, dict | list):
-                has += ": it is no mapping"
+                has += ": it is not a mapping"
             wanted = f"one of: {', '.join(known)}" if known else ""
             raise BlankError(text, has, wanted, did_you_mean(str(step), known))
     return value
@@ -355,7 +355,7 @@ def _evaluate(blank: Blank, given: Mapping[str, Any], missing: BlankError | None
     except BlankError:
         raise
     except BaseException as error:
-        # A panic of the engine comes as an exception that is no Exception.
+        # A panic of the engine comes as an exception that is not an Exception.
         if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
         raise BlankError(blank.text, defect_of(error), "an expression", _RULES) from None

@@ -95,7 +95,7 @@ class InotifyNotifier:
         known: dict[str, PathPart] = {}
         wanted: dict[str, int] = {}
         chain = self._trace(self._root, known, wanted)
-        # Also while it is no link: it may become one.
+        # Also while it is not a link: it may become one.
         wanted.setdefault(os.path.dirname(self._root), _NAMES)
         if os.path.isdir(self._root):
             self._real = os.path.realpath(self._root)
@@ -259,7 +259,7 @@ class InotifyNotifier:
             moved[cookie] = path
         text = moved.pop(cookie, "") if mask & _MOVED_TO else ""
         if text:
-            # A spec file that got another name is no vanished file.
+            # A spec file that got another name is not a vanished file.
             self._settling.touch(text)
         self._settling.touch(path, _wait(path, mask))
         return again

@@ -385,7 +385,7 @@ def _name(resource: Resource) -> tuple[type[Spec] | type[Value], str, str | None
 
 
 class _DataSource(msgspec.Struct):
-    """How a Value says its data: half of one way and half of another would be no Value."""
+    """How a Value says its data: half of one way and half of another would not be a Value."""
 
     fields: dict[str, Any]
 

@@ -159,7 +159,7 @@ def value_of(
         check.type(("secret",), secret, "true or false")
     elif "sealed" in data and not secret:
         hint = "Leave it out: what is sealed is secret"
-        check.problem(("secret",), "sealed", "a sealed Value that is no secret", hint=hint)
+        check.problem(("secret",), "sealed", "a sealed Value that is not a secret", hint=hint)
     if check.problems:
         return None, check.problems
     value = Value(
@@ -318,7 +318,7 @@ class _Check:
             self.type((field,), value, "text", hint)
 
     def id(self, value: Any, path: Path) -> UUID | None:
-        """Return the id written here; None if none is, or where it is no id."""
+        """Return the id written here; None if none is, or where it is not an id."""
         if value is None:
             return None
         id_ = names.parse_id(value) if type(value) is str else None
@@ -364,7 +364,7 @@ class _Check:
         if type(value) is not str or not sealed_by(value):
             hint = "To hold what is not sealed, write `data`; `heddle value seal` seals"
             wanted = f"{SEAL_PREFIX}:… as heddle writes it"
-            self.problem(("sealed",), "sealed", "this is no sealed text", wanted, hint)
+            self.problem(("sealed",), "sealed", "this is not sealed text", wanted, hint)
 
     def source(self, value: Any) -> ValueSource | None:
         """Return where a Value comes from."""

@@ -9,6 +9,6 @@ SEALED = re.compile(rf"{SEAL_PREFIX}:([0-9a-f]{{12}}):([\w-]{{38,}})", re.ASCII)
 
 
 def sealed_by(text: str) -> str:
-    """Return the id of the key that a sealed text was made with; empty if it is no sealed text."""
+    """Return the id of the key that a sealed text was made with; empty if it is not sealed text."""
     match = SEALED.fullmatch(text)
     return match[1] if match is not None else ""

@@ -22,7 +22,7 @@ def identical(value: Any, other: Any) -> bool:
         # same settles it for nearly all; writing them is ten times as fast as looking.
         return _encode(value) == _encode(other) or _alike(value, other)
     except (TypeError, OverflowError, ValueError, RecursionError):
-        # Integers beyond 64 bits, and what is no plain data.
+        # Integers beyond 64 bits, and what is not plain data.
         return _alike(value, other)
 
 

@@ -155,7 +155,7 @@ class Keyring:
 
     @staticmethod
     def of(*keys: "Key | str") -> "Keyring":
-        """Return a Keyring of these keys; raise ValueError if a text is no key."""
+        """Return a Keyring of these keys; raise ValueError if a text is not a key."""
         given = tuple(key if isinstance(key, Key) else key_of(key) for key in keys)
         return Keyring([GivenKeys(given)])
 

@@ -88,7 +88,7 @@ def _variable(name: str, environ: Mapping[str, str]) -> bytes:
 
 
 def _bytes(path: str) -> bytes:
-    """Return what a file holds; raise ValueError if it is no file, or too large."""
+    """Return what a file holds; raise ValueError if it is not a file, or too large."""
     if os.path.realpath(path).startswith(_OURS):
         # There stands the environment of this process, and in it may stand its keys.
         raise ValueError("it tells of processes, and is given to nobody")
@@ -98,7 +98,7 @@ def _bytes(path: str) -> bytes:
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise ValueError("it is no file")
+            raise ValueError("it is not a file")
         if status.st_size > LARGEST:
             raise ValueError(f"it is larger than {LARGEST >> 20} MiB")
         with os.fdopen(handle, "rb", closefd=False) as file:
@@ -134,7 +134,7 @@ def _json(text: str) -> Any:
     try:
         return decode_json(text)
     except msgspec.DecodeError:
-        raise ValueError("it is no JSON") from None
+        raise ValueError("it is not JSON") from None
 
 
 def _yaml(text: str) -> Any:
@@ -143,7 +143,7 @@ def _yaml(text: str) -> Any:
     parsed = parse(text)
     if parsed.faults:
         fault = parsed.faults[0]
-        raise ValueError(f"it is no YAML (line {fault.line})")
+        raise ValueError(f"it is not YAML (line {fault.line})")
     if len(parsed.documents) != 1:
         raise ValueError(f"it holds {len(parsed.documents)} documents, not one")
     return parsed.documents[0]

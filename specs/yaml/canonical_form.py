@@ -353,7 +353,7 @@ class _CanonicalWriter:
             # Without the blank the colon would belong to the name.
             return f"{self.source[tree.start : tree.end].strip()} "
         if tree.sort != "scalar":
-            raise TreeError("keys that are no text")
+            raise TreeError("keys that are not text")
         anchor = f"{self.anchor(tree)} " if tree.anchor else ""
         return anchor + self.scalar(tree, key=True, flow=flow)
 

@@ -221,7 +221,7 @@ class _TreeWalk:
         return record
 
     def key(self, tree: Tree, path: Path) -> str | None:
-        """Return the text of a key; None, with a Fault, if it is no scalar."""
+        """Return the text of a key; None, with a Fault, if it is not a scalar."""
         if tree.sort == "scalar":
             if tree.anchor:
                 self.known[id(tree)] = (tree.text, NodePlace(0, 0), 1)
@@ -422,11 +422,11 @@ def _indexed_before(line: str, fault: TextProblem) -> str:
     return near[0][0] if near else ""
 
 
-# --- JSON that is no YAML -----------------------------------------------------------------------
+# --- JSON that is not YAML -----------------------------------------------------------------------
 
 
 def as_json(text: str) -> ParsedText | None:
-    """Return the document of a JSON text, as JSON has it; None if the text is no JSON.
+    """Return the document of a JSON text, as JSON has it; None if the text is not JSON.
 
     YAML differs in tabs, in halves of character pairs, and in what some escapes mean.
     """

@@ -12,7 +12,7 @@ from tests.docs.fences import ROOT
 
 @pytest.fixture
 def build() -> ModuleType:
-    """`docs/build.py`, which is no part of the package."""
+    """`docs/build.py`, which is not a part of the package."""
     spec = importlib.util.spec_from_file_location("docs_build", ROOT / "docs" / "build.py")
     assert spec is not None
     assert spec.loader is not None

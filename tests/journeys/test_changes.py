@@ -273,7 +273,7 @@ async def test_a_file_saved_with_a_mistake_is_degraded_with_its_line_and_the_las
         assert not of(rt, "router")["Degraded"].status
         assert await ping(rt) == "pong"
 
-        # What is no YAML at all: no symbol of the file is what it says.
+        # What is not YAML at all: no symbol of the file is what it says.
         told = asyncio.ensure_future(rt.events.wait("change refused"))
         flow.write_text(FLOW.replace("code: pong}", "code: hello"))
         await told

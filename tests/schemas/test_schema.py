@@ -81,7 +81,7 @@ def test_a_type_that_nobody_can_read_is_refused() -> None:
     class Outer(Fields):
         x: Strange | None = None
 
-    with pytest.raises(TypeError, match="Strange is no type for a field"):
+    with pytest.raises(TypeError, match="Strange is not a type for a field"):
         declare(Outer)
 
 

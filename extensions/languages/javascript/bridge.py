@@ -48,7 +48,7 @@ def from_text(text: str, marked: bool) -> Any:
     except RecursionError:
         raise ProgramError("the result is nested too deeply") from None
     except (msgspec.DecodeError, ValueError) as error:
-        raise ProgramError(f"the result is no payload: {error}") from None
+        raise ProgramError(f"the result is not a payload: {error}") from None
 
 
 def _plain(value: Any) -> bool:

@@ -66,7 +66,7 @@ class Realm:
         return number
 
     def check(self, kind: str, text: str) -> None:
-        """SyntaxFault where the text is no `expression` or `module`."""
+        """SyntaxFault where the text is not an `expression` or `module`."""
         self._limit(_PREPARING, _ROOM)
         self._function(kind, text)
 

@@ -65,7 +65,7 @@ class TemplateProgram:
         except UnicodeError:
             raise ProgramError("a text of the payload holds half of a character pair") from None
         except BaseException as error:
-            # A panic of the engine comes as an exception that is no Exception.
+            # A panic of the engine comes as an exception that is not an Exception.
             if type(error).__name__ != "PanicException":
                 raise
             raise ProgramError(f"the engine failed: {error}") from None
@@ -158,7 +158,7 @@ def _made_plain(value: Any) -> Any:
         raise ProgramError("the payload is a byte stream, and a template wants all of it at once")
     if value is None:
         return None
-    raise ProgramError(f"the payload holds {type(value).__name__}, which is no plain data")
+    raise ProgramError(f"the payload holds {type(value).__name__}, which is not plain data")
 
 
 def _result(value: Any) -> Any:
@@ -171,4 +171,4 @@ def _result(value: Any) -> Any:
         return {key: _result(each) for key, each in value.items()}
     if isinstance(value, list | tuple | KeysView | ValuesView | ItemsView):
         return [_result(each) for each in value]
-    raise ProgramError(f"the result is {type(value).__name__}, which is no plain data")
+    raise ProgramError(f"the result is {type(value).__name__}, which is not plain data")

@@ -101,7 +101,7 @@ def main() -> None:
         request = decoder.decode(frame)
         entries.clear()
         if request.language not in warm:
-            # The engine of a language is no part of what its programs take.
+            # The engine of a language is not a part of what its programs take.
             warm.add(request.language)
             base += _warmed(request.language)
         _limit(base, request)

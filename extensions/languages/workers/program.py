@@ -93,7 +93,7 @@ class IsolatedProgram:
         try:
             value = from_bytes(answer.value)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
-            raise ProgramError(f"the result is no payload: {error}") from None
+            raise ProgramError(f"the result is not a payload: {error}") from None
         if isinstance(value, Error) and answer.end == "error":
             raise Failure(value)
         return value

@@ -54,7 +54,7 @@ def _plain(value: Any) -> Any:
         return msgspec.msgpack.Ext(_ERROR, to_bytes(entry))
     if isinstance(value, int):
         return msgspec.msgpack.Ext(_INT, str(int(value)).encode())
-    raise TypeError(f"it holds {type(value).__name__}, which is no plain data")
+    raise TypeError(f"it holds {type(value).__name__}, which is not plain data")
 
 
 def _meant(code: int, data: memoryview) -> Any:

@@ -161,7 +161,7 @@ async def revision(asked: Asked) -> Reply:
     number = asked.params.get("number", "")
     store = _recording(asked)
     if not is_number(number) or len(number) > 18:
-        raise Refusal(400, "revision", f'"{number}" is no number of a revision')
+        raise Refusal(400, "revision", f'"{number}" is not a number of a revision')
     kept: Kept = await store.revision(int(number))
     if asked.namespace is not None:
         kept = kept.within(asked.namespace)

@@ -362,5 +362,5 @@ def _ids(texts: Sequence[str]) -> list[UUID]:
     found = [(text, parse_id(text)) for text in texts]
     for text, id_ in found:
         if id_ is None:
-            raise Refusal(400, "query", f'id: "{text}" is no UUID')
+            raise Refusal(400, "query", f'id: "{text}" is not a UUID')
     return [id_ for _, id_ in found if id_ is not None]

@@ -170,7 +170,7 @@ def _prepared(key: str, algorithms: Sequence[str]) -> Any:
         if len(key.encode()) < least:
             raise ValueError(f"a secret for {', '.join(algorithms)} has at least {least} bytes")
         if "-----BEGIN" in key:
-            raise ValueError("a public key is no secret: everybody could sign with it")
+            raise ValueError("a public key is not a secret: everybody could sign with it")
         return key
     prepared: Any = None
     for name in algorithms:

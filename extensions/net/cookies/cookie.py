@@ -19,7 +19,7 @@ _MANY: Final = 200
 
 
 def parsed(header: str, *, joined: bool = False) -> Iterator[tuple[str, str]]:
-    """Names and values of a Cookie header, 200 of them at most; what is no cookie is left out."""
+    """Names and values of a Cookie header, 200 of them at most; what is not a cookie is left out."""
     pairs = header.replace(", ", "; ") if joined else header
     for pair in pairs.split(";")[:_MANY]:
         name, mark, value = pair.strip(" \t").partition("=")
@@ -60,7 +60,7 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True):
 def set_cookie(name: str, value: str, about: Attributes) -> str:
     """The value of a Set-Cookie header; Failure where no browser would keep it."""
     if _NAME.fullmatch(name) is None:
-        raise refused(f"{name!r} is no name for a cookie", "letters, digits and _ - .")
+        raise refused(f"{name!r} is not a name for a cookie", "letters, digits and _ - .")
     written = quote(value, safe=_PLAIN)
     if len(name) + len(written) > _LONGEST:
         raise refused(f"the cookie {name} is longer than {_LONGEST} bytes", "a shorter one")

@@ -35,6 +35,6 @@ class Signer:
 
 
 def _signature(key: bytes, name: str, dated: str) -> str:
-    # The name is a part of it: the value of one cookie is no value of another.
+    # The name is a part of it: the value of one cookie is not a value of another.
     mac = hmac.new(key, f"{name}={dated}".encode(), sha256).digest()
     return urlsafe_b64encode(mac).decode().rstrip("=")

@@ -77,4 +77,4 @@ async def begin(
         loop = asyncio.get_running_loop()
         await loop.connect_accepted_socket(connect, connection, **tls)
     except (OSError, ssl.SSLError):
-        connection.close()  # it was no TLS, or the client went away meanwhile
+        connection.close()  # it was not TLS, or the client went away meanwhile

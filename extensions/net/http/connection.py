@@ -437,7 +437,7 @@ class Connection(Channel):
         """Hand a request to the handler."""
         shared = self._shared
         head = self._head
-        # No bytes are no body, whether a length of 0 or a last chunk says so.
+        # No bytes are not body, whether a length of 0 or a last chunk says so.
         request = make_request(self._line, head, body or None, self._peer, shared.limits.body_bytes)
         exchange = self._exchange = Exchange(request, self)
         self._state = BUSY
@@ -642,7 +642,7 @@ class Connection(Channel):
             self._state = REFUSING
 
     def _refuse(self, refusal: BadRequest, *, bare: bool = False) -> None:
-        """Answer what is no request, and read no further; `bare` leaves the body out, for HEAD."""
+        """Answer what is not a request, and read no further; `bare` leaves the body out, for HEAD."""
         shared = self._shared
         shared.refused += 1
         status, lines, body, _ = plain_response(refusal.status, str(refusal))

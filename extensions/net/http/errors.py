@@ -24,4 +24,4 @@ class BadRequest(ValueError):  # noqa: N818 - the name of the status it stands f
 
 
 class BadAnswer(ValueError):  # noqa: N818 - reads as what it tells: raise BadAnswer
-    """What the flow answered is no response: a broken header, an impossible status."""
+    """What the flow answered is not a response: a broken header, an impossible status."""

@@ -203,7 +203,7 @@ def _field(line: str) -> tuple[str, str]:
 
 
 def canonical(name: str) -> str:
-    """`content-type` as `Content-Type`; BadRequest for what is no header name."""
+    """`content-type` as `Content-Type`; BadRequest for what is not a header name."""
     known = _names.get(name)
     if known is None:
         if not name or not name.isascii() or name.encode().translate(None, TOKEN):
@@ -222,7 +222,7 @@ def _take_apart(method: str, target: bytes, version: int) -> Line:
     if "#" in text:
         raise BadRequest("the request target has a fragment")
     if method == "CONNECT":
-        raise BadRequest("this server is no proxy: CONNECT is not served", 501)
+        raise BadRequest("this server is not a proxy: CONNECT is not served", 501)
     if text == "*" and method == "OPTIONS":
         return Line(method, "*", "*", "", "", version)
     host = ""

@@ -96,7 +96,7 @@ def _decoded(data: bytes) -> Any:
 
 
 def to_json(value: Any) -> bytes:
-    """A payload as JSON: bytes as base64, an Error as its message; BadAnswer for what is no data."""
+    """A payload as JSON: bytes as base64, an Error as its message; BadAnswer for what is not data."""
     try:
         return _encoder.encode(value)
     except _UNWRITABLE:
@@ -136,7 +136,7 @@ def _charset(content_type: str) -> str:
         raise LookupError(f'"{named}" is not a charset')
     known = lookup(named).name
     if known.replace("_", "-") in _NO_CHARSETS:
-        raise LookupError(f'"{named}" is no charset')
+        raise LookupError(f'"{named}" is not a charset')
     return known
 
 
@@ -223,7 +223,7 @@ def to_bytes(value: Any, content_type: str) -> bytes:
 def _hook(value: Any) -> Any:
     if isinstance(value, Error):
         return value.message
-    raise TypeError(f"a {type(value).__name__} is no plain data")
+    raise TypeError(f"a {type(value).__name__} is not plain data")
 
 
 _encoder: Final = msgspec.json.Encoder(enc_hook=_hook)

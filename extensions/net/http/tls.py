@@ -66,9 +66,9 @@ def _file(given: str | bytes, place: Path) -> Path:
     data = given.encode() if isinstance(given, str) else given
     if b"-----BEGIN" not in data:
         if isinstance(given, bytes):
-            raise ValueError("found bytes that are no PEM text")
+            raise ValueError("found bytes that are not PEM text")
         if not Path(given).is_file():
-            raise ValueError(f'there is no file "{given}", and it is no PEM text')
+            raise ValueError(f'there is no file "{given}", and it is not PEM text')
         return Path(given)
     place.write_bytes(data)
     return place

@@ -454,7 +454,7 @@ An Error has the code `timeout`, `unreachable`, `refused` (an address that is no
 
 Redirects are followed; to another host without `Cookie` and `Authorization`. Requests that failed to
 reach the other side, or were answered a status of `retry.statuses`, are sent again where their method
-is one of `retry.methods` and their body is no stream; a `Retry-After` is heeded. `timeout` is for all of
+is one of `retry.methods` and their body is not a stream; a `Retry-After` is heeded. `timeout` is for all of
 that together, the limits under `limits` for each part of it. With `private: refuse` the very address
 that is connected to is judged, so neither redirects nor names that change lead inside.
 

@@ -145,7 +145,7 @@ class Pool:
 
 
 class BrokenResponse(Exception):  # noqa: N818 - the state of it: raise BrokenResponse
-    """What came back is no response of HTTP, or one that nobody may send."""
+    """What came back is not a response of HTTP, or one that nobody may send."""
 
 
 def check_head(response: "aiohttp.ClientResponse", most: int) -> None:
@@ -174,7 +174,7 @@ def failure(error: BaseException, place: str) -> Error | None:
     if private is not None:
         return Error(f"{place}: {private}", code="refused", cause=error)
     if isinstance(error, aiohttp.InvalidURL):
-        return Error(f"{place}: it is no URL", code="request", cause=error)
+        return Error(f"{place}: it is not a URL", code="request", cause=error)
     if _broken(error):
         return Error(
             f"{place}: the response cannot be used: {_reason(error)}", code="response", cause=error

@@ -139,7 +139,7 @@ def header_name(given: Any) -> str:
     try:
         return canonical(given) if isinstance(given, str) else canonical("")
     except BadRequest:
-        raise refused(f"header: {given!r} is no name", "letters, digits and hyphens") from None
+        raise refused(f"header: {given!r} is not a name", "letters, digits and hyphens") from None
 
 
 def header_text(name: str, value: Any) -> str:

@@ -20,7 +20,7 @@ class Base:
     __slots__ = ("origin", "path", "query")
 
     def __init__(self, url: str) -> None:
-        """ValueError where it is no http or https URL with a host."""
+        """ValueError where it is not an http or https URL with a host."""
         parts = urlsplit(checked(url))
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.path = parts.path
@@ -28,10 +28,10 @@ class Base:
 
 
 def checked(url: str) -> str:
-    """The same URL; ValueError where it is no http or https URL with a host."""
+    """The same URL; ValueError where it is not an http or https URL with a host."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("it is no http or https URL with a host")
+        raise ValueError("it is not an http or https URL with a host")
     if parts.port == 0 or any(one <= " " or one == "\x7f" for one in url):
         raise ValueError("it has a port or a character that no URL has")
     return url
@@ -63,7 +63,7 @@ def target(base: Base | None, asked: Mapping[str, Any]) -> str:
     try:
         found = checked(given.partition("#")[0])
     except ValueError as error:
-        raise refused(f'"{given}" is no target: {error}', "https://host/path") from None
+        raise refused(f'"{given}" is not a target: {error}', "https://host/path") from None
     if query:
         found += ("&" if "?" in found else "?") + query
     return found

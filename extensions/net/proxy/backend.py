@@ -18,7 +18,7 @@ class Backend:
     __slots__ = ("active", "aside", "base", "failures", "requests", "row", "up", "url")
 
     def __init__(self, url: str) -> None:
-        """ValueError where it is no http or https URL with a host."""
+        """ValueError where it is not an http or https URL with a host."""
         self.url = url
         self.base = Base(url)
         self.active = 0

@@ -35,7 +35,7 @@ def forwarded(
     """The request that goes to a backend: its body as it came, its headers but those of a hop.
 
     Without `trust`, what a client says in the place of a proxy is left out. `own` headers are added, and what came in under a `hidden` name is left out. Failure where the
-    path climbs or the packet is no request.
+    path climbs or the packet is not a request.
     """
     if type(payload) is not Request:
         path = payload.get("path")

@@ -19,7 +19,7 @@ class Own:
         self.names = frozenset([*(name for name, _ in fixed), *made, *hidden])
 
     def of(self, request: Payload) -> Headers:
-        """Those of one request; Failure where a value is no header's."""
+        """Those of one request; Failure where a value does not belong to a header."""
         if not self._made:
             return self._fixed
         made = once(self._made, request).items()

@@ -427,7 +427,7 @@ class ProxyNode(Node):
         return remote.rpartition(":")[0] if isinstance(remote, str) else ""
 
 
-class Another(Exception):  # noqa: N818 - it is no error yet
+class Another(Exception):  # noqa: N818 - it is not an error yet
     """This backend has failed, and the next may be asked."""
 
 
@@ -445,7 +445,7 @@ def shown(url: str) -> str:
 
 
 def compile_proxy(fields: Proxy, build: Build) -> Node:
-    """A backend that is no URL, and one that is named twice, are Problems."""
+    """A backend that is not a URL, and one that is named twice, are Problems."""
     need_aiohttp(build)
     backends: list[Backend] = []
     weights: list[int] = []
@@ -519,7 +519,7 @@ where there is no other. One that fails its health checks gets nothing until it 
 they do is told in the log, and shown by `heddle status`.
 
 Where a backend cannot be reached, or answers a status of `retry.statuses`, another one is tried, if the
-method is one of `retry.methods` and the body is no stream; what never reached a backend goes to another
+method is one of `retry.methods` and the body is not a stream; what never reached a backend goes to another
 whatever its method. Otherwise the answer is an Error: `unreachable` (502), `timeout` (504), or `busy`
 (503) where there is no backend left. What cannot be used of a response is `response` (502), and no other backend is tried: a
 head that is malformed or larger than `limits.header`, a status beyond 200 to 599, a 101 that nobody has wanted, a body that

@@ -205,7 +205,7 @@ async def dig(
 
 
 async def _final_head(back: BackSide) -> tuple[int, bytes, dict[str, list[str]]]:
-    """Return status, bytes and fields of the first head that is no interim response."""
+    """Return status, bytes and fields of the first head that is not an interim response."""
     while True:
         head = await back.head
         line, _, block = head[:-4].partition(b"\r\n")

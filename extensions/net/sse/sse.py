@@ -177,7 +177,7 @@ def _events(answer: Answer) -> list[Payload]:
 def _names(value: Payload, what: str) -> frozenset[str]:
     many = value if isinstance(value, list) else [value]
     if not all(isinstance(one, str) for one in many):
-        raise Failure(Error(f"{what}: {value!r} is no text, nor a list of texts", code="request"))
+        raise Failure(Error(f"{what}: {value!r} is not text, nor a list of texts", code="request"))
     return frozenset(many)
 
 

@@ -322,7 +322,7 @@ def _ending(name: str) -> str:
 
 
 def compile_files(fields: Files, build: Build) -> Node:
-    """A root that is no folder is a Problem."""
+    """A root that is not a folder is a Problem."""
     if not Path(fields.root).is_dir():
         build.refuse(
             "root",

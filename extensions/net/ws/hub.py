@@ -135,5 +135,5 @@ def texts(order: dict[str, Any], key: str) -> list[str]:
         return []
     many = value if isinstance(value, list) else [value]
     if not all(isinstance(one, str) for one in many):
-        raise Failure(Error(f"{key} is no text, nor a list of texts", code="request"))
+        raise Failure(Error(f"{key} is not text, nor a list of texts", code="request"))
     return many

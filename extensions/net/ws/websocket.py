@@ -237,7 +237,10 @@ WEBSOCKET: Kind[Any] = Kind(
         category="net",
         ins=(
             IN,
-            Port("send", "What is to be said, to whom; also from flows that are no connection's."),
+            Port(
+                "send",
+                "What is to be said, to whom; also from flows that do not belong to the connection.",
+            ),
         ),
         outs=(
             Port("open", "`{connection, request}` when one has opened; the answer is sent to it."),

@@ -147,7 +147,7 @@ class EditBatch:
         if given.get("secret"):
             entry["secret"] = True
         elif isinstance(old, Value) and old.secret and "data" in entry and data in (None, shown):
-            # What nobody sees is not shown by saying that it is no secret.
+            # What nobody sees is not shown by saying that it is not a secret.
             raise refused(f"the secret {old.label} is none any more only with other data: set data")
         _common(entry, old, given)
         annotations = _json(given, "annotations", {})
@@ -178,7 +178,7 @@ def _json(data: Mapping[str, Any], name: str, empty: Any) -> Any:
     try:
         value = decode_json(text) if isinstance(text, str | bytes) else text
     except msgspec.DecodeError as error:
-        raise refused(f"the column {name} is no JSON: {error}") from error
+        raise refused(f"the column {name} is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise refused(f"the column {name} has to be a map, as JSON text")
     return value

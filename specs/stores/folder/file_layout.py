@@ -88,7 +88,7 @@ def _misplaced(
 def rewritten(
     files: SpecFiles, name: str, edits: "list[Edit]"
 ) -> tuple[bytes | None, bytes | None]:
-    """Return what a file holds, and what it holds after these edits; None is no file.
+    """Return what a file holds, and what it holds after these edits; None is not a file.
 
     Conflict when it is not what it was when it was read; Unwritable when it cannot say this.
     """

@@ -43,14 +43,14 @@ class ApiClient:
             wrong = True
         if wrong:
             raise StoreError(
-                f'"{url}" is no address of an API (wanted: http://HOST:PORT or https://…)'
+                f'"{url}" is not an address of an API (wanted: http://HOST:PORT or https://…)'
             )
         if parts.username or parts.password:
             raise StoreError(
                 "a token is not given in the address. Try --token-file or HEDDLE_TOKEN"
             )
         if not token.isprintable():
-            raise StoreError("what was given is no token: it holds more than one line of text")
+            raise StoreError("what was given is not a token: it holds more than one line of text")
         path = parts.path.rstrip("/").removesuffix("/v1")
         self.url = urlunsplit((parts.scheme, parts.netloc, path, "", ""))
         self._token = token
@@ -151,12 +151,12 @@ class ApiClient:
         return self._session
 
     def _data(self, text: str | bytes) -> Any:
-        """Return what an answer says; raise StoreError if it is no JSON."""
+        """Return what an answer says; raise StoreError if it is not JSON."""
         try:
             return msgspec.json.decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise StoreError(
-                f"{self.url} answers what is no JSON: is it the API of Heddle?"
+                f"{self.url} answers what is not JSON: is it the API of Heddle?"
             ) from None
 
     def _unreachable(self, error: Exception) -> StoreError:

@@ -344,7 +344,7 @@ def token_of(environ: "os._Environ[str] | dict[str, str]", file: str = "") -> st
     try:
         return Path(named).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is not text"
         raise StoreError(f"the token cannot be read from {named}: {str(reason).lower()}") from None
 
 

@@ -61,7 +61,7 @@ def test_a_file_that_is_none_of_keys_stays_as_it_is(store: Path) -> None:
     path.write_text("hunter2\n")
     result = heddle("key", "new", "-o", path)
     assert result.exit_code == 1
-    assert f"{path} is no file of keys: line 1 is no key" in result.stderr
+    assert f"{path} is not a file of keys: line 1 is not a key" in result.stderr
     assert "hunter2" not in result.output
     assert path.read_text() == "hunter2\n"
 
@@ -255,7 +255,7 @@ def test_a_value_that_was_sealed_is_set_and_stays_sealed(store: Path) -> None:
 
 def test_what_cannot_be_taken_is_told_without_what_it_says(store: Path) -> None:
     for args, why in (
-        (("--format", "json"), "what standard input holds cannot be taken: it is no JSON"),
+        (("--format", "json"), "what standard input holds cannot be taken: it is not JSON"),
         (("--env", "NOPE"), "the variable NOPE is not set"),
         (("-f", "nowhere"), "nowhere: no such file or directory"),
     ):

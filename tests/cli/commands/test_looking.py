@@ -142,7 +142,7 @@ def test_completion_gives_its_script_as_json() -> None:
         (("kinds", "nopp"), 'no kind "nopp"', 1),
         (("schema", "nopp"), 'no kind "nopp"', 1),
         (("get", "specs", "--yaml"), "give --json or --yaml", 2),
-        (("get", "specs", "-n", "no such"), "is no namespace", 2),
+        (("get", "specs", "-n", "no such"), "is not a namespace", 2),
     ],
 )
 def test_failures_are_json_where_json_is_wanted(

@@ -95,7 +95,7 @@ def test_it_is_not_served_where_others_can_reach_it_without_a_token(flow: Path) 
 def test_what_is_no_address_is_told_before_anything_begins(flow: Path) -> None:
     result = heddle("start", flow, "-e", "PORT=0", "--system", "nonsense")
     assert result.exit_code == 1
-    assert '"nonsense" is no address (wanted: HOST:PORT' in result.output
+    assert '"nonsense" is not an address (wanted: HOST:PORT' in result.output
     assert "listening" not in result.output
 
 
@@ -121,7 +121,7 @@ def test_addresses(text: str, found: tuple[str, int]) -> None:
 
 @pytest.mark.parametrize("text", ["", "localhost", "a:b", "::1:80", "1.2.3.4:70000", ":-1"])
 def test_what_is_no_address(text: str) -> None:
-    with pytest.raises(CommandError, match="is no address"):
+    with pytest.raises(CommandError, match="is not an address"):
         address(text)
 
 

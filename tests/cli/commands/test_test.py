@@ -91,7 +91,7 @@ def test_a_regex_that_is_found_nowhere_names_the_tests_that_there_are() -> None:
 def test_a_regex_that_is_none_is_a_usage_error() -> None:
     result = heddle("test", "(", "flows")
     assert result.exit_code == 2
-    assert "is no regular expression" in result.stderr
+    assert "is not a regular expression" in result.stderr
 
 
 def test_no_tests_at_all_is_no_failure(here: Path) -> None:

@@ -77,7 +77,7 @@ def test_revoking_one_of_two_leaves_no_mark(flows: Path) -> None:
         (("new", "ci", "--role", "read", "--expires", "soon"), "is no time (wanted: 12h, 30d"),
         (("new", "ci", "--role", "read", "--expires", "30"), "is no time (wanted: 12h, 30d"),
         (("new", "ci", "--role", "read", "--expires", "2001-01-01"), "has passed already"),
-        (("new", "ci", "--role", "read", "-n", "a b"), "is no namespace"),
+        (("new", "ci", "--role", "read", "-n", "a b"), "is not a namespace"),
         (("new", "ci", "--role", "reed"), "is not one of"),
     ],
 )

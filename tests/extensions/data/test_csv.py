@@ -101,7 +101,7 @@ async def test_dialects_are_read(lines: str, text: Any, found: list[Any]) -> Non
         ("", "a,,c\n", "csv", "line 1: column 2 has no name"),
         ("types: {b: int}", "a,b\n\"x\ny\",1\n2,x\n", "cell", 'line 4, b: found "x" (wanted: a whole number)'),
         ("types: {c: int}", "a,b\n", "csv", 'line 1: there is no column "c" (there are: a, b)'),
-        ("", b"a\n\xff\n", "text", "it is no utf-8 text"),
+        ("", b"a\n\xff\n", "text", "it is not utf-8 text"),
         ("", None, "data", "found null (wanted: text, bytes or a byte stream)"),
         ("max_rows: 2", "a\n1\n2\n3\n", "too-large", "more than 2 rows"),
     ],

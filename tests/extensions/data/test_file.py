@@ -75,9 +75,9 @@ async def test_contents_have_the_format_that_is_said(
 async def test_contents_of_another_format_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"\xff{")
     async with running(a_file(tmp_path, "path: x")) as rt:
-        assert "x is no UTF-8 text" in await refused(rt, None, "text")
+        assert "x is not UTF-8 text" in await refused(rt, None, "text")
     async with running(a_file(tmp_path, "path: x", "format: json")) as rt:
-        assert "x is no JSON" in await refused(rt, None, "json")
+        assert "x is not JSON" in await refused(rt, None, "json")
     async with running(a_file(tmp_path, "op: write", "path: x")) as rt:
         assert "say format: json" in await refused(rt, {"a": 1}, "data")
     assert (tmp_path / "x").read_bytes() == b"\xff{"
@@ -390,8 +390,8 @@ async def test_an_error_is_told_and_the_next_change_comes(tmp_path: Path) -> Non
     ("lines", "said"),
     [
         ("root: ''", "root"),
-        ('root: "a\\0b"', "this is no folder"),
-        ("root: ~nobody-of-that-name/x", "this is no folder"),
+        ('root: "a\\0b"', "this is not a folder"),
+        ("root: ~nobody-of-that-name/x", "this is not a folder"),
         ("root: x, op: watch, path: y", "a path to watch (wanted: a pattern)"),
         ("root: x, existing: true", "existing without op: watch"),
         ("root: x, op: wach", "watch"),

@@ -294,7 +294,7 @@ async def test_specs_and_values_come_and_go() -> None:
         ("INSERT INTO specs (kind, name) VALUES ('slep', 'bad')", 'Did you mean "sleep"?'),
         ("INSERT INTO specs (name) VALUES ('bad')", "needs a kind"),
         ("INSERT INTO specs (kind, fields) VALUES ('nop', '[1]')", "has to be a map"),
-        ("INSERT INTO specs (kind, fields) VALUES ('nop', '{')", "is no JSON"),
+        ("INSERT INTO specs (kind, fields) VALUES ('nop', '{')", "is not JSON"),
         ("DELETE FROM specs WHERE name = 'reply'", "start"),
         ("UPDATE specs SET namespace = 'other' WHERE name = 'reply'", "not managed from here"),
         ("INSERT INTO specs (kind, name) VALUES ('nop', 'reply')", "already"),

@@ -193,7 +193,9 @@ async def test_passwords_are_in_no_event_and_no_snapshot(line: Line) -> None:
 
 
 async def test_a_file_that_is_no_database_is_told(tmp_path: Path) -> None:
-    (tmp_path / "x.db").write_text("this is no database, but it is long enough to be looked at" * 9)
+    (tmp_path / "x.db").write_text(
+        "this is not a database, but it is long enough to be looked at" * 9
+    )
     async with running(sql("db", str(tmp_path / "x.db"), "wait: 20ms")) as rt:
         assert "file is not a database" in await refused(rt)
     async with running(sql("db", str(tmp_path / "no" / "x.db"), "wait: 20ms")) as rt:

@@ -200,9 +200,9 @@ async def test_sqlite_takes_maps_as_json_text_and_keeps_bytes() -> None:
 @pytest.mark.parametrize(
     ("payload", "said"),
     [
-        (None, "found null, which is no statement"),
-        ({"a": 1}, "found a dict, which is no statement"),
-        (["SELECT 1", [], 3], "found a list, which is no statement"),
+        (None, "found null, which is not a statement"),
+        ({"a": 1}, "found a dict, which is not a statement"),
+        (["SELECT 1", [], 3], "found a list, which is not a statement"),
         ("", "an empty statement"),
         ("COMMIT", "the transaction belongs to the process"),
         (["SELECT ?", [1, 2]], "wants 1 argument; found 2"),

@@ -179,7 +179,7 @@ def test_a_broken_extension_is_told_with_its_line(
 
 
 def test_what_is_no_extension_is_refused() -> None:
-    with pytest.raises(ExtensionError, match="7 is no extension"):
+    with pytest.raises(ExtensionError, match="7 is not an extension"):
         registry_of(7)
 
 

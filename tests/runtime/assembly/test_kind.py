@@ -185,5 +185,5 @@ def test_what_cannot_become_a_kind_says_why(function: Any, said: str) -> None:
 
 
 def test_a_name_that_is_none_is_refused() -> None:
-    with pytest.raises(TypeError, match='"no kind" is no name for a kind'):
+    with pytest.raises(TypeError, match='"no kind" is not a name for a kind'):
         node("no kind")(lambda payload: payload)

@@ -116,7 +116,7 @@ async def test_a_file_with_a_mistake_in_it_is_refused_without_saying_what_it_hol
     async with running(flow, values) as rt:
         async with told(rt, "change refused") as events:
             path.write_text('{"pw": "hunter3"')
-        assert "it is no JSON" in events[0].problems[0].found
+        assert "it is not JSON" in events[0].problems[0].found
         assert "hunter3" not in repr(rt.events.recent)
         assert await rt.send("a") == "hunter2"
 

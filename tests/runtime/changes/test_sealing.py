@@ -94,7 +94,7 @@ async def test_keys_that_should_be_there_and_are_not_let_nothing_through() -> No
     applied = await apply_into(store, [PASSWORD], broken)
     [problem] = applied.problems
     assert problem.code == "missing-key"
-    assert "the variable HEDDLE_KEY: line 1 is no key" in problem.found
+    assert "the variable HEDDLE_KEY: line 1 is not a key" in problem.found
     assert "hunter2" not in str(problem)
     assert await store.values() == []
 

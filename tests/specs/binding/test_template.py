@@ -124,7 +124,7 @@ def test_what_looks_like_a_blank_can_be_kept(text: str, kept: str) -> None:
         ("{{ .POTR }}", 'env has no "POTR"', 'Did you mean "PORT"?'),
         ("{{ SECRET_KEY }}", 'env has no "SECRET_KEY"', ""),
         ("{{ .DB.ulr }}", '"DB" has no "ulr"', 'Did you mean "url"?'),
-        ("{{ .HOST.name }}", '"HOST" has no "name": it is no mapping', ""),
+        ("{{ .HOST.name }}", '"HOST" has no "name": it is not a mapping', ""),
         ("{{ .DB.ports[7] }}", '"DB.ports" has no "7"', ""),
         ("{{ .MISSING + 1 }}", 'env has no "MISSING"', ""),
         ("{{ .PORT | shout }}", "shout", "docs/specs.md"),

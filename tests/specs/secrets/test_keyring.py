@@ -115,7 +115,7 @@ def test_a_place_without_keys_is_told_and_the_others_count(tmp_path: Path) -> No
     assert keys.ids == (NEW.id,)
     gone, wrong, failed, missing = keys.troubles
     assert gone == f"the file {tmp_path / 'gone'}: no such file or directory"
-    assert wrong.startswith(f"the file {broken}: line 2 is no key")
+    assert wrong.startswith(f"the file {broken}: line 2 is not a key")
     assert failed.endswith("it ended with 3")
     assert missing == "the command no-such-command-here: no such file or directory"
     with pytest.raises(SecretError) as caught:

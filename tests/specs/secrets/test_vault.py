@@ -72,7 +72,7 @@ def test_what_is_not_there_is_a_problem_at_its_line() -> None:
 
 def test_what_cannot_be_read_is_told_without_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("hunter2: [")
-    for form, why in {"json": "it is no JSON", "yaml": "it is no YAML (line 2)"}.items():
+    for form, why in {"json": "it is not JSON", "yaml": "it is not YAML (line 2)"}.items():
         problem = refused(f"{{name: a, from: {{file: {tmp_path}/secret, format: {form}}}}}")
         assert problem.code == "unreadable-source"
         assert problem.found.endswith(why)
@@ -81,13 +81,13 @@ def test_what_cannot_be_read_is_told_without_what_it_holds(tmp_path: Path) -> No
     assert "it is not UTF-8" in refused(f"{{name: a, from: {{file: {tmp_path}/secret}}}}").found
     (tmp_path / "secret").write_bytes(b"x" * ((1 << 20) + 1))
     assert "larger than 1 MiB" in refused(f"{{name: a, from: {{file: {tmp_path}/secret}}}}").found
-    assert "it is no file" in refused(f"{{name: a, from: {{file: {tmp_path}}}}}").found
+    assert "it is not a file" in refused(f"{{name: a, from: {{file: {tmp_path}}}}}").found
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
 def test_a_pipe_holds_nothing_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert "it is no file" in refused(f"{{name: a, from: {{file: {tmp_path}/pipe}}}}").found
+    assert "it is not a file" in refused(f"{{name: a, from: {{file: {tmp_path}/pipe}}}}").found
 
 
 def test_the_keys_are_no_source(tmp_path: Path) -> None:

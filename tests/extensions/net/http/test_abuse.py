@@ -130,7 +130,7 @@ SHAPES: list[tuple[str, bytes, int]] = [
     ("chunk size with a space", CHUNKED + b"5 \r\nhello\r\n0\r\n\r\n" + SMUGGLED, 400),
     ("chunk size with an underscore", CHUNKED + b"1_0\r\n" + b"a" * 16 + b"\r\n0\r\n\r\n", 400),
     ("empty chunk size", CHUNKED + b"\r\nhello\r\n0\r\n\r\n" + SMUGGLED, 400),
-    ("chunk size that is no number", CHUNKED + b"zz\r\nhello\r\n0\r\n\r\n" + SMUGGLED, 400),
+    ("chunk size that is not a number", CHUNKED + b"zz\r\nhello\r\n0\r\n\r\n" + SMUGGLED, 400),
     ("chunk size too long", CHUNKED + b"0" * 300 + b"5\r\nhello\r\n0\r\n\r\n" + SMUGGLED, 400),
     ("chunk size overflows", CHUNKED + b"F" * 17 + b"\r\nhello\r\n0\r\n\r\n" + SMUGGLED, 400),
     ("chunk size with a bare LF", CHUNKED + b"5\nhello\r\n0\r\n\r\n" + SMUGGLED, 400),

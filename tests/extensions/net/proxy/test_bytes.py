@@ -175,7 +175,7 @@ async def test_each_hop_takes_one_off_where_hops_are_counted(
 
 BROKEN = {
     "a status line that is none": b"HELLO\r\n\r\n",
-    "a status that is no number": b"HTTP/1.1 2x0 OK\r\n\r\n",
+    "a status that is not a number": b"HTTP/1.1 2x0 OK\r\n\r\n",
     "a status of two digits": b"HTTP/1.1 20 OK\r\n\r\n",
     "a status of 999": b"HTTP/1.1 999 Odd\r\nContent-Length: 0\r\n\r\n",
     "a status of 600": b"HTTP/1.1 600 Odd\r\nContent-Length: 0\r\n\r\n",
@@ -189,7 +189,7 @@ BROKEN = {
         b"HTTP/1.1 200 OK\r\nX: a\x01b\r\nContent-Length: 0\r\n\r\n"
     ),
     "a name with a space": b"HTTP/1.1 200 OK\r\nX Y: a\r\nContent-Length: 0\r\n\r\n",
-    "a length that is no number": b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nok",
+    "a length that is not a number": b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nok",
     "a length of 30 digits": b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 30 + b"\r\n\r\nok",
     "a body that is too short": b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nok",
     "a head that ends in its middle": b"HTTP/1.1 200 OK\r\nX-One",

@@ -1,4 +1,4 @@
-"""A request for a WebSocket that a backend answers in another way, or with what is no response."""
+"""A request for a WebSocket that a backend answers in another way, or with what is not a response."""
 
 import pytest
 

@@ -170,7 +170,7 @@ EARLY: list[tuple[str, Said, int]] = [
     ),
     ("a close with a code that is none", lambda raw: raw.frame(CLOSE, b"\x03\xed"), 1002),
     ("a close with a code of nobody", lambda raw: raw.frame(CLOSE, b"\x03\xe7"), 1002),
-    ("a close whose reason is no UTF-8", lambda raw: raw.frame(CLOSE, b"\x03\xe8\xff"), 1007),
+    ("a close whose reason is not UTF-8", lambda raw: raw.frame(CLOSE, b"\x03\xe8\xff"), 1007),
 ]
 
 
