@@ -27,11 +27,7 @@ class CompanionJournal(Protocol):
     fenced: bool
     path: str
     prefix: str
-
-    @property
-    def run_id(self) -> str:
-        """The id of the run, as text."""
-        ...
+    run_id: str
 
     @property
     def seq(self) -> int:

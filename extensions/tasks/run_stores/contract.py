@@ -151,16 +151,20 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Completed: TypeAlias = tuple[str, int, float, int, float, bytearray]
-"""A completed attempt without a row of its own: task path, number, began, began_seq, ended, output.
+"""A completed attempt: task path, number, began, number of that transition, ended, output.
 
 A plain tuple, and a bytearray: sqlite3 binds neither None nor bytes as fast.
 """
 
+Folded: TypeAlias = tuple[str, int, float, int, float, int, bytearray]
+"""The same with the number of the transition by which it ended: a link has recorded it already."""
+
 
 class EndedAttempt(NamedTuple):
-    """One attempt that ended. `row` tells whether it has a row of its own since it began.
+    """One attempt that ended otherwise, or with more than an output.
 
-    `output` holds the payload's bytes, `blob` its hash if it is kept apart. The Error is JSON.
+    `output` holds the payload's bytes, `blob` its hash if it is kept apart. The Error is JSON. `began` is
+    None for an output that no attempt gave.
     """
 
     task: str
@@ -169,7 +173,6 @@ class EndedAttempt(NamedTuple):
     began: float | None
     began_seq: int | None
     ended: float
-    row: bool = True
     output: bytes | bytearray | None = None
     blob: bytes | None = None
     error: str | None = None
@@ -195,8 +198,17 @@ class Log(NamedTuple):
     data: str
 
 
-MANY = 8
-"""From so many attempts on that begin in one turn, one row of the history holds them all."""
+BEGAN = "began"
+"""The event of a row of the history that lists attempts which began together."""
+
+LOST = "lost"
+"""The event of a row of the history that lists attempts whose worker is gone."""
+
+LINK = "link"
+"""The event of a row of the history that holds a whole turn, until it is folded into attempts."""
+
+LINK_SIZE = 4096
+"""Bytes up to which a turn may be a link."""
 
 
 class Turn:
@@ -204,13 +216,13 @@ class Turn:
 
     First the attempts in `completed` and `ended`, then those in `begun` (task path and number), then
     `history`. `at` is when they began. `seq` is the last number that this owner knows to be taken; the
-    store raises it when it has recorded the turn. `alone` says that nobody else
-    records transitions of this run at the same time, which an open companion would. `change` holds columns
-    of the run, `blobs` what is kept apart, `answered` the ids of Requests that are done. `size` is in bytes.
+    store raises it when it has recorded the turn. `change` holds columns of the run, `blobs`
+    what is kept apart, `answered` the ids of Requests that are done. `size` is in bytes. `folded` are
+    attempts that links have recorded: they get rows of their own, and the links before the number
+    `fold_before` go.
     """
 
     __slots__ = (
-        "alone",
         "answered",
         "at",
         "begun",
@@ -219,6 +231,8 @@ class Turn:
         "completed",
         "ended",
         "epoch",
+        "fold_before",
+        "folded",
         "history",
         "logs",
         "run",
@@ -230,8 +244,9 @@ class Turn:
         self.run = str(run)
         self.epoch = epoch
         self.seq = seq
-        self.alone = True
         self.at = 0.0
+        self.folded: Sequence[Folded] = ()
+        self.fold_before = 0
         self.completed: list[Completed] = []
         self.ended: list[EndedAttempt] = []
         self.begun: list[tuple[str, int]] = []
@@ -248,10 +263,19 @@ class Turn:
         return len(self.completed) + len(self.ended) + len(self.begun) + len(self.history)
 
 
+Output: TypeAlias = tuple[str, int, bytes | None, str | None]
+"""The output of a completed task: task path, number of the attempt, payload as bytes, fallback."""
+
+
 class Claim(msgspec.Struct, frozen=True):
-    """A run that is ours from now on, with its new epoch, and what is recorded of it."""
+    """A run that is ours from now on, with its new epoch, and what is recorded of its tasks.
+
+    `completed` holds the outputs, `attempts` all attempts that did not complete, in order, `history` the
+    transitions of tasks that no attempt tells.
+    """
 
     run: RunRecord
+    completed: Sequence[Output]
     attempts: Sequence[AttemptRecord]
     history: Sequence[Transition]
     requests: Sequence[Request] = ()
@@ -301,6 +325,15 @@ class RunStore(Protocol):
         """Record a turn; raise Fenced if the epoch is not the run's any more.
 
         It waits as long as nothing can be written, and shows that as `condition`.
+        """
+        ...
+
+    def link(self, run: str, epoch: int, seq: int, at: float, data: bytearray) -> bool:
+        """Record a small turn as one row, which costs half of `commit`; False if `commit` has to do it.
+
+        It is for at most one attempt that completed and one that begins: `data` holds both as
+        MessagePack, `seq` is the number of the last transition. Nobody else may take numbers of the run
+        at the same time. Raise Fenced. It never waits.
         """
         ...
 

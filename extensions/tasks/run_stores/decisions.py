@@ -10,7 +10,7 @@ VERBS = frozenset({"cancel", "retry", "skip", "complete", "priority"})
 
 def apply_requests(journal: DurableJournal, claim: Claim) -> None:
     """Report what the requests of a claim change, all but a cancellation; the caller commits."""
-    numbers: dict[str, int] = {}
+    numbers: dict[str, int] = {each[0]: each[1] for each in claim.completed}
     for attempt in claim.attempts:
         numbers[attempt.task] = max(numbers.get(attempt.task, 0), attempt.number)
     for request in claim.requests:

@@ -11,8 +11,9 @@ from heddle.extensions.extension import Answer, Error, Process, Tasks
 from heddle.extensions.tasks.run_stores.attempt_output import CURRENT, AttemptOutput
 from heddle.extensions.tasks.run_stores.companion import AttemptCompanion
 from heddle.extensions.tasks.run_stores.contract import (
-    MANY,
+    LINK_SIZE,
     EndedAttempt,
+    Folded,
     HistoryRow,
     Log,
     RunRecord,
@@ -31,6 +32,11 @@ from heddle.extensions.tasks.status import AttemptStatus, RunStatus, TaskStatus
 
 LASTS: Final = 0.005
 """Seconds of work that a kill may cost: after them a turn is committed, although more could run."""
+
+LINKS: Final = 256
+"""Links after which a turn folds them: as rows of the attempts they cost less in numbers."""
+
+_encode_into = msgspec.msgpack.Encoder().encode_into
 
 _COMPLETED = AttemptStatus.COMPLETED
 
@@ -52,6 +58,7 @@ class DurableJournal(Journal):
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.run = run.id
+        self.run_id = str(run.id)
         self.epoch = run.epoch
         self.recorded: Mapping[str, Recorded] = {}
         self.draining = False
@@ -71,6 +78,9 @@ class DurableJournal(Journal):
         self._written: set[tuple[str, int]] = set()
         self._companions = 0
         self._outputs: dict[tuple[str, int], AttemptOutput] = {}
+        self._unfolded: list[Folded] = []
+        self._links = 0
+        self._buffer = bytearray()
 
     @property
     def seq(self) -> int:
@@ -131,17 +141,11 @@ class DurableJournal(Journal):
                 raise Unstorable(path, str(error)) from None
             size = len(data)
             if size < BLOB and not self._written:
-                began = self._batch.pop((path, number), None) if self._batch else None
-                turn.size += size + 80
+                began = self._batch.pop((path, number), None)
                 if began is not None:
+                    turn.size += size + 80
                     turn.completed.append((path, number, began[0], began[1], now, bytearray(data)))
-                else:
-                    turn.ended.append(
-                        EndedAttempt(
-                            path, number, "completed", None, None, now, True, bytearray(data)
-                        )
-                    )
-                return self._ended(now, (path, number) if self._outputs else None)
+                    return self._ended(now, (path, number) if self._outputs else None)
             return self._end(path, number, status, now, data=data)
         return self._end(path, number, status, now, answer=answer, due=due, by=by)
 
@@ -188,7 +192,6 @@ class DurableJournal(Journal):
                 began and began[0],
                 began and began[1],
                 now,
-                began is None,
                 data,
                 blob,
                 error,
@@ -301,9 +304,7 @@ class DurableJournal(Journal):
         if blob is not None:
             self._turn.blobs.append((blob, data))
         self._turn.ended.append(
-            EndedAttempt(
-                path, number, "completed", None, None, now, False, None if blob else data, blob
-            )
+            EndedAttempt(path, number, "completed", None, None, now, None if blob else data, blob)
         )
         self._turn.size += len(data)
 
@@ -330,16 +331,63 @@ class DurableJournal(Journal):
         """Record the turn: None if that is done, an awaitable otherwise. Raise Fenced."""
         if self._flying is not None:
             return self._commit_after(self._flying)
-        turn = self._turn
         if self.fenced:
-            raise Fenced(str(self.run))
-        if not (turn.transitions or turn.change or turn.logs or turn.answered):
+            raise Fenced(self.run_id)
+        turn = self._turn
+        if turn.size < LINK_SIZE and self._is_link(turn):
+            if self._link(turn):
+                return None
+        elif not (turn.transitions or turn.change or turn.logs or turn.answered):
             return None
+        return self._commit(turn)
+
+    def _is_link(self, turn: Turn) -> bool:
+        """Return whether a turn may be one row: at most one attempt completed, and one begins."""
+        return (
+            len(turn.completed) <= 1
+            and len(turn.begun) <= 1
+            and bool(turn.completed or turn.begun)
+            and self._links < LINKS
+            and not self._companions
+            and not (turn.ended or turn.history or turn.change or turn.answered or turn.logs)
+        )
+
+    def _link(self, turn: Turn) -> bool:
+        """Record a small turn as one row; False if that cannot be at once."""
+        completed, begun = turn.completed, turn.begun
+        seq = self._seq + len(completed) + len(begun)
+        at = self._clock()
+        data = self._buffer
+        _encode_into((completed, begun), data)
+        try:
+            if not self._store.link(self.run_id, self.epoch, seq, at, data):
+                return False
+        except Fenced:
+            self.fenced = True
+            raise
+        self._links += 1
+        self._seq = seq
+        if completed:
+            task, number, began, began_seq, ended, output = completed[0]
+            self._unfolded.append((task, number, began, began_seq, ended, seq - len(begun), output))
+            completed.clear()
+        if begun:
+            self._batch[begun[0]] = at, seq
+            begun.clear()
+        turn.size = 0
+        self._since = 0.0
+        return True
+
+    def _commit(self, turn: Turn) -> Awaitable[None] | None:
+        """Record a turn of any shape; it takes the links before it in."""
         self._turn = Turn(self.run, self.epoch, self._seq)
         self._since = 0.0
         turn.at = self._clock()
         turn.seq = self._seq
-        turn.alone = not self._companions
+        if self._links:
+            turn.folded = self._unfolded
+            # What has begun in a link and not ended is told by that link alone.
+            turn.fold_before = min((seq for _, seq in self._batch.values()), default=turn.seq + 1)
         try:
             waits = self._store.commit(turn)
         except Fenced:
@@ -371,10 +419,13 @@ class DurableJournal(Journal):
     def _settled(self, turn: Turn) -> None:
         """Know the numbers of a turn that is recorded."""
         self._seq = max(self._seq, turn.seq)
+        if turn.fold_before:
+            self._unfolded = []
+            self._links = 0
         begun = turn.begun
-        if len(begun) >= MANY:
-            first = turn.seq - len(turn.history) - len(begun) + 1
+        if begun:
             at = turn.at
+            first = turn.seq - len(turn.history) - len(begun) + 1
             self._batch.update((key, (at, seq)) for seq, key in enumerate(begun, first))
 
     # -- companions: the end of an attempt inside the transaction of its own Process ------------------
@@ -389,11 +440,6 @@ class DurableJournal(Journal):
         for companion in process.companions:
             if isinstance(companion, AttemptCompanion):
                 companion.answer = answer
-
-    @property
-    def run_id(self) -> str:
-        """The id of the run, as text."""
-        return str(self.run)
 
     def began(self, key: tuple[str, int]) -> tuple[float, int] | None:
         """Return when an attempt without a row began, and its number."""

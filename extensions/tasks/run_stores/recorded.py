@@ -34,21 +34,19 @@ def read_claim(
 ) -> Known:
     """Return what a claim tells of each task."""
     known = Known()
-    recorded = known.recorded
     decided = _decisions(claim.history, known)
+    recorded = known.recorded = {
+        task: Recorded(
+            status=_COMPLETED,
+            output=None if data is None else decode_payload(data),
+            attempts=number,
+            by=by or "",
+        )
+        for task, number, data, by in claim.completed
+    }
     troubled: dict[str, list[AttemptRecord]] = {}
     for attempt in claim.attempts:
-        if attempt.status == "completed":
-            # Most of them: an attempt that completed is the last of its task.
-            data = attempt.stored_output
-            recorded[attempt.task] = Recorded(
-                status=_COMPLETED,
-                output=None if data is None else decode_payload(data),
-                attempts=attempt.number,
-                by=attempt.by,
-            )
-        else:
-            troubled.setdefault(attempt.task, []).append(attempt)
+        troubled.setdefault(attempt.task, []).append(attempt)
     recorded |= _skipped_by_person(claim.history)
     for task, attempts in troubled.items():
         if task not in recorded:

@@ -136,11 +136,12 @@ class Runs:
         if claim is None:
             raise NoRun(f"{self.store.url} has no run {run}")
         names = await self.task_names(claim.run)
+        attempts = await self.store.attempts(run)
         running = claim.run.status is RunStatus.RUNNING
         return RunView(
             run=claim.run,
-            tasks=view_tasks(claim.run, names, claim.attempts, claim.history),
-            attempts=claim.attempts,
+            tasks=view_tasks(claim.run, names, attempts, claim.history),
+            attempts=attempts,
             owner_gone=running and self.store.is_gone(claim.run.owner),
         )
 

@@ -6,7 +6,6 @@ somebody else writes, and for everything large, the writer's thread does it.
 
 import asyncio
 import sqlite3
-import threading
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -43,7 +42,8 @@ from heddle.extensions.tasks.run_stores.sqlite_rows import (
     load_claim,
     read_run,
 )
-from heddle.extensions.tasks.run_stores.sqlite_turn import TurnWriter
+from heddle.extensions.tasks.run_stores.sqlite_turn import LINKED, TurnWriter
+from heddle.extensions.tasks.scheduler.journal import Fenced
 from heddle.extensions.tasks.status import RunStatus, Transition
 from heddle.specs.model.names import new_id
 
@@ -93,10 +93,9 @@ class SqliteRunStore:
         self._later: TurnWriter | None = None
         self._lock: OwnerLock | None = None
         self._written = 0
+        self._linked = ""
         self._condition = ""
         self._requests = 0
-        self._beating = threading.Lock()
-        self._beat: sqlite3.Connection | None = None
 
     # -- opening and closing -----------------------------------------------------------------------
 
@@ -124,31 +123,39 @@ class SqliteRunStore:
         """Open, make or migrate the file. Raise RunStoreError; a newer file is not touched."""
         if not self.path:
             self._on_loop = self._file.prepare()
-            self._turns = TurnWriter(self._on_loop, self._file.named, self.owner, quick=True)
-            return
-        self._threads = ThreadPoolExecutor(1, "heddle-runs-writer")
-        self._readers = ThreadPoolExecutor(1, "heddle-runs-reader")
-        try:
-            await asyncio.get_running_loop().run_in_executor(self._threads, self._open)
-        except BaseException:
-            await self.close()
-            raise
+            self._turns = TurnWriter(self._on_loop, self._file.named)
+        else:
+            self._threads = ThreadPoolExecutor(1, "heddle-runs-writer")
+            self._readers = ThreadPoolExecutor(1, "heddle-runs-reader")
+            try:
+                await asyncio.get_running_loop().run_in_executor(self._threads, self._open)
+            except BaseException:
+                await self.close()
+                raise
+        self._linked = self._file.named(LINKED)
 
     def _open(self) -> None:
-        raw = self._in_thread = self._file.prepare()
-        raw.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
-        self._later = TurnWriter(raw, self._file.named, self.owner, quick=False)
-        self._reader = self._file.connect(wait=PATIENCE)
-        self._beat = self._file.connect(wait=max(self.lease / 4, 0.1))
+        # Each further connection to the file makes every commit a little slower: the others come
+        # when they are needed.
+        self._file.prepare().close()
         self._on_loop = self._file.connect(wait=0.0)
+        self._turns = TurnWriter(self._on_loop, self._file.named)
         try:
-            self._turns = TurnWriter(self._on_loop, self._file.named, self.owner, quick=True)
             self._lock = OwnerLock(self.owners, self.owner)
             self._lock.take()
         except OSError as error:
             raise RunStoreFull(
                 f"{self.owners} cannot be written: {(error.strerror or str(error)).lower()}"
             ) from error
+
+    def _writer(self) -> sqlite3.Connection:
+        """Return the connection of the writer's thread, for use in there."""
+        if self._in_thread is None:
+            if self._threads is None:
+                raise RunStoreError(f"{self.url} is closed")
+            self._in_thread = self._file.connect(wait=PATIENCE)
+            self._later = TurnWriter(self._in_thread, self._file.named)
+        return self._in_thread
 
     async def close(self) -> None:
         """Close it: the write-ahead log is written back, and the owner lock is free."""
@@ -157,27 +164,23 @@ class SqliteRunStore:
         if self._on_loop is not None:
             self._on_loop.close()
             self._on_loop = None
-        for pool in (readers, threads):
+        for pool, close in ((readers, self._close_reader), (threads, self._close_writer)):
             if pool is not None:
-                await asyncio.get_running_loop().run_in_executor(pool, self._close)
+                await asyncio.get_running_loop().run_in_executor(pool, close)
                 pool.shutdown(wait=True)
 
-    def _close(self) -> None:
-        """Close what threads use; the first call does it all."""
-        with self._beating:
-            if self._beat is not None:
-                self._beat.close()
-                self._beat = None
-        reader, self._reader = self._reader, None
-        if reader is not None:
-            reader.close()
-            return
-        raw, self._in_thread = self._in_thread, None
-        if raw is not None:
-            with suppress(sqlite3.Error):
-                raw.execute("PRAGMA busy_timeout = 1000")
-                raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    def _close_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _close_writer(self) -> None:
+        with suppress(sqlite3.Error, RunStoreError):
+            raw = self._in_thread or self._file.connect(wait=1.0)
+            raw.execute("PRAGMA busy_timeout = 1000")
+            raw.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             raw.close()
+        self._in_thread = None
         lock, self._lock = self._lock, None
         if lock is not None:
             lock.free()
@@ -217,6 +220,7 @@ class SqliteRunStore:
                 return
 
     def _write_later(self, turn: Turn) -> None:
+        self._writer()
         if self._later is None:
             raise RunStoreError(f"{self.url} is closed")
         try:
@@ -234,9 +238,24 @@ class SqliteRunStore:
             self._threads.submit(self._checkpoint)
 
     def _checkpoint(self) -> None:
-        if self._in_thread is not None:
-            with suppress(sqlite3.Error):
-                self._in_thread.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        with suppress(sqlite3.Error, RunStoreError):
+            self._writer().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+    def link(self, run: str, epoch: int, seq: int, at: float, data: bytearray) -> bool:
+        """Record a small turn as one row; False if `commit` has to do it. Raise Fenced."""
+        raw = self._on_loop
+        if raw is None or self._condition or self._file.sync == "full":
+            return False
+        try:
+            done = raw.execute(self._linked, (run, seq, at, data, epoch))
+        except sqlite3.Error:
+            return False
+        if not done.rowcount:
+            raise Fenced(run)
+        self._written += 8192
+        if self._written > WAL:
+            self._count(0)
+        return True
 
     async def begin(self, run: NewRun, at: float) -> tuple[RunRecord, bool]:
         """Record a run, or return the one that has its idempotency key, and False."""
@@ -281,19 +300,21 @@ class SqliteRunStore:
 
         Raise RunStoreError if the file cannot be written within a quarter of the lease.
         """
-        with self._beating:
-            raw = self._beat if self.path else self._on_loop
-            if raw is None:
-                return
-            try:
-                raw.execute(
-                    self._file.named(
-                        "UPDATE @runs SET lease = ? WHERE owner = ? AND status = 'running'"
-                    ),
-                    (at + self.lease, self.owner),
-                )
-            except sqlite3.Error as error:
-                raise self._file.failure(error) from error
+        raw = self._file.connect(wait=max(self.lease / 4, 0.1)) if self.path else self._on_loop
+        if raw is None:
+            return
+        try:
+            raw.execute(
+                self._file.named(
+                    "UPDATE @runs SET lease = ? WHERE owner = ? AND status = 'running'"
+                ),
+                (at + self.lease, self.owner),
+            )
+        except sqlite3.Error as error:
+            raise self._file.failure(error) from error
+        finally:
+            if raw is not self._on_loop:
+                raw.close()
 
     async def claimable(self, namespace: str, at: float) -> Sequence[RunRecord]:
         """Return the runs of a namespace that are to go on, the most urgent first."""
@@ -486,10 +507,8 @@ class SqliteRunStore:
             return await self._write(work)
 
         def do() -> T:
-            if self._in_thread is None:
-                raise RunStoreError(f"{self.url} is closed")
             try:
-                return _transaction(self._in_thread, work)
+                return _transaction(self._writer(), work)
             except sqlite3.Error as error:
                 raise self._file.failure(error) from error
 
@@ -511,7 +530,7 @@ class SqliteRunStore:
 
         def do() -> T:
             if self._reader is None:
-                raise RunStoreError(f"{self.url} is closed")
+                self._reader = self._file.connect(wait=PATIENCE)
             try:
                 return work(self._reader)
             except sqlite3.Error as error:

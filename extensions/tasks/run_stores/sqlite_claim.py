@@ -8,6 +8,9 @@ from uuid import UUID
 import msgspec
 
 from heddle.extensions.tasks.run_stores.contract import (
+    BEGAN,
+    LINK,
+    LOST,
     Claim,
     NewRun,
     RunRecord,
@@ -16,10 +19,10 @@ from heddle.extensions.tasks.run_stores.payloads import content_hash, encode_pay
 from heddle.extensions.tasks.run_stores.sqlite_rows import (
     Named,
     find_run,
-    list_attempts,
     load_claim,
+    load_tasks,
 )
-from heddle.extensions.tasks.run_stores.sqlite_turn import put_blob
+from heddle.extensions.tasks.run_stores.sqlite_turn import insert_completed, put_blob
 from heddle.extensions.tasks.status import SETTLED_RUN, RunStatus
 
 INLINE = 2048
@@ -114,24 +117,10 @@ def claim_run(
     held = record.status is RunStatus.RUNNING and (record.lease or 0.0) > at
     if held and not take and not gone(record.owner):
         return None
-    seq = last_number(raw, named, record)
-    lost = [each for each in list_attempts(raw, named, run) if each.status == "running"]
-    for each in lost:
-        seq += 1
-        raw.execute(
-            named(
-                "INSERT INTO @attempts (run, task, number, status, began, began_seq, ended, ended_seq, worker) "
-                "VALUES (?, ?, ?, 'lost', ?, ?, ?, ?, ?) ON CONFLICT (run, task, number) DO UPDATE "
-                "SET status = 'lost', ended = excluded.ended, ended_seq = excluded.ended_seq"
-            ),
-            (str(run), each.task, each.number, each.began, each.began_seq, at, seq, each.worker),
-        )
-    seq += 1
+    seq = _settle_attempts(raw, named, run, at, last_number(raw, named, record)) + 1
     detail = {"from": str(record.status), "owner": owner}
     if record.reason:
         detail["reason"] = record.reason
-    if lost:
-        detail["lost"] = str(len(lost))
     put_history(raw, named, str(run), seq, at, "resumed", detail=detail)
     raw.execute(
         named(
@@ -143,13 +132,54 @@ def claim_run(
     return load_claim(raw, named, run)
 
 
+def _settle_attempts(raw: sqlite3.Connection, named: Named, run: UUID, at: float, seq: int) -> int:
+    """Fold what the old owner left, and mark as lost what it was at; return the last number then.
+
+    One row lists all attempts that are lost; the rows by which they began are not needed any more.
+    """
+    text = str(run)
+    begun = raw.execute(
+        named(f"SELECT 1 FROM @history WHERE run = ? AND event IN ('{BEGAN}', '{LINK}') LIMIT 1"),
+        (text,),
+    ).fetchone()
+    if begun is None:
+        return seq
+    _, attempts, unfolded = load_tasks(raw, named, run)
+    if unfolded:
+        rows = [
+            (
+                each.task,
+                each.number,
+                each.began or at,
+                each.began_seq or 0,
+                each.ended or at,
+                each.ended_seq or 0,
+                bytearray(each.stored_output or b""),
+            )
+            for each in unfolded
+        ]
+        insert_completed(raw, named, text, rows)
+    lost = [
+        (each.task, each.number, each.began, each.began_seq)
+        for each in attempts
+        if each.status == "running"
+    ]
+    raw.execute(
+        named(f"DELETE FROM @history WHERE run = ? AND event IN ('{BEGAN}', '{LINK}')"), (text,)
+    )
+    if lost:
+        seq += len(lost)
+        raw.execute(
+            named("INSERT INTO @history VALUES (?, ?, ?, ?, '', '', ?)"),
+            (text, seq, at, LOST, _json(lost)),
+        )
+    return seq
+
+
 def last_number(raw: sqlite3.Connection, named: Named, record: RunRecord) -> int:
-    """Return the last number of a run: that of its row may be behind those of its attempts."""
+    """Return the last number of a run: that of its row may be behind those of its links."""
     row = raw.execute(
-        named(
-            "SELECT max(coalesce(max(began_seq), 0), coalesce(max(ended_seq), 0)) FROM @attempts WHERE run = ?"
-        ),
-        (str(record.id),),
+        named("SELECT max(seq) FROM @history WHERE run = ?"), (str(record.id),)
     ).fetchone()
     return max(record.seq, int(row[0] or 0))
 

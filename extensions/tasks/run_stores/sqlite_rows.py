@@ -10,8 +10,12 @@ import msgspec
 
 from heddle.extensions.extension import Error
 from heddle.extensions.tasks.run_stores.contract import (
+    BEGAN,
+    LINK,
+    LOST,
     AttemptRecord,
     Claim,
+    Output,
     Request,
     RunRecord,
 )
@@ -74,7 +78,20 @@ def find_run(raw: sqlite3.Connection, named: Named, run: UUID) -> RunRecord | No
 
 def list_attempts(raw: sqlite3.Connection, named: Named, run: UUID) -> list[AttemptRecord]:
     """Return all attempts of a run in the order in which they began."""
-    attempts = [
+    attempts = _read_attempts(raw, named, run, "")
+    attempts += _expand({(each.task, each.number) for each in attempts}, _batches(raw, named, run))
+    attempts.sort(key=_in_order)
+    return attempts
+
+
+def _in_order(attempt: AttemptRecord) -> int:
+    return attempt.began_seq or attempt.ended_seq or 0
+
+
+def _read_attempts(
+    raw: sqlite3.Connection, named: Named, run: UUID, test: str
+) -> list[AttemptRecord]:
+    return [
         AttemptRecord(
             task=row[0],
             number=row[1],
@@ -91,35 +108,86 @@ def list_attempts(raw: sqlite3.Connection, named: Named, run: UUID) -> list[Atte
             stored_output=row[12],
             error=_error(row[13]),
         )
-        for row in raw.execute(named(_ATTEMPTS), (str(run),))
+        for row in raw.execute(named(_ATTEMPTS + test), (str(run),))
     ]
-    batches = raw.execute(
-        named("SELECT seq, at, actor, detail FROM @history WHERE run = ? AND event = 'began'"),
+
+
+Batch = tuple[int, float, str, Any]
+"""A row of the history that tells of attempts: number, time, event, detail."""
+
+
+def _batches(raw: sqlite3.Connection, named: Named, run: UUID) -> list[Batch]:
+    return raw.execute(
+        named(
+            "SELECT seq, at, event, detail FROM @history WHERE run = ? "
+            f"AND event IN ('{BEGAN}', '{LINK}', '{LOST}') ORDER BY seq"
+        ),
         (str(run),),
     ).fetchall()
-    if batches:
-        attempts += _running(attempts, batches)
-    attempts.sort(key=lambda each: each.began_seq or each.ended_seq or 0)
-    return attempts
 
 
-def _running(
-    attempts: list[AttemptRecord], batches: Sequence[Sequence[Any]]
-) -> Iterator[AttemptRecord]:
-    """Yield the attempts of batches that have no row, as they have not ended."""
-    ended = {(each.task, each.number) for each in attempts}
-    for seq, at, actor, detail in batches:
-        begun = _decode(detail)
-        for place, (task, number) in enumerate(begun, seq - len(begun) + 1):
+def _expand(ended: set[tuple[str, int]], batches: Sequence[Batch]) -> list[AttemptRecord]:
+    """Return the attempts that have no row: those of links, and those that have not ended or are lost.
+
+    `ended` are those that have one.
+    """
+    added: list[AttemptRecord] = []
+    running: dict[tuple[str, int], tuple[int, float]] = {}
+    for seq, at, event, detail in batches:
+        if event == LOST:
+            for place, (task, number, began, began_seq) in _numbered(_decode(detail), seq):
+                running.pop((task, number), None)
+                added.append(
+                    AttemptRecord(
+                        task=task,
+                        number=number,
+                        status="lost",
+                        began=began,
+                        began_seq=began_seq,
+                        ended=at,
+                        ended_seq=place,
+                    )
+                )
+            continue
+        begun = _decode(detail) if event == BEGAN else _read_link(added, ended, seq, detail)
+        for place, (task, number) in _numbered(begun, seq):
             if (task, number) not in ended:
-                yield AttemptRecord(
+                running[task, number] = place, at
+    added += [
+        AttemptRecord(task=task, number=number, status="running", began=at, began_seq=place)
+        for (task, number), (place, at) in running.items()
+        if (task, number) not in ended
+    ]
+    return added
+
+
+def _numbered(items: Any, last: int) -> Iterator[tuple[int, Any]]:
+    """Yield items with the numbers of their transitions, of which this is the last one."""
+    return enumerate(items, last - len(items) + 1)
+
+
+def _read_link(
+    added: list[AttemptRecord], ended: set[tuple[str, int]], seq: int, detail: bytes
+) -> Any:
+    """Add what completed in a link, unless it is folded; return what began in it."""
+    completed, begun = msgspec.msgpack.decode(detail)
+    for place, row in _numbered(completed, seq - len(begun)):
+        task, number, began, began_seq, at, output = row
+        if (task, number) not in ended:
+            ended.add((task, number))
+            added.append(
+                AttemptRecord(
                     task=task,
                     number=number,
-                    status="running",
-                    began=at,
-                    began_seq=place,
-                    worker=actor,
+                    status="completed",
+                    began=began,
+                    began_seq=began_seq,
+                    ended=at,
+                    ended_seq=place,
+                    stored_output=output,
                 )
+            )
+    return begun
 
 
 def list_transitions(
@@ -127,7 +195,21 @@ def list_transitions(
 ) -> list[Transition]:
     """Return the transitions of a run in order: those of the history, and those that attempts tell."""
     told = _of_attempts(run, list_attempts(raw, named, run))
-    kept = [
+    kept = _read_history(raw, named, run, "")
+    both = merge(sorted(told, key=lambda each: each.seq), kept, key=lambda each: each.seq)
+    return [each for each in both if each.seq > after]
+
+
+def _read_history(raw: sqlite3.Connection, named: Named, run: UUID, test: str) -> list[Transition]:
+    """Return the transitions that no attempt tells."""
+    rows = raw.execute(
+        named(
+            "SELECT seq, at, event, task, actor, detail FROM @history WHERE run = ? "
+            f"AND event NOT IN ('{BEGAN}', '{LINK}', '{LOST}') {test} ORDER BY seq"
+        ),
+        (str(run),),
+    )
+    return [
         Transition(
             run=run,
             seq=row[0],
@@ -137,16 +219,8 @@ def list_transitions(
             actor=row[4],
             detail=_decode(row[5]) if row[5] else {},
         )
-        for row in raw.execute(
-            named(
-                "SELECT seq, at, event, task, actor, detail FROM @history WHERE run = ? AND event <> 'began' "
-                "ORDER BY seq"
-            ),
-            (str(run),),
-        )
+        for row in rows
     ]
-    both = merge(sorted(told, key=lambda each: each.seq), kept, key=lambda each: each.seq)
-    return [each for each in both if each.seq > after]
 
 
 def _of_attempts(run: UUID, attempts: Sequence[AttemptRecord]) -> Iterator[Transition]:
@@ -210,26 +284,33 @@ def load_claim(raw: sqlite3.Connection, named: Named, run: UUID) -> Claim | None
     record = find_run(raw, named, run)
     if record is None:
         return None
-    history = [
-        Transition(
-            run=run,
-            seq=row[0],
-            at=row[1],
-            event=row[2],
-            task=row[3],
-            actor=row[4],
-            detail=_decode(row[5]) if row[5] else {},
-        )
-        for row in raw.execute(
-            named(
-                "SELECT seq, at, event, task, actor, detail FROM @history WHERE run = ? AND event <> 'began' "
-                "AND task <> '' ORDER BY seq"
-            ),
-            (str(run),),
-        )
-    ]
-    attempts = list_attempts(raw, named, run)
-    return Claim(record, attempts, history, list_requests(raw, named, run=run))
+    completed, attempts, unfolded = load_tasks(raw, named, run)
+    completed += [(each.task, each.number, each.stored_output, None) for each in unfolded]
+    history = _read_history(raw, named, run, "AND task <> ''")
+    return Claim(record, completed, attempts, history, list_requests(raw, named, run=run))
+
+
+def load_tasks(
+    raw: sqlite3.Connection, named: Named, run: UUID
+) -> tuple[list[Output], list[AttemptRecord], list[AttemptRecord]]:
+    """Return the outputs that have rows, the attempts that did not complete, and those of links that did."""
+    completed: list[Output] = raw.execute(
+        named(
+            "SELECT a.task, a.number, coalesce(a.output, b.data), a.fallback FROM @attempts a "
+            "LEFT JOIN @blobs b ON b.hash = a.blob WHERE a.run = ? AND a.status = 'completed'"
+        ),
+        (str(run),),
+    ).fetchall()
+    attempts = _read_attempts(raw, named, run, " AND a.status <> 'completed'")
+    batches = _batches(raw, named, run)
+    ended: set[tuple[str, int]] = set()
+    if any(each[2] != LOST for each in batches):
+        ended = {(each[0], each[1]) for each in completed}
+        ended |= {(each.task, each.number) for each in attempts}
+    added = _expand(ended, batches)
+    attempts += [each for each in added if each.status != "completed"]
+    attempts.sort(key=_in_order)
+    return completed, attempts, [each for each in added if each.status == "completed"]
 
 
 def _error(text: str | None) -> Error | None:
