@@ -54,7 +54,10 @@ class AcceptedFile:
         self._marks: dict[tuple[str, AcceptedKey], tuple[int, int]] = {}
 
     def read(self, namespace: str) -> AcceptedState:
-        """Return every record of a namespace. What cannot be read is a Problem, and left out."""
+        """Return every record of a namespace. A line that cannot be read is a Problem, and left out.
+
+        StoreError if the file is there and cannot be read.
+        """
         state: dict[AcceptedKey, AcceptedResource] = {}
         problems: list[Problem] = []
         for number, line in enumerate(self._bytes().split(b"\n"), 1):
@@ -106,9 +109,13 @@ class AcceptedFile:
 
     def _bytes(self) -> bytes:
         try:
-            return Path(self.path).read_bytes()
-        except OSError:
+            return SPARE.attempt(Path(self.path).read_bytes)
+        except (FileNotFoundError, NotADirectoryError):
             return b""
+        except OSError as error:
+            # Not as if nothing had been accepted: a start would fall back to nothing, without a word.
+            why = (error.strerror or str(error)).lower()
+            raise StoreError(f"{self.path} cannot be read: {why}") from error
 
     def _follow(self) -> None:
         """Read what was added to the file since it was read last."""

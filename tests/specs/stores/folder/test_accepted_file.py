@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from heddle.schemas.errors import StoreError
+from heddle.specs.files.spare import SPARE
 from heddle.specs.model.accepted import AcceptedResource
 from heddle.specs.stores.contract import spec
 from heddle.specs.stores.folder.accepted_file import AcceptedFile
+from tests.specs.files.test_spare import exhausted
 
 
 def record(name: str, text: str = "") -> AcceptedResource:
@@ -69,3 +71,19 @@ def test_a_folder_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be written"):
         file.write("default", [record("a")], [])
     assert not (tmp_path / "gone").exists()
+
+
+def test_it_is_read_when_no_file_descriptor_is_free(tmp_path: Path) -> None:
+    file = AcceptedFile(str(tmp_path / "accepted.jsonl"))
+    file.write("default", [record("a")], [])
+    SPARE.keep()
+    with exhausted():
+        assert list(file.read("default").items) == [record("a")]
+
+
+def test_what_cannot_be_read_is_not_taken_for_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "accepted.jsonl"
+    assert AcceptedFile(str(path)).read("default").items == ()
+    path.mkdir()
+    with pytest.raises(StoreError, match=r"accepted.jsonl cannot be read: is a directory"):
+        AcceptedFile(str(path)).read("default")
