@@ -139,6 +139,8 @@ class _Trial:
             )
         except CompileError as error:
             self._refused(error)
+        for hint in getattr(program, "hints", ()):
+            click.echo(f"hint: {hint.message}. {hint.hint}", err=True)
         try:
             value = program(payload)
         except FAILURES as error:

@@ -24,7 +24,7 @@ SourceOf: TypeAlias = Callable[[str], str | None]
 WARNINGS = frozenset({"missing-link"})
 """Codes that keep nothing from running: what is missing may come later."""
 
-HINTS = frozenset({"unfilled-blank"})
+HINTS = frozenset({"unfilled-blank", "code-hint"})
 """Codes of what is allowed, but probably not what its author means."""
 
 _TOKEN = re.compile(

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.runtime.assembly.codec import codec_failed
+from heddle.runtime.assembly.codec import GATHERED, codec_failed
 from heddle.runtime.assembly.dead_routes import dead_routes
 from heddle.runtime.assembly.expander import Expander
 from heddle.runtime.assembly.extension import Registry
@@ -106,6 +106,7 @@ def checked_in_pieces(
             named.setdefault(spec.name, spec)
     known = {spec.id for spec in apart}
     told: set[UUID] = set()
+    hints: list[Problem] = []
     for spec in (*specs, *apart):
         yield
         given = _Environment(environment or {})
@@ -113,6 +114,7 @@ def checked_in_pieces(
         found: Iterable[Problem] = ()
         known_links = _links_are_known(spec, registry)
         counted = [Part(spec, settled=known_links, bound=False)]
+        gathering = GATHERED.set(hints)
         try:
             effective = expander.bind(spec)
             bound = effective.binding
@@ -133,6 +135,8 @@ def checked_in_pieces(
             found, bound = error.problems, bind(spec, values, given)
         except FAILURES as error:
             found, bound = (codec_failed(spec, error),), bind(spec, values, given)
+        finally:
+            GATHERED.reset(gathering)
         if only is None or spec.id in only:
             kept = [problem for problem in found if not (later and problem.code in LATER)]
             if not strict_env:
@@ -150,7 +154,7 @@ def checked_in_pieces(
     return Checked(
         problems=tuple(in_order(problems)),
         dead=tuple(dead_routes(filled, registry.scheme.schema)) if only is None else (),
-        hints=tuple(unfilled_blanks(specs)) if only is None else (),
+        hints=(*unfilled_blanks(specs), *dict.fromkeys(hints)) if only is None else (),
         parts=tuple(parts),
         missing=tuple(sorted(missing)),
         closed=tuple(sorted(closed)),

@@ -1,6 +1,7 @@
 """A Codec builds a Node from one kind of Spec; a Kind is a Schema and its Codec."""
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, Generic, NoReturn, TypeAlias, TypeVar
 
@@ -27,6 +28,9 @@ from heddle.schemas.schema import Schema
 from heddle.specs.model.spec import Spec
 
 F = TypeVar("F", bound=msgspec.Struct)
+
+GATHERED: ContextVar[list[Problem] | None] = ContextVar("gathered", default=None)
+"""Where the hints of programs go while Specs are checked; None while they are built to run."""
 
 _LONGEST_EXCERPT = 100
 _NO_OPTIONS = Options()
@@ -112,6 +116,7 @@ class Build:
             # Compilers and programs deal in plain text, not in the field types that say what it is.
             program = found.program(str(code), told)
             self.leaves = self.leaves or bool(told.leaves and getattr(program, "leaves", False))
+            self._note_hints(program, path)
             return program
         except OptionError as error:
             at = (*path[:-1], error.option)
@@ -131,6 +136,23 @@ class Build:
             filled = bool(spec.env) or language == "jinja"
             hint = error.hint or ("" if filled else blank_hint(str(code)))
             self.refuse(*path, code="code", found=text, hint=hint, place=place)
+
+    def _note_hints(self, program: Program, path: Path) -> None:
+        """Add the hints of a program to those that a check gathers."""
+        gathered = GATHERED.get()
+        if gathered is None:
+            return
+        for hint in getattr(program, "hints", ()):
+            place = self.spec.inside(path, hint.line, hint.column)
+            gathered.append(
+                Problem(
+                    code="code-hint",
+                    found=hint.message,
+                    hint=hint.hint,
+                    place=place,
+                    path=self.spec.at(path),
+                )
+            )
 
     def _excerpt(self, code: str, error: CompileError, path: Path, place: Place) -> str:
         """Return the line of the code that is wrong, if its place in a file does not show it."""

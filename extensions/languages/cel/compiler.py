@@ -21,7 +21,7 @@ from heddle.extensions.languages.cel.operators import invert, negate, not_bool
 from heddle.extensions.languages.cel.parser import parse
 from heddle.extensions.languages.cel.results import deep_plain, plain
 from heddle.extensions.languages.cel.tokens import CelSource
-from heddle.runtime.assembly.language import Where
+from heddle.runtime.assembly.language import CompileError, Where
 
 SMALL: Final = 4000
 """Characters of emitted Python up to which a text is compiled when it is first run."""
@@ -54,10 +54,11 @@ class CelProgram(Protocol):
     """A compiled text: call it with a payload; EvaluationError is all that it raises.
 
     `names` holds the free names of the text: keys it expects in the payload, and `self`. `visits`
-    says that it has macros, which visit elements.
+    says that it has macros, which visit elements. `hints` are what is allowed, but rarely meant.
     """
 
     names: frozenset[str]
+    hints: tuple[CompileError, ...]
     visits: bool
 
     def __call__(self, payload: Any, /) -> Any: ...
@@ -89,6 +90,7 @@ def _compiled(code: str, budget: int, where: Where | None, *, out: bool) -> CelP
     cel_program = cast(CelProgram, program)
     cel_program.names = frozenset(emitter.names)
     cel_program.visits = emitter.visits
+    cel_program.hints = tuple(emitter.hints)
     return cel_program
 
 

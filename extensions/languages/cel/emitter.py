@@ -30,6 +30,7 @@ from heddle.extensions.languages.cel.syntax import (
 )
 from heddle.extensions.languages.cel.tokens import CelSource
 from heddle.extensions.languages.cel.values import LONG_NAMES, TYPES, Type, kind
+from heddle.runtime.assembly.language import CompileError
 
 _AT_ONCE: Final = 20
 """How many fields one line of Python reads: it does not bear hundreds of brackets."""
@@ -38,11 +39,15 @@ _HEADED: Final = (Select, Has, IndexExpression, Method, Unary, Binary)
 
 
 class Emitter(FunctionBody):
-    """Writes one program; `names` gathers the free names that the text uses."""
+    """Writes one program.
+
+    `names` gathers the free names that the text uses, `hints` what is allowed in it but rarely meant.
+    """
 
     def __init__(self, source: CelSource) -> None:
         super().__init__(source)
         self.names: set[str] = set()
+        self.hints: list[CompileError] = []
 
     def value(self, node: Node, *, out: bool = False) -> CodeText:
         """Write what computes a node, walking down its heads without recursion."""
@@ -302,9 +307,21 @@ class Emitter(FunctionBody):
             made = ", ".join(f"{key.text}: {value.text}" for key, value in pairs)
             return self.let(f"{{{made}}}", "map", special)
         made = ", ".join(f"({key.text}, {value.text})" for key, value in pairs)
+        for key, value in node.entries:
+            self._note_bare(key, value)
         names = tuple(key.name if isinstance(key, Name) else "" for key, _ in node.entries)
         shown = f", {names!r}" if any(names) else ""
         return self.let(f"build_map([{made}]{shown})", "map", special)
+
+    def _note_bare(self, key: Node, value: Node) -> None:
+        """Note a key such as that of `{id: self.id}`: its name is an expression, not a text."""
+        if not isinstance(key, Name) or key.rooted or key.name in self.scope:
+            return
+        same = isinstance(value, Select) and value.field == key.name
+        if same or (isinstance(value, Name) and value.name == key.name):
+            found = f"the key {key.name} is an expression, whose value becomes the key"
+            hint = f"If it is a text, put it in quotes: {{'{key.name}': …}}"
+            self.hints.append(self.source.error(key.at, found, hint))
 
     def _logic(self, node: Logic, out: bool) -> CodeText:
         """Any operand may decide: `false` for `&&`, `true` for `||`; it then forgives failures."""

@@ -19,7 +19,7 @@ BUDGET: Final = 50_000
 class LeavingProgram:
     """Maps payloads as `quick` does, which is compiled with the small budget."""
 
-    __slots__ = ("_leave", "_quick", "_where", "names")
+    __slots__ = ("_leave", "_quick", "_where", "hints", "names")
     leaves = True
 
     def __init__(self, quick: CelProgram, leave: Leave, where: Where | None = None) -> None:
@@ -27,6 +27,7 @@ class LeavingProgram:
         self._quick = quick
         self._leave = leave
         self.names = quick.names
+        self.hints = quick.hints
 
     def __call__(self, payload: Any) -> Any:
         if not self._leave.away:

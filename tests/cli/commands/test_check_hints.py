@@ -140,6 +140,30 @@ def test_a_blank_without_env_in_an_expression_is_explained(text: str) -> None:
     assert "NAME: {data: '{{ .NAME }}'}" in problem["hint"]
 
 
+@pytest.mark.parametrize(
+    "code",
+    ["{id: self.id}", "{'a': {id : self.x.id}}", "self.list.map(x, {id: x.id})", "{id: id}"],
+)
+def test_a_key_of_cel_without_quotes_is_a_hint(code: str, tmp_path: Path) -> None:
+    file = tmp_path / "a.yaml"
+    file.write_text(f'- {{kind: snippet, name: a, language: cel, code: "{code}"}}\n')
+    shown = ran("check", file)
+    assert "hint[code-hint]" in shown
+    assert "put it in quotes: {'id': …}" in shown
+    told = ran_json("check", file)
+    assert told["ok"] is True
+    (hint,) = [each for each in told["problems"] if each["code"] == "code-hint"]
+    assert file.read_text()[hint["column"] - 1 :].startswith("id")
+    assert "put it in quotes" in heddle("eval", code, "-p", '{"id": 1}').stderr
+
+
+@pytest.mark.parametrize("code", ["{'id': self.id}", "[1].map(x, {x: x})", "{id: 1}", "{id: name}"])
+def test_other_keys_of_cel_are_no_hints(code: str) -> None:
+    text = f'- {{kind: snippet, name: a, language: cel, code: "{code}"}}\n'
+    told = ran_json("check", "-", stdin=text)["problems"]
+    assert "code-hint" not in [each["code"] for each in told]
+
+
 def test_blanks_that_nothing_fills_name_both_ways(tmp_path: Path) -> None:
     text = "- {kind: listener, port: '{{ .PORT }}', env: {PORT: {data: '{{ .PORT }}'}}}"
     shown = heddle("check", "-", "--strict-env", stdin=text).stdout
