@@ -180,7 +180,7 @@ class _FieldWalk:
     def _field(self, field: Field, value: Any, path: Path) -> Any:
         """Look at one field; who leaves it empty is told that it may be left out."""
         if value is None and not field.required and _refusal(field.shape, None) is not None:
-            default = written(field.default)
+            default = None if field.default is msgspec.UNSET else written(field.default)
             shown = "" if default in ("", [], {}, None) else f", {plain(default)}"
             hint = f"Leave it out for the default{shown}."
             self._add("type", describe_type(None), path, wanted(field.shape), hint)

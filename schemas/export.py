@@ -6,7 +6,7 @@ editor sees a file before its blanks are filled, so any field may also be a text
 whatever `decode` takes (`"8000"` for a number, one item for a list) passes here too.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import msgspec
@@ -17,7 +17,7 @@ from heddle.schemas.common_fields import DATA_FIELDS
 from heddle.schemas.field import FieldType, written
 from heddle.schemas.guard import GuardFields, guards_of
 from heddle.schemas.port import LIFECYCLE, Port
-from heddle.schemas.schema import Schema
+from heddle.schemas.schema import Completions, Schema
 from heddle.schemas.shape import Field, FieldShape, fields_of, tag_of
 
 JsonSchema: TypeAlias = dict[str, Any]
@@ -48,13 +48,33 @@ def kind_schema(schema: Schema[Any], languages: Iterable[str] = ()) -> JsonSchem
     return {"$schema": DRAFT, "title": schema.kind, **body, "definitions": export.sorted()}
 
 
-def file_schema(schemas: Iterable[Schema[Any]], languages: Iterable[str] = ()) -> JsonSchema:
+def complete(
+    schemas: Iterable[Schema[Any]], specs: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> Completions:
+    """Return what editors can complete in files with these Specs; `specs` are their fields by kind."""
+    conditions: dict[type[msgspec.Struct], list[Mapping[str, Any]]] = {}
+    left_out: list[str] = []
+    for schema in sorted(schemas, key=lambda schema: schema.kind):
+        if schema.completions is not None:
+            known = schema.completions(specs.get(schema.kind, ()))
+            left_out += known.left_out
+            for group, more in known.conditions.items():
+                conditions.setdefault(group, []).extend(more)
+    return Completions(conditions, tuple(dict.fromkeys(left_out)))
+
+
+def file_schema(
+    schemas: Iterable[Schema[Any]],
+    languages: Iterable[str] = (),
+    completions: Completions = Completions(),  # noqa: B008 - never changed
+) -> JsonSchema:
     """Return the JSON Schema of a file: one Spec or Value, or a list of them; the same for the same kinds.
 
-    With `languages`, a field that names a language offers these and no others.
+    With `languages`, a field that names a language offers these and no others. `completions` add what
+    some Specs are completed by (see `complete`).
     """
     known = sorted(schemas, key=lambda schema: schema.kind)
-    export = _Export(languages)
+    export = _Export(languages, completions)
     branches: list[JsonSchema] = []
     for schema in known:
         name = f"kind.{schema.kind}"
@@ -94,8 +114,13 @@ def to_json(schema: JsonSchema) -> str:
 class _Export:
     """The definitions that one export shares."""
 
-    def __init__(self, languages: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        languages: Iterable[str] = (),
+        completions: Completions = Completions(),  # noqa: B008 - never changed
+    ) -> None:
         self._languages = sorted(languages)
+        self._conditions = completions.conditions
         self.definitions: dict[str, JsonSchema] = {}
         self.definitions["target"] = self.group(Target, "target")
         self.definitions["links"] = _several(_ref("target"))
@@ -158,6 +183,7 @@ class _Export:
             **({"required": required} if required else {}),
             "additionalProperties": False,
             **(_EITHER if issubclass(group, Target) else {}),
+            **({"allOf": list(more)} if (more := self._conditions.get(group)) else {}),
         }
 
     def field(self, field: Field, owner: str) -> JsonSchema:
@@ -169,7 +195,7 @@ class _Export:
             shown = reference
         if field.help:
             shown["description"] = field.help + (f" ({field.unit})" if field.unit else "")
-        if not field.required and field.default is not None:
+        if not field.required and field.default not in (None, msgspec.UNSET):
             shown["default"] = written(field.default)
         if field.examples:
             shown["examples"] = [written(example) for example in field.examples]

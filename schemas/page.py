@@ -163,7 +163,7 @@ def _rows(
 def _row(field: Field, path: str) -> dict[str, Any]:
     """Return one field as plain data; what does not apply is left out."""
     row: dict[str, Any] = {"path": path, "type": type_word(field.shape), "required": field.required}
-    if not field.required and field.default not in (None, [], {}, ()):
+    if not field.required and field.default not in (None, [], {}, (), msgspec.UNSET):
         row["default"] = written(field.default)
     text = limits(field.shape) or ", ".join(
         filter(None, (limits(item) for item in field.shape.items))

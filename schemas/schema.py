@@ -1,7 +1,7 @@
 """A Schema is what one kind accepts: its fields, its ports, a summary, a worked example."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -29,6 +29,17 @@ class UnreachablePart(NamedTuple):
     path: Path
     found: str
     hint: str
+
+
+class Completions(NamedTuple):
+    """What an editor can complete beyond the fields: it depends on the Specs that it is made for.
+
+    `conditions` are JSON Schemas (draft-07) that hold too for a mapping that is declared by this
+    Struct. `left_out` says what could not be read, and why.
+    """
+
+    conditions: Mapping[type[msgspec.Struct], Sequence[Mapping[str, Any]]] = {}
+    left_out: Sequence[str] = ()
 
 
 class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
@@ -74,6 +85,9 @@ class Schema(msgspec.Struct, Generic[F], frozen=True, kw_only=True, eq=False):
     Such a type counts for the port of that name, whatever the declared port says. `TypeOfCode` gives
     the type of code in a language.
     """
+
+    completions: Callable[[Sequence[Mapping[str, Any]]], Completions] | None = None
+    """What editors complete, by the fields of the Specs of this kind that they are made for."""
 
     def __post_init__(self) -> None:
         if not _KIND.fullmatch(self.kind):

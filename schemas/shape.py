@@ -47,11 +47,14 @@ class FieldShape(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Field(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """One field as declared. `name` is what people write; `default` is UNSET if it must be written."""
+    """One field as declared. `name` is what people write; `default` is NODEFAULT if it must be written.
+
+    UNSET is a default, too: it stands for a field that was left out.
+    """
 
     name: str
     shape: FieldShape
-    default: Any = msgspec.UNSET
+    default: Any = msgspec.field(default_factory=lambda: msgspec.NODEFAULT)
     help: str = ""
     examples: tuple[Any, ...] = ()
     unit: str = ""
@@ -59,7 +62,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     @property
     def required(self) -> bool:
         """Whether it must be written."""
-        return self.default is msgspec.UNSET
+        return self.default is msgspec.NODEFAULT
 
 
 @lru_cache(maxsize=4096)
@@ -154,7 +157,7 @@ def _field(info: msgspec.structs.FieldInfo) -> Field:
         shape = shape_of(info.type)
     except TypeError as error:
         raise TypeError(f"{info.encode_name}: {error}") from None
-    default: Any = msgspec.UNSET
+    default: Any = msgspec.NODEFAULT
     if info.default is not msgspec.NODEFAULT:
         default = info.default
     elif info.default_factory is not msgspec.NODEFAULT:

@@ -284,8 +284,8 @@ class WorkflowFields(Fields):
         ),
     ] = None
     max_parallel: Annotated[
-        int | None,
-        about("How many attempts of one run may be under way at the same time.", ge=1),
+        _Count | None,
+        about("How many attempts of one run may be under way at the same time."),
     ] = None
     on_error: Annotated[
         Literal["stop", "finish"],

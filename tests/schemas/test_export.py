@@ -1,14 +1,18 @@
 """The exported JSON Schema passes what a decode takes, and flags what people get wrong."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import jsonschema
+import msgspec
 import pytest
 from hypothesis import given, settings
 
 from heddle.schemas.check import check
 from heddle.schemas.export import file_schema, kind_schema, to_json
+from heddle.schemas.field import Fields, about
+from heddle.schemas.page import markdown
 from heddle.schemas.path import dotted
+from heddle.schemas.schema import Schema
 from tests.schemas.kinds import ALL, BATCH, BLOCK, BY_KIND, LISTENER, ROUTER, SNIPPET, spec
 from tests.schemas.test_check import GOOD, nearly_good
 
@@ -208,3 +212,16 @@ def places_of(
         else:
             places[dotted(kind, path)] = False
     return places
+
+
+class LeftOut(Fields):
+    """A field that may be left out, and has no value then."""
+
+    value: Annotated[Any, about("Anything, null too.")] = msgspec.UNSET
+
+
+def test_a_field_whose_default_is_unset_may_be_left_out() -> None:
+    schema = Schema(kind="optional", fields=LeftOut, summary="")
+    assert jsonschema.Draft7Validator(kind_schema(schema)).is_valid({"kind": "optional"})
+    assert "default" not in kind_schema(schema)["properties"]["value"]
+    assert "must be written" not in markdown(schema)

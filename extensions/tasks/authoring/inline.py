@@ -57,19 +57,25 @@ class InlineWorkflow:
                 )
         self.wiring: Wiring = table.wiring
         self.id = self._symbols[0].id
-        self.opens = any(type(symbol.node).open is not Node.open for symbol in self._symbols)
+        self.label = self._symbols[0].label
+        # A workflow opens only for those who watch its events, and here is nobody.
+        self.opens = any(
+            type(symbol.node).open is not Node.open
+            for symbol in self._symbols
+            if symbol.spec.kind != "workflow"
+        )
         self.waits = self.wiring.may_wait(self.id, "in")
 
     def call(self, record: Any) -> Any:
         """Return the answer, or the Error, of a workflow that does not wait."""
-        process = LiveProcess(self.wiring, None, self._symbols[0].label)
+        process = LiveProcess(self.wiring, None, self.label)
         answer = process.run(self.wiring.entry(self.id, "in"), record)
         ended = process.end(answer if type(answer) is Error else None)
         return ended if type(ended) is Error else answer
 
     async def send(self, record: Any) -> Any:
         """Return the answer, or the Error, of a workflow that may wait."""
-        process = LiveProcess(self.wiring, None, self._symbols[0].label)
+        process = LiveProcess(self.wiring, None, self.label)
         return await finish(process, process.run(self.wiring.entry(self.id, "in"), record))
 
 

@@ -320,6 +320,13 @@ def _path_of(function: Callable[..., Any], name: str) -> str:
 
 
 def _is_imported(function: Callable[..., Any], path: str) -> bool:
-    """Return whether an import of the module will find a name for it: a lambda has none."""
-    module, _, name = path.partition(":")
-    return module in sys.modules and all(part.isidentifier() for part in name.split("."))
+    """Return whether an import of the module will find the function by its name.
+
+    A lambda has no name, and code that was run by `exec` belongs to no module.
+    """
+    name, _, attribute = path.partition(":")
+    module = sys.modules.get(name)
+    if module is None or not all(part.isidentifier() for part in attribute.split(".")):
+        return False
+    names = getattr(inspect.unwrap(function), "__globals__", None)
+    return names is None or names is vars(module)
