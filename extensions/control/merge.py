@@ -1,30 +1,24 @@
 """merge: waits for a packet at each of its in ports, and sends them on as one list."""
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from heddle.extensions.extension import (
     ERROR,
-    NOTHING,
     Answer,
     Build,
     Error,
     Failure,
     Fields,
     Flow,
-    Handler,
-    Host,
     Kind,
     Node,
-    Payload,
     Port,
     Process,
     Schema,
-    Visit,
     about,
 )
-from heddle.schemas.port import parse_port
+from heddle.runtime.flow.shapes import ManyToOne, Row
 
 
 class Merge(Fields):
@@ -42,81 +36,29 @@ class Merge(Fields):
     ] = 1000
 
 
-class Waiting:
-    """The packets of one process that wait for others, by in port."""
-
-    __slots__ = ("ports",)
-
-    def __init__(self) -> None:
-        self.ports: dict[str, deque[Payload]] = {}
-
-    def put(self, port: str, payload: Payload, limit: int) -> None:
-        """A packet has come."""
-        queue = self.ports.get(port)
-        if queue is None:
-            queue = self.ports[port] = deque()
-        if len(queue) >= limit:
-            found = f"{limit} packets wait at {port} already, for those of other in ports"
-            raise Failure(Error(found, code="limit"))
-        queue.append(payload)
-
-    def take(self, inputs: Sequence[str]) -> list[Payload] | None:
-        """One packet of each in port, in their order; None where one is missing."""
-        for port in inputs:
-            if not self.ports.get(port):
-                return None
-        return [self.ports[port].popleft() for port in inputs]
-
-    @property
-    def left(self) -> dict[str, int]:
-        """How many wait, by in port."""
-        return {port: len(queue) for port, queue in self.ports.items() if queue}
-
-
-class MergeNode(Node):
+class MergeNode(ManyToOne):
     """Keeps the packets of each process until one has come from everywhere."""
 
     def __init__(self, fields: Merge, label: str) -> None:
-        self._fields = fields
+        super().__init__(list, limit=fields.limit)
+        self._fails = fields.incomplete == "fail"
         self._label = label
-        self._visit = Visit(self._act)
-        self._waiting: dict[Process, Waiting] = {}
-        self._host: Host | None = None
 
-    def handler(self, port: str) -> Handler | None:
-        """Any number of in ports."""
-        parsed = parse_port(port)
-        return self._visit if parsed is not None and parsed[0] == "in" else None
-
-    async def open(self, host: Host) -> None:
-        """What is left incomplete is told through the host."""
-        self._host = host
-
-    async def _act(self, flow: Flow, payload: Payload) -> Answer:
-        process = flow.process
-        waiting = self._waiting.get(process)
-        if waiting is None:
-            process.on_exit(lambda error: self._left(process, error))
-            waiting = self._waiting[process] = Waiting()
-        waiting.put(flow.port, payload, self._fields.limit)
-        group = waiting.take(flow.inputs or (flow.port,))
-        if group is None:
-            return NOTHING
-        errors = [one for one in group if type(one) is Error]
+    async def answer(self, flow: Flow, row: Row) -> Answer:
+        """Send a complete row on; if there are Errors in it, these instead."""
+        errors = [item for item in row if type(item) is Error]
         if errors:
             return await flow.send("error", Error.join(errors))
-        return await flow.send("out", group)
+        return await flow.send("out", row)
 
-    def _left(self, process: Process, error: Error | None) -> None:
-        """The process ends: what still waits is not passed over in silence."""
-        left = self._waiting.pop(process).left
-        if not left or error is not None:
-            return
-        found = ", ".join(f"{count} at {port}" for port, count in sorted(left.items()))
+    def left(self, process: Process, waiting: Mapping[str, int], lacking: Sequence[str]) -> None:
+        """Fail, or report, when the process ends while packets wait."""
+        del process, lacking
+        ports = ", ".join(f"{count} at {port}" for port, count in sorted(waiting.items()))
         failure = Error(
-            f"packets still wait to be merged: {found}", code="incomplete", symbol=self._label
+            f"packets still wait to be merged: {ports}", code="incomplete", symbol=self._label
         )
-        if self._fields.incomplete == "fail":
+        if self._fails:
             raise Failure(failure)
         if self._host is not None:
             self._host.tell("merge incomplete", level="warning", error=failure)

@@ -1,31 +1,24 @@
 """split: sends each element of a list its own way."""
 
-from collections.abc import Iterator
 from typing import Annotated, Any
 
-from heddle.extensions.control.concurrent import together
 from heddle.extensions.control.if_switch import out_port
 from heddle.extensions.control.ports import linked_outs, out_name
 from heddle.extensions.extension import (
     ERROR,
     IN,
-    Answer,
     Build,
     Error,
     Failure,
     Fields,
-    Flow,
-    Handler,
     Kind,
     Node,
     Payload,
     Port,
     Schema,
-    Visit,
     about,
 )
-from heddle.runtime.flow.machine import Pending
-from heddle.runtime.flow.packet import join
+from heddle.runtime.flow.shapes import OneToMany
 from heddle.schemas.port import parse_port
 
 
@@ -42,7 +35,7 @@ class Split(Fields):
     ] = None
 
 
-class SplitNode(Node):
+class SplitNode(OneToMany):
     """Sends element `i` to `out[i]`; what has no way to go is an Error, before anything is sent."""
 
     def __init__(self, linked: frozenset[int], rest: int | None) -> None:
@@ -51,26 +44,14 @@ class SplitNode(Node):
         # The ports from the first on that lead somewhere: as many elements need no further look.
         count = next(number for number in range(len(linked) + 1) if number not in linked)
         self._names = tuple(out_name(number) for number in range(count))
-        self._visit = Visit(self._act)
+        super().__init__(list)
 
-    def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
-        return self._visit if port == "in" else None
-
-    async def _act(self, flow: Flow, payload: Payload) -> Answer:
-        ways = self._ways(payload if isinstance(payload, list | tuple) else [payload])
-        if sum([flow.waits(port) for port, _ in ways]) < 2:
-            return join([await flow.send(port, value) for port, value in ways])
-        begun = [flow.begin(port, value) for port, value in ways]
-        pending = [one for one in begun if type(one) is Pending]
-        answers: Iterator[Answer] = iter(await together(flow.process, pending))
-        return join([next(answers) if type(one) is Pending else one for one in begun])
-
-    def _ways(self, elements: list[Any] | tuple[Any, ...]) -> list[tuple[str, Payload]]:
-        """Which element goes where."""
+    def ways(self, payload: Payload) -> dict[str, Payload]:
+        """Return the element that goes out by each port."""
+        elements = payload if isinstance(payload, list | tuple) else [payload]
         rest = self._rest
         if rest is None and len(elements) <= len(self._names):
-            return list(zip(self._names, elements, strict=False))
+            return dict(zip(self._names, elements, strict=False))
         own = len(elements) if rest is None else min(rest, len(elements))
         homeless = [number for number in range(own) if number not in self._linked]
         if homeless:
@@ -81,9 +62,9 @@ class SplitNode(Node):
                     code="split",
                 )
             )
-        ways = [(out_name(number), elements[number]) for number in range(own)]
+        ways: dict[str, Payload] = {out_name(number): elements[number] for number in range(own)}
         if rest is not None and len(elements) > own:
-            ways.append((out_name(rest), list(elements[own:])))
+            ways[out_name(rest)] = list(elements[own:])
         return ways
 
 

@@ -44,6 +44,10 @@ class Flow:
         """Send beside the visit: the answer, or a Pending to await (in any task, at the same time)."""
         return self.process.run(self._step.leads(port), payload)
 
+    def writer(self, port: str) -> Any:
+        """Return a Writer of an out port, for several packets in flight. Close it when done."""
+        return self.process.writer(self._step.owner, port)
+
     def linked(self, port: str) -> bool:
         """Whether anything is linked to this out port."""
         return bool(self.process.wiring.targets(self._step.owner, port))

@@ -63,7 +63,7 @@ class LiveProcess:
     _children: "set[LiveProcess] | None" = None
     _locals: dict[Any, Any] | None = None
     _readers: "dict[tuple[Key, str], tuple[Reader, asyncio.Task[None]]] | None" = None
-    _writers: list[Writer] | None = None
+    _writers: set[Writer] | None = None
     _turns: "dict[Key, deque[asyncio.Future[None]] | None] | None" = None
     _tasks: "set[asyncio.Task[Any]] | None" = None
     _deadline: float | None = None
@@ -186,11 +186,11 @@ class LiveProcess:
     def writer(self, owner: Key, port: str) -> Writer:
         """The writing end of an out port, for a node with several packets in flight."""
         if self._writers is None:
-            self._writers = []
+            self._writers = set()
             self.owns = True
         linked = bool(self.wiring.targets(owner, port))
-        writer = Writer(self, self.wiring.out(owner, port), linked)
-        self._writers.append(writer)
+        writer = Writer(self, self.wiring.out(owner, port), linked, self._writers)
+        self._writers.add(writer)
         return writer
 
     async def ask(self, step: ReadStep, payload: Payload) -> Answer:
@@ -484,7 +484,7 @@ class LiveProcess:
             self.reason = error or _OVER
         for reader, _ in (self._readers or {}).values():
             reader.close(self.reason)
-        for writer in self._writers or ():
+        for writer in tuple(self._writers or ()):
             writer.close(self.reason)
 
     async def _close(self, error: Error | None, caller: "asyncio.Task[Any] | None") -> Error | None:

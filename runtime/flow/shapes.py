@@ -14,7 +14,7 @@ from inspect import iscoroutinefunction
 from typing import Any, TypeAlias
 
 from heddle.runtime.flow.contracts import Host, Process
-from heddle.runtime.flow.errors import NOTHING, Answer, Error, Payload
+from heddle.runtime.flow.errors import NOTHING, Answer, Error, Failure, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.node import Action, Handler, Node, Visit
 from heddle.runtime.flow.packet import join
@@ -32,8 +32,9 @@ def one_to_one(fn: Callable[[Payload], Payload | Awaitable[Payload]]) -> Node:
 
 
 def one_to_many(fn: Callable[[Payload], Many | Awaitable[Many]]) -> Node:
-    """`in` → `fn(payload)` → `out`, `out[1]`, …, one after the other; the answers are joined.
+    """`in` → `fn(payload)` → `out`, `out[1]`, …; the answers are joined in this order.
 
+    Packets go out one after the other; if several of these ways may have to wait, at the same time.
     `fn` gives a mapping of out ports to payloads, or a list: its first item goes to `out`, the next
     to `out[1]`. A port without a link answers with what it was to send, as everywhere: nothing is
     dropped in silence. An item that is NOTHING is not sent; where none is, the answer is NOTHING.
@@ -75,14 +76,29 @@ class OneToMany(Node):
         """Its only in port."""
         return self._visit if port == "in" else None
 
+    def ways(self, payload: Payload) -> Any:
+        """Return what goes out by each port, or an awaitable of it."""
+        return self._fn(payload)
+
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
-        found = self._fn(payload)
-        answers = [
-            await flow.send(port, one)
-            for port, one in _ports(await found if self._waits else found)
-            if one is not NOTHING
-        ]
-        return join(answers)
+        result = self.ways(payload)
+        many = _ports(await result if self._waits else result)
+        ways = [(port, one) for port, one in many if one is not NOTHING]
+        if len(ways) < 2 or sum([flow.waits(port) for port, _ in ways]) < 2:
+            return join([await flow.send(port, one) for port, one in ways])
+        return join(await _send_at_once(flow, ways))
+
+
+async def _send_at_once(flow: Flow, ways: Sequence[tuple[str, Payload]]) -> list[Answer]:
+    """Send by all ports before the first answer is waited for; return the answers in order."""
+    writers = [flow.writer(port) for port, _ in ways]
+    try:
+        for writer, (_, payload) in zip(writers, ways, strict=True):
+            writer.write(payload)
+        return [await writer.receive() for writer in writers]
+    finally:
+        for writer in writers:
+            writer.close()
 
 
 def _ports(found: Many) -> list[tuple[str, Payload]]:
@@ -99,8 +115,10 @@ def _ports(found: Many) -> list[tuple[str, Payload]]:
 class ManyToOne(Node):
     """A node that waits until each of its linked in ports has a packet."""
 
-    def __init__(self, fn: Callable[[Row], Any]) -> None:
+    def __init__(self, fn: Callable[[Row], Any], *, limit: int | None = None) -> None:
+        """`limit` is how many packets may wait at one port in one process; more are an Error."""
         self._fn = fn
+        self._limit = limit
         self._waits = iscoroutinefunction(fn)
         self._rows: dict[Process, Rows] = {}
         self._visit = Visit(self._act, waits=self._waits, turns=self._waits)
@@ -111,70 +129,90 @@ class ManyToOne(Node):
         return self._visit if port == "in" or port.startswith("in[") else None
 
     async def open(self, host: Host) -> None:
-        """Rows that stay incomplete are told through the host."""
+        """Rows that stay incomplete are reported through the host."""
         self._host = host
 
     def snapshot(self) -> Mapping[str, Any]:
-        """How many processes have packets waiting here."""
-        return {"waiting": sum(not rows.empty for rows in self._rows.values())}
+        """Return how many processes have packets waiting here."""
+        return {"waiting": sum(bool(rows.waiting) for rows in self._rows.values())}
 
-    async def _act(self, flow: Flow, payload: Payload) -> Answer:
-        row = self._of(flow.process).add(flow.port, payload, flow.inputs)
-        if row is None:
-            return NOTHING
-        found = self._fn(row)
-        value = await found if self._waits else found
-        return NOTHING if value is NOTHING else await flow.send("out", value)
+    def left(self, process: Process, waiting: Mapping[str, int], lacking: Sequence[str]) -> None:
+        """Report the packets that still wait when their process ends well: how many at each port.
 
-    def _of(self, process: Process) -> "Rows":
-        rows = self._rows.get(process)
-        if rows is None:
-            rows = self._rows[process] = Rows()
-            process.on_exit(lambda error: self._left(process, error))
-        return rows
-
-    def _left(self, process: Process, error: Error | None) -> None:
-        """The process ends: what is left of its rows is told, unless it was cut short anyway."""
-        rows = self._rows.pop(process)
-        if rows.empty or error is not None or self._host is None:
+        A subclass may raise instead: that is how the process ends.
+        """
+        if self._host is None:
             return
-        have = ", ".join(f"{port} ({count})" for port, count in rows.waiting().items() if count)
-        lack = ", ".join(port for port, count in rows.waiting().items() if not count)
+        have = ", ".join(f"{port} ({count})" for port, count in waiting.items())
         self._host.tell(
             "row incomplete",
             level="warning",
-            reason=f"the process ended with packets at {have}, and none at {lack}",
+            reason=f"the process ended with packets at {have}, and none at {', '.join(lacking)}",
             process=str(process.id),
         )
 
+    async def _act(self, flow: Flow, payload: Payload) -> Answer:
+        process = flow.process
+        rows = self._rows.get(process)
+        if rows is None:
+            process.on_exit(lambda error: self._end(process, error))
+            rows = self._rows[process] = Rows(flow.inputs or (flow.port,), self._limit)
+        row = rows.add(flow.port, payload)
+        if row is None:
+            return NOTHING
+        return await self.answer(flow, row)
+
+    async def answer(self, flow: Flow, row: Row) -> Answer:
+        """Return the answer to a row that is complete."""
+        result = self._fn(row)
+        value = await result if self._waits else result
+        return NOTHING if value is NOTHING else await flow.send("out", value)
+
+    def _end(self, process: Process, error: Error | None) -> None:
+        rows = self._rows.pop(process)
+        waiting = rows.waiting
+        # A process that was cut short leaves packets behind anyway.
+        if waiting and error is None:
+            self.left(process, waiting, rows.lacking)
+
 
 class Rows:
-    """What waits at each in port, in one process."""
+    """The packets that wait at each in port, in one process."""
 
-    def __init__(self) -> None:
-        self._columns: dict[str, deque[Payload]] = {}
+    __slots__ = ("_columns", "_limit", "_order")
+
+    def __init__(self, linked: Sequence[str], limit: int | None = None) -> None:
+        self._order = sorted(linked, key=number_of)
+        self._columns: dict[str, deque[Payload]] = {port: deque() for port in self._order}
+        self._limit = limit
 
     @property
-    def empty(self) -> bool:
-        """Whether nothing waits."""
-        return not any(self._columns.values())
-
     def waiting(self) -> dict[str, int]:
-        """How many packets wait at each in port."""
-        return {port: len(column) for port, column in self._columns.items()}
+        """How many packets wait, at each in port that has some."""
+        return {port: len(column) for port, column in self._columns.items() if column}
 
-    def add(self, port: str, payload: Payload, linked: Sequence[str]) -> Row | None:
-        """Put a packet in; the row where this one completes it."""
+    @property
+    def lacking(self) -> list[str]:
+        """The in ports that packets are waited for at."""
+        return [port for port, column in self._columns.items() if not column]
+
+    def add(self, port: str, payload: Payload) -> Row | None:
+        """Put a packet in; return the row if that completes it. Failure if too many wait."""
         columns = self._columns
-        columns.setdefault(port, deque()).append(payload)
-        for one in linked:
-            columns.setdefault(one, deque())
-        if not all(columns.values()):
-            return None
-        return [columns[one].popleft() for one in sorted(columns, key=number_of)]
+        column = columns.get(port)
+        if column is None:
+            column = columns[port] = deque()
+        if self._limit is not None and len(column) >= self._limit:
+            reason = f"{self._limit} packets wait at {port} already, for those of other in ports"
+            raise Failure(Error(reason, code="limit"))
+        column.append(payload)
+        for name in self._order:
+            if not columns[name]:
+                return None
+        return [columns[name].popleft() for name in self._order]
 
 
 def number_of(port: str) -> int:
-    """The number of an indexed port: `in[2]` is 2, `in` is 0."""
+    """Return the number of an indexed port: `in[2]` is 2, `in` is 0."""
     _, _, index = port.partition("[")
     return int(index[:-1]) if index else 0

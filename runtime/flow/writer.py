@@ -16,9 +16,13 @@ class Closed(Exception):  # noqa: N818 - reads as what it tells: you closed it
 class Writer:
     """Sends packets; answers come back in the order of the questions."""
 
-    __slots__ = ("_closed", "_flight", "_open", "_process", "_step", "linked")
+    __slots__ = ("_closed", "_flight", "_kept", "_open", "_process", "_step", "linked")
 
-    def __init__(self, process: Process, step: Step | None, linked: bool) -> None:
+    def __init__(
+        self, process: Process, step: Step | None, linked: bool, kept: "set[Writer]"
+    ) -> None:
+        """`kept` are the open writers of the process: it leaves them when it is closed."""
+        self._kept = kept
         self.linked = linked
         """Whether anything is linked to the port."""
         self._process = process
@@ -61,6 +65,7 @@ class Writer:
 
     def close(self, reason: Error | None = None) -> None:
         """Close it: what is in flight is answered with the reason."""
+        self._kept.discard(self)
         if self._closed is None:
             self._closed = reason or Error("the writer was closed", code="dropped")
             for future, task in tuple(self._open.items()):

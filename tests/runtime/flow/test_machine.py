@@ -533,7 +533,9 @@ async def test_packets_of_one_process_do_not_take_turns_if_an_action_wants_none(
 
     process = LiveProcess(wire({"a": act(count, process=wants, turns=False)}))
     step = process.wiring.entry("a", "in")
-    answers = [process.spawn(settle(process.run(step, number))) for number in range(3)]
+    answers = [
+        process.tasks.start(settle(process.run(step, number)), awaited=True) for number in range(3)
+    ]
     assert await asyncio.gather(*answers) == [(wants, 0), (wants, 1), (wants, 2)]
     assert most == 3
     process.end()
