@@ -77,7 +77,7 @@ def command(
         reading.specs,
         ValueSet(reading.values),
         registry,
-        spoiled=reading.spoiled,
+        partial=reading.spoiled,
         environment=settings.environment,
         strict_env=strict_env,
     )

@@ -6,22 +6,20 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.runtime.assembly.codec import GATHERED, codec_failed
+from heddle.runtime.assembly.assembler import AssembledSpec, Assembler, Context, assemble
 from heddle.runtime.assembly.dead_routes import dead_routes
-from heddle.runtime.assembly.expander import Expander
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.assembly.flow_graph import Part
-from heddle.runtime.assembly.link_check import links_in_pieces
+from heddle.runtime.assembly.link_check import check_links_in_pieces
+from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.events.events import masked
-from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.check import in_order
-from heddle.schemas.errors import SpecError
 from heddle.schemas.pieces import Pieces, at_once
 from heddle.schemas.problem import Problem
-from heddle.specs.binding.bind import BoundSpec, ValueSet, bind
+from heddle.specs.binding.bind import ValueSet
 from heddle.specs.binding.unfilled import unfilled_blanks
 from heddle.specs.model.names import new_id
-from heddle.specs.model.spec import Binding, Spec
+from heddle.specs.model.spec import Spec
 from heddle.specs.secrets.keyring import EXTRA
 from heddle.specs.secrets.vault import Vault
 
@@ -49,12 +47,54 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     closed: tuple[str, ...] = ()
 
 
+class SpecsContext(Context):
+    """Other Specs stand around those that are assembled, as files or a store hold them."""
+
+    hints = True
+
+    def __init__(
+        self,
+        scheme: Scheme,
+        values: ValueSet,
+        environment: Mapping[str, Any],
+        *,
+        specs: Iterable[Spec],
+        others: Sequence[Spec] = (),
+        partial: Sequence[Spec] = (),
+        lenient: bool = False,
+    ) -> None:
+        super().__init__(scheme, values, environment)
+        self.lenient = lenient
+        self.partial = {spec.id for spec in partial}
+        self._others = others
+        self._named: dict[str, Spec] = {}
+        for spec in (*specs, *partial):
+            if spec.name is not None and (
+                spec.name not in self._named or spec.id not in self.partial
+            ):
+                self._named[spec.name] = spec
+
+    def find(self, name: str) -> Spec | None:
+        """Return one of these Specs, or of those that could be read only in part."""
+        return self._named.get(name)
+
+    def around(self, specs: Sequence[AssembledSpec]) -> Pieces[list[AssembledSpec]]:
+        """Return all of the others: whoever asks gives those that are concerned."""
+        del specs
+        assembler = Assembler(self)
+        found: list[AssembledSpec] = []
+        for spec in self._others:
+            yield
+            found.append(assembler.bind(spec))
+        return found
+
+
 def check_specs(
     specs: Sequence[Spec],
     values: ValueSet,
     registry: Registry,
     *,
-    spoiled: Sequence[Spec] = (),
+    partial: Sequence[Spec] = (),
     environment: Mapping[str, Any] | None = None,
     only: frozenset[UUID] | None = None,
     later: bool = False,
@@ -63,16 +103,17 @@ def check_specs(
     """Check Specs one by one, and the links between them.
 
     A Spec with blanks whose names the environment does not give, or whose Values cannot be opened
-    here, is checked with them open, and the names are told; with `strict_env` they are Problems. With `only`, these ids alone are
-    checked one by one. With `later`, links and Values that are not there yet are no Problems.
-    The `spoiled` ones (see Reading) are checked for what reading them did not tell.
+    here, is checked with them open, and the names are told; with `strict_env` they are Problems.
+    With `only`, these ids alone are checked one by one. With `later`, links and Values that are not
+    there yet are no Problems. The `partial` ones (see ReadText) are checked for what reading them
+    did not tell.
     """
     return at_once(
-        checked_in_pieces(
+        check_in_pieces(
             specs,
             values,
             registry,
-            spoiled=spoiled,
+            partial=partial,
             environment=environment,
             only=only,
             later=later,
@@ -81,84 +122,105 @@ def check_specs(
     )
 
 
-def checked_in_pieces(
+def check_in_pieces(
     specs: Sequence[Spec],
     values: ValueSet,
     registry: Registry,
     *,
-    spoiled: Sequence[Spec] = (),
+    partial: Sequence[Spec] = (),
     environment: Mapping[str, Any] | None = None,
     only: frozenset[UUID] | None = None,
     later: bool = False,
     strict_env: bool = False,
 ) -> Pieces[Checked]:
-    """As `check_specs`, a Spec at a time."""
+    """Do as `check_specs`, a Spec at a time."""
+    scheme = registry.scheme
+    values = values.opened_by(Vault(registry.keys))
+    apart = _apart(specs, partial)
+    asked = [spec for spec in (*specs, *apart) if only is None or spec.id in only]
+    context = SpecsContext(
+        scheme,
+        values,
+        environment or {},
+        specs=specs,
+        others=[spec for spec in specs if only is not None and spec.id not in only],
+        partial=apart,
+        lenient=not strict_env,
+    )
+    assembly = yield from assemble(asked, context)
     problems: list[Problem] = []
     missing: set[str] = set()
     closed: dict[str, None] = {}
-    values = values.opened_by(Vault(registry.keys))
-    filled: list[Spec] = []
-    parts: list[Part] = []
-    named = {spec.name: spec for spec in specs if spec.name is not None}
-    apart = _apart(specs, spoiled)
-    for spec in apart:
-        if spec.name is not None:
-            named.setdefault(spec.name, spec)
-    known = {spec.id for spec in apart}
-    told: set[UUID] = set()
-    hints: list[Problem] = []
-    for spec in (*specs, *apart):
-        yield
-        given = _Environment(environment or {})
-        expander = Expander(registry.scheme, values, given, named.get)
-        found: Iterable[Problem] = ()
-        known_links = _links_are_known(spec, registry)
-        counted = [Part(spec, settled=known_links, bound=False)]
-        gathering = GATHERED.set(hints)
-        try:
-            effective = expander.bind(spec)
-            bound = effective.binding
-            if spec.id in known and _unread(spec):
-                found = registry.scheme.check_unbound(spec)
-                given = _Environment({})
-            elif bound.problems:
-                found = _unbound(spec, bound, values, given, registry, strict_env)
-            elif only is None or spec.id in only:
-                counted = [Part(bound.spec, settled=known_links, bound=False)]
-                counted = [
-                    Part(symbol.binding.spec, symbol.inlets, symbol.held)
-                    for symbol in expander.symbols(effective)
-                ]
+    for each in assembly.specs:
+        missing |= each.missing
+        for problem in each.problems:
+            if _away(problem) and not strict_env:
+                closed[problem.path.rpartition(".")[0]] = None
             else:
-                counted = [Part(bound.spec)]
-        except SpecError as error:
-            found, bound = error.problems, bind(spec, values, given)
-        except FAILURES as error:
-            found, bound = (codec_failed(spec, error),), bind(spec, values, given)
-        finally:
-            GATHERED.reset(gathering)
-        if only is None or spec.id in only:
-            kept = [problem for problem in found if not (later and problem.code in LATER)]
-            if not strict_env:
-                away = [problem for problem in kept if _away(problem)]
-                closed |= dict.fromkeys(problem.path.rpartition(".")[0] for problem in away)
-                kept = [problem for problem in kept if not _away(problem)]
-            problems += masked(tuple(kept), bound.secrets)
-            missing |= given.missed
-        parts += counted
-        filled += (part.spec for part in counted)
-        if spec.id in known:
-            told |= {part.spec.id for part in counted}
-    links = yield from links_in_pieces(filled, registry.scheme.schema, spoiled=told)
-    problems += [problem for problem in links if not (later and problem.code in LATER)]
+                problems.append(problem)
+    problems += [each.problem for each in assembly.links]
+    hints = [hint for each in assembly.specs for hint in each.hints]
+    parts = [part for each in assembly.specs for part in _parts(each, scheme)]
+    filled = [part.spec for part in parts]
     return Checked(
-        problems=tuple(in_order(problems)),
-        dead=tuple(dead_routes(filled, registry.scheme.schema)) if only is None else (),
+        problems=tuple(in_order([one for one in problems if not (later and one.code in LATER)])),
+        dead=tuple(dead_routes(filled, scheme.schema)) if only is None else (),
         hints=(*unfilled_blanks(specs), *dict.fromkeys(hints)) if only is None else (),
         parts=tuple(parts),
         missing=tuple(sorted(missing)),
         closed=tuple(sorted(closed)),
     )
+
+
+def check_partial(
+    partial: Sequence[Spec],
+    others: Iterable[Spec],
+    values: ValueSet,
+    scheme: Scheme,
+    environment: Mapping[str, Any],
+) -> tuple[Problem, ...]:
+    """Return what is wrong with Specs that could be read only in part, besides what reading told.
+
+    Their kinds, fields, code and ports, by place, secrets masked. `others` are the Specs beside them:
+    links may lead there, and they may be used. Links to what is not there are no Problems, and
+    nothing is told of the others.
+    """
+    return at_once(check_partial_in_pieces(partial, others, values, scheme, environment))
+
+
+def check_partial_in_pieces(
+    partial: Sequence[Spec],
+    others: Iterable[Spec],
+    values: ValueSet,
+    scheme: Scheme,
+    environment: Mapping[str, Any],
+) -> Pieces[tuple[Problem, ...]]:
+    """Do as `check_partial`, a Spec at a time."""
+    apart = _apart((), partial)
+    around = _beside(apart, others)
+    context = SpecsContext(scheme, values, environment, specs=around, others=around, partial=apart)
+    assembly = yield from assemble(apart, context)
+    bound = [part for each in assembly.around for part in each.parts]
+    before = yield from check_links_in_pieces(bound, scheme.schema)
+    known = {each.problem for each in before}
+    links = [each.problem for each in assembly.links if each.problem.code == "unknown-port"]
+    secrets = {secret for each in assembly.specs for secret in each.binding.secrets}
+    ours = masked(
+        tuple(problem for problem in links if problem not in known),
+        sorted(secrets, key=len, reverse=True),
+    )
+    return tuple(in_order([*(one for each in assembly.specs for one in each.problems), *ours]))
+
+
+def _parts(assembled: AssembledSpec, scheme: Scheme) -> list[Part]:
+    """Return a Spec as it counts in the graph, and those that it holds."""
+    if assembled.symbols:
+        symbols = assembled.symbols
+        return [Part(symbol.binding.spec, symbol.inlets, symbol.held) for symbol in symbols]
+    kind = scheme.find(assembled.spec.kind)
+    # All of its links stand under `ports`, whatever else may be wrong with it.
+    settled = kind is not None and kind.expand is None and kind.links is None
+    return [Part(spec, settled=settled, bound=False) for spec in assembled.parts]
 
 
 def _away(problem: Problem) -> bool:
@@ -169,59 +231,19 @@ def _away(problem: Problem) -> bool:
     return problem.code in CLOSED
 
 
-def _apart(specs: Sequence[Spec], spoiled: Sequence[Spec]) -> list[Spec]:
-    """The spoiled Specs, each with an id of its own: some have a name, or an id, twice."""
+def _apart(specs: Sequence[Spec], partial: Sequence[Spec]) -> list[Spec]:
+    """Return the partial Specs, each with an id of its own: some have a name, or an id, twice."""
     ids = {spec.id for spec in specs}
     apart: list[Spec] = []
-    for spec in spoiled:
+    for spec in partial:
         one = msgspec.structs.replace(spec, id=new_id()) if spec.id in ids else spec
         ids.add(one.id)
         apart.append(one)
     return apart
 
 
-def _unread(spec: Spec) -> bool:
-    """Whether some of its `env` could not be read, so that its blanks cannot be filled."""
-    return Binding() in spec.env.values()
-
-
-def _links_are_known(spec: Spec, registry: Registry) -> bool:
-    """Return True if all links of a Spec stand under `ports`, whatever else may be wrong with it."""
-    kind = registry.scheme.find(spec.kind)
-    return kind is not None and kind.expand is None and kind.links is None
-
-
-class _Environment(dict[str, Any]):
-    """An environment that notes which names it was asked for in vain."""
-
-    def __init__(self, names: Mapping[str, Any]) -> None:
-        super().__init__(names)
-        self.missed: set[str] = set()
-
-    def __bool__(self) -> bool:
-        # An empty one is asked, too.
-        return True
-
-    def __contains__(self, name: object) -> bool:
-        found = super().__contains__(name)
-        if not found:
-            self.missed.add(str(name))
-        return found
-
-
-def _unbound(
-    spec: Spec,
-    bound: BoundSpec,
-    values: ValueSet,
-    environment: _Environment,
-    registry: Registry,
-    strict_env: bool,
-) -> Iterable[Problem]:
-    """What is wrong with a Spec that has blanks which cannot be filled."""
-    problems = bound.problems
-    if environment.missed and not strict_env:
-        # What is wrong whatever the missing names may be is wrong for another reason.
-        given = {**environment, **dict.fromkeys(environment.missed, "")}
-        rest = bind(spec, values, given).problems
-        problems = tuple(problem for problem in problems if problem in rest)
-    return [*problems, *registry.scheme.check_unbound(spec)]
+def _beside(apart: Sequence[Spec], others: Iterable[Spec]) -> list[Spec]:
+    """Return the others that the partial ones do not stand for: the file says those anew."""
+    ids = {spec.id for spec in apart}
+    names = {spec.name for spec in apart if spec.name is not None}
+    return [spec for spec in others if spec.id not in ids and spec.name not in names]

@@ -4,23 +4,20 @@ Nothing of it is live. What is wrong is told spec by spec, so that a runtime tha
 out what is broken, and one that runs can refuse the change as a whole.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
 
-from heddle.runtime.assembly.codec import codec_failed
-from heddle.runtime.assembly.expander import Expander, moved
-from heddle.runtime.assembly.link_check import links_in_pieces
+from heddle.runtime.assembly.assembler import AssembledSpec, Context, assemble
+from heddle.runtime.assembly.expander import moved
+from heddle.runtime.assembly.link_check import LinkProblem, SchemaOf, check_links_in_pieces
 from heddle.runtime.assembly.scheme import Scheme
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.assembly.table import Plan, SymbolTable
 from heddle.runtime.events.events import masked
 from heddle.runtime.flow.node import dissolve
-from heddle.runtime.flow.step import FAILURES
-from heddle.schemas.errors import SpecError
 from heddle.schemas.pieces import Pieces, by_turns
 from heddle.schemas.problem import Problem
 from heddle.specs.binding.bind import BoundSpec, ValueSet
@@ -71,6 +68,84 @@ class Draft:
         self.problems.setdefault(spec.id, []).extend(problems)
 
 
+class TableContext(Context):
+    """What runs in a table stands around a change of it."""
+
+    failed_count = False
+
+    def __init__(
+        self,
+        table: SymbolTable,
+        scheme: Scheme,
+        values: ValueSet,
+        environment: Mapping[str, Any],
+        change: "TableChange",
+    ) -> None:
+        super().__init__(scheme, values, environment)
+        self._table = table
+        self._removes = change.removes
+        self._named = {spec.name: spec for spec in change.specs if spec.name is not None}
+
+    def find(self, name: str) -> Spec | None:
+        """Return a Spec of the change, or else of the table."""
+        if name in self._named:
+            return self._named[name]
+        symbol = self._table.get(name)
+        gone = symbol is None or symbol.id in self._removes
+        return symbol.spec if symbol is not None and not gone else None
+
+    def running(self, spec: Spec) -> Symbol | None:
+        """Return the Symbol of this very Spec."""
+        symbol = self._table.get(spec.id)
+        return symbol if symbol is not None and symbol.spec.same(spec) else None
+
+    def bears(self, spec: Spec) -> bool:
+        """Return True if it has its name already."""
+        bearer = self._table.get(spec.name) if spec.name is not None else None
+        return bearer is not None and bearer.id == spec.id
+
+    def users(self, specs: Sequence[AssembledSpec]) -> Iterable[Spec]:
+        """Return who is made with what changes here, and does not change itself."""
+        changed = [each.spec for each in specs if not each.same]
+        ids = {spec.id for spec in changed} | self._removes
+        changed += [symbol.spec for one in ids if (symbol := self._table.get(one)) is not None]
+        names = {spec.name for spec in changed if spec.name and "specs" in spec.fields}
+        seen = {each.spec.id for each in specs} | self._removes
+        return [each.spec for each in self._table.using(names) if each.id not in seen]
+
+    def around(self, specs: Sequence[AssembledSpec]) -> Pieces[list[AssembledSpec]]:
+        """Return the neighbours of the new Symbols in the table."""
+        made = {symbol.id for each in specs for symbol in each.symbols}
+        made |= {each.spec.id for each in specs if each.same}
+        found: dict[UUID, Symbol] = {}
+        for each in specs if len(self._table) else ():
+            for symbol in each.symbols:
+                yield
+                near = self._table.neighbours(symbol)
+                keys = [
+                    link.id or link.name or "" for links in symbol.links.values() for link in links
+                ]
+                name = symbol.spec.name
+                if name is not None:
+                    near += self._table.wanting(name)
+                    keys.append(name)
+                near += [target for key in keys if (target := self._table.get(key)) is not None]
+                found.update((other.id, other) for other in near)
+        return [
+            AssembledSpec(symbol.spec, symbol.binding)
+            for one, symbol in found.items()
+            if one not in made and one not in self._removes
+        ]
+
+
+class TableChange(NamedTuple):
+    """A change of a table: what is assembled anew, what stays, and what goes."""
+
+    specs: Sequence[Spec]
+    anew: Sequence[Spec]
+    removes: frozenset[UUID]
+
+
 class Drafter:
     """Makes Drafts against the current state of a table."""
 
@@ -87,7 +162,7 @@ class Drafter:
         asked: Iterable[UUID] | None = None,
         forced: frozenset[UUID] = frozenset(),
     ) -> Draft:
-        """What these Specs come to, as they are in the store now.
+        """Return what these Specs come to, as they are in the store now.
 
         `asked` are the ids that were looked for (None: all there are): one that the store does not
         have is removed. `forced` are rebuilt although their Spec is the same: a Value of theirs
@@ -103,20 +178,35 @@ class Drafter:
         asked: Iterable[UUID] | None = None,
         forced: frozenset[UUID] = frozenset(),
     ) -> Pieces[Draft]:
-        """As `draft`, a Spec at a time; the table must not change meanwhile."""
+        """Do as `draft`, a Spec at a time; the table must not change meanwhile."""
         draft = Draft()
         draft.values = values
+        change = yield from self._change(specs, asked, forced)
+        draft.removes |= change.removes
+        context = TableContext(self._table, self._scheme, values, self._environment, change)
+        assembly = yield from assemble(change.anew, context)
+        for each in assembly.specs:
+            yield
+            self._take(draft, each)
+        for owner, problem in assembly.links:
+            yield
+            if problem.code in ("unknown-port", "duplicate-name"):
+                self._reject(draft, owner, problem)
+        self._let_go(draft)
+        return draft
+
+    def _change(
+        self, specs: Sequence[Spec], asked: Iterable[UUID] | None, forced: frozenset[UUID]
+    ) -> Pieces[TableChange]:
         stored = {spec.id for spec in specs}
+        removes: set[UUID] = set()
         yield
-        known = asked if asked is not None else [symbol.id for symbol in self._table.all()]
-        for one in known:
+        for one in asked if asked is not None else [symbol.id for symbol in self._table.all()]:
             yield
             symbol = self._table.get(one)
             if symbol is not None and symbol.source == one and one not in stored:
-                draft.removes.add(one)
-        yield
-        expander = self._expander(draft, specs, values)
-        compiled: set[UUID] = set()
+                removes.add(one)
+        anew: list[Spec] = []
         for spec in specs:
             yield
             symbol = self._table.get(spec.id)
@@ -124,43 +214,35 @@ class Drafter:
                 # Its lines may have moved in the file: Problems should point at where they are now.
                 moved(symbol, spec)
             else:
-                compiled.add(spec.id)
-                self._compile(draft, spec, expander, symbol)
-        for symbol in self._users(draft, compiled):
-            yield
-            self._compile(draft, symbol.spec, expander, symbol)
-        yield
-        self._names(draft)
-        yield
-        yield from self._links(draft)
-        self._let_go(draft)
-        return draft
+                anew.append(spec)
+        return TableChange(specs, anew, frozenset(removes))
 
-    def _expander(self, draft: Draft, specs: Sequence[Spec], values: ValueSet) -> Expander:
-        """What expands Specs; those of the change may be used, and those of the table."""
-        named = {spec.name: spec for spec in specs if spec.name is not None}
+    def _take(self, draft: Draft, assembled: AssembledSpec) -> None:
+        """Have a Draft hold what a Spec comes to."""
+        spec = assembled.spec
+        symbol = self._table.get(spec.id)
+        if assembled.same and symbol is not None:
+            moved(symbol, spec)
+            draft.rebound.append((symbol, assembled.binding))
+        if assembled.problems:
+            draft.refuse(spec, assembled.problems)
+        for one in assembled.symbols:
+            before = self._table.get(one.id)
+            # What is held and stays as it is keeps its Node.
+            if before is None or one.id == spec.id or not _alike(before, one):
+                draft.puts[one.id] = one
 
-        def find(name: str) -> Spec | None:
-            if name in named:
-                return named[name]
-            symbol = self._table.get(name)
-            gone = symbol is None or symbol.id in draft.removes
-            return symbol.spec if symbol is not None and not gone else None
-
-        return Expander(self._scheme, values, self._environment, find)
-
-    def _users(self, draft: Draft, compiled: set[UUID]) -> list[Symbol]:
-        """Who is made with what changes here, and does not change itself."""
-        changed = [symbol.spec for one in draft.ids if (symbol := self._table.get(one))]
-        changed += [symbol.spec for symbol in draft.puts.values()]
-        names = {spec.name for spec in changed if spec.name and "specs" in spec.fields}
-        if not names:
-            return []
-        seen = compiled | draft.removes
-        return [one for one in self._table.using(names) if one.id not in seen]
+    def _reject(self, draft: Draft, owner: Spec, problem: Problem) -> None:
+        """Leave out a Spec for a Problem with its links, or with those of what it holds."""
+        symbol = draft.puts.get(owner.id) or self._table.get(owner.id)
+        if symbol is None:
+            draft.refuse(owner, [problem])
+            return
+        outer = draft.puts.get(symbol.source) or self._table.get(symbol.source) or symbol
+        draft.refuse(outer.spec, masked((problem,), symbol.binding.secrets))
 
     def _let_go(self, draft: Draft) -> None:
-        """What was held by a Spec goes with it, or when it is held no longer."""
+        """Take out what was held by a Spec that goes, or holds it no longer."""
         for one in tuple(draft.removes):
             symbol = self._table.get(one)
             draft.removes |= symbol.held if symbol is not None else frozenset()
@@ -168,94 +250,6 @@ class Drafter:
             before = self._table.get(symbol.id)
             if before is not None and before.held:
                 draft.removes |= before.held - symbol.held
-
-    def _compile(self, draft: Draft, spec: Spec, expander: Expander, symbol: Symbol | None) -> None:
-        secrets: tuple[str, ...] = ()
-        try:
-            effective = expander.bind(spec)
-            binding = effective.binding
-            if binding.problems:
-                problems = list(binding.problems)
-                # Blanks that stay open hide nothing else: tell what is wrong with the rest as well.
-                with suppress(*FAILURES):
-                    problems += self._scheme.check_unbound(spec)
-                draft.refuse(spec, problems)
-                return
-            same = symbol is not None and symbol.spec.same(spec)
-            if symbol is not None and same and symbol.binding.spec.same(binding.spec):
-                moved(symbol, spec)
-                draft.rebound.append((symbol, binding))
-                return
-            secrets = binding.secrets
-            made = expander.symbols(effective)
-        except SpecError as error:
-            draft.refuse(spec, masked(error.problems, secrets))
-        except FAILURES as error:
-            draft.refuse(spec, masked((codec_failed(spec, error),), secrets))
-        else:
-            for one in made:
-                before = self._table.get(one.id)
-                # What is held and stays as it is keeps its Node.
-                if before is None or one.id == spec.id or not _alike(before, one):
-                    draft.puts[one.id] = one
-
-    def _names(self, draft: Draft) -> None:
-        """A name has one bearer: who bears it already keeps it."""
-        taken: dict[str, Spec] = {}
-        for symbol in list(draft.puts.values()):
-            name = symbol.spec.name
-            if name is None or symbol.source != symbol.id:
-                continue
-            first = taken.get(name)
-            bearer = self._table.get(name)
-            if first is None and bearer is not None and bearer.id != symbol.id:
-                moved = draft.puts.get(bearer.id)
-                gone = bearer.id in draft.removes or (moved is not None and moved.spec.name != name)
-                first = None if gone else bearer.spec
-            if first is None:
-                taken[name] = symbol.spec
-                continue
-            problem = Problem(
-                code="duplicate-name",
-                found=f'the name "{name}" is taken by {first.kind} at {first.place()}',
-                hint="Names are unique in a namespace.",
-                place=symbol.spec.place(("name",)),
-                path=symbol.spec.at(("name",)),
-            )
-            draft.refuse(symbol.spec, [problem])
-
-    def _links(self, draft: Draft) -> Pieces[None]:
-        """Links to ports that are not there, of what changes and of whoever is linked to it."""
-        if not draft.puts:
-            return
-        around: dict[UUID, Spec] = {one: symbol.binding.spec for one, symbol in draft.puts.items()}
-        if len(self._table):
-            for symbol in list(draft.puts.values()):
-                yield
-                near = self._table.neighbours(symbol)
-                near += [
-                    found
-                    for links in symbol.links.values()
-                    for link in links
-                    if (found := self._table.get(link.id or link.name or "")) is not None
-                ]
-                if symbol.spec.name is not None:
-                    near += self._table.wanting(symbol.spec.name)
-                for other in near:
-                    if other.id not in draft.removes:
-                        around.setdefault(other.id, other.binding.spec)
-        found_links = yield from links_in_pieces(around.values(), self._scheme.schema)
-        for problem in found_links:
-            if problem.code != "unknown-port":
-                continue
-            spec = label_owner(problem, around.values())
-            if spec is not None:
-                bound = draft.puts.get(spec.id) or self._table.get(spec.id)
-                secrets = bound.binding.secrets if bound is not None else ()
-                if bound is not None and bound.source != bound.id:
-                    outer = draft.puts.get(bound.source) or self._table.get(bound.source)
-                    spec = outer.spec if outer is not None else spec
-                draft.refuse(spec, masked((problem,), secrets))
 
 
 def _alike(before: Symbol, after: Symbol) -> bool:
@@ -285,33 +279,33 @@ def stopping(plan: Plan, scheme: Scheme) -> Pieces[list[Problem]]:
             near.update((target.id, target.binding.spec) for target in targets)
     # A mistyped name is told with the one that was meant: that may be any.
     names = [(spec.namespace, name) for spec in stops[:1] for name in plan.layout.names]
-    return (yield from stopped(stops, list(near.values()), _waiting(plan), scheme.schema, names))
+    lost = yield from stopped(stops, list(near.values()), _waiting(plan), scheme.schema, names)
+    return [each.problem for each in lost]
 
 
 def stopped(
     stops: Sequence[Spec],
     specs: Sequence[Spec],
-    waiting: Iterable[Problem],
-    schema_of: Callable[[str], Any],
+    waiting: Iterable[LinkProblem],
+    schema_of: SchemaOf,
     names: Sequence[tuple[str, str]] = (),
-) -> Pieces[list[Problem]]:
+) -> Pieces[list[LinkProblem]]:
     """Return the Problems with the links of Specs that would stop; `specs` are those around them.
 
     `names` are more that a link may have meant, by namespace.
     """
-    found = []
-    links = yield from links_in_pieces(specs, schema_of, names=names)
-    for problem in (*links, *waiting):
+    ids = {spec.id for spec in stops}
+    found: list[LinkProblem] = []
+    links = yield from check_links_in_pieces(specs, schema_of, names=names)
+    for owner, problem in (*links, *waiting):
         yield
-        linked = problem.code in ("missing-link", "waiting-link")
-        spec = label_owner(problem, stops) if linked else None
-        if spec is not None:
-            hint = f"{problem.hint} {spec.label} is active and would stop.".lstrip()
-            found.append(msgspec.structs.replace(problem, hint=hint))
+        if owner.id in ids and problem.code in ("missing-link", "waiting-link"):
+            hint = f"{problem.hint} {owner.label} is active and would stop.".lstrip()
+            found.append(LinkProblem(owner, msgspec.structs.replace(problem, hint=hint)))
     return found
 
 
-def _waiting(plan: Plan) -> Iterator[Problem]:
+def _waiting(plan: Plan) -> Iterator[LinkProblem]:
     """Links of what stops to what is there, but was not active before and is not now."""
     stops = {symbol.id for symbol in plan.stops}
     for symbol in plan.stops:
@@ -322,20 +316,10 @@ def _waiting(plan: Plan) -> Iterator[Problem]:
                     continue
                 waits = plan.layout.symbols[target]
                 why = "; ".join(plan.layout.reasons(waits)) or "part of a ring that waits"
-                yield Problem(
+                problem = Problem(
                     code="waiting-link",
                     found=f'"{waits.label}" is not active: {why}',
                     place=symbol.spec.place(("ports", port, index)),
                     path=symbol.spec.at(("ports", port)),
                 )
-
-
-def label_owner(problem: Problem, specs: Iterable[Spec]) -> Spec | None:
-    """Whose Problem with a link it is: one name may begin as another does, and have dots in it."""
-    found: Spec | None = None
-    for spec in specs:
-        label = spec.label
-        fits = problem.path == label or problem.path.startswith(f"{label}.ports")
-        if fits and (found is None or len(label) > len(found.label)):
-            found = spec
-    return found
+                yield LinkProblem(symbol.binding.spec, problem)

@@ -1,7 +1,7 @@
 """Links are checked across Specs: does the target stand there, and do both ports exist?"""
 
 from collections.abc import Callable, Iterable, Sequence, Set
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from heddle.schemas.check import decode, in_order
@@ -22,42 +22,53 @@ SchemaOf: TypeAlias = Callable[[str], Schema[Any] | None]
 """The Schema of a kind; None where nobody serves it."""
 
 
+class LinkProblem(NamedTuple):
+    """A Problem, and the Spec that it is of: names may be borne twice, and begin alike."""
+
+    owner: Spec
+    problem: Problem
+
+
 def check_links(
-    specs: Iterable[Spec], schema_of: SchemaOf, *, spoiled: Set[UUID] = frozenset()
+    specs: Iterable[Spec], schema_of: SchemaOf, *, partial: Set[UUID] = frozenset()
 ) -> list[Problem]:
-    """Every Problem between these Specs, by place.
+    """Return every Problem between these Specs, by place.
 
     `duplicate-name` and `duplicate-id`: two Specs claim one. `unknown-port`: an out port that the
     kind does not have, or a link to an in port that its target does not have. `missing-link`: the
-    target is not among these Specs; that is not a mistake where it may come later, or is stored
+    target is not among these Specs; that is not a mistake if it may come later, or is stored
     already. Ports of an unknown kind, or of fields that do not decode, are not judged.
-    Of the `spoiled` ones is known already that a name is taken or that a link cannot be read.
+    Of the `partial` ones is known already that a name is taken or that a link cannot be read.
     """
-    return at_once(links_in_pieces(specs, schema_of, spoiled=spoiled))
+    found = at_once(check_links_in_pieces(specs, schema_of, partial=partial))
+    return in_order([each.problem for each in found])
 
 
-def links_in_pieces(
+def check_links_in_pieces(
     specs: Iterable[Spec],
     schema_of: SchemaOf,
     *,
-    spoiled: Set[UUID] = frozenset(),
+    partial: Set[UUID] = frozenset(),
     names: Sequence[tuple[str, str]] = (),
-) -> Pieces[list[Problem]]:
-    """As `check_links`, a Spec at a time. `names` are more that a link may have meant, by namespace."""
-    check = _Links(schema_of, spoiled, names)
+) -> Pieces[list[LinkProblem]]:
+    """Do as `check_links`, a Spec at a time, and return whose each Problem is.
+
+    `names` are more that a link may have meant, by namespace.
+    """
+    check = _Links(schema_of, partial, names)
     yield from check.walk(list(specs))
-    return in_order(check.problems)
+    return sorted(check.problems, key=_place)
 
 
 class _Links:
     """One way through the links of some Specs, picking up Problems."""
 
     def __init__(
-        self, schema_of: SchemaOf, spoiled: Set[UUID], names: Sequence[tuple[str, str]]
+        self, schema_of: SchemaOf, partial: Set[UUID], names: Sequence[tuple[str, str]]
     ) -> None:
-        self.problems: list[Problem] = []
+        self.problems: list[LinkProblem] = []
         self._schema_of = schema_of
-        self._spoiled = spoiled
+        self._partial = partial
         self._ids: dict[UUID, Spec] = {}
         self._names: dict[tuple[str, str], Spec] = {}
         self._ports: dict[UUID, Ports | None] = {}
@@ -79,7 +90,7 @@ class _Links:
     def _claim(self, spec: Spec) -> None:
         """Take the id and the name, if they are free."""
         first = self._ids.setdefault(spec.id, spec)
-        if first is not spec and spec.id not in self._spoiled:
+        if first is not spec and spec.id not in self._partial:
             self._tell(
                 "duplicate-id",
                 f"the id {spec.id} is taken by {_who(first)}",
@@ -90,10 +101,10 @@ class _Links:
         if spec.name is None:
             return
         first = self._names.setdefault((spec.namespace, spec.name), spec)
-        if first is not spec and first.id != spec.id and spec.id not in self._spoiled:
+        if first is not spec and first.id != spec.id and spec.id not in self._partial:
             self._tell(
                 "duplicate-name",
-                f'the name "{spec.name}" is taken by {_who(first)}',
+                f'the name "{spec.name}" is taken by {_bearer(first)}',
                 spec,
                 ("name",),
                 "Names are unique in a namespace.",
@@ -111,7 +122,7 @@ class _Links:
 
     def _link(self, spec: Spec, path: Path, link: Link, *, alone: bool) -> None:
         """Does the target stand there, and has it this in port?"""
-        if spec.id in self._spoiled and link.id is None and link.name is None:
+        if spec.id in self._partial and link.id is None and link.name is None:
             return
         target = self._target(spec, link)
         if target is None:
@@ -183,15 +194,19 @@ class _Links:
         *,
         shown: Path | None = None,
     ) -> None:
-        self.problems.append(
-            Problem(
-                code=code,
-                found=found,
-                hint=hint,
-                place=spec.place(path),
-                path=dotted(spec.label, path if shown is None else shown),
-            )
+        problem = Problem(
+            code=code,
+            found=found,
+            hint=hint,
+            place=spec.place(path),
+            path=dotted(spec.label, path if shown is None else shown),
         )
+        self.problems.append(LinkProblem(spec, problem))
+
+
+def _place(each: LinkProblem) -> tuple[str, int, int]:
+    place = each.problem.place
+    return place.file, place.line, place.column
 
 
 def _has(ports: tuple[Port, ...]) -> str:
@@ -220,3 +235,9 @@ def _who(spec: Spec) -> str:
     """A Spec and where it stands."""
     place = spec.place()
     return f"{spec.label} at {place}" if place.line else spec.label
+
+
+def _bearer(spec: Spec) -> str:
+    """The kind of a Spec and where it stands: its name is what is asked about."""
+    place = spec.place()
+    return f"{spec.kind} at {place}" if place.line else f"a {spec.kind}"

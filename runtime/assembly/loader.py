@@ -12,8 +12,8 @@ from uuid import UUID
 import msgspec
 
 from heddle.runtime.assembly.accepter import Accepter
+from heddle.runtime.assembly.check import check_partial_in_pieces
 from heddle.runtime.assembly.draft import Draft, Drafter, stopping
-from heddle.runtime.assembly.invalid import spoiled_in_pieces
 from heddle.runtime.assembly.outcome import Loaded, Tried
 from heddle.runtime.assembly.recovery import Recovery
 from heddle.runtime.assembly.rejection import Refusal, of_spoiled
@@ -462,7 +462,7 @@ class Loader:
         others = specs if specs is not None else await self._store.specs(self.namespace)
         values = await self._values()
         found = await by_turns(
-            spoiled_in_pieces(mine, others, values, self._scheme, self._environment)
+            check_partial_in_pieces(mine, others, values, self._scheme, self._environment)
         )
         return tuple(in_order([*problems, *found]))
 

@@ -11,9 +11,10 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.runtime.assembly.draft import label_owner, stopped
+from heddle.runtime.assembly.draft import stopped
 from heddle.runtime.assembly.expander import Expander, Find
 from heddle.runtime.assembly.extension import Registry
+from heddle.runtime.assembly.link_check import LinkProblem
 from heddle.runtime.flow.step import FAILURES
 from heddle.schemas.link import Link
 from heddle.schemas.path import Path
@@ -269,7 +270,7 @@ def _told(
     """Return why these stop: who leads to what goes, and else the links that lead nowhere."""
     still = set(stops)
     told: list[Problem] = []
-    waiting: list[Problem] = []
+    waiting: list[LinkProblem] = []
     for node in stops:
         yield
         spec = now.nodes[node].spec
@@ -283,14 +284,15 @@ def _told(
                     said = "name" if link.id is None else "id"
                     told.append(_behind(spec, target, (*place, said), shown))
                 elif found is not None and found not in now.active and found not in still:
-                    waiting.append(_waiting(spec, now.nodes[found].spec, place, shown))
+                    waiting.append(
+                        LinkProblem(spec, _waiting(spec, now.nodes[found].spec, place, shown))
+                    )
     specs = [each.spec for each in now.nodes.values()]
     stopping = [now.nodes[node].spec for node in stops]
     problems = yield from stopped(stopping, specs, waiting, registry.scheme.schema, names)
-    for problem in problems:
+    for owner, problem in problems:
         yield
-        owner = label_owner(problem, stopping)
-        if owner is None or not _is_behind(problem, owner, gone):
+        if not _is_behind(problem, owner, gone):
             told.append(problem)
     return told
 

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.runtime.assembly.check import checked_in_pieces
+from heddle.runtime.assembly.check import check_in_pieces
 from heddle.runtime.assembly.extension import Registry
 from heddle.runtime.changes.dangling import Served, Step, after, left_behind, left_in_pieces
 from heddle.runtime.changes.neighbourhood import neighbourhood
@@ -281,14 +281,14 @@ def steps_in_pieces(
     values = ValueSet([each for each in after(steps, stored) if isinstance(each, Value)])
     was = ValueSet([each for each in stored if isinstance(each, Value)])
     checked = frozenset(bound | users)
-    earlier = yield from checked_in_pieces(before, was, registry, only=checked)
+    earlier = yield from check_in_pieces(before, was, registry, only=checked)
     known = set(earlier.problems)
-    found = yield from checked_in_pieces(
+    found = yield from check_in_pieces(
         [*specs, *others], values, registry, only=checked | changed, later=True
     )
     problems = [problem for problem in found.problems if problem not in known]
     if users:
-        away = yield from checked_in_pieces(
+        away = yield from check_in_pieces(
             [*specs, *others], values, registry, only=frozenset(users)
         )
         problems += [

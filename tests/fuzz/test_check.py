@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from heddle.runtime.assembly.check import check_specs
+from heddle.runtime.assembly.check import check_partial, check_specs
 from heddle.runtime.assembly.extension import registry
-from heddle.runtime.assembly.invalid import check_spoiled
 from heddle.schemas.problem import DEFECT
 from heddle.specs.binding.bind import ValueSet
 from heddle.specs.yaml.document import ReadText, read_data, read_text
@@ -123,8 +122,8 @@ def _put(data: Any, path: tuple[Any, ...], value: Any) -> None:
 def checked(reading: ReadText) -> None:
     """Check what was read in every way; a Problem that says Heddle itself failed is none."""
     values = ValueSet(reading.values)
-    found = check_specs(reading.specs, values, REGISTRY, spoiled=reading.spoiled).problems
-    found += check_spoiled(reading.spoiled, reading.specs, values, REGISTRY.scheme, {})
+    found = check_specs(reading.specs, values, REGISTRY, partial=reading.spoiled).problems
+    found += check_partial(reading.spoiled, reading.specs, values, REGISTRY.scheme, {})
     check_specs(
         [*reading.specs, *reading.spoiled], values, REGISTRY, strict_env=True, only=frozenset()
     )

@@ -89,7 +89,7 @@ def test_a_name_and_an_id_belong_to_one_spec() -> None:
     first = linked("snippet", "pong", {})
     problems = told(first, pong())
     assert [problem.code for problem in problems] == ["duplicate-name"]
-    assert problems[0].found == 'the name "pong" is taken by pong at flow.yaml:10:1'
+    assert problems[0].found == 'the name "pong" is taken by snippet at flow.yaml:10:1'
     twin = Spec(id=first.id, kind="snippet", name="twin")
     assert [problem.code for problem in told(first, twin)] == ["duplicate-id"]
 
