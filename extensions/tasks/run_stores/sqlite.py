@@ -238,8 +238,19 @@ class SqliteRunStore:
             self._threads.submit(self._checkpoint)
 
     def _checkpoint(self) -> None:
+        """Write the log back, then let the next commit begin at its start: to extend it costs more.
+
+        Under load a passive checkpoint never catches up. The other kind holds the write lock for the few
+        pages that are left, and gives up soon if somebody still reads old ones.
+        """
         with suppress(sqlite3.Error, RunStoreError):
-            self._writer().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            raw = self._writer()
+            raw.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            raw.execute("PRAGMA busy_timeout = 20")
+            try:
+                raw.execute("PRAGMA wal_checkpoint(RESTART)").fetchall()
+            finally:
+                raw.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
 
     def link(self, run: str, epoch: int, seq: int, at: float, data: bytearray) -> bool:
         """Record a small turn as one row; False if `commit` has to do it. Raise Fenced."""
