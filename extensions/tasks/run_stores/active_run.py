@@ -88,13 +88,12 @@ class ActiveRun:
     # -- how it is worked on -----------------------------------------------------------------------
 
     async def _work(self) -> Answer:
-        process, journal = self.process, self.journal
+        process = self.process
         cause: Error | None = None
         try:
             try:
-                answer = self.workload.execute(process, self._record, journal, journal.run)
-                if isinstance(answer, Awaitable):
-                    answer = await answer
+                # A task of the Process: to cancel the Process cancels it.
+                answer = await process.tasks.start(self._execute(), awaited=True)
             except Fenced:
                 raise
             except asyncio.CancelledError:
@@ -111,6 +110,10 @@ class ActiveRun:
         except Fenced:
             return await self._lose(process)
 
+    async def _execute(self) -> Answer:
+        answer = self.workload.execute(self.process, self._record, self.journal, self.journal.run)
+        return await answer if isinstance(answer, Awaitable) else answer
+
     async def _lose(self, process: Process) -> Answer:
         """Stop: another owner has the run, and goes on with it."""
         self.status, self.reason = RunStatus.RUNNING, "fenced"
@@ -124,6 +127,7 @@ class ActiveRun:
     async def _finish(self, answer: Answer, cause: Error | None) -> Answer:
         """Record how it ended; return what its caller gets."""
         journal = self.journal
+        await journal.land()
         code = answer.code if type(answer) is Error else ""
         if (cause is not None and cause.code in _OLD) or code == DRAINED:
             self.status = RunStatus.SUSPENDED

@@ -160,6 +160,10 @@ Folded: TypeAlias = tuple[str, int, float, int, float, int, bytearray]
 """The same with the number of the transition by which it ended: a link has recorded it already."""
 
 
+OpenAttempt: TypeAlias = tuple[str, int, float | None, int | None]
+"""An attempt that has begun and not ended: task path, number, began, number of that transition."""
+
+
 class EndedAttempt(NamedTuple):
     """One attempt that ended otherwise, or with more than an output.
 
@@ -201,8 +205,8 @@ class Log(NamedTuple):
 BEGAN = "began"
 """The event of a row of the history that lists attempts which began together."""
 
-LOST = "lost"
-"""The event of a row of the history that lists attempts whose worker is gone."""
+STOPPED = "stopped"
+"""The event of a row of the history that lists attempts which ended together, and how: `lost`, `interrupted`."""
 
 LINK = "link"
 """The event of a row of the history that holds a whole turn, until it is folded into attempts."""
@@ -214,8 +218,8 @@ LINK_SIZE = 4096
 class Turn:
     """What one transaction of a run holds. The transitions get their numbers in this order.
 
-    First the attempts in `completed` and `ended`, then those in `begun` (task path and number), then
-    `history`. `at` is when they began. `seq` is the last number that this owner knows to be taken; the
+    First the attempts in `completed` and `ended`, then those in `stopped` (a status, and what ended so),
+    then those in `begun` (task path and number), then `history`. `at` is when they began. `seq` is the last number that this owner knows to be taken; the
     store raises it when it has recorded the turn. `change` holds columns of the run, `blobs`
     what is kept apart, `answered` the ids of Requests that are done. `size` is in bytes. `folded` are
     attempts that links have recorded: they get rows of their own, and the links before the number
@@ -238,6 +242,7 @@ class Turn:
         "run",
         "seq",
         "size",
+        "stopped",
     )
 
     def __init__(self, run: UUID, epoch: int, seq: int) -> None:
@@ -249,6 +254,7 @@ class Turn:
         self.fold_before = 0
         self.completed: list[Completed] = []
         self.ended: list[EndedAttempt] = []
+        self.stopped: list[tuple[str, list[OpenAttempt]]] = []
         self.begun: list[tuple[str, int]] = []
         self.history: list[HistoryRow] = []
         self.change: dict[str, Any] = {}
@@ -260,7 +266,8 @@ class Turn:
     @property
     def transitions(self) -> int:
         """How many transitions it records."""
-        return len(self.completed) + len(self.ended) + len(self.begun) + len(self.history)
+        count = len(self.completed) + len(self.ended) + len(self.begun) + len(self.history)
+        return count + sum(len(attempts) for _, attempts in self.stopped)
 
 
 Output: TypeAlias = tuple[str, int, bytes | None, str | None]

@@ -16,6 +16,7 @@ from heddle.extensions.tasks.run_stores.contract import (
     Folded,
     HistoryRow,
     Log,
+    OpenAttempt,
     RunRecord,
     RunStore,
     Turn,
@@ -254,10 +255,21 @@ class DurableJournal(Journal):
         self._turn.history.append(HistoryRow(self._clock(), event, task, actor, text))
         self._turn.size += 100 + len(text)
 
+    def _stop_attempts(self, status: AttemptStatus) -> None:
+        """Report the attempts that have begun and of which no end was reported; there is none left then."""
+        self._turn.begun.clear()
+        if self._batch:
+            stopped: list[OpenAttempt] = [(*key, at, seq) for key, (at, seq) in self._batch.items()]
+            self._turn.stopped.append((str(status), stopped))
+            self._turn.size += 100 * len(stopped)
+            self._batch.clear()
+        self.at_work = 0
+
     def finish(
         self, status: RunStatus, answer: Answer = None, *, actor: str = "", reason: str = ""
     ) -> None:
         """Report that the run has ended; raise Unstorable if its output cannot be kept."""
+        self._stop_attempts(AttemptStatus.CANCELLED)
         turn, now = self._turn, self._clock()
         change: dict[str, Any] = {
             "status": str(status),
@@ -294,6 +306,7 @@ class DurableJournal(Journal):
         detail: Mapping[str, Any] | None = None,
     ) -> None:
         """Report that nobody works on the run from now on; at `wake` a run controller takes it."""
+        self._stop_attempts(AttemptStatus.INTERRUPTED)
         self.note(str(status), detail={"reason": reason, **(detail or {})})
         self._turn.change.update(status=str(status), reason=reason, owner="", lease=None, wake=wake)
 
@@ -349,7 +362,8 @@ class DurableJournal(Journal):
             and bool(turn.completed or turn.begun)
             and self._links < LINKS
             and not self._companions
-            and not (turn.ended or turn.history or turn.change or turn.answered or turn.logs)
+            and not (turn.ended or turn.stopped or turn.history or turn.change)
+            and not (turn.answered or turn.logs)
         )
 
     def _link(self, turn: Turn) -> bool:
@@ -384,9 +398,9 @@ class DurableJournal(Journal):
         self._since = 0.0
         turn.at = self._clock()
         turn.seq = self._seq
-        if self._links:
+        if self._links or (turn.change and not self._batch):
             turn.folded = self._unfolded
-            # What has begun in a link and not ended is told by that link alone.
+            # What has begun and not ended is told by the row alone by which it began.
             turn.fold_before = min((seq for _, seq in self._batch.values()), default=turn.seq + 1)
         try:
             waits = self._store.commit(turn)
@@ -398,6 +412,11 @@ class DurableJournal(Journal):
             return None
         self._flying = Tasks().start(self._land(turn, waits), awaited=True)
         return asyncio.shield(self._flying)
+
+    async def land(self) -> None:
+        """Wait until what was committed is recorded, or raise why it is not: Fenced."""
+        while self._flying is not None:
+            await asyncio.shield(self._flying)
 
     async def _commit_after(self, flying: "asyncio.Future[None]") -> None:
         """Record what was reported since the turn that is being written."""

@@ -10,7 +10,6 @@ import msgspec
 from heddle.extensions.tasks.run_stores.contract import (
     BEGAN,
     LINK,
-    LOST,
     Claim,
     NewRun,
     RunRecord,
@@ -22,7 +21,7 @@ from heddle.extensions.tasks.run_stores.sqlite_rows import (
     load_claim,
     load_tasks,
 )
-from heddle.extensions.tasks.run_stores.sqlite_turn import insert_completed, put_blob
+from heddle.extensions.tasks.run_stores.sqlite_turn import insert_completed, put_blob, put_stopped
 from heddle.extensions.tasks.status import SETTLED_RUN, RunStatus
 
 INLINE = 2048
@@ -169,10 +168,7 @@ def _settle_attempts(raw: sqlite3.Connection, named: Named, run: UUID, at: float
     )
     if lost:
         seq += len(lost)
-        raw.execute(
-            named("INSERT INTO @history VALUES (?, ?, ?, ?, '', '', ?)"),
-            (text, seq, at, LOST, _json(lost)),
-        )
+        put_stopped(raw, named, text, seq, at, "lost", lost)
     return seq
 
 

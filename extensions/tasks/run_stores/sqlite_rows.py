@@ -12,7 +12,7 @@ from heddle.extensions.extension import Error
 from heddle.extensions.tasks.run_stores.contract import (
     BEGAN,
     LINK,
-    LOST,
+    STOPPED,
     AttemptRecord,
     Claim,
     Output,
@@ -120,28 +120,29 @@ def _batches(raw: sqlite3.Connection, named: Named, run: UUID) -> list[Batch]:
     return raw.execute(
         named(
             "SELECT seq, at, event, detail FROM @history WHERE run = ? "
-            f"AND event IN ('{BEGAN}', '{LINK}', '{LOST}') ORDER BY seq"
+            f"AND event IN ('{BEGAN}', '{LINK}', '{STOPPED}') ORDER BY seq"
         ),
         (str(run),),
     ).fetchall()
 
 
 def _expand(ended: set[tuple[str, int]], batches: Sequence[Batch]) -> list[AttemptRecord]:
-    """Return the attempts that have no row: those of links, and those that have not ended or are lost.
+    """Return the attempts that have no row: those of links, and those that have not ended or were stopped.
 
     `ended` are those that have one.
     """
     added: list[AttemptRecord] = []
     running: dict[tuple[str, int], tuple[int, float]] = {}
     for seq, at, event, detail in batches:
-        if event == LOST:
-            for place, (task, number, began, began_seq) in _numbered(_decode(detail), seq):
+        if event == STOPPED:
+            status, stopped = _decode(detail)
+            for place, (task, number, began, began_seq) in _numbered(stopped, seq):
                 running.pop((task, number), None)
                 added.append(
                     AttemptRecord(
                         task=task,
                         number=number,
-                        status="lost",
+                        status=status,
                         began=began,
                         began_seq=began_seq,
                         ended=at,
@@ -205,7 +206,7 @@ def _read_history(raw: sqlite3.Connection, named: Named, run: UUID, test: str) -
     rows = raw.execute(
         named(
             "SELECT seq, at, event, task, actor, detail FROM @history WHERE run = ? "
-            f"AND event NOT IN ('{BEGAN}', '{LINK}', '{LOST}') {test} ORDER BY seq"
+            f"AND event NOT IN ('{BEGAN}', '{LINK}', '{STOPPED}') {test} ORDER BY seq"
         ),
         (str(run),),
     )
@@ -304,7 +305,7 @@ def load_tasks(
     attempts = _read_attempts(raw, named, run, " AND a.status <> 'completed'")
     batches = _batches(raw, named, run)
     ended: set[tuple[str, int]] = set()
-    if any(each[2] != LOST for each in batches):
+    if any(each[2] != STOPPED for each in batches):
         ended = {(each[0], each[1]) for each in completed}
         ended |= {(each.task, each.number) for each in attempts}
     added = _expand(ended, batches)

@@ -10,7 +10,15 @@ from itertools import chain
 
 import msgspec
 
-from heddle.extensions.tasks.run_stores.contract import BEGAN, LINK, EndedAttempt, Folded, Turn
+from heddle.extensions.tasks.run_stores.contract import (
+    BEGAN,
+    LINK,
+    STOPPED,
+    EndedAttempt,
+    Folded,
+    OpenAttempt,
+    Turn,
+)
 from heddle.extensions.tasks.scheduler.journal import Fenced
 
 BATCH = 20
@@ -67,6 +75,9 @@ class TurnWriter:
         for one in turn.ended:
             seq += 1
             self._write_ended(run, one, seq)
+        for status, attempts in turn.stopped:
+            seq += len(attempts)
+            put_stopped(raw, self._named, run, seq, turn.at, status, attempts)
         if turn.begun:
             seq += len(turn.begun)
             text = msgspec.json.encode(turn.begun).decode()
@@ -76,7 +87,9 @@ class TurnWriter:
             )
         if turn.fold_before:
             raw.execute(
-                self._named(f"DELETE FROM @history WHERE run = ? AND seq < ? AND event = '{LINK}'"),
+                self._named(
+                    f"DELETE FROM @history WHERE run = ? AND seq < ? AND event IN ('{LINK}', '{BEGAN}')"
+                ),
                 (run, turn.fold_before),
             )
         self._write_rest(run, turn, seq)
@@ -138,6 +151,23 @@ def insert_completed(
         single = named(_insert(1))
         for row in rows[full:]:
             raw.execute(single, (run, *row))
+
+
+def put_stopped(
+    raw: sqlite3.Connection,
+    named: Callable[[str], str],
+    run: str,
+    seq: int,
+    at: float,
+    status: str,
+    attempts: Sequence[OpenAttempt],
+) -> None:
+    """Insert one row for attempts that ended together; `seq` is the number of the last one."""
+    detail = msgspec.json.encode((status, attempts)).decode()
+    raw.execute(
+        named(f"INSERT INTO @history VALUES (?, ?, ?, '{STOPPED}', '', '', ?)"),
+        (run, seq, at, detail),
+    )
 
 
 def fence(raw: sqlite3.Connection, named: Callable[[str], str], turn: Turn) -> int:
