@@ -139,8 +139,9 @@ class _Builder:
 
     def name_end(self, tree: Tree) -> None:
         """Raise an error if the parser in C has cut the name of an anchor short."""
-        at = re.compile(rf"[&*]{re.escape(tree.anchor)}").search(self.text, tree.head)
-        if at is not None and _NAME_END.match(self.text, at.end()) is None:
+        sign = "*" if self.text[tree.head : tree.head + 1] == "*" else "&"
+        at = self.text.find(sign + tree.anchor, tree.head)
+        if at >= 0 and _NAME_END.match(self.text, at + 1 + len(tree.anchor)) is None:
             raise ValueError(f"the name of the anchor {tree.anchor!r} goes on")
 
     def tag_before(self, tree: Tree) -> None:
@@ -189,7 +190,7 @@ class _Builder:
     def key_start(self, key: Tree) -> int:
         """Return where an entry begins: at its key, or at the question mark before it."""
         lead = self.text[line_start(self.text, key.head) : key.head]
-        found = _KEY_MARK.search(lead)
+        found = _KEY_MARK.search(lead) if "?" in lead else None
         return key.head - len(found.group()) if found is not None else key.head
 
     def dash(self, entry: Entry) -> None:

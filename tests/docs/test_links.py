@@ -45,4 +45,6 @@ def test_every_page_of_the_docs_can_be_reached_from_the_readme() -> None:
             continue
         seen.add(page)
         todo += [(page.parent / one.partition("#")[0]).resolve() for one in targets(page)]
-    assert not [named(page) for page in pages() if page not in seen]
+    # Fragments of the changelog are there until the next release.
+    kept = [page for page in pages() if page.parent.name != "changes"]
+    assert not [named(page) for page in kept if page not in seen]
