@@ -42,9 +42,10 @@ class Heartbeat:
             return
         self._loop = asyncio.get_running_loop()
         self._turned = time.monotonic()
-        self._stop.clear()
+        # An event of its own: the thread before this one may still wait for it to be set.
+        self._stop = threading.Event()
         self._thread = threading.Thread(
-            target=self._beat, name="heddle-runs-heartbeat", daemon=True
+            target=self._beat, args=(self._stop,), name="heddle-runs-heartbeat", daemon=True
         )
         self._thread.start()
 
