@@ -27,6 +27,7 @@ def installed(settings: "Settings | None" = None) -> "Registry":
     known.keys = keyring(settings)
     known.stores.token_file = settings.token_file
     known.stores.state_folder = settings.state_folder
+    known.stores.run_store = settings.run_store
     return known
 
 

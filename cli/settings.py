@@ -50,6 +50,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     begin with `limit_`, and `follow_links`, say what is read at most. Those that begin
     with `redact_` say what is hidden, and what is not, wherever payloads are shown. `state_folder`
     is where a store in files keeps its history and what runtimes report; empty is beside the specs.
+    `run_store` is the address of the RunStore of durable runs; empty is in the state folder.
     With `tracebacks` (`--debug`), logs have those of expected failures, too.
     """
 
@@ -91,6 +92,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limit_files: int = ReadLimits().files
     follow_links: bool = False
     state_folder: str = ""
+    run_store: str = ""
     file: str = ""
     folder: str = "."
     tracebacks: bool = False
@@ -148,6 +150,8 @@ def load_settings(
     for name in ("system_cert", "system_key", "system_audit"):
         if name in data:
             data[name] = _from(folder, data[name])
+    if "run_store" in data:
+        data["run_store"] = _from(folder, data["run_store"])
     for table in (data, *data.get("namespaces", {}).values()):
         if "store" in table:
             table["store"] = _from(folder, table["store"])
@@ -466,6 +470,15 @@ _STATE = {
 }
 """The keys of [state]."""
 
+_RUNS = {
+    "store": _Key(
+        name="run_store",
+        wanted="the path of a SQLite file or a folder, or an address",
+        fits=_is_text,
+    ),
+}
+"""The keys of [runs]."""
+
 _MEMORY = {
     "buffers": _Key(
         name="buffers",
@@ -516,6 +529,7 @@ _KEYS = {
     "secrets": _Key(wanted=f"a table with {', '.join(_SECRETS)}", table=_SECRETS),
     "redact": _Key(wanted=f"a table with {', '.join(_REDACT)}", table=_REDACT),
     "state": _Key(wanted=f"a table with {', '.join(_STATE)}", table=_STATE),
+    "runs": _Key(wanted=f"a table with {', '.join(_RUNS)}", table=_RUNS),
     "up": _Key(wanted="a table with health and address", table=_UP),
     "namespaces": _Key(
         name="namespaces",
@@ -558,6 +572,7 @@ VARIABLES = {
     "HEDDLE_KEY_FILE": "secrets.key_file",
     "HEDDLE_KEY_COMMAND": "secrets.key_command",
     "HEDDLE_STATE_FOLDER": "state.folder",
+    "HEDDLE_RUNS_STORE": "runs.store",
 }
 """The variables that stand for one key of the file each."""
 

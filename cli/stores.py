@@ -42,6 +42,7 @@ def _stores(settings: Settings) -> Stores:
     own = Stores()
     own.token_file = settings.token_file
     own.state_folder = settings.state_folder
+    own.run_store = settings.run_store
     scheme, mark, _ = settings.store.partition("://")
     if not mark or scheme.lower() in own.known:
         return own

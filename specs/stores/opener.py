@@ -25,6 +25,8 @@ class Stores:
         self.add("memory", _memory, "heddle")
         self.state_folder = ""
         """The state folder of a store in files; empty for the one that it has by itself."""
+        self.run_store = ""
+        """The address of the RunStore of durable runs; empty for the one in the state folder."""
         self.add("file", self._folder, "heddle")
         self.add("postgresql", _postgres, "heddle")
         self.add("postgres", _postgres, "heddle")

@@ -160,6 +160,16 @@ def test_the_state_folder_is_seen_from_the_file_and_a_variable_wins(here: Path) 
     assert _stores(found).state_folder == "/var/lib/heddle"
 
 
+def test_the_run_store_is_seen_from_the_file_and_a_variable_wins(tmp_path: Path) -> None:
+    file = tmp_path / "heddle.toml"
+    file.write_text('[runs]\nstore = "data/runs.sqlite"\n')
+    found = load_settings(config=str(file), environ={})
+    assert found.run_store == str(tmp_path / "data" / "runs.sqlite")
+    found = load_settings(config=str(file), environ={"HEDDLE_RUNS_STORE": "memory://"})
+    assert found.run_store == "memory://"
+    assert _stores(found).run_store == "memory://"
+
+
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
