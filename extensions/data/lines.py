@@ -48,7 +48,7 @@ async def _texts(payload: Payload, encoding: str) -> AsyncIterator[str]:
         yield decoder.decode(b"", final=True)
     except UnicodeError as error:
         # Of UTF-16 without its mark it is not a UnicodeDecodeError.
-        raise refused(f"it is no {encoding} text: {error}", "text") from error
+        raise refused(f"it is not {encoding} text: {error}", "text") from error
 
 
 async def _chunks(payload: bytes | ByteStream) -> AsyncIterator[bytes]:

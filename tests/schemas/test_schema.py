@@ -51,7 +51,7 @@ def test_a_required_field_may_follow_an_optional_one() -> None:
 
 @pytest.mark.parametrize("kind", ["", "1st", "a b", "a\n", "{{x}}"])
 def test_a_kind_needs_a_name_that_can_be_written(kind: str) -> None:
-    with pytest.raises(TypeError, match="no name for a kind"):
+    with pytest.raises(TypeError, match="not a name for a kind"):
         declare(Nothing, kind)
 
 

@@ -259,7 +259,7 @@ async def test_more_rows_than_allowed_are_an_error(source: str) -> None:
         ("source: 'x.db?_journal_mode=a b'", "source", "the pragma journal_mode cannot be"),
         ("source: 'nodriver://x/y'", "source", "nodriver"),
         ("source: 'mysql+pymysql://u:secret@h/y'", "missing-package", "pymysql"),
-        ("driver: postgres, source: 'a b c'", "source", "no URL and no connection text"),
+        ("driver: postgres, source: 'a b c'", "source", "not a URL and no connection text"),
         ("source: x, isolation: total", "type", "one of default, read uncommitted"),
         ("source: x, statement: 'SELECT ?, :a'", "statement", "either all by name"),
         ("source: x, args: '[]'", "missing", "args without a statement"),

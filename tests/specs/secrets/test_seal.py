@@ -93,7 +93,7 @@ def test_a_key_is_written_and_read_and_keeps_to_itself() -> None:
 
 def test_what_is_no_key_is_not_repeated() -> None:
     for text in ("", "hunter2", KEY_PREFIX, KEY.text[:-2], KEY.text + "aaaa"):
-        with pytest.raises(ValueError, match="no key") as caught:
+        with pytest.raises(ValueError, match="not a key") as caught:
             key_of(text)
         assert text in ("", KEY_PREFIX) or text not in str(caught.value)
 

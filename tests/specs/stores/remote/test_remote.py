@@ -302,7 +302,7 @@ def test_an_address_that_is_none_is_told_in_one_line(url: str, told: str) -> Non
 
 
 def test_a_token_of_two_lines_is_none_and_is_not_repeated() -> None:
-    with pytest.raises(StoreError, match="no token") as raised:
+    with pytest.raises(StoreError, match="not a token") as raised:
         RemoteStore("http://127.0.0.1:1", token="heddle_a\nheddle_b")
     assert "heddle_" not in str(raised.value)
 
