@@ -5,29 +5,26 @@ heddle.toml (the nearest from here upwards)  <  HEDDLE_* variables  <  flags
 
 import os
 import re
-import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 import msgspec
 
 from heddle.cli.exit_codes import CommandError
+from heddle.cli.settings_fields import LogFormat, LogLevel
+from heddle.cli.settings_file import nearest_file, read_setting, read_settings_file
 from heddle.schemas.link import DEFAULT_NAMESPACE
-from heddle.schemas.problem import Place, Problem
-from heddle.schemas.sentences import lower_first
-from heddle.schemas.suggestion import did_you_mean, nearest
+from heddle.schemas.suggestion import nearest
 from heddle.specs.model.limits import ReadLimits
-from heddle.specs.model.names import NAMESPACE_RULE, legal_namespace
 
 if TYPE_CHECKING:
     from heddle.specs.secrets import Redactor
 
-FILE = "heddle.toml"
 SYSTEM = "system"
 """The namespace that manages the others."""
-FORMATS = ("auto", "text", "json")
-LEVELS = ("debug", "info", "warning", "error")
+FORMATS = get_args(LogFormat)
+LEVELS = get_args(LogLevel)
 
 Environ: TypeAlias = Mapping[str, str]
 
@@ -144,8 +141,8 @@ def load_settings(
     CommandError tells every unknown key and every wrong type, with file and line.
     """
     environ = os.environ if environ is None else environ
-    file = config or environ.get("HEDDLE_CONFIG") or _nearest(Path.cwd())
-    data = _read(file) if file else {}
+    file = config or environ.get("HEDDLE_CONFIG") or nearest_file(Path.cwd())
+    data = read_settings_file(file) if file else {}
     folder = os.path.dirname(file) or "." if file else "."  # noqa: PTH120 - as it was given
     for name in ("system_cert", "system_key", "system_audit"):
         if name in data:
@@ -164,388 +161,12 @@ def load_settings(
     return Settings(**data, given="store" in data, file=file, folder=folder)
 
 
-# --- the file -----------------------------------------------------------------------------------
-
-
-def _nearest(start: Path) -> str:
-    """Return the nearest heddle.toml from here upwards; empty if there is none."""
-    for folder in (start, *start.parents):
-        if (folder / FILE).is_file():
-            path = folder / FILE
-            return str(path.relative_to(start)) if folder == start else str(path)
-    return ""
-
-
 def _from(folder: str, store: str) -> str:
     """Return a store as seen from where the settings stand."""
     path = store.removeprefix("file://")
     if "://" in path or os.path.isabs(path):  # noqa: PTH117 - an address is text
         return store
     return os.path.normpath(os.path.join(folder, path))  # noqa: PTH118
-
-
-def _read(file: str) -> dict[str, Any]:
-    import tomllib
-
-    text = ""
-    try:
-        text = Path(file).read_bytes().decode()
-        data = tomllib.loads(text)
-    except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise CommandError(f"{file}: the settings cannot be read: {reason}") from error
-    except UnicodeDecodeError as error:
-        raise CommandError(f"{file}: the settings are not UTF-8") from error
-    except tomllib.TOMLDecodeError as error:
-        raise CommandError(f"{_where(file, text, str(error))} (wanted: TOML 1.0)") from error
-    except (ValueError, RecursionError) as error:
-        # A number of thousands of digits, or brackets inside brackets without end.
-        raise CommandError(f"{file}: the settings cannot be read: {error}") from error
-    reader = _TableReader(file, text)
-    given = reader.table(data, _KEYS, ())
-    if reader.problems:
-        raise CommandError("\n".join(str(problem) for problem in reader.problems))
-    return given
-
-
-def _where(file: str, text: str, error: str) -> str:
-    """`heddle.toml:3:7: invalid value`: what the parser says, with its place in front."""
-    message, _, place = error.rpartition(" (at ")
-    numbers = [
-        int(word) for word in place.replace(",", " ").replace(")", " ").split() if word.isdigit()
-    ]
-    line, column = numbers if len(numbers) == 2 else (text.count("\n") + 1, 0)
-    message = message or error
-    return f"{Place(file, line, column)}: {lower_first(message)}"
-
-
-class _TableReader:
-    """Checks the tables of one file and collects what is wrong."""
-
-    def __init__(self, file: str, text: str) -> None:
-        self.problems: list[Problem] = []
-        self._file = file
-        self._lines = text.splitlines()
-
-    def table(
-        self, data: Mapping[str, Any], known: "Mapping[str, _Key]", above: tuple[str, ...]
-    ) -> dict[str, Any]:
-        """Return what a table says, by the names that Settings have for it."""
-        given: dict[str, Any] = {}
-        for name, value in data.items():
-            key = known.get(name)
-            if key is None:
-                self._unknown(name, known, above)
-            elif key.each is not None and isinstance(value, dict):
-                given[key.name] = self._each(value, key, (*above, name))
-            elif key.table is not None and isinstance(value, dict):
-                given |= self.table(value, key.table, (*above, name))
-            elif key.table is None and key.each is None and key.fits(value):
-                given[key.name] = key.made(value)
-            else:
-                self._reject((*above, name), "type", _shown(value), key.wanted)
-        return given
-
-    def _each(
-        self, data: Mapping[str, Any], key: "_Key", above: tuple[str, ...]
-    ) -> dict[str, dict[str, Any]]:
-        """Tables of which each has a name that was chosen by its author."""
-        given: dict[str, dict[str, Any]] = {}
-        for name, value in data.items():
-            if not legal_namespace(name):
-                self._reject((*above, name), "name", f'the name "{name}"', NAMESPACE_RULE)
-            elif not isinstance(value, dict):
-                self._reject((*above, name), "type", _shown(value), "a table")
-            else:
-                given[name] = self.table(value, key.each or {}, (*above, name))
-        return given
-
-    def _unknown(self, name: str, known: "Mapping[str, _Key]", above: tuple[str, ...]) -> None:
-        hint = did_you_mean(name, list(known))
-        wanted = ", ".join(known)
-        self._reject((*above, name), "unknown-key", f'unknown key "{name}"', wanted, hint)
-
-    def _reject(
-        self, path: tuple[str, ...], code: str, actual: str, wanted: str, hint: str = ""
-    ) -> None:
-        place = Place(self._file, self._line(path))
-        self.problems.append(
-            Problem(
-                code=code, found=actual, wanted=wanted, hint=hint, place=place, path=".".join(path)
-            )
-        )
-
-    def _line(self, path: tuple[str, ...]) -> int:
-        """Return the line where this key is written; that of its table if it cannot be found."""
-        table, best = "", 0
-        for number, line in enumerate(self._lines, 1):
-            bare = line.partition("#")[0].strip().replace('"', "").replace("'", "")
-            if bare.startswith("["):
-                table = bare.strip("[] ").replace(" ", "")
-                written = table
-            else:
-                written = ".".join(filter(None, (table, bare.partition("=")[0].replace(" ", ""))))
-            if written == ".".join(path):
-                return number
-            if not best and path[:-1] and written.startswith(".".join(path[:-1])):
-                best = number
-        return best
-
-
-class _Key(msgspec.Struct, frozen=True, kw_only=True):
-    """One key of the file: its name in Settings, and what may stand there."""
-
-    name: str = ""
-    wanted: str
-    fits: Callable[[Any], bool] = lambda _: True
-    made: Callable[[Any], Any] = lambda value: value
-    table: "Mapping[str, _Key] | None" = None
-    each: "Mapping[str, _Key] | None" = None
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def _is_seconds(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e9
-
-
-def _is_names(value: Any) -> bool:
-    return isinstance(value, list) and all(_is_text(name) for name in value)
-
-
-def _is_line(value: str) -> bool:
-    """Return whether a line can be taken apart into words."""
-    try:
-        return bool(shlex.split(value))
-    except ValueError:
-        return False
-
-
-def _is_environment(value: Any) -> bool:
-    return isinstance(value, dict) and _is_plain(value)
-
-
-def _is_plain(value: Any) -> bool:
-    """Return whether it is data that a payload may hold: TOML has dates and times, too."""
-    if isinstance(value, dict):
-        return all(_is_plain(each) for each in value.values())
-    if isinstance(value, list):
-        return all(_is_plain(each) for each in value)
-    return isinstance(value, str | int | float | bool)
-
-
-def _one_of(names: tuple[str, ...]) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, str) and value in names
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 1000
-
-
-def _is_size(value: Any) -> bool:
-    """Return whether it is a number of bytes, written with a unit or without."""
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        return False
-    try:
-        return _size_of(value) >= 0
-    except ValueError:
-        return False
-
-
-def _size_of(value: int | str) -> int:
-    """Return a size in bytes; raise ValueError if it is none. Most commands need no units."""
-    from heddle.schemas.units import Size
-
-    return int(value) if isinstance(value, str) and value.isdecimal() else int(Size(value))
-
-
-def _is_positive(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
-
-
-_BYTES = "a number of bytes, or a size such as 2MiB"
-
-
-def _bytes(value: Any) -> int:
-    from heddle.schemas.units import Size
-
-    return int(Size.read(value))
-
-
-def _is_bytes(value: Any) -> bool:
-    from heddle.schemas.field import FieldError
-
-    try:
-        return _bytes(value) > 0
-    except FieldError:
-        return False
-
-
-_LOG = {
-    "format": _Key(name="log_format", wanted=" or ".join(FORMATS), fits=_one_of(FORMATS)),
-    "level": _Key(name="log_level", wanted=" or ".join(LEVELS), fits=_one_of(LEVELS)),
-}
-_SECRETS = {
-    "token_file": _Key(name="token_file", wanted="the file of a token for the API", fits=_is_text),
-    "key_file": _Key(
-        name="key_file",
-        wanted="the path of a file with keys, as heddle key new writes it",
-        fits=_is_text,
-        made=os.path.expanduser,
-    ),
-    "key_command": _Key(
-        name="key_command",
-        wanted="a command that prints keys: a list of words, or one line",
-        fits=lambda value: (
-            (_is_text(value) and _is_line(value)) or (bool(value) and _is_names(value))
-        ),
-        made=lambda value: tuple(shlex.split(value) if isinstance(value, str) else value),
-    ),
-}
-_REDACT = {
-    "keys": _Key(
-        name="redact_keys",
-        wanted='a list of keys whose values are hidden, such as ["pin"]',
-        fits=_is_names,
-        made=tuple,
-    ),
-    "paths": _Key(
-        name="redact_paths",
-        wanted='a list of places in payloads that are hidden, such as ["body.address", "**.phone"]',
-        fits=_is_names,
-        made=tuple,
-    ),
-    "allow": _Key(
-        name="redact_allow",
-        wanted='a list of keys or places that are shown all the same, such as ["token_type"]',
-        fits=_is_names,
-        made=tuple,
-    ),
-}
-_NAMESPACE = {
-    "namespace": _Key(
-        name="namespace",
-        wanted=NAMESPACE_RULE,
-        fits=lambda value: isinstance(value, str) and legal_namespace(value),
-    ),
-    "store": _Key(name="store", wanted="a folder, a file, or an address", fits=_is_text),
-    "language": _Key(name="language", wanted="the name of a language", fits=_is_text),
-    "extensions": _Key(
-        name="extensions",
-        wanted='a list of modules, such as ["my_kinds"]',
-        fits=_is_names,
-        made=tuple,
-    ),
-    "drain": _Key(name="drain", wanted="a number of seconds", fits=_is_seconds, made=float),
-    "watchdog": _Key(
-        name="watchdog", wanted="true or false", fits=lambda value: isinstance(value, bool)
-    ),
-    "lease": _Key(
-        name="lease",
-        wanted="a number of seconds, at least 0.5",
-        fits=lambda value: _is_seconds(value) and value >= 0.5,
-        made=float,
-    ),
-    "workers": _Key(
-        name="workers",
-        wanted="a number of processes, or 0 for one on each processor",
-        fits=_is_count,
-    ),
-    "environment": _Key(
-        name="environment",
-        wanted="a table of texts, numbers, booleans, lists and tables",
-        fits=_is_environment,
-    ),
-}
-"""What may differ from one namespace to another."""
-_STATE = {
-    "folder": _Key(
-        name="state_folder",
-        wanted="the path of a folder",
-        fits=_is_text,
-        made=os.path.expanduser,
-    ),
-}
-"""The keys of [state]."""
-
-_RUNS = {
-    "store": _Key(
-        name="run_store",
-        wanted="the path of a SQLite file or a folder, or an address",
-        fits=_is_text,
-    ),
-}
-"""The keys of [runs]."""
-
-_MEMORY = {
-    "buffers": _Key(
-        name="buffers",
-        wanted='a size such as "512MiB", or 0 for no limit',
-        fits=_is_size,
-        made=lambda value: _size_of(value),
-    ),
-}
-_UP = {
-    "health": _Key(name="health", wanted="a number of seconds", fits=_is_seconds, made=float),
-    "address": _Key(name="health_address", wanted="HOST:PORT", fits=_is_text),
-}
-_SYSTEM = {
-    "listen": _Key(name="system_listen", wanted="HOST:PORT", fits=_is_text),
-    "cert": _Key(name="system_cert", wanted="the path of a certificate", fits=_is_text),
-    "key": _Key(name="system_key", wanted="the path of its private key", fits=_is_text),
-    "hosts": _Key(
-        name="system_hosts",
-        wanted="a list of the names it may be called",
-        fits=_is_names,
-        made=tuple,
-    ),
-    "audit": _Key(name="system_audit", wanted="the path of a file", fits=_is_text),
-    "rate": _Key(name="system_rate", wanted="how many requests a second", fits=_is_positive),
-    "body": _Key(name="system_body", wanted="a number of bytes", fits=_is_positive),
-}
-_LIMITS = {
-    "change_set": _Key(name="limit_change_set", wanted=_BYTES, fits=_is_bytes, made=_bytes),
-    "file": _Key(name="limit_file", wanted=_BYTES, fits=_is_bytes, made=_bytes),
-    "nodes": _Key(name="limit_nodes", wanted="a number of nodes", fits=_is_positive),
-    "depth": _Key(
-        name="limit_depth",
-        wanted="a number of levels, 200 at most",
-        fits=lambda value: _is_positive(value) and value <= 200,
-    ),
-    "files": _Key(name="limit_files", wanted="a number of files", fits=_is_positive),
-    "follow_links": _Key(
-        name="follow_links", wanted="true or false", fits=lambda value: isinstance(value, bool)
-    ),
-}
-_KEYS = {
-    **_NAMESPACE,
-    "limits": _Key(wanted=f"a table with {', '.join(_LIMITS)}", table=_LIMITS),
-    "author": _Key(name="author", wanted="who changes a store, a text", fits=_is_text),
-    "log": _Key(wanted="a table with format and level", table=_LOG),
-    "memory": _Key(wanted="a table with buffers", table=_MEMORY),
-    "system": _Key(wanted=f"a table with {', '.join(_SYSTEM)}", table=_SYSTEM),
-    "secrets": _Key(wanted=f"a table with {', '.join(_SECRETS)}", table=_SECRETS),
-    "redact": _Key(wanted=f"a table with {', '.join(_REDACT)}", table=_REDACT),
-    "state": _Key(wanted=f"a table with {', '.join(_STATE)}", table=_STATE),
-    "runs": _Key(wanted=f"a table with {', '.join(_RUNS)}", table=_RUNS),
-    "up": _Key(wanted="a table with health and address", table=_UP),
-    "namespaces": _Key(
-        name="namespaces",
-        wanted="a table for each namespace",
-        each={name: key for name, key in _NAMESPACE.items() if name != "namespace"},
-    ),
-}
-
-
-def _shown(value: Any) -> str:
-    """Return a value as a person would say it."""
-    if isinstance(value, dict):
-        return "a table"
-    if isinstance(value, list):
-        return "a list"
-    return f'the text "{value}"' if isinstance(value, str) else str(value)
 
 
 # --- the environment ----------------------------------------------------------------------------
@@ -584,15 +205,12 @@ def _of(environ: Environ) -> dict[str, Any]:
         text = environ.get(variable, "")
         if not text:
             continue
-        keys = _KEYS
-        *above, name = path.split(".")
-        for table in above:
-            keys = cast("dict[str, _Key]", keys[table].table)
-        key = keys[name]
         value = _meant(path, text)
-        if not key.fits(value):
-            raise CommandError(f'{variable}: found "{text}" (wanted: {key.wanted})')
-        data[key.name] = key.made(value)
+        try:
+            name, setting = read_setting(path, value)
+        except ValueError as error:
+            raise CommandError(f'{variable}: found "{text}" (wanted: {error})') from error
+        data[name] = setting
     names = {
         name.removeprefix(_NAMES): value
         for name, value in environ.items()

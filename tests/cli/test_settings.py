@@ -1,7 +1,9 @@
 """Settings: heddle.toml, then HEDDLE_* variables, then flags; mistakes are told with their line."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from heddle.cli.exit_codes import CommandError
@@ -12,7 +14,9 @@ from heddle.cli.settings import (
     unknown_variables,
     without_password,
 )
+from heddle.cli.settings_fields import SettingsFile
 from heddle.cli.stores import _stores
+from heddle.schemas.shape import fields_of
 from heddle.specs.model.limits import ReadLimits
 
 
@@ -191,3 +195,28 @@ def test_known_variables_are_not_reported() -> None:
     others = ["HEDDLE_KEY", "HEDDLE_TOKEN", "HEDDLE_CONFIG", "HEDDLE_DEBUG", "PATH"]
     names = [*VARIABLES, *services, *others, "HEDDLE_ENVIRONMENT_PROT"]
     assert unknown_variables(dict.fromkeys(names, "x")) == []
+
+
+def keys_of(table: type[msgspec.Struct], above: tuple[str, ...] = ()) -> Iterator[str]:
+    """The keys of a table and of those in it, dotted."""
+    for field in fields_of(table):
+        if field.shape.form == "object":
+            yield from keys_of(field.shape.bare, (*above, field.name))
+        elif field.name != "namespaces":
+            yield ".".join((*above, field.name))
+
+
+@pytest.mark.parametrize("key", list(keys_of(SettingsFile)))
+def test_every_declared_key_is_a_setting_and_says_what_it_expects(here: Path, key: str) -> None:
+    (here / "heddle.toml").write_text(f"{key} = [[]]\n")
+    with pytest.raises(CommandError, match=rf"heddle\.toml:1 {key}: a list \(wanted: \S"):
+        load_settings(environ={})
+    taken = ['"x"', "true", "1", '["x"]', "{}", '"debug"', '"text"']
+    for value in taken:
+        (here / "heddle.toml").write_text(f"{key} = {value}\n")
+        try:
+            assert load_settings(environ={}) != Settings(), key
+        except CommandError:
+            continue
+        return
+    pytest.fail(f"no value fits {key}")
