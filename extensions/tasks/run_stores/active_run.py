@@ -97,7 +97,8 @@ class ActiveRun:
             except Fenced:
                 raise
             except asyncio.CancelledError:
-                answer = process.reason or Error("the run was cancelled", code="cancelled")
+                # Without a reason nobody cancelled the run: its event loop ends.
+                answer = process.reason or Error("the run is suspended", code=DRAINED)
             except Exception as error:
                 answer = error.error if isinstance(error, Failure) else Error.of(error)
             cause = process.reason
