@@ -1,6 +1,7 @@
 """Texts hold secrets too: JSON, URLs, forms, lines of headers, and messages that quote them.
 
 {"password": "x"}            JSON, whole or in part, also with its quotes escaped
+{"name": "Cookie", "value": "x"}
 https://ada:x@host/          the password of a URL, and a name that stands alone before the @
 ?token=x  password=x         values of a query, of a form, and of a message
 Authorization: Bearer x      to the end of the line, for what headers hold
@@ -27,6 +28,11 @@ _ENDS = frozenset(",}]\"'")
 _SCHEMES = ("bearer", "basic", "negotiate")
 _LONG = 16
 
+_NEAR = 512
+"""Characters around the name of an entry in which its value is looked for."""
+
+_KEY_END = re.compile(r"\s{0,64}(?::|=>)")
+
 _SHORT = 120
 _KEPT = 2048
 """Texts up to a length that were searched and hold nothing: a log repeats itself."""
@@ -36,6 +42,8 @@ class _Patterns(NamedTuple):
     """The expressions that find what names a secret; each looks at every sign a few times at most."""
 
     quoted: "re.Pattern[str]"
+    named: "re.Pattern[str]"
+    value: "re.Pattern[str]"
     assigned: "re.Pattern[str]"
     line: "re.Pattern[str]"
     userinfo: "re.Pattern[str]"
@@ -51,6 +59,16 @@ def _patterns() -> _Patterns:
         # A key in quotes, which may be escaped, and what separates it from its value.
         quoted=re.compile(
             r"""(?<!\\)(?P<quote>\\{0,64}["'])(?P<key>[^"'\\]{1,128})(?P=quote)\s{0,64}(?::|=>|=|,)\s{0,64}"""
+        ),
+        # An entry: what it names, and the keys that hold its value.
+        named=re.compile(
+            r"""(?<!\\)(?P<quote>\\{0,64}["'])(?:name|key|header|field)(?P=quote)\s{0,64}(?::|=>|=)\s{0,64}"""
+            r"""(?P=quote)(?P<key>[^"'\\]{1,128})(?P=quote)""",
+            re.IGNORECASE,
+        ),
+        value=re.compile(
+            r"""(?<!\\)(?P<quote>\\{0,64}["'])(?:values?|data|content)(?P=quote)\s{0,64}(?::|=>|=)\s{0,64}""",
+            re.IGNORECASE,
         ),
         assigned=re.compile(
             rf"""(?<!{sign})(?P<key>{sign}{{1,128}})="""
@@ -120,7 +138,7 @@ class Texts:
         shown = entry.scheme.sub(_without_credentials, text)
         if "@" in shown:
             shown = entry.userinfo.sub(_without_userinfo, shown)
-        shown = self._quoted(shown)
+        shown = self._quoted(self._entries(shown))
         shown = entry.line.sub(self._line, shown)
         if "=" in shown:
             shown = entry.assigned.sub(self._assigned, shown)
@@ -140,6 +158,25 @@ class Texts:
         shown = self._walk(data)
         return text if shown is data else json.dumps(shown, ensure_ascii=False)
 
+    def _entries(self, text: str) -> str:
+        """Hide the values of entries such as `{name: Cookie, value: a=b}`, whatever their order."""
+        kept: list[str] = []
+        at = 0
+        maps: _Maps | None = None
+        for match in _patterns().named.finditer(text):
+            if match.start() < at or not self._words.hide(match["key"]):
+                continue
+            maps = maps or _Maps(text)
+            start, end = maps.around(match.start())
+            for value in _patterns().value.finditer(text, max(start, at), end):
+                if value.start() < at or value["quote"] != match["quote"]:
+                    continue
+                stop = _end(text, value.end(), value["quote"])
+                quote = value["quote"]
+                kept += [text[at : value.end()], quote, MASK, quote]
+                at = stop
+        return "".join([*kept, text[at:]]) if kept else text
+
     def _quoted(self, text: str) -> str:
         kept: list[str] = []
         at = 0
@@ -149,6 +186,8 @@ class Texts:
             stop = _end(text, match.end(), match["quote"])
             if text[match.end() : stop] in ("", "null", "true", "false", "None", "True", "False"):
                 continue
+            if "," in match[0] and _KEY_END.match(text, stop):
+                continue  # not a pair: the next key of a map
             quote = match["quote"]
             kept += [text[at : match.end()], quote, MASK, quote]
             at = stop
@@ -173,6 +212,37 @@ class Texts:
         if not self._words.hide(unquote_plus(key) if "%" in key else key):
             return match[0]
         return f"{key}={MASK}"
+
+
+class _Maps:
+    """The braces of a text: which map a place is in. It is asked of places in order."""
+
+    def __init__(self, text: str) -> None:
+        self._length = len(text)
+        self._braces = [match.start() for match in re.finditer(r"[{}]", text)]
+        self._ends: dict[int, int] = {}
+        self._open: list[int] = []
+        self._next = 0
+        opened: list[int] = []
+        for at in self._braces:
+            if text[at] == "{":
+                opened.append(at)
+            elif opened:
+                self._ends[opened.pop()] = at
+        self._begins = {*self._ends, *opened}
+
+    def around(self, at: int) -> tuple[int, int]:
+        """Return where the map of this place begins and ends, or how far it is looked at."""
+        while self._next < len(self._braces) and self._braces[self._next] < at:
+            brace = self._braces[self._next]
+            self._next += 1
+            if brace in self._begins:
+                self._open.append(brace)
+            elif self._open:
+                self._open.pop()
+        start = self._open[-1] if self._open else 0
+        end = self._ends.get(start, self._length)
+        return max(start, at - _NEAR), min(end, at + _NEAR)
 
 
 def _end(text: str, start: int, quote: str) -> int:

@@ -110,6 +110,10 @@ def test_what_names_no_secret_stays_as_it_is(data: Any) -> None:
         f"password: {SECRET}",
         f"a: 1\ntoken: {SECRET}\n",
         f"{{'Cookie': ['{SECRET}']}}",
+        f"sent {{'name': 'Cookie', 'value': '{SECRET}'}}",
+        f'sent {{"value": "{SECRET}", "header": "Set-Cookie", "path": "/"}}',
+        f'sent [{{"key": "password", "data": {{"a": "{SECRET}"}}',
+        f'sent {{\\"Name\\":\\"Authorization\\",\\"Value\\":\\"{SECRET}\\"}}',
         f"<a><password>{SECRET}</password></a>",
         f'<x:apiKey type="b">{SECRET}</x:apiKey>',
     ],
@@ -130,6 +134,7 @@ def test_a_text_that_names_a_secret_is_shown_without_it(text: str) -> None:
         "the bearer of this",
         "http://127.0.0.1:8000/ping?page=2",
         '{"tokens": [1, 2], "user": "ada"}',
+        'sent {"kind": "token", "value": "shown"} {"name": "ada", "value": "shown"}',
         "secret: true",
     ],
 )
