@@ -5,7 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-from heddle.extensions.control.container import Holding, HoldingNode, names_of
+from heddle.extensions.control.container import ContainerFields, HoldingNode, names_of
 from heddle.extensions.extension import Build, FieldError, Fields, Kind, Node, Port, Schema, about
 from heddle.runtime.assembly.expansion import End, Expansion
 from heddle.schemas.errors import SpecError
@@ -28,7 +28,7 @@ class Inner(Fields):
             raise FieldError("a port of nobody", wanted="the name of a Spec inside", code="missing")
 
 
-class Block(Holding):
+class Block(ContainerFields):
     """What a `block` says."""
 
     inbounds: Annotated[

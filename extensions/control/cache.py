@@ -54,7 +54,7 @@ class Cache(Fields):
     ] = 1000
 
 
-class Asking:
+class SharedAnswer:
     """One question that is under way, and who waits for its answer with it."""
 
     __slots__ = ("answered", "process")
@@ -80,7 +80,7 @@ class Answers:
 
     def __init__(self, size: int) -> None:
         self.kept: Recent[tuple[Answer]] = Recent(size)
-        self.asking: dict[Hashable, Asking] = {}
+        self.asking: dict[Hashable, SharedAnswer] = {}
         self.hits = 0
         self.misses = 0
 
@@ -145,7 +145,7 @@ class CacheNode(Node):
         """Ask, keep the answer, and give it to all who wait for it."""
         answers = self._answers
         answers.misses += 1
-        asking = Asking(flow.process)
+        asking = SharedAnswer(flow.process)
         first = answers.asking.setdefault(key, asking) is asking
         shared: Answer = NOTHING
         try:

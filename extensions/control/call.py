@@ -33,7 +33,7 @@ from heddle.schemas.link import Link
 from heddle.schemas.suggestion import did_you_mean
 
 
-class Call(Fields):
+class CallFields(Fields):
     """What a `call` says."""
 
     target: Annotated[
@@ -130,7 +130,7 @@ class CallNode(Node):
         return port
 
 
-def links_of(fields: Call) -> Mapping[str, tuple[Link, ...]]:
+def links_of(fields: CallFields) -> Mapping[str, tuple[Link, ...]]:
     """A link for each target: the table has to know who is asked."""
     if fields.target is not None:
         target = Target(name=fields.target) if isinstance(fields.target, str) else fields.target
@@ -144,7 +144,7 @@ def ports_of(targets: list[str]) -> dict[str, str]:
     return {name: f"call[{number}]" if number else "call" for number, name in enumerate(names)}
 
 
-def compile_call(fields: Call, build: Build) -> Node:
+def compile_call(fields: CallFields, build: Build) -> Node:
     """Each expression is compiled once."""
     return CallNode(
         ports_of(fields.targets),
@@ -157,7 +157,7 @@ def compile_call(fields: Call, build: Build) -> Node:
 CALL: Kind[Any] = Kind(
     Schema(
         kind="call",
-        fields=Call,
+        fields=CallFields,
         summary="Asks another symbol as if it were a function, and goes on with its answer.",
         category="control",
         ins=(IN,),

@@ -22,7 +22,7 @@ from heddle.schemas.port import canonical
 from heddle.specs.model.names import NAME_RULE, legal_name
 
 
-class Holding(Fields):
+class ContainerFields(Fields):
     """What a Spec that holds others says of them."""
 
     specs: Annotated[
@@ -89,7 +89,7 @@ class HoldingNode(Node):
         return Visit(visit)
 
 
-def names_of(fields: Holding, build: Build) -> tuple[str, ...]:
+def names_of(fields: ContainerFields, build: Build) -> tuple[str, ...]:
     """What the Specs inside are called: by name, or `$0`, `$1`, … by number; SpecError where two are one."""
     found: dict[str, int] = {}
     for number, spec in enumerate(fields.specs):

@@ -46,7 +46,7 @@ class Dedupe(Fields):
     ] = 100_000
 
 
-class Seen:
+class SeenKeys:
     """The keys seen, and what became of their packets."""
 
     __slots__ = ("duplicates", "first", "keys")
@@ -65,7 +65,7 @@ class DedupeNode(Node):
         self._size = fields.size
         self._key = key
         self._second = second
-        self._seen = Seen(fields.size)
+        self._seen = SeenKeys(fields.size)
         self._visit = Visit(self._act, plain=True)
 
     def handler(self, port: str) -> Handler | None:

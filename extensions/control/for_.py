@@ -67,7 +67,7 @@ class For(Fields):
     limit: Annotated[int, about("More items than this are an Error.", ge=1)] = 1_000_000
 
 
-class Gathered:
+class ItemAnswers:
     """The answers of one packet's items so far."""
 
     __slots__ = ("_all", "_named", "answers", "count", "errors", "fields", "halted", "keys")
@@ -121,7 +121,7 @@ class Gathered:
         return found
 
 
-class Feed:
+class ItemFeed:
     """The items, handed to whoever is free, each with its number."""
 
     __slots__ = ("_known", "_later", "_limit", "_lock", "_number")
@@ -164,7 +164,7 @@ class ForNode(Node):
         return self._visit if port == "in" else None
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
-        gathered = Gathered(self._fields, payload)
+        gathered = ItemAnswers(self._fields, payload)
         if streams(payload):
             # Who reads a stream waits for it, and that needs a task: from here on there is one.
             await asyncio.sleep(0)
@@ -182,13 +182,13 @@ class ForNode(Node):
     async def _visit_all(
         self,
         flow: Flow,
-        gathered: Gathered,
+        gathered: ItemAnswers,
         known: Iterator[Item] | None,
         later: AsyncIterator[Item] | None,
         most: int,
     ) -> None:
         if self._fields.concurrency > 1:
-            feed = Feed(known, later, self._fields.limit)
+            feed = ItemFeed(known, later, self._fields.limit)
             with suppress(HaltedError):
                 await together(
                     flow.process, [self._work(flow, gathered, feed) for _ in range(most)]
@@ -203,7 +203,7 @@ class ForNode(Node):
                 if gathered.halted:
                     return
         elif later is not None:
-            feed = Feed(None, later, self._fields.limit)
+            feed = ItemFeed(None, later, self._fields.limit)
             while not gathered.halted and (found := await feed.next()) is not None:
                 index, (key, value) = found
                 sent = self._sent(index, key, value)
@@ -213,7 +213,7 @@ class ForNode(Node):
         """What is sent for one item."""
         return {"index": index, "key": key, "value": value} if self._fields.entries else value
 
-    async def _work(self, flow: Flow, gathered: Gathered, feed: Feed) -> None:
+    async def _work(self, flow: Flow, gathered: ItemAnswers, feed: ItemFeed) -> None:
         """Take items as long as there are any, each in a child process of its own."""
         while not gathered.halted and (found := await feed.next()) is not None:
             index, (key, value) = found

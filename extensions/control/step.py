@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from heddle.extensions.control.container import Holding, HoldingNode, names_of
+from heddle.extensions.control.container import ContainerFields, HoldingNode, names_of
 from heddle.extensions.extension import IN, OUT, Build, Kind, Node, Port, Schema
 from heddle.runtime.assembly.expansion import End, Expansion
 from heddle.schemas.port import LIFECYCLE
@@ -10,17 +10,17 @@ from heddle.schemas.port import LIFECYCLE
 _LIFECYCLE = frozenset(port.name for port in LIFECYCLE)
 
 
-class Step(Holding):
+class StepFields(ContainerFields):
     """What a `step` says."""
 
 
-def compile_step(fields: Step, build: Build) -> Node:
+def compile_step(fields: StepFields, build: Build) -> Node:
     """What it holds is compiled for itself."""
     del build
     return HoldingNode(["in"] if fields.runs else [])
 
 
-def expand_step(fields: Step, build: Build) -> Expansion | None:
+def expand_step(fields: StepFields, build: Build) -> Expansion | None:
     """A chain from `out` to `in`; links of its members are a Problem."""
     if not fields.runs:
         return None
@@ -56,7 +56,7 @@ def expand_step(fields: Step, build: Build) -> Expansion | None:
 STEP: Kind[Any] = Kind(
     Schema(
         kind="step",
-        fields=Step,
+        fields=StepFields,
         summary="Runs Specs one after the other; each is given what the one before sends out.",
         category="control",
         ins=(IN,),

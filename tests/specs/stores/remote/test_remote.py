@@ -288,9 +288,9 @@ def test_a_token_lets_in_and_its_lack_is_told() -> None:
     ("url", "told"),
     [
         ("http://127.0.0.1:1", "cannot be reached"),
-        ("http://", "no address"),
-        ("http://[::1", "no address"),
-        ("http://127.0.0.1:99999", "no address"),
+        ("http://", "not an address"),
+        ("http://[::1", "not an address"),
+        ("http://127.0.0.1:99999", "not an address"),
         ("http://a..b:1", "cannot be reached"),
         ("https://token@host", "HEDDLE_TOKEN"),
     ],
