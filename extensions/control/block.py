@@ -67,7 +67,7 @@ def ports_of(fields: Block) -> Ports:
 
 def _named(ports: dict[str, list[Inner]], help_: str) -> tuple[Port, ...]:
     """The ports as declared ones: `out[1]` is one of the indexed `out`."""
-    parsed = [found for name in ports if (found := parse_port(name)) is not None]
+    parsed = [port for name in ports if (port := parse_port(name)) is not None]
     indexed = {name for name, number in parsed if number is not None}
     return tuple(
         Port(name, help_, indexed=name in indexed) for name in dict.fromkeys(n for n, _ in parsed)
@@ -99,13 +99,13 @@ def expand_block(fields: Block, build: Build) -> Expansion | None:
 
     inlets = {
         port: tuple(
-            end(inner, "in", "inbounds", port, index, "name") for index, inner in enumerate(found)
+            end(inner, "in", "inbounds", port, index, "name") for index, inner in enumerate(inners)
         )
-        for port, found in fields.inbounds.items()
+        for port, inners in fields.inbounds.items()
     }
     outlets: dict[End, tuple[str, ...]] = {}
-    for port, found in fields.outbounds.items():
-        for index, inner in enumerate(found):
+    for port, inners in fields.outbounds.items():
+        for index, inner in enumerate(inners):
             whose = end(inner, "out", "outbounds", port, index, "name")
             outlets[whose] = (*outlets.get(whose, ()), port)
     return Expansion(

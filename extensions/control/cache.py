@@ -65,11 +65,11 @@ class SharedAnswer:
 
     def inside(self, process: Process) -> bool:
         """Whether a packet of this process is part of the question: it cannot wait for itself."""
-        one: Process | None = process
-        while one is not None:
-            if one is self.process:
+        parent: Process | None = process
+        while parent is not None:
+            if parent is self.process:
                 return True
-            one = one.parent
+            parent = parent.parent
         return False
 
 
@@ -187,12 +187,12 @@ def data(answer: Answer) -> bool:
     """Whether an answer is plain data: a stream and a WebSocket cannot be given twice."""
     todo = [answer]
     while todo:
-        one = todo.pop()
-        if isinstance(one, dict):
-            todo.extend(one.values())
-        elif isinstance(one, list | tuple):
-            todo.extend(one)
-        elif one is not None and not isinstance(one, str | bytes | int | float):
+        value = todo.pop()
+        if isinstance(value, dict):
+            todo.extend(value.values())
+        elif isinstance(value, list | tuple):
+            todo.extend(value)
+        elif value is not None and not isinstance(value, str | bytes | int | float):
             return False
     return True
 

@@ -97,13 +97,13 @@ class CallNode(Node):
             port = self._port(payload)
         except Elsewhere as later:
             port = await resume(later, self._port, payload)
-        asked = payload
+        value = payload
         if self._args is not None:
             try:
-                asked = self._args(payload)
+                value = self._args(payload)
             except Elsewhere as later:
-                asked = await resume(later, self._args, payload)
-        answer = await flow.send(port, asked)
+                value = await resume(later, self._args, payload)
+        answer = await flow.send(port, value)
         if type(answer) is Error:
             return await flow.send("error", answer)
         if answer is NOTHING and self._result is None:

@@ -182,9 +182,9 @@ class CollectNode(Node):
         return NOTHING
 
 
-def busy(found: str) -> Failure:
+def busy(actual: str) -> Failure:
     """What a packet is answered with that there is no room for."""
-    return Failure(Error(found, code="busy"))
+    return Failure(Error(actual, code="busy"))
 
 
 def compile_collect(fields: Collect, build: Build) -> Node:

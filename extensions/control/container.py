@@ -91,7 +91,7 @@ class HoldingNode(Node):
 
 def names_of(fields: ContainerFields, build: Build) -> tuple[str, ...]:
     """What the Specs inside are called: by name, or `$0`, `$1`, … by number; SpecError where two are one."""
-    found: dict[str, int] = {}
+    mapping: dict[str, int] = {}
     for number, spec in enumerate(fields.specs):
         at = ("specs", number)
         name = spec.get("name")
@@ -99,12 +99,12 @@ def names_of(fields: ContainerFields, build: Build) -> tuple[str, ...]:
             name = f"${number}"
         elif not isinstance(name, str) or not legal_name(name):
             build.refuse(*at, "name", found=f'the name "{name}"', wanted=NAME_RULE, code="name")
-        if name in found:
-            first = f"specs[{found[name]}]"
+        if name in mapping:
+            first = f"specs[{mapping[name]}]"
             found_twice = f'the name "{name}" is taken by {first}'
             build.refuse(*at, "name", found=found_twice, code="duplicate-name")
         if spec.get("namespace") is not None:
-            said = "a namespace inside"
-            build.refuse(*at, "namespace", found=said, hint="It is that of the Spec around it.")
-        found[name] = number
-    return tuple(found)
+            text = "a namespace inside"
+            build.refuse(*at, "namespace", found=text, hint="It is that of the Spec around it.")
+        mapping[name] = number
+    return tuple(mapping)

@@ -115,10 +115,10 @@ class ItemAnswers:
             answers = {index: answers[index] for index in sorted(answers)}
         if isinstance(payload, dict):
             return {self.keys[index]: answer for index, answer in answers.items()}
-        found = list(answers.values())
+        values = list(answers.values())
         if not sized(payload) and not streams(payload):
-            return found[0] if found else NOTHING
-        return found
+            return values[0] if values else NOTHING
+        return values
 
 
 class ItemFeed:
@@ -204,8 +204,8 @@ class ForNode(Node):
                     return
         elif later is not None:
             feed = ItemFeed(None, later, self._fields.limit)
-            while not gathered.halted and (found := await feed.next()) is not None:
-                index, (key, value) = found
+            while not gathered.halted and (entry := await feed.next()) is not None:
+                index, (key, value) = entry
                 sent = self._sent(index, key, value)
                 gathered.take(index, key, await flow.send("out", sent))
 
@@ -215,8 +215,8 @@ class ForNode(Node):
 
     async def _work(self, flow: Flow, gathered: ItemAnswers, feed: ItemFeed) -> None:
         """Take items as long as there are any, each in a child process of its own."""
-        while not gathered.halted and (found := await feed.next()) is not None:
-            index, (key, value) = found
+        while not gathered.halted and (entry := await feed.next()) is not None:
+            index, (key, value) = entry
             sent = self._sent(index, key, value)
             child = flow.fork()
             answer = await finish(child, flow.run(child, "out", sent))

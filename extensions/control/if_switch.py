@@ -142,16 +142,16 @@ def unreached_cases(fields: Switch, linked: Mapping[str, str]) -> Iterator[Unrea
     """Yield the cases, the default and the links that no packet comes to."""
     whole = None
     for index, match in enumerate(fields.matches):
-        found, hint = "", "Put this case before that one, or remove it."
+        actual, hint = "", "Put this case before that one, or remove it."
         earlier = next(
             (n for n in range(index) if implies(match.when, fields.matches[n].when)), None
         )
         if truth(match.when) is False:
-            found, hint = "no packet takes this case: it is always false", "Remove it."
+            actual, hint = "no packet takes this case: it is always false", "Remove it."
         elif earlier is not None:
-            found = f"no packet takes this case: all of its packets take matches[{earlier}]"
-        if found:
-            yield UnreachablePart(("matches", index), found, hint)
+            actual = f"no packet takes this case: all of its packets take matches[{earlier}]"
+        if actual:
+            yield UnreachablePart(("matches", index), actual, hint)
         if truth(match.when) is True and whole is None:
             whole = index
     if fields.default is not None and whole is not None:

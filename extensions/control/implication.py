@@ -31,7 +31,7 @@ def implies(narrow: Expression, wide: Expression) -> bool:
     inner, outer = _parts(narrow.code), _parts(wide.code)
     if inner is None or outer is None:
         return False
-    return all(any(_follows(one, each) for one in inner) for each in outer)
+    return all(any(_follows(condition, each) for condition in inner) for each in outer)
 
 
 def _parts(code: str) -> list[str] | None:
@@ -69,13 +69,13 @@ def _follows(inner: str, outer: str) -> bool:
     """Return True if `outer` holds wherever `inner` does: the same, or the wider of two comparisons."""
     if inner == outer:
         return True
-    one, other = _COMPARED.fullmatch(inner), _COMPARED.fullmatch(outer)
-    if one is None or other is None or one[1] != other[1]:
+    first, other = _COMPARED.fullmatch(inner), _COMPARED.fullmatch(outer)
+    if first is None or other is None or first[1] != other[1]:
         return False
-    found, limit = float(one[3]), float(other[3])
+    number, limit = float(first[3]), float(other[3])
     holds = _HOLDS[other[2]]
-    if one[2] == "==":
-        return holds(found, limit)
-    if one[2][0] != other[2][0]:
+    if first[2] == "==":
+        return holds(number, limit)
+    if first[2][0] != other[2][0]:
         return False
-    return holds(found, limit) or (one[2] == other[2] and found == limit)
+    return holds(number, limit) or (first[2] == other[2] and number == limit)

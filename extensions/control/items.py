@@ -30,16 +30,16 @@ def items(payload: Payload) -> Iterator[Item]:
     """The items of data that is there as a whole."""
     if isinstance(payload, dict):
         return iter(payload.items())
-    found: Iterable[Any] = payload if isinstance(payload, list | tuple) else (payload,)
-    return iter(enumerate(found))
+    values: Iterable[Any] = payload if isinstance(payload, list | tuple) else (payload,)
+    return iter(enumerate(values))
 
 
 async def arriving(stream: Any, parts: Parts) -> AsyncGenerator[Item, None]:
     """The items of a stream: lines or chunks of bytes, or whatever another stream brings."""
     number = 0
     if isinstance(stream, ByteStream) and parts == "lines":
-        async with aclosing(lines(stream)) as found:
-            async for line in found:
+        async with aclosing(lines(stream)) as generator:
+            async for line in generator:
                 yield number, line
                 number += 1
         return

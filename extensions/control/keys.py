@@ -69,10 +69,10 @@ class Recent(Generic[V]):
 
     def get(self, key: Hashable) -> V | None:
         """What is kept under this key; None where nothing is, or not any more."""
-        found = self._held.get(key)
-        if found is None:
+        held = self._held.get(key)
+        if held is None:
             return None
-        value, until = found
+        value, until = held
         if until is not None and until <= monotonic():
             del self._held[key]
             return None
@@ -89,8 +89,8 @@ class Recent(Generic[V]):
 
     def pop(self, key: Hashable) -> V | None:
         """Forget what is kept under this key, and return it."""
-        found = self._held.pop(key, None)
-        return found[0] if found is not None else None
+        held = self._held.pop(key, None)
+        return held[0] if held is not None else None
 
     def clear(self) -> None:
         """Forget everything."""

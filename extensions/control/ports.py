@@ -6,12 +6,12 @@ from heddle.schemas.port import canonical, parse_port
 
 def linked_outs(build: Build) -> list[int]:
     """The numbers of the ports `out[i]` that something is linked to, in order."""
-    found = []
+    linked = []
     for name, links in build.spec.ports.items():
         parsed = parse_port(canonical(name))
         if parsed is not None and parsed[0] == "out" and links:
-            found.append(parsed[1] or 0)
-    return sorted(set(found))
+            linked.append(parsed[1] or 0)
+    return sorted(set(linked))
 
 
 def out_name(number: int) -> str:
@@ -29,5 +29,7 @@ def only_outs(build: Build, *known: str) -> None:
                 name,
                 code="unknown-port",
                 found=f'nothing is ever sent to "{name}"',
-                wanted=", ".join(f"out[{number}] ({what})" for number, what in enumerate(known)),
+                wanted=", ".join(
+                    f"out[{number}] ({subject})" for number, subject in enumerate(known)
+                ),
             )

@@ -97,8 +97,8 @@ class SessionNode(Node):
         if not fields.get:
             return payload
         missing = object()
-        found = {name: process.get(PREFIX + name, missing) for name in fields.get}
-        given = {name: value for name, value in found.items() if value is not missing}
+        data = {name: process.get(PREFIX + name, missing) for name in fields.get}
+        given = {name: value for name, value in data.items() if value is not missing}
         if not fields.add:
             return given
         if not isinstance(payload, dict):
@@ -109,7 +109,9 @@ class SessionNode(Node):
 
 def compile_session(fields: Session, build: Build) -> Node:
     """Each expression is compiled once."""
-    programs = {name: build.program(one, "set", name) for name, one in fields.set.items()}
+    programs = {
+        name: build.program(expression, "set", name) for name, expression in fields.set.items()
+    }
     return SessionNode(fields, programs)
 
 

@@ -66,8 +66,8 @@ class WhileNode(Node):
                 if not holds:
                     break
             if rounds >= self._limit:
-                found = f"the condition still holds after {self._limit} rounds"
-                raise Failure(Error(found, code="limit", data=payload))
+                actual = f"the condition still holds after {self._limit} rounds"
+                raise Failure(Error(actual, code="limit", data=payload))
             if rounds and self._interval:
                 await asyncio.sleep(self._interval)
             answer = await flow.send("out", payload)

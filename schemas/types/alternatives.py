@@ -244,20 +244,20 @@ def _both(left: list[Alternative], right: list[Alternative]) -> list[Alternative
     """Return what is allowed by both lists."""
     if len(left) * len(right) > MOST_ALTERNATIVES**2:
         return list(_everything(exact=False))
-    return [each for one in left for other in right for each in _meet(one, other)]
+    return [each for first in left for other in right for each in _meet(first, other)]
 
 
-def _meet(one: Alternative, other: Alternative) -> Iterable[Alternative]:
-    exact = one.exact and other.exact
-    if isinstance(one, TypedValues) and isinstance(other, TypedValues):
-        if one.type == other.type:
-            rules = one.rules + tuple(rule for rule in other.rules if rule)
-            yield TypedValues(one.type, rules or ({},), exact)
-    elif isinstance(one, OneValue) and isinstance(other, OneValue):
-        if equal(one.value, other.value):
-            yield OneValue(one.value, exact)
+def _meet(first: Alternative, other: Alternative) -> Iterable[Alternative]:
+    exact = first.exact and other.exact
+    if isinstance(first, TypedValues) and isinstance(other, TypedValues):
+        if first.type == other.type:
+            rules = first.rules + tuple(rule for rule in other.rules if rule)
+            yield TypedValues(first.type, rules or ({},), exact)
+    elif isinstance(first, OneValue) and isinstance(other, OneValue):
+        if equal(first.value, other.value):
+            yield OneValue(first.value, exact)
     else:
-        typed, literal = (one, other) if isinstance(one, TypedValues) else (other, one)
+        typed, literal = (first, other) if isinstance(first, TypedValues) else (other, first)
         assert isinstance(typed, TypedValues)
         assert isinstance(literal, OneValue)
         if typed.type == type_of(literal.value):
@@ -279,25 +279,25 @@ def _disjoint(members: list[list[Alternative]]) -> bool:
     """Return whether no value can be in two members, by their types alone."""
     seen: list[Alternative] = []
     for member in members:
-        if any(_overlap(one, other) for one in member for other in seen):
+        if any(_overlap(first, other) for first in member for other in seen):
             return False
         seen += member
     return True
 
 
-def _overlap(one: Alternative, other: Alternative) -> bool:
-    return any(True for _ in _meet(one, other)) and not _tagged_apart(one, other)
+def _overlap(first: Alternative, other: Alternative) -> bool:
+    return any(True for _ in _meet(first, other)) and not _tagged_apart(first, other)
 
 
-def _tagged_apart(one: Alternative, other: Alternative) -> bool:
+def _tagged_apart(first: Alternative, other: Alternative) -> bool:
     """Return whether two objects have a required property with different constants (a tag)."""
     if (
-        not isinstance(one, TypedValues)
+        not isinstance(first, TypedValues)
         or not isinstance(other, TypedValues)
-        or one.type != "object"
+        or first.type != "object"
     ):
         return False
-    left, right = _tags(one), _tags(other)
+    left, right = _tags(first), _tags(other)
     return any(
         not any(equal(value, candidate) for value in left[name] for candidate in right[name])
         for name in left.keys() & right.keys()

@@ -79,8 +79,8 @@ class _Comparison:
         self._open.add(pair)
         try:
             return for_every(
-                for_any(self._pair(one, other, depth) for other in self._target.of(target))
-                for one in self._source.of(source)
+                for_any(self._pair(alternative, other, depth) for other in self._target.of(target))
+                for alternative in self._source.of(source)
             )
         finally:
             self._open.discard(pair)
@@ -103,7 +103,7 @@ class _Comparison:
         if source.type != target.type:
             return Fit.UNFIT
         return for_all(
-            by_any(self._rules(source.type, one, other, depth) for one in source.rules or ({},))
+            by_any(self._rules(source.type, rule, other, depth) for rule in source.rules or ({},))
             for other in target.rules
         )
 

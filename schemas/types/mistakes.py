@@ -77,8 +77,8 @@ def _mistake(error: Any, root: JsonSchema) -> Mistake:
     if word == "additionalProperties" and schema.get("additionalProperties") is False:
         known = [str(name) for name in schema.get("properties", {})]
         extra = [str(name) for name in value if name not in schema.get("properties", {})]
-        found = f"unknown {'property' if len(extra) == 1 else 'properties'} {listed(extra)}"
-        return Mistake(path, found, f"one of {listed(known)}" if known else "no properties")
+        actual = f"unknown {'property' if len(extra) == 1 else 'properties'} {listed(extra)}"
+        return Mistake(path, actual, f"one of {listed(known)}" if known else "no properties")
     if word in (
         "type",
         "enum",

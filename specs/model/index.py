@@ -89,13 +89,13 @@ class ResourceIndex:
 
     def with_names(self, namespace: str, names: Iterable[str]) -> list[Resource]:
         """Return the Specs and Values of a namespace that have one of these names."""
-        found: list[Resource] = []
+        resources: list[Resource] = []
         for name in dict.fromkeys(names):
             for sort in (Spec, Value):
                 key = self._names.get((sort, namespace, name))
                 if key is not None:
-                    found.append(self._all[key])
-        return found
+                    resources.append(self._all[key])
+        return resources
 
     def mentioning(self, namespace: str, words: Collection[str]) -> Pieces[list[Spec]]:
         """Return the Specs of a namespace that mention one of these texts, see `mentions_of`."""
@@ -104,8 +104,8 @@ class ResourceIndex:
         for word in words:
             yield
             ids.update(mentions.get((namespace, word), {}))
-        found = (self._all.get((Spec, id_)) for id_ in ids)
-        return [each for each in found if isinstance(each, Spec)]
+        resources = (self._all.get((Spec, id_)) for id_ in ids)
+        return [each for each in resources if isinstance(each, Spec)]
 
     def _listed(self) -> Pieces[dict[tuple[str, str], dict[UUID, None]]]:
         """Return the index of mentions, made now if nobody has asked before; the rest may change meanwhile."""

@@ -22,11 +22,11 @@ async def named(store: Store, namespace: str, names: Collection[str]) -> Sequenc
 async def called(store: Store, namespace: str, words: Collection[str]) -> Sequence[Resource]:
     """Return the Specs and Values of a namespace that have one of these names or ids."""
     ids = identified(words)
-    found = list(await named(store, namespace, words))
+    resources = list(await named(store, namespace, words))
     if ids:
-        found += await store.specs(namespace, ids)
-        found += await store.values(namespace, ids)
-    return found
+        resources += await store.specs(namespace, ids)
+        resources += await store.values(namespace, ids)
+    return resources
 
 
 async def mentioning(store: Store, namespace: str, words: Collection[str]) -> Sequence[Spec]:
@@ -42,5 +42,5 @@ async def mentioning(store: Store, namespace: str, words: Collection[str]) -> Se
 
 def identified(words: Collection[str]) -> list[UUID]:
     """Return the ids among these texts."""
-    found = (parse_id(word) for word in words if len(word) in (32, 36))
-    return [id_ for id_ in found if id_ is not None]
+    uuids = (parse_id(word) for word in words if len(word) in (32, 36))
+    return [id_ for id_ in uuids if id_ is not None]

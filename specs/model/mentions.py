@@ -21,19 +21,21 @@ def mentions_of(spec: Spec) -> set[str]:
 
     `outer/inner`, the name of a node that another holds, is a mention of `outer` as well.
     """
-    found = targets_of(spec)
+    texts = targets_of(spec)
     for binding in spec.env.values():
-        found |= {str(one) for one in (binding.id, binding.name) if one is not None}
+        texts |= {
+            str(reference) for reference in (binding.id, binding.name) if reference is not None
+        }
         if binding.data is not msgspec.UNSET:
-            found.update(_texts(binding.data))
+            texts.update(_texts(binding.data))
     blank = False
     for text in _texts(spec.fields):
         blank = blank or BLANK in text
         if len(text) <= MAX_NAME:
-            found.add(text)
+            texts.add(text)
     if blank:
-        found.add(BLANK + spec.kind)
-    return with_holders(found)
+        texts.add(BLANK + spec.kind)
+    return with_holders(texts)
 
 
 def targets_of(spec: Spec) -> set[str]:
@@ -47,36 +49,36 @@ def targets_of(spec: Spec) -> set[str]:
 
 def needs_of(spec: Spec) -> set[str]:
     """Return the ids and names of the Values and definitions that a Spec is made with."""
-    found = {
-        str(one)
+    texts = {
+        str(reference)
         for binding in spec.env.values()
-        for one in (binding.id, binding.name)
-        if one is not None
+        for reference in (binding.id, binding.name)
+        if reference is not None
     }
-    _need(spec.fields, found)
-    return found
+    _need(spec.fields, texts)
+    return texts
 
 
 def with_holders(words: Iterable[str]) -> set[str]:
     """Return these texts, and for each `outer/inner` the name of the Spec that holds it."""
-    found = set(words)
-    return found | {word.partition("/")[0] for word in found if "/" in word}
+    texts = set(words)
+    return texts | {word.partition("/")[0] for word in texts if "/" in word}
 
 
-def _need(data: Any, found: set[str]) -> None:
+def _need(data: Any, texts: set[str]) -> None:
     """Add what Specs inside of fields are made with."""
     if isinstance(data, list):
         for each in data:
-            _need(each, found)
+            _need(each, texts)
     elif isinstance(data, dict):
         uses, env = data.get("uses"), data.get("env")
         if isinstance(uses, str):
-            found.add(uses)
+            texts.add(uses)
         for binding in env.values() if isinstance(env, dict) else ():
             if isinstance(binding, dict):
-                found.update(str(binding[key]) for key in ("id", "name") if binding.get(key))
+                texts.update(str(binding[key]) for key in ("id", "name") if binding.get(key))
         for each in data.values():
-            _need(each, found)
+            _need(each, texts)
 
 
 def _texts(data: Any) -> Iterator[str]:

@@ -19,8 +19,8 @@ def indexed(store: Store) -> IndexedStore:
 
 async def who(store: Store, *words: str, namespace: str = "default") -> list[str]:
     """Return the names of the Specs that mention one of these, in order."""
-    found = await indexed(store).mentioning(namespace, words)
-    return sorted(str(each.name) for each in found)
+    specs = await indexed(store).mentioning(namespace, words)
+    return sorted(str(each.name) for each in specs)
 
 
 class IndexedContract(Contract):
@@ -31,8 +31,8 @@ class IndexedContract(Contract):
             many: list[Resource] = [spec("one"), spec("two"), value("one", 1)]
             many.append(spec("one", namespace="other"))
             await store.apply([Put(resource=each) for each in many])
-            found = await indexed(store).named("default", ["one", "gone"])
-            assert {(type(each).__name__, each.name, each.namespace) for each in found} == {
+            resources = await indexed(store).named("default", ["one", "gone"])
+            assert {(type(each).__name__, each.name, each.namespace) for each in resources} == {
                 ("Spec", "one", "default"),
                 ("Value", "one", "default"),
             }
@@ -46,8 +46,8 @@ class IndexedContract(Contract):
             await store.apply([Put(resource=spec("before", id=id_))])
             await store.apply([Put(resource=spec("after", id=id_))])
             assert not await indexed(store).named("default", ["before"])
-            (found,) = await indexed(store).named("default", ["after"])
-            assert found.id == id_
+            (resource,) = await indexed(store).named("default", ["after"])
+            assert resource.id == id_
 
         self.run(tmp_path, story)
 

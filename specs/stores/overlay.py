@@ -44,8 +44,8 @@ class Overlay:
     def __init__(self, store: Store, base: Iterable[Resource], *, owned: bool = True) -> None:
         many = list(base)
         self.store = store
-        self._specs = [one for one in many if isinstance(one, Spec)]
-        self._values = [one for one in many if isinstance(one, Value)]
+        self._specs = [resource for resource in many if isinstance(resource, Spec)]
+        self._values = [resource for resource in many if isinstance(resource, Value)]
         self._owned = owned
 
     @property
@@ -68,25 +68,29 @@ class Overlay:
     ) -> Sequence[Spec]:
         """Return those of the store, and what it says nothing of."""
         wanted = None if ids is None else list(ids)
-        found = list(await self.store.specs(namespace, wanted))
+        specs = list(await self.store.specs(namespace, wanted))
         below = _wanted(self._specs, namespace, wanted)
         if below:
-            below = _uncovered(below, await self._over(found, below, wanted))
-        return [*found, *below]
+            below = _uncovered(below, await self._over(specs, below, wanted))
+        return [*specs, *below]
 
     async def _over(
-        self, found: Sequence[Spec], below: Sequence[Spec], ids: Sequence[UUID] | None
+        self, specs: Sequence[Spec], below: Sequence[Spec], ids: Sequence[UUID] | None
     ) -> Sequence[Spec]:
         """Return what may stand over these: by id, or by name under another id."""
         if ids is None:
-            return found
-        return [one for one in await self._named(below) if isinstance(one, Spec)]
+            return specs
+        return [resource for resource in await self._named(below) if isinstance(resource, Spec)]
 
     async def _named(self, below: Sequence[Resource]) -> list[Resource]:
         """Return what the store has under the names of these."""
         over: list[Resource] = []
-        for space in sorted({one.namespace for one in below}):
-            names = {one.name for one in below if one.namespace == space and one.name is not None}
+        for space in sorted({resource.namespace for resource in below}):
+            names = {
+                resource.name
+                for resource in below
+                if resource.namespace == space and resource.name is not None
+            }
             over += await named(self.store, space, names)
         return over
 
@@ -95,37 +99,43 @@ class Overlay:
     ) -> Sequence[Value]:
         """Return those of the store, and what it says nothing of."""
         wanted = None if ids is None else list(ids)
-        found = list(await self.store.values(namespace, wanted))
+        values = list(await self.store.values(namespace, wanted))
         below = _wanted(self._values, namespace, wanted)
         if below and wanted is not None:
-            over = [one for one in await self._named(below) if isinstance(one, Value)]
-            return [*found, *_uncovered(below, [*found, *over])]
-        return [*found, *_uncovered(below, found)]
+            over = [
+                resource for resource in await self._named(below) if isinstance(resource, Value)
+            ]
+            return [*values, *_uncovered(below, [*values, *over])]
+        return [*values, *_uncovered(below, values)]
 
     async def named(self, namespace: str, names: Collection[str]) -> Sequence[Resource]:
         """Return those of the store that have one of these names, and what it says nothing of."""
-        found = await named(self.store, namespace, names)
-        specs = [one for one in _wanted(self._specs, namespace, None) if one.name in names]
-        values = [one for one in _wanted(self._values, namespace, None) if one.name in names]
-        over_specs = [one for one in found if isinstance(one, Spec)]
-        over_values = [one for one in found if isinstance(one, Value)]
-        over_specs += await self.store.specs(namespace, [one.id for one in specs])
-        over_values += await self.store.values(namespace, [one.id for one in values])
-        return [*found, *_uncovered(specs, over_specs), *_uncovered(values, over_values)]
+        resources = await named(self.store, namespace, names)
+        specs = [spec for spec in _wanted(self._specs, namespace, None) if spec.name in names]
+        values = [value for value in _wanted(self._values, namespace, None) if value.name in names]
+        over_specs = [resource for resource in resources if isinstance(resource, Spec)]
+        over_values = [resource for resource in resources if isinstance(resource, Value)]
+        over_specs += await self.store.specs(namespace, [spec.id for spec in specs])
+        over_values += await self.store.values(namespace, [value.id for value in values])
+        return [*resources, *_uncovered(specs, over_specs), *_uncovered(values, over_values)]
 
     async def mentioning(self, namespace: str, words: Collection[str]) -> Sequence[Spec]:
         """Return those of the store that mention one of these texts, and what it says nothing of."""
-        found = await mentioning(self.store, namespace, words)
+        specs = await mentioning(self.store, namespace, words)
         below = [
-            one
-            for one in _wanted(self._specs, namespace, None)
-            if not mentions_of(one).isdisjoint(words)
+            spec
+            for spec in _wanted(self._specs, namespace, None)
+            if not mentions_of(spec).isdisjoint(words)
         ]
-        over = list(found)
-        over += await self.store.specs(namespace, [one.id for one in below])
-        names = {one.name for one in below if one.name is not None}
-        over += [one for one in await named(self.store, namespace, names) if isinstance(one, Spec)]
-        return [*found, *_uncovered(below, over)]
+        over = list(specs)
+        over += await self.store.specs(namespace, [spec.id for spec in below])
+        names = {spec.name for spec in below if spec.name is not None}
+        over += [
+            resource
+            for resource in await named(self.store, namespace, names)
+            if isinstance(resource, Spec)
+        ]
+        return [*specs, *_uncovered(below, over)]
 
     async def problems(self) -> Sequence[Problem]:
         """Return those of the store."""
@@ -145,9 +155,11 @@ class Overlay:
 
     async def watch(self, namespace: str | None = None) -> AsyncIterator[ChangeSet]:
         """Yield the change sets of the store; with each, what may have come out from under it."""
-        below = [one for one in self._specs if namespace in (None, one.namespace)]
-        ids = frozenset(one.id for one in below)
-        values = frozenset(one.id for one in self._values if namespace in (None, one.namespace))
+        below = [spec for spec in self._specs if namespace in (None, spec.namespace)]
+        ids = frozenset(spec.id for spec in below)
+        values = frozenset(
+            value.id for value in self._values if namespace in (None, value.namespace)
+        )
         async for changes in self.store.watch(namespace):
             specs = changes.specs | ids if changes.specs else changes.specs
             others = changes.values | values if changes.values else changes.values
@@ -194,10 +206,10 @@ class AcceptingOverlay(ReportingOverlay):
         if not state.items and not await self.store.specs(namespace):
             # Nothing stands over what is there anyway: nothing can be wrong with it.
             return state
-        over = [one.resource for one in state.items if one.sort == "spec"]
-        specs = [one for one in over if isinstance(one, Spec)]
+        over = [item.resource for item in state.items if item.sort == "spec"]
+        specs = [resource for resource in over if isinstance(resource, Spec)]
         below = _uncovered(_wanted(self._specs, namespace, None), specs)
-        items = (*state.items, *(AcceptedResource.of(one) for one in below))
+        items = (*state.items, *(AcceptedResource.of(spec) for spec in below))
         return AcceptedState(items=items, problems=state.problems)
 
     async def accept(
@@ -207,23 +219,25 @@ class AcceptingOverlay(ReportingOverlay):
         dropped: Collection[AcceptedKey] = (),
     ) -> None:
         """Keep in the store what is its own."""
-        own = [one for one in kept if one.revision]
+        own = [resource for resource in kept if resource.revision]
         if own or dropped:
             await self._accepting.accept(namespace, own, dropped)
 
 
 def _wanted(base: Sequence[R], namespace: str | None, ids: Sequence[UUID] | None) -> list[R]:
     # The ids may be thousands, and of most namespaces nothing is below.
-    base = [one for one in base if namespace in (None, one.namespace)]
+    base = [spec for spec in base if namespace in (None, spec.namespace)]
     wanted = None if ids is None or not base else set(ids)
-    return [one for one in base if wanted is None or one.id in wanted]
+    return [spec for spec in base if wanted is None or spec.id in wanted]
 
 
 def _uncovered(below: Sequence[R], over: Sequence[R]) -> list[R]:
     """Return those over which nothing stands, by id or by name."""
-    ids = {one.id for one in over}
-    names = {(one.namespace, one.name) for one in over if one.name is not None}
-    return [one for one in below if one.id not in ids and (one.namespace, one.name) not in names]
+    ids = {spec.id for spec in over}
+    names = {(spec.namespace, spec.name) for spec in over if spec.name is not None}
+    return [
+        spec for spec in below if spec.id not in ids and (spec.namespace, spec.name) not in names
+    ]
 
 
 def leasing(store: Store) -> LeaseStore | None:

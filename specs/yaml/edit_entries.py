@@ -43,9 +43,9 @@ class EntryEditor:
             at = entry.start + 1 if self.text[entry.start : entry.start + 1] == "-" else entry.start
             return at, " " if at > entry.start else ""
         key = entry.key
-        found = _COLON.match(self.text, key.end)
-        if found is not None:
-            return found.end(), " "
+        match = _COLON.match(self.text, key.end)
+        if match is not None:
+            return match.end(), " "
         if self.text[entry.start : entry.start + 1] == "?" and entry.start < key.head:
             # A key behind a question mark has its colon on a line of its own.
             return line_end(self.text, key.end), f"\n{' ' * entry.column}: "

@@ -123,8 +123,8 @@ class _Builder:
             self.tag_before(tree)
         written = self.text[tree.head : tree.head + 1] in ("&", "!")
         if written and (tree.anchor or event.tag):
-            found = _PROPERTIES.match(self.text, tree.head)
-            tree.start = max(found.end() if found is not None else 0, tree.head)
+            match = _PROPERTIES.match(self.text, tree.head)
+            tree.start = max(match.end() if match is not None else 0, tree.head)
         if tree.anchor:
             self.anchors[tree.anchor] = tree
         if type(event) is self.events.ScalarEvent:
@@ -149,8 +149,8 @@ class _Builder:
         if self.text[tree.head : tree.head + 1] != "&":
             return
         lead = self.text[line_start(self.text, tree.head) : tree.head]
-        found = re.search(r"![^\s,\[\]{}]*[ \t]+$", lead)
-        tree.head -= len(found.group()) if found is not None else 0
+        match = re.search(r"![^\s,\[\]{}]*[ \t]+$", lead)
+        tree.head -= len(match.group()) if match is not None else 0
 
     def collection(self, tree: Tree, event: Any, depth: int) -> Tree:
         """Read the entries of a mapping or a list."""
@@ -190,8 +190,8 @@ class _Builder:
     def key_start(self, key: Tree) -> int:
         """Return where an entry begins: at its key, or at the question mark before it."""
         lead = self.text[line_start(self.text, key.head) : key.head]
-        found = _KEY_MARK.search(lead) if "?" in lead else None
-        return key.head - len(found.group()) if found is not None else key.head
+        match = _KEY_MARK.search(lead) if "?" in lead else None
+        return key.head - len(match.group()) if match is not None else key.head
 
     def dash(self, entry: Entry) -> None:
         """Find the dash of an item; its value may begin lines below."""
@@ -259,5 +259,5 @@ class _Builder:
         """Return the tag as it is written."""
         if implicit or not tree.ctag:
             return ""
-        found = re.compile(r"!(?:<[^>\s]*>|[^\s,\]}]*)").search(self.text, tree.head)
-        return found.group() if found is not None else ""
+        match = re.compile(r"!(?:<[^>\s]*>|[^\s,\]}]*)").search(self.text, tree.head)
+        return match.group() if match is not None else ""

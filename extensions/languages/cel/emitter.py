@@ -319,9 +319,9 @@ class Emitter(FunctionBody):
             return
         same = isinstance(value, Select) and value.field == key.name
         if same or (isinstance(value, Name) and value.name == key.name):
-            found = f"the key {key.name} is an expression, whose value becomes the key"
+            actual = f"the key {key.name} is an expression, whose value becomes the key"
             hint = f"If it is a text, put it in quotes: {{'{key.name}': …}}"
-            self.hints.append(self.source.error(key.at, found, hint))
+            self.hints.append(self.source.error(key.at, actual, hint))
 
     def _logic(self, node: Logic, out: bool) -> CodeText:
         """Any operand may decide: `false` for `&&`, `true` for `||`; it then forgives failures."""

@@ -118,21 +118,23 @@ class PostgresStore:
 
         async def work(connection: Connection) -> list[tuple[str, list[Any]]]:
             async with connection.pipeline():
-                asked = {
+                cursors = {
                     sort: await connection.execute(query, given)
                     for sort, query in self._queries.with_names.items()
                 }
-                return [(sort, await cursor.fetchall()) for sort, cursor in asked.items()]
+                return [(sort, await cursor.fetchall()) for sort, cursor in cursors.items()]
 
-        found = await self._run(work)
-        return [self._read(sort, body, revision) for sort, rows in found for body, revision in rows]
+        entries = await self._run(work)
+        return [
+            self._read(sort, body, revision) for sort, rows in entries for body, revision in rows
+        ]
 
     async def mentioning(self, namespace: str, words: Collection[str]) -> Sequence[Spec]:
         """Return the Specs of a namespace that mention one of these texts; see IndexedStore."""
         given = {"namespace": namespace, "words": [_stored(word) for word in words]}
         rows = await self._rows(self._queries.mentioning, given)
-        found = [self._read("spec", body, revision) for body, revision in rows]
-        return [spec for spec in found if isinstance(spec, Spec)]
+        resources = [self._read("spec", body, revision) for body, revision in rows]
+        return [spec for spec in resources if isinstance(spec, Spec)]
 
     async def problems(self) -> Sequence[Problem]:
         """Return nothing: what is here was read before it came here."""

@@ -95,22 +95,26 @@ class RemoteStore:
 
     async def named(self, namespace: str, names: Collection[str]) -> Sequence[Resource]:
         """Return the Specs and Values of a namespace that have one of these names."""
-        found: list[Resource] = []
+        resources: list[Resource] = []
         for some in _few(names):
-            asked = [("name", name) for name in some]
-            found += [_spec(one) for one in await self._listed("specs", namespace, None, asked)]
-            found += [_value(one) for one in await self._listed("values", namespace, None, asked)]
-        return found
+            entries = [("name", name) for name in some]
+            resources += [
+                _spec(value) for value in await self._listed("specs", namespace, None, entries)
+            ]
+            resources += [
+                _value(value) for value in await self._listed("values", namespace, None, entries)
+            ]
+        return resources
 
     async def mentioning(self, namespace: str, words: Collection[str]) -> Sequence[Spec]:
         """Return the Specs of a namespace that mention one of these texts; see IndexedStore."""
-        found: dict[UUID, Spec] = {}
+        specs: dict[UUID, Spec] = {}
         for some in _few(words):
-            asked = [("mentions", word) for word in some]
-            for item in await self._listed("specs", namespace, None, asked):
+            entries = [("mentions", word) for word in some]
+            for item in await self._listed("specs", namespace, None, entries):
                 spec = _spec(item)
-                found[spec.id] = spec
-        return list(found.values())
+                specs[spec.id] = spec
+        return list(specs.values())
 
     async def revealed(self, namespace: str | None = None) -> Sequence[Value]:
         """Return the Values with their data in clear; it takes a token with the role admin, and is written down."""
