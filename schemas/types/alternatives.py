@@ -157,6 +157,25 @@ class Alternatives:
         return part
 
 
+_documents: dict[int, tuple[Any, Alternatives]] = {}
+_MOST_DOCUMENTS = 1024
+
+
+def alternatives_of(root: JsonSchema) -> Alternatives:
+    """Return the Alternatives of a document; those of a document that was asked for lately are kept.
+
+    The schemas of a function are compared once for each task that it does. They must not change.
+    """
+    kept = _documents.get(id(root))
+    if kept is not None and kept[0] is root:
+        return kept[1]
+    if len(_documents) >= _MOST_DOCUMENTS:
+        _documents.clear()
+    made = Alternatives(root)
+    _documents[id(root)] = (root, made)
+    return made
+
+
 def equal(left: Any, right: Any) -> bool:
     """Return whether two values are the same in JSON: 1 is 1.0, and true is not 1."""
     if isinstance(left, bool) or isinstance(right, bool):

@@ -22,6 +22,7 @@ from heddle.schemas.types.alternatives import (
     Alternatives,
     JsonSchema,
     OneValue,
+    alternatives_of,
     equal,
     type_of,
 )
@@ -47,21 +48,36 @@ def compare_types(source: JsonSchema, target: JsonSchema) -> Fit:
 
     Both are whole JSON Schemas, with their own `$defs`. Neither is changed, and no schema makes it
     raise: what it does not understand is UNKNOWN. The time is bounded, whatever the schemas say.
+    Neither may change later: results are kept.
     """
     if target is True or target == {} or source is target:
         return Fit.FITS
-    if equal(source, target):
-        return Fit.FITS
     if source is True or source == {}:
         return Fit.UNFIT if target is False else Fit.UNKNOWN
-    return _Comparison(source, target).relate(source, target, 0)
+    pair = (id(source), id(target))
+    kept = _results.get(pair)
+    if kept is not None and kept[0] is source and kept[1] is target:
+        return kept[2]
+    fit = Fit.FITS
+    if not equal(source, target):
+        fit = _Comparison(source, target).relate(source, target, 0)
+    if len(_results) >= _MOST_RESULTS:
+        _results.clear()
+    _results[pair] = (source, target, fit)
+    return fit
+
+
+_results: dict[tuple[int, int], tuple[Any, Any, Fit]] = {}
+"""What was compared lately: many tasks are done by the same function. The schemas are kept with it."""
+
+_MOST_RESULTS = 4096
 
 
 class _Comparison:
     """One comparison: what the parts of two documents have been written as, and what is under way."""
 
     def __init__(self, source: JsonSchema, target: JsonSchema) -> None:
-        self._source, self._target = Alternatives(source), Alternatives(target)
+        self._source, self._target = alternatives_of(source), alternatives_of(target)
         self._open: set[tuple[int, int]] = set()
         self._steps = _STEPS
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from heddle.schemas.types.alternatives import Alternatives, JsonSchema, OneValue, TypedValues
+from heddle.schemas.types.alternatives import JsonSchema, OneValue, TypedValues, alternatives_of
 
 Step: TypeAlias = str | int
 """One step of a path into data: the name of a property, or the number of an item."""
@@ -25,7 +25,7 @@ def schema_at(schema: JsonSchema, path: "tuple[Step, ...] | list[Step]") -> Json
 def names_at(schema: JsonSchema) -> tuple[str, ...] | None:
     """Return the property names of a type if it has these and no others; None if it is open."""
     names: dict[str, None] = {}
-    for alternative in Alternatives(schema).of(schema):
+    for alternative in alternatives_of(schema).of(schema):
         if not isinstance(alternative, TypedValues) or alternative.type != "object":
             continue
         closed = [rule for rule in alternative.rules if rule.get("additionalProperties") is False]
@@ -36,9 +36,8 @@ def names_at(schema: JsonSchema) -> tuple[str, ...] | None:
 
 
 def _enter(schema: JsonSchema, step: Step) -> JsonSchema | None:
-    document = Alternatives(schema)
     parts: list[Any] = []
-    for alternative in document.of(schema):
+    for alternative in alternatives_of(schema).of(schema):
         part = _part_of(alternative, step)
         if part is not False:
             parts.append(part)
