@@ -47,7 +47,7 @@ class NamespaceName(str, SettingType):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Return the name; FieldError if no namespace may be called so."""
+        """Return the name; raise FieldError if no namespace may be called so."""
         if not isinstance(value, str) or not legal_namespace(value):
             raise FieldError(str(value), wanted=cls.wanted)
         return cls(value)
@@ -60,7 +60,7 @@ class UserPath(str, SettingType):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Return the path with the home folder filled in; FieldError if it is not a text."""
+        """Return the path with the home folder filled in; raise FieldError if it is not a text."""
         if not isinstance(value, str) or not value:
             raise FieldError(str(value), wanted="a path")
         return cls(expanduser(value))  # noqa: PTH111 - an empty folder stays as it is written
@@ -73,7 +73,7 @@ class ByteCount(int, SettingType):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Return the number of bytes; ValueError if it is not a size."""
+        """Return the number of bytes; raise ValueError if it is not a size."""
         # Most commands need no units.
         from heddle.schemas.units import Size
 
@@ -93,7 +93,7 @@ class ByteLimit(ByteCount):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Return the number of bytes; ValueError if it is not a size, or zero."""
+        """Return the number of bytes; raise ValueError if it is not a size, or zero."""
         from heddle.schemas.units import Size
 
         count = int(Size.read(value))
@@ -109,7 +109,7 @@ class CommandLine(tuple[str, ...], SettingType):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Return the words; ValueError if there are none, or a quotation mark is not closed."""
+        """Return the words; raise ValueError if there are none, or a quotation mark is not closed."""
         words = shlex.split(value) if isinstance(value, str) else msgspec.convert(value, Names)
         if not words:
             raise FieldError("no command", wanted="a command")
@@ -123,7 +123,7 @@ class Environment(dict[str, Any], SettingType):
 
     @classmethod
     def read(cls, value: Any) -> Self:
-        """Return the table; FieldError if it holds what no payload does."""
+        """Return the table; raise FieldError if it holds what no payload does."""
         if not isinstance(value, dict) or not _is_plain(value):
             raise FieldError("a table", wanted="plain data")
         return cls(value)

@@ -71,7 +71,7 @@ def read_setting(path: str, value: Any) -> tuple[str, Any]:
 
 
 def convert(field: Field, value: Any) -> Any:
-    """Return a value as Settings have it; ValueError if it does not fit."""
+    """Return a value as Settings have it; raise ValueError if it does not fit."""
     if isinstance(value, list):
         value = tuple(value)
     try:

@@ -91,7 +91,7 @@ def command(
     text, file = _text(code)
     printed: list[dict[str, str]] = []
 
-    def say(level: str, line: str) -> None:
+    def print_line(level: str, line: str) -> None:
         printed.append({"level": level, "text": line})
         if not as_json:
             click.echo(line, err=True)
@@ -104,7 +104,7 @@ def command(
             memory=_measure("--memory", memory),
             isolation=isolation,
             condition=condition,
-            say=say,
+            say=print_line,
         ),
     )
 

@@ -57,7 +57,7 @@ class Block(ContainerFields):
 
 
 def ports_of(fields: Block) -> Ports:
-    """The ports that are written; those of a block that uses another are known once that is put in."""
+    """Return the ports that are written; those of a block that uses another are known once that is put in."""
     if fields.uses is not None:
         raise SpecError(())
     if not fields.runs:
@@ -66,7 +66,7 @@ def ports_of(fields: Block) -> Ports:
 
 
 def _named(ports: dict[str, list[Inner]], help_: str) -> tuple[Port, ...]:
-    """The ports as declared ones: `out[1]` is one of the indexed `out`."""
+    """Return the ports as declared ones: `out[1]` is one of the indexed `out`."""
     parsed = [port for name in ports if (port := parse_port(name)) is not None]
     indexed = {name for name, number in parsed if number is not None}
     return tuple(
@@ -75,7 +75,7 @@ def _named(ports: dict[str, list[Inner]], help_: str) -> tuple[Port, ...]:
 
 
 def compile_block(fields: Block, build: Build) -> Node:
-    """What it holds is compiled for itself."""
+    """Return what it holds is compiled for itself."""
     del build
     return HoldingNode(list(fields.inbounds) if fields.runs else [])
 
@@ -117,7 +117,7 @@ def expand_block(fields: Block, build: Build) -> Expansion | None:
 
 
 def _number(fields: Block, names: tuple[str, ...], inner: Inner) -> int | None:
-    """Which of the Specs inside is meant."""
+    """Return which of the Specs inside is meant."""
     for number, spec in enumerate(fields.specs):
         if inner.id is None and names[number] == inner.name:
             return number

@@ -78,7 +78,7 @@ class BreakerNode(Node):
         self._visit = Visit(self._act, plain=True)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._visit if port == "in" else None
 
     def adopt(self, predecessor: Node) -> None:
@@ -87,11 +87,11 @@ class BreakerNode(Node):
             self._circuit = predecessor._circuit
 
     async def open(self, host: Host) -> None:
-        """That it opens and closes is told through the host."""
+        """Keep the host, which emits that the breaker opens and closes."""
         self._host = host
 
     def snapshot(self) -> Mapping[str, Any]:
-        """`closed`, `open` or `trying`, and the counts."""
+        """Return `closed`, `open` or `trying`, and the counts."""
         circuit = self._circuit
         state = "closed"
         if circuit.opened is not None:
@@ -99,7 +99,7 @@ class BreakerNode(Node):
         return {"state": state, "failures": circuit.failed, "refused": circuit.refused}
 
     def degraded(self) -> str:
-        """That it is open, as long as it is."""
+        """Return that it is open, as long as it is."""
         circuit = self._circuit
         if circuit.opened is None:
             return ""
@@ -132,7 +132,7 @@ class BreakerNode(Node):
         return await flow.send("error", answer) if type(answer) is Error else answer
 
     def _left(self, circuit: Circuit) -> Error | None:
-        """The Error of a packet that is not let through; None where it is."""
+        """Return the Error of a packet that is not let through; None if it is."""
         if circuit.opened is None:
             raise RuntimeError("the circuit is closed")
         left = circuit.opened + self._wait - monotonic()
@@ -145,7 +145,7 @@ class BreakerNode(Node):
         )
 
     def _failed(self, answer: Answer) -> bool | None:
-        """Whether an answer counts as a failure; None where it says nothing: it was cancelled."""
+        """Return whether an answer counts as a failure; None if it says nothing: it was cancelled."""
         if type(answer) is not Error:
             return False
         if answer.code == "cancelled":
@@ -177,7 +177,7 @@ class BreakerNode(Node):
 
 
 def compile_breaker(fields: Breaker, build: Build) -> Node:
-    """The condition is compiled once."""
+    """Return the condition is compiled once."""
     when = build.condition(fields.when, "when") if fields.when is not None else None
     return BreakerNode(fields, when)
 

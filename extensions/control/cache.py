@@ -64,7 +64,7 @@ class SharedAnswer:
         self.answered: asyncio.Future[Answer] | None = None
 
     def inside(self, process: Process) -> bool:
-        """Whether a packet of this process is part of the question: it cannot wait for itself."""
+        """Return whether a packet of this process is part of the question: it cannot wait for itself."""
         parent: Process | None = process
         while parent is not None:
             if parent is self.process:
@@ -94,7 +94,7 @@ class CacheNode(Node):
         self._key = key
         self._keep = keep
         self._answers = Answers(fields.size)
-        # It waits only for what was asked through `out`, so where that never waits nor does it.
+        # It waits only for what was asked through `out`, so if that never waits nor does it.
         self._visit = Visit(self._act)
         self._forget = Action(self._forgotten, out=None)
 
@@ -116,7 +116,7 @@ class CacheNode(Node):
             self._answers.kept.size = predecessor._size
 
     def snapshot(self) -> Mapping[str, Any]:
-        """How often it knew, how often it had to ask, and how many answers it keeps."""
+        """Return how often it knew, how often it had to ask, and how many answers it keeps."""
         answers = self._answers
         return {"hits": answers.hits, "misses": answers.misses, "kept": len(answers.kept)}
 
@@ -133,7 +133,7 @@ class CacheNode(Node):
                 return kept[0]
             asking = answers.asking.get(key)
             if asking is None or asking.inside(flow.process):
-                return await self._ask(flow, key, payload)
+                return await self._fetch(flow, key, payload)
             if asking.answered is None:
                 asking.answered = asyncio.get_running_loop().create_future()
             answer = await asyncio.shield(asking.answered)
@@ -141,7 +141,7 @@ class CacheNode(Node):
                 answers.hits += 1
                 return answer
 
-    async def _ask(self, flow: Flow, key: Hashable, payload: Payload) -> Answer:
+    async def _fetch(self, flow: Flow, key: Hashable, payload: Payload) -> Answer:
         """Ask, keep the answer, and give it to all who wait for it."""
         answers = self._answers
         answers.misses += 1
@@ -184,7 +184,7 @@ class CacheNode(Node):
 
 
 def data(answer: Answer) -> bool:
-    """Whether an answer is plain data: a stream and a WebSocket cannot be given twice."""
+    """Return whether an answer is plain data: a stream and a WebSocket cannot be given twice."""
     todo = [answer]
     while todo:
         value = todo.pop()
@@ -198,7 +198,7 @@ def data(answer: Answer) -> bool:
 
 
 def compile_cache(fields: Cache, build: Build) -> Node:
-    """The expressions are compiled once."""
+    """Return the expressions are compiled once."""
     keep = build.condition(fields.keep, "keep") if fields.keep is not None else None
     return CacheNode(fields, key_program(build, fields.key, whole=True), keep)
 

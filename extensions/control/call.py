@@ -89,7 +89,7 @@ class CallNode(Node):
         self._visit = Visit(self._act, plain=True)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._visit if port == "in" else None
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
@@ -118,7 +118,7 @@ class CallNode(Node):
         return await flow.send("out", answer)
 
     def _port(self, payload: Payload) -> str:
-        """The port of the target that this packet is for."""
+        """Return the port of the target that this packet is for."""
         if self._choose is None:
             return "call"
         name = self._choose(payload)
@@ -131,7 +131,7 @@ class CallNode(Node):
 
 
 def links_of(fields: CallFields) -> Mapping[str, tuple[Link, ...]]:
-    """A link for each target: the table has to know who is asked."""
+    """Return a link for each target: the table has to know who is asked."""
     if fields.target is not None:
         target = Target(name=fields.target) if isinstance(fields.target, str) else fields.target
         return {"call": (target.link,)}
@@ -139,13 +139,13 @@ def links_of(fields: CallFields) -> Mapping[str, tuple[Link, ...]]:
 
 
 def ports_of(targets: list[str]) -> dict[str, str]:
-    """The port by which each target is asked."""
+    """Return the port by which each target is asked."""
     names = list(dict.fromkeys(targets))
     return {name: f"call[{number}]" if number else "call" for number, name in enumerate(names)}
 
 
 def compile_call(fields: CallFields, build: Build) -> Node:
-    """Each expression is compiled once."""
+    """Return each expression is compiled once."""
     return CallNode(
         ports_of(fields.targets),
         build.program(fields.choose, "choose") if fields.choose is not None else None,

@@ -125,7 +125,7 @@ class CollectNode(Node):
         self.source: Source | None = None
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._action if port == "in" else None
 
     def adopt(self, predecessor: Node) -> None:
@@ -134,7 +134,7 @@ class CollectNode(Node):
             self._windows = predecessor._windows
 
     def disown(self, predecessor: Node) -> None:
-        """It goes on with them itself."""
+        """Leave the packets to the predecessor, which goes on with them."""
         if isinstance(predecessor, CollectNode):
             self._windows.owner = predecessor
             self._windows = Windows(self)
@@ -183,12 +183,12 @@ class CollectNode(Node):
 
 
 def busy(actual: str) -> Failure:
-    """What a packet is answered with that there is no room for."""
+    """Return what a packet is answered with that there is no room for."""
     return Failure(Error(actual, code="busy"))
 
 
 def compile_collect(fields: Collect, build: Build) -> Node:
-    """The key is compiled once."""
+    """Return the key is compiled once."""
     return CollectNode(fields, key_program(build, fields.key, whole=False))
 
 

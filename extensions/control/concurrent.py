@@ -13,7 +13,7 @@ T = TypeVar("T")
 async def together(
     process: Process, works: Sequence["Pending | Coroutine[Any, Any, T]"]
 ) -> list[T]:
-    """What each of these comes to, in order; the first failure stops the others and is raised.
+    """Return what each of these comes to, in order; the first failure stops the others and is raised.
 
     Where whoever waits here is cancelled, so are they all.
     """

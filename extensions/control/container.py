@@ -79,7 +79,7 @@ class HoldingNode(Node):
         self._visits = {canonical(port): self._into(canonical(port)) for port in ports}
 
     def handler(self, port: str) -> Handler | None:
-        """The in ports that lead inside."""
+        """Return the in ports that lead inside."""
         return self._visits.get(port)
 
     def _into(self, port: str) -> Visit:
@@ -90,7 +90,7 @@ class HoldingNode(Node):
 
 
 def names_of(fields: ContainerFields, build: Build) -> tuple[str, ...]:
-    """What the Specs inside are called: by name, or `$0`, `$1`, … by number; SpecError where two are one."""
+    """Return what the Specs inside are called: by name, or `$0`, `$1`, … by number; raise SpecError if two are one."""
     mapping: dict[str, int] = {}
     for number, spec in enumerate(fields.specs):
         at = ("specs", number)

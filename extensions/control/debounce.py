@@ -76,7 +76,7 @@ class Bursts:
         self.dropped = 0
 
     def end(self, key: Hashable) -> None:
-        """It is quiet: the last packet goes on, where it is still to go."""
+        """Send the last packet on once it is quiet, if it has not been sent."""
         burst = self.open.pop(key, None)
         if burst is None:
             return
@@ -104,7 +104,7 @@ class DebounceNode(Node):
         self.source: Source | None = None
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._choice if port == "in" else None
 
     def adopt(self, predecessor: Node) -> None:
@@ -113,7 +113,7 @@ class DebounceNode(Node):
             self._bursts = predecessor._bursts
 
     def disown(self, predecessor: Node) -> None:
-        """It goes on with that itself."""
+        """Leave the packet to the predecessor, which goes on with it."""
         if isinstance(predecessor, DebounceNode) and self._bursts is predecessor._bursts:
             self._bursts.owner = predecessor
             self._bursts = Bursts(self)
@@ -130,7 +130,7 @@ class DebounceNode(Node):
                 self._bursts.end(key)
 
     def snapshot(self) -> Mapping[str, Any]:
-        """How many went on, how many were dropped, and how many bursts are not over."""
+        """Return how many went on, how many were dropped, and how many bursts are not over."""
         bursts = self._bursts
         return {"passed": bursts.passed, "dropped": bursts.dropped, "open": len(bursts.open)}
 
@@ -161,7 +161,7 @@ class DebounceNode(Node):
 
 
 def compile_debounce(fields: Debounce, build: Build) -> Node:
-    """The key is compiled once."""
+    """Return the key is compiled once."""
     return DebounceNode(fields, key_program(build, fields.key, whole=False))
 
 

@@ -69,7 +69,7 @@ class DedupeNode(Node):
         self._visit = Visit(self._act, plain=True)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._visit if port == "in" else None
 
     def adopt(self, predecessor: Node) -> None:
@@ -84,7 +84,7 @@ class DedupeNode(Node):
             self._seen.keys.size = predecessor._size
 
     def snapshot(self) -> Mapping[str, Any]:
-        """How many were first, how many were not, and how many keys it knows."""
+        """Return how many were first, how many were not, and how many keys it knows."""
         seen = self._seen
         return {"first": seen.first, "duplicates": seen.duplicates, "keys": len(seen.keys)}
 
@@ -112,7 +112,7 @@ class DedupeNode(Node):
 
 
 def compile_dedupe(fields: Dedupe, build: Build) -> Node:
-    """A link past `out[1]` is a Problem."""
+    """Return a link past `out[1]` is a Problem."""
     only_outs(build, "the first", "duplicates")
     return DedupeNode(fields, key_program(build, fields.key, whole=True), 1 in linked_outs(build))
 

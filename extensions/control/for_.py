@@ -83,7 +83,7 @@ class ItemAnswers:
         self.halted = False
 
     def take(self, index: int, key: Any, answer: Answer) -> None:
-        """An item was answered."""
+        """Take the answer of an item."""
         if type(answer) is not Error:
             self.count += 1
         else:
@@ -101,13 +101,13 @@ class ItemAnswers:
                 self.keys[index] = key
 
     def error(self) -> Error | None:
-        """Every Error that counts, as one."""
+        """Return every Error that counts, as one."""
         if not self.errors:
             return None
         return Error.join(self.errors[index] for index in sorted(self.errors))
 
     def results(self, payload: Payload) -> Answer:
-        """What the items come to: a map for a map, one answer for what is not a list, else a list."""
+        """Return what the items come to: a map for a map, one answer for what is not a list, else a list."""
         if self.fields.results == "count":
             return self.count
         answers = self.answers
@@ -136,7 +136,7 @@ class ItemFeed:
         self._lock = asyncio.Lock()
 
     async def next(self) -> tuple[int, Item] | None:
-        """The next one; None after the last."""
+        """Return the next one; None after the last."""
         if self._known is not None:
             item = next(self._known, None)
         else:
@@ -160,7 +160,7 @@ class ForNode(Node):
         self._visit = Visit(self._act, waits=fields.concurrency > 1)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._visit if port == "in" else None
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
@@ -210,7 +210,7 @@ class ForNode(Node):
                 gathered.take(index, key, await flow.send("out", sent))
 
     def _sent(self, index: int, key: Any, value: Any) -> Payload:
-        """What is sent for one item."""
+        """Return what is sent for one item."""
         return {"index": index, "key": key, "value": value} if self._fields.entries else value
 
     async def _work(self, flow: Flow, gathered: ItemAnswers, feed: ItemFeed) -> None:
@@ -230,12 +230,12 @@ class HaltedError(Exception):
 
 
 def too_many(limit: int) -> Failure:
-    """What more items than the limit are answered with."""
+    """Return what more items than the limit are answered with."""
     return Failure(Error(f"there are more than {limit} items", code="limit"))
 
 
 def compile_for(fields: For, build: Build) -> Node:
-    """A link past `out[1]` is a Problem."""
+    """Return a link past `out[1]` is a Problem."""
     only_outs(build, "each item", "the results")
     return ForNode(fields)
 

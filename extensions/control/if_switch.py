@@ -63,12 +63,12 @@ class ChoiceNode(Node):
         self._choice = choice
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._choice if port == "in" else None
 
 
 def compile_if(fields: If, build: Build) -> Node:
-    """One condition, two ways; a link of a third is a Problem."""
+    """Return one condition, two ways; a link of a third is a Problem."""
     only_outs(build, "it is true", "it is not")
     when = build.condition(fields.when, "when")
 
@@ -113,7 +113,7 @@ def _choose_once(
 
 
 def out_port(name: str, build: Build, *path: str | int) -> str:
-    """The canonical name of one of the ports `out[i]`; SpecError at the field where it is none."""
+    """Return the canonical name of one of the ports `out[i]`; SpecError at the field where it is none."""
     if find_port((CHOICES,), name) is None:
         build.refuse(
             *path,

@@ -17,17 +17,17 @@ LINE = 16 * 1024 * 1024
 
 
 def streams(payload: Payload) -> bool:
-    """Whether its items arrive over time."""
+    """Return whether its items arrive over time."""
     return hasattr(payload, "__aiter__")
 
 
 def sized(payload: Payload) -> bool:
-    """Whether it holds items at all; anything else counts as one item, itself."""
+    """Return whether it holds items at all; anything else counts as one item, itself."""
     return isinstance(payload, list | tuple | dict)
 
 
 def items(payload: Payload) -> Iterator[Item]:
-    """The items of data that is there as a whole."""
+    """Return the items of data that is there as a whole."""
     if isinstance(payload, dict):
         return iter(payload.items())
     values: Iterable[Any] = payload if isinstance(payload, list | tuple) else (payload,)
@@ -35,7 +35,7 @@ def items(payload: Payload) -> Iterator[Item]:
 
 
 async def arriving(stream: Any, parts: Parts) -> AsyncGenerator[Item, None]:
-    """The items of a stream: lines or chunks of bytes, or whatever another stream brings."""
+    """Return the items of a stream: lines or chunks of bytes, or whatever another stream brings."""
     number = 0
     if isinstance(stream, ByteStream) and parts == "lines":
         async with aclosing(lines(stream)) as generator:
@@ -49,7 +49,7 @@ async def arriving(stream: Any, parts: Parts) -> AsyncGenerator[Item, None]:
 
 
 async def lines(stream: Any) -> AsyncGenerator[str, None]:
-    """The lines of a stream of bytes, as text without what ends them; ValueError past LINE bytes."""
+    """Return the lines of a stream of bytes, as text without what ends them; ValueError past LINE bytes."""
     held = bytearray()
     async for chunk in stream:
         begin = 0

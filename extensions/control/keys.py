@@ -15,7 +15,7 @@ from heddle.runtime.flow.materialize import encode_with
 V = TypeVar("V")
 
 KeyOf: TypeAlias = Callable[[Payload], Hashable]
-"""The key of a packet; raises where there is none."""
+"""The key of a packet; raises if there is none."""
 
 _encode = partial(msgspec.msgpack.encode, order="deterministic")
 _PLAIN = frozenset({int, float, bool, bytes, type(None)})
@@ -37,7 +37,7 @@ def key_of(value: Any) -> Hashable:
 
 
 def key_program(build: Build, key: Expression | None, *, whole: bool) -> KeyOf:
-    """What gives the key of a packet; without an expression the payload, or one key for all."""
+    """Return what gives the key of a packet; without an expression the payload, or one key for all."""
     if key is None:
         return key_of if whole else _same
     program = build.program(key, "key")
@@ -68,7 +68,7 @@ class Recent(Generic[V]):
         return iter(tuple(self._held))
 
     def get(self, key: Hashable) -> V | None:
-        """What is kept under this key; None where nothing is, or not any more."""
+        """Return what is kept under this key; None if nothing is, or not any more."""
         held = self._held.get(key)
         if held is None:
             return None

@@ -33,7 +33,7 @@ class PipeNode(Node):
         self._visit = Visit(self._act, plain=True)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._visit if port == "in" else None
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
@@ -48,7 +48,7 @@ class PipeNode(Node):
 
 
 def compile_pipe(fields: Pipe, build: Build) -> Node:
-    """The ports that are linked are known from the Spec."""
+    """Return the ports that are linked are known from the Spec."""
     del fields
     numbers = []
     for name in build.spec.ports:

@@ -5,7 +5,7 @@ from heddle.schemas.port import canonical, parse_port
 
 
 def linked_outs(build: Build) -> list[int]:
-    """The numbers of the ports `out[i]` that something is linked to, in order."""
+    """Return the numbers of the ports `out[i]` that something is linked to, in order."""
     linked = []
     for name, links in build.spec.ports.items():
         parsed = parse_port(canonical(name))
@@ -15,7 +15,7 @@ def linked_outs(build: Build) -> list[int]:
 
 
 def out_name(number: int) -> str:
-    """The canonical name of `out[number]`."""
+    """Return the canonical name of `out[number]`."""
     return f"out[{number}]" if number else "out"
 
 

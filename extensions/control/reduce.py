@@ -75,7 +75,7 @@ class ReduceNode(Node):
         self._visit = Visit(self._act)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._visit if port == "in" else None
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
@@ -86,19 +86,21 @@ class ReduceNode(Node):
             index = 0
             async with aclosing(arriving(payload, self._stream)) as later:
                 async for key, value in later:
-                    if not await self._one(flow, total, index, key, value):
+                    if not await self._reduce_item(flow, total, index, key, value):
                         break
                     index += 1
         else:
             for index, (key, value) in enumerate(items(payload)):
-                if not await self._one(flow, total, index, key, value):
+                if not await self._reduce_item(flow, total, index, key, value):
                     break
         if total.error is not None:
             return await flow.send("error", total.error)
         return await flow.send("out[1]", total.value)
 
-    async def _one(self, flow: Flow, total: Total, index: int, key: Any, value: Any) -> bool:
-        """One item; False where it ends there."""
+    async def _reduce_item(
+        self, flow: Flow, total: Total, index: int, key: Any, value: Any
+    ) -> bool:
+        """Return one item; False if it ends there."""
         if not total.begun:
             total.value, total.begun = value, True
             return True

@@ -86,7 +86,7 @@ class RetryNode(Node):
         self._visit = Visit(self._act, waits=attempts.waits)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._visit if port == "in" else None
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
@@ -105,7 +105,7 @@ class RetryNode(Node):
 
 
 def compile_retry(fields: Retry, build: Build) -> Node:
-    """The condition is compiled once."""
+    """Return the condition is compiled once."""
     most = fields.attempts or ATTEMPTS
     if fields.threshold is not None:
         most = fields.threshold + 1

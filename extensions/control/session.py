@@ -77,7 +77,7 @@ class SessionNode(Node):
         self._action = Action(self._act, process=True)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._action if port == "in" else None
 
     def _act(self, payload: Payload, process: Process) -> Payload:
@@ -108,7 +108,7 @@ class SessionNode(Node):
 
 
 def compile_session(fields: Session, build: Build) -> Node:
-    """Each expression is compiled once."""
+    """Return each expression is compiled once."""
     programs = {
         name: build.program(expression, "set", name) for name, expression in fields.set.items()
     }

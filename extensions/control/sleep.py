@@ -34,7 +34,7 @@ class SleepNode(Node):
         self._action = Action(self._act, waits=True)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._action if port == "in" else None
 
     async def _act(self, payload: Payload) -> Payload:
@@ -43,7 +43,7 @@ class SleepNode(Node):
 
 
 def compile_sleep(fields: Sleep, build: Build) -> Node:
-    """The interval is in seconds here."""
+    """Return the interval is in seconds here."""
     del build
     return SleepNode(float(fields.interval))
 

@@ -69,7 +69,7 @@ class SplitNode(OneToMany):
 
 
 def compile_split(fields: Split, build: Build) -> Node:
-    """The rest may go to any out port that is linked."""
+    """Return the rest may go to any out port that is linked."""
     linked = frozenset(linked_outs(build))
     rest = None
     if fields.rest is not None:

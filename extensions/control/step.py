@@ -15,13 +15,13 @@ class StepFields(ContainerFields):
 
 
 def compile_step(fields: StepFields, build: Build) -> Node:
-    """What it holds is compiled for itself."""
+    """Return what it holds is compiled for itself."""
     del build
     return HoldingNode(["in"] if fields.runs else [])
 
 
 def expand_step(fields: StepFields, build: Build) -> Expansion | None:
-    """A chain from `out` to `in`; links of its members are a Problem."""
+    """Return a chain from `out` to `in`; links of its members are a Problem."""
     if not fields.runs:
         return None
     names = names_of(fields, build)

@@ -86,7 +86,7 @@ class ThrottleNode(Node):
         self._handler = Action(self._wait, waits=True) if waits else Choice(self._choose)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._handler if port == "in" else None
 
     def adopt(self, predecessor: Node) -> None:
@@ -101,12 +101,12 @@ class ThrottleNode(Node):
             self._pace.due.size = predecessor._fields.keys
 
     def snapshot(self) -> Mapping[str, Any]:
-        """How many went on, were turned away, and wait."""
+        """Return how many went on, were turned away, and wait."""
         pace = self._pace
         return {"passed": pace.passed, "refused": pace.refused, "waiting": pace.waiting}
 
     def _early(self, key: Hashable) -> float:
-        """How many seconds too early a packet of this key is; its turn is taken where it is not."""
+        """Return how many seconds too early a packet of this key is; its turn is taken if it is not."""
         now = monotonic()
         due = max(self._pace.due.get(key) or now, now)
         early = due - self._slack - now
@@ -163,7 +163,7 @@ class ThrottleNode(Node):
 
 
 def compile_throttle(fields: Throttle, build: Build) -> Node:
-    """The key is compiled once."""
+    """Return the key is compiled once."""
     return ThrottleNode(fields, key_program(build, fields.key, whole=False))
 
 

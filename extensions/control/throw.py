@@ -32,23 +32,26 @@ class ThrowNode(Node):
         self._action = Action(self._act, out=None)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._action if port == "in" else None
 
     def _act(self, payload: Payload) -> Answer:
         if type(payload) is Error:
             return payload
         try:
-            message = said(payload)
+            message = message_of(payload)
         except RecursionError:
             message = "data that is nested too deeply"
         return Error(message, code="thrown", data=payload, symbol=self._label, port="in")
 
 
-def said(payload: Payload) -> str:
-    """The message of what is thrown: its text; a list reads from the last to the first, as wrapped."""
+def message_of(payload: Payload) -> str:
+    """Return the message of what is thrown: its text; a list reads from the last to the first, as wrapped."""
     if isinstance(payload, list):
-        return ": ".join(said(item) for item in reversed(payload) if item is not None) or "thrown"
+        return (
+            ": ".join(message_of(item) for item in reversed(payload) if item is not None)
+            or "thrown"
+        )
     if payload is None:
         return "thrown"
     if isinstance(payload, str):

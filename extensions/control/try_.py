@@ -32,11 +32,11 @@ class TryNode(Node):
         self._host: Host | None = None
 
     async def open(self, host: Host) -> None:
-        """What fails behind `out` is emitted through the host."""
+        """Keep the host, which emits what fails behind `out`."""
         self._host = host
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._visit if port == "in" else None
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:

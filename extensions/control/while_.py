@@ -52,7 +52,7 @@ class WhileNode(Node):
         self._visit = Visit(self._act, waits=self._interval > 0)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return its only in port."""
         return self._visit if port == "in" else None
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
@@ -81,7 +81,7 @@ class WhileNode(Node):
 
 
 def compile_while(fields: While, build: Build) -> Node:
-    """A link past `out[1]` is a Problem."""
+    """Return a link past `out[1]` is a Problem."""
     only_outs(build, "each round", "the end")
     return WhileNode(fields, build.condition(fields.when, "when"))
 

@@ -90,7 +90,7 @@ class RevisionStore(Protocol):
         ...
 
     async def revision(self, number: int) -> Revision:
-        """Return one Revision with all its turns; NotFoundError if there is none of that number."""
+        """Return one Revision with all its turns; raise NotFoundError if there is none of that number."""
         ...
 
 

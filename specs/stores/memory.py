@@ -137,7 +137,7 @@ class MemoryStore:
         return revisions
 
     async def revision(self, number: int) -> Revision:
-        """Return one Revision; NotFoundError if there is none of that number."""
+        """Return one Revision; raise NotFoundError if there is none of that number."""
         self._check_open()
         if not 0 < number <= self._newest:
             raise NotFoundError(

@@ -135,7 +135,7 @@ class Journal:
         return revisions
 
     def revision(self, number: int) -> Revision:
-        """Return one Revision; NotFoundError if there is none of that number."""
+        """Return one Revision; raise NotFoundError if there is none of that number."""
         self._load()
         revision = self._last(entry for entry in reversed(self._entries) if entry.number == number)
         if revision is None:

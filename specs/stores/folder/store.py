@@ -285,7 +285,7 @@ class FolderStore:
             ) from error
 
     async def revision(self, number: int) -> Revision:
-        """Return one Revision; NotFoundError if there is none of that number.
+        """Return one Revision; raise NotFoundError if there is none of that number.
 
         That the files changed last without a change of what they say is a Revision without turns.
         """

@@ -195,7 +195,7 @@ class PostgresStore:
         return await self._revisions(await self._rows(self._queries.history, given), namespace)
 
     async def revision(self, number: int) -> Revision:
-        """Return one Revision; NotFoundError if there is none of that number."""
+        """Return one Revision; raise NotFoundError if there is none of that number."""
         fits = -(2**63) <= number < 2**63
         rows = await self._rows(self._queries.revision, [number]) if fits else []
         for revision in await self._revisions(rows, None):

@@ -182,7 +182,7 @@ class RemoteStore:
         return [_resource(item) for item in done["items"]]
 
     async def _once(self, key: UUID, path: str, **more: Any) -> Any:
-        """Send a change set until its answer is there; UnconfirmedError if that takes too long."""
+        """Send a change set until its answer is there; raise UnconfirmedError if that takes too long."""
         loop = asyncio.get_running_loop()
         end, pause, lost = loop.time() + INSIST, PAUSE, False
         while True:
@@ -276,7 +276,7 @@ class RemoteStore:
         return revisions
 
     async def revision(self, number: int) -> Revision:
-        """Return one Revision; NotFoundError if there is none of that number."""
+        """Return one Revision; raise NotFoundError if there is none of that number."""
         return _revision(await self._request("GET", f"/v1/revisions/{number}"))
 
     # --- runtimes ---
