@@ -41,8 +41,10 @@ def schema_of(hint: Any, *, closed: bool = False) -> Json:
     """
     if hint in _ANY or isinstance(hint, TypeVar):
         return {}
-    schema = _schema_of(hint) if _is_hashable(hint) else _build_schema(hint)
-    return close_schema(schema) if closed else schema
+    if not _is_hashable(hint):
+        schema = _build_schema(hint)
+        return close_schema(schema) if closed else schema
+    return _closed_schema_of(hint) if closed else _schema_of(hint)
 
 
 def close_schema(schema: Any) -> Any:
@@ -62,6 +64,15 @@ def close_schema(schema: Any) -> Any:
 
 def is_plain(hint: Any) -> bool:
     """Return whether a value of this hint is a payload as it is, so that nothing has to be built."""
+    return _is_plain_kept(hint) if _is_hashable(hint) else _is_plain(hint)
+
+
+@lru_cache(maxsize=1024)
+def _is_plain_kept(hint: Any) -> bool:
+    return _is_plain(hint)
+
+
+def _is_plain(hint: Any) -> bool:
     if hint in _ANY or hint in _PLAIN or hint is None or isinstance(hint, TypeVar):
         return True
     origin, args = get_origin(hint), get_args(hint)
@@ -135,6 +146,12 @@ def _is_hashable(hint: Any) -> bool:
 @lru_cache(maxsize=1024)
 def _schema_of(hint: Any) -> Json:
     return _build_schema(hint)
+
+
+@lru_cache(maxsize=1024)
+def _closed_schema_of(hint: Any) -> Json:
+    closed: Json = close_schema(_schema_of(hint))
+    return closed
 
 
 def _build_schema(hint: Any) -> Json:

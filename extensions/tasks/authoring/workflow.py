@@ -79,6 +79,7 @@ class Workflow(Operand):
         self._outputs: dict[str, Any] = {}
         self._calls: dict[str, TaskCall] = {}
         self._bare: dict[int, TaskCall] = {}
+        self._numbers: dict[str, int] = {}
         self._body = body
         self._lock = RLock()
         self._stage = "new"
@@ -356,6 +357,7 @@ class Workflow(Operand):
                 # What is half traced is nothing: the next use begins anew, and fails again.
                 self._calls.clear()
                 self._bare.clear()
+                self._numbers.clear()
                 self._outputs.clear()
                 self._stage = "new"
                 raise
@@ -449,9 +451,10 @@ class Workflow(Operand):
             )
 
     def _free_name(self, name: str) -> str:
-        free, number = name, 2
+        free, number = name, self._numbers.get(name, 2)
         while free in self._calls:
             free, number = f"{name}_{number}", number + 1
+        self._numbers[name] = max(number - 1, 2)
         return free
 
     def _place_of(self, path: Path) -> Place:
