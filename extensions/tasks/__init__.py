@@ -2,7 +2,10 @@
 
 from heddle.extensions.extension import Extension
 
-KINDS: dict[str, str] = {}
+KINDS = {
+    "task": "task:TASK",
+    "workflow": "workflow:WORKFLOW",
+}
 """Each kind, and where it stands; it is imported when a Spec first asks for it."""
 
 

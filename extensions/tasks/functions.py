@@ -7,6 +7,7 @@ the function is called, and back into plain data when it returns.
 import inspect
 import traceback
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property, partial
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
@@ -24,7 +25,7 @@ from heddle.schemas.types.type_words import describe_schema
 Call: TypeAlias = Callable[[Any], Any]
 """Calls the function with a record and returns plain data; a coroutine if the function waits."""
 
-_SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
+SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
 """Types whose values are plain data as they are."""
 
 _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
@@ -50,8 +51,6 @@ class FunctionError(Exception):
 class Function:
     """A function with its signature. `name` is what people call it: `shop.tasks:total`."""
 
-    __slots__ = ("fn", "name", "signature")
-
     def __init__(self, fn: Callable[..., Any], name: str) -> None:
         """FunctionError if its parameters cannot be given by name."""
         self.fn = fn
@@ -73,16 +72,67 @@ class Function:
 
     def caller(self, fitting: Iterable[str] = ()) -> Call:
         """Return a call of it. Inputs that are `fitting` are known to have a type that fits."""
-        skip = set(fitting)
-        into = tuple(
-            (one.name, _builder(one.name, one.hint))
-            for one in self.signature.inputs
-            if one.hint is not Any and not (one.plain and one.name in skip)
-        )
+        into = self._into(fitting)
         back = _writer(self.signature, self.name)
         if self.signature.waits:
             return _waiting_call(self.fn, into, back, self.signature.streams)
         return _plain_call(self.fn, into, back, self.signature.streams)
+
+    def starter(self, fitting: Iterable[str] = ()) -> "tuple[Call, Call | None]":
+        """Return a call of a function that waits, and what makes plain data of the awaited result.
+
+        That saves a coroutine between the caller and the function. None if the result is plain.
+        """
+        into = self._into(fitting)
+        if self.signature.streams:
+            return _waiting_call(self.fn, into, None, True), None
+        fn = self.fn
+        back = _writer(self.signature, self.name)
+        if into:
+            return (lambda record: fn(**_built(record, into))), back
+        return (lambda record: fn(**record)), back
+
+    def _into(self, fitting: Iterable[str]) -> tuple[tuple[str, Call], ...]:
+        skip = set(fitting)
+        return tuple(
+            (one.name, _builder(one.name, one.hint))
+            for one in self.signature.inputs
+            if one.hint is not Any and not (one.plain and one.name in skip)
+        )
+
+    def item_caller(
+        self, fitting: Iterable[str], name: str, others: dict[str, Any]
+    ) -> tuple[Callable[[Any], Any], Call | None]:
+        """Return a call with the value of one input, and what makes plain data of its result.
+
+        For functions that do not wait. The other inputs stay the same, so they are converted once.
+        """
+        if self.signature.streams or name not in {one.name for one in self.signature.inputs}:
+            call = self.caller(fitting)
+            return (lambda item: call({**others, name: item})), None
+        into = dict(self._into(fitting))
+        fixed = _built(others, [(key, build) for key, build in into.items() if key != name])
+        fn: Callable[..., Any] = partial(self.fn, **fixed) if fixed else self.fn
+        if self.signature.inputs[0].name != name or not self._takes_first:
+            keyed = fn
+
+            def fn(item: Any) -> Any:
+                return keyed(**{name: item})
+
+        build, back = into.get(name), _writer(self.signature, self.name)
+        if build is None and (back is None or back is _plain):
+            return fn, back
+        if build is None:
+            return (lambda item: back(fn(item))), None  # type: ignore[misc]
+        if back is None or back is _plain:
+            return (lambda item: fn(build(item))), back
+        return (lambda item: back(fn(build(item)))), None
+
+    @cached_property
+    def _takes_first(self) -> bool:
+        """Whether the first parameter may be given without its name."""
+        parameters = inspect.signature(self.fn).parameters.values()
+        return next(iter(parameters)).kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
 
     def record(self, payload: Any) -> dict[str, Any]:
         """Return the record that a packet stands for: a map of inputs, or the value of the only one.
@@ -251,6 +301,12 @@ def _place_of(error: BaseException) -> str:
     return ""
 
 
+def _takes_first(fn: Callable[..., Any]) -> bool:
+    """Whether the first parameter may be given without its name."""
+    parameters = inspect.signature(fn).parameters.values()
+    return next(iter(parameters)).kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+
+
 # -- values ----------------------------------------------------------------------------------------
 
 
@@ -263,7 +319,7 @@ def _builder(name: str, hint: Any) -> Call:
         except msgspec.ValidationError as error:
             raise Failure(Error(f"the input {name} does not fit: {error}", code="type")) from None
 
-    if hint not in _SCALARS:
+    if hint not in SCALARS:
         return build
     return lambda value: value if type(value) is hint else build(value)
 
@@ -300,7 +356,7 @@ def _writer(signature: Signature, name: str) -> Call | None:
 
 def _plain(value: Any) -> Any:
     """Return a result as plain data; an object that has no plain form stays as it is."""
-    if type(value) in _SCALARS:
+    if type(value) in SCALARS:
         return value
     try:
         return plain_value(value)
@@ -336,7 +392,7 @@ def _plain_call(
 
     def call(record: Any) -> Any:
         value = fn(**record)
-        return value if type(value) in _SCALARS else _plain(value)
+        return value if type(value) in SCALARS else _plain(value)
 
     return call
 
@@ -354,7 +410,7 @@ def _waiting_call(
 
     async def call(record: Any) -> Any:
         value = await fn(**(_built(record, into) if into else record))
-        if type(value) in _SCALARS and (back is None or back is _plain):
+        if type(value) in SCALARS and (back is None or back is _plain):
             return value
         return value if back is None else back(value)
 

@@ -254,8 +254,14 @@ class Expander:
         try:
             node = self._scheme.compile(binding.spec)
         except SpecError as error:
-            problems += error.problems
-            return []
+            wrong = error.problems
+            if self._defines(spec):
+                # A blank that its user fills may stand where a number is wanted.
+                wrong = tuple(self._scheme.check_unbound(spec))
+            if wrong or not self._defines(spec):
+                problems += wrong
+                return []
+            return [Symbol(spec, binding, Node())]
         symbol = Symbol(spec, binding, node)
         symbol.uses = uses
         kind = self._scheme.find(spec.kind)

@@ -29,6 +29,7 @@ class SymbolHost:
         "id",
         "label",
         "namespace",
+        "spec",
         "team",
     )
 
@@ -55,6 +56,7 @@ class SymbolHost:
         self.id: UUID = symbol.id
         self.label = symbol.label
         self.namespace = symbol.spec.namespace
+        self.spec = symbol.spec
 
     @property
     def shared(self) -> dict[Any, Any]:
@@ -107,6 +109,10 @@ class SymbolHost:
     def shown(self, value: Any) -> Any:
         """Return a payload as people may see it: known secrets masked, and what secret keys hold."""
         return self._events.shown(value)
+
+    def wants(self, event: str) -> bool:
+        """Return whether anybody wants events of this name, which are emitted only on request."""
+        return self._events.wants(event)
 
     def tell(
         self, event: str, *, level: str = "info", error: Error | None = None, **data: Any

@@ -199,6 +199,9 @@ class Host(Protocol):
     drain: float
     """Seconds that what was begun may go on once the node is replaced."""
 
+    spec: Any
+    """The Spec of the symbol, as it is written."""
+
     team: Any
     """The runtimes that serve the namespace together with this one."""
 
@@ -222,6 +225,9 @@ class Host(Protocol):
 
     def duty(self, singleton: Any) -> Any:
         """Return what this symbol does as one of several runtimes; its successor has the same."""
+
+    def wants(self, event: str) -> bool:
+        """Return whether anybody wants events of this name, which are emitted only on request."""
 
     def tell(
         self, event: str, *, level: str = "info", error: Error | None = None, **data: Any

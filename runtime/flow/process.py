@@ -544,13 +544,18 @@ class ProcessTasks(Tasks):
         self._closed = False
         self._process = process
 
-    def start(self, work: Awaitable[T], *, awaited: bool = False) -> "asyncio.Task[T]":
+    def start(
+        self, work: Awaitable[T], *, awaited: bool = False, guarded: bool = True
+    ) -> "asyncio.Task[T]":
         """Start a task that is cancelled when the process is, and when it ends; return it.
 
-        `awaited` as in `Tasks`. A Pending that is cancelled together with the process is answered
+        `awaited` and `guarded` as in `Tasks`. A Pending that is cancelled together with the process is answered
         with the reason.
         """
         process = self._process
+        if not guarded:
+            process.watch_deadline()
+            return super().start(work, awaited=True)
         task: asyncio.Task[T] = super().start(process._guard(work), awaited=awaited)
         process.watch_deadline()
         close = getattr(work, "close", None)

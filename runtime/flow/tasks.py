@@ -48,11 +48,13 @@ class Tasks:
         """Return how many tasks go on."""
         return len(self._members)
 
-    def start(self, work: Awaitable[T], *, awaited: bool = False) -> "asyncio.Task[T]":
+    def start(
+        self, work: Awaitable[T], *, awaited: bool = False, guarded: bool = True
+    ) -> "asyncio.Task[T]":
         """Start a task and return it. Once the owner is closed, the task is cancelled at once.
 
         If the caller takes the result or the exception of the task itself, it is `awaited`: then
-        its failure is not reported.
+        its failure is not reported. Work that never raises need not be `guarded` by its owner.
         """
         # The loop keeps no strong reference to its tasks.
         task: asyncio.Task[T] = asyncio.ensure_future(work)

@@ -79,6 +79,15 @@ HANDSHAKE = {
 MEMORY, FILE = "memory", "%/store.db"
 UNREACHABLE = "backends: ['http://127.0.0.1:1']"
 
+WORK = "inputs: {x: in.x}, do: {kind: snippet, language: cel, code: self.x}"
+FAILING = "do: {kind: throw}"
+
+
+def flow(task: str) -> str:
+    """Return a workflow `a@` with one task."""
+    return kind("workflow", f"inputs: {{x: {{type: any}}}}, tasks: [{{name: t, {task}}}]")
+
+
 ROWS = [
     Row("snippet.code", kind("snippet", slow("payload + 1")[1:-1]), 1, 2),
     Row("if.when", kind("if", f"when: {slow('true')}", ONE)),
@@ -104,6 +113,10 @@ ROWS = [
         kind("breaker", f"failures: 1, when: {slow('true')}", FAILS),
         answer=Error,
         sees={"state": "open", "failures": 1},
+    ),
+    Row("workflow.tasks[].when", flow(f"when: {slow('payload.x == 1')}, {WORK}")),
+    Row(
+        "workflow.tasks[].retry.when", flow(f"retry: {{when: {slow('true')}}}, {FAILING}"), 1, Error
     ),
     Row("throttle.key", kind("throttle", f"count: 2, key: {slow('1')}"), sees={"passed": 1}),
     Row(

@@ -94,6 +94,10 @@ class Linker:
             template=self._template(fields, function),
             prepare=self._prepare(place, fields, flows),
             each=fields.each,
+            over=tuple(
+                self._input_name(fields, function, name)
+                for name in (fields.each.names if fields.each is not None else ())
+            ),
             rule=self._rule(place, fields),
             timeout=float(fields.timeout) if fields.timeout is not None else None,
             on_error=fields.on_error or self._fields.on_error,

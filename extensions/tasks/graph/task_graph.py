@@ -66,7 +66,7 @@ class GraphTask(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """One task of a graph, as the scheduler needs it.
 
     `place` is its place in the list. `template` has every input in order, with the values that are
-    known beforehand. `rule` says when a failed attempt is repeated; `timeout` is in seconds.
+    known beforehand. `over` are the inputs whose items a `for_each` works on. `rule` says when a failed attempt is repeated; `timeout` is in seconds.
     `fallback` is a value (in a tuple), the work of each fallback task, or None.
     """
 
@@ -76,6 +76,7 @@ class GraphTask(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     template: dict[str, Any]
     prepare: Prepare | None = None
     each: ForEachFields | None = None
+    over: tuple[str, ...] = ()
     rule: RetryRule | None = None
     timeout: float | None = None
     on_error: str = "stop"

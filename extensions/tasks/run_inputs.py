@@ -1,0 +1,103 @@
+"""The inputs of a run: what is given by name, with defaults filled in, or every mistake in it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from heddle.extensions.extension import Error, Failure
+from heddle.extensions.tasks.fields import InputFields
+from heddle.schemas.data_type import describe_type
+from heddle.schemas.suggestion import did_you_mean
+from heddle.schemas.types.mistakes import list_mistakes
+
+_TYPES: Mapping[str, Any] = {
+    "string": str,
+    "integer": int,
+    "number": float,
+    "boolean": bool,
+    "array": list,
+    "object": dict,
+}
+_PLAIN: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+    "array": (list,),
+    "object": (dict,),
+}
+
+INVALID = "invalid"
+"""The code of the Error of inputs that do not fit; its data lists each mistake."""
+
+
+def read_inputs(
+    declared: Mapping[str, InputFields], given: Any, *, strict: bool = False
+) -> dict[str, Any]:
+    """Return the value of each declared input; Failure `invalid` with every mistake, by path.
+
+    A packet that is not a map is the value of the only input. Names that are not declared are left
+    out, or are mistakes if it is `strict`.
+    """
+    if not declared and not isinstance(given, Mapping):
+        return {}
+    if not isinstance(given, Mapping):
+        if len(declared) != 1:
+            names = ", ".join(declared)
+            raise _invalid([("", describe_type(given), f"a map with {names}")])
+        given = {next(iter(declared)): given}
+    mistakes: list[tuple[str, str, str]] = []
+    values: dict[str, Any] = {}
+    for name, field in declared.items():
+        value = given.get(name, msgspec.UNSET)
+        if value is msgspec.UNSET or (value is None and not field.must):
+            if field.must:
+                wanted = field.type if field.type != "any" else field.help or "a value"
+                mistakes.append((name, "missing", wanted))
+            values[name] = None if field.default is msgspec.UNSET else field.default
+            continue
+        values[name] = _fitted(name, field, value, mistakes)
+    if strict:
+        known = ", ".join(declared) or "none"
+        mistakes += [
+            (str(name), "unknown input", did_you_mean(str(name), declared) or f"one of {known}")
+            for name in given
+            if name not in declared
+        ]
+    if mistakes:
+        raise _invalid(mistakes)
+    return values
+
+
+def _fitted(name: str, field: InputFields, value: Any, mistakes: list[tuple[str, str, str]]) -> Any:
+    """Return a value as its type takes it; what does not fit is noted."""
+    if field.schema is not None:
+        for one in list_mistakes(value, field.schema):
+            path = "".join(f"[{s}]" if isinstance(s, int) else f".{s}" for s in one.path)
+            mistakes.append((f"{name}{path}", one.found, one.expected))
+        return value
+    if field.type == "any":
+        return value
+    if isinstance(value, _PLAIN[field.type]) and (
+        field.type == "boolean" or not isinstance(value, bool)
+    ):
+        return value
+    try:
+        made = msgspec.convert(value, _TYPES[field.type], strict=False)
+    except msgspec.ValidationError:
+        mistakes.append((name, describe_type(value), field.type))
+        return None
+    whole = field.type == "number" and isinstance(made, float) and made.is_integer()
+    return int(made) if whole and isinstance(value, str) and "." not in value else made
+
+
+def _invalid(mistakes: list[tuple[str, str, str]]) -> Failure:
+    lines = [
+        f"{path or 'the inputs'}: {found} (expected: {expected})"
+        for path, found, expected in mistakes
+    ]
+    data = [
+        {"path": path, "found": found, "expected": expected} for path, found, expected in mistakes
+    ]
+    return Failure(Error("\n".join(lines), code=INVALID, data=data))

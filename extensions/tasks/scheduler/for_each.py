@@ -1,0 +1,326 @@
+"""A ForEachRun works on the items of an input: each is taken when it is worked on, and the results keep their order."""
+
+from collections.abc import Callable, Iterator
+from heapq import heappop, heappush
+from itertools import islice, product
+from math import prod
+from typing import Any, Final, TypeAlias
+
+from heddle.extensions.extension import Answer, Error, Failure, Process
+from heddle.extensions.tasks.functions import SCALARS
+from heddle.extensions.tasks.graph.task_graph import GraphTask, item_path
+from heddle.extensions.tasks.scheduler.bound_graph import CALL, STEP, BoundWork
+from heddle.extensions.tasks.scheduler.context import RunRoot
+from heddle.extensions.tasks.scheduler.limit import Limit
+from heddle.extensions.tasks.scheduler.work import Work
+from heddle.extensions.tasks.status import TaskStatus
+from heddle.runtime.assembly.retry_rule import RetryRule, error_data
+from heddle.runtime.flow.step import RAISED
+from heddle.schemas.data_type import describe_type
+
+ItemCall: TypeAlias = tuple[Callable[[Any], Any], Callable[[Any], Any] | None]
+
+_OPEN: Final[Any] = object()
+"""In the place of a result that is not there yet, or is left out."""
+
+_CHUNK: Final = 256
+"""Plain calls between two looks at the clock."""
+
+
+class ForEachRun(Work):
+    """The items of one task. Failure if its inputs are not lists that go together."""
+
+    def __init__(
+        self,
+        task: GraphTask,
+        works: tuple[BoundWork, ...],
+        record: dict[str, Any],
+        process: Process,
+        root: RunRoot,
+        path: str,
+        outer: tuple[Limit, ...],
+    ) -> None:
+        if task.each is None:
+            raise RuntimeError("the task has no for_each")
+        self.task = task
+        self.fields = task.each
+        lists = [_list_of(record, name, task) for name in task.over]
+        self.count = self._count(lists)
+        own = (Limit(self.fields.concurrency),) if self.fields.concurrency is not None else ()
+        super().__init__(process, root, path, own, outer)
+        self._works = works
+        self._record = record
+        self._names = task.over
+        self._lists = lists
+        self._items: Iterator[Any] = self._iterate(lists)
+        self._caller: ItemCall | None = None
+        self._next = 0
+        self._held: dict[int, Any] = {}
+        self._again: list[int] = []
+        self._results: list[Any] = []
+        self._left = self.count
+        self._failure: Error | None = None
+        self._order: list[int] | None = [] if self.fields.order == "completion" else None
+        if self.keeps and self.journal.recorded:
+            self._restore()
+
+    # -- items ---------------------------------------------------------------------------------
+
+    def _count(self, lists: list[list[Any]]) -> int:
+        """Return how many units there are; Failure if lists do not go together, or are too long."""
+        sizes = [len(one) for one in lists]
+        if self.fields.how == "product":
+            items = prod(sizes)
+        else:
+            if len(set(sizes)) > 1:
+                shown = ", ".join(
+                    f"{name} has {size}" for name, size in zip(self.task.over, sizes, strict=True)
+                )
+                raise Failure(Error(f"the lists are not of equal length: {shown}", code="length"))
+            items = sizes[0]
+        if items > self.fields.limit:
+            text = f"{items:,} items are more than the limit of {self.fields.limit:,}"
+            raise Failure(Error(text, code="limit"))
+        batch = self.fields.batch
+        return items if batch is None else -(-items // batch)
+
+    def _iterate(self, lists: list[list[Any]]) -> Iterator[Any]:
+        """Yield what a unit works on: an item, a tuple of items, or a list of those (a batch)."""
+        each: Iterator[Any]
+        if len(lists) == 1:
+            each = iter(lists[0])
+        elif self.fields.how == "product":
+            each = iter(product(*lists))
+        else:
+            each = zip(*lists, strict=True)
+        if self.fields.batch is None:
+            return each
+        return self._batches(each, self.fields.batch)
+
+    def _batches(self, each: Iterator[Any], size: int) -> Iterator[Any]:
+        single = len(self._names) == 1
+        while batch := list(islice(each, size)):
+            yield batch if single else tuple(list(column) for column in zip(*batch, strict=True))
+
+    def _restore(self) -> None:
+        """Settle the items that were settled before."""
+        recorded = self.journal.recorded
+        for unit in range(self.count):
+            known = recorded.get(item_path(self.path, unit))
+            item = next(self._items)
+            self._next += 1
+            if known is not None and known.status is TaskStatus.COMPLETED:
+                self.complete(unit, known.output)
+                continue
+            if known is not None and known.status is TaskStatus.FAILED:
+                self._held[unit] = item
+                self.fail(unit, known.error or Error("it failed before"))
+                continue
+            if known is not None:
+                self.tries[unit] = known.tries
+            self._held[unit] = item
+            heappush(self._again, unit)
+
+    # -- what the base asks --------------------------------------------------------------------
+
+    def is_ready(self) -> bool:
+        """Return whether there is an item to begin now."""
+        return bool(self._again) or self._next < self.count
+
+    def backlog(self) -> int:
+        """Return how many runners more could be of use."""
+        ready = 0 if self.journal.draining else len(self._again) + self.count - self._next
+        return len(self.later) + len(self.begun) + ready
+
+    def take(self) -> int:
+        """Take an item that is tried again, or the next."""
+        if self._again:
+            return heappop(self._again)
+        unit = self._next
+        self._held[unit] = next(self._items)
+        self._next += 1
+        return unit
+
+    def put_back(self, unit: int) -> None:
+        """Make an item ready once more, for its next attempt."""
+        heappush(self._again, unit)
+
+    def is_settled(self) -> bool:
+        """Return whether every item is settled."""
+        return not self._left
+
+    def is_over(self) -> bool:
+        """Return whether there is an answer: all items are settled, or one has failed for all."""
+        return self.stopped or not self._left
+
+    def work_of(self, unit: int) -> BoundWork:
+        """Return the work on an item at its present stage."""
+        return self._works[self.stages.get(unit, 0) if self.stages else 0]
+
+    def record_of(self, unit: int) -> dict[str, Any]:
+        """Return the record of an item: that of the task, with the item in the place of the list."""
+        item = self._held[unit]
+        names = self._names
+        if len(names) == 1:
+            return {**self._record, names[0]: item}
+        return {**self._record, **dict(zip(names, item, strict=True))}
+
+    def path_of(self, unit: int) -> str:
+        """Return the task path of an item."""
+        return item_path(self.path, unit)
+
+    def rules_of(self, unit: int) -> tuple[RetryRule | None, float | None, int]:
+        """Return when an item is tried again, its limit of time, and how many fallbacks it has."""
+        return self.task.rule, self.task.timeout, len(self._works) - 1
+
+    # -- the loop ------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Work on everything that does not wait."""
+        work, limit = self._works[0], self.task.timeout
+        if work.mode == CALL and limit is None and not self._again and not self.stages:
+            self._drain_calls(work)
+        elif work.mode not in (CALL, STEP):
+            return
+        while not self.stopped and not self.later and self.is_ready():
+            unit = self.take()
+            if not self.attempt_now(unit, self.work_of(unit), limit):
+                self.put_back(unit)
+                return
+            if self.overdue():
+                self.breathes = True
+                return
+
+    def _drain_calls(self, work: BoundWork) -> None:
+        """Call a function for one item after the other, with nothing else between the calls."""
+        if self.fields.batch is not None or self._order is not None or self.keeps:
+            return
+        if self._caller is None:
+            self._caller = self._call_with_item(work)
+        call, check = self._caller
+        results = self._results
+        # Items before these may still be under way: their places must be there.
+        results.extend([_OPEN] * (self._next - len(results)))
+        while self._next < self.count and not self.stopped:
+            before = len(results)
+            failed: Error | None = None
+            try:
+                results.extend(map(call, islice(self._items, _CHUNK)))
+                if check is not None and not SCALARS.issuperset(map(type, results[before:])):
+                    results[before:] = map(check, results[before:])
+            except RAISED as error:
+                failed = Error.of(error, symbol=work.label, port="in")
+            made = len(results) - before
+            self._next += made
+            self._left -= made
+            if failed is not None and not self._failed_call(failed):
+                return
+            if self.overdue():
+                self.breathes = True
+                return
+        if not self._left:
+            self.settled()
+
+    def _failed_call(self, error: Error) -> bool:
+        """See to the item whose call has failed; True if the calls can go on after it."""
+        unit = self._next
+        self._held[unit] = self._item_at(unit)
+        self._next += 1
+        self._results.append(_OPEN)
+        self.over(unit, error)
+        return not (self._again or self.stages or self._pauses or self.later or self.stopped)
+
+    def _item_at(self, unit: int) -> Any:
+        """Return the item of a unit that was taken from the list already."""
+        if len(self._lists) == 1:
+            return self._lists[0][unit]
+        if self.fields.how == "zip":
+            return tuple(one[unit] for one in self._lists)
+        return next(islice(product(*self._lists), unit, None))
+
+    def _call_with_item(self, work: BoundWork) -> ItemCall:
+        """Return the call with a single item, and what makes plain data of its result.
+
+        The rest of the record is the same for all items.
+        """
+        names, record, call = self._names, self._record, work.call
+        if len(names) > 1:
+            return (lambda items: call({**record, **dict(zip(names, items, strict=True))})), None
+        name = names[0]
+        if work.item_call is not None:
+            others = {key: value for key, value in record.items() if key != name}
+            return work.item_call(name, others)
+        return (lambda item: call({**record, name: item})), None
+
+    # -- results -------------------------------------------------------------------------------
+
+    def complete(self, unit: int, value: Any) -> None:
+        """Take the result of an item."""
+        item = self._held.pop(unit, None)
+        batch = self.fields.batch
+        if batch is not None:
+            size = len(item) if len(self._names) == 1 else len(item[0]) if item else 0
+            if item is not None and (not isinstance(value, list) or len(value) != size):
+                found = (
+                    f"a list of {len(value)}" if isinstance(value, list) else describe_type(value)
+                )
+                text = f"{self.task.name} answered {found} for a batch of {size} items"
+                self.fail(unit, Error(text, code="batch"))
+                return
+        self._put(unit, value)
+
+    def _put(self, unit: int, value: Any) -> None:
+        results = self._results
+        if unit >= len(results):
+            results.extend([_OPEN] * (unit + 1 - len(results)))
+        results[unit] = value
+        if self._order is not None:
+            self._order.append(unit)
+        self._left -= 1
+        if not self._left:
+            self.settled()
+
+    def fail(self, unit: int, error: Error) -> None:
+        """Let an item fail: `on_error` says what that means for the task."""
+        item = self._held.pop(unit, None)
+        policy = self.fields.on_error
+        if policy == "fail":
+            self._failure = error
+            self.stop()
+            return
+        value: Any = _OPEN
+        if policy == "keep":
+            value = {"error": error_data(error)}
+        if self.fields.batch is not None:
+            size = len(item) if isinstance(item, list) else len(item[0]) if item else 0
+            value = [value] * size
+        self._put(unit, value)
+
+    def answer(self) -> Answer:
+        """Return the list of results, or the Error of the item that failed for all."""
+        if self._failure is not None:
+            return self._failure
+        results: list[Any] = self._results
+        if self._order is not None:
+            results = [results[unit] for unit in self._order]
+        if self.fields.batch is not None:
+            results = [one for batch in results for one in batch]
+        if self.fields.on_error == "skip":
+            results = [one for one in results if one is not _OPEN]
+        if not self.fields.flatten:
+            return results
+        flat: list[Any] = []
+        for one in results:
+            if isinstance(one, list):
+                flat += one
+            else:
+                flat.append(one)
+        return flat
+
+
+def _list_of(record: dict[str, Any], name: str, task: GraphTask) -> list[Any]:
+    value = record.get(name)
+    if not isinstance(value, list):
+        text = f"for_each of {task.name} works on a list, and {name} is {describe_type(value)}"
+        raise Failure(Error(text, code="type"))
+    return value

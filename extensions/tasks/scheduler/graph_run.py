@@ -1,0 +1,551 @@
+"""A GraphRun runs the tasks of one graph: each begins when its inputs are there, never by levels."""
+
+import asyncio
+from collections.abc import Mapping
+from functools import partial
+from heapq import heappop, heappush
+from time import monotonic, time
+from typing import Any
+
+from heddle.extensions.extension import NOTHING, Error, Failure, Process
+from heddle.extensions.tasks.graph.task_graph import Arrivals, Get, GraphTask, Results
+from heddle.extensions.tasks.scheduler.bound_graph import (
+    AWAIT,
+    FORK,
+    GENERAL,
+    BoundGraph,
+    BoundWork,
+)
+from heddle.extensions.tasks.scheduler.context import RunRoot
+from heddle.extensions.tasks.scheduler.for_each import ForEachRun
+from heddle.extensions.tasks.scheduler.limit import Limit
+from heddle.extensions.tasks.scheduler.work import Work
+from heddle.extensions.tasks.status import TaskState, TaskStatus
+from heddle.runtime.assembly.retry_rule import RetryRule, error_data
+from heddle.runtime.flow.elsewhere import Elsewhere, await_program
+from heddle.runtime.flow.step import FAILURES, RAISED
+
+_PENDING, _READY = int(TaskState.PENDING), int(TaskState.READY)
+_COMPLETED, _FAILED = int(TaskState.COMPLETED), int(TaskState.FAILED)
+_SKIPPED = int(TaskState.SKIPPED)
+
+_LOOK = 0x3F
+"""How often the loop looks at the clock: every 64 tasks."""
+
+
+class GraphRun(Work):
+    """One run of the tasks of a workflow, or of a workflow inside another."""
+
+    def __init__(
+        self,
+        bound: BoundGraph,
+        process: Process,
+        root: RunRoot,
+        path: str,
+        own: tuple[Limit, ...] = (),
+        outer: tuple[Limit, ...] = (),
+    ) -> None:
+        super().__init__(process, root, path, own, outer)
+        graph = self.graph = bound.graph
+        self.bound = bound
+        self.missing = graph.needs[:]
+        self.records: list[Any] = [record.copy() for record in bound.records]
+        self.state = bytearray(len(graph))
+        self.modes = bound.modes
+        self.ready: list[int] = list(bound.firsts)
+        self.left = len(graph)
+        self.values: dict[int, Any] = {}
+        self.errors: dict[int, Error] = {}
+        self.failures: dict[int, Error] = {}
+        self.causes: dict[int, int] = {}
+        self.cancelled: Error | None = None
+        self._spoiled: dict[int, Error] = {}
+        self._prepared: set[int] = set()
+        self._arrived: dict[int, tuple[int, int]] = {}
+        self._inputs: Mapping[str, Any] = {}
+
+    # -- the beginning and the end -------------------------------------------------------------
+
+    def begin(self, inputs: Mapping[str, Any]) -> None:
+        """Fill in what is known when the run begins, and take over what is recorded of it."""
+        graph = self.graph
+        self._inputs = inputs
+        for number, name, source, get in graph.feeds:
+            value: Any = inputs.get(source) if source else dict(inputs)
+            if get is not None and value is not None:
+                self._carry(number, name, get, value)
+            else:
+                self.records[number][name] = value
+        for number, name, what in graph.runs:
+            self.records[number][name] = self.value_of_run(what, number)
+        if self.keeps and self.journal.recorded:
+            self._restore()
+
+    def value_of_run(self, name: str, number: int | None = None) -> str:
+        """Return what `run.id` and `run.token` name, the token that of a task."""
+        if name == "id":
+            return str(self.root.id)
+        return str(self.root.token(self.path if number is None else self.path_of(number)))
+
+    def _restore(self) -> None:
+        """Settle the tasks that were settled before; one with a time to begin at waits for it."""
+        recorded, completed, failed = self.journal.recorded, TaskStatus.COMPLETED, TaskStatus.FAILED
+        paused: set[int] = set()
+        for number in self.graph.order:
+            known = recorded.get(self.path_of(number))
+            if known is None or self.state[number] == _SKIPPED:
+                continue
+            self.tries[number] = known.tries
+            if known.status is completed:
+                self.complete(number, known.output)
+            elif known.status is failed:
+                self.fail(number, known.error or Error("it failed before", code="failed"))
+            elif known.due is not None:
+                paused.add(number)
+                self._pauses.append((number, max(0.0, known.due - time())))
+        missing, state = self.missing, self.state
+        self.ready = [
+            number
+            for number in range(len(state))
+            if number not in paused
+            and (state[number] == _READY or (state[number] == _PENDING and not missing[number]))
+        ]
+
+    def outputs(self) -> Any:
+        """Return the output of the workflow; it may raise what goes wrong, and Elsewhere."""
+        graph = self.graph
+        if graph.sole is not None:
+            return self.values.get(graph.sole)
+        results = Results(self.values, self.errors, self._inputs, self.value_of_run)
+        return {result.name: result.take(results) for result in graph.results}
+
+    def failure(self) -> Error | None:
+        """Return why the run has failed; None if it has not."""
+        if self.cancelled is not None:
+            return self.cancelled
+        if not self.failures:
+            return None
+        return Error.join(self.failures[number] for number in sorted(self.failures))
+
+    def cancel(self, reason: Error) -> None:
+        """End the run: nothing more begins, and what is under way is cancelled."""
+        self.cancelled = reason
+        self.stop()
+
+    # -- what the base asks --------------------------------------------------------------------
+
+    def is_ready(self) -> bool:
+        """Return whether there is a task to begin now."""
+        return bool(self.ready)
+
+    def take(self) -> int:
+        """Take the ready task that comes first."""
+        return heappop(self.ready)
+
+    def put_back(self, unit: int) -> None:
+        """Make a task ready once more, for its next attempt."""
+        heappush(self.ready, unit)
+
+    def advance(self, unit: int, stage: int) -> None:
+        """Go on with the next fallback of a task."""
+        super().advance(unit, stage)
+        self._slow(unit)
+
+    def _slow(self, unit: int) -> None:
+        """See to it that a task is more than a call from now on."""
+        if self.modes is self.bound.modes:
+            self.modes = bytearray(self.modes)
+        self.modes[unit] = GENERAL
+
+    def backlog(self) -> int:
+        """Return how many runners more could be of use."""
+        ready = 0 if self.journal.draining else len(self.ready)
+        return len(self.later) + len(self.begun) + ready
+
+    def is_settled(self) -> bool:
+        """Return whether every task is settled."""
+        return not self.left
+
+    def work_of(self, unit: int) -> BoundWork:
+        """Return the work of a task, or that of the fallback that it has come to."""
+        stage = self.stages.get(unit, 0) if self.stages else 0
+        return self.bound.fallbacks[unit][stage - 1] if stage else self.bound.works[unit]
+
+    def record_of(self, unit: int) -> dict[str, Any]:
+        """Return the record of a task."""
+        record: dict[str, Any] = self.records[unit]
+        return record
+
+    def path_of(self, unit: int) -> str:
+        """Return the task path of a task."""
+        name = self.graph.names[unit]
+        return f"{self.path}/{name}" if self.path else name
+
+    def rules_of(self, unit: int) -> tuple[RetryRule | None, float | None, int]:
+        """Return when a task is tried again, its limit of time, and how many fallbacks it has."""
+        task = self.graph.tasks[unit]
+        if task.each is not None:
+            # Items have attempts, limits and fallbacks of their own; the task only gathers them.
+            return None, None, 0
+        return task.rule, task.timeout, len(task.fallbacks)
+
+    # -- the loop ------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Run every task that is ready and does not wait, and those that become ready by that."""
+        ready, records, missing = self.ready, self.records, self.missing
+        calls, outgoing, extra = self.bound.calls, self.bound.outgoing, self.bound.extra
+        state, kept, values = self.state, self.graph.kept, self.values
+        done = 0
+        while ready:
+            number = ready[0]
+            if self.modes[number]:
+                self.left -= done
+                done = 0
+                if self.stopped or not self._run_now(number):
+                    return
+                if self.later or self.stopped:
+                    return
+                if self.overdue():
+                    self.breathes = True
+                    return
+                continue
+            heappop(ready)
+            try:
+                value = calls[number](records[number])
+            except RAISED as error:
+                self.left -= done
+                done = 0
+                work = self.bound.works[number]
+                self.over(number, Error.of(error, symbol=work.label, port="in"))
+                if self.stopped or self.later:
+                    return
+                continue
+            if type(value) is Error:
+                self.over(number, value)
+                if self.stopped:
+                    break
+                continue
+            records[number] = None
+            state[number] = _COMPLETED
+            done += 1
+            if number in kept:
+                values[number] = value
+            for target, name, get in outgoing[number]:
+                if get is None:
+                    records[target][name] = value
+                else:
+                    self._carry(target, name, get, value)
+                left = missing[target] - 1
+                missing[target] = left
+                if not left:
+                    heappush(ready, target)
+            if extra[number]:
+                self._spread(number, True, None, value)
+            if not done & _LOOK and self.overdue():
+                self.breathes = True
+                break
+        self.left -= done
+        if not self.left:
+            self.settled()
+
+    def _run_now(self, number: int) -> bool:
+        """Make an attempt at a task that is more than a call; False if it has to wait for a runner."""
+        mode = self.modes[number]
+        if mode in (AWAIT, FORK):
+            return False
+        heappop(self.ready)
+        if mode == GENERAL and not self.admit(number):
+            return True
+        work = self.work_of(number)
+        if not self.attempt_now(number, work, self.graph.tasks[number].timeout):
+            heappush(self.ready, number)
+            return False
+        return True
+
+    async def _pull_ready(self) -> None:
+        """Await tasks that are nothing but work that waits, as long as such are ready."""
+        ready, calls, backs = self.ready, self.bound.calls, self.bound.backs
+        while ready and not self.stopped:
+            mode = self.modes[ready[0]]
+            if mode != AWAIT and (mode != FORK or self.keeps):
+                break
+            unit = heappop(ready)
+            if ready and not self._looking:
+                self.spare()
+            answer: Any
+            try:
+                if mode == AWAIT:
+                    answer = await calls[unit](self.records[unit])
+                    back = backs[unit]
+                    if back is not None:
+                        answer = back(answer)
+                else:
+                    work = self.bound.works[unit]
+                    answer = await self._forked(unit, work, self.records[unit], None)
+            except FAILURES as error:
+                answer = Error.of(error, symbol=self.bound.works[unit].label, port="in")
+            except asyncio.CancelledError as error:
+                answer = self._cancelled(unit, error, self.bound.works[unit])
+            if type(answer) is Error:
+                self._failed(unit, answer)
+            else:
+                self.complete(unit, None if answer is NOTHING else answer)
+            if self.overdue():
+                await asyncio.sleep(0)
+                self._since = monotonic()
+        if ready and not self.stopped and self.modes[ready[0]] == GENERAL:
+            await super()._pull_ready()
+
+    async def attempt(self, unit: int) -> None:
+        """Make one attempt at a task, once it is prepared."""
+        if self.keeps or self.modes[unit] != GENERAL or self.admit(unit):
+            self.over(unit, await self._answer(unit))
+
+    def admit(self, unit: int) -> bool:
+        """Prepare the record of a task; False if it is settled by that, or goes on by itself."""
+        if unit in self._spoiled:
+            error = self._spoiled[unit]
+            if self.keeps:
+                self.journal.settle(self.path_of(unit), TaskStatus.FAILED, error)
+            self.fail(unit, error)
+            return False
+        task = self.graph.tasks[unit]
+        if task.prepare is not None and unit not in self._prepared:
+            try:
+                self._take_prepared(unit, task.prepare(self.records[unit]))
+            except Elsewhere:
+                self.later.append(partial(self._prepare_later, unit, task))
+                return False
+            except FAILURES as error:
+                self._fail_early(unit, Error.of(error, symbol=self.bound.works[unit].label))
+                return False
+            if self.state[unit] == _SKIPPED:
+                return False
+        if task.each is not None:
+            self._begin_items(unit, task)
+            return False
+        if self.keeps and self.work_of(unit).nested:
+            self._begin_nested(unit)
+            return False
+        return True
+
+    def _take_prepared(self, unit: int, record: dict[str, Any] | None) -> None:
+        self._prepared.add(unit)
+        if record is None:
+            self.skip(unit, unit)
+        else:
+            self.records[unit] = record
+
+    async def _prepare_later(self, unit: int, task: GraphTask) -> None:
+        """Prepare a task whose code goes on elsewhere; then it is ready once more."""
+        if task.prepare is None:
+            raise RuntimeError("the task has nothing to prepare")
+        try:
+            self._take_prepared(unit, await await_program(task.prepare, self.records[unit]))
+        except FAILURES as error:
+            self._fail_early(unit, Error.of(error, symbol=self.bound.works[unit].label))
+            return
+        if self.state[unit] != _SKIPPED:
+            heappush(self.ready, unit)
+
+    def _fail_early(self, unit: int, error: Error) -> None:
+        """Fail a task before any attempt."""
+        if self.keeps:
+            self.journal.settle(self.path_of(unit), TaskStatus.FAILED, error)
+            self._dirty = True
+        self.fail(unit, error)
+
+    # -- tasks that hold attempts --------------------------------------------------------------
+
+    def _begin_items(self, unit: int, task: GraphTask) -> None:
+        """Work on the items of a `for_each`, at once as far as they do not wait."""
+        works = (self.bound.works[unit], *self.bound.fallbacks[unit])
+        try:
+            items = ForEachRun(
+                task,
+                works,
+                self.records[unit],
+                self.process,
+                self.root,
+                self.path_of(unit),
+                (*self._outer, *self._own),
+            )
+        except Failure as failure:
+            self._fail_early(unit, failure.error)
+            return
+        if self._done is None and not self.keeps:
+            items.drain()
+            if items.is_over():
+                self.over(unit, items.answer())
+                return
+        self._active += 1
+        self.later.append(partial(self._finish_items, unit, items))
+
+    async def _finish_items(self, unit: int, items: ForEachRun) -> None:
+        await items.finish()
+        self.over(unit, items.answer())
+
+    def _begin_nested(self, unit: int) -> None:
+        """Run a workflow inside, whose attempts are those of its tasks."""
+        self._active += 1
+        self.later.append(partial(self._finish_nested, unit))
+
+    async def _finish_nested(self, unit: int) -> None:
+        self.over(unit, await self._answer(unit))
+
+    def _holds(self, unit: int) -> bool:
+        """Return whether the attempts of a task are those of what it holds."""
+        return self.graph.tasks[unit].each is not None or self.work_of(unit).nested
+
+    def report(self, unit: int, path: str, number: int, value: Any) -> bool:
+        """Report the output of a task to the journal."""
+        if not self._holds(unit):
+            return super().report(unit, path, number, value)
+        self.journal.settle(path, TaskStatus.COMPLETED, value)
+        return False
+
+    def report_failure(self, unit: int, error: Error, due: float | None) -> None:
+        """Report the failure of an attempt at a task to the journal."""
+        if not self._holds(unit):
+            super().report_failure(unit, error, due)
+        elif due is None:
+            self.journal.settle(self.path_of(unit), TaskStatus.FAILED, error)
+
+    def report_cancelled(self, unit: int) -> None:
+        """Report an attempt that was stopped to the journal."""
+        if not self._holds(unit):
+            super().report_cancelled(unit)
+
+    # -- what follows --------------------------------------------------------------------------
+
+    def complete(self, unit: int, value: Any) -> None:
+        """Hand the output of a task on."""
+        self._settle(unit, _COMPLETED)
+        if unit in self.graph.kept:
+            self.values[unit] = value
+        missing, records, ready = self.missing, self.records, self.ready
+        for target, name, get in self.bound.outgoing[unit]:
+            if get is None:
+                records[target][name] = value
+            else:
+                self._carry(target, name, get, value)
+            left = missing[target] - 1
+            missing[target] = left
+            if not left and self.state[target] == _PENDING:
+                heappush(ready, target)
+        if self.bound.extra[unit]:
+            self._spread(unit, True, None, value)
+        if not self.left:
+            self.settled()
+
+    def fail(self, unit: int, error: Error) -> None:
+        """Let a task fail: what follows is what its `on_error` says."""
+        task = self.graph.tasks[unit]
+        if task.fallback_value is not None:
+            self.complete(unit, task.fallback_value[0])
+            return
+        if task.on_error == "ignore":
+            self.complete(unit, None)
+            return
+        self._settle(unit, _FAILED)
+        self.errors[unit] = error
+        if unit not in self.graph.handled:
+            self.failures[unit] = error
+            if task.on_error == "stop":
+                self.stop()
+                return
+        self._spread(unit, False, error, None)
+        if not self.left:
+            self.settled()
+
+    def skip(self, unit: int, cause: int) -> None:
+        """Skip a task and all that cannot begin without it; `cause` is the task at the root of it."""
+        todo = [unit]
+        while todo:
+            number = todo.pop()
+            if self.state[number] not in (_PENDING, _READY):
+                continue
+            self._settle(number, _SKIPPED)
+            self.causes[number] = cause
+            if self.keeps:
+                name = self.graph.names[cause]
+                detail = {"cause": name} if cause != number else {"reason": "when is false"}
+                self.journal.settle(self.path_of(number), TaskStatus.SKIPPED, detail=detail)
+                self._dirty = True
+            todo += self._left_behind(number, False, None, None)
+        if not self.left:
+            self.settled()
+
+    def _settle(self, unit: int, state: int) -> None:
+        if state != _SKIPPED:
+            # What is skipped may still be handed outputs of other tasks.
+            self.records[unit] = None
+        self.state[unit] = state
+        self.left -= 1
+
+    def _spread(self, unit: int, completed: bool, error: Error | None, value: Any) -> None:
+        """Tell dependents that do not simply wait for an output, and skip those that never get it."""
+        cause = self.causes.get(unit, unit)
+        for number in self._left_behind(unit, completed, error, value):
+            self.skip(number, cause)
+
+    def _left_behind(
+        self, unit: int, completed: bool, error: Error | None, value: Any
+    ) -> list[int]:
+        """Tell the dependents of a settled task; return those that can never begin now."""
+        lost: list[int] = []
+        for flow in self.graph.outgoing[unit]:
+            if not completed:
+                lost.append(flow.task)
+            elif flow.input is None:
+                self._count_down(flow.task)
+        for arrival in self.graph.arrivals[unit]:
+            if self.state[arrival.task] != _PENDING:
+                continue
+            if self._arrive(arrival, completed, error, value):
+                lost.append(arrival.task)
+        return lost
+
+    def _count_down(self, number: int) -> None:
+        self.missing[number] -= 1
+        if not self.missing[number] and self.state[number] == _PENDING:
+            heappush(self.ready, number)
+
+    def _arrive(self, arrival: Arrivals, completed: bool, error: Error | None, value: Any) -> bool:
+        """Hand over what a settled task has for a dependent; True if that can never begin now."""
+        number = arrival.task
+        if completed:
+            for flow in arrival.flows:
+                if flow.input is not None:
+                    self._carry(number, flow.input, flow.get, value)
+        if error is not None:
+            for flow in arrival.errors:
+                self._carry(number, str(flow.input), flow.get, error_data(error))
+        good = error is not None if arrival.errors else completed
+        join = self.graph.tasks[number].join
+        if join == "all":
+            if good:
+                self._count_down(number)
+            return not good
+        seen, had = self._arrived.get(number, (0, 0))
+        seen, had = seen + 1, had + good
+        self._arrived[number] = seen, had
+        total = self.graph.totals[number]
+        if join == "settled":
+            begins, never = seen == total, False
+        else:
+            wanted = 1 if join == "any" else int(join)
+            begins, never = had >= wanted, had + total - seen < wanted
+        if begins:
+            self.state[number] = _READY
+            heappush(self.ready, number)
+        return never
+
+    def _carry(self, target: int, name: Any, get: Get | None, value: Any) -> None:
+        """Put the part of a value that a dataflow carries into a record; failing that, spoil the task."""
+        try:
+            self.records[target][name] = value if get is None else get(value)
+        except FAILURES as error:
+            self._slow(target)
+            self._spoiled.setdefault(target, Error.of(error))
