@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -68,5 +69,61 @@ def test_every_file_says_its_idea_in_its_first_line(room: str) -> None:
         str(path.relative_to(ROOT))
         for path in sorted((ROOT / room).rglob("*.py"))
         if path.read_text().strip() and not path.read_text().startswith('"""')
+    ]
+    assert silent == []
+
+
+LONGEST_NAME = 12
+"""The most words of a test's name, `test` not counted."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@cache
+def functions() -> tuple[tuple[str, Function], ...]:
+    """Every function below tests/, with its place."""
+    return tuple(
+        (f"{path.relative_to(ROOT)}:{node.lineno}", node)
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, Function)
+    )
+
+
+def calls(function: Function) -> set[str]:
+    """The names of what a function calls."""
+    called = [node.func for node in ast.walk(function) if isinstance(node, ast.Call)]
+    return {
+        call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in called
+    }
+
+
+def test_names_of_tests_have_at_most_twelve_words() -> None:
+    names = [(place, node.name) for place, node in functions() if node.name.startswith("test_")]
+    assert [(place, name) for place, name in names if name.count("_") > LONGEST_NAME] == []
+
+
+def test_every_test_asserts_something_or_says_why_not() -> None:
+    """A test may leave it to a helper of the tests, also to one that waits until something is true.
+
+    What must only not raise has no assertion. Then the docstring says so.
+    """
+    asserting = {"raises", "warns", "fail"}
+    before = -1
+    while before != len(asserting):
+        before = len(asserting)
+        asserting |= {
+            node.name
+            for _, node in functions()
+            if any(isinstance(part, ast.Assert) for part in ast.walk(node))
+            or calls(node) & asserting
+            or (node.name.startswith("until") and "timeout" in calls(node))
+        }
+    silent = [
+        f"{place} {node.name}"
+        for place, node in functions()
+        if node.name.startswith("test_")
+        and node.name not in asserting
+        and ast.get_docstring(node) is None
     ]
     assert silent == []

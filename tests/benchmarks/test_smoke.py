@@ -48,7 +48,7 @@ async def test_every_kind_is_measured_or_says_where_it_is() -> None:
 
 
 @pytest.mark.anyio
-async def test_a_kind_that_does_not_do_what_its_floor_does_has_no_figure() -> None:
+async def test_kind_that_does_not_do_what_its_floor_does_has_no_figure() -> None:
     wrong = case("nop", "wrong", "- {kind: nop, name: it}\n", 1, lambda packet: packet)
     with pytest.raises(AnswerMismatchError, match=r"nop \(wrong\) answered None, plain Python 1"):
         await wrong.measure(TINY)

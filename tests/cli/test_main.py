@@ -124,7 +124,7 @@ def test_docs_of_settings_name_every_key_and_variable() -> None:
         assert f"`{key}`" in page
 
 
-def test_ctrl_c_while_the_program_is_still_loaded_ends_it_without_a_traceback() -> None:
+def test_ctrl_c_while_program_is_still_loaded_ends_it_without_a_traceback() -> None:
     code = (
         "import sys\n"
         "class Interrupted:\n"

@@ -106,7 +106,7 @@ def test_sql_reaches_what_runs_beside_the_api(served: tuple[Started, str, Path])
     assert "--write" not in ran("get", "specs", "--server", api)
 
 
-def test_what_is_wrong_is_refused_before_it_is_sent_and_nothing_is_written(
+def test_mistakes_are_rejected_before_anything_is_sent_or_written(
     served: tuple[Started, str, Path], tmp_path: Path
 ) -> None:
     _, api, folder = served

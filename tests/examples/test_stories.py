@@ -85,7 +85,7 @@ async def test_a_table_goes_into_postgresql(
 # -- csv-import: the inbox ---------------------------------------------------------------------------
 
 
-async def test_files_of_the_inbox_are_imported_as_a_whole_or_not_at_all(
+async def test_files_of_inbox_are_imported_as_a_whole_or_not_at_all(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = settled("csv-import", tmp_path, monkeypatch)
@@ -108,7 +108,7 @@ async def test_files_of_the_inbox_are_imported_as_a_whole_or_not_at_all(
 # -- webhook-relay -----------------------------------------------------------------------------------
 
 
-async def test_hooks_survive_a_target_that_is_away_and_a_relay_that_is_stopped(
+async def test_hooks_survive_a_target_that_is_away_and_relay_that_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     settled("webhook-relay", tmp_path, monkeypatch)

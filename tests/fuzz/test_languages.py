@@ -45,6 +45,7 @@ def run(language: str, text: str) -> None:
 @fuzz
 @given(mutated(CEL))
 def test_cel_compiles_and_runs_or_says_why(text: str) -> None:
+    """Any other error than those that are expected here fails the test."""
     with contextlib.suppress(CompileError, EvaluationError):
         compile_program(text)(PAYLOAD)
 
@@ -82,6 +83,7 @@ CALM = [
 @fuzz
 @given(mutated(CALM))
 def test_templates_compile_or_say_why(text: str) -> None:
+    """Any other error than those that are expected here fails the test."""
     pytest.importorskip("minijinja")
     from heddle.extensions.languages.jinja.output_bound import calm
     from heddle.extensions.languages.jinja.template import TemplateProgram
@@ -138,6 +140,7 @@ def test_python_compiles_or_says_why(text: str) -> None:
     mutated(["*/5 0-12 1,15 * MON-FRI", "@daily", "0 0 31 2 *", "0 0 0 L * 5#2", "30 1 * * * *"])
 )
 def test_cron_expressions_are_read_or_refused(text: str) -> None:
+    """Any other error than those that are expected here fails the test."""
     try:
         schedule = Cron(text, ZoneInfo("Europe/Berlin"))
     except ValueError:
@@ -179,5 +182,6 @@ VALUES = ["1", "300", "shop", "1h", "json", "0.0.0.0:80", "/a/b", "[1]"]
 @fuzz
 @given(mutated(VALUES), mutated(["HEDDLE_STORE", "HEDDLE_DRAIN", "HEDDLE_WORKERS", "HEDDLE_ENV_A"]))
 def test_variables_are_read_or_refused(text: str, name: str) -> None:
+    """Any other error than those that are expected here fails the test."""
     with contextlib.suppress(CommandError):
         load_settings(config=None, environ={name: text, "HEDDLE_CONFIG": ""})

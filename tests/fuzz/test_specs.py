@@ -84,6 +84,7 @@ def test_data_of_specs_gives_problems(text: str) -> None:
 @fuzz
 @given(mutated(SPECS))
 def test_texts_are_formatted_or_left_alone(text: str) -> None:
+    """Any other error than those that are expected here fails the test."""
     with contextlib.suppress(SpecError):
         formatted(text)
 
@@ -91,6 +92,7 @@ def test_texts_are_formatted_or_left_alone(text: str) -> None:
 @fuzz
 @given(mutated(["1", "0x1f", "-1.5e3", ".inf", "0o17", "true", "~"]))
 def test_scalars_mean_something(text: str) -> None:
+    """Any other error than those that are expected here fails the test."""
     resolve(text)
 
 
@@ -161,6 +163,7 @@ KEY = new_key()
 @fuzz
 @given(mutated([KEY.text, "heddle-key:v1:abc", "heddle:v1:012345678901:" + "a" * 60]))
 def test_keys_are_read_or_refused(text: str) -> None:
+    """Any other error than those that are expected here fails the test."""
     with contextlib.suppress(ValueError):
         key_of(text)
 

@@ -41,6 +41,7 @@ HEADS = [
 @fuzz
 @given(mutated_bytes(LINES))
 def test_request_lines_are_read_or_refused(data: bytes) -> None:
+    """Any other error than those that are expected here fails the test."""
     with contextlib.suppress(BadRequest):
         parse_line(data, LIMITS)
 
@@ -48,6 +49,7 @@ def test_request_lines_are_read_or_refused(data: bytes) -> None:
 @fuzz
 @given(mutated_bytes(HEADS), st.sampled_from([10, 11]))
 def test_heads_are_read_or_refused(data: bytes, version: int) -> None:
+    """Any other error than those that are expected here fails the test."""
     with contextlib.suppress(BadRequest):
         parse_head(data, version, LIMITS)
 
@@ -55,6 +57,7 @@ def test_heads_are_read_or_refused(data: bytes, version: int) -> None:
 @fuzz
 @given(mutated(["/a/b%20c/../d", "/%2e%2e/x", "/a//b%2Fc?x", "/%C3%A9"]))
 def test_paths_are_read_or_refused(text: str) -> None:
+    """Any other error than those that are expected here fails the test."""
     with contextlib.suppress(BadRequest):
         text_of(text)
 
@@ -114,6 +117,7 @@ def test_bodies_are_read_or_refused(data: bytes, kind: str) -> None:
 @fuzz
 @given(mutated(["a=1&b=%C3%A9&a=2&c", "q=%ff&&&=;", "a+b=c%"]))
 def test_forms_are_read_or_refused(text: str) -> None:
+    """Any other error than those that are expected here fails the test."""
     with contextlib.suppress(BadRequest):
         from_form(text)
 
@@ -150,6 +154,7 @@ def test_headers_are_read_or_ignored(text: str) -> None:
     mutated([formatdate(0, usegmt=True), "Sat, 01-Jan-24 00:00:00 GMT", "Sat Jan  1 00:00:00 2024"])
 )
 def test_dates_are_read_or_ignored(text: str) -> None:
+    """Any other error than those that are expected here fails the test."""
     file = Found("/a", 1, 1_700_000_000_000_000_000, 1)
     for name in ("If-Match", "If-Unmodified-Since", "If-None-Match", "If-Modified-Since"):
         judge(file, '"x"', lambda asked: text if asked == name else "")  # noqa: B023
@@ -167,6 +172,7 @@ TOKENS = [
 @fuzz
 @given(mutated(TOKENS))
 def test_tokens_are_read_or_let_nobody_in(text: str) -> None:
+    """Any other error than those that are expected here fails the test."""
     for value in read_text(text, only="values").values:
         token_of(value)
 
@@ -183,6 +189,7 @@ FRAMES = [
 @fuzz
 @given(mutated_bytes(FRAMES))
 def test_frames_are_read_or_close_the_connection(data: bytes) -> None:
+    """Any other error than those that are expected here fails the test."""
     pytest.importorskip("websockets")
     from websockets.extensions.permessage_deflate import PerMessageDeflate
     from websockets.protocol import Protocol, Side

@@ -113,7 +113,7 @@ async def test_one_wrong_spec_of_fifty_keeps_all_of_them_out(house: House) -> No
         assert rt.report().active == 51
 
 
-async def test_what_fails_only_when_it_begins_is_refused_by_the_runtime_and_seen(
+async def test_what_fails_only_when_it_begins_is_refused_by_runtime_and_seen(
     house: House,
 ) -> None:
     await do(house.operator, FLOW)
@@ -193,7 +193,7 @@ async def test_a_change_is_rolled_back_and_live(house: House) -> None:
         assert (newest.number, newest.message) == (back.revision, "roll back")
 
 
-async def test_a_namespace_in_use_is_deleted_whole_and_requests_in_flight_are_answered(
+async def test_namespace_in_use_is_deleted_whole_and_requests_in_flight_are_answered(
     house: House,
 ) -> None:
     slow = FLOW.replace("{name: pong, port: in}]}\n- {kind", "{name: slow, port: in}]}\n- {kind")
@@ -254,7 +254,7 @@ async def test_what_nobody_checked_is_no_outage_at_the_next_start(house: House) 
         assert await ping(rt) == "better"
 
 
-async def test_a_file_saved_with_a_mistake_is_degraded_with_its_line_and_the_last_good_one_serves(
+async def test_a_saved_mistake_degrades_with_its_line_and_the_last_good_serves(
     tmp_path: Path,
 ) -> None:
     flow = tmp_path / "flow.yaml"

@@ -125,7 +125,7 @@ async def test_what_waits_says_for_whom() -> None:
         assert await rt.send("a") == "last"
 
 
-async def test_a_link_to_a_port_that_is_not_there_names_the_ports_that_are() -> None:
+async def test_a_link_to_port_that_is_not_there_names_ports_that_are() -> None:
     async with running(
         "- {kind: snippet, name: a, language: text, code: x, ports: {out: {name: b, port: inn}}}\n"
         + text("b", "y")
@@ -245,7 +245,7 @@ async def test_only_what_changed_is_rebuilt() -> None:
     assert sorted(life) == ["closes one", "closes two", "pauses one", "pauses two"]
 
 
-async def test_an_unchanged_spec_whose_lines_moved_keeps_its_node_and_tells_its_new_place() -> None:
+async def test_an_unchanged_spec_that_moved_keeps_its_node_at_its_new_place() -> None:
     async with running(text("a", "same")) as rt:
         before = rt.table.get("a")
         assert before is not None

@@ -153,7 +153,7 @@ async def test_a_store_without_its_key_tells_nothing(tmp_path: Path, sort: str) 
     assert not holding(tmp_path, b"hunter")
 
 
-async def test_with_a_wrong_key_at_the_start_the_rest_runs_and_says_why(tmp_path: Path) -> None:
+async def test_with_a_wrong_key_at_the_start_rest_runs_and_says_why(tmp_path: Path) -> None:
     async with home(tmp_path, "folder"):
         await command("key", "new", cwd=tmp_path)
         guard = FLOW[FLOW.index("- kind: snippet\n  name: guard") :]

@@ -16,7 +16,7 @@ def broken(extension: Extension) -> None:
     extension.kind(Kind(schema, compile_broken))
 
 
-def test_a_codec_that_breaks_is_a_problem_of_its_spec_and_hides_no_other() -> None:
+def test_codec_that_breaks_is_problem_of_its_spec_and_hides_no_other() -> None:
     text = "- {kind: broken, name: it}\n- {kind: sleep, name: other, interval: no}\n"
     specs = read_text(text, file="flow.yaml").specs
     told = check_specs(specs, ValueSet([]), registry([broken]))

@@ -103,7 +103,7 @@ async def test_ten_thousand_nodes_in_a_row_are_no_ring(make: Any) -> None:
         assert await rt.send("n0", 1) == 2
 
 
-async def test_a_ring_that_ends_itself_goes_round_as_often_as_it_has_to() -> None:
+async def test_ring_that_ends_itself_goes_round_as_often_as_it_has_to() -> None:
     text = choice("a", "b", "c", when="self < 200000") + snippet("b", "a", code="self + 1")
     async with running(text + snippet("c", code="self + 1")) as rt:
         assert await rt.send("a", 0) == 200_001

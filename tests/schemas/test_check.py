@@ -63,7 +63,7 @@ def test_decoded_fields_have_their_types() -> None:
     assert fields.headers == {"X-Tries": "3"}
 
 
-def test_text_from_the_environment_counts_as_the_number_or_flag_that_is_wanted() -> None:
+def test_text_from_the_environment_counts_as_number_or_flag_that_is_wanted() -> None:
     fields = decode(
         spec("listener", protocol="http", port="8000", compress="false", timeout="250"), LISTENER
     )

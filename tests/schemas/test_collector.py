@@ -57,6 +57,7 @@ async def test_in_a_process_of_others_there_is_no_moment_after() -> None:
 async def test_work_without_end_does_not_put_collections_off_for_ever(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Waiting for a collection must end."""
     monkeypatch.setattr(collector, "CALM", 60.0)
     monkeypatch.setattr(collector, "LONGEST", 0.05)
     its, before = Collector(), gc.get_threshold()
@@ -93,7 +94,7 @@ async def test_what_is_little_is_not_set_aside() -> None:
     assert gc.get_freeze_count() < count + len(kept)
 
 
-async def test_what_was_set_aside_and_refers_to_itself_is_freed_once_it_is_much() -> None:
+async def test_cycles_that_were_set_aside_are_freed_once_they_are_many() -> None:
     its = Collector()
     its.take_over(MUCH)
     closed: list[ref[Cyclic]] = []

@@ -85,7 +85,7 @@ def test_a_type_that_nobody_can_read_is_refused() -> None:
         declare(Outer)
 
 
-def test_number_limits_on_a_duration_are_refused_with_the_way_to_write_them() -> None:
+def test_number_limits_on_a_duration_are_refused_with_way_to_write_them() -> None:
     class Outer(Fields):
         wait: Annotated[Duration, about("How long.", gt=0)]
 

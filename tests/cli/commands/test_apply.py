@@ -233,7 +233,7 @@ def test_a_store_that_will_not_do_is_one_line(address: str, told: str) -> None:
     assert result.stderr.count("\n") == 1
 
 
-def test_an_entry_that_cannot_be_read_hides_no_other_problem_of_an_apply(tmp_path: Path) -> None:
+def test_an_entry_that_cannot_be_read_hides_no_other_problem_of_apply(tmp_path: Path) -> None:
     file = tmp_path / "new.yaml"
     file.write_text("- {kind: nop, name: a, annotations: 3, foo: 1}\n- {kind: nope, name: b}\n")
     (tmp_path / "flows").mkdir()

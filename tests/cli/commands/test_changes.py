@@ -55,7 +55,7 @@ def rev(args: tuple[str, ...], number: int) -> str:
 # --- plan -----------------------------------------------------------------------------------------
 
 
-def test_a_plan_tells_fields_and_ports_and_its_exit_code_whether_anything_would_change(
+def test_a_plan_lists_fields_and_ports_and_exits_by_what_would_change(
     args: tuple[str, ...],
 ) -> None:
     changed = hello().replace("port: 'out[0]'", "port: 'out[1]'").replace("out[0]:", "out[1]:")
@@ -75,7 +75,7 @@ def test_a_plan_tells_fields_and_ports_and_its_exit_code_whether_anything_would_
     assert ran_json("get", "specs", "pong", *args)[0]["code"] == "pong"
 
 
-def test_a_plan_tells_links_that_come_and_go_and_lines_of_a_text(args: tuple[str, ...]) -> None:
+def test_a_plan_tells_links_that_come_and_go_and_lines_of_text(args: tuple[str, ...]) -> None:
     apply(args, '{kind: snippet, name: long, language: text, code: "a\\nb\\nc\\n"}')
     text = (
         '- {kind: snippet, name: long, language: text, code: "a\\nB\\nc\\n"}\n'
@@ -210,7 +210,7 @@ def test_a_dry_run_of_an_apply_writes_nothing(args: tuple[str, ...]) -> None:
 # --- history, show, diff --------------------------------------------------------------------------
 
 
-def test_a_history_is_the_newest_first_and_of_a_name_where_one_is_given(
+def test_a_history_is_newest_first_and_of_name_where_one_is_given(
     args: tuple[str, ...],
 ) -> None:
     apply(args, hello(), "-m", "politer")
@@ -296,7 +296,7 @@ def test_diff_of_files_goes_by_what_they_say(tmp_path: Path) -> None:
 # --- rollback -------------------------------------------------------------------------------------
 
 
-def test_a_rollback_is_a_revision_of_its_own_and_can_be_rolled_back(args: tuple[str, ...]) -> None:
+def test_a_rollback_is_revision_of_its_own_and_can_be_rolled_back(args: tuple[str, ...]) -> None:
     apply(args, hello())
     apply(args, NO_VALUES)
     dry = ran("rollback", rev(args, 1), "--dry-run", *args)

@@ -44,7 +44,7 @@ def test_a_new_key_is_printed_where_no_file_is_known(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_new_key_comes_first_and_its_file_is_for_its_owner_only(store: Path) -> None:
+def test_new_key_comes_first_and_its_file_is_for_its_owner_only(store: Path) -> None:
     path = store.parent / "keys"
     shown = ran("key", "new")
     assert path.stat().st_mode & 0o777 == 0o600

@@ -147,7 +147,7 @@ def test_files_go_into_memory_and_settings_give_the_names(tmp_path: Path) -> Non
     assert [each.name for each in folder.iterdir()] == ["heddle.toml"]
 
 
-def test_what_cannot_be_read_of_the_files_is_told_and_the_rest_runs(tmp_path: Path) -> None:
+def test_what_cannot_be_read_of_the_files_is_told_and_rest_runs(tmp_path: Path) -> None:
     (tmp_path / "specs.yaml").write_text(PING + "- name: half\n")
     with started("--from-specs", "specs.yaml", "-e", "PORT=0", cwd=tmp_path) as heddle:
         refused = heddle.until("documents refused")

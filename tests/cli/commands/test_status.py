@@ -84,7 +84,7 @@ def test_status_and_wait_of_a_runtime_that_runs(url: str, tmp_path: Path) -> Non
     assert heddle("status", *at).exit_code == UNFOLLOWED
 
 
-def test_a_runtime_that_hangs_is_behind_and_waited_for_no_longer_than_asked(
+def test_runtime_that_hangs_is_behind_and_waited_for_no_longer_than_asked(
     url: str, tmp_path: Path
 ) -> None:
     at = ("--store", url)
@@ -98,7 +98,7 @@ def test_a_runtime_that_hangs_is_behind_and_waited_for_no_longer_than_asked(
         assert ran_json("status", "more", *at)["symbols"][0]["state"] == "behind"
 
 
-def test_a_watch_elsewhere_than_on_a_terminal_is_a_line_for_each_change(
+def test_a_watch_elsewhere_than_on_a_terminal_is_line_for_each_change(
     url: str, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-c", "from heddle.cli.main import main; main()"]

@@ -155,7 +155,7 @@ def test_the_description_is_printed_for_clients() -> None:
     assert heddle("schema", "router", "--openapi").exit_code == 2
 
 
-def test_an_address_of_the_api_that_is_taken_is_the_flag_that_can_be_put_right(
+def test_a_taken_address_of_the_api_names_the_flag_to_change(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "flow.yaml").write_text("{kind: nop, name: here}")

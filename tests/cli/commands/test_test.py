@@ -49,7 +49,7 @@ def test_passing_tests_are_listed_and_counted_and_the_exit_code_is_0() -> None:
     assert lines[-1].startswith("1 passed in ")
 
 
-def test_a_failing_test_says_where_and_why_and_the_exit_code_is_1(here: Path) -> None:
+def test_a_failing_test_says_where_and_why_and_exit_code_is_1(here: Path) -> None:
     (here / "flows" / "bad.yaml").write_text(BAD)
     result = heddle("test", "flows")
     assert result.exit_code == 1
@@ -151,7 +151,7 @@ def test_a_flow_that_never_answers_fails_at_the_timeout(here: Path) -> None:
     assert "expected an answer within 0.05 s, found none" in result.stdout
 
 
-def test_a_flow_that_never_gives_control_back_ends_the_run_with_its_name(here: Path) -> None:
+def test_a_flow_that_never_gives_control_back_ends_run_with_its_name(here: Path) -> None:
     (here / "flows" / "stuck.yaml").write_text(
         "- {kind: hog, name: hog}\n- {kind: test, name: t, ports: {out: [{name: hog, port: in}]}}\n"
     )

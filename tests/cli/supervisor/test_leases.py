@@ -95,7 +95,7 @@ def test_a_killed_holder_is_followed_by_another_and_no_tick_comes_twice(
         assert holders(store) == []
 
 
-def test_a_holder_that_was_stopped_does_not_tick_for_the_one_that_took_over(
+def test_holder_that_was_stopped_does_not_tick_for_one_that_took_over(
     store: str, tmp_path: Path
 ) -> None:
     with ExitStack() as stack:

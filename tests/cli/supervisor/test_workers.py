@@ -180,7 +180,7 @@ def test_who_hangs_is_killed_and_replaced(tmp_path: Path) -> None:
         assert one.stop() == 0
 
 
-def test_the_node_that_hangs_a_worker_is_named_and_a_stop_ends_it(tmp_path: Path) -> None:
+def test_node_that_hangs_a_worker_is_named_and_a_stop_ends_it(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / "heddle.toml").write_text("drain = 1\n[up]\nhealth = 4\n")
     with started("flow.yaml", "--workers", "2", "--log-format", "json", cwd=tmp_path) as one:

@@ -76,6 +76,8 @@ def test_secrets_in_the_lines_of_files_are_masked() -> None:
 
 
 def test_a_log_that_nobody_reads_any_more_disturbs_nothing() -> None:
+    """The log must not raise what its output raises."""
+
     class Gone(io.StringIO):
         def write(self, _: str, /) -> int:
             raise BrokenPipeError

@@ -476,7 +476,7 @@ async def test_definitions_may_use_others_but_not_themselves() -> None:
     assert "uses itself" in str(problem)
 
 
-async def test_a_user_that_came_first_runs_as_soon_as_the_definition_is_there() -> None:
+async def test_a_user_that_came_first_runs_as_soon_as_definition_is_there() -> None:
     async with running(USERS) as rt:
         assert len(rt.status().problems) == 2
         await change(rt, GREETING)

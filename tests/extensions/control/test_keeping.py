@@ -171,7 +171,7 @@ async def test_what_is_forgotten_is_asked_for_anew() -> None:
         assert await rt.send("kept", "x") == 2
 
 
-async def test_an_answer_that_was_forgotten_while_it_was_asked_for_is_not_kept() -> None:
+async def test_answer_that_was_forgotten_while_it_was_asked_for_is_not_kept() -> None:
     counted = Counted(held=True)
     async with running(cache("wait"), extensions=counted.kinds) as rt:
         old = asyncio.ensure_future(rt.send("kept", "x"))
@@ -346,7 +346,7 @@ async def test_another_process_sees_nothing_of_it() -> None:
         assert await rt.send("recall", {}) == {}
 
 
-async def test_a_run_keeps_it_for_all_its_children_and_a_process_only_for_its_own() -> None:
+async def test_a_run_keeps_it_for_its_children_and_a_process_for_itself() -> None:
     for scope, seen in (("run", {"user": "ada", "twice": 2}), ("process", {})):
         flow = RECALL.replace("name: keep", f"name: keep\n  scope: {scope}")
         async with running(flow) as rt:

@@ -83,7 +83,7 @@ async def test_each_key_has_its_window() -> None:
         assert await sink.next() == [{"k": "b"}] * 2
 
 
-async def test_past_the_limit_the_oldest_window_goes_on_or_the_packet_is_refused() -> None:
+async def test_past_the_limit_the_oldest_window_goes_on_or_packet_is_refused() -> None:
     sink = Sink()
     fields = ("count: 10", "limit: 2", "key: self")
     async with running(into("sink", "collect", *fields), extensions=sink.kinds) as rt:
@@ -199,7 +199,7 @@ async def test_it_goes_on_at_last_even_if_it_is_never_quiet() -> None:
         assert await sink.next() == 2
 
 
-async def test_the_first_packet_may_be_the_one_that_goes_on_and_is_answered() -> None:
+async def test_the_first_packet_may_be_one_that_goes_on_and_is_answered() -> None:
     sink = Sink()
     flow = into("sink", "debounce", "wait: 1h", "edge: first", "key: self.k")
     async with running(flow, extensions=sink.kinds) as rt:
@@ -253,7 +253,7 @@ async def test_the_others_wait_in_the_order_they_came() -> None:
         assert done == list(range(6))
 
 
-async def test_who_waits_no_longer_gives_its_turn_back_and_the_queue_is_bounded() -> None:
+async def test_who_waits_no_longer_gives_its_turn_back_and_queue_is_bounded() -> None:
     async with running("- {kind: throttle, name: it, count: 1, per: 1h, queue: 1}") as rt:
         assert await rt.send("it", 1) == 1
         waiting = asyncio.ensure_future(rt.send("it", 2, timeout=0.02))
@@ -328,7 +328,7 @@ async def test_after_some_failures_it_answers_at_once_and_later_tries_again() ->
     ]
 
 
-async def test_a_good_answer_begins_the_count_anew_and_other_errors_count_as_good() -> None:
+async def test_a_good_answer_begins_count_anew_and_other_errors_count_as_good() -> None:
     shaky = Shaky()
     flow = into("shaky", "breaker", "failures: 2", "when: code == 'bad'")
     async with running(flow, extensions=shaky.kinds) as rt:
@@ -339,7 +339,7 @@ async def test_a_good_answer_begins_the_count_anew_and_other_errors_count_as_goo
         assert (await rt.send("it", "other")).code == "busy"
 
 
-async def test_only_so_many_packets_try_at_a_time_and_a_cancelled_one_shows_nothing() -> None:
+async def test_only_so_many_packets_try_at_time_and_cancelled_one_shows_nothing() -> None:
     sink = Sink()
     sink.go.clear()
     shaky = Shaky()

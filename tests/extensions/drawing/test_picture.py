@@ -10,7 +10,7 @@ from heddle.specs.model.spec import Spec
 from tests.extensions.drawing import flows
 
 
-def test_every_spec_is_a_node_and_every_link_an_edge_in_their_order() -> None:
+def test_every_spec_is_a_node_and_every_link_edge_in_their_order() -> None:
     specs = flows.shop()
     picture = Picture.of(specs)
     assert [node.label for node in picture.nodes[: len(specs)]] == [s.label for s in specs]

@@ -181,7 +181,7 @@ async def test_an_id_of_another_namespace_is_out_of_reach() -> None:
         assert str((await one.rt.store.specs("default"))[0].id) == id_
 
 
-async def test_a_broken_route_of_ones_own_does_not_take_the_api_away_at_the_next_start() -> None:
+async def test_a_broken_route_leaves_the_api_there_at_the_next_start() -> None:
     store = stored(PING)
     async with managing(store=store):
         pass
@@ -600,7 +600,7 @@ async def test_a_deleted_name_stands_in_the_audit_log() -> None:
         assert told[-1].data["names"] == ["spare"]
 
 
-async def test_no_door_of_the_api_takes_a_deletion_that_would_stop_what_is_active() -> None:
+async def test_no_door_of_api_takes_deletion_that_would_stop_what_is_active() -> None:
     async with managing() as one:
         [pong] = [each for each in await one.rt.store.specs() if each.name == "pong"]
         gone = {"changes": [{"delete": {"type": "spec", "id": str(pong.id)}}]}

@@ -246,7 +246,7 @@ async def test_a_request_that_moves_its_own_listener_is_answered() -> None:
         assert getattr(node.node, "address", ("",))[0] == "127.0.0.2"
 
 
-async def test_a_change_that_would_break_the_api_is_refused_and_it_serves_on() -> None:
+async def test_a_change_that_would_break_api_is_refused_and_it_serves_on() -> None:
     async with managing() as one:
         reply = await one.call("PUT", "/v1/namespaces/system/specs/router", {"kind": "router"})
         assert reply.status == 422

@@ -134,4 +134,5 @@ HELD = [check for check in CHECKS.get_all() if check.__name__ not in LEFT_OUT]
     suppress_health_check=list(HealthCheck),
 )
 def test_the_api_keeps_to_its_description(case: schemathesis.Case, served: str) -> None:
+    """Schemathesis raises what differs from the description."""
     case.call_and_validate(base_url=served, checks=HELD)

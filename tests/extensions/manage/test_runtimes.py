@@ -300,7 +300,7 @@ async def test_an_operation_that_is_none_is_a_problem() -> None:
         assert problem.hint == 'Did you mean "specs.list"?'
 
 
-async def test_what_is_managed_is_the_runtimes_own_unless_it_is_given_something_else() -> None:
+async def test_what_is_managed_is_runtimes_own_unless_it_is_given_something_else() -> None:
     async with running(OWN) as rt:
         node = rt.table.get("status")
         assert node is not None

@@ -98,7 +98,7 @@ async def test_a_body_that_cannot_be_read_is_the_clients_fault(reader: str) -> N
             assert (reply.status, headers) == (status, headers)
 
 
-async def test_a_flow_that_fails_for_a_reason_of_its_own_is_still_a_500() -> None:
+async def test_a_flow_that_fails_for_reason_of_its_own_is_still_500() -> None:
     flow = snippet("python", "\"def main(p):\\n    raise ValueError('mine')\"")
     async with running(FRONT + flow) as rt:
         reply = await fetch(

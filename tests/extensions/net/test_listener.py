@@ -352,7 +352,7 @@ async def test_a_changed_listener_hands_over_its_socket_and_its_connections() ->
         writer.close()
 
 
-async def test_a_listener_that_moves_serves_at_its_new_address_and_closes_the_old() -> None:
+async def test_a_listener_that_moves_serves_at_its_new_address_and_closes_old() -> None:
     flow = answering("'ok'")
     async with running(flow) as rt:
         old = port_of(rt)
@@ -364,7 +364,7 @@ async def test_a_listener_that_moves_serves_at_its_new_address_and_closes_the_ol
             await fetch(old)
 
 
-async def test_a_listener_whose_port_is_taken_is_refused_and_the_old_goes_on() -> None:
+async def test_a_listener_whose_port_is_taken_is_refused_and_old_goes_on() -> None:
     async with running(answering("'ok'")) as rt:
         taken = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0)
         port = taken.sockets[0].getsockname()[1]

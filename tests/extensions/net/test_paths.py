@@ -109,7 +109,7 @@ SPELLINGS = [
 
 
 @pytest.mark.parametrize("path", SPELLINGS)
-async def test_no_spelling_of_a_path_gets_past_the_route_that_asks_for_a_token(
+async def test_no_spelling_of_a_path_gets_past_route_that_asks_for_token(
     path: str, tmp_path: Path
 ) -> None:
     async with running(flow(make(tmp_path))) as rt:

@@ -36,7 +36,7 @@ ROUTER = """
         ("POST", "/x", "post"),
     ],
 )
-async def test_a_star_takes_every_method_that_has_no_route_of_its_own_there(
+async def test_star_takes_every_method_that_has_no_route_of_its_own_there(
     method: str, path: str, found: str
 ) -> None:
     async with running(ROUTER) as rt:

@@ -57,7 +57,7 @@ async def test_specs_are_rows_whose_maps_are_maps() -> None:
         assert code == {"code": "old"}
 
 
-async def test_what_is_the_same_in_another_case_is_found_where_that_is_asked_for() -> None:
+async def test_another_case_is_matched_if_that_is_wanted() -> None:
     async with running(FLOW) as rt:
         [row] = await rows(rt, "SELECT name FROM specs WHERE name = 'REPLY' COLLATE NOCASE")
         assert row == {"name": "reply"}
@@ -309,9 +309,7 @@ async def test_what_cannot_be_changed_changes_nothing(text: str, told: str) -> N
         assert await rt.send("start") == "old"
 
 
-async def test_all_statements_of_a_process_are_one_change_set_that_commits_before_the_reply() -> (
-    None
-):
+async def test_all_statements_of_process_are_one_change_set_that_commits_before_reply() -> None:
     flow = """
 - {kind: listener, name: listener, port: 0, ports: {out: {name: both, port: in}}}
 - kind: pipe

@@ -133,7 +133,7 @@ async def test_a_connection_that_was_ended_meanwhile_is_not_met_by_anybody() -> 
         assert await asked(rt, "SELECT 1 AS one") == [{"one": 1}]
 
 
-async def test_a_connection_that_falls_within_a_transaction_is_an_error_and_nothing_is_done(
+async def test_a_connection_that_falls_within_transaction_is_error_and_nothing_is_done(
     line: Line,
 ) -> None:
     flow = (

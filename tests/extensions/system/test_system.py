@@ -43,7 +43,7 @@ async def test_a_packet_is_told_and_passed_on() -> None:
     assert (event.level, event.symbol, event.data) == ("info", "l", {"payload": {"id": 7}})
 
 
-async def test_an_event_has_the_phrase_the_level_the_reason_and_the_values_that_are_said() -> None:
+async def test_an_event_has_the_phrase_level_reason_and_values_that_are_said() -> None:
     flow = """
 - kind: log
   name: l
@@ -59,7 +59,7 @@ async def test_an_event_has_the_phrase_the_level_the_reason_and_the_values_that_
     assert event.data == {"order": 7, "items": 2}
 
 
-async def test_what_is_no_plain_data_is_described_and_what_is_long_is_cut() -> None:
+async def test_other_data_is_described_and_long_data_is_cut() -> None:
     async with running("- {kind: log, name: l}\n") as rt:
         for payload in (b"text", b"\xff\x00", ByteStream(nothing()), {"a": b"\xff"}, None):
             assert await rt.send("l", payload) is payload
@@ -182,7 +182,7 @@ async def test_a_signal_begins_a_process() -> None:
         assert symbol.node.snapshot() == {"signals": ["SIGUSR1", "SIGUSR2"], "count": 2}
 
 
-async def test_a_signal_is_heard_once_after_a_reload_and_the_count_goes_on() -> None:
+async def test_a_signal_is_heard_once_after_a_reload_and_count_goes_on() -> None:
     queue: asyncio.Queue[Any] = asyncio.Queue()
     async with running(EAR, extensions=[heard(queue)]) as rt, asyncio.timeout(60):
         os.kill(os.getpid(), signal.SIGUSR1)
@@ -206,7 +206,7 @@ async def test_a_change_that_is_refused_leaves_it_listening() -> None:
         assert queue.empty()
 
 
-async def test_a_signal_that_nobody_listens_to_any_more_does_what_it_did_before() -> None:
+async def test_signal_that_nobody_listens_to_any_more_does_what_it_did_before() -> None:
     came: list[int] = []
     before = signal.signal(signal.SIGUSR1, lambda number, _: came.append(number))
     try:

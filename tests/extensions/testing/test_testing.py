@@ -159,7 +159,7 @@ async def test_a_target_is_found_by_id() -> None:
     assert one.result == PASSED
 
 
-async def test_a_target_that_no_packet_came_to_tells_the_way_that_was_taken() -> None:
+async def test_a_target_that_no_packet_came_to_tells_way_that_was_taken() -> None:
     one = await aimed("{name: first, port: error}", "true")
     assert one.result == FAILED
     assert "expected a packet at first.error, found none; packets came to: " in one.message

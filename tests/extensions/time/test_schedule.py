@@ -35,7 +35,7 @@ def test_an_interval_goes_on_where_the_clock_was_set_back() -> None:
     assert every.after(50) == 60
 
 
-def test_an_interval_that_is_no_binary_number_never_gives_the_same_tick_twice() -> None:
+def test_an_interval_that_is_no_binary_number_never_gives_same_tick_twice() -> None:
     every, when = Every(0.1, anchor=1_700_000_000.0), 1_700_000_000.0
     for _ in range(1000):
         following = every.after(when)
@@ -96,7 +96,7 @@ def test_an_expression_that_is_none_is_refused(cron: str, said: str) -> None:
         Cron(cron, ZoneInfo("UTC"))
 
 
-def test_everything_that_is_due_is_counted_and_the_next_one_is_in_the_future() -> None:
+def test_everything_that_is_due_is_counted_and_next_one_is_in_future() -> None:
     every = Every(10, anchor=0)
     assert due(every, 10, 10) == ([10], 20)
     assert due(every, 10, 35) == ([10, 20, 30], 40)

@@ -150,7 +150,7 @@ async def test_on_one_machine_one_ticks_if_it_is_told_to() -> None:
             await second.more(2)
 
 
-async def test_who_is_cut_off_acts_until_its_lease_ends_and_then_another_does() -> None:
+async def test_a_holder_that_is_cut_off_acts_until_its_lease_ends() -> None:
     async with fresh() as url, AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened(url))
         await put(store, a_timer("interval: 100ms"))
@@ -199,7 +199,7 @@ async def test_a_timer_that_changes_keeps_its_lease() -> None:
         assert not [one for one in first.rt.events.recent if one.event == "lease lost"]
 
 
-async def test_a_rare_tick_is_never_made_twice_nor_lost_when_its_holder_goes() -> None:
+async def test_rare_tick_is_never_made_twice_nor_lost_when_its_holder_goes() -> None:
     clock = HandClock()
     async with fresh() as url, AsyncExitStack() as stack:
         store = await stack.enter_async_context(opened(url))

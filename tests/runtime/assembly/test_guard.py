@@ -61,7 +61,7 @@ class Work:
         self.kinds = [work, shaky]
 
 
-async def test_a_node_that_takes_too_long_is_stopped_and_its_error_goes_to_its_error_port() -> None:
+async def test_a_node_that_takes_too_long_is_stopped_with_an_error() -> None:
     flow = """
 - kind: work
   name: slow

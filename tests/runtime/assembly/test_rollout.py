@@ -191,7 +191,7 @@ async def test_a_lifecycle_flow_that_answers_an_error_refuses_the_change(port: s
 
 
 @pytest.mark.parametrize("port", ["deactive", "deinit"])
-async def test_a_flow_that_fails_at_the_end_is_told_and_holds_nothing_up(port: str) -> None:
+async def test_a_flow_that_fails_at_end_is_told_and_holds_nothing_up(port: str) -> None:
     here = World()
     specs = [*notes(**{port: "fail"}), step("s", LIFE)]
     async with world(specs, **quiet(here, [noting(here)])) as rt:
@@ -344,7 +344,7 @@ async def test_a_process_that_nobody_ends_is_ended_at_the_deadline() -> None:
     assert [error.code for error in ended] == ["dropped"]
 
 
-async def test_a_process_that_does_not_end_though_it_was_cut_holds_nothing_up(
+async def test_process_that_does_not_end_though_it_was_cut_holds_nothing_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("heddle.runtime.assembly.rollout.GRACE", 0.05)

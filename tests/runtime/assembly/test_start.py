@@ -203,7 +203,7 @@ async def test_only_what_is_wrong_falls_back_in_blocks_and_templates_too(
         assert rt.unready == ""
 
 
-async def test_whoever_is_made_with_a_template_follows_it_when_everything_is_looked_at(
+async def test_whoever_is_made_with_template_follows_it_when_everything_is_looked_at(
     tmp_path: Path,
 ) -> None:
     write(tmp_path, **BLOCKS)
@@ -250,7 +250,7 @@ async def test_a_change_elsewhere_does_not_take_away_what_cannot_be_read(tmp_pat
         assert rt.table.get("router") is None
 
 
-async def test_a_secret_in_clear_is_not_written_down_and_taken_from_where_it_is(
+async def test_a_clear_secret_is_read_from_its_place_and_not_written(
     tmp_path: Path,
 ) -> None:
     secret = "- {name: x, data: hunter2-hunter2, secret: true}\n"

@@ -101,7 +101,7 @@ def test_lifecycle_links_count(board: Board) -> None:
     assert board.active == set()
 
 
-def test_a_ring_comes_in_as_a_whole_and_goes_out_as_a_whole(board: Board) -> None:
+def test_a_ring_comes_in_as_a_whole_and_goes_out_as_whole(board: Board) -> None:
     board.put(linked("step", "a", "b"), linked("step", "b", "c"))
     assert board.active == set()
     plan = board.put(linked("step", "c", "a"), linked("step", "d", "a"))
@@ -298,7 +298,7 @@ def test_packets_run_on_the_wiring_of_their_time(board: Board) -> None:
     assert run(board.table.wiring, "x", board["a"].id) == "x..."
 
 
-def test_a_look_that_begins_while_a_change_is_made_sees_the_new_state(board: Board) -> None:
+def test_a_look_that_begins_while_a_change_is_made_sees_new_state(board: Board) -> None:
     board.put(linked("step", "a"))
     plan = board.table.plan([symbol(linked("step", "b"))], [])
     seen = []

@@ -67,7 +67,7 @@ async def test_a_file_that_changes_reloads_exactly_what_is_bound_to_it(tmp_path:
         assert since(rt, "b") == before
 
 
-async def test_a_file_that_goes_leaves_what_ran_and_one_that_comes_is_taken_up(
+async def test_a_file_that_goes_changes_nothing_and_a_new_one_is_taken(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "later" / "secret"
@@ -106,7 +106,7 @@ async def test_a_link_that_is_swapped_is_followed(tmp_path: Path) -> None:
         assert await rt.send("a") == "it is two"
 
 
-async def test_a_file_with_a_mistake_in_it_is_refused_without_saying_what_it_holds(
+async def test_file_with_mistake_in_it_is_refused_without_saying_what_it_holds(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "secret.json"

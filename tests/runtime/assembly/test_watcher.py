@@ -134,7 +134,7 @@ async def test_among_those_one_mistake_does_not_hold_up_the_others() -> None:
         assert len(told(rt, "change refused")) == 1
 
 
-async def test_a_watch_that_breaks_is_told_and_tried_again_and_nothing_is_missed() -> None:
+async def test_watch_that_breaks_is_told_and_tried_again_and_nothing_is_missed() -> None:
     store = Shaky(step("a", "b"), step("b"), step("c"))
     async with runtime(store) as rt:
         store.down = True
@@ -173,7 +173,7 @@ async def test_what_was_missed_and_is_not_fit_stays_as_it_was() -> None:
         assert [problem.code for problem in rt.status().problems] == ["missing-link"]
 
 
-async def test_a_store_that_remembers_tells_what_was_missed_and_nothing_else_is_read() -> None:
+async def test_store_that_remembers_tells_what_was_missed_and_nothing_else_is_read() -> None:
     store = Remembering(step("a"), step("b"))
     async with runtime(store) as rt:
         assert store.whole == 1

@@ -71,7 +71,7 @@ FLOW = """\
 """
 
 
-async def test_an_active_spec_led_to_a_missing_name_is_a_problem_with_its_hint() -> None:
+async def test_an_active_spec_led_to_missing_name_is_problem_with_its_hint() -> None:
     async with store_of(FLOW) as store:
         planned = await plan(store, FLOW.replace("name: leaf, port", "name: laef, port"))
         [problem] = planned.problems
@@ -80,7 +80,7 @@ async def test_an_active_spec_led_to_a_missing_name_is_a_problem_with_its_hint()
         assert "start is active and would stop" in problem.hint
 
 
-async def test_a_new_spec_may_lead_to_what_comes_later_and_one_that_waits_too() -> None:
+async def test_a_new_or_waiting_spec_may_lead_to_a_later_one() -> None:
     async with store_of(FLOW) as store:
         early = "{kind: pipe, name: early, ports: {'out[0]': [{name: nobody}, {name: leaf}]}}"
         await do(store, early)

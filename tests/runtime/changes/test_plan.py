@@ -81,7 +81,7 @@ async def test_who_is_left_behind_by_a_prune_is_a_problem() -> None:
         assert not (await plan(store, "{kind: nop, name: other}", prune=True)).problems
 
 
-async def test_who_is_left_behind_by_a_rename_or_without_its_value_is_a_problem() -> None:
+async def test_who_is_left_behind_by_rename_or_without_its_value_is_problem() -> None:
     (pong,) = (each for each in read(FLOW) if each.name == "pong")
     async with store_of(FLOW) as store:
         renamed = f"{{kind: nop, id: {pong.id}, name: pang}}"

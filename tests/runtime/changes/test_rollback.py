@@ -26,7 +26,7 @@ async def test_a_rollback_undoes_what_came_after_and_can_be_rolled_back() -> Non
         assert applied.revision < again.revision == await store.newest()
 
 
-async def test_revision_0_is_the_empty_store_and_the_newest_one_is_no_change() -> None:
+async def test_revision_0_is_the_empty_store_and_newest_one_is_no_change() -> None:
     async with store_of(FLOW, HELLO) as store:
         assert not (await plan_rollback(store, 2, everything())).changed
         await apply_plan(store, await plan_rollback(store, 0, everything()))
@@ -43,7 +43,7 @@ async def test_only_the_namespace_is_rolled_back() -> None:
         assert sorted(said(whole)) == [("updated", "pong"), ("updated", "till")]
 
 
-async def test_a_past_that_cannot_run_any_more_is_refused_with_its_revision_as_its_place() -> None:
+async def test_a_past_that_cannot_run_is_rejected_with_its_revision() -> None:
     async with store_of(FLOW) as store:
         (old,) = read("{kind: nop, name: old, colour: red}")
         await store.apply([Put(resource=old)])

@@ -75,7 +75,7 @@ async def test_without_a_key_a_secret_is_kept_as_it_was_written() -> None:
     assert (await held(store)).data == PASSWORD.data
 
 
-async def test_what_is_sealed_is_never_written_in_clear_for_want_of_a_key() -> None:
+async def test_what_is_sealed_is_never_written_in_clear_for_want_of_key() -> None:
     store = await opened()
     await apply_into(store, [PASSWORD], keyed(OLD))
     applied = await apply_into(store, [PASSWORD], keyed())
@@ -106,7 +106,7 @@ async def test_a_masked_secret_is_refused_rather_than_sealed() -> None:
     assert [problem.code for problem in applied.problems] == ["masked"]
 
 
-async def test_what_was_sealed_elsewhere_is_taken_as_it_is_where_its_key_is_unknown() -> None:
+async def test_a_sealed_value_with_an_unknown_key_stays_as_it_is() -> None:
     store = await opened()
     sealed = Keyring.of(NEW).seal(PASSWORD)
     assert whats(await apply_into(store, [sealed], keyed(OLD))) == ["created"]

@@ -90,7 +90,7 @@ def test_a_fused_visit_answers_as_one_that_is_walked(
     assert run(whole) == run(walked)
 
 
-def test_a_visit_in_a_visit_is_fused_with_all_that_it_leads_to() -> None:
+def test_a_visit_in_visit_is_fused_with_all_that_it_leads_to() -> None:
     nodes = {
         "a": visit(through, plain=True),
         "b": visit(through, plain=True),

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_a_generation_without_processes_is_idle() -> None:
+    """Waiting for it must end."""
     await asyncio.wait_for(Generation(1).idle(), 1)
 
 

@@ -400,7 +400,7 @@ async def test_a_ring_with_an_exit_is_left_by_it() -> None:
 
 
 @pytest.mark.parametrize("sort", [sort for sort in MAKERS if "visits" not in sort])
-async def test_a_ring_without_an_end_lets_the_loop_live_and_stops_at_its_deadline(
+async def test_a_ring_without_end_lets_loop_live_and_stops_at_its_deadline(
     sort: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # However quick the machine is, the deadline comes first.
@@ -454,7 +454,7 @@ async def test_depth_counts_through_concurrent_fan_outs(monkeypatch: pytest.Monk
     assert error.code == "depth"
 
 
-async def test_a_ring_in_which_errors_are_tried_again_for_ever_can_be_stopped() -> None:
+async def test_ring_in_which_errors_are_tried_again_for_ever_can_be_stopped() -> None:
     async def again(flow: Flow, payload: Payload) -> Answer:
         answer = await flow.send("out", payload)
         return await flow.send("error", payload) if isinstance(answer, Error) else answer
@@ -483,7 +483,7 @@ async def test_a_visit_in_turns_lets_its_own_packet_come_back() -> None:
     assert await ask(flow, 50, deadline=5) == "bottom"
 
 
-async def test_a_visit_in_turns_lets_its_own_packet_come_back_through_a_fan_out() -> None:
+async def test_visit_in_turns_lets_its_own_packet_come_back_through_fan_out() -> None:
     async def down(flow: Flow, payload: Payload) -> Answer:
         return await flow.send("out", payload - 1) if payload else "bottom"
 
@@ -518,7 +518,7 @@ async def test_one_waiting_target_among_plain_ones_makes_no_task() -> None:
 
 
 @pytest.mark.parametrize("wants", [False, True])
-async def test_packets_of_one_process_do_not_take_turns_if_an_action_wants_none(
+async def test_packets_of_one_process_do_not_take_turns_if_action_wants_none(
     wants: bool,
 ) -> None:
     inside, most = 0, 0
@@ -541,7 +541,7 @@ async def test_packets_of_one_process_do_not_take_turns_if_an_action_wants_none(
     process.end()
 
 
-async def test_packets_of_one_process_pass_a_waiting_node_one_at_a_time_in_order() -> None:
+async def test_packets_of_one_process_pass_waiting_node_one_at_time_in_order() -> None:
     inside, log = 0, list[int]()
 
     async def alone(payload: Payload) -> Payload:

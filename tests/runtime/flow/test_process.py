@@ -492,7 +492,7 @@ async def test_a_resource_is_made_once_however_many_ask() -> None:
     await ended(one)
 
 
-async def test_a_failure_to_make_it_is_raised_to_all_who_waited_and_not_kept() -> None:
+async def test_a_failure_to_make_it_reaches_all_and_is_not_kept() -> None:
     tries = []
 
     async def make() -> str:

@@ -153,7 +153,7 @@ def test_asking_what_may_wait_costs_no_recursion() -> None:
 # -- weaving ---------------------------------------------------------------------------------------
 
 
-def test_long_runs_are_cut_so_that_the_machine_can_look_at_the_clock() -> None:
+def test_long_runs_are_cut_so_that_the_machine_can_look_at_clock() -> None:
     flow = chain(RUN * 3, lambda _: add("."))
     step = flow.entry(0, "in")
     assert isinstance(step, RunStep)

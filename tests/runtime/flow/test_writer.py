@@ -88,7 +88,7 @@ async def test_closing_answers_whoever_waits_with_the_reason() -> None:
     await finish(process, None)
 
 
-async def test_what_is_in_flight_when_the_process_ends_is_answered_with_the_reason() -> None:
+async def test_what_is_in_flight_when_the_process_ends_is_answered_with_reason() -> None:
     process, writer = to_for_ever()
     writer.write(1)
     waiting = asyncio.ensure_future(writer.receive())
@@ -97,9 +97,7 @@ async def test_what_is_in_flight_when_the_process_ends_is_answered_with_the_reas
     assert await waiting == Error("broken")
 
 
-async def test_what_is_in_flight_when_the_process_is_cancelled_is_answered_with_the_reason() -> (
-    None
-):
+async def test_what_is_in_flight_when_process_is_cancelled_is_answered_with_reason() -> None:
     process, writer = to_for_ever()
     writer.write(1)
     waiting = asyncio.ensure_future(writer.receive())

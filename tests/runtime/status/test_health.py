@@ -43,7 +43,7 @@ def puts(text: str) -> list[Put]:
 WELL = {"Valid", "Compiled", "Linked", "Active"}
 
 
-async def test_a_symbol_that_is_well_has_all_that_it_should_since_it_began() -> None:
+async def test_symbol_that_is_well_has_all_that_it_should_since_it_began() -> None:
     before = time.time()
     async with world([step("a", "b"), step("b")], **quiet()) as rt:
         assert true(rt, "a") == true(rt, "b") == WELL
@@ -79,7 +79,7 @@ async def test_a_refused_revision_leaves_the_old_one_active_and_degraded() -> No
         assert rt.report().symbols == ()
 
 
-async def test_a_mistake_in_code_is_told_by_compiled_and_one_in_a_port_by_linked() -> None:
+async def test_compiled_names_mistakes_in_code_and_linked_those_in_ports() -> None:
     async with store_of(FLOW) as store, Runtime(store=store) as rt:
         wrong = "{kind: snippet, name: pong, language: cel, code: 'self +'}"
         await store.apply(puts(wrong))

@@ -169,7 +169,7 @@ def condition(rt: Runtime) -> Condition:
     return found
 
 
-async def test_a_folder_that_is_gone_is_told_as_degraded_until_it_is_back(tmp_path: Path) -> None:
+async def test_folder_that_is_gone_is_told_as_degraded_until_it_is_back(tmp_path: Path) -> None:
     folder, away = tmp_path / "flows", tmp_path / "away"
     folder.mkdir()
     (folder / "flow.yaml").write_text(FLOW)

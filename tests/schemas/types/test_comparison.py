@@ -154,7 +154,7 @@ def test_true_is_not_the_constant_one() -> None:
     assert compare_types({"type": "boolean"}, {"enum": [True, False]}) is Fit.FITS
 
 
-def test_a_schema_that_doubles_at_every_level_does_not_hold_up_a_check() -> None:
+def test_a_schema_that_doubles_at_every_level_does_not_hold_up_check() -> None:
     wide: dict[str, Any] = {"type": "integer"}
     other: dict[str, Any] = {"type": "number"}
     for _ in range(30):

@@ -96,7 +96,7 @@ def test_payloads_are_given_to_a_function_as_they_are(hint: Any) -> None:
     assert is_plain(hint)
 
 
-def test_what_a_function_returns_has_the_fields_of_its_class_and_no_others() -> None:
+def test_what_a_function_returns_has_fields_of_its_class_and_no_others() -> None:
     wants = schema_of(typing.TypedDict("Wants", {"price": float}))
     assert compare_types(schema_of(Wall), wants) is Fit.UNKNOWN
     assert compare_types(schema_of(Wall, closed=True), wants) is Fit.UNFIT

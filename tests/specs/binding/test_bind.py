@@ -172,7 +172,7 @@ def test_a_bound_spec_keeps_its_secrets_to_itself() -> None:
     )
 
 
-def test_a_spec_inside_a_field_has_its_own_env_over_the_outer_one() -> None:
+def test_a_spec_inside_a_field_has_its_own_env_over_outer_one() -> None:
     text = """
 kind: block
 name: b
@@ -189,7 +189,7 @@ specs:
     ]
 
 
-def test_a_spec_inside_a_field_is_bound_though_the_outer_has_no_env() -> None:
+def test_a_spec_inside_a_field_is_bound_though_outer_has_no_env() -> None:
     text = "{kind: block, name: b, specs: [{kind: x, a: '{{ .T }}', env: {T: {name: token}}}, {kind: y, a: '{{ .Z }}'}]}"
     result = bound(text, TOKEN)
     assert result.spec.fields["specs"] == [

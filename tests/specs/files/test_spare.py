@@ -31,7 +31,7 @@ def exhausted() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_what_fails_for_want_of_a_descriptor_is_done_with_a_spare_one(tmp_path: Path) -> None:
+def test_what_fails_for_want_of_a_descriptor_is_done_with_spare_one(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_text("text")
     spare, began = Spare(), time.monotonic()

@@ -59,7 +59,7 @@ def test_two_may_add_links_to_the_same_port() -> None:
     assert links(merged, "a") == ["x", "ours", "theirs"]
 
 
-def test_a_link_that_one_removes_goes_and_one_that_the_other_adds_comes() -> None:
+def test_a_link_that_one_removes_goes_and_one_that_other_adds_comes() -> None:
     merged = merge_one(linked("x", "y"), linked("y"), linked("x", "y", "z"))
     assert merged.conflicts == ()
     assert links(merged, "a") == ["y", "z"]
@@ -233,7 +233,7 @@ def test_the_favored_side_has_its_word_in_a_conflict_and_only_there(favor: Any) 
     }[favor]
 
 
-def test_a_node_that_the_other_side_now_leads_to_is_not_silently_lost() -> None:
+def test_a_node_that_other_side_now_leads_to_is_not_silently_lost() -> None:
     base = [spec("a"), spec("pong")]
     told = merge(base, [spec("a")], [linked("pong"), spec("pong")])
     assert str(conflict(told)) == "pong: ours removes it, theirs now leads to it from a.ports.out"
@@ -242,19 +242,19 @@ def test_a_node_that_the_other_side_now_leads_to_is_not_silently_lost() -> None:
     assert {each.name for each in kept.resources} == {"a", "pong"}
 
 
-def test_a_link_that_both_know_and_one_leaves_behind_is_that_side_s_own_wish() -> None:
+def test_a_known_link_that_one_side_leaves_out_is_removed() -> None:
     merged = merge([linked("pong"), spec("pong")], [linked("pong")], [linked("pong"), spec("pong")])
     assert merged.conflicts == ()
     assert merged.resources == (linked("pong"),)
 
 
-def test_a_value_that_the_other_side_now_asks_for_is_not_silently_lost() -> None:
+def test_a_value_that_other_side_now_asks_for_is_not_silently_lost() -> None:
     asking = spec("a", env={"X": Binding(name="v")})
     told = merge([spec("a"), value("v", 1)], [spec("a")], [asking, value("v", 1)])
     assert conflict(told).label == "v"
 
 
-def test_a_node_that_is_called_otherwise_while_the_other_side_leads_to_it() -> None:
+def test_a_node_that_is_called_otherwise_while_other_side_leads_to_it() -> None:
     id_ = new_id()
     old, new = spec("pong", id=id_), spec("reply", id=id_)
     told = merge([spec("a"), old], [spec("a"), new], [linked("pong"), old])

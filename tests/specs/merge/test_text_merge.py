@@ -176,7 +176,7 @@ def test_markers_have_the_names_and_the_length_that_are_asked_for() -> None:
     assert ">>>>>>>>> feature\n" in text
 
 
-def test_a_node_that_one_removes_and_the_other_changes_is_in_dispute_as_a_whole() -> None:
+def test_node_that_one_removes_and_other_changes_is_in_dispute_as_whole() -> None:
     pong = BASE[BASE.index("# The answer.") : BASE.index("- kind: nop")]
     result = merged(changed((pong, "")), changed(("code: pong", "code: hi")))
     assert [str(each) for each in result.conflicts] == [

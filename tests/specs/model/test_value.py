@@ -103,7 +103,7 @@ def test_the_nearest_format_is_named() -> None:
     assert reading.problems[0].hint == 'Did you mean "json"?'
 
 
-def test_a_secret_that_stands_in_clear_is_shown_masked_and_others_as_they_are() -> None:
+def test_a_clear_secret_is_masked_and_others_are_shown() -> None:
     clear = value("a", {"pw": "hunter2", "more": [1]}, secret=True)
     assert shown_of(clear)["data"] == {"pw": MASK, "more": [MASK]}
     assert shown_of(SEALED) == data_of(SEALED)

@@ -55,7 +55,7 @@ def test_what_comes_from_outside_is_not_sealed() -> None:
         Keyring.of(OLD).open(outside)
 
 
-def test_a_missing_key_is_named_with_the_value_and_the_keys_that_are_here() -> None:
+def test_a_missing_key_is_named_with_value_and_keys_that_are_here() -> None:
     sealed = Keyring.of(OLD).seal(PASSWORD)
     with pytest.raises(SecretError) as caught:
         Keyring.of(NEW).open(sealed)
@@ -85,7 +85,7 @@ def test_a_moved_text_is_told_as_one_that_does_not_open() -> None:
     assert 'the Value "other" does not open with the key ' + OLD.id in problem.found
 
 
-def test_keys_come_from_the_environment_a_file_and_a_command_in_this_order(tmp_path: Path) -> None:
+def test_keys_come_from_environment_a_file_and_a_command_in_this_order(tmp_path: Path) -> None:
     third = new_key()
     path = key_file(tmp_path / "keys", OLD, third)
     command = CommandKeys.of([sys.executable, "-c", f"print('{third.text}')"])
@@ -157,7 +157,7 @@ def test_a_key_file_that_others_can_read_is_warned_about(tmp_path: Path) -> None
     assert exposed(str(tmp_path / "gone")) == ""
 
 
-def test_a_text_of_keys_may_have_comments_and_has_one_key_at_least() -> None:
+def test_text_of_keys_may_have_comments_and_has_one_key_at_least() -> None:
     assert keys_in(f"# {NEW.text}\n\n {OLD.text} # mine\n") == [OLD]
     with pytest.raises(ValueError, match="it holds no key"):
         keys_in("# nothing\n")

@@ -41,7 +41,7 @@ def test_what_is_awkward_is_sealed_and_opened() -> None:
     assert math.isnan(unseal(seal(math.nan, KEY, DB), KEY, DB))
 
 
-def test_a_sealed_text_says_nothing_of_its_data_and_is_another_each_time() -> None:
+def test_sealed_text_says_nothing_of_its_data_and_is_another_each_time() -> None:
     one, two = seal("hunter2", KEY, DB), seal("hunter2", KEY, DB)
     assert one != two
     assert "hunter2" not in one

@@ -145,7 +145,7 @@ async def test_a_key_that_came_later_is_found_before_it_is_needed(tmp_path: Path
 
 
 @pytest.mark.anyio
-async def test_places_are_not_asked_again_and_again_for_a_key_that_nobody_has(
+async def test_places_are_not_asked_again_and_again_for_key_that_nobody_has(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "keys"

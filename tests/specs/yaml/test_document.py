@@ -316,7 +316,7 @@ def test_a_spec_written_and_read_again_says_the_same(entry: dict[str, Any]) -> N
 
 
 @pytest.mark.parametrize("mark", [":", "?"])
-def test_a_key_with_a_mark_in_front_is_written_so_that_it_reads_back(mark: str) -> None:
+def test_key_with_mark_in_front_is_written_so_that_it_reads_back(mark: str) -> None:
     (spec,) = read_data({"kind": "nop", "0": [{f"{mark}0": None}, {"a": f"{mark}b"}]}).specs
     again = read_text(entry_text(data_of(spec)))
     assert told(again) == []
@@ -324,13 +324,13 @@ def test_a_key_with_a_mark_in_front_is_written_so_that_it_reads_back(mark: str) 
 
 
 @pytest.mark.parametrize("text", ["\x85", "a\u2028b", "\u2029", "a\x85"])
-def test_a_text_with_an_old_line_break_is_written_so_that_it_reads_back(text: str) -> None:
+def test_text_with_old_line_break_is_written_so_that_it_reads_back(text: str) -> None:
     (spec,) = read_data({"kind": "nop", "text": text, "list": [{"a": text}]}).specs
     again = read_text(entry_text(data_of(spec)))
     assert [one.fields for one in again.specs] == [spec.fields]
 
 
-def test_two_files_put_one_behind_the_other_are_a_problem_with_its_place() -> None:
+def test_two_files_put_one_behind_other_are_a_problem_with_its_place() -> None:
     reading = read_text("kind: log\n%YAML 1.2\n", file="a.yaml")
     assert not reading.whole
     [problem] = [each for each in reading.problems if each.code == "syntax"]

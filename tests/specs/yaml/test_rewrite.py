@@ -178,7 +178,7 @@ def test_json_stays_json() -> None:
     assert new == '[\n    {"kind": "nop", "name": "a", "x": "ü"}\n]\n'
 
 
-def test_a_key_that_comes_from_an_anchor_can_be_changed_in_one_place() -> None:
+def test_a_key_that_comes_from_anchor_can_be_changed_in_one_place() -> None:
     text = "- kind: nop\n  name: a\n  x: &x {deep: 1}\n- kind: nop\n  name: b\n  x: *x\n"
     new = rewritten(text, changed(text, "b", fields={"x": {"deep": 2}}))
     found = resources(new)

@@ -164,6 +164,7 @@ WORDS = [
 
 @pytest.mark.parametrize("seed", range(4))
 def test_nothing_but_documented_errors_escapes(seed: int) -> None:
+    """Any other error than those that are expected here fails the test."""
     chance = random.Random(seed)
     letters = "".join(map(chr, range(32, 127))) + "é😀\n\t\x00\ud800"
     payload = {"a": 1, "b": "x", "l": [1, "a", None], "s": "text", "m": {"k": 1.5}}

@@ -118,7 +118,7 @@ def test_a_key_may_be_computed() -> None:
     assert compile_program("['q'].map(k, {k: 1})")({}) == [{"q": 1}]
 
 
-def test_json_text_that_would_be_too_long_is_refused_before_it_is_made() -> None:
+def test_json_text_that_would_be_too_long_is_never_made() -> None:
     payload = {"long": "x" * 100_000}
     program = compile_program("size(string(lists.range(1000).map(i, long)))")
     with pytest.raises(EvaluationError, match="more than 10,000,000"):

@@ -179,7 +179,7 @@ def test_failures_carry_their_line(code: str, said: str) -> None:
     assert said in str(caught.value)
 
 
-def test_what_is_thrown_with_a_code_is_an_error_of_its_own_making() -> None:
+def test_what_is_thrown_with_a_code_is_error_of_its_own_making() -> None:
     for code in (
         "(() => { throw { message: 'sold out', code: 'sold', data: { left: 0 } } })()",
         "(() => { throw Object.assign(new Error('sold out'), { code: 'sold' }) })()",

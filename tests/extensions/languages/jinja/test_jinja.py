@@ -99,7 +99,7 @@ def test_failures_carry_their_line(code: str, said: str) -> None:
     assert said in str(caught.value)
 
 
-def test_an_error_as_payload_is_a_map_and_nothing_of_python_is_reached() -> None:
+def test_an_error_as_payload_is_map_and_nothing_of_python_is_reached() -> None:
     error = Error("sold out", code="sold", data={"left": 0})
     assert compiled("{{ message }}/{{ code }}/{{ data.left }}")(error) == "sold out/sold/0"
     assert compiled("{{ payload.__class__|default('no way') }}")(ORDER) == "no way"

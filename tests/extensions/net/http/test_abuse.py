@@ -233,7 +233,7 @@ async def test_large_bodies_are_refused_before_they_are_sent() -> None:
         assert (await house.ask(chunked)).status == 413
 
 
-async def test_refusal_of_a_large_body_can_be_read_by_a_client_that_goes_on_sending() -> None:
+async def test_a_client_that_goes_on_sending_can_read_the_rejection() -> None:
     async with serve(answering("x"), limits=Limits(body_bytes=10)) as house:
         wire = await house.wire()
         await wire.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n")

@@ -151,7 +151,7 @@ async def test_pipelined_bodies_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "image/png"])
-async def test_a_last_chunk_alone_is_no_body_as_a_length_of_0_is(kind: str) -> None:
+async def test_a_last_chunk_alone_is_no_body_as_length_of_0_is(kind: str) -> None:
     head = (
         f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n"
     )

@@ -88,7 +88,7 @@ async def test_a_packet_says_method_and_body(
     assert found["header"].get("Content-Type", [""]) == [kind]
 
 
-async def test_a_query_in_the_url_does_no_harm_to_a_packet_without_one() -> None:
+async def test_a_query_in_url_does_no_harm_to_a_packet_without_one() -> None:
     async with remote(echo) as far, running(client(far.url + "/v1?key=1")) as rt:
         found = (await rt.send("ask", {"path": "/x"}))["body"]
     assert (found["path"], found["query"]) == ("/v1/x", {"key": ["1"]})
@@ -689,7 +689,7 @@ async def test_headers_that_are_not_utf8_are_read_as_latin1() -> None:
     assert (found["header"]["X-Old"], found["header"]["X-New"]) == (["café"], ["café"])
 
 
-async def test_a_request_that_is_passed_on_claims_nothing_that_its_client_has_made_up() -> None:
+async def test_a_request_that_is_passed_on_drops_claims_of_its_client() -> None:
     flow = """
 - {kind: listener, name: listener, port: 0, ports: {out: {name: ask, port: in}}}
 """

@@ -37,7 +37,7 @@ def test_by_chance_weights_count() -> None:
     assert Counter(names(balancer, 300)).most_common(1)[0][0] == "a"
 
 
-def test_the_same_key_goes_to_the_same_one_and_only_its_keys_move() -> None:
+def test_the_same_key_goes_to_same_one_and_only_its_keys_move() -> None:
     made, balancer = three("hash")
     before = {key: names(balancer, 1, key) for key in map(str, range(300))}
     assert min(Counter(before.values()).values()) > 50

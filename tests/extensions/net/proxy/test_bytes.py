@@ -70,7 +70,7 @@ async def test_a_response_without_a_type_is_not_given_one() -> None:
     assert data.lower().count(b"\r\ndate:") == 1
 
 
-async def test_a_header_that_a_node_behind_adds_or_replaces_goes_beside_the_others() -> None:
+async def test_a_header_that_a_node_behind_adds_or_replaces_goes_beside_others() -> None:
     answer = (
         b"HTTP/1.1 200 OK\r\nx-ODD: 1\r\nvary: Accept\r\nACCESS-control-allow-origin: far\r\n"
         b"Content-Length: 2\r\n\r\nok"

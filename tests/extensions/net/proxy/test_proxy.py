@@ -442,7 +442,7 @@ def claims_of(header: dict[str, list[str]]) -> dict[str, list[str]]:
     return {name: values for name, values in header.items() if name.lower() in known}
 
 
-async def test_what_a_client_says_in_the_place_of_a_proxy_goes_no_further() -> None:
+async def test_what_a_client_says_in_place_of_a_proxy_goes_no_further() -> None:
     async with remote(echo) as far, running(flow(far)) as rt:
         reply = await fetch(port_of(rt), headers={**CLAIMS, **UNSAFE, "X-Kept": "yes"})
         plain = await rt.send("proxy", {"path": "/", "header": {**CLAIMS, **UNSAFE}})
@@ -472,7 +472,7 @@ async def test_names_with_an_underscore_pass_only_where_that_is_said() -> None:
 
 
 @pytest.mark.parametrize("name", ["X-Forwarded-For", "x-forwarded-for", "X-User"])
-async def test_a_client_cannot_take_off_what_we_say_by_naming_it_in_connection(name: str) -> None:
+async def test_client_cannot_take_off_what_we_say_by_naming_it_in_connection(name: str) -> None:
     async with remote(echo) as far, running(flow(far, more="header: {X-User: us}")) as rt:
         headers = {"Connection": f"close, {name}", "X-Keep-1a": "hop"}
         header = json.loads((await fetch(port_of(rt), headers=headers)).body)["header"]
@@ -487,7 +487,7 @@ async def test_a_header_named_in_connection_ends_here_however_it_is_written() ->
     assert header["X-2hop"] == ["on"]
 
 
-async def test_the_host_of_an_absolute_target_is_the_one_that_was_asked_for() -> None:
+async def test_the_host_of_an_absolute_target_is_one_that_was_asked_for() -> None:
     async with remote(echo) as far, running(flow(far, more="keep_host: true")) as rt:
         reply = await fetch(
             port_of(rt), "http://real.example/x", headers={"Host": "forged.example"}

@@ -174,7 +174,7 @@ async def test_a_client_that_leaves_is_forgotten() -> None:
         assert not rt.processes
 
 
-async def test_a_client_that_is_too_slow_loses_its_stream_and_holds_nobody_up() -> None:
+async def test_client_that_is_too_slow_loses_its_stream_and_holds_nobody_up() -> None:
     async with running(flow("queue: 5")) as rt, listening(rt) as quick, listening(rt) as slow:
         transport: Any = slow.wire.writer.transport
         transport.pause_reading()

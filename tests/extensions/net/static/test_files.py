@@ -262,7 +262,7 @@ def _target(link: Path) -> str:
         return ""
 
 
-async def test_a_root_that_is_not_there_is_a_problem_and_the_old_goes_on(root: Path) -> None:
+async def test_a_root_that_is_not_there_is_problem_and_old_goes_on(root: Path) -> None:
     async with running(flow(root)) as rt:
         await change(rt, f"- {{kind: files, name: files, root: '{root}/nowhere'}}")
         assert rt.events.recent[-1].event == "change refused"

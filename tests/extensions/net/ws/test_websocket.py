@@ -100,7 +100,7 @@ async def test_a_router_leads_to_it_and_the_same_port_still_speaks_http() -> Non
         assert (await fetch(port_of(rt), "/ws/blue")).status == 426
 
 
-async def test_messages_of_one_connection_are_answered_in_order_and_others_do_not_wait() -> None:
+async def test_messages_of_a_connection_are_in_order_and_others_do_not_wait() -> None:
     held: dict[str, asyncio.Event] = {"slow": asyncio.Event()}
 
     @node("hold")
@@ -526,7 +526,7 @@ async def test_who_sends_faster_than_it_is_answered_has_to_wait() -> None:
         client.transport.abort()
 
 
-async def test_who_does_not_take_what_is_sent_is_cut_and_holds_nobody_up() -> None:
+async def test_a_client_that_reads_nothing_is_cut_and_delays_nobody() -> None:
     text = CHAT.replace("format: json", "format: json\n  limits: {backlog: 200kB, ping: 0}")
     async with (
         running(text) as rt,

@@ -79,7 +79,7 @@ def test_the_file_says_whose_it_is(tmp_path: Path) -> None:
     assert look(path, "PRAGMA journal_mode") == "wal"
 
 
-def test_a_newer_file_is_an_error_that_names_both_versions_and_is_not_touched(
+def test_newer_file_is_error_that_names_both_versions_and_is_not_touched(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "runs.sqlite"

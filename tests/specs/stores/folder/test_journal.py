@@ -84,7 +84,7 @@ def test_what_was_edited_by_hand_is_recorded_with_the_next_apply(tmp_path: Path)
     assert by_hand.time == pytest.approx((tmp_path / "a.yaml").stat().st_mtime, abs=0.001)
 
 
-def test_what_was_edited_by_hand_is_noticed_when_the_history_is_asked_for(tmp_path: Path) -> None:
+def test_what_was_edited_by_hand_is_noticed_when_history_is_asked_for(tmp_path: Path) -> None:
     save(tmp_path / "a.yaml", "{kind: nop, name: a, v: 1}")
     apply(tmp_path, Put(resource=spec("b", fields={"v": 1})), message="first")
     save(tmp_path / "a.yaml", "{kind: nop, name: a, v: 2}")

@@ -88,7 +88,7 @@ def test_no_write_brings_a_moved_folder_back(tmp_path: Path, first: str) -> None
     assert not path.exists()
 
 
-def test_a_state_folder_that_was_removed_is_not_made_by_a_later_write(tmp_path: Path) -> None:
+def test_a_state_folder_that_was_removed_is_not_made_by_later_write(tmp_path: Path) -> None:
     path = flows(tmp_path)
 
     async def story() -> None:

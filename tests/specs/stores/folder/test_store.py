@@ -255,7 +255,7 @@ def test_linked_files_and_folders_elsewhere_are_followed_if_asked(
 
 
 @pytest.mark.parametrize("sort", ["file", "folder"])
-def test_a_link_that_comes_to_lead_out_of_the_folder_is_followed_no_longer(
+def test_link_that_comes_to_lead_out_of_folder_is_followed_no_longer(
     flows: Path, tmp_path: Path, sort: str
 ) -> None:
     inside, far, link = flows / ".inside", tmp_path / "far", flows / "link"
@@ -515,7 +515,7 @@ def test_entries_without_a_namespace_belong_to_default_whoever_looks(tmp_path: P
     asyncio.run(story())
 
 
-def test_what_can_be_read_of_a_broken_file_is_told_with_its_problems(tmp_path: Path) -> None:
+def test_what_can_be_read_of_broken_file_is_told_with_its_problems(tmp_path: Path) -> None:
     async def story() -> None:
         store = FolderStore(tmp_path)
         await store.open()
@@ -553,7 +553,7 @@ def applied(path: Path, *changes: Put | Delete) -> None:
     asyncio.run(story())
 
 
-def test_a_change_goes_to_the_file_that_has_it_and_a_new_spec_to_its_namespace(flows: Path) -> None:
+def test_a_change_goes_to_its_file_a_new_spec_to_its_namespace(flows: Path) -> None:
     before = (flows / "b.yaml").read_bytes()
     applied(
         flows, Put(resource=spec("a", fields={"v": 2})), Put(resource=spec("n", namespace="web"))

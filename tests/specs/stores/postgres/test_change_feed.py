@@ -97,7 +97,7 @@ async def test_everybody_hears_the_revisions_of_many_writers_in_order() -> None:
             await watch.stop()
 
 
-async def test_a_lost_line_ends_the_watch_once_and_the_next_tells_what_was_missed() -> None:
+async def test_a_lost_line_ends_watch_once_and_next_tells_what_was_missed() -> None:
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(fresh())
         other = await stack.enter_async_context(opened(url))

@@ -151,7 +151,7 @@ async def test_a_commit_that_nobody_confirmed_is_not_done_twice() -> None:
         assert [each.message for each in await other.history()] == ["once"]
 
 
-async def test_what_may_have_been_made_is_told_so_and_repeated_by_its_key() -> None:
+async def test_an_unconfirmed_change_says_so_and_is_repeated_by_key() -> None:
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(fresh())
         line = Line(server())

@@ -90,7 +90,7 @@ async def test_connections_that_the_server_ended_are_replaced_unnoticed() -> Non
         await watch.stop()
 
 
-async def test_what_is_too_much_to_tell_one_by_one_is_to_be_looked_at_anew(
+async def test_too_many_changes_are_announced_as_one_new_look(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(listening, "MOST", 3)
