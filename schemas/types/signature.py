@@ -3,7 +3,7 @@
 import inspect
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
 import msgspec
@@ -122,6 +122,29 @@ def read_signature(
         open=takes_all,
         unresolved=unresolved,
     )
+
+
+def record_schema(inputs: Iterable[TaskInputDefinition], *, open: bool = False) -> Json:  # noqa: A002
+    """Return the JSON Schema of a record of inputs: a map with those that are required, and no others.
+
+    An `open` record may have others, too.
+    """
+    definitions: Json = {}
+    properties: Json = {}
+    required: list[str] = []
+    for each in inputs:
+        part = dict(each.schema)
+        own = part.pop("$defs", {})
+        if any(definitions.setdefault(name, own[name]) != own[name] for name in own):
+            # Two classes of one name: the type of the second is left open.
+            part = {}
+        properties[each.name] = part
+        if each.required:
+            required.append(each.name)
+    record: Json = {"type": "object", "properties": properties, "additionalProperties": open}
+    if required:
+        record["required"] = required
+    return {**record, "$defs": definitions} if definitions else record
 
 
 def _input(parameter: inspect.Parameter, hint: Any) -> TaskInputDefinition:

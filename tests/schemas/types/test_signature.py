@@ -7,8 +7,11 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 
+from heddle.schemas.types.comparison import compare_types
+from heddle.schemas.types.fit import Fit
+from heddle.schemas.types.hints import schema_of
 from heddle.schemas.types.parts import names_at, schema_at
-from heddle.schemas.types.signature import SignatureError, read_signature
+from heddle.schemas.types.signature import SignatureError, read_signature, record_schema
 from heddle.schemas.types.type_words import describe_schema
 
 
@@ -144,3 +147,17 @@ def test_a_path_leads_to_the_schema_of_a_part() -> None:
     assert schema_at({}, ("a", 3)) == {}
     assert names_at({"type": "object"}) is None
     assert schema_at({"const": {"a": [7]}}, ("a", 0)) == {"const": 7}
+
+
+def test_a_record_has_the_inputs_that_must_be_given_and_no_others() -> None:
+    def work(article: Article, limit: int = 3) -> int: ...  # type: ignore[empty-body]
+
+    record = record_schema(read_signature(work).inputs)
+    good = schema_of(typing.TypedDict("Good", {"article": Article}), closed=True)
+    assert compare_types(good, record) is Fit.FITS
+    for name in ("articles", "limit"):
+        wrong = schema_of(typing.TypedDict("Wrong", {name: int}), closed=True)  # type: ignore[misc]
+        assert compare_types(wrong, record) is Fit.UNFIT
+    other = schema_of(typing.TypedDict("Other", {"article": Article, "more": int}), closed=True)
+    assert compare_types(other, record) is Fit.UNFIT
+    assert compare_types(other, record_schema(read_signature(work).inputs, open=True)) is Fit.FITS
