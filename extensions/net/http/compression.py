@@ -6,6 +6,7 @@ from typing import Any, Final, Protocol
 
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.schemas.ascii import lower, trim
+from heddle.schemas.pieces import LoopYield
 
 OFFERS: Final = ("br", "gzip", "deflate")
 """The codings we send, the one we like best first."""
@@ -13,6 +14,12 @@ OFFERS: Final = ("br", "gzip", "deflate")
 _GZIP: Final = 16 + zlib.MAX_WBITS
 _LAYERS: Final = 2
 _PIECE: Final = 64 * 1024
+_WINDOW: Final = 16 * 1024
+"""Packed bytes that are taken at a time: at the end of each member what is left of them is copied."""
+_MEMBERS: Final = 1000
+"""Small members of gzip that a body may have that is unpacked in one go; each of them takes its time."""
+_SMALL: Final = 4096
+"""Bytes that a member holds that is not small: of larger ones there cannot be many."""
 
 
 class Packer(Protocol):
@@ -87,7 +94,7 @@ def codings_of(header: str) -> list[str]:
 def unpack(data: bytes, header: str, limit: int | None) -> bytes:
     """The body as it was before Content-Encoding; BadRequest with 400, 413 or 415."""
     for coding in reversed(codings_of(header)):
-        work = _unpacker(coding)
+        work = _unpacker(coding, _MEMBERS)
         parts: list[bytes] = []
         total = 0
         for part in work.feed(data):
@@ -105,11 +112,14 @@ async def unpack_stream(
     """The same for a body that arrives over time; `limit` bounds what comes out in total."""
     work = [_unpacker(coding) for coding in reversed(codings_of(header))]
     total = 0
+    turns = LoopYield()
     async for chunk in chunks:
-        for part in _through(work, chunk):
-            total += len(part)
-            _guard(total, limit)
-            yield part
+        for start in range(0, len(chunk), _WINDOW):
+            for part in _through(work, chunk[start : start + _WINDOW]):
+                total += len(part)
+                _guard(total, limit)
+                yield part
+            await turns.rest()
     for each in work:
         each.close()
 
@@ -136,28 +146,35 @@ class _Unpacker(Protocol):
         ...
 
 
-def _unpacker(coding: str) -> _Unpacker:
+def _unpacker(coding: str, members: int | None = None) -> _Unpacker:
     if coding == "br":
         return _BrotliUnpacker()
-    return _ZlibUnpacker(coding)
+    return _ZlibUnpacker(coding, members)
 
 
 class _ZlibUnpacker:
-    """gzip with any number of members; deflate as zlib or, as some clients send it, raw."""
+    """gzip with so many small members (None: any number); deflate as zlib or, as some send it, raw."""
 
-    __slots__ = ("_coding", "_inner", "_started")
+    __slots__ = ("_coding", "_inner", "_left", "_size", "_started")
 
-    def __init__(self, coding: str) -> None:
+    def __init__(self, coding: str, members: int | None) -> None:
         self._coding = coding
+        self._left = members
+        self._size = 0
         self._inner = zlib.decompressobj(_GZIP if coding == "gzip" else zlib.MAX_WBITS)
         self._started = False
 
     def feed(self, data: bytes) -> Any:
+        for start in range(0, len(data), _WINDOW):
+            yield from self._feed(data[start : start + _WINDOW])
+
+    def _feed(self, data: bytes) -> Any:
         full = False
         while data or full:
             if self._inner.eof:
                 if self._coding != "gzip":
                     raise BadRequest("the packed body goes on after its end")
+                self._count_member()
                 self._inner = zlib.decompressobj(_GZIP)
             if not self._started:
                 self._begin(data)
@@ -168,8 +185,16 @@ class _ZlibUnpacker:
             data = self._inner.unconsumed_tail or self._inner.unused_data
             # Where a piece is full, more may come out of what was taken in already.
             full = len(piece) == _PIECE and not self._inner.eof
+            self._size += len(piece)
             if piece:
                 yield piece
+
+    def _count_member(self) -> None:
+        if self._left is not None and self._size < _SMALL:
+            self._left -= 1
+            if self._left < 0:
+                raise BadRequest(f"the body has more than {_MEMBERS} small gzip members", 413)
+        self._size = 0
 
     def _begin(self, data: bytes) -> None:
         self._started = True

@@ -1,5 +1,7 @@
 """Which responses are packed, and what clients get to see of it."""
 
+import asyncio
+import gzip
 import json
 import zlib
 from collections.abc import AsyncIterator
@@ -7,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from heddle.extensions.net.http.compression import OFFERS, pack, unpack
+from heddle.extensions.net.http.compression import OFFERS, pack, unpack, unpack_stream
+from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.exchange import Exchange
 from heddle.extensions.net.http.limits import Limits
 from tests.extensions.net.http.wire import answering, get, post, serve
@@ -139,6 +142,35 @@ async def test_packed_requests_are_unpacked(coding: str) -> None:
         assert (await house.ask(post(bomb, f"Content-Encoding: {coding}", kind))).status == 413
         assert (await house.ask(post(b"junk", f"Content-Encoding: {coding}", kind))).status == 400
         assert (await house.ask(post(data, "Content-Encoding: zstd", kind))).status == 415
+
+
+def test_a_body_of_gzip_has_a_few_members_or_large_ones() -> None:
+    small, large = gzip.compress(b"x"), gzip.compress(b"x" * 5000)
+    assert unpack(small * 1000, "gzip", None) == b"x" * 1000
+    assert unpack(large * 2000, "gzip", None) == b"x" * 10_000_000
+    for empty in (small, gzip.compress(b"")):
+        with pytest.raises(BadRequest, match="more than 1000 small gzip members") as raised:
+            unpack(empty * 40_000, "gzip", None)
+        assert raised.value.status == 413
+
+
+async def test_a_stream_of_gzip_has_any_number_of_members_and_others_have_their_turn() -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        yield gzip.compress(b"x") * 20_000
+
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            await asyncio.sleep(0)
+            turns += 1
+
+    beside = asyncio.ensure_future(others())
+    parts = [part async for part in unpack_stream(chunks(), "gzip", None)]
+    beside.cancel()
+    assert b"".join(parts) == b"x" * 20_000
+    assert turns > 2
 
 
 async def test_packed_request_is_unpacked_in_a_stream() -> None:
