@@ -1,7 +1,8 @@
 """A workflow is called in memory, here and now: a plain call if nothing waits."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -73,10 +74,22 @@ class InlineWorkflow:
         ended = process.end(answer if type(answer) is Error else None)
         return ended if type(ended) is Error else answer
 
-    async def send(self, record: Any) -> Any:
-        """Return the answer, or the Error, of a workflow that may wait."""
-        process = LiveProcess(self.wiring, None, self.label)
-        return await finish(process, process.run(self.wiring.entry(self.id, "in"), record))
+
+@asynccontextmanager
+async def opened(compiled: InlineWorkflow) -> AsyncIterator[Wiring]:
+    """Give a wiring in which the nodes are open: a runtime of its own, if one of them has to be."""
+    if not compiled.opens:
+        yield compiled.wiring
+        return
+    from heddle.runtime.runtime import Runtime
+    from heddle.specs.stores.memory import MemoryStore
+
+    namespace = compiled.specs[0].namespace
+    store = MemoryStore(compiled.specs)
+    async with Runtime(
+        namespace=namespace, store=store, found=shared_registry(), watch=False
+    ) as runtime:
+        yield runtime.table.wiring
 
 
 def call_workflow(workflow: Authored, inputs: Mapping[str, Any]) -> Any:
@@ -95,7 +108,7 @@ def call_workflow(workflow: Authored, inputs: Mapping[str, Any]) -> Any:
             f"workflow {workflow.name} waits, and an event loop runs here: "
             f"use `await run({workflow.name}, …)`"
         )
-    return _answer_of(asyncio.run(_run(compiled, workflow.name, record)))
+    return _answer_of(asyncio.run(_run(compiled, record)))
 
 
 def inline_of(workflow: Authored) -> InlineWorkflow:
@@ -108,18 +121,10 @@ def inline_of(workflow: Authored) -> InlineWorkflow:
     return known
 
 
-async def _run(compiled: InlineWorkflow, name: str, record: Any) -> Any:
-    if not compiled.opens:
-        return await compiled.send(record)
-    from heddle.runtime.runtime import Runtime
-    from heddle.specs.stores.memory import MemoryStore
-
-    namespace = compiled.specs[0].namespace
-    store = MemoryStore(compiled.specs)
-    async with Runtime(
-        namespace=namespace, store=store, found=shared_registry(), watch=False
-    ) as runtime:
-        return await runtime.send(name, record)
+async def _run(compiled: InlineWorkflow, record: Any) -> Any:
+    async with opened(compiled) as wiring:
+        process = LiveProcess(wiring, None, compiled.label)
+        return await finish(process, process.run(wiring.entry(compiled.id, "in"), record))
 
 
 def _answer_of(answer: Any) -> Any:

@@ -1,0 +1,86 @@
+"""`await run(workflow, …)` begins a run and returns its handle."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from heddle.extensions.extension import Error
+from heddle.extensions.tasks.authoring.inline import InlineWorkflow, inline_of, opened
+from heddle.extensions.tasks.authoring.run_handle import RUNS, RunHandle
+from heddle.extensions.tasks.authoring.workflow import Workflow
+from heddle.extensions.tasks.scheduler.context import RUN, RunContext, RunRoot
+from heddle.extensions.tasks.scheduler.watched_journal import WatchedJournal
+from heddle.runtime.flow.process import LiveProcess, finish
+from heddle.schemas.types.hints import plain_value
+from heddle.specs.model.names import new_id
+
+
+async def run(
+    workflow: Workflow,
+    /,
+    *,
+    run_store: str | None = None,
+    idempotency_key: str | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    **values: Any,
+) -> RunHandle:
+    """Begin a run of a workflow on the event loop that runs here, and return its handle.
+
+    The inputs are given by name, or as a map. Without `run_store` the run is in memory; with the
+    address of one (`runs.sqlite`, `memory://`, a folder) it is durable and can be resumed; of runs with
+    one `idempotency_key`, only the first begins, and the others get its handle. SpecError has every
+    Problem of the workflow, RunStoreError says why a run cannot be recorded. What goes wrong later is in the
+    answer of the handle.
+    """
+    if idempotency_key is not None and run_store is None:
+        raise ValueError("an idempotency_key needs a run_store that remembers it")
+    record = plain_value({**(inputs or {}), **values})
+    compiled = inline_of(workflow)
+    if run_store is not None:
+        from heddle.extensions.tasks.authoring.durable_run import begin_durable
+
+        return await begin_durable(compiled, workflow.name, record, run_store, idempotency_key)
+    return _begin(compiled, workflow.name, record)
+
+
+def _begin(compiled: InlineWorkflow, name: str, record: Any) -> RunHandle:
+    """Begin a run in memory."""
+    id_ = new_id()
+    work = _MemoryRun(id_, compiled, record)
+    handle = RunHandle(id_, name, work.cancel)
+    work.journal = WatchedJournal(lambda: id_, (handle.take,), _raise)
+    handle.start(RUNS.start(work.run(), awaited=True))
+    return handle
+
+
+class _MemoryRun:
+    """The work of one run in memory."""
+
+    def __init__(self, run: UUID, compiled: InlineWorkflow, record: Any) -> None:
+        self._id = run
+        self._compiled = compiled
+        self._record = record
+        self._process: LiveProcess | None = None
+        self._reason: Error | None = None
+        self.journal: WatchedJournal | None = None
+
+    def cancel(self, reason: str = "") -> None:
+        """Cancel it, whether or not it has begun."""
+        self._reason = Error(reason or "the run was cancelled", code="cancelled")
+        if self._process is not None:
+            self._process.cancel(self._reason)
+
+    async def run(self) -> Any:
+        """Return the answer, or the Error."""
+        compiled = self._compiled
+        async with opened(compiled) as wiring:
+            process = self._process = LiveProcess(wiring, None, compiled.label)
+            root = RunRoot(self.journal, self._id) if self.journal is not None else RunRoot()
+            process.set(RUN, RunContext(root, "", compiled.id))
+            if self._reason is not None:
+                process.cancel(self._reason)
+            return await finish(process, process.run(wiring.entry(compiled.id, "in"), self._record))
+
+
+def _raise(error: BaseException) -> None:
+    raise error
