@@ -78,7 +78,7 @@ class BreakerNode(Node):
         self._visit = Visit(self._act, plain=True)
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return self._visit if port == "in" else None
 
     def adopt(self, predecessor: Node) -> None:

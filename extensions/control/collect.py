@@ -125,7 +125,7 @@ class CollectNode(Node):
         self.source: Source | None = None
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return self._action if port == "in" else None
 
     def adopt(self, predecessor: Node) -> None:

@@ -160,7 +160,7 @@ class ForNode(Node):
         self._visit = Visit(self._act, waits=fields.concurrency > 1)
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return self._visit if port == "in" else None
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:

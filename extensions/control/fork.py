@@ -34,7 +34,7 @@ class ForkNode(Node):
         self._source: Source | None = None
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return self._visit if port == "in" else None
 
     async def open(self, host: Host) -> None:

@@ -63,7 +63,7 @@ class ChoiceNode(Node):
         self._choice = choice
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return self._choice if port == "in" else None
 
 

@@ -25,7 +25,7 @@ class NopNode(Node):
     """Answers every packet with NOTHING."""
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return Action(nothing, out=None) if port == "in" else None
 
 

@@ -77,7 +77,7 @@ class SessionNode(Node):
         self._action = Action(self._act, process=True)
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return self._action if port == "in" else None
 
     def _act(self, payload: Payload, process: Process) -> Payload:

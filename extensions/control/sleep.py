@@ -34,7 +34,7 @@ class SleepNode(Node):
         self._action = Action(self._act, waits=True)
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return self._action if port == "in" else None
 
     async def _act(self, payload: Payload) -> Payload:

@@ -65,7 +65,7 @@ class SnippetNode(Node):
         self._action = Action(program)
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return self._action if port == "in" else None
 
     async def close(self) -> None:

@@ -86,7 +86,7 @@ class ThrottleNode(Node):
         self._handler = Action(self._wait, waits=True) if waits else Choice(self._choose)
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return self._handler if port == "in" else None
 
     def adopt(self, predecessor: Node) -> None:

@@ -32,7 +32,7 @@ class ThrowNode(Node):
         self._action = Action(self._act, out=None)
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return self._action if port == "in" else None
 
     def _act(self, payload: Payload) -> Answer:

@@ -118,7 +118,7 @@ class CsvParseNode(Node):
         )
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return self._handler if port == "in" else None
 
     async def _act(self, payload: Payload) -> Payload:
@@ -155,7 +155,7 @@ class CsvFormatNode(Node):
         self._action = Action(self._act)
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return self._action if port == "in" else None
 
     def _act(self, payload: Payload) -> Payload:

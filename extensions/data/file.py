@@ -123,7 +123,7 @@ class FileNode(Node):
         self._action = Action(acts[fields.op], process=True, waits=True)
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return self._action if port == "in" else None
 
     async def _read(self, payload: Payload, process: Process) -> Payload:

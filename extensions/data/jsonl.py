@@ -64,7 +64,7 @@ class JsonlParseNode(Node):
         )
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return self._handler if port == "in" else None
 
     async def _act(self, payload: Payload) -> Payload:
@@ -99,7 +99,7 @@ class JsonlFormatNode(Node):
         self._action = Action(self._act)
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return self._action if port == "in" else None
 
     def _act(self, payload: Payload) -> Payload:

@@ -185,7 +185,7 @@ class SqlNode(Node):
         return self._pool.degraded() if self._pool is not None else ""
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return self._handler if port == "in" else None
 
     # -- packets -------------------------------------------------------------------------------

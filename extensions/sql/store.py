@@ -220,7 +220,7 @@ class MemoryNode(Node):
         return {"keys": len(self._memory)}
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         if port != "in":
             return None
         return self._leaving if self.leaves else self._action
@@ -312,7 +312,7 @@ class TableNode(Node):
         return self._pool.degraded() if self._pool is not None else ""
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return self._action if port == "in" else None
 
     async def _act(self, payload: Payload, process: Process) -> Payload:

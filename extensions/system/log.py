@@ -69,7 +69,7 @@ class LogNode(Node):
         self._host = host
 
     def handler(self, port: str) -> Handler | None:
-        """Return its only in port."""
+        """Return the handler of its only in port."""
         return self._action if port == "in" else None
 
     def _act(self, payload: Payload) -> Payload:

@@ -1,0 +1,143 @@
+"""Words are plain: names say what they hold, class names are unique, docstrings begin with a verb.
+
+Ruff checks the mood of docstrings (D401) and that exceptions end in Error (N818); the rest is here.
+"""
+
+import ast
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("schemas", "specs", "runtime", "extensions", "cli")
+
+VAGUE = frozenset(
+    {
+        "amiss", "ask", "asked", "came", "found", "one", "said", "say", "tell", "told", "what",
+        "whoever",
+    }
+)  # fmt: skip
+"""Participles, pronouns and verbs without an object: none of them names the thing that it holds."""
+
+FIELD = "found"
+"""The field of a Problem, and of what becomes one, that says what was written."""
+
+PROBLEMS = frozenset({"BlankError", "FieldError", "Mistake", "Problem", "ProblemModel"}) | {
+    "TextProblem",
+    "UnreachablePart",
+}
+"""The classes that have this field."""
+
+REPLACED = {
+    "refused": "rejected", "refusal": "rejection", "unfit": "invalid", "ill": "degraded",
+    "impaired": "degraded", "amiss": "wrong", "spoiled": "invalid", "told": "emitted",
+}  # fmt: skip
+"""Words that name a state or an event no longer, each with the word that does."""
+
+PRONOUNS = re.compile(r"(What|Whoever|Whether|Where|Who)\b")
+"""What a docstring of a function does not begin with."""
+
+
+@cache
+def sources() -> tuple[tuple[str, ast.Module], ...]:
+    """Return every source file with its tree."""
+    files = [file for room in ROOMS for file in sorted((ROOT / room).rglob("*.py"))]
+    return tuple((str(file.relative_to(ROOT)), ast.parse(file.read_text())) for file in files)
+
+
+def bound(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """Yield each name that a tree binds, with its line."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()):
+                yield node.lineno, name
+            case ast.arg(arg=name):
+                yield node.lineno, name
+            case (
+                ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+                | ast.ClassDef(name=name)
+            ):
+                yield node.lineno, name
+            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)):
+                yield node.lineno, name
+            case ast.MatchStar(name=str(name)) | ast.alias(asname=str(name)):
+                yield node.lineno, name
+
+
+def fields_of_problems(tree: ast.AST) -> set[int]:
+    """Return the lines of the classes of PROBLEMS, where `found` is a field."""
+    return {
+        line
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and node.name in PROBLEMS
+        for line in range(node.lineno, (node.end_lineno or node.lineno) + 1)
+    }
+
+
+def test_no_name_is_a_participle_or_a_pronoun() -> None:
+    vague = [
+        f"{file}:{line} {name}"
+        for file, tree in sources()
+        for line, name in bound(tree)
+        if name.strip("_").lower() in VAGUE
+        and not (name == FIELD and line in fields_of_problems(tree))
+    ]
+    assert vague == []
+
+
+def test_each_class_has_a_name_of_its_own() -> None:
+    homes: dict[str, list[str]] = defaultdict(list)
+    for file, tree in sources():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                homes[node.name].append(f"{file}:{node.lineno}")
+    assert {name: where for name, where in homes.items() if len(where) > 1} == {}
+
+
+def test_no_file_is_named_by_a_vague_word() -> None:
+    files = [file for file, _ in sources() if Path(file).stem.strip("_") in VAGUE]
+    assert files == []
+
+
+def test_functions_are_described_by_what_they_do() -> None:
+    pronouns = [
+        f"{file}:{node.lineno} {text.splitlines()[0]}"
+        for file, tree in sources()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and not any("property" in ast.unparse(each) for each in node.decorator_list)
+        and (text := ast.get_docstring(node)) is not None
+        and PRONOUNS.match(text)
+    ]
+    assert pronouns == []
+
+
+def test_names_of_states_are_those_of_the_glossary() -> None:
+    """Look at the words inside names, such as `refused_by` and `RefusedSpec`."""
+    old = [
+        f"{file}:{line} {name}: say {REPLACED[word]}"
+        for file, tree in sources()
+        for line, name in bound(tree)
+        for word in re.findall(r"[a-z]+", re.sub(r"([A-Z])", r"_\1", name).lower())
+        if word in REPLACED
+    ]
+    assert old == []
+
+
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("found = 1", ["found"]),
+        ("def told(asked): ...", ["told", "asked"]),
+        ("for one in []: self.said = one", ["one", "said"]),
+        ("try: ...\nexcept E as what: ...", ["what"]),
+        ("import x as say", ["say"]),
+    ],
+)
+def test_a_vague_name_is_seen_wherever_it_is_bound(line: str, names: list[str]) -> None:
+    assert sorted(name for _, name in bound(ast.parse(line))) == sorted(names)
