@@ -18,7 +18,7 @@ from heddle.runtime.assembly.language import (
     Program,
 )
 from heddle.runtime.flow.contracts import Host, Process
-from heddle.runtime.flow.errors import NOTHING, Answer, Error, Failure, Payload
+from heddle.runtime.flow.errors import NOTHING, Answer, Error, NodeError, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.node import Action, Choice, Conversation, Handler, Node, Visit
 from heddle.runtime.flow.reader import Reader
@@ -51,7 +51,6 @@ __all__ = [
     "Error",
     "Expression",
     "Extension",
-    "Failure",
     "FieldError",
     "FieldType",
     "Fields",
@@ -64,6 +63,7 @@ __all__ = [
     "LanguageName",
     "MissingExtra",
     "Node",
+    "NodeError",
     "OptionError",
     "Options",
     "Payload",

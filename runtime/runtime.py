@@ -57,13 +57,13 @@ MANAGED = "runtime.managed"
 """The key in `shared` of what its flows may manage; None is its own namespace."""
 
 
-class Scope(Protocol):
+class ManagedScope(Protocol):
     """What the flows of a runtime may manage; see `runtime/managed.py`."""
 
     home: Any
 
 
-class NoSymbol(HeddleError, LookupError):  # noqa: N818 - reads as what it tells
+class NoSymbolError(HeddleError, LookupError):
     """There is no active symbol of that name, or it has no such port; the message says why."""
 
 
@@ -126,7 +126,7 @@ class Runtime:
         interval: float = INTERVAL,
         found: Registry | None = None,
         keys: Keyring | None = None,
-        managed: Scope | None = None,
+        managed: ManagedScope | None = None,
         team: Team = ALONE,
         redactor: Redactor | None = None,
         lease: float = TTL,
@@ -354,7 +354,7 @@ class Runtime:
         found = self._active(symbol)
         name = canonical(port)
         if found.node.handler(name) is None:
-            raise NoSymbol(f'"{found.label}" has no in port "{port}"')
+            raise NoSymbolError(f'"{found.label}" has no in port "{port}"')
         process = self._source.begin()
         if timeout is not None:
             process.deadline = asyncio.get_running_loop().time() + timeout
@@ -364,10 +364,10 @@ class Runtime:
     def _active(self, key: str | UUID) -> Symbol:
         found = self.table.get(key)
         if found is None:
-            raise NoSymbol(f'there is no symbol "{key}" in the namespace {self.namespace}')
+            raise NoSymbolError(f'there is no symbol "{key}" in the namespace {self.namespace}')
         if not self.table.active(found):
             why = "; ".join(self.table.reasons(found)) or "part of a ring that waits"
-            raise NoSymbol(f'"{found.label}" is not active: {why}')
+            raise NoSymbolError(f'"{found.label}" is not active: {why}')
         return found
 
     # -- looking -------------------------------------------------------------------------------
@@ -446,4 +446,4 @@ def _collecting_later() -> Iterator[None]:
             gc.enable()
 
 
-__all__ = ["Error", "NoSymbol", "Runtime", "ShiftError", "Status"]
+__all__ = ["Error", "NoSymbolError", "Runtime", "ShiftError", "Status"]

@@ -11,7 +11,7 @@ from heddle.runtime.flow.contracts import Target
 from heddle.runtime.flow.errors import NOTHING
 from heddle.runtime.flow.node import Action, Choice, Handler, Node
 from heddle.runtime.flow.process import LiveProcess
-from heddle.runtime.flow.wiring import Wired, Wiring
+from heddle.runtime.flow.wiring import WiredSymbol, Wiring
 
 COUNT = 10
 
@@ -46,7 +46,7 @@ def straight(functions: Sequence[Callable[[Any], Any]]) -> Wiring:
     """Nodes in a row."""
     return Wiring(
         {
-            index: Wired(
+            index: WiredSymbol(
                 f"n{index}",
                 _Plain(Action(function)),
                 {"out": ((index + 1, "in"),)} if index < len(functions) - 1 else {},
@@ -63,11 +63,11 @@ def branching(functions: Sequence[Callable[[Any], Any]], *, last: bool = False) 
         both = ((index + 1, "in"), (f"beside{index}", "in"))
         return both if last else both[::-1]
 
-    symbols: dict[Any, Wired] = {}
+    symbols: dict[Any, WiredSymbol] = {}
     for index, function in enumerate(functions):
         onward = {"out": links(index)} if index < COUNT - 1 else {}
-        symbols[index] = Wired(f"n{index}", _Plain(Action(function)), onward)
-        symbols[f"beside{index}"] = Wired(
+        symbols[index] = WiredSymbol(f"n{index}", _Plain(Action(function)), onward)
+        symbols[f"beside{index}"] = WiredSymbol(
             f"beside{index}", _Plain(Action(lambda _: NOTHING, out=None))
         )
     return Wiring(symbols)
@@ -75,12 +75,12 @@ def branching(functions: Sequence[Callable[[Any], Any]], *, last: bool = False) 
 
 def choosing(functions: Sequence[Callable[[Any], Any]]) -> Wiring:
     """Behind each node stands one that only chooses where to go on: twenty nodes."""
-    symbols: dict[Any, Wired] = {}
+    symbols: dict[Any, WiredSymbol] = {}
     for index, function in enumerate(functions):
-        symbols[index] = Wired(
+        symbols[index] = WiredSymbol(
             f"n{index}", _Plain(Action(function)), {"out": ((f"choice{index}", "in"),)}
         )
-        symbols[f"choice{index}"] = Wired(
+        symbols[f"choice{index}"] = WiredSymbol(
             f"choice{index}",
             _Plain(Choice(lambda x: ("out[1]" if x < 0 else "out", x))),
             {"out": ((index + 1, "in"),)} if index < COUNT - 1 else {},

@@ -91,7 +91,7 @@ async def _run(
     from heddle.cli.extensions import installed
     from heddle.cli.stores import opened
     from heddle.cli.views.apply_view import note_of
-    from heddle.runtime.flow.errors import Failure
+    from heddle.runtime.flow.errors import NodeError
     from heddle.runtime.managed import Managed
     from heddle.specs.stores.remote.store import RemoteStore
 
@@ -112,7 +112,7 @@ async def _run(
             return await run_sql(
                 managed, text, args, writes=write, author=note_of(settings, "").author
             )
-        except Failure as failure:
+        except NodeError as failure:
             hint = " Try --write" if failure.error.code == "read-only" and not write else ""
             raise CommandError(f"{failure}{hint}") from failure
 

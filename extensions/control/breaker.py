@@ -25,7 +25,7 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.runtime.assembly.retry_rule import error_data
-from heddle.runtime.flow.elsewhere import Elsewhere, resume
+from heddle.runtime.flow.elsewhere import ElsewhereError, resume
 
 
 class Breaker(Fields):
@@ -120,7 +120,7 @@ class BreakerNode(Node):
             answer = await flow.send("out", payload)
             try:
                 failed = self._failed(answer)
-            except Elsewhere as later:
+            except ElsewhereError as later:
                 failed = await resume(later, self._failed, answer)
         finally:
             # Who was cancelled on trial has shown nothing: the next one tries.

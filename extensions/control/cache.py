@@ -28,7 +28,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.runtime.flow.elsewhere import Elsewhere, await_program, resume
+from heddle.runtime.flow.elsewhere import ElsewhereError, await_program, resume
 
 
 class Cache(Fields):
@@ -123,7 +123,7 @@ class CacheNode(Node):
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
         try:
             key = self._key(payload)
-        except Elsewhere as later:
+        except ElsewhereError as later:
             key = await resume(later, self._key, payload)
         answers = self._answers
         while True:

@@ -13,13 +13,13 @@ from heddle.extensions.extension import (
     Build,
     Error,
     Expression,
-    Failure,
     FieldError,
     Fields,
     Flow,
     Handler,
     Kind,
     Node,
+    NodeError,
     Payload,
     Port,
     Program,
@@ -27,7 +27,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.runtime.flow.elsewhere import Elsewhere, resume
+from heddle.runtime.flow.elsewhere import ElsewhereError, resume
 from heddle.schemas.common import Target
 from heddle.schemas.link import Link
 from heddle.schemas.suggestion import did_you_mean
@@ -95,13 +95,13 @@ class CallNode(Node):
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
         try:
             port = self._port(payload)
-        except Elsewhere as later:
+        except ElsewhereError as later:
             port = await resume(later, self._port, payload)
         value = payload
         if self._args is not None:
             try:
                 value = self._args(payload)
-            except Elsewhere as later:
+            except ElsewhereError as later:
                 value = await resume(later, self._args, payload)
         answer = await flow.send(port, value)
         if type(answer) is Error:
@@ -113,7 +113,7 @@ class CallNode(Node):
             both = {"payload": payload, "answer": known}
             try:
                 answer = self._result(both)
-            except Elsewhere as later:
+            except ElsewhereError as later:
                 answer = await resume(later, self._result, both)
         return await flow.send("out", answer)
 
@@ -126,7 +126,9 @@ class CallNode(Node):
         if port is None:
             hint = did_you_mean(str(name), self._ports)
             known = ", ".join(self._ports)
-            raise Failure(Error(f'"{name}" is none of the targets ({known}). {hint}'.rstrip(". ")))
+            raise NodeError(
+                Error(f'"{name}" is none of the targets ({known}). {hint}'.rstrip(". "))
+            )
         return port
 
 

@@ -15,7 +15,6 @@ from heddle.extensions.extension import (
     Build,
     Error,
     Expression,
-    Failure,
     FieldError,
     Fields,
     Handler,
@@ -23,6 +22,7 @@ from heddle.extensions.extension import (
     Interval,
     Kind,
     Node,
+    NodeError,
     Payload,
     Port,
     Schema,
@@ -182,9 +182,9 @@ class CollectNode(Node):
         return NOTHING
 
 
-def busy(actual: str) -> Failure:
+def busy(actual: str) -> NodeError:
     """Return what a packet is answered with that there is no room for."""
-    return Failure(Error(actual, code="busy"))
+    return NodeError(Error(actual, code="busy"))
 
 
 def compile_collect(fields: Collect, build: Build) -> Node:

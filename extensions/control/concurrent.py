@@ -5,13 +5,13 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
 from heddle.extensions.extension import Process
-from heddle.runtime.flow.machine import Pending
+from heddle.runtime.flow.machine import PendingAnswer
 
 T = TypeVar("T")
 
 
 async def together(
-    process: Process, works: Sequence["Pending | Coroutine[Any, Any, T]"]
+    process: Process, works: Sequence["PendingAnswer | Coroutine[Any, Any, T]"]
 ) -> list[T]:
     """Return what each of these comes to, in order; the first failure stops the others and is raised.
 

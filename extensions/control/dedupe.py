@@ -25,7 +25,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.runtime.flow.elsewhere import Elsewhere, resume
+from heddle.runtime.flow.elsewhere import ElsewhereError, resume
 
 
 class Dedupe(Fields):
@@ -91,7 +91,7 @@ class DedupeNode(Node):
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
         try:
             key = self._key(payload)
-        except Elsewhere as later:
+        except ElsewhereError as later:
             key = await resume(later, self._key, payload)
         seen = self._seen
         if seen.keys.get(key) is not None:

@@ -14,12 +14,12 @@ from heddle.extensions.extension import (
     Answer,
     Build,
     Error,
-    Failure,
     Fields,
     Flow,
     Handler,
     Kind,
     Node,
+    NodeError,
     Payload,
     Port,
     Schema,
@@ -229,9 +229,9 @@ class HaltedError(Exception):
     """An item failed, and the others are to stop."""
 
 
-def too_many(limit: int) -> Failure:
+def too_many(limit: int) -> NodeError:
     """Return what more items than the limit are answered with."""
-    return Failure(Error(f"there are more than {limit} items", code="limit"))
+    return NodeError(Error(f"there are more than {limit} items", code="limit"))
 
 
 def compile_for(fields: For, build: Build) -> Node:

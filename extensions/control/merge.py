@@ -8,11 +8,11 @@ from heddle.extensions.extension import (
     Answer,
     Build,
     Error,
-    Failure,
     Fields,
     Flow,
     Kind,
     Node,
+    NodeError,
     Port,
     Process,
     Schema,
@@ -59,7 +59,7 @@ class MergeNode(ManyToOne):
             f"packets still wait to be merged: {ports}", code="incomplete", symbol=self._label
         )
         if self._fails:
-            raise Failure(failure)
+            raise NodeError(failure)
         if self._host is not None:
             self._host.tell("merge incomplete", level="warning", error=failure)
 

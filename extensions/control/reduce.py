@@ -26,7 +26,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.runtime.flow.elsewhere import Elsewhere, resume
+from heddle.runtime.flow.elsewhere import ElsewhereError, resume
 
 Round: TypeAlias = Callable[[dict[str, Any]], Awaitable[Answer]]
 
@@ -108,7 +108,7 @@ class ReduceNode(Node):
         if self._program is not None:
             try:
                 total.value = self._program(sent)
-            except Elsewhere as later:
+            except ElsewhereError as later:
                 total.value = await resume(later, self._program, sent)
             return True
         answer = await flow.send("out", sent)

@@ -86,7 +86,7 @@ def compile_snippet(fields: Snippet, build: Build) -> Node:
     return SnippetNode(build.code(fields.language, fields.code, "code", options=options))
 
 
-_FAILS = re.compile(r"raise|throw|assert|exit|error|reject|Failure", re.IGNORECASE)
+_FAILS = re.compile(r"raise|throw|assert|exit|error|reject|NodeError", re.IGNORECASE)
 
 
 def _passes_on(fields: Mapping[str, Any]) -> bool:

@@ -9,10 +9,10 @@ from heddle.extensions.extension import (
     IN,
     Build,
     Error,
-    Failure,
     Fields,
     Kind,
     Node,
+    NodeError,
     Payload,
     Port,
     Schema,
@@ -55,7 +55,7 @@ class SplitNode(OneToMany):
         own = len(elements) if rest is None else min(rest, len(elements))
         homeless = [number for number in range(own) if number not in self._linked]
         if homeless:
-            raise Failure(
+            raise NodeError(
                 Error(
                     f"element {homeless[0]} of {len(elements)} has no way to go: "
                     f"out[{homeless[0]}] is not linked",

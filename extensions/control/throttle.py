@@ -19,12 +19,12 @@ from heddle.extensions.extension import (
     Choice,
     Error,
     Expression,
-    Failure,
     Fields,
     Handler,
     Interval,
     Kind,
     Node,
+    NodeError,
     Payload,
     Schema,
     about,
@@ -151,9 +151,9 @@ class ThrottleNode(Node):
         pace.passed += 1
         return payload
 
-    def _busy(self, early: float) -> Failure:
+    def _busy(self, early: float) -> NodeError:
         count, per = self._fields.count, self._fields.per
-        return Failure(
+        return NodeError(
             Error(
                 f"more than {count} packets in {per}",
                 code="busy",

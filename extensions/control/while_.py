@@ -12,12 +12,12 @@ from heddle.extensions.extension import (
     Duration,
     Error,
     Expression,
-    Failure,
     Fields,
     Flow,
     Handler,
     Kind,
     Node,
+    NodeError,
     Payload,
     Port,
     Program,
@@ -25,7 +25,7 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.runtime.flow.elsewhere import Elsewhere, resume
+from heddle.runtime.flow.elsewhere import ElsewhereError, resume
 
 
 class While(Fields):
@@ -61,13 +61,13 @@ class WhileNode(Node):
             if rounds or not self._first:
                 try:
                     holds = self._when(payload)
-                except Elsewhere as later:
+                except ElsewhereError as later:
                     holds = await resume(later, self._when, payload)
                 if not holds:
                     break
             if rounds >= self._limit:
                 actual = f"the condition still holds after {self._limit} rounds"
-                raise Failure(Error(actual, code="limit", data=payload))
+                raise NodeError(Error(actual, code="limit", data=payload))
             if rounds and self._interval:
                 await asyncio.sleep(self._interval)
             answer = await flow.send("out", payload)

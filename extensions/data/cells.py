@@ -62,7 +62,7 @@ _NAMES = {
 
 
 def read(text: str, wanted: Type, line: int, column: str) -> Any:
-    """Return what a cell says; Failure names the place, what was found and what was wanted."""
+    """Return what a cell says; NodeError names the place, what was found and what was wanted."""
     try:
         return READERS[wanted](text)
     except (ValueError, msgspec.DecodeError):

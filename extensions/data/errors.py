@@ -2,7 +2,7 @@
 
 import errno
 
-from heddle.extensions.extension import Error, Failure
+from heddle.extensions.extension import Error, NodeError
 
 _CODES = {
     errno.ENOENT: "not-found",
@@ -16,13 +16,13 @@ _CODES = {
 }
 
 
-def refused(message: str, code: str = "data") -> Failure:
+def refused(message: str, code: str = "data") -> NodeError:
     """Return a packet that cannot be worked on."""
-    return Failure(Error(message, code=code))
+    return NodeError(Error(message, code=code))
 
 
-def of_system(path: str, error: OSError) -> Failure:
+def of_system(path: str, error: OSError) -> NodeError:
     """Return what the system says of a file, with the path as it was asked for."""
     reason = (error.strerror or str(error)).lower()
     code = _CODES.get(error.errno or 0, "failed")
-    return Failure(Error(f"{path}: {reason}", code=code, cause=error))
+    return NodeError(Error(f"{path}: {reason}", code=code, cause=error))

@@ -206,7 +206,7 @@ class FileNode(Node):
 
 
 async def _done(path: str, act: Callable[..., T], *given: Any) -> T:
-    """Return what a call gives, made in a thread; OSError becomes a Failure that names the path."""
+    """Return what a call gives, made in a thread; OSError becomes a NodeError that names the path."""
     try:
         return await asyncio.to_thread(act, *given)
     except OSError as error:

@@ -18,7 +18,7 @@ CHUNK = 256 * 1024
 
 
 def read(path: Path, limit: int) -> bytes:
-    """Return all of a file; Failure past the limit (0: none)."""
+    """Return all of a file; NodeError past the limit (0: none)."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if limit and size > limit:

@@ -76,7 +76,7 @@ class JsonlParseNode(Node):
 
 
 async def parsed(lines: AsyncIterator[list[str]]) -> AsyncIterator[list[Any]]:
-    """Yield what lines say, some at a time; empty ones say nothing. Failure names the line that is wrong."""
+    """Yield what lines say, some at a time; empty ones say nothing. NodeError names the line that is wrong."""
     number = 0
     async for some in lines:
         values: list[Any] = []

@@ -16,7 +16,7 @@ LONGEST = 16 * 1024 * 1024
 
 
 async def lines_of(payload: Payload, encoding: str) -> AsyncIterator[list[str]]:
-    """Yield the lines, with their ends, some at a time. Failure if the bytes are no such text."""
+    """Yield the lines, with their ends, some at a time. NodeError if the bytes are no such text."""
     rest = ""
     async for text in _texts(payload, encoding):
         whole = rest + text if rest else text
@@ -63,7 +63,7 @@ async def _chunks(payload: bytes | ByteStream) -> AsyncIterator[bytes]:
 
 
 async def gathered(rows: AsyncIterator[list[Any]], most: int) -> list[Any]:
-    """Return all rows; Failure past so many (0: no limit)."""
+    """Return all rows; NodeError past so many (0: no limit)."""
     values: list[Any] = []
     async for some in rows:
         values += some

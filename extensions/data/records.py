@@ -47,7 +47,7 @@ class Records:
             csv.field_size_limit(WIDEST)
 
     async def rows(self, lines: AsyncIterator[list[str]]) -> AsyncIterator[list[Any]]:
-        """Yield the rows, some at a time; Failure names the line of what is wrong."""
+        """Yield the rows, some at a time; NodeError names the line of what is wrong."""
         async for some in lines:
             values = self._rows(some)
             if values:

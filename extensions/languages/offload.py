@@ -11,7 +11,7 @@ import msgspec
 from heddle.extensions.languages.errors import UnsendableError
 from heddle.extensions.languages.limits import timeout_of
 from heddle.runtime.assembly.language import Options, Program
-from heddle.runtime.flow.elsewhere import Elsewhere, outcome
+from heddle.runtime.flow.elsewhere import ElsewhereError, outcome
 
 HOLD: Final = 0.005
 """Seconds of the processor that a program may hold the event loop."""
@@ -59,7 +59,7 @@ class Leave:
         done = outcome(self, payload)
         if done is None:
             self.away = True
-            raise Elsewhere(self, payload, self._run)
+            raise ElsewhereError(self, payload, self._run)
         if not done.succeeded:
             raise done.value
         return done.value

@@ -13,7 +13,7 @@ from typing import Any, Final, Never, cast
 
 from heddle.extensions.languages.errors import ProgramError
 from heddle.runtime.assembly.language import CompileError, Language, OptionError, Options, Program
-from heddle.runtime.flow.errors import Failure
+from heddle.runtime.flow.errors import NodeError
 
 _FILENAME: Final = "<python>"
 """The file of code that belongs to nobody; that of a node has its name: `<python busy>`."""
@@ -59,7 +59,7 @@ def _guarded(main: Callable[[Any], Any]) -> Program:
     def program(payload: Any) -> Any:
         try:
             return main(payload)
-        except Failure:
+        except NodeError:
             raise  # The code made its own Error, and that says it best.
         except CompileError as error:
             raise PythonError(error.message, line=error.line) from None

@@ -15,13 +15,13 @@ from heddle.extensions.extension import (
     Answer,
     Build,
     Error,
-    Failure,
     Fields,
     Flow,
     Handler,
     Host,
     Kind,
     Node,
+    NodeError,
     Payload,
     Port,
     Schema,
@@ -114,7 +114,7 @@ class AccessNode(Node):
         try:
             await door.open()
             if not is_local(self._fields.bind) and not await self._any(door):
-                raise Failure(
+                raise NodeError(
                     Error(
                         f"{self._fields.bind or 'every address'} can be reached by others, and there "
                         f"is not a token in the namespace {host.namespace} (wanted: a token, or an "

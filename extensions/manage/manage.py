@@ -12,13 +12,13 @@ from heddle.extensions.extension import (
     Answer,
     Build,
     Error,
-    Failure,
     Fields,
     Flow,
     Handler,
     Host,
     Kind,
     Node,
+    NodeError,
     Payload,
     Port,
     Schema,
@@ -211,7 +211,7 @@ def _request(payload: Payload) -> Mapping[str, Any]:
     if payload is None or payload is NOTHING:
         return {}
     if not isinstance(payload, dict):
-        raise Failure(
+        raise NodeError(
             Error(
                 f"a manage wants a map, as a listener sends it: found {type(payload).__name__}",
                 code="request",

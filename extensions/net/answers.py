@@ -4,7 +4,7 @@ from typing import Any
 
 from heddle.extensions.extension import NOTHING, Answer, Error
 from heddle.extensions.net.http.latin import kept_bytes
-from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http.response import is_envelope
 from heddle.extensions.net.http.upgrade import Upgrade
 from heddle.schemas.ascii import lower, upper
@@ -38,7 +38,7 @@ def with_headers(answer: Answer, added: Headers) -> Answer:
     for name, values in added.items():
         header[name] = joined.get(lower(name), values)
     # A request that is echoed is told from data by its method: that stays.
-    base = answer.plain() if isinstance(answer, Request) else answer
+    base = answer.plain() if isinstance(answer, HttpRequest) else answer
     return {**base, "header": kept_bytes(header, given)}
 
 
@@ -47,7 +47,7 @@ _JOINED = frozenset({"Vary", "Set-Cookie"})
 
 def header_of(payload: Any, name: str) -> str:
     """One header of a request, several joined by commas; "" without it."""
-    if type(payload) is Request:
+    if type(payload) is HttpRequest:
         return payload.head.get(name)
     header = payload.get("header") if isinstance(payload, dict) else None
     values = header.get(name, "") if isinstance(header, dict) else ""
@@ -56,7 +56,7 @@ def header_of(payload: Any, name: str) -> str:
 
 def method_of(payload: Any) -> str:
     """The method of a request; TypeError where it is none."""
-    if type(payload) is Request:
+    if type(payload) is HttpRequest:
         return payload.method_text
     if isinstance(payload, dict) and isinstance(payload.get("method", "GET"), str):
         return upper(str(payload.get("method", "GET")))
@@ -67,6 +67,6 @@ def method_of(payload: Any) -> str:
 
 def with_fields(payload: Any, **fields: Any) -> Any:
     """A request with fields added."""
-    if type(payload) is Request:
+    if type(payload) is HttpRequest:
         return payload.with_fields(**fields)
     return {**payload, **fields}

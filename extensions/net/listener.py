@@ -25,18 +25,18 @@ from heddle.extensions.extension import (
 )
 from heddle.extensions.net.berth import Berth
 from heddle.extensions.net.certificate import files_of, follow, pem
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.exchange import Exchange
-from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.limits import HttpLimits
 from heddle.extensions.net.http.live import Live
-from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http.response import status_of
 from heddle.extensions.net.http.server import Server
 from heddle.extensions.net.http.tls import TLS
-from heddle.runtime.flow.machine import Pending
+from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.source import Source
 
-_DEFAULT = Limits()
+_DEFAULT = HttpLimits()
 
 
 class TlsFields(Fields):
@@ -51,7 +51,7 @@ class TlsFields(Fields):
 class LimitFields(Fields):
     """What one listener takes, and how long it waits. Zero is no limit."""
 
-    header: Annotated[Size, about("Request line and headers together.")] = Size(32 * 1024)
+    header: Annotated[Size, about("HttpRequest line and headers together.")] = Size(32 * 1024)
     headers: Annotated[int, about("How many headers.", ge=1)] = _DEFAULT.headers
     target: Annotated[Size, about("The request target: path and query.")] = Size(8 * 1024)
     body: Annotated[Size, about("A body, as it arrives and after it was unpacked.")] = Size(
@@ -86,7 +86,7 @@ class LimitFields(Fields):
     compress: Annotated[Size, about("The smallest body that is compressed.")] = Size(1024)
 
 
-class Listener(Fields):
+class ListenerFields(Fields):
     """What a listener says."""
 
     protocol: Annotated[Literal["http"], about("The protocol.")] = "http"
@@ -102,7 +102,7 @@ class Listener(Fields):
 class ListenerNode(Node):
     """Owns one server; who comes to its address takes it over as it runs."""
 
-    def __init__(self, fields: Listener, tls: TLS | None, label: str) -> None:
+    def __init__(self, fields: ListenerFields, tls: TLS | None, label: str) -> None:
         self._fields = fields
         self._tls = tls
         self._label = label
@@ -226,7 +226,7 @@ class ListenerNode(Node):
             return
         process, answer = source.send(exchange.request)
         kind = type(answer)
-        if kind is not Pending and kind is not Error and not process.owns:
+        if kind is not PendingAnswer and kind is not Error and not process.owns:
             process.end()
             exchange.reply(answer)
             return
@@ -234,7 +234,7 @@ class ListenerNode(Node):
         source.tasks.start(self._answer(source, exchange, process, answer))
 
     async def _answer(
-        self, source: Source, exchange: Exchange, process: Process, answer: Answer | Pending
+        self, source: Source, exchange: Exchange, process: Process, answer: Answer | PendingAnswer
     ) -> None:
         """Wait for the answer, end the process by it, and send it."""
         try:
@@ -266,14 +266,16 @@ class ListenerNode(Node):
         if isinstance(ended, Awaitable):
             source.tasks.start(_await(ended))
 
-    def _report(self, phrase: str, error: Error | BaseException, request: Request | None) -> None:
+    def _report(
+        self, phrase: str, error: Error | BaseException, request: HttpRequest | None
+    ) -> None:
         """Tell what the client is not told; what it did wrong itself is for debugging only."""
         if self._host is None:
             return
         asked: dict[str, Any] = (
             {} if request is None else {"request": f"{request.method_text} {request.raw_path}"}
         )
-        if isinstance(error, BadRequest):
+        if isinstance(error, RequestError):
             # Without detail: whoever can send a request could fill the log with it.
             asked["status"] = error.status
             self._host.tell(phrase, level="debug", reason=str(error), **asked)
@@ -296,9 +298,9 @@ def outcome(answer: Answer) -> Error | None:
     return None
 
 
-def limits_of(fields: LimitFields) -> Limits:
+def limits_of(fields: LimitFields) -> HttpLimits:
     """The limits as the server takes them: None where there is none."""
-    return Limits(
+    return HttpLimits(
         header_bytes=int(fields.header) or 2**31,
         target_bytes=int(fields.target) or 2**31,
         headers=fields.headers,
@@ -315,7 +317,7 @@ def limits_of(fields: LimitFields) -> Limits:
     )
 
 
-def compile_listener(fields: Listener, build: Build) -> Node:
+def compile_listener(fields: ListenerFields, build: Build) -> Node:
     """A certificate that cannot be used is a Problem, before anything listens."""
     tls: TLS | None = None
     if fields.tls is not None:
@@ -332,7 +334,7 @@ LISTENER: Kind[Any] = Kind(
         kind="listener",
         begins=lambda _: True,
         asks=("out",),
-        fields=Listener,
+        fields=ListenerFields,
         summary="Begins a process for each HTTP request, and answers it.",
         category="net",
         ins=(),

@@ -20,7 +20,7 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.extensions.net.http.path import segments_of
-from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.routes import ANY, Routes, split_segment
 from heddle.schemas.ascii import upper
 from heddle.schemas.path import Path
@@ -32,7 +32,7 @@ _ESCAPE: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 OUT_PORTS = Port("out", "Where routes lead.", indexed=True)
 
 
-class Route(Fields):
+class RouteFields(Fields):
     """One route."""
 
     method: Annotated[
@@ -72,7 +72,8 @@ class Router(Fields):
     """What a router says."""
 
     routes: Annotated[
-        list[Route], about("The routes, in any order: the most literal path wins.", min_length=1)
+        list[RouteFields],
+        about("The routes, in any order: the most literal path wins.", min_length=1),
     ]
 
 
@@ -89,7 +90,7 @@ class RouterNode(Node):
         return self._choice if port == "in" else None
 
     def _choose(self, payload: Payload) -> tuple[str, Payload]:
-        if type(payload) is Request:
+        if type(payload) is HttpRequest:
             method, path = payload.method_text, payload.path_text
         else:
             method, path = asked(payload)
@@ -132,7 +133,7 @@ def asked(payload: Payload) -> tuple[str, str]:
 
 def with_params(payload: Payload, params: dict[str, str]) -> Payload:
     """The payload with what the names in its path stand for."""
-    if type(payload) is Request:
+    if type(payload) is HttpRequest:
         return payload.with_fields(params=params)
     return {**payload, "params": params}
 

@@ -7,7 +7,7 @@ import sqlalchemy
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from heddle.extensions.extension import Failure
+from heddle.extensions.extension import NodeError
 from heddle.extensions.sql.database import Isolation, Row, StatementResult, columns, too_many
 from heddle.extensions.sql.errors import failed, unconfirmed
 from heddle.extensions.sql.statement import Statement
@@ -120,7 +120,7 @@ class AlchemyConnection:
         """Make it last."""
         try:
             await self._do(self._raw.commit)
-        except Failure as error:
+        except NodeError as error:
             if not self._why:
                 raise
             raise unconfirmed(error.error.message, "", error) from error
@@ -129,7 +129,7 @@ class AlchemyConnection:
         """Undo what was done; a connection that cannot is closed."""
         try:
             await self._do(self._raw.rollback)
-        except Failure as error:
+        except NodeError as error:
             self._why = self._why or str(error)
 
     async def close(self) -> None:

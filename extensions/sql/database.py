@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Protocol, Self, TypeAlias
 
 import msgspec
 
-from heddle.extensions.extension import Failure, FieldError, FieldType
+from heddle.extensions.extension import FieldError, FieldType, NodeError
 from heddle.extensions.sql.errors import refused
 from heddle.extensions.sql.statement import Statement
 from heddle.schemas.data_type import describe_type
@@ -62,7 +62,7 @@ class StatementResult(msgspec.Struct):
 
 
 class SqlConnection(Protocol):
-    """One connection. Calls do not overlap; what they raise is a Failure.
+    """One connection. Calls do not overlap; what they raise is a NodeError.
 
     A call that is cancelled stops what it does in the database, too.
     """
@@ -81,7 +81,7 @@ class SqlConnection(Protocol):
     ) -> StatementResult:
         """Run it once for each set of values, and join what comes of it.
 
-        More than `most` rows (0: no limit) are a Failure. `apart` undoes what it did if it fails,
+        More than `most` rows (0: no limit) are a NodeError. `apart` undoes what it did if it fails,
         and leaves the transaction as it was before.
         """
         ...
@@ -93,7 +93,7 @@ class SqlConnection(Protocol):
         ...
 
     async def commit(self) -> None:
-        """Make it last; Failure if it does not."""
+        """Make it last; NodeError if it does not."""
         ...
 
     async def rollback(self) -> None:
@@ -136,7 +136,7 @@ def columns(names: Sequence[str]) -> list[str]:
     return texts
 
 
-def too_many(most: int) -> Failure:
+def too_many(most: int) -> NodeError:
     """Return a result that is larger than its limit."""
     return refused(
         f"more than {most} rows: raise max_rows, or have them streamed (result: jsonl) or sent in "

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from heddle.extensions.extension import Error, Failure
+from heddle.extensions.extension import Error, NodeError
 
 STATES = {
     "23505": "unique",
@@ -30,26 +30,26 @@ STATES = {
 """The code of our Error for what SQLSTATE and SQLite call it; anything else is `sql`."""
 
 
-class Unreachable(Failure):
+class UnreachableError(NodeError):
     """There is no connection to be had."""
 
     def __init__(self, message: str) -> None:
         super().__init__(Error(message, code="unreachable"))
 
 
-def unconfirmed(message: str, state: str, cause: BaseException) -> Failure:
-    """Return the Failure of a commit that was sent and never answered: it may have been made."""
+def unconfirmed(message: str, state: str, cause: BaseException) -> NodeError:
+    """Return the NodeError of a commit that was sent and never answered: it may have been made."""
     text = f"it may have been committed: the answer was lost ({message})"
-    return Failure(Error(text, code="unconfirmed", data={"state": state}, cause=cause))
+    return NodeError(Error(text, code="unconfirmed", data={"state": state}, cause=cause))
 
 
-def refused(message: str) -> Failure:
+def refused(message: str) -> NodeError:
     """Return a packet that cannot be made a statement of."""
-    return Failure(Error(message, code="sql"))
+    return NodeError(Error(message, code="sql"))
 
 
-def failed(message: str, state: str, cause: BaseException, **more: Any) -> Failure:
+def failed(message: str, state: str, cause: BaseException, **more: Any) -> NodeError:
     """Return what a database said: `data` holds its own code as `state`, and what else it told."""
     data = {"state": state, **{name: value for name, value in more.items() if value}}
     code = STATES.get(state, "sql")
-    return Failure(Error(message, code=code, data=data, cause=cause))
+    return NodeError(Error(message, code=code, data=data, cause=cause))

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from heddle.extensions.extension import ByteStream, Error, Failure
+from heddle.extensions.extension import ByteStream, Error, NodeError
 from heddle.extensions.sql.database import StatementResult
 from heddle.extensions.sql.errors import refused
 from heddle.extensions.sql.statement import Statement, statement
@@ -43,7 +43,7 @@ class Memory:
         return (value,)
 
     def put(self, key: str, value: Any, expires: float | None, now: float, most: int) -> None:
-        """Keep a value; Failure (`full`) where there is no room for another key."""
+        """Keep a value; NodeError (`full`) where there is no room for another key."""
         if isinstance(value, ByteStream | Error):
             raise refused(f"a {type(value).__name__} cannot be kept")
         if key not in self._kept and most and len(self._kept) >= most:
@@ -51,7 +51,7 @@ class Memory:
                 key: kept for key, kept in self._kept.items() if kept[1] is None or kept[1] > now
             }
             if len(self._kept) >= most:
-                raise Failure(Error(f"{most} keys are kept already", code="full"))
+                raise NodeError(Error(f"{most} keys are kept already", code="full"))
         self._kept[key] = value, expires
 
     def delete(self, key: str, now: float) -> bool:
@@ -112,7 +112,7 @@ class KeyTable:
             return
         try:
             await run(self._create, [])
-        except Failure:
+        except NodeError:
             if not lasts:
                 raise
             # Others may have made it at the same time: PostgreSQL fails then, whatever is asked.

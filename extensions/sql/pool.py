@@ -11,7 +11,7 @@ from typing import Any
 
 from heddle.extensions.extension import Tasks
 from heddle.extensions.sql.database import Database, SqlConnection
-from heddle.extensions.sql.errors import Unreachable
+from heddle.extensions.sql.errors import UnreachableError
 
 IDLE = 300.0
 """Seconds after which a connection that nobody used is closed."""
@@ -57,7 +57,7 @@ class SqlPool:
     # -- lending -------------------------------------------------------------------------------
 
     async def acquire(self, wait: float) -> SqlConnection:
-        """Return a connection, within `wait` seconds; Unreachable says why there is none."""
+        """Return a connection, within `wait` seconds; UnreachableError says why there is none."""
         if self._idle and not self._idle[-1][0].lost:
             return self._idle.pop()[0]
         try:
@@ -70,15 +70,15 @@ class SqlPool:
                 # There was room for another: it was still being opened.
                 down = f"no answer within {wait:.3g} s"
             if down:
-                raise Unreachable(f"{name} cannot be reached: {down}") from None
-            raise Unreachable(
+                raise UnreachableError(f"{name} cannot be reached: {down}") from None
+            raise UnreachableError(
                 f"no connection to {name} came free within {wait:.3g} s ({self._count} are in use)"
             ) from None
 
     async def _acquire(self) -> SqlConnection:
         while True:
             if self._closed:
-                raise Unreachable(f"the connections to {self.database.name} are closed")
+                raise UnreachableError(f"the connections to {self.database.name} are closed")
             while self._idle:
                 connection, _ = self._idle.pop()
                 if not connection.lost:

@@ -15,7 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.types.json import Jsonb, JsonbDumper, set_json_loads
 from psycopg.types.string import TextLoader
 
-from heddle.extensions.extension import Failure
+from heddle.extensions.extension import NodeError
 from heddle.extensions.sql.database import Isolation, Row, StatementResult, columns, too_many
 from heddle.extensions.sql.errors import failed, refused, unconfirmed
 from heddle.extensions.sql.statement import Statement
@@ -69,7 +69,7 @@ class PostgresConnection:
         self._raw = raw
         self._why = ""
         self._cursors = count(1)
-        self._spoilt: Failure | None = None
+        self._spoilt: NodeError | None = None
         self._within = False
 
     @property
@@ -143,11 +143,11 @@ class PostgresConnection:
                 await cursor.close()
 
     async def commit(self) -> None:
-        """Failure where PostgreSQL rolls back instead, as it does after an error."""
+        """NodeError where PostgreSQL rolls back instead, as it does after an error."""
         self._within = False
         try:
             cursor = await self._execute("COMMIT")
-        except Failure as error:
+        except NodeError as error:
             if not self._raw.closed:
                 raise
             state = error.error.data["state"] if isinstance(error.error.data, dict) else ""
@@ -167,7 +167,7 @@ class PostgresConnection:
             return
         try:
             await self._execute("ROLLBACK")
-        except (Failure, asyncio.CancelledError):
+        except (NodeError, asyncio.CancelledError):
             await self._raw.close()
             raise
 
@@ -187,7 +187,7 @@ class PostgresConnection:
         except ValueError as error:
             raise refused(f"an argument cannot be sent to PostgreSQL: {error}") from error
 
-    def _failed(self, error: psycopg.Error) -> Failure:
+    def _failed(self, error: psycopg.Error) -> NodeError:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         if self._raw.closed:
             self._why = lines[0]

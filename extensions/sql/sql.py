@@ -15,7 +15,6 @@ from heddle.extensions.extension import (
     Code,
     Error,
     Expression,
-    Failure,
     FieldError,
     Fields,
     Flow,
@@ -24,6 +23,7 @@ from heddle.extensions.extension import (
     Interval,
     Kind,
     Node,
+    NodeError,
     Payload,
     Port,
     Process,
@@ -221,7 +221,7 @@ class SqlNode(Node):
     async def _transaction(self, process: Process, query: Statement) -> Transaction:
         pool = self._pool
         if pool is None:
-            raise Failure(Error("the node is closed", code="dropped"))
+            raise NodeError(Error("the node is closed", code="dropped"))
         isolation = self._fields.isolation
         return await transaction_of(
             process, pool, isolation, writes=not query.reads, wait=self._wait
@@ -305,7 +305,7 @@ def compile_sql(fields: Sql, build: Build) -> Node:
     if fields.statement is not None:
         try:
             fixed = statement(str(fields.statement), dialect)
-        except Failure as failure:
+        except NodeError as failure:
             build.refuse("statement", found=str(failure), code="statement")
     args = build.program(fields.args, "args") if fields.args is not None else None
     return SqlNode(fields, make, dialect, fixed, args)

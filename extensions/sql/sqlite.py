@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl, quote, urlencode
 
-from heddle.extensions.extension import Failure
+from heddle.extensions.extension import NodeError
 from heddle.extensions.sql.database import Isolation, Row, StatementResult, columns, too_many
 from heddle.extensions.sql.errors import failed, refused
 from heddle.extensions.sql.statement import Statement
@@ -149,14 +149,14 @@ class SqliteConnection:
             if not apart or len(given) < 2:
                 return await self._do(lambda: self._run(statement.sql, given, most))
             return await self._do(lambda: self._run_apart(statement.sql, given, most))
-        except Failure as failure:
+        except NodeError as failure:
             raise self._judged(failure) from None
         finally:
             self._has_read = self._within
             if not self._within:
                 self._done()
 
-    def _judged(self, failure: Failure) -> Failure:
+    def _judged(self, failure: NodeError) -> NodeError:
         """Return `serialization` instead of `locked` if this one has read, and is too late to write."""
         if not self._has_read or failure.error.code != "locked":
             return failure
@@ -205,7 +205,7 @@ class SqliteConnection:
             cursor.close()
 
     async def commit(self) -> None:
-        """Failure where SQLite has given the transaction up by itself."""
+        """NodeError where SQLite has given the transaction up by itself."""
         if not self._begins:
             if not self._raw.in_transaction:
                 raise refused(
@@ -258,7 +258,7 @@ class SqliteConnection:
         return both
 
     async def _do(self, act: Callable[[], T]) -> T:
-        """Run something in the thread; what SQLite raises becomes a Failure."""
+        """Run something in the thread; what SQLite raises becomes a NodeError."""
         try:
             return await self._thread.call(self._beginning(act) if self._begins else act)
         except sqlite3.Error as error:
@@ -272,7 +272,7 @@ def _names(cursor: sqlite3.Cursor) -> list[str]:
 
 
 def _gather(cursor: sqlite3.Cursor, rows: list[Row], most: int) -> None:
-    """Add the rows of a cursor; Failure past the limit."""
+    """Add the rows of a cursor; NodeError past the limit."""
     names = _names(cursor)
     for row in cursor:
         if most and len(rows) >= most:
@@ -292,7 +292,7 @@ def _bound(value: Any) -> Any:
     raise refused(f"an argument cannot be a {type(value).__name__}")
 
 
-def _late(name: str, cause: Exception) -> Failure:
+def _late(name: str, cause: Exception) -> NodeError:
     """Return the refusal of a process that has read, and would write what others write."""
     message = (
         f"others have begun to write to {name} since this process began to read; with isolation: "
@@ -301,7 +301,7 @@ def _late(name: str, cause: Exception) -> Failure:
     return failed(message, "SQLITE_BUSY_SNAPSHOT", cause)
 
 
-def _failed(error: sqlite3.Error) -> Failure:
+def _failed(error: sqlite3.Error) -> NodeError:
     state = getattr(error, "sqlite_errorname", "") or ""
     message = str(error)
     if state == "SQLITE_BUSY_SNAPSHOT":

@@ -66,7 +66,7 @@ class Statement:
         self.reads = word in _READS and not (word == "with" and _CHANGES.search(text))
 
     def bind(self, args: Any) -> list[Any]:
-        """Return the value of each placeholder; Failure says which argument is missing, or too many.
+        """Return the value of each placeholder; NodeError says which argument is missing, or too many.
 
         A list is by position, a map by name, null is none, and any other value is the only one.
         """
@@ -105,7 +105,7 @@ class Statement:
 
 @lru_cache(maxsize=1024)
 def statement(text: str, dialect: str) -> Statement:
-    """Return the Statement of this text; Failure if it cannot be one."""
+    """Return the Statement of this text; NodeError if it cannot be one."""
     if not text.strip():
         raise refused("an empty statement")
     return Statement(text, dialect)

@@ -12,7 +12,6 @@ from heddle.extensions.extension import (
     Build,
     Error,
     Expression,
-    Failure,
     FieldError,
     Fields,
     Handler,
@@ -20,6 +19,7 @@ from heddle.extensions.extension import (
     Interval,
     Kind,
     Node,
+    NodeError,
     Payload,
     Port,
     Process,
@@ -318,10 +318,10 @@ class TableNode(Node):
     async def _act(self, payload: Payload, process: Process) -> Payload:
         pool = self._pool
         if pool is None:
-            raise Failure(Error("the node is closed", code="dropped"))
+            raise NodeError(Error("the node is closed", code="dropped"))
         try:
             return await self._run(payload, process, pool)
-        except Failure:
+        except NodeError:
             # The table may have gone: the next packet makes it again.
             self._table.made = False
             raise
@@ -349,7 +349,7 @@ class TableNode(Node):
             async def alone(statement: Statement, values: Sequence[Any]) -> StatementResult:
                 try:
                     return await connection.run(statement, [list(values)], most=0)
-                except Failure as error:
+                except NodeError as error:
                     if statement.reads or not connection.lost:
                         raise
                     raise unconfirmed(connection.lost, "", error) from error
@@ -391,7 +391,7 @@ class TableNode(Node):
             if await self._table.swap(run, key, old, packed(number), self._expires(now), now):
                 return number
             await asyncio.sleep(0)
-        raise Failure(Error(f'others keep changing "{key}"', code="serialization"))
+        raise NodeError(Error(f'others keep changing "{key}"', code="serialization"))
 
     async def _cas(self, run: Any, payload: Payload) -> Payload:
         key = await await_program(self._request.key, payload)

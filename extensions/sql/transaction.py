@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from heddle.extensions.extension import Error, Failure, Process
+from heddle.extensions.extension import Error, NodeError, Process
 from heddle.extensions.sql.database import Isolation, Row, SqlConnection, StatementResult
-from heddle.extensions.sql.errors import Unreachable, refused
+from heddle.extensions.sql.errors import UnreachableError, refused
 from heddle.extensions.sql.pool import SqlPool
 from heddle.extensions.sql.statement import Statement, statement
 
@@ -58,7 +58,7 @@ class Transaction:
             raise refused("the transaction is over: its process has ended")
 
     async def end(self, error: Error | None) -> None:
-        """Commit where the process ended well, roll back otherwise; Failure if it cannot commit."""
+        """Commit where the process ended well, roll back otherwise; NodeError if it cannot commit."""
         async with self._turn:
             self._over = True
             try:
@@ -101,7 +101,7 @@ async def transaction_of(
 ) -> Transaction:
     """Return the Transaction of this process on this source, begun if there is none.
 
-    Failure where the one there is keeps it less apart than is asked for now.
+    NodeError where the one there is keeps it less apart than is asked for now.
     """
 
     async def begin() -> Transaction:
@@ -137,12 +137,12 @@ async def _begun(pool: SqlPool, isolation: Isolation, writes: bool, wait: float)
         except BaseException as error:
             lost = bool(connection.lost)
             if not lost:
-                with suppress(Failure):
+                with suppress(NodeError):
                     await connection.rollback()
             pool.release(connection)
-            if not lost or not isinstance(error, Failure):
+            if not lost or not isinstance(error, NodeError):
                 raise
             if loop.time() >= until:
-                raise Unreachable(f"{pool.database.name} was lost: {error}") from error
+                raise UnreachableError(f"{pool.database.name} was lost: {error}") from error
             continue
         return connection

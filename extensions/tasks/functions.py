@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 
 import msgspec
 
-from heddle.extensions.extension import Error, Failure
+from heddle.extensions.extension import Error, NodeError
 from heddle.schemas.suggestion import did_you_mean
 from heddle.schemas.types.hints import build_value, plain_value
 from heddle.schemas.types.signature import Signature, SignatureError, read_signature
@@ -137,7 +137,7 @@ class Function:
     def record(self, payload: Any) -> dict[str, Any]:
         """Return the record that a packet stands for: a map of inputs, or the value of the only one.
 
-        Failure if inputs are missing or unknown.
+        NodeError if inputs are missing or unknown.
         """
         names = [one.name for one in self.signature.inputs]
         takes_all = self.signature.open
@@ -148,11 +148,11 @@ class Function:
         elif not names and not takes_all:
             return {}
         else:
-            raise Failure(Error(self._unlike(payload, names), code="type"))
+            raise NodeError(Error(self._unlike(payload, names), code="type"))
         missing = [o.name for o in self.signature.inputs if o.required and o.name not in record]
         if missing:
             text = f"{self.name} lacks the inputs {', '.join(missing)}"
-            raise Failure(Error(text, code="missing"))
+            raise NodeError(Error(text, code="missing"))
         return record
 
     def _unlike(self, payload: Any, names: list[str]) -> str:
@@ -311,13 +311,13 @@ def _takes_first(fn: Callable[..., Any]) -> bool:
 
 
 def _builder(name: str, hint: Any) -> Call:
-    """Return what makes the type of a parameter of plain data; it raises Failure `type`."""
+    """Return what makes the type of a parameter of plain data; it raises NodeError `type`."""
 
     def build(value: Any) -> Any:
         try:
             return build_value(value, hint)
         except msgspec.ValidationError as error:
-            raise Failure(Error(f"the input {name} does not fit: {error}", code="type")) from None
+            raise NodeError(Error(f"the input {name} does not fit: {error}", code="type")) from None
 
     if hint not in SCALARS:
         return build
@@ -327,7 +327,7 @@ def _builder(name: str, hint: Any) -> Call:
 def _writer(signature: Signature, name: str) -> Call | None:
     """Return what makes plain data of a result, and checks its type if that is declared.
 
-    A result of another type is a Failure `type` that names both. None if nothing has to be done.
+    A result of another type is a NodeError `type` that names both. None if nothing has to be done.
     """
     if signature.streams:
         return _plain
@@ -343,7 +343,7 @@ def _writer(signature: Signature, name: str) -> Call | None:
         if isinstance(made, accepted) and (bools or (made is not True and made is not False)):
             return made
         found = type(value).__name__
-        raise Failure(
+        raise NodeError(
             Error(
                 f"{name} returned {found}, and its hint says {expected}",
                 code="type",

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from heddle.extensions.extension import Error, Failure
+from heddle.extensions.extension import Error, NodeError
 from heddle.extensions.tasks.fields import InputFields
 from heddle.schemas.data_type import describe_type
 from heddle.schemas.suggestion import did_you_mean
@@ -35,7 +35,7 @@ INVALID = "invalid"
 def read_inputs(
     declared: Mapping[str, InputFields], given: Any, *, strict: bool = False
 ) -> dict[str, Any]:
-    """Return the value of each declared input; Failure `invalid` with every mistake, by path.
+    """Return the value of each declared input; NodeError `invalid` with every mistake, by path.
 
     A packet that is not a map is the value of the only input. Names that are not declared are left
     out, or are mistakes if it is `strict`.
@@ -92,7 +92,7 @@ def _fitted(name: str, field: InputFields, value: Any, mistakes: list[tuple[str,
     return int(made) if whole and isinstance(value, str) and "." not in value else made
 
 
-def _invalid(mistakes: list[tuple[str, str, str]]) -> Failure:
+def _invalid(mistakes: list[tuple[str, str, str]]) -> NodeError:
     lines = [
         f"{path or 'the inputs'}: {found} (expected: {expected})"
         for path, found, expected in mistakes
@@ -100,4 +100,4 @@ def _invalid(mistakes: list[tuple[str, str, str]]) -> Failure:
     data = [
         {"path": path, "found": found, "expected": expected} for path, found, expected in mistakes
     ]
-    return Failure(Error("\n".join(lines), code=INVALID, data=data))
+    return NodeError(Error("\n".join(lines), code=INVALID, data=data))

@@ -15,12 +15,12 @@ from heddle.extensions.extension import (
     Answer,
     Build,
     Error,
-    Failure,
     Flow,
     Handler,
     Host,
     Kind,
     Node,
+    NodeError,
     Payload,
     Port,
     Process,
@@ -142,7 +142,7 @@ class WorkflowNode(Node):
         """Run the tasks, and answer with the outputs or the Error: nothing leaves by a port."""
         try:
             return await self._finished(self._begin(flow.process, payload))
-        except Failure as failure:
+        except NodeError as failure:
             return failure.error
 
     def _own_context(self, process: Process) -> RunContext:
@@ -174,7 +174,7 @@ class WorkflowNode(Node):
         return run
 
     async def _finished(self, run: GraphRun) -> Any:
-        """Return the output of a run; Failure with its Error."""
+        """Return the output of a run; NodeError with its Error."""
         watched = not run.path and isinstance(run.journal, WatchedJournal)
         self._running[run] = None
         try:
@@ -184,7 +184,7 @@ class WorkflowNode(Node):
                 await run.finish()
                 error = run.failure()
                 if error is not None:
-                    raise Failure(error)
+                    raise NodeError(error)
                 output = await await_program(run.outputs)
         except BaseException as error:
             if watched:

@@ -10,12 +10,12 @@ from heddle.extensions.extension import (
     Build,
     Error,
     Expression,
-    Failure,
     FieldError,
     Fields,
     Handler,
     Kind,
     Node,
+    NodeError,
     Payload,
     Port,
     Process,
@@ -25,7 +25,7 @@ from heddle.extensions.extension import (
 )
 from heddle.extensions.testing.explanation import explain, shown
 from heddle.extensions.testing.test_frames import record_of
-from heddle.runtime.flow.elsewhere import Elsewhere
+from heddle.runtime.flow.elsewhere import ElsewhereError
 from heddle.schemas.port import canonical
 
 
@@ -101,7 +101,7 @@ class AssertNode(Node):
             value, index = self._look(self._target, process, index)
         try:
             holds = self._expect(value)
-        except Elsewhere:
+        except ElsewhereError:
             raise
         except Exception as error:
             raise _failed(
@@ -133,8 +133,8 @@ class AssertNode(Node):
         return record.frames[at].payload, at
 
 
-def _failed(message: str, value: Payload = None) -> Failure:
-    return Failure(Error(message, code="assert", data=value))
+def _failed(message: str, value: Payload = None) -> NodeError:
+    return NodeError(Error(message, code="assert", data=value))
 
 
 def compile_assert(fields: Assert, build: Build) -> Node:

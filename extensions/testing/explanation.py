@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from heddle.extensions.extension import ByteStream, CompileError, Error, Program
-from heddle.runtime.flow.elsewhere import Elsewhere
+from heddle.runtime.flow.elsewhere import ElsewhereError
 from heddle.runtime.flow.materialize import encode_with
 
 COMPARISONS = ("===", "!==", "==", "!=", "<=", ">=", "<", ">", " in ")
@@ -61,7 +61,7 @@ def explain(
             if compile(part)(payload):
                 continue
             sides = [Side(each, compile(each)(payload)) for each in (left, right)]
-        except Elsewhere:
+        except ElsewhereError:
             raise
         except (CompileError, Exception):  # what cannot be taken apart is shown as a whole
             return None

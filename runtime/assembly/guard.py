@@ -8,8 +8,8 @@ from typing import Any
 
 from heddle.runtime.assembly.retry_rule import RetryRule
 from heddle.runtime.flow.contracts import Process
-from heddle.runtime.flow.elsewhere import Elsewhere, await_program, resume
-from heddle.runtime.flow.errors import Answer, Error, Failure, Payload
+from heddle.runtime.flow.elsewhere import ElsewhereError, await_program, resume
+from heddle.runtime.flow.errors import Answer, Error, NodeError, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.node import Action, Choice, Handler, Visit
 from heddle.runtime.flow.step import FAILURES
@@ -26,7 +26,7 @@ class Gate:
         self.waiting: deque[tuple[asyncio.Future[None], Process, int]] = deque()
 
     async def enter(self, process: Process, limit: int, queue: int) -> Process:
-        """Come in, as soon as fewer than `limit` are inside; Failure where more than `queue` wait.
+        """Come in, as soon as fewer than `limit` are inside; NodeError where more than `queue` wait.
 
         Who is inside already, or has an ancestor inside, does not wait for itself. Returns who is
         to be counted out again.
@@ -42,7 +42,7 @@ class Gate:
             return process
         if len(self.waiting) >= queue:
             found = f"{limit} processes are inside, and {len(self.waiting)} wait already"
-            raise Failure(Error(found, code="busy"))
+            raise NodeError(Error(found, code="busy"))
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.waiting.append((turn, process, limit))
         try:
@@ -129,7 +129,7 @@ class Guard:
                 args = (payload, process) if wants else (payload,)
                 try:
                     result = fn(*args)
-                except Elsewhere as later:
+                except ElsewhereError as later:
                     return await resume(later, fn, *args)
                 if waits:
                     return await result
@@ -152,7 +152,7 @@ class Guard:
                 chosen: tuple[str | None, Payload]
                 try:
                     chosen = fn(payload)
-                except Elsewhere as later:
+                except ElsewhereError as later:
                     chosen = await resume(later, fn, payload)
                 return chosen
 
@@ -181,7 +181,7 @@ class Guard:
             begun = monotonic()
             try:
                 result = fn(*args)
-            except Elsewhere as later:
+            except ElsewhereError as later:
                 later.limit, later.expired = self._timeout, self._expired()
                 raise
             self._late(begun)
@@ -193,8 +193,10 @@ class Guard:
         if self._timeout is not None and monotonic() - begun > self._timeout:
             raise self._expired()
 
-    def _expired(self) -> Failure:
-        return Failure(Error(f"it took longer than {Duration(self._timeout or 0)}", code="timeout"))
+    def _expired(self) -> NodeError:
+        return NodeError(
+            Error(f"it took longer than {Duration(self._timeout or 0)}", code="timeout")
+        )
 
     async def _guarded(self, process: Process, act: Callable[[], Awaitable[Any]]) -> Any:
         """Take a turn, and try as often as there are attempts."""

@@ -22,7 +22,7 @@ from heddle.runtime.assembly.overlay_map import branch
 from heddle.runtime.assembly.symbol import Symbol
 from heddle.runtime.flow.contracts import Key, Target
 from heddle.runtime.flow.generation import Ended, Failed, Generation
-from heddle.runtime.flow.wiring import Lens, Wired, Wiring
+from heddle.runtime.flow.wiring import Lens, WiredSymbol, Wiring
 from heddle.schemas.link import Link
 from heddle.schemas.path import Path
 from heddle.schemas.pieces import Pieces, at_once
@@ -44,7 +44,7 @@ class Layout:
         self.wanted: MutableMapping[Wanted, set[UUID]] = {}
         self.active: MutableMapping[UUID, None] = {}
         self.waiting: MutableMapping[UUID, None] = {}
-        self.wired: MutableMapping[Hashable, Wired] = {}
+        self.wired: MutableMapping[Hashable, WiredSymbol] = {}
         # The sets of `wanted` that are this layout's own: the others belong to an older one too.
         self._own: set[Wanted] = set()
         if layout is not None:
@@ -121,13 +121,13 @@ class Layout:
                     return True
         return False
 
-    def wire(self, symbol: Symbol) -> Wired:
+    def wire(self, symbol: Symbol) -> WiredSymbol:
         """The symbol with its links resolved."""
         links: dict[str, tuple[Target, ...]] = {}
         for port, wanted in symbol.links.items():
             if port != HELD:
                 links[port] = tuple(target for link in wanted for target in self._leads(link))
-        return Wired(symbol.label, symbol.node, links)
+        return WiredSymbol(symbol.label, symbol.node, links)
 
     def _leads(self, link: Link) -> Iterator[Target]:
         """Where a packet that takes a link gets to: past a symbol that holds others, straight inside."""

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 from heddle.runtime.assembly.outcome import Loaded
 from heddle.runtime.events.events import Events
-from heddle.runtime.flow.errors import Error, Failure
+from heddle.runtime.flow.errors import Error, NodeError
 from heddle.runtime.flow.step import FAILURES
 from heddle.runtime.flow.tasks import Tasks
 from heddle.schemas.errors import StoreError
@@ -229,7 +229,7 @@ class Watcher:
         task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
         try:
             done = await asyncio.shield(task)
-        except Failure:
+        except NodeError:
             if self._missed is not None:
                 self._behind = True
                 asyncio.get_running_loop().call_later(self._pause, self._heard.set)
@@ -239,14 +239,14 @@ class Watcher:
         return done
 
     async def _told(self, work: Awaitable[T]) -> T:
-        """Await work; what it raises is told, and becomes a Failure."""
+        """Await work; what it raises is told, and becomes a NodeError."""
         try:
             return await work
         except FAILURES as error:
             found = Error.of(error)
             told = self._events.failed("load failed", found)
             self._failed = f"it could not be read after a change: {told.reason}"
-            raise Failure(found) from error
+            raise NodeError(found) from error
 
 
 async def _next(changes: AsyncIterator[ChangeSet]) -> ChangeSet | None:

@@ -74,7 +74,7 @@ class Budget:
         }
 
 
-class Held:
+class HeldBudget:
     """What one owner has taken of the budget; it gives all of it back at once."""
 
     __slots__ = ("size",)

@@ -36,7 +36,7 @@ class ProcessStatus(Enum):
     ENDED = "ended"
 
 
-class Numbered(Protocol):
+class NumberedGeneration(Protocol):
     """A generation, by its number."""
 
     number: int
@@ -46,7 +46,7 @@ class Links(Protocol):
     """What a process may ask of its wiring: who is linked to whom, in its generation."""
 
     @property
-    def generation(self) -> Numbered:
+    def generation(self) -> NumberedGeneration:
         """The generation that this is the wiring of."""
 
     def label(self, owner: Key) -> str:

@@ -14,7 +14,7 @@ RUNS: Final = 1000
 """How often one function runs anew for one packet."""
 
 
-class Outcome(NamedTuple):
+class ProgramResult(NamedTuple):
     """A program, its payload, whether it succeeded, and its result or the exception that it raised."""
 
     program: object
@@ -26,7 +26,7 @@ class Outcome(NamedTuple):
 _here = local()
 
 
-class Elsewhere(Exception):  # noqa: N818 - it is not an error
+class ElsewhereError(Exception):
     """A program has to go on elsewhere; `run` does that. `limit` bounds it, in seconds."""
 
     def __init__(self, program: object, payload: Any, run: Callable[[Any], Awaitable[Any]]) -> None:
@@ -37,16 +37,16 @@ class Elsewhere(Exception):  # noqa: N818 - it is not an error
         self.program = program
         self.payload = payload
         self.run = run
-        self.done: list[Outcome] = []
+        self.done: list[ProgramResult] = []
         self.again: tuple[Callable[[Any], Any], Any] | None = None
         """The function that runs anew, with its payload, if that is not the one that was called."""
         self.limit: float | None = None
         self.expired: Exception | None = None
 
 
-def outcome(program: object, payload: Any) -> Outcome | None:
+def outcome(program: object, payload: Any) -> ProgramResult | None:
     """Take the outcome of a program for this payload, if its caller runs anew and it had its run."""
-    outcomes: list[Outcome] = getattr(_here, "outcomes", None) or []
+    outcomes: list[ProgramResult] = getattr(_here, "outcomes", None) or []
     for index, one in enumerate(outcomes):
         if one.program is program and _same(one.payload, payload):
             del outcomes[index]
@@ -92,9 +92,9 @@ def once(
             if known is not None and not known.succeeded:
                 raise known.value
             made[name] = program(payload) if known is None else known.value
-    except Elsewhere as later:
+    except ElsewhereError as later:
         later.done += [
-            Outcome(programs[name], payload, True, value) for name, value in made.items()
+            ProgramResult(programs[name], payload, True, value) for name, value in made.items()
         ]
         raise
     return made
@@ -107,18 +107,18 @@ async def await_program(fn: Callable[..., Any], *args: Any) -> Any:
     """
     try:
         return fn(*args)
-    except Elsewhere as later:
+    except ElsewhereError as later:
         return await resume(later, fn, *args)
 
 
-async def resume(later: Elsewhere, fn: Callable[..., Any], *args: Any) -> Any:
+async def resume(later: ElsewhereError, fn: Callable[..., Any], *args: Any) -> Any:
     """Wait for the program, then return what `fn` returns when it runs anew.
 
     `fn` may do nothing before its programs that must not be done twice.
     """
     # From here on there is a task, which waiting needs.
     await asyncio.sleep(0)
-    outcomes: list[Outcome] = []
+    outcomes: list[ProgramResult] = []
     for _ in range(RUNS):
         # Its frames hold the payload, and the frame here holds it: that circle must not stay.
         later.__traceback__ = later.__context__ = None
@@ -128,7 +128,7 @@ async def resume(later: Elsewhere, fn: Callable[..., Any], *args: Any) -> Any:
         _here.outcomes = [*outcomes, *later.done]
         try:
             return fn(*args)
-        except Elsewhere as another:
+        except ElsewhereError as another:
             another.limit, another.expired = another.limit or later.limit, later.expired
             later = another
         finally:
@@ -139,14 +139,14 @@ async def resume(later: Elsewhere, fn: Callable[..., Any], *args: Any) -> Any:
     )
 
 
-async def _outcome(later: Elsewhere) -> Outcome:
+async def _outcome(later: ElsewhereError) -> ProgramResult:
     limit = asyncio.timeout(later.limit)
     try:
         async with limit:
-            return Outcome(later.program, later.payload, True, await later.run(later.payload))
+            return ProgramResult(later.program, later.payload, True, await later.run(later.payload))
     except TimeoutError as error:
         if limit.expired() and later.expired is not None:
             raise later.expired from None
-        return Outcome(later.program, later.payload, False, error)
+        return ProgramResult(later.program, later.payload, False, error)
     except Exception as error:
-        return Outcome(later.program, later.payload, False, error)
+        return ProgramResult(later.program, later.payload, False, error)

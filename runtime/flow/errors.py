@@ -73,11 +73,11 @@ class Error:
 
     @staticmethod
     def of(exception: BaseException, *, symbol: str = "", port: str = "") -> "Error":
-        """The Error that an exception becomes; a Failure keeps the Error it carries.
+        """The Error that an exception becomes; a NodeError keeps the Error it carries.
 
         `symbol` and `port` say where it arose, unless the Error knows that already.
         """
-        if isinstance(exception, Failure):
+        if isinstance(exception, NodeError):
             return exception.error.at(symbol, port)
         text, name = str(exception), type(exception).__name__
         code = "failed"
@@ -115,7 +115,7 @@ class Error:
         return Error("\n".join(error.message for error in flat), code=flat[0].code, errors=flat)
 
 
-class Failure(Exception):  # noqa: N818 - the name says what it is; Error is the payload
+class NodeError(Exception):
     """Raised by a node that wants to fail with an Error of its own making."""
 
     def __init__(self, error: Error) -> None:

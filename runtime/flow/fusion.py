@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias, cast
 from weakref import proxy
 
 from heddle.runtime.flow.contracts import Key, Target
-from heddle.runtime.flow.elsewhere import Elsewhere
+from heddle.runtime.flow.elsewhere import ElsewhereError
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.node import LIFECYCLE, Action, Choice, Handler, Visit
@@ -50,7 +50,7 @@ SIZE = 256
 """How many nodes are fused at a time: more are woven as they are used."""
 
 
-class Fused(NamedTuple):
+class FusedFunction(NamedTuple):
     """A whole tree as one function, how many calls deep it goes, and whether it may raise Elsewhere."""
 
     whole: Whole
@@ -58,7 +58,7 @@ class Fused(NamedTuple):
     leaves: bool = False
 
 
-class Unfit(Enum):
+class NotFused(Enum):
     """Why something is not fused: never, or not where so little depth is left."""
 
     NEVER = "never"
@@ -82,7 +82,7 @@ class Fuser:
     def __init__(self, wiring: Handlers) -> None:
         # The wiring owns it: a strong reference back would make a cycle of every generation.
         self._wiring: Handlers = proxy(wiring)
-        self._fused: dict[Target, Fused | Unfit] = {}
+        self._fused: dict[Target, FusedFunction | NotFused] = {}
         # What is known to be deeper than this: looked at again only where more depth is left.
         self._deeper: dict[Target, int] = {}
         self._open: set[Target] = set()
@@ -94,17 +94,17 @@ class Fuser:
         if self._deeper.get(target, 0) > DEPTH // 2 or not self._branches(target):
             return None
         self._left = SIZE
-        found: Fused | Unfit
+        found: FusedFunction | NotFused
         try:
             found = self._fuse(target, DEPTH)
         except TooLargeError:
             self._open.clear()
-            self._fused[target] = found = Unfit.NEVER
-        if isinstance(found, Fused) and self._leaves(target):
+            self._fused[target] = found = NotFused.NEVER
+        if isinstance(found, FusedFunction) and self._leaves(target):
             # The first node of a run begins anew with the run itself.
             self._left = SIZE
             found = self._build(target, DEPTH)
-        return found.whole if isinstance(found, Fused) else None
+        return found.whole if isinstance(found, FusedFunction) else None
 
     def _branches(self, target: Target) -> bool:
         """Whether the straight run from here ends at a node that branches."""
@@ -120,26 +120,30 @@ class Fuser:
             target = targets[0]
         return False
 
-    def _fuse(self, target: Target, budget: int) -> Fused | Unfit:
+    def _fuse(self, target: Target, budget: int) -> FusedFunction | NotFused:
         """The tree fused, where it is not deeper than the budget."""
         known = self._fused.get(target)
         if known is not None:
-            return known if isinstance(known, Unfit) or known.depth <= budget else Unfit.DEEP
+            return known if isinstance(known, NotFused) or known.depth <= budget else NotFused.DEEP
         if target in self._open:
-            return Unfit.NEVER
+            return NotFused.NEVER
         if budget <= self._deeper.get(target, 0):
-            return Unfit.DEEP
+            return NotFused.DEEP
         if not self._left:
             raise TooLargeError
         self._left -= 1
         self._open.add(target)
         found = self._build(target, budget)
-        if isinstance(found, Fused) and self._leaves(target):
+        if isinstance(found, FusedFunction) and self._leaves(target):
             # What goes on elsewhere begins anew at its own node, so nothing may be left to do behind it.
             visits = isinstance(self._wiring.handler(target), Visit)
-            found = Unfit.NEVER if visits else Fused(resumable(found.whole), found.depth + 1, True)
+            found = (
+                NotFused.NEVER
+                if visits
+                else FusedFunction(resumable(found.whole), found.depth + 1, True)
+            )
         self._open.discard(target)
-        if found is Unfit.DEEP:
+        if found is NotFused.DEEP:
             self._deeper[target] = budget
         else:
             self._fused[target] = found
@@ -149,66 +153,70 @@ class Fuser:
         wired = self._wiring.symbols.get(target[0])
         return wired is not None and wired.node.leaves
 
-    def _build(self, target: Target, budget: int) -> Fused | Unfit:
+    def _build(self, target: Target, budget: int) -> FusedFunction | NotFused:
         handler = self._wiring.handler(target)
         owner = target[0]
         if isinstance(handler, Visit):
             if not handler.plain:
-                return Unfit.NEVER
+                return NotFused.NEVER
         elif not isinstance(handler, Choice) and not (
             isinstance(handler, Action) and plain(handler)
         ):
-            return Unfit.NEVER
+            return NotFused.NEVER
         failing = self._all(self._wiring.targets(owner, "error"), budget)
-        if isinstance(failing, Unfit):
+        if isinstance(failing, NotFused):
             return failing
         if any(one.leaves for one in failing):
-            return Unfit.NEVER
+            return NotFused.NEVER
         fail = failure(self._wiring.label(owner), target[1], [one.whole for one in failing])
         if isinstance(handler, Choice | Visit):
             return self._ways(owner, handler, fail, budget)
         targets = self._wiring.targets(owner, handler.out) if handler.out is not None else ()
         branches = self._all(targets, budget)
-        if isinstance(branches, Unfit):
+        if isinstance(branches, NotFused):
             return branches
         depth = 1 + max((one.depth for one in (*failing, *branches)), default=0)
         leaves = any(one.leaves for one in branches)
-        return Fused(action(handler.fn, [one.whole for one in branches], fail), depth, leaves)
+        return FusedFunction(
+            action(handler.fn, [one.whole for one in branches], fail), depth, leaves
+        )
 
-    def _ways(self, owner: Key, handler: Choice | Visit, fail: Fail, budget: int) -> Fused | Unfit:
+    def _ways(
+        self, owner: Key, handler: Choice | Visit, fail: Fail, budget: int
+    ) -> FusedFunction | NotFused:
         links = self._wiring.symbols[owner].links
         if len(links) > WIDTH:
-            return Unfit.NEVER
+            return NotFused.NEVER
         ways: dict[str | None, Whole] = {}
         depth, leaves = 0, False
         for port, targets in links.items():
             if port in LIFECYCLE or not targets:
                 continue
             branches = self._all(targets, budget)
-            if isinstance(branches, Unfit):
+            if isinstance(branches, NotFused):
                 return branches
             ways[port] = ways[f"{port}[0]"] = spread([one.whole for one in branches])
             depth = max(depth, *(one.depth for one in branches))
             leaves = leaves or any(one.leaves for one in branches)
         if isinstance(handler, Choice):
-            return Fused(choice(handler.fn, ways, fail), depth + 1, leaves)
+            return FusedFunction(choice(handler.fn, ways, fail), depth + 1, leaves)
         if leaves:
-            return Unfit.NEVER
-        return Fused(visit(handler.fn, ways, fail), depth + 1)
+            return NotFused.NEVER
+        return FusedFunction(visit(handler.fn, ways, fail), depth + 1)
 
-    def _all(self, targets: tuple[Target, ...], budget: int) -> list[Fused] | Unfit:
+    def _all(self, targets: tuple[Target, ...], budget: int) -> list[FusedFunction] | NotFused:
         """Every target fused, or why not."""
         if len(targets) > WIDTH:
-            return Unfit.NEVER
+            return NotFused.NEVER
         found = []
         for target in targets:
             fused = self._fuse(target, budget - 1)
-            if isinstance(fused, Unfit):
+            if isinstance(fused, NotFused):
                 return fused
             found.append(fused)
         if len(found) > 1 and any(one.leaves for one in found):
             # The others would run anew with it.
-            return Unfit.NEVER
+            return NotFused.NEVER
         return found
 
 
@@ -218,7 +226,7 @@ def resumable(whole: Whole) -> Whole:
     def noted(payload: Payload) -> Answer:
         try:
             return whole(payload)
-        except Elsewhere as later:
+        except ElsewhereError as later:
             if later.again is None:
                 later.again = whole, payload
             raise
@@ -231,7 +239,7 @@ def failure(label: str, port: str, branches: list[Whole]) -> Fail:
     onward = spread(branches) if branches else None
 
     def fail(error: BaseException) -> Answer:
-        if type(error) is Elsewhere:
+        if type(error) is ElsewhereError:
             raise error
         failed = Error.of(error, symbol=label, port=port)
         return failed if onward is None else onward(failed)

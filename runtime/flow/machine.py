@@ -73,19 +73,19 @@ VisitFrame: TypeAlias = tuple[Coroutine[Any, Any, Any], NodeStep | JoinStep]
 Stack: TypeAlias = list[JoinFrame | VisitFrame]
 
 
-class Nested:
+class NestedStack:
     """The stack that a task of a concurrent join hangs below: depth counts through it."""
 
     __slots__ = ("above", "depth", "stack")
 
-    def __init__(self, stack: Stack, above: "Nested | None") -> None:
+    def __init__(self, stack: Stack, above: "NestedStack | None") -> None:
         self.stack = stack
         self.above = above
         # One more for the frame that nests: it is pushed once what it runs was made.
         self.depth: int = len(stack) + 1 + (above.depth if above is not None else 0)
 
 
-class Pending:
+class PendingAnswer:
     """An answer still on its way: await it, once, inside a task.
 
     Where its process is cancelled meanwhile, the answer is the reason. Where it is the awaiting
@@ -111,7 +111,7 @@ class Pending:
         step: Step | None,
         payload: Payload,
         stack: Stack | None = None,
-        above: Nested | None = None,
+        above: NestedStack | None = None,
         *,
         forward: bool = True,
         rests: bool = False,
@@ -137,8 +137,8 @@ class Pending:
             raise RuntimeError("a Pending answer is awaited inside a task")
         outermost = process.enter(task)
         try:
-            result: Answer | Pending = self._unwind() if process.reason is not None else self
-            while type(result) is Pending:
+            result: Answer | PendingAnswer = self._unwind() if process.reason is not None else self
+            while type(result) is PendingAnswer:
                 result = yield from result._proceed()
         except asyncio.CancelledError:
             reason = process.reason
@@ -152,7 +152,7 @@ class Pending:
                 process.leave(task)
         return result
 
-    def _proceed(self) -> "Generator[Any, Any, Answer | Pending]":
+    def _proceed(self) -> "Generator[Any, Any, Answer | PendingAnswer]":
         """Wait for what it waits for, then walk on."""
         stack = self._stack if self._stack is not None else []
         if self._rests:
@@ -175,7 +175,7 @@ class Pending:
             rounds=self._rounds,
         )
 
-    def _unwind(self) -> "Answer | Pending":
+    def _unwind(self) -> "Answer | PendingAnswer":
         """Its process was cancelled before it was awaited: what is inside hears of that."""
         if not self._stack:
             return self._process.reason
@@ -206,10 +206,10 @@ def drive(
     forward: bool = True,
     thrown: BaseException | None = None,
     *,
-    above: Nested | None = None,
+    above: NestedStack | None = None,
     unwinding: bool = False,
     rounds: int = 0,
-) -> Answer | Pending:
+) -> Answer | PendingAnswer:
     """Walk from `step` with `payload` until there is an answer, or something to wait for.
 
     `tasked` says that a task is running, so waiting nodes may begin. With `forward=False` the
@@ -235,7 +235,7 @@ def drive(
                 if not began:
                     began = now
                 elif now - began > BREATH:
-                    return Pending(
+                    return PendingAnswer(
                         process,
                         step,
                         payload,
@@ -296,7 +296,7 @@ def drive(
             else:
                 visit = cast(VisitStep, step)
                 if not tasked and (op != VISIT or visit.waits):
-                    return Pending(process, step, payload, stack, above)
+                    return PendingAnswer(process, step, payload, stack, above)
                 if process.reason is not None:
                     # Cancelled by one of its own nodes: nothing more is begun.
                     step, payload = None, process.reason
@@ -396,7 +396,7 @@ def drive(
                     # A port's name that is none: the node hears of it where it sent.
                     thrown = error
             elif request is not _FAILED:
-                return Pending(
+                return PendingAnswer(
                     process,
                     None,
                     None,
@@ -444,7 +444,7 @@ def too_deep() -> Error:
 
 
 def _begin(
-    process: Process, step: Step, payload: Payload, stack: Stack, above: Nested | None
+    process: Process, step: Step, payload: Payload, stack: Stack, above: NestedStack | None
 ) -> Coroutine[Any, Any, Any]:
     """The coroutine of a step that waits, ready to be driven inside a task."""
     if step.op == WAIT:
@@ -463,10 +463,10 @@ def _begin(
         return _in_turn(process, visit, visit.fn, Flow(process, visit), payload)
     if step.op == READ:
         return process.ask(cast(ReadStep, step), payload)
-    return _together(process, cast(JoinStep, step), payload, Nested(stack, above))
+    return _together(process, cast(JoinStep, step), payload, NestedStack(stack, above))
 
 
-def _inside(owner: Key, stack: Stack, above: Nested | None) -> bool:
+def _inside(owner: Key, stack: Stack, above: NestedStack | None) -> bool:
     """Whether a packet on its way here is inside a visit of this node already."""
     while True:
         for frame in stack:
@@ -486,10 +486,12 @@ async def _in_turn(process: Process, step: NodeStep, fn: Callable[..., Any], *ar
         process.pass_turn(step.owner)
 
 
-async def _together(process: Process, step: JoinStep, payload: Payload, above: Nested) -> Answer:
+async def _together(
+    process: Process, step: JoinStep, payload: Payload, above: NestedStack
+) -> Answer:
     """Send to every target at the same time; the answers are joined in the order of the links."""
     tasks: list[asyncio.Task[Answer]] = [
-        process.tasks.start(Pending(process, target, payload, None, above), awaited=True)
+        process.tasks.start(PendingAnswer(process, target, payload, None, above), awaited=True)
         for target in step.targets
     ]
     try:

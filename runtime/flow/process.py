@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from uuid import UUID
 
 from heddle.runtime.flow.contracts import Companion, ExitHook, Key, Process, ProcessStatus
-from heddle.runtime.flow.errors import NOTHING, Answer, Error, Failure, Payload
-from heddle.runtime.flow.machine import DEPTH, Pending, drive
+from heddle.runtime.flow.errors import NOTHING, Answer, Error, NodeError, Payload
+from heddle.runtime.flow.machine import DEPTH, PendingAnswer, drive
 from heddle.runtime.flow.reader import Reader
 from heddle.runtime.flow.step import FAILURES, RAISED, RUN, ReadStep, RunStep, Step
 from heddle.runtime.flow.tasks import Tasks, current_task
@@ -107,9 +107,9 @@ class LiveProcess:
     def fork(self, origin: str = "") -> "LiveProcess":
         """A child on the same generation: it reads through to this one's data and writes its own."""
         if self.status is _ENDED:
-            raise Failure(_OVER)
+            raise NodeError(_OVER)
         if self._above >= DEPTH:
-            raise Failure(_TOO_MANY)
+            raise NodeError(_TOO_MANY)
         child = LiveProcess(self.wiring, self, origin or self.origin)
         child._above = self._above + 1
         child.owns = self.owns = True
@@ -154,7 +154,7 @@ class LiveProcess:
 
     # -- packets -----------------------------------------------------------------------------
 
-    def run(self, step: Step | None, payload: Payload) -> Answer | Pending:
+    def run(self, step: Step | None, payload: Payload) -> Answer | PendingAnswer:
         """Send a payload into a step: its answer, or a Pending to await where something waits."""
         if step is None:
             return payload
@@ -179,7 +179,7 @@ class LiveProcess:
             step = following
         return drive(self, step, payload)
 
-    def send(self, owner: Key, port: str, payload: Payload) -> Answer | Pending:
+    def send(self, owner: Key, port: str, payload: Payload) -> Answer | PendingAnswer:
         """Send a payload out of this port of this symbol; with no link the payload is the answer."""
         return self.run(self.wiring.out(owner, port), payload)
 
@@ -233,10 +233,10 @@ class LiveProcess:
         try:
             return await work
         except SystemExit as error:
-            raise Failure(Error.of(error)) from error
+            raise NodeError(Error.of(error)) from error
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if type(work) is not Pending or self.reason is None:
+            if type(work) is not PendingAnswer or self.reason is None:
                 raise
             if task is None or task.uncancel() > 0:
                 raise
@@ -305,14 +305,14 @@ class LiveProcess:
         """The one resource of this process under this key, made by the first who asks.
 
         Others who ask meanwhile wait for the same one. A failure is raised to all who waited and is
-        not kept: the next who asks tries again. Failure once the process has ended.
+        not kept: the next who asks tries again. NodeError once the process has ended.
         """
         if self._locals is None:
             self._locals = {}
         found = self._locals.get(key)
         if found is None:
             if self.status is _ENDED:
-                raise Failure(_OVER)
+                raise NodeError(_OVER)
             found = self._locals[key] = self.tasks.start(_made(make), awaited=True)
             found.add_done_callback(lambda done: self._forget(key, done))
         result: T = await asyncio.shield(found)
@@ -570,16 +570,16 @@ class ProcessTasks(Tasks):
         self._process.wiring.generation.report(error, self._process.origin)
 
 
-async def settle(answer: Answer | Pending) -> Answer:
+async def settle(answer: Answer | PendingAnswer) -> Answer:
     """The answer, waited for where it is still on its way."""
-    return await answer if type(answer) is Pending else answer
+    return await answer if type(answer) is PendingAnswer else answer
 
 
 async def _made(make: Callable[[], Awaitable[T]]) -> T:
     return await make()
 
 
-async def finish(process: Process, answer: Answer | Pending) -> Answer:
+async def finish(process: Process, answer: Answer | PendingAnswer) -> Answer:
     """Wait for the answer, end the process by it, and give what its sender should get.
 
     That is the answer, or the Error of an exit hook that failed where the answer was none. Where

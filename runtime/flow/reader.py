@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable
 
 from heddle.runtime.flow.contracts import Process
-from heddle.runtime.flow.errors import Answer, Error, Failure, Payload
+from heddle.runtime.flow.errors import Answer, Error, NodeError, Payload
 from heddle.runtime.flow.packet import Packet
 
 
@@ -24,7 +24,7 @@ class Reader:
         self.unanswered: set[asyncio.Future[Answer]] = set()
         self._queue: deque[Packet] = deque()
         self._waiting: set[asyncio.Future[None]] = set()
-        self._closed: Error | Failure | None = None
+        self._closed: Error | NodeError | None = None
 
     @property
     def idle(self) -> bool:
@@ -49,10 +49,10 @@ class Reader:
     async def ask(self, payload: Payload) -> Answer:
         """Put a packet in and wait for its answer; the closing reason when nobody answers it.
 
-        Failure where the conversation has failed.
+        NodeError where the conversation has failed.
         """
-        if isinstance(self._closed, Failure):
-            raise Failure(self._closed.error)
+        if isinstance(self._closed, NodeError):
+            raise NodeError(self._closed.error)
         if self._closed is not None:
             return self._closed
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
@@ -78,8 +78,8 @@ class Reader:
     def fail(self, error: Error) -> None:
         """End it with a failure of the conversation itself: whoever asks, or has asked, meets it."""
         if self._closed is None:
-            self._closed = Failure(error)
-            self._end(lambda answer: answer.set_exception(Failure(error)))
+            self._closed = NodeError(error)
+            self._end(lambda answer: answer.set_exception(NodeError(error)))
 
     def _end(self, settle: "Callable[[asyncio.Future[Answer]], None]") -> None:
         self._queue.clear()

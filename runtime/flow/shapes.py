@@ -14,7 +14,7 @@ from inspect import iscoroutinefunction
 from typing import Any, TypeAlias
 
 from heddle.runtime.flow.contracts import Host, Process
-from heddle.runtime.flow.errors import NOTHING, Answer, Error, Failure, Payload
+from heddle.runtime.flow.errors import NOTHING, Answer, Error, NodeError, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.node import Action, Handler, Node, Visit
 from heddle.runtime.flow.packet import join
@@ -120,7 +120,7 @@ class ManyToOne(Node):
         self._fn = fn
         self._limit = limit
         self._waits = iscoroutinefunction(fn)
-        self._rows: dict[Process, Rows] = {}
+        self._rows: dict[Process, JoinRows] = {}
         self._visit = Visit(self._act, waits=self._waits, turns=self._waits)
         self._host: Host | None = None
 
@@ -156,7 +156,7 @@ class ManyToOne(Node):
         rows = self._rows.get(process)
         if rows is None:
             process.on_exit(lambda error: self._end(process, error))
-            rows = self._rows[process] = Rows(flow.inputs or (flow.port,), self._limit)
+            rows = self._rows[process] = JoinRows(flow.inputs or (flow.port,), self._limit)
         row = rows.add(flow.port, payload)
         if row is None:
             return NOTHING
@@ -176,7 +176,7 @@ class ManyToOne(Node):
             self.left(process, waiting, rows.lacking)
 
 
-class Rows:
+class JoinRows:
     """The packets that wait at each in port, in one process."""
 
     __slots__ = ("_columns", "_limit", "_order")
@@ -197,14 +197,14 @@ class Rows:
         return [port for port, column in self._columns.items() if not column]
 
     def add(self, port: str, payload: Payload) -> Row | None:
-        """Put a packet in; return the row if that completes it. Failure if too many wait."""
+        """Put a packet in; return the row if that completes it. NodeError if too many wait."""
         columns = self._columns
         column = columns.get(port)
         if column is None:
             column = columns[port] = deque()
         if self._limit is not None and len(column) >= self._limit:
             reason = f"{self._limit} packets wait at {port} already, for those of other in ports"
-            raise Failure(Error(reason, code="limit"))
+            raise NodeError(Error(reason, code="limit"))
         column.append(payload)
         for name in self._order:
             if not columns[name]:

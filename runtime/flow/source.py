@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from heddle.runtime.flow.contracts import Key, Process, ProcessStatus
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, Payload
-from heddle.runtime.flow.machine import Pending
+from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.process import LiveProcess, abandon, finish, settle
 from heddle.runtime.flow.tasks import Tasks
 
@@ -69,7 +69,7 @@ class Source:
 
     def send(
         self, payload: Payload, parent: Process | None = None
-    ) -> tuple[LiveProcess, Answer | Pending]:
+    ) -> tuple[LiveProcess, Answer | PendingAnswer]:
         """Begin a process and send its packet; return both the process and the answer.
 
         The answer may be a Pending. The caller ends the process: see `complete`.
@@ -86,7 +86,7 @@ class Source:
             return process, NOTHING
         return process, process.run(step, payload)
 
-    async def handle(self, process: Process, answer: Answer | Pending) -> Answer:
+    async def handle(self, process: Process, answer: Answer | PendingAnswer) -> Answer:
         """Wait for the answer and return it; for an Error, the answer of the flow at `error`."""
         answer = await settle(answer)
         if type(answer) is Error and process.reason is None:
@@ -95,7 +95,9 @@ class Source:
                 return await settle(process.run(wiring.out(owner, "error"), answer))
         return answer
 
-    async def complete(self, process: Process, answer: Answer | Pending, **data: Any) -> Answer:
+    async def complete(
+        self, process: Process, answer: Answer | PendingAnswer, **data: Any
+    ) -> Answer:
         """Wait for the answer, handle an Error, end the process, and report the Error that is left.
 
         Return the answer, or the Error of an exit hook. `data` are values of the event. If the task

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from heddle.runtime.flow.contracts import Key
-from heddle.runtime.flow.elsewhere import Elsewhere, resume
+from heddle.runtime.flow.elsewhere import ElsewhereError, resume
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.node import Action, Choice, Conversation, Visit
 
@@ -71,14 +71,14 @@ class RunStep(Step):
 
         If the action goes on elsewhere, that is a step which waits for it, and the payload.
         """
-        if type(error) is Elsewhere:
+        if type(error) is ElsewhereError:
             return self._resumed(index, error), payload
         return (
             self._resolve(self.owners[index], "error"),
             Error.of(error, symbol=self.labels[index], port=self.ports[index]),
         )
 
-    def _resumed(self, index: int, later: Elsewhere) -> Step:
+    def _resumed(self, index: int, later: ElsewhereError) -> Step:
         rest, fn = index + 1, self.actions[index]
         then = self.next
         if rest < len(self.actions):
@@ -153,7 +153,7 @@ class ChoiceStep(NodeStep):
 
     def gave_up(self, error: BaseException, payload: Any) -> tuple[Step | None, Any]:
         """Return where its failure goes, and the Error; or a step that waits, and the payload."""
-        if type(error) is not Elsewhere:
+        if type(error) is not ElsewhereError:
             return self.failed(error)
         step, later = ResumedStep(self.owner, self.label, self._resolve, self.port), error
 
@@ -221,7 +221,7 @@ class ActionStep(NodeStep):
 
     def gave_up(self, error: BaseException, payload: Any) -> tuple[Step | None, Any]:
         """Return where its failure goes, and the Error; or a step that waits, and the payload."""
-        if type(error) is not Elsewhere:
+        if type(error) is not ElsewhereError:
             return self.failed(error)
         step, later = ResumedStep(self.owner, self.label, self._resolve, self.port), error
 

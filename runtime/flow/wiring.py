@@ -36,7 +36,7 @@ RUN = 64
 """How many actions a straight run holds at most: the machine looks at the clock between runs."""
 
 
-class Wired(msgspec.Struct, frozen=True):
+class WiredSymbol(msgspec.Struct, frozen=True):
     """One symbol as the wiring sees it: its label, its node, and where its out ports lead."""
 
     label: str
@@ -74,7 +74,7 @@ class Wiring:
 
     def __init__(
         self,
-        symbols: Mapping[Key, Wired],
+        symbols: Mapping[Key, WiredSymbol],
         sources: Callable[[Key], Sequence[str]] | None = None,
         generation: Generation | None = None,
         lens: Lens | None = None,

@@ -5,11 +5,11 @@ from collections import deque
 
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Answer, Error, Payload
-from heddle.runtime.flow.machine import Pending
+from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.step import Step
 
 
-class Closed(Exception):  # noqa: N818 - reads as what it tells: you closed it
+class ClosedError(Exception):
     """You closed it, or its process has ended: nothing more can be sent or read."""
 
 
@@ -41,7 +41,7 @@ class Writer:
         Where it is cancelled, the answer stays for the next who receives.
         """
         if not self._flight:
-            raise Closed("no packet is in flight: every answer was received")
+            raise ClosedError("no packet is in flight: every answer was received")
         future = self._flight.popleft()
         try:
             return await asyncio.shield(future)
@@ -74,10 +74,10 @@ class Writer:
 
     def _write(self, payload: Payload) -> "asyncio.Future[Answer]":
         if self._closed is not None:
-            raise Closed(self._closed.message)
+            raise ClosedError(self._closed.message)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         answer = self._process.run(self._step, payload)
-        if type(answer) is Pending:
+        if type(answer) is PendingAnswer:
             task: asyncio.Task[Answer] = self._process.tasks.start(answer, awaited=True)
             self._open[future] = task
             task.add_done_callback(lambda done: self._answered(future, done))

@@ -17,7 +17,7 @@ from heddle.extensions.extension import Duration as Duration
 from heddle.extensions.extension import Error as Error
 from heddle.extensions.extension import Expression as Expression
 from heddle.extensions.extension import Extension as Extension
-from heddle.extensions.extension import Failure as Failure
+from heddle.extensions.extension import NodeError as NodeError
 from heddle.extensions.extension import Fields as Fields
 from heddle.extensions.extension import FieldType as FieldType
 from heddle.extensions.extension import Flow as Flow
@@ -86,7 +86,7 @@ from heddle.runtime.changes.rollback import plan_rollback as plan_rollback
 from heddle.runtime.changes.wait_live import wait_live as wait_live
 from heddle.runtime.events.events import Event as Event
 from heddle.runtime.events.events import Events as Events
-from heddle.runtime.flow.elsewhere import Elsewhere as Elsewhere
+from heddle.runtime.flow.elsewhere import ElsewhereError as ElsewhereError
 from heddle.runtime.flow.elsewhere import await_program as await_program
 from heddle.runtime.flow.elsewhere import once as once
 from heddle.runtime.flow.elsewhere import resume as resume
@@ -96,9 +96,9 @@ from heddle.runtime.flow.process import settle as settle
 from heddle.runtime.flow.shapes import many_to_one as many_to_one
 from heddle.runtime.flow.shapes import one_to_many as one_to_many
 from heddle.runtime.flow.shapes import one_to_one as one_to_one
-from heddle.runtime.flow.writer import Closed as Closed
+from heddle.runtime.flow.writer import ClosedError as ClosedError
 from heddle.runtime.flow.writer import Writer as Writer
-from heddle.runtime.runtime import NoSymbol as NoSymbol
+from heddle.runtime.runtime import NoSymbolError as NoSymbolError
 from heddle.runtime.runtime import Runtime as Runtime
 from heddle.runtime.status.namespace_status import standing as standing
 from heddle.runtime.status.status import Status as Status

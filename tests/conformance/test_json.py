@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from heddle.extensions.languages.constants import JSON
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.media import from_json
 from heddle.runtime.assembly.language import CompileError
 from heddle.specs.model.json_text import decode
@@ -34,7 +34,7 @@ def test_a_text_is_accepted_or_refused(file: Path) -> None:
     if not good:
         with pytest.raises(msgspec.DecodeError):
             decode(data)
-        with pytest.raises(BadRequest):
+        with pytest.raises(RequestError):
             from_json(data)
         return
     value: Any = decode(data)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from heddle.extensions.net.http.head import parse_head, parse_line
-from heddle.extensions.net.http.request import Peer, Request, make_request
+from heddle.extensions.net.http.request import HttpRequest, Peer, make_request
 from heddle.runtime.assembly.extension import registry
 from heddle.runtime.assembly.language import Options
 from heddle.runtime.flow.errors import Error
@@ -31,11 +31,11 @@ class Example(NamedTuple):
         return f"{self.kind}.{self.field}: {self.code}"
 
 
-def request(target: str = "/orders?a=1&topic=news") -> Request:
+def request(target: str = "/orders?a=1&topic=news") -> HttpRequest:
     """Return a real HTTP request, as a listener makes it."""
-    from heddle.extensions.net.http.limits import Limits
+    from heddle.extensions.net.http.limits import HttpLimits
 
-    limits = Limits()
+    limits = HttpLimits()
     line = parse_line(f"GET {target} HTTP/1.1".encode(), limits)
     block = b"Host: shop.example\r\nAuthorization: Bearer x\r\nAccept: */*"
     head = parse_head(block, 11, limits)

@@ -16,7 +16,7 @@ from heddle.extensions.languages.errors import ProgramError
 from heddle.extensions.time.schedule import Cron
 from heddle.runtime.assembly.extension import registry
 from heddle.runtime.assembly.language import CompileError, Options
-from heddle.runtime.flow.errors import Failure
+from heddle.runtime.flow.errors import NodeError
 from heddle.schemas.field import FieldError
 from heddle.schemas.units import Duration, Size
 from tests.fuzz.mutation import fuzz, mutated
@@ -38,7 +38,7 @@ CEL = [
 
 def run(language: str, text: str) -> None:
     """Compile and run a text: only the documented errors may come of it."""
-    with contextlib.suppress(CompileError, EvaluationError, ProgramError, Failure):
+    with contextlib.suppress(CompileError, EvaluationError, ProgramError, NodeError):
         LANGUAGES.get(language).program(text, Options())(PAYLOAD)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from heddle.extensions.data.jsonl import parsed
 from heddle.extensions.data.lines import gathered, lines_of
 from heddle.extensions.data.records import Records, Rules
-from heddle.runtime.flow.errors import Failure
+from heddle.runtime.flow.errors import NodeError
 from tests.fuzz.mutation import fuzz, mutated_bytes
 
 CSV = [
@@ -36,7 +36,7 @@ def test_tables_are_read_or_say_why(data: bytes, delimiter: str, header: bool) -
 
     async def read() -> None:
         for encoding in ("utf-8", "latin-1", "utf-16"):
-            with contextlib.suppress(Failure):
+            with contextlib.suppress(NodeError):
                 await gathered(Records(rules).rows(lines_of(data, encoding)), 1000)
 
     asyncio.run(read())
@@ -46,7 +46,7 @@ def test_tables_are_read_or_say_why(data: bytes, delimiter: str, header: bool) -
 @given(mutated_bytes(LINES))
 def test_json_lines_are_read_or_say_why(data: bytes) -> None:
     async def read() -> None:
-        with contextlib.suppress(Failure):
+        with contextlib.suppress(NodeError):
             await gathered(parsed(lines_of(data, "utf-8")), 1000)
 
     asyncio.run(read())

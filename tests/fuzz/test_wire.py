@@ -10,21 +10,21 @@ from hypothesis import strategies as st
 from heddle.extensions.manage.tokens import token_of
 from heddle.extensions.net.cookies.cookie import parsed
 from heddle.extensions.net.http.bodies import decode
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.framing import ChunkedBody, FixedBody
 from heddle.extensions.net.http.head import parse_head, parse_line
-from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.limits import HttpLimits
 from heddle.extensions.net.http.media import from_form, from_json, from_text, media_type, parameter
 from heddle.extensions.net.http.multipart import decode_multipart
 from heddle.extensions.net.http.negotiate import accepts, choose_coding, weights
 from heddle.extensions.net.http.path import text_of
 from heddle.extensions.net.static.known import judge, same
-from heddle.extensions.net.static.place import Found
-from heddle.extensions.net.static.ranges import Unsatisfiable, ranges_of
+from heddle.extensions.net.static.place import StaticFile
+from heddle.extensions.net.static.ranges import RangeError, ranges_of
 from heddle.specs.yaml.document import read_text
 from tests.fuzz.mutation import fuzz, mutated, mutated_bytes
 
-LIMITS = Limits()
+LIMITS = HttpLimits()
 
 LINES = [
     b"GET /a%20b/?q=1&r=%C3%A9 HTTP/1.1",
@@ -42,7 +42,7 @@ HEADS = [
 @given(mutated_bytes(LINES))
 def test_request_lines_are_read_or_refused(data: bytes) -> None:
     """Any other error than those that are expected here fails the test."""
-    with contextlib.suppress(BadRequest):
+    with contextlib.suppress(RequestError):
         parse_line(data, LIMITS)
 
 
@@ -50,7 +50,7 @@ def test_request_lines_are_read_or_refused(data: bytes) -> None:
 @given(mutated_bytes(HEADS), st.sampled_from([10, 11]))
 def test_heads_are_read_or_refused(data: bytes, version: int) -> None:
     """Any other error than those that are expected here fails the test."""
-    with contextlib.suppress(BadRequest):
+    with contextlib.suppress(RequestError):
         parse_head(data, version, LIMITS)
 
 
@@ -58,7 +58,7 @@ def test_heads_are_read_or_refused(data: bytes, version: int) -> None:
 @given(mutated(["/a/b%20c/../d", "/%2e%2e/x", "/a//b%2Fc?x", "/%C3%A9"]))
 def test_paths_are_read_or_refused(text: str) -> None:
     """Any other error than those that are expected here fails the test."""
-    with contextlib.suppress(BadRequest):
+    with contextlib.suppress(RequestError):
         text_of(text)
 
 
@@ -73,7 +73,7 @@ CHUNKS = [
 @fuzz
 @given(mutated_bytes(CHUNKS), st.integers(1, 30))
 def test_chunks_are_read_or_refused(data: bytes, step: int) -> None:
-    with contextlib.suppress(BadRequest):
+    with contextlib.suppress(RequestError):
         body = ChunkedBody(LIMITS)
         for at in range(0, len(data), step):
             if body.feed(data[at : at + step]) is not None:
@@ -103,14 +103,14 @@ TYPES = [
 @fuzz
 @given(mutated_bytes(BODIES), mutated(TYPES))
 def test_bodies_are_read_or_refused(data: bytes, kind: str) -> None:
-    with contextlib.suppress(BadRequest):
+    with contextlib.suppress(RequestError):
         decode(data, kind)
     for read in (
         from_json,
         lambda data: from_text(data, kind),
         lambda data: decode_multipart(data, "x"),
     ):
-        with contextlib.suppress(BadRequest):
+        with contextlib.suppress(RequestError):
             read(data)
 
 
@@ -118,7 +118,7 @@ def test_bodies_are_read_or_refused(data: bytes, kind: str) -> None:
 @given(mutated(["a=1&b=%C3%A9&a=2&c", "q=%ff&&&=;", "a+b=c%"]))
 def test_forms_are_read_or_refused(text: str) -> None:
     """Any other error than those that are expected here fails the test."""
-    with contextlib.suppress(BadRequest):
+    with contextlib.suppress(RequestError):
         from_form(text)
 
 
@@ -145,7 +145,7 @@ def test_headers_are_read_or_ignored(text: str) -> None:
     parameter(text, "name")
     list(parsed(text))
     list(parsed(text, joined=True))
-    with contextlib.suppress(Unsatisfiable):
+    with contextlib.suppress(RangeError):
         ranges_of(text, 100)
 
 
@@ -155,7 +155,7 @@ def test_headers_are_read_or_ignored(text: str) -> None:
 )
 def test_dates_are_read_or_ignored(text: str) -> None:
     """Any other error than those that are expected here fails the test."""
-    file = Found("/a", 1, 1_700_000_000_000_000_000, 1)
+    file = StaticFile("/a", 1, 1_700_000_000_000_000_000, 1)
     for name in ("If-Match", "If-Unmodified-Since", "If-None-Match", "If-Modified-Since"):
         judge(file, '"x"', lambda asked: text if asked == name else "")  # noqa: B023
     same(file, '"x"', text)

@@ -9,7 +9,7 @@ import pytest
 from heddle.extensions.extension import Action, Fields, Host, Kind, Node, Process, Schema
 from heddle.runtime.assembly.rollout import ShiftError
 from heddle.runtime.flow.errors import Error
-from heddle.runtime.runtime import NoSymbol, Runtime
+from heddle.runtime.runtime import NoSymbolError, Runtime
 from heddle.schemas.port import IN, OUT
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import Delete, Put
@@ -110,7 +110,7 @@ async def test_a_start_runs_what_is_fit_and_tells_what_is_not() -> None:
         assert status["good"].state == "active"
         assert status["bad"].state == "refused"
         assert 'Did you mean "snippet"?' in status["bad"].reasons[0]
-        with pytest.raises(NoSymbol, match="bad"):
+        with pytest.raises(NoSymbolError, match="bad"):
             await rt.send("bad")
 
 
@@ -119,7 +119,7 @@ async def test_what_waits_says_for_whom() -> None:
         status = {symbol.name: symbol for symbol in rt.status().symbols}
         assert status["b"].reasons == ('waits for "c", linked at ports.out',)
         assert status["a"].reasons == ('"b" is not active, linked at ports.out',)
-        with pytest.raises(NoSymbol, match='waits for "c"'):
+        with pytest.raises(NoSymbolError, match='waits for "c"'):
             await rt.send("b")
         await change(rt, text("c", "last"))
         assert await rt.send("a") == "last"
@@ -480,9 +480,9 @@ async def test_a_runtime_can_be_entered_again_over_the_same_store() -> None:
 
 async def test_a_packet_sent_by_name_gets_its_answer_or_says_why_not() -> None:
     async with running(text("a", "x")) as rt:
-        with pytest.raises(NoSymbol, match='no symbol "b"'):
+        with pytest.raises(NoSymbolError, match='no symbol "b"'):
             await rt.send("b")
-        with pytest.raises(NoSymbol, match='no in port "inn"'):
+        with pytest.raises(NoSymbolError, match='no in port "inn"'):
             await rt.send("a", port="inn")
 
 

@@ -7,11 +7,11 @@ from typing import Any
 from heddle.runtime.flow.contracts import Key, Target
 from heddle.runtime.flow.errors import NOTHING, Answer, Payload
 from heddle.runtime.flow.flow import Flow
-from heddle.runtime.flow.machine import Pending
+from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.node import Action, Choice, Conversation, Handler, Node, Visit
 from heddle.runtime.flow.process import LiveProcess, finish
 from heddle.runtime.flow.reader import Reader
-from heddle.runtime.flow.wiring import Lens, Wired, Wiring
+from heddle.runtime.flow.wiring import Lens, WiredSymbol, Wiring
 
 
 class Made(Node):
@@ -102,7 +102,7 @@ def wired(
     nodes: Mapping[Key, tuple[Node, Mapping[str, tuple[Target, ...]]]], lens: Lens | None = None
 ) -> Wiring:
     """Wiring of nodes and their links."""
-    symbols = {key: Wired(str(key), node, links) for key, (node, links) in nodes.items()}
+    symbols = {key: WiredSymbol(str(key), node, links) for key, (node, links) in nodes.items()}
 
     def sources(owner: Key) -> list[str]:
         every = (
@@ -127,7 +127,7 @@ def run(wiring: Wiring, payload: Payload = "x", start: Key = "a", port: str = "i
     """Send a payload into a plain flow, outside any event loop; its answer is there at once."""
     process = LiveProcess(wiring)
     answer = process.run(wiring.entry(start, port), payload)
-    assert type(answer) is not Pending
+    assert type(answer) is not PendingAnswer
     ended = process.end()
     assert not isinstance(ended, Awaitable)
     return answer

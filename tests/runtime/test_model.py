@@ -16,10 +16,10 @@ from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import NOTHING, Answer, Error, Payload
 from heddle.runtime.flow.flow import Flow
 from heddle.runtime.flow.fusion import Fuser
-from heddle.runtime.flow.machine import Pending
+from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.node import Action, Choice, Handler, Node, Visit
 from heddle.runtime.flow.process import LiveProcess, finish
-from heddle.runtime.flow.wiring import Lens, Wired, Wiring
+from heddle.runtime.flow.wiring import Lens, WiredSymbol, Wiring
 from tests.runtime.nodes import made, wired
 
 
@@ -208,7 +208,7 @@ def plain(value: Answer) -> Any:
 def at_once(wiring: Wiring, start: int, payload: Payload) -> Answer:
     process = LiveProcess(wiring)
     found = process.run(wiring.entry(start, "in"), payload)
-    assert type(found) is not Pending
+    assert type(found) is not PendingAnswer
     process.end()
     return found
 
@@ -268,7 +268,7 @@ def test_waiting_flows_answer_by_the_book(
         wiring = flow_of(graph, log, waiting, every if observed else None)
         process = LiveProcess(wiring)
         found = process.run(wiring.entry(0, "in"), payload)
-        assert type(found) is not Pending or wiring.may_wait(0, "in")
+        assert type(found) is not PendingAnswer or wiring.may_wait(0, "in")
         async with asyncio.timeout(60):
             assert plain(await finish(process, found)) == expected
         assert not wiring.processes
@@ -302,7 +302,7 @@ def test_answers_come_back_in_the_order_of_the_questions(
 
 def start_of(wiring: Wiring) -> Any:
     """Return a symbol that leads to the first."""
-    return Wired("start", wiring.symbols[0].node, {"out": ((0, "in"),)})
+    return WiredSymbol("start", wiring.symbols[0].node, {"out": ((0, "in"),)})
 
 
 @settings(max_examples=60, deadline=None)
@@ -319,7 +319,7 @@ def test_a_cancelled_flow_leaves_nothing_behind(
         task = asyncio.ensure_future(finish(process, found))
         for _ in range(ticks):
             await asyncio.sleep(0)
-        answered = task.done() or type(found) is not Pending
+        answered = task.done() or type(found) is not PendingAnswer
         process.cancel(Error("enough", code="cancelled"))
         async with asyncio.timeout(60):
             found = await task

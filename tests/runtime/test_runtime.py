@@ -8,7 +8,7 @@ import pytest
 from heddle.runtime.assembly.kind import node
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.process import finish
-from heddle.runtime.runtime import NoSymbol, Runtime
+from heddle.runtime.runtime import NoSymbolError, Runtime
 from heddle.schemas.errors import StoreError
 from heddle.specs.model.store import ChangeSet, Put
 from heddle.specs.stores.memory import MemoryStore
@@ -67,11 +67,11 @@ async def test_whoever_gives_up_waiting_ends_the_process() -> None:
 
 async def test_what_cannot_be_sent_to_says_why() -> None:
     async with world([step("a", "nobody"), step("b")], **quiet(World())) as rt:
-        with pytest.raises(NoSymbol, match='there is no symbol "x" in the namespace default'):
+        with pytest.raises(NoSymbolError, match='there is no symbol "x" in the namespace default'):
             await rt.send("x")
-        with pytest.raises(NoSymbol, match='"a" is not active: waits for "nobody"'):
+        with pytest.raises(NoSymbolError, match='"a" is not active: waits for "nobody"'):
             await rt.send("a")
-        with pytest.raises(NoSymbol, match='"b" has no in port "side"'):
+        with pytest.raises(NoSymbolError, match='"b" has no in port "side"'):
             await rt.send("b", port="side")
 
 
@@ -144,7 +144,7 @@ async def test_closing_lets_what_is_in_flight_end_and_closes_every_node() -> Non
     assert here.log[-2:] == ["aa: close", "bb: close"]
     with pytest.raises(StoreError, match="not open"):
         await store.specs()
-    with pytest.raises(NoSymbol):
+    with pytest.raises(NoSymbolError):
         await rt.send("a", "")
 
 
@@ -280,7 +280,7 @@ async def test_a_long_process_and_its_children_stay_on_their_generation() -> Non
 async def test_a_removed_symbol_is_gone_at_once_for_new_processes() -> None:
     async with world([step("a")], **quiet(World())) as rt:
         await remove(rt, step("a"))
-        with pytest.raises(NoSymbol):
+        with pytest.raises(NoSymbolError):
             await rt.send("a", "")
         assert told(rt, "generation live")[-1].reason == "removed a"
 

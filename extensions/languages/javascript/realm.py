@@ -21,7 +21,7 @@ from heddle.extensions.languages.errors import ProgramError
 from heddle.extensions.languages.javascript.bridge import from_text, to_text
 from heddle.extensions.languages.limits import out_of_memory, timed_out
 from heddle.runtime.assembly.language import CompileError, MissingExtra, Say
-from heddle.runtime.flow.errors import Error, Failure
+from heddle.runtime.flow.errors import Error, NodeError
 
 ABOVE: Final = 10_000
 """How many lines stand above the first line of every program, so that its lines are known."""
@@ -110,7 +110,7 @@ class Realm:
         *,
         longs: bool = True,
     ) -> Any:
-        """Return the result of a program; ProgramError or Failure says what went wrong.
+        """Return the result of a program; ProgramError or NodeError says what went wrong.
 
         `longs` gives it integers from 2^53 on as BigInt, not as the nearest number.
         """
@@ -316,11 +316,11 @@ def _stopped(text: str, timeout: float, memory: int) -> ProgramError:
     return ProgramError(text.partition("\n")[0], line=line)
 
 
-def _failure(text: str) -> ProgramError | Failure:
+def _failure(text: str) -> ProgramError | NodeError:
     """Return what a program threw; what has a code or data of its own is an Error of its making."""
     value = msgspec.json.decode(text)
     line = line_of(value.get("stack", ""))
     if "code" in value or "data" in value:
         message = value.get("plain") or value["message"]
-        return Failure(Error(message, code=value.get("code", "thrown"), data=value.get("data")))
+        return NodeError(Error(message, code=value.get("code", "thrown"), data=value.get("data")))
     return ProgramError(value["message"], line=line)

@@ -8,7 +8,7 @@ from heddle.extensions.languages.errors import ProgramError, ProgramTimeoutError
 from heddle.extensions.languages.javascript import realm as realms
 from heddle.extensions.languages.javascript.realm import JavaScriptSyntaxError
 from heddle.runtime.assembly.language import CompileError
-from heddle.runtime.flow.errors import Failure
+from heddle.runtime.flow.errors import NodeError
 from heddle.schemas.sentences import lower_first
 from heddle.schemas.units import Duration
 
@@ -56,7 +56,7 @@ def shaped(code: str, typescript: bool, timeout: float, memory: int) -> ProgramF
         ) from None
     except ProgramError as error:
         raise CompileError(error.message, line=error.line) from None
-    except Failure as error:
+    except NodeError as error:
         raise CompileError(str(error)) from None
     raise CompileError("the code exports nothing", hint=HINT)
 

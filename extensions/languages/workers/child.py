@@ -27,7 +27,7 @@ from heddle.extensions.languages.workers.protocol import (
     to_bytes,
 )
 from heddle.runtime.assembly.language import CompileError, Options, Program
-from heddle.runtime.flow.errors import Failure
+from heddle.runtime.flow.errors import NodeError
 
 KEPT: Final = 256
 """How many programs a worker keeps compiled."""
@@ -166,7 +166,7 @@ def _answer(
             programs[request.program] = program
         result = program(from_bytes(request.payload))
         return Answer("ok", msgspec.Raw(to_bytes(result)))
-    except Failure as failure:
+    except NodeError as failure:
         return Answer("error", msgspec.Raw(to_bytes(failure.error)))
     except CompileError as error:
         return Answer("failed", _NOTHING, error.message, error.line)

@@ -18,7 +18,7 @@ from heddle.extensions.languages.limits import (
 from heddle.extensions.languages.workers.pool import BENCH, Bench, WorkerPool, pool_here
 from heddle.extensions.languages.workers.protocol import Answer, RunRequest, from_bytes, to_bytes
 from heddle.runtime.assembly.language import Options
-from heddle.runtime.flow.errors import Error, Failure
+from heddle.runtime.flow.errors import Error, NodeError
 
 _numbers: Final = count(1)
 
@@ -95,7 +95,7 @@ class IsolatedProgram:
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise ProgramError(f"the result is not a payload: {error}") from None
         if isinstance(value, Error) and answer.end == "error":
-            raise Failure(value)
+            raise NodeError(value)
         return value
 
 

@@ -11,7 +11,7 @@ from heddle.extensions.manage.operation import JSON, Body, Operation, Outcome, R
 from heddle.extensions.manage.problem_response import Refusal
 from heddle.extensions.manage.request import Asked
 from heddle.extensions.manage.request_body import sent_json
-from heddle.runtime.runtime import NoSymbol
+from heddle.runtime.runtime import NoSymbolError
 from heddle.specs.model.lossless_json import marked, unmarked
 
 ANSWERS = "sql"
@@ -41,7 +41,7 @@ async def ask(asked: Asked) -> Reply:
     question: Question = await sent_json(asked, Question)
     try:
         answer = await asked.home.send(ANSWERS, [question.statement, unmarked(question.args)])
-    except NoSymbol as error:
+    except NoSymbolError as error:
         raise Refusal(
             501,
             "no-sql",

@@ -23,7 +23,7 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.extensions.net.answers import header_of, with_fields
-from heddle.extensions.net.authn.jwt import HMAC, KeyFile, Verifier, WrongToken
+from heddle.extensions.net.authn.jwt import HMAC, JwksFile, TokenError, Verifier
 from heddle.extensions.net.authn.secrets import Passwords, Tokens
 from heddle.extensions.net.certificate import pem
 from heddle.extensions.net.cookies.cookie import parsed
@@ -155,7 +155,7 @@ class AuthNode(Node):
             raise TypeError("found no request (wanted: a map with header, as a listener sends it)")
         try:
             known = self._known(payload)
-        except WrongToken as wrong:
+        except TokenError as wrong:
             return "denied", self._denied(str(wrong))
         if known is None and not self._fields.optional:
             return "denied", self._denied("")
@@ -171,12 +171,12 @@ class AuthNode(Node):
         if scheme == "basic" and self._passwords is not None:
             user = self._passwords.user(credentials)
             if user is None:
-                raise WrongToken("")
+                raise TokenError("")
             return {"scheme": "basic", "user": user}
         if scheme == "bearer" and self._takes_tokens:
             return self._bearer(credentials)
         if scheme:
-            raise WrongToken("")
+            raise TokenError("")
         token = self._elsewhere(payload)
         return self._bearer(token) if token else None
 
@@ -185,7 +185,7 @@ class AuthNode(Node):
         if user is not None:
             return {"scheme": "bearer", "user": user}
         if self._verifier is None:
-            raise WrongToken("the token is not valid")
+            raise TokenError("the token is not valid")
         claims = self._verifier.claims(token)
         return {"scheme": "jwt", "user": claims.get("sub"), "claims": claims}
 
@@ -234,7 +234,7 @@ def _verifier(fields: JwtFields | None, build: Build) -> Verifier | None:
         missing("jwt", "cryptography", build)
     where = "jwks" if fields.jwks else "key"
     try:
-        key = KeyFile(fields.jwks, fields.algorithms) if fields.jwks else pem(fields.key)
+        key = JwksFile(fields.jwks, fields.algorithms) if fields.jwks else pem(fields.key)
         return Verifier(
             algorithms=fields.algorithms,
             key=key,

@@ -31,11 +31,11 @@ _LOOK: Final = 5.0
 """Seconds between two looks at a file of keys; one for a key that is not known."""
 
 
-class WrongToken(Exception):  # noqa: N818 - reads as what it tells: raise WrongToken
+class TokenError(Exception):
     """The token is not to be believed; the text says why, for whoever sent it."""
 
 
-class KeyFile:
+class JwksFile:
     """The keys of a JWKS file, as it is now."""
 
     def __init__(self, path: str, algorithms: Sequence[str]) -> None:
@@ -55,7 +55,7 @@ class KeyFile:
         if kid is None and len(self._keys) == 1:
             return next(iter(self._keys.values()))
         if kid not in self._keys:
-            raise WrongToken("the token was signed with an unknown key")
+            raise TokenError("the token was signed with an unknown key")
         return self._keys[kid]
 
     def _look(self) -> None:
@@ -99,7 +99,7 @@ class Verifier:
         self,
         *,
         algorithms: Sequence[str],
-        key: str | KeyFile,
+        key: str | JwksFile,
         issuer: str | None,
         audience: Sequence[str],
         leeway: float,
@@ -107,8 +107,8 @@ class Verifier:
     ) -> None:
         """ValueError where the key does not fit the algorithms."""
         self._algorithms = list(algorithms)
-        self._file = key if isinstance(key, KeyFile) else None
-        self._key: Any = None if isinstance(key, KeyFile) else _prepared(key, algorithms)
+        self._file = key if isinstance(key, JwksFile) else None
+        self._key: Any = None if isinstance(key, JwksFile) else _prepared(key, algorithms)
         self._issuer = issuer
         self._audience = list(audience) or None
         self._leeway = leeway
@@ -124,7 +124,7 @@ class Verifier:
             if self._file is not None:
                 header = jwt.get_unverified_header(token)
                 if header.get("alg") not in self._algorithms:
-                    raise WrongToken("the token was signed with another algorithm")
+                    raise TokenError("the token was signed with another algorithm")
                 kid = header.get("kid")
                 key = self._file.key(kid if isinstance(kid, str) else None)
             found: dict[str, Any] = jwt.decode(
@@ -137,14 +137,14 @@ class Verifier:
                 options=self._options,
             )
         except jwt.ExpiredSignatureError:
-            raise WrongToken("the token has expired") from None
+            raise TokenError("the token has expired") from None
         except jwt.PyJWTError as error:
-            raise WrongToken(_said(error)) from None
+            raise TokenError(_said(error)) from None
         except (ValueError, TypeError, OverflowError):
-            raise WrongToken("the token cannot be read") from None
+            raise TokenError("the token cannot be read") from None
         for name in ("exp", "nbf"):
             if name in found and type(found[name]) not in (int, float):
-                raise WrongToken(f"the token's {name} is not a number")
+                raise TokenError(f"the token's {name} is not a number")
         return found
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote, unquote
 
 import msgspec
 
-from heddle.extensions.extension import Error, Failure
+from heddle.extensions.extension import Error, NodeError
 from heddle.schemas.ascii import lower
 
 _NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -41,7 +41,7 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True):
     same_site: str = "lax"
 
     def changed(self, said: Mapping[str, Any]) -> Self:
-        """The same with what one cookie says itself; Failure where that cannot be."""
+        """The same with what one cookie says itself; NodeError where that cannot be."""
         try:
             given: Self = msgspec.convert({**msgspec.structs.asdict(self), **said}, type(self))
         except msgspec.ValidationError as error:
@@ -58,7 +58,7 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def set_cookie(name: str, value: str, about: Attributes) -> str:
-    """The value of a Set-Cookie header; Failure where no browser would keep it."""
+    """The value of a Set-Cookie header; NodeError where no browser would keep it."""
     if _NAME.fullmatch(name) is None:
         raise refused(f"{name!r} is not a name for a cookie", "letters, digits and _ - .")
     written = quote(value, safe=_PLAIN)
@@ -82,6 +82,6 @@ def set_cookie(name: str, value: str, about: Attributes) -> str:
     return "; ".join(parts)
 
 
-def refused(found: str, wanted: str) -> Failure:
+def refused(found: str, wanted: str) -> NodeError:
     """The failure of an answer whose cookies cannot be set."""
-    return Failure(Error(f"{found} (wanted: {wanted})", code="cookie"))
+    return NodeError(Error(f"{found} (wanted: {wanted})", code="cookie"))

@@ -9,13 +9,13 @@ from heddle.extensions.extension import (
     Answer,
     Build,
     Duration,
-    Failure,
     FieldError,
     Fields,
     Flow,
     Handler,
     Kind,
     Node,
+    NodeError,
     Payload,
     Port,
     Schema,
@@ -25,7 +25,7 @@ from heddle.extensions.extension import (
 from heddle.extensions.net.answers import header_of, with_fields, with_headers
 from heddle.extensions.net.cookies.cookie import Attributes, parsed, refused, set_cookie
 from heddle.extensions.net.cookies.signing import Signer
-from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http.response import is_envelope
 
 
@@ -153,7 +153,7 @@ class CookiesNode(Node):
 
 def _joined(payload: Payload) -> bool:
     """Whether several Cookie headers were joined by commas: HTTP/1.1 allows one only."""
-    return type(payload) is Request and len(payload.head.fields.get("Cookie", ())) > 1
+    return type(payload) is HttpRequest and len(payload.head.fields.get("Cookie", ())) > 1
 
 
 def compile_cookies(fields: Cookies, build: Build) -> Node:
@@ -163,7 +163,7 @@ def compile_cookies(fields: Cookies, build: Build) -> Node:
             build.refuse(name, found=f'"{value}"', wanted="text without ; , and spaces")
     try:
         return CookiesNode(fields)
-    except Failure as error:
+    except NodeError as error:
         build.refuse(found=error.error.message)
 
 

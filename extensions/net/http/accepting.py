@@ -17,7 +17,7 @@ _PAUSE: Final = 0.2
 """Seconds until it is tried again where there are no file descriptors left."""
 
 
-class Accepting:
+class ConnectionFactory:
     """Gives each connection of one listening socket a protocol. Used inside one event loop."""
 
     def __init__(

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from heddle.extensions.net.http import media
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.negotiate import accepts
 from heddle.runtime.flow.errors import Error
 
@@ -91,7 +91,7 @@ def _sniff(data: bytes, values: int | None) -> Any:
         return data
     try:
         return media.from_json(data, values)
-    except BadRequest as refusal:
+    except RequestError as refusal:
         if refusal.status == 413:
             raise
         return data

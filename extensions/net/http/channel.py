@@ -7,8 +7,8 @@ from heddle.extensions.net.http.door import Address, local_address
 from heddle.extensions.net.http.limits import LINGER_SECONDS, PIPELINE_BYTES
 from heddle.extensions.net.http.receiving import Upload
 from heddle.extensions.net.http.request import Peer
-from heddle.extensions.net.http.shared import Shared
-from heddle.runtime.flow.budget import FREE, Held
+from heddle.extensions.net.http.shared import ServerShared
+from heddle.runtime.flow.budget import FREE, HeldBudget
 
 # HEAD: between requests or inside a head. BODY: collecting a body. BUSY: a request waits for its
 # answer. SENDING: a streamed response is on its way. TAKEN: a guest takes over once all is written.
@@ -46,7 +46,7 @@ class Channel(asyncio.Protocol):
     _transport: asyncio.Transport
     _peer: Peer
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: ServerShared) -> None:
         self._shared = shared
         self._state = HEAD
         self._buffer = b""
@@ -56,8 +56,8 @@ class Channel(asyncio.Protocol):
         self._paused = False
         self._retired = False
         self._resting = False
-        self._kept: Held | None = None
-        self._unsent: Held | None = None
+        self._kept: HeldBudget | None = None
+        self._unsent: HeldBudget | None = None
         self._mark = 0
         self._upload: Upload | None = None
         self._drained: asyncio.Future[None] | None = None
@@ -76,7 +76,7 @@ class Channel(asyncio.Protocol):
     def pause_writing(self) -> None:
         self._congested = self._held = True
         if self._unsent is None:
-            self._unsent = Held()
+            self._unsent = HeldBudget()
         self._unsent.hold(self._transport.get_write_buffer_size(), must=True)
         self.deadline = self._shared.clock.after(self._shared.limits.send_timeout)
 
@@ -152,7 +152,7 @@ class Channel(asyncio.Protocol):
         if self._kept is None:
             if size <= FREE:
                 return True
-            self._kept = Held()
+            self._kept = HeldBudget()
         return self._kept.hold(size if size > FREE else 0, must=must)
 
     def _release(self) -> None:

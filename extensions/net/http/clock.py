@@ -11,14 +11,14 @@ from email.utils import formatdate
 from math import inf
 from typing import Final
 
-from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.limits import HttpLimits
 from heddle.extensions.net.http.response import phrase
 
 _SLOWEST: Final = 1.0
 _QUICKEST: Final = 0.01
 
 
-class Clock:
+class LoopClock:
     """`now` is the loop's time as of the last tick; `after(seconds)` a deadline that may be set."""
 
     def __init__(self, on_tick: Callable[[float, float], None], server_name: str = "") -> None:
@@ -31,7 +31,7 @@ class Clock:
         self._second = 0
         self._prefixes: dict[int, bytes] = {}
 
-    def pace(self, limits: Limits) -> None:
+    def pace(self, limits: HttpLimits) -> None:
         """Tick often enough for these limits."""
         waits = (
             limits.header_timeout,

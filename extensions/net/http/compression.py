@@ -4,7 +4,7 @@ import zlib
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any, Final, Protocol
 
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.schemas.ascii import lower, trim
 from heddle.schemas.pieces import LoopYield
 
@@ -80,19 +80,19 @@ def pack(data: bytes, coding: str) -> bytes:
 
 
 def codings_of(header: str) -> list[str]:
-    """The codings of a Content-Encoding header in the order they were applied; BadRequest 415."""
+    """The codings of a Content-Encoding header in the order they were applied; RequestError 415."""
     names = [lower(trim(name)) for name in header.split(",")]
     found = [name.removeprefix("x-") for name in names if name not in ("", "identity")]
     for name in found:
         if name not in OFFERS:
-            raise BadRequest("the body's content encoding is not gzip, deflate or br", 415)
+            raise RequestError("the body's content encoding is not gzip, deflate or br", 415)
     if len(found) > _LAYERS:
-        raise BadRequest("the body is packed in too many layers", 415)
+        raise RequestError("the body is packed in too many layers", 415)
     return found
 
 
 def unpack(data: bytes, header: str, limit: int | None) -> bytes:
-    """The body as it was before Content-Encoding; BadRequest with 400, 413 or 415."""
+    """The body as it was before Content-Encoding; RequestError with 400, 413 or 415."""
     for coding in reversed(codings_of(header)):
         work = _unpacker(coding, _MEMBERS)
         parts: list[bytes] = []
@@ -133,7 +133,7 @@ def _through(work: "list[_Unpacker]", chunk: bytes) -> "list[bytes]":
 
 def _guard(total: int, limit: int | None) -> None:
     if limit is not None and total > limit:
-        raise BadRequest(f"the body unpacks to more than {limit} bytes", 413)
+        raise RequestError(f"the body unpacks to more than {limit} bytes", 413)
 
 
 class _Unpacker(Protocol):
@@ -142,7 +142,7 @@ class _Unpacker(Protocol):
         ...
 
     def close(self) -> None:
-        """BadRequest when the packed data ended too early."""
+        """RequestError when the packed data ended too early."""
         ...
 
 
@@ -173,7 +173,7 @@ class _ZlibUnpacker:
         while data or full:
             if self._inner.eof:
                 if self._coding != "gzip":
-                    raise BadRequest("the packed body goes on after its end")
+                    raise RequestError("the packed body goes on after its end")
                 self._count_member()
                 self._inner = zlib.decompressobj(_GZIP)
             if not self._started:
@@ -181,7 +181,7 @@ class _ZlibUnpacker:
             try:
                 piece = self._inner.decompress(data, _PIECE)
             except zlib.error:
-                raise BadRequest(f"the body is not valid {self._coding} data") from None
+                raise RequestError(f"the body is not valid {self._coding} data") from None
             data = self._inner.unconsumed_tail or self._inner.unused_data
             # Where a piece is full, more may come out of what was taken in already.
             full = len(piece) == _PIECE and not self._inner.eof
@@ -193,7 +193,7 @@ class _ZlibUnpacker:
         if self._left is not None and self._size < _SMALL:
             self._left -= 1
             if self._left < 0:
-                raise BadRequest(f"the body has more than {_MEMBERS} small gzip members", 413)
+                raise RequestError(f"the body has more than {_MEMBERS} small gzip members", 413)
         self._size = 0
 
     def _begin(self, data: bytes) -> None:
@@ -204,7 +204,7 @@ class _ZlibUnpacker:
 
     def close(self) -> None:
         if not self._inner.eof:
-            raise BadRequest(f"the body's {self._coding} data is cut off")
+            raise RequestError(f"the body's {self._coding} data is cut off")
 
 
 class _BrotliUnpacker:
@@ -226,8 +226,8 @@ class _BrotliUnpacker:
                     return
                 piece = self._inner.process(b"", output_buffer_limit=_PIECE)
         except brotli.error:
-            raise BadRequest("the body is not valid br data") from None
+            raise RequestError("the body is not valid br data") from None
 
     def close(self) -> None:
         if not self._inner.is_finished():
-            raise BadRequest("the body's br data is cut off")
+            raise RequestError("the body's br data is cut off")

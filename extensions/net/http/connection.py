@@ -24,10 +24,10 @@ from heddle.extensions.net.http.channel import (
 )
 from heddle.extensions.net.http.compression import packer
 from heddle.extensions.net.http.descriptors import DESCRIPTORS
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.exchange import Exchange
-from heddle.extensions.net.http.framing import Body, ChunkedBody, DiscardedBody, FixedBody
-from heddle.extensions.net.http.head import Head, Line, parse_head, with_host
+from heddle.extensions.net.http.framing import BodyReader, ChunkedBody, DiscardedBody, FixedBody
+from heddle.extensions.net.http.head import Head, RequestLine, parse_head, with_host
 from heddle.extensions.net.http.limits import BURST, LINGER_BYTES
 from heddle.extensions.net.http.live import dropped
 from heddle.extensions.net.http.packing import pack_response
@@ -37,13 +37,13 @@ from heddle.extensions.net.http.response import (
     CLOSE,
     DATE,
     RETRY,
-    Streamed,
+    StreamedBody,
     fault_of,
     plain_response,
     respond,
 )
 from heddle.extensions.net.http.sending import close_source, send_body
-from heddle.extensions.net.http.shared import Shared
+from heddle.extensions.net.http.shared import ServerShared
 from heddle.extensions.net.http.turns import SLICE, turns
 from heddle.extensions.net.http.upgrade import Guest, Upgrade
 from heddle.runtime.flow.budget import BUDGET, FREE
@@ -57,7 +57,7 @@ _DATED: Final = (DATE, CLOSE + DATE)
 _LENGTHS: Final = tuple(b"Content-Length: %d\r\n\r\n" % size for size in range(1024))
 
 
-class Connection(Channel):
+class HttpConnection(Channel):
     """A client's connection to a server; everything about it that others share is in Shared."""
 
     __slots__ = (
@@ -76,15 +76,15 @@ class Connection(Channel):
         "_task",
     )
 
-    _line: Line
+    _line: RequestLine
     _head: Head
     _guest: Guest
 
-    def __init__(self, shared: Shared) -> None:
+    def __init__(self, shared: ServerShared) -> None:
         super().__init__(shared)
         self._arrived = b""
         self._block: bytes | None = None
-        self._body: Body | None = None
+        self._body: BodyReader | None = None
         self._exchange: Exchange | None = None
         self._inside = False
         self._invited = True
@@ -105,10 +105,10 @@ class Connection(Channel):
         welcome = shared.join(self)
         super().connection_made(transport)
         if not welcome:
-            self._refuse(BadRequest("the server has too many connections", 503))
+            self._refuse(RequestError("the server has too many connections", 503))
         elif DESCRIPTORS.short(transport):
             shared.report_shortage()
-            self._refuse(BadRequest("the server has no file descriptors left", 503))
+            self._refuse(RequestError("the server has no file descriptors left", 503))
         elif shared.draining:
             self.retire()
 
@@ -137,7 +137,7 @@ class Connection(Channel):
             # What it has sent is not all looked at yet.
             return True
         if self._state == BODY or (self._state == HEAD and self._buffer and not self._held):
-            self._refuse(BadRequest("the request is cut off"))
+            self._refuse(RequestError("the request is cut off"))
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -181,9 +181,9 @@ class Connection(Channel):
         self._set_deadline(never=True)
         state = self._state
         if state == HEAD and self._buffer and not self._held:
-            self._refuse(BadRequest("the head of the request took too long", 408))
+            self._refuse(RequestError("the head of the request took too long", 408))
         elif state == BODY:
-            self._refuse(BadRequest("the body of the request took too long", 408))
+            self._refuse(RequestError("the body of the request took too long", 408))
         elif state == HEAD and not self._held:
             self._close()
         elif state in (BUSY, SENDING) and not self._congested:
@@ -194,7 +194,7 @@ class Connection(Channel):
     def _expire_busy(self) -> None:
         upload = self._upload
         if upload is not None and self._uploading():
-            upload.fail(BadRequest("the body of the request took too long", 408))
+            upload.fail(RequestError("the body of the request took too long", 408))
             self._body = DiscardedBody()
             self._set_deadline()
             return
@@ -206,7 +206,7 @@ class Connection(Channel):
 
     # Reading requests.
 
-    def _advance(self, data: bytes, before: Body | None = None) -> None:
+    def _advance(self, data: bytes, before: BodyReader | None = None) -> None:
         """Handle the requests in `data` until one has to wait; `before` completes the one before."""
         shared = self._shared
         self._inside = True
@@ -243,7 +243,7 @@ class Connection(Channel):
                     if not turns or (end_at and perf_counter() > end_at):
                         self._rest()
                     end_at = end_at or perf_counter() + SLICE
-        except BadRequest as refusal:
+        except RequestError as refusal:
             bare = data.startswith(b"HEAD ", at)
             data = b""
             self._refuse(refusal, bare=bare)
@@ -275,19 +275,19 @@ class Connection(Channel):
             raise self._too_long(start)
         first = start.removeprefix(b"\r\n")
         if first != b"\r" and not 0x21 <= first[0] < 0x7F:
-            raise BadRequest("the request does not begin with a method")
+            raise RequestError("the request does not begin with a method")
         if start.count(b"\n") != start.count(b"\r\n"):
-            raise BadRequest("a line does not end in CRLF")
+            raise RequestError("a line does not end in CRLF")
         if not self._started:
             self._started = True
             self.deadline = self._shared.clock.after(self._shared.limits.header_timeout)
         return start
 
-    def _too_long(self, start: bytes) -> BadRequest:
+    def _too_long(self, start: bytes) -> RequestError:
         limits = self._shared.limits
         if b"\r\n" in start[: limits.target_bytes + 48]:
-            return BadRequest(f"the head is larger than {limits.header_bytes} bytes", 431)
-        return BadRequest(f"the request target is longer than {limits.target_bytes} bytes", 414)
+            return RequestError(f"the head is larger than {limits.header_bytes} bytes", 431)
+        return RequestError(f"the request target is longer than {limits.target_bytes} bytes", 414)
 
     def _begin_body(self, data: bytes) -> bytes:
         """Take what has arrived of a body; the rest of the data once it is complete."""
@@ -305,7 +305,7 @@ class Connection(Channel):
                 raise _short_of_memory()
             return data[length:]
         self._invited = bool(data) or not head.continues
-        body: Body = ChunkedBody(shared.limits) if head.chunked else FixedBody(length)
+        body: BodyReader = ChunkedBody(shared.limits) if head.chunked else FixedBody(length)
         rest = body.feed(data) if data or not (length or head.chunked) else None
         if body.behind:
             self._put_off()
@@ -323,7 +323,7 @@ class Connection(Channel):
         self._set_deadline()
         return b""
 
-    def _begin_upload(self, body: Body, rest: bytes | None) -> bytes:
+    def _begin_upload(self, body: BodyReader, rest: bytes | None) -> bytes:
         upload = self._upload = Upload(self._on_read)
         upload.push(body.parts)
         if rest is None:
@@ -343,7 +343,7 @@ class Connection(Channel):
             rest = body.feed(data)
             if upload is None and not self._keep_count(body.received):
                 raise _short_of_memory()
-        except BadRequest as refusal:
+        except RequestError as refusal:
             if upload is None:
                 self._refuse(refusal)
             else:
@@ -563,7 +563,7 @@ class Connection(Channel):
             self._settle()
 
     def _begin_sending(
-        self, exchange: Exchange, status: int, lines: bytes, body: Streamed, coding: str
+        self, exchange: Exchange, status: int, lines: bytes, body: StreamedBody, coding: str
     ) -> None:
         """Write the head, its status line first, and then the body piece by piece."""
         size = body.size
@@ -592,7 +592,7 @@ class Connection(Channel):
             self._settle()
 
     async def _send(
-        self, exchange: Exchange, body: Streamed, *, chunked: bool, size: int | None, work: Any
+        self, exchange: Exchange, body: StreamedBody, *, chunked: bool, size: int | None, work: Any
     ) -> None:
         complete = False
         # Only what has begun may be cancelled: a task that never ran would not close its source.
@@ -641,7 +641,7 @@ class Connection(Channel):
             self._body = None
             self._state = REFUSING
 
-    def _refuse(self, refusal: BadRequest, *, bare: bool = False) -> None:
+    def _refuse(self, refusal: RequestError, *, bare: bool = False) -> None:
         """Answer what is not a request, and read no further; `bare` leaves the body out, for HEAD."""
         shared = self._shared
         shared.refused += 1
@@ -689,13 +689,13 @@ class Connection(Channel):
                 self._settle()
 
 
-def _whole(body: Body) -> bytes | None:
+def _whole(body: BodyReader) -> bytes | None:
     """Return all bytes of a body; None if it is empty, however it was framed."""
     return b"".join(body.parts) or None
 
 
-def _short_of_memory() -> BadRequest:
-    return BadRequest("the server is short of memory for bodies; try again later", 503)
+def _short_of_memory() -> RequestError:
+    return RequestError("the server is short of memory for bodies; try again later", 503)
 
 
 def _no_memory(size: int) -> Error:

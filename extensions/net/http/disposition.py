@@ -4,7 +4,7 @@ import re
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.schemas.ascii import lower, trim
 
 _PARAMETER: Final = re.compile(
@@ -24,7 +24,7 @@ def disposition_of(header: str) -> tuple[str, str | None]:
     name, or only a `filename*` that cannot be read.
     """
     if lower(trim(header.partition(";")[0])) != "form-data":
-        raise BadRequest("a multipart part is not form-data")
+        raise RequestError("a multipart part is not form-data")
     given: dict[str, str] = {}
     for match in _PARAMETER.finditer(header):
         quoted: str | None = match[2]
@@ -32,12 +32,12 @@ def disposition_of(header: str) -> tuple[str, str | None]:
         text = trim(match[3]) if quoted is None else _ESCAPED.sub(r"\1", quoted)
         given.setdefault(lower(match[1]), text)
     if not given.get("name"):
-        raise BadRequest("a multipart part has no name")
+        raise RequestError("a multipart part has no name")
     filename = given.get("filename")
     if "filename*" in given:
         extended = _extended(given["filename*"])
         if extended is None and filename is None:
-            raise BadRequest("the filename* of a multipart part cannot be read")
+            raise RequestError("the filename* of a multipart part cannot be read")
         filename = filename if extended is None else extended
     # Some clients send the whole path of the file on their disk.
     return given["name"], None if filename is None else re.split(r"[/\\]", filename)[-1]

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Iterable
 from typing import Any, Final, Protocol, TypeAlias
 
-from heddle.extensions.net.http.accepting import Accepting, begin
+from heddle.extensions.net.http.accepting import ConnectionFactory, begin
 from heddle.extensions.net.http.tls import Certificate
 from heddle.runtime.flow.tasks import Tasks
 
@@ -75,7 +75,7 @@ class Claim:
             self._release()
 
 
-class Owner(Protocol):
+class DoorOwner(Protocol):
     """The server that a door belongs to."""
 
     @property
@@ -114,11 +114,11 @@ class Door:
         self.claim_by(claim)
         self.promised = False
         """Whether another server gets it once a change is made."""
-        self._owner: Owner | None = None
-        self._listener: asyncio.Server | Accepting | None = None
+        self._owner: DoorOwner | None = None
+        self._listener: asyncio.Server | ConnectionFactory | None = None
 
     @property
-    def owner(self) -> Owner | None:
+    def owner(self) -> DoorOwner | None:
         """The server that gets its connections; None before it listens."""
         return self._owner
 
@@ -130,10 +130,10 @@ class Door:
         if before is not None:
             before.leave()
 
-    async def turn(self, owner: Owner) -> None:
+    async def turn(self, owner: DoorOwner) -> None:
         """Give connections to this server from now on; begin to listen if it does not yet."""
         before, self._owner = self._owner, owner
-        if isinstance(self._listener, Accepting):
+        if isinstance(self._listener, ConnectionFactory):
             self._set_tls(self._listener, owner)
             return
         if self._listener is not None:
@@ -147,10 +147,10 @@ class Door:
         self.sock.setblocking(False)
         self._listener = await self._listen(owner)
 
-    async def _listen(self, owner: Owner) -> asyncio.Server | Accepting:
+    async def _listen(self, owner: DoorOwner) -> asyncio.Server | ConnectionFactory:
         if self.shared:
             self.sock.listen(_BACKLOG)
-            accepting = Accepting(self.sock, self._connect, self._report_shortage)
+            accepting = ConnectionFactory(self.sock, self._connect, self._report_shortage)
             self._set_tls(accepting, owner)
             accepting.open()
             return accepting
@@ -172,14 +172,14 @@ class Door:
             self._owner.report_shortage()
 
     @staticmethod
-    def _set_tls(accepting: Accepting, owner: Owner) -> None:
+    def _set_tls(accepting: ConnectionFactory, owner: DoorOwner) -> None:
         certificate = owner.certificate
         accepting.tls = certificate.listening if certificate is not None else None
         accepting.handshake_timeout = (
             certificate.tls.handshake_timeout if certificate is not None else None
         )
 
-    def close(self, heir: Callable[[Address], Owner | None] | None = None) -> None:
+    def close(self, heir: Callable[[Address], DoorOwner | None] | None = None) -> None:
         """Listen no more. `heir` says which server gets the connections that still wait, by address."""
         if heir is not None and self._listener is not None:
             self._leave_waiting(heir)
@@ -189,7 +189,7 @@ class Door:
         self.sock.close()
         self.claim_by(None)
 
-    def _leave_waiting(self, heir: Callable[[Address], Owner | None]) -> None:
+    def _leave_waiting(self, heir: Callable[[Address], DoorOwner | None]) -> None:
         """Accept what waits in the queue: the kernel would reset it when the socket is closed."""
         for _ in range(_BACKLOG):
             try:
@@ -204,7 +204,7 @@ class Door:
                 owner.tasks.start(begin(connection, owner.connection, tls_of(owner)))
 
 
-def tls_of(owner: Owner) -> dict[str, Any]:
+def tls_of(owner: DoorOwner) -> dict[str, Any]:
     """Return what the loop is told of TLS: nothing if the server does not speak it."""
     certificate = owner.certificate
     if certificate is None:

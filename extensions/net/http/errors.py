@@ -8,7 +8,7 @@ ValueError
 from typing import Final
 
 
-class BadRequest(ValueError):  # noqa: N818 - the name of the status it stands for
+class RequestError(ValueError):
     """The client's request cannot be used.
 
     The message speaks of the client's own input only, so that it may be sent back to it. Reading a
@@ -23,5 +23,5 @@ class BadRequest(ValueError):  # noqa: N818 - the name of the status it stands f
         self.status = status
 
 
-class BadAnswer(ValueError):  # noqa: N818 - reads as what it tells: raise BadAnswer
+class AnswerError(ValueError):
     """What the flow answered is not a response: a broken header, an impossible status."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from heddle.extensions.net.http.live import dropped
-from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.request import HttpRequest
 from heddle.runtime.flow.errors import Answer
 
 
@@ -27,7 +27,7 @@ class Exchange:
 
     __slots__ = ("_replier", "answered", "on_hangup", "on_sent", "request")
 
-    def __init__(self, request: Request, replier: Replier) -> None:
+    def __init__(self, request: HttpRequest, replier: Replier) -> None:
         self.request = request
         self.answered = False
         self.on_hangup: Callable[[], None] | None = None

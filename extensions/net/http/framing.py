@@ -3,9 +3,9 @@
 import re
 from typing import Final, Protocol
 
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.head import parse_head
-from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.limits import HttpLimits
 
 _LINE_BYTES: Final = 256
 _CHUNKS: Final = 256
@@ -24,7 +24,7 @@ _SIZE: Final = re.compile(
 """A chunk size and its extensions, which mean nothing here, as RFC 9112 (7.1.1) writes them."""
 
 
-class Body(Protocol):
+class BodyReader(Protocol):
     """Takes bytes as they arrive; `parts` holds what belongs to the body and was not taken yet.
 
     It does a bounded amount of work at a time: while it is `behind`, it goes on with `feed(b"")`.
@@ -89,7 +89,7 @@ class ChunkedBody:
         "received",
     )
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: HttpLimits) -> None:
         self.parts: list[bytes] = []
         self.received = 0
         self.behind = False
@@ -140,11 +140,11 @@ class ChunkedBody:
         end = data.find(b"\n", at, at + _LINE_BYTES)
         if end < 0:
             if len(data) - at >= _LINE_BYTES:
-                raise BadRequest("a chunk size line is too long")
+                raise RequestError("a chunk size line is too long")
             return -1
         match = _SIZE.fullmatch(data, at, end - 1)
         if match is None or data[end - 1] != 13:
-            raise BadRequest("a chunk size is not a hex number on a line of its own")
+            raise RequestError("a chunk size is not a hex number on a line of its own")
         size = int(match[1], 16)
         if size == 0:
             self._step = _TRAILERS
@@ -152,7 +152,7 @@ class ChunkedBody:
         self._announced += size
         limit = self._limits.body_bytes
         if limit is not None and self._announced > limit:
-            raise BadRequest(f"the body is larger than {limit} bytes", 413)
+            raise RequestError(f"the body is larger than {limit} bytes", 413)
         self._left = size
         self._step = _DATA
         return end + 1
@@ -178,7 +178,7 @@ class ChunkedBody:
             self._step = _SIZE_LINE
             return at + 2
         if end not in (b"", b"\r"):
-            raise BadRequest("a chunk is longer than its size")
+            raise RequestError("a chunk is longer than its size")
         return -1
 
     def _take_trailers(self, data: bytes, at: int) -> int:
@@ -188,9 +188,9 @@ class ChunkedBody:
         end = data.find(b"\r\n\r\n", at)
         if end < 0:
             if len(data) - at > self._limits.header_bytes:
-                raise BadRequest("the trailers are too large", 431)
+                raise RequestError("the trailers are too large", 431)
             if data.count(b"\n", at) != data.count(b"\r\n", at):
-                raise BadRequest("a trailer line does not end in CRLF")
+                raise RequestError("a trailer line does not end in CRLF")
             return -1
         # HTTP/1.0 asks for no Host header, which a trailer cannot have.
         parse_head(data[at:end], 10, self._limits)

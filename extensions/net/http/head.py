@@ -11,9 +11,9 @@ request line up before it parses it, and a connection compares a header block wi
 import re
 from typing import Final
 
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.latin import LatinHeader, kept_latin, latin_of, text_of_bytes
-from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.limits import HttpLimits
 from heddle.extensions.net.http.path import text_of
 from heddle.schemas.ascii import capital, is_number, lower, trim
 
@@ -40,7 +40,7 @@ def words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-class Line:
+class RequestLine:
     """A request line: method, target and version (10 or 11), with the target taken apart.
 
     `path` is its text (see `path`), `raw_path` as it came; `query` is raw and without its mark; `marked`
@@ -130,30 +130,30 @@ _REPEATING: Final = words(
 )
 
 
-def parse_line(raw: bytes, limits: Limits) -> Line:
+def parse_line(raw: bytes, limits: HttpLimits) -> RequestLine:
     """The line without its line end; BadRequest with 400, 414, 501 or 505."""
     if len(raw) > limits.target_bytes + 48:
-        raise BadRequest(f"the request target is longer than {limits.target_bytes} bytes", 414)
+        raise RequestError(f"the request target is longer than {limits.target_bytes} bytes", 414)
     match = _LINE.fullmatch(raw)
     if match is None:
-        raise BadRequest("the request line is not: METHOD target HTTP/1.1")
+        raise RequestError("the request line is not: METHOD target HTTP/1.1")
     method, target, major, minor = match.groups()
     version = major + minor
     if version not in (b"11", b"10"):
-        raise BadRequest("only HTTP/1.0 and HTTP/1.1 are spoken here", 505)
+        raise RequestError("only HTTP/1.0 and HTTP/1.1 are spoken here", 505)
     if len(target) > limits.target_bytes:
-        raise BadRequest(f"the request target is longer than {limits.target_bytes} bytes", 414)
+        raise RequestError(f"the request target is longer than {limits.target_bytes} bytes", 414)
     return _take_apart(method.decode(), target, int(version))
 
 
-def parse_head(block: bytes, version: int, limits: Limits) -> Head:
+def parse_head(block: bytes, version: int, limits: HttpLimits) -> Head:
     """The header lines between the request line and the empty line; BadRequest otherwise."""
     if not block:
         return Head({}, version)
     return Head(parse_fields(block, limits), version, block)
 
 
-def parse_fields(block: bytes, limits: Limits) -> dict[str, list[str]]:
+def parse_fields(block: bytes, limits: HttpLimits) -> dict[str, list[str]]:
     """Return the fields of header lines: canonical names to their values; BadRequest otherwise."""
     latin: set[str] = set()
     try:
@@ -163,9 +163,9 @@ def parse_fields(block: bytes, limits: Limits) -> dict[str, list[str]]:
     breaks = len(lines) - 1
     # One pass in C finds every control character; what is left may only be the line ends.
     if len(block.translate(None, HEADER_TEXT)) != 2 * breaks or block.count(b"\n") != breaks:
-        raise BadRequest("a header holds a control character or a line end that is not CRLF")
+        raise RequestError("a header holds a control character or a line end that is not CRLF")
     if breaks >= limits.headers:
-        raise BadRequest(f"there are more than {limits.headers} headers", 431)
+        raise RequestError(f"there are more than {limits.headers} headers", 431)
     fields: dict[str, list[str]] = {}
     for line in lines:
         name, value = _fields.get(line) or _field(line)
@@ -192,7 +192,7 @@ def _lines(block: bytes, latin: set[str]) -> list[str]:
 def _field(line: str) -> tuple[str, str]:
     name, colon, value = line.partition(":")
     if not colon:
-        raise BadRequest("a header line has no colon")
+        raise RequestError("a header line has no colon")
     known = _names.get(name) or canonical(name)
     field = known, value.strip(" \t")
     if known in _REPEATING and len(line) <= _KEPT_LINE:
@@ -207,82 +207,82 @@ def canonical(name: str) -> str:
     known = _names.get(name)
     if known is None:
         if not name or not name.isascii() or name.encode().translate(None, TOKEN):
-            raise BadRequest("a header name is empty or holds a character that names do not have")
+            raise RequestError("a header name is empty or holds a character that names do not have")
         known = "-".join(capital(word) for word in name.split("-"))
         if len(_names) < _KEPT_NAMES and len(name) <= 64:
             _names[name] = known
     return known
 
 
-def _take_apart(method: str, target: bytes, version: int) -> Line:
+def _take_apart(method: str, target: bytes, version: int) -> RequestLine:
     try:
         text = target.decode()
     except UnicodeDecodeError:
-        raise BadRequest("the request target is not UTF-8") from None
+        raise RequestError("the request target is not UTF-8") from None
     if "#" in text:
-        raise BadRequest("the request target has a fragment")
+        raise RequestError("the request target has a fragment")
     if method == "CONNECT":
-        raise BadRequest("this server is not a proxy: CONNECT is not served", 501)
+        raise RequestError("this server is not a proxy: CONNECT is not served", 501)
     if text == "*" and method == "OPTIONS":
-        return Line(method, "*", "*", "", "", version)
+        return RequestLine(method, "*", "*", "", "", version)
     host = ""
     if not text.startswith("/"):
         host, text = _absolute(text)
         if not text and method == "OPTIONS":
             # About the server itself (RFC 9112, 3.2.4).
-            return Line(method, "*", "*", "", host, version)
+            return RequestLine(method, "*", "*", "", host, version)
         text = text if text.startswith("/") else f"/{text}"
     raw_path, mark, query = text.partition("?")
     path = text_of(raw_path)
-    return Line(method, raw_path, path, query, host, version, marked=bool(mark))
+    return RequestLine(method, raw_path, path, query, host, version, marked=bool(mark))
 
 
 def _absolute(text: str) -> tuple[str, str]:
     """The authority and the rest of `http://authority/rest`."""
     scheme, separator, rest = text.partition("://")
     if not separator or lower(scheme) not in ("http", "https"):
-        raise BadRequest('the request target neither begins with "/" nor is an http URL')
+        raise RequestError('the request target neither begins with "/" nor is an http URL')
     end = min((at for at in (rest.find("/"), rest.find("?")) if at >= 0), default=len(rest))
     host = rest[:end]
     if _HOST.fullmatch(host) is None:
-        raise BadRequest("the request target names no valid host")
+        raise RequestError("the request target names no valid host")
     return host, rest[end:]
 
 
 def _host(values: list[str] | None, version: int) -> str:
     if values is None:
         if version == 11:
-            raise BadRequest("HTTP/1.1 needs a Host header")
+            raise RequestError("HTTP/1.1 needs a Host header")
         return ""
     if len(values) > 1:
-        raise BadRequest("there is more than one Host header")
+        raise RequestError("there is more than one Host header")
     if _HOST.fullmatch(values[0]) is None:
-        raise BadRequest("the Host header names no valid host")
+        raise RequestError("the Host header names no valid host")
     return values[0]
 
 
 def _length(values: list[str]) -> int:
     # Equal repeats could be merged, but a proxy that takes another one of them would disagree.
     if len(values) > 1:
-        raise BadRequest("there is more than one Content-Length")
+        raise RequestError("there is more than one Content-Length")
     text = values[0]
     if not (is_number(text) and len(text) <= 18):
-        raise BadRequest("Content-Length is not a number")
+        raise RequestError("Content-Length is not a number")
     return int(text)
 
 
 def _chunked(fields: dict[str, list[str]], version: int) -> bool:
     values = fields["Transfer-Encoding"]
     if version == 10:
-        raise BadRequest("HTTP/1.0 has no Transfer-Encoding")
+        raise RequestError("HTTP/1.0 has no Transfer-Encoding")
     if "Content-Length" in fields:
-        raise BadRequest("Content-Length and Transfer-Encoding exclude each other")
+        raise RequestError("Content-Length and Transfer-Encoding exclude each other")
     codings = [lower(trim(coding)) for value in values for coding in value.split(",")]
     if codings == ["chunked"]:
         return True
     if "chunked" in codings[:-1] or "" in codings:
-        raise BadRequest("chunked must be the last transfer coding, once")
-    raise BadRequest("the only transfer coding understood is chunked", 501)
+        raise RequestError("chunked must be the last transfer coding, once")
+    raise RequestError("the only transfer coding understood is chunked", 501)
 
 
 def _keep(values: list[str], version: int) -> bool:
@@ -296,5 +296,5 @@ def _continues(values: list[str], version: int) -> bool:
     if version == 10:
         return False
     if len(values) > 1 or lower(values[0]) != "100-continue":
-        raise BadRequest("the only expectation understood is 100-continue", 417)
+        raise RequestError("the only expectation understood is 100-continue", 417)
     return True

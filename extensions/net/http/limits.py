@@ -24,7 +24,7 @@ A socket closed with unread input is reset, and the reset overtakes the response
 """
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class HttpLimits(msgspec.Struct, frozen=True, kw_only=True):
     """Sizes in bytes, times in seconds; None is no limit.
 
     `header_bytes` bounds the request line and the headers together, `target_bytes` the target
@@ -51,5 +51,5 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     compress_bytes: int | None = 1024
 
 
-USUAL: Final = Limits()
+USUAL: Final = HttpLimits()
 """The limits of a server that names none."""

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 
-from heddle.extensions.net.http.errors import BadAnswer, BadRequest
+from heddle.extensions.net.http.errors import AnswerError, RequestError
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.materialize import plain
 from heddle.schemas.ascii import lower, trim
@@ -77,7 +77,7 @@ def from_json(data: bytes, values: int | None = VALUES) -> Any:
     """The value of a JSON text; BadRequest says where it is broken, 413 that it holds too many `values`."""
     if len(data) > _LARGE:
         if values is not None and values_in(data) > values:
-            raise BadRequest(f"the JSON of the body has more than {values:,} values", 413)
+            raise RequestError(f"the JSON of the body has more than {values:,} values", 413)
         if gc.isenabled():
             # While many values are made, the collector would look at all of them again and again.
             gc.disable()
@@ -92,7 +92,7 @@ def _decoded(data: bytes) -> Any:
     try:
         return decode_json(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequest(f"the body is not valid JSON: {error}") from None
+        raise RequestError(f"the body is not valid JSON: {error}") from None
 
 
 def to_json(value: Any) -> bytes:
@@ -105,7 +105,7 @@ def to_json(value: Any) -> bytes:
     try:
         return _encoder.encode(plain(value))
     except _UNWRITABLE as error:
-        raise BadAnswer(f"the body cannot be written as JSON: {error}") from error
+        raise AnswerError(f"the body cannot be written as JSON: {error}") from error
 
 
 def from_text(data: bytes, content_type: str) -> str:
@@ -113,9 +113,9 @@ def from_text(data: bytes, content_type: str) -> str:
     try:
         return data.decode(_charset(content_type))
     except LookupError:
-        raise BadRequest("the body's charset is not known here", 415) from None
+        raise RequestError("the body's charset is not known here", 415) from None
     except (UnicodeError, ValueError):
-        raise BadRequest("the body is not text in its charset") from None
+        raise RequestError("the body is not text in its charset") from None
 
 
 def to_text(text: str, content_type: str) -> bytes:
@@ -123,7 +123,7 @@ def to_text(text: str, content_type: str) -> bytes:
     try:
         return text.encode(_charset(content_type))
     except (LookupError, ValueError) as error:
-        raise BadAnswer(f"the body cannot be written as {content_type}: {error}") from error
+        raise AnswerError(f"the body cannot be written as {content_type}: {error}") from error
 
 
 def _charset(content_type: str) -> str:
@@ -148,9 +148,9 @@ def from_form(text: str) -> dict[str, list[str]]:
         else:
             pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_FIELDS)
     except UnicodeDecodeError:
-        raise BadRequest("a field of the query or the form is not UTF-8") from None
+        raise RequestError("a field of the query or the form is not UTF-8") from None
     except ValueError:
-        raise BadRequest(f"there are more than {_FIELDS} fields") from None
+        raise RequestError(f"there are more than {_FIELDS} fields") from None
     fields: dict[str, list[str]] = {}
     for name, value in pairs:
         fields.setdefault(name, []).append(value)
@@ -174,7 +174,7 @@ def _unescaped(text: str) -> str:
     # A sign that begins no escape stays as it is.
     data, broken = _BROKEN.subn(b"%25", data, count=_ESCAPES)
     if broken == _ESCAPES:
-        raise BadRequest("the form has too many broken escapes")
+        raise RequestError("the form has too many broken escapes")
     # An escape is written with another sign in quoted-printable, which is read in C.
     return a2b_qp(data.replace(b"=", b"=3D").replace(b"%", b"=")).decode("utf-8")
 
@@ -187,7 +187,7 @@ def to_form(value: Any) -> bytes:
     if isinstance(value, str):
         return to_text(value, "")
     if not isinstance(value, dict):
-        raise BadAnswer(f"a {type(value).__name__} cannot be written as {FORM}")
+        raise AnswerError(f"a {type(value).__name__} cannot be written as {FORM}")
     pairs = [
         (field_text(name), item if isinstance(item, bytes) else field_text(item))
         for name, items in value.items()
@@ -196,7 +196,7 @@ def to_form(value: Any) -> bytes:
     try:
         return urlencode(pairs).encode()
     except UnicodeError as error:
-        raise BadAnswer(f"a field cannot be written as UTF-8: {error}") from error
+        raise AnswerError(f"a field cannot be written as UTF-8: {error}") from error
 
 
 def field_text(value: Any) -> str:

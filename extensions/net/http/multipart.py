@@ -7,16 +7,16 @@ from binascii import a2b_qp
 from typing import Any, Final
 
 from heddle.extensions.net.http.disposition import disposition_of
-from heddle.extensions.net.http.errors import BadAnswer, BadRequest
+from heddle.extensions.net.http.errors import AnswerError, RequestError
 from heddle.extensions.net.http.head import parse_head
-from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.limits import HttpLimits
 from heddle.extensions.net.http.media import BYTES, MULTIPART, TEXT, from_text, to_bytes
 from heddle.schemas.ascii import lower, trim
 
 _PARTS: Final = 1000
 _EDGE_END: Final = re.compile(rb"(--)?[ \t]*(?=\r\n|\Z)")
 _SPACE: Final = re.compile(rb"[ \t\r\n]+")
-_LIMITS: Final = Limits(header_bytes=8 * 1024, headers=20)
+_LIMITS: Final = HttpLimits(header_bytes=8 * 1024, headers=20)
 
 
 def decode_multipart(data: bytes, boundary: str) -> dict[str, Any]:
@@ -25,7 +25,7 @@ def decode_multipart(data: bytes, boundary: str) -> dict[str, Any]:
     BadRequest when a boundary is missing, a part has no name, or there are more than 1,000 parts.
     """
     if not 1 <= len(boundary) <= 200:
-        raise BadRequest("multipart/form-data has no boundary")
+        raise RequestError("multipart/form-data has no boundary")
     values: dict[str, list[str]] = {}
     files: dict[str, list[dict[str, Any]]] = {}
     for piece in _split(data, b"--" + boundary.encode("latin-1", "replace")):
@@ -47,13 +47,13 @@ def encode_multipart(value: Any, boundary: str = "") -> tuple[bytes, str]:
     A file is its content, or `{data, filename, header}`. BadAnswer when it is no such map.
     """
     if not isinstance(value, dict):
-        raise BadAnswer(f"a {type(value).__name__} cannot be written as {MULTIPART}")
+        raise AnswerError(f"a {type(value).__name__} cannot be written as {MULTIPART}")
     boundary = boundary or secrets.token_hex(16)
     shaped = value.keys() <= {"values", "files"}
     fields = value.get("values") if shaped else value
     files = value.get("files") if shaped else None
     if not isinstance(fields or {}, dict) or not isinstance(files or {}, dict):
-        raise BadAnswer(f"{MULTIPART} wants maps under values and files")
+        raise AnswerError(f"{MULTIPART} wants maps under values and files")
     parts = [_field(name, one) for name, many in (fields or {}).items() for one in _list(many)]
     parts += [_file(name, one) for name, many in (files or {}).items() for one in _list(many)]
     edge = b"--" + boundary.encode()
@@ -74,16 +74,16 @@ def _split(data: bytes, edge: bytes) -> list[bytes]:
         if begin is not None:
             pieces.append(data[begin : at - 2])
         elif at and data.startswith(b"--"):
-            raise BadRequest("the multipart body begins with another boundary than its own")
+            raise RequestError("the multipart body begins with another boundary than its own")
         if len(pieces) > _PARTS:
-            raise BadRequest(f"the multipart body has more than {_PARTS} parts")
+            raise RequestError(f"the multipart body has more than {_PARTS} parts")
         if line[1]:
             return pieces
         begin = line.end()
         at = data.find(edge, begin)
     if begin is None:
-        raise BadRequest("the multipart body does not hold its boundary")
-    raise BadRequest("the multipart body is cut off before its last boundary")
+        raise RequestError("the multipart body does not hold its boundary")
+    raise RequestError("the multipart body is cut off before its last boundary")
 
 
 def _begins_line(data: bytes, at: int) -> bool:
@@ -95,7 +95,7 @@ def _part(piece: bytes) -> tuple[dict[str, list[str]], bytes]:
         return {}, piece[4:]
     block, separator, content = piece[2:].partition(b"\r\n\r\n")
     if not separator or len(block) > _LIMITS.header_bytes:
-        raise BadRequest("the headers of a multipart part do not end")
+        raise RequestError("the headers of a multipart part do not end")
     return parse_head(block, 10, _LIMITS).fields, content
 
 
@@ -107,13 +107,13 @@ def _transferred(content: bytes, header: dict[str, list[str]]) -> bytes:
     if named == "quoted-printable":
         return a2b_qp(content)
     if named != "base64":
-        raise BadRequest(
+        raise RequestError(
             f'the Content-Transfer-Encoding "{named}" of a part is not known here', 415
         )
     try:
         return b64decode(_SPACE.sub(b"", content), validate=True)
     except ValueError:
-        raise BadRequest("a multipart part is not base64, as it says it is") from None
+        raise RequestError("a multipart part is not base64, as it says it is") from None
 
 
 def _field(name: str, value: Any) -> bytes:
@@ -129,7 +129,7 @@ def _file(name: str, file: Any) -> bytes:
     given = _list(header.get("Content-Type") or "")[0]
     kind = str(given or (TEXT if isinstance(data, str) else BYTES))
     if "\r" in kind or "\n" in kind:
-        raise BadAnswer("the Content-Type of a file holds a line end")
+        raise AnswerError("the Content-Type of a file holds a line end")
     disposition = f'form-data; name="{_quoted(name)}"; filename="{_quoted(filename)}"'
     return (
         f"Content-Disposition: {disposition}\r\nContent-Type: {kind}\r\n\r\n".encode()

@@ -6,14 +6,14 @@ from typing import Final, TypeAlias
 from heddle.extensions.net.http.compression import OFFERS, pack
 from heddle.extensions.net.http.head import Head
 from heddle.extensions.net.http.negotiate import choose_coding
-from heddle.extensions.net.http.response import Response, Streamed
+from heddle.extensions.net.http.response import Response, StreamedBody
 from heddle.extensions.net.http.sending import SLICE_BYTES, slices
 from heddle.extensions.net.http.upgrade import Upgrade
 
 _STRONG_TAG: Final = re.compile(rb'(?im)^(etag: *)"')
 _AT_ONCE: Final = 4 * SLICE_BYTES
 
-Packed: TypeAlias = tuple[int, bytes, bytes | Streamed | Upgrade, str]
+Packed: TypeAlias = tuple[int, bytes, bytes | StreamedBody | Upgrade, str]
 """Status, header lines, body, and the coding that a streamed body is still to be packed with."""
 
 
@@ -26,7 +26,7 @@ def pack_response(response: Response, head: Head, least: int | None) -> Packed:
     status, lines, body, worth = response
     if not worth or least is None or isinstance(body, Upgrade):
         return status, lines, body, ""
-    size = body.size if isinstance(body, Streamed) else len(body)
+    size = body.size if isinstance(body, StreamedBody) else len(body)
     if size is not None and size < least:
         return status, lines, body, ""
     lines += b"Vary: Accept-Encoding\r\n"
@@ -38,8 +38,8 @@ def pack_response(response: Response, head: Head, least: int | None) -> Packed:
     if status == 304:
         return status, lines, body, ""
     lines += f"Content-Encoding: {coding}\r\n".encode()
-    if isinstance(body, Streamed):
-        return status, lines, Streamed(body.chunks, eager=body.eager), coding
+    if isinstance(body, StreamedBody):
+        return status, lines, StreamedBody(body.chunks, eager=body.eager), coding
     if len(body) > _AT_ONCE:
-        return status, lines, Streamed(slices(body), eager=False), coding
+        return status, lines, StreamedBody(slices(body), eager=False), coding
     return status, lines, pack(body, coding), ""

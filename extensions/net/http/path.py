@@ -10,7 +10,7 @@ import re
 from typing import Final
 from urllib.parse import quote
 
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 
 _ESCAPE: Final = re.compile(r"%(?:([0-9A-Fa-f]{2})|)")
 _ESCAPES: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
@@ -33,17 +33,17 @@ def text_of(raw: str) -> str:
     """
     if "%" not in raw:
         if climbs(raw):
-            raise BadRequest("the path holds a dot segment")
+            raise RequestError("the path holds a dot segment")
         return raw
     for escape in _ESCAPE.finditer(raw):
         if escape[1] is None:
-            raise BadRequest("a percent sign in the path is not followed by two hex digits")
+            raise RequestError("a percent sign in the path is not followed by two hex digits")
     parts = [_decoded(part) for part in raw.split("/")]
     whole = "/".join(parts)
     if "\0" in whole:
-        raise BadRequest("the path holds a NUL")
+        raise RequestError("the path holds a NUL")
     if climbs(whole):
-        raise BadRequest("the path holds a dot segment")
+        raise RequestError("the path holds a dot segment")
     return "/".join(written(part) for part in parts)
 
 
@@ -51,7 +51,7 @@ def _decoded(part: str) -> str:
     try:
         return _ESCAPES.sub(lambda run: bytes.fromhex(run[0].replace("%", "")).decode(), part)
     except UnicodeDecodeError:
-        raise BadRequest("the path is not UTF-8") from None
+        raise RequestError("the path is not UTF-8") from None
 
 
 def written(segment: str) -> str:

@@ -9,12 +9,12 @@ from typing import Any, Final, NoReturn
 
 from heddle.extensions.net.http.bodies import LARGE, decode, decoded_size
 from heddle.extensions.net.http.compression import unpack
-from heddle.extensions.net.http.errors import BadRequest
-from heddle.extensions.net.http.head import Head, Line
+from heddle.extensions.net.http.errors import RequestError
+from heddle.extensions.net.http.head import Head, RequestLine
 from heddle.extensions.net.http.latin import kept_latin, latin_of
-from heddle.extensions.net.http.limits import USUAL, Limits
+from heddle.extensions.net.http.limits import USUAL, HttpLimits
 from heddle.extensions.net.http.media import from_form
-from heddle.runtime.flow.budget import FREE, Held
+from heddle.runtime.flow.budget import FREE, HeldBudget
 from heddle.runtime.flow.materialize import plain
 from heddle.runtime.flow.stream import ByteStream
 
@@ -46,21 +46,21 @@ class Peer:
 
     __slots__ = ("kept", "limits", "remote", "scheme")
 
-    def __init__(self, scheme: str, address: Any, limits: Limits = USUAL) -> None:
+    def __init__(self, scheme: str, address: Any, limits: HttpLimits = USUAL) -> None:
         self.scheme = scheme
         self.limits = limits
-        self.kept: Held | None = None
+        self.kept: HeldBudget | None = None
         self.remote = address_text(address)
 
     def keep(self, size: int) -> None:
         """Charge the budget with so many bytes more; BadRequest 503 if there is no room."""
         if self.kept is None:
-            self.kept = Held()
+            self.kept = HeldBudget()
         if not self.kept.grow(size):
-            raise BadRequest("the server is short of memory for bodies; try again later", 503)
+            raise RequestError("the server is short of memory for bodies; try again later", 503)
 
 
-class Request(dict[str, Any]):
+class HttpRequest(dict[str, Any]):
     """The map `method scheme host path query protocol header body remote`.
 
     `query` and `header` map names to lists of values; header names are canonical (`Content-Type`).
@@ -84,14 +84,14 @@ class Request(dict[str, Any]):
         "path_text",
     )
 
-    line: Line
+    line: RequestLine
     head: Head
     method_text: str
     path_text: str
     _body: bytes | ByteStream | None
     _limit: int | None
     _peer: Peer
-    _source: "Request | None"
+    _source: "HttpRequest | None"
 
     @property
     def raw_path(self) -> str:
@@ -103,11 +103,11 @@ class Request(dict[str, Any]):
         """The body as it came, packed; where the listener streams, the stream of it unpacked."""
         return self._body
 
-    def with_fields(self, **fields: Any) -> "Request":
+    def with_fields(self, **fields: Any) -> "HttpRequest":
         """The same request with fields added or replaced; decoding is done once for both."""
         given = dict(dict.items(self)) if self._source is not None else dict(_BEGIN)
         given.update(fields)
-        derived = Request(given)
+        derived = HttpRequest(given)
         derived.line = self.line
         derived.head = self.head
         derived.method_text = self.method_text
@@ -219,10 +219,10 @@ class Request(dict[str, Any]):
 
 
 def make_request(
-    line: Line, head: Head, body: bytes | ByteStream | None, peer: Peer, limit: int | None
-) -> Request:
+    line: RequestLine, head: Head, body: bytes | ByteStream | None, peer: Peer, limit: int | None
+) -> HttpRequest:
     """A Request around what was parsed; `limit` bounds the body once it is unpacked."""
-    request = Request(_BEGIN)
+    request = HttpRequest(_BEGIN)
     request.line = line
     request.head = head
     request.method_text = line.method
@@ -242,7 +242,7 @@ def address_text(address: Any) -> str:
     return address if isinstance(address, str) else ""
 
 
-def _decode(request: Request, field: str) -> Any:
+def _decode(request: HttpRequest, field: str) -> Any:
     line = request.line
     if field == "body":
         return _decode_body(request)
@@ -271,7 +271,7 @@ def _decode_query(query: str) -> dict[str, list[str]]:
     return from_form(query)
 
 
-def _decode_body(request: Request) -> Any:
+def _decode_body(request: HttpRequest) -> Any:
     body = request._body
     if body is None or isinstance(body, ByteStream):
         return body
@@ -283,7 +283,7 @@ def _decode_body(request: Request) -> Any:
             request._peer.keep(len(body))
     kinds = head.fields.get("Content-Type", [""])
     if len(kinds) > 1:
-        raise BadRequest("there is more than one Content-Type")
+        raise RequestError("there is more than one Content-Type")
     if len(body) > LARGE:
         request._peer.keep(decoded_size(body, kinds[0]))
     return decode(body, kinds[0], request._peer.limits.json_values)

@@ -11,13 +11,13 @@ from typing import Any, Final, TypeAlias
 
 from heddle.extensions.net.http import media
 from heddle.extensions.net.http.bodies import encode
-from heddle.extensions.net.http.errors import BadAnswer, BadRequest
+from heddle.extensions.net.http.errors import AnswerError, RequestError
 from heddle.extensions.net.http.head import TOKEN, Head, words
 from heddle.extensions.net.http.latin import LatinHeader, kept_latin, latin_of, lines_of
 from heddle.extensions.net.http.negotiate import accepts
 from heddle.extensions.net.http.request import FIELDS
 from heddle.extensions.net.http.upgrade import Upgrade
-from heddle.runtime.flow.errors import NOTHING, Error, Failure
+from heddle.runtime.flow.errors import NOTHING, Error, NodeError
 from heddle.runtime.flow.stream import ByteStream
 from heddle.schemas.ascii import elements, is_number, lower
 
@@ -40,7 +40,7 @@ DATE: Final = b"Date: "
 RETRY: Final = b"Retry-After: 1\r\n"
 
 
-class Streamed:
+class StreamedBody:
     """A body that is sent piece by piece; `eager` sends each piece at once, even when packed."""
 
     __slots__ = ("chunks", "eager", "size")
@@ -53,7 +53,7 @@ class Streamed:
         self.eager = eager
 
 
-Response: TypeAlias = tuple[int, bytes, bytes | Streamed | Upgrade, bool]
+Response: TypeAlias = tuple[int, bytes, bytes | StreamedBody | Upgrade, bool]
 """Status, header lines (each with its line end), body, and whether packing the body is worth it.
 
 The lines begin with CLOSE when the flow wants the connection closed, and with DATE (behind CLOSE) when
@@ -149,12 +149,12 @@ def status_of(answer: Any) -> int:
     if isinstance(answer, dict) and is_envelope(answer):
         try:
             return _status(answer.get("status"))
-        except BadAnswer:
+        except AnswerError:
             return 500
     return 200
 
 
-def fault_of(error: Error | BaseException) -> BadRequest | None:
+def fault_of(error: Error | BaseException) -> RequestError | None:
     """What the client did wrong, where that is what the error came from.
 
     Of several errors it is the first, if the client is at fault for all of them.
@@ -166,9 +166,9 @@ def fault_of(error: Error | BaseException) -> BadRequest | None:
     seen: set[int] = set()
     while cause is not None and id(cause) not in seen:
         # A program wraps what reading the request raised in an error with its own line.
-        if isinstance(cause, BadRequest):
+        if isinstance(cause, RequestError):
             return cause
-        if isinstance(cause, Failure):
+        if isinstance(cause, NodeError):
             return fault_of(cause.error)
         seen.add(id(cause))
         cause = cause.__cause__
@@ -210,7 +210,7 @@ def _envelope(answer: dict[str, Any], head: Head) -> Response:
         return status, b"".join(lines), b"", False
     if status == 304:
         # It says what the whole response would say: whether that would be packed decides its tag.
-        whole: bytes | Streamed = b""
+        whole: bytes | StreamedBody = b""
         if isinstance(value, AsyncIterable):
             whole = _streamed(value)
         return status, b"".join(lines), whole, _worth(content_type, packed)
@@ -220,7 +220,7 @@ def _envelope(answer: dict[str, Any], head: Head) -> Response:
         return status, b"".join(lines), b"", False
     if isinstance(value, AsyncIterable):
         content_type = content_type or getattr(value, "media", "") or media.BYTES
-        body: bytes | Streamed = _streamed(value)
+        body: bytes | StreamedBody = _streamed(value)
     else:
         body, content_type = encode(value, content_type, head.get("Accept"))
     lines.append(_content_type(content_type, latin))
@@ -249,7 +249,9 @@ def _passed_on(status: int, header: LatinHeader, value: Any) -> Response:
     elif content_type:
         added.append(_content_type(content_type, header.latin))
     packed = packed or any(_forbids_packing(lower(name), came[name]) for name in kept)
-    body: bytes | Streamed = _streamed(value) if isinstance(value, AsyncIterable) else value or b""
+    body: bytes | StreamedBody = (
+        _streamed(value) if isinstance(value, AsyncIterable) else value or b""
+    )
     if added and added[0] is CLOSE:
         lines.insert(0, added.pop(0))
     worth = status not in (204, 206, 304) and _worth(content_type, packed)
@@ -264,7 +266,7 @@ def _status(value: Any) -> int:
     if isinstance(value, str) and len(value) == 3 and is_number(value):
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool) or not 200 <= value <= 599:
-        raise BadAnswer(f"status: found {value!r}, wanted a whole number from 200 to 599")
+        raise AnswerError(f"status: found {value!r}, wanted a whole number from 200 to 599")
     return value
 
 
@@ -276,7 +278,7 @@ def _header_lines(header: Any, echoed: bool, status: int) -> tuple[list[bytes], 
     if header is None:
         return lines, content_type, packed
     if not isinstance(header, dict):
-        raise BadAnswer(f"header: found {type(header).__name__}, wanted a map of names to values")
+        raise AnswerError(f"header: found {type(header).__name__}, wanted a map of names to values")
     latin = latin_of(header)
     for name, values in header.items():
         small = _name(name)
@@ -292,7 +294,7 @@ def _header_lines(header: Any, echoed: bool, status: int) -> tuple[list[bytes], 
         ]
         if small == "content-type":
             if len(texts) > 1:
-                raise BadAnswer("header.Content-Type: found several values, wanted one")
+                raise AnswerError("header.Content-Type: found several values, wanted one")
             content_type = texts[0] if texts else ""
             continue
         packed = packed or _forbids_packing(small, texts)
@@ -313,9 +315,9 @@ def _forbids_packing(small: str, texts: list[str]) -> bool:
 
 def _name(name: Any) -> str:
     if not isinstance(name, str) or not name:
-        raise BadAnswer(f"header: found {name!r} as a name, wanted text")
+        raise AnswerError(f"header: found {name!r} as a name, wanted text")
     if name.encode("utf-8", "surrogatepass").translate(None, TOKEN):
-        raise BadAnswer(f"header: found {name!r} as a name, wanted letters, digits and hyphens")
+        raise AnswerError(f"header: found {name!r} as a name, wanted letters, digits and hyphens")
     return lower(name)
 
 
@@ -325,13 +327,15 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, int | float):
         return str(value)
     if not isinstance(value, str):
-        raise BadAnswer(f"header.{name}: found {type(value).__name__}, wanted text or a list of it")
+        raise AnswerError(
+            f"header.{name}: found {type(value).__name__}, wanted text or a list of it"
+        )
     try:
         broken = value.encode().translate(None, _VALUE)
     except UnicodeError:
-        raise BadAnswer(f"header.{name}: found text that is not Unicode") from None
+        raise AnswerError(f"header.{name}: found text that is not Unicode") from None
     if broken:
-        raise BadAnswer(f"header.{name}: found a line end or a control character in {value!r}")
+        raise AnswerError(f"header.{name}: found a line end or a control character in {value!r}")
     return value.strip(" \t")
 
 
@@ -350,5 +354,5 @@ def _content_type(text: str, latin: frozenset[str] = frozenset()) -> bytes:
     return _line("Content-Type", text, latin)
 
 
-def _streamed(value: AsyncIterable[bytes]) -> Streamed:
-    return Streamed(value, value.size if isinstance(value, ByteStream) else None)
+def _streamed(value: AsyncIterable[bytes]) -> StreamedBody:
+    return StreamedBody(value, value.size if isinstance(value, ByteStream) else None)

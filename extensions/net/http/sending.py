@@ -4,8 +4,8 @@ from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any, Final, Protocol
 
 from heddle.extensions.net.http.compression import Packer
-from heddle.extensions.net.http.errors import BadAnswer
-from heddle.extensions.net.http.response import Streamed
+from heddle.extensions.net.http.errors import AnswerError
+from heddle.extensions.net.http.response import StreamedBody
 
 SLICE_BYTES: Final = 64 * 1024
 """How much of a large body is packed at a time, so that the others have their turn between."""
@@ -24,17 +24,17 @@ class Outlet(Protocol):
 
 
 async def send_body(
-    outlet: Outlet, body: Streamed, *, chunked: bool, size: int | None, packer: Packer | None
+    outlet: Outlet, body: StreamedBody, *, chunked: bool, size: int | None, packer: Packer | None
 ) -> None:
     """Write a whole body; BadAnswer when it does not have the `size` that was announced."""
     sent = 0
     async for chunk in body.chunks:
         if not isinstance(chunk, bytes | bytearray | memoryview):
-            raise BadAnswer(f"body: found a stream of {type(chunk).__name__}, wanted bytes")
+            raise AnswerError(f"body: found a stream of {type(chunk).__name__}, wanted bytes")
         data = bytes(chunk)
         sent += len(data)
         if size is not None and sent > size:
-            raise BadAnswer(f"body: the stream is longer than its size of {size} bytes")
+            raise AnswerError(f"body: the stream is longer than its size of {size} bytes")
         if packer is not None:
             while len(data) > SLICE_BYTES:
                 piece, data = packer.pack(data[:SLICE_BYTES]), data[SLICE_BYTES:]
@@ -46,7 +46,7 @@ async def send_body(
             outlet.write(_chunk(data) if chunked else data)
             await outlet.writable()
     if size is not None and sent < size:
-        raise BadAnswer(f"body: the stream ended after {sent} of {size} bytes")
+        raise AnswerError(f"body: the stream ended after {sent} of {size} bytes")
     rest = packer.finish() if packer is not None else b""
     last = b"0\r\n\r\n" if chunked else b""
     if rest:

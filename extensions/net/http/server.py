@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from heddle.extensions.net.http.connection import Connection
+from heddle.extensions.net.http.connection import HttpConnection
 from heddle.extensions.net.http.door import Address, Claim, Door, allow_beside, covered, overlap
-from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.limits import HttpLimits
 from heddle.extensions.net.http.request import address_text
-from heddle.extensions.net.http.shared import Handler, Report, Shared, Tenant, log_report
+from heddle.extensions.net.http.shared import Handler, Report, ServerShared, Tenant, log_report
 from heddle.extensions.net.http.tls import TLS, Certificate
 from heddle.runtime.flow.tasks import Tasks
 from heddle.specs.files.spare import is_passing
@@ -44,7 +44,7 @@ class Server:
         self,
         handler: Handler,
         *,
-        limits: Limits | None = None,
+        limits: HttpLimits | None = None,
         tls: TLS | None = None,
         stream_body: bool = False,
         name: str = "http",
@@ -54,9 +54,9 @@ class Server:
         """ValueError when the certificate cannot be used."""
         self.name = name
         self._certificate = Certificate(tls) if tls is not None else None
-        self._shared = Shared(
+        self._shared = ServerShared(
             handler,
-            limits or Limits(),
+            limits or HttpLimits(),
             stream_body=stream_body,
             scheme="http" if tls is None else "https",
             server_name=server_name,
@@ -132,9 +132,9 @@ class Server:
         """The certificate that it speaks TLS with; None if it does not."""
         return self._certificate
 
-    def connection(self) -> Connection:
+    def connection(self) -> HttpConnection:
         """Return the protocol of a new connection."""
-        return Connection(self._shared)
+        return HttpConnection(self._shared)
 
     def report_shortage(self) -> None:
         """Report that no file descriptors are left for connections, once in a while."""
@@ -154,7 +154,7 @@ class Server:
         return (name, 0) if isinstance(name, str) else (name[0], name[1])
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> HttpLimits:
         """The limits in force."""
         return self._shared.limits
 
@@ -162,7 +162,7 @@ class Server:
         self,
         *,
         handler: Handler | None = None,
-        limits: Limits | None = None,
+        limits: HttpLimits | None = None,
         tls: TLS | None = None,
         stream_body: bool | None = None,
         on_error: Report | None = None,
@@ -254,7 +254,7 @@ class Server:
             closed()
 
 
-class Place(NamedTuple):
+class ServerAddress(NamedTuple):
     """One address of a host, as `getaddrinfo` gives it."""
 
     family: int
@@ -267,7 +267,7 @@ class Place(NamedTuple):
         return self.family, self.address[0], port
 
 
-async def places(host: str, port: int) -> list[Place]:
+async def places(host: str, port: int) -> list[ServerAddress]:
     """Return every address of a host ("" is every address of this machine), each once."""
     loop = asyncio.get_running_loop()
     try:
@@ -276,7 +276,10 @@ async def places(host: str, port: int) -> list[Place]:
         )
     except OSError as error:
         raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from error
-    every = (Place(family, kind, protocol, address) for family, kind, protocol, _, address in found)
+    every = (
+        ServerAddress(family, kind, protocol, address)
+        for family, kind, protocol, _, address in found
+    )
     return list(dict.fromkeys(every))
 
 

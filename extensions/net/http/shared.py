@@ -5,21 +5,21 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeAlias
 
-from heddle.extensions.net.http.clock import Clock
+from heddle.extensions.net.http.clock import LoopClock
 from heddle.extensions.net.http.descriptors import DESCRIPTORS
 from heddle.extensions.net.http.door import Address
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.exchange import Exchange
-from heddle.extensions.net.http.head import Line, parse_line
-from heddle.extensions.net.http.limits import Limits
-from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.head import RequestLine, parse_line
+from heddle.extensions.net.http.limits import HttpLimits
+from heddle.extensions.net.http.request import HttpRequest
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.tasks import Tasks
 
 Handler: TypeAlias = Callable[[Exchange], None]
 """Called on the loop for each request; it replies before it returns, or later."""
 
-Report: TypeAlias = Callable[[str, Error | BaseException, Request | None], None]
+Report: TypeAlias = Callable[[str, Error | BaseException, HttpRequest | None], None]
 """Told a fixed phrase, what went wrong, and at which request; a BadRequest is the client's fault."""
 
 _log: Final = logging.getLogger("heddle.http")
@@ -54,23 +54,23 @@ class Tenant(Protocol):
         ...
 
 
-def log_report(phrase: str, error: Error | BaseException, request: Request | None) -> None:
+def log_report(phrase: str, error: Error | BaseException, request: HttpRequest | None) -> None:
     """Report to the log `heddle.http`; what a client did wrong is one line for debugging."""
     cause = error.cause if isinstance(error, Error) else error
     place = f"{request.method_text} {request.raw_path}" if request is not None else "-"
-    if isinstance(error, BadRequest):
+    if isinstance(error, RequestError):
         _log.debug("%s request=%r error=%r", phrase, place, str(error))
         return
     _log.error("%s request=%r error=%r", phrase, place, str(error), exc_info=cause)
 
 
-class Shared:
+class ServerShared:
     """The handler, the limits, the clock and the counters of one server."""
 
     def __init__(
         self,
         handler: Handler,
-        limits: Limits,
+        limits: HttpLimits,
         *,
         stream_body: bool,
         scheme: str,
@@ -83,9 +83,9 @@ class Shared:
         self.scheme = scheme
         self.report = report
         self.draining = False
-        self.clock = Clock(self._on_tick, server_name)
+        self.clock = LoopClock(self._on_tick, server_name)
         self.clock.pace(limits)
-        self.lines: dict[bytes, Line] = {}
+        self.lines: dict[bytes, RequestLine] = {}
         self.connections: set[Tenant] = set()
         self.tasks = Tasks(self._failed)
         """What runs beside the requests; the server waits for it when it drains."""
@@ -93,7 +93,7 @@ class Shared:
         self.refused = 0
         self.empty: asyncio.Event | None = None
 
-    def change_limits(self, limits: Limits) -> None:
+    def change_limits(self, limits: HttpLimits) -> None:
         """New limits; a deadline that is running keeps its time."""
         self.limits = limits
         self.clock.pace(limits)
@@ -125,7 +125,7 @@ class Shared:
         self.connections.discard(connection)
         self.connections.add(guest)
 
-    def line(self, raw: bytes) -> Line:
+    def line(self, raw: bytes) -> RequestLine:
         """A request line, parsed or remembered; BadRequest as `parse_line`."""
         line = parse_line(raw, self.limits)
         if len(raw) <= _KEPT_LINE_BYTES:
@@ -144,12 +144,12 @@ class Shared:
         except Exception as error:
             self.report(phrase, error, None)
 
-    def too_large(self, length: int) -> BadRequest | None:
+    def too_large(self, length: int) -> RequestError | None:
         """The refusal of a body of that length, if it is too large."""
         most = self.limits.body_bytes
         if most is None or length <= most:
             return None
-        return BadRequest(f"the body is larger than {most} bytes", 413)
+        return RequestError(f"the body is larger than {most} bytes", 413)
 
     def _on_tick(self, now: float, lag: float) -> None:
         if lag:

@@ -19,7 +19,7 @@ SLICE: Final = 0.002
 """Seconds that one connection should take for a slice."""
 
 
-class Turns:
+class DeferredWork:
     """The work that the connections of one event loop have put off."""
 
     __slots__ = ("_queue", "_scheduled")
@@ -52,13 +52,13 @@ class Turns:
                 asyncio.get_running_loop().call_soon(self._run)
 
 
-_TURNS: "WeakKeyDictionary[asyncio.AbstractEventLoop, Turns]" = WeakKeyDictionary()
+_TURNS: "WeakKeyDictionary[asyncio.AbstractEventLoop, DeferredWork]" = WeakKeyDictionary()
 
 
-def turns() -> Turns:
+def turns() -> DeferredWork:
     """Return the Turns of the running event loop."""
     loop = asyncio.get_running_loop()
     found = _TURNS.get(loop)
     if found is None:
-        found = _TURNS[loop] = Turns()
+        found = _TURNS[loop] = DeferredWork()
     return found

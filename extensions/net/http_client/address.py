@@ -12,7 +12,7 @@ from typing import Any, Final
 _TRANSLATED: Final = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 
 
-class PrivateAddress(OSError):  # noqa: N818 - reads as what it tells: raise PrivateAddress
+class PrivateAddressError(OSError):
     """The address is not one of the public internet."""
 
 
@@ -38,5 +38,5 @@ def public_socket(info: tuple[Any, ...]) -> socket.socket:
     family, kind, protocol, _, address = info
     if not is_public(str(address[0])):
         # One text for all addresses of a name: only then is it told as it stands.
-        raise PrivateAddress("it is not an address of the public internet")
+        raise PrivateAddressError("it is not an address of the public internet")
     return socket.socket(family=family, type=kind, proto=protocol)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.head import canonical
 from heddle.schemas.ascii import elements
 
@@ -48,7 +48,7 @@ def hop_by_hop(header: Mapping[str, list[str]]) -> frozenset[str]:
         for element in elements(value):
             try:
                 named.add(canonical(element))
-            except BadRequest:
+            except RequestError:
                 continue
     return HOP | named
 

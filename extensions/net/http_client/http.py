@@ -16,13 +16,13 @@ from heddle.extensions.extension import (
     Build,
     ByteStream,
     Error,
-    Failure,
     FieldError,
     Fields,
     Handler,
     Host,
     Kind,
     Node,
+    NodeError,
     Payload,
     Port,
     Process,
@@ -37,8 +37,8 @@ from heddle.extensions.net.http_client.fields import (
     RetryFields,
 )
 from heddle.extensions.net.http_client.pool import (
-    Pool,
-    Settings,
+    ClientPool,
+    PoolSettings,
     failure,
     need_aiohttp,
     tls_context,
@@ -54,7 +54,7 @@ from heddle.extensions.net.http_client.request import (
 from heddle.extensions.net.http_client.response import Form, header_text_of, payload_of
 from heddle.extensions.net.http_client.target import Base, checked, written_query
 from heddle.runtime.assembly.retry_rule import RetryRule
-from heddle.runtime.flow.budget import Held
+from heddle.runtime.flow.budget import HeldBudget
 from heddle.schemas.ascii import is_number, lower, trim, upper
 
 if TYPE_CHECKING:
@@ -156,13 +156,13 @@ class HttpNode(Node):
     """Sends requests through a pool; a successor with the same settings takes the pool over."""
 
     def __init__(
-        self, fields: HttpClient, base: Base | None, settings: Settings, context: Any
+        self, fields: HttpClient, base: Base | None, settings: PoolSettings, context: Any
     ) -> None:
         self._fields = fields
         self._base = base
         self._settings = settings
         self._context = context
-        self._pool: Pool | None = None
+        self._pool: ClientPool | None = None
         self._fixed = _fixed(fields)
         self._query = written_query({"query": dict(fields.query)})
         again = fields.again
@@ -196,7 +196,7 @@ class HttpNode(Node):
         """Open a pool, unless one was taken over; nothing is connected yet."""
         del host
         if self._pool is None:
-            self._pool = Pool(self._settings, self._context).enter()
+            self._pool = ClientPool(self._settings, self._context).enter()
 
     async def close(self) -> None:
         """Leave the pool; who leaves it last closes it."""
@@ -228,7 +228,7 @@ class HttpNode(Node):
             coding=fields.compress,
         )
         response = await self._attempt(asked, process)
-        held = Held()
+        held = HeldBudget()
         try:
             limits = fields.limits
             answer = await payload_of(
@@ -252,11 +252,11 @@ class HttpNode(Node):
         if fields.errors and response.status >= 400:
             reason = header_text_of(response.reason or "")
             said = f"{place_of(asked)}: answered {response.status} {reason}".rstrip()
-            raise Failure(Error(said, code="status", data=answer))
+            raise NodeError(Error(said, code="status", data=answer))
         return answer
 
     async def _attempt(self, asked: Ask, process: Process) -> "aiohttp.ClientResponse":
-        """Send until there is a response that counts; Failure with the last error otherwise."""
+        """Send until there is a response that counts; NodeError with the last error otherwise."""
         made = 0
         again = asked.again and asked.method in self._methods
         while True:
@@ -280,7 +280,7 @@ class HttpNode(Node):
             if pause is None or wanted > float(self._fields.again.max_delay):
                 if response is not None:
                     return response
-                raise Failure(found)
+                raise NodeError(found)
             if response is not None:
                 response.close()
             await asyncio.sleep(max(pause, wanted))
@@ -296,7 +296,7 @@ class HttpNode(Node):
             hops += 1
             response.release()
             if hops > most:
-                raise Failure(
+                raise NodeError(
                     Error(f"{place_of(asked)}: more than {most} redirects", code="redirects")
                 )
             asked = moved(asked, response)
@@ -304,13 +304,13 @@ class HttpNode(Node):
     async def _send(self, asked: Ask) -> "aiohttp.ClientResponse":
         pool = self._pool
         if pool is None:
-            raise Failure(Error("the node is closed", code="dropped"))
+            raise NodeError(Error("the node is closed", code="dropped"))
         async with asyncio.timeout(float(self._fields.limits.response) or None):
             return await pool.send(asked.method, asked.url, asked.headers, asked.body)
 
 
 def moved(asked: Ask, response: "aiohttp.ClientResponse") -> Ask:
-    """What is asked after a redirect; Failure where it leads nowhere we go."""
+    """What is asked after a redirect; NodeError where it leads nowhere we go."""
     from yarl import URL
 
     where = header_text_of(response.headers["Location"])
@@ -318,13 +318,13 @@ def moved(asked: Ask, response: "aiohttp.ClientResponse") -> Ask:
         url = response.url.join(URL(where)).with_fragment(None)
         target = checked(str(url))
     except ValueError as error:
-        raise Failure(
+        raise NodeError(
             Error(f"{place_of(asked)}: it redirects to {where!r}: {error}", code="redirects")
         ) from None
     same = url.origin() == response.url.origin()
     following = asked.moved(target, response.status, same_origin=same)
     if following is None:
-        raise Failure(
+        raise NodeError(
             Error(
                 f"{place_of(asked)}: it redirects, and a streamed body cannot be sent twice",
                 code="redirects",
@@ -352,10 +352,10 @@ def place_of(asked: Ask) -> str:
 
 def _raised(error: BaseException, asked: Ask) -> BaseException:
     """What a failure while a body came is for the flow."""
-    if not isinstance(error, Exception) or isinstance(error, Failure):
+    if not isinstance(error, Exception) or isinstance(error, NodeError):
         return error
     found = failure(error, place_of(asked))
-    return error if found is None else Failure(found)
+    return error if found is None else NodeError(found)
 
 
 def _fixed(fields: HttpClient) -> Headers:
@@ -372,10 +372,10 @@ def _fixed(fields: HttpClient) -> Headers:
     return found
 
 
-def settings_of(fields: HttpClient) -> Settings:
+def settings_of(fields: HttpClient) -> PoolSettings:
     """What the pool is made of."""
     limits, tls = fields.limits, fields.tls
-    return Settings(
+    return PoolSettings(
         connections=limits.connections,
         per_host=limits.per_host,
         idle=float(limits.idle),
@@ -413,7 +413,7 @@ def compile_http(fields: HttpClient, build: Build) -> Node:
         build.refuse("tls", found=str(error), wanted="PEM text, or the path of a PEM file")
     try:
         return HttpNode(fields, base, settings, context)
-    except Failure as error:
+    except NodeError as error:
         build.refuse("header", found=error.error.message)
 
 

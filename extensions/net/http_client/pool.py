@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import msgspec
 
-from heddle.extensions.extension import Build, Error, Failure
+from heddle.extensions.extension import Build, Error, NodeError
 from heddle.extensions.net.http.head import HEADER_TEXT, TOKEN
-from heddle.extensions.net.http_client.address import PrivateAddress, public_socket
+from heddle.extensions.net.http_client.address import PrivateAddressError, public_socket
 from heddle.extensions.net.http_client.raw_head import TARGET, request_class
 from heddle.extensions.net.http_client.response_start import handler_class
 from heddle.schemas.ascii import trim
@@ -29,7 +29,7 @@ _ANY_SIZE: Final = 2**31
 """A head that has no limit."""
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class PoolSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What makes one pool differ from another. Times are in seconds, zero is no limit."""
 
     connections: int = 100
@@ -47,10 +47,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
 
 
-class Pool:
+class ClientPool:
     """Connections that are used again; closed when its last user has left."""
 
-    def __init__(self, settings: Settings, context: ssl.SSLContext | None) -> None:
+    def __init__(self, settings: PoolSettings, context: ssl.SSLContext | None) -> None:
         import aiohttp
 
         self.settings = settings
@@ -121,12 +121,12 @@ class Pool:
             TARGET.reset(token)
         try:
             check_head(response, self.settings.header)
-        except BrokenResponse:
+        except ResponseError:
             response.close()
             raise
         return response
 
-    def enter(self) -> "Pool":
+    def enter(self) -> "ClientPool":
         """One more uses it."""
         self.users += 1
         return self
@@ -144,28 +144,28 @@ class Pool:
         return len(connector._acquired) + sum(map(len, connector._conns.values()))
 
 
-class BrokenResponse(Exception):  # noqa: N818 - the state of it: raise BrokenResponse
+class ResponseError(Exception):
     """What came back is not a response of HTTP, or one that nobody may send."""
 
 
 def check_head(response: "aiohttp.ClientResponse", most: int) -> None:
     """Raise BrokenResponse if a head is larger than `most` bytes, or none that anybody may send."""
     if response.status == 101:
-        raise BrokenResponse("it switches to another protocol (101), and nobody has wanted that")
+        raise ResponseError("it switches to another protocol (101), and nobody has wanted that")
     size = 0
     for name, value in response.raw_headers:
         size += len(name) + len(value) + 4
         if name.translate(None, TOKEN) or value.translate(None, HEADER_TEXT):
-            raise BrokenResponse(f"the header {name[:100]!r} holds a character that none may have")
+            raise ResponseError(f"the header {name[:100]!r} holds a character that none may have")
     if most and size > most:
-        raise BrokenResponse(f"its headers are larger than {most} bytes")
+        raise ResponseError(f"its headers are larger than {most} bytes")
 
 
 def failure(error: BaseException, place: str) -> Error | None:
     """What went wrong between us and them, for people; None where it is none of that."""
     import aiohttp
 
-    if isinstance(error, Failure):
+    if isinstance(error, NodeError):
         return error.error
     if isinstance(error, TimeoutError):
         what = "no connection in time" if _connecting(error) else "no response in time"
@@ -192,7 +192,7 @@ def _broken(error: BaseException) -> bool:
     if isinstance(error, aiohttp.ClientHttpProxyError):
         return False
     return isinstance(
-        error, BrokenResponse | aiohttp.ClientResponseError | aiohttp.ClientPayloadError
+        error, ResponseError | aiohttp.ClientResponseError | aiohttp.ClientPayloadError
     )
 
 
@@ -216,7 +216,7 @@ def _connecting(error: BaseException) -> bool:
     return isinstance(error, aiohttp.ConnectionTimeoutError)
 
 
-def _private(error: BaseException) -> PrivateAddress | None:
+def _private(error: BaseException) -> PrivateAddressError | None:
     """The refusal of an address, wherever aiohttp has put it."""
     todo: list[BaseException | None] = [error]
     seen: set[int] = set()
@@ -225,14 +225,14 @@ def _private(error: BaseException) -> PrivateAddress | None:
         if one is None or id(one) in seen:
             continue
         seen.add(id(one))
-        if isinstance(one, PrivateAddress):
+        if isinstance(one, PrivateAddressError):
             return one
         todo += [one.__cause__, one.__context__, getattr(one, "os_error", None)]
         todo += list(getattr(one, "exceptions", ()))
     return None
 
 
-def tls_context(settings: Settings) -> ssl.SSLContext | None:
+def tls_context(settings: PoolSettings) -> ssl.SSLContext | None:
     """The TLS that settings ask for, None for the usual; ValueError where it cannot be had."""
     if settings.verify and not (settings.ca or settings.cert):
         return None
@@ -253,7 +253,7 @@ def tls_context(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-def _load(context: ssl.SSLContext, settings: Settings) -> None:
+def _load(context: ssl.SSLContext, settings: PoolSettings) -> None:
     """A certificate of our own, out of PEM text or files."""
     with tempfile.TemporaryDirectory(prefix="heddle-tls-") as folder:
         files = []

@@ -6,10 +6,10 @@ from typing import Any, Final
 from heddle.extensions.extension import NOTHING, ByteStream, Payload
 from heddle.extensions.net.http.bodies import encode
 from heddle.extensions.net.http.compression import OFFERS, pack, packer
-from heddle.extensions.net.http.errors import BadAnswer, BadRequest
+from heddle.extensions.net.http.errors import AnswerError, RequestError
 from heddle.extensions.net.http.head import canonical
 from heddle.extensions.net.http.media import BYTES
-from heddle.extensions.net.http.request import FIELDS, Request
+from heddle.extensions.net.http.request import FIELDS, HttpRequest
 from heddle.extensions.net.http_client.hop_headers import HOP, hop_by_hop, is_claim, is_unsafe
 from heddle.extensions.net.http_client.target import Base, refused, target
 from heddle.schemas.ascii import trim, upper
@@ -81,7 +81,7 @@ def ask(
     query: str = "",
     coding: str = "",
 ) -> Ask:
-    """The request that a packet stands for; Failure where it stands for none.
+    """The request that a packet stands for; NodeError where it stands for none.
 
     A map whose keys are those of a request, one of `method url path query header body` among them,
     says the request itself. Anything else is a body. `fixed` headers win over the packet's.
@@ -104,7 +104,7 @@ def is_request(payload: Payload) -> bool:
     """Whether a packet is a map that says a request, rather than being the body."""
     if not isinstance(payload, dict):
         return False
-    if type(payload) is Request:
+    if type(payload) is HttpRequest:
         return True
     return any(name in payload for name in _SAYS) and payload.keys() <= REQUEST
 
@@ -120,9 +120,9 @@ def given_headers(asked: Mapping[str, Any]) -> Headers:
         return []
     if not isinstance(header, dict):
         raise refused(f"header is {type(header).__name__}", "a map of names to values")
-    request = type(asked) is Request
+    request = type(asked) is HttpRequest
     left_out = _OURS
-    if isinstance(asked, Request):
+    if isinstance(asked, HttpRequest):
         left_out = _OURS | _SECRETS | hop_by_hop(asked.head.fields)
     found: Headers = []
     for given, values in header.items():
@@ -135,15 +135,15 @@ def given_headers(asked: Mapping[str, Any]) -> Headers:
 
 
 def header_name(given: Any) -> str:
-    """A name as it is written: `content-type` is `Content-Type`; Failure where it is none."""
+    """A name as it is written: `content-type` is `Content-Type`; NodeError where it is none."""
     try:
         return canonical(given) if isinstance(given, str) else canonical("")
-    except BadRequest:
+    except RequestError:
         raise refused(f"header: {given!r} is not a name", "letters, digits and hyphens") from None
 
 
 def header_text(name: str, value: Any) -> str:
-    """The text of a header's value; Failure where it is none."""
+    """The text of a header's value; NodeError where it is none."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
@@ -160,7 +160,7 @@ def _body(
     """The body as bytes or as a stream; its Content-Type and Content-Encoding join the headers."""
     value = asked.get("body")
     kinds = [text for name, text in headers if name == "Content-Type"]
-    if type(asked) is Request:
+    if type(asked) is HttpRequest:
         # A listener has unpacked what came packed.
         headers[:] = [one for one in headers if one[0] != "Content-Encoding"]
     if value is None or value is NOTHING:
@@ -181,7 +181,7 @@ def _body(
         return value
     try:
         data, kind = encode(value, kinds[-1] if kinds else "")
-    except BadAnswer as error:
+    except AnswerError as error:
         raise refused(str(error), "a body that its Content-Type can hold") from None
     if not kinds or kinds[-1] != kind:
         headers[:] = [one for one in headers if one[0] != "Content-Type"]

@@ -5,16 +5,16 @@ from collections.abc import AsyncIterator
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from heddle.extensions.extension import ByteStream, Error, Failure, Payload
+from heddle.extensions.extension import ByteStream, Error, NodeError, Payload
 from heddle.extensions.net.http.bodies import LARGE, decode, decoded_size
 from heddle.extensions.net.http.compression import unpack, unpack_stream
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.head import canonical
 from heddle.extensions.net.http.latin import kept_latin, text_of_bytes
 from heddle.extensions.net.http.path import text_of
 from heddle.extensions.net.http.turns import SLICE
 from heddle.extensions.net.http_client.pool import one_line
-from heddle.runtime.flow.budget import FREE, Held
+from heddle.runtime.flow.budget import FREE, HeldBudget
 
 if TYPE_CHECKING:
     import aiohttp
@@ -29,13 +29,13 @@ async def payload_of(
     *,
     limit: int | None,
     silence: float | None,
-    held: Held,
+    held: HeldBudget,
 ) -> dict[str, Any]:
     """The response as a map `method scheme host path query protocol header body status`.
 
     A `body` that is a stream must be closed by whoever owns it. `limit` bounds the body as it
     comes and once it is unpacked, `silence` the seconds between two pieces. A body that is read
-    whole is charged to `held`. Failure where the body is not what the response says it is.
+    whole is charged to `held`. NodeError where the body is not what the response says it is.
     """
     return {**head_of(response), "body": await _body(response, form, limit, silence, held)}
 
@@ -68,7 +68,7 @@ def _path_of(raw: str) -> str:
     """The text of the path that was asked; as it was written where it has no such text."""
     try:
         return text_of(raw)
-    except BadRequest:
+    except RequestError:
         return raw
 
 
@@ -85,7 +85,7 @@ def headers_of(response: "aiohttp.ClientResponse") -> dict[str, list[str]]:
                 latin.add(value)
         try:
             header.setdefault(canonical(name), []).append(value)
-        except BadRequest:
+        except RequestError:
             # A name that is none cannot be handed on.
             continue
     return kept_latin(header, frozenset(latin))
@@ -101,7 +101,7 @@ async def _body(
     form: Form,
     limit: int | None,
     silence: float | None,
-    held: Held,
+    held: HeldBudget,
 ) -> Payload:
     packing = response.headers.get("Content-Encoding", "")
     if response.method == "HEAD" or response.status in (204, 304):
@@ -123,14 +123,14 @@ async def _body(
         if form == "data" and len(data) > LARGE:
             _charge(response, held, decoded_size(data, response.headers.get("Content-Type", "")))
         return decode(data, response.headers.get("Content-Type", "")) if form == "data" else data
-    except BadRequest as error:
+    except RequestError as error:
         raise _broken(response, error) from None
 
 
 async def read(
-    response: "aiohttp.ClientResponse", limit: int | None, silence: float | None, held: Held
+    response: "aiohttp.ClientResponse", limit: int | None, silence: float | None, held: HeldBudget
 ) -> bytes:
-    """The whole body as it comes, charged to `held`; Failure past the limit."""
+    """The whole body as it comes, charged to `held`; NodeError past the limit."""
     size = response.content_length
     parts: list[bytes] = []
     total = 0
@@ -151,7 +151,7 @@ async def read(
 
 
 async def pieces(response: "aiohttp.ClientResponse", silence: float | None) -> AsyncIterator[bytes]:
-    """The body piece by piece; TimeoutError if it falls silent, Failure if it is broken.
+    """The body piece by piece; TimeoutError if it falls silent, NodeError if it is broken.
 
     Lets go of the connection.
     """
@@ -187,19 +187,19 @@ async def _told(
     try:
         async for chunk in chunks:
             yield chunk
-    except BadRequest as error:
+    except RequestError as error:
         raise _broken(response, error) from None
 
 
-def _charge(response: "aiohttp.ClientResponse", held: Held, size: int) -> None:
-    """Take so much of the budget; Failure `busy` if there is no room."""
+def _charge(response: "aiohttp.ClientResponse", held: HeldBudget, size: int) -> None:
+    """Take so much of the budget; NodeError `busy` if there is no room."""
     if not held.grow(size):
         response.close()
         place = f"{response.method} {response.url.with_user(None).with_query(None)}"
-        raise Failure(Error(f"{place}: no memory is left for its body", code="busy"))
+        raise NodeError(Error(f"{place}: no memory is left for its body", code="busy"))
 
 
-def _broken(response: "aiohttp.ClientResponse", found: object) -> Failure:
+def _broken(response: "aiohttp.ClientResponse", found: object) -> NodeError:
     place = f"{response.method} {response.url.with_user(None).with_query(None)}"
     text = f"{place}: the response cannot be used: {one_line(str(found))}"
-    return Failure(Error(text, code="response"))
+    return NodeError(Error(text, code="response"))

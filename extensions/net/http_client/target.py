@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode, urlsplit
 
-from heddle.extensions.extension import Error, Failure
-from heddle.extensions.net.http.errors import BadAnswer
+from heddle.extensions.extension import Error, NodeError
+from heddle.extensions.net.http.errors import AnswerError
 from heddle.extensions.net.http.media import field_text
 from heddle.extensions.net.http.path import climbs, raw_of, segments_of
-from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.request import HttpRequest
 
 _DOTS: Final = re.compile(r"(?:^|/)(?:\.|%2[eE]){1,2}(?:/|$)")
 
@@ -42,7 +42,7 @@ def target(base: Base | None, asked: Mapping[str, Any]) -> str:
 
     With a base, scheme and host are the base's: the packet's path goes below the base's path, and
     its query before the base's. Without one, the packet says it all: in `url`, or in `scheme`,
-    `host` and `path`. Failure where that makes no URL, or the path climbs.
+    `host` and `path`. NodeError where that makes no URL, or the path climbs.
     """
     given: object = asked.get("url")
     path = raw_path(asked)
@@ -71,7 +71,7 @@ def target(base: Base | None, asked: Mapping[str, Any]) -> str:
 
 def raw_path(asked: Mapping[str, Any]) -> str:
     """The path that a packet adds, percent-encoded; "" where it has none."""
-    if type(asked) is Request:
+    if type(asked) is HttpRequest:
         return "" if asked.raw_path == "*" else asked.raw_path
     path = asked.get("path")
     if path is None:
@@ -84,7 +84,7 @@ def raw_path(asked: Mapping[str, Any]) -> str:
 
 
 def joined(base: str, path: str) -> str:
-    """One path below another; Failure where it climbs. Empty segments count: `//a` stays `//a`."""
+    """One path below another; NodeError where it climbs. Empty segments count: `//a` stays `//a`."""
     if _DOTS.search(path):
         raise refused("the path holds a dot segment", "a path that stays below the url")
     if not path or path == "/":
@@ -94,7 +94,7 @@ def joined(base: str, path: str) -> str:
 
 def written_query(asked: Mapping[str, Any]) -> str:
     """The query of a packet as text: of a map of values, of a map of lists, or of text."""
-    if type(asked) is Request:
+    if type(asked) is HttpRequest:
         return asked.line.query
     query = asked.get("query")
     if not query:
@@ -116,15 +116,15 @@ def written_query(asked: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> str | bytes:
-    """Return the text of a query's value: JSON if it is not text; Failure if it cannot be that."""
+    """Return the text of a query's value: JSON if it is not text; NodeError if it cannot be that."""
     if isinstance(value, bytes):
         return value
     try:
         return field_text(value)
-    except BadAnswer as error:
+    except AnswerError as error:
         raise refused(f"query: {error}", "text, or data that can be JSON") from None
 
 
-def refused(found: str, wanted: str) -> Failure:
+def refused(found: str, wanted: str) -> NodeError:
     """The failure of a packet that asks for what cannot be asked."""
-    return Failure(Error(f"{found} (wanted: {wanted})", code="request"))
+    return NodeError(Error(f"{found} (wanted: {wanted})", code="request"))

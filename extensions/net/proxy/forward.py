@@ -9,7 +9,7 @@ from heddle.extensions.extension import ByteStream, Payload
 from heddle.extensions.net.http.head import canonical
 from heddle.extensions.net.http.latin import Came, LatinHeader, text_of_bytes
 from heddle.extensions.net.http.path import raw_of, segments_of, text_of
-from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http_client.hop_headers import hop_by_hop, is_claim, is_unsafe
 from heddle.extensions.net.http_client.raw_head import Latin1
 from heddle.extensions.net.http_client.request import Ask, Headers, ask
@@ -34,10 +34,10 @@ def forwarded(
 ) -> Ask:
     """The request that goes to a backend: its body as it came, its headers but those of a hop.
 
-    Without `trust`, what a client says in the place of a proxy is left out. `own` headers are added, and what came in under a `hidden` name is left out. Failure where the
+    Without `trust`, what a client says in the place of a proxy is left out. `own` headers are added, and what came in under a `hidden` name is left out. NodeError where the
     path climbs or the packet is not a request.
     """
-    if type(payload) is not Request:
+    if type(payload) is not HttpRequest:
         path = payload.get("path")
         if prefix and isinstance(path, str):
             payload = {**payload, "path": text_of(without(raw_of(path), prefix))}
@@ -115,7 +115,7 @@ def without(path: str, prefix: str) -> str:
     return "/" + "/".join(rest) if rest else ""
 
 
-def said_of(request: Request, trust: bool) -> Headers:
+def said_of(request: HttpRequest, trust: bool) -> Headers:
     """Who has asked, and for what: a backend sees only us. What came in is believed if it may be."""
     client = request["remote"].rpartition(":")[0].strip("[]")
     head = request.head

@@ -6,7 +6,7 @@ from random import random
 from typing import Annotated
 
 from heddle.extensions.extension import Fields, Interval, Tasks, about
-from heddle.extensions.net.http_client.pool import Pool, failure
+from heddle.extensions.net.http_client.pool import ClientPool, failure
 from heddle.extensions.net.http_client.target import joined
 from heddle.extensions.net.proxy.backend import Backend
 
@@ -23,13 +23,13 @@ class HealthFields(Fields):
     rises: Annotated[int, about("How many good ones bring it back.", ge=1)] = 1
 
 
-class Health:
+class HealthCheck:
     """Asks until it is stopped; `tell(backend, up, why)` is told of every change."""
 
     def __init__(
         self,
         fields: HealthFields,
-        pool: Pool,
+        pool: ClientPool,
         backends: Sequence[Backend],
         tell: Callable[[Backend, bool, str], None],
         tasks: Tasks,

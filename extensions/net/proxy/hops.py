@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from heddle.extensions.extension import Payload
 from heddle.extensions.net.answers import header_of, method_of
-from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http_client.request import Ask
 from heddle.schemas.ascii import is_number, lower
 
@@ -23,7 +23,7 @@ def last_hop(payload: Payload) -> dict[str, Any] | None:
         return None
     if method == "OPTIONS":
         return {"status": 204, "header": {"Allow": _ALLOW}}
-    if type(payload) is not Request:
+    if type(payload) is not HttpRequest:
         return {"status": 405, "header": {"Allow": _ALLOW.removesuffix(", TRACE")}}
     return {"status": 200, "header": {"Content-Type": "message/http"}, "body": _reflected(payload)}
 
@@ -46,7 +46,7 @@ def _hops(text: str) -> int | None:
     return int(digits or "0") if len(digits) <= len(str(_MOST)) else _MOST
 
 
-def _reflected(request: Request) -> bytes:
+def _reflected(request: HttpRequest) -> bytes:
     """Return a request as it came, without what is secret in it."""
     line = request.line
     target = f"{line.raw_path}?{line.query}" if line.marked else line.raw_path

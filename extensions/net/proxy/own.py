@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from heddle.extensions.extension import Build, Expression, Failure, Payload, Program
+from heddle.extensions.extension import Build, Expression, NodeError, Payload, Program
 from heddle.extensions.net.http_client.request import Headers, header_name, header_text
 from heddle.runtime.flow.elsewhere import once
 
@@ -19,7 +19,7 @@ class Own:
         self.names = frozenset([*(name for name, _ in fixed), *made, *hidden])
 
     def of(self, request: Payload) -> Headers:
-        """Those of one request; Failure where a value does not belong to a header."""
+        """Those of one request; NodeError where a value does not belong to a header."""
         if not self._made:
             return self._fixed
         made = once(self._made, request).items()
@@ -53,12 +53,12 @@ def own_headers(
 def _name(given: str, field: str, build: Build) -> str:
     try:
         return header_name(given)
-    except Failure as error:
+    except NodeError as error:
         build.refuse(field, found=error.error.message)
 
 
 def _text(name: str, value: Scalar, build: Build) -> str:
     try:
         return header_text(name, value)
-    except Failure as error:
+    except NodeError as error:
         build.refuse("header", found=error.error.message)

@@ -17,7 +17,6 @@ from heddle.extensions.extension import (
     Duration,
     Error,
     Expression,
-    Failure,
     FieldError,
     Fields,
     Handler,
@@ -25,6 +24,7 @@ from heddle.extensions.extension import (
     Interval,
     Kind,
     Node,
+    NodeError,
     Payload,
     Port,
     Process,
@@ -34,13 +34,13 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.extensions.net.certificate import pem
-from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http.upgrade import Upgrade
 from heddle.extensions.net.http_client.fields import ClientTls
 from heddle.extensions.net.http_client.pool import (
-    BrokenResponse,
-    Pool,
-    Settings,
+    ClientPool,
+    PoolSettings,
+    ResponseError,
     failure,
     need_aiohttp,
     tls_context,
@@ -49,11 +49,11 @@ from heddle.extensions.net.http_client.request import Headers
 from heddle.extensions.net.http_client.response import pieces
 from heddle.extensions.net.proxy.backend import Backend, Balance, Balancer
 from heddle.extensions.net.proxy.forward import forwarded, returned
-from heddle.extensions.net.proxy.health import Health, HealthFields
+from heddle.extensions.net.proxy.health import HealthCheck, HealthFields
 from heddle.extensions.net.proxy.hops import counted, last_hop
 from heddle.extensions.net.proxy.own import Own, own_headers
-from heddle.extensions.net.proxy.tunnel import Refusal, dig, wants_websocket
-from heddle.runtime.flow.elsewhere import Elsewhere, await_program, resume
+from heddle.extensions.net.proxy.tunnel import TunnelRejectedError, dig, wants_websocket
+from heddle.runtime.flow.elsewhere import ElsewhereError, await_program, resume
 from heddle.schemas.ascii import upper
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class ProxyNode(Node):
         self,
         fields: Proxy,
         balancer: Balancer,
-        settings: Settings,
+        settings: PoolSettings,
         context: Any,
         key: Program | None,
         own: Own,
@@ -209,9 +209,9 @@ class ProxyNode(Node):
         self._key = key
         self._own = own
         self._methods = frozenset(upper(one) for one in fields.again.methods)
-        self._pool: Pool | None = None
+        self._pool: ClientPool | None = None
         self._host: Host | None = None
-        self._health: Health | None = None
+        self._health: HealthCheck | None = None
         self._handler = Action(self._act, process=True, waits=True)
 
     # -- life ----------------------------------------------------------------------------------
@@ -239,9 +239,9 @@ class ProxyNode(Node):
         """Open a pool, and begin to ask how backends are."""
         self._host = host
         if self._pool is None:
-            self._pool = Pool(self._settings, self._context).enter()
+            self._pool = ClientPool(self._settings, self._context).enter()
         if self._fields.health is not None:
-            self._health = Health(
+            self._health = HealthCheck(
                 self._fields.health, self._pool, self._balancer.backends, self._told, host.tasks
             )
             self._health.start()
@@ -299,19 +299,19 @@ class ProxyNode(Node):
         key = await await_program(self._key_of, payload) if fields.balance == "hash" else ""
         try:
             own = self._own.of(payload)
-        except Elsewhere as later:
+        except ElsewhereError as later:
             own = await resume(later, self._own.of, payload)
         again = fields.again
         tried: list[Backend] = []
         while True:
             backend = self._balancer.choose(tried, key)
             if backend is None:
-                raise Failure(Error("no backend can be reached", code="busy"))
+                raise NodeError(Error("no backend can be reached", code="busy"))
             tried.append(backend)
             last = len(tried) >= again.attempts or self._balancer.choose(tried, key) is None
             try:
                 return await self._pass(payload, process, backend, own, last=last)
-            except Another:
+            except NextBackendError:
                 continue
 
     async def _pass(
@@ -330,7 +330,7 @@ class ProxyNode(Node):
             hidden=self._own.names,
         )
         counted(asked)
-        websocket = fields.websocket and type(payload) is Request and wants_websocket(payload)
+        websocket = fields.websocket and type(payload) is HttpRequest and wants_websocket(payload)
         backend.active += 1
         backend.requests += 1
         kept = False
@@ -343,28 +343,28 @@ class ProxyNode(Node):
             safe = asked.again and asked.method in self._methods
             if response.status in fields.again.statuses and safe and not last:
                 response.close()
-                raise Another
+                raise NextBackendError
             backend.succeeded()
             if not 200 <= response.status <= 599:
                 response.close()
-                raise BrokenResponse(f"its status is {response.status}")
+                raise ResponseError(f"its status is {response.status}")
             answer, kept = await self._answer(response, process, backend)
             return answer
-        except (Failure, Another):
+        except (NodeError, NextBackendError):
             raise
         except Exception as error:
             found = failure(error, f"{asked.method} {shown(backend.url)}")
             if found is not None and found.code == "response":
                 # It was reached: another may not be sent the same, and will hardly answer better.
-                raise Failure(found) from error
+                raise NodeError(found) from error
             if found is None or found.code not in ("unreachable", "timeout"):
                 raise
             if backend.failed(fields.failures, float(fields.aside)):
                 self._told(backend, False, found.message)
             safe = asked.again and asked.method in self._methods
             if not last and (safe or (asked.again and never_sent(error))):
-                raise Another from error
-            raise Failure(found) from error
+                raise NextBackendError from error
+            raise NodeError(found) from error
         finally:
             if not kept:
                 backend.active -= 1
@@ -372,7 +372,7 @@ class ProxyNode(Node):
     async def _send(self, asked: Any) -> "aiohttp.ClientResponse":
         pool = self._pool
         if pool is None:
-            raise Failure(Error("the node is closed", code="dropped"))
+            raise NodeError(Error("the node is closed", code="dropped"))
         async with asyncio.timeout(float(self._fields.limits.response) or None):
             return await pool.send(asked.method, asked.url, asked.headers, asked.body, asked.target)
 
@@ -404,7 +404,7 @@ class ProxyNode(Node):
         tls = (self._context or True) if secure else None
         limits = self._fields.limits
         if parts.hostname is None:
-            raise Failure(Error(f"{shown(asked.url)}: it has no host", code="request"))
+            raise NodeError(Error(f"{shown(asked.url)}: it has no host", code="request"))
         try:
             async with asyncio.timeout(float(limits.connect) or None):
                 tunnel = await dig(
@@ -415,7 +415,7 @@ class ProxyNode(Node):
                     float(limits.response) or None,
                     int(limits.header) or None,
                 )
-        except Refusal as refusal:
+        except TunnelRejectedError as refusal:
             return refusal.response
         process.on_exit(lambda error: tunnel.drop() if error is not None else None)
         return Upgrade(tunnel)
@@ -427,7 +427,7 @@ class ProxyNode(Node):
         return remote.rpartition(":")[0] if isinstance(remote, str) else ""
 
 
-class Another(Exception):  # noqa: N818 - it is not an error yet
+class NextBackendError(Exception):
     """This backend has failed, and the next may be asked."""
 
 
@@ -462,7 +462,7 @@ def compile_proxy(fields: Proxy, build: Build) -> Node:
         backends.append(backend)
         weights.append(weight)
     limits, tls = fields.limits, fields.tls
-    settings = Settings(
+    settings = PoolSettings(
         connections=limits.connections,
         idle=float(limits.idle),
         connect=float(limits.connect),

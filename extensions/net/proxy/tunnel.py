@@ -6,25 +6,25 @@ import ssl
 from collections.abc import Mapping
 from typing import Final, cast
 
-from heddle.extensions.net.http.errors import BadRequest
-from heddle.extensions.net.http.framing import Body, ChunkedBody, FixedBody
+from heddle.extensions.net.http.errors import RequestError
+from heddle.extensions.net.http.framing import BodyReader, ChunkedBody, FixedBody
 from heddle.extensions.net.http.head import Head, parse_fields
 from heddle.extensions.net.http.latin import kept_latin, latin_of
-from heddle.extensions.net.http.limits import Limits
-from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.limits import HttpLimits
+from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http.upgrade import Guest
 from heddle.extensions.net.http_client.hop_headers import hop_by_hop
-from heddle.extensions.net.http_client.pool import BrokenResponse
+from heddle.extensions.net.http_client.pool import ResponseError
 from heddle.extensions.net.http_client.raw_head import Latin1
 from heddle.extensions.net.http_client.request import Ask
 from heddle.schemas.ascii import elements, lower
 
 _BODY: Final = 64 * 1024
-_LIMITS: Final = Limits(header_bytes=2**31, body_bytes=None)
+_LIMITS: Final = HttpLimits(header_bytes=2**31, body_bytes=None)
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [\t \x21-\x7e\x80-\xff]*)?")
 
 
-def wants_websocket(request: Request) -> bool:
+def wants_websocket(request: HttpRequest) -> bool:
     """Whether a request asks for a WebSocket."""
     return _names_websocket(request.head.fields) and request.method_text == "GET"
 
@@ -71,7 +71,7 @@ class BackSide(asyncio.Protocol):
         size = end if end >= 0 else len(self.rest)
         if self._most is not None and size > self._most:
             self.head.set_exception(
-                BrokenResponse(f"its headers are larger than {self._most} bytes")
+                ResponseError(f"its headers are larger than {self._most} bytes")
             )
             self.transport.abort()
         elif end >= 0:
@@ -93,7 +93,7 @@ class BackSide(asyncio.Protocol):
         if not self.head.done():
             closed: Exception = ConnectionResetError("it closed without a response")
             if self.rest:
-                closed = BrokenResponse("it ends in the middle of its head")
+                closed = ResponseError("it ends in the middle of its head")
             self.head.set_exception(exc or closed)
         if self.front is not None:
             self.front.transport.close()
@@ -167,7 +167,7 @@ class Tunnel(Guest):
         self._back.transport.abort()
 
 
-class Refusal(Exception):  # noqa: N818 - reads as what it tells: raise Refusal
+class TunnelRejectedError(Exception):
     """The backend answered with something else than a WebSocket; `response` is what it answered."""
 
     def __init__(self, status: int, header: dict[str, list[str]], body: bytes) -> None:
@@ -196,7 +196,7 @@ async def dig(
             if status != 101:
                 raise await _refusal(back, status, fields)
         if not _names_websocket(fields):
-            raise BrokenResponse("it switches to another protocol (101) than WebSocket")
+            raise ResponseError("it switches to another protocol (101) than WebSocket")
         back.transport.pause_reading()
         return Tunnel(back, head)
     except BaseException:
@@ -211,18 +211,20 @@ async def _final_head(back: BackSide) -> tuple[int, bytes, dict[str, list[str]]]
         line, _, block = head[:-4].partition(b"\r\n")
         match = _STATUS.fullmatch(line)
         if match is None:
-            raise BrokenResponse("its status line is not: HTTP/1.1 status reason")
+            raise ResponseError("its status line is not: HTTP/1.1 status reason")
         status = int(match[1])
         try:
             fields = parse_fields(block, _LIMITS) if block else {}
-        except BadRequest as error:
-            raise BrokenResponse(str(error)) from None
+        except RequestError as error:
+            raise ResponseError(str(error)) from None
         if status >= 200 or status == 101:
             return status, head, fields
         back.hear_more()
 
 
-async def _refusal(back: BackSide, status: int, fields: dict[str, list[str]]) -> Refusal:
+async def _refusal(
+    back: BackSide, status: int, fields: dict[str, list[str]]
+) -> TunnelRejectedError:
     """Return what the backend answered instead, and the beginning of its body."""
     ended = hop_by_hop(fields) | {"Content-Length"}
     if status == 426:
@@ -233,17 +235,17 @@ async def _refusal(back: BackSide, status: int, fields: dict[str, list[str]]) ->
         head = Head({**fields, "Host": ["backend"]}, 11)
         bare = status in (204, 304)
         body = b"" if bare else await _short_body(back, head)
-    except BadRequest as error:
-        raise BrokenResponse(str(error)) from None
+    except RequestError as error:
+        raise ResponseError(str(error)) from None
     header = {name: values for name, values in fields.items() if name not in ended}
-    return Refusal(status, kept_latin(header, latin_of(fields)), body)
+    return TunnelRejectedError(status, kept_latin(header, latin_of(fields)), body)
 
 
 async def _short_body(back: BackSide, head: Head) -> bytes:
     """Return a body, or as much of it as is kept of a refusal."""
     if head.declared and not head.framed:
         return b""
-    framing: Body | None = None
+    framing: BodyReader | None = None
     if head.framed:
         framing = ChunkedBody(_LIMITS) if head.chunked else FixedBody(head.length)
     parts: list[bytes] = []
@@ -253,7 +255,7 @@ async def _short_body(back: BackSide, head: Head) -> bytes:
         if not piece and framing is None:
             break
         if not piece:
-            raise BrokenResponse("it ends in the middle of its body")
+            raise ResponseError("it ends in the middle of its body")
         if framing is None:
             parts.append(piece)
             size += len(piece)

@@ -4,8 +4,8 @@ import re
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
-from heddle.extensions.extension import ByteStream, Error, Failure, Payload
-from heddle.extensions.net.http.errors import BadAnswer
+from heddle.extensions.extension import ByteStream, Error, NodeError, Payload
+from heddle.extensions.net.http.errors import AnswerError
 from heddle.extensions.net.http.media import to_json
 
 KEYS: Final = frozenset({"event", "id", "data", "retry", "comment"})
@@ -16,7 +16,7 @@ _LONGEST: Final = 1024 * 1024
 
 
 def written(payload: Payload, number: str = "") -> bytes:
-    """The bytes of one event; Failure where it cannot be written.
+    """The bytes of one event; NodeError where it cannot be written.
 
     A map of `event id data retry comment` says it all; anything else is the data. Text is written
     as it is, everything else as JSON. `retry` is in milliseconds. `number` is the id where the
@@ -48,12 +48,12 @@ def is_event(payload: Payload) -> bool:
 
 
 def text_of(data: Any) -> str:
-    """Text as it is, bytes as the text they are, data as JSON; Failure for no data."""
+    """Text as it is, bytes as the text they are, data as JSON; NodeError for no data."""
     if isinstance(data, str):
         return data
     try:
         return data.decode() if isinstance(data, bytes) else to_json(data).decode()
-    except (BadAnswer, UnicodeDecodeError) as error:
+    except (AnswerError, UnicodeDecodeError) as error:
         raise _refused(f"its data cannot be written: {error}") from None
 
 
@@ -77,5 +77,5 @@ def _line(name: str, text: str) -> str:
     return text
 
 
-def _refused(why: str) -> Failure:
-    return Failure(Error(f"the event cannot be sent: {why}", code="request"))
+def _refused(why: str) -> NodeError:
+    return NodeError(Error(f"the event cannot be sent: {why}", code="request"))

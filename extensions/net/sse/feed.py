@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Iterable
 from secrets import token_hex
 
 from heddle.extensions.net.http.live import Live
-from heddle.runtime.flow.budget import Held
+from heddle.runtime.flow.budget import HeldBudget
 
 BEAT = b": \n\n"
 """A comment: it keeps proxies from thinking that nobody is there."""
 
 
-class Feed:
+class EventFeed:
     """The events of one client on their way; it waits for them, and they wait for it."""
 
     __slots__ = ("_feeders", "_held", "_over", "_queue", "_waiter", "topics")
@@ -21,7 +21,7 @@ class Feed:
         self.topics = topics
         self._feeders = feeders
         self._queue: deque[bytes] = deque([first] if first else [])
-        self._held = Held()
+        self._held = HeldBudget()
         self._waiter: asyncio.Future[None] | None = None
         self._over = False
 
@@ -93,7 +93,7 @@ class Feeders:
 
     def __init__(self) -> None:
         self.owner: object = None
-        self.feeds: dict[Feed, None] = {}
+        self.feeds: dict[EventFeed, None] = {}
         self.beat: float | None = 15.0
         self.most = 1000
         self.slow = 0
@@ -120,13 +120,13 @@ class Feeders:
         self._count += 1
         return f"{self._era}-{self._count}"
 
-    def open(self, topics: frozenset[str] | None, first: bytes, last: str) -> Feed:
+    def open(self, topics: frozenset[str] | None, first: bytes, last: str) -> EventFeed:
         """A feed that begins with what was missed since the event `last`, if that is known."""
-        feed = Feed(self, topics, first + (self._missed(topics, last) if last else b""))
+        feed = EventFeed(self, topics, first + (self._missed(topics, last) if last else b""))
         self.feeds[feed] = None
         return feed
 
-    def leave(self, feed: Feed) -> None:
+    def leave(self, feed: EventFeed) -> None:
         """One feed less."""
         self.feeds.pop(feed, None)
 

@@ -12,13 +12,13 @@ from heddle.extensions.extension import (
     Duration,
     Error,
     Expression,
-    Failure,
     Fields,
     Flow,
     Handler,
     Host,
     Kind,
     Node,
+    NodeError,
     Payload,
     Port,
     Program,
@@ -177,7 +177,9 @@ def _events(answer: Answer) -> list[Payload]:
 def _names(value: Payload, what: str) -> frozenset[str]:
     many = value if isinstance(value, list) else [value]
     if not all(isinstance(one, str) for one in many):
-        raise Failure(Error(f"{what}: {value!r} is not text, nor a list of texts", code="request"))
+        raise NodeError(
+            Error(f"{what}: {value!r} is not text, nor a list of texts", code="request")
+        )
     return frozenset(many)
 
 

@@ -26,11 +26,11 @@ from heddle.extensions.extension import (
 from heddle.extensions.net.answers import header_of, method_of
 from heddle.extensions.net.http.negotiate import weights
 from heddle.extensions.net.http.path import raw_of, segment_of
-from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http_client.target import written_query
 from heddle.extensions.net.static import known, reading
-from heddle.extensions.net.static.place import SWAPS, Folder, Found, Links, Root
-from heddle.extensions.net.static.ranges import Range, Unsatisfiable, ranges_of
+from heddle.extensions.net.static.place import SWAPS, Folder, Links, StaticFile, StaticRoot
+from heddle.extensions.net.static.ranges import Range, RangeError, ranges_of
 from heddle.runtime.flow.stream import ByteStream
 from heddle.schemas.ascii import lower
 from heddle.specs.files.spare import is_passing
@@ -70,7 +70,7 @@ _TYPES: Final = {
 }
 
 
-class Files(Fields):
+class FilesFields(Fields):
     """What a `files` says."""
 
     root: Annotated[str, about("The folder.", examples=["./public"], min_length=1)]
@@ -124,9 +124,9 @@ class Files(Fields):
 class FilesNode(Node):
     """Looks a request's path up below a root."""
 
-    def __init__(self, fields: Files) -> None:
+    def __init__(self, fields: FilesFields) -> None:
         self._fields = fields
-        self._root = Root(fields.root, links=fields.symlinks, hidden=fields.hidden)
+        self._root = StaticRoot(fields.root, links=fields.symlinks, hidden=fields.hidden)
         own = {_ending(name): kind for name, kind in fields.types.items()}
         self._types = {**_TYPES, **own}
         self._handler = Action(self._act, process=True, waits=True)
@@ -201,20 +201,20 @@ class FilesNode(Node):
         if found is None and self._fields.fallback:
             name = self._fields.fallback
             found = self._root.find(name)
-        if not isinstance(found, Found):
+        if not isinstance(found, StaticFile):
             return _LOST
         return self._found(name, found, header, method)
 
-    def _index(self, path: str) -> tuple[str, Found | None]:
+    def _index(self, path: str) -> tuple[str, StaticFile | None]:
         for one in self._fields.index:
             name = f"{path}/{one}" if path and not path.endswith("/") else path + one
             found = self._root.find(name)
-            if isinstance(found, Found):
+            if isinstance(found, StaticFile):
                 return name, found
         return path, None
 
     def _found(
-        self, name: str, found: Found, header: Callable[[str], str], method: str
+        self, name: str, found: StaticFile, header: Callable[[str], str], method: str
     ) -> dict[str, Any]:
         kind = self._kind(name)
         coding, found = self._packed(name, found, header("Accept-Encoding"))
@@ -238,7 +238,7 @@ class FilesNode(Node):
         if asked and method == "GET" and known.same(found, tag, header("If-Range")):
             try:
                 ranges = ranges_of(asked, found.size)
-            except Unsatisfiable:
+            except RangeError:
                 said = {"Content-Range": f"bytes */{found.size}"}
                 return {"status": 416, "header": said, "body": "Range Not Satisfiable"}
             if ranges is not None:
@@ -249,7 +249,7 @@ class FilesNode(Node):
         body = data if file is None else reading.stream(file, 0, found.size)
         return {"status": 200, "header": said, "body": body}
 
-    def _packed(self, name: str, found: Found, accept: str) -> tuple[str, Found]:
+    def _packed(self, name: str, found: StaticFile, accept: str) -> tuple[str, StaticFile]:
         """The packed file beside this one that the client takes, if there is one as new."""
         if not self._fields.precompressed or not accept:
             return "", found
@@ -259,7 +259,7 @@ class FilesNode(Node):
             if liked.get(word, liked.get("*", 0.0)) <= 0:
                 continue
             packed = self._root.find(name + _ENDINGS[coding])
-            if isinstance(packed, Found) and packed.changed >= found.changed:
+            if isinstance(packed, StaticFile) and packed.changed >= found.changed:
                 return word, packed
         return "", found
 
@@ -279,7 +279,7 @@ _SHORT: Final[dict[str, Any]] = {"status": 503, "header": {"Retry-After": "1"}}
 """The answer when a file cannot be opened for a reason that may pass."""
 
 
-def _judged(status: int, said: dict[str, str], found: Found) -> dict[str, Any]:
+def _judged(status: int, said: dict[str, str], found: StaticFile) -> dict[str, Any]:
     """Return the answer to a request whose condition does not hold."""
     kept = ("ETag", "Last-Modified", "Cache-Control", "Vary")
     header = {one: said[one] for one in kept if one in said}
@@ -293,13 +293,15 @@ def _judged(status: int, said: dict[str, str], found: Found) -> dict[str, Any]:
 
 def _query_of(payload: Payload) -> str:
     """Return the query of a request as it was written, with its mark; "" without one."""
-    if type(payload) is Request:
+    if type(payload) is HttpRequest:
         return f"?{payload.line.query}" if payload.line.marked else ""
     query = written_query(payload)
     return f"?{query}" if query else ""
 
 
-def _partial(found: Found, ranges: list[Range], said: dict[str, str], kind: str) -> dict[str, Any]:
+def _partial(
+    found: StaticFile, ranges: list[Range], said: dict[str, str], kind: str
+) -> dict[str, Any]:
     """Parts of a file."""
     file = reading.open_at(found)
     if len(ranges) > 1:
@@ -321,7 +323,7 @@ def _ending(name: str) -> str:
     return lower(name) if name.startswith(".") else f".{lower(name)}"
 
 
-def compile_files(fields: Files, build: Build) -> Node:
+def compile_files(fields: FilesFields, build: Build) -> Node:
     """A root that is not a folder is a Problem."""
     if not Path(fields.root).is_dir():
         build.refuse(
@@ -336,7 +338,7 @@ def compile_files(fields: Files, build: Build) -> Node:
 FILES: Kind[Any] = Kind(
     Schema(
         kind="files",
-        fields=Files,
+        fields=FilesFields,
         summary="Serves the files of a folder.",
         category="net",
         ins=(IN,),

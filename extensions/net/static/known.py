@@ -5,24 +5,24 @@ from datetime import UTC
 from email.utils import formatdate, parsedate_to_datetime
 from typing import Final
 
-from heddle.extensions.net.static.place import Found
+from heddle.extensions.net.static.place import StaticFile
 from heddle.schemas.ascii import trim
 
 _SECOND: Final = 1_000_000_000
 
 
-def tag_of(found: Found, coding: str = "") -> str:
+def tag_of(found: StaticFile, coding: str = "") -> str:
     """The tag of a file: another as soon as anything about it changes."""
     packed = f"-{coding}" if coding else ""
     return f'"{found.changed:x}-{found.size:x}-{found.number:x}-{found.entry:x}{packed}"'
 
 
-def date_of(found: Found) -> str:
+def date_of(found: StaticFile) -> str:
     """When it changed, as a header says it."""
     return formatdate(found.changed // _SECOND, usegmt=True)
 
 
-def judge(found: Found, tag: str, header: Callable[[str], str]) -> int:
+def judge(found: StaticFile, tag: str, header: Callable[[str], str]) -> int:
     """200 where the file is to be sent, 304 where it is known, 412 where it should be another."""
     match = header("If-Match")
     if match:
@@ -39,7 +39,7 @@ def judge(found: Found, tag: str, header: Callable[[str], str]) -> int:
     return 304 if since is not None and found.changed // _SECOND <= since else 200
 
 
-def same(found: Found, tag: str, condition: str) -> bool:
+def same(found: StaticFile, tag: str, condition: str) -> bool:
     """Whether If-Range allows a part: where the client has the rest of this very file."""
     if not condition:
         return True

@@ -18,7 +18,7 @@ SWAPS: Final = 100
 _FORBIDDEN: Final = frozenset("\\\0:" if os.name == "nt" else "\\\0")
 
 
-class Found(msgspec.Struct, frozen=True):
+class StaticFile(msgspec.Struct, frozen=True):
     """A regular file: its real path, its size in bytes, and when it changed (nanoseconds).
 
     `number` and `entry`, when its entry changed, tell it from another file with the same time.
@@ -35,7 +35,7 @@ class Folder(msgspec.Struct, frozen=True):
     """A folder, where a file was asked for."""
 
 
-class Root:
+class StaticRoot:
     """A folder whose files may be read, and nothing outside of it."""
 
     def __init__(self, folder: str, *, links: Links = "inside", hidden: bool = False) -> None:
@@ -44,7 +44,7 @@ class Root:
         self._hidden = hidden
         self._folds: bool | None = None
 
-    def find(self, path: str) -> Found | Folder | None:
+    def find(self, path: str) -> StaticFile | Folder | None:
         """What the text of a path below the root stands for; None where there is nothing to see.
 
         Looks at the disk. Each file has one path: one that climbs, has an empty segment before its
@@ -76,7 +76,7 @@ class Root:
             return Folder()
         if not stat.S_ISREG(state.st_mode) or path.endswith("/"):
             return None
-        return Found(real, state.st_size, state.st_mtime_ns, state.st_ino, state.st_ctime_ns)
+        return StaticFile(real, state.st_size, state.st_mtime_ns, state.st_ino, state.st_ctime_ns)
 
     def _real(self, parts: list[str]) -> str | None:
         """Return where these parts lead now; None if that is not to be seen."""

@@ -17,7 +17,7 @@ FAR: Final = 10**18
 _ONE: Final = re.compile(r"\s*(?:(\d+)\s*-\s*(\d+)?|-\s*(\d+))\s*", re.ASCII)
 
 
-class Unsatisfiable(ValueError):  # noqa: N818 - the word of the standard
+class RangeError(ValueError):
     """None of the ranges has a byte of the file."""
 
 
@@ -49,7 +49,7 @@ def ranges_of(header: str, size: int) -> list[Range] | None:
         if start < end:
             found.append((start, end))
     if not found:
-        raise Unsatisfiable
+        raise RangeError
     joined = _joined(found)
     # More bytes than the file has: somebody wants the same ones again and again.
     return joined if sum(end - start for start, end in joined) <= size else None

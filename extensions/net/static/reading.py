@@ -8,14 +8,14 @@ from secrets import token_hex
 from typing import Final
 
 from heddle.extensions.extension import ByteStream
-from heddle.extensions.net.static.place import Found
+from heddle.extensions.net.static.place import StaticFile
 from heddle.extensions.net.static.ranges import Range
 
 PIECE: Final = 256 * 1024
 """How much is read at a time; a file that is no larger is read at once."""
 
 
-def open_at(found: Found) -> BufferedReader:
+def open_at(found: StaticFile) -> BufferedReader:
     """The file, open; OSError where it is gone, or not the one that was found."""
     file = Path(found.path).open("rb")  # noqa: SIM115 - the stream closes it
     size = file.seek(0, 2)
@@ -26,7 +26,7 @@ def open_at(found: Found) -> BufferedReader:
     return file
 
 
-def whole(found: Found) -> tuple[BufferedReader | None, bytes]:
+def whole(found: StaticFile) -> tuple[BufferedReader | None, bytes]:
     """A file to be streamed, or all there is in one that is small."""
     file = open_at(found)
     if found.size > PIECE:

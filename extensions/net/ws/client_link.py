@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import msgspec
 
-from heddle.extensions.extension import Error, Failure, Tasks
+from heddle.extensions.extension import Error, NodeError, Tasks
 from heddle.extensions.net.ws.connection import GOING_AWAY, PARTING, Ear, Talk, TalkLimits, log
 from heddle.extensions.net.ws.message import Message
 from heddle.runtime.assembly.retry_rule import RetryRule
-from heddle.runtime.flow.budget import Held
+from heddle.runtime.flow.budget import HeldBudget
 
 if TYPE_CHECKING:
     from websockets.client import ClientProtocol
@@ -20,7 +20,7 @@ LASTED = 10.0
 """Seconds after which a connection counts as a good one: the next pause is a short one again."""
 
 
-class Where(msgspec.Struct, frozen=True, kw_only=True):
+class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What makes one link differ from another. `connect` is in seconds."""
 
     url: str
@@ -31,7 +31,7 @@ class Where(msgspec.Struct, frozen=True, kw_only=True):
     tls: Any = None
 
 
-class Owner(Ear, Protocol):
+class LinkOwner(Ear, Protocol):
     """The node that hears a link now."""
 
     def told(self, event: str, **data: Any) -> None:
@@ -44,7 +44,7 @@ class LinkTalk(Talk):
 
     protocol: "ClientProtocol"
 
-    def __init__(self, protocol: "ClientProtocol", limits: TalkLimits, link: "Link") -> None:
+    def __init__(self, protocol: "ClientProtocol", limits: TalkLimits, link: "ClientLink") -> None:
         super().__init__(protocol, limits, link)
         self.over: asyncio.Future[tuple[int, str]] = asyncio.get_running_loop().create_future()
         self.begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -104,10 +104,10 @@ class LinkTalk(Talk):
             self.over.set_result((code or 1006, self.protocol.close_reason or ""))
 
 
-class Link:
+class ClientLink:
     """Connects, and connects again with growing pauses; what is said meanwhile waits."""
 
-    def __init__(self, where: Where, owner: Owner) -> None:
+    def __init__(self, where: LinkSettings, owner: LinkOwner) -> None:
         self.where = where
         self.owner = owner
         self.limits = TalkLimits()
@@ -117,7 +117,7 @@ class Link:
         self.connected = 0
         self.failed = ""
         self._queue: deque[Message] = deque()
-        self._held = Held()
+        self._held = HeldBudget()
         self._tasks = Tasks(self._report)
         self._task: asyncio.Task[None] | None = None
 
@@ -141,15 +141,15 @@ class Link:
             self.talk.limit(limits)
 
     def say(self, message: Message) -> None:
-        """Send a message, or keep it until there is a connection; Failure where too many wait."""
+        """Send a message, or keep it until there is a connection; NodeError where too many wait."""
         talk = self.talk
         if talk is not None and talk.ready and not self._queue and talk.say(message):
             return
         if len(self._queue) >= self.most:
             why = f": {self.failed}" if self.failed else ""
-            raise Failure(Error(f"there is no connection to {self.where.url}{why}", code="busy"))
+            raise NodeError(Error(f"there is no connection to {self.where.url}{why}", code="busy"))
         if not self._held.grow(len(message)):
-            raise Failure(Error("no memory is left for messages that wait", code="busy"))
+            raise NodeError(Error("no memory is left for messages that wait", code="busy"))
         self._queue.append(message)
 
     def say_queued(self, talk: LinkTalk) -> None:

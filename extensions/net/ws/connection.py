@@ -20,7 +20,7 @@ from heddle.extensions.net.http.turns import SLICE, turns
 from heddle.extensions.net.http.upgrade import Guest
 from heddle.extensions.net.ws.message import Message
 from heddle.extensions.net.ws.text import TextDecoder
-from heddle.runtime.flow.budget import FREE, Held
+from heddle.runtime.flow.budget import FREE, HeldBudget
 from heddle.runtime.flow.process import LiveProcess
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Talk(Guest):
         self._slice = FIRST
         self._working = False
         self._ending = False
-        self._kept = Held()
+        self._kept = HeldBudget()
         self._text = False
         self._failed = False
         self._decoder: TextDecoder | None = None

@@ -7,15 +7,15 @@ from heddle.extensions.extension import (
     Answer,
     ByteStream,
     Error,
-    Failure,
     Host,
+    NodeError,
     Payload,
     Source,
 )
 from heddle.extensions.net.ws.connection import INTERNAL, Talk
 from heddle.extensions.net.ws.message import said
 from heddle.runtime.flow.contracts import Process
-from heddle.runtime.flow.machine import Pending
+from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.flow.step import FAILURES
 from heddle.runtime.flow.wiring import NOWHERE
@@ -77,7 +77,7 @@ class Speaker:
             await source.tasks.wait()
 
     async def _finish(
-        self, source: Source, talk: Talk, process: Process, answer: Answer | Pending
+        self, source: Source, talk: Talk, process: Process, answer: Answer | PendingAnswer
     ) -> None:
         """Wait for the answer, end the process by it, and say it."""
         try:
@@ -107,7 +107,7 @@ class Speaker:
         if type(answer) is not Error:
             try:
                 talk.say(said(answer))
-            except Failure as failure:
+            except NodeError as failure:
                 answer = failure.error
             else:
                 return
@@ -117,4 +117,4 @@ class Speaker:
         talk.close(INTERNAL, "the flow failed")
 
 
-_LATER = frozenset({Pending, Error, ByteStream})
+_LATER = frozenset({PendingAnswer, Error, ByteStream})

@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
 
 from heddle.extensions.extension import Build, Payload
-from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http_client.pool import missing
 from heddle.extensions.net.origins import Origins, same_host
 from heddle.extensions.net.ws.connection import log
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from websockets.protocol import Protocol
 
 
-class Refused(Exception):  # noqa: N818 - reads as what it tells: raise Refused
+class HandshakeError(Exception):
     """No WebSocket comes of it; `response` says so to whoever asked."""
 
     def __init__(self, status: int, text: str, header: Mapping[str, str] | None = None) -> None:
@@ -38,7 +38,7 @@ def accepted(
     """The protocol of a new connection, its 101 ready to be sent; Refused with a response."""
     from websockets.datastructures import Headers
     from websockets.exceptions import NegotiationError
-    from websockets.http11 import Request as Asked
+    from websockets.http11 import Request as ClientRequest
     from websockets.protocol import State
     from websockets.server import ServerProtocol
     from websockets.typing import Subprotocol
@@ -62,11 +62,13 @@ def accepted(
         select_subprotocol=choose,
         logger=log,
     )
-    response = judge.accept(Asked("/", Headers(_asked(header))))
+    response = judge.accept(ClientRequest("/", Headers(_asked(header))))
     if response.status_code != 101:
         said = (response.body or b"").decode().strip()
         extra = _WANTED if response.status_code == 426 else _VERSION
-        raise Refused(response.status_code, said, extra if response.status_code < 500 else None)
+        raise HandshakeError(
+            response.status_code, said, extra if response.status_code < 500 else None
+        )
     # One that judges reads a request first; that has been read already.
     made = ServerProtocol(state=State.OPEN, max_size=max_message, logger=log)
     watch(made, masked=True)
@@ -102,23 +104,23 @@ def _asked(header: Mapping[str, Any]) -> list[tuple[str, str]]:
         for value in values if isinstance(values, list) else [values]:
             text = str(value)
             if not text.isascii():
-                raise Refused(400, f"the header {name} of a WebSocket holds more than ASCII")
+                raise HandshakeError(400, f"the header {name} of a WebSocket holds more than ASCII")
             asked.append((name, text))
     return asked
 
 
 def _header(payload: Payload) -> Mapping[str, Any]:
     """The headers of a request; TypeError where it is none."""
-    if type(payload) is Request:
+    if type(payload) is HttpRequest:
         method, header = payload.method_text, payload.head.fields
         if payload.head.version == 10:
-            raise Refused(505, "a WebSocket begins with HTTP/1.1")
+            raise HandshakeError(505, "a WebSocket begins with HTTP/1.1")
     elif isinstance(payload, dict) and isinstance(payload.get("header"), dict):
         method, header = payload.get("method", "GET"), payload["header"]
     else:
         raise TypeError("a websocket wants a request, as a listener sends it")
     if method != "GET":
-        raise Refused(405, "a WebSocket begins with GET", {"Allow": "GET"})
+        raise HandshakeError(405, "a WebSocket begins with GET", {"Allow": "GET"})
     return header
 
 
@@ -131,7 +133,7 @@ def check_origin(header: Mapping[str, Any], origins: Origins) -> None:
     host = header.get("Host") or [""]
     host = host[0] if isinstance(host, list) else host
     if not origins.allow(origin) and not same_host(origin, host):
-        raise Refused(403, f"pages of {origin} are not let in")
+        raise HandshakeError(403, f"pages of {origin} are not let in")
 
 
 def check_version(header: Mapping[str, Any]) -> None:
@@ -143,7 +145,9 @@ def check_version(header: Mapping[str, Any]) -> None:
         for value in (values if isinstance(values, list) else [values])
     ]
     if given and given != ["13"] and all(one.isascii() for one in given):
-        raise Refused(426, f"version {', '.join(given)} of WebSocket is not spoken here", _WANTED)
+        raise HandshakeError(
+            426, f"version {', '.join(given)} of WebSocket is not spoken here", _WANTED
+        )
 
 
 def server_extensions() -> Any:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from heddle.extensions.extension import Error, Failure, Payload
+from heddle.extensions.extension import Error, NodeError, Payload
 from heddle.extensions.net.ws.connection import Ear, Talk
 from heddle.extensions.net.ws.message import Message, close_of, said
 
@@ -85,7 +85,7 @@ class Hub:
 
         `{to, room, all, except, data, join, leave, close}`: `to` (an id or several), `room` (one or
         several) or `all` say for whom; without them it is `here`. Anything that is no such map is
-        the data itself. Failure where it is for nobody that can be known, or cannot be sent.
+        the data itself. NodeError where it is for nobody that can be known, or cannot be sent.
         """
         if not isinstance(order, dict) or not order or not order.keys() <= _KEYS:
             order = {"data": order}
@@ -114,7 +114,7 @@ class Hub:
             for room in texts(order, "room"):
                 found.update(dict.fromkeys(self.rooms.get(room, ())))
         elif here is None:
-            raise Failure(
+            raise NodeError(
                 Error(
                     "it says for nobody (wanted: to, room or all, outside the flow of a message)",
                     code="request",
@@ -129,11 +129,11 @@ class Hub:
 
 
 def texts(order: dict[str, Any], key: str) -> list[str]:
-    """A text or a list of texts; Failure where it is neither."""
+    """A text or a list of texts; NodeError where it is neither."""
     value = order.get(key)
     if value is None:
         return []
     many = value if isinstance(value, list) else [value]
     if not all(isinstance(one, str) for one in many):
-        raise Failure(Error(f"{key} is not text, nor a list of texts", code="request"))
+        raise NodeError(Error(f"{key} is not text, nor a list of texts", code="request"))
     return many

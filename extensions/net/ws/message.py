@@ -2,8 +2,8 @@
 
 from typing import Any, Literal, TypeAlias
 
-from heddle.extensions.extension import Error, Failure, Payload
-from heddle.extensions.net.http.errors import BadAnswer, BadRequest
+from heddle.extensions.extension import Error, NodeError, Payload
+from heddle.extensions.net.http.errors import AnswerError, RequestError
 from heddle.extensions.net.http.media import from_json, to_json
 
 Form: TypeAlias = Literal["auto", "json", "text", "bytes"]
@@ -25,33 +25,33 @@ def heard(message: Message, form: Form) -> Payload:
     if form == "bytes":
         return message.encode() if isinstance(message, str) else message
     if isinstance(message, bytes):
-        raise BadRequest("the message is not text")
+        raise RequestError("the message is not text")
     return message
 
 
 def said(payload: Payload) -> Message:
-    """The message of a payload: text and bytes as they are, data as JSON; Failure for no data."""
+    """The message of a payload: text and bytes as they are, data as JSON; NodeError for no data."""
     if isinstance(payload, str | bytes):
         return payload
     try:
         return to_json(payload).decode()
-    except BadAnswer as error:
-        raise Failure(Error(f"it cannot be sent: {error}", code="request")) from None
+    except AnswerError as error:
+        raise NodeError(Error(f"it cannot be sent: {error}", code="request")) from None
 
 
 def close_of(value: Any) -> tuple[int, str]:
-    """Code and reason of `true`, a code, or `{code, reason}`; Failure where that is none."""
+    """Code and reason of `true`, a code, or `{code, reason}`; NodeError where that is none."""
     code: Any = 1000 if value is True else value
     reason: Any = ""
     if isinstance(value, dict):
         code, reason = value.get("code", 1000), value.get("reason", "")
     known = isinstance(code, int) and not isinstance(code, bool)
     if not known or not (code in _CODES or 3000 <= code < 5000):
-        raise Failure(
+        raise NodeError(
             Error(f"close: {code!r} is no code (wanted: 1000, 3000-4999)", code="request")
         )
     if not isinstance(reason, str) or len(reason.encode()) > 123:
-        raise Failure(Error("close: the reason is text of at most 123 bytes", code="request"))
+        raise NodeError(Error("close: the reason is text of at most 123 bytes", code="request"))
     return code, reason
 
 

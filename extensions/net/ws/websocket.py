@@ -13,13 +13,13 @@ from heddle.extensions.extension import (
     Build,
     Error,
     Expression,
-    Failure,
     Fields,
     Flow,
     Handler,
     Host,
     Kind,
     Node,
+    NodeError,
     Payload,
     Port,
     Program,
@@ -27,13 +27,13 @@ from heddle.extensions.extension import (
     Visit,
     about,
 )
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.upgrade import Upgrade
 from heddle.extensions.net.origins import Origins
 from heddle.extensions.net.ws.connection import BAD_DATA, GOING_AWAY, PARTING, Talk
 from heddle.extensions.net.ws.dispatcher import Speaker
 from heddle.extensions.net.ws.fields import Format, TalkFields
-from heddle.extensions.net.ws.handshake import Refused, accepted, need_websockets
+from heddle.extensions.net.ws.handshake import HandshakeError, accepted, need_websockets
 from heddle.extensions.net.ws.hub import Hub
 from heddle.extensions.net.ws.message import Message, heard
 
@@ -142,7 +142,7 @@ class WebSocketNode(Node):
 
     def _upgrade(self, payload: Payload) -> Answer:
         if self._paused:
-            raise Failure(Error("the node is closing", code="dropped"))
+            raise NodeError(Error("the node is closing", code="dropped"))
         try:
             protocol = accepted(
                 payload,
@@ -151,7 +151,7 @@ class WebSocketNode(Node):
                 compress=self._fields.compress,
                 max_message=self._limits.message,
             )
-        except Refused as refused:
+        except HandshakeError as refused:
             return refused.response
         rooms = _names(self._rooms(payload)) if self._rooms is not None else ()
         talk = Talk(protocol, self._limits, self._hub)
@@ -183,7 +183,7 @@ class WebSocketNode(Node):
             raise RuntimeError("the node is not open")
         try:
             data = heard(message, self._fields.format)
-        except BadRequest as refusal:
+        except RequestError as refusal:
             talk.fail(BAD_DATA, str(refusal)[:100])
             return False
         payload = {"connection": talk.id, "data": data, "request": talk.request}

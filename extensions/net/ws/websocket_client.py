@@ -15,12 +15,12 @@ from heddle.extensions.extension import (
     Duration,
     Duty,
     Error,
-    Failure,
     Fields,
     Handler,
     Host,
     Kind,
     Node,
+    NodeError,
     Payload,
     Port,
     Schema,
@@ -29,11 +29,11 @@ from heddle.extensions.extension import (
     about,
 )
 from heddle.extensions.net.certificate import pem
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http_client.fields import ClientTls
-from heddle.extensions.net.http_client.pool import Settings, tls_context
+from heddle.extensions.net.http_client.pool import PoolSettings, tls_context
 from heddle.extensions.net.http_client.request import header_name, header_text
-from heddle.extensions.net.ws.client_link import Link, Where
+from heddle.extensions.net.ws.client_link import ClientLink, LinkSettings
 from heddle.extensions.net.ws.connection import BAD_DATA, Talk
 from heddle.extensions.net.ws.dispatcher import Speaker
 from heddle.extensions.net.ws.fields import Format, TalkFields
@@ -81,7 +81,7 @@ class WebSocketClient(Fields):
     singleton: Annotated[
         Singleton,
         about(
-            "Where it is connected: in one runtime of all that follow the store (`cluster`), in one "
+            "LinkSettings it is connected: in one runtime of all that follow the store (`cluster`), in one "
             "of each machine, or in every worker."
         ),
     ] = "cluster"
@@ -90,11 +90,11 @@ class WebSocketClient(Fields):
 class WebSocketClientNode(Node, Actor):
     """Owns a link; a successor that connects in the same way takes it over as it is."""
 
-    def __init__(self, fields: WebSocketClient, where: Where, same: Any) -> None:
+    def __init__(self, fields: WebSocketClient, where: LinkSettings, same: Any) -> None:
         self._fields = fields
         self._where = where
         self._same = same
-        self._link: Link | None = None
+        self._link: ClientLink | None = None
         self._host: Host | None = None
         self._speaker: Speaker | None = None
         self._duty: Duty | None = None
@@ -133,7 +133,7 @@ class WebSocketClientNode(Node, Actor):
         """Connect, and stay connected."""
         del mark
         if self._link is None:
-            self._link = Link(self._where, self)
+            self._link = ClientLink(self._where, self)
         self._link.owner = self
         self._limit(self._link)
         self._link.start()
@@ -147,7 +147,7 @@ class WebSocketClientNode(Node, Actor):
     def _failed(self, error: Exception) -> None:
         self.told("websocket away", level="error", reason=str(error) or type(error).__name__)
 
-    def _limit(self, link: Link) -> None:
+    def _limit(self, link: ClientLink) -> None:
         again = self._fields.reconnect
         attempts = RetryRule(
             most=1_000_000_000,
@@ -198,7 +198,7 @@ class WebSocketClientNode(Node, Actor):
 
     def _say(self, payload: Payload) -> Answer:
         if self._link is None:
-            raise Failure(
+            raise NodeError(
                 Error(f"this runtime is not connected: {self._elsewhere}", code="elsewhere")
             )
         self._link.say(said(payload))
@@ -232,7 +232,7 @@ class WebSocketClientNode(Node, Actor):
             raise RuntimeError("the node is not open")
         try:
             data = heard(message, self._fields.format)
-        except BadRequest as refusal:
+        except RequestError as refusal:
             talk.fail(BAD_DATA, str(refusal)[:100])
             return False
         return self._speaker.ask(talk, "message", {"connection": talk.id, "data": data})
@@ -263,16 +263,16 @@ def compile_websocket_client(fields: WebSocketClient, build: Build) -> Node:
         header = tuple(
             (header_name(name), header_text(name, value)) for name, value in fields.header.items()
         )
-    except Failure as error:
+    except NodeError as error:
         build.refuse("header", found=error.error.message)
     tls = fields.tls
     try:
         context = tls_context(
-            Settings(verify=tls.verify, ca=pem(tls.ca), cert=pem(tls.cert), key=pem(tls.key))
+            PoolSettings(verify=tls.verify, ca=pem(tls.ca), cert=pem(tls.cert), key=pem(tls.key))
         )
     except ValueError as error:
         build.refuse("tls", found=str(error), wanted="PEM text, or the path of a PEM file")
-    where = Where(
+    where = LinkSettings(
         url=fields.url,
         header=header,
         protocols=tuple(fields.protocols),

@@ -14,7 +14,7 @@ MOST = 100_000
 async def run_sql(
     managed: Managed, text: str, args: Any = None, *, writes: bool = False, author: str = "sql"
 ) -> list[dict[str, Any]] | dict[str, Any]:
-    """Return the rows of a statement, or what it changed: `{affected, id}`. Failure says why there is neither.
+    """Return the rows of a statement, or what it changed: `{affected, id}`. NodeError says why there is neither.
 
     `args` is a list by position, a map by name. What is changed is one change set, made before this
     returns.

@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 import apsw
 import msgspec
 
-from heddle.extensions.extension import Failure
+from heddle.extensions.extension import NodeError
 from heddle.extensions.sql.database import Isolation, Row, StatementResult, columns, too_many
 from heddle.extensions.sql.errors import failed, refused
 from heddle.extensions.sql.internal import bounded
@@ -157,7 +157,7 @@ class InternalConnection:
             yield rows[start : start + size]
 
     async def commit(self) -> None:
-        """Make one change set of what was changed; Failure if it cannot be one."""
+        """Make one change set of what was changed; NodeError if it cannot be one."""
         if self._editing.changed:
             await self._editing.commit()
         self._editing.forget()
@@ -251,7 +251,7 @@ class InternalConnection:
             return int(apsw.SQLITE_OK)
         return int(apsw.SQLITE_DENY)
 
-    def _failed(self, error: apsw.Error) -> Failure:
+    def _failed(self, error: apsw.Error) -> NodeError:
         message = str(error).removeprefix(f"{type(error).__name__}: ")
         if isinstance(error, apsw.InterruptError) or self._late:
             return failed(

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from heddle.extensions.extension import Failure
+from heddle.extensions.extension import NodeError
 from heddle.extensions.sql.errors import failed, refused, unconfirmed
 from heddle.extensions.sql.internal.table import VirtualTable
 from heddle.runtime.changes.plan import apply_plan, plan_steps
@@ -71,7 +71,7 @@ class EditBatch:
     def edit(
         self, table: VirtualTable, old: Resource | None, fields: Sequence[Any] | None
     ) -> Resource | None:
-        """Change one row: `old` is None for a new one, `fields` None for one that goes. Failure says why not."""
+        """Change one row: `old` is None for a new one, `fields` None for one that goes. NodeError says why not."""
         if fields is None:
             if old is not None:
                 self._check(old.namespace)
@@ -90,7 +90,7 @@ class EditBatch:
         return new
 
     async def commit(self) -> None:
-        """Make one change set of it, checked first; Failure if it cannot be, and nothing is written."""
+        """Make one change set of it, checked first; NodeError if it cannot be, and nothing is written."""
         steps = [
             (self._old.get(key), new)
             for key, new in self._new.items()
@@ -171,7 +171,7 @@ def _common(entry: dict[str, Any], old: Resource | None, data: Mapping[str, Any]
 
 
 def _json(data: Mapping[str, Any], name: str, empty: Any) -> Any:
-    """Return what a column of JSON says; Failure if it is none."""
+    """Return what a column of JSON says; NodeError if it is none."""
     text = data.get(name)
     if text is None:
         return empty
@@ -206,7 +206,7 @@ def _sort(resource: Resource) -> str:
     return type(resource).__name__.lower()
 
 
-def _wrong(problems: Sequence[Problem]) -> Failure:
+def _wrong(problems: Sequence[Problem]) -> NodeError:
     """Return what is wrong with a change set, all of it."""
     first = str(problems[0])
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from heddle.runtime.flow.errors import Error, Failure
+from heddle.runtime.flow.errors import Error, NodeError
 
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
 """What tasks, states and inputs may be called."""
@@ -84,7 +84,7 @@ def parse_reference(text: str) -> Reference:
 def getter(path: Sequence[str | int], whole: str) -> Callable[[Any], Any] | None:
     """Return what follows a path into a value; None for the value itself.
 
-    It raises Failure `missing` if the value has no such part; `whole` names the reference there.
+    It raises NodeError `missing` if the value has no such part; `whole` names the reference there.
     """
     if not path:
         return None
@@ -117,7 +117,7 @@ def getter(path: Sequence[str | int], whole: str) -> Callable[[Any], Any] | None
     return follow
 
 
-def _missing(whole: str, value: Any, step: str | int) -> Failure:
+def _missing(whole: str, value: Any, step: str | int) -> NodeError:
     if isinstance(value, dict):
         shown = ", ".join(str(key) for key in list(value)[:10]) or "nothing"
         has = f"has {shown}"
@@ -125,4 +125,4 @@ def _missing(whole: str, value: Any, step: str | int) -> Failure:
         has = f"is a list of {len(value)}"
     else:
         has = f"is {type(value).__name__}"
-    return Failure(Error(f'{whole}: there is no "{step}": the value {has}', code="missing"))
+    return NodeError(Error(f'{whole}: there is no "{step}": the value {has}', code="missing"))

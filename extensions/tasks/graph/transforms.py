@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final, Self, TypeAlias
 
 import msgspec
 
-from heddle.extensions.extension import Error, Expression, Failure, FieldError, FieldType
+from heddle.extensions.extension import Error, Expression, FieldError, FieldType, NodeError
 from heddle.extensions.tasks.graph.reference import getter, parse_reference
 from heddle.schemas.data_type import describe_type
 from heddle.schemas.suggestion import did_you_mean
@@ -39,8 +39,8 @@ class Definition(msgspec.Struct, frozen=True, kw_only=True):
     help: str = ""
 
 
-def _wrong(value: Any, wanted: str, name: str) -> Failure:
-    return Failure(
+def _wrong(value: Any, wanted: str, name: str) -> NodeError:
+    return NodeError(
         Error(f"{name}: {describe_type(value)} instead of {wanted}", code="type", data=None)
     )
 
@@ -65,7 +65,7 @@ def _index(index: int) -> Apply:
             return value[index]
         except IndexError:
             text = f"index: there is no element {index} in a list of {len(value)}"
-            raise Failure(Error(text, code="missing")) from None
+            raise NodeError(Error(text, code="missing")) from None
 
     return take
 
@@ -92,7 +92,7 @@ def _unix_to_iso(unit: str = "s") -> Apply:
             moment = datetime.fromtimestamp(value / divisor, UTC)
         except (OverflowError, OSError, ValueError):
             text = f"unixToIsoDate: {value} is not a time that a date can be made of"
-            raise Failure(Error(text, code="range")) from None
+            raise NodeError(Error(text, code="range")) from None
         return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     return convert
@@ -107,7 +107,7 @@ def _iso_to_unix(unit: str = "s") -> Apply:
             moment = datetime.fromisoformat(text)
         except ValueError:
             message = f'isoDateToUnix: "{text}" is not a date such as 2026-11-30T08:00:00Z'
-            raise Failure(Error(message, code="range")) from None
+            raise NodeError(Error(message, code="range")) from None
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=UTC)
         number = moment.timestamp() * factor
@@ -134,7 +134,7 @@ def _stringify(value: Any) -> str:
     try:
         return msgspec.json.encode(value).decode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise Failure(Error(f"stringify: {error}", code="type")) from None
+        raise NodeError(Error(f"stringify: {error}", code="type")) from None
 
 
 def _parse_json(value: Any) -> Any:
@@ -142,7 +142,7 @@ def _parse_json(value: Any) -> Any:
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise Failure(Error(f"parseJson: {error}", code="range")) from None
+        raise NodeError(Error(f"parseJson: {error}", code="range")) from None
 
 
 def _same(type_: Type, _params: Mapping[str, Any]) -> Type:

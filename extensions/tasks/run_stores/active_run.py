@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from heddle.extensions.extension import Answer, Error, Failure, Process, Tasks
+from heddle.extensions.extension import Answer, Error, NodeError, Process, Tasks
 from heddle.extensions.tasks.run_stores.contract import Request
 from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
 from heddle.extensions.tasks.scheduler.journal import DRAINED, Fenced, Unstorable, Workload
@@ -100,7 +100,7 @@ class ActiveRun:
                 # Without a reason nobody cancelled the run: its event loop ends.
                 answer = process.reason or Error("the run is suspended", code=DRAINED)
             except Exception as error:
-                answer = error.error if isinstance(error, Failure) else Error.of(error)
+                answer = error.error if isinstance(error, NodeError) else Error.of(error)
             cause = process.reason
             ended = process.end(answer if type(answer) is Error else None)
             if isinstance(ended, Awaitable):

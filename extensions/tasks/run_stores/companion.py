@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
-from heddle.extensions.extension import NOTHING, Answer, Error, Failure
+from heddle.extensions.extension import NOTHING, Answer, Error, NodeError
 from heddle.extensions.tasks.run_stores.payloads import (
     BLOB,
     Unstorable,
@@ -67,12 +67,12 @@ class AttemptCompanion:
         return False
 
     async def write(self, execute: Execute) -> None:
-        """Write the fence, then the end of the attempt. Failure rolls the transaction back."""
+        """Write the fence, then the end of the attempt. NodeError rolls the transaction back."""
         journal, (path, number) = self._journal, self._key
         try:
             data = encode_payload(self.answer)
         except Unstorable as error:
-            raise Failure(Error(str(error), code="unstorable", symbol=path)) from None
+            raise NodeError(Error(str(error), code="unstorable", symbol=path)) from None
         journal.enter_companion()
         self._entered = True
         prefix, run = journal.prefix, journal.run_id
@@ -82,7 +82,7 @@ class AttemptCompanion:
         )
         if not rows:
             journal.fenced = True
-            raise Failure(Error("another owner has taken the run", code="fenced"))
+            raise NodeError(Error("another owner has taken the run", code="fenced"))
         self._seq = int(rows[0]["seq"])
         now, blob = time.time(), None
         if len(data) >= BLOB:

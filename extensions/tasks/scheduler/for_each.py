@@ -6,7 +6,7 @@ from itertools import islice, product
 from math import prod
 from typing import Any, Final, TypeAlias
 
-from heddle.extensions.extension import Answer, Error, Failure, Process
+from heddle.extensions.extension import Answer, Error, NodeError, Process
 from heddle.extensions.tasks.functions import SCALARS
 from heddle.extensions.tasks.graph.task_graph import GraphTask, item_path
 from heddle.extensions.tasks.scheduler.bound_graph import CALL, STEP, BoundWork
@@ -28,7 +28,7 @@ _CHUNK: Final = 256
 
 
 class ForEachRun(Work):
-    """The items of one task. Failure if its inputs are not lists that go together."""
+    """The items of one task. NodeError if its inputs are not lists that go together."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class ForEachRun(Work):
     # -- items ---------------------------------------------------------------------------------
 
     def _count(self, lists: list[list[Any]]) -> int:
-        """Return how many units there are; Failure if lists do not go together, or are too long."""
+        """Return how many units there are; NodeError if lists do not go together, or are too long."""
         sizes = [len(one) for one in lists]
         if self.fields.how == "product":
             items = prod(sizes)
@@ -76,11 +76,11 @@ class ForEachRun(Work):
                 shown = ", ".join(
                     f"{name} has {size}" for name, size in zip(self.task.over, sizes, strict=True)
                 )
-                raise Failure(Error(f"the lists are not of equal length: {shown}", code="length"))
+                raise NodeError(Error(f"the lists are not of equal length: {shown}", code="length"))
             items = sizes[0]
         if items > self.fields.limit:
             text = f"{items:,} items are more than the limit of {self.fields.limit:,}"
-            raise Failure(Error(text, code="limit"))
+            raise NodeError(Error(text, code="limit"))
         batch = self.fields.batch
         return items if batch is None else -(-items // batch)
 
@@ -322,5 +322,5 @@ def _list_of(record: dict[str, Any], name: str, task: GraphTask) -> list[Any]:
     value = record.get(name)
     if not isinstance(value, list):
         text = f"for_each of {task.name} works on a list, and {name} is {describe_type(value)}"
-        raise Failure(Error(text, code="type"))
+        raise NodeError(Error(text, code="type"))
     return value

@@ -7,7 +7,7 @@ from heapq import heappop, heappush
 from time import monotonic, time
 from typing import Any
 
-from heddle.extensions.extension import NOTHING, Error, Failure, Process
+from heddle.extensions.extension import NOTHING, Error, NodeError, Process
 from heddle.extensions.tasks.graph.task_graph import Arrivals, Get, GraphTask, Results
 from heddle.extensions.tasks.scheduler.bound_graph import (
     AWAIT,
@@ -22,7 +22,7 @@ from heddle.extensions.tasks.scheduler.limit import Limit
 from heddle.extensions.tasks.scheduler.work import Work
 from heddle.extensions.tasks.status import TaskState, TaskStatus
 from heddle.runtime.assembly.retry_rule import RetryRule, error_data
-from heddle.runtime.flow.elsewhere import Elsewhere, await_program
+from heddle.runtime.flow.elsewhere import ElsewhereError, await_program
 from heddle.runtime.flow.step import FAILURES, RAISED
 
 _PENDING, _READY = int(TaskState.PENDING), int(TaskState.READY)
@@ -314,7 +314,7 @@ class GraphRun(Work):
         if task.prepare is not None and unit not in self._prepared:
             try:
                 self._take_prepared(unit, task.prepare(self.records[unit]))
-            except Elsewhere:
+            except ElsewhereError:
                 self.later.append(partial(self._prepare_later, unit, task))
                 return False
             except FAILURES as error:
@@ -371,7 +371,7 @@ class GraphRun(Work):
                 self.path_of(unit),
                 (*self._outer, *self._own),
             )
-        except Failure as failure:
+        except NodeError as failure:
             self._fail_early(unit, failure.error)
             return
         if self._done is None and not self.keeps:

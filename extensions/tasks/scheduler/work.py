@@ -12,7 +12,7 @@ from functools import partial
 from time import monotonic, time
 from typing import Any, Final
 
-from heddle.extensions.extension import NOTHING, Answer, Error, Failure, Payload, Process
+from heddle.extensions.extension import NOTHING, Answer, Error, NodeError, Payload, Process
 from heddle.extensions.tasks.scheduler.bound_graph import AWAIT, CALL, STEP, BoundWork
 from heddle.extensions.tasks.scheduler.context import RUN, RunContext, RunRoot
 from heddle.extensions.tasks.scheduler.journal import DRAINED, Unstorable
@@ -20,8 +20,8 @@ from heddle.extensions.tasks.scheduler.limit import Limit, take_all
 from heddle.extensions.tasks.scheduler.timers import Alarm
 from heddle.extensions.tasks.status import AttemptStatus
 from heddle.runtime.assembly.retry_rule import RetryRule
-from heddle.runtime.flow.elsewhere import Elsewhere, await_program
-from heddle.runtime.flow.machine import Pending
+from heddle.runtime.flow.elsewhere import ElsewhereError, await_program
+from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.step import FAILURES, RAISED, ActionStep
 from heddle.schemas.units import Duration
 
@@ -175,13 +175,13 @@ class Work:
         if work.mode != STEP or limit is not None:
             return False
         answer = self.step(work, self.record_of(unit), unit)
-        if type(answer) is Pending:
+        if type(answer) is PendingAnswer:
             self.later.append(partial(self._await_answer, unit, answer))
         else:
             self.over(unit, answer)
         return True
 
-    async def _await_answer(self, unit: int, answer: Pending) -> None:
+    async def _await_answer(self, unit: int, answer: PendingAnswer) -> None:
         self.over(unit, await answer)
 
     def _context(self, work: BoundWork, unit: int) -> RunContext:
@@ -251,7 +251,7 @@ class Work:
             deadline = self.process.deadline if self._loop is not None else None
             try:
                 pause = rule.pause(error, tries, deadline)
-            except Elsewhere:
+            except ElsewhereError:
                 self.later.append(partial(self._judge, unit, error, rule, tries))
                 return
             except FAILURES as wrong:
@@ -328,7 +328,7 @@ class Work:
     async def _wait(self) -> None:
         if self._loop is None:
             text = "a task has to wait, and no event loop is running"
-            raise Failure(Error(text, code="loop"))
+            raise NodeError(Error(text, code="loop"))
         self._done = self._loop.create_future()
         try:
             for unit, pause in self._pauses:
@@ -457,7 +457,7 @@ class Work:
                 return await self._limited(work, record, limit)
             if work.mode == STEP and limit is None:
                 answer = self.step(work, record, unit)
-                return await answer if type(answer) is Pending else answer
+                return await answer if type(answer) is PendingAnswer else answer
             return await self._forked(unit, work, record, limit)
         except FAILURES as error:
             return Error.of(error, symbol=work.label, port="in")
@@ -525,7 +525,7 @@ class Work:
                 answer = await self._acted(child, work.action, payload)
             else:
                 answer = child.run(work.step, payload)
-                if type(answer) is Pending:
+                if type(answer) is PendingAnswer:
                     answer = await answer
         except BaseException as error:
             if not isinstance(error, FAILURES):

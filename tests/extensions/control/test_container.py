@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from heddle.extensions.extension import Error, node
-from heddle.runtime.runtime import NoSymbol
+from heddle.runtime.runtime import NoSymbolError
 from heddle.specs.model.spec import Spec
 from heddle.specs.model.store import ChangeSet, Delete
 from tests.clock import JUMPING
@@ -136,7 +136,7 @@ async def test_a_block_has_the_ports_that_are_written() -> None:
         assert await rt.send("b", 11) == "very big"
         assert await rt.send("b", 10) == "small"
         assert await rt.send("b", 1, port="direct") == "very big"
-        with pytest.raises(NoSymbol):
+        with pytest.raises(NoSymbolError):
             await rt.send("b", 1, port="rest")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from heddle.extensions.control import breaker, keys, throttle
-from heddle.extensions.extension import NOTHING, Error, Failure, node
+from heddle.extensions.extension import NOTHING, Error, NodeError, node
 from tests.clock import JUMPING, follow
 from tests.support import change, degraded, running
 
@@ -294,7 +294,7 @@ class Shaky:
         def shaky(payload: Any) -> Any:
             self.asked += 1
             if self.fails:
-                raise Failure(Error("down", code=str(payload)))
+                raise NodeError(Error("down", code=str(payload)))
             return "up"
 
         self.kinds = [shaky]

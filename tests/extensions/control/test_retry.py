@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from heddle.extensions.extension import Error, Failure, node
+from heddle.extensions.extension import Error, NodeError, node
 from heddle.runtime.assembly.retry_rule import RetryRule
 from tests.clock import JUMPING
 from tests.support import running
@@ -26,7 +26,7 @@ def shaky(failures: int, error: Error | None = None) -> tuple[Any, list[Any]]:
     def act(payload: Any) -> Any:
         given.append(payload)
         if len(given) <= failures:
-            raise Failure(error or Error(f"failure {len(given)}", code="shaky"))
+            raise NodeError(error or Error(f"failure {len(given)}", code="shaky"))
         return f"answer {len(given)}"
 
     return act, given

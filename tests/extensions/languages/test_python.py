@@ -6,7 +6,7 @@ import pytest
 
 from heddle.extensions.languages.python import LANGUAGE, PythonError
 from heddle.runtime.assembly.language import CompileError
-from heddle.runtime.flow.errors import Error, Failure
+from heddle.runtime.flow.errors import Error, NodeError
 
 
 def run(code: str, payload: Any = None) -> Any:
@@ -97,9 +97,9 @@ def test_exit_fails_the_packet_and_not_the_process() -> None:
 
 def test_error_of_its_own_making_passes_untouched() -> None:
     code = (
-        "from heddle.runtime.flow.errors import Error, Failure\n"
-        "def main(payload):\n    raise Failure(Error('sold out', code='sold'))"
+        "from heddle.runtime.flow.errors import Error, NodeError\n"
+        "def main(payload):\n    raise NodeError(Error('sold out', code='sold'))"
     )
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(NodeError) as caught:
         run(code)
     assert caught.value.error == Error("sold out", code="sold")

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.head import parse_head, parse_line
-from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.limits import HttpLimits
 from heddle.extensions.net.http.path import raw_of, segment_of, segments_of, text_of, written
 from heddle.extensions.net.http.request import Peer, make_request
 from heddle.runtime.runtime import Runtime
@@ -182,10 +182,10 @@ PIECES = st.sampled_from(
 def ask(rt: Runtime, path: str) -> Any:
     """Return the request of a raw path as it stands in a flow; None if the server refuses it."""
     try:
-        line = parse_line(f"GET {path} HTTP/1.1".encode(), Limits())
-    except BadRequest:
+        line = parse_line(f"GET {path} HTTP/1.1".encode(), HttpLimits())
+    except RequestError:
         return None
-    head = parse_head(b"Host: x", 11, Limits())
+    head = parse_head(b"Host: x", 11, HttpLimits())
     return make_request(line, head, None, Peer("http", ("127.0.0.1", 1)), None)
 
 
@@ -247,7 +247,7 @@ def test_the_text_of_a_path_keeps_its_segments_apart(segments: list[str]) -> Non
     raw = "/" + "/".join(quote(one, safe="") for one in segments)
     try:
         text = text_of(raw)
-    except BadRequest:
+    except RequestError:
         # A dot segment beside an encoded slash.
         assert any("/" in one for one in segments)
         return

@@ -8,9 +8,9 @@ import pytest
 from heddle.extensions.net.authn.auth import AUTH
 from heddle.extensions.net.http.bodies import decode
 from heddle.extensions.net.http.compression import unpack
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.head import parse_head, parse_line
-from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.limits import HttpLimits
 from heddle.extensions.net.http.media import is_json, media_type, parameter
 from heddle.extensions.net.http.negotiate import accepts, choose_coding
 from heddle.extensions.net.origins import Origins, same_host
@@ -20,7 +20,7 @@ from tests.support import fetch, port_of, running
 pytestmark = pytest.mark.anyio
 
 K, S = "\u212a", "\u017f"
-LIMITS = Limits()
+LIMITS = HttpLimits()
 
 
 def head(*lines: str) -> bytes:
@@ -39,7 +39,7 @@ def head(*lines: str) -> bytes:
     ],
 )
 def test_a_framing_word_in_other_letters_is_refused(line: str) -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises(RequestError):
         parse_head(head(line), 11, LIMITS)
 
 
@@ -52,7 +52,7 @@ def test_connection_options_in_other_letters_are_none() -> None:
 
 def test_schemes_and_methods_in_other_letters_are_refused() -> None:
     for raw in (f"GET http{S}://x/ HTTP/1.1", f"PO{S}T / HTTP/1.1", f"GET / HTTP{K}/1.1"):
-        with pytest.raises(BadRequest):
+        with pytest.raises(RequestError):
             parse_line(raw.encode(), LIMITS)
 
 
@@ -62,9 +62,9 @@ def test_media_types_and_codings_in_other_letters_are_others() -> None:
     assert parameter(f'x; CHAR{S}ET="a"', "charset") is None
     assert choose_coding(f"g{K}zip, identity", ("gzip",)) == ""
     assert accepts(f"text/pla{K}n", "text/plain") == 0.0
-    with pytest.raises(BadRequest):
+    with pytest.raises(RequestError):
         unpack(b"", "gzip\u2003", None)
-    with pytest.raises(BadRequest):
+    with pytest.raises(RequestError):
         decode(b"x", "text/plain; charset=utf-8é")
 
 

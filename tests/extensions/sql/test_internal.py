@@ -11,7 +11,7 @@ from heddle.extensions.sql.internal import database
 from heddle.extensions.sql.internal.ask import run_sql
 from heddle.extensions.sql.internal.database import TABLES, InternalDatabase
 from heddle.extensions.sql.internal.table import View
-from heddle.runtime.flow.errors import Error, Failure
+from heddle.runtime.flow.errors import Error, NodeError
 from heddle.runtime.managed import Managed
 from heddle.runtime.runtime import Runtime
 from heddle.specs.model.revision import Note
@@ -212,7 +212,7 @@ async def test_a_statement_sees_one_moment_and_holds_nothing_up() -> None:
         while not asked.done():
             await asyncio.sleep(0)
             turns += 1
-        with pytest.raises(Failure, match=r"ran for more than 0\.3 s"):
+        with pytest.raises(NodeError, match=r"ran for more than 0\.3 s"):
             await asked
         assert turns > 10
         await connection.close()
@@ -353,7 +353,7 @@ async def test_who_was_overtaken_is_told_and_writes_nothing() -> None:
         theirs = stored(FLOW.replace("old", "theirs"))
         await theirs.open()
         await rt.store.apply([Put(resource=one) for one in await theirs.specs()], Note("bob", ""))
-        with pytest.raises(Failure) as raised:
+        with pytest.raises(NodeError) as raised:
             await connection.commit()
         assert raised.value.error.code == "serialization"
         assert "somebody else" in raised.value.error.message

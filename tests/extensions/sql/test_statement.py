@@ -2,7 +2,7 @@
 
 import pytest
 
-from heddle.extensions.extension import Failure
+from heddle.extensions.extension import NodeError
 from heddle.extensions.sql.statement import Statement
 
 
@@ -70,20 +70,20 @@ def test_arguments_are_bound_by_position_or_by_name() -> None:
     ],
 )
 def test_arguments_that_do_not_fit_are_told(text: str, args: object, said: str) -> None:
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(NodeError) as caught:
         Statement(text, "sqlite").bind(args)
     assert said in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["SELECT ?, :a", "SELECT $1, :a"])
 def test_names_and_positions_do_not_mix(text: str) -> None:
-    with pytest.raises(Failure, match="either all by name or all by position"):
+    with pytest.raises(NodeError, match="either all by name or all by position"):
         Statement(text, "sqlite")
 
 
 @pytest.mark.parametrize("text", ["BEGIN", "  commit;", "/* x */ ROLLBACK", "-- x\nEND", "abort"])
 def test_the_transaction_is_not_for_statements_to_end(text: str) -> None:
-    with pytest.raises(Failure, match="the transaction belongs to the process"):
+    with pytest.raises(NodeError, match="the transaction belongs to the process"):
         Statement(text, "postgres")
 
 

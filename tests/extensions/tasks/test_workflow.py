@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from heddle.extensions.extension import Error
-from heddle.runtime.flow.machine import Pending
+from heddle.runtime.flow.machine import PendingAnswer
 from tests.extensions.tasks.work import (
     Journey,
     forget,
@@ -56,7 +56,7 @@ async def test_plain_functions_are_one_plain_call_without_an_event_loop() -> Non
 async def test_only_what_waits_is_pending() -> None:
     tasks = "- {name: two, run: '$:double_later', inputs: {x: {value: 4}}}"
     async with running(workflow(tasks)) as rt:
-        assert type(plain_run(rt, "w")) is Pending
+        assert type(plain_run(rt, "w")) is PendingAnswer
 
 
 async def test_an_input_takes_a_part_of_an_output() -> None:

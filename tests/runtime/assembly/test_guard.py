@@ -11,11 +11,11 @@ from heddle.extensions.extension import (
     Build,
     Conversation,
     Error,
-    Failure,
     Fields,
     Handler,
     Kind,
     Node,
+    NodeError,
     Reader,
     Schema,
     node,
@@ -55,7 +55,7 @@ class Work:
         def shaky(payload: Any) -> Any:
             self.begun += 1
             if self.begun <= failures:
-                raise Failure(Error(f"failure {self.begun}", code="shaky"))
+                raise NodeError(Error(f"failure {self.begun}", code="shaky"))
             return payload
 
         self.kinds = [work, shaky]

@@ -7,7 +7,7 @@ import pytest
 
 from heddle.runtime.assembly.codec import Kind
 from heddle.runtime.assembly.kind import node
-from heddle.runtime.flow.errors import NOTHING, Error, Failure, Payload
+from heddle.runtime.flow.errors import NOTHING, Error, NodeError, Payload
 from heddle.runtime.flow.stream import ByteStream
 from heddle.runtime.runtime import Runtime
 from heddle.schemas.field import about
@@ -124,7 +124,7 @@ async def test_a_function_may_wait() -> None:
 async def test_it_fails_as_it_likes() -> None:
     @node("refuse")
     def refuse(payload: Any) -> Any:
-        raise Failure(Error("sold out", code="stock", data=payload))
+        raise NodeError(Error("sold out", code="stock", data=payload))
 
     @node("silent")
     def silent(payload: Any) -> Any:

@@ -12,7 +12,7 @@ import pytest
 
 from heddle.runtime.events.events import Event
 from heddle.runtime.flow.errors import Error
-from heddle.runtime.runtime import NoSymbol, Runtime
+from heddle.runtime.runtime import NoSymbolError, Runtime
 from heddle.schemas.errors import StoreError
 from heddle.specs.model.mask import MASK
 from heddle.specs.model.store import Put
@@ -75,7 +75,7 @@ async def test_a_file_that_goes_changes_nothing_and_a_new_one_is_taken(
     async with running(saying("a", "v"), values) as rt:
         [problem] = rt.status().problems
         assert problem.code == "missing-source"
-        with pytest.raises(NoSymbol):
+        with pytest.raises(NoSymbolError):
             await rt.send("a")
         async with told(rt, "generation live"):
             path.parent.mkdir()

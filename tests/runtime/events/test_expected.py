@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.runtime.events.events import Events
 from heddle.runtime.events.expected import is_expected
 from heddle.runtime.flow.errors import Error
@@ -22,7 +22,7 @@ EXPECTED = [
     Error.of(raised(ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"))),
     Error.of(raised(TimeoutError())),
     Error.of(raised(ValueError("it"), raised(BrokenPipeError("gone")))),
-    Error.of(raised(BadRequest("no host"))),
+    Error.of(raised(RequestError("no host"))),
     Error.of(raised(HeddleError("line 1: no such key"))),
     Error("down", code="unreachable", cause=raised(RuntimeError("x"))),
 ]

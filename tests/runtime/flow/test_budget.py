@@ -1,6 +1,6 @@
 """The Budget bounds what a process keeps for all of its connections."""
 
-from heddle.runtime.flow.budget import BUDGET, LEAST, Budget, Held, usual_limit
+from heddle.runtime.flow.budget import BUDGET, LEAST, Budget, HeldBudget, usual_limit
 
 
 def test_what_exceeds_the_limit_is_refused_and_counted() -> None:
@@ -24,7 +24,7 @@ def test_without_a_limit_everything_is_taken() -> None:
 
 def test_what_is_there_already_is_counted_beyond_the_limit() -> None:
     before = BUDGET.used
-    held = Held()
+    held = HeldBudget()
     assert held.hold(10**13, must=True)
     assert BUDGET.used == before + 10**13
     assert not held.grow(1)

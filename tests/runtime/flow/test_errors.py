@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from heddle.runtime.flow.errors import NOTHING, Error, Failure
+from heddle.runtime.flow.errors import NOTHING, Error, NodeError
 
 
 def test_nothing_is_false_and_is_not_null() -> None:
@@ -44,16 +44,16 @@ def test_codes_are_stable_words(raised: BaseException, code: str, message: str |
 
 def test_a_failure_keeps_the_error_it_carries() -> None:
     error = Error("sold out", code="stock", data={"left": 0})
-    assert Error.of(Failure(error)) is error
-    assert str(Failure(error)) == "sold out"
+    assert Error.of(NodeError(error)) is error
+    assert str(NodeError(error)) == "sold out"
 
 
 def test_a_failure_is_told_where_it_arose_unless_it_knows() -> None:
     error = Error("sold out", code="stock", data=1)
-    placed = Error.of(Failure(error), symbol="shop", port="in")
+    placed = Error.of(NodeError(error), symbol="shop", port="in")
     assert placed == error
     assert (placed.symbol, placed.port, error.symbol) == ("shop", "in", "")
-    assert Error.of(Failure(placed), symbol="other", port="in") is placed
+    assert Error.of(NodeError(placed), symbol="other", port="in") is placed
 
 
 def test_errors_that_say_the_same_are_equal() -> None:

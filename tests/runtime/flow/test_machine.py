@@ -12,9 +12,9 @@ import pytest
 
 from heddle.runtime.flow import machine
 from heddle.runtime.flow.contracts import Process
-from heddle.runtime.flow.errors import NOTHING, Answer, Error, Failure, Payload
+from heddle.runtime.flow.errors import NOTHING, Answer, Error, NodeError, Payload
 from heddle.runtime.flow.flow import Flow
-from heddle.runtime.flow.machine import Pending
+from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.node import Action, Node, Visit
 from heddle.runtime.flow.process import LiveProcess, settle
 from heddle.runtime.flow.reader import Reader
@@ -156,7 +156,7 @@ def test_a_visit_sees_the_answer_and_gives_its_own() -> None:
 
 def test_a_visit_that_fails_goes_to_its_error_port() -> None:
     async def breaks(flow: Flow, payload: Payload) -> Answer:
-        raise Failure(Error(f"after {await flow.send('out', payload)}", code="late"))
+        raise NodeError(Error(f"after {await flow.send('out', payload)}", code="late"))
 
     nodes = {"a": visit(breaks), "b": add("b"), "e": act(lambda error: error.code)}
     assert run(wire(nodes, {"a.out": "b", "a.error": "e"})) == "late"
@@ -512,7 +512,7 @@ async def test_one_waiting_target_among_plain_ones_makes_no_task() -> None:
     before = len(asyncio.all_tasks())
     process = LiveProcess(flow)
     pending = process.run(flow.entry("a", "in"), "x")
-    assert isinstance(pending, Pending)
+    assert isinstance(pending, PendingAnswer)
     assert len(asyncio.all_tasks()) == before
     assert await pending == ["x", "xc"]
 
@@ -673,7 +673,9 @@ async def test_what_a_node_begins_beside_itself_may_overlap() -> None:
     async def begins(flow: Flow, payload: Payload) -> Answer:
         ways = [flow.begin("out", payload), flow.begin("out[1]", payload)]
         tasks: list[asyncio.Task[Answer]] = [
-            flow.process.tasks.start(way, awaited=True) for way in ways if isinstance(way, Pending)
+            flow.process.tasks.start(way, awaited=True)
+            for way in ways
+            if isinstance(way, PendingAnswer)
         ]
         return [await task for task in tasks]
 
@@ -709,7 +711,7 @@ async def test_no_task_outlives_a_process_and_no_coroutine_is_left_unawaited() -
             assert (await task).code == "cancelled"
             await process_ended(process)
         dropped = LiveProcess(flow).run(flow.entry("a", "in"), 1)
-        assert isinstance(dropped, Pending)
+        assert isinstance(dropped, PendingAnswer)
         dropped.close()
         del dropped
         gc.collect()
@@ -722,7 +724,7 @@ async def test_no_task_outlives_a_process_and_no_coroutine_is_left_unawaited() -
 async def test_a_pending_answer_wants_a_task() -> None:
     flow = wire({"a": act(later)})
     pending = LiveProcess(flow).run(flow.entry("a", "in"), 1)
-    assert isinstance(pending, Pending)
+    assert isinstance(pending, PendingAnswer)
     seen: list[BaseException] = []
 
     def elsewhere() -> None:

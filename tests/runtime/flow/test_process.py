@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from heddle.runtime.flow.contracts import Process, ProcessStatus
-from heddle.runtime.flow.errors import NOTHING, Answer, Error, Failure, Payload
+from heddle.runtime.flow.errors import NOTHING, Answer, Error, NodeError, Payload
 from heddle.runtime.flow.flow import Flow
-from heddle.runtime.flow.machine import Pending
+from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.process import LiveProcess, finish, settle
 from heddle.runtime.flow.wiring import Wiring
 from tests.runtime.nodes import act, add, ask, later, same, say, visit, wire
@@ -168,7 +168,7 @@ async def test_a_waiting_hook_is_waited_for_and_may_fail() -> None:
     async def commits(_: Error | None) -> None:
         await asyncio.sleep(0)
         order.append("commit")
-        raise Failure(Error("conflict", code="conflict"))
+        raise NodeError(Error("conflict", code="conflict"))
 
     one = process()
     one.on_exit(lambda error: order.append(f"close {error}"))
@@ -181,7 +181,7 @@ async def test_a_waiting_hook_is_waited_for_and_may_fail() -> None:
 
 async def test_the_sender_sees_the_error_of_a_hook_that_failed() -> None:
     async def commits(_: Error | None) -> None:
-        raise Failure(Error("conflict"))
+        raise NodeError(Error("conflict"))
 
     def begins(payload: Payload, one: Process) -> Payload:
         one.on_exit(commits)
@@ -270,9 +270,9 @@ async def test_what_is_sent_after_the_end_is_answered_with_that() -> None:
     one = LiveProcess(flow)
     one.end()
     assert one.run(flow.entry("a", "in"), "x") == Error("the process has ended", code="dropped")
-    with pytest.raises(Failure):
+    with pytest.raises(NodeError):
         one.fork()
-    with pytest.raises(Failure):
+    with pytest.raises(NodeError):
         await one.local("key", lambda: asyncio.sleep(0))
 
 
@@ -582,7 +582,7 @@ async def test_a_task_that_exits_does_not_exit_the_runtime() -> None:
         raise SystemExit(3)
 
     one = process()
-    with pytest.raises(Failure, match="SystemExit: 3"):
+    with pytest.raises(NodeError, match="SystemExit: 3"):
         await one.tasks.start(leaves(), awaited=True)
     await ended(one)
 
@@ -615,7 +615,7 @@ async def slowly(payload: Payload) -> Payload:
 async def ask_of(flow: Wiring, payload: Payload) -> Answer:
     one = LiveProcess(flow)
     answer = one.run(flow.entry("a", "in"), payload)
-    assert type(answer) is Pending
+    assert type(answer) is PendingAnswer
     return await finish(one, answer)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from heddle.runtime.flow.contracts import Host, ProcessStatus
-from heddle.runtime.flow.errors import NOTHING, Error, Failure, Payload
+from heddle.runtime.flow.errors import NOTHING, Error, NodeError, Payload
 from heddle.runtime.flow.flow import Flow
-from heddle.runtime.flow.machine import Pending
+from heddle.runtime.flow.machine import PendingAnswer
 from heddle.runtime.flow.node import Handler, Node
 from heddle.runtime.flow.source import Source
 from heddle.runtime.runtime import Runtime
@@ -152,7 +152,7 @@ async def test_a_flow_that_leads_back_to_its_source_does_not_nest() -> None:
 
 async def test_a_failed_exit_hook_is_the_answer_of_the_process() -> None:
     def fails(error: Error | None) -> None:
-        raise Failure(Error("not committed", code="commit"))
+        raise NodeError(Error("not committed", code="commit"))
 
     async def commit(flow: Flow, payload: Payload) -> Payload:
         flow.process.on_exit(fails)
@@ -161,7 +161,7 @@ async def test_a_failed_exit_hook_is_the_answer_of_the_process() -> None:
     specs = [leading("c"), linked("commit", "c")]
     async with flow(*specs, commit=lambda: visit(commit)) as (rt, source):
         process, answer = source.send("x")
-        assert isinstance(answer, Pending | str)
+        assert isinstance(answer, PendingAnswer | str)
         found = await source.complete(process, answer)
         assert type(found) is Error
         assert found.code == "commit"

@@ -6,7 +6,7 @@ from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.node import LIFECYCLE, Action, Handler, Node
 from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.flow.step import JoinStep, RunStep
-from heddle.runtime.flow.wiring import RUN, Wired, Wiring
+from heddle.runtime.flow.wiring import RUN, WiredSymbol, Wiring
 from heddle.schemas import port as ports
 from tests.runtime.nodes import (
     act,
@@ -191,4 +191,4 @@ def test_a_wiring_of_keys_that_are_no_names_works_as_well() -> None:
     flow = wired({(1, 2): (add("!"), {"out": ((None, "in"),)}), None: (add("?"), {})})
     assert run(flow, "", (1, 2)) == "!?"
     assert flow.label((1, 2)) == "(1, 2)"
-    assert flow.symbols[None] == Wired("None", flow.symbols[None].node, {})
+    assert flow.symbols[None] == WiredSymbol("None", flow.symbols[None].node, {})

@@ -7,7 +7,7 @@ import pytest
 from heddle.runtime.flow.contracts import Process
 from heddle.runtime.flow.errors import Error, Payload
 from heddle.runtime.flow.process import LiveProcess, finish
-from heddle.runtime.flow.writer import Closed, Writer
+from heddle.runtime.flow.writer import ClosedError, Writer
 from tests.runtime.nodes import act, add, say, wire
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +57,7 @@ async def test_an_unlinked_port_answers_with_the_packet() -> None:
 
 async def test_there_is_nothing_to_receive_where_nothing_is_in_flight() -> None:
     process = LiveProcess(wire({"a": add("")}))
-    with pytest.raises(Closed, match="no packet is in flight"):
+    with pytest.raises(ClosedError, match="no packet is in flight"):
         await process.writer("a", "out").receive()
     await finish(process, None)
 
@@ -83,7 +83,7 @@ async def test_closing_answers_whoever_waits_with_the_reason() -> None:
     await asyncio.sleep(0)
     writer.close()
     assert await waiting == await sending == Error("the writer was closed", code="dropped")
-    with pytest.raises(Closed):
+    with pytest.raises(ClosedError):
         writer.write(3)
     await finish(process, None)
 

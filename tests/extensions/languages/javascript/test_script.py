@@ -11,7 +11,7 @@ import pytest
 from heddle.extensions.languages.errors import ProgramError
 from heddle.extensions.languages.javascript import JAVASCRIPT, TYPESCRIPT
 from heddle.runtime.assembly.language import CompileError, Options
-from heddle.runtime.flow.errors import Error, Failure
+from heddle.runtime.flow.errors import Error, NodeError
 from heddle.runtime.flow.stream import ByteStream
 
 
@@ -184,11 +184,11 @@ def test_what_is_thrown_with_a_code_is_error_of_its_own_making() -> None:
         "(() => { throw { message: 'sold out', code: 'sold', data: { left: 0 } } })()",
         "(() => { throw Object.assign(new Error('sold out'), { code: 'sold' }) })()",
     ):
-        with pytest.raises(Failure) as caught:
+        with pytest.raises(NodeError) as caught:
             run(code)
         error = caught.value.error
         assert (error.message, error.code) == ("sold out", "sold")
-    with pytest.raises(Failure) as caught:
+    with pytest.raises(NodeError) as caught:
         run("(() => { throw 'plain text' })()")
     assert (caught.value.error.message, caught.value.error.data) == ("plain text", "plain text")
 

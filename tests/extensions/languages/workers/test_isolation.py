@@ -11,7 +11,7 @@ from heddle.extensions.languages.javascript import JAVASCRIPT
 from heddle.extensions.languages.python import LANGUAGE as PYTHON
 from heddle.extensions.languages.workers.pool import BENCH, SIZE, pool_here
 from heddle.runtime.assembly.language import CompileError, Language, OptionError, Options
-from heddle.runtime.flow.errors import Error, Failure
+from heddle.runtime.flow.errors import Error, NodeError
 from tests.support import change, running
 
 pytestmark = pytest.mark.anyio
@@ -79,11 +79,11 @@ async def test_failures_carry_their_line_and_errors_their_code() -> None:
         with pytest.raises(ProgramError, match=r"^line 2: KeyError: 'x'$"):
             await run({})
     code = (
-        "from heddle.runtime.flow.errors import Error, Failure\n"
-        "def main(payload):\n    raise Failure(Error('sold out', code='sold', data=payload))"
+        "from heddle.runtime.flow.errors import Error, NodeError\n"
+        "def main(payload):\n    raise NodeError(Error('sold out', code='sold', data=payload))"
     )
     async with Isolated(code) as run:
-        with pytest.raises(Failure) as caught:
+        with pytest.raises(NodeError) as caught:
             await run([1])
         assert caught.value.error == Error("sold out", code="sold", data=[1])
     async with Isolated("print(int('x'))\ndef main(payload): pass") as run:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from heddle.extensions.extension import Error, Failure
+from heddle.extensions.extension import Error, NodeError
 from heddle.extensions.net.cookies import signing
 from heddle.extensions.net.cookies.cookie import Attributes, parsed, set_cookie
 from heddle.extensions.net.cookies.signing import Signer
@@ -122,7 +122,7 @@ async def test_a_cookie_that_no_browser_would_keep_is_an_error(answer: str) -> N
 
 
 def test_a_cookie_that_is_too_long_is_refused() -> None:
-    with pytest.raises(Failure):
+    with pytest.raises(NodeError):
         set_cookie("a", "x" * 5000, Attributes())
     assert list(parsed("a=1; " * 1000)) == [("a", "1")] * 200
 

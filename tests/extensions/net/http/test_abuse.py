@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from heddle.extensions.net.http.exchange import Exchange
-from heddle.extensions.net.http.limits import PIPELINE_BYTES, Limits
+from heddle.extensions.net.http.limits import PIPELINE_BYTES, HttpLimits
 from tests.extensions.net.http.wire import GET, answering, get, post, serve, until
 
 pytestmark = pytest.mark.anyio
@@ -197,7 +197,7 @@ async def test_shape_is_refused_when_it_comes_in_pieces(data: bytes, status: int
 
 
 async def test_huge_headers_are_refused() -> None:
-    async with serve(answering("x"), limits=Limits(header_bytes=2000)) as house:
+    async with serve(answering("x"), limits=HttpLimits(header_bytes=2000)) as house:
         assert (await house.ask(get("X: " + "a" * 3000))).status == 431
         assert (await house.ask(get(*["X: " + "a" * 900] * 3))).status == 431
         wire = await house.wire()
@@ -208,13 +208,15 @@ async def test_huge_headers_are_refused() -> None:
 
 
 async def test_too_many_headers_are_refused() -> None:
-    async with serve(answering("x"), limits=Limits(headers=5)) as house:
+    async with serve(answering("x"), limits=HttpLimits(headers=5)) as house:
         assert (await house.ask(get(*["X: y"] * 4))).status == 200
         assert (await house.ask(get(*["X: y"] * 5))).status == 431
 
 
 async def test_long_targets_are_refused() -> None:
-    async with serve(answering("x"), limits=Limits(target_bytes=100, header_bytes=1000)) as house:
+    async with serve(
+        answering("x"), limits=HttpLimits(target_bytes=100, header_bytes=1000)
+    ) as house:
         assert (await house.ask(get(path="/" + "a" * 99))).status == 200
         assert (await house.ask(get(path="/" + "a" * 100))).status == 414
         assert (await house.ask(get(path="/" + "a" * 900))).status == 414
@@ -224,7 +226,7 @@ async def test_long_targets_are_refused() -> None:
 
 
 async def test_large_bodies_are_refused_before_they_are_sent() -> None:
-    async with serve(answering("x"), limits=Limits(body_bytes=10)) as house:
+    async with serve(answering("x"), limits=HttpLimits(body_bytes=10)) as house:
         assert (await house.ask(post(b"a" * 10))).status == 200
         wire = await house.wire()
         reply = await wire.ask(post(b"a" * 11, "Expect: 100-continue")[:-11])
@@ -234,7 +236,7 @@ async def test_large_bodies_are_refused_before_they_are_sent() -> None:
 
 
 async def test_a_client_that_goes_on_sending_can_read_the_rejection() -> None:
-    async with serve(answering("x"), limits=Limits(body_bytes=10)) as house:
+    async with serve(answering("x"), limits=HttpLimits(body_bytes=10)) as house:
         wire = await house.wire()
         await wire.send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 500000\r\n\r\n")
         for _ in range(50):
@@ -243,7 +245,7 @@ async def test_a_client_that_goes_on_sending_can_read_the_rejection() -> None:
 
 
 async def test_slow_head_is_timed_out() -> None:
-    async with serve(answering("x"), limits=Limits(header_timeout=0.05)) as house:
+    async with serve(answering("x"), limits=HttpLimits(header_timeout=0.05)) as house:
         wire = await house.wire()
         reply = await wire.ask(b"GET / HTTP/1.1\r\n")
         assert reply.status == 408
@@ -251,7 +253,7 @@ async def test_slow_head_is_timed_out() -> None:
 
 
 async def test_dribbled_head_is_timed_out_however_steadily_it_drips() -> None:
-    async with serve(answering("x"), limits=Limits(header_timeout=0.1)) as house:
+    async with serve(answering("x"), limits=HttpLimits(header_timeout=0.1)) as house:
         wire = await house.wire()
         assert (await wire.ask(GET)).status == 200
         answer = asyncio.ensure_future(wire.reply())
@@ -263,19 +265,19 @@ async def test_dribbled_head_is_timed_out_however_steadily_it_drips() -> None:
 
 
 async def test_silent_connection_is_closed_without_a_word() -> None:
-    async with serve(answering("x"), limits=Limits(header_timeout=0.05)) as house:
+    async with serve(answering("x"), limits=HttpLimits(header_timeout=0.05)) as house:
         assert await (await house.wire()).closed()
 
 
 async def test_idle_connection_is_closed() -> None:
-    async with serve(answering("x"), limits=Limits(idle_timeout=0.05)) as house:
+    async with serve(answering("x"), limits=HttpLimits(idle_timeout=0.05)) as house:
         wire = await house.wire()
         assert (await wire.ask(GET)).status == 200
         assert await wire.closed()
 
 
 async def test_empty_lines_keep_no_connection_alive() -> None:
-    async with serve(answering("x"), limits=Limits(idle_timeout=0.1)) as house:
+    async with serve(answering("x"), limits=HttpLimits(idle_timeout=0.1)) as house:
         wire = await house.wire()
         assert (await wire.ask(GET)).status == 200
         end = asyncio.ensure_future(wire.closed())
@@ -287,7 +289,7 @@ async def test_empty_lines_keep_no_connection_alive() -> None:
 
 @pytest.mark.parametrize("start", [post(b"a" * 100)[:-50], CHUNKED + b"5\r\nhel", CHUNKED])
 async def test_slow_body_is_timed_out(start: bytes) -> None:
-    async with serve(answering("x"), limits=Limits(body_timeout=0.05)) as house:
+    async with serve(answering("x"), limits=HttpLimits(body_timeout=0.05)) as house:
         wire = await house.wire()
         reply = await wire.ask(start)
         assert reply.status == 408
@@ -295,7 +297,7 @@ async def test_slow_body_is_timed_out(start: bytes) -> None:
 
 
 async def test_body_that_makes_progress_is_not_timed_out() -> None:
-    limits = Limits(body_timeout=0.2)
+    limits = HttpLimits(body_timeout=0.2)
     async with serve(lambda exchange: exchange.reply("whole"), limits=limits) as house:
         wire = await house.wire()
         size = 70_000
@@ -317,7 +319,7 @@ async def test_answer_that_does_not_come_is_a_504_and_a_hang_up() -> None:
         kept.append(exchange)
         exchange.on_hangup = lambda: hung.append(exchange.waiting)
 
-    async with serve(handler, limits=Limits(answer_timeout=0.05)) as house:
+    async with serve(handler, limits=HttpLimits(answer_timeout=0.05)) as house:
         wire = await house.wire()
         assert (await wire.ask(GET)).status == 504
         assert await wire.closed()
@@ -333,7 +335,7 @@ async def test_client_that_does_not_read_is_cut() -> None:
         exchange.on_sent = sent.append
         exchange.reply(b"z" * 30_000_000)
 
-    async with serve(handler, limits=Limits(send_timeout=0.1)) as house:
+    async with serve(handler, limits=HttpLimits(send_timeout=0.1)) as house:
         loop = asyncio.get_running_loop()
         sock = socket.create_connection(house.server.address)
         sock.setblocking(False)
@@ -343,7 +345,7 @@ async def test_client_that_does_not_read_is_cut() -> None:
 
 
 async def test_too_many_connections_are_told_so() -> None:
-    async with serve(answering("x"), limits=Limits(connections=2)) as house:
+    async with serve(answering("x"), limits=HttpLimits(connections=2)) as house:
         first, second = await house.wire(), await house.wire()
         assert (await first.ask(GET)).status == 200
         assert (await second.ask(GET)).status == 200
@@ -470,7 +472,7 @@ async def test_reset_in_the_middle_of_a_body_harms_nobody() -> None:
 
 async def test_loop_that_stood_still_times_nobody_out() -> None:
     limit = 0.1
-    async with serve(answering("x"), limits=Limits(header_timeout=limit)) as house:
+    async with serve(answering("x"), limits=HttpLimits(header_timeout=limit)) as house:
         slow, other = await house.wire(), await house.wire()
         await slow.send(GET[:-2])
         await until(lambda: house.server.snapshot().busy)

@@ -9,7 +9,7 @@ import pytest
 
 from heddle.extensions.net.http.bodies import decode, encode
 from heddle.extensions.net.http.compression import OFFERS, pack, unpack, unpack_stream
-from heddle.extensions.net.http.errors import BadAnswer, BadRequest
+from heddle.extensions.net.http.errors import AnswerError, RequestError
 from heddle.extensions.net.http.media import media_type, parameter
 from heddle.extensions.net.http.multipart import decode_multipart
 from heddle.extensions.net.http.negotiate import accepts, choose_coding
@@ -69,7 +69,7 @@ def test_body_is_decoded_by_its_type(data: bytes, content_type: str, value: Any)
     ],
 )
 def test_body_that_is_not_its_type_is_refused(data: bytes, content_type: str, status: int) -> None:
-    with pytest.raises(BadRequest) as refusal:
+    with pytest.raises(RequestError) as refusal:
         decode(data, content_type)
     assert refusal.value.status == status
 
@@ -140,7 +140,7 @@ def test_type_is_negotiated_only_where_there_is_a_choice(
     ],
 )
 def test_value_that_cannot_be_encoded_is_a_bad_answer(value: Any, content_type: str) -> None:
-    with pytest.raises(BadAnswer):
+    with pytest.raises(AnswerError):
         encode(value, content_type)
 
 
@@ -199,7 +199,7 @@ def test_multipart_there_and_back() -> None:
     ],
 )
 def test_broken_multipart_is_refused(data: bytes) -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises(RequestError):
         decode_multipart(data, "B")
 
 
@@ -276,7 +276,7 @@ def test_a_line_that_begins_like_the_boundary_is_content(line: bytes) -> None:
     ],
 )
 def test_a_part_that_would_be_lost_is_refused(body: bytes) -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises(RequestError):
         decode_multipart(body, "B")
 
 
@@ -310,7 +310,7 @@ def test_other_ways_to_pack() -> None:
 @pytest.mark.parametrize("coding", OFFERS)
 def test_bombs_are_defused(coding: str) -> None:
     bomb = pack(b"\0" * 50_000_000, coding)
-    with pytest.raises(BadRequest) as refusal:
+    with pytest.raises(RequestError) as refusal:
         unpack(bomb, coding, 1_000_000)
     assert refusal.value.status == 413
 
@@ -319,14 +319,14 @@ def test_bombs_are_defused(coding: str) -> None:
 def test_cut_or_spoiled_data_is_refused(coding: str) -> None:
     packed = pack(TEXT, coding)
     for data in (packed[:-4], b"\xff\xffnonsense", b"", packed + b"\xffmore"):
-        with pytest.raises(BadRequest) as refusal:
+        with pytest.raises(RequestError) as refusal:
             unpack(data, coding, None)
         assert refusal.value.status == 400
 
 
 @pytest.mark.parametrize("header", ["zstd", "gzip, compress", "gzip, gzip, gzip"])
 def test_unknown_codings_are_refused(header: str) -> None:
-    with pytest.raises(BadRequest) as refusal:
+    with pytest.raises(RequestError) as refusal:
         unpack(b"", header, None)
     assert refusal.value.status == 415
 
@@ -344,9 +344,9 @@ async def test_streams_are_unpacked_as_they_arrive(coding: str) -> None:
 
     parts = [part async for part in unpack_stream(dribble(packed), coding, None)]
     assert b"".join(parts) == TEXT
-    with pytest.raises(BadRequest):
+    with pytest.raises(RequestError):
         _ = [part async for part in unpack_stream(dribble(packed), coding, 1000)]
-    with pytest.raises(BadRequest):
+    with pytest.raises(RequestError):
         _ = [part async for part in unpack_stream(dribble(packed[:-4]), coding, None)]
 
 

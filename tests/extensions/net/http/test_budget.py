@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from heddle.extensions.net.http.exchange import Exchange
-from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.limits import HttpLimits
 from heddle.runtime.flow.budget import BUDGET
 from tests.extensions.net.http.wire import GET, answering, serve, until
 
@@ -71,7 +71,7 @@ async def test_a_body_that_unpacks_to_more_than_is_left_is_503(small_budget: Non
     def read(exchange: Exchange) -> None:
         exchange.reply(str(len(exchange.request["body"])))
 
-    async with serve(read, limits=Limits(body_bytes=8 * MEBI)) as house:
+    async with serve(read, limits=HttpLimits(body_bytes=8 * MEBI)) as house:
         packed = gzip.compress(b"x" * 4 * MEBI)
         head = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n"
         reply = await (await house.wire()).ask(head % len(packed) + packed)
@@ -79,7 +79,7 @@ async def test_a_body_that_unpacks_to_more_than_is_left_is_503(small_budget: Non
 
 
 async def test_what_a_slow_reader_does_not_take_is_counted() -> None:
-    async with serve(answering("x" * 30 * MEBI), limits=Limits(compress_bytes=None)) as house:
+    async with serve(answering("x" * 30 * MEBI), limits=HttpLimits(compress_bytes=None)) as house:
         before = BUDGET.used
         wire = await house.wire()
         await wire.send(GET)
@@ -89,13 +89,13 @@ async def test_what_a_slow_reader_does_not_take_is_counted() -> None:
 
 
 async def test_an_answer_beyond_the_budget_is_503(small_budget: None) -> None:
-    async with serve(answering("x" * 2 * MEBI), limits=Limits(compress_bytes=None)) as house:
+    async with serve(answering("x" * 2 * MEBI), limits=HttpLimits(compress_bytes=None)) as house:
         reply = await (await house.wire()).ask(GET)
         assert (reply.status, reply.one("retry-after")) == (503, "1")
 
 
 async def test_a_body_slower_than_the_least_rate_is_408() -> None:
-    limits = Limits(body_timeout=0.4, body_rate=100_000)
+    limits = HttpLimits(body_timeout=0.4, body_rate=100_000)
     async with serve(answering("x"), limits=limits) as house:
         wire = await house.wire()
         await wire.send(begun(MEBI, 1))
@@ -118,7 +118,7 @@ async def test_a_streamed_body_may_be_slow_but_not_silent() -> None:
         exchange.reply(str(size))
 
     tasks: list[asyncio.Future[None]] = []
-    limits = Limits(body_timeout=0.4, body_rate=100_000)
+    limits = HttpLimits(body_timeout=0.4, body_rate=100_000)
 
     def handler(exchange: Exchange) -> None:
         tasks.append(asyncio.ensure_future(length(exchange)))

@@ -12,7 +12,7 @@ import pytest
 from heddle.extensions.net.http.compression import OFFERS, pack, unpack, unpack_stream
 from heddle.extensions.net.http.errors import BadRequest
 from heddle.extensions.net.http.exchange import Exchange
-from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.limits import HttpLimits
 from tests.extensions.net.http.wire import answering, get, post, serve
 
 pytestmark = pytest.mark.anyio
@@ -79,7 +79,7 @@ async def test_body_packed_by_the_flow_is_left_alone() -> None:
 
 
 async def test_compression_can_be_turned_off() -> None:
-    async with serve(answering(LONG), limits=Limits(compress_bytes=None)) as house:
+    async with serve(answering(LONG), limits=HttpLimits(compress_bytes=None)) as house:
         reply = await house.ask(get("Accept-Encoding: gzip"))
         assert not {"content-encoding", "vary"} & reply.header.keys()
 
@@ -134,7 +134,7 @@ async def test_packed_requests_are_unpacked(coding: str) -> None:
         exchange.reply({"got": exchange.request["body"]})
 
     kind = "Content-Type: application/json"
-    async with serve(handler, limits=Limits(body_bytes=1000)) as house:
+    async with serve(handler, limits=HttpLimits(body_bytes=1000)) as house:
         data = pack(b'{"a": 1}', coding)
         reply = await house.ask(post(data, f"Content-Encoding: {coding}", kind))
         assert json.loads(reply.body) == {"got": {"a": 1}}

@@ -2,15 +2,15 @@
 
 import pytest
 
-from heddle.extensions.net.http.errors import BadRequest
-from heddle.extensions.net.http.framing import Body, ChunkedBody, FixedBody
-from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.errors import RequestError
+from heddle.extensions.net.http.framing import BodyReader, ChunkedBody, FixedBody
+from heddle.extensions.net.http.limits import HttpLimits
 
 CHUNKED = b'4\r\nWiki\r\n5;a=b;c="d;e"\r\npedia\r\nE;x\r\n in\r\n\r\nchunks.\r\n0\r\nX-Sum: 1\r\nY: 2\r\n\r\n'
 TEXT = b"Wikipedia in\r\n\r\nchunks."
 
 
-def feed(body: Body, pieces: list[bytes]) -> bytes:
+def feed(body: BodyReader, pieces: list[bytes]) -> bytes:
     rest = None
     for piece in pieces:
         assert rest is None
@@ -22,7 +22,7 @@ def feed(body: Body, pieces: list[bytes]) -> bytes:
 def test_chunks_are_joined_at_every_cut() -> None:
     data = CHUNKED + b"GET"
     for cut in range(1, len(data)):
-        body = ChunkedBody(Limits())
+        body = ChunkedBody(HttpLimits())
         rest = body.feed(data[:cut])
         if rest is None:
             rest = body.feed(data[cut:])
@@ -32,7 +32,7 @@ def test_chunks_are_joined_at_every_cut() -> None:
 
 
 def test_chunks_are_joined_byte_by_byte() -> None:
-    body = ChunkedBody(Limits())
+    body = ChunkedBody(HttpLimits())
     assert feed(body, [bytes([byte]) for byte in CHUNKED]) == b""
     assert b"".join(body.parts) == TEXT
     assert body.received == len(TEXT)
@@ -45,15 +45,15 @@ def test_fixed_body_leaves_what_follows() -> None:
 
 
 def test_chunks_over_the_limit_are_refused_before_they_are_kept() -> None:
-    body = ChunkedBody(Limits(body_bytes=4))
+    body = ChunkedBody(HttpLimits(body_bytes=4))
     assert body.feed(b"4\r\nabcd\r\n") is None
-    with pytest.raises(BadRequest) as refusal:
+    with pytest.raises(RequestError) as refusal:
         body.feed(b"1\r\n")
     assert refusal.value.status == 413
 
 
 def test_endless_trailers_are_refused() -> None:
-    body = ChunkedBody(Limits(header_bytes=100))
-    with pytest.raises(BadRequest) as refusal:
+    body = ChunkedBody(HttpLimits(header_bytes=100))
+    with pytest.raises(RequestError) as refusal:
         body.feed(b"0\r\nX: " + b"a" * 200)
     assert refusal.value.status == 431

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.head import canonical, parse_head, parse_line
-from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.limits import HttpLimits
 from heddle.extensions.net.http.path import text_of
 
-LIMITS = Limits()
+LIMITS = HttpLimits()
 
 
 def test_target_is_taken_apart() -> None:
@@ -83,7 +83,7 @@ def test_path_is_decoded_once(raw: str, path: str) -> None:
     ],
 )
 def test_path_that_climbs_or_is_broken_is_refused(raw: str) -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises(RequestError):
         text_of(raw)
 
 
@@ -102,7 +102,7 @@ def test_values_are_utf8_or_else_latin1() -> None:
 
 def test_canonical_refuses_what_is_no_name() -> None:
     for name in ("", "a b", "a:", "ä", "a\r", "a\0", " a", "a\u0130"):
-        with pytest.raises(BadRequest):
+        with pytest.raises(RequestError):
             canonical(name)
 
 
@@ -195,7 +195,7 @@ def test_what_we_accept_another_parser_reads_alike(pieces: list[bytes]) -> None:
         return
     try:
         head = parse_head(block, 11, LIMITS)
-    except BadRequest:
+    except RequestError:
         return
     oracle = Oracle(
         b"POST / HTTP/1.1\r\n"

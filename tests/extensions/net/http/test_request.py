@@ -8,20 +8,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.head import parse_head, parse_line
-from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.limits import HttpLimits
 from heddle.extensions.net.http.media import to_json
-from heddle.extensions.net.http.request import FIELDS, Peer, Request, address_text, make_request
+from heddle.extensions.net.http.request import FIELDS, HttpRequest, Peer, address_text, make_request
 from heddle.runtime.flow.materialize import plain
 from heddle.runtime.flow.stream import ByteStream
 
-LIMITS = Limits()
+LIMITS = HttpLimits()
 
 
 def request(
     body: bytes | ByteStream | None = None, *lines: str, target: str = "/a%20b?x=1&x=2&y="
-) -> Request:
+) -> HttpRequest:
     line = parse_line(f"POST {target} HTTP/1.1".encode(), LIMITS)
     head = parse_head("\r\n".join(["Host: shop:80", *lines]).encode(), 11, LIMITS)
     return make_request(line, head, body, Peer("http", ("1.2.3.4", 5)), 1000)
@@ -116,7 +116,7 @@ def test_length_membership_and_truth_decode_nothing() -> None:
     assert lazy.get("status") is None
     with pytest.raises(KeyError):
         lazy["status"]
-    with pytest.raises(BadRequest):
+    with pytest.raises(RequestError):
         lazy["body"]
 
 
@@ -195,16 +195,16 @@ def test_a_stream_is_handed_over_as_it_is() -> None:
 
 
 def test_query_with_too_many_fields_is_refused() -> None:
-    limits = Limits(target_bytes=30_000)
+    limits = HttpLimits(target_bytes=30_000)
     line = parse_line(b"GET /?" + b"&" * 20_000 + b" HTTP/1.1", limits)
     lazy = make_request(line, parse_head(b"", 10, limits), None, Peer("http", None), None)
-    with pytest.raises(BadRequest):
+    with pytest.raises(RequestError):
         lazy["query"]
 
 
 def test_two_content_types_are_refused() -> None:
     lazy = request(b"x", "Content-Type: text/plain", "Content-Type: application/json")
-    with pytest.raises(BadRequest):
+    with pytest.raises(RequestError):
         lazy["body"]
 
 

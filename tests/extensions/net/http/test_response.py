@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from heddle.extensions.net.http.errors import BadAnswer, BadRequest
+from heddle.extensions.net.http.errors import AnswerError, RequestError
 from heddle.extensions.net.http.head import parse_head, parse_line
-from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.limits import HttpLimits
 from heddle.extensions.net.http.request import Peer, make_request
 from heddle.extensions.net.http.response import is_envelope, phrase, respond, status_of
 from heddle.runtime.flow.errors import NOTHING, Error
 
-HEAD = parse_head(b"Host: x", 11, Limits())
+HEAD = parse_head(b"Host: x", 11, HttpLimits())
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_plain_map_is_the_body_itself() -> None:
         (Error("x"), 500),
         (Error("x", code="timeout"), 504),
         (Error("x", code="dropped"), 503),
-        (Error("x", cause=BadRequest("y", 413)), 413),
+        (Error("x", cause=RequestError("y", 413)), 413),
         (Error("x", cause=ValueError("y")), 500),
     ],
 )
@@ -62,12 +62,12 @@ def test_status_is_known_before_the_reply(answer: Any, status: int) -> None:
 
 def test_status_that_is_none_is_a_500_beforehand() -> None:
     assert status_of({"status": "teapot"}) == 500
-    with pytest.raises(BadAnswer):
+    with pytest.raises(AnswerError):
         respond({"status": False}, HEAD)
 
 
 def test_bad_request_is_told_to_the_client_who_made_it() -> None:
-    status, _, body, _ = respond(Error("inside", cause=BadRequest("your JSON is broken")), HEAD)
+    status, _, body, _ = respond(Error("inside", cause=RequestError("your JSON is broken")), HEAD)
     assert (status, body) == (400, b"your JSON is broken")
 
 
@@ -75,9 +75,9 @@ def test_request_answered_back_keeps_its_secrets() -> None:
     lines = (
         b"Host: x\r\nCookie: s=1\r\nAuthorization: Basic x\r\nX-Mine: 1\r\nContent-Type: text/plain"
     )
-    head = parse_head(lines + b"\r\nContent-Length: 2", 11, Limits())
+    head = parse_head(lines + b"\r\nContent-Length: 2", 11, HttpLimits())
     request = make_request(
-        parse_line(b"POST / HTTP/1.1", Limits()), head, b"hi", Peer("http", None), None
+        parse_line(b"POST / HTTP/1.1", HttpLimits()), head, b"hi", Peer("http", None), None
     )
     for answer in (request, dict(request), request.with_fields(params={})):
         status, out, body, _ = respond(answer, head)

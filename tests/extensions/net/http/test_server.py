@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from heddle.extensions.net.http.exchange import Exchange
-from heddle.extensions.net.http.limits import BURST, Limits
+from heddle.extensions.net.http.limits import BURST, HttpLimits
 from heddle.extensions.net.http.server import Server
-from heddle.runtime.flow.errors import NOTHING, Error, Failure
+from heddle.runtime.flow.errors import NOTHING, Error, NodeError
 from tests.extensions.net.http.wire import GET, Wire, answering, get, post, serve, until
 
 pytestmark = pytest.mark.anyio
@@ -355,7 +355,7 @@ async def test_cancelled_gets_no_reply() -> None:
 async def test_handler_that_raises_is_a_500_and_the_connection_lives() -> None:
     def handler(exchange: Exchange) -> None:
         if exchange.request.path_text == "/bad":
-            raise Failure(Error("broken"))
+            raise NodeError(Error("broken"))
         exchange.reply("fine")
 
     async with serve(handler) as house:
@@ -415,7 +415,7 @@ async def test_swap_reaches_open_connections() -> None:
         assert (await wire.ask(GET)).body == b"old"
         house.server.swap(handler=answering("new"))
         assert (await wire.ask(GET)).body == b"new"
-        house.server.swap(limits=Limits(body_bytes=3))
+        house.server.swap(limits=HttpLimits(body_bytes=3))
         assert (await wire.ask(post(b"four"))).status == 413
 
 

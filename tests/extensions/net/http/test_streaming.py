@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from heddle.extensions.net.http.errors import BadRequest
+from heddle.extensions.net.http.errors import RequestError
 from heddle.extensions.net.http.exchange import Exchange
-from heddle.extensions.net.http.limits import UPLOAD_BYTES, Limits
+from heddle.extensions.net.http.limits import UPLOAD_BYTES, HttpLimits
 from heddle.runtime.flow.errors import Error
 from heddle.runtime.flow.stream import ByteStream
 from tests.extensions.net.http.wire import GET, answering, get, post, serve, until
@@ -273,7 +273,7 @@ async def test_upload_waits_for_a_slow_reader() -> None:
             total += len(part)
         exchange.reply("done")
 
-    limits = Limits(body_bytes=None, body_timeout=0.3)
+    limits = HttpLimits(body_bytes=None, body_timeout=0.3)
     async with serve(lambda e: spawn(flow(e)), stream_body=True, limits=limits) as house:
         wire = await house.wire()
         size = 30_000_000
@@ -343,20 +343,20 @@ async def test_client_that_stalls_in_a_full_duplex_exchange_is_timed_out() -> No
             try:
                 async for part in exchange.request["body"]:
                     yield part
-            except BadRequest as error:
+            except RequestError as error:
                 failures.append(error)
 
         exchange.reply({"body": parts()})
 
-    async with serve(handler, stream_body=True, limits=Limits(body_timeout=0.05)) as house:
+    async with serve(handler, stream_body=True, limits=HttpLimits(body_timeout=0.05)) as house:
         wire = await house.wire()
         assert (await wire.ask(CHUNKED + b"4\r\nping\r\n")).body == b"ping"
         assert await wire.closed()
-    assert [error.status for error in failures if isinstance(error, BadRequest)] == [408]
+    assert [error.status for error in failures if isinstance(error, RequestError)] == [408]
 
 
 async def failing_upload(
-    data: bytes, then: bytes, limits: Limits, *, cut: bool = False
+    data: bytes, then: bytes, limits: HttpLimits, *, cut: bool = False
 ) -> tuple[int, Exception]:
     """Send a body that goes wrong later; the reply's status and what the flow's reader saw."""
     failures: list[Exception] = []
@@ -385,21 +385,21 @@ async def failing_upload(
 
 async def test_streamed_body_over_the_limit_is_a_413() -> None:
     start = CHUNKED + b"5\r\nhello\r\n"
-    status, error = await failing_upload(start, b"FF\r\n", Limits(body_bytes=20))
+    status, error = await failing_upload(start, b"FF\r\n", HttpLimits(body_bytes=20))
     assert status == 413
-    assert isinstance(error, BadRequest)
+    assert isinstance(error, RequestError)
 
 
 async def test_broken_chunks_in_a_streamed_body_are_a_400() -> None:
-    status, error = await failing_upload(CHUNKED, b"zz\r\n", Limits())
+    status, error = await failing_upload(CHUNKED, b"zz\r\n", HttpLimits())
     assert (status, str(error)) == (400, "a chunk size is not a hex number on a line of its own")
 
 
 async def test_slow_streamed_body_is_a_408() -> None:
-    status, error = await failing_upload(CHUNKED, b"", Limits(body_timeout=0.05))
+    status, error = await failing_upload(CHUNKED, b"", HttpLimits(body_timeout=0.05))
     assert (status, str(error)) == (408, "the body of the request took too long")
 
 
 async def test_client_that_leaves_in_a_streamed_body_is_told_to_the_reader() -> None:
-    _, error = await failing_upload(post(b"a" * 100)[:-50], b"", Limits(), cut=True)
+    _, error = await failing_upload(post(b"a" * 100)[:-50], b"", HttpLimits(), cut=True)
     assert isinstance(error, ConnectionResetError)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from heddle.extensions.net.http.limits import Limits
+from heddle.extensions.net.http.limits import HttpLimits
 from heddle.extensions.net.http.tls import TLS
 from tests.extensions.net.http.wire import GET, House, Wire, answering, post, serve
 
@@ -117,7 +117,7 @@ async def test_handshake_that_does_not_come_is_timed_out(authority: Authority) -
 
 
 async def test_refusals_and_timeouts_over_tls(authority: Authority) -> None:
-    limits = Limits(body_bytes=10, idle_timeout=0.1)
+    limits = HttpLimits(body_bytes=10, idle_timeout=0.1)
     async with serve(answering("x"), tls=authority.tls(), limits=limits) as house:
         wire = await house.wire(authority.trusting)
         assert (await wire.ask(post(b"a" * 11))).status == 413

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from heddle.extensions.net.http.exchange import Exchange
-from heddle.extensions.net.http.limits import Limits
-from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.limits import HttpLimits
+from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http.server import Server
 from heddle.runtime.flow.errors import Error
 
@@ -124,7 +124,7 @@ class Wire:
 class House:
     """A server under test, what it reported, and the wires that were opened to it."""
 
-    def __init__(self, server: Server, reports: list[tuple[str, Any, Request | None]]) -> None:
+    def __init__(self, server: Server, reports: list[tuple[str, Any, HttpRequest | None]]) -> None:
         self.server = server
         self.reports = reports
         self.wires: list[Wire] = []
@@ -141,12 +141,12 @@ class House:
 
 @asynccontextmanager
 async def serve(
-    handler: Callable[[Exchange], None], *, limits: Limits | None = None, **options: Any
+    handler: Callable[[Exchange], None], *, limits: HttpLimits | None = None, **options: Any
 ) -> AsyncIterator[House]:
     """Provide a running server; everything still open at the end is cut."""
-    reports: list[tuple[str, Any, Request | None]] = []
+    reports: list[tuple[str, Any, HttpRequest | None]] = []
 
-    def on_error(phrase: str, error: Error | BaseException, request: Request | None) -> None:
+    def on_error(phrase: str, error: Error | BaseException, request: HttpRequest | None) -> None:
         reports.append((phrase, error, request))
 
     server = Server(handler, limits=limits, on_error=on_error, **options)

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from heddle.extensions.net.http.exchange import Exchange
-from heddle.extensions.net.http.request import Request
+from heddle.extensions.net.http.request import HttpRequest
 from heddle.extensions.net.http.server import Server
 
-Answering = Callable[[Request], Any]
+Answering = Callable[[HttpRequest], Any]
 
 
 class Remote:
@@ -17,7 +17,7 @@ class Remote:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.asked: list[Request] = []
+        self.asked: list[HttpRequest] = []
         self.port = 0
 
     @property

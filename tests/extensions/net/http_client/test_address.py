@@ -2,7 +2,7 @@
 
 import pytest
 
-from heddle.extensions.net.http_client.address import PrivateAddress, is_public, public_socket
+from heddle.extensions.net.http_client.address import PrivateAddressError, is_public, public_socket
 
 
 @pytest.mark.parametrize(
@@ -34,7 +34,7 @@ from heddle.extensions.net.http_client.address import PrivateAddress, is_public,
 )
 def test_what_is_not_of_the_public_internet_is_refused(address: str) -> None:
     assert not is_public(address)
-    with pytest.raises(PrivateAddress):
+    with pytest.raises(PrivateAddressError):
         public_socket((2, 1, 6, "", (address, 80)))
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from heddle.extensions.extension import Failure
+from heddle.extensions.extension import NodeError
 from heddle.extensions.net.http_client.target import Base, target
 
 
@@ -50,7 +50,7 @@ def test_a_packet_adds_to_the_url_of_its_spec(base: str | None, asked: Any, foun
     ],
 )
 def test_a_packet_that_asks_for_no_target_fails(base: str | None, asked: Any) -> None:
-    with pytest.raises(Failure) as raised:
+    with pytest.raises(NodeError) as raised:
         target(Base(base) if base else None, asked)
     assert raised.value.error.code == "request"
     assert "wanted" in raised.value.error.message

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from heddle.extensions.extension import ByteStream, Failure
+from heddle.extensions.extension import ByteStream, NodeError
 from heddle.extensions.net.sse.event import lines_of, written
 
 pytestmark = pytest.mark.anyio
@@ -36,7 +36,7 @@ def test_an_event_is_written_as_browsers_read_it(payload: Any, data: bytes) -> N
     [{"id": "a\nb", "data": ""}, {"event": "a\rb"}, {"retry": "soon"}, {"data": object()}, b"\xff"],
 )
 def test_what_would_become_another_event_is_refused(payload: Any) -> None:
-    with pytest.raises(Failure):
+    with pytest.raises(NodeError):
         written(payload)
 
 

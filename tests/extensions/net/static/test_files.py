@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from heddle.extensions.net.static.known import tag_of
-from heddle.extensions.net.static.place import Found, Root
+from heddle.extensions.net.static.place import StaticFile, StaticRoot
 from tests.support import change, fetch, port_of, running
 
 pytestmark = pytest.mark.anyio
@@ -296,7 +296,7 @@ async def test_every_swap_of_a_link_is_served_and_no_request_is_lost(tmp_path: P
 
     mount(1)
     (tmp_path / "a.txt").symlink_to("..data/a.txt")
-    served = Root(str(tmp_path))
+    served = StaticRoot(str(tmp_path))
     task = asyncio.ensure_future(asyncio.to_thread(swapping))
     lost = 0
     while not task.done():
@@ -305,10 +305,10 @@ async def test_every_swap_of_a_link_is_served_and_no_request_is_lost(tmp_path: P
     await task
     assert lost == 0
     found = served.find("a.txt")
-    assert isinstance(found, Found)
+    assert isinstance(found, StaticFile)
     (tmp_path / "..399" / "a.txt").write_text("new")
     os.utime(tmp_path / "..399" / "a.txt", ns=(0, 0))
     later = served.find("a.txt")
-    assert isinstance(later, Found)
+    assert isinstance(later, StaticFile)
     # The same time, size and number: another tag all the same.
     assert tag_of(found) != tag_of(later)
