@@ -55,7 +55,7 @@ class Leave:
         self._needs = CALM
 
     def __call__(self, payload: Any) -> Any:
-        """Return what a run in a worker has come to, or raise Elsewhere so that there is one."""
+        """Return what a run in a worker has come to, or raise ElsewhereError so that there is one."""
         done = outcome(self, payload)
         if done is None:
             self.away = True

@@ -57,7 +57,7 @@ class Build:
     def program(self, expression: Expression, *path: str | int, leaves: bool = True) -> Program:
         """Compile an expression; SpecError at the field `path`, and at the line inside the code.
 
-        A program that would hold the event loop raises Elsewhere: a plain function of an Action or
+        A program that would hold the event loop raises ElsewhereError: a plain function of an Action or
         a Choice lets it pass, if what it did before can be done twice; `async` code awaits `await_program`.
         Pass `leaves=False` only for a program that is never called on an event loop.
         """

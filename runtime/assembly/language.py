@@ -61,7 +61,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     One run may take `timeout` seconds and `memory` bytes. `isolation` is "process" where it runs
     in a process of its own. `waits` says that whoever runs the program can await it; `condition`
-    that only the truth of its result counts; `leaves` that the program may raise Elsewhere. `say` takes what the code prints. `where` tells in errors of a run where the
+    that only the truth of its result counts; `leaves` that the program may raise ElsewhereError. `say` takes what the code prints. `where` tells in errors of a run where the
     code stands.
     """
 

@@ -51,7 +51,7 @@ SIZE = 256
 
 
 class FusedFunction(NamedTuple):
-    """A whole tree as one function, how many calls deep it goes, and whether it may raise Elsewhere."""
+    """A whole tree as one function, how many calls deep it goes, and whether it may raise ElsewhereError."""
 
     whole: Whole
     depth: int
@@ -221,7 +221,7 @@ class Fuser:
 
 
 def resumable(whole: Whole) -> Whole:
-    """A node whose program may raise Elsewhere: it notes where, and with which payload, to go on."""
+    """A node whose program may raise ElsewhereError: it notes where, and with which payload, to go on."""
 
     def noted(payload: Payload) -> Answer:
         try:

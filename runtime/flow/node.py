@@ -131,7 +131,7 @@ class Node:
     """The limits that its Spec sets round it; set by the Scheme that had it built."""
 
     leaves: bool = False
-    """Whether its programs may raise Elsewhere; set by the Scheme that had it built."""
+    """Whether its programs may raise ElsewhereError; set by the Scheme that had it built."""
 
     def handler(self, port: str) -> Handler | None:
         """What to do with packets at this in port; None where there is no such port.

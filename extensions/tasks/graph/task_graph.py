@@ -23,7 +23,7 @@ Get: TypeAlias = Callable[[Any], Any]
 Prepare: TypeAlias = Callable[[dict[Any, Any]], "dict[str, Any] | None"]
 """Makes the record that a task is sent of its raw inputs; None if the task is skipped.
 
-It may raise Elsewhere, and changes nothing that it is given.
+It may raise ElsewhereError, and changes nothing that it is given.
 """
 
 
