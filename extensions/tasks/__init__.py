@@ -3,6 +3,7 @@
 from heddle.extensions.extension import Extension
 
 KINDS = {
+    "run-store": "run_store:RUN_STORE",
     "task": "task:TASK",
     "workflow": "workflow:WORKFLOW",
 }

@@ -294,6 +294,26 @@ class WorkflowFields(Fields):
             "cancelled. `finish`: branches that do not need it go on, then the run fails."
         ),
     ] = "stop"
+    durable: Annotated[
+        bool | str | None,
+        about(
+            "Whether a run is recorded, so that it outlives reloads and restarts: `true`, or the name "
+            "of a `run-store`. Without it, a run is in memory, unless it is begun by a command, or the "
+            "workflow has an `idempotency_key` or `answer: run`."
+        ),
+    ] = None
+    idempotency_key: Annotated[
+        Expression | None,
+        about(
+            "An expression over the inputs. A second run with the same value does not begin: its "
+            "caller gets the answer of the first one.",
+            examples=["self.customer + '/' + self.day"],
+        ),
+    ] = None
+    answer: Annotated[
+        Literal["result", "run"],
+        about("`result`: a packet waits for the outputs. `run`: it is answered with `{run: id}`."),
+    ] = "result"
     params: Annotated[
         dict[str, Param] | None,
         about(
@@ -325,9 +345,27 @@ class WorkflowFields(Fields):
             except FieldError as error:
                 path = ("params", *error.path)
                 raise FieldError(error.found, wanted=error.wanted, path=path) from None
+        if self.durable is False:
+            for name, given in (
+                ("idempotency_key", self.idempotency_key is not None),
+                ("answer", self.answer == "run"),
+            ):
+                if given:
+                    raise FieldError(
+                        f"durable: false together with {name}",
+                        wanted="a run that is recorded",
+                        path=("durable",),
+                    )
         for name in self.inputs:
             if not NAME.fullmatch(name):
                 raise FieldError(f'the name "{name}"', wanted=NAME_RULE, path=("inputs", name))
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether a run that a packet begins is recorded."""
+        if self.durable is None:
+            return self.idempotency_key is not None or self.answer == "run"
+        return self.durable is not False
 
     @property
     def runs(self) -> bool:

@@ -24,9 +24,11 @@ from heddle.extensions.extension import (
     Payload,
     Port,
     Process,
+    Program,
     Schema,
     Visit,
 )
+from heddle.extensions.tasks.durable import DurableWorkflow
 from heddle.extensions.tasks.event_port import EventPort
 from heddle.extensions.tasks.fields import WorkflowFields
 from heddle.extensions.tasks.graph.compiler import compile_graph
@@ -70,7 +72,11 @@ class WorkflowNode(Node):
         self._running: dict[GraphRun, None] = {}
         self._events: EventPort | None = None
         self._host: Host | None = None
-        self._visit = Visit(self._act)
+        self._durable: DurableWorkflow | None = None
+        self._key_of: Program | None = None
+        if fields.idempotency_key is not None and fields.runs:
+            self._key_of = build.program(fields.idempotency_key, "idempotency_key")
+        self._visit = Visit(self._act, waits=fields.is_durable)
         self._only = Visit(self._run)
         self._cancel = Action(self._cancel_runs, out=None)
 
@@ -88,6 +94,31 @@ class WorkflowNode(Node):
         """Take the host, which sends events out."""
         self._host = host
         self._events = EventPort(host)
+        if self.fields.is_durable and self.graph is not None:
+            await self.durable.open()
+
+    async def pause(self) -> None:
+        """Begin to suspend durable runs: they go on with the node that comes after this one."""
+        if self._durable is not None:
+            self._durable.pause()
+
+    async def close(self) -> None:
+        """Suspend the durable runs that are left, and let go of the RunStore."""
+        if self._durable is not None:
+            await self._durable.close()
+
+    @property
+    def durable(self) -> DurableWorkflow:
+        """Its durable runs; a command begins them, whatever the Spec says. Failure if it is not active."""
+        if self._durable is None:
+            if self._host is None or self.graph is None:
+                raise Failure(Error(f"{self.label} is not active", code="dropped"))
+            self._durable = DurableWorkflow(self, self._host, self.fields.durable)
+        return self._durable
+
+    def degraded(self) -> str:
+        """Return what keeps it from recording runs; empty if nothing does."""
+        return self._durable.degraded() if self._durable is not None else ""
 
     def bound(self, wiring: Any) -> BoundGraph:
         """Return the graph in one generation, made at its first run."""
@@ -134,8 +165,13 @@ class WorkflowNode(Node):
     # -- runs ----------------------------------------------------------------------------------
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
-        """Run the tasks, and send the outputs on."""
-        output = await self._finished(self._begin(flow.process, payload))
+        """Run the tasks, and send the outputs on; `answer: run` answers with the id alone."""
+        if self.fields.is_durable and not self._is_inside(flow.process):
+            output = await self._run_durably(payload)
+            if self.fields.answer == "run":
+                return output
+        else:
+            output = await self._finished(self._begin(flow.process, payload))
         return await flow.send("out", output)
 
     async def _run(self, flow: Flow, payload: Payload) -> Answer:
@@ -144,6 +180,25 @@ class WorkflowNode(Node):
             return await self._finished(self._begin(flow.process, payload))
         except NodeError as failure:
             return failure.error
+
+    def _is_inside(self, process: Process) -> bool:
+        """Return whether it is a part of a run that has begun elsewhere."""
+        context = process.get(RUN)
+        return isinstance(context, RunContext) and context.owner == self.key
+
+    async def _run_durably(self, payload: Payload) -> Answer:
+        """Record a run, and return its answer, or its id. Failure with the Error of the run."""
+        inputs = read_inputs(self.fields.inputs, payload)
+        key = None
+        if self._key_of is not None:
+            key = str(await await_program(self._key_of, inputs))
+        begun = await self.durable.begin(inputs, key=key)
+        if self.fields.answer == "run":
+            return {"run": str(begun.id)}
+        answer = await self.durable.answer(begun)
+        if type(answer) is Error:
+            raise Failure(answer)
+        return answer
 
     def _own_context(self, process: Process) -> RunContext:
         """Return the context of a run in memory that begins here."""
@@ -204,11 +259,16 @@ class WorkflowNode(Node):
         found = [
             run
             for run in self._running
-            if not run.path and (not isinstance(wanted, str) or str(run.root.id) == wanted)
+            if not run.path
+            and (not run.keeps or isinstance(run.journal, WatchedJournal))
+            and (not isinstance(wanted, str) or str(run.root.id) == wanted)
         ]
         for run in found:
             run.cancel(Error("the run was cancelled", code="cancelled", symbol=self.label))
-        return {"cancelled": len(found)}
+        durable = 0
+        if self._durable is not None:
+            durable = self._durable.cancel(wanted if isinstance(wanted, str) else None)
+        return {"cancelled": len(found) + durable}
 
     def snapshot(self) -> dict[str, Any]:
         """Return how many runs are under way."""

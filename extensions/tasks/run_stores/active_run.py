@@ -107,6 +107,8 @@ class ActiveRun:
                 ended = await ended
             if type(answer) is not Error and ended is not None:
                 answer = ended
+            if self.journal.fenced:
+                return await self._lose(process)
             return await self._finish(answer, cause)
         except Fenced:
             return await self._lose(process)

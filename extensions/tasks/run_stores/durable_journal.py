@@ -28,8 +28,9 @@ from heddle.extensions.tasks.run_stores.payloads import (
     error_fields,
 )
 from heddle.extensions.tasks.run_stores.payloads import Unstorable as UnstorablePart
+from heddle.extensions.tasks.run_stores.turn_transitions import list_transitions_of
 from heddle.extensions.tasks.scheduler.journal import Fenced, Journal, Recorded, Unstorable
-from heddle.extensions.tasks.status import AttemptStatus, RunStatus, TaskStatus
+from heddle.extensions.tasks.status import AttemptStatus, RunStatus, TaskStatus, Transition
 
 LASTS: Final = 0.005
 """Seconds of work that a kill may cost: after them a turn is committed, although more could run."""
@@ -62,6 +63,8 @@ class DurableJournal(Journal):
         self.run_id = str(run.id)
         self.epoch = run.epoch
         self.recorded: Mapping[str, Recorded] = {}
+        self.watch: Callable[[Transition], None] | None = None
+        """Takes each transition once it is recorded; it may not wait, nor raise."""
         self.draining = False
         self.fenced = False
         self.at_work = 0
@@ -347,7 +350,7 @@ class DurableJournal(Journal):
         if self.fenced:
             raise Fenced(self.run_id)
         turn = self._turn
-        if turn.size < LINK_SIZE and self._is_link(turn):
+        if turn.size < LINK_SIZE and self.watch is None and self._is_link(turn):
             if self._link(turn):
                 return None
         elif not (turn.transitions or turn.change or turn.logs or turn.answered):
@@ -441,6 +444,9 @@ class DurableJournal(Journal):
         if turn.fold_before:
             self._unfolded = []
             self._links = 0
+        if self.watch is not None:
+            for transition in list_transitions_of(self.run, turn):
+                self.watch(transition)
         begun = turn.begun
         if begun:
             at = turn.at

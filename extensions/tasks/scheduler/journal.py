@@ -140,8 +140,16 @@ class Workload(Protocol):
 
     namespace: str
     name: str
-    specs: bytes
-    code: Sequence[str]
+
+    @property
+    def code(self) -> Sequence[str]:
+        """The modules of its functions."""
+        ...
+
+    @property
+    def specs(self) -> bytes:
+        """Its expanded Specs as JSON."""
+        ...
 
     def is_idempotent(self, path: str) -> bool:
         """Return whether the task of this task path may run again after a crash; True if unknown."""

@@ -1,0 +1,154 @@
+"""DurableWorkflow is the durable side of a workflow: which RunStore it has, and its runs in there.
+
+A run has a Process of its own, which is no child of the caller's: a caller waits for the answer, and may
+leave. What a run needs to go on in another generation or program is in the RunStore.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from heddle.extensions.extension import Answer, Error, Failure, Host
+from heddle.extensions.tasks.run_stores.active_run import ActiveRun
+from heddle.extensions.tasks.run_stores.contract import RunRecord, RunStoreError
+from heddle.extensions.tasks.run_stores.opener import default_address
+from heddle.extensions.tasks.run_stores.payloads import Unstorable
+from heddle.extensions.tasks.run_stores.run_service import RunService, service_of
+from heddle.extensions.tasks.scheduler.journal import Workload
+from heddle.runtime.managed import home_of
+
+KIND: Final = "run-store"
+
+NAMED: Final = "tasks.run_store"
+"""The key in `shared` under which a command names the RunStore (`--runs`): it wins over the settings."""
+
+
+class DurableWorkflow:
+    """The runs of one workflow; its RunStore is opened at the first use."""
+
+    def __init__(self, workload: Workload, host: Host, durable: bool | str | None) -> None:
+        self._workload = workload
+        self._host = host
+        self._named = durable
+        self._service: RunService | None = None
+
+    # -- its life ----------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Open the RunStore and go on with runs; what keeps it from that is a condition, no failure."""
+        try:
+            await self._serve()
+        except RunStoreError as error:
+            self._host.tell("run store failed", level="warning", reason=str(error))
+
+    async def _serve(self) -> RunService:
+        """Return the open service. Raise RunStoreError."""
+        service = self._service
+        if service is None:
+            service = self._service = find_service(self._host, self._named)
+            service.serve(self._host, self._workload)
+        await service.open()
+        return service
+
+    def pause(self) -> None:
+        """Begin to suspend its runs: the node has left the current generation."""
+        if self._service is not None:
+            self._service.pause(self._workload)
+
+    async def close(self) -> None:
+        """Suspend what is left, and let go of the RunStore."""
+        service, self._service = self._service, None
+        if service is not None:
+            await service.leave(self._host)
+
+    def degraded(self) -> str:
+        """Return what keeps it from recording runs; empty if nothing does."""
+        return self._service.degraded() if self._service is not None else ""
+
+    # -- runs --------------------------------------------------------------------------------------
+
+    async def begin(
+        self,
+        record: Mapping[str, Any],
+        *,
+        key: str | None = None,
+        creator: str = "",
+        tags: Mapping[str, str] | None = None,
+        priority: int = 1,
+    ) -> ActiveRun | RunRecord:
+        """Begin a run with checked inputs; return the run that has `key` if there is one.
+
+        Raise Failure: `run-store` if it cannot be recorded, `unstorable` for an input that cannot be kept.
+        """
+        try:
+            service = await self._serve()
+            return await service.begin(
+                self._workload, record, key=key, creator=creator, tags=tags, priority=priority
+            )
+        except RunStoreError as error:
+            raise Failure(Error(str(error), code="run-store")) from error
+        except Unstorable as error:
+            raise Failure(Error(f"the input of the run: {error}", code="unstorable")) from error
+
+    async def resume(
+        self, run: UUID, *, take: bool = False, again: bool = False, actor: str = ""
+    ) -> ActiveRun | RunRecord | None:
+        """Go on with a run, as DurableRuns.resume does. Raise RunStoreError."""
+        service = await self._serve()
+        return await service.runs.resume(self._workload, run, take=take, again=again, actor=actor)
+
+    async def answer(self, run: ActiveRun | RunRecord) -> Answer:
+        """Return the answer of a run once it is settled; who waits may leave."""
+        service = await self._serve()
+        return await service.answer(run)
+
+    async def suspend(self, reason: str, *, seconds: float | None = None) -> None:
+        """Suspend its runs until a person goes on with them."""
+        if self._service is not None:
+            await self._service.runs.suspend(self._workload, reason=reason, seconds=seconds)
+
+    def cancel(self, run: str | None, actor: str = "") -> int:
+        """Cancel the run with this id, or all that are worked on here; return how many. It does not wait."""
+        service = self._service
+        active = [] if service is None else list(service.runs.active.values())
+        active = [
+            each
+            for each in active
+            if each.workload is self._workload and run in (None, str(each.id))
+        ]
+        for each in active:
+            each.cancel(actor)
+        return len(active)
+
+
+def find_service(host: Host, durable: bool | str | None) -> RunService:
+    """Return the service for the RunStore that `durable` of a workflow names. Raise RunStoreError.
+
+    The first of: the named `run-store`; the one that a command names; the only `run-store` of the
+    namespace; the one of the settings; the one in the state folder.
+    """
+    home = home_of(host)
+    stores = {each.label: each for each in home.table.all() if each.spec.kind == KIND}
+    if isinstance(durable, str):
+        if durable not in stores:
+            known = ", ".join(sorted(stores)) or "none"
+            raise RunStoreError(f'there is no run-store "{durable}" (there is: {known})')
+        return service_of(host, **_options(stores[durable].node))
+    named = host.shared.get(NAMED)
+    if named:
+        return service_of(host, str(named))
+    if len(stores) == 1:
+        return service_of(host, **_options(next(iter(stores.values())).node))
+    if stores:
+        raise RunStoreError(
+            f"there are several run-stores ({', '.join(sorted(stores))}): name one with durable"
+        )
+    return service_of(host, default_address(home.store, home.registry.stores.run_store))
+
+
+def _options(node: Any) -> dict[str, Any]:
+    """Return how the RunStore of a `run-store` node is opened."""
+    options = getattr(node, "options", None)
+    if options is None:
+        raise RunStoreError("the run-store is not active")
+    return dict(options)

@@ -1,0 +1,144 @@
+"""run-store: names the database in which durable runs are recorded."""
+
+from typing import Annotated, Any, Literal
+
+from heddle.extensions.extension import (
+    Build,
+    FieldError,
+    Fields,
+    Host,
+    Interval,
+    Kind,
+    Node,
+    Schema,
+    about,
+)
+from heddle.extensions.tasks.run_stores.contract import RunStoreError
+from heddle.extensions.tasks.run_stores.opener import make_run_store
+from heddle.extensions.tasks.run_stores.run_service import RunService, service_of
+
+
+class RunStoreFields(Fields):
+    """What a `run-store` says."""
+
+    url: Annotated[
+        str,
+        about(
+            "Where it is: the path of a SQLite file, a folder, in which the file is `runs.sqlite`, or "
+            "`memory://`.",
+            examples=["runs.sqlite", "memory://"],
+        ),
+    ]
+    keep: Annotated[
+        Interval | None,
+        about("How long settled runs are kept; without it, until somebody prunes them."),
+    ] = None
+    sync: Annotated[
+        Literal["normal", "full"],
+        about(
+            "`normal`: what is recorded survives the end of the program, however it ends. `full`: it "
+            "survives a loss of power, too, and each commit waits for the disk."
+        ),
+    ] = "normal"
+    lease: Annotated[
+        Interval,
+        about("How long a run belongs to its worker unless the worker renews that."),
+    ] = Interval("30s")
+    heartbeat: Annotated[
+        Interval | None,
+        about("How often a worker renews its leases; without it, three times in a lease."),
+    ] = None
+
+    def __post_init__(self) -> None:
+        try:
+            make_run_store(self.url)
+        except RunStoreError as error:
+            raise FieldError(f'"{self.url}": {error}', path=("url",)) from None
+        if self.heartbeat is not None and float(self.heartbeat) >= float(self.lease):
+            raise FieldError(
+                f"a heartbeat of {self.heartbeat} in a lease of {self.lease}",
+                wanted="a heartbeat shorter than the lease",
+                path=("heartbeat",),
+            )
+
+
+class RunStoreNode(Node):
+    """Keeps the RunStore open as long as it is active. `options` say how it is opened."""
+
+    def __init__(self, fields: RunStoreFields) -> None:
+        self.options: dict[str, Any] = {
+            "address": fields.url,
+            "lease": float(fields.lease),
+            "heartbeat": None if fields.heartbeat is None else float(fields.heartbeat),
+            "sync": fields.sync,
+            "keep": None if fields.keep is None else float(fields.keep),
+        }
+        self._host: Host | None = None
+        self._service: RunService | None = None
+
+    async def open(self, host: Host) -> None:
+        """Open the RunStore; if that fails, the node is degraded, and runs that need it fail."""
+        self._host = host
+        self._service = service_of(host, **self.options)
+        try:
+            await self._service.open()
+        except RunStoreError as error:
+            host.tell("run store failed", level="warning", reason=str(error))
+
+    async def close(self) -> None:
+        """Let go of it."""
+        service, self._service = self._service, None
+        if service is not None and self._host is not None:
+            await service.leave(self._host)
+
+    def degraded(self) -> str:
+        """Return what keeps it from recording runs."""
+        return self._service.degraded() if self._service is not None else ""
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return where it is, and how many runs are worked on here."""
+        active = 0 if self._service is None else len(self._service.runs.active)
+        return {"url": self.options["address"], "runs": active}
+
+
+def compile_run_store(fields: RunStoreFields, build: Build) -> Node:
+    """Build the node; the RunStore is opened when it becomes active."""
+    del build
+    return RunStoreNode(fields)
+
+
+RUN_STORE: Kind[RunStoreFields] = Kind(
+    Schema(
+        kind="run-store",
+        fields=RunStoreFields,
+        summary="Names the database in which durable runs are recorded.",
+        category="tasks",
+        ins=(),
+        outs=(),
+        example="""\
+- kind: run-store
+  name: main
+  url: memory://
+  keep: 90d
+- kind: workflow
+  name: greet
+  durable: main
+  inputs: {who: {type: string}}
+  tasks:
+    - {name: text, inputs: {who: in.who}, do: {kind: snippet, language: cel, code: "'Hello ' + self.who"}}
+""",
+        details="""\
+A workflow needs no `run-store`: without one, durable runs are in `runs.sqlite` in the
+[state folder](../settings.md#the-state-folder), or in what `[runs] store` of `heddle.toml` names. The only
+`run-store` of a namespace is the one of all its workflows; if there are several, `durable` names one.
+
+The database of an application may be its RunStore. Then what `sql` nodes do in there is recorded in the
+same transaction as the end of the attempt: it happens exactly once, also if the program is killed. The
+tables of Heddle begin with `heddle_` there.
+
+A file that a newer Heddle has made is not touched. If the disk is full, what is recorded stays, and runs
+wait; the node is `Degraded` with `run store full`.
+""",
+    ),
+    compile_run_store,
+)

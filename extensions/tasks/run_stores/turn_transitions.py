@@ -1,0 +1,50 @@
+"""The transitions that a recorded turn holds, for those who watch a run while it goes on."""
+
+from collections.abc import Iterator
+from uuid import UUID
+
+import msgspec
+
+from heddle.extensions.tasks.run_stores.contract import Turn
+from heddle.extensions.tasks.status import Transition
+
+
+def list_transitions_of(run: UUID, turn: Turn) -> Iterator[Transition]:
+    """Yield the transitions of a turn in order; its `seq` is the number of the last one."""
+    seq = turn.seq - turn.transitions
+    for task, number, _, _, ended, _ in turn.completed:
+        seq += 1
+        yield Transition(run=run, seq=seq, at=ended, event="completed", task=task, number=number)
+    for one in turn.ended:
+        seq += 1
+        detail = {} if one.due is None else {"due": one.due}
+        if one.error is not None:
+            error = msgspec.json.decode(one.error)
+            detail |= {"code": error["code"], "message": error["message"]}
+        yield Transition(
+            run=run,
+            seq=seq,
+            at=one.ended,
+            event="retrying" if one.due is not None else one.status,
+            task=one.task,
+            number=one.number,
+            detail=detail,
+        )
+    for status, attempts in turn.stopped:
+        for task, number, _, _ in attempts:
+            seq += 1
+            yield Transition(run=run, seq=seq, at=turn.at, event=status, task=task, number=number)
+    for task, number in turn.begun:
+        seq += 1
+        yield Transition(run=run, seq=seq, at=turn.at, event="running", task=task, number=number)
+    for row in turn.history:
+        seq += 1
+        yield Transition(
+            run=run,
+            seq=seq,
+            at=row.at,
+            event=row.event,
+            task=row.task,
+            actor=row.actor,
+            detail=msgspec.json.decode(row.detail) if row.detail else {},
+        )
