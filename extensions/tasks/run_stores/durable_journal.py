@@ -38,6 +38,9 @@ LASTS: Final = 0.005
 LINKS: Final = 256
 """Links after which a turn folds them: as rows of the attempts they cost less in numbers."""
 
+LINKS_KEPT: Final = 4096
+"""Links that are folded before they are removed: to remove a few now and then makes each commit dearer."""
+
 _encode_into = msgspec.msgpack.Encoder().encode_into
 
 _COMPLETED = AttemptStatus.COMPLETED
@@ -84,6 +87,7 @@ class DurableJournal(Journal):
         self._outputs: dict[tuple[str, int], AttemptOutput] = {}
         self._unfolded: list[Folded] = []
         self._links = 0
+        self._folded = 0
         self._buffer = bytearray()
 
     @property
@@ -401,8 +405,8 @@ class DurableJournal(Journal):
         self._since = 0.0
         turn.at = self._clock()
         turn.seq = self._seq
-        if self._links or (turn.change and not self._batch):
-            turn.folded = self._unfolded
+        turn.folded = self._unfolded
+        if turn.change or self._folded >= LINKS_KEPT:
             # What has begun and not ended is told by the row alone by which it began.
             turn.fold_before = min((seq for _, seq in self._batch.values()), default=turn.seq + 1)
         try:
@@ -441,9 +445,11 @@ class DurableJournal(Journal):
     def _settled(self, turn: Turn) -> None:
         """Know the numbers of a turn that is recorded."""
         self._seq = max(self._seq, turn.seq)
+        self._folded += len(turn.folded)
         if turn.fold_before:
-            self._unfolded = []
-            self._links = 0
+            self._folded = 0
+        self._unfolded = []
+        self._links = 0
         if self.watch is not None:
             for transition in list_transitions_of(self.run, turn):
                 self.watch(transition)

@@ -18,9 +18,10 @@ from heddle.extensions.tasks.scheduler.bound_graph import (
 )
 from heddle.extensions.tasks.scheduler.context import RunRoot
 from heddle.extensions.tasks.scheduler.for_each import ForEachRun
+from heddle.extensions.tasks.scheduler.journal import Unstorable
 from heddle.extensions.tasks.scheduler.limit import Limit
 from heddle.extensions.tasks.scheduler.work import Work
-from heddle.extensions.tasks.status import TaskState, TaskStatus
+from heddle.extensions.tasks.status import AttemptStatus, TaskState, TaskStatus
 from heddle.runtime.assembly.retry_rule import RetryRule, error_data
 from heddle.runtime.flow.elsewhere import ElsewhereError, await_program
 from heddle.runtime.flow.step import FAILURES, RAISED
@@ -28,6 +29,8 @@ from heddle.runtime.flow.step import FAILURES, RAISED
 _PENDING, _READY = int(TaskState.PENDING), int(TaskState.READY)
 _COMPLETED, _FAILED = int(TaskState.COMPLETED), int(TaskState.FAILED)
 _SKIPPED = int(TaskState.SKIPPED)
+
+_ENDED_WELL = AttemptStatus.COMPLETED
 
 _LOOK = 0x3F
 """How often the loop looks at the clock: every 64 tasks."""
@@ -355,6 +358,109 @@ class GraphRun(Work):
             self.journal.settle(self.path_of(unit), TaskStatus.FAILED, error)
             self._dirty = True
         self.fail(unit, error)
+
+    # -- the loop with a journal -----------------------------------------------------------------
+
+    def _drain_kept(self) -> None:
+        """Do everything that does not wait; what is a plain call takes no longer than it must."""
+        modes = self.modes
+        while self._goes_on():
+            if not self.begun:
+                self._begin_turn()
+                modes = self.modes
+                if not self.begun:
+                    return
+            elif not modes[self.begun[0]]:
+                if not self._call_begun():
+                    return
+            elif not self._begun_now():
+                return
+            elif self.overdue():
+                self.breathes = True
+                return
+
+    def _begin_turn(self) -> None:
+        """Report what begins next, and commit; `begun` has it then."""
+        self._dirty = False
+        ready, begun, modes = self.ready, self.begun, self.modes
+        names, prefix = self.graph.names, f"{self.path}/" if self.path else ""
+        begin, next_number = self.journal.begin, self.root.next_number
+        room = 0 if self.journal.draining else self.room()
+        while ready and len(begun) < room:
+            unit = heappop(ready)
+            if modes[unit] and not self.admit(unit):
+                continue
+            path = prefix + names[unit]
+            begin(path, next_number(path))
+            begun.append(unit)
+            self._active += 1
+        if begun or self.left:
+            self._committing = self.journal.commit()
+
+    def _call_begun(self) -> bool:
+        """Call the plain functions among what has begun; False if everything else should have its turn.
+
+        It is one loop, as `drain` is: a call of ours for each task would cost more than most tasks.
+        """
+        begun, modes, records, state = self.begun, self.modes, self.records, self.state
+        calls, outgoing, extra = self.bound.calls, self.bound.outgoing, self.bound.extra
+        names, prefix = self.graph.names, f"{self.path}/" if self.path else ""
+        kept, values, missing, ready = self.graph.kept, self.values, self.missing, self.ready
+        enter, end, next_number = self.journal.enter, self.journal.end, self.root.next_number
+        done = 0
+        while begun:
+            unit = begun[0]
+            if modes[unit]:
+                break
+            begun.popleft()
+            path = prefix + names[unit]
+            number = next_number(path)
+            enter(path, number)
+            try:
+                value = calls[unit](records[unit])
+            except RAISED as error:
+                value = Error.of(error, symbol=self.bound.works[unit].label, port="in")
+            if type(value) is Error or value is NOTHING:
+                self.over(unit, value)
+                if self.stopped or self.later or self._committing is not None:
+                    return True
+                continue
+            try:
+                late = end(path, number, _ENDED_WELL, value)
+            except Unstorable as error:
+                self.unstorable(unit, path, error)
+                if self.stopped or self.later:
+                    return True
+                continue
+            self._active -= 1
+            self.left -= 1
+            records[unit] = None
+            state[unit] = _COMPLETED
+            if unit in kept:
+                values[unit] = value
+            for target, name, get in outgoing[unit]:
+                if get is None:
+                    records[target][name] = value
+                else:
+                    self._carry(target, name, get, value)
+                left = missing[target] - 1
+                missing[target] = left
+                if not left and state[target] == _PENDING:
+                    heappush(ready, target)
+            if extra[unit]:
+                self._spread(unit, True, None, value)
+            if late:
+                self.commit_soon()
+                if self._committing is not None:
+                    break
+            done += 1
+            if not done & _LOOK and self.overdue():
+                self.breathes = True
+                break
+        self._dirty = True
+        if not self.left:
+            self.settled()
+        return not self.breathes
 
     # -- tasks that hold attempts --------------------------------------------------------------
 

@@ -215,8 +215,9 @@ class Work:
             try:
                 late = self.report(unit, path, number, value)
             except Unstorable as error:
-                answer = Error(str(error), code="unstorable", symbol=path)
-                self.tries[unit] = 1_000_000_000
+                self._active += 1
+                self.unstorable(unit, path, error)
+                return
             else:
                 self.root.numbers[path] = number
                 self.complete(unit, value)
@@ -224,6 +225,13 @@ class Work:
                     self.commit_soon()
                 return
         self._failed(unit, answer)
+
+    def unstorable(self, unit: int, path: str, error: Unstorable) -> None:
+        """Fail an attempt whose output cannot be kept: to try it again would give the same."""
+        self._active -= 1
+        self._dirty = True
+        self.tries[unit] = 1_000_000_000
+        self._failed(unit, Error(str(error), code="unstorable", symbol=path))
 
     def report(self, unit: int, path: str, number: int, value: Any) -> bool:
         """Report the output of a unit to the journal; True if the turn should be committed."""
@@ -617,12 +625,17 @@ class Work:
             return False
         return True
 
-    def _begin_turn(self) -> None:
-        """Report what begins next, and commit; `begun` has it then."""
-        self._dirty = False
+    def room(self) -> int:
+        """Return how many attempts may have begun after this turn."""
         room = self.journal.burst
         for limit in (*self._own, *self._outer):
             room = min(room, max(1, limit.free + len(self._runners) - self._active))
+        return room
+
+    def _begin_turn(self) -> None:
+        """Report what begins next, and commit; `begun` has it then."""
+        self._dirty = False
+        room = self.room()
         while len(self.begun) < room and self.is_ready() and not self.journal.draining:
             unit = self.take()
             if self.admit(unit):
