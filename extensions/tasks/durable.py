@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from heddle.extensions.extension import Answer, Error, Failure, Host
+from heddle.extensions.extension import Answer, Error, Host, NodeError
 from heddle.extensions.tasks.run_stores.active_run import ActiveRun
 from heddle.extensions.tasks.run_stores.contract import RunRecord, RunStoreError
 from heddle.extensions.tasks.run_stores.opener import default_address
@@ -78,7 +78,7 @@ class DurableWorkflow:
     ) -> ActiveRun | RunRecord:
         """Begin a run with checked inputs; return the run that has `key` if there is one.
 
-        Raise Failure: `run-store` if it cannot be recorded, `unstorable` for an input that cannot be kept.
+        Raise NodeError: `run-store` if it cannot be recorded, `unstorable` for an input that cannot be kept.
         """
         try:
             service = await self._serve()
@@ -86,9 +86,9 @@ class DurableWorkflow:
                 self._workload, record, key=key, creator=creator, tags=tags, priority=priority
             )
         except RunStoreError as error:
-            raise Failure(Error(str(error), code="run-store")) from error
+            raise NodeError(Error(str(error), code="run-store")) from error
         except Unstorable as error:
-            raise Failure(Error(f"the input of the run: {error}", code="unstorable")) from error
+            raise NodeError(Error(f"the input of the run: {error}", code="unstorable")) from error
 
     async def resume(
         self, run: UUID, *, take: bool = False, again: bool = False, actor: str = ""

@@ -109,10 +109,10 @@ class WorkflowNode(Node):
 
     @property
     def durable(self) -> DurableWorkflow:
-        """Its durable runs; a command begins them, whatever the Spec says. Failure if it is not active."""
+        """Its durable runs; a command begins them, whatever the Spec says. NodeError if it is not active."""
         if self._durable is None:
             if self._host is None or self.graph is None:
-                raise Failure(Error(f"{self.label} is not active", code="dropped"))
+                raise NodeError(Error(f"{self.label} is not active", code="dropped"))
             self._durable = DurableWorkflow(self, self._host, self.fields.durable)
         return self._durable
 
@@ -187,7 +187,7 @@ class WorkflowNode(Node):
         return isinstance(context, RunContext) and context.owner == self.key
 
     async def _run_durably(self, payload: Payload) -> Answer:
-        """Record a run, and return its answer, or its id. Failure with the Error of the run."""
+        """Record a run, and return its answer, or its id. NodeError with the Error of the run."""
         inputs = read_inputs(self.fields.inputs, payload)
         key = None
         if self._key_of is not None:
@@ -197,7 +197,7 @@ class WorkflowNode(Node):
             return {"run": str(begun.id)}
         answer = await self.durable.answer(begun)
         if type(answer) is Error:
-            raise Failure(answer)
+            raise NodeError(answer)
         return answer
 
     def _own_context(self, process: Process) -> RunContext:
