@@ -278,8 +278,9 @@ class WorkflowFields(Fields):
     outputs: Annotated[
         dict[str, InputSource] | None,
         about(
-            "The outputs by name: references as in the inputs of tasks. Without it, the output of "
-            "the task that has no dependents; if there are several such tasks, a map by their names.",
+            "The outputs by name: references as in the inputs of tasks. If there is only one, called "
+            "`out`, the answer is its value. Without it, the output of the task that has no "
+            "dependents; if there are several such tasks, a map by their names.",
             examples=[{"text": "text", "total": "sum.euros"}],
         ),
     ] = None

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 
+import msgspec
+
 from heddle.extensions.extension import (
     ERROR,
     IN,
@@ -32,6 +34,7 @@ from heddle.extensions.tasks.functions import (
 from heddle.runtime.flow.packet import join
 from heddle.schemas.port import canonical
 from heddle.schemas.schema import Ports
+from heddle.schemas.types.signature import Signature, record_schema
 
 
 class FunctionFields(Fields):
@@ -111,11 +114,29 @@ def ports_of(fields: FunctionFields) -> Ports:
     except FunctionError:
         return (), ()
     outs = [
-        Port(one.name, one.help or "This field of the result.")
+        Port(one.name, one.help or "This field of the result.", schema=one.schema)
         for one in signature.outputs
         if one.name not in ("out", "error")
     ]
-    return (), tuple(outs)
+    return (
+        (msgspec.structs.replace(IN, schema=_accepted(signature)),),
+        (msgspec.structs.replace(OUT, schema=signature.answer or None), *outs),
+    )
+
+
+def _accepted(signature: Signature) -> dict[str, Any] | None:
+    """Return the type of a packet: a record, or the value of the only parameter; None if it is open."""
+    if signature.open or not signature.inputs:
+        return None
+    record = record_schema(signature.inputs)
+    if len(signature.inputs) > 1:
+        return record
+    value = signature.inputs[0].schema
+    if not value:
+        return None
+    definitions = {**record.pop("$defs", {}), **value.get("$defs", {})}
+    alone = {word: part for word, part in value.items() if word != "$defs"}
+    return {"anyOf": [alone, record], **({"$defs": definitions} if definitions else {})}
 
 
 def compile_task(fields: FunctionFields, build: Build) -> Node:

@@ -1,6 +1,6 @@
 """workflow: holds tasks and states how their outputs flow; each begins when its inputs are there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -26,12 +26,14 @@ from heddle.extensions.extension import (
     Process,
     Program,
     Schema,
+    TypeOfCode,
     Visit,
 )
 from heddle.extensions.tasks.durable import DurableWorkflow
 from heddle.extensions.tasks.event_port import EventPort
-from heddle.extensions.tasks.fields import WorkflowFields
+from heddle.extensions.tasks.fields import InputFields, WorkflowFields
 from heddle.extensions.tasks.graph.compiler import compile_graph
+from heddle.extensions.tasks.graph.completions import complete_workflows
 from heddle.extensions.tasks.graph.task_graph import TaskGraph
 from heddle.extensions.tasks.run_inputs import read_inputs
 from heddle.extensions.tasks.scheduler.bound_graph import BoundGraph
@@ -391,8 +393,45 @@ EVENT = Port(
     "event", "Each change of the status of a run or a task; it costs nothing unless linked."
 )
 
+_READ: Mapping[str, list[str]] = {
+    "integer": ["integer", "string"],
+    "number": ["number", "string"],
+    "boolean": ["boolean", "integer", "string"],
+}
+"""What an input of a type is read from: also from the text that a command line gives."""
+
+
+def _accepted(declared: InputFields) -> dict[str, Any]:
+    """Return the type of the values that an input is read from."""
+    schema = declared.json_schema
+    return {"type": _READ[declared.type]} if declared.type in _READ else schema
+
+
+def _types(fields: WorkflowFields, type_of_code: TypeOfCode) -> dict[str, Any]:
+    """Return the types of the record that begins a run, and of the outputs, as far as they are known."""
+    del type_of_code
+    types: dict[str, Any] = {}
+    if len(fields.inputs) > 1 and fields.uses is None:
+        # Names that are not declared are left out, and the value of a single input may come alone.
+        types["in"] = {
+            "type": "object",
+            "properties": {name: _accepted(one) for name, one in fields.inputs.items()},
+            "required": [name for name, one in fields.inputs.items() if one.must],
+        }
+    if fields.outputs and list(fields.outputs) != ["out"]:
+        types["out"] = {
+            "type": "object",
+            "properties": {name: {} for name in fields.outputs},
+            "required": list(fields.outputs),
+            "additionalProperties": False,
+        }
+    return types
+
+
 WORKFLOW: Kind[WorkflowFields] = Kind(
     Schema(
+        types=_types,
+        completions=complete_workflows,
         kind="workflow",
         fields=WorkflowFields,
         summary="Holds tasks and states how their outputs flow; each begins when its inputs are there.",

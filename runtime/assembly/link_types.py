@@ -51,7 +51,8 @@ class _PortTypes:
 
     def _type(self, node: UUID, port: str, *, inward: bool) -> Any:
         schema = self._graph.schema(node)
-        if schema is None or self._graph.parts[node].held:
+        if schema is None or (inward and port in self._graph.parts[node].inlets):
+            # An inlet stands for a port inside, which has a type of its own.
             return None
         own = self._of_fields(node).get(port)
         if own is not None:

@@ -78,6 +78,7 @@ class Linker:
             results=results or [self._sink_result(number, tasks) for number in sinks],
             kept=frozenset(kept) | frozenset(sinks),
             sole=sinks[0] if len(sinks) == 1 else None,
+            single=list(self._fields.outputs or ()) == ["out"],
         )
 
     # -- tasks ---------------------------------------------------------------------------------

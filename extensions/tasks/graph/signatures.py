@@ -42,7 +42,7 @@ def types_of_spec(do: Mapping[str, Any]) -> WorkTypes:
     if not isinstance(inputs, Mapping):
         return UNKNOWN
     answer: Json = {}
-    if isinstance(outputs, Mapping):
+    if isinstance(outputs, Mapping) and list(outputs) != ["out"]:
         properties: Json = {str(name): {} for name in outputs}
         answer = {"type": "object", "properties": properties, "additionalProperties": False}
     return WorkTypes({str(name): _slot(one) for name, one in inputs.items()}, False, answer)

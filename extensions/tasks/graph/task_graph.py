@@ -145,7 +145,7 @@ class TaskGraph:
     that they need; `needs` counts that. `arrivals` has what it has for all other dependents:
     they are among `joins`. `feeds` and `runs` are the inputs that are known when a run begins.
     `kept` are the tasks whose outputs the outputs of the workflow need. `sole` tells that the
-    output of the workflow is that of a single task.
+    output of the workflow is that of a single task, `single` that it is the value of its only result.
     """
 
     __slots__ = (
@@ -161,6 +161,7 @@ class TaskGraph:
         "outgoing",
         "results",
         "runs",
+        "single",
         "sole",
         "tasks",
         "totals",
@@ -177,6 +178,7 @@ class TaskGraph:
         results: Sequence[Result] = (),
         kept: frozenset[int] = frozenset(),
         sole: int | None = None,
+        single: bool = False,
     ) -> None:
         self.tasks = tuple(tasks)
         self.names = tuple(task.name for task in tasks)
@@ -186,6 +188,7 @@ class TaskGraph:
         self.feeds, self.runs, self.results = tuple(feeds), tuple(runs), tuple(results)
         self.kept = kept
         self.sole = sole
+        self.single = single
         self.needs = [0] * len(self.names)
         self.totals = [0] * len(self.names)
         self.handled = frozenset(

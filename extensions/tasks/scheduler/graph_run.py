@@ -120,6 +120,8 @@ class GraphRun(Work):
         if graph.sole is not None:
             return self.values.get(graph.sole)
         results = Results(self.values, self.errors, self._inputs, self.value_of_run)
+        if graph.single:
+            return graph.results[0].take(results)
         return {result.name: result.take(results) for result in graph.results}
 
     def failure(self) -> Error | None:

@@ -126,6 +126,54 @@ def test_nothing_is_reported_that_may_work(registry: Registry, source: str, targ
     assert check(registry, joined(source, target)) == []
 
 
+HERE = "tests.runtime.assembly.test_link_types"
+
+
+def sums(rows: list[float], limit: int = 3) -> Order:
+    return Order(sum(rows[:limit]))
+
+
+def half(net: float) -> float:
+    return net / 2
+
+
+TWO_INPUTS = (
+    "kind: workflow, inputs: {n: {type: integer}, day: {type: string}}, "
+    "tasks: [{name: x, run: 'json:dumps', inputs: {obj: in.n}}], outputs: {x: x, y: in.day}"
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "fits"),
+    [
+        (cel("{'rows': [1.5]}"), f"kind: task, run: '{HERE}:sums'", True),
+        (cel("{'rows': 'many'}"), f"kind: task, run: '{HERE}:sums'", False),
+        (cel("{'row': [1.5]}"), f"kind: task, run: '{HERE}:sums'", False),
+        (cel("[1.5]"), f"kind: task, run: '{HERE}:sums'", False),
+        (cel("1.5"), f"kind: task, run: '{HERE}:half'", True),
+        (cel("{'net': 1.5}"), f"kind: task, run: '{HERE}:half'", True),
+        (cel("'much'"), f"kind: task, run: '{HERE}:half'", False),
+        (f"kind: task, run: '{HERE}:sums'", "kind: label", True),
+        (f"kind: task, run: '{HERE}:sums'", "kind: double", False),
+        (cel("{'n': 1, 'day': 'x', 'more': 2}"), TWO_INPUTS, True),
+        (cel("{'n': '1', 'day': self.day}"), TWO_INPUTS, True),
+        (cel("{'n': 1}"), TWO_INPUTS, False),
+        (cel("{'n': [], 'day': 'x'}"), TWO_INPUTS, False),
+        (TWO_INPUTS, "kind: label", False),
+    ],
+)
+def test_tasks_and_workflows_know_what_they_take_and_give(
+    registry: Registry, source: str, target: str, fits: bool
+) -> None:
+    assert (check(registry, joined(source, target)) == []) is fits
+
+
+def test_a_field_of_what_a_function_returns_leaves_with_its_type(registry: Registry) -> None:
+    source = f"kind: task, run: '{HERE}:sums'"
+    assert check(registry, joined(source, "kind: double", port="net")) == []
+    assert check(registry, joined(source, "kind: label", port="net")) != []
+
+
 def test_a_list_that_fits_only_empty_is_reported_as_that(registry: Registry) -> None:
     @node("names")
     def names(payload: Any) -> list[str]:

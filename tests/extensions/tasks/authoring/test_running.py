@@ -112,6 +112,21 @@ def test_workflows_in_workflows_are_part_of_the_same_call() -> None:
     assert both.call(day="x") == {"a": "x: 3.5", "b": "x: 3.5"}
 
 
+def test_a_body_that_returns_a_single_part_answers_with_it() -> None:
+    @workflow
+    def part(day: str) -> Any:
+        sums = total(load(day))
+        text(euros=sums.euros, day=day)
+        return sums.euros
+
+    @workflow
+    def around(day: str) -> Any:
+        return text(euros=part(day=day), day=day)
+
+    assert part.call(day="x") == 3.5
+    assert around.call(day="x") == "x: 3.5"
+
+
 def test_specs_that_have_to_be_opened_are_opened(tmp_path: Any) -> None:
     read = task(
         name="read",

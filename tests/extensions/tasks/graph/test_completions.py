@@ -1,5 +1,6 @@
 """Editors complete the inputs of the functions that tasks run, and references to tasks."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import jsonschema
@@ -8,15 +9,14 @@ import pytest
 
 from heddle.extensions.tasks.fields import WorkflowFields
 from heddle.extensions.tasks.functions import register_function, unregister_function
-from heddle.extensions.tasks.graph.completions import complete_workflows
+from heddle.extensions.tasks.workflow import WORKFLOW as KIND
 from heddle.schemas.export import complete, file_schema
 from heddle.schemas.schema import Schema
+from tests.cli.support import heddle
 
 HERE = "tests.extensions.tasks.graph.test_completions"
 
-WORKFLOW: Schema[WorkflowFields] = Schema(
-    kind="workflow", fields=WorkflowFields, summary="", completions=complete_workflows
-)
+WORKFLOW: Schema[WorkflowFields] = KIND.schema
 
 
 class Sums(msgspec.Struct):
@@ -90,3 +90,15 @@ def test_what_cannot_be_imported_is_left_out_and_named(target: str) -> None:
 def test_odd_workflows_complete_nothing() -> None:
     for odd in ({}, {"tasks": 5}, {"tasks": [5, {"name": 3, "run": []}]}, {"inputs": []}):
         assert complete([WORKFLOW], {"workflow": [odd]}).left_out == ()
+
+
+def test_the_command_completes_the_files_that_it_is_given(tmp_path: Path) -> None:
+    file = tmp_path / "flow.yaml"
+    file.write_text(
+        f"{{kind: workflow, name: w, tasks: [{{name: sum, run: '{HERE}:total'}}, {{name: x, run: 'gone:f'}}]}}"
+    )
+    result = heddle("schema", "--files", tmp_path)
+    assert result.exit_code == 0
+    assert "total(rows: array of number" in result.stdout
+    assert "left out: gone:f: there is no module" in result.stderr
+    assert heddle("schema", "workflow", "--files", tmp_path).exit_code == 2
