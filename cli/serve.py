@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from heddle.cli.documents import Documents
 from heddle.cli.exit_codes import CommandError
 from heddle.cli.extensions import installed
+from heddle.cli.killer import Killer
 from heddle.cli.late_imports import spare_imports
 from heddle.cli.masked_streams import masked_streams
 from heddle.cli.settings import SYSTEM, Settings
 from heddle.cli.shutdown import Shutdown
 from heddle.cli.stores import check_path
 from heddle.cli.views.curl_hint import curl
-from heddle.cli.views.log import TextLog, make_log
+from heddle.cli.views.log import JsonLog, TextLog, make_log
 from heddle.runtime.assembly.team import ALONE
 from heddle.runtime.events.events import Event
 from heddle.runtime.flow.budget import BUDGET, usual_limit
@@ -51,7 +52,15 @@ class Serve:
         self._registry = installed(settings)
         self._log = make_log(settings.log_format, settings.log_level, source=self._source)
         self._listening: list[Event] = []
-        self._ending = Shutdown(self._drain_requested, drain=settings.drain, report=self._cut)
+        self._killer = Killer(
+            settings.drain, json=isinstance(self._log, JsonLog), namespace=settings.namespace
+        )
+        self._ending = Shutdown(
+            self._drain_requested,
+            drain=settings.drain,
+            report=self._cut,
+            alive=self._killer.note_alive,
+        )
         self._starting: asyncio.Task[Any] | None = None
         self._stop = asyncio.Event()
         self._shown: Callable[[str], str] = str
@@ -64,6 +73,7 @@ class Serve:
     async def _serve(self) -> None:
         with (
             self._ending.signals(asyncio.get_running_loop()),
+            self._killing(),
             masked_streams(lambda text: self._shown(text)),
         ):
             self._starting = asyncio.current_task()
@@ -96,6 +106,12 @@ class Serve:
             return nullcontext()
         report = self._seat.blocked if self._seat is not None else None
         return Watchdog(rt, report=report, dump=True)
+
+    def _killing(self) -> AbstractContextManager[object]:
+        """Return what kills this process if nothing else can end it; a supervisor does that itself."""
+        if not self._settings.watchdog or self._take_seat is not None:
+            return nullcontext()
+        return self._killer.watching()
 
     def _sit(self, seat: "WorkerClient") -> None:
         """Work as one of several: tell the supervisor what there is to tell, and end when it is gone."""

@@ -43,16 +43,22 @@ class Shutdown:
     """Ends a process by signals: `begin` is called on the loop after the first one.
 
     `drain` is how many seconds what is in flight may go on; `report` is given a line about what was
-    not ended in order.
+    not ended in order. `alive` is called on the loop now and then, from the signal on.
     """
 
     def __init__(
-        self, begin: Callable[[], None], *, drain: float, report: Callable[[str], None]
+        self,
+        begin: Callable[[], None],
+        *,
+        drain: float,
+        report: Callable[[str], None],
+        alive: Callable[[], None] = lambda: None,
     ) -> None:
         self.reason = ""
         self._begin = begin
         self._drain = drain
         self._report = report
+        self._alive = alive
         self._loop: asyncio.AbstractEventLoop | None = None
         self._answered = True
         self._probed_at = 0.0
@@ -101,6 +107,7 @@ class Shutdown:
 
     def _answer(self) -> None:
         self._answered = True
+        self._alive()
 
     def _on_alarm(self, _number: int, _frame: FrameType | None) -> None:
         """Interrupt what holds the loop; this runs on top of it."""

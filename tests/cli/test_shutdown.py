@@ -138,6 +138,27 @@ def test_code_that_nothing_interrupts_ends_with_its_process(tmp_path: Path) -> N
         assert held.one.until("runtime cut")["level"] == "error"
 
 
+IN_C = "import itertools\ndef main(payload):\n    return sum(itertools.repeat(1))"
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_a_loop_in_c_that_keeps_signals_out_ends_with_its_process(
+    tmp_path: Path, loop: str
+) -> None:
+    with holding(tmp_path, busy(IN_C), "--drain", "0.5", loop=loop) as held:
+        # Nothing can be logged: it is held once it does not answer any more.
+        with pytest.raises(OSError, match="timed out"):  # noqa: PT012 - the first that is not answered
+            while True:
+                with urlopen(f"http://127.0.0.1:{held.port}/ping", timeout=1):
+                    pass
+        began = time.monotonic()
+        assert held.one.stop() == -signal.SIGKILL
+        assert time.monotonic() - began < 0.5 + 3 + 10
+        told = held.one.until("runtime cut")
+        assert "a call into C held the event loop" in told["reason"]
+        assert "<python busy>" in told["detail"]
+
+
 def test_a_second_signal_ends_it_at_once(tmp_path: Path) -> None:
     with holding(tmp_path, busy(STUBBORN)) as held:
         held.one.until("loop blocked")

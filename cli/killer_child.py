@@ -1,0 +1,54 @@
+"""What a Killer begins: it waits for a signal of its parent, and then for signs of life.
+
+It is run by its path and imports nothing of Heddle, so that it is small.
+"""
+
+import json
+import os
+import select
+import signal
+import sys
+import time
+
+
+def main() -> None:
+    """Kill the parent if it was told to end and gives no sign of life for so many seconds."""
+    source, patience = int(sys.argv[1]), float(sys.argv[2])
+    parent = os.getppid()
+    stack = b""
+    told = False
+    while select.select([source], [], [], patience if told else None)[0]:
+        data = os.read(source, 1 << 16)
+        if not data:
+            return  # it has ended
+        told = True
+        # Dots are signs of life, all else is a dump.
+        stack = data.strip(b".") or stack
+    if os.getppid() != parent:
+        return
+    _report(patience, sys.argv[3] == "json", sys.argv[4], stack.decode(errors="replace"))
+    os.kill(parent, signal.SIGKILL)
+
+
+def _report(patience: float, as_json: bool, namespace: str, stack: str) -> None:
+    reason = f"a call into C held the event loop for {patience:g} s after a signal to end"
+    now = time.time()
+    at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now % 1 * 1000):03d}Z"
+    event = {
+        "time": at,
+        "level": "error",
+        "event": "runtime cut",
+        "namespace": namespace,
+        "reason": reason,
+        "detail": stack.strip(),
+    }
+    line = json.dumps(event) if as_json else f"error: runtime cut: {reason}\n{stack.strip()}"
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except OSError:
+        pass  # nobody reads the log any more
+
+
+if __name__ == "__main__":
+    main()
