@@ -51,6 +51,7 @@ from heddle.schemas.common_fields import SPEC_FIELDS
 from heddle.schemas.field import read_field, written
 from heddle.schemas.path import Path
 from heddle.schemas.problem import Problem
+from heddle.specs.model.spec import Spec
 
 
 class WorkflowNode(Node):
@@ -156,7 +157,10 @@ class WorkflowNode(Node):
         """The Spec with all that it holds as JSON, as it is written: the Definition of its runs."""
         if self._host is None:
             raise RuntimeError(f"{self.label} is not active")
-        spec = self._host.spec
+        return self.define(self._host.spec)
+
+    def define(self, spec: Spec) -> bytes:
+        """Return the Definition of runs of this Spec of it."""
         fields = dict(spec.fields)
         if "uses" in fields:
             fields = {**fields, **written(self.fields)}
@@ -188,12 +192,19 @@ class WorkflowNode(Node):
         context = process.get(RUN)
         return isinstance(context, RunContext) and context.owner == self.key
 
+    async def read_record(self, payload: Payload) -> tuple[dict[str, Any], str | None]:
+        """Return the checked inputs of a run, and its idempotency key if the Spec has one.
+
+        NodeError lists every mistake in the inputs.
+        """
+        inputs = read_inputs(self.fields.inputs, payload)
+        if self._key_of is None:
+            return inputs, None
+        return inputs, str(await await_program(self._key_of, inputs))
+
     async def _run_durably(self, payload: Payload) -> Answer:
         """Record a run, and return its answer, or its id. NodeError with the Error of the run."""
-        inputs = read_inputs(self.fields.inputs, payload)
-        key = None
-        if self._key_of is not None:
-            key = str(await await_program(self._key_of, inputs))
+        inputs, key = await self.read_record(payload)
         begun = await self.durable.begin(inputs, key=key)
         if self.fields.answer == "run":
             return {"run": str(begun.id)}

@@ -1,25 +1,22 @@
 """A durable run that is begun in Python: it is recorded in a RunStore, and can be resumed."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-import msgspec
-
-from heddle.extensions.extension import Answer, Process, Tasks
-from heddle.extensions.tasks.authoring.inline import InlineWorkflow, opened
+from heddle.extensions.extension import Answer, NodeError, Process, Tasks
+from heddle.extensions.tasks.authoring.inline import InlineWorkflow, RunFailedError, opened
 from heddle.extensions.tasks.authoring.run_handle import RUNS, RunHandle
 from heddle.extensions.tasks.run_stores.active_run import ActiveRun
 from heddle.extensions.tasks.run_stores.contract import RunRecord
 from heddle.extensions.tasks.run_stores.durable_runs import DurableRuns
 from heddle.extensions.tasks.run_stores.opener import open_run_store
 from heddle.extensions.tasks.run_stores.runs import Runs
-from heddle.extensions.tasks.scheduler.context import RUN, RunContext, RunRoot
 from heddle.extensions.tasks.scheduler.journal import Journal
-from heddle.runtime.flow.process import LiveProcess, settle
+from heddle.extensions.tasks.workflow import WorkflowNode
+from heddle.runtime.flow.process import LiveProcess
 from heddle.runtime.flow.wiring import Wiring
-from heddle.specs.model.entry import data_of
 
 
 class AuthoredWorkload:
@@ -27,36 +24,24 @@ class AuthoredWorkload:
 
     def __init__(self, compiled: InlineWorkflow, wiring: Wiring) -> None:
         spec = compiled.specs[0]
-        self._compiled = compiled
+        self._node: WorkflowNode = compiled.node
         self._wiring = wiring
         self.namespace = spec.namespace
         self.name = str(spec.name)
-        self.specs = msgspec.json.encode([data_of(each) for each in compiled.specs], order="sorted")
-        self.code: Sequence[str] = tuple(dict.fromkeys(_modules(spec.fields)))
+        self.specs = self._node.define(spec)
+        self.code: Sequence[str] = self._node.code
 
     def is_idempotent(self, path: str) -> bool:
         """Return whether the task may run again after a crash; True if it is not known."""
-        fields: Any = self._compiled.specs[0].fields
-        for step in path.split("/"):
-            name = step.partition("#")[0]
-            tasks = fields.get("tasks") if isinstance(fields, Mapping) else None
-            found = next((task for task in tasks or () if task.get("name") == name), None)
-            if found is None:
-                return True
-            if found.get("idempotent") is False:
-                return False
-            fields = found.get("do") or {}
-        return True
+        return self._node.is_idempotent(path)
 
     def start(self) -> Process:
         """Return a new Process."""
-        return LiveProcess(self._wiring, None, self._compiled.label)
+        return LiveProcess(self._wiring, None, self._node.label)
 
-    async def execute(self, process: Process, record: Any, journal: Journal, run: UUID) -> Answer:
-        """Run the tasks that are not settled yet; return the output of the run, or its Error."""
-        compiled = self._compiled
-        process.set(RUN, RunContext(RunRoot(journal, run), "", compiled.id))
-        return await settle(process.run(self._wiring.entry(compiled.id, "in"), record))
+    def execute(self, process: Process, record: Any, journal: Journal, run: UUID) -> Answer:
+        """Run the tasks that are not settled yet: the output of the run, its Error, or a Pending."""
+        return self._node.execute(process, record, journal, run)
 
 
 async def begin_durable(
@@ -64,8 +49,13 @@ async def begin_durable(
 ) -> RunHandle:
     """Begin a run in the RunStore at this address; return the run that has the key, if there is one.
 
-    RunStoreError if it cannot be opened or written.
+    RunFailedError lists every mistake in the inputs, RunStoreError says why it cannot be recorded.
     """
+    try:
+        record, own_key = await compiled.node.read_record(record)
+    except NodeError as failure:
+        raise RunFailedError(failure.error) from None
+    key = own_key if key is None else key
     work = _DurableRun(compiled, record, address, key)
     begun: asyncio.Future[UUID] = asyncio.get_running_loop().create_future()
     task = RUNS.start(work.run(begun), awaited=True)
@@ -132,18 +122,3 @@ class _DurableRun:
         async for transition in runs.follow(run.id):
             if self.handle is not None:
                 self.handle.take(transition)
-
-
-def _modules(fields: Any) -> list[str]:
-    """Return the modules of the functions that a workflow runs, with those of workflows inside it."""
-    found: list[str] = []
-    if isinstance(fields, Mapping):
-        target = fields.get("run")
-        if isinstance(target, str) and ":" in target:
-            found.append(target.partition(":")[0])
-        for value in fields.values():
-            found += _modules(value)
-    elif isinstance(fields, list):
-        for value in fields:
-            found += _modules(value)
-    return found

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import msgspec
 
 from heddle.extensions.extension import Error, Node
+from heddle.extensions.tasks.scheduler.context import RUN, RunContext, RunRoot
+from heddle.extensions.tasks.workflow import EXECUTE
 from heddle.runtime.assembly.expander import Expander
 from heddle.runtime.assembly.extension import Registry, registry
 from heddle.runtime.assembly.symbol import Symbol
@@ -59,18 +61,25 @@ class InlineWorkflow:
         self.wiring: Wiring = table.wiring
         self.id = self._symbols[0].id
         self.label = self._symbols[0].label
+        self.node: Any = self._symbols[0].node
         # A workflow opens only for those who watch its events, and here is nobody.
         self.opens = any(
             type(symbol.node).open is not Node.open
             for symbol in self._symbols
             if symbol.spec.kind != "workflow"
         )
-        self.waits = self.wiring.may_wait(self.id, "in")
+        self.waits = self.wiring.may_wait(self.id, EXECUTE)
+
+    def begin(self, wiring: Wiring, root: RunRoot) -> LiveProcess:
+        """Return a Process for a run in memory, whatever the Spec says of durable runs."""
+        process = LiveProcess(wiring, None, self.label)
+        process.set(RUN, RunContext(root, "", self.id))
+        return process
 
     def call(self, record: Any) -> Any:
         """Return the answer, or the Error, of a workflow that does not wait."""
-        process = LiveProcess(self.wiring, None, self.label)
-        answer = process.run(self.wiring.entry(self.id, "in"), record)
+        process = self.begin(self.wiring, RunRoot())
+        answer = process.run(self.wiring.entry(self.id, EXECUTE), record)
         ended = process.end(answer if type(answer) is Error else None)
         return ended if type(ended) is Error else answer
 
@@ -123,8 +132,8 @@ def inline_of(workflow: Authored) -> InlineWorkflow:
 
 async def _run(compiled: InlineWorkflow, record: Any) -> Any:
     async with opened(compiled) as wiring:
-        process = LiveProcess(wiring, None, compiled.label)
-        return await finish(process, process.run(wiring.entry(compiled.id, "in"), record))
+        process = compiled.begin(wiring, RunRoot())
+        return await finish(process, process.run(wiring.entry(compiled.id, EXECUTE), record))
 
 
 def _answer_of(answer: Any) -> Any:

@@ -1,5 +1,6 @@
 """`await run(workflow, …)` begins a run and returns its handle."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -8,8 +9,9 @@ from heddle.extensions.extension import Error
 from heddle.extensions.tasks.authoring.inline import InlineWorkflow, inline_of, opened
 from heddle.extensions.tasks.authoring.run_handle import RUNS, RunHandle
 from heddle.extensions.tasks.authoring.workflow import Workflow
-from heddle.extensions.tasks.scheduler.context import RUN, RunContext, RunRoot
+from heddle.extensions.tasks.scheduler.context import RunRoot
 from heddle.extensions.tasks.scheduler.watched_journal import WatchedJournal
+from heddle.extensions.tasks.workflow import EXECUTE
 from heddle.runtime.flow.process import LiveProcess, finish
 from heddle.schemas.types.hints import plain_value
 from heddle.specs.model.names import new_id
@@ -30,10 +32,18 @@ async def run(
     address of one (`runs.sqlite`, `memory://`, a folder) it is durable and can be resumed; of runs with
     one `idempotency_key`, only the first begins, and the others get its handle. SpecError has every
     Problem of the workflow, RunStoreError says why a run cannot be recorded. What goes wrong later is in the
-    answer of the handle.
+    answer of the handle. A workflow that says `durable` has to be given a `run_store`.
     """
-    if idempotency_key is not None and run_store is None:
-        raise ValueError("an idempotency_key needs a run_store that remembers it")
+    durable = workflow.options.get("durable") or "idempotency_key" in workflow.options
+    if run_store is None and (durable or idempotency_key is not None):
+        reason = (
+            "an idempotency_key needs"
+            if not workflow.options.get("durable")
+            else "it is durable, which needs"
+        )
+        raise ValueError(
+            f"run of {workflow.name}: {reason} a run_store, such as run_store='runs.sqlite'"
+        )
     record = plain_value({**(inputs or {}), **values})
     compiled = inline_of(workflow)
     if run_store is not None:
@@ -48,7 +58,7 @@ def _begin(compiled: InlineWorkflow, name: str, record: Any) -> RunHandle:
     id_ = new_id()
     work = _MemoryRun(id_, compiled, record)
     handle = RunHandle(id_, name, work.cancel)
-    work.journal = WatchedJournal(lambda: id_, (handle.take,), _raise)
+    work.journal = WatchedJournal(lambda: id_, (handle.take,), _report)
     handle.start(RUNS.start(work.run(), awaited=True))
     return handle
 
@@ -74,13 +84,17 @@ class _MemoryRun:
         """Return the answer, or the Error."""
         compiled = self._compiled
         async with opened(compiled) as wiring:
-            process = self._process = LiveProcess(wiring, None, compiled.label)
             root = RunRoot(self.journal, self._id) if self.journal is not None else RunRoot()
-            process.set(RUN, RunContext(root, "", compiled.id))
+            process = self._process = compiled.begin(wiring, root)
             if self._reason is not None:
                 process.cancel(self._reason)
-            return await finish(process, process.run(wiring.entry(compiled.id, "in"), self._record))
+            return await finish(
+                process, process.run(wiring.entry(compiled.id, EXECUTE), self._record)
+            )
 
 
-def _raise(error: BaseException) -> None:
-    raise error
+def _report(error: BaseException) -> None:
+    """Report what a watcher raises: it harms nothing else."""
+    asyncio.get_running_loop().call_exception_handler(
+        {"message": "a watcher of a run failed", "exception": error}
+    )

@@ -217,10 +217,11 @@ class Compiler:
 
     def _check_joins(self, flows: Sequence[Dataflow]) -> None:
         """Report a task that wants both the output and the error of another, and can never begin."""
-        for number, task in enumerate(self.fields.tasks):
-            if task.join != "all":
-                continue
-            own = [flow for flow in flows if flow.target == number]
+        incoming: dict[int, list[Dataflow]] = {}
+        for flow in flows:
+            if self.fields.tasks[flow.target].join == "all":
+                incoming.setdefault(flow.target, []).append(flow)
+        for own in incoming.values():
             errors = {flow.source for flow in own if flow.of_error}
             for flow in own:
                 if flow.source in errors and not flow.of_error:

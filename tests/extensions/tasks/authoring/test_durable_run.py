@@ -60,6 +60,40 @@ async def test_a_second_run_with_the_same_key_is_the_first_run(tmp_path: Path) -
         await run(sums, n=1, idempotency_key="x")
 
 
+async def test_the_key_of_the_workflow_itself_counts(tmp_path: Path) -> None:
+    @workflow(idempotency_key="string(self.n)")
+    def keyed(n: int, note: str = "") -> Any:
+        return {"double": double(n)}
+
+    address = str(tmp_path / "runs.sqlite")
+    first = await run(keyed, n=1, run_store=address)
+    assert await first == {"double": 2}
+    assert (await run(keyed, n=1, note="again", run_store=address)).id == first.id
+    assert (await run(keyed, n=2, run_store=address)).id != first.id
+    with pytest.raises(ValueError, match="run of keyed: an idempotency_key needs a run_store"):
+        await run(keyed, n=1)
+    assert await asyncio.to_thread(keyed.call, n=3) == {"double": 6}
+
+
+async def test_wrong_inputs_are_listed_before_anything_is_recorded(tmp_path: Path) -> None:
+    address = str(tmp_path / "runs.sqlite")
+    with pytest.raises(RunFailedError, match="n: "):
+        await run(sums, n="many", run_store=address)
+    async with open_runs(address) as runs:
+        assert list(await runs.list()) == []
+
+
+async def test_a_workflow_that_says_durable_needs_a_run_store(tmp_path: Path) -> None:
+    @workflow(durable=True)
+    def lasting(n: int) -> Any:
+        return double(n)
+
+    with pytest.raises(ValueError, match="it is durable, which needs a run_store"):
+        await run(lasting, n=1)
+    assert await (await run(lasting, n=2, run_store=str(tmp_path / "runs.sqlite"))) == 4
+    assert lasting.call(n=3) == 6
+
+
 async def test_a_failed_run_is_recorded_and_raised(tmp_path: Path) -> None:
     @task
     def fail(n: int) -> int:
