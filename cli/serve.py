@@ -165,7 +165,7 @@ class Serve:
                 environment=settings.environment,
                 drain=settings.drain,
                 lease=settings.lease,
-                found=self._registry,
+                kinds=self._registry,
                 team=self._seat or ALONE,
                 redactor=settings.redactor,
             )

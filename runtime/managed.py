@@ -44,9 +44,9 @@ class Managed:
 
     def runtime(self, namespace: str) -> Runtime | None:
         """The runtime of a namespace in this process; None where none runs here."""
-        for one in self.runtimes:
-            if one.namespace == namespace:
-                return one
+        for runtime in self.runtimes:
+            if runtime.namespace == namespace:
+                return runtime
         return None
 
 

@@ -124,7 +124,7 @@ class Runtime:
         lifecycle: float = 30.0,
         watch: bool = True,
         interval: float = INTERVAL,
-        found: Registry | None = None,
+        kinds: Registry | None = None,
         keys: Keyring | None = None,
         managed: ManagedScope | None = None,
         team: Team = ALONE,
@@ -136,7 +136,7 @@ class Runtime:
         self.observed = 0
         self.namespace = namespace
         self.team = team
-        self.registry = found if found is not None else registry(extensions, language=language)
+        self.registry = kinds if kinds is not None else registry(extensions, language=language)
         if keys is not None:
             self.registry.keys = keys
         self.vault = Vault(self.registry.keys)
@@ -351,37 +351,39 @@ class Runtime:
         An Error is returned, not raised. `timeout` is in seconds. NoSymbol where there is no such
         symbol or port, or the symbol is not active.
         """
-        found = self._active(symbol)
+        active = self._active(symbol)
         name = canonical(port)
-        if found.node.handler(name) is None:
-            raise NoSymbolError(f'"{found.label}" has no in port "{port}"')
+        if active.node.handler(name) is None:
+            raise NoSymbolError(f'"{active.label}" has no in port "{port}"')
         process = self._source.begin()
         if timeout is not None:
             process.deadline = asyncio.get_running_loop().time() + timeout
-        answer = process.run(process.wiring.entry(found.id, name), payload)
+        answer = process.run(process.wiring.entry(active.id, name), payload)
         return await self._source.complete(process, answer)
 
     def _active(self, key: str | UUID) -> Symbol:
-        found = self.table.get(key)
-        if found is None:
+        table = self.table.get(key)
+        if table is None:
             raise NoSymbolError(f'there is no symbol "{key}" in the namespace {self.namespace}')
-        if not self.table.active(found):
-            why = "; ".join(self.table.reasons(found)) or "part of a ring that waits"
-            raise NoSymbolError(f'"{found.label}" is not active: {why}')
-        return found
+        if not self.table.active(table):
+            why = "; ".join(self.table.reasons(table)) or "part of a ring that waits"
+            raise NoSymbolError(f'"{table.label}" is not active: {why}')
+        return table
 
     # -- looking -------------------------------------------------------------------------------
 
     @property
     def processes(self) -> list[Process]:
         """The processes that run, of the current generation and of those that drain."""
-        seen = {process for one in self._shift.generations for process in one.processes}
+        seen = {
+            process for generation in self._shift.generations for process in generation.processes
+        }
         return sorted(seen, key=lambda process: process.started)
 
     def status(self) -> Status:
         """The state of every symbol, and every Problem that keeps something from being live."""
         ids = dict.fromkeys([*(symbol.id for symbol in self.table.all()), *self._loader.unfit])
-        symbols = [self._look.symbol(one) for one in ids]
+        symbols = [self._look.symbol(uuid) for uuid in ids]
         return Status(
             namespace=self.namespace,
             store=self.store.url,
@@ -391,7 +393,7 @@ class Runtime:
             processes=len(self.processes),
             buffers=Buffers(**BUDGET.figures()),
             conditions=self._health.overall(self._health.ill()),
-            symbols=tuple(sorted(symbols, key=lambda one: (one.name or "~", str(one.id)))),
+            symbols=tuple(sorted(symbols, key=lambda status: (status.name or "~", str(status.id)))),
             problems=self._look.problems(),
         )
 
@@ -422,7 +424,7 @@ class Runtime:
             active=len(self.table) - self.table.waiting,
             waiting=self.table.waiting,
             refused=len(self._loader.unfit),
-            processes=sum(len(one.processes) for one in self._shift.generations),
+            processes=sum(len(generation.processes) for generation in self._shift.generations),
             buffers=Buffers(**BUDGET.figures()),
             conditions=self._health.overall(ill),
             symbols=ill,

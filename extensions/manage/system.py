@@ -91,7 +91,7 @@ def system_runtime(
     found = Runtime(
         namespace=SYSTEM,
         store=overlay(store, shipped(), owned=owned),
-        found=registry,
+        kinds=registry,
         environment={**(environment or {}), **serving.environment},
         managed=managed,
         drain=drain,

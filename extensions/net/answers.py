@@ -33,7 +33,7 @@ def with_headers(answer: Answer, added: Headers) -> Answer:
         small = lower(str(name))
         if small in joined:
             joined[small] = [*(value if isinstance(value, list) else [value]), *joined[small]]
-        elif not any(small == lower(one) for one in added):
+        elif not any(small == lower(text) for text in added):
             header[name] = value
     for name, values in added.items():
         header[name] = joined.get(lower(name), values)

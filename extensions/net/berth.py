@@ -64,7 +64,7 @@ class Berth:
 
     def inherit(self, leaving: Sequence["Berth"]) -> None:
         """Note whose doors may be taken over."""
-        self._leaving = [one for one in leaving if one.server is not None]
+        self._leaving = [berth for berth in leaving if berth.server is not None]
 
     def renounce(self) -> None:
         """Take nothing over; what was bound is closed."""
@@ -107,23 +107,27 @@ class Berth:
     def _same(self) -> "Berth | None":
         """The one that leaves and listens at the same address in the same way."""
         near = [self._before] if self._before is not None else []
-        for one in (*near, *self._leaving):
-            if one._given or one.server is None:
+        for berth in (*near, *self._leaving):
+            if berth._given or berth.server is None:
                 continue
-            if (one._where, one._port, one._secure) != (self._where, self._port, self._secure):
+            if (berth._where, berth._port, berth._secure) != (
+                self._where,
+                self._port,
+                self._secure,
+            ):
                 continue
             # A free port belongs to the listener that was given it.
-            if self._port or one is self._before:
-                return one
+            if self._port or berth is self._before:
+                return berth
         return None
 
     async def _meet(self, host: Host, make: Callable[[], Server]) -> Handover | None:
         """What is taken over from those in the way; None if there are none."""
         held = {
-            door.address: (door, one)
-            for one in self._leaving
-            if one.server is not None
-            for door in one.server.doors
+            door.address: (door, berth)
+            for berth in self._leaving
+            if berth.server is not None
+            for door in berth.server.doors
             if door.address[2] == self._port and not door.promised
         }
         if not self._port or not held:
@@ -132,14 +136,14 @@ class Berth:
         way = {
             address: owned
             for address, owned in held.items()
-            if any(overlap(address, one) for one in wanted)
+            if any(overlap(address, entry) for entry in wanted)
         }
         if not way:
             return None
-        owners = [one for _, one in way.values()]
+        owners = [berth for _, berth in way.values()]
         if self._before in owners:
             owners.insert(0, self._before)
-        alike = [one for one in owners if one._secure == self._secure and not one._given]
+        alike = [owner for owner in owners if owner._secure == self._secure and not owner._given]
         server = None if alike else make()
         sockets, claim = await self._bind(host, {at: door.sock for at, (door, _) in way.items()})
         fresh: list[Door] = []
@@ -148,7 +152,7 @@ class Berth:
                 sock.close()
             else:
                 fresh.append(Door(sock, shared=claim is not None, claim=claim))
-        kept = [door for at, (door, _) in way.items() if any(covers(one, at) for one in wanted)]
+        kept = [door for at, (door, _) in way.items() if any(covers(entry, at) for entry in wanted)]
         return Handover(alike[0] if alike else None, server, kept, fresh, claim)
 
     async def _bind(
@@ -183,15 +187,15 @@ class Berth:
                 self._leaving.append(handover.donor)
         for door in handover.kept:
             door.promised = True
-        for one in self._leaving:
-            one._heirs.append(self)
+        for berth in self._leaving:
+            berth._heirs.append(self)
 
     def _forget(self) -> Handover | None:
         """Let go of those that leave; what was agreed with them."""
         handover, self._handover = self._handover, None
-        for one in self._leaving:
-            if self in one._heirs:
-                one._heirs.remove(self)
+        for berth in self._leaving:
+            if self in berth._heirs:
+                berth._heirs.remove(self)
         self._leaving, self._before = [], None
         if handover is not None:
             for door in handover.kept:
@@ -227,7 +231,7 @@ class Berth:
             handover.claim.leave()
         self._moved(server)
         wanted = {*handover.kept, *handover.fresh}
-        return [one for one in server.doors if one not in wanted]
+        return [door for door in server.doors if door not in wanted]
 
     async def leave(self) -> list[Exception]:
         """Let heirs take what they have agreed upon; what went wrong with one stops no other.
@@ -247,7 +251,7 @@ class Berth:
         servers = [server for server, _ in surplus]
         for server, doors in surplus:
             # Some of them have gone to others meanwhile.
-            left = [one for one in doors if one in server.doors]
+            left = [door for door in doors if door in server.doors]
             if left:
                 server.shed(left, servers)
         # It begins nothing any more: its node is freed once nothing else holds it.
@@ -262,7 +266,7 @@ class Berth:
             for heir in todo.pop()._heirs:
                 if heir not in heirs:
                     heirs.append(heir)
-                    more = [one for one in heir._leaving if one not in seen]
+                    more = [berth for berth in heir._leaving if berth not in seen]
                     seen.update(more)
                     todo += more
         return heirs

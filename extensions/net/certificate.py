@@ -24,7 +24,7 @@ def files_of(tls: TLS) -> tuple[Path, ...]:
     """The files that a certificate is kept in; none where the spec holds the PEM text itself."""
     given = (tls.cert, tls.key)
     return tuple(
-        Path(one) for one in given if isinstance(one, str) and one and "-----BEGIN" not in one
+        Path(each) for each in given if isinstance(each, str) and each and "-----BEGIN" not in each
     )
 
 

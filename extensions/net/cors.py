@@ -72,7 +72,7 @@ class CorsNode(Node):
     def __init__(self, fields: Cors, origins: Origins) -> None:
         self._origins = origins
         self._every = origins.any
-        self._methods = ", ".join(upper(one) for one in fields.methods)
+        self._methods = ", ".join(upper(method) for method in fields.methods)
         self._headers = None if "*" in fields.headers else ", ".join(fields.headers)
         self._expose = ", ".join(fields.expose)
         self._credentials = fields.credentials
@@ -94,13 +94,13 @@ class CorsNode(Node):
     def _preflight(self, payload: Payload, origin: str) -> Answer:
         header = self._allowed(origin)
         if "Access-Control-Allow-Origin" in header:
-            asked = self._headers
-            if asked is None:
-                asked = header_of(payload, "Access-Control-Request-Headers")
+            headers = self._headers
+            if headers is None:
+                headers = header_of(payload, "Access-Control-Request-Headers")
                 header["Vary"] = [*header.get("Vary", []), "Access-Control-Request-Headers"]
             header["Access-Control-Allow-Methods"] = [self._methods]
-            if asked:
-                header["Access-Control-Allow-Headers"] = [asked]
+            if headers:
+                header["Access-Control-Allow-Headers"] = [headers]
             header["Access-Control-Max-Age"] = [self._age]
         header.pop("Access-Control-Expose-Headers", None)
         return {"status": 204, "header": header}

@@ -123,7 +123,7 @@ class ListenerNode(Node):
 
     def inherit(self, leaving: Sequence[Node]) -> None:
         """Take over what listens at this address, whatever the listener was called that leaves."""
-        self._berth.inherit([one._berth for one in leaving if isinstance(one, ListenerNode)])
+        self._berth.inherit([node._berth for node in leaving if isinstance(node, ListenerNode)])
 
     def renounce(self) -> None:
         """Leave everything to those that have it."""
@@ -272,16 +272,16 @@ class ListenerNode(Node):
         """Tell what the client is not told; what it did wrong itself is for debugging only."""
         if self._host is None:
             return
-        asked: dict[str, Any] = (
+        data: dict[str, Any] = (
             {} if request is None else {"request": f"{request.method_text} {request.raw_path}"}
         )
         if isinstance(error, RequestError):
             # Without detail: whoever can send a request could fill the log with it.
-            asked["status"] = error.status
-            self._host.tell(phrase, level="debug", reason=str(error), **asked)
+            data["status"] = error.status
+            self._host.tell(phrase, level="debug", reason=str(error), **data)
             return
-        told = error if isinstance(error, Error) else Error.of(error, symbol=self._label)
-        self._host.tell(phrase, level="error", error=told, **asked)
+        shown = error if isinstance(error, Error) else Error.of(error, symbol=self._label)
+        self._host.tell(phrase, level="error", error=shown, **data)
 
 
 async def _await(ended: Awaitable[Any]) -> None:

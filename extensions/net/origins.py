@@ -37,23 +37,23 @@ class Origins:
         """Whether pages of this origin are let in."""
         if self.any:
             return True
-        found = plain(origin)
-        return found in self._exact or any(
-            found.startswith(scheme) and found.endswith(host) and "/" not in found[len(scheme) :]
+        actual = plain(origin)
+        return actual in self._exact or any(
+            actual.startswith(scheme) and actual.endswith(host) and "/" not in actual[len(scheme) :]
             for scheme, host in self._below
         )
 
 
 def plain(origin: str) -> str:
     """An origin in one form: small letters, no port that goes without saying."""
-    found = lower(origin)
-    scheme, _, host = found.partition("://")
+    actual = lower(origin)
+    scheme, _, host = actual.partition("://")
     port = _PORTS.get(scheme)
-    return found.removesuffix(f":{port}") if port and host else found
+    return actual.removesuffix(f":{port}") if port and host else actual
 
 
 def same_host(origin: str, host: str) -> bool:
     """Whether an origin is of the host that was asked, whatever the scheme: a proxy may end TLS."""
     scheme, _, named = plain(origin).partition("://")
-    asked = lower(host).removesuffix(f":{_PORTS.get(scheme, '')}")
-    return bool(named) and named == asked
+    text = lower(host).removesuffix(f":{_PORTS.get(scheme, '')}")
+    return bool(named) and named == text

@@ -55,7 +55,7 @@ class RouteFields(Fields):
 
     def __post_init__(self) -> None:
         names = [
-            name for one in self.path.split("/") if (name := split_segment(one)[1]) is not None
+            name for text in self.path.split("/") if (name := split_segment(text)[1]) is not None
         ]
         if "" in names:
             raise FieldError(f'"{self.path}"', wanted="a name behind each colon", path=("path",))
@@ -100,10 +100,10 @@ class RouterNode(Node):
             if exact is not None:
                 return exact, with_params(payload, {})
         segments = segments_of(path)
-        found = self._routes.find(method, segments)
-        if found is None:
+        entry = self._routes.find(method, segments)
+        if entry is None:
             return "error", self._lost(method, path, segments)
-        return found[0], with_params(payload, found[1])
+        return entry[0], with_params(payload, entry[1])
 
     def _lost(self, method: str, path: str, segments: list[str]) -> Payload:
         """What is answered where no route leads: 404, 405 with Allow, or 204 to OPTIONS."""
@@ -167,7 +167,7 @@ def unreached_routes(fields: Router, linked: Mapping[str, str]) -> Iterator[Unre
     """Yield the routes that no request takes, and the links that no route leads to."""
     for index, route in enumerate(fields.routes):
         path = ("routes", index, "path")
-        literal = "/".join(split_segment(one)[0] for one in route.path.split("/"))
+        literal = "/".join(split_segment(text)[0] for text in route.path.split("/"))
         if "?" in literal or "#" in literal:
             yield UnreachablePart(
                 path,

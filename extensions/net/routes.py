@@ -59,7 +59,7 @@ class Routes(Generic[T]):
                 following = Branch()
                 branch.params.append((prefix, following))
                 # A longer beginning is more literal.
-                branch.params.sort(key=lambda one: -len(one[0]))
+                branch.params.sort(key=lambda entry: -len(entry[0]))
                 branch = following
         ends = branch.rest if rest else branch.methods
         if method in ends:
@@ -79,21 +79,21 @@ class Routes(Generic[T]):
         HEAD goes the way of GET where it has none of its own.
         """
         for ends, values in self._walk(segments):
-            found = ends.get(method)
-            if found is None and method == "HEAD":
-                found = ends.get("GET")
-            if found is None:
-                found = ends.get(ANY)
-            if found is not None:
-                return found[0], dict(zip(found[1], values, strict=False))
+            end = ends.get(method)
+            if end is None and method == "HEAD":
+                end = ends.get("GET")
+            if end is None:
+                end = ends.get(ANY)
+            if end is not None:
+                return end[0], dict(zip(end[1], values, strict=False))
         return None
 
     def methods(self, segments: Sequence[str]) -> set[str]:
         """The methods that lead somewhere at this path; empty where the path leads nowhere."""
-        found: set[str] = set()
+        texts: set[str] = set()
         for ends, _ in self._walk(segments):
-            found.update(ends)
-        return found
+            texts.update(ends)
+        return texts
 
     def _walk(self, segments: Sequence[str]) -> Iterator[tuple[Ends[T], list[str]]]:
         """Every end that fits a path, the most literal first, and what its names stand for."""

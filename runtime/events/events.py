@@ -108,19 +108,19 @@ class Events:
         generation.
         """
         if since is not None:
-            for told in self.recent:
-                later = told.generation is not None and told.generation > since
-                if later and (not names or told.event in names):
-                    return told
-        found: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+            for event_ in self.recent:
+                later = event_.generation is not None and event_.generation > since
+                if later and (not names or event_.event in names):
+                    return event_
+        future: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
 
-        def look(told: Event) -> None:
-            if (not names or told.event in names) and not found.done():
-                found.set_result(told)
+        def look(event: Event) -> None:
+            if (not names or event.event in names) and not future.done():
+                future.set_result(event)
 
         end, satisfied = self.listen(look), self.want(*names)
         try:
-            return await found
+            return await future
         finally:
             end()
             satisfied()
@@ -174,7 +174,7 @@ class Events:
         **data: Any,
     ) -> Event:
         """Tell one event to everyone who listens."""
-        told = self._event(
+        event_ = self._event(
             event,
             level=level,
             symbol=symbol,
@@ -184,8 +184,8 @@ class Events:
             detail=detail,
             data=data,
         )
-        self._hand_out(told, self._listeners)
-        return told
+        self._hand_out(event_, self._listeners)
+        return event_
 
     def tell_apart(
         self,
@@ -199,14 +199,14 @@ class Events:
         **data: Any,
     ) -> None:
         """Emit an event from another thread: at once to listeners with `threads`, later to all others."""
-        told = self._event(
+        event_ = self._event(
             event, level=level, symbol=symbol, reason=reason, detail=detail, data=data
         )
-        now = [one for one in tuple(self._listeners) if one in self._threaded]
+        now = [listener for listener in tuple(self._listeners) if listener in self._threaded]
         for listener in now:
-            _hand(listener, told)
-        later = [one for one in tuple(self._listeners) if one not in now]
-        loop.call_soon_threadsafe(self._hand_out, told, later)
+            _hand(listener, event_)
+        later = [listener for listener in tuple(self._listeners) if listener not in now]
+        loop.call_soon_threadsafe(self._hand_out, event_, later)
 
     def _event(
         self,
@@ -233,10 +233,10 @@ class Events:
             detail=self.shown(cut(detail)) if detail else "",
         )
 
-    def _hand_out(self, told: Event, listeners: Iterable[Listener]) -> None:
-        self.recent.append(told)
+    def _hand_out(self, event_: Event, listeners: Iterable[Listener]) -> None:
+        self.recent.append(event_)
         for listener in tuple(listeners):
-            _hand(listener, told)
+            _hand(listener, event_)
 
     def failed(self, event: str, error: Error, *, level: str = "error", **data: Any) -> Event:
         """Emit the event of an Error. Its detail is the traceback of its cause.
@@ -260,19 +260,19 @@ class Events:
         )
 
 
-def _hand(listener: Listener, told: Event) -> None:
+def _hand(listener: Listener, event_: Event) -> None:
     """Hand an event to a listener; one that fails keeps nobody else from hearing it.
 
     If it fails because no file descriptor is free it is called once more, with spare ones.
     """
     try:
-        SPARE.attempt(lambda: listener(told))
+        SPARE.attempt(lambda: listener(event_))
     except Exception as error:
         if is_passing(error):
             # Expected where resources are short: the trace would help nobody.
-            _log.error("a listener failed at the event %r: %s", told.event, error)
+            _log.error("a listener failed at the event %r: %s", event_.event, error)
         else:
-            _log.exception("a listener failed at the event %r", told.event)
+            _log.exception("a listener failed at the event %r", event_.event)
 
 
 def _without_secrets(redactor: Redactor, value: Any) -> Any:

@@ -47,30 +47,30 @@ class ElsewhereError(Exception):
 def outcome(program: object, payload: Any) -> ProgramResult | None:
     """Take the outcome of a program for this payload, if its caller runs anew and it had its run."""
     outcomes: list[ProgramResult] = getattr(_here, "outcomes", None) or []
-    for index, one in enumerate(outcomes):
-        if one.program is program and _same(one.payload, payload):
+    for index, entry in enumerate(outcomes):
+        if entry.program is program and _same(entry.payload, payload):
             del outcomes[index]
-            return one
+            return entry
     return None
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(first: Any, other: Any) -> bool:
     """Return whether two payloads are the same data, down to the types: a function made both."""
-    if one is other:
+    if first is other:
         return True
-    if type(one) is not type(other):
+    if type(first) is not type(other):
         return False
     try:
-        if isinstance(one, dict):
-            return one.keys() == other.keys() and all(
-                _same(value, other[key]) for key, value in one.items()
+        if isinstance(first, dict):
+            return first.keys() == other.keys() and all(
+                _same(value, other[key]) for key, value in first.items()
             )
-        if isinstance(one, list | tuple):
-            return len(one) == len(other) and all(map(_same, one, other))
+        if isinstance(first, list | tuple):
+            return len(first) == len(other) and all(map(_same, first, other))
     except RecursionError:
         # Nothing that is nested so deep is handed to another process: its outcome is that Error.
         return True
-    return bool(one == other) or (isinstance(one, float) and one != one and other != other)
+    return bool(first == other) or (isinstance(first, float) and first != first and other != other)
 
 
 def once(

@@ -94,17 +94,17 @@ class Fuser:
         if self._deeper.get(target, 0) > DEPTH // 2 or not self._branches(target):
             return None
         self._left = SIZE
-        found: FusedFunction | NotFused
+        fused: FusedFunction | NotFused
         try:
-            found = self._fuse(target, DEPTH)
+            fused = self._fuse(target, DEPTH)
         except TooLargeError:
             self._open.clear()
-            self._fused[target] = found = NotFused.NEVER
-        if isinstance(found, FusedFunction) and self._leaves(target):
+            self._fused[target] = fused = NotFused.NEVER
+        if isinstance(fused, FusedFunction) and self._leaves(target):
             # The first node of a run begins anew with the run itself.
             self._left = SIZE
-            found = self._build(target, DEPTH)
-        return found.whole if isinstance(found, FusedFunction) else None
+            fused = self._build(target, DEPTH)
+        return fused.whole if isinstance(fused, FusedFunction) else None
 
     def _branches(self, target: Target) -> bool:
         """Whether the straight run from here ends at a node that branches."""
@@ -133,21 +133,21 @@ class Fuser:
             raise TooLargeError
         self._left -= 1
         self._open.add(target)
-        found = self._build(target, budget)
-        if isinstance(found, FusedFunction) and self._leaves(target):
+        built = self._build(target, budget)
+        if isinstance(built, FusedFunction) and self._leaves(target):
             # What goes on elsewhere begins anew at its own node, so nothing may be left to do behind it.
             visits = isinstance(self._wiring.handler(target), Visit)
-            found = (
+            built = (
                 NotFused.NEVER
                 if visits
-                else FusedFunction(resumable(found.whole), found.depth + 1, True)
+                else FusedFunction(resumable(built.whole), built.depth + 1, True)
             )
         self._open.discard(target)
-        if found is NotFused.DEEP:
+        if built is NotFused.DEEP:
             self._deeper[target] = budget
         else:
-            self._fused[target] = found
-        return found
+            self._fused[target] = built
+        return built
 
     def _leaves(self, target: Target) -> bool:
         wired = self._wiring.symbols.get(target[0])
@@ -166,19 +166,19 @@ class Fuser:
         failing = self._all(self._wiring.targets(owner, "error"), budget)
         if isinstance(failing, NotFused):
             return failing
-        if any(one.leaves for one in failing):
+        if any(entry.leaves for entry in failing):
             return NotFused.NEVER
-        fail = failure(self._wiring.label(owner), target[1], [one.whole for one in failing])
+        fail = failure(self._wiring.label(owner), target[1], [entry.whole for entry in failing])
         if isinstance(handler, Choice | Visit):
             return self._ways(owner, handler, fail, budget)
         targets = self._wiring.targets(owner, handler.out) if handler.out is not None else ()
         branches = self._all(targets, budget)
         if isinstance(branches, NotFused):
             return branches
-        depth = 1 + max((one.depth for one in (*failing, *branches)), default=0)
-        leaves = any(one.leaves for one in branches)
+        depth = 1 + max((entry.depth for entry in (*failing, *branches)), default=0)
+        leaves = any(branch.leaves for branch in branches)
         return FusedFunction(
-            action(handler.fn, [one.whole for one in branches], fail), depth, leaves
+            action(handler.fn, [branch.whole for branch in branches], fail), depth, leaves
         )
 
     def _ways(
@@ -195,9 +195,9 @@ class Fuser:
             branches = self._all(targets, budget)
             if isinstance(branches, NotFused):
                 return branches
-            ways[port] = ways[f"{port}[0]"] = spread([one.whole for one in branches])
-            depth = max(depth, *(one.depth for one in branches))
-            leaves = leaves or any(one.leaves for one in branches)
+            ways[port] = ways[f"{port}[0]"] = spread([branch.whole for branch in branches])
+            depth = max(depth, *(branch.depth for branch in branches))
+            leaves = leaves or any(branch.leaves for branch in branches)
         if isinstance(handler, Choice):
             return FusedFunction(choice(handler.fn, ways, fail), depth + 1, leaves)
         if leaves:
@@ -208,16 +208,16 @@ class Fuser:
         """Every target fused, or why not."""
         if len(targets) > WIDTH:
             return NotFused.NEVER
-        found = []
+        functions = []
         for target in targets:
             fused = self._fuse(target, budget - 1)
             if isinstance(fused, NotFused):
                 return fused
-            found.append(fused)
-        if len(found) > 1 and any(one.leaves for one in found):
+            functions.append(fused)
+        if len(functions) > 1 and any(entry.leaves for entry in functions):
             # The others would run anew with it.
             return NotFused.NEVER
-        return found
+        return functions
 
 
 def resumable(whole: Whole) -> Whole:
@@ -284,11 +284,11 @@ def action(fn: Callable[[Any], Any], branches: list[Whole], fail: Fail) -> Whole
                 return fail(error)
             if value is NOTHING:
                 return NOTHING
-            one = first(value)
+            given = first(value)
             two = second(value)
             if two is NOTHING:
-                return one
-            return two if one is NOTHING else join((one, two))
+                return given
+            return two if given is NOTHING else join((given, two))
 
         return forked
     onward = spread(branches)

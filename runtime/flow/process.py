@@ -309,13 +309,13 @@ class LiveProcess:
         """
         if self._locals is None:
             self._locals = {}
-        found = self._locals.get(key)
-        if found is None:
+        local = self._locals.get(key)
+        if local is None:
             if self.status is _ENDED:
                 raise NodeError(_OVER)
-            found = self._locals[key] = self.tasks.start(_made(make), awaited=True)
-            found.add_done_callback(lambda done: self._forget(key, done))
-        result: T = await asyncio.shield(found)
+            local = self._locals[key] = self.tasks.start(_made(make), awaited=True)
+            local.add_done_callback(lambda done: self._forget(key, done))
+        result: T = await asyncio.shield(local)
         return result
 
     def _forget(self, key: Any, done: "asyncio.Future[Any]") -> None:

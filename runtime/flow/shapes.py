@@ -83,9 +83,9 @@ class OneToMany(Node):
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
         result = self.ways(payload)
         many = _ports(await result if self._waits else result)
-        ways = [(port, one) for port, one in many if one is not NOTHING]
+        ways = [(port, value) for port, value in many if value is not NOTHING]
         if len(ways) < 2 or sum([flow.waits(port) for port, _ in ways]) < 2:
-            return join([await flow.send(port, one) for port, one in ways])
+            return join([await flow.send(port, value) for port, value in ways])
         return join(await _send_at_once(flow, ways))
 
 
@@ -101,14 +101,14 @@ async def _send_at_once(flow: Flow, ways: Sequence[tuple[str, Payload]]) -> list
             writer.close()
 
 
-def _ports(found: Many) -> list[tuple[str, Payload]]:
+def _ports(mapping: Many) -> list[tuple[str, Payload]]:
     """Out ports and what goes out by them, in order; TypeError where it is neither of the two forms."""
-    if isinstance(found, Mapping):
-        return list(found.items())
-    if isinstance(found, list | tuple):
-        return [(f"out[{index}]" if index else "out", one) for index, one in enumerate(found)]
+    if isinstance(mapping, Mapping):
+        return list(mapping.items())
+    if isinstance(mapping, list | tuple):
+        return [(f"out[{index}]" if index else "out", value) for index, value in enumerate(mapping)]
     raise TypeError(
-        f"{type(found).__name__} was returned (wanted: a mapping of out ports to payloads, or a list)"
+        f"{type(mapping).__name__} was returned (wanted: a mapping of out ports to payloads, or a list)"
     )
 
 

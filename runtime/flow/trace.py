@@ -21,20 +21,20 @@ def taken(exception: BaseException) -> Trace:
     trace: Trace = {}
     todo: list[BaseException | None] = [exception]
     while todo and len(trace) < _CHAIN:
-        one = todo.pop()
-        if one is None or id(one) in trace:
+        error = todo.pop()
+        if error is None or id(error) in trace:
             continue
         places: list[tuple[str, int, str]] = []
-        step = one.__traceback__
+        step = error.__traceback__
         while step is not None:
             code = step.tb_frame.f_code
             places.append((code.co_filename, step.tb_lineno, code.co_name))
             step = step.tb_next
-        one.__traceback__ = None
-        trace[id(one)] = tuple(places)
-        todo += [one.__cause__, one.__context__]
-        if isinstance(one, BaseExceptionGroup):
-            todo += one.exceptions
+        error.__traceback__ = None
+        trace[id(error)] = tuple(places)
+        todo += [error.__cause__, error.__context__]
+        if isinstance(error, BaseExceptionGroup):
+            todo += error.exceptions
     return trace
 
 
@@ -42,18 +42,18 @@ def written(exception: BaseException, trace: Trace) -> str:
     """Write an exception as Python does, with the places that were taken from it."""
     import traceback
 
-    told = traceback.TracebackException.from_exception(exception)
+    traceback_exception = traceback.TracebackException.from_exception(exception)
     todo: list[tuple[BaseException | None, traceback.TracebackException | None]] = [
-        (exception, told)
+        (exception, traceback_exception)
     ]
     while todo:
-        one, shown = todo.pop()
-        if one is None or shown is None:
+        error, shown = todo.pop()
+        if error is None or shown is None:
             continue
-        places = trace.get(id(one), ())
+        places = trace.get(id(error), ())
         if places:
             shown.stack = traceback.StackSummary.from_list([(*place, None) for place in places])
-        todo += [(one.__cause__, shown.__cause__), (one.__context__, shown.__context__)]
-        if isinstance(one, BaseExceptionGroup) and shown.exceptions:
-            todo += zip(one.exceptions, shown.exceptions, strict=False)
-    return "".join(told.format())
+        todo += [(error.__cause__, shown.__cause__), (error.__context__, shown.__context__)]
+        if isinstance(error, BaseExceptionGroup) and shown.exceptions:
+            todo += zip(error.exceptions, shown.exceptions, strict=False)
+    return "".join(traceback_exception.format())

@@ -149,8 +149,8 @@ class Wiring:
         if handler is not None:
             guard = wired.node.guard if wired is not None else None
             return handler if guard is None else guard.around(handler)
-        found = f'there is no in port "{port}" at {label}'
-        return _answers(Error(found, code="dropped", symbol=label, port=port))
+        actual = f'there is no in port "{port}" at {label}'
+        return _answers(Error(actual, code="dropped", symbol=label, port=port))
 
     def label(self, owner: Key) -> str:
         """What people call the symbol."""

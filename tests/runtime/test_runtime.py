@@ -131,7 +131,7 @@ async def test_rings_that_wait_say_so() -> None:
 async def test_closing_lets_what_is_in_flight_end_and_closes_every_node() -> None:
     here = World()
     store = MemoryStore([step("a", "b", waits=True), step("b")])
-    rt = Runtime(store=store, found=registry_of(here.kinds()))
+    rt = Runtime(store=store, kinds=registry_of(here.kinds()))
     async with rt:
         sending = asyncio.ensure_future(rt.send("a", ""))
         await until(lambda: len(rt.processes) == 1)
@@ -294,7 +294,7 @@ async def test_a_store_that_cannot_be_reached_is_an_error() -> None:
             raise StoreError("nobody answers at db.example:5432")
 
     with pytest.raises(StoreError, match="nobody answers"):
-        async with Runtime(store=Away(), found=registry_of([])):
+        async with Runtime(store=Away(), kinds=registry_of([])):
             pytest.fail("it began")
 
 
@@ -311,7 +311,7 @@ async def test_a_store_that_cannot_be_read_is_closed_again() -> None:
 
     store = Torn()
     with pytest.raises(StoreError, match="unreadable"):
-        async with Runtime(store=store, found=registry_of([])):
+        async with Runtime(store=store, kinds=registry_of([])):
             pytest.fail("it began")
     assert store.closed == 1
 
@@ -330,7 +330,7 @@ async def test_a_change_that_the_store_cannot_read_is_looked_at_again(
             return await super().specs(*args, **named)
 
     store = Flaky([step("a")])
-    async with Runtime(store=store, found=registry_of(World().kinds())) as rt:
+    async with Runtime(store=store, kinds=registry_of(World().kinds())) as rt:
         store.broken = True
         await store.apply([Put(resource=step("a", add="2"))])
         await asyncio.wait_for(rt.events.wait("load failed"), 60)

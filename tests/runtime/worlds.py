@@ -254,7 +254,7 @@ async def world(
 ) -> AsyncIterator[Runtime]:
     """Provide a runtime of these kinds and Specs, in a memory store."""
     store = MemoryStore(resources)
-    async with Runtime(store=store, found=registry_of(kinds), **options) as rt:
+    async with Runtime(store=store, kinds=registry_of(kinds), **options) as rt:
         yield rt
 
 

@@ -81,7 +81,7 @@ class JwtFields(Fields):
             raise FieldError(
                 "neither or both of key and jwks", wanted="one of them", code="conflict"
             )
-        shared = [one in HMAC for one in self.algorithms]
+        shared = [algorithm in HMAC for algorithm in self.algorithms]
         if any(shared) and (not all(shared) or self.jwks):
             raise FieldError(
                 "algorithms with a shared secret beside a public key",
@@ -159,10 +159,10 @@ class AuthNode(Node):
             return "denied", self._denied(str(wrong))
         if known is None and not self._fields.optional:
             return "denied", self._denied("")
-        asked = with_fields(payload, auth=known)
-        if self._allow is not None and known is not None and not self._allow(asked):
+        value = with_fields(payload, auth=known)
+        if self._allow is not None and known is not None and not self._allow(value):
             return "denied", {"status": 403, "body": "Forbidden"}
-        return "out", asked
+        return "out", value
 
     def _known(self, payload: dict[str, Any]) -> dict[str, Any] | None:
         """Who sent it; None where it says nothing, WrongToken where that is wrong."""
@@ -202,8 +202,8 @@ class AuthNode(Node):
         if fields.query:
             query = payload.get("query")
             values = query.get(fields.query) if isinstance(query, dict) else None
-            found = values[0] if isinstance(values, list) and values else values
-            return found if isinstance(found, str) else ""
+            first = values[0] if isinstance(values, list) and values else values
+            return first if isinstance(first, str) else ""
         return ""
 
     def _denied(self, why: str) -> dict[str, Any]:

@@ -72,7 +72,7 @@ class JwksFile:
 
         self._looked = monotonic()
         seen = stamp((self._file,))
-        found: dict[str | None, Any] = {}
+        data: dict[str | None, Any] = {}
         try:
             text = SPARE.attempt(lambda: self._file.read_text(encoding="utf-8-sig"))
             entries = json.loads(text)["keys"]
@@ -80,16 +80,16 @@ class JwksFile:
                 if entry.get("use", "sig") != "sig" or entry.get("kty") == "oct":
                     continue
                 try:
-                    found[entry.get("kid")] = jwt.PyJWK.from_dict(entry).key
+                    data[entry.get("kid")] = jwt.PyJWK.from_dict(entry).key
                 except jwt.PyJWTError:
                     # Others of the set may be of a sort that we know.
                     continue
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise ValueError(f"the keys in {self._file} cannot be read: {error}") from None
-        if not found:
+        if not data:
             raise ValueError(f"there is no key in {self._file} that verifies signatures")
         # Noted only now: what cannot be read is read again at the next look.
-        self._keys, self._stamp = found, seen
+        self._keys, self._stamp = data, seen
 
 
 class Verifier:
@@ -127,7 +127,7 @@ class Verifier:
                     raise TokenError("the token was signed with another algorithm")
                 kid = header.get("kid")
                 key = self._file.key(kid if isinstance(kid, str) else None)
-            found: dict[str, Any] = jwt.decode(
+            data: dict[str, Any] = jwt.decode(
                 token,
                 key,
                 algorithms=self._algorithms,
@@ -143,9 +143,9 @@ class Verifier:
         except (ValueError, TypeError, OverflowError):
             raise TokenError("the token cannot be read") from None
         for name in ("exp", "nbf"):
-            if name in found and type(found[name]) not in (int, float):
+            if name in data and type(data[name]) not in (int, float):
                 raise TokenError(f"the token's {name} is not a number")
-        return found
+        return data
 
 
 def _said(error: Exception) -> str:
@@ -165,7 +165,7 @@ def _prepared(key: str, algorithms: Sequence[str]) -> Any:
     """The key in the form that the algorithms want; ValueError where it does not fit them all."""
     import jwt
 
-    least = max((HMAC.get(one, 0) for one in algorithms), default=0)
+    least = max((HMAC.get(algorithm, 0) for algorithm in algorithms), default=0)
     if least:
         if len(key.encode()) < least:
             raise ValueError(f"a secret for {', '.join(algorithms)} has at least {least} bytes")

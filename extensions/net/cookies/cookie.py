@@ -40,16 +40,18 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True):
     http_only: bool = True
     same_site: str = "lax"
 
-    def changed(self, said: Mapping[str, Any]) -> Self:
+    def changed(self, data: Mapping[str, Any]) -> Self:
         """The same with what one cookie says itself; NodeError where that cannot be."""
         try:
-            given: Self = msgspec.convert({**msgspec.structs.asdict(self), **said}, type(self))
+            given: Self = msgspec.convert({**msgspec.structs.asdict(self), **data}, type(self))
         except msgspec.ValidationError as error:
             raise refused(f"an attribute of a cookie: {error}", "see the docs of cookies") from None
-        unknown = said.keys() - set(self.__struct_fields__)
+        unknown = data.keys() - set(self.__struct_fields__)
         if unknown or given.same_site not in _SITES:
-            found = ", ".join(sorted(unknown)) or f"same_site {given.same_site!r}"
-            raise refused(f"an attribute of a cookie is {found}", ", ".join(self.__struct_fields__))
+            actual = ", ".join(sorted(unknown)) or f"same_site {given.same_site!r}"
+            raise refused(
+                f"an attribute of a cookie is {actual}", ", ".join(self.__struct_fields__)
+            )
         return given
 
     def ended(self) -> Self:
@@ -68,7 +70,7 @@ def set_cookie(name: str, value: str, about: Attributes) -> str:
     if about.max_age is not None:
         parts.append(f"Max-Age={int(about.max_age)}")
     for word, text in (("Path", about.path), ("Domain", about.domain)):
-        if any(one in ";," or not " " < one < "\x7f" for one in text):
+        if any(text in ";," or not " " < text < "\x7f" for text in text):
             raise refused(
                 f"the {lower(word)} of a cookie is {text!r}", "text without ; , and spaces"
             )
@@ -82,6 +84,6 @@ def set_cookie(name: str, value: str, about: Attributes) -> str:
     return "; ".join(parts)
 
 
-def refused(found: str, wanted: str) -> NodeError:
+def refused(actual: str, wanted: str) -> NodeError:
     """The failure of an answer whose cookies cannot be set."""
-    return NodeError(Error(f"{found} (wanted: {wanted})", code="cookie"))
+    return NodeError(Error(f"{actual} (wanted: {wanted})", code="cookie"))

@@ -116,7 +116,7 @@ class CookiesNode(Node):
 
     def _read(self, payload: Payload) -> dict[str, str]:
         """The cookies that came; one whose signature is not right is none."""
-        found: dict[str, str] = {}
+        mapping: dict[str, str] = {}
         for name, value in parsed(header_of(payload, "Cookie"), joined=_joined(payload)):
             if self._is_signed(name):
                 if self._signer is None:
@@ -127,15 +127,15 @@ class CookiesNode(Node):
                     continue
                 value = opened
             # The first is the one of the longest path.
-            found.setdefault(name, value)
-        return found
+            mapping.setdefault(name, value)
+        return mapping
 
     def _line(self, name: str, value: Any) -> str:
         attributes = self._attributes
         if isinstance(value, dict):
             text = value.get("value")
             attributes = attributes.changed(
-                {key: one for key, one in value.items() if key != "value"}
+                {key: value for key, value in value.items() if key != "value"}
             )
         else:
             text = value
@@ -143,12 +143,12 @@ class CookiesNode(Node):
             return set_cookie(name, "", attributes.ended())
         if isinstance(text, bool) or not isinstance(text, str | int | float):
             raise refused(f"the cookie {name} is {type(text).__name__}", "text, or null to end it")
-        said = str(text)
+        message = str(text)
         if self._is_signed(name):
             if self._signer is None:
                 raise RuntimeError("a signed cookie needs secrets")
-            return set_cookie(name, self._signer.sign(name, said), attributes)
-        return set_cookie(name, said, attributes)
+            return set_cookie(name, self._signer.sign(name, message), attributes)
+        return set_cookie(name, message, attributes)
 
 
 def _joined(payload: Payload) -> bool:
@@ -159,7 +159,7 @@ def _joined(payload: Payload) -> bool:
 def compile_cookies(fields: Cookies, build: Build) -> Node:
     """A path or a domain that cannot be written is a Problem."""
     for name, value in (("path", fields.path), ("domain", fields.domain)):
-        if any(one in ";," or not " " < one < "\x7f" for one in value):
+        if any(text in ";," or not " " < text < "\x7f" for text in value):
             build.refuse(name, found=f'"{value}"', wanted="text without ; , and spaces")
     try:
         return CookiesNode(fields)

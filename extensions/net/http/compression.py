@@ -82,13 +82,13 @@ def pack(data: bytes, coding: str) -> bytes:
 def codings_of(header: str) -> list[str]:
     """The codings of a Content-Encoding header in the order they were applied; RequestError 415."""
     names = [lower(trim(name)) for name in header.split(",")]
-    found = [name.removeprefix("x-") for name in names if name not in ("", "identity")]
-    for name in found:
+    texts = [name.removeprefix("x-") for name in names if name not in ("", "identity")]
+    for name in texts:
         if name not in OFFERS:
             raise RequestError("the body's content encoding is not gzip, deflate or br", 415)
-    if len(found) > _LAYERS:
+    if len(texts) > _LAYERS:
         raise RequestError("the body is packed in too many layers", 415)
-    return found
+    return texts
 
 
 def unpack(data: bytes, header: str, limit: int | None) -> bytes:

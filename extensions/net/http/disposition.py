@@ -45,10 +45,10 @@ def disposition_of(header: str) -> tuple[str, str | None]:
 
 def _extended(text: str) -> str | None:
     """Return what `utf-8''na%C3%AFve.txt` stands for (RFC 8187); None if it is not of that form."""
-    found = _EXTENDED.fullmatch(text)
-    if found is None or lower(found[1]) not in _CHARSETS:
+    match = _EXTENDED.fullmatch(text)
+    if match is None or lower(match[1]) not in _CHARSETS:
         return None
     try:
-        return unquote_to_bytes(found[2]).decode(lower(found[1]))
+        return unquote_to_bytes(match[2]).decode(lower(match[1]))
     except UnicodeDecodeError:
         return None

@@ -45,9 +45,9 @@ def covers(wide: Address, narrow: Address) -> bool:
     return same and (wide[1] == narrow[1] or wide[1] in _ANY)
 
 
-def overlap(one: Address, other: Address) -> bool:
+def overlap(first: Address, other: Address) -> bool:
     """Return whether the kernel binds only one of both, unless both sockets allow the other."""
-    return covers(one, other) or covers(other, one)
+    return covers(first, other) or covers(other, first)
 
 
 def allow_beside(sockets: Iterable[socket.socket]) -> None:

@@ -54,8 +54,8 @@ def encode_multipart(value: Any, boundary: str = "") -> tuple[bytes, str]:
     files = value.get("files") if shaped else None
     if not isinstance(fields or {}, dict) or not isinstance(files or {}, dict):
         raise AnswerError(f"{MULTIPART} wants maps under values and files")
-    parts = [_field(name, one) for name, many in (fields or {}).items() for one in _list(many)]
-    parts += [_file(name, one) for name, many in (files or {}).items() for one in _list(many)]
+    parts = [_field(name, value) for name, many in (fields or {}).items() for value in _list(many)]
+    parts += [_file(name, value) for name, many in (files or {}).items() for value in _list(many)]
     edge = b"--" + boundary.encode()
     whole = b"".join(edge + b"\r\n" + part + b"\r\n" for part in parts) + edge + b"--\r\n"
     return whole, f"{MULTIPART}; boundary={boundary}"

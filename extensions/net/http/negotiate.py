@@ -11,13 +11,13 @@ from heddle.schemas.ascii import is_number, lower, trim
 
 def weights(header: str) -> dict[str, float]:
     """`gzip;q=0.5, br` as {"gzip": 0.5, "br": 1.0}, in the order written; a bad q counts as 0."""
-    found: dict[str, float] = {}
+    mapping: dict[str, float] = {}
     for entry in header.split(","):
         name, *parameters = entry.split(";")
         name = lower(trim(name))
-        if name and name not in found:
-            found[name] = _quality(parameters)
-    return found
+        if name and name not in mapping:
+            mapping[name] = _quality(parameters)
+    return mapping
 
 
 @lru_cache(maxsize=128)

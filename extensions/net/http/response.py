@@ -160,7 +160,7 @@ def fault_of(error: Error | BaseException) -> RequestError | None:
     Of several errors it is the first, if the client is at fault for all of them.
     """
     if isinstance(error, Error) and error.errors:
-        faults = [fault_of(one) for one in error.errors]
+        faults = [fault_of(error) for error in error.errors]
         return faults[0] if None not in faults else None
     cause: BaseException | None = error.cause if isinstance(error, Error) else error
     seen: set[int] = set()
@@ -234,21 +234,21 @@ def _worth(content_type: str, packed: bool) -> bool:
 
 def _passed_on(status: int, header: LatinHeader, value: Any) -> Response:
     """Return a response that came from somebody else, in the very bytes of what nobody has changed."""
-    came: dict[str, list[str]] = {}
+    texts: dict[str, list[str]] = {}
     passed = header.lines or ()
     for name, text, _ in passed:
-        came.setdefault(name, []).append(text)
-    kept = {name for name, texts in came.items() if header.get(name) == texts}
+        texts.setdefault(name, []).append(text)
+    kept = {name for name, texts in texts.items() if header.get(name) == texts}
     others = {name: values for name, values in header.items() if name not in kept}
     added, content_type, packed = _header_lines(kept_latin(others, header.latin), False, status)
     lines = [line for name, _, line in passed if name in kept and lower(name) not in _FRAMING]
     if "Date" in kept:
-        lines.insert(0, DATE + came["Date"][0].encode() + b"\r\n")
+        lines.insert(0, DATE + texts["Date"][0].encode() + b"\r\n")
     if "Content-Type" in kept:
-        content_type = came["Content-Type"][-1]
+        content_type = texts["Content-Type"][-1]
     elif content_type:
         added.append(_content_type(content_type, header.latin))
-    packed = packed or any(_forbids_packing(lower(name), came[name]) for name in kept)
+    packed = packed or any(_forbids_packing(lower(name), texts[name]) for name in kept)
     body: bytes | StreamedBody = (
         _streamed(value) if isinstance(value, AsyncIterable) else value or b""
     )

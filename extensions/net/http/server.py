@@ -83,9 +83,9 @@ class Server:
         """
         if self.doors:
             raise RuntimeError(f"the server {self.name} was started already")
-        found = list(sockets) or await bind(host, port)
+        listening = list(sockets) or await bind(host, port)
         try:
-            await self.add([Door(sock, shared=shared, claim=claim) for sock in found])
+            await self.add([Door(sock, shared=shared, claim=claim) for sock in listening])
         except BaseException:
             self._stop_listening()
             raise
@@ -121,7 +121,7 @@ class Server:
         for door in doors:
             self.doors.remove(door)
         for door in doors:
-            door.close(lambda at: next((one for one in heirs if covered(one.doors, at)), None))
+            door.close(lambda at: next((heir for heir in heirs if covered(heir.doors, at)), None))
         for tenant in self._open():
             local = tenant.local()
             if local is not None and not covered(self.doors, local):
@@ -271,14 +271,14 @@ async def places(host: str, port: int) -> list[ServerAddress]:
     """Return every address of a host ("" is every address of this machine), each once."""
     loop = asyncio.get_running_loop()
     try:
-        found = await loop.getaddrinfo(
+        entries = await loop.getaddrinfo(
             host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )
     except OSError as error:
         raise OSError(error.errno, f"cannot listen on {host}:{port}: {error.strerror}") from error
     every = (
         ServerAddress(family, kind, protocol, address)
-        for family, kind, protocol, _, address in found
+        for family, kind, protocol, _, address in entries
     )
     return list(dict.fromkeys(every))
 
@@ -292,9 +292,9 @@ async def bind(
     address that one of them has is left out, and one that overlaps with them is bound all the same.
     """
     own = beside or {}
-    found = await places(host, port)
+    entries = await places(host, port)
     sockets: list[socket.socket] = []
-    for place in found:
+    for place in entries:
         where = place.at(port)
         if port and where in own:
             continue
@@ -302,13 +302,13 @@ async def bind(
         if sock is None:
             continue
         try:
-            way = [one for address, one in own.items() if overlap(address, where)]
+            way = [sock for address, sock in own.items() if overlap(address, where)]
             if way:
                 allow_beside([*way, sock])
             sock.bind((place.address[0], port, *place.address[2:]))
         except OSError as error:
             sock.close()
-            if error.errno == errno.EADDRNOTAVAIL and len(found) > 1:
+            if error.errno == errno.EADDRNOTAVAIL and len(entries) > 1:
                 continue
             for each in sockets:
                 each.close()
@@ -316,7 +316,7 @@ async def bind(
         sockets.append(sock)
         # The first one finds the free port, the others follow.
         port = port or sock.getsockname()[1]
-    if not sockets and not any(place.at(port) in own for place in found):
+    if not sockets and not any(place.at(port) in own for place in entries):
         raise OSError(errno.EADDRNOTAVAIL, f"cannot listen on {host}:{port}: no usable address")
     return sockets
 

@@ -58,7 +58,7 @@ _TURNS: "WeakKeyDictionary[asyncio.AbstractEventLoop, DeferredWork]" = WeakKeyDi
 def turns() -> DeferredWork:
     """Return the Turns of the running event loop."""
     loop = asyncio.get_running_loop()
-    found = _TURNS.get(loop)
-    if found is None:
-        found = _TURNS[loop] = DeferredWork()
-    return found
+    work = _TURNS.get(loop)
+    if work is None:
+        work = _TURNS[loop] = DeferredWork()
+    return work

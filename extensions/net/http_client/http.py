@@ -166,7 +166,7 @@ class HttpNode(Node):
         self._fixed = _fixed(fields)
         self._query = written_query({"query": dict(fields.query)})
         again = fields.again
-        self._methods = frozenset(upper(one) for one in again.methods)
+        self._methods = frozenset(upper(method) for method in again.methods)
         self._attempts = RetryRule(
             most=again.attempts,
             delay=float(again.delay),
@@ -219,7 +219,7 @@ class HttpNode(Node):
 
     async def _act(self, payload: Payload, process: Process) -> Payload:
         fields = self._fields
-        asked = ask(
+        outgoing = ask(
             payload,
             self._base,
             method=fields.method,
@@ -227,7 +227,7 @@ class HttpNode(Node):
             query=self._query,
             coding=fields.compress,
         )
-        response = await self._attempt(asked, process)
+        response = await self._attempt(outgoing, process)
         held = HeldBudget()
         try:
             limits = fields.limits
@@ -241,7 +241,7 @@ class HttpNode(Node):
         except BaseException as error:
             held.free()
             response.close()
-            raise _raised(error, asked) from error
+            raise _raised(error, outgoing) from error
         if held.size:
             # The flow has the body as long as the process runs.
             process.on_exit(lambda _: held.free())
@@ -251,65 +251,65 @@ class HttpNode(Node):
             process.on_exit(lambda _: response.close())
         if fields.errors and response.status >= 400:
             reason = header_text_of(response.reason or "")
-            said = f"{place_of(asked)}: answered {response.status} {reason}".rstrip()
-            raise NodeError(Error(said, code="status", data=answer))
+            text = f"{place_of(outgoing)}: answered {response.status} {reason}".rstrip()
+            raise NodeError(Error(text, code="status", data=answer))
         return answer
 
-    async def _attempt(self, asked: Ask, process: Process) -> "aiohttp.ClientResponse":
+    async def _attempt(self, outgoing: Ask, process: Process) -> "aiohttp.ClientResponse":
         """Send until there is a response that counts; NodeError with the last error otherwise."""
         made = 0
-        again = asked.again and asked.method in self._methods
+        again = outgoing.again and outgoing.method in self._methods
         while True:
             made += 1
             response: aiohttp.ClientResponse | None = None
             wanted = 0.0
             try:
-                response = await self._follow(asked)
+                response = await self._follow(outgoing)
             except Exception as error:
-                found = failure(error, place_of(asked))
-                if found is None:
+                problem = failure(error, place_of(outgoing))
+                if problem is None:
                     raise
             else:
                 if not again or response.status not in self._fields.again.statuses:
                     return response
-                found = Error("", code="status")
+                problem = Error("", code="status")
                 wanted = retry_after(response)
-            pause = self._attempts.pause(found, made, process.deadline) if again else None
-            if found.code in ("refused", "request", "redirects", "response"):
+            pause = self._attempts.pause(problem, made, process.deadline) if again else None
+            if problem.code in ("refused", "request", "redirects", "response"):
                 pause = None
             if pause is None or wanted > float(self._fields.again.max_delay):
                 if response is not None:
                     return response
-                raise NodeError(found)
+                raise NodeError(problem)
             if response is not None:
                 response.close()
             await asyncio.sleep(max(pause, wanted))
 
-    async def _follow(self, asked: Ask) -> "aiohttp.ClientResponse":
+    async def _follow(self, outgoing: Ask) -> "aiohttp.ClientResponse":
         """Send, and go where redirects lead."""
         most = self._fields.limits.redirects
         hops = 0
         while True:
-            response = await self._send(asked)
+            response = await self._send(outgoing)
             if response.status not in _MOVED or not most or "Location" not in response.headers:
                 return response
             hops += 1
             response.release()
             if hops > most:
                 raise NodeError(
-                    Error(f"{place_of(asked)}: more than {most} redirects", code="redirects")
+                    Error(f"{place_of(outgoing)}: more than {most} redirects", code="redirects")
                 )
-            asked = moved(asked, response)
+            outgoing = moved(outgoing, response)
 
-    async def _send(self, asked: Ask) -> "aiohttp.ClientResponse":
+    async def _send(self, outgoing: Ask) -> "aiohttp.ClientResponse":
         pool = self._pool
         if pool is None:
             raise NodeError(Error("the node is closed", code="dropped"))
         async with asyncio.timeout(float(self._fields.limits.response) or None):
-            return await pool.send(asked.method, asked.url, asked.headers, asked.body)
+            return await pool.send(outgoing.method, outgoing.url, outgoing.headers, outgoing.body)
 
 
-def moved(asked: Ask, response: "aiohttp.ClientResponse") -> Ask:
+def moved(outgoing: Ask, response: "aiohttp.ClientResponse") -> Ask:
     """What is asked after a redirect; NodeError where it leads nowhere we go."""
     from yarl import URL
 
@@ -319,14 +319,14 @@ def moved(asked: Ask, response: "aiohttp.ClientResponse") -> Ask:
         target = checked(str(url))
     except ValueError as error:
         raise NodeError(
-            Error(f"{place_of(asked)}: it redirects to {where!r}: {error}", code="redirects")
+            Error(f"{place_of(outgoing)}: it redirects to {where!r}: {error}", code="redirects")
         ) from None
     same = url.origin() == response.url.origin()
-    following = asked.moved(target, response.status, same_origin=same)
+    following = outgoing.moved(target, response.status, same_origin=same)
     if following is None:
         raise NodeError(
             Error(
-                f"{place_of(asked)}: it redirects, and a streamed body cannot be sent twice",
+                f"{place_of(outgoing)}: it redirects, and a streamed body cannot be sent twice",
                 code="redirects",
             )
         )
@@ -344,32 +344,32 @@ def retry_after(response: "aiohttp.ClientResponse") -> float:
         return 0.0
 
 
-def place_of(asked: Ask) -> str:
+def place_of(outgoing: Ask) -> str:
     """Method and URL for people: without a query, which may hold secrets, and without a user."""
-    parts = urlsplit(asked.url)
-    return f"{asked.method} {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    parts = urlsplit(outgoing.url)
+    return f"{outgoing.method} {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _raised(error: BaseException, asked: Ask) -> BaseException:
+def _raised(error: BaseException, outgoing: Ask) -> BaseException:
     """What a failure while a body came is for the flow."""
     if not isinstance(error, Exception) or isinstance(error, NodeError):
         return error
-    found = failure(error, place_of(asked))
-    return error if found is None else NodeError(found)
+    problem = failure(error, place_of(outgoing))
+    return error if problem is None else NodeError(problem)
 
 
 def _fixed(fields: HttpClient) -> Headers:
     """The headers of every request."""
-    found: Headers = [("Accept-Encoding", ACCEPTED)]
+    problem: Headers = [("Accept-Encoding", ACCEPTED)]
     if not any(lower(name) == "user-agent" for name in fields.header):
-        found.append(("User-Agent", "heddle"))
+        problem.append(("User-Agent", "heddle"))
     for given, values in fields.header.items():
         name = header_name(given)
         for value in values if isinstance(values, list) else [values]:
-            found.append((name, header_text(name, value)))
+            problem.append((name, header_text(name, value)))
     if fields.auth is not None:
-        found.append(("Authorization", fields.auth.header))
-    return found
+        problem.append(("Authorization", fields.auth.header))
+    return problem
 
 
 def settings_of(fields: HttpClient) -> PoolSettings:
@@ -400,12 +400,12 @@ def compile_http(fields: HttpClient, build: Build) -> Node:
         if not url or url == "environment":
             continue
         try:
-            found = Base(url)
+            base_url = Base(url)
         except ValueError as error:
             build.refuse(
                 name, found=f'"{url}": {error}', wanted="a URL such as https://example.com/v1"
             )
-        base = found if name == "url" else base
+        base = base_url if name == "url" else base
     settings = settings_of(fields)
     try:
         context = tls_context(settings)

@@ -168,8 +168,8 @@ def failure(error: BaseException, place: str) -> Error | None:
     if isinstance(error, NodeError):
         return error.error
     if isinstance(error, TimeoutError):
-        what = "no connection in time" if _connecting(error) else "no response in time"
-        return Error(f"{place}: {what}", code="timeout", cause=error)
+        text = "no connection in time" if _connecting(error) else "no response in time"
+        return Error(f"{place}: {text}", code="timeout", cause=error)
     private = _private(error)
     if private is not None:
         return Error(f"{place}: {private}", code="refused", cause=error)
@@ -180,8 +180,8 @@ def failure(error: BaseException, place: str) -> Error | None:
             f"{place}: the response cannot be used: {_reason(error)}", code="response", cause=error
         )
     if isinstance(error, aiohttp.ClientError | OSError | ValueError):
-        said = str(error) or type(error).__name__
-        return Error(f"{place}: {said}", code="unreachable", cause=error)
+        reason = str(error) or type(error).__name__
+        return Error(f"{place}: {reason}", code="unreachable", cause=error)
     return None
 
 
@@ -221,14 +221,14 @@ def _private(error: BaseException) -> PrivateAddressError | None:
     todo: list[BaseException | None] = [error]
     seen: set[int] = set()
     while todo:
-        one = todo.pop()
-        if one is None or id(one) in seen:
+        cause = todo.pop()
+        if cause is None or id(cause) in seen:
             continue
-        seen.add(id(one))
-        if isinstance(one, PrivateAddressError):
-            return one
-        todo += [one.__cause__, one.__context__, getattr(one, "os_error", None)]
-        todo += list(getattr(one, "exceptions", ()))
+        seen.add(id(cause))
+        if isinstance(cause, PrivateAddressError):
+            return cause
+        todo += [cause.__cause__, cause.__context__, getattr(cause, "os_error", None)]
+        todo += list(getattr(cause, "exceptions", ()))
     return None
 
 

@@ -72,7 +72,7 @@ def request_class() -> "type[aiohttp.ClientRequest]":
 
         async def send(self, conn: Any) -> aiohttp.ClientResponse:
             target = TARGET.get()
-            marked = target or any(type(one) is Latin1 for one in self.headers.values())
+            marked = target or any(type(header) is Latin1 for header in self.headers.values())
             if marked and conn.protocol is not None and conn.protocol.transport is not None:
                 _HeadWriter(conn.protocol, self.headers, target)
             return await super().send(conn)

@@ -63,12 +63,12 @@ class Ask:
         method, headers, body = self.method, self.headers, self.body
         if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
             method, body = "GET", None
-            headers = [one for one in headers if not one[0].startswith("Content-")]
+            headers = [header for header in headers if not header[0].startswith("Content-")]
         elif not self.again:
             return None
         if not same_origin:
             # What was meant for one host is not for the next.
-            headers = [one for one in headers if one[0] in _ANYWHERE]
+            headers = [header for header in headers if header[0] in _ANYWHERE]
         return Ask(method, url, headers, body)
 
 
@@ -86,18 +86,18 @@ def ask(
     A map whose keys are those of a request, one of `method url path query header body` among them,
     says the request itself. Anything else is a body. `fixed` headers win over the packet's.
     """
-    asked = payload if is_request(payload) else {"body": payload}
-    url = target(base, asked)
+    fields = payload if is_request(payload) else {"body": payload}
+    url = target(base, fields)
     if query:
         url += ("&" if "?" in url else "?") + query
-    headers = given_headers(asked)
+    headers = given_headers(fields)
     names = {name for name, _ in fixed or ()}
-    headers = [one for one in headers if one[0] not in names] + list(fixed or ())
-    body = _body(asked, headers, coding)
-    said = asked.get("method") or method or ("GET" if body is None else "POST")
-    if not isinstance(said, str) or not set(said) <= _METHOD:
-        raise refused(f"method is {said!r}", "a word such as GET")
-    return Ask(upper(said), url, headers, body)
+    headers = [header for header in headers if header[0] not in names] + list(fixed or ())
+    body = _body(fields, headers, coding)
+    method_name = fields.get("method") or method or ("GET" if body is None else "POST")
+    if not isinstance(method_name, str) or not set(method_name) <= _METHOD:
+        raise refused(f"method is {method_name!r}", "a word such as GET")
+    return Ask(upper(method_name), url, headers, body)
 
 
 def is_request(payload: Payload) -> bool:
@@ -109,29 +109,29 @@ def is_request(payload: Payload) -> bool:
     return any(name in payload for name in _SAYS) and payload.keys() <= REQUEST
 
 
-def given_headers(asked: Mapping[str, Any]) -> Headers:
+def given_headers(data: Mapping[str, Any]) -> Headers:
     """The headers that a packet gives, without those that are for the connection.
 
     A request as a listener made it goes on without its Cookie and Authorization: nobody has said
     that somebody else may have them. What its client says in the place of a proxy stays here as well.
     """
-    header = asked.get("header")
+    header = data.get("header")
     if header is None:
         return []
     if not isinstance(header, dict):
         raise refused(f"header is {type(header).__name__}", "a map of names to values")
-    request = type(asked) is HttpRequest
+    request = type(data) is HttpRequest
     left_out = _OURS
-    if isinstance(asked, HttpRequest):
-        left_out = _OURS | _SECRETS | hop_by_hop(asked.head.fields)
-    found: Headers = []
+    if isinstance(data, HttpRequest):
+        left_out = _OURS | _SECRETS | hop_by_hop(data.head.fields)
+    entries: Headers = []
     for given, values in header.items():
         name = header_name(given)
         if name in left_out or (request and (is_claim(name) or is_unsafe(name))):
             continue
         for value in values if isinstance(values, list) else [values]:
-            found.append((name, header_text(name, value)))
-    return found
+            entries.append((name, header_text(name, value)))
+    return entries
 
 
 def header_name(given: Any) -> str:
@@ -149,20 +149,20 @@ def header_text(name: str, value: Any) -> str:
     if not isinstance(value, str | int | float):
         raise refused(f"header.{name} is {type(value).__name__}", "text, or a list of it")
     text = str(value)
-    if any((one < " " and one != "\t") or one == "\x7f" for one in text):
+    if any((text < " " and text != "\t") or text == "\x7f" for text in text):
         raise refused(f"header.{name} holds a line end or a control character", "one line of text")
     return trim(text)
 
 
 def _body(
-    asked: Mapping[str, Any], headers: Headers, coding: str
+    given: Mapping[str, Any], headers: Headers, coding: str
 ) -> bytes | AsyncIterable[bytes] | None:
     """The body as bytes or as a stream; its Content-Type and Content-Encoding join the headers."""
-    value = asked.get("body")
+    value = given.get("body")
     kinds = [text for name, text in headers if name == "Content-Type"]
-    if type(asked) is HttpRequest:
+    if type(given) is HttpRequest:
         # A listener has unpacked what came packed.
-        headers[:] = [one for one in headers if one[0] != "Content-Encoding"]
+        headers[:] = [header for header in headers if header[0] != "Content-Encoding"]
     if value is None or value is NOTHING:
         return None
     packed = any(name == "Content-Encoding" for name, _ in headers)
@@ -184,7 +184,7 @@ def _body(
     except AnswerError as error:
         raise refused(str(error), "a body that its Content-Type can hold") from None
     if not kinds or kinds[-1] != kind:
-        headers[:] = [one for one in headers if one[0] != "Content-Type"]
+        headers[:] = [header for header in headers if header[0] != "Content-Type"]
         headers.append(("Content-Type", kind))
     return pack(data, coding) if coding else data
 

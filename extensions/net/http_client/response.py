@@ -199,7 +199,7 @@ def _charge(response: "aiohttp.ClientResponse", held: HeldBudget, size: int) -> 
         raise NodeError(Error(f"{place}: no memory is left for its body", code="busy"))
 
 
-def _broken(response: "aiohttp.ClientResponse", found: object) -> NodeError:
+def _broken(response: "aiohttp.ClientResponse", value: object) -> NodeError:
     place = f"{response.method} {response.url.with_user(None).with_query(None)}"
-    text = f"{place}: the response cannot be used: {one_line(str(found))}"
+    text = f"{place}: the response cannot be used: {one_line(str(value))}"
     return NodeError(Error(text, code="response"))

@@ -32,21 +32,21 @@ def checked(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("it is not an http or https URL with a host")
-    if parts.port == 0 or any(one <= " " or one == "\x7f" for one in url):
+    if parts.port == 0 or any(text <= " " or text == "\x7f" for text in url):
         raise ValueError("it has a port or a character that no URL has")
     return url
 
 
-def target(base: Base | None, asked: Mapping[str, Any]) -> str:
+def target(base: Base | None, data: Mapping[str, Any]) -> str:
     """The whole URL of a call.
 
     With a base, scheme and host are the base's: the packet's path goes below the base's path, and
     its query before the base's. Without one, the packet says it all: in `url`, or in `scheme`,
     `host` and `path`. NodeError where that makes no URL, or the path climbs.
     """
-    given: object = asked.get("url")
-    path = raw_path(asked)
-    query = written_query(asked)
+    given: object = data.get("url")
+    path = raw_path(data)
+    query = written_query(data)
     if base is not None:
         if given is not None:
             raise refused("the packet says a url, and so does the Spec", "one of them")
@@ -54,31 +54,31 @@ def target(base: Base | None, asked: Mapping[str, Any]) -> str:
         whole = base.origin + joined(base.path, path)
         return whole + ("?" + "&".join(queries) if queries else "")
     if given is None:
-        host = asked.get("host")
+        host = data.get("host")
         if not isinstance(host, str) or not host:
             raise refused("neither the Spec nor the packet says a URL", "url")
-        given = f"{asked.get('scheme') or 'http'}://{host}{joined('', path)}"
+        given = f"{data.get('scheme') or 'http'}://{host}{joined('', path)}"
     if not isinstance(given, str):
         raise refused(f"url is {type(given).__name__}", "text")
     try:
-        found = checked(given.partition("#")[0])
+        actual = checked(given.partition("#")[0])
     except ValueError as error:
         raise refused(f'"{given}" is not a target: {error}', "https://host/path") from None
     if query:
-        found += ("&" if "?" in found else "?") + query
-    return found
+        actual += ("&" if "?" in actual else "?") + query
+    return actual
 
 
-def raw_path(asked: Mapping[str, Any]) -> str:
+def raw_path(data: Mapping[str, Any]) -> str:
     """The path that a packet adds, percent-encoded; "" where it has none."""
-    if type(asked) is HttpRequest:
-        return "" if asked.raw_path == "*" else asked.raw_path
-    path = asked.get("path")
+    if type(data) is HttpRequest:
+        return "" if data.raw_path == "*" else data.raw_path
+    path = data.get("path")
     if path is None:
         return ""
     if not isinstance(path, str):
         raise refused(f"path is {type(path).__name__}", "text")
-    if any(climbs(one) for one in segments_of(path)):
+    if any(climbs(text) for text in segments_of(path)):
         raise refused("the path holds a dot segment", "a path that stays below the url")
     return raw_of(path)
 
@@ -92,11 +92,11 @@ def joined(base: str, path: str) -> str:
     return base.rstrip("/") + (path if path.startswith("/") else f"/{path}")
 
 
-def written_query(asked: Mapping[str, Any]) -> str:
+def written_query(data: Mapping[str, Any]) -> str:
     """The query of a packet as text: of a map of values, of a map of lists, or of text."""
-    if type(asked) is HttpRequest:
-        return asked.line.query
-    query = asked.get("query")
+    if type(data) is HttpRequest:
+        return data.line.query
+    query = data.get("query")
     if not query:
         return ""
     if isinstance(query, str):
@@ -125,6 +125,6 @@ def _plain(value: Any) -> str | bytes:
         raise refused(f"query: {error}", "text, or data that can be JSON") from None
 
 
-def refused(found: str, wanted: str) -> NodeError:
+def refused(actual: str, wanted: str) -> NodeError:
     """The failure of a packet that asks for what cannot be asked."""
-    return NodeError(Error(f"{found} (wanted: {wanted})", code="request"))
+    return NodeError(Error(f"{actual} (wanted: {wanted})", code="request"))

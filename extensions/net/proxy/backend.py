@@ -74,13 +74,13 @@ class Balancer:
 
     def adopt(self, other: "Balancer") -> None:
         """Go on with the backends of another that are the same: how they have done is remembered."""
-        known = {one.url: one for one in other.backends}
-        for index, one in enumerate(self.backends):
-            old = known.get(one.url)
+        known = {backend.url: backend for backend in other.backends}
+        for index, first in enumerate(self.backends):
+            old = known.get(first.url)
             if old is not None:
                 self.backends[index] = old
-                self._weights[old] = self._weights.pop(one)
-                self._current[old] = self._current.pop(one)
+                self._weights[old] = self._weights.pop(first)
+                self._current[old] = self._current.pop(first)
 
     def choose(self, tried: Collection[Backend] = (), key: str = "") -> Backend | None:
         """A backend that was not tried yet; None where there is none that might answer.
@@ -88,29 +88,29 @@ class Balancer:
         One that was only set aside is better than none at all; one that fails its health checks is
         not.
         """
-        left = [one for one in self.backends if one not in tried and one.up]
-        healthy = [one for one in left if one.healthy] or left
+        left = [backend for backend in self.backends if backend not in tried and backend.up]
+        healthy = [backend for backend in left if backend.healthy] or left
         if len(healthy) < 2:
             return healthy[0] if healthy else None
         if self._balance == "least":
-            least = min(one.active / self._weights[one] for one in healthy)
+            least = min(backend.active / self._weights[backend] for backend in healthy)
             return random.choice(
-                [one for one in healthy if one.active / self._weights[one] == least]
+                [backend for backend in healthy if backend.active / self._weights[backend] == least]
             )
         if self._balance == "random":
-            weights = [self._weights[one] for one in healthy]
+            weights = [self._weights[backend] for backend in healthy]
             return random.choices(healthy, weights)[0]
         if self._balance == "hash":
-            return max(healthy, key=lambda one: self._score(one, key))
+            return max(healthy, key=lambda backend: self._score(backend, key))
         return self._next(healthy)
 
     def _next(self, healthy: Sequence[Backend]) -> Backend:
         """In turn, so that a heavy one does not get its share in one go."""
         total = 0
-        for one in healthy:
-            self._current[one] += self._weights[one]
-            total += self._weights[one]
-        best = max(healthy, key=lambda one: self._current[one])
+        for backend in healthy:
+            self._current[backend] += self._weights[backend]
+            total += self._weights[backend]
+        best = max(healthy, key=lambda each: self._current[each])
         self._current[best] -= total
         return best
 

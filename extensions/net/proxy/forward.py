@@ -41,9 +41,11 @@ def forwarded(
         path = payload.get("path")
         if prefix and isinstance(path, str):
             payload = {**payload, "path": text_of(without(raw_of(path), prefix))}
-        asked = ask(payload, base)
-        asked.headers = _passing(asked.headers, hidden, trust=trust, underscores=underscores) + own
-        return asked
+        outgoing = ask(payload, base)
+        outgoing.headers = (
+            _passing(outgoing.headers, hidden, trust=trust, underscores=underscores) + own
+        )
+        return outgoing
     body: bytes | AsyncIterable[bytes] | None = payload.raw_body
     header = payload.head.fields
     drop = {"Host", "Content-Length", *hidden, *_SAID}
@@ -64,23 +66,23 @@ def forwarded(
         headers.append(("Content-Length", str(body.size)))
     url = base.origin + joined(base.path, without(raw_path(payload), prefix))
     query = "&".join(part for part in (written_query(payload), base.query) if part)
-    asked = Ask(payload.method_text, f"{url}?{query}" if query else url, headers, body)
+    outgoing = Ask(payload.method_text, f"{url}?{query}" if query else url, headers, body)
     if payload.raw_path == "*":
-        asked.target = "*"
+        outgoing.target = "*"
     elif payload.line.marked and not query:
-        asked.target = "/" + url.split("://", 1)[1].partition("/")[2] + "?"
-    return asked
+        outgoing.target = "/" + url.split("://", 1)[1].partition("/")[2] + "?"
+    return outgoing
 
 
 def lines_of_block(block: bytes) -> list[tuple[str, str, str]]:
     """Return the headers of a block in their order: canonical name, name as it came, and value."""
-    found: list[tuple[str, str, str]] = []
+    entries: list[tuple[str, str, str]] = []
     for line in block.split(b"\r\n") if block else ():
         spelled, _, raw = line.partition(b":")
         name = spelled.decode()
         text, old = text_of_bytes(raw.strip(b" \t"))
-        found.append((canonical(name), name, Latin1(text) if old else text))
-    return found
+        entries.append((canonical(name), name, Latin1(text) if old else text))
+    return entries
 
 
 def _passing(
@@ -120,7 +122,7 @@ def said_of(request: HttpRequest, trust: bool) -> Headers:
     client = request["remote"].rpartition(":")[0].strip("[]")
     head = request.head
     come = head.get("X-Forwarded-For") if trust else ""
-    chain = ", ".join(one for one in (come, client) if one)
+    chain = ", ".join(address for address in (come, client) if address)
     proto = (head.get("X-Forwarded-Proto") if trust else "") or request["scheme"]
     host = (head.get("X-Forwarded-Host") if trust else "") or head.host
     return [(name, value) for name, value in zip(_SAID, (chain, proto, host), strict=True) if value]
@@ -128,7 +130,7 @@ def said_of(request: HttpRequest, trust: bool) -> Headers:
 
 def returned(response: "aiohttp.ClientResponse") -> LatinHeader:
     """Return the headers of a response that come back, in the bytes, order and spelling they have."""
-    found: dict[str, list[str]] = {}
+    texts: dict[str, list[str]] = {}
     latin: set[str] = set()
     lines: list[Came] = []
     for spelled, raw in response.raw_headers:
@@ -137,12 +139,12 @@ def returned(response: "aiohttp.ClientResponse") -> LatinHeader:
         text, old = text_of_bytes(value)
         if old:
             latin.add(text)
-        found.setdefault(name, []).append(text)
+        texts.setdefault(name, []).append(text)
         lines.append((name, text, spelled + b": " + value + b"\r\n"))
-    ended = hop_by_hop(found) | {"Content-Length"}
+    ended = hop_by_hop(texts) | {"Content-Length"}
     if response.status == 426:
         # Such a response names the protocol that is wanted instead.
         ended -= {"Upgrade"}
-    header = {name: values for name, values in found.items() if name not in ended}
-    came = tuple(line for line in lines if line[0] in header and line[0] != "Upgrade")
-    return LatinHeader(header, frozenset(latin), came)
+    header = {name: values for name, values in texts.items() if name not in ended}
+    entry = tuple(line for line in lines if line[0] in header and line[0] != "Upgrade")
+    return LatinHeader(header, frozenset(latin), entry)

@@ -31,19 +31,19 @@ class HealthCheck:
         fields: HealthFields,
         pool: ClientPool,
         backends: Sequence[Backend],
-        tell: Callable[[Backend, bool, str], None],
+        emit: Callable[[Backend, bool, str], None],
         tasks: Tasks,
     ) -> None:
         self._fields = fields
         self._pool = pool
         self._backends = backends
-        self._tell = tell
+        self._tell = emit
         self._tasks = tasks
         self._asking: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to ask."""
-        self._asking = [self._tasks.start(self._watch(one)) for one in self._backends]
+        self._asking = [self._tasks.start(self._watch(backend)) for backend in self._backends]
 
     async def stop(self) -> None:
         """Ask no more."""
@@ -71,6 +71,6 @@ class HealthCheck:
                 status = response.status
                 response.release()
         except Exception as error:
-            found = failure(error, f"GET {self._fields.path}")
-            return found.message if found is not None else repr(error)
+            problem = failure(error, f"GET {self._fields.path}")
+            return problem.message if problem is not None else repr(error)
         return f"GET {self._fields.path}: answered {status}" if status >= 400 else ""

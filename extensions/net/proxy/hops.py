@@ -28,14 +28,14 @@ def last_hop(payload: Payload) -> dict[str, Any] | None:
     return {"status": 200, "header": {"Content-Type": "message/http"}, "body": _reflected(payload)}
 
 
-def counted(asked: Ask) -> None:
+def counted(outgoing: Ask) -> None:
     """Take one off the number of hops that a request has left."""
-    if asked.method not in _COUNTED:
+    if outgoing.method not in _COUNTED:
         return
-    for number, (name, value) in enumerate(asked.headers):
+    for number, (name, value) in enumerate(outgoing.headers):
         hops = _hops(value) if lower(name) == "max-forwards" else None
         if hops is not None:
-            asked.headers[number] = (name, str(max(hops - 1, 0)))
+            outgoing.headers[number] = (name, str(max(hops - 1, 0)))
 
 
 def _hops(text: str) -> int | None:
@@ -53,8 +53,8 @@ def _reflected(request: HttpRequest) -> bytes:
     version = b"1.1" if line.version == 11 else b"1.0"
     lines = [f"{line.method} {target} HTTP/".encode() + version]
     lines += [
-        one
-        for one in request.head.block.split(b"\r\n")
-        if one and lower(one.partition(b":")[0].decode()) not in _SECRET
+        data
+        for data in request.head.block.split(b"\r\n")
+        if data and lower(data.partition(b":")[0].decode()) not in _SECRET
     ]
     return b"\r\n".join(lines) + b"\r\n\r\n"

@@ -44,7 +44,7 @@ def own_headers(
     made: dict[str, Program] = {}
     for given, expression in values.items():
         name = _name(given, "values", build)
-        if name in hidden or name in made or any(name == one for one, _ in fixed):
+        if name in hidden or name in made or any(name == text for text, _ in fixed):
             build.refuse("values", given, found=f"{name} is said twice", wanted="each name once")
         made[name] = build.program(expression, "values", given)
     return Own(fixed, made, hidden)

@@ -208,7 +208,7 @@ class ProxyNode(Node):
         self._context = context
         self._key = key
         self._own = own
-        self._methods = frozenset(upper(one) for one in fields.again.methods)
+        self._methods = frozenset(upper(method) for method in fields.again.methods)
         self._pool: ClientPool | None = None
         self._host: Host | None = None
         self._health: HealthCheck | None = None
@@ -266,18 +266,18 @@ class ProxyNode(Node):
         return {
             "backends": [
                 {
-                    "url": shown(one.url),
-                    "healthy": one.healthy,
-                    "active": one.active,
-                    "requests": one.requests,
+                    "url": shown(backend.url),
+                    "healthy": backend.healthy,
+                    "active": backend.active,
+                    "requests": backend.requests,
                 }
-                for one in self._balancer.backends
+                for backend in self._balancer.backends
             ]
         }
 
     def degraded(self) -> str:
         """Which backends are down, as long as some are."""
-        down = [shown(one.url) for one in self._balancer.backends if not one.healthy]
+        down = [shown(backend.url) for backend in self._balancer.backends if not backend.healthy]
         if not down:
             return ""
         return f"{len(down)} of {len(self._balancer.backends)} backends are down: {', '.join(down)}"
@@ -319,7 +319,7 @@ class ProxyNode(Node):
     ) -> Answer:
         """Ask one backend; Another where the next may be asked instead."""
         fields = self._fields
-        asked = forwarded(
+        outgoing = forwarded(
             payload,
             backend.base,
             prefix=fields.prefix,
@@ -329,18 +329,18 @@ class ProxyNode(Node):
             own=own,
             hidden=self._own.names,
         )
-        counted(asked)
+        counted(outgoing)
         websocket = fields.websocket and type(payload) is HttpRequest and wants_websocket(payload)
         backend.active += 1
         backend.requests += 1
         kept = False
         try:
             if websocket:
-                answer = await self._dig(asked, process)
+                answer = await self._dig(outgoing, process)
                 backend.succeeded()
                 return answer
-            response = await self._send(asked)
-            safe = asked.again and asked.method in self._methods
+            response = await self._send(outgoing)
+            safe = outgoing.again and outgoing.method in self._methods
             if response.status in fields.again.statuses and safe and not last:
                 response.close()
                 raise NextBackendError
@@ -353,28 +353,28 @@ class ProxyNode(Node):
         except (NodeError, NextBackendError):
             raise
         except Exception as error:
-            found = failure(error, f"{asked.method} {shown(backend.url)}")
-            if found is not None and found.code == "response":
+            problem = failure(error, f"{outgoing.method} {shown(backend.url)}")
+            if problem is not None and problem.code == "response":
                 # It was reached: another may not be sent the same, and will hardly answer better.
-                raise NodeError(found) from error
-            if found is None or found.code not in ("unreachable", "timeout"):
+                raise NodeError(problem) from error
+            if problem is None or problem.code not in ("unreachable", "timeout"):
                 raise
             if backend.failed(fields.failures, float(fields.aside)):
-                self._told(backend, False, found.message)
-            safe = asked.again and asked.method in self._methods
-            if not last and (safe or (asked.again and never_sent(error))):
+                self._told(backend, False, problem.message)
+            safe = outgoing.again and outgoing.method in self._methods
+            if not last and (safe or (outgoing.again and never_sent(error))):
                 raise NextBackendError from error
-            raise NodeError(found) from error
+            raise NodeError(problem) from error
         finally:
             if not kept:
                 backend.active -= 1
 
-    async def _send(self, asked: Any) -> "aiohttp.ClientResponse":
+    async def _send(self, value: Any) -> "aiohttp.ClientResponse":
         pool = self._pool
         if pool is None:
             raise NodeError(Error("the node is closed", code="dropped"))
         async with asyncio.timeout(float(self._fields.limits.response) or None):
-            return await pool.send(asked.method, asked.url, asked.headers, asked.body, asked.target)
+            return await pool.send(value.method, value.url, value.headers, value.body, value.target)
 
     async def _answer(
         self, response: "aiohttp.ClientResponse", process: Process, backend: Backend
@@ -397,18 +397,18 @@ class ProxyNode(Node):
         process.on_exit(ended)
         return {**answer, "body": body}, True
 
-    async def _dig(self, asked: Any, process: Process) -> Answer:
+    async def _dig(self, value: Any, process: Process) -> Answer:
         """A WebSocket to a backend, or what it answered instead."""
-        parts = urlsplit(asked.url)
+        parts = urlsplit(value.url)
         secure = parts.scheme == "https"
         tls = (self._context or True) if secure else None
         limits = self._fields.limits
         if parts.hostname is None:
-            raise NodeError(Error(f"{shown(asked.url)}: it has no host", code="request"))
+            raise NodeError(Error(f"{shown(value.url)}: it has no host", code="request"))
         try:
             async with asyncio.timeout(float(limits.connect) or None):
                 tunnel = await dig(
-                    asked,
+                    value,
                     parts.hostname,
                     parts.port or (443 if secure else 80),
                     tls,
@@ -449,8 +449,8 @@ def compile_proxy(fields: Proxy, build: Build) -> Node:
     need_aiohttp(build)
     backends: list[Backend] = []
     weights: list[int] = []
-    for index, one in enumerate(fields.backends):
-        url, weight = (one, 1) if isinstance(one, str) else (one.url, one.weight)
+    for index, entry in enumerate(fields.backends):
+        url, weight = (entry, 1) if isinstance(entry, str) else (entry.url, entry.weight)
         try:
             backend = Backend(url)
         except ValueError as error:

@@ -176,7 +176,7 @@ class TunnelRejectedError(Exception):
 
 
 async def dig(
-    asked: Ask,
+    outgoing: Ask,
     host: str,
     port: int,
     tls: ssl.SSLContext | bool | None,
@@ -190,7 +190,7 @@ async def dig(
     loop = asyncio.get_running_loop()
     _, back = await loop.create_connection(lambda: BackSide(most), host, port, ssl=tls)
     try:
-        back.transport.write(_written(asked, host, port, secure=bool(tls)))
+        back.transport.write(_written(outgoing, host, port, secure=bool(tls)))
         async with asyncio.timeout(wait):
             status, head, fields = await _final_head(back)
             if status != 101:
@@ -269,18 +269,18 @@ async def _short_body(back: BackSide, head: Head) -> bytes:
     return b"".join(parts)[:_BODY]
 
 
-def _written(asked: Ask, host: str, port: int, *, secure: bool) -> bytes:
+def _written(outgoing: Ask, host: str, port: int, *, secure: bool) -> bytes:
     """The request as bytes: what is between neighbours is said anew."""
-    path = asked.target or "/" + asked.url.split("://", 1)[1].partition("/")[2]
+    path = outgoing.target or "/" + outgoing.url.split("://", 1)[1].partition("/")[2]
     named = f"[{host}]" if ":" in host else host
     usual = 443 if secure else 80
-    headers = dict(asked.headers)
+    headers = dict(outgoing.headers)
     lines = [f"GET {path} HTTP/1.1"]
     if "Host" not in headers:
         lines.append(f"Host: {named}" if port == usual else f"Host: {named}:{port}")
     lines += ["Connection: Upgrade", "Upgrade: websocket"]
     written = [line.encode() for line in lines]
-    for name, value in asked.headers:
+    for name, value in outgoing.headers:
         code = "latin-1" if type(value) is Latin1 else "utf-8"
         written.append(f"{name}: {value}".encode(code))
     return b"\r\n".join(written) + b"\r\n\r\n"

@@ -22,23 +22,23 @@ def written(payload: Payload, number: str = "") -> bytes:
     as it is, everything else as JSON. `retry` is in milliseconds. `number` is the id where the
     event says none.
     """
-    said = payload if is_event(payload) else {"data": payload}
+    event = payload if is_event(payload) else {"data": payload}
     lines: list[str] = []
-    if said.get("comment") is not None:
-        lines += [f": {line}" for line in _LINES.split(str(said["comment"]))]
-    found = said.get("id")
-    identity = number if found is None else str(found)
+    if event.get("comment") is not None:
+        lines += [f": {line}" for line in _LINES.split(str(event["comment"]))]
+    value = event.get("id")
+    identity = number if value is None else str(value)
     if identity:
         lines.append(f"id: {_line('id', identity)}")
-    if said.get("event"):
-        lines.append(f"event: {_line('event', str(said['event']))}")
-    retry = said.get("retry")
+    if event.get("event"):
+        lines.append(f"event: {_line('event', str(event['event']))}")
+    retry = event.get("retry")
     if retry is not None:
         if isinstance(retry, bool) or not isinstance(retry, int | float) or retry < 0:
             raise _refused("retry is a number of milliseconds")
         lines.append(f"retry: {int(retry)}")
-    if "data" in said:
-        lines += [f"data: {line}" for line in _LINES.split(text_of(said["data"]))]
+    if "data" in event:
+        lines += [f"data: {line}" for line in _LINES.split(text_of(event["data"]))]
     return ("\n".join(lines) + "\n\n").encode() if lines else b""
 
 
@@ -72,7 +72,7 @@ async def lines_of(stream: ByteStream) -> AsyncIterator[bytes]:
 
 
 def _line(name: str, text: str) -> str:
-    if any(one in text for one in "\r\n\0"):
+    if any(message in text for message in "\r\n\0"):
         raise _refused(f"{name} is one line of text")
     return text
 

@@ -135,10 +135,10 @@ class Feeders:
         self.sent += 1
         if identity and self._kept.maxlen:
             self._kept.append((identity, topics, data))
-        found = [feed for feed in self.feeds if feed.wants(topics)]
-        for feed in found:
+        feeds = [feed for feed in self.feeds if feed.wants(topics)]
+        for feed in feeds:
             feed.push(data)
-        return len(found)
+        return len(feeds)
 
     def end(self) -> None:
         """End all feeds; their clients come back by themselves."""

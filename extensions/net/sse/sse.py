@@ -143,7 +143,7 @@ class SseNode(Node):
         if isinstance(answer, ByteStream):
             return _response(ByteStream(_from(first, answer), close=answer.aclose))
         if answer is not NOTHING:
-            first += b"".join(written(one) for one in _events(answer))
+            first += b"".join(written(event) for event in _events(answer))
         if fields.once:
             return _response(first)
         return _response(self._feeders.open(topics, first, last).body())
@@ -174,11 +174,11 @@ def _events(answer: Answer) -> list[Payload]:
     return answer if isinstance(answer, list) else [answer]
 
 
-def _names(value: Payload, what: str) -> frozenset[str]:
+def _names(value: Payload, text: str) -> frozenset[str]:
     many = value if isinstance(value, list) else [value]
-    if not all(isinstance(one, str) for one in many):
+    if not all(isinstance(value, str) for value in many):
         raise NodeError(
-            Error(f"{what}: {value!r} is not text, nor a list of texts", code="request")
+            Error(f"{text}: {value!r} is not text, nor a list of texts", code="request")
         )
     return frozenset(many)
 

@@ -185,8 +185,8 @@ class FilesNode(Node):
 
     def _looked_up(self, path: str, header: Callable[[str], str], method: str) -> dict[str, Any]:
         name = path
-        found = self._root.find(path)
-        if isinstance(found, Folder):
+        entry = self._root.find(path)
+        if isinstance(entry, Folder):
             if path and not path.endswith("/"):
                 # Links of a page would lead astray; relative, because of what stands before us.
                 last = path.rpartition("/")[2]
@@ -197,71 +197,75 @@ class FilesNode(Node):
                     "header": {"Location": location},
                     "body": "Moved Permanently",
                 }
-            name, found = self._index(path)
-        if found is None and self._fields.fallback:
+            name, entry = self._index(path)
+        if entry is None and self._fields.fallback:
             name = self._fields.fallback
-            found = self._root.find(name)
-        if not isinstance(found, StaticFile):
+            entry = self._root.find(name)
+        if not isinstance(entry, StaticFile):
             return _LOST
-        return self._found(name, found, header, method)
+        return self._found(name, entry, header, method)
 
     def _index(self, path: str) -> tuple[str, StaticFile | None]:
-        for one in self._fields.index:
-            name = f"{path}/{one}" if path and not path.endswith("/") else path + one
-            found = self._root.find(name)
-            if isinstance(found, StaticFile):
-                return name, found
+        for text in self._fields.index:
+            name = f"{path}/{text}" if path and not path.endswith("/") else path + text
+            entry = self._root.find(name)
+            if isinstance(entry, StaticFile):
+                return name, entry
         return path, None
 
     def _found(
-        self, name: str, found: StaticFile, header: Callable[[str], str], method: str
+        self, name: str, static_file: StaticFile, header: Callable[[str], str], method: str
     ) -> dict[str, Any]:
         kind = self._kind(name)
-        coding, found = self._packed(name, found, header("Accept-Encoding"))
-        tag = known.tag_of(found, coding)
-        said: dict[str, str] = {
+        coding, static_file = self._packed(name, static_file, header("Accept-Encoding"))
+        tag = known.tag_of(static_file, coding)
+        mapping: dict[str, str] = {
             "ETag": tag,
-            "Last-Modified": known.date_of(found),
+            "Last-Modified": known.date_of(static_file),
             "Cache-Control": self._fields.cache,
             "Accept-Ranges": "bytes",
             "Content-Type": kind,
             "X-Content-Type-Options": "nosniff",
         }
         if self._fields.precompressed:
-            said["Vary"] = "Accept-Encoding"
+            mapping["Vary"] = "Accept-Encoding"
         if coding:
-            said["Content-Encoding"] = coding
-        status = known.judge(found, tag, header)
+            mapping["Content-Encoding"] = coding
+        status = known.judge(static_file, tag, header)
         if status != 200:
-            return _judged(status, said, found)
-        asked = header("Range")
-        if asked and method == "GET" and known.same(found, tag, header("If-Range")):
+            return _judged(status, mapping, static_file)
+        text = header("Range")
+        if text and method == "GET" and known.same(static_file, tag, header("If-Range")):
             try:
-                ranges = ranges_of(asked, found.size)
+                ranges = ranges_of(text, static_file.size)
             except RangeError:
-                said = {"Content-Range": f"bytes */{found.size}"}
-                return {"status": 416, "header": said, "body": "Range Not Satisfiable"}
+                mapping = {"Content-Range": f"bytes */{static_file.size}"}
+                return {"status": 416, "header": mapping, "body": "Range Not Satisfiable"}
             if ranges is not None:
-                return _partial(found, ranges, said, kind)
+                return _partial(static_file, ranges, mapping, kind)
         if method == "HEAD":
-            return {"status": 200, "header": said, "body": ByteStream(_nothing(), size=found.size)}
-        file, data = reading.whole(found)
-        body = data if file is None else reading.stream(file, 0, found.size)
-        return {"status": 200, "header": said, "body": body}
+            return {
+                "status": 200,
+                "header": mapping,
+                "body": ByteStream(_nothing(), size=static_file.size),
+            }
+        file, data = reading.whole(static_file)
+        body = data if file is None else reading.stream(file, 0, static_file.size)
+        return {"status": 200, "header": mapping, "body": body}
 
-    def _packed(self, name: str, found: StaticFile, accept: str) -> tuple[str, StaticFile]:
+    def _packed(self, name: str, file: StaticFile, accept: str) -> tuple[str, StaticFile]:
         """The packed file beside this one that the client takes, if there is one as new."""
         if not self._fields.precompressed or not accept:
-            return "", found
+            return "", file
         liked = weights(accept)
         for coding in self._fields.precompressed:
             word = _NAMES.get(coding, coding)
             if liked.get(word, liked.get("*", 0.0)) <= 0:
                 continue
             packed = self._root.find(name + _ENDINGS[coding])
-            if isinstance(packed, StaticFile) and packed.changed >= found.changed:
+            if isinstance(packed, StaticFile) and packed.changed >= file.changed:
                 return word, packed
-        return "", found
+        return "", file
 
     def _kind(self, name: str) -> str:
         """The content type, by the ending."""
@@ -279,16 +283,16 @@ _SHORT: Final[dict[str, Any]] = {"status": 503, "header": {"Retry-After": "1"}}
 """The answer when a file cannot be opened for a reason that may pass."""
 
 
-def _judged(status: int, said: dict[str, str], found: StaticFile) -> dict[str, Any]:
+def _judged(status: int, mapping: dict[str, str], file: StaticFile) -> dict[str, Any]:
     """Return the answer to a request whose condition does not hold."""
     kept = ("ETag", "Last-Modified", "Cache-Control", "Vary")
-    header = {one: said[one] for one in kept if one in said}
+    header = {text: mapping[text] for text in kept if text in mapping}
     if status != 304:
         return {"status": status, "header": header, "body": "Precondition Failed"}
-    if "Content-Encoding" not in said:
+    if "Content-Encoding" not in mapping:
         # Type and size are not sent: by them, the listener knows which headers a 200 would have.
-        header["Content-Type"] = said["Content-Type"]
-    return {"status": status, "header": header, "body": ByteStream(_nothing(), size=found.size)}
+        header["Content-Type"] = mapping["Content-Type"]
+    return {"status": status, "header": header, "body": ByteStream(_nothing(), size=file.size)}
 
 
 def _query_of(payload: Payload) -> str:
@@ -300,17 +304,17 @@ def _query_of(payload: Payload) -> str:
 
 
 def _partial(
-    found: StaticFile, ranges: list[Range], said: dict[str, str], kind: str
+    static_file: StaticFile, ranges: list[Range], mapping: dict[str, str], kind: str
 ) -> dict[str, Any]:
     """Parts of a file."""
-    file = reading.open_at(found)
+    file = reading.open_at(static_file)
     if len(ranges) > 1:
-        body, said["Content-Type"] = reading.multipart(file, ranges, found.size, kind)
+        body, mapping["Content-Type"] = reading.multipart(file, ranges, static_file.size, kind)
     else:
         start, end = ranges[0]
         body = reading.stream(file, start, end)
-        said["Content-Range"] = f"bytes {start}-{end - 1}/{found.size}"
-    return {"status": 206, "header": said, "body": body}
+        mapping["Content-Range"] = f"bytes {start}-{end - 1}/{static_file.size}"
+    return {"status": 206, "header": mapping, "body": body}
 
 
 async def _nothing() -> AsyncIterator[bytes]:

@@ -11,18 +11,18 @@ from heddle.schemas.ascii import trim
 _SECOND: Final = 1_000_000_000
 
 
-def tag_of(found: StaticFile, coding: str = "") -> str:
+def tag_of(file: StaticFile, coding: str = "") -> str:
     """The tag of a file: another as soon as anything about it changes."""
     packed = f"-{coding}" if coding else ""
-    return f'"{found.changed:x}-{found.size:x}-{found.number:x}-{found.entry:x}{packed}"'
+    return f'"{file.changed:x}-{file.size:x}-{file.number:x}-{file.entry:x}{packed}"'
 
 
-def date_of(found: StaticFile) -> str:
+def date_of(file: StaticFile) -> str:
     """When it changed, as a header says it."""
-    return formatdate(found.changed // _SECOND, usegmt=True)
+    return formatdate(file.changed // _SECOND, usegmt=True)
 
 
-def judge(found: StaticFile, tag: str, header: Callable[[str], str]) -> int:
+def judge(file: StaticFile, tag: str, header: Callable[[str], str]) -> int:
     """200 where the file is to be sent, 304 where it is known, 412 where it should be another."""
     match = header("If-Match")
     if match:
@@ -30,30 +30,30 @@ def judge(found: StaticFile, tag: str, header: Callable[[str], str]) -> int:
             return 412
     else:
         since = _seconds(header("If-Unmodified-Since"))
-        if since is not None and found.changed // _SECOND > since:
+        if since is not None and file.changed // _SECOND > since:
             return 412
     none = header("If-None-Match")
     if none:
         return 304 if _listed(none, tag, weak=True) else 200
     since = _seconds(header("If-Modified-Since"))
-    return 304 if since is not None and found.changed // _SECOND <= since else 200
+    return 304 if since is not None and file.changed // _SECOND <= since else 200
 
 
-def same(found: StaticFile, tag: str, condition: str) -> bool:
+def same(file: StaticFile, tag: str, condition: str) -> bool:
     """Whether If-Range allows a part: where the client has the rest of this very file."""
     if not condition:
         return True
     if condition.startswith(('"', "W/")):
         return condition == tag
     since = _seconds(condition)
-    return since is not None and found.changed // _SECOND == since
+    return since is not None and file.changed // _SECOND == since
 
 
 def _listed(header: str, tag: str, *, weak: bool) -> bool:
     if trim(header) == "*":
         return True
-    for one in header.split(","):
-        given = trim(one)
+    for text in header.split(","):
+        given = trim(text)
         if weak:
             # Our own server makes a tag weak where it packs on the way.
             given = given.removeprefix("W/")
@@ -66,7 +66,7 @@ def _seconds(text: str) -> float | None:
     if not text:
         return None
     try:
-        found = parsedate_to_datetime(text)
+        datetime = parsedate_to_datetime(text)
     except (ValueError, TypeError, OverflowError):
         return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    return (datetime if datetime.tzinfo else datetime.replace(tzinfo=UTC)).timestamp()

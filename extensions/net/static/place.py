@@ -81,11 +81,11 @@ class StaticRoot:
     def _real(self, parts: list[str]) -> str | None:
         """Return where these parts lead now; None if that is not to be seen."""
         root = os.path.realpath(self.folder)
-        asked = str(Path(root, *parts))
-        real = os.path.realpath(asked)
+        text = str(Path(root, *parts))
+        real = os.path.realpath(text)
         if not self._spelled(root, parts):
             return None
-        if self._links == "refuse" and real != asked:
+        if self._links == "refuse" and real != text:
             return None
         if self._links != "follow" and real != root and not real.startswith(_below(root)):
             return None

@@ -30,7 +30,7 @@ def ranges_of(header: str, size: int) -> list[Range] | None:
     unit, mark, rest = header.partition("=")
     if not mark or lower(trim(unit)) != "bytes":
         return None
-    found: list[Range] = []
+    entries: list[Range] = []
     parts = [part for part in rest.split(",") if trim(part)]
     if not parts or len(parts) > MANY:
         return None
@@ -47,10 +47,10 @@ def ranges_of(header: str, size: int) -> list[Range] | None:
             if last is not None and _number(last) < start:
                 return None
         if start < end:
-            found.append((start, end))
-    if not found:
+            entries.append((start, end))
+    if not entries:
         raise RangeError
-    joined = _joined(found)
+    joined = _joined(entries)
     # More bytes than the file has: somebody wants the same ones again and again.
     return joined if sum(end - start for start, end in joined) <= size else None
 
@@ -62,11 +62,11 @@ def _number(digits: str) -> int:
 
 
 def _joined(ranges: list[Range]) -> list[Range]:
-    found = [ranges[0]]
+    entries = [ranges[0]]
     for start, end in ranges[1:]:
-        first, last = found[-1]
+        first, last = entries[-1]
         if first <= start <= last:
-            found[-1] = (first, max(last, end))
+            entries[-1] = (first, max(last, end))
         else:
-            found.append((start, end))
-    return found
+            entries.append((start, end))
+    return entries

@@ -15,21 +15,21 @@ PIECE: Final = 256 * 1024
 """How much is read at a time; a file that is no larger is read at once."""
 
 
-def open_at(found: StaticFile) -> BufferedReader:
+def open_at(static_file: StaticFile) -> BufferedReader:
     """The file, open; OSError where it is gone, or not the one that was found."""
-    file = Path(found.path).open("rb")  # noqa: SIM115 - the stream closes it
+    file = Path(static_file.path).open("rb")  # noqa: SIM115 - the stream closes it
     size = file.seek(0, 2)
-    if size != found.size:
+    if size != static_file.size:
         file.close()
-        raise FileNotFoundError(f"{found.path} changed while it was opened")
+        raise FileNotFoundError(f"{static_file.path} changed while it was opened")
     file.seek(0)
     return file
 
 
-def whole(found: StaticFile) -> tuple[BufferedReader | None, bytes]:
+def whole(static_file: StaticFile) -> tuple[BufferedReader | None, bytes]:
     """A file to be streamed, or all there is in one that is small."""
-    file = open_at(found)
-    if found.size > PIECE:
+    file = open_at(static_file)
+    if static_file.size > PIECE:
         return file, b""
     with file:
         return None, file.read(PIECE)

@@ -200,8 +200,8 @@ class ClientLink:
             try:
                 talk = await self._connect()
             except Exception as error:
-                told, self.failed = self.failed, str(error) or type(error).__name__
-                if told != self.failed:
+                text, self.failed = self.failed, str(error) or type(error).__name__
+                if text != self.failed:
                     self.owner.told("websocket away", level="warning", reason=self.failed)
             else:
                 since = loop.time()
@@ -229,7 +229,7 @@ class ClientLink:
         protocol = ClientProtocol(
             uri,
             extensions=[ClientPerMessageDeflateFactory()] if where.compress else None,
-            subprotocols=[Subprotocol(one) for one in where.protocols] or None,
+            subprotocols=[Subprotocol(protocol) for protocol in where.protocols] or None,
             max_size=self.limits.message,
             logger=log,
         )

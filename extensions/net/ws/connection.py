@@ -517,7 +517,7 @@ class Talk(Guest):
 
     def _watch(self) -> None:
         limits = self.limits
-        waits = [one for one in (limits.ping, limits.idle) if one]
+        waits = [number for number in (limits.ping, limits.idle) if number]
         if waits:
             self._rewatch(min(waits))
 

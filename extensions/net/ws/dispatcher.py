@@ -93,11 +93,11 @@ class Speaker:
             if answer is not NOTHING:
                 self._say(talk, answer)
         except FAILURES as error:
-            found = Error.of(error, symbol=self.host.label)
-            ended = process.end(found)
+            problem = Error.of(error, symbol=self.host.label)
+            ended = process.end(problem)
             if isinstance(ended, Awaitable):
                 await ended
-            self._say(talk, found)
+            self._say(talk, problem)
         finally:
             talk.process = None
             talk.done()

@@ -52,9 +52,9 @@ def accepted(
     def choose(_: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
         if not protocols or not offered:
             return None
-        for one in protocols:
-            if one in offered:
-                return Subprotocol(one)
+        for protocol in protocols:
+            if protocol in offered:
+                return Subprotocol(protocol)
         raise NegotiationError(f"none of the subprotocols is spoken here: {', '.join(protocols)}")
 
     judge = ServerProtocol(
@@ -64,10 +64,10 @@ def accepted(
     )
     response = judge.accept(ClientRequest("/", Headers(_asked(header))))
     if response.status_code != 101:
-        said = (response.body or b"").decode().strip()
+        text = (response.body or b"").decode().strip()
         extra = _WANTED if response.status_code == 426 else _VERSION
         raise HandshakeError(
-            response.status_code, said, extra if response.status_code < 500 else None
+            response.status_code, text, extra if response.status_code < 500 else None
         )
     # One that judges reads a request first; that has been read already.
     made = ServerProtocol(state=State.OPEN, max_size=max_message, logger=log)
@@ -98,15 +98,15 @@ _WANTED: Final = {**_VERSION, "Upgrade": "websocket"}
 def _asked(header: Mapping[str, Any]) -> list[tuple[str, str]]:
     """The headers of a handshake; Refused if one has characters that none of its words has."""
     known = {lower(str(name)): values for name, values in header.items()}
-    asked: list[tuple[str, str]] = []
+    entries: list[tuple[str, str]] = []
     for name in _ASKED:
         values = known.get(lower(name), [])
         for value in values if isinstance(values, list) else [values]:
             text = str(value)
             if not text.isascii():
                 raise HandshakeError(400, f"the header {name} of a WebSocket holds more than ASCII")
-            asked.append((name, text))
-    return asked
+            entries.append((name, text))
+    return entries
 
 
 def _header(payload: Payload) -> Mapping[str, Any]:
@@ -144,7 +144,7 @@ def check_version(header: Mapping[str, Any]) -> None:
         if lower(str(name)) == "sec-websocket-version"
         for value in (values if isinstance(values, list) else [values])
     ]
-    if given and given != ["13"] and all(one.isascii() for one in given):
+    if given and given != ["13"] and all(text.isascii() for text in given):
         raise HandshakeError(
             426, f"version {', '.join(given)} of WebSocket is not spoken here", _WANTED
         )

@@ -92,27 +92,27 @@ class Hub:
         message = said(order["data"]) if "data" in order else None
         close = close_of(order["close"]) if order.get("close") else None
         joins, leaves = texts(order, "join"), texts(order, "leave")
-        found = list(self._meant(order, here))
-        for talk in found:
+        talks = list(self._meant(order, here))
+        for talk in talks:
             self.join(talk, joins)
             self.part(talk, leaves)
             if message is not None:
                 talk.say(message)
             if close is not None:
                 talk.close(*close)
-        return len(found)
+        return len(talks)
 
     def _meant(self, order: dict[str, Any], here: str | None) -> Iterator[Talk]:
         """For whom it is, each once."""
-        found: dict[Talk, None] = {}
+        mapping: dict[Talk, None] = {}
         if order.get("all"):
-            found = dict.fromkeys(self.talks.values())
+            mapping = dict.fromkeys(self.talks.values())
         elif "to" in order or "room" in order:
-            for one in texts(order, "to"):
-                if one in self.talks:
-                    found[self.talks[one]] = None
+            for text in texts(order, "to"):
+                if text in self.talks:
+                    mapping[self.talks[text]] = None
             for room in texts(order, "room"):
-                found.update(dict.fromkeys(self.rooms.get(room, ())))
+                mapping.update(dict.fromkeys(self.rooms.get(room, ())))
         elif here is None:
             raise NodeError(
                 Error(
@@ -121,9 +121,9 @@ class Hub:
                 )
             )
         elif here in self.talks:
-            found[self.talks[here]] = None
+            mapping[self.talks[here]] = None
         without = set(texts(order, "except"))
-        for talk in found:
+        for talk in mapping:
             if talk.id not in without:
                 yield talk
 
@@ -134,6 +134,6 @@ def texts(order: dict[str, Any], key: str) -> list[str]:
     if value is None:
         return []
     many = value if isinstance(value, list) else [value]
-    if not all(isinstance(one, str) for one in many):
+    if not all(isinstance(value, str) for value in many):
         raise NodeError(Error(f"{key} is not text, nor a list of texts", code="request"))
     return many

@@ -212,7 +212,7 @@ class WebSocketNode(Node):
 def _names(value: Payload) -> list[str]:
     """The rooms that an expression gave; TypeError where it gave none."""
     many = value if isinstance(value, list) else [value]
-    if not all(isinstance(one, str) for one in many):
+    if not all(isinstance(value, str) for value in many):
         raise TypeError(f"rooms gave {value!r} (wanted: a text, or a list of texts)")
     return many
 

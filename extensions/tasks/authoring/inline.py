@@ -96,7 +96,7 @@ async def opened(compiled: InlineWorkflow) -> AsyncIterator[Wiring]:
     namespace = compiled.specs[0].namespace
     store = MemoryStore(compiled.specs)
     async with Runtime(
-        namespace=namespace, store=store, found=shared_registry(), watch=False
+        namespace=namespace, store=store, kinds=shared_registry(), watch=False
     ) as runtime:
         yield runtime.table.wiring
 

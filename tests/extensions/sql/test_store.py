@@ -37,7 +37,7 @@ async def keeping(*texts: str) -> AsyncIterator[tuple[Runtime, Hands]]:
     clock, found = Hands(), Registry()
     for source in (control.register, languages.register, SQL, store(clock)):
         found.add(source)
-    async with Runtime(store=stored(*texts), found=found) as rt:
+    async with Runtime(store=stored(*texts), kinds=found) as rt:
         assert not rt.status().problems, [str(one) for one in rt.status().problems]
         yield rt, clock
 

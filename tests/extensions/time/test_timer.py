@@ -147,7 +147,7 @@ async def ticking(text: str, **options: Any) -> AsyncIterator[tuple[Runtime, Han
     for source in (control.register, languages.register, timer(clock), node("see")(see)):
         found.add(source)
     store = stored(text, "- {kind: see, name: see}\n")
-    async with Runtime(store=store, found=found, **options) as rt:
+    async with Runtime(store=store, kinds=found, **options) as rt:
         try:
             yield rt, clock, seen
         finally:

@@ -94,7 +94,7 @@ async def ticking(url: str, clock: TimerClock | None = None) -> AsyncIterator[Ti
     kinds = timer(clock or SystemClock())
     for source in (control.register, languages.register, net.register, kinds, see):
         found.add(source)
-    rt = Runtime(store=url, found=found, lease=TTL)
+    rt = Runtime(store=url, kinds=found, lease=TTL)
     held.append(Ticking(rt))
     async with rt:
         yield held[0]

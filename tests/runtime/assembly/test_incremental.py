@@ -52,7 +52,7 @@ def picture(rt: Runtime) -> dict[str, Any]:
 
 async def began(held: dict[Key, Resource]) -> dict[str, Any]:
     """What a runtime comes to that begins with all of this."""
-    async with Runtime(store=MemoryStore(held.values()), found=everything(), watch=False) as rt:
+    async with Runtime(store=MemoryStore(held.values()), kinds=everything(), watch=False) as rt:
         return picture(rt)
 
 
@@ -62,7 +62,7 @@ def test_changes_one_by_one_come_to_the_same_as_all_at_once(turns: list[Turn]) -
     async def story() -> None:
         store = MemoryStore()
         held: dict[Key, Resource] = {}
-        async with Runtime(store=store, found=everything(), watch=False) as rt:
+        async with Runtime(store=store, kinds=everything(), watch=False) as rt:
             for turn in turns:
                 changes: list[Change] = []
                 for each in turn:

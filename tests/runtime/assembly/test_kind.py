@@ -27,14 +27,14 @@ def shout(payload: str, *, times: Annotated[int, about("How many marks.", ge=1)]
 async def send(kind: Kind[Any], payload: Payload, **fields: Any) -> Any:
     """Return what a node of this kind with these fields answers."""
     specs = [linked(kind.name, "a", **fields)]
-    async with Runtime(store=MemoryStore(specs), found=registry_of([kind]), watch=False) as rt:
+    async with Runtime(store=MemoryStore(specs), kinds=registry_of([kind]), watch=False) as rt:
         assert not rt.status().problems, [str(one) for one in rt.status().problems]
         return await rt.send("a", payload)
 
 
 async def problems(kind: Kind[Any], **fields: Any) -> list[str]:
     specs = [linked(kind.name, "a", **fields)]
-    async with Runtime(store=MemoryStore(specs), found=registry_of([kind]), watch=False) as rt:
+    async with Runtime(store=MemoryStore(specs), kinds=registry_of([kind]), watch=False) as rt:
         return [str(one) for one in rt.status().problems]
 
 

@@ -95,7 +95,7 @@ async def test_two_specs_of_one_name_leave_the_first(monkeypatch: pytest.MonkeyP
 
     # A store never gives two of one name; whatever it gives must not break the table.
     monkeypatch.setattr(store, "specs", both)
-    async with Runtime(store=store, found=registry_of(World().kinds()), watch=False) as rt:
+    async with Runtime(store=store, kinds=registry_of(World().kinds()), watch=False) as rt:
         assert [problem.code for problem in rt.status().problems] == ["duplicate-name"]
         assert await rt.send("a", "") == "a"
 
@@ -461,8 +461,8 @@ def test_doubled_late_and_reordered_changes_do_no_harm(
         store = MemoryStore()
         found = [registry_of(World().kinds()) for _ in range(3)]
         async with (
-            Runtime(store=store, found=found[0], watch=False) as steady,
-            Runtime(store=Shared(store), found=found[1], watch=False) as shaken,
+            Runtime(store=store, kinds=found[0], watch=False) as steady,
+            Runtime(store=Shared(store), kinds=found[1], watch=False) as shaken,
         ):
             heard: list[ChangeSet] = []
             for edits in [*sets, [(name, "good") for name in "abcd"]]:
@@ -477,7 +477,7 @@ def test_doubled_late_and_reordered_changes_do_no_harm(
             chance.shuffle(late)
             for keys in late:
                 await shaken.load(keys)
-            async with Runtime(store=Shared(store), found=found[2], watch=False) as anew:
+            async with Runtime(store=Shared(store), kinds=found[2], watch=False) as anew:
                 wanted = shown(anew)
                 assert shown(steady) == wanted
                 assert shown(shaken) == wanted

@@ -45,7 +45,7 @@ FILES = {"a.yaml": A, "b.yaml": B, "x.yaml": X, "routes.yaml": ROUTES}
 
 
 def runtime(store: Any) -> Runtime:
-    return Runtime(store=store, found=everything())
+    return Runtime(store=store, kinds=everything())
 
 
 def write(folder: Path, **files: str | None) -> None:
@@ -208,7 +208,7 @@ async def test_whoever_is_made_with_template_follows_it_when_everything_is_looke
 ) -> None:
     write(tmp_path, **BLOCKS)
     store = FolderStore(tmp_path)
-    async with Runtime(store=store, found=everything(), watch=False) as rt:
+    async with Runtime(store=store, kinds=everything(), watch=False) as rt:
         write(tmp_path, greet=GREET.replace("hi", "ho"))
         await rt._look_again()
         assert await rt.send("start") == "ho ada!"
@@ -376,7 +376,7 @@ async def test_a_start_serves_what_was_served_before_it(
     store = MemoryStore()
     before: dict[str, Any] = {}
     for edits in [*runs, []]:
-        async with Runtime(store=store, found=everything(), interval=0.5) as rt:
+        async with Runtime(store=store, kinds=everything(), interval=0.5) as rt:
             assert _served(rt) == before
             for name, put in edits:
                 if put is None and not await store.specs(None, [named_id("spec", "default", name)]):

@@ -84,7 +84,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def runtime(store: MemoryStore, here: World | None = None, **options: Any) -> Runtime:
-    return Runtime(store=store, found=registry_of((here or World()).kinds()), **options)
+    return Runtime(store=store, kinds=registry_of((here or World()).kinds()), **options)
 
 
 async def test_a_change_of_the_store_goes_live_by_itself() -> None:

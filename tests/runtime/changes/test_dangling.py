@@ -42,7 +42,7 @@ async def test_a_plan_is_rejected_where_the_runtime_rejects_it(
     stored: dict[str, tuple[str, ...]], change: dict[str, tuple[tuple[str, ...], str] | None]
 ) -> None:
     store = MemoryStore(_spec(name, targets) for name, targets in stored.items())
-    async with Runtime(store=store, found=everything(), watch=False) as rt:
+    async with Runtime(store=store, kinds=everything(), watch=False) as rt:
         held = {spec.id: spec for spec in await store.specs()}
         steps = []
         for name, put in change.items():
@@ -110,7 +110,7 @@ async def test_a_template_that_somebody_uses_is_not_deleted() -> None:
 
 
 async def test_what_runs_counts_when_the_newest_was_rejected() -> None:
-    async with store_of(FLOW) as store, Runtime(store=store, found=everything()) as rt:
+    async with store_of(FLOW) as store, Runtime(store=store, kinds=everything()) as rt:
         named = {spec.name: spec for spec in await store.specs()}
         leaf, start = named["leaf"], named["start"]
         astray = _spec("start", ("nobody",))

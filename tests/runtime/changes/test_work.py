@@ -168,7 +168,7 @@ async def count(size: int, change: Change, monkeypatch: pytest.MonkeyPatch) -> "
             (Expander, "bind"),
         ):
             count_calls(patch, owner, name)
-        async with Runtime(store=store, found=everything()) as rt:
+        async with Runtime(store=store, kinds=everything()) as rt:
             # The index of mentions is made once, when somebody writes for the first time.
             await store.mentioning("default", ["leaf"])
             work.clear()

@@ -174,7 +174,7 @@ async def test_a_node_says_itself_what_is_wrong_with_it() -> None:
     found = registry()
     found.scheme.add(kind_of("sick", lambda: node), "test")
     well = "{kind: nop, name: well}"
-    async with store_of(well) as store, Runtime(store=store, found=found) as rt:
+    async with store_of(well) as store, Runtime(store=store, kinds=found) as rt:
         await store.apply(puts("{kind: sick, name: s}"))
         await looked(rt, 2)
         assert rt.report().symbols == ()
