@@ -100,7 +100,7 @@ class TestRun:
             store=self._store(),
             environment=settings.environment,
             drain=min(settings.drain, DRAIN),
-            found=installed(settings),
+            kinds=installed(settings),
             watch=False,
             redactor=settings.redactor,
         )
