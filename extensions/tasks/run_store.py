@@ -49,6 +49,15 @@ class RunStoreFields(Fields):
         about("How often a worker renews its leases; without it, three times in a lease."),
     ] = None
 
+    losses: Annotated[
+        int,
+        about(
+            "How many times the worker of a task may die while the task is running: then the task fails "
+            "with the code `crashed`, whatever its `retry` says.",
+            ge=1,
+        ),
+    ] = 3
+
     def __post_init__(self) -> None:
         try:
             make_run_store(self.url)
@@ -71,6 +80,7 @@ class RunStoreNode(Node):
             "lease": float(fields.lease),
             "heartbeat": None if fields.heartbeat is None else float(fields.heartbeat),
             "sync": fields.sync,
+            "losses": fields.losses,
             "keep": None if fields.keep is None else float(fields.keep),
         }
         self._host: Host | None = None

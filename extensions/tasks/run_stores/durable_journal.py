@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -34,6 +34,9 @@ from heddle.extensions.tasks.status import AttemptStatus, RunStatus, TaskStatus,
 
 LASTS: Final = 0.005
 """Seconds of work that a kill may cost: after them a turn is committed, although more could run."""
+
+BURST: Final = 1024
+"""How many attempts begin in one turn at most."""
 
 LINKS: Final = 256
 """Links after which a turn folds them: as rows of the attempts they cost less in numbers."""
@@ -68,6 +71,8 @@ class DurableJournal(Journal):
         self.recorded: Mapping[str, Recorded] = {}
         self.watch: Callable[[Transition], None] | None = None
         """Takes each transition once it is recorded; it may not wait, nor raise."""
+        self.suspects: Collection[str] = ()
+        self.burst = 1
         self.draining = False
         self.fenced = False
         self.at_work = 0
@@ -80,6 +85,7 @@ class DurableJournal(Journal):
         self._skipped: set[str] = set()
         self._turn = Turn(run.id, run.epoch, run.seq)
         self._since = 0.0
+        self._turned = 0.0
         self._flying: asyncio.Future[None] | None = None
         self._batch: dict[tuple[str, int], tuple[float, int]] = {}
         self._written: set[tuple[str, int]] = set()
@@ -99,9 +105,15 @@ class DurableJournal(Journal):
         """Return the time of the clock that it goes by, in seconds since 1970."""
         return self._clock()
 
-    def resume(self, recorded: Mapping[str, Recorded], skipped: Iterable[str]) -> None:
+    def resume(
+        self,
+        recorded: Mapping[str, Recorded],
+        skipped: Iterable[str],
+        suspects: Collection[str] = (),
+    ) -> None:
         """Know what is recorded of earlier; `skipped` are the tasks whose skip is in the history."""
         self.recorded = recorded
+        self.suspects = suspects
         self._skipped.update(skipped)
 
     # -- what the scheduler reports ----------------------------------------------------------------
@@ -361,6 +373,18 @@ class DurableJournal(Journal):
             return None
         return self._commit(turn)
 
+    def _adapt(self, begins: int, now: float) -> None:
+        """Let more begin in a turn while a turn takes little time: so a kill never costs much.
+
+        All that has begun counts as lost then, although most of it was not called yet.
+        """
+        took = now - self._turned
+        self._turned = now
+        if took > LASTS:
+            self.burst = max(1, self.burst // 2)
+        elif begins >= self.burst and took < LASTS / 2:
+            self.burst = min(self.burst * 2, BURST)
+
     def _is_link(self, turn: Turn) -> bool:
         """Return whether a turn may be one row: at most one attempt completed, and one begins."""
         return (
@@ -378,6 +402,8 @@ class DurableJournal(Journal):
         completed, begun = turn.completed, turn.begun
         seq = self._seq + len(completed) + len(begun)
         at = self._clock()
+        if begun:
+            self._adapt(1, at)
         data = self._buffer
         _encode_into((completed, begun), data)
         try:
@@ -405,6 +431,8 @@ class DurableJournal(Journal):
         self._since = 0.0
         turn.at = self._clock()
         turn.seq = self._seq
+        if turn.begun:
+            self._adapt(len(turn.begun), turn.at)
         turn.folded = self._unfolded
         if turn.change or self._folded >= LINKS_KEPT:
             # What has begun and not ended is told by the row alone by which it began.

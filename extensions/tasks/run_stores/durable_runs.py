@@ -23,7 +23,7 @@ from heddle.extensions.tasks.run_stores.decisions import apply_requests
 from heddle.extensions.tasks.run_stores.durable_journal import DurableJournal
 from heddle.extensions.tasks.run_stores.heartbeat import Heartbeat
 from heddle.extensions.tasks.run_stores.payloads import content_hash
-from heddle.extensions.tasks.run_stores.recorded import read_claim
+from heddle.extensions.tasks.run_stores.recorded import LOSSES, read_claim
 from heddle.extensions.tasks.scheduler.journal import DRAINED, Fenced, Workload
 from heddle.extensions.tasks.status import SETTLED_RUN, RunStatus, TaskStatus
 from heddle.specs.model.names import new_id
@@ -41,7 +41,8 @@ class DurableRuns:
     """The runs that this worker works on in one RunStore.
 
     `drain` is how many seconds running attempts get when a run is suspended; `health` how long the event
-    loop may stand still before our leases are no longer renewed; `tell(event, **data)` reports.
+    loop may stand still before our leases are no longer renewed; `losses` after how many lost attempts a task
+    has crashed; `tell(event, **data)` reports.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class DurableRuns:
         drain: float = 30.0,
         health: float = 60.0,
         heartbeat: float | None = None,
+        losses: int = LOSSES,
         tell: Tell = lambda *_, **__: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -58,6 +60,7 @@ class DurableRuns:
         self.drain = drain
         self._tell = tell
         self._clock = clock
+        self._losses = losses
         self._active: dict[UUID, ActiveRun] = {}
         self._looking: asyncio.Task[None] | None = None
         self._tasks = Tasks(self._failed)
@@ -137,7 +140,7 @@ class DurableRuns:
             apply_requests(journal, claim)
             await self._commit(journal)
             claim = await self.store.load(run) or claim
-        known = read_claim(claim, workload.is_idempotent)
+        known = read_claim(claim, workload.is_idempotent, losses=self._losses)
         for task in known.crashed:
             error = known.recorded[task].error
             journal.note(
@@ -145,7 +148,7 @@ class DurableRuns:
             )
         if known.unknown:
             return await self._block(journal, claim, known.unknown)
-        journal.resume(known.recorded, known.skipped)
+        journal.resume(known.recorded, known.skipped, known.suspects)
         await self._commit(journal)
         return self._start(workload, journal, claim.run, claim.run.input)
 

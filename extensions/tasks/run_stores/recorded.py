@@ -18,7 +18,8 @@ _COMPLETED, _FAILED, _PENDING = TaskStatus.COMPLETED, TaskStatus.FAILED, TaskSta
 class Known:
     """What a claim tells: `recorded` by task path, the paths already `skipped`, those to decide.
 
-    `crashed` are tasks that were lost too often: they fail. `unknown` are tasks that may have had their
+    `crashed` are tasks that were lost too often: they fail. `suspects` would be with one loss more: each
+    begins alone, so that only the task that kills its worker is lost again. `unknown` are tasks that may have had their
     effect when they were lost, and are not to be tried again: a person decides.
     """
 
@@ -26,6 +27,7 @@ class Known:
         self.recorded: dict[str, Recorded] = {}
         self.skipped: set[str] = set()
         self.crashed: list[str] = []
+        self.suspects: set[str] = set()
         self.unknown: list[str] = []
 
 
@@ -101,6 +103,8 @@ def _judge(
             attempts=last.number,
             tries=tries,
         )
+    if len(lost) == losses - 1:
+        known.suspects.add(task)
     unsure = [each for each in counted if each.status in ("lost", "interrupted")]
     if unsure and unsure[-1] is last and not is_idempotent(task):
         known.unknown.append(task)

@@ -15,6 +15,7 @@ from heddle.extensions.tasks.run_stores.active_run import ActiveRun
 from heddle.extensions.tasks.run_stores.contract import RunRecord, RunStoreError
 from heddle.extensions.tasks.run_stores.durable_runs import DurableRuns
 from heddle.extensions.tasks.run_stores.opener import make_run_store
+from heddle.extensions.tasks.run_stores.recorded import LOSSES
 from heddle.extensions.tasks.scheduler.journal import Workload
 from heddle.specs.model.lease import uptime
 
@@ -37,6 +38,7 @@ class RunService:
         lease: float = 30.0,
         heartbeat: float | None = None,
         sync: str = "normal",
+        losses: int = LOSSES,
         keep: float | None = None,
         drain: float = 30.0,
     ) -> None:
@@ -44,7 +46,11 @@ class RunService:
         self.address = address
         self.store = make_run_store(address, lease=lease, sync=sync)
         self.runs = DurableRuns(
-            self.store, drain=drain, heartbeat=heartbeat, tell=self._tell_somebody
+            self.store,
+            drain=drain,
+            heartbeat=heartbeat,
+            losses=losses,
+            tell=self._tell_somebody,
         )
         self.reason = ""
         self._keep = keep

@@ -30,6 +30,8 @@ _PENDING, _READY = int(TaskState.PENDING), int(TaskState.READY)
 _COMPLETED, _FAILED = int(TaskState.COMPLETED), int(TaskState.FAILED)
 _SKIPPED = int(TaskState.SKIPPED)
 
+_SKIPPED_BY_PERSON = TaskStatus.SKIPPED
+
 _ENDED_WELL = AttemptStatus.COMPLETED
 
 _LOOK = 0x3F
@@ -101,6 +103,8 @@ class GraphRun(Work):
             self.tries[number] = known.tries
             if known.status is completed:
                 self.complete(number, known.output)
+            elif known.status is _SKIPPED_BY_PERSON:
+                self.skip(number, number)
             elif known.status is failed:
                 self.fail(number, known.error or Error("it failed before", code="failed"))
             elif known.due is not None:
@@ -365,15 +369,13 @@ class GraphRun(Work):
 
     def _drain_kept(self) -> None:
         """Do everything that does not wait; what is a plain call takes no longer than it must."""
-        modes = self.modes
         while self._goes_on():
             if not self.begun:
                 self._begin_turn()
-                modes = self.modes
                 if not self.begun:
                     return
-            elif not modes[self.begun[0]]:
-                if not self._call_begun():
+            elif self.call_begun():
+                if self.breathes:
                     return
             elif not self._begun_now():
                 return
@@ -388,19 +390,22 @@ class GraphRun(Work):
         names, prefix = self.graph.names, f"{self.path}/" if self.path else ""
         begin, next_number = self.journal.begin, self.root.next_number
         room = 0 if self.journal.draining else self.room()
+        suspects = self.journal.suspects
         while ready and len(begun) < room:
             unit = heappop(ready)
+            path = prefix + names[unit]
+            if suspects and not self.stands_alone(unit, path):
+                break
             if modes[unit] and not self.admit(unit):
                 continue
-            path = prefix + names[unit]
             begin(path, next_number(path))
             begun.append(unit)
             self._active += 1
         if begun or self.left:
             self._committing = self.journal.commit()
 
-    def _call_begun(self) -> bool:
-        """Call the plain functions among what has begun; False if everything else should have its turn.
+    def call_begun(self) -> bool:
+        """Call the plain functions at the front of what has begun; False if there are none.
 
         It is one loop, as `drain` is: a call of ours for each task would cost more than most tasks.
         """
@@ -409,6 +414,8 @@ class GraphRun(Work):
         names, prefix = self.graph.names, f"{self.path}/" if self.path else ""
         kept, values, missing, ready = self.graph.kept, self.values, self.missing, self.ready
         enter, end, next_number = self.journal.enter, self.journal.end, self.root.next_number
+        if modes[begun[0]]:
+            return False
         done = 0
         while begun:
             unit = begun[0]
@@ -462,7 +469,7 @@ class GraphRun(Work):
         self._dirty = True
         if not self.left:
             self.settled()
-        return not self.breathes
+        return True
 
     # -- tasks that hold attempts --------------------------------------------------------------
 

@@ -6,7 +6,7 @@ that ended, what follows from that, and the attempts that begin next; then it co
 reads an output begins before the commit that holds the output.
 """
 
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -51,6 +51,8 @@ class Journal:
     draining: bool = False
     burst: int = 1000
     recorded: Mapping[str, Recorded] = {}
+    suspects: Collection[str] = ()
+    """Tasks whose worker has died of them, or beside them: each begins alone, so that no other suffers."""
 
     def begin(self, path: str, number: int) -> None:
         """Report that an attempt begins, once the turn is committed."""

@@ -71,6 +71,7 @@ class Work:
         self._closing = False
         self._dirty = False
         self._active = 0
+        self._alone = False
         self._loop = _running_loop()
         self._since = monotonic() if self._loop is not None else 0.0
 
@@ -310,6 +311,13 @@ class Work:
 
     async def finish(self) -> None:
         """Do everything: in a plain call as far as nothing waits, then with runners."""
+        try:
+            await self._finish()
+        finally:
+            if self.keeps:
+                self.drop_begun()
+
+    async def _finish(self) -> None:
         while True:
             if self.keeps:
                 self._drain_kept()
@@ -612,6 +620,10 @@ class Work:
                 self.breathes = True
                 return
 
+    def call_begun(self) -> bool:
+        """Call the plain functions at the front of what has begun; False if there are none."""
+        return False
+
     def _goes_on(self) -> bool:
         """Return whether more can be done without waiting."""
         return not self.stopped and not self.later and self._committing is None
@@ -620,6 +632,8 @@ class Work:
         """Make the next attempt that has begun, if it does not wait."""
         unit = self.begun.popleft()
         _, limit, _ = self.rules_of(unit)
+        path = self.path_of(unit)
+        self.journal.enter(path, self.root.next_number(path))
         if not self.attempt_now(unit, self.work_of(unit), limit):
             self.begun.appendleft(unit)
             return False
@@ -627,10 +641,31 @@ class Work:
 
     def room(self) -> int:
         """Return how many attempts may have begun after this turn."""
+        if self._alone:
+            if self._active:
+                return 0
+            self._alone = False
         room = self.journal.burst
         for limit in (*self._own, *self._outer):
             room = min(room, max(1, limit.free + len(self._runners) - self._active))
         return room
+
+    def stands_alone(self, unit: int, path: str) -> bool:
+        """Return whether a unit may begin in this turn; a suspect waits until nothing else is under way."""
+        if path not in self.journal.suspects:
+            if not self._alone:
+                return True
+        elif not self._active:
+            self._alone = True
+            return True
+        self.put_back(unit)
+        return False
+
+    def drop_begun(self) -> None:
+        """Report the attempts that have begun, and of which no code was called: they had no effect."""
+        while self.begun:
+            path = self.path_of(self.begun.popleft())
+            self.journal.end(path, self.root.next_number(path), AttemptStatus.CANCELLED)
 
     def _begin_turn(self) -> None:
         """Report what begins next, and commit; `begun` has it then."""
@@ -638,9 +673,11 @@ class Work:
         room = self.room()
         while len(self.begun) < room and self.is_ready() and not self.journal.draining:
             unit = self.take()
+            path = self.path_of(unit)
+            if self.journal.suspects and not self.stands_alone(unit, path):
+                break
             if self.admit(unit):
                 self._active += 1
-                path = self.path_of(unit)
                 self.journal.begin(path, self.root.next_number(path))
                 self.begun.append(unit)
         if self.begun or not self.is_settled():
@@ -655,9 +692,13 @@ class Work:
                 self.spare()
                 await later()
             elif self.begun:
+                if self.call_begun():
+                    continue
                 unit = self.begun.popleft()
                 if self.begun or self.is_ready():
                     self.spare()
+                path = self.path_of(unit)
+                self.journal.enter(path, self.root.next_number(path))
                 await self.attempt(unit)
                 if self.overdue():
                     await asyncio.sleep(0)
