@@ -19,7 +19,7 @@ class Managed:
     """A store, the runtimes that run here, and the namespaces that may be managed (None: all).
 
     `audit` is a file to which every change is written, a line each; empty is none. `home` is the runtime
-    that manages the others, where there is one: tokens and revealed secrets go through it.
+    that manages the others, if there is one: tokens and revealed secrets go through it.
     """
 
     def __init__(
@@ -39,11 +39,11 @@ class Managed:
         self.home: Runtime | None = None
 
     def covers(self, namespace: str) -> bool:
-        """Whether this namespace may be managed from here."""
+        """Return whether this namespace may be managed from here."""
         return self.namespaces is None or namespace in self.namespaces
 
     def runtime(self, namespace: str) -> Runtime | None:
-        """The runtime of a namespace in this process; None where none runs here."""
+        """Return the runtime of a namespace in this process; None if none runs here."""
         for runtime in self.runtimes:
             if runtime.namespace == namespace:
                 return runtime

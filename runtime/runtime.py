@@ -107,8 +107,8 @@ class Runtime:
     other processes. `redactor` says which keys hold secrets in what is shown of payloads. `lease` is for
     how many seconds it may act for all of them, such as with a timer, without asking the store again.
 
-    Entering raises StoreError where the store cannot be reached, ExtensionError where an extension
-    cannot be loaded, and ShiftError where something cannot begin (a port in use). Specs with
+    Entering raises StoreError where the store cannot be reached, ExtensionError if an extension
+    cannot be loaded, and ShiftError if something cannot begin (a port in use). Specs with
     Problems are left out and told in `events` and `status()`; everything else runs.
     """
 
@@ -335,7 +335,7 @@ class Runtime:
     # -- packets -------------------------------------------------------------------------------
 
     def start(self, parent: Process | None = None) -> Process:
-        """A new process on the current generation; whoever starts it ends it (see `finish`)."""
+        """Return a new process on the current generation; whoever starts it ends it (see `finish`)."""
         return self._source.begin(parent)
 
     async def send(
@@ -348,7 +348,7 @@ class Runtime:
     ) -> Answer:
         """Send one packet to an in port, in a process of its own, and return the answer.
 
-        An Error is returned, not raised. `timeout` is in seconds. NoSymbol where there is no such
+        An Error is returned, not raised. `timeout` is in seconds. NoSymbol if there is no such
         symbol or port, or the symbol is not active.
         """
         active = self._active(symbol)
@@ -381,7 +381,7 @@ class Runtime:
         return sorted(seen, key=lambda process: process.started)
 
     def status(self) -> Status:
-        """The state of every symbol, and every Problem that keeps something from being live."""
+        """Return the state of every symbol, and every Problem that keeps something from being live."""
         ids = dict.fromkeys([*(symbol.id for symbol in self.table.all()), *self._loader.unfit])
         symbols = [self._look.symbol(uuid) for uuid in ids]
         return Status(
@@ -408,7 +408,7 @@ class Runtime:
         return self._health.unready()
 
     def report(self) -> Report:
-        """What it says of itself in its store: this costs what is not well, not what it holds."""
+        """Return what it says of itself in its store: this costs what is not well, not what it holds."""
         ill = self._health.ill()
         return Report(
             runtime=self.id,
@@ -434,7 +434,7 @@ class Runtime:
 
 @contextmanager
 def _collecting_later() -> Iterator[None]:
-    """No garbage collection while much is made that stays: it would look at all of it, in vain."""
+    """Pause garbage collection while much is made that stays: it would look at all of it, in vain."""
     collecting = gc.isenabled()
     gc.disable()
     try:

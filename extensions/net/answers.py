@@ -13,7 +13,7 @@ Headers = dict[str, list[str]]
 
 
 def with_headers(answer: Answer, added: Headers) -> Answer:
-    """The same response with headers added; an Error and an Upgrade stay as they are.
+    """Return the same response with headers added; an Error and an Upgrade stay as they are.
 
     `Vary` and `Set-Cookie` join what the answer says itself; every other name replaces it.
     """
@@ -46,7 +46,7 @@ _JOINED = frozenset({"Vary", "Set-Cookie"})
 
 
 def header_of(payload: Any, name: str) -> str:
-    """One header of a request, several joined by commas; "" without it."""
+    """Return one header of a request, several joined by commas; "" without it."""
     if type(payload) is HttpRequest:
         return payload.head.get(name)
     header = payload.get("header") if isinstance(payload, dict) else None
@@ -55,7 +55,7 @@ def header_of(payload: Any, name: str) -> str:
 
 
 def method_of(payload: Any) -> str:
-    """The method of a request; TypeError where it is none."""
+    """Return the method of a request; raise TypeError if it is none."""
     if type(payload) is HttpRequest:
         return payload.method_text
     if isinstance(payload, dict) and isinstance(payload.get("method", "GET"), str):
@@ -66,7 +66,7 @@ def method_of(payload: Any) -> str:
 
 
 def with_fields(payload: Any, **fields: Any) -> Any:
-    """A request with fields added."""
+    """Return a request with fields added."""
     if type(payload) is HttpRequest:
         return payload.with_fields(**fields)
     return {**payload, **fields}

@@ -78,7 +78,7 @@ class Berth:
     async def open(
         self, host: Host, make: Callable[[], Server], begun: Begun, moved: Begun
     ) -> None:
-        """Listen, or arrange to once the change is made; OSError if the address cannot be had.
+        """Listen, or arrange to once the change is made; raise OSError if the address cannot be had.
 
         `begun` is called when a server is ours, `moved` when it listens at another address.
         """
@@ -105,7 +105,7 @@ class Berth:
         moved(server)
 
     def _same(self) -> "Berth | None":
-        """The one that leaves and listens at the same address in the same way."""
+        """Return the one that leaves and listens at the same address in the same way."""
         near = [self._before] if self._before is not None else []
         for berth in (*near, *self._leaving):
             if berth._given or berth.server is None:
@@ -122,7 +122,7 @@ class Berth:
         return None
 
     async def _meet(self, host: Host, make: Callable[[], Server]) -> Handover | None:
-        """What is taken over from those in the way; None if there are none."""
+        """Return what is taken over from those in the way; None if there are none."""
         held = {
             door.address: (door, berth)
             for berth in self._leaving
@@ -259,7 +259,7 @@ class Berth:
         return failures
 
     def _related(self) -> list["Berth"]:
-        """The heirs of this one, those who share a predecessor with them, and so on."""
+        """Return the heirs of this one, those who share a predecessor with them, and so on."""
         heirs: list[Berth] = []
         todo, seen = [self], {self}
         while todo:

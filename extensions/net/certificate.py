@@ -21,7 +21,7 @@ LONGEST = 5.0
 
 
 def files_of(tls: TLS) -> tuple[Path, ...]:
-    """The files that a certificate is kept in; none where the spec holds the PEM text itself."""
+    """Return the files that a certificate is kept in; none if the spec holds the PEM text itself."""
     given = (tls.cert, tls.key)
     return tuple(
         Path(each) for each in given if isinstance(each, str) and each and "-----BEGIN" not in each
@@ -67,7 +67,7 @@ async def follow(
 
 
 def stamp(files: tuple[Path, ...]) -> tuple[object, ...]:
-    """What tells one state of the files from another; a file that is not there counts too."""
+    """Return what tells one state of the files from another; a file that is not there counts too."""
     return tuple(stamp_of(file) for file in files)
 
 

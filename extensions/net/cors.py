@@ -80,7 +80,7 @@ class CorsNode(Node):
         self._visit = Visit(self._act, plain=True)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return the handler of its only in port."""
         return self._visit if port == "in" else None
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
@@ -106,7 +106,7 @@ class CorsNode(Node):
         return {"status": 204, "header": header}
 
     def _allowed(self, origin: str) -> Headers:
-        """What is said to pages of this origin; to those that may not, only that others may."""
+        """Return what is said to pages of this origin; to those that may not, only that others may."""
         if self._every:
             header = {"Access-Control-Allow-Origin": ["*"]}
         else:
@@ -123,7 +123,7 @@ class CorsNode(Node):
 
 
 def compile_cors(fields: Cors, build: Build) -> Node:
-    """An origin that is none is a Problem."""
+    """Return an origin that is none is a Problem."""
     try:
         return CorsNode(fields, Origins(fields.origins))
     except ValueError as error:

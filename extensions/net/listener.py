@@ -146,7 +146,7 @@ class ListenerNode(Node):
         )
 
     def _begun(self, server: Server) -> None:
-        """The server is ours, and serves this node from its next request on."""
+        """Take the server, which serves this node from its next request on."""
         host = self._host
         if host is None:
             return
@@ -161,7 +161,7 @@ class ListenerNode(Node):
         self._follow(host)
 
     def _moved(self, server: Server) -> None:
-        """The server listens at an address that was not ours before."""
+        """Note the new address at which the server listens."""
         if self._host is not None:
             scheme = "https" if self._tls is not None else "http"
             where, port = server.address
@@ -176,7 +176,7 @@ class ListenerNode(Node):
             )
 
     def _refused(self, why: str) -> None:
-        """Why the files of its certificate cannot be used; empty where they can."""
+        """Why the files of its certificate cannot be used; empty if they can."""
         self._stale = why
 
     async def pause(self) -> None:
@@ -199,12 +199,12 @@ class ListenerNode(Node):
             await self._source.tasks.wait()
 
     def snapshot(self) -> Mapping[str, Any]:
-        """The server as it is now."""
+        """Return the server as it is now."""
         server = self._berth.server
         return msgspec.to_builtins(server.snapshot()) if server is not None else {}
 
     def degraded(self) -> str:
-        """That it offers an older certificate than its files hold, and why."""
+        """Return that it offers an older certificate than its files hold, and why."""
         return (
             f"its certificate is refused, the one before stays: {self._stale}"
             if self._stale
@@ -219,7 +219,7 @@ class ListenerNode(Node):
     # -- requests ------------------------------------------------------------------------------
 
     def _handle(self, exchange: Exchange) -> None:
-        """One request: where nothing waits, all of it happens in this call."""
+        """Handle one request: if nothing waits, all of it happens in this call."""
         source = self._source
         if source is None:
             exchange.reply(Error("the node is closed", code="dropped"))
@@ -261,7 +261,7 @@ class ListenerNode(Node):
                 raise
 
     def _sent(self, source: Source, process: Process, complete: bool) -> None:
-        """A streamed answer was sent to its end, or could not be."""
+        """Note that a streamed answer was sent to its end, or could not be."""
         ended = process.end(None if complete else Error("the client went away", code="cancelled"))
         if isinstance(ended, Awaitable):
             source.tasks.start(_await(ended))
@@ -289,7 +289,7 @@ async def _await(ended: Awaitable[Any]) -> None:
 
 
 def outcome(answer: Answer) -> Error | None:
-    """How a process with this answer ended: an Error and a status of 400 or more are failures."""
+    """Return how a process with this answer ended: an Error and a status of 400 or more are failures."""
     if type(answer) is Error:
         return answer
     status = status_of(answer)
@@ -299,7 +299,7 @@ def outcome(answer: Answer) -> Error | None:
 
 
 def limits_of(fields: LimitFields) -> HttpLimits:
-    """The limits as the server takes them: None where there is none."""
+    """Return the limits as the server takes them: None if there is none."""
     return HttpLimits(
         header_bytes=int(fields.header) or 2**31,
         target_bytes=int(fields.target) or 2**31,
@@ -318,7 +318,7 @@ def limits_of(fields: LimitFields) -> HttpLimits:
 
 
 def compile_listener(fields: ListenerFields, build: Build) -> Node:
-    """A certificate that cannot be used is a Problem, before anything listens."""
+    """Return a certificate that cannot be used is a Problem, before anything listens."""
     tls: TLS | None = None
     if fields.tls is not None:
         tls = TLS(cert=pem(fields.tls.cert), key=pem(fields.tls.key))

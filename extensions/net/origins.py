@@ -34,7 +34,7 @@ class Origins:
                 self._exact.add(plain(pattern))
 
     def allow(self, origin: str) -> bool:
-        """Whether pages of this origin are let in."""
+        """Return whether pages of this origin are let in."""
         if self.any:
             return True
         actual = plain(origin)
@@ -45,7 +45,7 @@ class Origins:
 
 
 def plain(origin: str) -> str:
-    """An origin in one form: small letters, no port that goes without saying."""
+    """Return an origin in one form: small letters, no port that goes without saying."""
     actual = lower(origin)
     scheme, _, host = actual.partition("://")
     port = _PORTS.get(scheme)
@@ -53,7 +53,7 @@ def plain(origin: str) -> str:
 
 
 def same_host(origin: str, host: str) -> bool:
-    """Whether an origin is of the host that was asked, whatever the scheme: a proxy may end TLS."""
+    """Return whether an origin is of the host that was asked, whatever the scheme: a proxy may end TLS."""
     scheme, _, named = plain(origin).partition("://")
     text = lower(host).removesuffix(f":{_PORTS.get(scheme, '')}")
     return bool(named) and named == text

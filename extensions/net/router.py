@@ -86,7 +86,7 @@ class RouterNode(Node):
         self._choice = Choice(self._choose)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return the handler of its only in port."""
         return self._choice if port == "in" else None
 
     def _choose(self, payload: Payload) -> tuple[str, Payload]:
@@ -106,7 +106,7 @@ class RouterNode(Node):
         return entry[0], with_params(payload, entry[1])
 
     def _lost(self, method: str, path: str, segments: list[str]) -> Payload:
-        """What is answered where no route leads: 404, 405 with Allow, or 204 to OPTIONS."""
+        """Return what is answered if no route leads: 404, 405 with Allow, or 204 to OPTIONS."""
         if method == "OPTIONS" and path == "*":
             # It asks about the server as a whole, not about a path.
             methods = set(self._methods) - {ANY}
@@ -123,7 +123,7 @@ class RouterNode(Node):
 
 
 def asked(payload: Payload) -> tuple[str, str]:
-    """The method and path of a map; TypeError where there are none."""
+    """Return the method and path of a map; raise TypeError if there are none."""
     if isinstance(payload, dict):
         method, path = payload.get("method", "GET"), payload.get("path")
         if isinstance(method, str) and isinstance(path, str):
@@ -132,7 +132,7 @@ def asked(payload: Payload) -> tuple[str, str]:
 
 
 def with_params(payload: Payload, params: dict[str, str]) -> Payload:
-    """The payload with what the names in its path stand for."""
+    """Return the payload with what the names in its path stand for."""
     if type(payload) is HttpRequest:
         return payload.with_fields(params=params)
     return {**payload, "params": params}

@@ -40,7 +40,7 @@ class Routes(Generic[T]):
         self._exact: dict[tuple[str, str], T] = {}
 
     def add(self, method: str, path: str, target: T) -> bool:
-        """Add a route; False where this method and path lead somewhere already."""
+        """Add a route; False if this method and path lead somewhere already."""
         branch, names, rest = self._root, [], False
         for segment in path.split("/")[1:]:
             if segment.startswith("*"):
@@ -70,11 +70,11 @@ class Routes(Generic[T]):
         return True
 
     def exact(self, method: str, path: str) -> T | None:
-        """What a path without names leads to, by one look-up; None says nothing."""
+        """Return what a path without names leads to, by one look-up; None says nothing."""
         return self._exact.get((method, path))
 
     def find(self, method: str, segments: Sequence[str]) -> tuple[T, dict[str, str]] | None:
-        """What a method and the segments of a path lead to, and what the names stand for.
+        """Return what a method and the segments of a path lead to, and what the names stand for.
 
         HEAD goes the way of GET where it has none of its own.
         """
@@ -89,14 +89,14 @@ class Routes(Generic[T]):
         return None
 
     def methods(self, segments: Sequence[str]) -> set[str]:
-        """The methods that lead somewhere at this path; empty where the path leads nowhere."""
+        """Return the methods that lead somewhere at this path; empty if the path leads nowhere."""
         texts: set[str] = set()
         for ends, _ in self._walk(segments):
             texts.update(ends)
         return texts
 
     def _walk(self, segments: Sequence[str]) -> Iterator[tuple[Ends[T], list[str]]]:
-        """Every end that fits a path, the most literal first, and what its names stand for."""
+        """Yield every end that fits a path, the most literal first, and what its names stand for."""
         todo: list[tuple[Branch[T], int, list[str], bool]] = [(self._root, 0, [], False)]
         while todo:
             branch, index, values, rest = todo.pop()
@@ -119,7 +119,7 @@ class Routes(Generic[T]):
 
 
 def split_segment(segment: str) -> tuple[str, str | None]:
-    """The literal beginning of a segment, and the name behind its colon if it has one."""
+    """Return the literal beginning of a segment, and the name behind its colon if it has one."""
     index = segment.find(":")
     while index > 0 and segment[index - 1] == "\\":
         index = segment.find(":", index + 1)

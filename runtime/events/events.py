@@ -25,7 +25,7 @@ _log = logging.getLogger("heddle")
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that happened. `time` is in seconds since 1970; `reason` says why, where there is a why."""
+    """One thing that happened. `time` is in seconds since 1970; `reason` says why, if there is a why."""
 
     time: float
     level: str
@@ -102,7 +102,7 @@ class Events:
         return end
 
     async def wait(self, *names: str, since: int | None = None) -> Event:
-        """The next event of one of these names (any, where none is given).
+        """Return the next event of one of these names (any, where none is given).
 
         With `since`, a generation's number, one that was told already counts, if it is of a later
         generation.
@@ -133,7 +133,7 @@ class Events:
                 self._longest = None
 
     def unhide(self, secrets: Iterable[str]) -> None:
-        """These texts are bound in one place less."""
+        """Mask these texts no longer on account of one place."""
         for secret in secrets:
             left = self._secrets.get(secret, 0) - 1
             if left > 0:
@@ -150,7 +150,7 @@ class Events:
         return self._longest
 
     def mask(self, value: Any) -> Any:
-        """The same plain data with every known secret masked."""
+        """Return the same plain data with every known secret masked."""
         return mask(value, self.secrets)
 
     def shown(self, value: Any) -> Any:
@@ -158,7 +158,7 @@ class Events:
         return mask(self.redactor.redacted(value), self.secrets)
 
     def masked(self, problems: tuple[Problem, ...]) -> tuple[Problem, ...]:
-        """The same Problems with every known secret masked."""
+        """Return the same Problems with every known secret masked."""
         return masked(problems, self.secrets)
 
     def tell(
@@ -276,7 +276,7 @@ def _hand(listener: Listener, event_: Event) -> None:
 
 
 def _without_secrets(redactor: Redactor, value: Any) -> Any:
-    """An Error with its message and its data redacted, and without its cause; anything else as it is."""
+    """Return an Error with its message and its data redacted, and without its cause; anything else as it is."""
     if not isinstance(value, Error):
         return value
     return Error(
@@ -321,7 +321,7 @@ def _cut(value: Any) -> Any:
 
 
 def mask(value: Any, secrets: Sequence[str]) -> Any:
-    """A payload with these texts masked; those of numbers too, where such a secret is one.
+    """Return a payload with these texts masked; those of numbers too, where such a secret is one.
 
     An Error comes without its cause, which nobody can mask.
     """

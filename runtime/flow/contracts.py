@@ -161,7 +161,7 @@ class Process(Protocol):
         """Return the one resource of this process under this key, made by the first caller."""
 
     def on_exit(self, hook: ExitHook) -> None:
-        """Run this when the process ends; hooks run last-in-first-out. ValueError if it has ended."""
+        """Run this when the process ends; hooks run last-in-first-out. Raise ValueError if it has ended."""
 
     def cancel(self, reason: Error | None = None) -> None:
         """Stop whatever waits on behalf of this process; it is answered with the reason."""

@@ -29,7 +29,7 @@ class Error:
 
     `message` is for people; `code` is a stable word (`failed`, `thrown`, `dropped`, `timeout`,
     `cancelled`, `depth`, `endless`); `data` is what was thrown, if anything was; `cause` the exception behind
-    it, kept for logs; `errors` what it joins; `symbol` and `port` where it arose.
+    it, kept for logs; `errors` what it joins; `symbol` and `port` if it arose.
 
     The cause loses its traceback: its frames, and all that stands in them, such as the body of a
     request, would live as long as the Error. `trace` has the places of the frames instead.
@@ -73,7 +73,7 @@ class Error:
 
     @staticmethod
     def of(exception: BaseException, *, symbol: str = "", port: str = "") -> "Error":
-        """The Error that an exception becomes; a NodeError keeps the Error it carries.
+        """Return the Error that an exception becomes; a NodeError keeps the Error it carries.
 
         `symbol` and `port` say where it arose, unless the Error knows that already.
         """
@@ -91,7 +91,7 @@ class Error:
         return Error(text or name, code=code, cause=exception, symbol=symbol, port=port)
 
     def at(self, symbol: str, port: str) -> "Error":
-        """The same Error, told where it arose; one that knows it already stays as it is."""
+        """Return the same Error, told if it arose; one that knows it already stays as it is."""
         if self.symbol or not symbol:
             return self
         placed = Error(
@@ -108,7 +108,7 @@ class Error:
 
     @staticmethod
     def join(errors: "Iterable[Error]") -> "Error":
-        """One Error that carries them all; their messages stand on lines of their own."""
+        """Return one Error that carries them all; their messages stand on lines of their own."""
         flat = tuple(errors)
         if len(flat) == 1:
             return flat[0]

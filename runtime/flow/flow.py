@@ -49,11 +49,11 @@ class Flow:
         return self.process.writer(self._step.owner, port)
 
     def linked(self, port: str) -> bool:
-        """Whether anything is linked to this out port."""
+        """Return whether anything is linked to this out port."""
         return bool(self.process.wiring.targets(self._step.owner, port))
 
     def waits(self, port: str) -> bool:
-        """Whether a packet that is sent there may have to wait for something."""
+        """Return whether a packet that is sent there may have to wait for something."""
         known = self._step.waiting.get(port)
         if known is None:
             wiring = self.process.wiring
@@ -62,7 +62,7 @@ class Flow:
         return known
 
     def fork(self) -> Process:
-        """A child process on the same generation."""
+        """Return a child process on the same generation."""
         return self.process.fork()
 
     def run(self, process: Process, port: str, payload: Payload) -> Answer:

@@ -70,7 +70,7 @@ class TooLargeError(Exception):
 
 
 def plain(action: Action) -> bool:
-    """Whether an action is a plain function of its payload."""
+    """Return whether an action is a plain function of its payload."""
     return not action.waits and not action.process
 
 
@@ -83,13 +83,13 @@ class Fuser:
         # The wiring owns it: a strong reference back would make a cycle of every generation.
         self._wiring: Handlers = proxy(wiring)
         self._fused: dict[Target, FusedFunction | NotFused] = {}
-        # What is known to be deeper than this: looked at again only where more depth is left.
+        # What is known to be deeper than this: looked at again only if more depth is left.
         self._deeper: dict[Target, int] = {}
         self._open: set[Target] = set()
         self._left = SIZE
 
     def fuse(self, target: Target) -> Whole | None:
-        """The whole tree behind an in port as one function; None where it is a straight run anyway."""
+        """Return the whole tree behind an in port as one function; None if it is a straight run anyway."""
         # Along a deep way every other node would fail for want of a little depth: try some of them.
         if self._deeper.get(target, 0) > DEPTH // 2 or not self._branches(target):
             return None
@@ -107,7 +107,7 @@ class Fuser:
         return fused.whole if isinstance(fused, FusedFunction) else None
 
     def _branches(self, target: Target) -> bool:
-        """Whether the straight run from here ends at a node that branches."""
+        """Return whether the straight run from here ends at a node that branches."""
         for _ in range(DEPTH):
             handler = self._wiring.handler(target)
             if isinstance(handler, Choice) or (isinstance(handler, Visit) and handler.plain):
@@ -121,7 +121,7 @@ class Fuser:
         return False
 
     def _fuse(self, target: Target, budget: int) -> FusedFunction | NotFused:
-        """The tree fused, where it is not deeper than the budget."""
+        """Return the tree fused, if it is not deeper than the budget."""
         known = self._fused.get(target)
         if known is not None:
             return known if isinstance(known, NotFused) or known.depth <= budget else NotFused.DEEP
@@ -205,7 +205,7 @@ class Fuser:
         return FusedFunction(visit(handler.fn, ways, fail), depth + 1)
 
     def _all(self, targets: tuple[Target, ...], budget: int) -> list[FusedFunction] | NotFused:
-        """Every target fused, or why not."""
+        """Return every target fused, or why not."""
         if len(targets) > WIDTH:
             return NotFused.NEVER
         functions = []
@@ -221,7 +221,7 @@ class Fuser:
 
 
 def resumable(whole: Whole) -> Whole:
-    """A node whose program may raise ElsewhereError: it notes where, and with which payload, to go on."""
+    """Return a node whose program may raise ElsewhereError: it notes where, and with which payload, to go on."""
 
     def noted(payload: Payload) -> Answer:
         try:
@@ -235,7 +235,7 @@ def resumable(whole: Whole) -> Whole:
 
 
 def failure(label: str, port: str, branches: list[Whole]) -> Fail:
-    """What a node's own failure leads to."""
+    """Return what a node's own failure leads to."""
     onward = spread(branches) if branches else None
 
     def fail(error: BaseException) -> Answer:
@@ -248,7 +248,7 @@ def failure(label: str, port: str, branches: list[Whole]) -> Fail:
 
 
 def leaf(fn: Callable[[Any], Any], fail: Fail) -> Whole:
-    """An action whose result is the answer."""
+    """Return an action whose result is the answer."""
 
     def whole(payload: Payload) -> Answer:
         try:
@@ -260,7 +260,7 @@ def leaf(fn: Callable[[Any], Any], fail: Fail) -> Whole:
 
 
 def action(fn: Callable[[Any], Any], branches: list[Whole], fail: Fail) -> Whole:
-    """An action and what its out port leads to."""
+    """Return an action and what its out port leads to."""
     if not branches:
         return leaf(fn, fail)
     if len(branches) == 1:
@@ -306,7 +306,7 @@ def action(fn: Callable[[Any], Any], branches: list[Whole], fail: Fail) -> Whole
 def choice(
     fn: Callable[[Any], tuple[str | None, Any]], ways: Mapping[str | None, Whole], fail: Fail
 ) -> Whole:
-    """A choice and what each of its ports leads to."""
+    """Return a choice and what each of its ports leads to."""
     find = ways.get
 
     def whole(payload: Payload) -> Answer:
@@ -336,7 +336,7 @@ _FLOW = cast(Flow, PlainFlow())
 
 
 def visit(fn: Callable[..., Any], ways: Mapping[str | None, Whole], fail: Fail) -> Whole:
-    """A visit and what each of its ports leads to: whatever it sends is answered on the spot."""
+    """Return a visit and what each of its ports leads to: whatever it sends is answered on the spot."""
     find = ways.get
 
     def whole(payload: Payload) -> Answer:
@@ -356,7 +356,7 @@ def visit(fn: Callable[..., Any], ways: Mapping[str | None, Whole], fail: Fail) 
 
 
 def spread(branches: list[Whole]) -> Whole:
-    """An out port: the payload goes to each branch in order, and the answers are joined."""
+    """Return an out port: the payload goes to each branch in order, and the answers are joined."""
     if len(branches) == 1:
         return branches[0]
     wholes = tuple(branches)

@@ -24,7 +24,7 @@ class Ends(set[Process]):
         self._listeners = listeners
 
     def discard(self, process: Any) -> None:
-        """It has ended."""
+        """Forget a process that has ended."""
         super().discard(process)
         for listener in tuple(self._listeners):
             listener(process)
@@ -54,7 +54,7 @@ class Generation:
         self.processes = Ends(listeners, self.processes)
 
     def left(self, process: Process) -> None:
-        """A process has ended."""
+        """Note that a process has ended."""
         self.processes.discard(process)
         if self.awaited is not None and not self.processes:
             self.awaited.set_result(None)

@@ -88,7 +88,7 @@ class NestedStack:
 class PendingAnswer:
     """An answer still on its way: await it, once, inside a task.
 
-    Where its process is cancelled meanwhile, the answer is the reason. Where it is the awaiting
+    Where its process is cancelled meanwhile, the answer is the reason. If it is the awaiting
     task that is cancelled, the packet is given up and CancelledError goes on.
     """
 
@@ -176,7 +176,7 @@ class PendingAnswer:
         )
 
     def _unwind(self) -> "Answer | PendingAnswer":
-        """Its process was cancelled before it was awaited: what is inside hears of that."""
+        """Return its process was cancelled before it was awaited: what is inside hears of that."""
         if not self._stack:
             return self._process.reason
         cancelled = asyncio.CancelledError()
@@ -375,7 +375,7 @@ def drive(
                 step = cast(ActionStep, owner).following()
         except BaseException as error:
             stack.pop()
-            # A node may fail, and so it may by what it waits for being cancelled. Where the packet
+            # A node may fail, and so it may by what it waits for being cancelled. If the packet
             # itself is cancelled that goes on to the end.
             own = isinstance(error, FAILURES) or (
                 isinstance(error, asyncio.CancelledError) and not unwinding
@@ -410,7 +410,7 @@ def drive(
 
 
 def _may_wait(process: Process, step: Step | None, stack: Stack | None) -> bool:
-    """Whether a packet at this step, or else at the top of the stack, may have to wait.
+    """Return whether a packet at this step, or else at the top of the stack, may have to wait.
 
     What may not wait is in no ring: it has an end, and is walked to it without a breath.
     """
@@ -437,7 +437,7 @@ def _endless(step: Step | None) -> Error:
 
 
 def too_deep() -> Error:
-    """The answer of a packet that nests too deep; most often its flow is a ring without an end."""
+    """Return the answer of a packet that nests too deep; most often its flow is a ring without an end."""
     return Error(
         f"the flow nests deeper than {DEPTH} visits: is it a ring without an end?", code="depth"
     )
@@ -446,7 +446,7 @@ def too_deep() -> Error:
 def _begin(
     process: Process, step: Step, payload: Payload, stack: Stack, above: NestedStack | None
 ) -> Coroutine[Any, Any, Any]:
-    """The coroutine of a step that waits, ready to be driven inside a task."""
+    """Return the coroutine of a step that waits, ready to be driven inside a task."""
     if step.op == WAIT:
         act = cast(ActionStep, step)
         if not act.turns:
@@ -467,7 +467,7 @@ def _begin(
 
 
 def _inside(owner: Key, stack: Stack, above: NestedStack | None) -> bool:
-    """Whether a packet on its way here is inside a visit of this node already."""
+    """Return whether a packet on its way here is inside a visit of this node already."""
     while True:
         for frame in stack:
             if type(frame) is tuple and isinstance(frame[1], NodeStep) and frame[1].owner == owner:
@@ -506,7 +506,7 @@ async def _together(
 
 
 def _answer_of(process: Process, task: "asyncio.Task[Answer]") -> Answer:
-    """What a task has come to; one that was stopped is answered with the reason."""
+    """Return what a task has come to; one that was stopped is answered with the reason."""
     if task.cancelled():
         return process.reason or Error("the packet was cancelled", code="cancelled")
     return task.result()

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def plain(value: Any) -> Any:
-    """The same data with every lazy map inside it read out into an ordinary dict."""
+    """Return the same data with every lazy map inside it read out into an ordinary dict."""
     if isinstance(value, dict):
         return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -20,7 +20,7 @@ def plain(value: Any) -> Any:
 
 
 def encode_with(encode: Callable[[Any], T], value: Any) -> T:
-    """What an encoder makes of a value, lazy maps included; raises what the encoder raises."""
+    """Return what an encoder makes of a value, lazy maps included; raises what the encoder raises."""
     try:
         return encode(value)
     except TypeError:

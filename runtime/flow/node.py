@@ -120,7 +120,7 @@ class HandlerGuard(Protocol):
 class Node:
     """The base of every node; each method has a default that does nothing.
 
-    Order of calls: `adopt` (only where a predecessor of the same kind is replaced), `inherit`, `open`, packets,
+    Order of calls: `adopt` (only if a predecessor of the same kind is replaced), `inherit`, `open`, packets,
     `pause` (no longer current; what is in flight goes on), `close` (nothing is in flight any more).
     """
 
@@ -134,7 +134,7 @@ class Node:
     """Whether its programs may raise ElsewhereError; set by the Scheme that had it built."""
 
     def handler(self, port: str) -> Handler | None:
-        """What to do with packets at this in port; None where there is no such port.
+        """Return what to do with packets at this in port; None if there is no such port.
 
         Asked once for each port and generation; `in[0]` is asked as `in`. Never waits.
         """
@@ -169,11 +169,11 @@ class Node:
         """Let go of everything: called when nothing is in flight through this node any more."""
 
     def snapshot(self) -> Mapping[str, Any]:
-        """What people may want to see of it, as plain data."""
+        """Return what people may want to see of it, as plain data."""
         return {}
 
     def degraded(self) -> str:
-        """What keeps it from doing all that it should, although it acts; empty where nothing does.
+        """Return what keeps it from doing all that it should, although it acts; empty if nothing does.
 
         `a database that is gone`, in words for people, without secrets. Asked now and then; never waits.
         """

@@ -44,7 +44,7 @@ class Packet:
 
 
 def join(answers: Sequence[Answer]) -> Answer:
-    """The one answer that several make, in the order of their links.
+    """Return the one answer that several make, in the order of their links.
 
     NOTHING is dropped. If any is an Error the join is one Error that carries them all. One value
     left is that value; several are a list; none is NOTHING.

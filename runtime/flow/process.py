@@ -82,7 +82,7 @@ class LiveProcess:
 
     @classmethod
     def lasting(cls, wiring: "Wiring", origin: str = "") -> "LiveProcess":
-        """What many processes belong to, each on the generation of its own time: they share its data.
+        """Return what many processes belong to, each on the generation of its own time: they share its data.
 
         It runs nothing itself, need not be ended, and keeps no generation from ending.
         """
@@ -105,7 +105,7 @@ class LiveProcess:
         return tuple(self._children or ())
 
     def fork(self, origin: str = "") -> "LiveProcess":
-        """A child on the same generation: it reads through to this one's data and writes its own."""
+        """Return a child on the same generation: it reads through to this one's data and writes its own."""
         if self.status is _ENDED:
             raise NodeError(_OVER)
         if self._above >= DEPTH:
@@ -123,7 +123,7 @@ class LiveProcess:
     # -- data --------------------------------------------------------------------------------
 
     def get(self, key: str, default: Any = None) -> Any:
-        """What is kept under this key here or, failing that, in the nearest ancestor."""
+        """Return what is kept under this key here or, failing that, in the nearest ancestor."""
         process: LiveProcess | None = self
         while process is not None:
             if process._data is not None and key in process._data:
@@ -142,7 +142,7 @@ class LiveProcess:
         return self._data.pop(key, None) if self._data is not None else None
 
     def keys(self) -> Iterator[str]:
-        """Every key that `get` would find, each once."""
+        """Yield every key that `get` would find, each once."""
         seen: set[str] = set()
         process: LiveProcess | None = self
         while process is not None:
@@ -184,7 +184,7 @@ class LiveProcess:
         return self.run(self.wiring.out(owner, port), payload)
 
     def writer(self, owner: Key, port: str) -> Writer:
-        """The writing end of an out port, for a node with several packets in flight."""
+        """Return the writing end of an out port, for a node with several packets in flight."""
         if self._writers is None:
             self._writers = set()
             self.owns = True
@@ -243,7 +243,7 @@ class LiveProcess:
             return self.reason  # type: ignore[return-value]
 
     def enter(self, task: "asyncio.Task[Any]") -> bool:
-        """Count a task in that waits on behalf of this process; False where it was in already."""
+        """Count a task in that waits on behalf of this process; False if it was in already."""
         if self._tasks is None:
             self._tasks = set()
             self.owns = True
@@ -265,7 +265,7 @@ class LiveProcess:
             self._tasks.discard(task)
 
     def busy(self, owner: Key) -> bool:
-        """Whether a packet of this process is inside a node that takes turns."""
+        """Return whether a packet of this process is inside a node that takes turns."""
         return self._turns is not None and owner in self._turns
 
     async def take_turn(self, owner: Key) -> None:
@@ -302,7 +302,7 @@ class LiveProcess:
     # -- resources ---------------------------------------------------------------------------
 
     async def local(self, key: Any, make: Callable[[], Awaitable[T]]) -> T:
-        """The one resource of this process under this key, made by the first who asks.
+        """Return the one resource of this process under this key, made by the first who asks.
 
         Others who ask meanwhile wait for the same one. A failure is raised to all who waited and is
         not kept: the next who asks tries again. NodeError once the process has ended.
@@ -385,7 +385,7 @@ class LiveProcess:
     def end(self, error: Error | None = None) -> Awaitable[Error | None] | Error | None:
         """End it: run the exit hooks, close what was opened; children of a cancelled one end too.
 
-        Returns how it ended: None where all went well, the Error otherwise (the one given, or that
+        Returns how it ended: None if all went well, the Error otherwise (the one given, or that
         of the first hook that failed). Where something has to be waited for, an awaitable that
         gives the same; the end takes its course whether or not anybody awaits it. A second call
         changes nothing.
@@ -435,7 +435,7 @@ class LiveProcess:
     async def _end(
         self, error: Error | None, waits: Awaitable[None] | None, caller: "asyncio.Task[Any] | None"
     ) -> Error | None:
-        """The end of a process that has something to wait for."""
+        """Return the end of a process that has something to wait for."""
         while waits is not None:
             try:
                 await waits
@@ -449,7 +449,7 @@ class LiveProcess:
         return self.error
 
     def _at_work(self, caller: "asyncio.Task[Any] | None") -> "list[asyncio.Task[Any]]":
-        """The tasks of this process that are not done; the one that ends it does not count."""
+        """Return the tasks of this process that are not done; the one that ends it does not count."""
         return [task for task in self._tasks or () if task is not caller and not task.done()]
 
     def _wind_up(self, error: Error | None) -> None:
@@ -571,7 +571,7 @@ class ProcessTasks(Tasks):
 
 
 async def settle(answer: Answer | PendingAnswer) -> Answer:
-    """The answer, waited for where it is still on its way."""
+    """Return the answer, waited for where it is still on its way."""
     return await answer if type(answer) is PendingAnswer else answer
 
 

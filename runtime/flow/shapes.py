@@ -47,7 +47,7 @@ def many_to_one(fn: Callable[[Row], Payload | Awaitable[Payload]]) -> Node:
 
     Rows are made per process, first in first out at each port. A packet that has to wait for others
     is answered NOTHING at once; the one that completes the row gets the answer to the row, whatever
-    the order of arrival. Where a process ends with a row that is not complete, that is told as an
+    the order of arrival. If a process ends with a row that is not complete, that is told as an
     event `row incomplete`.
     """
     return ManyToOne(fn)
@@ -60,7 +60,7 @@ class OneToOne(Node):
         self._action = Action(fn)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return the handler of its only in port."""
         return self._action if port == "in" else None
 
 
@@ -73,7 +73,7 @@ class OneToMany(Node):
         self._visit = Visit(self._act, waits=self._waits, turns=self._waits)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return the handler of its only in port."""
         return self._visit if port == "in" else None
 
     def ways(self, payload: Payload) -> Any:
@@ -102,7 +102,7 @@ async def _send_at_once(flow: Flow, ways: Sequence[tuple[str, Payload]]) -> list
 
 
 def _ports(mapping: Many) -> list[tuple[str, Payload]]:
-    """Out ports and what goes out by them, in order; TypeError where it is neither of the two forms."""
+    """Out ports and what goes out by them, in order; raise TypeError if it is neither of the two forms."""
     if isinstance(mapping, Mapping):
         return list(mapping.items())
     if isinstance(mapping, list | tuple):
@@ -197,7 +197,7 @@ class JoinRows:
         return [port for port, column in self._columns.items() if not column]
 
     def add(self, port: str, payload: Payload) -> Row | None:
-        """Put a packet in; return the row if that completes it. NodeError if too many wait."""
+        """Put a packet in; return the row if that completes it. Raise NodeError if too many wait."""
         columns = self._columns
         column = columns.get(port)
         if column is None:

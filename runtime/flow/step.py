@@ -1,6 +1,6 @@
 """Steps are what frozen wiring compiles to: the machine walks them, one after the other.
 
-A step knows what to do and where to go next. Where it goes is looked up the first time that a
+A step knows what to do and where to go next. If it goes is looked up the first time that a
 packet gets there, so a new generation costs only the way that packets take through it.
 """
 
@@ -31,7 +31,7 @@ RAISED = (*FAILURES, CancelledError, GeneratorExit)
 _WAITS = Action(lambda payload: payload, waits=True)
 
 Resolve: TypeAlias = "Callable[[Key, str], Step | None]"
-"""Where an out port of a symbol leads in this generation; None where nothing is linked."""
+"""Where an out port of a symbol leads in this generation; None if nothing is linked."""
 
 
 class Step:
@@ -131,11 +131,11 @@ class NodeStep(Step):
         self.nexts = Ways(owner, resolve)
 
     def leads(self, port: str) -> Step | None:
-        """Where an out port leads; None where nothing is linked."""
+        """Return where an out port leads; None if nothing is linked."""
         return self.nexts[port]
 
     def failed(self, error: BaseException) -> tuple[Step | None, Error]:
-        """Where this node's own failure goes, and the Error that it is."""
+        """Return where this node's own failure goes, and the Error that it is."""
         return self.leads("error"), Error.of(error, symbol=self.label, port=self.port)
 
 
@@ -194,7 +194,7 @@ class VisitStep(NodeStep):
         self._known: Sequence[str] | None = None
 
     def inputs(self) -> Sequence[str]:
-        """The in ports of this node that something is linked to."""
+        """Return the in ports of this node that something is linked to."""
         if self._known is None:
             self._known = self._inputs(self.owner)
         return self._known
@@ -216,7 +216,7 @@ class ActionStep(NodeStep):
         self.out = handler.out
 
     def following(self) -> Step | None:
-        """Where the result goes."""
+        """Return where the result goes."""
         return self.leads(self.out) if self.out is not None else None
 
     def gave_up(self, error: BaseException, payload: Any) -> tuple[Step | None, Any]:

@@ -32,7 +32,7 @@ class ByteStream:
         return self._taking()
 
     def _taking(self) -> AsyncGenerator[bytes, None]:
-        """What is left of it, for its one reader."""
+        """Return what is left of it, for its one reader."""
         if self._taken:
             raise RuntimeError("a byte stream is read once, and this one has its reader already")
         self._taken = True
@@ -47,7 +47,7 @@ class ByteStream:
             await self.aclose()
 
     async def read(self, limit: int | None = None) -> bytes:
-        """All bytes that are left, joined; ValueError past `limit` bytes."""
+        """Return all bytes that are left, joined; ValueError past `limit` bytes."""
         parts: list[bytes] = []
         total = 0
         async with aclosing(self._taking()) as chunks:

@@ -95,7 +95,7 @@ class Wiring:
         self._fuser = Fuser(self)
 
     def observed(self, lens: Lens | None) -> "Wiring":
-        """The same wiring seen through a lens; processes that run go on with what they have."""
+        """Return the same wiring seen through a lens; processes that run go on with what they have."""
         return Wiring(self.symbols, self._sources, self.generation, lens)
 
     def tell(self, listeners: list[Ended]) -> None:
@@ -106,7 +106,7 @@ class Wiring:
     # -- ways ----------------------------------------------------------------------------------
 
     def out(self, owner: Key, port: str) -> Step | None:
-        """Where an out port leads; None where nothing is linked."""
+        """Return where an out port leads; None if nothing is linked."""
         try:
             return self._outs[owner, port]
         except KeyError:
@@ -114,7 +114,7 @@ class Wiring:
             return step
 
     def entry(self, owner: Key, port: str) -> Step:
-        """The step of an in port. A port that is not there answers with an Error."""
+        """Return the step of an in port. A port that is not there answers with an Error."""
         try:
             return self._entries[owner, port]
         except KeyError:
@@ -122,18 +122,18 @@ class Wiring:
             return step
 
     def inputs(self, owner: Key) -> Sequence[str]:
-        """The in ports of a symbol that something is linked to, in order."""
+        """Return the in ports of a symbol that something is linked to, in order."""
         if owner not in self._inputs:
             self._inputs[owner] = self._sources(owner) if self._sources is not None else ()
         return self._inputs[owner]
 
     def targets(self, owner: Key, port: str) -> tuple[Target, ...]:
-        """The links of an out port, in order."""
+        """Return the links of an out port, in order."""
         wired = self.symbols.get(owner)
         return wired.links.get(canonical(port), ()) if wired is not None else ()
 
     def handler(self, target: Target) -> Handler:
-        """What a symbol does at an in port; one that is not there answers with an Error."""
+        """Return what a symbol does at an in port; one that is not there answers with an Error."""
         handler = self._handlers.get(target)
         if handler is None:
             handler = self._handlers[target] = self._handler(*target)
@@ -153,7 +153,7 @@ class Wiring:
         return _answers(Error(actual, code="dropped", symbol=label, port=port))
 
     def label(self, owner: Key) -> str:
-        """What people call the symbol."""
+        """Return what people call the symbol."""
         wired = self.symbols.get(owner)
         return wired.label if wired is not None else str(owner)
 
@@ -194,7 +194,7 @@ class Wiring:
         return seen
 
     def _weave_read(self, owner: Key, port: str, handler: Conversation) -> Step:
-        """A conversation, with the guard of its node round each packet."""
+        """Return a conversation, with the guard of its node round each packet."""
         label = self.label(owner)
         step = ReadStep(owner, label, self._resolve, handler, port)
         guard = self.symbols[owner].node.guard
@@ -237,7 +237,7 @@ class Wiring:
         return step
 
     def _look(self, owner: Key, port: str, inbound: bool, step: Step | None) -> Step | None:
-        """The step seen through the lens, where it wants to see this port."""
+        """Return the step seen through the lens, where it wants to see this port."""
         visit = self._lens(owner, port, inbound) if self._lens is not None else None
         if visit is None:
             return step
@@ -247,7 +247,7 @@ class Wiring:
     # -- waiting -------------------------------------------------------------------------------
 
     def may_wait(self, owner: Key, port: str) -> bool:
-        """Whether a packet that comes in here may have to wait for something.
+        """Return whether a packet that comes in here may have to wait for something.
 
         A ring counts as waiting: the machine takes a breath in it now and then. What may not wait
         is answered by a plain call.
@@ -278,11 +278,11 @@ class Wiring:
         return known[root]
 
     def waits_after(self, owner: Key) -> bool:
-        """Whether a packet that leaves a symbol may have to wait for something."""
+        """Return whether a packet that leaves a symbol may have to wait for something."""
         return any(self.may_wait(*target) for target in self._leads(owner))
 
     def onward(self, target: Target) -> Sequence[Target]:
-        """Where a packet that comes in here may be sent."""
+        """Return where a packet that comes in here may be sent."""
         owner = target[0]
         handler = self.handler(target)
         if isinstance(handler, Action):
@@ -320,7 +320,7 @@ def _weakly(wiring: Wiring) -> tuple[Resolve, Callable[[Key], Sequence[str]]]:
 
 
 def canonical(port: str) -> str:
-    """One name for one port: `out[0]` is `out`."""
+    """Return one name for one port: `out[0]` is `out`."""
     return port.removesuffix("[0]")
 
 
@@ -333,7 +333,7 @@ def _waits(handler: Handler) -> bool:
 
 
 def _answers(error: Error) -> Action:
-    """What answers for an in port that is not there: a link to it was refused, or it went away."""
+    """Return what answers for an in port that is not there: a link to it was refused, or it went away."""
     return Action(lambda _payload: error, out=None)
 
 

@@ -36,7 +36,7 @@ class Writer:
         self._flight.append(self._write(payload))
 
     async def receive(self) -> Answer:
-        """The answer to the oldest packet not yet received for; Closed where none is in flight.
+        """Return the answer to the oldest packet not yet received for; Closed if none is in flight.
 
         Where it is cancelled, the answer stays for the next who receives.
         """

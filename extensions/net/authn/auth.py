@@ -147,7 +147,7 @@ class AuthNode(Node):
         self._choice = Choice(self._choose)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return the handler of its only in port."""
         return self._choice if port == "in" else None
 
     def _choose(self, payload: Payload) -> tuple[str, Payload]:
@@ -165,7 +165,7 @@ class AuthNode(Node):
         return "out", value
 
     def _known(self, payload: dict[str, Any]) -> dict[str, Any] | None:
-        """Who sent it; None where it says nothing, WrongToken where that is wrong."""
+        """Return who sent it; None if it says nothing, WrongToken if that is wrong."""
         scheme, _, credentials = trim(header_of(payload, "Authorization")).partition(" ")
         scheme, credentials = lower(scheme), trim(credentials)
         if scheme == "basic" and self._passwords is not None:
@@ -190,7 +190,7 @@ class AuthNode(Node):
         return {"scheme": "jwt", "user": claims.get("sub"), "claims": claims}
 
     def _elsewhere(self, payload: dict[str, Any]) -> str:
-        """A token that came in a cookie or in the query; "" without one."""
+        """Return a token that came in a cookie or in the query; "" without one."""
         fields = self._fields
         if fields.cookie:
             given = payload.get("cookies") if "cookies" in payload else None
@@ -207,7 +207,7 @@ class AuthNode(Node):
         return ""
 
     def _denied(self, why: str) -> dict[str, Any]:
-        """The response to a sender who is not known."""
+        """Return the response to a sender who is not known."""
         realm = self._fields.realm
         asks = []
         if self._takes_tokens:
@@ -220,7 +220,7 @@ class AuthNode(Node):
 
 
 def compile_auth(fields: Auth, build: Build) -> Node:
-    """A key that does not fit the algorithms is a Problem."""
+    """Return a key that does not fit the algorithms is a Problem."""
     allow = build.condition(fields.allow, "allow") if fields.allow is not None else None
     return AuthNode(fields, _verifier(fields.jwt, build), allow)
 

@@ -48,7 +48,7 @@ class JwksFile:
         self._read()
 
     def key(self, kid: str | None) -> Any:
-        """The key of that id, or the only one where none is named; WrongToken without it."""
+        """Return the key of that id, or the only one where none is named; WrongToken without it."""
         age = monotonic() - self._looked
         if age > _LOOK or (age > _LOOK / 5 and kid not in self._keys):
             self._look()
@@ -116,7 +116,7 @@ class Verifier:
         self._options: Any = {"require": list(require), "verify_iat": False}
 
     def claims(self, token: str) -> dict[str, Any]:
-        """What the token claims; WrongToken where it is not to be believed."""
+        """Return what the token claims; WrongToken if it is not to be believed."""
         import jwt
 
         try:
@@ -149,7 +149,7 @@ class Verifier:
 
 
 def _said(error: Exception) -> str:
-    """What may be told of a failure: it speaks of the token alone."""
+    """Return what may be told of a failure: it speaks of the token alone."""
     import jwt
 
     if isinstance(error, jwt.MissingRequiredClaimError):
@@ -162,7 +162,7 @@ def _said(error: Exception) -> str:
 
 
 def _prepared(key: str, algorithms: Sequence[str]) -> Any:
-    """The key in the form that the algorithms want; ValueError where it does not fit them all."""
+    """Return the key in the form that the algorithms want; raise ValueError if it does not fit them all."""
     import jwt
 
     least = max((HMAC.get(algorithm, 0) for algorithm in algorithms), default=0)

@@ -11,7 +11,7 @@ _KEY = token_bytes(32)
 
 
 def digest(text: str) -> bytes:
-    """A digest that nobody outside this process can foresee."""
+    """Return a digest that nobody outside this process can foresee."""
     return hmac.new(_KEY, text.encode("utf-8", "surrogatepass"), sha256).digest()
 
 
@@ -25,7 +25,7 @@ class Passwords:
         self._known = {digest(user): digest(password) for user, password in users.items()}
 
     def user(self, credentials: str) -> str | None:
-        """The user of `base64(user:password)`; None where that is wrong."""
+        """Return the user of `base64(user:password)`; None if that is wrong."""
         try:
             text = base64.b64decode(credentials, validate=True).decode()
         except (binascii.Error, UnicodeError, ValueError):
@@ -45,5 +45,5 @@ class Tokens:
         self._known = {digest(token): user for user, token in tokens.items()}
 
     def user(self, token: str) -> str | None:
-        """Whose token it is; None where it is nobody's."""
+        """Whose token it is; None if it is nobody's."""
         return self._known.get(digest(token))

@@ -41,7 +41,7 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True):
     same_site: str = "lax"
 
     def changed(self, data: Mapping[str, Any]) -> Self:
-        """The same with what one cookie says itself; NodeError where that cannot be."""
+        """Return the same with what one cookie says itself; raise NodeError if that cannot be."""
         try:
             given: Self = msgspec.convert({**msgspec.structs.asdict(self), **data}, type(self))
         except msgspec.ValidationError as error:
@@ -55,12 +55,12 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True):
         return given
 
     def ended(self) -> Self:
-        """The same for a cookie that shall be forgotten."""
+        """Return the same for a cookie that shall be forgotten."""
         return msgspec.structs.replace(self, max_age=0)
 
 
 def set_cookie(name: str, value: str, about: Attributes) -> str:
-    """The value of a Set-Cookie header; NodeError where no browser would keep it."""
+    """Return the value of a Set-Cookie header; raise NodeError if no browser would keep it."""
     if _NAME.fullmatch(name) is None:
         raise refused(f"{name!r} is not a name for a cookie", "letters, digits and _ - .")
     written = quote(value, safe=_PLAIN)
@@ -85,5 +85,5 @@ def set_cookie(name: str, value: str, about: Attributes) -> str:
 
 
 def refused(actual: str, wanted: str) -> NodeError:
-    """The failure of an answer whose cookies cannot be set."""
+    """Return the failure of an answer whose cookies cannot be set."""
     return NodeError(Error(f"{actual} (wanted: {wanted})", code="cookie"))

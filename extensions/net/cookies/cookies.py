@@ -90,7 +90,7 @@ class CookiesNode(Node):
         self._visit = Visit(self._act)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return the handler of its only in port."""
         return self._visit if port == "in" else None
 
     async def _act(self, flow: Flow, payload: Payload) -> Answer:
@@ -115,7 +115,7 @@ class CookiesNode(Node):
         return self._signer is not None and (self._signed is None or name in self._signed)
 
     def _read(self, payload: Payload) -> dict[str, str]:
-        """The cookies that came; one whose signature is not right is none."""
+        """Return the cookies that came; one whose signature is not right is none."""
         mapping: dict[str, str] = {}
         for name, value in parsed(header_of(payload, "Cookie"), joined=_joined(payload)):
             if self._is_signed(name):
@@ -152,12 +152,12 @@ class CookiesNode(Node):
 
 
 def _joined(payload: Payload) -> bool:
-    """Whether several Cookie headers were joined by commas: HTTP/1.1 allows one only."""
+    """Return whether several Cookie headers were joined by commas: HTTP/1.1 allows one only."""
     return type(payload) is HttpRequest and len(payload.head.fields.get("Cookie", ())) > 1
 
 
 def compile_cookies(fields: Cookies, build: Build) -> Node:
-    """A path or a domain that cannot be written is a Problem."""
+    """Return a path or a domain that cannot be written is a Problem."""
     for name, value in (("path", fields.path), ("domain", fields.domain)):
         if any(text in ";," or not " " < text < "\x7f" for text in value):
             build.refuse(name, found=f'"{value}"', wanted="text without ; , and spaces")

@@ -17,12 +17,12 @@ class Signer:
         ]
 
     def sign(self, name: str, value: str) -> str:
-        """The value with the time and a signature over both and the name: `value.time.signature`."""
+        """Return the value with the time and a signature over both and the name: `value.time.signature`."""
         dated = f"{value}.{int(time()):x}"
         return f"{dated}.{_signature(self._keys[0], name, dated)}"
 
     def open(self, name: str, signed: str, max_age: float | None) -> str | None:
-        """The value, where the signature is ours, of this name, and no older than `max_age` seconds."""
+        """Return the value, where the signature is ours, of this name, and no older than `max_age` seconds."""
         dated, _, signature = signed.rpartition(".")
         value, mark, moment = dated.rpartition(".")
         if not mark or not signature.isascii():

@@ -20,7 +20,7 @@ def decoded_size(data: bytes, content_type: str) -> int:
 
 
 def decode(data: bytes, content_type: str, values: int | None = media.VALUES) -> Any:
-    """The data that a body stands for; BadRequest when it is not what its type says.
+    """Return the data that a body stands for; BadRequest when it is not what its type says.
 
     JSON becomes its value, a form a map of lists, multipart `{values, files}`, text a str in its
     charset, everything else stays bytes. An empty body of type JSON is null. Without a
@@ -44,7 +44,7 @@ def decode(data: bytes, content_type: str, values: int | None = media.VALUES) ->
 
 
 def encode(value: Any, content_type: str = "", accept: str = "") -> tuple[bytes, str]:
-    """The bytes of a value and their Content-Type; BadAnswer when the two do not go together.
+    """Return the bytes of a value and their Content-Type; BadAnswer when the two do not go together.
 
     Bytes are sent as they are. Without a `content_type` the value's own is taken: text for a str,
     JSON for data, and where `accept` refuses that, another one that it takes.
@@ -77,7 +77,7 @@ def _own_type(value: Any, accept: str) -> str:
 
 
 def _fits(value: Any, kind: str) -> bool:
-    """Whether a form can hold the map: text, numbers, and lists of them."""
+    """Return whether a form can hold the map: text, numbers, and lists of them."""
     if kind != media.FORM:
         return True
     items = [

@@ -162,7 +162,7 @@ class Channel(asyncio.Protocol):
                 held.free()
 
     def _uploading(self) -> bool:
-        """Whether the client is expected to send more of a body that is being read."""
+        """Return whether the client is expected to send more of a body that is being read."""
         return self._upload is not None and not self._upload.ended and not self._paused
 
     def _set_deadline(self, *, never: bool = False) -> None:

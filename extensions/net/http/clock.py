@@ -61,11 +61,11 @@ class LoopClock:
             self._handle = None
 
     def after(self, seconds: float | None) -> float:
-        """The deadline that many seconds from now; never, for None."""
+        """Return the deadline that many seconds from now; never, for None."""
         return inf if seconds is None else self.now + self.tick + seconds
 
     def prefix(self, status: int) -> bytes:
-        """The status line and the Date of a response that is sent now."""
+        """Return the status line and the Date of a response that is sent now."""
         prefix = self._prefixes.get(status)
         if prefix is None:
             line = f"HTTP/1.1 {status} {phrase(status)}\r\nDate: {formatdate(self._second, usegmt=True)}\r\n"

@@ -26,11 +26,11 @@ class Packer(Protocol):
     """Compresses piece by piece; what `pack` gives can be unpacked at once when it was flushed."""
 
     def pack(self, data: bytes, *, flush: bool = False) -> bytes:
-        """The next bytes to send, possibly none yet."""
+        """Return the next bytes to send, possibly none yet."""
         ...
 
     def finish(self) -> bytes:
-        """The last bytes to send."""
+        """Return the last bytes to send."""
         ...
 
 
@@ -67,20 +67,20 @@ class _BrotliPacker:
 
 
 def packer(coding: str) -> Packer:
-    """A fresh Packer for one of OFFERS."""
+    """Return a fresh Packer for one of OFFERS."""
     if coding == "br":
         return _BrotliPacker()
     return _ZlibPacker(_GZIP if coding == "gzip" else zlib.MAX_WBITS)
 
 
 def pack(data: bytes, coding: str) -> bytes:
-    """All of `data` in one of OFFERS."""
+    """Return all of `data` in one of OFFERS."""
     work = packer(coding)
     return work.pack(data) + work.finish()
 
 
 def codings_of(header: str) -> list[str]:
-    """The codings of a Content-Encoding header in the order they were applied; RequestError 415."""
+    """Return the codings of a Content-Encoding header in the order they were applied; RequestError 415."""
     names = [lower(trim(name)) for name in header.split(",")]
     texts = [name.removeprefix("x-") for name in names if name not in ("", "identity")]
     for name in texts:
@@ -92,7 +92,7 @@ def codings_of(header: str) -> list[str]:
 
 
 def unpack(data: bytes, header: str, limit: int | None) -> bytes:
-    """The body as it was before Content-Encoding; RequestError with 400, 413 or 415."""
+    """Return the body as it was before Content-Encoding; RequestError with 400, 413 or 415."""
     for coding in reversed(codings_of(header)):
         work = _unpacker(coding, _MEMBERS)
         parts: list[bytes] = []
@@ -109,7 +109,7 @@ def unpack(data: bytes, header: str, limit: int | None) -> bytes:
 async def unpack_stream(
     chunks: AsyncIterable[bytes], header: str, limit: int | None
 ) -> AsyncIterator[bytes]:
-    """The same for a body that arrives over time; `limit` bounds what comes out in total."""
+    """Yield the same for a body that arrives over time; `limit` bounds what comes out in total."""
     work = [_unpacker(coding) for coding in reversed(codings_of(header))]
     total = 0
     turns = LoopYield()
@@ -138,7 +138,7 @@ def _guard(total: int, limit: int | None) -> None:
 
 class _Unpacker(Protocol):
     def feed(self, data: bytes) -> "Any":
-        """Yields what comes out in pieces of bounded size."""
+        """Yield what comes out in pieces of bounded size."""
         ...
 
     def close(self) -> None:

@@ -177,7 +177,7 @@ class HttpConnection(Channel):
         self._cut()
 
     def expire(self) -> None:
-        """The deadline has passed: say so where the client can still hear it."""
+        """Close after the deadline has passed, and say so if the client can still hear it."""
         self._set_deadline(never=True)
         state = self._state
         if state == HEAD and self._buffer and not self._held:
@@ -268,7 +268,7 @@ class HttpConnection(Channel):
         self._started = False
 
     def _check_start(self, start: bytes) -> bytes:
-        """A head that has only begun; BadRequest when it can never become a good one."""
+        """Return a head that has only begun; BadRequest when it can never become a good one."""
         if start in (b"", b"\r\n"):
             return b""
         if len(start) > self._shared.limits.header_bytes:
@@ -412,7 +412,7 @@ class HttpConnection(Channel):
             self._set_pace()
 
     def _on_read(self) -> None:
-        """The reader of an upload wants more, or made room."""
+        """Go on reading: the reader of an upload wants more, or made room."""
         upload = self._upload
         if upload is not None and upload.wanted and self._exchange is not None:
             self._invite()
@@ -529,7 +529,7 @@ class HttpConnection(Channel):
             self._flush()
 
     def _begin_taking(self, exchange: Exchange, upgrade: Upgrade) -> None:
-        """A guest takes the connection over, as soon as all before it is written."""
+        """Hand the connection to a guest as soon as all before it is written."""
         self._guest = upgrade.guest
         self._state = TAKEN
         self._sent(exchange, True)
@@ -623,7 +623,7 @@ class HttpConnection(Channel):
             self._shared.call("a hook after the response failed", exchange.on_sent, complete)
 
     def _finish(self) -> None:
-        """The response is complete; what comes next is for `_settle` to begin."""
+        """Finish a complete response; `_settle` begins what comes next."""
         if self._upload is not None:
             self._upload.fail(ConnectionResetError("the request has its response already"))
             self._upload = None

@@ -35,7 +35,7 @@ class BodyReader(Protocol):
     behind: bool
 
     def feed(self, data: bytes) -> bytes | None:
-        """What follows the body once it is complete, None before; BadRequest when it is broken."""
+        """Return what follows the body once it is complete, None before; BadRequest when it is broken."""
         ...
 
 

@@ -36,7 +36,7 @@ _KEPT_LINE: Final = 256
 
 
 def words(text: str) -> frozenset[str]:
-    """The words of a text, as a set."""
+    """Return the words of a text, as a set."""
     return frozenset(text.split())
 
 
@@ -112,7 +112,7 @@ class Head:
         self.framed = self.chunked or self.length > 0
 
     def get(self, name: str, default: str = "") -> str:
-        """The values of a canonical name, joined by commas; `default` without any."""
+        """Return the values of a canonical name, joined by commas; `default` without any."""
         values = self.fields.get(name)
         if values is None:
             return default
@@ -131,7 +131,7 @@ _REPEATING: Final = words(
 
 
 def parse_line(raw: bytes, limits: HttpLimits) -> RequestLine:
-    """The line without its line end; BadRequest with 400, 414, 501 or 505."""
+    """Return the line without its line end; BadRequest with 400, 414, 501 or 505."""
     if len(raw) > limits.target_bytes + 48:
         raise RequestError(f"the request target is longer than {limits.target_bytes} bytes", 414)
     match = _LINE.fullmatch(raw)
@@ -147,7 +147,7 @@ def parse_line(raw: bytes, limits: HttpLimits) -> RequestLine:
 
 
 def parse_head(block: bytes, version: int, limits: HttpLimits) -> Head:
-    """The header lines between the request line and the empty line; BadRequest otherwise."""
+    """Return the header lines between the request line and the empty line; BadRequest otherwise."""
     if not block:
         return Head({}, version)
     return Head(parse_fields(block, limits), version, block)
@@ -179,7 +179,7 @@ def parse_fields(block: bytes, limits: HttpLimits) -> dict[str, list[str]]:
 
 
 def _lines(block: bytes, latin: set[str]) -> list[str]:
-    """The lines of a block that is not all UTF-8; the values read as Latin-1 join `latin`."""
+    """Return the lines of a block that is not all UTF-8; the values read as Latin-1 join `latin`."""
     lines: list[str] = []
     for raw in block.split(b"\r\n"):
         line, old = text_of_bytes(raw)
@@ -238,7 +238,7 @@ def _take_apart(method: str, target: bytes, version: int) -> RequestLine:
 
 
 def _absolute(text: str) -> tuple[str, str]:
-    """The authority and the rest of `http://authority/rest`."""
+    """Return the authority and the rest of `http://authority/rest`."""
     scheme, separator, rest = text.partition("://")
     if not separator or lower(scheme) not in ("http", "https"):
         raise RequestError('the request target neither begins with "/" nor is an http URL')

@@ -11,7 +11,7 @@ from heddle.runtime.flow.stream import ByteStream
 
 
 class Live(ByteStream):
-    """A byte stream of whoever feeds it; `leave` is called where it will never be read."""
+    """A byte stream of whoever feeds it; `leave` is called if it will never be read."""
 
     __slots__ = ("leave",)
 

@@ -55,7 +55,7 @@ def _media_type(header: str) -> str:
 
 
 def parameter(header: str, name: str) -> str | None:
-    """A parameter of a Content-Type or Content-Disposition header; None without it."""
+    """Return a parameter of a Content-Type or Content-Disposition header; None without it."""
     for match in _PARAMETER.finditer(header):
         if lower(match[1]) == name:
             quoted: str | None = match[2]
@@ -64,7 +64,7 @@ def parameter(header: str, name: str) -> str | None:
 
 
 def is_json(kind: str) -> bool:
-    """Whether a media type is JSON or built upon it."""
+    """Return whether a media type is JSON or built upon it."""
     return kind == JSON or kind.endswith("+json")
 
 
@@ -74,7 +74,7 @@ def values_in(data: bytes) -> int:
 
 
 def from_json(data: bytes, values: int | None = VALUES) -> Any:
-    """The value of a JSON text; BadRequest says where it is broken, 413 that it holds too many `values`."""
+    """Return the value of a JSON text; BadRequest says where it is broken, 413 that it holds too many `values`."""
     if len(data) > _LARGE:
         if values is not None and values_in(data) > values:
             raise RequestError(f"the JSON of the body has more than {values:,} values", 413)
@@ -96,7 +96,7 @@ def _decoded(data: bytes) -> Any:
 
 
 def to_json(value: Any) -> bytes:
-    """A payload as JSON: bytes as base64, an Error as its message; BadAnswer for what is not data."""
+    """Return a payload as JSON: bytes as base64, an Error as its message; BadAnswer for what is not data."""
     try:
         return _encoder.encode(value)
     except _UNWRITABLE:
@@ -127,7 +127,7 @@ def to_text(text: str, content_type: str) -> bytes:
 
 
 def _charset(content_type: str) -> str:
-    """The charset that a type names, or UTF-8; LookupError where it is none that text is sent in."""
+    """Return the charset that a type names, or UTF-8; raise LookupError if it is none that text is sent in."""
     named = parameter(content_type, "charset") if ";" in content_type else None
     if not named or lower(named) == "utf-8":
         return "utf-8"
@@ -141,7 +141,7 @@ def _charset(content_type: str) -> str:
 
 
 def from_form(text: str) -> dict[str, list[str]]:
-    """A form or a query as a map of lists; BadRequest past 10,000 fields, or if it is not UTF-8."""
+    """Return a form or a query as a map of lists; BadRequest past 10,000 fields, or if it is not UTF-8."""
     try:
         if text.count("%") > _ESCAPES:
             pairs = _split_form(text)
@@ -180,7 +180,7 @@ def _unescaped(text: str) -> str:
 
 
 def to_form(value: Any) -> bytes:
-    """A map of values or of lists as a form; BadAnswer for anything else but text.
+    """Return a map of values or of lists as a form; BadAnswer for anything else but text.
 
     Text stands as it is, everything else as JSON has it: `true`, `null`, `{"k":1}`.
     """
@@ -207,7 +207,7 @@ def field_text(value: Any) -> str:
 
 
 def to_bytes(value: Any, content_type: str) -> bytes:
-    """A value in a type without parts: bytes as they are, text in its charset, data as JSON."""
+    """Return a value in a type without parts: bytes as they are, text in its charset, data as JSON."""
     if isinstance(value, bytes):
         return value
     if isinstance(value, Error):

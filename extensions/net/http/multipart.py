@@ -42,7 +42,7 @@ def decode_multipart(data: bytes, boundary: str) -> dict[str, Any]:
 
 
 def encode_multipart(value: Any, boundary: str = "") -> tuple[bytes, str]:
-    """The bytes and the Content-Type of `{values, files}` or of a map of plain fields.
+    """Return the bytes and the Content-Type of `{values, files}` or of a map of plain fields.
 
     A file is its content, or `{data, filename, header}`. BadAnswer when it is no such map.
     """

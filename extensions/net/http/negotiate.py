@@ -22,7 +22,7 @@ def weights(header: str) -> dict[str, float]:
 
 @lru_cache(maxsize=128)
 def choose_coding(header: str, offers: tuple[str, ...]) -> str:
-    """The content coding liked best, the earlier offer among equals; "" to send it as it is.
+    """Return the content coding liked best, the earlier offer among equals; "" to send it as it is.
 
     A client that names no coding gets none; one that refuses everything gets it as it is too,
     since that serves it better than a refusal.
@@ -41,7 +41,7 @@ def choose_coding(header: str, offers: tuple[str, ...]) -> str:
 
 @lru_cache(maxsize=128)
 def accepts(header: str, media_type: str) -> float:
-    """The quality that an Accept header gives `type/subtype`: the most exact entry decides."""
+    """Return the quality that an Accept header gives `type/subtype`: the most exact entry decides."""
     if not header:
         return 1.0
     liked = weights(header)

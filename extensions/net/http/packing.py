@@ -18,7 +18,7 @@ Packed: TypeAlias = tuple[int, bytes, bytes | StreamedBody | Upgrade, str]
 
 
 def pack_response(response: Response, head: Head, least: int | None) -> Packed:
-    """The response, packed if its body has `least` bytes, or is a stream of unknown size, and is worth it.
+    """Return the response, packed if its body has `least` bytes, or is a stream of unknown size, and is worth it.
 
     One with status 304 is given the headers that the whole response would have.
     A body too long to be packed at once, while everyone else waits, becomes a stream.

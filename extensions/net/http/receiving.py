@@ -42,18 +42,18 @@ class Upload:
         self._wake()
 
     def finish(self) -> None:
-        """The last byte has arrived."""
+        """Note that the last byte has arrived."""
         self.ended = True
         self._wake()
 
     def fail(self, error: Exception) -> None:
-        """No more will arrive; the reader is told why after it read what did."""
+        """Note that no more will arrive; the reader learns why after it read what did."""
         if not self.ended:
             self._error = error
             self.finish()
 
     async def aclose(self) -> None:
-        """The reader is done; what still arrives is thrown away."""
+        """Throw away what still arrives: the reader is done."""
         self.closed = True
         self._parts.clear()
         self.size = 0
@@ -96,7 +96,7 @@ class Upload:
 
 
 def body_stream(upload: Upload, head: Head, limit: int | None) -> ByteStream:
-    """The body as a payload, unpacked as its Content-Encoding says; BadRequest 415 while reading."""
+    """Return the body as a payload, unpacked as its Content-Encoding says; BadRequest 415 while reading."""
     packing = head.get("Content-Encoding")
     if packing:
         return ByteStream(unpack_stream(upload, packing, limit), close=upload.aclose)

@@ -104,7 +104,7 @@ class HttpRequest(dict[str, Any]):
         return self._body
 
     def with_fields(self, **fields: Any) -> "HttpRequest":
-        """The same request with fields added or replaced; decoding is done once for both."""
+        """Return the same request with fields added or replaced; decoding is done once for both."""
         given = dict(dict.items(self)) if self._source is not None else dict(_BEGIN)
         given.update(fields)
         derived = HttpRequest(given)
@@ -221,7 +221,7 @@ class HttpRequest(dict[str, Any]):
 def make_request(
     line: RequestLine, head: Head, body: bytes | ByteStream | None, peer: Peer, limit: int | None
 ) -> HttpRequest:
-    """A Request around what was parsed; `limit` bounds the body once it is unpacked."""
+    """Return a Request around what was parsed; `limit` bounds the body once it is unpacked."""
     request = HttpRequest(_BEGIN)
     request.line = line
     request.head = head
@@ -235,7 +235,7 @@ def make_request(
 
 
 def address_text(address: Any) -> str:
-    """A socket address as `host:port`; a path as it is, and "" for an address without a name."""
+    """Return a socket address as `host:port`; a path as it is, and "" for an address without a name."""
     if isinstance(address, tuple) and len(address) >= 2:
         host, port = address[0], address[1]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

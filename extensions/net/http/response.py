@@ -96,7 +96,7 @@ _ASKING: Final = words(
 
 
 def respond(answer: Any, head: Head) -> Response:
-    """The response that an answer becomes for the request with that head; BadAnswer when none."""
+    """Return the response that an answer becomes for the request with that head; BadAnswer when none."""
     if isinstance(answer, dict):
         if is_envelope(answer):
             return _envelope(answer, head)
@@ -126,12 +126,12 @@ def respond(answer: Any, head: Head) -> Response:
 
 
 def takes(head: Head, media_type: str) -> bool:
-    """Whether the client's Accept header, if it sent one, allows a media type."""
+    """Return whether the client's Accept header, if it sent one, allows a media type."""
     return "Accept" not in head.fields or accepts(head.get("Accept"), media_type) > 0
 
 
 def is_envelope(answer: dict[str, Any]) -> bool:
-    """Whether a map says status, header and body itself, rather than being the body."""
+    """Return whether a map says status, header and body itself, rather than being the body."""
     if "body" in answer or "status" in answer or "header" in answer:
         if answer.keys() <= ENVELOPE:
             return True
@@ -141,7 +141,7 @@ def is_envelope(answer: dict[str, Any]) -> bool:
 
 
 def status_of(answer: Any) -> int:
-    """The status that `respond` would give, without building the body; 500 for a bad answer."""
+    """Return the status that `respond` would give, without building the body; 500 for a bad answer."""
     if answer is NOTHING:
         return 204
     if isinstance(answer, Error):
@@ -155,7 +155,7 @@ def status_of(answer: Any) -> int:
 
 
 def fault_of(error: Error | BaseException) -> RequestError | None:
-    """What the client did wrong, where that is what the error came from.
+    """Return what the client did wrong, where that is what the error came from.
 
     Of several errors it is the first, if the client is at fault for all of them.
     """
@@ -176,7 +176,7 @@ def fault_of(error: Error | BaseException) -> RequestError | None:
 
 
 def respond_error(error: Error) -> Response:
-    """An Error as a response that tells nothing from inside, except to who sent a bad request."""
+    """Return an Error as a response that tells nothing from inside, except to who sent a bad request."""
     fault = fault_of(error)
     if fault is not None:
         return plain_response(fault.status, str(fault))
@@ -184,7 +184,7 @@ def respond_error(error: Error) -> Response:
 
 
 def plain_response(status: int, text: str = "") -> Response:
-    """A status with a line of text, by default the status's own phrase."""
+    """Return a status with a line of text, by default the status's own phrase."""
     return status, _TEXT, (text or phrase(status)).encode(), False
 
 
@@ -271,7 +271,7 @@ def _status(value: Any) -> int:
 
 
 def _header_lines(header: Any, echoed: bool, status: int) -> tuple[list[bytes], str, bool]:
-    """The lines, the Content-Type apart, and whether something forbids to pack the body."""
+    """Return the lines, the Content-Type apart, and whether something forbids to pack the body."""
     lines: list[bytes] = []
     content_type = ""
     packed = False
@@ -340,7 +340,7 @@ def _text(name: str, value: Any) -> str:
 
 
 def _line(name: str, text: str, latin: frozenset[str]) -> bytes:
-    """A header line: text that came as Latin-1 goes on as the bytes that it was."""
+    """Return a header line: text that came as Latin-1 goes on as the bytes that it was."""
     if latin and text in latin:
         return f"{name}: {text}\r\n".encode("latin-1")
     return f"{name}: {text}\r\n".encode()

@@ -56,7 +56,7 @@ async def send_body(
 
 
 async def slices(data: bytes) -> AsyncIterator[bytes]:
-    """A large body as a stream of pieces."""
+    """Yield a large body as a stream of pieces."""
     for at in range(0, len(data), SLICE_BYTES):
         yield data[at : at + SLICE_BYTES]
 

@@ -229,7 +229,7 @@ class Server:
         await empty.wait()
 
     def snapshot(self) -> ServerSnapshot:
-        """The server as it is now."""
+        """Return the server as it is now."""
         shared = self._shared
         return ServerSnapshot(
             name=self.name,

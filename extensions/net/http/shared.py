@@ -50,7 +50,7 @@ class Tenant(Protocol):
         ...
 
     def expire(self) -> None:
-        """The deadline has passed."""
+        """Act on a deadline that has passed."""
         ...
 
 
@@ -94,7 +94,7 @@ class ServerShared:
         self.empty: asyncio.Event | None = None
 
     def change_limits(self, limits: HttpLimits) -> None:
-        """New limits; a deadline that is running keeps its time."""
+        """Set new limits; a deadline that is running keeps its time."""
         self.limits = limits
         self.clock.pace(limits)
         self.lines.clear()
@@ -126,7 +126,7 @@ class ServerShared:
         self.connections.add(guest)
 
     def line(self, raw: bytes) -> RequestLine:
-        """A request line, parsed or remembered; BadRequest as `parse_line`."""
+        """Return a request line, parsed or remembered; BadRequest as `parse_line`."""
         line = parse_line(raw, self.limits)
         if len(raw) <= _KEPT_LINE_BYTES:
             if len(self.lines) >= _KEPT_LINES:
@@ -145,7 +145,7 @@ class ServerShared:
             self.report(phrase, error, None)
 
     def too_large(self, length: int) -> RequestError | None:
-        """The refusal of a body of that length, if it is too large."""
+        """Return the refusal of a body of that length, if it is too large."""
         most = self.limits.body_bytes
         if most is None or length <= most:
             return None

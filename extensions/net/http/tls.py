@@ -62,7 +62,7 @@ def _context(tls: TLS) -> "ssl.SSLContext":
 
 
 def _file(given: str | bytes, place: Path) -> Path:
-    """The path itself, or a file of ours that holds the PEM text; the folder is for our eyes only."""
+    """Return the path itself, or a file of ours that holds the PEM text; the folder is for our eyes only."""
     data = given.encode() if isinstance(given, str) else given
     if b"-----BEGIN" not in data:
         if isinstance(given, bytes):

@@ -33,7 +33,7 @@ class Guest(asyncio.Protocol):
     busy = False
 
     def take(self, transport: asyncio.Transport, shared: Keeper, rest: bytes) -> None:
-        """The connection is ours; `rest` came behind the request."""
+        """Take the connection; `rest` came behind the request."""
         self.transport = transport
         self._shared = shared
         self.begin()
@@ -48,7 +48,7 @@ class Guest(asyncio.Protocol):
         """Say the first word."""
 
     def drop(self) -> None:
-        """It will never begin."""
+        """Drop an upgrade that will never begin."""
 
     def retire(self) -> None:
         """Come to an end soon."""
@@ -66,10 +66,10 @@ class Guest(asyncio.Protocol):
             self.drop()
 
     def expire(self) -> None:
-        """A guest keeps its own time."""
+        """Do nothing: a guest keeps its own time."""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is gone."""
+        """Note that the connection is gone."""
         self._shared.leave(self)
 
 

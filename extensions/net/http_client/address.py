@@ -1,6 +1,6 @@
 """Which addresses are out in the world, and which are ours alone: this machine, this network.
 
-The address is judged where a socket is made for it: after names were resolved, after redirects, and
+The address is judged if a socket is made for it: after names were resolved, after redirects, and
 for the very address that is connected to. A name that resolves to another address the second time
 gains nothing.
 """
@@ -17,7 +17,7 @@ class PrivateAddressError(OSError):
 
 
 def is_public(text: str) -> bool:
-    """Whether an address belongs to the public internet; IPv4 inside IPv6 is judged as IPv4."""
+    """Return whether an address belongs to the public internet; IPv4 inside IPv6 is judged as IPv4."""
     try:
         address: IPv4Address | IPv6Address = ip_address(text.partition("%")[0])
     except ValueError:
@@ -34,7 +34,7 @@ def is_public(text: str) -> bool:
 
 
 def public_socket(info: tuple[Any, ...]) -> socket.socket:
-    """A socket for an address of `getaddrinfo`; PrivateAddress where it is not public."""
+    """Return a socket for an address of `getaddrinfo`; PrivateAddress if it is not public."""
     family, kind, protocol, _, address = info
     if not is_public(str(address[0])):
         # One text for all addresses of a name: only then is it told as it stands.

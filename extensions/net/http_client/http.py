@@ -212,7 +212,7 @@ class HttpNode(Node):
         return {"connections": pool.open_connections, "requests": pool.calls}
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return the handler of its only in port."""
         return self._handler if port == "in" else None
 
     # -- calls ---------------------------------------------------------------------------------
@@ -310,7 +310,7 @@ class HttpNode(Node):
 
 
 def moved(outgoing: Ask, response: "aiohttp.ClientResponse") -> Ask:
-    """What is asked after a redirect; NodeError where it leads nowhere we go."""
+    """Return what is asked after a redirect; raise NodeError if it leads nowhere we go."""
     from yarl import URL
 
     where = header_text_of(response.headers["Location"])
@@ -345,13 +345,13 @@ def retry_after(response: "aiohttp.ClientResponse") -> float:
 
 
 def place_of(outgoing: Ask) -> str:
-    """Method and URL for people: without a query, which may hold secrets, and without a user."""
+    """Return method and URL for people: without a query, which may hold secrets, and without a user."""
     parts = urlsplit(outgoing.url)
     return f"{outgoing.method} {parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def _raised(error: BaseException, outgoing: Ask) -> BaseException:
-    """What a failure while a body came is for the flow."""
+    """Return what a failure while a body came is for the flow."""
     if not isinstance(error, Exception) or isinstance(error, NodeError):
         return error
     problem = failure(error, place_of(outgoing))
@@ -359,7 +359,7 @@ def _raised(error: BaseException, outgoing: Ask) -> BaseException:
 
 
 def _fixed(fields: HttpClient) -> Headers:
-    """The headers of every request."""
+    """Return the headers of every request."""
     problem: Headers = [("Accept-Encoding", ACCEPTED)]
     if not any(lower(name) == "user-agent" for name in fields.header):
         problem.append(("User-Agent", "heddle"))
@@ -373,7 +373,7 @@ def _fixed(fields: HttpClient) -> Headers:
 
 
 def settings_of(fields: HttpClient) -> PoolSettings:
-    """What the pool is made of."""
+    """Return what the pool is made of."""
     limits, tls = fields.limits, fields.tls
     return PoolSettings(
         connections=limits.connections,
@@ -393,7 +393,7 @@ def settings_of(fields: HttpClient) -> PoolSettings:
 
 
 def compile_http(fields: HttpClient, build: Build) -> Node:
-    """A URL that is none, a header that is none and a certificate that cannot be used are Problems."""
+    """Return a URL that is none, a header that is none and a certificate that cannot be used are Problems."""
     need_aiohttp(build)
     base: Base | None = None
     for name, url in (("url", fields.url), ("proxy", fields.proxy)):

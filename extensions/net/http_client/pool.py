@@ -127,12 +127,12 @@ class ClientPool:
         return response
 
     def enter(self) -> "ClientPool":
-        """One more uses it."""
+        """Return one more uses it."""
         self.users += 1
         return self
 
     async def leave(self) -> None:
-        """One less uses it; the last one closes it."""
+        """Release the pool for one user; the last one closes it."""
         self.users -= 1
         if not self.users:
             await self._session.close()
@@ -162,7 +162,7 @@ def check_head(response: "aiohttp.ClientResponse", most: int) -> None:
 
 
 def failure(error: BaseException, place: str) -> Error | None:
-    """What went wrong between us and them, for people; None where it is none of that."""
+    """Return what went wrong between us and them, for people; None if it is none of that."""
     import aiohttp
 
     if isinstance(error, NodeError):
@@ -217,7 +217,7 @@ def _connecting(error: BaseException) -> bool:
 
 
 def _private(error: BaseException) -> PrivateAddressError | None:
-    """The refusal of an address, wherever aiohttp has put it."""
+    """Return the refusal of an address, wherever aiohttp has put it."""
     todo: list[BaseException | None] = [error]
     seen: set[int] = set()
     while todo:
@@ -233,7 +233,7 @@ def _private(error: BaseException) -> PrivateAddressError | None:
 
 
 def tls_context(settings: PoolSettings) -> ssl.SSLContext | None:
-    """The TLS that settings ask for, None for the usual; ValueError where it cannot be had."""
+    """Return the TLS that settings ask for, None for the usual; raise ValueError if it cannot be had."""
     if settings.verify and not (settings.ca or settings.cert):
         return None
     context = ssl.create_default_context()
@@ -254,7 +254,7 @@ def tls_context(settings: PoolSettings) -> ssl.SSLContext | None:
 
 
 def _load(context: ssl.SSLContext, settings: PoolSettings) -> None:
-    """A certificate of our own, out of PEM text or files."""
+    """Load a certificate of our own, out of PEM text or files."""
     with tempfile.TemporaryDirectory(prefix="heddle-tls-") as folder:
         files = []
         for name, given in (("cert", settings.cert), ("key", settings.key)):

@@ -59,7 +59,7 @@ class Ask:
         """What is asked of the host, if it is not the rest of the URL."""
 
     def moved(self, url: str, status: int, *, same_origin: bool) -> "Ask | None":
-        """What is asked after a redirect; None where the body would have to be sent twice."""
+        """Return what is asked after a redirect; None if the body would have to be sent twice."""
         method, headers, body = self.method, self.headers, self.body
         if (status == 303 and method != "HEAD") or (status in (301, 302) and method == "POST"):
             method, body = "GET", None
@@ -81,7 +81,7 @@ def ask(
     query: str = "",
     coding: str = "",
 ) -> Ask:
-    """The request that a packet stands for; NodeError where it stands for none.
+    """Return the request that a packet stands for; raise NodeError if it stands for none.
 
     A map whose keys are those of a request, one of `method url path query header body` among them,
     says the request itself. Anything else is a body. `fixed` headers win over the packet's.
@@ -101,7 +101,7 @@ def ask(
 
 
 def is_request(payload: Payload) -> bool:
-    """Whether a packet is a map that says a request, rather than being the body."""
+    """Return whether a packet is a map that says a request, rather than being the body."""
     if not isinstance(payload, dict):
         return False
     if type(payload) is HttpRequest:
@@ -110,7 +110,7 @@ def is_request(payload: Payload) -> bool:
 
 
 def given_headers(data: Mapping[str, Any]) -> Headers:
-    """The headers that a packet gives, without those that are for the connection.
+    """Return the headers that a packet gives, without those that are for the connection.
 
     A request as a listener made it goes on without its Cookie and Authorization: nobody has said
     that somebody else may have them. What its client says in the place of a proxy stays here as well.
@@ -135,7 +135,7 @@ def given_headers(data: Mapping[str, Any]) -> Headers:
 
 
 def header_name(given: Any) -> str:
-    """A name as it is written: `content-type` is `Content-Type`; NodeError where it is none."""
+    """Return a name as it is written: `content-type` is `Content-Type`; raise NodeError if it is none."""
     try:
         return canonical(given) if isinstance(given, str) else canonical("")
     except RequestError:
@@ -143,7 +143,7 @@ def header_name(given: Any) -> str:
 
 
 def header_text(name: str, value: Any) -> str:
-    """The text of a header's value; NodeError where it is none."""
+    """Return the text of a header's value; raise NodeError if it is none."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if not isinstance(value, str | int | float):
@@ -157,7 +157,7 @@ def header_text(name: str, value: Any) -> str:
 def _body(
     given: Mapping[str, Any], headers: Headers, coding: str
 ) -> bytes | AsyncIterable[bytes] | None:
-    """The body as bytes or as a stream; its Content-Type and Content-Encoding join the headers."""
+    """Return the body as bytes or as a stream; its Content-Type and Content-Encoding join the headers."""
     value = given.get("body")
     kinds = [text for name, text in headers if name == "Content-Type"]
     if type(given) is HttpRequest:
@@ -190,7 +190,7 @@ def _body(
 
 
 async def _packed(chunks: AsyncIterable[bytes], coding: str) -> AsyncIterator[bytes]:
-    """A stream, packed on its way."""
+    """Yield a stream, packed on its way."""
     work = packer(coding)
     async for chunk in chunks:
         data = work.pack(chunk)

@@ -31,11 +31,11 @@ async def payload_of(
     silence: float | None,
     held: HeldBudget,
 ) -> dict[str, Any]:
-    """The response as a map `method scheme host path query protocol header body status`.
+    """Return the response as a map `method scheme host path query protocol header body status`.
 
     A `body` that is a stream must be closed by whoever owns it. `limit` bounds the body as it
     comes and once it is unpacked, `silence` the seconds between two pieces. A body that is read
-    whole is charged to `held`. NodeError where the body is not what the response says it is.
+    whole is charged to `held`. Raise NodeError if the body is not what the response says it is.
     """
     return {**head_of(response), "body": await _body(response, form, limit, silence, held)}
 
@@ -65,7 +65,7 @@ def head_of(response: "aiohttp.ClientResponse") -> dict[str, Any]:
 
 
 def _path_of(raw: str) -> str:
-    """The text of the path that was asked; as it was written where it has no such text."""
+    """Return the text of the path that was asked; as it was written where it has no such text."""
     try:
         return text_of(raw)
     except RequestError:
@@ -130,7 +130,7 @@ async def _body(
 async def read(
     response: "aiohttp.ClientResponse", limit: int | None, silence: float | None, held: HeldBudget
 ) -> bytes:
-    """The whole body as it comes, charged to `held`; NodeError past the limit."""
+    """Return the whole body as it comes, charged to `held`; NodeError past the limit."""
     size = response.content_length
     parts: list[bytes] = []
     total = 0
@@ -151,7 +151,7 @@ async def read(
 
 
 async def pieces(response: "aiohttp.ClientResponse", silence: float | None) -> AsyncIterator[bytes]:
-    """The body piece by piece; TimeoutError if it falls silent, NodeError if it is broken.
+    """Yield the body piece by piece; raise TimeoutError if it falls silent, NodeError if it is broken.
 
     Lets go of the connection.
     """
@@ -183,7 +183,7 @@ async def pieces(response: "aiohttp.ClientResponse", silence: float | None) -> A
 async def _told(
     chunks: AsyncIterator[bytes], response: "aiohttp.ClientResponse"
 ) -> AsyncIterator[bytes]:
-    """A stream whose faults are theirs: never told as those of our own client."""
+    """Yield a stream whose faults are theirs: never told as those of our own client."""
     try:
         async for chunk in chunks:
             yield chunk

@@ -33,7 +33,7 @@ def handler_class() -> "Callable[..., ResponseHandler]":
             self.left = most
 
         def set_response_params(self, **params: Any) -> None:
-            """A request is sent: nothing of its response has come."""
+            """Begin a response: the request is sent, and nothing of its response has come."""
             self.begun = False
             self.left = self.most
             super().set_response_params(**params)
@@ -55,12 +55,12 @@ def handler_class() -> "Callable[..., ResponseHandler]":
                 self.set_exception(HttpProcessingError(message=text))
 
         def feed_data(self, data: Any, size: int = 0) -> None:
-            """A head is complete."""
+            """Take the bytes of a response until its head is complete."""
             self.left = 0
             super().feed_data(data, size)
 
         def set_exception(self, exc: Any, *cause: Any) -> None:
-            """Whoever waits for the head waits in vain."""
+            """Fail whoever waits for the head."""
             if self.begun and isinstance(exc, ServerDisconnectedError):
                 exc = HttpProcessingError(message="it ends in the middle of its head")
             super().set_exception(exc, *cause)

@@ -28,7 +28,7 @@ class Base:
 
 
 def checked(url: str) -> str:
-    """The same URL; ValueError where it is not an http or https URL with a host."""
+    """Return the same URL; raise ValueError if it is not an http or https URL with a host."""
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("it is not an http or https URL with a host")
@@ -38,11 +38,11 @@ def checked(url: str) -> str:
 
 
 def target(base: Base | None, data: Mapping[str, Any]) -> str:
-    """The whole URL of a call.
+    """Return the whole URL of a call.
 
     With a base, scheme and host are the base's: the packet's path goes below the base's path, and
     its query before the base's. Without one, the packet says it all: in `url`, or in `scheme`,
-    `host` and `path`. NodeError where that makes no URL, or the path climbs.
+    `host` and `path`. Raise NodeError if that makes no URL, or the path climbs.
     """
     given: object = data.get("url")
     path = raw_path(data)
@@ -70,7 +70,7 @@ def target(base: Base | None, data: Mapping[str, Any]) -> str:
 
 
 def raw_path(data: Mapping[str, Any]) -> str:
-    """The path that a packet adds, percent-encoded; "" where it has none."""
+    """Return the path that a packet adds, percent-encoded; "" if it has none."""
     if type(data) is HttpRequest:
         return "" if data.raw_path == "*" else data.raw_path
     path = data.get("path")
@@ -84,7 +84,7 @@ def raw_path(data: Mapping[str, Any]) -> str:
 
 
 def joined(base: str, path: str) -> str:
-    """One path below another; NodeError where it climbs. Empty segments count: `//a` stays `//a`."""
+    """Return one path below another; raise NodeError if it climbs. Empty segments count: `//a` stays `//a`."""
     if _DOTS.search(path):
         raise refused("the path holds a dot segment", "a path that stays below the url")
     if not path or path == "/":
@@ -93,7 +93,7 @@ def joined(base: str, path: str) -> str:
 
 
 def written_query(data: Mapping[str, Any]) -> str:
-    """The query of a packet as text: of a map of values, of a map of lists, or of text."""
+    """Return the query of a packet as text: of a map of values, of a map of lists, or of text."""
     if type(data) is HttpRequest:
         return data.line.query
     query = data.get("query")
@@ -116,7 +116,7 @@ def written_query(data: Mapping[str, Any]) -> str:
 
 
 def _plain(value: Any) -> str | bytes:
-    """Return the text of a query's value: JSON if it is not text; NodeError if it cannot be that."""
+    """Return the text of a query's value: JSON if it is not text; raise NodeError if it cannot be that."""
     if isinstance(value, bytes):
         return value
     try:
@@ -126,5 +126,5 @@ def _plain(value: Any) -> str | bytes:
 
 
 def refused(actual: str, wanted: str) -> NodeError:
-    """The failure of a packet that asks for what cannot be asked."""
+    """Return the failure of a packet that asks for what cannot be asked."""
     return NodeError(Error(f"{actual} (wanted: {wanted})", code="request"))

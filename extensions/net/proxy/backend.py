@@ -34,12 +34,12 @@ class Backend:
         return self.up and monotonic() >= self.aside
 
     def succeeded(self) -> None:
-        """It has answered."""
+        """Count a success: the backend has answered."""
         self.failures = 0
         self.aside = 0.0
 
     def failed(self, most: int, seconds: float) -> bool:
-        """It could not be reached; True where it is set aside for that now."""
+        """Return it could not be reached; True if it is set aside for that now."""
         self.failures += 1
         if not most or self.failures < most:
             return False
@@ -48,7 +48,7 @@ class Backend:
         return fresh
 
     def checked(self, good: bool, falls: int, rises: int) -> bool:
-        """What a health check has found; True where that changes its state."""
+        """Return what a health check has found; True if that changes its state."""
         if good == self.up:
             self.row = 0
             return False
@@ -83,7 +83,7 @@ class Balancer:
                 self._current[old] = self._current.pop(first)
 
     def choose(self, tried: Collection[Backend] = (), key: str = "") -> Backend | None:
-        """A backend that was not tried yet; None where there is none that might answer.
+        """Return a backend that was not tried yet; None if there is none that might answer.
 
         One that was only set aside is better than none at all; one that fails its health checks is
         not.
@@ -115,7 +115,7 @@ class Balancer:
         return best
 
     def _score(self, backend: Backend, key: str) -> float:
-        """How much a key belongs to a backend: where one goes, only its own keys move."""
+        """Return how much a key belongs to a backend: where one goes, only its own keys move."""
         mac = blake2b(f"{backend.url}\n{key}".encode("utf-8", "replace"), digest_size=8).digest()
         share = (int.from_bytes(mac, "big") + 1) / (2**64 + 1)
         return float(share ** (1 / self._weights[backend]))

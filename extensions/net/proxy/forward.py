@@ -32,9 +32,9 @@ def forwarded(
     own: Headers,
     hidden: AbstractSet[str],
 ) -> Ask:
-    """The request that goes to a backend: its body as it came, its headers but those of a hop.
+    """Return the request that goes to a backend: its body as it came, its headers but those of a hop.
 
-    Without `trust`, what a client says in the place of a proxy is left out. `own` headers are added, and what came in under a `hidden` name is left out. NodeError where the
+    Without `trust`, what a client says in the place of a proxy is left out. `own` headers are added, and what came in under a `hidden` name is left out. Raise NodeError if the
     path climbs or the packet is not a request.
     """
     if type(payload) is not HttpRequest:
@@ -88,7 +88,7 @@ def lines_of_block(block: bytes) -> list[tuple[str, str, str]]:
 def _passing(
     headers: Headers, drop: AbstractSet[str], *, trust: bool, underscores: bool
 ) -> Headers:
-    """The headers that go on, out of those that came."""
+    """Return the headers that go on, out of those that came."""
     return [
         (name, value)
         for name, value in headers
@@ -104,7 +104,7 @@ def _passes(name: str, *, trust: bool, underscores: bool) -> bool:
 
 
 def without(path: str, prefix: str) -> str:
-    """A percent-encoded path without the segments of its prefix, where it has them all."""
+    """Return a percent-encoded path without the segments of its prefix, if it has them all."""
     prefix = prefix.rstrip("/")
     if not prefix:
         return path
@@ -118,7 +118,7 @@ def without(path: str, prefix: str) -> str:
 
 
 def said_of(request: HttpRequest, trust: bool) -> Headers:
-    """Who has asked, and for what: a backend sees only us. What came in is believed if it may be."""
+    """Return who has asked, and for what: a backend sees only us. What came in is believed if it may be."""
     client = request["remote"].rpartition(":")[0].strip("[]")
     head = request.head
     come = head.get("X-Forwarded-For") if trust else ""

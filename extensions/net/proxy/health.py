@@ -63,7 +63,7 @@ class HealthCheck:
             await asyncio.sleep(float(fields.every) * (0.9 + 0.2 * random()))
 
     async def _ask(self, backend: Backend) -> str:
-        """What is wrong with it; "" where it is well."""
+        """Return what is wrong with it; "" if it is well."""
         url = backend.base.origin + joined(backend.base.path, self._fields.path)
         try:
             async with asyncio.timeout(float(self._fields.timeout)):

@@ -19,7 +19,7 @@ class Own:
         self.names = frozenset([*(name for name, _ in fixed), *made, *hidden])
 
     def of(self, request: Payload) -> Headers:
-        """Those of one request; NodeError where a value does not belong to a header."""
+        """Return those of one request; raise NodeError if a value does not belong to a header."""
         if not self._made:
             return self._fixed
         made = once(self._made, request).items()
@@ -32,7 +32,7 @@ class Own:
 def own_headers(
     header: Mapping[str, Scalar], values: Mapping[str, Expression], build: Build
 ) -> Own:
-    """Those of a Spec; a name that is none, and one that is said twice, are Problems."""
+    """Return those of a Spec; a name that is none, and one that is said twice, are Problems."""
     fixed: Headers = []
     hidden: list[str] = []
     for given, value in header.items():

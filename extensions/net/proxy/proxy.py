@@ -217,7 +217,7 @@ class ProxyNode(Node):
     # -- life ----------------------------------------------------------------------------------
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return the handler of its only in port."""
         return self._handler if port == "in" else None
 
     def adopt(self, predecessor: Node) -> None:
@@ -262,7 +262,7 @@ class ProxyNode(Node):
             await pool.leave()
 
     def snapshot(self) -> Mapping[str, Any]:
-        """How each backend does."""
+        """Return how each backend does."""
         return {
             "backends": [
                 {
@@ -276,7 +276,7 @@ class ProxyNode(Node):
         }
 
     def degraded(self) -> str:
-        """Which backends are down, as long as some are."""
+        """Return which backends are down, as long as some are."""
         down = [shown(backend.url) for backend in self._balancer.backends if not backend.healthy]
         if not down:
             return ""
@@ -317,7 +317,7 @@ class ProxyNode(Node):
     async def _pass(
         self, payload: Payload, process: Process, backend: Backend, own: Headers, *, last: bool
     ) -> Answer:
-        """Ask one backend; Another where the next may be asked instead."""
+        """Ask one backend; Another if the next may be asked instead."""
         fields = self._fields
         outgoing = forwarded(
             payload,
@@ -379,7 +379,7 @@ class ProxyNode(Node):
     async def _answer(
         self, response: "aiohttp.ClientResponse", process: Process, backend: Backend
     ) -> tuple[Answer, bool]:
-        """The response, and whether the backend still works at it."""
+        """Return the response, and whether the backend still works at it."""
         header = returned(response)
         size = response.content_length
         bare = response.method == "HEAD" or response.status in (204, 304)
@@ -398,7 +398,7 @@ class ProxyNode(Node):
         return {**answer, "body": body}, True
 
     async def _dig(self, value: Any, process: Process) -> Answer:
-        """A WebSocket to a backend, or what it answered instead."""
+        """Return a WebSocket to a backend, or what it answered instead."""
         parts = urlsplit(value.url)
         secure = parts.scheme == "https"
         tls = (self._context or True) if secure else None
@@ -432,20 +432,20 @@ class NextBackendError(Exception):
 
 
 def never_sent(error: BaseException) -> bool:
-    """Whether a request has failed before a byte of it was sent."""
+    """Return whether a request has failed before a byte of it was sent."""
     import aiohttp
 
     return isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
 
 
 def shown(url: str) -> str:
-    """A URL for people: without what may be secret in it."""
+    """Return a URL for people: without what may be secret in it."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def compile_proxy(fields: Proxy, build: Build) -> Node:
-    """A backend that is not a URL, and one that is named twice, are Problems."""
+    """Return a backend that is not a URL, and one that is named twice, are Problems."""
     need_aiohttp(build)
     backends: list[Backend] = []
     weights: list[int] = []

@@ -25,7 +25,7 @@ _STATUS: Final = re.compile(rb"HTTP/1\.[01] ([1-5][0-9]{2})(?: [\t \x21-\x7e\x80
 
 
 def wants_websocket(request: HttpRequest) -> bool:
-    """Whether a request asks for a WebSocket."""
+    """Return whether a request asks for a WebSocket."""
     return _names_websocket(request.head.fields) and request.method_text == "GET"
 
 
@@ -87,7 +87,7 @@ class BackSide(asyncio.Protocol):
             self._hear_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The backend has left."""
+        """Note that the backend has left."""
         self.lost = True
         self._more.set()
         if not self.head.done():
@@ -109,12 +109,12 @@ class BackSide(asyncio.Protocol):
         return data
 
     def pause_writing(self) -> None:
-        """The backend does not take what comes: let the client wait."""
+        """Let the client wait: the backend does not take what comes."""
         if self.front is not None and not self.front.transport.is_closing():
             self.front.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """It does again."""
+        """Let the client go on: the backend takes data again."""
         if self.front is not None and not self.front.transport.is_closing():
             self.front.transport.resume_reading()
 
@@ -144,17 +144,17 @@ class Tunnel(Guest):
         self._back.transport.write(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The client has left."""
+        """Note that the client has left."""
         super().connection_lost(exc)
         self._back.transport.close()
 
     def pause_writing(self) -> None:
-        """The client does not take what comes: let the backend wait."""
+        """Let the backend wait: the client does not take what comes."""
         if not self._back.transport.is_closing():
             self._back.transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """It does again."""
+        """Let the backend go on: the client takes data again."""
         if not self._back.transport.is_closing():
             self._back.transport.resume_reading()
 
@@ -163,7 +163,7 @@ class Tunnel(Guest):
         self.transport.close()
 
     def drop(self) -> None:
-        """The client did not wait for it."""
+        """Drop the tunnel: the client did not wait for it."""
         self._back.transport.abort()
 
 
@@ -270,7 +270,7 @@ async def _short_body(back: BackSide, head: Head) -> bytes:
 
 
 def _written(outgoing: Ask, host: str, port: int, *, secure: bool) -> bytes:
-    """The request as bytes: what is between neighbours is said anew."""
+    """Return the request as bytes: what is between neighbours is said anew."""
     path = outgoing.target or "/" + outgoing.url.split("://", 1)[1].partition("/")[2]
     named = f"[{host}]" if ":" in host else host
     usual = 443 if secure else 80

@@ -16,7 +16,7 @@ _LONGEST: Final = 1024 * 1024
 
 
 def written(payload: Payload, number: str = "") -> bytes:
-    """The bytes of one event; NodeError where it cannot be written.
+    """Return the bytes of one event; raise NodeError if it cannot be written.
 
     A map of `event id data retry comment` says it all; anything else is the data. Text is written
     as it is, everything else as JSON. `retry` is in milliseconds. `number` is the id where the
@@ -43,7 +43,7 @@ def written(payload: Payload, number: str = "") -> bytes:
 
 
 def is_event(payload: Payload) -> bool:
-    """Whether a packet is a map that says an event, rather than being its data."""
+    """Return whether a packet is a map that says an event, rather than being its data."""
     return isinstance(payload, dict) and bool(payload) and payload.keys() <= KEYS
 
 
@@ -58,7 +58,7 @@ def text_of(data: Any) -> str:
 
 
 async def lines_of(stream: ByteStream) -> AsyncIterator[bytes]:
-    """Each line of a stream that is not empty as an event with that data."""
+    """Yield each line of a stream that is not empty as an event with that data."""
     rest = b""
     async for chunk in stream:
         *lines, rest = (rest + chunk).split(b"\n")

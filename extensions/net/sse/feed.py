@@ -26,7 +26,7 @@ class EventFeed:
         self._over = False
 
     def wants(self, topics: frozenset[str]) -> bool:
-        """Whether an event for these topics is for this client; for none of them is for all."""
+        """Return whether an event for these topics is for this client; for none of them is for all."""
         return not topics or self.topics is None or not self.topics.isdisjoint(topics)
 
     def push(self, data: bytes) -> None:
@@ -44,14 +44,14 @@ class EventFeed:
         self._wake()
 
     def end(self) -> None:
-        """No more will come."""
+        """End the feed: no more will come."""
         self._over = True
         self._held.free()
         self._feeders.leave(self)
         self._wake()
 
     def body(self) -> Live:
-        """The same as the body of a response."""
+        """Return the same as the body of a response."""
         return Live(self._chunks(), close=self._close, leave=self.end)
 
     async def _close(self) -> None:
@@ -114,20 +114,20 @@ class Feeders:
         return len(self._kept)
 
     def number(self) -> str:
-        """An id for the next event; "" where none is kept."""
+        """Return an id for the next event; "" if none is kept."""
         if not self._kept.maxlen:
             return ""
         self._count += 1
         return f"{self._era}-{self._count}"
 
     def open(self, topics: frozenset[str] | None, first: bytes, last: str) -> EventFeed:
-        """A feed that begins with what was missed since the event `last`, if that is known."""
+        """Return a feed that begins with what was missed since the event `last`, if that is known."""
         feed = EventFeed(self, topics, first + (self._missed(topics, last) if last else b""))
         self.feeds[feed] = None
         return feed
 
     def leave(self, feed: EventFeed) -> None:
-        """One feed less."""
+        """Count one feed less."""
         self.feeds.pop(feed, None)
 
     def send(self, data: bytes, topics: frozenset[str], identity: str) -> int:
@@ -146,7 +146,7 @@ class Feeders:
             feed.end()
 
     def _missed(self, topics: frozenset[str] | None, last: str) -> bytes:
-        """What was sent after an event; all that is kept, where that event is not."""
+        """Return what was sent after an event; all that is kept, if that event is not."""
         missed: Iterable[tuple[str, frozenset[str], bytes]] = self._kept
         for index, (identity, _, _) in enumerate(self._kept):
             if identity == last:

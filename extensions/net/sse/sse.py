@@ -90,7 +90,7 @@ class SseNode(Node):
         self._feeders = predecessor._feeders
 
     def disown(self, predecessor: Node) -> None:
-        """They are the predecessor's again."""
+        """Give the streams back to the predecessor."""
         if not isinstance(predecessor, SseNode):
             return
         self._feeders.owner = predecessor
@@ -98,7 +98,7 @@ class SseNode(Node):
         self._feeders = Feeders()
 
     async def open(self, host: Host) -> None:
-        """Its settings hold for streams that are open, too."""
+        """Apply the settings to streams that are open, too."""
         del host
         self._feeders.owner = self
         self._set()
@@ -115,7 +115,7 @@ class SseNode(Node):
             self._feeders.end()
 
     def snapshot(self) -> Mapping[str, Any]:
-        """How many streams are open, and what was sent."""
+        """Return how many streams are open, and what was sent."""
         feeders = self._feeders
         return {
             "streams": len(feeders.feeds),
@@ -164,13 +164,13 @@ class SseNode(Node):
 
 
 def _asked(payload: Payload) -> tuple[str, str]:
-    """The method of a request, and the last event that its client has seen."""
+    """Return the method of a request, and the last event that its client has seen."""
     last = header_of(payload, "Last-Event-Id") or header_of(payload, "Last-Event-ID")
     return method_of(payload), last
 
 
 def _events(answer: Answer) -> list[Payload]:
-    """The events of an answer: a list is several."""
+    """Return the events of an answer: a list is several."""
     return answer if isinstance(answer, list) else [answer]
 
 
@@ -204,7 +204,7 @@ def _response(body: bytes | ByteStream) -> Answer:
 
 
 def compile_sse(fields: Sse, build: Build) -> Node:
-    """The expression is compiled once."""
+    """Return the expression is compiled once."""
     topics = build.program(fields.topics, "topics") if fields.topics is not None else None
     return SseNode(fields, topics)
 

@@ -132,7 +132,7 @@ class FilesNode(Node):
         self._handler = Action(self._act, process=True, waits=True)
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port."""
+        """Return the handler of its only in port."""
         return self._handler if port == "in" else None
 
     async def _act(self, payload: Payload, process: Process) -> Answer:
@@ -155,7 +155,7 @@ class FilesNode(Node):
         return answer
 
     def _path(self, payload: Payload) -> str | None:
-        """The path below the root; None where the request is for somewhere else."""
+        """Return the path below the root; None if the request is for somewhere else."""
         params = payload.get("params")
         if isinstance(params, dict) and isinstance(params.get("*"), str):
             return str(params["*"])
@@ -254,7 +254,7 @@ class FilesNode(Node):
         return {"status": 200, "header": mapping, "body": body}
 
     def _packed(self, name: str, file: StaticFile, accept: str) -> tuple[str, StaticFile]:
-        """The packed file beside this one that the client takes, if there is one as new."""
+        """Return the packed file beside this one that the client takes, if there is one as new."""
         if not self._fields.precompressed or not accept:
             return "", file
         liked = weights(accept)
@@ -268,7 +268,7 @@ class FilesNode(Node):
         return "", file
 
     def _kind(self, name: str) -> str:
-        """The content type, by the ending."""
+        """Return the content type, by the ending."""
         ending = lower(Path(segment_of(name)).suffix)
         kind = self._types.get(ending) or mimetypes.guess_type(name)[0]
         if kind is None:
@@ -318,7 +318,7 @@ def _partial(
 
 
 async def _nothing() -> AsyncIterator[bytes]:
-    """The body of an answer to HEAD: never read."""
+    """Yield the body of an answer to HEAD: never read."""
     for piece in _NO_BYTES:
         yield piece
 
@@ -328,7 +328,7 @@ def _ending(name: str) -> str:
 
 
 def compile_files(fields: FilesFields, build: Build) -> Node:
-    """A root that is not a folder is a Problem."""
+    """Return a root that is not a folder is a Problem."""
     if not Path(fields.root).is_dir():
         build.refuse(
             "root",

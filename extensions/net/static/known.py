@@ -12,18 +12,18 @@ _SECOND: Final = 1_000_000_000
 
 
 def tag_of(file: StaticFile, coding: str = "") -> str:
-    """The tag of a file: another as soon as anything about it changes."""
+    """Return the tag of a file: another as soon as anything about it changes."""
     packed = f"-{coding}" if coding else ""
     return f'"{file.changed:x}-{file.size:x}-{file.number:x}-{file.entry:x}{packed}"'
 
 
 def date_of(file: StaticFile) -> str:
-    """When it changed, as a header says it."""
+    """Return when it changed, as a header says it."""
     return formatdate(file.changed // _SECOND, usegmt=True)
 
 
 def judge(file: StaticFile, tag: str, header: Callable[[str], str]) -> int:
-    """200 where the file is to be sent, 304 where it is known, 412 where it should be another."""
+    """200 where the file is to be sent, 304 if it is known, 412 if it should be another."""
     match = header("If-Match")
     if match:
         if not _listed(match, tag, weak=False):
@@ -40,7 +40,7 @@ def judge(file: StaticFile, tag: str, header: Callable[[str], str]) -> int:
 
 
 def same(file: StaticFile, tag: str, condition: str) -> bool:
-    """Whether If-Range allows a part: where the client has the rest of this very file."""
+    """Return whether If-Range allows a part: where the client has the rest of this very file."""
     if not condition:
         return True
     if condition.startswith(('"', "W/")):

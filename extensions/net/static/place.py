@@ -45,7 +45,7 @@ class StaticRoot:
         self._folds: bool | None = None
 
     def find(self, path: str) -> StaticFile | Folder | None:
-        """What the text of a path below the root stands for; None where there is nothing to see.
+        """Return what the text of a path below the root stands for; None if there is nothing to see.
 
         Looks at the disk. Each file has one path: one that climbs, has an empty segment before its
         end or one with a slash inside, or differs from the name on the disk, is nothing.
@@ -92,13 +92,13 @@ class StaticRoot:
         return real
 
     def _named(self, part: str) -> bool:
-        """Whether a part of a path may name something."""
+        """Return whether a part of a path may name something."""
         if part in ("", ".", "..") or "/" in part or not _FORBIDDEN.isdisjoint(part):
             return False
         return self._hidden or not part.startswith(".") or part == ".well-known"
 
     def _spelled(self, root: str, parts: list[str]) -> bool:
-        """Whether the disk has these very names; one that folds case would serve them under others."""
+        """Return whether the disk has these very names; one that folds case would serve them under others."""
         if self._folds is None:
             self._folds = _folds(root)
         if self._folds is False:
@@ -109,7 +109,7 @@ class StaticRoot:
 
 
 def _folds(folder: str) -> bool | None:
-    """Whether a folder has its files under names in other letters, too; None if nothing tells."""
+    """Return whether a folder has its files under names in other letters, too; None if nothing tells."""
     if os.name == "nt":
         return True
     names = _names(folder)

@@ -22,9 +22,9 @@ class RangeError(ValueError):
 
 
 def ranges_of(header: str, size: int) -> list[Range] | None:
-    """The ranges of a Range header; None where it is none, or the whole file serves better.
+    """Return the ranges of a Range header; None if it is none, or the whole file serves better.
 
-    Ranges that touch are joined where they stand; the order stays. Unsatisfiable where the header is
+    Ranges that touch are joined where they stand; the order stays. Unsatisfiable if the header is
     right and there is nothing to send.
     """
     unit, mark, rest = header.partition("=")

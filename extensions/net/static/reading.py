@@ -16,7 +16,7 @@ PIECE: Final = 256 * 1024
 
 
 def open_at(static_file: StaticFile) -> BufferedReader:
-    """The file, open; OSError where it is gone, or not the one that was found."""
+    """Return the file, open; raise OSError if it is gone, or not the one that was found."""
     file = Path(static_file.path).open("rb")  # noqa: SIM115 - the stream closes it
     size = file.seek(0, 2)
     if size != static_file.size:
@@ -27,7 +27,7 @@ def open_at(static_file: StaticFile) -> BufferedReader:
 
 
 def whole(static_file: StaticFile) -> tuple[BufferedReader | None, bytes]:
-    """A file to be streamed, or all there is in one that is small."""
+    """Return a file to be streamed, or all there is in one that is small."""
     file = open_at(static_file)
     if static_file.size > PIECE:
         return file, b""
@@ -36,7 +36,7 @@ def whole(static_file: StaticFile) -> tuple[BufferedReader | None, bytes]:
 
 
 def stream(file: BufferedReader, start: int, end: int) -> ByteStream:
-    """The bytes from `start` to before `end`; closes the file."""
+    """Return the bytes from `start` to before `end`; closes the file."""
 
     async def close() -> None:
         file.close()

@@ -79,7 +79,7 @@ class LinkTalk(Talk):
             self._make_ready()
 
     def done(self) -> None:
-        """The greeting, or a message, has its answer."""
+        """Go on with the next message: the greeting, or a message, has its answer."""
         self._make_ready()
         super().done()
 
@@ -92,7 +92,7 @@ class LinkTalk(Talk):
         self._give_up(self.protocol.handshake_exc)
 
     def _give_up(self, refusal: Exception | None) -> None:
-        """Whoever waits for the beginning waits in vain."""
+        """Fail whoever waits for the beginning."""
         if not self.begun.done():
             self.begun.set_exception(refusal or ConnectionResetError("the connection was closed"))
 
@@ -135,13 +135,13 @@ class ClientLink:
             self._task = self._tasks.start(self._keep())
 
     def limit(self, limits: TalkLimits, attempts: RetryRule, most: int) -> None:
-        """What holds from now on."""
+        """Set the limits that hold from now on."""
         self.limits, self.attempts, self.most = limits, attempts, most
         if self.talk is not None:
             self.talk.limit(limits)
 
     def say(self, message: Message) -> None:
-        """Send a message, or keep it until there is a connection; NodeError where too many wait."""
+        """Send a message, or keep it until there is a connection; raise NodeError if too many wait."""
         talk = self.talk
         if talk is not None and talk.ready and not self._queue and talk.say(message):
             return
@@ -176,19 +176,19 @@ class ClientLink:
     # -- what happens on the connection --------------------------------------------------------
 
     def opened(self, talk: Talk) -> bool:
-        """The connection has begun."""
+        """Return the connection has begun."""
         return self.owner.opened(talk)
 
     def heard(self, talk: Talk, message: Message) -> bool:
-        """A message has come."""
+        """Return a message has come."""
         return self.owner.heard(talk, message)
 
     def lost(self, talk: Talk) -> None:
-        """The connection broke off."""
+        """Note that the connection broke off."""
         self.owner.lost(talk)
 
     def closed(self, talk: Talk, code: int, reason: str) -> None:
-        """The connection is over."""
+        """Note that the connection is over."""
         self.owner.closed(talk, code, reason)
 
     # -- keeping it ----------------------------------------------------------------------------
@@ -216,7 +216,7 @@ class ClientLink:
             await asyncio.sleep(pause or 0.0)
 
     async def _connect(self) -> LinkTalk:
-        """A connection that talks; raises why there is none."""
+        """Return a connection that talks; raises why there is none."""
         from websockets.client import ClientProtocol
         from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
         from websockets.typing import Subprotocol

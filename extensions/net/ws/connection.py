@@ -66,21 +66,21 @@ class TalkLimits(msgspec.Struct, frozen=True, kw_only=True):
 class Ear(Contract):
     """Who is told what happens on a connection.
 
-    `opened` and `heard` return True where the answer is still to come: `talk.done()` is called once
+    `opened` and `heard` return True if the answer is still to come: `talk.done()` is called once
     it is there. `closed` is told when the last message was handled, `lost` at once where the other
     side went without a word.
     """
 
     def opened(self, talk: "Talk") -> bool:
-        """The connection has begun."""
+        """Return the connection has begun."""
         ...
 
     def heard(self, talk: "Talk", message: Message) -> bool:
-        """A message has come, and the one before it was answered."""
+        """Return a message has come, and the one before it was answered."""
         ...
 
     def closed(self, talk: "Talk", code: int, reason: str) -> None:
-        """The connection is over."""
+        """Note that the connection is over."""
         ...
 
     def lost(self, talk: "Talk") -> None:
@@ -133,13 +133,13 @@ class Talk(Guest):
         return self._busy
 
     def alive(self) -> bool:
-        """Whether messages can be sent."""
+        """Return whether messages can be sent."""
         return not self.gone and self.protocol.state == 1
 
     # -- life ----------------------------------------------------------------------------------
 
     def begin(self) -> None:
-        """The connection is ours: say the first word, and hear what comes."""
+        """Take the connection: send the first message, and read what comes."""
         loop = asyncio.get_running_loop()
         self._last_in = self._last_message = self._filled = loop.time()
         self._tokens = float(self.limits.rate or 0)
@@ -150,7 +150,7 @@ class Talk(Guest):
             self._proceed()
 
     def retire(self) -> None:
-        """The server goes away: so do we, once what has come is answered."""
+        """Close, once what has come is answered: the server goes away."""
         self.part(GOING_AWAY, "the server goes away")
 
     def part(self, code: int, reason: str) -> None:
@@ -190,7 +190,7 @@ class Talk(Guest):
             self._lose()
 
     def _lose(self) -> None:
-        """The connection is gone, and all that has come of it was looked at."""
+        """Note that the connection is gone, and that all that has come of it was looked at."""
         self._kept.free()
         self.protocol.receive_eof()
         if self._drained is not None and not self._drained.done():
@@ -207,7 +207,7 @@ class Talk(Guest):
         super().connection_lost(None)
 
     def limit(self, limits: TalkLimits) -> None:
-        """These limits hold from now on, for a connection that is open as well."""
+        """Set the limits, for a connection that is open as well."""
         self.limits = limits
         # The name has changed between versions.
         for name in ("max_message_size", "max_size"):
@@ -278,7 +278,7 @@ class Talk(Guest):
         return self._kept.hold(size if size > FREE else 0)
 
     def eof_received(self) -> bool:
-        """Nothing more will come."""
+        """Return nothing more will come."""
         if self._inbox:
             self._ending = True
             return True
@@ -359,7 +359,7 @@ class Talk(Guest):
             self._busy = False
 
     def done(self) -> None:
-        """The message at hand has its answer: the next one, please."""
+        """Take the next message: the one at hand has its answer."""
         self._busy = False
         self._proceed()
 
@@ -425,7 +425,7 @@ class Talk(Guest):
     # -- saying --------------------------------------------------------------------------------
 
     def say(self, message: Message) -> bool:
-        """Send a message; False where the connection is closed, or was cut because it is too slow."""
+        """Send a message; False if the connection is closed, or was cut because it is too slow."""
         if not self.alive():
             return False
         if self._streaming is not None:
@@ -487,13 +487,13 @@ class Talk(Guest):
             self._drained = None
 
     def pause_writing(self) -> None:
-        """The other side does not take what we say: hear nothing more until it does."""
+        """Pause reading: the other side does not take what we send."""
         self._congested = True
         self._kept.hold(self._kept.size + self.transport.get_write_buffer_size(), must=True)
         self._set_pace()
 
     def resume_writing(self) -> None:
-        """It does again."""
+        """Resume reading: the other side takes data again."""
         self._congested = False
         self._count()
         if self._drained is not None and not self._drained.done():

@@ -58,7 +58,7 @@ class Speaker:
             source.start(payload, self._home(talk))
 
     def _home(self, talk: Talk) -> LiveProcess:
-        """What the processes of one connection have in common: its id, and what a flow keeps for it."""
+        """Return what the processes of one connection have in common: its id, and what a flow keeps for it."""
         home = talk.home
         if home is None:
             # It outlives generations, and keeps none of them alive.

@@ -122,7 +122,7 @@ class FrameReader(StreamReader):
                     setattr(self._protocol, name, None)
 
     def _look(self, start: int, end: int, *, last: bool) -> int:
-        """Decode a part of the payload at hand; UnicodeDecodeError if it can never become a text."""
+        """Decode a part of the payload at hand; raise UnicodeDecodeError if it can never become a text."""
         part = bytes(self.buffer[start:end])
         if self._masked and part:
             part = _unmasked(part, self._mask, start)

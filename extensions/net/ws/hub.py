@@ -22,28 +22,28 @@ class Hub:
         self._empty: asyncio.Event | None = None
 
     def opened(self, talk: Talk) -> bool:
-        """A connection has begun."""
+        """Return a connection has begun."""
         return self.owner.opened(talk)
 
     def heard(self, talk: Talk, message: Message) -> bool:
-        """A message has come."""
+        """Return a message has come."""
         return self.owner.heard(talk, message)
 
     def lost(self, talk: Talk) -> None:
-        """A connection broke off."""
+        """Note that a connection broke off."""
         self.owner.lost(talk)
 
     def closed(self, talk: Talk, code: int, reason: str) -> None:
-        """A connection is over."""
+        """Note that a connection is over."""
         self.owner.closed(talk, code, reason)
 
     def enter(self, talk: Talk) -> None:
-        """A connection has opened."""
+        """Add a connection that has opened."""
         self.talks[talk.id] = talk
         self.count += 1
 
     def leave(self, talk: Talk) -> None:
-        """It has closed: it leaves its rooms as well."""
+        """Remove a connection that has closed, from its rooms as well."""
         self.talks.pop(talk.id, None)
         self.part(talk, list(talk.rooms))
         if not self.talks and self._empty is not None:
@@ -85,7 +85,7 @@ class Hub:
 
         `{to, room, all, except, data, join, leave, close}`: `to` (an id or several), `room` (one or
         several) or `all` say for whom; without them it is `here`. Anything that is no such map is
-        the data itself. NodeError where it is for nobody that can be known, or cannot be sent.
+        the data itself. Raise NodeError if it is for nobody that can be known, or cannot be sent.
         """
         if not isinstance(order, dict) or not order or not order.keys() <= _KEYS:
             order = {"data": order}
@@ -129,7 +129,7 @@ class Hub:
 
 
 def texts(order: dict[str, Any], key: str) -> list[str]:
-    """A text or a list of texts; NodeError where it is neither."""
+    """Return a text or a list of texts; raise NodeError if it is neither."""
     value = order.get(key)
     if value is None:
         return []

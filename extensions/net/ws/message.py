@@ -14,7 +14,7 @@ Message: TypeAlias = str | bytes
 
 
 def heard(message: Message, form: Form) -> Payload:
-    """The payload of a message; BadRequest where it is not what it has to be.
+    """Return the payload of a message; BadRequest if it is not what it has to be.
 
     `json` is what its text stands for, `text` text, `bytes` bytes. `auto` leaves it as it came.
     """
@@ -30,7 +30,7 @@ def heard(message: Message, form: Form) -> Payload:
 
 
 def said(payload: Payload) -> Message:
-    """The message of a payload: text and bytes as they are, data as JSON; NodeError for no data."""
+    """Return the message of a payload: text and bytes as they are, data as JSON; NodeError for no data."""
     if isinstance(payload, str | bytes):
         return payload
     try:
@@ -40,7 +40,7 @@ def said(payload: Payload) -> Message:
 
 
 def close_of(value: Any) -> tuple[int, str]:
-    """Code and reason of `true`, a code, or `{code, reason}`; NodeError where that is none."""
+    """Code and reason of `true`, a code, or `{code, reason}`; raise NodeError if that is none."""
     code: Any = 1000 if value is True else value
     reason: Any = ""
     if isinstance(value, dict):

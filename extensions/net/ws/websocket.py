@@ -96,7 +96,7 @@ class WebSocketNode(Node):
         self._hub = predecessor._hub
 
     def disown(self, predecessor: Node) -> None:
-        """They are the predecessor's again."""
+        """Give the connections back to the predecessor."""
         if not isinstance(predecessor, WebSocketNode):
             return
         self._hub.owner = predecessor
@@ -111,7 +111,7 @@ class WebSocketNode(Node):
         self._limit()
 
     def _limit(self) -> None:
-        """What holds for new connections holds for those that are open."""
+        """Set the limits of new connections for those that are open, too."""
         for talk in self._hub.talks.values():
             talk.limit(self._limits)
 
@@ -130,7 +130,7 @@ class WebSocketNode(Node):
             await self._speaker.settled()
 
     def snapshot(self) -> Mapping[str, Any]:
-        """How many are connected, and how many are in each room."""
+        """Return how many are connected, and how many are in each room."""
         hub = self._hub
         return {
             "connections": len(hub.talks),
@@ -170,7 +170,7 @@ class WebSocketNode(Node):
     # -- connections ---------------------------------------------------------------------------
 
     def opened(self, talk: Talk) -> bool:
-        """A connection has begun: the flow may greet it."""
+        """Return a connection has begun: the flow may greet it."""
         if self._speaker is None:
             raise RuntimeError("the node is not open")
         self._hub.enter(talk)
@@ -178,7 +178,7 @@ class WebSocketNode(Node):
         return self._speaker.ask(talk, "open", {"connection": talk.id, "request": talk.request})
 
     def heard(self, talk: Talk, message: Message) -> bool:
-        """A message has come: the flow may answer it."""
+        """Return a message has come: the flow may answer it."""
         if self._speaker is None:
             raise RuntimeError("the node is not open")
         try:
@@ -190,12 +190,12 @@ class WebSocketNode(Node):
         return self._speaker.ask(talk, "message", payload)
 
     def lost(self, talk: Talk) -> None:
-        """A connection broke off: nobody waits for the answer at hand."""
+        """Cancel the answer at hand: its connection broke off."""
         if self._speaker is not None:
             self._speaker.lost(talk)
 
     def closed(self, talk: Talk, code: int, reason: str) -> None:
-        """A connection is over."""
+        """Note that a connection is over."""
         rooms = sorted(talk.rooms)
         self._hub.leave(talk)
         if self._speaker is not None:
@@ -210,7 +210,7 @@ class WebSocketNode(Node):
 
 
 def _names(value: Payload) -> list[str]:
-    """The rooms that an expression gave; TypeError where it gave none."""
+    """Return the rooms that an expression gave; raise TypeError if it gave none."""
     many = value if isinstance(value, list) else [value]
     if not all(isinstance(value, str) for value in many):
         raise TypeError(f"rooms gave {value!r} (wanted: a text, or a list of texts)")
@@ -218,7 +218,7 @@ def _names(value: Payload) -> list[str]:
 
 
 def compile_websocket(fields: WebSocket, build: Build) -> Node:
-    """An origin that is none is a Problem."""
+    """Return an origin that is none is a Problem."""
     need_websockets(build)
     try:
         origins = Origins(fields.origins)

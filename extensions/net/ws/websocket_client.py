@@ -104,7 +104,7 @@ class WebSocketClientNode(Node, Actor):
     # -- life ----------------------------------------------------------------------------------
 
     def handler(self, port: str) -> Handler | None:
-        """Its only in port: what is to be said."""
+        """Return its only in port: what is to be said."""
         return self._in if port == "in" else None
 
     def adopt(self, predecessor: Node) -> None:
@@ -113,7 +113,7 @@ class WebSocketClientNode(Node, Actor):
             self._link = predecessor._link
 
     def disown(self, predecessor: Node) -> None:
-        """It is the predecessor's again."""
+        """Give the connection back to the predecessor."""
         link = self._link
         if not isinstance(predecessor, WebSocketClientNode) or link is None:
             return
@@ -169,7 +169,7 @@ class WebSocketClientNode(Node, Actor):
             await self._speaker.settled()
 
     def snapshot(self) -> Mapping[str, Any]:
-        """Whether it is connected, or why not."""
+        """Return whether it is connected, or why not."""
         link, duty = self._link, self._duty
         lease = {} if duty is None or duty.alone else {"lease": duty.snapshot()}
         if link is None:
@@ -186,7 +186,7 @@ class WebSocketClientNode(Node, Actor):
         return {**shown, **lease}
 
     def degraded(self) -> str:
-        """That it is not connected, once that has failed, and why."""
+        """Return that it is not connected, once that has failed, and why."""
         link = self._link
         if self._duty is not None and self._duty.trouble:
             return self._duty.trouble
@@ -220,14 +220,14 @@ class WebSocketClientNode(Node, Actor):
             self._host.tell(event, url=shown, **data)
 
     def opened(self, talk: Talk) -> bool:
-        """It is connected: the flow may say the first word."""
+        """Return it is connected: the flow may say the first word."""
         if self._speaker is None:
             raise RuntimeError("the node is not open")
         payload = {"connection": talk.id, "protocol": talk.protocol.subprotocol}
         return self._speaker.ask(talk, "open", payload)
 
     def heard(self, talk: Talk, message: Message) -> bool:
-        """A message has come: the flow may answer it."""
+        """Return a message has come: the flow may answer it."""
         if self._speaker is None:
             raise RuntimeError("the node is not open")
         try:
@@ -238,19 +238,19 @@ class WebSocketClientNode(Node, Actor):
         return self._speaker.ask(talk, "message", {"connection": talk.id, "data": data})
 
     def lost(self, talk: Talk) -> None:
-        """It broke off: nobody waits for the answer at hand."""
+        """Cancel the answer at hand: the connection broke off."""
         if self._speaker is not None:
             self._speaker.lost(talk)
 
     def closed(self, talk: Talk, code: int, reason: str) -> None:
-        """It is over."""
+        """Note that the connection is over."""
         if self._speaker is not None:
             payload = {"connection": talk.id, "code": code, "reason": reason}
             self._speaker.tell(talk, "close", payload)
 
 
 def compile_websocket_client(fields: WebSocketClient, build: Build) -> Node:
-    """A URL that is none, a header that is none and a certificate that cannot be used are Problems."""
+    """Return a URL that is none, a header that is none and a certificate that cannot be used are Problems."""
     need_websockets(build)
     from websockets.exceptions import InvalidURI
     from websockets.uri import parse_uri
