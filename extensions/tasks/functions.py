@@ -242,7 +242,7 @@ def import_function(target: str) -> Function:
         raise FunctionError(
             f'"{target}" does not name a function', "Write module:function, such as shop:total."
         )
-    found: Any = _import(module)
+    found: Any = import_code(module)
     for part in name.split("."):
         parent, found = found, getattr(found, part, None)
         if found is None:
@@ -253,7 +253,8 @@ def import_function(target: str) -> Function:
     return _function_of(found, target)
 
 
-def _import(module: str) -> Any:
+def import_code(module: str) -> Any:
+    """Import a module, which runs its code; FunctionError says what is wrong."""
     try:
         return import_module(module)
     except ModuleNotFoundError as error:

@@ -63,6 +63,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "extensions.manage.system": ("Serving", "system_runtime"),
     "extensions.tasks.authoring.auto_connect": ("AutoConnectError",),
     "extensions.tasks.authoring.inline": ("RunFailedError",),
+    "extensions.tasks.authoring.loader": ("load_workflow",),
     "extensions.tasks.authoring.operators": ("TaskGroup", "tasks"),
     "extensions.tasks.authoring.options": ("RetryPolicy", "TaskPriority"),
     "extensions.tasks.authoring.output": ("Output", "broadcast", "cel", "through"),

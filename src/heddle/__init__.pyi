@@ -62,6 +62,7 @@ from heddle.extensions.tasks.authoring.registry import TaskRegistry as TaskRegis
 from heddle.extensions.tasks.authoring.round_trip import workflow_of_spec as workflow_of_spec
 from heddle.extensions.tasks.authoring.round_trip import yaml_of_workflow as yaml_of_workflow
 from heddle.extensions.tasks.authoring.inline import RunFailedError as RunFailedError
+from heddle.extensions.tasks.authoring.loader import load_workflow as load_workflow
 from heddle.extensions.tasks.authoring.run_function import run as run
 from heddle.extensions.tasks.authoring.run_handle import RunHandle as RunHandle
 from heddle.extensions.tasks.authoring.task import Task as Task

@@ -176,7 +176,7 @@ async def test_a_generator_gives_the_list_of_what_it_yields() -> None:
     assert await answer(tasks) == {"a": [0, 1, 2], "b": [0, 1]}
 
 
-async def test_a_result_that_is_not_what_the_hint_says_fails_with_both_types() -> None:
+async def test_a_result_of_another_type_than_the_hint_fails_with_both() -> None:
     error = await answer("- {name: a, run: '$:wrong_type'}")
     assert isinstance(error, Error)
     assert (error.code, error.data) == ("type", {"found": "str", "expected": "integer"})

@@ -69,7 +69,7 @@ def test_a_workflow_that_does_not_wait_is_called_without_an_event_loop(
     assert report(day="today") == "today: 3.5"
 
 
-def test_a_workflow_that_waits_is_called_on_an_event_loop_of_its_own() -> None:
+def test_a_workflow_that_waits_is_called_on_its_own_event_loop() -> None:
     assert slow.call(day="today") == "today: 3.5"
 
 
